@@ -1,0 +1,167 @@
+/**
+ * A frame: one record of the topic. One encoded image of one camera, with its capture time.
+ *
+ * This module imports nothing: everything else may depend on it.
+ *
+ * @module
+ */
+
+/** Headers of a record: names and values as UTF-8 text. */
+export type Headers = Readonly<Record<string, string>>;
+
+/**
+ * One encoded image as it stands in a partition of the log.
+ *
+ * `partition` and `offset` are the frame's identity: within a partition offsets only grow, and
+ * every operator and sink sees frames in offset order.
+ */
+export interface Frame {
+  /** The topic that the frame was read from. */
+  readonly topic: string;
+  /** Partition number, from 0. `CAMERA-n` publishes to partition n − 1. */
+  readonly partition: number;
+  /** Position in the partition. */
+  readonly offset: number;
+  /** Capture time, epoch milliseconds. */
+  readonly timestamp: number;
+  /** The record's key, `CAMERA-n` for Framelane's cameras; foreign producers may leave it out. */
+  readonly key: string | null;
+  /** `content-type`, `session`, `seq`, `width`, `height`, `label`, …: all optional. */
+  readonly headers: Headers;
+  /** The encoded image. May be a view on a larger buffer: copy it before you keep it for long. */
+  readonly value: Uint8Array;
+  /** What operators found on this frame; absent until one of them says something. */
+  readonly result?: Result;
+}
+
+/** An ordered list of frames of one partition. */
+export interface Window {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string | null;
+  /** The frames in offset order. */
+  readonly frames: readonly Frame[];
+  /** Offset of the first frame: the window's identity. */
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** Capture time of the first frame, epoch milliseconds. */
+  readonly firstTimestamp: number;
+  readonly lastTimestamp: number;
+  /** How many gaps (missing frames or pauses beyond `maxGapMs`) lie inside the window. */
+  readonly gaps: number;
+}
+
+/** One thing that was seen in a frame. */
+export interface DetectedObject {
+  readonly label: string;
+  /** 0 to 1. */
+  readonly score: number;
+  /** Left, top, right, bottom in pixels of the source frame. */
+  readonly box: readonly [number, number, number, number];
+}
+
+/** Findings on one frame of a window. */
+export interface FrameResult {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly scores?: Readonly<Record<string, number>>;
+  readonly objects?: readonly DetectedObject[];
+}
+
+/** A transition of an alert; one `id` for the whole episode. */
+export interface Alert {
+  readonly id: string;
+  readonly state: "start" | "update" | "end";
+  readonly label: string;
+  /** The highest score of the episode so far. */
+  readonly peak: number;
+}
+
+/** What a query found: the value of a JSON output record and a line of an `events` file. */
+export interface Result {
+  readonly query?: string;
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly camera?: string;
+  readonly window?: {
+    readonly firstOffset: number;
+    readonly lastOffset: number;
+    readonly firstTimestamp: number;
+    readonly lastTimestamp: number;
+    readonly frames: number;
+    readonly gaps: number;
+  };
+  readonly model?: { readonly name: string; readonly sha256: string };
+  /** Milliseconds spent in the model. */
+  readonly inferMs?: number;
+  readonly scores?: Readonly<Record<string, number>>;
+  readonly frames?: readonly FrameResult[];
+  readonly alert?: Alert;
+}
+
+/**
+ * The finding on a window: a result, and if the operator drew one, a picture to show with it.
+ * Its identity is the window's first offset.
+ */
+export interface Finding {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string | null;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** Capture time of the last frame, epoch milliseconds. */
+  readonly timestamp: number;
+  readonly result: Result;
+  /** The window's last frame, drawn on or as it was. */
+  readonly picture?: Frame;
+}
+
+/** What flows into sinks: a processed frame, or the finding on a window. */
+export type Output = Frame | Finding;
+
+/** True for a finding, false for a frame. */
+export function isFinding(output: Output): output is Finding {
+  return "firstOffset" in output;
+}
+
+/** First source offset that went into an output. */
+export function firstOffsetOf(output: Output): number {
+  return isFinding(output) ? output.firstOffset : output.offset;
+}
+
+/** Last source offset that went into an output. */
+export function lastOffsetOf(output: Output): number {
+  return isFinding(output) ? output.lastOffset : output.offset;
+}
+
+/** The name of the camera that owns a partition: `CAMERA-n` for partition n − 1. */
+export function cameraOfPartition(partition: number): string {
+  return `CAMERA-${partition + 1}`;
+}
+
+/** The camera that a record names in its key, or else the one that owns its partition. */
+export function cameraOf(record: { key: string | null; partition: number }): string {
+  return record.key !== null && record.key !== ""
+    ? record.key
+    : cameraOfPartition(record.partition);
+}
+
+/** The name of the streaming query on a partition. */
+export function laneName(partition: number): string {
+  return `QUERY-PARTITION-${partition}`;
+}
+
+/**
+ * A frame that cannot be processed (corrupt, empty, too large, of an unknown type). Thrown by an
+ * operator it costs this one frame, which goes to the dead letters; the query goes on.
+ */
+export class BadFrameError extends Error {
+  override readonly name = "BadFrameError";
+  /** Short and countable, e.g. `corrupt`, `empty`, `too-large`, `unsupported-type`. */
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What a viewer can see: one lane for each streaming query, its newest picture and its state.
+ * The driver provides it for the queries that it runs; `deno task viewer` provides it from a log.
+ *
+ * @module
+ */
+import type { Headers, Result } from "./frame.ts";
+import type { StreamingQueryProgress } from "./progress.ts";
+
+/** A picture of a lane. */
+export interface LanePicture {
+  /** `Lane.id`. */
+  readonly lane: string;
+  readonly offset: number;
+  /** Capture time, epoch milliseconds. */
+  readonly timestamp: number;
+  /** `image/jpeg`, `image/png`, `image/webp`. */
+  readonly contentType: string;
+  /** The encoded image, on its own buffer; shared by all viewers: never write to it. */
+  readonly bytes: Uint8Array;
+  readonly headers: Headers;
+  readonly result?: Result;
+}
+
+/** How a lane is. */
+export type LaneState = "starting" | "running" | "restarting" | "failed" | "stopped";
+
+/** One lane: a streaming query on its partition, or a raw partition of a topic. */
+export interface Lane {
+  /** Unique on this page, URL-safe: `greyscale-0`; raw lanes are `raw-0`. */
+  readonly id: string;
+  /** Name of the query's definition; `raw` for a partition as it is. */
+  readonly query: string;
+  /** `QUERY-PARTITION-n`. */
+  readonly name: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly camera: string;
+  readonly state: LaneState;
+  /** Error of the last failure, for people, without secrets. */
+  readonly exception?: string;
+  /** Frames per second of the last seconds: read, and handed to the sinks. */
+  readonly framesPerSecondIn: number;
+  readonly framesPerSecondOut: number;
+  /** Frames in the log that the query has not read yet. */
+  readonly lagFrames: number;
+  /** Capture to sink, of the last seconds, milliseconds. Absent before the first frame. */
+  readonly latencyP50Ms?: number;
+  readonly latencyP99Ms?: number;
+  readonly dropped: number;
+  readonly deadLettered: number;
+  readonly gaps: number;
+  readonly restarts: number;
+  /** Capture time of the newest frame, epoch milliseconds. */
+  readonly lastFrameTimestamp?: number;
+  /** When the newest frame arrived here, epoch milliseconds. */
+  readonly lastFrameArrival?: number;
+  /** When the last batch was committed, epoch milliseconds. */
+  readonly lastCommit?: number;
+}
+
+/** Source of lanes for a viewer. */
+export interface LaneFeed {
+  /** All lanes, ordered by partition, then by query. */
+  lanes(): readonly Lane[];
+  /** The newest picture of a lane. */
+  latest(lane: string): LanePicture | undefined;
+  /**
+   * Calls `listener` for each new picture of any lane. It must return at once.
+   *
+   * @returns a function that ends the subscription.
+   */
+  subscribe(listener: (picture: LanePicture) => void): () => void;
+  /** The newest progress of each streaming query, for `/api/queries`. */
+  progress(): readonly StreamingQueryProgress[];
+  /** The last progress reports of one lane, oldest first, and the plan of its query. */
+  history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string };
+}

@@ -1,0 +1,256 @@
+/**
+ * The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
+ *
+ * Obligations common to all implementations are stated here and checked by
+ * `tests/contracts/log_contract.ts`, which runs on each of them.
+ *
+ * @module
+ */
+import type { Frame, Headers } from "../frame.ts";
+import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
+
+/** A record to append. */
+export interface LogRecord {
+  readonly key: string | null;
+  readonly value: Uint8Array;
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  readonly headers: Headers;
+}
+
+/** First offset that is still there, and one past the last readable one. */
+export interface OffsetRange {
+  readonly earliest: number;
+  readonly latest: number;
+}
+
+/**
+ * A log, open. All methods may be called concurrently. A method that meets a log which is away
+ * throws a retryable `LogError` (`UNREACHABLE`) within `timeoutMs` of `openLog`: waiting and trying again is
+ * done once, in `runtime/retry.ts`, not in the implementations.
+ */
+export interface TopicLog {
+  /** The log's URL without secrets. */
+  readonly url: string;
+  /** Names of the topics, sorted, without internal ones. */
+  topics(): Promise<string[]>;
+  /** Number of partitions; 0 when there is no such topic. */
+  partitionCount(topic: string): Promise<number>;
+  /**
+   * Makes sure that the topic exists and has at least `partitions` partitions; never takes any
+   * away. Concurrent calls from several processes all succeed.
+   *
+   * @returns the number of partitions there are now.
+   */
+  createTopic(topic: string, partitions: number): Promise<number>;
+  /** @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING`. */
+  offsets(topic: string, partition: number): Promise<OffsetRange>;
+  /** The first offset whose timestamp is at or after `timestamp`; the latest offset when none is. */
+  offsetForTime(topic: string, partition: number, timestamp: number): Promise<number>;
+  producer(options?: ProducerOptions): Promise<LogProducer>;
+  /** A reader for any number of partitions; one an executor. */
+  reader(options?: ReaderOptions): Promise<LogReader>;
+  /** Joins the group that shares a topic's partitions among runtimes. */
+  joinGroup(options: GroupOptions): Promise<GroupMember>;
+  /**
+   * Takes over the checkpoint of one query on one partition. Whoever held it before is fenced: its
+   * next `plan` or `commit` throws `FENCED`.
+   */
+  committer(options: CommitterOptions): Promise<BatchCommitter>;
+  /** Closes everything that was opened through this log. */
+  close(): Promise<void>;
+}
+
+/** Compression of record batches; the embedded log stores values as they are. */
+export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+
+/** How a producer appends. */
+export interface ProducerOptions {
+  /** `all` waits for every in-sync replica, `leader` for one, `none` for nobody. `all` by default. */
+  readonly acks?: "all" | "leader" | "none";
+  readonly compression?: Compression;
+  /** Retries never double or reorder records (Kafka's idempotent producer). True by default. */
+  readonly idempotent?: boolean;
+}
+
+/** Appends records. Callers batch: one call is one batch. */
+export interface LogProducer {
+  /**
+   * Appends the records in order. Calls for the same partition take effect in call order.
+   *
+   * @returns the offset of the first record (−1 when `acks` is `none`).
+   * @throws {LogError} `UNREACHABLE` (retryable), `TOPIC_MISSING`, `PARTITION_MISSING`, `TOO_LARGE`.
+   */
+  append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** What a reader may hold in memory, for each partition. */
+export interface ReaderOptions {
+  /** Default 256. */
+  readonly maxBufferedFrames?: number;
+  /** Default 16 MiB. At least one frame is always delivered, however large. */
+  readonly maxBufferedBytes?: number;
+}
+
+/** Reads partitions, shared by all streaming queries of an executor. */
+export interface LogReader {
+  /**
+   * Starts to read a partition at `offset`. The same partition may be opened several times (several
+   * queries), each at its own offset.
+   *
+   * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
+   */
+  open(topic: string, partition: number, offset: number): Promise<PartitionReader>;
+  close(): Promise<void>;
+}
+
+/** One partition, read in offset order from where it was opened. */
+export interface PartitionReader {
+  /**
+   * The next frames in offset order, at least one, at most `max`: what is buffered is returned at
+   * once, otherwise the call waits for the next append. Offsets only grow; holes (compaction,
+   * transaction markers) are skipped silently and are no loss. Sees committed records only.
+   *
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` when the next offset is no longer there (retention) or
+   * not there yet (the topic was recreated); `error.range` says what is. `UNREACHABLE` is never thrown: the
+   * reader waits for the log with backoff; `status` tells.
+   * @throws the signal's reason when it aborts.
+   */
+  read(max: number, signal?: AbortSignal): Promise<Frame[]>;
+  /** Frames that `read` would return at once. */
+  readonly buffered: number;
+  /** Offset that follows the last frame returned by `read`. */
+  readonly position: number;
+  /** One past the last offset of the partition that the reader has heard of. */
+  readonly latest: number;
+  /** The log's current state as seen by this reader. */
+  readonly status: "reading" | "waiting-for-log";
+  /** Drops what is buffered and goes on at `offset`. */
+  seek(offset: number): void;
+  close(): Promise<void>;
+}
+
+/** Which group to join. */
+export interface GroupOptions {
+  readonly group: string;
+  readonly topic: string;
+  /** A member that is silent for so long loses its partitions. Default 10 000. */
+  readonly sessionTimeoutMs?: number;
+  /**
+   * Called with all partitions that are this member's now, whenever that changes, the first time
+   * when the group is joined. Partitions that are no longer in the list were taken away: stop their queries,
+   * then return; the group hands them on when the promise resolves or the session times out.
+   */
+  readonly onAssignment: (assignment: Assignment) => Promise<void>;
+  /** Called when membership is in trouble (log away, expelled); it heals by itself. */
+  readonly onError?: (error: LogError) => void;
+}
+
+/** The partitions of one member in one generation of its group. */
+export interface Assignment {
+  readonly partitions: readonly number[];
+  /** Proof of membership for the committer; opaque. */
+  readonly membership: Membership;
+}
+
+/** Kafka's generation and member id, or the embedded log's like. Plain data: it crosses to workers. */
+export interface Membership {
+  readonly memberId: string;
+  readonly generation: number;
+}
+
+/** A member of a group. Heartbeats go on by themselves until `leave`. */
+export interface GroupMember {
+  readonly memberId: string;
+  /** Leaves at once, so that others get the partitions without waiting for the session timeout. */
+  leave(): Promise<void>;
+}
+
+/** Whose checkpoint it is. */
+export interface CommitterOptions {
+  readonly group: string;
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Topics that the query's sinks write to: created as needed with the source's partition count. */
+  readonly outputTopics?: readonly string[];
+  /** Membership by which this partition is owned; absent when partitions were named by hand. */
+  readonly membership?: Membership;
+}
+
+/** Where a streaming query is. */
+export interface Checkpoint {
+  /** Batches 0 … `batchId` are committed; −1 when none is. */
+  readonly batchId: number;
+  /** Source offsets below this one are done: their outputs are committed. */
+  readonly end: number;
+  /** Where to read again from, to rebuild open windows; at most `end`. */
+  readonly restart: number;
+  /** Operators' state which the log cannot give back. */
+  readonly state?: Uint8Array;
+}
+
+/** The checkpoint of one query on one partition, owned. */
+export interface BatchCommitter {
+  /** The last commit, or undefined on a first start. */
+  readonly committed: Checkpoint | undefined;
+  /** A batch that was planned and never committed: it must be run again with exactly these offsets. */
+  readonly planned: BatchRange | undefined;
+  /**
+   * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
+   * gap: a batch with another id throws `CHECKPOINT_GAP`.
+   */
+  plan(batch: BatchRange): Promise<void>;
+  /**
+   * Makes a batch's records visible and its checkpoint durable, both or neither (`commits/N`).
+   *
+   * @throws {LogError} `FENCED` when another owner took over: nothing was written.
+   */
+  commit(
+    batch: BatchRange,
+    checkpoint: Omit<Checkpoint, "batchId">,
+    records: readonly OutputRecord[],
+  ): Promise<void>;
+  /** A new generation of the same membership (a rebalance that left the partition where it was). */
+  renew(membership: Membership): void;
+  close(): Promise<void>;
+}
+
+/** What went wrong, for programs. */
+export type LogErrorCode =
+  | "UNREACHABLE"
+  | "AUTHENTICATION_FAILED"
+  | "TOPIC_MISSING"
+  | "PARTITION_MISSING"
+  | "OFFSET_OUT_OF_RANGE"
+  | "TOO_LARGE"
+  | "FENCED"
+  | "CHECKPOINT_GAP"
+  | "CHECKPOINT_CORRUPT"
+  | "CHECKPOINT_NEWER"
+  | "DISK_FULL"
+  | "CLOSED"
+  | "INVALID"
+  | "INTERNAL";
+
+/** An error of the log. */
+export class LogError extends Error {
+  override readonly name = "LogError";
+  readonly code: LogErrorCode;
+  /** Trying the same again later may succeed. */
+  readonly retryable: boolean;
+  /** With `OFFSET_OUT_OF_RANGE`: what the partition holds. */
+  readonly range?: OffsetRange;
+
+  constructor(
+    code: LogErrorCode,
+    message: string,
+    options: { retryable?: boolean; range?: OffsetRange; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = options.retryable ?? (code === "UNREACHABLE");
+    if (options.range !== undefined) this.range = options.range;
+  }
+}

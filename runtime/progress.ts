@@ -1,0 +1,119 @@
+/**
+ * What a streaming query reports. Spark's fields in Spark's order, so that whoever reads Spark's
+ * progress reads ours; `latencies`, `drops` and `frames` are what video adds.
+ *
+ * @module
+ */
+
+/** Offsets by topic and partition, as Spark writes them: `{"VideoStreaming":{"0":17}}`, last + 1. */
+export type OffsetJson = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** Durations of the steps of a batch, milliseconds. */
+export interface DurationMs {
+  readonly latestOffset?: number;
+  readonly getBatch?: number;
+  readonly queryPlanning?: number;
+  readonly walCommit?: number;
+  readonly addBatch?: number;
+  readonly commitOffsets?: number;
+  readonly triggerExecution?: number;
+}
+
+/** Percentiles, milliseconds. */
+export interface LatencyPercentiles {
+  readonly P0: number;
+  readonly P50: number;
+  readonly P90: number;
+  readonly P95: number;
+  readonly P99: number;
+}
+
+/** Progress of a source within a batch. */
+export interface SourceProgress {
+  readonly description: string;
+  readonly startOffset: OffsetJson;
+  readonly endOffset: OffsetJson;
+  readonly latestOffset: OffsetJson;
+  readonly numInputRows: number;
+  readonly inputRowsPerSecond?: number;
+  readonly processedRowsPerSecond?: number;
+  /** Counts as text, as in Spark. */
+  readonly metrics: Readonly<Record<string, string>>;
+}
+
+/** Progress of the sinks within a batch. */
+export interface SinkProgress {
+  readonly description: string;
+  readonly numOutputRows: number;
+  readonly metrics?: Readonly<Record<string, string>>;
+}
+
+/** Progress of a stateful operator. */
+export interface StateOperatorProgress {
+  readonly operatorName: string;
+  readonly numRowsTotal: number;
+  readonly memoryUsedBytes: number;
+}
+
+/** One progress report of a streaming query. */
+export interface StreamingQueryProgress {
+  /** Survives restarts. */
+  readonly id: string;
+  /** One for each start. */
+  readonly runId: string;
+  /** `QUERY-PARTITION-n`. */
+  readonly name: string;
+  /** ISO 8601, start of the trigger. */
+  readonly timestamp: string;
+  readonly batchId: number;
+  /** Milliseconds. */
+  readonly batchDuration: number;
+  readonly numInputRows: number;
+  readonly inputRowsPerSecond?: number;
+  readonly processedRowsPerSecond?: number;
+  readonly durationMs: DurationMs;
+  /** ISO 8601 capture times. */
+  readonly eventTime: Readonly<Partial<Record<"avg" | "max" | "min" | "watermark", string>>>;
+  readonly stateOperators: readonly StateOperatorProgress[];
+  readonly sources: readonly SourceProgress[];
+  readonly sink: SinkProgress;
+  readonly observedMetrics: Readonly<Record<string, unknown>>;
+  /** Of the frames of the last seconds. */
+  readonly latencies?: {
+    readonly processingLatencyMs: LatencyPercentiles;
+    readonly sourceQueuingLatencyMs: LatencyPercentiles;
+    readonly e2eLatencyMs: LatencyPercentiles;
+  };
+  /** Name of the query's definition, e.g. `greyscale`. */
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly camera: string;
+  /** Totals since this run began. */
+  readonly totals: QueryTotals;
+}
+
+/** Counters of a streaming query since its run began. */
+export interface QueryTotals {
+  /** Frames read from the log. */
+  readonly frames: number;
+  /** Outputs handed to the sinks. */
+  readonly outputs: number;
+  /** Frames that the overload policy left out. */
+  readonly dropped: number;
+  /** Frames that could not be processed. */
+  readonly deadLettered: number;
+  /** Sequence numbers that never came. */
+  readonly gaps: number;
+  /** Sequence numbers that came twice. */
+  readonly duplicates: number;
+  /** Sequence numbers that came late. */
+  readonly orderViolations: number;
+}
+
+/** Spark's status of a streaming query. */
+export interface StreamingQueryStatus {
+  readonly message: string;
+  readonly isDataAvailable: boolean;
+  readonly isTriggerActive: boolean;
+}

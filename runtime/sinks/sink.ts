@@ -1,0 +1,77 @@
+/**
+ * What a sink looks like to the engine.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Output } from "../frame.ts";
+import type { LogRecord } from "../log/log.ts";
+
+/**
+ * - `live`: shown when it happens, not repeated exactly (a browser, a terminal);
+ * - `exactly-once`: after any crash the sink holds every output of a committed batch once;
+ * - `at-least-once`: outputs may be repeated after a crash, none is missing (a webhook).
+ */
+export type Delivery = "live" | "exactly-once" | "at-least-once";
+
+/** Where a sink's task runs, and where its partition's checkpoint stands. */
+export interface SinkContext {
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  /**
+   * Source offsets below this one are committed: outputs whose last offset is below it stay, all
+   * others that the sink finds of itself are of a batch that was never committed and are removed.
+   * 0 on a first start.
+   */
+  readonly committedEnd: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Hands a picture or finding to the viewer; a latest-wins channel that never blocks. */
+  readonly publish: (output: Output) => void;
+  /** A line for people, attributed to this streaming query. */
+  readonly report: (message: string) => void;
+}
+
+/** Which source offsets a batch takes. */
+export interface BatchRange {
+  readonly batchId: number;
+  /** First offset of the batch. */
+  readonly start: number;
+  /** One past its last offset. */
+  readonly end: number;
+}
+
+/** A place where outputs go. A description; `open` makes the task that serves one partition. */
+export interface Sink<T = Output> {
+  /** As given on the command line: `display`, `images:DIR`, `topic:NAME`, … without secrets. */
+  readonly uri: string;
+  readonly delivery: Delivery;
+  open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
+}
+
+/**
+ * A sink at work on one partition. For each batch the engine calls `write` one or more times, in
+ * order, then `flush`, then commits the checkpoint (together with `records`), then `committed`.
+ *
+ * Obligations of `exactly-once`: what `write` did before the commit of its batch must not survive a
+ * restart (see `committedEnd`), or be replaced by the same bytes; `flush` returns when the batch's
+ * outputs survive a crash of the machine. A task that was replaced by a newer owner (a paused
+ * process that wakes up) must not damage the newer owner's files.
+ */
+export interface SinkTask<T = Output> {
+  /** `live` sinks get outputs as they appear, the others all of a batch. May be asynchronous: the
+   * engine waits, and the partition with it. */
+  write?(outputs: readonly T[], batch: BatchRange): void | Promise<void>;
+  /** Records for topics of the source's log, committed atomically with the checkpoint. */
+  records?(outputs: readonly T[], batch: BatchRange): readonly OutputRecord[];
+  flush?(batch: BatchRange): void | Promise<void>;
+  committed?(batch: BatchRange): void | Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+/** A record for a topic of the log. */
+export interface OutputRecord extends LogRecord {
+  readonly topic: string;
+  readonly partition: number;
+}
