@@ -1,0 +1,235 @@
+/**
+ * Commands and their options. One table per command yields parsing, environment variables, checks,
+ * help and the reference in `docs/cli.md`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** One option of a command. */
+export interface Option<T = unknown> {
+  /** What the value looks like, for help, e.g. `URI`, `SECONDS`; absent for switches. */
+  readonly value?: string;
+  readonly help: string;
+  /** Used when neither the flag nor the environment variable is given. */
+  readonly default?: T;
+  /** May be given several times; in the environment variable values are separated by spaces. */
+  readonly multiple?: boolean;
+  /** A switch: no value; `--no-NAME` turns it off. */
+  readonly switch?: boolean;
+  /** Turns text into a value. Throws an Error whose message says what is accepted. */
+  readonly parse?: (text: string) => T;
+}
+
+/** The table of a command's options, by flag name without dashes. */
+export type Options = Readonly<Record<string, Option>>;
+
+/** Everything a command's run needs from outside. */
+export interface CommandContext {
+  /** Aborts on SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** One line of a machine-readable result, or of what the user asked for. */
+  readonly print: (line: string) => void;
+  /** One line for people; goes to standard error so that pipes stay clean. */
+  readonly say: (line: string) => void;
+}
+
+/** A command: `deno task NAME`. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Shown in the usage line, e.g. `N` or `[NAME…]`. */
+  readonly positionals?: string;
+  readonly options: Options;
+  /**
+   * Runs the command.
+   *
+   * @returns the exit code: 0 done, 1 failed.
+   * @throws {UsageError} wrong use: exit code 2.
+   */
+  run(
+    args: { positionals: string[]; options: Record<string, unknown> },
+    context: CommandContext,
+  ): Promise<number>;
+}
+
+/** Wrong use of a command: all faults together. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join("\n"));
+    this.faults = faults;
+  }
+}
+
+/** The environment variable of an option: `starting-offsets` is `FRAMELANE_STARTING_OFFSETS`. */
+export function environmentName(option: string): string {
+  return `FRAMELANE_${option.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/**
+ * Parses a command's arguments. The flag wins over the environment variable, which wins over the
+ * default.
+ *
+ * @throws {UsageError} with all faults together, each saying what was given and what is accepted.
+ */
+export function parseCommand(
+  command: Command,
+  argv: readonly string[],
+  environment: (name: string) => string | undefined,
+): { positionals: string[]; options: Record<string, unknown> } {
+  const faults: string[] = [];
+  const given = new Map<string, string[]>();
+  const positionals: string[] = [];
+  const names = Object.keys(command.options);
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(
+      names.map((
+        name,
+      ) => [name, { type: command.options[name]!.switch ? "boolean" : "string" } as const]),
+    ),
+    strict: false,
+    allowNegative: true,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const name = token.name.replace(/^no-/, "");
+    const negated = token.rawName.startsWith("--no-") && name in command.options;
+    const option = command.options[negated ? name : token.name];
+    if (option === undefined) {
+      const close = nearest(token.name, names);
+      faults.push(
+        `Unknown option ${token.rawName}${close ? `: did you mean --${close}?` : ""}`,
+      );
+    } else if (option.switch) {
+      if (token.value !== undefined) {
+        faults.push(
+          `Option ${token.rawName} takes no value: given ${JSON.stringify(token.value)}`,
+        );
+      }
+      given.set(negated ? name : token.name, [negated ? "false" : "true"]);
+    } else if (negated) {
+      faults.push(`Unknown option ${token.rawName}: --${name} takes a value`);
+    } else if (token.value === undefined) {
+      faults.push(`Option ${token.rawName} needs a value: ${option.value ?? "VALUE"}`);
+    } else if (given.has(token.name) && !option.multiple) {
+      faults.push(`Option ${token.rawName} was given more than once`);
+    } else {
+      given.set(token.name, [...(given.get(token.name) ?? []), token.value]);
+    }
+  }
+  const options: Record<string, unknown> = {};
+  for (const name of names) {
+    const option = command.options[name]!;
+    let texts = given.get(name);
+    let origin = `--${name}`;
+    if (texts === undefined) {
+      const text = environment(environmentName(name));
+      if (text !== undefined && text !== "") {
+        texts = option.multiple ? text.split(/\s+/).filter((part) => part !== "") : [text];
+        origin = environmentName(name);
+      }
+    }
+    if (texts === undefined) {
+      if (option.default !== undefined) options[name] = option.default;
+      continue;
+    }
+    const values: unknown[] = [];
+    for (const text of texts) {
+      try {
+        values.push(parseOne(option, text));
+      } catch (error) {
+        faults.push(
+          `Cannot use ${origin} ${JSON.stringify(text)}: ${(error as Error).message}`,
+        );
+      }
+    }
+    options[name] = option.multiple ? values : values[0];
+  }
+  if (faults.length > 0) throw new UsageError(faults);
+  return { positionals, options };
+}
+
+function parseOne(option: Option, text: string): unknown {
+  if (option.switch) {
+    if (["true", "1", "yes"].includes(text)) return true;
+    if (["false", "0", "no"].includes(text)) return false;
+    throw new Error("expected true or false");
+  }
+  return option.parse ? option.parse(text) : text;
+}
+
+/** Help text of a command, made from its table. */
+export function help(command: Command): string {
+  const rows = Object.entries(command.options).map(([name, option]) => {
+    const flag = option.switch ? `--[no-]${name}` : `--${name} ${option.value ?? "VALUE"}`;
+    const ending = option.default === undefined || option.default === false
+      ? ""
+      : ` (default ${String(option.default)})`;
+    return [flag + (option.multiple ? " …" : ""), option.help + ending] as const;
+  });
+  const width = Math.max(0, ...rows.map(([flag]) => flag.length));
+  return [
+    `deno task ${command.name}${command.positionals ? ` ${command.positionals}` : ""} [OPTIONS]`,
+    "",
+    command.summary,
+    "",
+    ...rows.map(([flag, text]) => `  ${flag.padEnd(width)}  ${text}`),
+    "",
+    "Each option has an environment variable, FRAMELANE_ and its name in capitals; the flag wins.",
+  ].join("\n");
+}
+
+/** Parsers for common kinds of values. */
+export const parsers = {
+  /** A whole number within bounds. */
+  integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
+    return (text) => {
+      const number = Number(text);
+      if (text.trim() === "" || !Number.isInteger(number) || number < minimum || number > maximum) {
+        const bound = maximum === Number.MAX_SAFE_INTEGER ? "up" : `to ${maximum}`;
+        throw new Error(`expected a whole number from ${minimum} ${bound}`);
+      }
+      return number;
+    };
+  },
+  /** A number above zero. */
+  positive(text: string): number {
+    const number = Number(text);
+    if (text.trim() === "" || !Number.isFinite(number) || number <= 0) {
+      throw new Error("expected a number above 0");
+    }
+    return number;
+  },
+  /** One of some words. */
+  oneOf<const W extends string>(...words: W[]): (text: string) => W {
+    return (text) => {
+      if (!(words as string[]).includes(text)) throw new Error(`expected ${words.join(", ")}`);
+      return text as W;
+    };
+  },
+};
+
+/** The name among `names` that is at most two letters away. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  return names.find((candidate) => distance(name, candidate) <= 2);
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, change));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
