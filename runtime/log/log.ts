@@ -193,6 +193,8 @@ export interface Checkpoint {
 
 /** The checkpoint of one query on one partition, owned. */
 export interface BatchCommitter {
+  /** Identity of the streaming query, a UUID: one for each group, query, topic and partition; survives restarts. */
+  readonly queryId: string;
   /** The last commit, or undefined on a first start. */
   readonly committed: Checkpoint | undefined;
   /** A batch that was planned and never committed: it must be run again with exactly these offsets. */
