@@ -205,10 +205,10 @@ export interface BatchCommitter {
    * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
    * gap: a batch with another id throws `CHECKPOINT_GAP`.
    *
-   * @param required false when every sink is exact whatever the batches are: a log on which the
+   * @param required true unless given; false when every sink is exact whatever the batches are: a log on which the
    * plan is costly may then leave it out.
    */
-  plan(batch: BatchRange, required: boolean): Promise<void>;
+  plan(batch: BatchRange, required?: boolean): Promise<void>;
   /**
    * Makes a batch's records visible and its checkpoint durable, both or neither (`commits/N`).
    *
