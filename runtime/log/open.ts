@@ -17,9 +17,12 @@ export interface OpenLogOptions {
  *
  * @throws {LogError} `INVALID` when the URL is none of these.
  */
-export async function openLog(url: string, _options: OpenLogOptions = {}): Promise<TopicLog> {
+export async function openLog(url: string, options: OpenLogOptions = {}): Promise<TopicLog> {
   const scheme = url.slice(0, url.indexOf(":") + 1);
   switch (scheme) {
+    case "kafka:":
+      // Loaded when it is needed: whoever uses the embedded log never pays for the Kafka client.
+      return await (await import("./kafka/log.ts")).openKafkaLog(url, options);
     default:
       throw new LogError(
         "INVALID",
