@@ -56,6 +56,8 @@ export interface Sink<T = Output> {
   readonly delivery: Delivery;
   /** Topics that `records` writes to; the committer makes sure that they exist. */
   readonly topics?: readonly string[];
+  /** The sink relies on a re-run batch having the same offsets as before (`foreachBatch`). */
+  readonly needsPlan?: boolean;
   open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
 }
 
