@@ -57,11 +57,20 @@ export class Fence {
    * @returns their folders now, newest first.
    */
   async adopt(): Promise<string[]> {
-    for (const generation of generationsOf(this.#root, GENERATION)) {
+    await this.#take(this.#root, "g", GENERATION);
+    // One that died early, or was fenced itself, may not have been done with those before it.
+    for (const generation of generationsOf(this.directory, PREVIOUS)) {
+      await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
+    }
+    return this.previous;
+  }
+
+  async #take(from: string, prefix: string, pattern: RegExp): Promise<void> {
+    for (const generation of generationsOf(from, pattern)) {
       if (generation >= this.generation) continue;
       try {
         await Deno.rename(
-          `${this.#root}/g${generation}`,
+          `${from}/${prefix}${generation}`,
           `${this.directory}/previous-${generation}`,
         );
       } catch (error) {
@@ -69,14 +78,17 @@ export class Fence {
         this.check();
       }
     }
-    return previousOf(this.directory);
   }
 
-  /** Removes what `adopt` moved here. */
-  async forget(): Promise<void> {
-    for (const generation of generationsOf(this.directory, PREVIOUS)) {
-      await Deno.remove(`${this.directory}/previous-${generation}`, { recursive: true });
-    }
+  /** What `adopt` moved here and `forget` has not removed, newest first. */
+  get previous(): string[] {
+    return generationsOf(this.directory, PREVIOUS)
+      .map((generation) => `${this.directory}/previous-${generation}`);
+  }
+
+  /** Removes folders that `adopt` moved here. */
+  async forget(folders: readonly string[] = this.previous): Promise<void> {
+    for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 
   /** Whether no other owner has come after this one. */
@@ -119,12 +131,4 @@ function generationsOf(directory: string, pattern: RegExp): number[] {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return found.sort((a, b) => b - a);
-}
-
-/** Folders of earlier owners inside a generation, newest first: an owner that died early leaves its own. */
-function previousOf(directory: string): string[] {
-  return generationsOf(directory, PREVIOUS).flatMap((generation) => {
-    const path = `${directory}/previous-${generation}`;
-    return [path, ...previousOf(path)];
-  });
 }

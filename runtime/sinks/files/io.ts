@@ -58,3 +58,58 @@ export function splitPath(path: string): { folder: string; name: string } {
   if (slash === -1) return { folder: ".", name: trimmed };
   return { folder: slash === 0 ? "/" : trimmed.slice(0, slash), name: trimmed.slice(slash + 1) };
 }
+
+/** What lies at `path`, or undefined when nothing does. */
+export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+const CHUNK = 1 << 18;
+
+/** The lines of the first `size` bytes of a file, without their line ends. */
+export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (let position = 0; position < size; position += CHUNK) {
+    const bytes = await readAt(file, position, Math.min(CHUNK, size - position));
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
+
+/** Copies the lines that fulfil a condition. */
+export async function copyLines(
+  source: Deno.FsFile,
+  size: number,
+  target: Deno.FsFile,
+  stays: (line: string, index: number) => boolean,
+): Promise<void> {
+  let index = 0;
+  let position = 0;
+  let kept = "";
+  const put = async () => {
+    const bytes = new TextEncoder().encode(kept);
+    await writeAt(target, position, bytes);
+    position += bytes.length;
+    kept = "";
+  };
+  for await (const line of readLines(source, size)) {
+    if (stays(line, index++)) kept += `${line}\n`;
+    if (kept.length >= CHUNK) await put();
+  }
+  await put();
+}
+
+/** Writes a new file whose bytes survive a crash of the machine. */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  await writeAt(file, 0, bytes);
+  await file.syncData();
+}

@@ -7,7 +7,8 @@
  * - `data`: a hard link to the file. Writers open this, never the lasting name, so that one who
  *   was paused writes to what had been the file then;
  * - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
- *   held while lines are added. Bytes beyond that length are of somebody who died: the next cuts them off.
+ *   held while lines are added. Bytes beyond that length are of somebody who died: the next cuts
+ *   them off.
  *
  * A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
  * copy of the file replaces the old one. Who finds, after it has written, that its generation is no
@@ -18,39 +19,18 @@
 import { crc32 } from "node:zlib";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { exists, readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
-import { Slots } from "./slots.ts";
+import { copyLines, readAt, readLines, splitPath, statOrUndefined, writeAt } from "./io.ts";
+import {
+  advance,
+  type Content,
+  type Generation,
+  type Meta,
+  openGeneration,
+  type Position,
+} from "./shared_generation.ts";
 
-const META_CAPACITY = 1 << 20;
-/** Lines that may not be durable in the file yet (their stages are). */
+/** Bytes that may not be durable in the file yet (their stages are). */
 const MAXIMUM_TAIL = 1 << 20;
-
-/** Where a lane stands. */
-export interface Position {
-  readonly batch: number;
-  /** One past the last source offset of that batch. */
-  readonly end: number;
-}
-
-/** What lies in the file up to some length. */
-interface Extent {
-  readonly size: number;
-  readonly lanes: Readonly<Record<string, Position>>;
-}
-
-interface Meta extends Extent {
-  /** What of it survives a crash of the machine. */
-  readonly durable: Extent;
-  /** Checksum of the bytes from `durable.size` to `size`. */
-  readonly tail: number;
-}
-
-interface Handles {
-  readonly generation: number;
-  readonly meta: Deno.FsFile;
-  readonly data: Deno.FsFile;
-  readonly slots: Slots<Meta>;
-}
 
 interface Request {
   readonly lane: string;
@@ -64,7 +44,7 @@ interface Request {
 export interface SharedFileOptions {
   /** Hidden folder beside the file, on the same file system. */
   readonly root: string;
-  /** First line of a new file. */
+  /** First line of a new file, with its line end. */
   readonly header?: string;
   /** How long another writer may hold the lock before it counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
@@ -80,10 +60,11 @@ export class SharedFile {
   readonly #lockTimeoutMs: number;
   readonly #key: string;
   #users = 0;
-  #handles: Handles | undefined;
+  #generation: Generation | undefined;
   #queue: Request[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #draining = false;
+  /** The bytes that are not durable were compared with their checksum. */
   #verified = false;
 
   private constructor(path: string, key: string, options: SharedFileOptions) {
@@ -115,9 +96,12 @@ export class SharedFile {
     }
   }
 
-  /** Where a lane stands in the file; undefined when none of its batches is in it. */
-  position(lane: string): Promise<Position | undefined> {
-    return this.#exclusively((_, meta) => Promise.resolve(meta.lanes[lane]));
+  /** Where a lane stands; `foreign` when the file may hold lines of the lane that nobody counted. */
+  async position(lane: string): Promise<{ position?: Position; foreign: boolean }> {
+    return await this.#exclusively((_, meta) => {
+      const position = meta.lanes[lane];
+      return Promise.resolve({ ...(position && { position }), foreign: meta.foreign });
+    });
   }
 
   /**
@@ -133,9 +117,8 @@ export class SharedFile {
 
   /** Makes what was published survive a crash of the machine. */
   async sync(): Promise<void> {
-    await this.#exclusively(async (handles, meta) => {
-      if (meta.durable.size === meta.size) return;
-      await this.#makeDurable(handles, meta);
+    await this.#exclusively(async (generation, meta) => {
+      if (meta.durable.size !== meta.size) await makeDurable(generation, meta);
     });
   }
 
@@ -151,32 +134,29 @@ export class SharedFile {
     keep: (line: string) => boolean,
     owner: Fence,
   ): Promise<void> {
-    await this.#exclusively(async (handles, meta) => {
+    const headerLines = this.#header.length === 0 ? 0 : 1;
+    const stays = (line: string, index: number) => index < headerLines || keep(line);
+    await this.#exclusively(async ({ number, data, slots }, meta) => {
       owner.check();
-      const text = await this.#read(handles.data, meta.size);
-      const lines = text.split("\n");
-      lines.pop();
-      const head = this.#header.length === 0 ? 0 : 1;
-      const kept = lines.filter((line, index) => index < head || keep(line));
-      const bytes = new TextEncoder().encode(kept.map((line) => `${line}\n`).join(""));
       const lanes = { ...meta.lanes, [lane]: position };
-      await this.#advance(handles.generation, { bytes, lanes });
-    });
-  }
-
-  /** Whether some line after the header fulfils the condition. */
-  async some(condition: (line: string) => boolean): Promise<boolean> {
-    return await this.#exclusively(async (handles, meta) => {
-      const text = await this.#read(handles.data, meta.size);
-      return text.split("\n").slice(this.#header.length === 0 ? 0 : 1, -1).some(condition);
+      let index = 0;
+      let clean = true;
+      for await (const line of readLines(data, meta.size)) {
+        clean &&= stays(line, index++);
+        if (!clean) break;
+      }
+      if (clean) return await slots.write({ ...meta, lanes });
+      await this.#replace(number, {
+        lanes,
+        write: (target) => copyLines(data, meta.size, target, stays),
+      });
     });
   }
 
   async close(): Promise<void> {
     if (--this.#users > 0) return;
     SharedFile.#open.delete(this.#key);
-    const turn = this.#turn;
-    this.#turn = turn.then(() => this.#release());
+    this.#turn = this.#turn.then(() => this.#release());
     await this.#turn;
   }
 
@@ -186,7 +166,7 @@ export class SharedFile {
       const requests = this.#queue;
       this.#queue = [];
       try {
-        await this.#exclusively((handles, meta) => this.#append(handles, meta, requests));
+        await this.#exclusively((generation, meta) => append(generation, meta, requests));
         for (const { resolve } of requests) resolve();
       } catch (error) {
         for (const { reject } of requests) reject(error);
@@ -195,58 +175,26 @@ export class SharedFile {
     this.#draining = false;
   }
 
-  async #append(handles: Handles, meta: Meta, requests: readonly Request[]): Promise<void> {
-    const lanes = { ...meta.lanes };
-    const parts: Uint8Array[] = [];
-    for (const { lane, position, bytes } of requests) {
-      const there = lanes[lane];
-      if (there !== undefined && there.batch >= position.batch) continue;
-      lanes[lane] = position;
-      parts.push(bytes);
-    }
-    if (parts.length === 0) return;
-    const bytes = join(parts);
-    try {
-      await writeAt(handles.data, meta.size, bytes);
-    } catch (error) {
-      // A full disk may have taken a part: nothing half visible.
-      await handles.data.truncate(meta.size);
-      throw error;
-    }
-    const next = { ...meta, size: meta.size + bytes.length, lanes, tail: crc32(bytes, meta.tail) };
-    await handles.slots.write(next);
-    if (next.size - next.durable.size >= MAXIMUM_TAIL) await this.#makeDurable(handles, next);
-  }
-
-  async #makeDurable(handles: Handles, meta: Meta): Promise<void> {
-    await handles.data.syncData();
-    const { size, lanes } = meta;
-    await handles.slots.write({ ...meta, durable: { size, lanes }, tail: 0 });
-    await handles.meta.syncData();
-  }
-
-  async #read(data: Deno.FsFile, size: number): Promise<string> {
-    return new TextDecoder().decode(await readAt(data, 0, size));
-  }
-
-  /** Runs `work` while nobody else writes, again when this process was left behind meanwhile. */
-  #exclusively<T>(work: (handles: Handles, meta: Meta) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` while nobody else writes; again when a newer generation came meanwhile, unless `work`
+   * made it (then it throws `Replaced`).
+   */
+  #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       for (;;) {
-        const handles = await this.#lock();
+        const generation = await this.#lock();
         try {
-          const meta = await this.#repaired(handles);
-          if (meta === undefined) continue;
-          const value = await work(handles, meta);
-          if (this.#newest() === handles.generation) return value;
+          const meta = await this.#repaired(generation);
+          const value = await work(generation, meta);
+          if (this.#newest() === generation.number) return value;
+        } catch (error) {
+          if (error instanceof Replaced) {
+            if (error.rest) return undefined as T;
+            continue;
+          }
+          throw error;
         } finally {
-          await handles.meta.unlock();
-        }
-        const newest = this.#newest();
-        // `rewind` itself makes a new generation: its work is done.
-        if (newest !== undefined && this.#made === newest) {
-          this.#made = undefined;
-          return undefined as T;
+          await generation.meta.unlock();
         }
       }
     });
@@ -254,14 +202,18 @@ export class SharedFile {
     return result;
   }
 
-  #made: number | undefined;
+  /** Replaces the generation by one with another content. Never returns. */
+  async #replace(after: number, content: Content, rest = true): Promise<never> {
+    const done = await advance(this.path, this.#root, this.#header, { after, content });
+    throw new Replaced(done && rest);
+  }
 
   #newest(): number | undefined {
     return Fence.generations(this.#root)[0];
   }
 
   /** Opens the newest generation and takes its lock. */
-  async #lock(): Promise<Handles> {
+  async #lock(): Promise<Generation> {
     let waitedMs = 0;
     let pauseMs = 1;
     let last: number | undefined;
@@ -269,18 +221,14 @@ export class SharedFile {
       const newest = this.#newest();
       if (newest !== last) waitedMs = 0;
       last = newest;
-      if (newest === undefined) {
-        await this.#advance(undefined);
+      if (newest === undefined || waitedMs >= this.#lockTimeoutMs) {
+        await advance(this.path, this.#root, this.#header);
         continue;
       }
-      if (waitedMs >= this.#lockTimeoutMs) {
-        await this.#advance(newest);
-        continue;
-      }
-      const handles = await this.#openGeneration(newest);
-      if (handles !== undefined && await handles.meta.tryLock(true)) {
-        if (this.#newest() === newest) return handles;
-        await handles.meta.unlock();
+      const generation = await this.#openNewest(newest);
+      if (generation !== undefined && await generation.meta.tryLock(true)) {
+        if (this.#newest() === newest) return generation;
+        await generation.meta.unlock();
         continue;
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -289,163 +237,101 @@ export class SharedFile {
     }
   }
 
-  /** Handles of a generation; undefined when it is not ready, or gone. */
-  async #openGeneration(generation: number): Promise<Handles | undefined> {
-    if (this.#handles?.generation === generation) return this.#handles;
+  async #openNewest(number: number): Promise<Generation | undefined> {
+    if (this.#generation?.number === number) return this.#generation;
     this.#release();
-    const folder = `${this.#root}/g${generation}`;
-    const opened: Deno.FsFile[] = [];
-    try {
-      const meta = await Deno.open(`${folder}/meta`, { read: true, write: true });
-      opened.push(meta);
-      const data = await Deno.open(`${folder}/data`, { read: true, write: true });
-      opened.push(data);
-      this.#verified = false;
-      return this.#handles = { generation, meta, data, slots: new Slots(meta, META_CAPACITY) };
-    } catch (error) {
-      for (const file of opened) file.close();
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    this.#verified = false;
+    return this.#generation = await openGeneration(this.#root, number);
   }
 
   #release(): void {
-    this.#handles?.meta.close();
-    this.#handles?.data.close();
-    this.#handles = undefined;
+    this.#generation?.meta.close();
+    this.#generation?.data.close();
+    this.#generation = undefined;
   }
 
   /** Named step, under the lock: the file is as long as it should be, and still at its place. */
-  async #repaired(handles: Handles): Promise<Meta | undefined> {
-    let meta = await handles.slots.read();
+  async #repaired(generation: Generation): Promise<Meta> {
+    const { data, slots, number } = generation;
+    const meta = await slots.read();
     if (meta === undefined) {
       throw new SinkError(
         "FAILED",
-        `Cannot write ${this.path}: ${this.#root}/g${handles.generation}/meta is damaged. ` +
+        `Cannot write ${this.path}: ${this.#root}/g${number}/meta is damaged. ` +
           "Move the file and that folder away to begin a new one",
       );
     }
-    const data = await handles.data.stat();
+    const { size, ino } = await data.stat();
     const there = await statOrUndefined(this.path);
-    if (there === undefined || (data.ino !== null && there.ino !== data.ino)) {
-      // Moved away or replaced by somebody (a log rotation): a new file, the same positions.
-      await this.#advance(handles.generation, { bytes: this.#header, lanes: meta.lanes });
-      return undefined;
+    if (there === undefined || (ino !== null && there.ino !== ino)) {
+      // Moved away by somebody (a log rotation): a new file, the same positions.
+      const write = (target: Deno.FsFile) => writeAt(target, 0, this.#header);
+      await this.#replace(number, { lanes: meta.lanes, write }, false);
     }
-    const checked = await this.#withoutLosses(handles, meta, data.size);
-    if (checked.size !== data.size) await handles.data.truncate(checked.size);
-    if (checked !== meta) await handles.slots.write(checked);
-    meta = checked;
+    const checked = await this.#withoutLosses(data, meta, size);
+    if (checked.size < size) await data.truncate(checked.size);
+    if (checked !== meta) await slots.write(checked);
     this.#verified = true;
-    return meta;
+    return checked;
   }
 
   /** What of the file really is there: after a crash of the machine, or when somebody cut it. */
-  async #withoutLosses(handles: Handles, meta: Meta, size: number): Promise<Meta> {
-    const { durable } = meta;
-    if (!this.#verified && meta.size > durable.size) {
-      const tail = await readAt(handles.data, durable.size, meta.size - durable.size);
-      if (tail.length < meta.size - durable.size || crc32(tail) !== meta.tail) {
-        if (size >= durable.size) return { ...durable, durable, tail: 0 };
-      }
+  async #withoutLosses(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta> {
+    const { durable, foreign } = meta;
+    if (!this.#verified && meta.size > durable.size && size >= durable.size) {
+      const tail = await readAt(data, durable.size, meta.size - durable.size);
+      const whole = tail.length === meta.size - durable.size && crc32(tail) === meta.tail;
+      if (!whole) return { ...durable, durable, tail: 0, foreign };
     }
     if (size >= meta.size) return meta;
     const { lanes } = meta;
-    return { size, lanes, durable: { size, lanes }, tail: 0 };
-  }
-
-  /**
-   * Makes a new generation, from what the file should hold or else from the newest one that is
-   * complete.
-   */
-  async #advance(
-    from: number | undefined,
-    content?: { bytes: Uint8Array; lanes: Readonly<Record<string, Position>> },
-  ): Promise<void> {
-    const fence = await Fence.claim(this.#root);
-    const own = fence.directory;
-    const previous = await this.#complete(fence);
-    let lanes: Readonly<Record<string, Position>> = {};
-    if (content !== undefined) {
-      await Deno.writeFile(`${own}/data`, content.bytes);
-      lanes = content.lanes;
-    } else if (previous !== undefined) {
-      lanes = previous.meta.lanes;
-      await Deno.copyFile(`${previous.folder}/data`, `${own}/data`);
-      await Deno.truncate(`${own}/data`, previous.meta.size);
-    } else if (await exists(this.path)) {
-      await this.#adoptForeign(`${own}/data`);
-    } else {
-      await Deno.writeFile(`${own}/data`, this.#header);
-    }
-    const data = await Deno.open(`${own}/data`, { read: true, write: true });
-    let size: number;
-    try {
-      await data.sync();
-      size = (await data.stat()).size;
-    } finally {
-      data.close();
-    }
-    await Deno.link(`${own}/data`, `${own}/visible`);
-    await fence.publish("visible", this.path);
-    const meta = await Deno.open(`${own}/meta.new`, { read: true, write: true, create: true });
-    try {
-      const slots = new Slots<Meta>(meta, META_CAPACITY);
-      await slots.write({ size, lanes, durable: { size, lanes }, tail: 0 });
-      await meta.sync();
-    } finally {
-      meta.close();
-    }
-    await fence.publish("meta.new", `${own}/meta`);
-    await syncDirectory(own);
-    await syncDirectory(splitPath(this.path).folder);
-    if (from !== undefined && content !== undefined) this.#made = fence.generation;
-    await fence.adopt();
-    await fence.forget();
-  }
-
-  /** The newest older generation that is complete. */
-  async #complete(fence: Fence): Promise<{ folder: string; meta: Meta } | undefined> {
-    for (const generation of Fence.generations(this.#root)) {
-      if (generation >= fence.generation) continue;
-      const folder = `${this.#root}/g${generation}`;
-      try {
-        using file = await Deno.open(`${folder}/meta`, { read: true });
-        const meta = await new Slots<Meta>(file, META_CAPACITY).read();
-        if (meta !== undefined) return { folder, meta };
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-        fence.check();
-      }
-    }
-    return undefined;
-  }
-
-  /** A file that was there before: its lines stay. */
-  async #adoptForeign(copy: string): Promise<void> {
-    const { isFile } = await Deno.stat(this.path);
-    if (!isFile) {
-      throw new SinkError(
-        "INVALID",
-        `Cannot write ${this.path}: it is no regular file. Expected a path of a file that can be made or extended`,
-      );
-    }
-    await Deno.copyFile(this.path, copy);
-    using file = await Deno.open(copy, { read: true, write: true });
-    const { size } = await file.stat();
-    if (size === 0) return await writeAt(file, 0, this.#header);
-    const [last] = await readAt(file, size - 1, 1);
-    if (last !== 0x0a) await writeAt(file, size, new Uint8Array([0x0a]));
+    return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
   }
 }
 
-async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
+/** The generation was replaced; `rest`: by what was wanted. */
+class Replaced extends Error {
+  readonly rest: boolean;
+
+  constructor(rest: boolean) {
+    super("Replaced");
+    this.rest = rest;
+  }
+}
+
+async function append(
+  generation: Generation,
+  meta: Meta,
+  requests: readonly Request[],
+): Promise<void> {
+  const { data, slots } = generation;
+  const lanes = { ...meta.lanes };
+  const parts: Uint8Array[] = [];
+  for (const { lane, position, bytes } of requests) {
+    const there = lanes[lane];
+    if (there !== undefined && there.batch >= position.batch) continue;
+    lanes[lane] = position;
+    parts.push(bytes);
+  }
+  if (parts.length === 0) return;
+  const bytes = join(parts);
   try {
-    return await Deno.stat(path);
+    await writeAt(data, meta.size, bytes);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    // A full disk may have taken a part: nothing half visible.
+    await data.truncate(meta.size);
     throw error;
   }
+  const next = { ...meta, size: meta.size + bytes.length, lanes, tail: crc32(bytes, meta.tail) };
+  await slots.write(next);
+  if (next.size - next.durable.size >= MAXIMUM_TAIL) await makeDurable(generation, next);
+}
+
+async function makeDurable(generation: Generation, meta: Meta): Promise<void> {
+  await generation.data.syncData();
+  const { size, lanes } = meta;
+  await generation.slots.write({ ...meta, durable: { size, lanes }, tail: 0 });
+  await generation.meta.syncData();
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

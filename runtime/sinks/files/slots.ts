@@ -44,7 +44,9 @@ export class Slots<T> {
       newest = { sequence, body };
     }
     this.#sequence = newest?.sequence ?? 0;
-    return newest === undefined ? undefined : JSON.parse(new TextDecoder().decode(newest.body)) as T;
+    return newest === undefined
+      ? undefined
+      : JSON.parse(new TextDecoder().decode(newest.body)) as T;
   }
 
   /** Replaces the state, after a `read`. Survives a crash of the process; `syncData` the file for more. */
