@@ -41,6 +41,12 @@ export interface Operator<In, Out> {
    * operator that keeps state between calls leaves it at 1.
    */
   readonly concurrency?: number;
+  /**
+   * How a restart brings the operator back. `window`: by reading again from `restartOffset`, with
+   * `snapshot` as the state before that frame. `state`: from `snapshot` alone; it is not shown
+   * frames again. Absent: it keeps nothing between inputs.
+   */
+  readonly kind?: "window" | "state";
   /** Called once for each partition before its first input, and again after a restart. */
   open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;
 }
@@ -59,7 +65,10 @@ export interface OperatorTask<In, Out> {
    * undefined when it needs nothing but what comes next. Called between batches.
    */
   restartOffset?(): number | undefined;
-  /** State that the log cannot give back, a few kilobytes at most. Called between batches. */
+  /**
+   * State that the log cannot give back, a few kilobytes at most. Called between batches. Of a
+   * `window` operator: its state just before the frame at `restartOffset`.
+   */
   snapshot?(): Uint8Array | undefined;
   /**
    * A timer: the time (epoch milliseconds, of the context's clock) at which `onTimer` wants to be

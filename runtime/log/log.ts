@@ -115,9 +115,11 @@ export interface PartitionReader {
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` when the next offset is no longer there (retention) or
    * not there yet (the topic was recreated); `error.range` says what is. `UNREACHABLE` is never thrown: the
    * reader waits for the log with backoff; `status` tells.
-   * @throws the signal's reason when it aborts.
+   * @param until returns an empty list as soon as all that lies below this offset was returned
+   * (there may be nothing but holes before it).
+   * @throws the signal's reason when it aborts; no frame is lost by that.
    */
-  read(max: number, signal?: AbortSignal): Promise<Frame[]>;
+  read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]>;
   /** Frames that `read` would return at once. */
   readonly buffered: number;
   /** Offset that follows the last frame returned by `read`. */
@@ -193,6 +195,8 @@ export interface Checkpoint {
 
 /** The checkpoint of one query on one partition, owned. */
 export interface BatchCommitter {
+  /** Random, made at the query's first start, kept with the checkpoint: survives restarts. */
+  readonly queryId: string;
   /** The last commit, or undefined on a first start. */
   readonly committed: Checkpoint | undefined;
   /** A batch that was planned and never committed: it must be run again with exactly these offsets. */
@@ -200,12 +204,20 @@ export interface BatchCommitter {
   /**
    * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
    * gap: a batch with another id throws `CHECKPOINT_GAP`.
+   *
+   * @param required true unless given; false when every sink is exact whatever the batches are: a log on which the
+   * plan is costly may then leave it out.
    */
-  plan(batch: BatchRange): Promise<void>;
+  plan(batch: BatchRange, required?: boolean): Promise<void>;
   /**
    * Makes a batch's records visible and its checkpoint durable, both or neither (`commits/N`).
    *
+   * After any error the committer is done for: close it, open another and look at what is committed.
+   * `STALE_MEMBERSHIP` alone is different: nothing was written, and after `renew` the same call may
+   * succeed.
+   *
    * @throws {LogError} `FENCED` when another owner took over: nothing was written.
+   * `STALE_MEMBERSHIP` when the group moved on to another generation.
    */
   commit(
     batch: BatchRange,
@@ -226,6 +238,7 @@ export type LogErrorCode =
   | "OFFSET_OUT_OF_RANGE"
   | "TOO_LARGE"
   | "FENCED"
+  | "STALE_MEMBERSHIP"
   | "CHECKPOINT_GAP"
   | "CHECKPOINT_CORRUPT"
   | "CHECKPOINT_NEWER"

@@ -47,6 +47,8 @@ export interface Sink<T = Output> {
   /** As given on the command line: `display`, `images:DIR`, `topic:NAME`, … without secrets. */
   readonly uri: string;
   readonly delivery: Delivery;
+  /** The sink relies on a re-run batch having the same offsets as before (`foreachBatch`). */
+  readonly needsPlan?: boolean;
   open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
 }
 

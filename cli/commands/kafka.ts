@@ -1,0 +1,66 @@
+/**
+ * `deno task kafka`: a real Apache Kafka in the foreground.
+ *
+ * @module
+ */
+import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
+import { startKafka } from "../../tools/kafka/cluster.ts";
+import { type Command, parsers, UsageError } from "../command.ts";
+
+/** The command. */
+export const kafka: Command = {
+  name: "kafka",
+  summary: `Runs a real Apache Kafka ${KAFKA_VERSION} on this machine, until Ctrl-C.`,
+  options: {
+    port: {
+      value: "PORT",
+      help: "Where clients connect, on 127.0.0.1",
+      default: 9092,
+      parse: parsers.integer(1, 65_535),
+    },
+    data: {
+      value: "DIR",
+      help: "Where the topics are kept from run to run",
+      default: ".framelane/kafka",
+    },
+  },
+  async run({ positionals, options }, { signal, print, say }) {
+    if (positionals.length > 0) {
+      throw new UsageError([
+        `Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`,
+      ]);
+    }
+    const begun = performance.now();
+    try {
+      const cluster = await startKafka({
+        port: options["port"] as number,
+        dataDir: options["data"] as string,
+        say,
+      });
+      const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+      print(`kafka://${cluster.bootstrap}`);
+      say(`Apache Kafka ${KAFKA_VERSION} is up after ${seconds} s, data in ${options["data"]}`);
+      say("Stop with Ctrl-C");
+      const stopped = new Promise<"stopped">((resolve) => {
+        if (signal.aborted) resolve("stopped");
+        else signal.addEventListener("abort", () => resolve("stopped"), { once: true });
+      });
+      const end = await Promise.race([stopped, cluster.nodes[0]!.ended]);
+      if (end !== "stopped" && !signal.aborted) {
+        say(`Kafka ended by itself with ${end}: see ${cluster.nodes[0]!.logFile}`);
+        return 1;
+      }
+      await cluster.stop();
+      say("Kafka has stopped");
+      return 0;
+    } catch (error) {
+      if (!(error instanceof KitError)) throw error;
+      say(
+        `${error.message}${
+          /port .* in use/.test(error.message) ? ": choose another with --port" : ""
+        }`,
+      );
+      return 1;
+    }
+  },
+};

@@ -1,0 +1,11 @@
+/**
+ * Images: look at them, decode and encode them, in pooled memory.
+ *
+ * @module
+ */
+export * from "./decode.ts";
+export * from "./draw.ts";
+export * from "./inspect.ts";
+export * from "./jpeg.ts";
+export { BufferPool } from "./pool.ts";
+export type { Channels, RawImage } from "./raw.ts";

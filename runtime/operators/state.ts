@@ -1,0 +1,70 @@
+/**
+ * The stateful operator: a state per partition, and timers.
+ *
+ * @module
+ */
+import type { Operator } from "../operator.ts";
+
+/** Timers of a stateful processor; part of the state. */
+export interface Timers {
+  /** Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or soon after. */
+  register(time: number): void;
+  delete(time: number): void;
+  /** Registered times, earliest first. */
+  list(): readonly number[];
+}
+
+/** User code with a state of its own in each partition. */
+export interface StateProcessor<State, In, Out> {
+  readonly name: string;
+  /** The state before the first input. Must survive `JSON.stringify`. */
+  init(): State;
+  /** Takes the next input in order; may change `state` in place. */
+  handleInput(state: State, input: In, timers: Timers): readonly Out[] | Promise<readonly Out[]>;
+  /** Called when a registered time has come, in order with the inputs. */
+  handleExpiredTimer?(
+    state: State,
+    time: number,
+    timers: Timers,
+  ): readonly Out[] | Promise<readonly Out[]>;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** An operator with state, made of a processor. */
+export function stateOperator<State, In, Out>(
+  processor: StateProcessor<State, In, Out>,
+): Operator<In, Out> {
+  return {
+    name: processor.name,
+    kind: "state",
+    open(context) {
+      const restored = context.state === undefined
+        ? undefined
+        : JSON.parse(decoder.decode(context.state)) as { state: State; timers: number[] };
+      const state = restored?.state ?? processor.init();
+      let times = restored?.timers ?? [];
+      const timers: Timers = {
+        register(time) {
+          if (!times.includes(time)) times = [...times, time].sort((a, b) => a - b);
+        },
+        delete(time) {
+          times = times.filter((other) => other !== time);
+        },
+        list: () => times,
+      };
+      return {
+        process: (input) => processor.handleInput(state, input, timers),
+        nextTimer: () => times[0],
+        onTimer(now) {
+          const time = times[0];
+          if (time === undefined || time > now) return [];
+          times = times.slice(1);
+          return processor.handleExpiredTimer?.(state, time, timers) ?? [];
+        },
+        snapshot: () => encoder.encode(JSON.stringify({ state, timers: times })),
+      };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * The window operator.
+ *
+ * @module
+ */
+import type { Frame, Window } from "../frame.ts";
+import type { Operator } from "../operator.ts";
+import {
+  checkWindowOptions,
+  createWindower,
+  type WindowerState,
+  type WindowOptions,
+} from "../window.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** An operator that cuts frames into windows. */
+export function windowOperator(options: WindowOptions): Operator<Frame, Window> {
+  const checked = checkWindowOptions(options);
+  const settings = Object.entries(options).map(([key, value]) => `${key}=${value}`).join(" ");
+  return {
+    name: `window(${settings})`,
+    kind: "window",
+    open(context) {
+      const state = context.state === undefined
+        ? undefined
+        : JSON.parse(decoder.decode(context.state)) as WindowerState;
+      const windower = createWindower(checked, state);
+      return {
+        process: (frame) => windower.push(frame),
+        restartOffset: () => windower.restartPoint()?.offset,
+        snapshot: () =>
+          encoder.encode(JSON.stringify(windower.restartPoint()?.state ?? windower.state())),
+      };
+    },
+  };
+}

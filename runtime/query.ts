@@ -1,0 +1,217 @@
+/**
+ * Query definitions: stream → window → processing → sinks. A definition is a description; the
+ * runtime makes one streaming query of it for each partition.
+ *
+ * @module
+ */
+import type { Frame, Output, Window } from "./frame.ts";
+import type { Operator } from "./operator.ts";
+import { filterOperator, mapOperator } from "./operators/functions.ts";
+import { stateOperator, type StateProcessor } from "./operators/state.ts";
+import { windowOperator } from "./operators/window.ts";
+import { checkOverload, type OverloadPolicy } from "./overload.ts";
+import type { Sink } from "./sinks/sink.ts";
+import { checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
+import { parseTrigger, type Trigger } from "./trigger.ts";
+import type { WindowOptions } from "./window.ts";
+
+/** What the runtime makes of a definition, once for each partition. */
+export interface QueryPlan {
+  readonly name: string;
+  readonly source: ReadStreamOptions;
+  /** The operators in stream order; the first takes frames. */
+  readonly operators: readonly Operator<unknown, unknown>[];
+  readonly sinks: readonly Sink<unknown>[];
+  readonly trigger: Trigger;
+  readonly overload: OverloadPolicy;
+}
+
+/**
+ * Begins a query.
+ *
+ * @param name letters, digits, `-` and `_`: it names the checkpoint, so keep it.
+ * @throws {RangeError} when the name is of another form.
+ * @example
+ * ```ts
+ * import { console, query } from "./mod.ts";
+ *
+ * export default query("sizes")
+ *   .readStream({ startingOffsets: "earliest" })
+ *   .filter((frame) => frame.value.length > 0)
+ *   .writeStream(console());
+ * ```
+ */
+export function query(name: string): QueryBuilder {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
+    throw new RangeError(
+      `Cannot name a query ${JSON.stringify(name)}: expected 1 to 64 letters, digits, - and _`,
+    );
+  }
+  return new QueryBuilder(name);
+}
+
+/** A query with a name and nothing else. */
+export class QueryBuilder {
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /**
+   * Reads the topic's frames, each partition in offset order.
+   *
+   * @throws {RangeError} naming every fault of the options.
+   */
+  readStream(options: ReadStreamOptions = {}): FrameStream {
+    return new FrameStream(options.queryName ?? this.#name, checkReadOptions(options), []);
+  }
+}
+
+/** A stream of `T`, within one partition in order. */
+export class Stream<T> {
+  protected readonly queryName: string;
+  protected readonly source: ReadStreamOptions;
+  protected readonly operators: readonly Operator<unknown, unknown>[];
+
+  constructor(
+    name: string,
+    source: ReadStreamOptions,
+    operators: readonly Operator<unknown, unknown>[],
+  ) {
+    this.queryName = name;
+    this.source = source;
+    this.operators = operators;
+  }
+
+  /** Applies an operator. One that takes something else than `T` does not compile. */
+  process<Out>(operator: Operator<T, Out>): Stream<Out> {
+    return new Stream<Out>(this.queryName, this.source, [...this.operators, erase(operator)]);
+  }
+
+  /** Replaces each item by what `transform` makes of it. */
+  map<Out>(transform: (item: T) => Out | Promise<Out>): Stream<Out> {
+    return this.process(mapOperator(transform));
+  }
+
+  /** Keeps the items for which `predicate` is true. */
+  filter(predicate: (item: T) => boolean | Promise<boolean>): Stream<T> {
+    return this.process(filterOperator(predicate));
+  }
+
+  /**
+   * Processes with a state of its own in each partition, and timers. The state is part of the
+   * checkpoint: a few kilobytes of JSON at most.
+   */
+  transformWithState<State, Out>(processor: StateProcessor<State, T, Out>): Stream<Out> {
+    return this.process(stateOperator(processor));
+  }
+
+  /** Ends the query in one or several sinks, each of which gets every output. */
+  writeStream(
+    ...sinks: T extends Output ? Sink<T>[] | Sink<Output>[] : Sink<T>[]
+  ): QueryDefinition {
+    return new QueryDefinition({
+      name: this.queryName,
+      source: this.source,
+      operators: this.operators,
+      sinks: sinks as unknown as Sink<unknown>[],
+      trigger: { kind: "asap" },
+      overload: { kind: "wait" },
+    });
+  }
+}
+
+/** A stream of frames, which can be cut into windows. */
+export class FrameStream extends Stream<Frame> {
+  /** Cuts the stream into windows: ordered lists of frames. */
+  window(options: WindowOptions): Stream<Window> {
+    return this.process(windowOperator(options));
+  }
+}
+
+/** A whole query, ready to be run on any number of partitions. */
+export class QueryDefinition {
+  readonly plan: QueryPlan;
+
+  constructor(plan: QueryPlan) {
+    checkStateOrder(plan);
+    this.plan = plan;
+  }
+
+  /**
+   * When batches are taken: `asap`, `interval:500ms`, `available-now`, `once`.
+   *
+   * @throws {RangeError} when it is none of these.
+   */
+  trigger(trigger: Trigger | string): QueryDefinition {
+    const parsed = typeof trigger === "string" ? parseTrigger(trigger) : trigger;
+    return new QueryDefinition({ ...this.plan, trigger: parsed });
+  }
+
+  /**
+   * What happens when frames come faster than they are processed.
+   *
+   * @throws {RangeError} when the policy is not one of these.
+   */
+  overload(policy: OverloadPolicy | OverloadPolicy["kind"]): QueryDefinition {
+    return new QueryDefinition({ ...this.plan, overload: checkOverload(policy) });
+  }
+
+  /** The plan for people, one line a step. */
+  explain(): string {
+    const { name, source, operators, sinks, trigger, overload } = this.plan;
+    const settings = Object.entries(source).map(([key, value]) =>
+      `${key}=${JSON.stringify(value)}`
+    );
+    return [
+      `query ${name}`,
+      `  readStream ${settings.join(" ")}`.trimEnd(),
+      ...operators.map((operator) =>
+        `  ${operator.name}${
+          (operator.concurrency ?? 1) > 1 ? ` (${operator.concurrency} at once, in order)` : ""
+        }`
+      ),
+      `  writeStream ${sinks.map((sink) => `${sink.uri} (${sink.delivery})`).join(", ")}`,
+      `  trigger ${trigger.kind === "interval" ? `interval:${trigger.ms}ms` : trigger.kind}`,
+      `  overload ${overload.kind}`,
+    ].join("\n");
+  }
+}
+
+/** Sinks and settings that take the place of a definition's own. */
+export interface PlanOverrides {
+  readonly sinks?: readonly Sink<unknown>[];
+  readonly trigger?: Trigger;
+  readonly source?: ReadStreamOptions;
+}
+
+/** A plan with some parts replaced. */
+export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
+  return {
+    ...plan,
+    sinks: overrides.sinks !== undefined && overrides.sinks.length > 0
+      ? overrides.sinks
+      : plan.sinks,
+    trigger: overrides.trigger ?? plan.trigger,
+    source: checkReadOptions({ ...plan.source, ...overrides.source }),
+  };
+}
+
+function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown> {
+  return operator as unknown as Operator<unknown, unknown>;
+}
+
+/** Replayed frames do not pass an operator whose state came from the checkpoint. */
+function checkStateOrder(plan: QueryPlan): void {
+  let stateful: string | undefined;
+  for (const { name, kind } of plan.operators) {
+    if (kind === "state") stateful ??= name;
+    if (kind === "window" && stateful !== undefined) {
+      throw new RangeError(
+        `Cannot run query ${plan.name}: ${name} comes after ${stateful}, whose state cannot be ` +
+          `rewound to rebuild open windows; put ${stateful} after ${name}`,
+      );
+    }
+  }
+}

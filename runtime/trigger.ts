@@ -1,0 +1,81 @@
+/**
+ * When a streaming query takes its next batch.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+
+/**
+ * - `asap`: as soon as there is a frame, with as many as wait (one when idle, large under backlog);
+ * - `interval`: at ticks aligned to the epoch;
+ * - `available-now`: all there is at the start, in batches, then the query ends;
+ * - `once`: all there is at the start in one batch, then the query ends.
+ */
+export type Trigger =
+  | { readonly kind: "asap" }
+  | { readonly kind: "interval"; readonly ms: number }
+  | { readonly kind: "available-now" }
+  | { readonly kind: "once" };
+
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/**
+ * Parses a duration such as `500ms`, `2s`, `15m`, `1h`.
+ *
+ * @returns milliseconds.
+ * @throws {RangeError} saying what was given and what is accepted.
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
+  if (match === null) {
+    throw new RangeError(
+      `Cannot read duration ${
+        JSON.stringify(text)
+      }: expected a number and a unit, e.g. 500ms, 2s, 15m, 1h`,
+    );
+  }
+  return Number(match[1]) * UNITS[match[2]!]!;
+}
+
+/**
+ * Parses `asap`, `interval:500ms`, `available-now` or `once`.
+ *
+ * @throws {RangeError} saying what was given and what is accepted.
+ */
+export function parseTrigger(text: string): Trigger {
+  if (text === "asap" || text === "available-now" || text === "once") return { kind: text };
+  if (text.startsWith("interval:")) {
+    const ms = parseDuration(text.slice("interval:".length));
+    if (ms >= 1) return { kind: "interval", ms };
+  }
+  throw new RangeError(
+    `Cannot read trigger ${
+      JSON.stringify(text)
+    }: expected asap, interval:DURATION (e.g. interval:500ms), available-now or once`,
+  );
+}
+
+/** Waits for ticks of an interval, aligned to the epoch so that restarts keep the rhythm. */
+export class TickTimer {
+  readonly #clock: Clock;
+  readonly #ms: number;
+  readonly #onBehind: (lateMs: number) => void;
+  #next: number | undefined;
+
+  /** @param onBehind called when a batch took longer than the interval. */
+  constructor(clock: Clock, ms: number, onBehind: (lateMs: number) => void) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.#onBehind = onBehind;
+  }
+
+  /** Resolves at the next tick; at once the first time. */
+  async wait(signal: AbortSignal): Promise<void> {
+    const now = this.#clock.now();
+    if (this.#next !== undefined) {
+      if (now > this.#next) this.#onBehind(now - this.#next);
+      else await this.#clock.sleep(this.#next - now, signal);
+    }
+    this.#next = (Math.floor(this.#clock.now() / this.#ms) + 1) * this.#ms;
+  }
+}

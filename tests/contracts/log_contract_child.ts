@@ -1,0 +1,82 @@
+/**
+ * The other process of the contract tests. One JSON object a line on standard output.
+ *
+ * - `append URL TOPIC PARTITION COUNT`: appends `child0`, `child1`, …, one call each; then ends.
+ * - `stream URL TOPIC PARTITION`: the same without end; prints the offset of each append. Has to be killed.
+ * - `member URL TOPIC GROUP SESSION-MS OUT`: joins the group; prints each assignment. Each line on
+ *   standard input names a partition: plans and commits batch 0 of query `q` there, with one record
+ *   for topic OUT, and prints how that ended. Ends when standard input ends.
+ */
+import { openLog } from "../../runtime/log/open.ts";
+import { type BatchCommitter, LogError } from "../../runtime/log/log.ts";
+import { record } from "./log_contract_kit.ts";
+
+const print = async (object: Record<string, unknown>) => {
+  await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(object) + "\n"));
+};
+
+const [mode, url, topic, ...rest] = Deno.args as [string, string, string, ...string[]];
+const log = await openLog(url);
+try {
+  if (mode === "append") {
+    const [partition, count] = rest.map(Number) as [number, number];
+    const producer = await log.producer();
+    for (let i = 0; i < count; i++) await producer.append(topic, partition, [record(`child${i}`)]);
+    await print({ appended: count });
+  } else if (mode === "stream") {
+    const producer = await log.producer();
+    for (let i = 0;; i++) {
+      const value = new Uint8Array(20_000).fill(i % 251);
+      const offset = await producer.append(topic, Number(rest[0]), [
+        record(value, { headers: { seq: `${i}` } }),
+      ]);
+      await print({ seq: i, offset });
+    }
+  } else if (mode === "member") {
+    const [group, session, out] = rest as [string, string, string];
+    const committers = new Map<number, BatchCommitter>();
+    const member = await log.joinGroup({
+      group,
+      topic,
+      sessionTimeoutMs: Number(session),
+      onAssignment: async ({ partitions, membership }) => {
+        for (const partition of partitions) {
+          if (committers.has(partition)) continue;
+          committers.set(
+            partition,
+            await log.committer({
+              group,
+              query: "q",
+              topic,
+              partition,
+              outputTopics: [out],
+              membership,
+            }),
+          );
+        }
+        await print({ assigned: [...partitions], membership });
+      },
+    });
+    let buffered = "";
+    for await (const chunk of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+      const lines = (buffered + chunk).split("\n");
+      buffered = lines.pop()!;
+      for (const line of lines) {
+        const partition = Number(line);
+        const batch = { batchId: 0, start: 0, end: 1 };
+        try {
+          const committer = committers.get(partition)!;
+          await committer.plan(batch);
+          const output = { topic: out, partition, ...record("from the child") };
+          await committer.commit(batch, { end: 1, restart: 1 }, [output]);
+          await print({ committed: true });
+        } catch (error) {
+          await print({ code: error instanceof LogError ? error.code : String(error) });
+        }
+      }
+    }
+    await member.leave();
+  }
+} finally {
+  await log.close();
+}

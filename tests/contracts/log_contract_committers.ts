@@ -1,0 +1,274 @@
+/** Obligations: checkpoints. */
+import assert from "node:assert/strict";
+import type { Obligation } from "./log_contract.ts";
+import {
+  eventually,
+  join,
+  readAll,
+  record,
+  rejectsWith,
+  take,
+  text,
+  unique,
+  withCommitter,
+} from "./log_contract_kit.ts";
+
+/** Options of a committer nobody else uses, and its topic created. */
+function names(): { group: string; query: string; topic: string; partition: number } {
+  return { group: unique("group"), query: "greyscale", topic: unique("source"), partition: 0 };
+}
+
+const batch = (batchId: number, start: number, end: number) => ({ batchId, start, end });
+
+export function registerCommitters(obligation: Obligation): void {
+  obligation("a first start has no checkpoint", async ({ log }) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    await withCommitter(log, options, (committer) => {
+      assert.equal(committer.committed, undefined);
+      assert.equal(committer.planned, undefined);
+      assert.match(committer.queryId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+      return Promise.resolve();
+    });
+  });
+
+  obligation("a new owner goes on where the last one was", async ({ log, reopen }) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    const state = crypto.getRandomValues(new Uint8Array(3_000));
+    const queryId = await withCommitter(log, options, async (committer) => {
+      await committer.plan(batch(0, 5, 9));
+      await committer.commit(batch(0, 5, 9), { end: 9, restart: 9 }, []);
+      await committer.plan(batch(1, 9, 20));
+      await committer.commit(batch(1, 9, 20), { end: 20, restart: 14, state }, []);
+      return committer.queryId;
+    });
+    await withCommitter(await reopen(), options, async (committer) => {
+      assert.deepEqual(committer.committed, { batchId: 1, end: 20, restart: 14, state });
+      assert.equal(committer.planned, undefined);
+      assert.equal(committer.queryId, queryId);
+      await committer.plan(batch(2, 20, 21));
+      await committer.commit(batch(2, 20, 21), { end: 21, restart: 21 }, []);
+    });
+    await withCommitter(log, options, (committer) => {
+      assert.deepEqual(committer.committed, { batchId: 2, end: 21, restart: 21 });
+      return Promise.resolve();
+    });
+  });
+
+  obligation("a planned batch survives and is run again as it was", async ({ log, reopen }) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    await withCommitter(log, options, (committer) => committer.plan(batch(0, 0, 7)));
+    await withCommitter(await reopen(), options, async (committer) => {
+      assert.equal(committer.committed, undefined);
+      assert.deepEqual(committer.planned, batch(0, 0, 7));
+      await committer.plan(batch(0, 0, 7));
+      await committer.commit(batch(0, 0, 7), { end: 7, restart: 7 }, []);
+      await committer.plan(batch(1, 7, 8));
+    });
+    await withCommitter(log, options, (committer) => {
+      assert.deepEqual(committer.committed, { batchId: 0, end: 7, restart: 7 });
+      assert.deepEqual(committer.planned, batch(1, 7, 8));
+      return Promise.resolve();
+    });
+  });
+
+  obligation("gaps in the batches are refused", async ({ log }) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    await withCommitter(log, options, async (committer) => {
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(1, 0, 1)));
+      await rejectsWith(
+        "CHECKPOINT_GAP",
+        () => committer.commit(batch(0, 0, 1), { end: 1, restart: 1 }, []),
+      );
+      await committer.plan(batch(0, 0, 1));
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(1, 1, 2)));
+      await rejectsWith(
+        "CHECKPOINT_GAP",
+        () => committer.commit(batch(1, 1, 2), { end: 2, restart: 2 }, []),
+      );
+      await committer.commit(batch(0, 0, 1), { end: 1, restart: 1 }, []);
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(0, 0, 1)));
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(2, 1, 2)));
+      await committer.plan(batch(1, 1, 2));
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(1, 1, 3)));
+      await committer.commit(batch(1, 1, 2), { end: 2, restart: 2 }, []);
+    });
+    await withCommitter(log, options, (committer) => {
+      assert.deepEqual(committer.committed, { batchId: 1, end: 2, restart: 2 });
+      return Promise.resolve();
+    });
+  });
+
+  obligation("output topics are created like the source", async ({ log }) => {
+    const [options, out] = [names(), unique("out")];
+    await log.createTopic(options.topic, 3);
+    await withCommitter(log, { ...options, outputTopics: [out] }, async () => {
+      assert.equal(await log.partitionCount(out), 3);
+    });
+    await log.createTopic(options.topic, 4);
+    await withCommitter(log, { ...options, outputTopics: [out] }, async () => {
+      assert.equal(await log.partitionCount(out), 4);
+    });
+  });
+
+  obligation("a batch's records become visible with its commit", async ({ log, reopen }) => {
+    const [options, out, dead] = [names(), unique("out"), unique("dead")];
+    await log.createTopic(options.topic, 2);
+    const other = await reopen();
+    await withCommitter(log, { ...options, outputTopics: [out, dead] }, async (committer) => {
+      const reader = await (await other.reader()).open(out, 1, 0);
+      let next = 0;
+      for (let id = 0; id < 4; id++) {
+        await committer.plan(batch(id, id, id + 1));
+        assert.equal(
+          (await other.offsets(dead, 0)).latest,
+          next,
+          "Nothing is visible before the commit",
+        );
+        await committer.commit(batch(id, id, id + 1), { end: id + 1, restart: id + 1 }, [
+          { topic: out, partition: 1, ...record(`${id}a`, { headers: { query: "greyscale" } }) },
+          { topic: dead, partition: 0, ...record(`${id}dead`) },
+          { topic: out, partition: 1, ...record(`${id}b`, { key: null }) },
+        ]);
+        const frames = await take(reader, 2);
+        assert.deepEqual(frames.map((f) => text(f.value)), [`${id}a`, `${id}b`]);
+        assert.deepEqual({ ...frames[0]!.headers }, { query: "greyscale" });
+        assert.equal(frames[1]!.key, null);
+        next = (await other.offsets(dead, 0)).latest;
+        assert.ok(next > id);
+      }
+    });
+    assert.deepEqual((await readAll(log, dead, 0)).map((f) => text(f.value)), [
+      "0dead",
+      "1dead",
+      "2dead",
+      "3dead",
+    ]);
+  });
+
+  obligation(
+    "a record that cannot be written leaves the whole batch out",
+    async ({ log }, contract) => {
+      const [options, out] = [names(), unique("out")];
+      await log.createTopic(options.topic, 1);
+      await withCommitter(log, { ...options, outputTopics: [out] }, async (committer) => {
+        const output = { topic: out, partition: 0, ...record("fine") };
+        await committer.plan(batch(0, 0, 1));
+        await rejectsWith(
+          "TOO_LARGE",
+          () =>
+            committer.commit(batch(0, 0, 1), { end: 1, restart: 1 }, [
+              output,
+              { ...output, value: new Uint8Array(contract.tooLargeBytes) },
+            ]),
+        );
+      });
+      assert.deepEqual(await readAll(log, out, 0), []);
+      await withCommitter(log, { ...options, outputTopics: [out] }, async (committer) => {
+        assert.equal(committer.committed, undefined);
+        assert.deepEqual(committer.planned, batch(0, 0, 1));
+        const output = { topic: out, partition: 0, ...record("second try") };
+        await committer.plan(batch(0, 0, 1));
+        await committer.commit(batch(0, 0, 1), { end: 1, restart: 1 }, [output]);
+      });
+      assert.deepEqual(
+        (await readAll(log, out, 0)).map((f) => text(f.value)),
+        ["second try"],
+      );
+    },
+  );
+
+  obligation("a new owner fences the old one", async ({ log, reopen }) => {
+    const [options, out] = [{ ...names() }, unique("out")];
+    await log.createTopic(options.topic, 1);
+    const owned = { ...options, outputTopics: [out] };
+    const output = (value: string) => ({ topic: out, partition: 0, ...record(value) });
+    const old = await log.committer(owned);
+    await old.plan(batch(0, 0, 1));
+    await old.commit(batch(0, 0, 1), { end: 1, restart: 1 }, [output("old 0")]);
+    await old.plan(batch(1, 1, 2));
+    const successor = await (await reopen()).committer(owned);
+    assert.deepEqual(successor.committed, { batchId: 0, end: 1, restart: 1 });
+    assert.deepEqual(successor.planned, batch(1, 1, 2));
+    await rejectsWith(
+      "FENCED",
+      () => old.commit(batch(1, 1, 2), { end: 2, restart: 2 }, [output("old 1")]),
+    );
+    await successor.plan(batch(1, 1, 2));
+    await successor.commit(batch(1, 1, 2), { end: 2, restart: 2 }, [output("new 1")]);
+    await rejectsWith("FENCED", () => old.plan(batch(1, 1, 2)));
+    await rejectsWith("FENCED", () => old.plan(batch(2, 2, 3)));
+    await old.close();
+    await successor.plan(batch(2, 2, 3));
+    await successor.commit(batch(2, 2, 3), { end: 3, restart: 3 }, [output("new 2")]);
+    await successor.close();
+    assert.deepEqual((await readAll(log, out, 0)).map((f) => text(f.value)), [
+      "old 0",
+      "new 1",
+      "new 2",
+    ]);
+  });
+
+  obligation("queries and partitions have checkpoints of their own", async ({ log }) => {
+    const options = names();
+    await log.createTopic(options.topic, 2);
+    const all = [
+      options,
+      { ...options, partition: 1 },
+      { ...options, query: "motion" },
+      { ...options, group: unique("group") },
+    ];
+    const committers = await Promise.all(all.map((one) => log.committer(one)));
+    for (const [i, committer] of committers.entries()) {
+      await committer.plan(batch(0, 0, i + 1));
+      await committer.commit(batch(0, 0, i + 1), { end: i + 1, restart: i + 1 }, []);
+      await committer.close();
+    }
+    assert.equal(new Set(committers.map((c) => c.queryId)).size, all.length);
+    for (const [i, one] of all.entries()) {
+      await withCommitter(log, one, (committer) => {
+        assert.equal(committer.committed?.end, i + 1);
+        assert.equal(committer.queryId, committers[i]!.queryId);
+        return Promise.resolve();
+      });
+    }
+  });
+
+  obligation("a committer keeps its partition over a rebalance", async ({ log, reopen }) => {
+    const options = { ...names(), topic: unique("renew") };
+    const { group, topic } = options;
+    await log.createTopic(topic, 2);
+    const a = await join(log, { group, topic });
+    await eventually("all partitions", () => a.held()?.length === 2);
+    const b = await join(await reopen(), { group, topic });
+    await eventually("a share", () => a.held()?.length === 1 && b.held()?.length === 1);
+    const [partition] = a.held()!;
+    const owned = { ...options, partition: partition! };
+    await withCommitter(log, { ...owned, membership: a.membership() }, async (committer) => {
+      await committer.plan(batch(0, 0, 1));
+      await committer.commit(batch(0, 0, 1), { end: 1, restart: 1 }, []);
+      await b.member.leave();
+      await eventually("all partitions", () => a.held()?.length === 2);
+      committer.renew(a.membership());
+      await committer.plan(batch(1, 1, 2));
+      await committer.commit(batch(1, 1, 2), { end: 2, restart: 2 }, []);
+    });
+    await withCommitter(log, { ...owned, membership: a.membership() }, (committer) => {
+      assert.equal(committer.committed?.end, 2);
+      return Promise.resolve();
+    });
+    await a.member.leave();
+  });
+
+  obligation("a closed committer says so", async ({ log }) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    const committer = await log.committer(options);
+    await committer.close();
+    await rejectsWith("CLOSED", () => committer.plan(batch(0, 0, 1)));
+    await committer.close();
+  });
+}

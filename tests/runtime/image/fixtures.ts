@@ -1,0 +1,78 @@
+import { Buffer } from "node:buffer";
+import jpegTurbo from "@julusian/jpeg-turbo";
+import sharp, { type Sharp } from "sharp";
+import type { Channels, RawImage } from "../../../runtime/image/mod.ts";
+
+/** A picture with soft gradients and a hard-edged square, the same for the same numbers. */
+export function picture(width: number, height: number, channels: Channels, shift = 0): RawImage {
+  const data = new Uint8Array(width * height * channels);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const inside = x > width / 3 && x < width / 2 && y > height / 3 && y < height / 2;
+      const samples = inside
+        ? [250, 40, 40]
+        : [(x * 255 / width + shift) & 255, y * 255 / height, 128];
+      const at = (y * width + x) * channels;
+      if (channels === 1) data[at] = samples[0]!;
+      else {
+        for (let c = 0; c < 3; c++) data[at + c] = samples[c]!;
+        if (channels === 4) data[at + 3] = 255;
+      }
+    }
+  }
+  return { data, width, height, channels, release: () => {} };
+}
+
+/** A baseline colour JPEG. */
+export function jpegOf(width: number, height: number, shift = 0): Uint8Array {
+  const { data } = picture(width, height, 3, shift);
+  return new Uint8Array(jpegTurbo.compressSync(Buffer.from(data), {
+    format: jpegTurbo.FORMAT_RGB,
+    width,
+    height,
+    subsampling: jpegTurbo.SAMP_420,
+    quality: 90,
+  }));
+}
+
+/** The same picture in another encoding. */
+export async function encoded(
+  width: number,
+  height: number,
+  encode: (image: Sharp) => Sharp,
+): Promise<Uint8Array> {
+  const { data } = picture(width, height, 3);
+  return new Uint8Array(
+    await encode(sharp(data, { raw: { width, height, channels: 3 } })).toBuffer(),
+  );
+}
+
+/** Largest difference between two equally long arrays. */
+export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+  return most;
+}
+
+/** Mean difference of two equally long arrays. */
+export function meanDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i]! - b[i]!);
+  return sum / a.length;
+}
+
+/** Inserts a segment right after a JPEG's start marker. */
+export function withSegment(jpeg: Uint8Array, marker: number, body: Uint8Array): Uint8Array {
+  const length = body.length + 2;
+  return Uint8Array.from([
+    ...jpeg.subarray(0, 2),
+    0xff,
+    marker,
+    length >> 8,
+    length & 255,
+    ...body,
+    ...jpeg.subarray(2),
+  ]);
+}

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { Admin } from "@platformatic/kafka";
+import { kafka as command } from "../../../cli/commands/kafka.ts";
+import { UsageError } from "../../../cli/command.ts";
+import { startKafka } from "../../../tools/kafka/cluster.ts";
+import { KitError } from "../../../tools/kafka/kit.ts";
+import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
+import { until } from "../../support/kafka.ts";
+
+const SMALL = { heapMb: 384 };
+
+async function topicsOf(bootstrap: string): Promise<string[]> {
+  const admin = new Admin({ clientId: "test", bootstrapBrokers: [bootstrap], timeout: 5_000 });
+  try {
+    return await admin.listTopics();
+  } finally {
+    await admin.close();
+  }
+}
+
+async function createTopic(bootstrap: string, name: string): Promise<void> {
+  const admin = new Admin({ clientId: "test", bootstrapBrokers: [bootstrap], timeout: 5_000 });
+  try {
+    await admin.createTopics({ topics: [name], partitions: 1, replicas: 1 });
+  } finally {
+    await admin.close();
+  }
+}
+
+Deno.test("a local Kafka keeps its data over a kill, a restart and a new start", async () => {
+  const dataDir = await Deno.makeTempDir();
+  try {
+    const first = await startKafka({ ...SMALL, dataDir });
+    try {
+      await createTopic(first.bootstrap, "kept");
+      await first.nodes[0]!.kill();
+      assert.equal(await brokersSeenFrom(Number(first.bootstrap.split(":")[1])), 0);
+      await first.nodes[0]!.start();
+      assert.deepEqual(await topicsOf(first.bootstrap), ["kept"]);
+    } finally {
+      await first.stop();
+    }
+    const again = await startKafka({ ...SMALL, dataDir });
+    try {
+      assert.deepEqual(await topicsOf(again.bootstrap), ["kept"]);
+    } finally {
+      await again.stop();
+    }
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
+
+Deno.test("a paused node does not answer, a resumed one does", async () => {
+  const kafka = await startKafka(SMALL);
+  try {
+    const port = Number(kafka.bootstrap.split(":")[1]);
+    kafka.pause();
+    assert.equal(await brokersSeenFrom(port, 300), 0);
+    kafka.resume();
+    await until("the broker answers again", async () => await brokersSeenFrom(port) === 1);
+  } finally {
+    await kafka.stop();
+  }
+});
+
+Deno.test("a port in use is refused by name", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    await assert.rejects(startKafka({ port: listener.addr.port }), (error: Error) => {
+      assert.ok(error instanceof KitError);
+      assert.equal(
+        error.message,
+        `Cannot start Kafka on port ${listener.addr.port}: the port is in use`,
+      );
+      return true;
+    });
+  } finally {
+    listener.close();
+  }
+});
+
+Deno.test("a configuration that Kafka refuses is reported with Kafka's reason", async () => {
+  await assert.rejects(
+    startKafka({ ...SMALL, extraProperties: { "message.max.bytes": "many" } }),
+    /Cannot start Kafka: it ended with 1: .*message\.max\.bytes/,
+  );
+});
+
+Deno.test("the command prints the address, and stops when it is asked to", async () => {
+  const dataDir = await Deno.makeTempDir();
+  const port = freePort();
+  const abort = new AbortController();
+  const printed: string[] = [];
+  const said: string[] = [];
+  try {
+    const code = await command.run({ positionals: [], options: { port, data: dataDir } }, {
+      signal: abort.signal,
+      print: (line) => {
+        printed.push(line);
+        abort.abort();
+      },
+      say: (line) => said.push(line),
+    });
+    assert.equal(code, 0, said.join("\n"));
+    assert.deepEqual(printed, [`kafka://127.0.0.1:${port}`]);
+    assert.equal(said.at(-1), "Kafka has stopped");
+    assert.equal(await brokersSeenFrom(port), 0);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+  await assert.rejects(
+    command.run({ positionals: ["x"], options: { port, data: dataDir } }, {
+      signal: abort.signal,
+      print: () => {},
+      say: () => {},
+    }),
+    UsageError,
+  );
+});

@@ -1,0 +1,350 @@
+/**
+ * A local Apache Kafka cluster without Docker: one node or several, in KRaft mode, each both broker
+ * and controller, each a process of this machine that can be stopped, killed, paused and restarted.
+ *
+ * @module
+ */
+import { kafkaKit, KitError, type KitOptions, removeIfThere } from "./kit.ts";
+import { type NodeParts, type NodeProcess, runNode, storageTool } from "./node.ts";
+import { join, resolve } from "./paths.ts";
+import { brokersSeenFrom, freePort, portInUse } from "./probe.ts";
+import {
+  type ListenerSecurity,
+  log4jProperties,
+  needsInternalListener,
+  type NodePorts,
+  render,
+  serverProperties,
+} from "./properties.ts";
+
+/** What to start. */
+export interface KafkaOptions extends KitOptions {
+  /** Client port of the first node. A free one by default. */
+  readonly port?: number;
+  /** Where the data stays. A directory that is removed at the end by default. */
+  readonly dataDir?: string;
+  /** Number of nodes, 1 by default. With three, topics have three replicas and need two. */
+  readonly nodes?: number;
+  /** More of `server.properties`; wins over the defaults. */
+  readonly extraProperties?: Readonly<Record<string, string | number | boolean>>;
+  /** How clients get in. Plainly by default. */
+  readonly security?: ListenerSecurity;
+  /** Java heap of each node, MiB. Default 1024. */
+  readonly heapMb?: number;
+  /** How long the start may take. Default 60 000. */
+  readonly timeoutMs?: number;
+}
+
+/** One node of a cluster. */
+export interface KafkaNode {
+  readonly id: number;
+  /** Where its clients connect: `127.0.0.1:port`. */
+  readonly address: string;
+  /** Of the process that runs now, or ran last. */
+  readonly pid: number;
+  /** Kafka's own log. */
+  readonly logFile: string;
+  /** Resolves with the exit code when the process that runs now has ended. */
+  readonly ended: Promise<number>;
+  /** Starts it again, on the same ports and data, and waits until it answers. */
+  start(): Promise<void>;
+  /** Shuts it down in good order. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>;
+  /** Holds the process (SIGSTOP): connections stay, nothing answers. */
+  pause(): void;
+  resume(): void;
+  restart(): Promise<void>;
+}
+
+/** A cluster that was started. The methods without a node concern all of them. */
+export interface KafkaCluster {
+  /** Addresses of all nodes, separated by commas, as a Kafka client wants them. */
+  readonly bootstrap: string;
+  /** Of the first node. */
+  readonly pid: number;
+  readonly nodes: readonly KafkaNode[];
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  pause(): void;
+  resume(): void;
+  restart(): Promise<void>;
+}
+
+/**
+ * Starts Kafka and resolves when every node serves clients.
+ *
+ * @throws {KitError} when Java, Maven or the jars are missing, the port is in use, or it does not start.
+ *
+ * @example
+ * ```ts
+ * import { startKafka } from "./cluster.ts";
+ *
+ * const kafka = await startKafka({ port: 9092, dataDir: ".framelane/kafka" });
+ * console.info(kafka.bootstrap);
+ * await kafka.stop();
+ * ```
+ */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
+  const { port, dataDir, nodes: count = 1, security = { protocol: "PLAINTEXT" } } = options;
+  const { heapMb = 1024, timeoutMs = 60_000, extraProperties = {} } = options;
+  if (!Number.isInteger(count) || count < 1 || count > 9) {
+    throw new RangeError(`Cannot start ${count} Kafka nodes: expected 1 to 9`);
+  }
+  if (port !== undefined && portInUse(port)) {
+    throw new KitError(`Cannot start Kafka on port ${port}: the port is in use`);
+  }
+  const parts = await kafkaKit(options);
+  const temporary = dataDir === undefined;
+  const root = temporary ? await Deno.makeTempDir({ prefix: "kafka-" }) : resolve(dataDir);
+  const ports: NodePorts[] = Array.from({ length: count }, (_, index) => ({
+    client: index === 0 && port !== undefined ? port : freePort(),
+    controller: freePort(),
+    internal: needsInternalListener(security) ? freePort() : 0,
+  }));
+  const quorum = Object.fromEntries(ports.map((of, index) => [index + 1, of.controller]));
+  const clusterId = await clusterIdOf(root);
+  const nodes = await Promise.all(ports.map(async (of, index) => {
+    const id = index + 1;
+    const dir = join(root, `node-${id}`);
+    const node = new Node(parts, { id, ports: of, dir, heapMb, timeoutMs });
+    await Deno.mkdir(dir, { recursive: true });
+    const configuration = { id, ports: of, quorum, dataDir: join(dir, "data"), security };
+    await Deno.writeTextFile(
+      join(dir, "server.properties"),
+      serverProperties({ ...configuration, extra: extraProperties }),
+    );
+    await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(node.logFile));
+    await format(parts, dir, { clusterId, id, security });
+    return node;
+  }));
+  const all = (action: (node: Node) => Promise<void>) => Promise.all(nodes.map(action));
+  const start = async () => {
+    await all((node) => node.start());
+    await allSeen(nodes, timeoutMs);
+  };
+  const clean = async () => {
+    if (temporary) await removeIfThere(root);
+  };
+  const cluster: KafkaCluster = {
+    bootstrap: nodes.map((node) => node.address).join(","),
+    get pid() {
+      return nodes[0]!.pid;
+    },
+    nodes,
+    stop: async () => {
+      await all((node) => node.stop());
+      await clean();
+    },
+    kill: async () => {
+      await all((node) => node.kill());
+      await clean();
+    },
+    pause: () => nodes.forEach((node) => node.pause()),
+    resume: () => nodes.forEach((node) => node.resume()),
+    restart: async () => {
+      await all((node) => node.stop());
+      await start();
+    },
+  };
+  try {
+    await start();
+  } catch (error) {
+    await cluster.kill();
+    throw error;
+  }
+  return cluster;
+}
+
+/** Waits until every node knows all others: a topic with as many replicas can be made from then on. */
+async function allSeen(nodes: readonly Node[], timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (const node of nodes) {
+    while (await node.brokersSeen() < nodes.length) {
+      if (performance.now() > deadline) {
+        throw new KitError(`Cannot start Kafka: its nodes did not meet within ${timeoutMs} ms`);
+      }
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+}
+
+/** A data directory belongs to one cluster for good. */
+async function clusterIdOf(root: string): Promise<string> {
+  const file = join(root, "cluster-id");
+  try {
+    return (await Deno.readTextFile(file)).trim();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const id = randomId();
+  await Deno.mkdir(root, { recursive: true });
+  await Deno.writeTextFile(file, `${id}\n`);
+  return id;
+}
+
+/** Prepares an empty data directory as Kafka's storage tool does; leaves a used one alone. */
+async function format(
+  parts: NodeParts,
+  dir: string,
+  of: { clusterId: string; id: number; security: ListenerSecurity },
+): Promise<void> {
+  const data = join(dir, "data");
+  const marker = join(data, "meta.properties");
+  try {
+    await Deno.stat(marker);
+    return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  await Deno.mkdir(data, { recursive: true });
+  const users = Object.entries(of.security.users ?? {});
+  const scram = (of.security.mechanisms ?? ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+    .filter((mechanism) => mechanism.startsWith("SCRAM"));
+  if (users.length === 0 || scram.length === 0) {
+    // What the tool would write, without starting a Java for it.
+    await Deno.copyFile(parts.bootstrap!, join(data, "bootstrap.checkpoint"));
+    await Deno.writeTextFile(
+      marker,
+      render({
+        "version": 1,
+        "cluster.id": of.clusterId,
+        "node.id": of.id,
+        "directory.id": randomId(),
+      }),
+    );
+    return;
+  }
+  const credentials = users.flatMap(([name, password]) =>
+    scram.flatMap((
+      mechanism,
+    ) => ["--add-scram", `${mechanism}=[name=${name},password=${password}]`])
+  );
+  const { success, output } = await storageTool(parts, dir, [
+    "format",
+    "--cluster-id",
+    of.clusterId,
+    "--config",
+    join(dir, "server.properties"),
+    ...credentials,
+  ]);
+  if (!success) throw new KitError(`Cannot format Kafka's storage in ${data}: ${output}`);
+}
+
+/** 16 random bytes as Kafka writes its ids; none of them begins like a command line flag. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const id = btoa(String.fromCharCode(...bytes)).slice(0, 22).replaceAll("+", "-")
+    .replaceAll("/", "_");
+  return id.startsWith("-") ? randomId() : id;
+}
+
+class Node implements KafkaNode {
+  readonly id: number;
+  readonly address: string;
+  readonly logFile: string;
+  readonly #parts: NodeParts;
+  readonly #dir: string;
+  readonly #heapMb: number;
+  readonly #timeoutMs: number;
+  readonly #probePort: number;
+  #process: NodeProcess | undefined;
+
+  constructor(
+    parts: NodeParts,
+    of: {
+      id: number;
+      ports: NodePorts;
+      dir: string;
+      heapMb: number;
+      timeoutMs: number;
+    },
+  ) {
+    this.id = of.id;
+    this.address = `127.0.0.1:${of.ports.client}`;
+    this.logFile = join(of.dir, "broker.log");
+    this.#parts = parts;
+    this.#dir = of.dir;
+    this.#heapMb = of.heapMb;
+    this.#timeoutMs = of.timeoutMs;
+    this.#probePort = of.ports.internal || of.ports.client;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  get ended(): Promise<number> {
+    return this.#process?.ended ?? Promise.resolve(0);
+  }
+
+  async start(): Promise<void> {
+    const process = runNode(this.#parts, this.#dir, [`-Xmx${this.#heapMb}m`, "-Xms64m"]);
+    this.#process = process;
+    let code: number | undefined;
+    process.ended.then((ended) => code = ended);
+    const deadline = performance.now() + this.#timeoutMs;
+    while (await this.brokersSeen() === 0) {
+      if (code !== undefined) {
+        throw new KitError(
+          `Cannot start Kafka: it ended with ${code}: ${await this.#reason(process)}`,
+        );
+      }
+      if (performance.now() > deadline) {
+        await this.kill();
+        throw new KitError(
+          `Cannot start Kafka: no answer on ${this.address} after ${this.#timeoutMs} ms: ${await this
+            .#reason(process)}`,
+        );
+      }
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+
+  /** How many brokers of the cluster serve clients, as this one sees it. */
+  brokersSeen(): Promise<number> {
+    return brokersSeenFrom(this.#probePort);
+  }
+
+  async #reason(process: NodeProcess): Promise<string> {
+    let log = "";
+    try {
+      log = await Deno.readTextFile(this.logFile);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    const lines = (log || await process.said).split("\n");
+    const telling = lines.filter((line) => /ERROR|FATAL|Exception/.test(line));
+    return `${(telling.at(-1) ?? lines.at(-2) ?? "no reason given").trim()} (see ${this.logFile})`;
+  }
+
+  async stop(): Promise<void> {
+    this.#process?.kill("SIGCONT");
+    this.#process?.kill("SIGTERM");
+    await this.#gone();
+  }
+
+  async kill(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.#gone();
+  }
+
+  async #gone(): Promise<void> {
+    await this.#process?.ended;
+    await this.#process?.said;
+  }
+
+  pause(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+}

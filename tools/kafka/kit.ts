@@ -1,0 +1,226 @@
+/**
+ * What a local Apache Kafka runs from: Java, Kafka's jars out of Maven Central, and two things
+ * made from them once, which halve the time to start: an archive of loaded classes and the
+ * bootstrap record of an empty cluster.
+ *
+ * @module
+ */
+import { dirname, fromFileUrl, join } from "./paths.ts";
+import { type NodeParts, runNode, storageTool } from "./node.ts";
+import { brokersSeenFrom, freePort } from "./probe.ts";
+import { log4jProperties, serverProperties } from "./properties.ts";
+
+/** The version of Apache Kafka that is run. */
+export const KAFKA_VERSION = "4.1.1";
+
+const here = dirname(fromFileUrl(import.meta.url));
+const POM = join(here, "pom.xml");
+const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+const PACKAGES = ["default-jre-headless", "maven"];
+const MARKER = "complete.json";
+
+/** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
+export const defaultCacheDir = join(here, "..", "..", ".cache", `kafka-${KAFKA_VERSION}`);
+
+/** Java or Maven is missing, or the jars cannot be had. The message says what to do. */
+export class KitError extends Error {
+  override readonly name = "KitError";
+}
+
+/** How to prepare. */
+export interface KitOptions {
+  readonly cacheDir?: string;
+  /** Told what takes time: installations, downloads. */
+  readonly say?: (line: string) => void;
+}
+
+/** Makes sure that Kafka can be started, and says from what. Cheap when all is there already. */
+export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
+  const { cacheDir = defaultCacheDir, say = () => {} } = options;
+  if (!await hasJava()) await install(["java"], say);
+  const jarDir = join(cacheDir, "lib");
+  if (await completeJars(jarDir) === undefined) await fetchJars(jarDir, say);
+  const jars = await completeJars(jarDir);
+  if (jars === undefined) throw new KitError(`Cannot use ${jarDir}: jars are missing after a copy`);
+  const classpath = jars.map((jar) => join(jarDir, jar)).join(":");
+  const archive = join(cacheDir, "classes.jsa");
+  const bootstrap = join(cacheDir, "bootstrap.checkpoint");
+  if (!await exists(archive) || !await exists(bootstrap)) {
+    say("Preparing Kafka for quick starts (once)");
+    await train({ classpath, archive, bootstrap });
+  }
+  return { classpath, archive, bootstrap };
+}
+
+/** The names of the jars, if all that were copied are still there in their full size. */
+async function completeJars(dir: string): Promise<string[] | undefined> {
+  try {
+    const marker = JSON.parse(await Deno.readTextFile(join(dir, MARKER)));
+    const sizes = Object.entries(marker.jars as Record<string, number>);
+    for (const [jar, size] of sizes) {
+      if ((await Deno.stat(join(dir, jar))).size !== size) return undefined;
+    }
+    return sizes.length > 0 ? sizes.map(([jar]) => jar).sort() : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function fetchJars(jarDir: string, say: (line: string) => void): Promise<void> {
+  if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
+  say(`Fetching Apache Kafka ${KAFKA_VERSION} from Maven Central (43 MB)`);
+  await Deno.mkdir(dirname(jarDir), { recursive: true });
+  // Beside the final place: a half copy is never taken for a whole one. What Maven has downloaded
+  // stays in its own cache, so a second try goes on where the first one ended.
+  const copy = await Deno.makeTempDir({ dir: dirname(jarDir), prefix: "copy-" });
+  try {
+    const command = ["-B", "-f", POM, COPY, "-DincludeScope=runtime", `-DoutputDirectory=${copy}`];
+    let result = await run("mvn", command);
+    if (!result.success) result = await run("mvn", command);
+    if (!result.success) {
+      throw new KitError(
+        `Cannot fetch Apache Kafka's jars from Maven Central: mvn ended with ${result.code}: ${
+          result.output.split("\n").filter((line) => line.includes("ERROR")).slice(0, 3).join(" ")
+        }`,
+      );
+    }
+    const jars: Record<string, number> = {};
+    for await (const entry of Deno.readDir(copy)) {
+      if (entry.name.endsWith(".jar")) {
+        jars[entry.name] = (await Deno.stat(join(copy, entry.name))).size;
+      }
+    }
+    await Deno.writeTextFile(join(copy, MARKER), JSON.stringify({ kafka: KAFKA_VERSION, jars }));
+    if (await completeJars(jarDir) === undefined) {
+      await removeIfThere(jarDir);
+      await Deno.rename(copy, jarDir);
+    }
+  } finally {
+    await removeIfThere(copy);
+  }
+}
+
+/** Starts an empty Kafka once, and keeps what loading its classes came to. */
+async function train(parts: Required<NodeParts>): Promise<void> {
+  const dir = await Deno.makeTempDir({ dir: dirname(parts.archive), prefix: "train-" });
+  try {
+    const ports = { client: freePort(), controller: freePort(), internal: 0 };
+    const dataDir = join(dir, "data");
+    await Deno.writeTextFile(
+      join(dir, "server.properties"),
+      serverProperties({
+        id: 1,
+        ports,
+        quorum: { 1: ports.controller },
+        dataDir,
+        security: { protocol: "PLAINTEXT" },
+        extra: {},
+      }),
+    );
+    await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(join(dir, "log")));
+    const formatted = await storageTool(parts, dir, [
+      "format",
+      "--cluster-id",
+      "AAAAAAAAAAAAAAAAAAAAAA",
+      "--config",
+      join(dir, "server.properties"),
+    ]);
+    if (!formatted.success) throw new KitError(`Cannot format storage: ${formatted.output}`);
+    const archive = join(dir, "classes.jsa");
+    const node = runNode({ classpath: parts.classpath }, dir, [
+      "-Xmx512m",
+      `-XX:ArchiveClassesAtExit=${archive}`,
+    ]);
+    const deadline = performance.now() + 60_000;
+    while (await brokersSeenFrom(ports.client) === 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    node.kill("SIGTERM");
+    await node.ended;
+    await Deno.rename(join(dataDir, "bootstrap.checkpoint"), parts.bootstrap);
+    // Without the archive Kafka starts all the same, only later: an odd Java may not make one.
+    if (await exists(archive)) await Deno.rename(archive, parts.archive);
+    else await Deno.writeFile(parts.archive, new Uint8Array());
+  } finally {
+    await removeIfThere(dir);
+  }
+}
+
+async function hasJava(): Promise<boolean> {
+  const { success, output } = await run("java", ["-version"]);
+  const major = Number(/version "(\d+)/.exec(output)?.[1] ?? 0);
+  if (success && major < 17) {
+    throw new KitError(
+      `Cannot run Apache Kafka ${KAFKA_VERSION} on Java ${major}: it needs Java 17`,
+    );
+  }
+  return success;
+}
+
+/** Installs what is missing where that is possible: Debian and its children, as root. */
+async function install(missing: string[], say: (line: string) => void): Promise<void> {
+  const advice = `install Java 17 or newer and Maven, on Debian: apt-get install ${
+    PACKAGES.join(" ")
+  }`;
+  const root = Deno.uid() === 0;
+  if (!root || !await runs("apt-get", ["--version"])) {
+    throw new KitError(`Cannot find ${missing.join(" and ")}: ${advice}`);
+  }
+  say(`Installing ${PACKAGES.join(" and ")} with apt-get (missing: ${missing.join(", ")})`);
+  const updated = await run("apt-get", ["update"]);
+  const installed = await run("apt-get", [
+    "install",
+    "-y",
+    "--no-install-recommends",
+    ...PACKAGES,
+  ], { DEBIAN_FRONTEND: "noninteractive" });
+  if (!installed.success) {
+    const last = (installed.output || updated.output).trim().split("\n").at(-1);
+    throw new KitError(`Cannot install ${PACKAGES.join(" and ")}: ${last}; ${advice}`);
+  }
+}
+
+async function runs(command: string, args: string[]): Promise<boolean> {
+  return (await run(command, args)).success;
+}
+
+async function run(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ success: boolean; code: number; output: string }> {
+  try {
+    const { success, code, stdout, stderr } = await new Deno.Command(command, {
+      args,
+      env,
+      stdin: "null",
+    }).output();
+    const text = new TextDecoder();
+    return { success, code, output: text.decode(stdout) + text.decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      return { success: false, code: 127, output: `${command}: not found` };
+    }
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Removes a file or directory; fine when it is gone already. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

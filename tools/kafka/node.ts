@@ -1,0 +1,89 @@
+/**
+ * One Kafka process.
+ *
+ * @module
+ */
+import { join } from "./paths.ts";
+
+/** What a node is run from. */
+export interface NodeParts {
+  readonly classpath: string;
+  /** Java's archive of loaded classes. */
+  readonly archive?: string;
+  /** The first record of an empty cluster, as Kafka's storage tool writes it. */
+  readonly bootstrap?: string;
+}
+
+/** A Kafka process that was started. */
+export interface NodeProcess {
+  readonly pid: number;
+  /** Its exit code, once it has ended. */
+  readonly ended: Promise<number>;
+  /** What it said on standard error and output: only of use when it dies before its log begins. */
+  readonly said: Promise<string>;
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
+}
+
+/** Java's switches that matter for a broker beside other programs on a small machine. */
+function jvm(parts: NodeParts, dir: string): string[] {
+  return [
+    // Concurrent collectors would take a core from the codecs; a broker's heap is small.
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Xlog:disable",
+    "-Djava.awt.headless=true",
+    `-Dlog4j2.configurationFile=${join(dir, "log4j2.properties")}`,
+    ...(parts.archive === undefined ? [] : [`-XX:SharedArchiveFile=${parts.archive}`]),
+    "-cp",
+    parts.classpath,
+  ];
+}
+
+/** Starts the node that `dir` describes (`server.properties`, `log4j2.properties`). */
+export function runNode(parts: NodeParts, dir: string, flags: readonly string[]): NodeProcess {
+  const child = new Deno.Command("java", {
+    args: [...flags, ...jvm(parts, dir), "kafka.Kafka", join(dir, "server.properties")],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let running = true;
+  const ended = child.status.then(({ code }) => {
+    running = false;
+    return code;
+  });
+  return {
+    pid: child.pid,
+    ended,
+    said: Promise.all([tail(child.stderr), tail(child.stdout)]).then((texts) => texts.join("")),
+    kill(signal) {
+      if (running) child.kill(signal);
+    },
+  };
+}
+
+/** Runs Kafka's storage tool to its end. */
+export async function storageTool(
+  parts: NodeParts,
+  dir: string,
+  args: readonly string[],
+): Promise<{ success: boolean; output: string }> {
+  const { success, stdout, stderr } = await new Deno.Command("java", {
+    args: ["-XX:TieredStopAtLevel=1", ...jvm({ classpath: parts.classpath }, dir)].concat(
+      "kafka.tools.StorageTool",
+      args,
+    ),
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  return { success, output: (text.decode(stdout) + text.decode(stderr)).trim() };
+}
+
+/** The last 4 kB or so of a stream. */
+async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    text = (text + part).slice(-4_096);
+  }
+  return text;
+}

@@ -1,0 +1,78 @@
+/**
+ * Asks a Kafka broker whether it serves clients, with one hand-made request: a Kafka client would
+ * bring reconnects and caches of its own, and what is asked here is whether it answers right now.
+ *
+ * @module
+ */
+
+/** Metadata, version 1, of no topic; correlation id 1; client id "probe". */
+const REQUEST = new Uint8Array([
+  ...[0, 0, 0, 19],
+  ...[0, 3, 0, 1, 0, 0, 0, 1],
+  ...[0, 5, ...new TextEncoder().encode("probe")],
+  ...[0, 0, 0, 0],
+]);
+
+/**
+ * How many brokers the cluster has in the eyes of this one; 0 when it does not answer within
+ * `timeoutMs`.
+ */
+export async function brokersSeenFrom(port: number, timeoutMs = 2_000): Promise<number> {
+  let connection: Deno.TcpConn | undefined;
+  const timer = setTimeout(() => connection?.close(), timeoutMs);
+  try {
+    connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(REQUEST);
+    const answer = new Uint8Array(12);
+    for (let filled = 0; filled < answer.length;) {
+      const read = await connection.read(answer.subarray(filled));
+      if (read === null) return 0;
+      filled += read;
+    }
+    // Size, correlation id, then the length of the list of brokers.
+    return new DataView(answer.buffer).getInt32(8);
+  } catch (error) {
+    if (isAway(error)) return 0;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    closeQuietly(connection);
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionRefused ||
+    error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted ||
+    error instanceof Deno.errors.UnexpectedEof;
+}
+
+function closeQuietly(connection: Deno.TcpConn | undefined): void {
+  try {
+    connection?.close();
+  } catch (error) {
+    // The timer was faster.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+/** True when something listens on a port of this machine. */
+export function portInUse(port: number): boolean {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return true;
+    throw error;
+  }
+}
