@@ -13,4 +13,9 @@ export interface CommandEntry {
 }
 
 /** All commands; the order is that of the help text. */
-export const commands: Readonly<Record<string, CommandEntry>> = {};
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  kafka: {
+    summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
+    load: async () => (await import("./commands/kafka.ts")).kafka,
+  },
+};

@@ -25,25 +25,23 @@ const ENCODED_URL = /([a-z][a-z0-9+.-]{0,31}%3A%2F%2F)([^\s"&]{0,512})%40/gi;
 const BARE_CREDENTIALS =
   /(^|[\s"'`,;=(<[{])([^\s"'`,;=(<[{:@/]{1,128}):(?!\/\/)([^\s"@]{1,128})@(?=[\w[])/g;
 const QUERY_SECRET = new RegExp(
-  String.raw`([?&;](?:${QUERY_NAME}|[\w.-]{0,64}${SECRET_NAME}[\w.-]{0,64})=)([^\s"'&#<>]*)`,
-  "gi",
-);
-const ASSIGNED = new RegExp(
-  String.raw`(${SECRET_NAME}[\w.-]{0,64}=)(?!\*{3})("(?:\\.|[^"\\])*"|'[^']*'|[^\s"'&,;<>]+)`,
-  "gi",
-);
-const QUOTED_NAME = new RegExp(
   String
-    .raw`(${SECRET_NAME}[\w.-]{0,64}\\?["']\s*:\s*)("(?:\\.|[^"\\])*"|'[^']*'|\\"[^"\\]*\\"|[\w.+/=-]+)`,
+    .raw`([?&;](?:${QUERY_NAME}|[\w.-]{0,64}${SECRET_NAME}[\w.-]{0,64})=)((?:\\[^"\r\n]|[^\s"'&#<>\\])*)`,
   "gi",
 );
+const SECRET_KEY = new RegExp(SECRET_NAME, "i");
+const SETTING = new RegExp(
+  String.raw`${SECRET_NAME}[\w.-]{0,64}(?:=|(\\*["'])\s*:\s*|: +(?=\\*["']))(?!\*{3})`,
+  "gi",
+);
+const BARE_VALUE = /(?:\\[^"\r\n]|[^\s"'&,;<>\\])+/y;
+const JSON_SCALAR = /[\w.+-]+/y;
 const FLAG = new RegExp(
-  String.raw`(--[a-z-]{0,32}${SECRET_NAME}[a-z-]{0,32}[\s=]+)([^\s"'-][^\s"']*)`,
+  String.raw`(--[a-z-]{0,32}${SECRET_NAME}[a-z-]{0,32}[\s=]+)(?!-)((?:\\[^"\r\n]|[^\s"'\\])+)`,
   "gi",
 );
-const BARE_NAME = /\b((?:password|passwd|passphrase|secret|token): +)("(?:\\.|[^"\\])*"|'[^']*')/gi;
-const SCHEME_SECRET =
-  /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\s*:\s*)([^\r\n"]+)/gi;
+const HEADER =
+  /\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)(\s*:\s*)((?:\\[^"\r\n]|[^\r\n"\\])+)/gi;
 const BEARER = /\b(bearer|basic|digest)(\s+)([\w.+/=~-]{6,})/gi;
 
 /** Schemes whose "@" is part of a path or a package name, never a password's end. */
@@ -94,6 +92,31 @@ export function forgetSecrets(): void {
  * ```
  */
 export function maskSecrets(text: string): string {
+  const masked = maskText(text);
+  if (masked === text || !/^\s*[{[]/.test(text)) return masked;
+  try {
+    // Of JSON each string by itself, so that quotes around it and quotes within cannot be confused.
+    return JSON.stringify(maskValue(JSON.parse(text)));
+  } catch (error) {
+    // No JSON after all, or nested too deeply.
+    if (error instanceof SyntaxError || error instanceof RangeError) return masked;
+    throw error;
+  }
+}
+
+function maskValue(value: unknown): unknown {
+  if (typeof value === "string") return maskSecrets(value);
+  if (Array.isArray(value)) return value.map(maskValue);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, of]) => [
+      maskText(key),
+      SECRET_KEY.test(key) && typeof of !== "object" ? MASK : maskValue(of),
+    ]),
+  );
+}
+
+function maskText(text: string): string {
   let masked = maskUrls(text);
   if (masked.includes("%40")) masked = masked.replace(ENCODED_URL, `$1${MASK}%40`);
   if (masked.includes("@")) {
@@ -104,12 +127,8 @@ export function maskSecrets(text: string): string {
     );
   }
   if (/[=:]|--/.test(masked)) {
-    masked = masked
-      .replace(QUERY_SECRET, `$1${MASK}`)
-      .replace(ASSIGNED, keepQuotes)
-      .replace(QUOTED_NAME, keepQuotes)
-      .replace(BARE_NAME, keepQuotes)
-      .replace(SCHEME_SECRET, `$1$2${MASK}`)
+    masked = maskSettings(masked.replace(QUERY_SECRET, `$1${MASK}`))
+      .replace(HEADER, `$1$2${MASK}`)
       .replace(FLAG, `$1${MASK}`);
   }
   masked = masked.replace(BEARER, `$1$2${MASK}`);
@@ -167,9 +186,61 @@ function maskUserinfo(userinfo: string): string {
   return colon < 0 ? MASK : `${userinfo.slice(0, colon)}:${MASK}`;
 }
 
-function keepQuotes(_: string, name: string, value: string): string {
-  const quote = /^\\?["']/.exec(value)?.[0] ?? "";
-  return `${name}${quote}${MASK}${quote}`;
+/** `NAME=value`, `"NAME": "value"` and `NAME: 'value'`, quoted at any depth of JSON in JSON. */
+function maskSettings(text: string): string {
+  let masked = "";
+  let position = 0;
+  SETTING.lastIndex = 0;
+  for (let match = SETTING.exec(text); match !== null; match = SETTING.exec(text)) {
+    const from = match.index + match[0].length;
+    const opening = openingQuote(text, from);
+    let end = from;
+    let quote = "";
+    if (opening !== "") {
+      end = closingQuote(text, from, opening);
+      quote = opening;
+    } else {
+      const shape = match[1] === undefined ? BARE_VALUE : JSON_SCALAR;
+      shape.lastIndex = from;
+      end = from + (shape.exec(text)?.[0].length ?? 0);
+      quote = match[1] ?? "";
+    }
+    if (end === from) continue;
+    masked += `${text.slice(position, from)}${quote}${MASK}${quote}`;
+    position = end;
+    SETTING.lastIndex = end;
+  }
+  return masked + text.slice(position);
+}
+
+/** The quote at a position with its backslashes, or nothing. */
+function openingQuote(text: string, from: number): string {
+  let at = from;
+  while (text[at] === "\\") at++;
+  return text[at] === '"' || text[at] === "'" ? text.slice(from, at + 1) : "";
+}
+
+/**
+ * Where a quoted text ends. Within JSON of depth n a string is closed by a quote after r backslashes
+ * when r mod 2ⁿ⁺¹ is 2ⁿ − 1; one with fewer closes the string around it.
+ */
+function closingQuote(text: string, from: number, opening: string): number {
+  const depth = opening.length;
+  const character = opening.at(-1)!;
+  let run = 0;
+  for (let at = from + opening.length; at < text.length; at++) {
+    if (text[at] === "\\") {
+      run++;
+      continue;
+    }
+    if (text[at] === character || text[at] === '"') {
+      if (text[at] === character && run % (2 * depth) === depth - 1) return at + 1;
+      if (run < depth - 1) return at - run;
+      if (character === "'" && run % 2 === 0) return at - run;
+    }
+    run = 0;
+  }
+  return text.length;
 }
 
 function* passwordsOf(text: string): Generator<string> {
@@ -183,7 +254,7 @@ function* passwordsOf(text: string): Generator<string> {
     yield usual.slice(usual.indexOf(":") + 1);
   }
   for (const match of text.matchAll(QUERY_SECRET)) {
-    if (new RegExp(SECRET_NAME, "i").test(match[1]!)) yield match[2]!;
+    if (SECRET_KEY.test(match[1]!)) yield match[2]!;
   }
 }
 
@@ -207,9 +278,17 @@ function formsOf(secret: string): Set<string> {
 function maskLearned(text: string): string {
   if (learned.size === 0) return text;
   learnedPattern ??= new RegExp(
-    [...learned].sort((a, b) => b.length - a.length)
-      .map((secret) => secret.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|"),
+    `(\\\\*)(${
+      [...learned].sort((a, b) => b.length - a.length).map((secret) => {
+        const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+        return /(^|[^\\])(\\\\)*\\$/.test(secret) ? `${literal}(?![\\\\"/bfnrtu])` : literal;
+      }).join("|")
+    })`,
     "g",
   );
-  return text.replace(learnedPattern, MASK);
+  // A backslash that escaped the secret's first letter goes with it.
+  return text.replace(
+    learnedPattern,
+    (_, backslashes: string) => backslashes.slice(backslashes.length % 2) + MASK,
+  );
 }

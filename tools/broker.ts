@@ -49,7 +49,8 @@ async function startWithCompose(): Promise<TestBroker> {
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   const project = ["compose", "-f", file, "-p", `framelane-test-${Deno.pid}`];
-  const env = { FRAMELANE_KAFKA_PORT: String(port) };
+  // Compose wants every variable of the file, also those of services that are not started.
+  const env = { FRAMELANE_KAFKA_PORT: String(port), FRAMELANE_TOKEN: crypto.randomUUID() };
   const down = () => run("docker", [...project, "down", "--volumes"], { env });
   const up = await run("docker", [...project, "up", "--detach", "--wait", "kafka"], { env });
   if (up?.code !== 0) {

@@ -1,13 +1,13 @@
 /**
- * `deno task test [--unit] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests need, runs them,
- * and ends with the line `N passed, N failed`.
+ * `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
+ * need, runs them, and ends with the line `N passed, N failed`.
  *
  * @module
  */
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ensure } from "./debian.ts";
 import { closingLine, countTests, type TestCounts } from "./junit.ts";
-import { join, relative, ROOT } from "./paths.ts";
+import { join, relative, resolve, ROOT } from "./paths.ts";
 import { chosen, isUnit, needsBroker, needsOf, testFiles } from "./suite.ts";
 
 /** What tests may do. Every kind, by name; what the product itself may do is far less. */
@@ -15,6 +15,7 @@ const PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi", "run"].map((ki
   `--allow-${kind}`
 );
 
+const FOLDER = "--folder=";
 const encoder = new TextEncoder();
 const say = (line: string): void => void Deno.stderr.writeSync(encoder.encode(`${line}\n`));
 const print = (line: string): void => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
@@ -34,13 +35,17 @@ export interface TestRun {
 export function parseArguments(argv: readonly string[]): TestRun {
   const end = argv.indexOf("--");
   const own = end < 0 ? argv : argv.slice(0, end);
-  const unknown = own.find((argument) => argument.startsWith("-") && argument !== "--unit");
+  const folder = own.find((argument) => argument.startsWith(FOLDER));
+  const unknown = own.find((argument) =>
+    argument.startsWith("-") && argument !== "--unit" && argument !== folder
+  );
   if (unknown !== undefined) {
     throw new Error(`Unknown option ${unknown}: flags of deno test go after --`);
   }
   return {
     unit: own.includes("--unit"),
-    filters: own.filter((argument) => argument !== "--unit"),
+    filters: own.filter((argument) => !argument.startsWith("-")),
+    ...(folder === undefined ? {} : { folder: resolve(folder.slice(FOLDER.length)) }),
     flags: end < 0 ? [] : argv.slice(end + 1),
   };
 }
@@ -84,6 +89,9 @@ async function denoTest(
       args: [
         "test",
         "--no-prompt",
+        // Deno leaves these checks out unless told; deno.json tells it too, for single runs.
+        "--sanitize-ops",
+        "--sanitize-resources",
         "--trace-leaks",
         `--junit-path=${report}`,
         ...PERMISSIONS,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ROOT } from "../../tools/paths.ts";
+import { join, ROOT } from "../../tools/paths.ts";
 import { parseArguments, settle } from "../../tools/test.ts";
 
 Deno.test("Arguments of the test task: filters, and flags of deno test after --", () => {
@@ -20,12 +20,10 @@ Deno.test("Counts and exit code cannot disagree", () => {
   assert.equal(settle({ ...none, passed: 3 }, 0).failed, 0);
 });
 
-async function testTask(filter: string): Promise<{ code: number; lines: string[] }> {
+async function testTask(...args: string[]): Promise<{ code: number; lines: string[] }> {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     cwd: ROOT,
-    args: ["run", "--allow-all=false", "tools/test.ts", filter].filter((a) =>
-      a !== "--allow-all=false"
-    ),
+    args: ["task", "test", ...args],
     env: { NO_COLOR: "1" },
     stdin: "null",
     stderr: "null",
@@ -33,8 +31,53 @@ async function testTask(filter: string): Promise<{ code: number; lines: string[]
   return { code, lines: new TextDecoder().decode(stdout).trimEnd().split("\n") };
 }
 
-Deno.test("The test task fails when no file matches", async () => {
-  const { code, lines } = await testTask("no-such-file");
-  assert.equal(code, 1);
-  assert.equal(lines.at(-1), "0 passed, 1 failed");
+async function withTests(files: Record<string, string>, check: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(join(folder, name), text);
+    }
+    await check(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const PASSES = 'Deno.test("passes", () => {});';
+
+Deno.test("The test task passes only when all tests pass", async (t) => {
+  const cases: Record<string, [Record<string, string>, string]> = {
+    "all pass": [{ "a_test.ts": PASSES, "b_test.ts": PASSES + PASSES }, "3 passed, 0 failed"],
+    "one fails": [
+      { "a_test.ts": `${PASSES}Deno.test("fails", () => { throw new Error("no"); });` },
+      "1 passed, 1 failed",
+    ],
+    "one leaks a timer": [
+      { "a_test.ts": `${PASSES}Deno.test("leaks", () => { setTimeout(() => {}, 60_000); });` },
+      "1 passed, 1 failed",
+    ],
+    "one is skipped": [
+      { "a_test.ts": `${PASSES}Deno.test.ignore("skipped", () => {});` },
+      "1 passed, 1 failed",
+    ],
+    "a module throws": [
+      { "a_test.ts": PASSES, "b_test.ts": 'throw new Error("no");' },
+      "1 passed, 1 failed",
+    ],
+    "a module has a wrong type": [
+      { "a_test.ts": 'const n: number = "x"; console.log(n);' },
+      "0 passed, 1 failed",
+    ],
+    "a module holds no test": [{ "a_test.ts": "export {};" }, "0 passed, 1 failed"],
+    "no file": [{}, "0 passed, 1 failed"],
+  };
+  for (const [name, [files, closing]] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      await withTests(files, async (folder) => {
+        const { code, lines } = await testTask(`--folder=${folder}`);
+        assert.equal(lines.at(-1), closing, lines.join("\n"));
+        assert.equal(code, closing.endsWith(" 0 failed") ? 0 : 1);
+      });
+    });
+  }
 });
