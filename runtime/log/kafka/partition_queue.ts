@@ -28,6 +28,8 @@ interface Call {
   readonly size: number;
   readonly resolve: (offset: number) => void;
   readonly reject: (error: unknown) => void;
+  /** Was part of a batch that was refused for what another call, or the broker's memory, was to blame. */
+  alone?: boolean;
 }
 
 /** A batch with its place in the producer's sequence. */
@@ -35,7 +37,8 @@ interface Batch {
   calls: Call[];
   readonly identity: ProducerIdentity | undefined;
   readonly sequence: number;
-  readonly count: number;
+  /** Of a batch that is sent again: the calls that were told of the failure and have not come back. */
+  readonly unclaimed?: ReadonlySet<Call>;
 }
 
 /** The queue of one partition. */
@@ -53,6 +56,8 @@ export class PartitionQueue {
    * means this batch, and its sequence numbers keep it from being stored twice.
    */
   #doubtful: Batch | undefined;
+  /** Calls of such a batch that turned out to be stored, and that nobody has repeated yet. */
+  #settled: { readonly records: readonly LogRecord[]; readonly offset: number }[] = [];
 
   constructor(cluster: Cluster, topic: string, partition: number, options: QueueOptions) {
     this.#cluster = cluster;
@@ -71,6 +76,11 @@ export class PartitionQueue {
             `${this.#action}: given ${size} bytes, Kafka takes ${MAX_BYTES} in one request`,
           ),
         );
+        return;
+      }
+      const settled = this.#settled.findIndex((one) => sameRecords(one.records, records));
+      if (settled >= 0) {
+        resolve(this.#settled.splice(settled, 1)[0]!.offset);
         return;
       }
       this.#waiting.push({ records, size, resolve, reject });
@@ -123,12 +133,13 @@ export class PartitionQueue {
     let count = 0;
     while (this.#waiting.length > 0) {
       const call = this.#waiting[0]!;
-      if (calls.length > 0 && size + call.size > BATCH_BYTES) break;
+      if (calls.length > 0 && (size + call.size > BATCH_BYTES || call.alone)) break;
       size += call.size;
       count += call.records.length;
       calls.push(this.#waiting.shift()!);
+      if (call.alone) break;
     }
-    const batch = { calls, identity: this.#identity, sequence: this.#sequence, count };
+    const batch = { calls, identity: this.#identity, sequence: this.#sequence };
     if (this.#identity !== undefined) this.#sequence = (this.#sequence + count) % 2 ** 31;
     return batch;
   }
@@ -146,11 +157,13 @@ export class PartitionQueue {
       return undefined;
     }
     this.#doubtful = undefined;
+    const missing = new Set<Call>();
     const calls = doubtful.calls.map((call) => {
       const at = this.#waiting.findIndex(({ records }) => sameRecords(records, call.records));
+      if (at < 0) missing.add(call);
       return at < 0 ? call : this.#waiting.splice(at, 1)[0]!;
     });
-    return { ...doubtful, calls };
+    return { ...doubtful, calls, unclaimed: missing };
   }
 
   async #send({ calls, identity, sequence }: Batch): Promise<number> {
@@ -172,9 +185,11 @@ export class PartitionQueue {
 
   #confirm(batch: Batch, base: number): void {
     let offset = base;
-    for (const { resolve, records } of batch.calls) {
-      resolve(base < 0 ? -1 : offset);
-      offset += records.length;
+    this.#settled = [];
+    for (const call of batch.calls) {
+      if (batch.unclaimed?.has(call)) this.#settled.push({ records: call.records, offset });
+      call.resolve(base < 0 ? -1 : offset);
+      offset += call.records.length;
     }
   }
 
@@ -189,7 +204,12 @@ export class PartitionQueue {
       else this.#sequence = batch.sequence;
       if (names.some((name) => LOST_IDENTITY.has(name))) this.#identity = undefined;
     }
-    if (batch !== undefined && names.includes("RECORD_LIST_TOO_LARGE") && calls.length > 1) {
+    // A batch of several calls may be too much where each alone is not; a broker that forgot the
+    // producer takes the records from a new one. Once only.
+    const again = (names.includes("MESSAGE_TOO_LARGE") && calls.length > 1) ||
+      names.some((name) => LOST_IDENTITY.has(name));
+    if (again && calls.every((call) => !call.alone)) {
+      for (const call of calls) call.alone = true;
       this.#waiting.unshift(...calls);
       return;
     }
