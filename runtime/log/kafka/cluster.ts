@@ -69,14 +69,14 @@ export class Cluster {
   async attempt<T>(
     action: string,
     request: () => Promise<T>,
-    options: { signal?: AbortSignal; timeoutMs?: number } = {},
+    options: { signal?: AbortSignal; timeoutMs?: number; firstDelayMs?: number } = {},
   ): Promise<T> {
-    const { timeoutMs = this.timeoutMs } = options;
+    const { timeoutMs = this.timeoutMs, firstDelayMs = FIRST_DELAY_MS } = options;
     const signal = options.signal === undefined
       ? this.closing
       : AbortSignal.any([this.closing, options.signal]);
     const deadline = systemClock.monotonic() + timeoutMs;
-    let delay = FIRST_DELAY_MS;
+    let delay = firstDelayMs;
     let dials = 0;
     for (;;) {
       this.throwIfClosed(action);
@@ -92,7 +92,7 @@ export class Cluster {
         if (remedy === "dial" && ++dials > 1 && this.#brokers.size < 2) {
           throw toLogError(error, action, this.where);
         }
-        if (remedy !== "wait") this.#forgetPlaces();
+        if (remedy !== "wait") this.forgetPlaces();
       }
       await systemClock.sleep(delay, signal);
       delay = Math.min(delay * 2, MAX_DELAY_MS);
@@ -125,7 +125,8 @@ export class Cluster {
     }
   }
 
-  #forgetPlaces(): void {
+  /** Asks again for leaders and coordinators when they are needed next. */
+  forgetPlaces(): void {
     this.#coordinators.clear();
     for (const entry of this.#topics.values()) entry.at = -Infinity;
   }

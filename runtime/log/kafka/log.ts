@@ -17,6 +17,8 @@ import type {
 } from "../log.ts";
 import { type KafkaAddress, parseAddress } from "./address.ts";
 import { Cluster } from "./cluster.ts";
+import { KafkaCommitter } from "./committer.ts";
+import { KafkaMember } from "./group.ts";
 import { KafkaProducer } from "./producer.ts";
 import { KafkaReader } from "./reader.ts";
 import { countPartitions, ensureTopic, listTopics, offsetAt, offsetRange } from "./topics.ts";
@@ -84,12 +86,25 @@ class KafkaLog implements TopicLog {
     return this.#keep(new KafkaReader(this.#cluster, options, (part) => this.#parts.delete(part)));
   }
 
-  joinGroup(_options: GroupOptions): Promise<GroupMember> {
-    throw new Error("later");
+  async joinGroup(options: GroupOptions): Promise<GroupMember> {
+    this.#throwIfClosed(`Cannot join group ${options.group}`);
+    const member = await KafkaMember.join(
+      this.#cluster,
+      options,
+      (part) => this.#parts.delete(part),
+    );
+    return this.#keep(member);
   }
 
-  committer(_options: CommitterOptions): Promise<BatchCommitter> {
-    throw new Error("later");
+  async committer(options: CommitterOptions): Promise<BatchCommitter> {
+    const action = `Cannot open the checkpoint of query ${options.query}`;
+    this.#throwIfClosed(action);
+    const committer = await KafkaCommitter.open(
+      this.#cluster,
+      options,
+      (part) => this.#parts.delete(part),
+    );
+    return this.#keep(committer);
   }
 
   close(): Promise<void> {
