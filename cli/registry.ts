@@ -14,6 +14,10 @@ export interface CommandEntry {
 
 /** All commands; the order is that of the help text. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+  camera: {
+    summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
+    load: async () => (await import("./commands/camera.ts")).camera,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,
