@@ -28,7 +28,7 @@ export const ACCEPTED_SOURCES = "a video file, a folder of images, pattern:, pan
  *
  * @throws {SourceError} `INVALID` saying what is accepted.
  */
-export async function makeSource(text: string, settings: SourceSettings): Promise<CameraSource> {
+export function makeSource(text: string, settings: SourceSettings = {}): CameraSource {
   const { fps, loop, ...image } = settings;
   const rate = typeof fps === "number" ? { fps } : {};
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
@@ -57,38 +57,38 @@ export async function makeSource(text: string, settings: SourceSettings): Promis
       return new PanSource(text, path, { ...options, ...image, ...rate });
     }
     case "":
-      return await fromPath(text, image, loop);
+      return fromPath(text, image, loop);
     case "file":
-      return await fromPath(text.startsWith("file://") ? fileURLToPath(text) : rest, image, loop);
+      return fromPath(text.startsWith("file://") ? fileURLToPath(text) : rest, image, loop);
     default:
-      if (!rest.startsWith("//") && await kindOf(text) !== "missing") {
-        return await fromPath(text, image, loop);
+      if (!rest.startsWith("//") && kindOf(text) !== "missing") {
+        return fromPath(text, image, loop);
       }
       throw new SourceError(
         "INVALID",
-        `Cannot use a source that begins with ${scheme}: : expected ${ACCEPTED_SOURCES}`,
+        `Cannot use a source that begins with "${scheme}:": expected ${ACCEPTED_SOURCES}`,
       );
   }
 }
 
-async function fromPath(
+function fromPath(
   path: string,
   image: ImageSettings,
   loop: boolean | undefined,
-): Promise<CameraSource> {
+): CameraSource {
   if (path === "") {
     throw new SourceError("INVALID", `Cannot use an empty source: expected ${ACCEPTED_SOURCES}`);
   }
-  if (await kindOf(path) !== "folder") {
+  if (kindOf(path) !== "folder") {
     return new VideoFileSource(path, { ...image, loop: loop ?? false });
   }
   const mode = loop === undefined ? "watch" : loop ? "loop" : "once";
   return new FolderSource(path, { ...image, mode });
 }
 
-async function kindOf(path: string): Promise<"folder" | "file" | "missing"> {
+function kindOf(path: string): "folder" | "file" | "missing" {
   try {
-    return (await Deno.stat(path)).isDirectory ? "folder" : "file";
+    return Deno.statSync(path).isDirectory ? "folder" : "file";
   } catch (error) {
     // What else is wrong with it is told when it is opened.
     if (error instanceof Deno.errors.NotFound) return "missing";

@@ -87,13 +87,19 @@ class StreamTimes {
     return this.#last = Math.max(time, this.#last ?? 0);
   }
 
-  /** A file that ends long before what its header promised was cut off. */
+  /**
+   * A file that ends before what its header promised was cut off. MP4 names every frame; elsewhere
+   * the promise is rough.
+   */
   checkEnd(): void {
-    const { stream, frameMs, name } = this.#input;
+    const { stream, frameMs, name, format } = this.#input;
     const duration = this.#input.milliseconds(stream.duration) ?? 0;
     const promised = Number(stream.nbFrames);
+    const tolerance = format.includes("mp4")
+      ? 2.5 * frameMs
+      : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
     const end = (this.#last ?? 0) + frameMs;
-    if (this.packets < promised && end < duration - 2.5 * frameMs) {
+    if (this.packets < promised && end < duration - tolerance) {
       throw new SourceError(
         "CORRUPT",
         `Cannot read all of ${name}: it is cut off after ${this.packets} of ${promised} frames`,

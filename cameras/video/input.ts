@@ -45,6 +45,8 @@ export interface VideoInputOptions {
 /** An open video stream. */
 export class VideoInput implements AsyncDisposable {
   readonly name: string;
+  /** FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
+  readonly format: string;
   readonly stream: Stream;
   readonly decoder: Codec;
   /** Milliseconds of one tick of the stream's timestamps. */
@@ -66,6 +68,7 @@ export class VideoInput implements AsyncDisposable {
     this.stream = stream;
     this.decoder = decoder;
     this.name = name;
+    this.format = context.iformat?.name ?? "";
     const { num, den } = stream.timeBase;
     this.tickMs = num * 1000 / den;
     const rate = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;

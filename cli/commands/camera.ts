@@ -81,7 +81,7 @@ async function check(positionals: readonly string[], values: Values) {
   }
   let source: CameraSource | undefined;
   try {
-    source = await makeSource(values.source, values);
+    source = makeSource(values.source, values);
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     faults.push(error.message);
