@@ -69,6 +69,13 @@ export interface SinkTask<T = Output> {
   records?(outputs: readonly T[], batch: BatchRange): readonly OutputRecord[];
   flush?(batch: BatchRange): void | Promise<void>;
   committed?(batch: BatchRange): void | Promise<void>;
+  /**
+   * Oldest source offset whose outputs the sink must see again after a restart (a video fragment
+   * that is not finished). Called after `flush`; undefined when there is none.
+   */
+  restartOffset?(): number | undefined;
+  /** Outputs of committed batches, shown again after a restart, from `restartOffset` or before it. */
+  refeed?(outputs: readonly T[]): void | Promise<void>;
   close?(): void | Promise<void>;
 }
 
