@@ -3,14 +3,23 @@
  *
  * @module
  */
-import sharp from "sharp";
+import type Sharp from "sharp";
 import { BadFrameError } from "../frame.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 
-// Frames come one after the other and never twice, so libvips has nothing to gain from a cache.
-sharp.cache(false);
+let sharp: Promise<typeof Sharp> | undefined;
+
+/** Loads libvips when the first picture needs it: most topics hold nothing but JPEG. */
+function loadSharp(): Promise<typeof Sharp> {
+  sharp ??= import("sharp").then(({ default: loaded }) => {
+    // No picture comes twice, so there is nothing to gain from a cache.
+    loaded.cache(false);
+    return loaded;
+  });
+  return sharp;
+}
 
 /**
  * Decodes a JPEG, PNG or WebP image off this thread. Pixels come as stored: an EXIF orientation is
@@ -53,7 +62,8 @@ async function decodeWithSharp(
   info: ImageInfo,
 ): Promise<RawImage> {
   // The header was checked against the caller's limit; a body that disagrees with it is refused.
-  let pipeline = sharp(bytes, { limitInputPixels: info.width * info.height, failOn: "warning" })
+  const load = await loadSharp();
+  let pipeline = load(bytes, { limitInputPixels: info.width * info.height, failOn: "warning" })
     .toColourspace("srgb");
   pipeline = channels === 4 ? pipeline.ensureAlpha() : pipeline.flatten();
   let decoded;

@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./decode.ts";
+export * from "./draw.ts";
 export * from "./inspect.ts";
 export * from "./jpeg.ts";
 export { BufferPool } from "./pool.ts";
