@@ -115,6 +115,8 @@ export class StreamingExecution {
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
   #deadLetters: OutputRecord[] = [];
+  /** Frames are read again to bring operators and sinks back: what was counted is not counted again. */
+  #rebuilding = true;
   readonly #events: PipelineEvents;
 
   constructor(options: ExecutionOptions) {
@@ -295,12 +297,11 @@ export class StreamingExecution {
       const frames = await intake.readUntil(64, this.#next);
       if (frames.length === 0) break;
       for (const frame of frames) {
-        // What was a dead letter once is none again.
         if (this.#unreadable(frame) === undefined) await pipeline.push(frame, this.#events);
       }
       await pipeline.settle();
     }
-    this.#deadLetters = [];
+    this.#rebuilding = false;
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
@@ -553,7 +554,8 @@ export class StreamingExecution {
   }
 
   #badFrame(frame: Frame, error: BadFrameError): void {
-    if (this.#opened !== undefined) this.#opened.reporter.deadLettered++;
+    if (this.#rebuilding || this.#opened === undefined) return;
+    this.#opened.reporter.deadLettered++;
     this.#deadLetters.push(this.#options.deadLetter(frame, error));
   }
 
