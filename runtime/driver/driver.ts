@@ -187,7 +187,9 @@ export class Driver {
       if (count >= wanted) return partitions;
       const missing = count === 0
         ? `Topic ${topic} does not exist in ${log.url}`
-        : `Topic ${topic} in ${log.url} has ${count} partitions, so there is no partition ${wanted - 1}`;
+        : `Topic ${topic} in ${log.url} has ${count} partitions, so there is no partition ${
+          wanted - 1
+        }`;
       if (finite) {
         throw new LogError(
           count === 0 ? "TOPIC_MISSING" : "PARTITION_MISSING",
@@ -195,7 +197,9 @@ export class Driver {
         );
       }
       if (!told) {
-        report(away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`);
+        report(
+          away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`,
+        );
         told = true;
       }
       await this.#clock.sleep(TOPIC_POLL_MS, this.#stopping.signal);

@@ -418,8 +418,8 @@ export class StreamingExecution {
     this.#batchId = batch.range.batchId + 1;
     await this.#committing;
     this.#committing = this.#commit(opened, batch);
-    // Thrown by whoever waits for it next; until then it is nobody's unhandled rejection.
-    this.#committing.catch(() => {});
+    // Whatever waits for frames must hear of a failed commit.
+    this.#committing.catch((error) => this.#drain.abort(error));
   }
 
   /** Runs the operators over a batch. */

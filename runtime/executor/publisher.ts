@@ -68,7 +68,9 @@ export class PicturePublisher {
       headers: frame?.headers ?? {},
       ...(output.result !== undefined ? { result: output.result } : {}),
       // A copy: the frame may be a view on a buffer that holds many more.
-      bytes: frame === undefined ? new Uint8Array(0) : frame.value.slice() as Uint8Array<ArrayBuffer>,
+      bytes: frame === undefined
+        ? new Uint8Array(0)
+        : frame.value.slice() as Uint8Array<ArrayBuffer>,
     });
   }
 }

@@ -8,7 +8,9 @@ import { ExecutorHost } from "./host.ts";
 import { HEARTBEAT_MS, SHARED } from "./pulse.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 
-const host = new ExecutorHost((message: FromExecutor, transfer) => self.postMessage(message, transfer));
+const host = new ExecutorHost((message: FromExecutor, transfer) =>
+  self.postMessage(message, transfer)
+);
 
 let heartbeat: ReturnType<typeof setInterval> | undefined;
 
