@@ -39,7 +39,9 @@ export function findQuery(given: string): FoundQuery {
   if (!names.includes(given)) {
     const close = nearest(given, names);
     throw new Error(
-      `Unknown query ${JSON.stringify(given)}: expected ${names.join(", ")} or the path of a .ts file` +
+      `Unknown query ${JSON.stringify(given)}: expected ${
+        names.join(", ")
+      } or the path of a .ts file` +
         (close !== undefined ? `; did you mean ${close}?` : ""),
     );
   }

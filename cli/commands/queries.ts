@@ -107,7 +107,11 @@ export const queries: Command = {
       help: `port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
       parse: parsePort,
     },
-    host: { value: "ADDRESS", help: "address of the viewer; other than 127.0.0.1 needs a token", default: "127.0.0.1" },
+    host: {
+      value: "ADDRESS",
+      help: "address of the viewer; other than 127.0.0.1 needs a token",
+      default: "127.0.0.1",
+    },
     token: { value: "TOKEN", help: "token of the viewer" },
     "metrics-token": { value: "TOKEN", help: "token of /metrics alone" },
     "session-timeout": {
@@ -194,7 +198,13 @@ async function run(
     await log.close();
     const seconds = (performance.now() - started) / 1000;
     for (const { name } of specs) {
-      summarize(name, driver.streams.all.filter(({ query }) => query === name), seconds, json, context);
+      summarize(
+        name,
+        driver.streams.all.filter(({ query }) => query === name),
+        seconds,
+        json,
+        context,
+      );
     }
   }
 }
@@ -222,7 +232,9 @@ async function querySpecs(
   const group = options["group"] as string | undefined;
   if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
     faults.push(
-      `Cannot use --group ${JSON.stringify(group)} for ${found.length} queries: a group holds one ` +
+      `Cannot use --group ${
+        JSON.stringify(group)
+      } for ${found.length} queries: a group holds one ` +
         `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
     );
   }
