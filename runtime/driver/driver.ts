@@ -122,7 +122,7 @@ export class Driver {
         log: this.#options.log,
         topic: this.#options.topic,
         group: spec.group,
-        partitions,
+        partitions: spec.partitions ?? partitions,
         ...(this.#options.sessionTimeoutMs !== undefined
           ? { sessionTimeoutMs: this.#options.sessionTimeoutMs }
           : {}),
@@ -183,7 +183,8 @@ export class Driver {
         if (!(error instanceof LogError) || !error.retryable || finite) throw error;
         away = error;
       }
-      const wanted = partitions === "all" ? 1 : Math.max(...partitions) + 1;
+      const named = queries.flatMap((spec) => spec.partitions ?? []);
+      const wanted = Math.max(0, ...named, ...(partitions === "all" ? [] : partitions)) + 1;
       if (count >= wanted) return partitions;
       const missing = count === 0
         ? `Topic ${topic} does not exist in ${log.url}`

@@ -24,6 +24,8 @@ export interface QuerySpec {
   readonly source?: ReadStreamOptions;
   /** Path of a model manifest, for queries that take one. */
   readonly model?: string;
+  /** The partitions that this query takes, where they are not those of the driver's options. */
+  readonly partitions?: readonly number[];
 }
 
 /** What all executors of a driver have in common. */
