@@ -27,7 +27,14 @@ export {
   type WindowerState,
   type WindowOptions,
 } from "./window.ts";
-export type { BatchRange, Delivery, OutputRecord, Sink, SinkContext, SinkTask } from "./sinks/sink.ts";
+export type {
+  BatchRange,
+  Delivery,
+  OutputRecord,
+  Sink,
+  SinkContext,
+  SinkTask,
+} from "./sinks/sink.ts";
 export { foreach, foreachBatch } from "./sinks/foreach.ts";
 export { console } from "./sinks/console.ts";
 export { display } from "./sinks/display.ts";

@@ -29,7 +29,11 @@ const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, impo
 const CAMERAS: readonly DemoCamera[] = [
   { source: clip("bigbuckbunny.mp4"), about: "a video file", query: "motion" },
   { source: "pattern:?size=640x480&fps=15", about: "a test pattern", query: "greyscale" },
-  { source: `pan:${clip("astronaut.png")}`, about: "a camera that pans over a photograph", query: "objects" },
+  {
+    source: `pan:${clip("astronaut.png")}`,
+    about: "a camera that pans over a photograph",
+    query: "objects",
+  },
 ];
 
 /** `deno task demo`. */
@@ -37,7 +41,12 @@ export const demo: Command = {
   name: "demo",
   summary: "Three cameras, a log, a query on each, and the wall in the browser.",
   options: {
-    port: { value: "PORT", help: "port of the viewer", default: 8000, parse: parsers.integer(0, 65_535) },
+    port: {
+      value: "PORT",
+      help: "port of the viewer",
+      default: 8000,
+      parse: parsers.integer(0, 65_535),
+    },
     for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
   },
   run,
@@ -89,7 +98,9 @@ async function run(
     );
     await driver.start();
     CAMERAS.forEach(({ query, about }, partition) =>
-      context.print(`CAMERA-${partition + 1}  ${query} on ${about}: ${viewer!.url}cam/${partition + 1}`)
+      context.print(
+        `CAMERA-${partition + 1}  ${query} on ${about}: ${viewer!.url}cam/${partition + 1}`,
+      )
     );
     context.print("Ctrl-C ends the demo");
     if (!signal.aborted) {
@@ -104,7 +115,9 @@ async function run(
     await Promise.allSettled(cameras);
     await driver?.stop("drain");
     for (const { query, partition, totals } of driver?.streams.all ?? []) {
-      context.print(`CAMERA-${partition + 1}  ${query}: ${totals.frames} frames, ${totals.outputs} outputs`);
+      context.print(
+        `CAMERA-${partition + 1}  ${query}: ${totals.frames} frames, ${totals.outputs} outputs`,
+      );
     }
     await viewer?.stop();
     await producer?.close();
@@ -135,7 +148,10 @@ async function startCamera(
     report,
   });
   try {
-    const source = await makeSource(camera.source, { loop: true, size: { width: 640, height: 480 } });
+    const source = await makeSource(camera.source, {
+      loop: true,
+      size: { width: 640, height: 480 },
+    });
     await runCamera({ number, source, publisher, clock: systemClock, signal, report });
   } catch (error) {
     if (!signal.aborted) report((error as Error).message);

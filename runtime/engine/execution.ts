@@ -185,9 +185,7 @@ export class StreamingExecution {
   async #takeOver(): Promise<Opened> {
     const { plan, log, reader, topic, partition, group, membership, runId } = this.#options;
     const clock = this.#clock;
-    const outputTopics = plan.sinks
-      .filter(({ uri }) => uri.startsWith("topic:"))
-      .map(({ uri }) => uri.slice("topic:".length));
+    const outputTopics = plan.sinks.flatMap(({ topics }) => topics ?? []);
     const committer = await log.committer({
       group,
       query: plan.name,
@@ -247,6 +245,7 @@ export class StreamingExecution {
         topic,
         partition,
         committedEnd: committed?.end ?? 0,
+        ...(committed !== undefined ? { committedBatch: committed.batchId } : {}),
         clock,
         signal: this.#abort.signal,
         publish: this.#options.publish,
