@@ -66,7 +66,7 @@ export class Checkpointing {
     return {
       readFrom: Math.min(committed?.restart ?? end, base),
       base,
-      pipeline: saved?.pipeline == null ? undefined : encoder.encode(saved.pipeline),
+      pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
     };
   }
 

@@ -65,7 +65,7 @@ export class Pipeline {
         const state = states[index];
         const task = await operator.open({
           ...context,
-          ...(state?.state != null ? { state: fromBase64(state.state) } : {}),
+          ...(typeof state?.state === "string" ? { state: fromBase64(state.state) } : {}),
         });
         const from = operator.kind === undefined ? 0 : state?.restart ?? end;
         stages.push(new Stage(operator, task, from, events));

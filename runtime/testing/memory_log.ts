@@ -218,13 +218,13 @@ export class MemoryLog implements TopicLog {
   #reader(topic: string, partition: number, offset: number): PartitionReader {
     const source = this.#partition(topic, partition);
     const wakers = this.#wakers;
-    const log = this;
+    const failHere = () => this.fail("read");
     let position = offset;
     return {
       async read(max, signal, until) {
         for (;;) {
           signal?.throwIfAborted();
-          log.fail("read");
+          failHere();
           if (position < source.earliest || position > source.records.length) {
             throw new LogError("OFFSET_OUT_OF_RANGE", `Cannot read offset ${position}`, {
               range: { earliest: source.earliest, latest: source.records.length },
