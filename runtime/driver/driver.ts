@@ -99,7 +99,7 @@ export class Driver {
     };
     this.#pool = new ExecutorPool(config, options.executors ?? navigator.hardwareConcurrency, {
       onMessage: (message) => this.#receive(message),
-      onStranded: (lanes, why) => this.#onStranded(lanes, why),
+      onStranded: (lanes, why, held) => this.#onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#onBlocked(lane, blocked),
     });
     this.feed.onWatched = (watched) => this.#pool.watched = watched;
@@ -352,30 +352,31 @@ export class Driver {
     this.#lanes.delete(lane.number);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
-    try {
-      await this.#clock.sleep(delay, this.#stopping.signal);
-    } catch {
-      // The driver stops: it ends the lane itself.
-      return;
+    if (delay > 0) {
+      try {
+        await this.#clock.sleep(delay, this.#stopping.signal);
+      } catch {
+        // The driver stops: it ends the lane itself.
+        return;
+      }
     }
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
   }
 
-  #onStranded(lanes: readonly number[], why: string): void {
+  #onStranded(lanes: readonly number[], why: string, held: boolean): void {
     for (const number of lanes) {
       const lane = this.#lanes.get(number);
       if (lane === undefined) continue;
-      this.#lanes.delete(number);
-      const next: Lane = { ...lane, number: ++this.#laneNumber };
-      this.#lanes.set(next.number, next);
       if (lane.stopping) {
-        this.#laneGone(next);
+        this.#laneGone(lane);
         continue;
       }
       this.#options.report(`${lane.spec.name} ${lane.handle.name} moves: ${why}`);
-      lane.handle.restarts++;
+      lane.handle.moving();
       this.metrics.restarts.inc(this.metrics.labels(lane.handle));
-      this.#startLane(next);
+      // An executor that cannot even start must not be started again in a tight loop.
+      const delay = held ? 0 : Math.min(FAILURE.most, RETRYABLE.first * 2 ** lane.failures++);
+      void this.#restart(lane, delay);
     }
   }
 

@@ -14,8 +14,8 @@ const CLOSE_GRACE_MS = 3000;
 /** Whom the pool tells. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
-  /** These lanes lost their executor and have to be started elsewhere. */
-  onStranded(lanes: readonly number[], why: string): void;
+  /** These lanes lost their executor, which died or is `held` by another, and must start elsewhere. */
+  onStranded(lanes: readonly number[], why: string, held: boolean): void;
   /** A lane holds its thread, or no longer does. */
   onBlocked(lane: number, blocked: boolean): void;
 }
@@ -101,6 +101,7 @@ export class ExecutorPool {
       : startWorker(`executor-${++this.#started}`, this.#config, events);
     if (this.#watched) link.post({ type: "watch", watched: true });
     this.#links.add(link);
+    link.ready.catch((error) => this.#bury(link, error as Error));
     return link;
   }
 
@@ -111,7 +112,7 @@ export class ExecutorPool {
     const lanes = [...link.lanes];
     link.lanes.clear();
     void link.close(0);
-    this.#events.onStranded(lanes, error.message);
+    if (lanes.length > 0) this.#events.onStranded(lanes, error.message, false);
   }
 
   /** Finds threads that do not turn, and brings the innocent lanes to others. */
@@ -142,7 +143,7 @@ export class ExecutorPool {
       }
       this.#events.onBlocked(pulse.lane, true);
       if (innocent.length > 0) {
-        this.#events.onStranded(innocent, `${link.name} is held by another query`);
+        this.#events.onStranded(innocent, `${link.name} is held by another query`, true);
       }
     }
   }

@@ -216,6 +216,12 @@ export class StreamingQuery {
   }
 
   /** @internal */
+  moving(): void {
+    this.#state = "restarting";
+    this.restarts++;
+  }
+
+  /** @internal */
   stopped(): void {
     this.#state = "stopped";
     this.#message = "Stopped";

@@ -60,6 +60,7 @@ export class ExecutorHost {
   #busy: Int32Array | undefined;
   #log: TopicLog | undefined;
   #reader: LogReader | undefined;
+  #opened: Promise<void> = Promise.resolve();
   #watched = false;
 
   /** @param send gives a message to the driver. */
@@ -71,9 +72,13 @@ export class ExecutorHost {
   async handle(message: ToExecutor): Promise<void> {
     switch (message.type) {
       case "open":
-        return await this.#open(message.config, message.busy);
+        this.#opened = this.#open(message.config, message.busy);
+        return await this.#opened;
       case "start":
-        return this.#start(message);
+        await this.#opened;
+        // Without a log the driver has heard `unusable` and starts the lane elsewhere.
+        if (this.#log !== undefined) this.#start(message);
+        return;
       case "stop":
         return this.#lanes.get(message.lane)?.execution.stop(message.mode);
       case "renew":
@@ -94,16 +99,16 @@ export class ExecutorHost {
       this.#config = config;
       if (busy !== undefined) this.#busy = new Int32Array(busy);
       const explained: Record<string, string> = {};
-      const log = openLog(config.log, {
-        ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
-      });
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
         explained[spec.name] = explain;
       }
-      this.#log = await log;
-      this.#reader = await this.#log.reader();
+      const log = await openLog(config.log, {
+        ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
+      });
+      this.#reader = await log.reader();
+      this.#log = log;
       this.#send({ type: "ready", plans: explained }, []);
     } catch (error) {
       this.#send({ type: "unusable", error: plainError(error) }, []);
