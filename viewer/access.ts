@@ -1,0 +1,245 @@
+/**
+ * Who may see what. Closed by default: without a token the viewer answers this machine alone, and
+ * nobody reaches it through a name or a page that is not its own.
+ *
+ * @module
+ */
+
+/** A token that opens some cameras only. */
+export interface CameraPermission {
+  readonly token: string;
+  /** Numbers of cameras: 1 is `CAMERA-1`. */
+  readonly cameras: readonly number[];
+}
+
+/** What decides over access. */
+export interface AccessOptions {
+  /** Address that the viewer binds to. */
+  readonly hostname: string;
+  /** Opens everything. Needed for any address but loopback, unless a proxy stands before it. */
+  readonly token?: string;
+  /** Opens `/metrics` alone. */
+  readonly metricsToken?: string;
+  readonly cameraPermissions?: readonly CameraPermission[];
+  /**
+   * Reverse proxy mode: the public names (`wall.example.org` or `wall.example.org:8443`) under which
+   * a proxy that signs people in forwards to the viewer.
+   */
+  readonly proxyHosts?: readonly string[];
+  /** Origins (`https://dashboard.example.org`) whose pages may embed `/cam/N`. */
+  readonly embedOrigins?: readonly string[];
+}
+
+/** Somebody who was let in. */
+export interface Visitor {
+  /** Partitions that they may see. */
+  readonly partitions: "all" | ReadonlySet<number>;
+}
+
+const EVERYTHING: Visitor = { partitions: "all" };
+const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** True when a visitor may see a partition. */
+export function maySee(visitor: Visitor, partition: number): boolean {
+  return visitor.partitions === "all" || visitor.partitions.has(partition);
+}
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname === "[::1]" ||
+    /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** Decides over requests. */
+export class Access {
+  readonly #proxyHosts: ReadonlySet<string>;
+  readonly #embedOrigins: ReadonlySet<string>;
+  /** Visitors by digest of their token, and by the cookie that stands for it. */
+  readonly #tokens: { digest: Uint8Array; visitor: Visitor }[] = [];
+  readonly #cookies: { digest: Uint8Array; visitor: Visitor }[] = [];
+  #metricsDigest: Uint8Array | undefined;
+
+  private constructor(options: AccessOptions) {
+    this.#proxyHosts = new Set((options.proxyHosts ?? []).map((host) => host.toLowerCase()));
+    this.#embedOrigins = new Set(options.embedOrigins ?? []);
+  }
+
+  /** @throws {Error} when the address is open to others and nothing guards it. */
+  static async create(options: AccessOptions): Promise<Access> {
+    const { hostname, token, metricsToken, cameraPermissions = [], proxyHosts = [] } = options;
+    if (token === undefined && !isLoopback(hostname) && proxyHosts.length === 0) {
+      throw new Error(
+        `Cannot bind the viewer to ${hostname} without a token: give --token (or FRAMELANE_TOKEN), ` +
+          "or name the reverse proxy's public host, or bind to 127.0.0.1",
+      );
+    }
+    if (token === undefined && cameraPermissions.length > 0) {
+      throw new Error(
+        "Cannot limit cameras without a token: whoever comes without one would see everything",
+      );
+    }
+    const access = new Access(options);
+    const add = async (text: string, visitor: Visitor) => {
+      if (text === "") {
+        throw new Error("Cannot use an empty token: expected at least one character");
+      }
+      access.#tokens.push({ digest: await digest(text), visitor });
+      access.#cookies.push({ digest: await digest(await cookieValue(text)), visitor });
+    };
+    if (token !== undefined) await add(token, EVERYTHING);
+    for (const permission of cameraPermissions) {
+      for (const camera of permission.cameras) {
+        if (!Number.isInteger(camera) || camera < 1) {
+          throw new Error(`Cannot permit camera ${camera}: expected a whole number from 1 up`);
+        }
+      }
+      const partitions = new Set(permission.cameras.map((camera) => camera - 1));
+      await add(permission.token, { partitions });
+    }
+    if (metricsToken !== undefined) {
+      if (metricsToken === "") {
+        throw new Error("Cannot use an empty metrics token: expected at least one character");
+      }
+      access.#metricsDigest = await digest(metricsToken);
+    }
+    return access;
+  }
+
+  /** True when a token is asked for. */
+  get guarded(): boolean {
+    return this.#tokens.length > 0;
+  }
+
+  get embedOrigins(): readonly string[] {
+    return [...this.#embedOrigins];
+  }
+
+  /**
+   * False for a `Host` that cannot be ours: a foreign name that was made to resolve to this machine
+   * would otherwise let a web page read the cameras. With a token such a page has no cookie.
+   */
+  hostAllowed(request: Request): boolean {
+    const host = hostOf(request);
+    if (host === undefined) return false;
+    const { name } = host;
+    if (this.#proxyHosts.has(host.full) || this.#proxyHosts.has(name)) return true;
+    if (LOOPBACK_NAMES.has(name) || /^127(\.\d{1,3}){3}$/.test(name)) return true;
+    return this.guarded;
+  }
+
+  /** False for requests that another site's page makes: `/ws` and whatever changes something. */
+  originAllowed(request: Request): boolean {
+    const origin = request.headers.get("origin");
+    if (origin === null) return request.headers.get("sec-fetch-site") !== "cross-site";
+    const host = hostOf(request);
+    let originHost: string;
+    try {
+      originHost = new URL(origin).host.toLowerCase();
+    } catch {
+      return false; // "null", or no URL at all
+    }
+    return originHost !== "" && (originHost === host?.full || this.#proxyHosts.has(originHost));
+  }
+
+  /** True when the request was made by a page that may embed cameras. */
+  embedAllowed(request: Request): boolean {
+    for (const header of ["origin", "referer"]) {
+      const value = request.headers.get(header);
+      if (value === null || !URL.canParse(value)) continue;
+      if (this.#embedOrigins.has(new URL(value).origin)) return true;
+    }
+    return false;
+  }
+
+  /** Who makes the request; undefined when they must sign in. */
+  async visitor(request: Request): Promise<Visitor | undefined> {
+    if (!this.guarded) return EVERYTHING;
+    const bearer = bearerOf(request);
+    if (bearer !== undefined) return await this.visitorOfToken(bearer);
+    const query = new URL(request.url).searchParams.get("token");
+    if (query !== null) return await this.visitorOfToken(query);
+    const cookie = cookieOf(request, this.cookieName(request));
+    return cookie === undefined ? undefined : await find(this.#cookies, cookie);
+  }
+
+  visitorOfToken(token: string): Promise<Visitor | undefined> {
+    return find(this.#tokens, token);
+  }
+
+  /** True when the request may read `/metrics`. */
+  async mayReadMetrics(request: Request): Promise<boolean> {
+    const bearer = bearerOf(request) ?? new URL(request.url).searchParams.get("token");
+    if (this.#metricsDigest !== undefined) {
+      if (bearer !== null && equal(await digest(bearer), this.#metricsDigest)) return true;
+      if (!this.guarded) return false;
+    }
+    // Metrics name every camera: not for those who may see only some.
+    return (await this.visitor(request))?.partitions === "all";
+  }
+
+  /** The `Set-Cookie` that stands for a token: it survives restarts and does not tell the token. */
+  async cookie(request: Request, token: string): Promise<string> {
+    const secure = this.#proxyHosts.size > 0 &&
+      request.headers.get("x-forwarded-proto") === "https";
+    return `${this.cookieName(request)}=${await cookieValue(token)}; Path=/; HttpOnly; ` +
+      `SameSite=Strict; Max-Age=2592000${secure ? "; Secure" : ""}`;
+  }
+
+  /** Browsers share cookies between ports: the name keeps two viewers on one machine apart. */
+  cookieName(request: Request): string {
+    return `framelane-${hostOf(request)?.full.match(/:(\d+)$/)?.[1] ?? "80"}`;
+  }
+}
+
+function hostOf(request: Request): { full: string; name: string } | undefined {
+  const full = request.headers.get("host")?.toLowerCase();
+  const match = full?.match(/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/);
+  return full === undefined || match === null || match === undefined
+    ? undefined
+    : { full, name: match[1]! };
+}
+
+function bearerOf(request: Request): string | undefined {
+  return request.headers.get("authorization")?.match(/^Bearer +(\S+) *$/i)?.[1];
+}
+
+function cookieOf(request: Request, name: string): string | undefined {
+  for (const part of (request.headers.get("cookie") ?? "").split(";")) {
+    const at = part.indexOf("=");
+    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+async function cookieValue(token: string): Promise<string> {
+  const key = await crypto.subtle.importKey(
+    "raw",
+    new TextEncoder().encode(token),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode("framelane viewer"));
+  return new Uint8Array(mac).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+}
+
+/** Digests are compared, and all of them, so that time tells nothing of the token. */
+async function find(
+  known: readonly { digest: Uint8Array; visitor: Visitor }[],
+  text: string,
+): Promise<Visitor | undefined> {
+  const given = await digest(text);
+  let found: Visitor | undefined;
+  for (const entry of known) if (equal(given, entry.digest)) found ??= entry.visitor;
+  return found;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length && i < b.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}

@@ -1,0 +1,83 @@
+/**
+ * The page's files, read once at start and served from memory: no request ever names a file on
+ * disk. The page is written in TypeScript whose types are simply left out, so nothing is built.
+ *
+ * @module
+ */
+import { stripTypeScriptTypes } from "node:module";
+
+/** One file as it is served. */
+export interface Asset {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly gzip: Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+  /** Strong validator, quoted. */
+  readonly etag: string;
+}
+
+const PAGE_FILES = [
+  "page/chart.ts",
+  "page/connection.ts",
+  "page/dom.ts",
+  "page/format.ts",
+  "page/layout.ts",
+  "page/main.ts",
+  "page/tile.ts",
+  "page/wall.ts",
+  "page/styles.css",
+  "page/icon.svg",
+  "protocol.ts",
+] as const;
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  svg: "image/svg+xml",
+  ts: "text/javascript; charset=utf-8",
+};
+
+/** The page's files by their path below `/assets/`, and the HTML of page and sign-in. */
+export interface Assets {
+  readonly files: ReadonlyMap<string, Asset>;
+  readonly page: Asset;
+  readonly login: Asset;
+}
+
+let loaded: Promise<Assets> | undefined;
+
+/** Reads the page's files, once for the life of the process. */
+export function loadAssets(): Promise<Assets> {
+  return loaded ??= (async () => {
+    const files = new Map<string, Asset>();
+    for (const path of PAGE_FILES) files.set(path, await loadAsset(path));
+    return {
+      files,
+      page: await loadAsset("page/index.html"),
+      login: await loadAsset("page/login.html"),
+    };
+  })();
+}
+
+async function loadAsset(path: string): Promise<Asset> {
+  const extension = path.slice(path.lastIndexOf(".") + 1);
+  let text = await Deno.readTextFile(new URL(path, import.meta.url));
+  if (extension === "ts") text = compact(stripTypeScriptTypes(text));
+  const body = new TextEncoder().encode(text);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
+  return {
+    body,
+    gzip: await gzip(body),
+    contentType: TYPES[extension] ?? "application/octet-stream",
+    etag: `"${hash.toHex().slice(0, 24)}"`,
+  };
+}
+
+/** Takes away the blanks that stand where types were. */
+function compact(text: string): string {
+  return text.replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
+}
+
+async function gzip(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,143 @@
+/**
+ * What all viewers share: one subscription to the feed, one clock tick, one copy of everything.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { maySee, type Visitor } from "./access.ts";
+import type { LaneView } from "./protocol.ts";
+import { Scaler } from "./scaler.ts";
+
+/** A feed that works only for lanes that somebody looks at. */
+export interface DemandFeed extends LaneFeed {
+  /** Tells which lanes are looked at now. */
+  demand(lanes: ReadonlySet<string>): void;
+}
+
+/** Somebody who is told about new pictures. Must return at once. */
+export type PictureListener = (picture: LanePicture) => void;
+
+/** A lane is stalled when nothing came for this long, or for some times its usual interval. */
+const STALL_MS = 5_000;
+const STALL_INTERVALS = 6;
+
+/** How often state goes to the pages, milliseconds. */
+export const TICK_MS = 500;
+
+/** Joins a feed with any number of viewers. */
+export class Hub {
+  readonly feed: LaneFeed;
+  readonly clock: Clock;
+  readonly scaler = new Scaler();
+  readonly #listeners = new Map<string, Set<PictureListener>>();
+  readonly #tickers = new Set<() => void>();
+  readonly #intervals = new Map<string, { timestamp: number; interval: number }>();
+  #unsubscribe: (() => void) | undefined;
+  #ticking: AbortController | undefined;
+  #closed = false;
+
+  constructor(feed: LaneFeed, clock: Clock) {
+    this.feed = feed;
+    this.clock = clock;
+  }
+
+  /** Lanes that a visitor may see, with what the page adds to them. */
+  lanes(visitor: Visitor): LaneView[] {
+    const now = this.clock.now();
+    return this.feed.lanes().filter((lane) => maySee(visitor, lane.partition)).map((lane) => {
+      const since = this.#stalledSince(lane, now);
+      return since === undefined ? lane : { ...lane, stalledSince: since };
+    });
+  }
+
+  /** The lane, if it is there and the visitor may see it. */
+  lane(id: string, visitor: Visitor): Lane | undefined {
+    return this.feed.lanes().find((lane) => lane.id === id && maySee(visitor, lane.partition));
+  }
+
+  /** Calls `listener` for each new picture of a lane, until the returned function is called. */
+  listen(lane: string, listener: PictureListener): () => void {
+    let listeners = this.#listeners.get(lane);
+    if (listeners === undefined) this.#listeners.set(lane, listeners = new Set());
+    listeners.add(listener);
+    if (listeners.size === 1) this.#demandChanged();
+    return () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
+      if (this.#listeners.get(lane) === listeners) this.#listeners.delete(lane);
+      this.#demandChanged();
+    };
+  }
+
+  /** Calls `listener` twice a second until the returned function is called. */
+  onTick(listener: () => void): () => void {
+    this.#tickers.add(listener);
+    if (this.#ticking === undefined && !this.#closed) {
+      this.#ticking = new AbortController();
+      void this.#tick(this.#ticking.signal);
+    }
+    return () => {
+      this.#tickers.delete(listener);
+      if (this.#tickers.size === 0) {
+        this.#ticking?.abort();
+        this.#ticking = undefined;
+      }
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#tickers.clear();
+    this.#ticking?.abort();
+    this.#ticking = undefined;
+    this.#listeners.clear();
+    this.#demandChanged();
+  }
+
+  #demandChanged(): void {
+    if (this.#listeners.size > 0) {
+      this.#unsubscribe ??= this.feed.subscribe((picture) => this.#deliver(picture));
+    } else {
+      this.#unsubscribe?.();
+      this.#unsubscribe = undefined;
+    }
+    if ("demand" in this.feed) (this.feed as DemandFeed).demand(new Set(this.#listeners.keys()));
+  }
+
+  #deliver(picture: LanePicture): void {
+    const known = this.#intervals.get(picture.lane);
+    if (known === undefined) {
+      this.#intervals.set(picture.lane, { timestamp: picture.timestamp, interval: 0 });
+    } else {
+      const interval = Math.max(0, picture.timestamp - known.timestamp);
+      known.timestamp = picture.timestamp;
+      // Long pauses are what the usual interval is to detect, so they do not count towards it.
+      if (known.interval === 0) known.interval = Math.min(interval, 60_000);
+      else if (interval < known.interval * 4) known.interval += (interval - known.interval) / 8;
+    }
+    const listeners = this.#listeners.get(picture.lane);
+    if (listeners !== undefined) { for (const listener of listeners) listener(picture); }
+  }
+
+  #stalledSince(lane: Lane, now: number): number | undefined {
+    if (lane.lastFrameArrival === undefined) return undefined;
+    if (lane.state !== "running") return undefined;
+    const interval = this.#intervals.get(lane.id)?.interval ?? 0;
+    const patience = Math.max(STALL_MS, interval * STALL_INTERVALS);
+    return now - lane.lastFrameArrival > patience ? lane.lastFrameArrival : undefined;
+  }
+
+  async #tick(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        await this.clock.sleep(TICK_MS, signal);
+        const lanes = new Set(this.feed.lanes().map((lane) => lane.id));
+        this.scaler.keepOnly(lanes);
+        for (const id of this.#intervals.keys()) if (!lanes.has(id)) this.#intervals.delete(id);
+        for (const ticker of this.#tickers) ticker();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+}

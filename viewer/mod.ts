@@ -1,0 +1,7 @@
+/**
+ * The viewer's public face.
+ *
+ * @module
+ */
+export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
+export type { CameraPermission } from "./access.ts";

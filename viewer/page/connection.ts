@@ -1,0 +1,118 @@
+/**
+ * The page's one socket. It comes back by itself, forever, and then asks for the same tiles again.
+ *
+ * @module
+ */
+import {
+  decodePicture,
+  MAX_PAGE_MESSAGE,
+  type PageMessage,
+  type PictureMessage,
+  type ServerMessage,
+  type TileRequest,
+  type TimeCommand,
+} from "../protocol.ts";
+
+/** Who is told what. */
+export interface ConnectionEvents {
+  readonly onMessage: (message: ServerMessage) => void;
+  readonly onPicture: (picture: PictureMessage) => void;
+  /** `nextTry` is when the next attempt is made, in `performance.now()`. */
+  readonly onState: (state: "open" | "lost", nextTry?: number) => void;
+}
+
+const FIRST_RETRY_MS = 300;
+const LONGEST_RETRY_MS = 5_000;
+
+/** Talks with the server. */
+export class Connection {
+  readonly #url: string;
+  readonly #events: ConnectionEvents;
+  #socket: WebSocket | undefined;
+  #retry = FIRST_RETRY_MS;
+  #timer = 0;
+  #tiles: readonly TileRequest[] = [];
+  #generation = 0;
+  /** Newest sequence to confirm, by slot; sent with the next animation frame. */
+  readonly #drawn = new Map<number, number>();
+
+  constructor(url: string, events: ConnectionEvents) {
+    this.#url = url;
+    this.#events = events;
+    this.#open();
+    // What keeps a retry waiting may be over: a laptop that wakes up, a network that is back.
+    addEventListener("online", () => this.retryNow());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.retryNow();
+    });
+  }
+
+  get open(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Sets the tiles that this page shows. */
+  watch(tiles: readonly TileRequest[]): void {
+    this.#tiles = tiles;
+    this.#send({ type: "watch", tiles });
+  }
+
+  /** Confirms a picture that was drawn or overtaken; goes out with `flush`. */
+  drawn(slot: number, sequence: number): void {
+    this.#drawn.set(slot, Math.max(sequence, this.#drawn.get(slot) ?? 0));
+  }
+
+  /** Sends the confirmations. */
+  flush(): void {
+    if (this.#drawn.size === 0) return;
+    this.#send({ type: "drawn", tiles: [...this.#drawn] });
+    this.#drawn.clear();
+  }
+
+  /** Sends a command about time; returns the generation of the pictures that will answer it. */
+  time(command: TimeCommand): number {
+    this.#send({ type: "time", generation: ++this.#generation, command });
+    return this.#generation;
+  }
+
+  /** Tries at once, unless connected. */
+  retryNow(): void {
+    if (this.#timer === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#open();
+  }
+
+  #open(): void {
+    const socket = this.#socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#retry = FIRST_RETRY_MS;
+      this.#drawn.clear();
+      this.#events.onState("open");
+      this.#send({ type: "watch", tiles: this.#tiles });
+    };
+    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === "string") this.#events.onMessage(JSON.parse(data) as ServerMessage);
+      else this.#events.onPicture(decodePicture(data));
+    };
+    socket.onclose = () => {
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
+      // Spread out, so that a hundred pages do not all return at the same instant.
+      const wait = this.#retry * (0.75 + Math.random() / 2);
+      this.#retry = Math.min(this.#retry * 1.7, LONGEST_RETRY_MS);
+      this.#events.onState("lost", performance.now() + wait);
+      this.#timer = setTimeout(() => {
+        this.#timer = 0;
+        this.#open();
+      }, wait);
+    };
+  }
+
+  #send(message: PageMessage): void {
+    if (!this.open) return;
+    const text = JSON.stringify(message);
+    if (text.length <= MAX_PAGE_MESSAGE) this.#socket!.send(text);
+  }
+}

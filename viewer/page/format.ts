@@ -1,0 +1,47 @@
+/**
+ * Numbers and times as people read them.
+ *
+ * @module
+ */
+
+/** `14.9`, `0.4`, `120`. */
+export function rate(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+}
+
+/** Milliseconds as `12 ms`, `1.4 s`, `2 min`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 10_000) return `${(milliseconds / 1_000).toFixed(1)} s`;
+  return span(milliseconds);
+}
+
+/** A longer time as `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
+export function span(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return seconds % 60 ? `${minutes} min ${seconds % 60} s` : `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${hours / 24} d`;
+}
+
+/** Counts as `0`, `999`, `12.4k`, `3.1M`. */
+export function count(value: number): string {
+  if (value < 10_000) return String(Math.round(value));
+  if (value < 1_000_000) return `${(value / 1_000).toFixed(value < 100_000 ? 1 : 0)}k`;
+  return `${(value / 1_000_000).toFixed(1)}M`;
+}
+
+/** Time of day as `14:03:22`. */
+export function clock(time: number): string {
+  return new Date(time).toLocaleTimeString("en-GB");
+}
+
+/** Date and time of day as `2026-11-21 14:03:22`, in the viewer's own zone. */
+export function moment(time: number): string {
+  const date = new Date(time);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(time)}`;
+}

@@ -1,0 +1,54 @@
+/**
+ * How many columns fit best. Pure arithmetic, so that tests can ask it anything.
+ *
+ * @module
+ */
+
+/** A grid that fills a space. */
+export interface Grid {
+  readonly columns: number;
+  readonly rows: number;
+  /** False when the rows are too many for the space: the wall scrolls then. */
+  readonly fits: boolean;
+  /** Height of a row in CSS pixels, where the wall scrolls. */
+  readonly rowHeight: number;
+}
+
+/** The space and what goes into it, in CSS pixels. */
+export interface Space {
+  readonly count: number;
+  readonly width: number;
+  readonly height: number;
+  /** Width by height of the pictures. */
+  readonly aspect: number;
+  readonly gap: number;
+  /** Height of the line below each picture. */
+  readonly caption: number;
+  readonly smallest: number;
+}
+
+/** The grid in which pictures of that aspect come out largest. */
+export function bestGrid(space: Space): Grid {
+  const { count, width, height, aspect, gap, caption, smallest } = space;
+  let best: Grid | undefined;
+  let bestWidth = 0;
+  for (let columns = 1; columns <= Math.max(1, count); columns++) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = (width - gap * (columns - 1)) / columns;
+    const cellHeight = (height - gap * (rows - 1)) / rows;
+    const pictureWidth = Math.min(cellWidth, (cellHeight - caption) * aspect);
+    if (pictureWidth > bestWidth) {
+      bestWidth = pictureWidth;
+      best = { columns, rows, fits: true, rowHeight: cellHeight };
+    }
+  }
+  if (best !== undefined && bestWidth >= Math.min(smallest, width)) return best;
+  const columns = Math.max(1, Math.min(count, Math.floor((width + gap) / (smallest + gap))));
+  const cellWidth = (width - gap * (columns - 1)) / columns;
+  return {
+    columns,
+    rows: Math.ceil(count / columns),
+    fits: false,
+    rowHeight: Math.round(cellWidth / aspect + caption),
+  };
+}

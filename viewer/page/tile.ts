@@ -1,0 +1,236 @@
+/**
+ * One lane on the wall: its picture, what was found in it, its state and its numbers.
+ *
+ * @module
+ */
+import type { Result } from "../../runtime/frame.ts";
+import type { LaneView, PictureMessage } from "../protocol.ts";
+import { drawLine, Series } from "./chart.ts";
+import { element, set, svg, text } from "./dom.ts";
+import { clock, count, duration, rate, span } from "./format.ts";
+
+/** What a tile tells the page. */
+export interface TileEvents {
+  /** A picture was drawn, or will never be. */
+  readonly onDone: (slot: number, sequence: number) => void;
+  /** A decoded picture waits for the next animation frame. */
+  readonly onReady: (tile: Tile) => void;
+}
+
+/** How a lane is, in one word that people and style sheets know. */
+export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
+
+/** The condition of a lane. */
+export function conditionOf(lane: LaneView): Condition {
+  switch (lane.state) {
+    case "failed":
+    case "stopped":
+    case "restarting":
+      return lane.state;
+    case "starting":
+    case "running":
+      if (lane.stalledSince !== undefined) return "stalled";
+      return lane.lastFrameArrival === undefined ? "starting" : "live";
+  }
+}
+
+/** Shows one lane. */
+export class Tile {
+  readonly slot: number;
+  readonly laneId: string;
+  readonly root: HTMLElement;
+  readonly fps = new Series(60);
+  lane: LaneView;
+  /** Offset and capture time of the picture on the screen. */
+  shown: { offset: number; timestamp: number } | undefined;
+  /** Width by height of the source. */
+  aspect: number | undefined;
+  readonly #events: TileEvents;
+  readonly #canvas = element("canvas", { class: "screen" });
+  readonly #boxes = svg("svg", { class: "boxes", "aria-hidden": "true" });
+  readonly #scores = element("ul", { class: "scores" });
+  readonly #notice = element("div", { class: "notice" });
+  readonly #state = element("span", { class: "state", role: "img" });
+  readonly #camera = element("span", { class: "camera" });
+  readonly #query = element("span", { class: "query" });
+  readonly #spark = element("canvas", { class: "spark", "aria-hidden": "true" });
+  readonly #rate = element("b");
+  readonly #latency = element("b");
+  readonly #lag = element("b");
+  #decoding = false;
+  #next: PictureMessage | undefined;
+  #ready: { bitmap: ImageBitmap; picture: PictureMessage } | undefined;
+
+  constructor(slot: number, lane: LaneView, events: TileEvents) {
+    this.slot = slot;
+    this.laneId = lane.id;
+    this.lane = lane;
+    this.#events = events;
+    this.root = element(
+      "article",
+      { class: "tile", tabindex: 0, "data-lane": lane.id },
+      element("div", { class: "picture" }, this.#canvas, this.#boxes, this.#scores, this.#notice),
+      element(
+        "footer",
+        { class: "caption" },
+        this.#state,
+        this.#camera,
+        this.#query,
+        this.#spark,
+        element("span", { class: "number rate", title: "Frames per second" }, this.#rate, " fps"),
+        element(
+          "span",
+          { class: "number latency", title: "From capture to here, median" },
+          this.#latency,
+        ),
+        element("span", { class: "number lag", title: "Frames not read yet" }, "lag ", this.#lag),
+      ),
+    );
+    this.update(lane, 0);
+  }
+
+  /** Width of the picture in device pixels. */
+  get width(): number {
+    return Math.round(this.#canvas.clientWidth * Math.min(devicePixelRatio, 2));
+  }
+
+  /** Takes a new picture; the one that was to be decoded next is overtaken. */
+  take(picture: PictureMessage): void {
+    if (this.#next !== undefined) this.#events.onDone(this.slot, this.#next.sequence);
+    this.#next = picture;
+    if (!this.#decoding) void this.#decode();
+  }
+
+  /** Puts the decoded picture on the screen. Called in an animation frame. */
+  draw(overlay: boolean): void {
+    const ready = this.#ready;
+    if (ready === undefined) return;
+    this.#ready = undefined;
+    const { bitmap, picture } = ready;
+    this.aspect = bitmap.width / bitmap.height;
+    if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
+      this.#canvas.width = bitmap.width;
+      this.#canvas.height = bitmap.height;
+    }
+    this.#canvas.getContext("bitmaprenderer")?.transferFromImageBitmap(bitmap);
+    this.shown = { offset: picture.offset, timestamp: picture.timestamp };
+    this.root.dataset["offset"] = String(picture.offset);
+    this.#drawResult(overlay ? picture.result : undefined, picture);
+    this.#events.onDone(this.slot, picture.sequence);
+  }
+
+  /** Takes the lane's newest state. `now` is the server's clock. */
+  update(lane: LaneView, now: number): void {
+    this.lane = lane;
+    const condition = conditionOf(lane);
+    if (this.root.dataset["condition"] !== condition) {
+      this.root.dataset["condition"] = condition;
+      set(this.#state, { "aria-label": condition, title: condition });
+    }
+    text(this.#camera, lane.camera);
+    text(this.#query, lane.query);
+    text(this.#rate, rate(lane.framesPerSecondOut));
+    text(this.#latency, lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms));
+    text(this.#lag, count(lane.lagFrames));
+    this.#notice.hidden = condition === "live";
+    if (condition !== "live") this.#drawNotice(condition, now);
+    set(this.root, { "aria-label": this.#description(condition) });
+    if (now > 0) this.fps.push(lane.framesPerSecondOut);
+  }
+
+  /** Draws the small chart. */
+  drawSpark(color: string): void {
+    drawLine(this.#spark, this.fps, { color });
+  }
+
+  async #decode(): Promise<void> {
+    this.#decoding = true;
+    while (this.#next !== undefined) {
+      const picture = this.#next;
+      this.#next = undefined;
+      let bitmap: ImageBitmap;
+      try {
+        const image = picture.image as Uint8Array<ArrayBuffer>;
+        bitmap = await createImageBitmap(new Blob([image], { type: picture.contentType }));
+      } catch {
+        this.#events.onDone(this.slot, picture.sequence); // no picture: the next one may be
+        continue;
+      }
+      if (this.#ready !== undefined) {
+        this.#ready.bitmap.close();
+        this.#events.onDone(this.slot, this.#ready.picture.sequence);
+      }
+      this.#ready = { bitmap, picture };
+      this.#events.onReady(this);
+    }
+    this.#decoding = false;
+  }
+
+  #drawNotice(condition: Condition, now: number): void {
+    const { lane } = this;
+    const [title, detail] = (() => {
+      switch (condition) {
+        case "starting":
+          return ["Waiting for the first frame", ""];
+        case "stalled":
+          return [
+            `No frames since ${clock(lane.stalledSince!)}`,
+            now > 0 ? `${span(now - lane.stalledSince!)} ago` : "",
+          ];
+        case "restarting":
+          return ["Restarting", lane.exception ?? ""];
+        case "failed":
+          return ["Query failed", lane.exception ?? ""];
+        default:
+          return ["Stopped", ""];
+      }
+    })();
+    if (this.#notice.childElementCount === 0) {
+      this.#notice.append(element("strong"), element("span"));
+    }
+    text(this.#notice.children[0]!, title!);
+    text(this.#notice.children[1]!, detail!);
+  }
+
+  #drawResult(result: Result | undefined, picture: PictureMessage): void {
+    const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
+      result?.frames?.at(-1);
+    const objects = found?.objects ?? [];
+    const scores = Object.entries(result?.scores ?? found?.scores ?? {});
+    if (objects.length === 0 && this.#boxes.childElementCount > 0) this.#boxes.replaceChildren();
+    if (objects.length > 0) {
+      const { sourceWidth: width, sourceHeight: height } = picture;
+      set(this.#boxes, { viewBox: `0 0 ${width} ${height}` });
+      const size = Math.max(11, width / 36);
+      this.#boxes.replaceChildren(...objects.flatMap(({ label, score, box }) => {
+        const [left, top, right, bottom] = box;
+        const caption = `${label} ${Math.round(score * 100)}%`;
+        const above = top > size * 1.5;
+        return [
+          svg("rect", { x: left, y: top, width: right - left, height: bottom - top }),
+          svg("text", {
+            x: left,
+            y: above ? top - size * 0.4 : top + size * 1.1,
+            "font-size": size,
+          }, caption),
+        ];
+      }));
+    }
+    if (scores.length === 0 && this.#scores.childElementCount > 0) this.#scores.replaceChildren();
+    if (scores.length > 0) {
+      const alert = result?.alert !== undefined && result.alert.state !== "end";
+      this.#scores.classList.toggle("alert", alert);
+      this.#scores.replaceChildren(
+        ...scores.slice(0, 4).map(([label, score]) =>
+          element("li", {}, `${label} `, element("b", {}, score.toFixed(2)))
+        ),
+      );
+    }
+  }
+
+  #description(condition: Condition): string {
+    const { lane } = this;
+    const numbers = `${rate(lane.framesPerSecondOut)} frames per second, lag ${lane.lagFrames}`;
+    return `${lane.camera}, ${lane.query}, ${condition}, ${numbers}`;
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * One page at the other end of `/ws`. The server keeps no pictures for it: a tile is marked as
+ * behind, and gets the lane's newest picture once the page has drawn what it was sent before. A
+ * page that is slow sees fewer pictures, not older ones, and one that never reads costs at most
+ * what is in flight.
+ *
+ * @module
+ */
+import type { LanePicture } from "../runtime/lanes.ts";
+import { maySee, type Visitor } from "./access.ts";
+import type { Hub } from "./hub.ts";
+import {
+  encodePicture,
+  type Features,
+  MAX_PAGE_MESSAGE,
+  MAX_TILES,
+  type PageMessage,
+  PROTOCOL_VERSION,
+  type ServerMessage,
+} from "./protocol.ts";
+import type { ScaledPicture } from "./scaler.ts";
+
+/** The part of a WebSocket that a session uses. */
+export interface PageSocket {
+  readonly bufferedAmount: number;
+  send(data: string | ArrayBufferView<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** Pictures on their way to one tile: two keep a connection with a long round trip busy. */
+const IN_FLIGHT_PER_TILE = 2;
+/** Bytes of pictures on their way to one page; one picture is always allowed. */
+const IN_FLIGHT_BYTES = 3 * 1024 * 1024;
+/** State is left out while so much is still unsent. */
+const STATE_BACKLOG_BYTES = 128 * 1024;
+/** A page that draws nothing of what it was sent for so long is gone or frozen. */
+const UNREAD_MS = 30_000;
+
+interface Tile {
+  readonly slot: number;
+  readonly lane: string;
+  width: number;
+  /** Newer pictures may be there than the one sent last. */
+  behind: boolean;
+  /** A picture is being scaled for it. */
+  preparing: boolean;
+  sentOffset: number;
+  readonly inFlight: { sequence: number; bytes: number; at: number }[];
+}
+
+/** A session's surroundings. */
+export interface SessionOptions {
+  readonly hub: Hub;
+  readonly socket: PageSocket;
+  readonly visitor: Visitor;
+  readonly features: Features;
+}
+
+/** Serves one page. */
+export class Session {
+  readonly #hub: Hub;
+  readonly #socket: PageSocket;
+  readonly #visitor: Visitor;
+  readonly #tiles = new Map<number, Tile>();
+  readonly #lanes = new Map<string, { tiles: Set<Tile>; stop: () => void }>();
+  readonly #stopTicks: () => void;
+  #sequence = 0;
+  #bytesInFlight = 0;
+  #closed = false;
+
+  constructor({ hub, socket, visitor, features }: SessionOptions) {
+    this.#hub = hub;
+    this.#socket = socket;
+    this.#visitor = visitor;
+    this.#say({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), features });
+    this.#sendState();
+    this.#stopTicks = hub.onTick(() => this.#tick());
+  }
+
+  /** Takes a message of the page. A page that does not keep to the protocol is sent away. */
+  receive(data: unknown): void {
+    if (this.#closed) return;
+    const message = parse(data);
+    if (message === undefined) {
+      this.#socket.close(1008, "Not a message of the Framelane page");
+      this.close();
+      return;
+    }
+    switch (message.type) {
+      case "watch":
+        this.#watch(message);
+        break;
+      case "drawn":
+        for (const [slot, sequence] of message.tiles) this.#drawn(slot, sequence);
+        this.#flushAll();
+        break;
+      case "time":
+        break;
+    }
+  }
+
+  /** Lets go of everything; the socket is closed by whoever closes the session. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopTicks();
+    for (const { stop } of this.#lanes.values()) stop();
+    this.#lanes.clear();
+    this.#tiles.clear();
+  }
+
+  #watch({ tiles }: Extract<PageMessage, { type: "watch" }>): void {
+    const wanted = new Map(tiles.map((tile) => [tile.slot, tile]));
+    for (const tile of [...this.#tiles.values()]) {
+      const request = wanted.get(tile.slot);
+      if (request?.lane !== tile.lane) this.#remove(tile);
+    }
+    for (const { slot, lane, width } of wanted.values()) {
+      const known = this.#tiles.get(slot);
+      if (known !== undefined) {
+        if (known.width !== width) {
+          known.width = width;
+          known.sentOffset = NaN; // the same picture again, in the new size
+          known.behind = true;
+        }
+      } else if (this.#hub.lane(lane, this.#visitor) !== undefined) {
+        this.#add({
+          slot,
+          lane,
+          width,
+          behind: true,
+          preparing: false,
+          sentOffset: NaN,
+          inFlight: [],
+        });
+      }
+    }
+    this.#flushAll();
+  }
+
+  #add(tile: Tile): void {
+    this.#tiles.set(tile.slot, tile);
+    const lane = this.#lanes.get(tile.lane);
+    if (lane !== undefined) {
+      lane.tiles.add(tile);
+      return;
+    }
+    const tiles = new Set([tile]);
+    this.#lanes.set(tile.lane, {
+      tiles,
+      stop: this.#hub.listen(tile.lane, () => {
+        for (const each of tiles) {
+          each.behind = true;
+          this.#flush(each);
+        }
+      }),
+    });
+  }
+
+  #remove(tile: Tile): void {
+    this.#tiles.delete(tile.slot);
+    for (const { bytes } of tile.inFlight) this.#bytesInFlight -= bytes;
+    const lane = this.#lanes.get(tile.lane);
+    lane?.tiles.delete(tile);
+    if (lane?.tiles.size === 0) {
+      lane.stop();
+      this.#lanes.delete(tile.lane);
+    }
+  }
+
+  #drawn(slot: number, sequence: number): void {
+    const tile = this.#tiles.get(slot);
+    while (tile?.inFlight[0] !== undefined && tile.inFlight[0].sequence <= sequence) {
+      this.#bytesInFlight -= tile.inFlight.shift()!.bytes;
+    }
+  }
+
+  #flushAll(): void {
+    for (const tile of this.#tiles.values()) this.#flush(tile);
+  }
+
+  #flush(tile: Tile): void {
+    if (!tile.behind || tile.preparing || this.#closed) return;
+    if (tile.inFlight.length >= IN_FLIGHT_PER_TILE || this.#bytesInFlight >= IN_FLIGHT_BYTES) {
+      return;
+    }
+    const picture = this.#hub.feed.latest(tile.lane);
+    if (picture === undefined || picture.offset === tile.sentOffset) {
+      tile.behind = false;
+      return;
+    }
+    const scaled = this.#hub.scaler.scaled(picture, tile.width);
+    if (!(scaled instanceof Promise)) {
+      this.#send(tile, scaled);
+      return;
+    }
+    tile.preparing = true;
+    scaled.then((ready) => {
+      tile.preparing = false;
+      if (this.#tiles.get(tile.slot) !== tile) return;
+      if (ready.picture.offset !== tile.sentOffset) this.#send(tile, ready);
+      this.#flush(tile);
+    });
+  }
+
+  #send(tile: Tile, { picture, contentType, bytes, sourceWidth, sourceHeight }: ScaledPicture) {
+    const sequence = ++this.#sequence;
+    const message = encodePicture({
+      slot: tile.slot,
+      sequence,
+      generation: 0,
+      contentType,
+      offset: picture.offset,
+      timestamp: picture.timestamp,
+      sourceWidth,
+      sourceHeight,
+      ...(picture.result === undefined ? {} : { result: picture.result }),
+      image: bytes,
+    });
+    tile.sentOffset = picture.offset;
+    tile.behind = this.#isBehind(tile, picture);
+    tile.inFlight.push({ sequence, bytes: message.length, at: this.#hub.clock.monotonic() });
+    this.#bytesInFlight += message.length;
+    this.#socket.send(message);
+  }
+
+  #isBehind(tile: Tile, sent: LanePicture): boolean {
+    return this.#hub.feed.latest(tile.lane)?.offset !== sent.offset;
+  }
+
+  #tick(): void {
+    const now = this.#hub.clock.monotonic();
+    for (const tile of this.#tiles.values()) {
+      if (tile.inFlight[0] !== undefined && now - tile.inFlight[0].at > UNREAD_MS) {
+        this.close();
+        this.#socket.close(1001, "Nothing was drawn for a long time");
+        return;
+      }
+    }
+    if (this.#socket.bufferedAmount < STATE_BACKLOG_BYTES) this.#sendState();
+  }
+
+  #sendState(): void {
+    this.#say({
+      type: "lanes",
+      now: this.#hub.clock.now(),
+      lanes: this.#hub.lanes(this.#visitor).filter((lane) => maySee(this.#visitor, lane.partition)),
+    });
+  }
+
+  #say(message: ServerMessage): void {
+    this.#socket.send(JSON.stringify(message));
+  }
+}
+
+/** A message of the page, checked; undefined when it is none. */
+export function parse(data: unknown): PageMessage | undefined {
+  if (typeof data !== "string" || data.length > MAX_PAGE_MESSAGE) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return undefined; // not JSON: the caller sends such a page away
+  }
+  if (!isObject(value)) return undefined;
+  switch (value["type"]) {
+    case "watch": {
+      const tiles = value["tiles"];
+      if (!Array.isArray(tiles) || tiles.length > MAX_TILES) return undefined;
+      for (const tile of tiles) {
+        if (!isObject(tile) || !isWhole(tile["slot"], 0xffff)) return undefined;
+        if (typeof tile["lane"] !== "string" || !isWhole(tile["width"], 0xffff)) return undefined;
+      }
+      return value as unknown as PageMessage;
+    }
+    case "drawn": {
+      const tiles = value["tiles"];
+      if (!Array.isArray(tiles) || tiles.length > MAX_TILES) return undefined;
+      for (const pair of tiles) {
+        if (!Array.isArray(pair) || pair.length !== 2) return undefined;
+        if (!isWhole(pair[0], 0xffff) || !isWhole(pair[1], Number.MAX_SAFE_INTEGER)) {
+          return undefined;
+        }
+      }
+      return value as unknown as PageMessage;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isWhole(value: unknown, maximum: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= maximum;
+}

@@ -1,0 +1,96 @@
+/**
+ * The viewer: an HTTP server with the wall, its pictures and its numbers.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../runtime/clock.ts";
+import type { LaneFeed } from "../runtime/lanes.ts";
+import type { TopicLog } from "../runtime/log/log.ts";
+import { Access, type AccessOptions, isLoopback } from "./access.ts";
+import { createApp } from "./app.ts";
+import { loadAssets } from "./assets.ts";
+import { Hub } from "./hub.ts";
+
+/** How a viewer is started. */
+export interface ViewerOptions extends Partial<AccessOptions> {
+  /** What there is to see. */
+  readonly feed: LaneFeed;
+  /** The text of `/metrics`, in Prometheus' format. */
+  readonly metrics: () => Promise<string>;
+  /** The log that the lanes were read from: gives pause, steps and scrubbing. */
+  readonly log?: TopicLog;
+  /** Topics of the lanes. */
+  readonly topics: readonly string[];
+  /** Address to bind to. Default 127.0.0.1. */
+  readonly hostname?: string;
+  /** Default 8000; 0 takes any free port. */
+  readonly port?: number;
+  readonly clock?: Clock;
+}
+
+/** A viewer at work. */
+export interface Viewer {
+  /** Where to point a browser, without a token. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends all streams and sockets, then the server. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the viewer.
+ *
+ * @throws {Error} when the address is open to others and nothing guards it, or the port is taken.
+ */
+export async function startViewer(options: ViewerOptions): Promise<Viewer> {
+  const { feed, metrics, hostname = "127.0.0.1", port = 8000, clock = systemClock } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`Cannot listen on port ${port}: expected a whole number from 0 to 65535`);
+  }
+  const access = await Access.create({ ...options, hostname });
+  const hub = new Hub(feed, clock);
+  const stopping = new AbortController();
+  const app = createApp({
+    hub,
+    access,
+    assets: await loadAssets(),
+    metrics,
+    features: { time: false, clips: false },
+    signal: stopping.signal,
+  });
+  const server = serve(hostname, port, app.fetch);
+  const bound = server.addr.port;
+  return {
+    url: `http://${urlHost(hostname)}:${bound}/`,
+    port: bound,
+    async stop() {
+      stopping.abort(new Error("The viewer stops"));
+      hub.close();
+      await server.shutdown();
+    },
+  };
+}
+
+function serve(
+  hostname: string,
+  port: number,
+  handler: (request: Request) => Response | Promise<Response>,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new Error(
+        `Cannot listen on ${hostname}:${port}: another program uses this port, choose another one ` +
+          "with --port",
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+function urlHost(hostname: string): string {
+  if (isLoopback(hostname) || hostname === "0.0.0.0" || hostname === "::") return "127.0.0.1";
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
