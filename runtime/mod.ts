@@ -42,3 +42,4 @@ export { events } from "./sinks/events.ts";
 export { images } from "./sinks/images.ts";
 export { openSink } from "./sinks/open.ts";
 export { topic } from "./sinks/topic.ts";
+export * from "./image/mod.ts";

@@ -3,11 +3,20 @@
  *
  * @module
  */
-import type { Color, DetectedObject, Frame, Operator } from "../../runtime/mod.ts";
+import {
+  type Color,
+  type DetectedObject,
+  drawText,
+  type Frame,
+  labelScale,
+  type Operator,
+  outlineBox,
+  type RawImage,
+} from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
 import { checkNumbers } from "./options.ts";
-import { drawnOn, drawObjects, withResult } from "./picture.ts";
+import { drawnOn, withResult } from "./picture.ts";
 import { connectedRegions } from "./regions.ts";
 
 /** How to look for motion. */
@@ -108,12 +117,19 @@ export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
             frames: [{ offset, timestamp, objects }],
           });
           if (!draw || objects.length === 0) return [found];
-          return [await drawnOn(found, (image) => drawObjects(image, objects, COLOR), quality)];
+          return [await drawnOn(found, (image) => drawMotion(image, energy, objects), quality)];
         },
         restartOffset: () => history.oldestOffset,
       };
     },
   };
+}
+
+function drawMotion(image: RawImage, energy: number, objects: readonly DetectedObject[]): void {
+  const scale = labelScale(image);
+  for (const { box } of objects) outlineBox(image, box, COLOR, scale);
+  const text = `motion ${(100 * energy).toFixed(1)} %`;
+  drawText(image, text, 4 * scale, 4 * scale, { scale, color: COLOR, background: [0, 0, 0] });
 }
 
 interface Motion {
