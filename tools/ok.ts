@@ -10,6 +10,7 @@ import { circles, importsOf, violations } from "./imports.ts";
 import { closingLine, type TestCounts } from "./junit.ts";
 import { importFaults, type Lock, lockFaults } from "./lock.ts";
 import { join, ROOT } from "./paths.ts";
+import { documentationFaults } from "./public_docs.ts";
 import { run } from "./run.ts";
 import { runTests } from "./test.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
@@ -70,6 +71,10 @@ async function checkLock(): Promise<Outcome> {
   return ofFindings([...importFaults(project.imports), ...lockFaults(lock, project.imports)]);
 }
 
+async function checkPublicDocs(): Promise<Outcome> {
+  return ofFindings(await documentationFaults("runtime/mod.ts"));
+}
+
 /** An example may leave what it makes unused, which the sources may not. */
 const EXAMPLES_MAY = /^TS(6133|6192|6196) /m;
 
@@ -113,7 +118,7 @@ const checks: readonly Check[] = [
   { name: "import directions", check: checkImports },
   { name: "words", check: checkWords },
   { name: "dependencies", check: checkLock },
-  { name: "public documentation", check: () => ofCommand(["doc", "--lint", "runtime/mod.ts"]) },
+  { name: "public documentation", check: checkPublicDocs },
   { name: "examples", check: checkExamples },
   {
     name: "command reference",
