@@ -14,6 +14,14 @@ export interface CommandEntry {
 
 /** All commands; the order is that of the help text. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+  camera: {
+    summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
+    load: async () => (await import("./commands/camera.ts")).camera,
+  },
+  queries: {
+    summary: "Runs queries, one ordered streaming query for each partition.",
+    load: async () => (await import("./commands/queries.ts")).queries,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,
