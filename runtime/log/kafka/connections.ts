@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { Connection, NetworkError } from "@platformatic/kafka";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
@@ -40,7 +41,7 @@ export class Connections {
     const key = `${brokerName(broker)}/${lane}`;
     const known = this.#lanes.get(key);
     if (known !== undefined) return known.ready;
-    const connection = this.#make(this.#timeoutMs + extraMs);
+    const connection = this.#make(broker, this.#timeoutMs + extraMs);
     const made: Lane = { connection, ready: dial(connection, broker) };
     const forget = () => {
       if (this.#lanes.get(key) === made) this.#lanes.delete(key);
@@ -68,8 +69,10 @@ export class Connections {
     await Promise.all([...this.#lanes.keys()].map((key) => this.#end(key)));
   }
 
-  #make(requestTimeout: number): Connection {
+  #make({ host }: Broker, requestTimeout: number): Connection {
     const { tls, credentials } = this.#address;
+    // An address is checked against the certificate without being announced as a name.
+    const serverName = tls?.serverName ?? (isIP(host) === 0 ? host : undefined);
     return new Connection("framelane", {
       connectTimeout: Math.min(this.#timeoutMs, 10_000),
       requestTimeout,
@@ -80,7 +83,7 @@ export class Connections {
           ...(tls.cert === undefined ? {} : { cert: tls.cert }),
           ...(tls.key === undefined ? {} : { key: tls.key }),
         },
-        tlsServerName: tls.serverName ?? true,
+        ...(serverName === undefined ? {} : { tlsServerName: serverName }),
       }),
       ...(credentials === undefined ? {} : { sasl: { ...credentials } }),
     });

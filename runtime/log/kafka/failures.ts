@@ -169,8 +169,10 @@ function authenticationProblem(error: unknown): string | undefined {
   let problem: string | undefined;
   visit(error, ({ code, message, apiId }) => {
     const text = typeof message === "string" ? message : "";
-    if (apiId === "SASL_AUTHENTICATION_FAILED" || code === "PLT_KFK_AUTHENTICATION") {
-      problem ??= "user name or password is wrong, or the SASL mechanism is not accepted";
+    if (text.startsWith("Cannot find a suitable SASL mechanism")) {
+      problem ??= "it does not take this SASL mechanism here, or it wants TLS";
+    } else if (apiId === "SASL_AUTHENTICATION_FAILED" || code === "PLT_KFK_AUTHENTICATION") {
+      problem ??= "user name or password is wrong";
     } else if (text === "Broker requires TLS.") {
       problem = "the broker wants TLS: add tls=true";
     } else if (/TLS handshake failed|corrupt message|InvalidContentType/i.test(text)) {
@@ -183,7 +185,7 @@ function authenticationProblem(error: unknown): string | undefined {
 }
 
 function networkReason(error: unknown): string {
-  let reason = "the connection was lost";
+  let reason = "it closed the connection";
   visit(error, ({ code, message }) => {
     if (code === "ECONNREFUSED") reason = "connection refused";
     else if (code === "ENOTFOUND" || code === "EAI_AGAIN") reason = "unknown host";
