@@ -10,6 +10,8 @@ import { isIP } from "node:net";
 import { Connection, NetworkError } from "@platformatic/kafka";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+import { isCertificateProblem } from "./failures.ts";
+import { tlsRefusal } from "./tls_refusal.ts";
 
 export type { Connection } from "@platformatic/kafka";
 
@@ -42,7 +44,7 @@ export class Connections {
     const known = this.#lanes.get(key);
     if (known !== undefined) return known.ready;
     const connection = this.#make(broker, this.#timeoutMs + extraMs);
-    const made: Lane = { connection, ready: dial(connection, broker) };
+    const made: Lane = { connection, ready: this.#dial(connection, broker) };
     const forget = () => {
       if (this.#lanes.get(key) === made) this.#lanes.delete(key);
     };
@@ -89,6 +91,20 @@ export class Connections {
     });
   }
 
+  async #dial(connection: Connection, broker: Broker): Promise<Connection> {
+    try {
+      await connection.connect(broker.host, broker.port);
+      return connection;
+    } catch (error) {
+      connection.socket?.destroy();
+      const { tls } = this.#address;
+      const refused = tls !== undefined && isCertificateProblem(error);
+      const reason = refused ? await tlsRefusal(broker, tls, this.#timeoutMs) : undefined;
+      if (reason === undefined) throw error;
+      throw new NetworkError(`The broker's certificate: ${reason}`, { cause: error as Error });
+    }
+  }
+
   async #end(key: string): Promise<void> {
     const { connection } = this.#lanes.get(key)!;
     this.#lanes.delete(key);
@@ -105,14 +121,4 @@ export class Connections {
 interface Lane {
   readonly connection: Connection;
   readonly ready: Promise<Connection>;
-}
-
-async function dial(connection: Connection, { host, port }: Broker): Promise<Connection> {
-  try {
-    await connection.connect(host, port);
-    return connection;
-  } catch (error) {
-    connection.socket?.destroy();
-    throw error;
-  }
 }

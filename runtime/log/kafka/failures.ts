@@ -177,11 +177,18 @@ function authenticationProblem(error: unknown): string | undefined {
       problem = "the broker wants TLS: add tls=true";
     } else if (/TLS handshake failed|corrupt message|InvalidContentType/i.test(text)) {
       problem = "the broker does not speak TLS on this port";
-    } else if (/certificate|CERT_|UNABLE_TO_|UnknownIssuer|unknown CA/i.test(text)) {
-      problem = `its TLS certificate is not accepted: ${sentence(text)}`;
+    } else if (/certificate|altnames/i.test(text)) {
+      problem ??= `its TLS certificate is not accepted: ${
+        sentence(text).replace(/^The broker's certificate: /, "")
+      }`;
     }
   });
   return problem;
+}
+
+/** True when the broker's certificate is to blame, for whatever reason. */
+export function isCertificateProblem(error: unknown): boolean {
+  return authenticationProblem(error)?.startsWith("its TLS certificate") ?? false;
 }
 
 function networkReason(error: unknown): string {
