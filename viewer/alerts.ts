@@ -17,7 +17,13 @@ interface Episode {
   readonly partition: number;
   /** When it last changed, as the book's version then. */
   version: number;
-  thumbnail?: { bytes: Uint8Array; contentType: string };
+  readonly thumbnail: Promise<Thumbnail>;
+}
+
+/** A small picture. */
+export interface Thumbnail {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
 }
 
 /** Collects the alerts of all lanes. */
@@ -50,7 +56,7 @@ export class AlertBook {
   }
 
   /** The picture with which an episode began. */
-  thumbnail(id: string, visitor: Visitor) {
+  thumbnail(id: string, visitor: Visitor): Promise<Thumbnail> | undefined {
     const episode = this.#episodes.get(id);
     return episode !== undefined && maySee(visitor, episode.partition)
       ? episode.thumbnail
@@ -86,6 +92,8 @@ export class AlertBook {
     const episode: Episode = {
       partition: lane.partition,
       version: 0,
+      thumbnail: Promise.resolve(this.#scaler.scaled(picture, THUMBNAIL_WIDTH))
+        .then(({ bytes, contentType }) => ({ bytes, contentType })),
       view: {
         id: key,
         lane: lane.id,
@@ -103,9 +111,6 @@ export class AlertBook {
     if (this.#episodes.size > MAX_EPISODES) {
       this.#episodes.delete(this.#episodes.keys().next().value!);
     }
-    void Promise.resolve(this.#scaler.scaled(picture, THUMBNAIL_WIDTH)).then((small) => {
-      episode.thumbnail = { bytes: small.bytes, contentType: small.contentType };
-    });
     return episode;
   }
 }

@@ -124,7 +124,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.get("/api/queries/:lane", (c) => {
     const lane = hub.lane(c.req.param("lane"), c.var.visitor);
     if (lane === undefined) return problem(c, 404, "There is no such lane");
-    return json(c, { lane, ...hub.feed.history(lane.id) });
+    return json(c, { lane, now: hub.clock.now(), ...hub.feed.history(lane.id) });
   });
 
   app.get("/cam/:file{[0-9]+\\.jpg}", async (c) => {
@@ -156,8 +156,8 @@ export function createApp(options: AppOptions): Hono<Env> {
   });
 
   app.get("/api/alerts", (c) => json(c, alerts.since(0, c.var.visitor)));
-  app.get("/api/alerts/thumbnail", (c) => {
-    const thumbnail = alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
+  app.get("/api/alerts/thumbnail", async (c) => {
+    const thumbnail = await alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
     if (thumbnail === undefined) return problem(c, 404, "There is no such alert");
     return c.body(thumbnail.bytes as Uint8Array<ArrayBuffer>, 200, {
       "content-type": thumbnail.contentType,
