@@ -9,6 +9,8 @@ import { LogError, type TopicLog } from "./log.ts";
 export interface OpenLogOptions {
   /** How long one request may take before the log counts as unreachable. Default 10 000. */
   readonly timeoutMs?: number;
+  /** Where the embedded log keeps checkpoints; its own folder when absent. Kafka keeps them in Kafka. */
+  readonly checkpointDir?: string;
 }
 
 /**
@@ -17,14 +19,23 @@ export interface OpenLogOptions {
  *
  * @throws {LogError} `INVALID` when the URL is none of these.
  */
-export async function openLog(url: string, _options: OpenLogOptions = {}): Promise<TopicLog> {
+export async function openLog(url: string, options: OpenLogOptions = {}): Promise<TopicLog> {
   const scheme = url.slice(0, url.indexOf(":") + 1);
   switch (scheme) {
+    case "embedded:": {
+      const { EmbeddedLog } = await import("./embedded/log.ts");
+      return new EmbeddedLog(url, options);
+    }
+    case "kafka:": {
+      const { openKafkaLog } = await import("./kafka/log.ts");
+      return await openKafkaLog(url, options);
+    }
     default:
       throw new LogError(
         "INVALID",
-        `Cannot open log ${
-          JSON.stringify(url)
+        // Not the whole of it: there may be a password inside.
+        `Cannot open a log whose URL begins ${
+          JSON.stringify(scheme || url.slice(0, 8))
         }: expected embedded:DIR or kafka://host:port[,host:port]`,
       );
   }

@@ -25,6 +25,13 @@ export interface SinkContext {
    * 0 on a first start.
    */
   readonly committedEnd: number;
+  /**
+   * Id of the last committed batch, −1 when none is. With it a sink knows exactly which of its
+   * outputs are committed, also those whose offsets say less: a window that closed late, by a timer
+   * or by a frame of a later batch, has a last offset below `committedEnd` before it is committed.
+   * Without it offsets decide.
+   */
+  readonly committedBatch?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Hands a picture or finding to the viewer; a latest-wins channel that never blocks. */
@@ -47,8 +54,11 @@ export interface Sink<T = Output> {
   /** As given on the command line: `display`, `images:DIR`, `topic:NAME`, … without secrets. */
   readonly uri: string;
   readonly delivery: Delivery;
+  /** Topics that `records` writes to; the committer makes sure that they exist. */
+  readonly topics?: readonly string[];
   /** The sink relies on a re-run batch having the same offsets as before (`foreachBatch`). */
   readonly needsPlan?: boolean;
+  /** Makes the task of one partition; called again for each start of its query. */
   open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
 }
 
@@ -67,8 +77,24 @@ export interface SinkTask<T = Output> {
   write?(outputs: readonly T[], batch: BatchRange): void | Promise<void>;
   /** Records for topics of the source's log, committed atomically with the checkpoint. */
   records?(outputs: readonly T[], batch: BatchRange): readonly OutputRecord[];
+  /** Resolves when all outputs of the batch survive a crash. */
   flush?(batch: BatchRange): void | Promise<void>;
+  /** The batch is committed: it will not be run again. */
   committed?(batch: BatchRange): void | Promise<void>;
+  /**
+   * The oldest source offset whose outputs a new task would need to see again to go on where this
+   * one is (an encoder in the middle of a group of pictures); undefined when it needs nothing. Called
+   * between `flush` and the commit. The checkpoint's restart is the smallest of those of operators and sinks.
+   */
+  restartOffset?(): number | undefined;
+  /**
+   * After a restart, before the first `write`: outputs of committed batches, computed again, in
+   * order, for a sink that had asked for them with `restartOffset`. They are in the sink already:
+   * it rebuilds its state from them and writes nothing. There may be older ones than it asked for
+   * (another part of the query needed them), or fewer (the log no longer has them).
+   */
+  refeed?(outputs: readonly T[]): void | Promise<void>;
+  /** Called once, after the last batch, whether the query stops or fails. */
   close?(): void | Promise<void>;
 }
 

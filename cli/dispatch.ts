@@ -1,0 +1,130 @@
+/**
+ * Finds the command, parses its arguments, runs it, and turns whatever happens into an exit code.
+ *
+ * @module
+ */
+import { learnSecrets, maskSecrets } from "../runtime/mask.ts";
+import {
+  type Command,
+  type CommandContext,
+  environmentName,
+  help,
+  nearest,
+  parseCommand,
+  UsageError,
+} from "./command.ts";
+import { describeFailure } from "./fault.ts";
+import type { CommandEntry } from "./registry.ts";
+
+/** Exit codes of every command. */
+export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
+
+/** What a run of the command line needs from outside. */
+export interface DispatchOptions {
+  readonly commands: Readonly<Record<string, CommandEntry>>;
+  readonly context: CommandContext;
+  readonly environment: (name: string) => string | undefined;
+  readonly version: string;
+}
+
+/**
+ * Runs `COMMAND ARGS`.
+ *
+ * @returns the exit code: 0 done, 1 failed, 2 wrong use. Nothing is thrown.
+ */
+export async function dispatch(
+  argv: readonly string[],
+  { commands, context, environment, version }: DispatchOptions,
+): Promise<number> {
+  const masked: CommandContext = {
+    signal: context.signal,
+    print: (line) => context.print(maskSecrets(line)),
+    say: (line) => context.say(maskSecrets(line)),
+  };
+  const [name, ...rest] = argv;
+  try {
+    if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+      const text = overview(commands);
+      if (name === undefined) masked.say(text);
+      else masked.print(text);
+      return name === undefined ? EXIT.wrongUse : EXIT.done;
+    }
+    if (name === "--version" || name === "-V") {
+      masked.print(version);
+      return EXIT.done;
+    }
+    const load = Object.hasOwn(commands, name) ? commands[name]!.load : undefined;
+    if (load === undefined) {
+      const close = nearest(name, Object.keys(commands));
+      masked.say(
+        `Unknown command ${JSON.stringify(name)}${
+          close ? `: did you mean ${close}?` : ""
+        }\nCommands: ${Object.keys(commands).join(", ")}`,
+      );
+      return EXIT.wrongUse;
+    }
+    const command = await load();
+    if (asksForHelp(rest)) {
+      masked.print(help(command));
+      return EXIT.done;
+    }
+    learnFrom(command, rest, environment);
+    return await run(command, rest, masked, environment);
+  } catch (error) {
+    masked.say(describeFailure(error));
+    return EXIT.failed;
+  }
+}
+
+async function run(
+  command: Command,
+  argv: readonly string[],
+  context: CommandContext,
+  environment: (name: string) => string | undefined,
+): Promise<number> {
+  try {
+    return await command.run(parseCommand(command, argv, environment), context);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    for (const fault of error.faults) context.say(fault);
+    context.say(`deno task ${command.name} --help lists what is accepted`);
+    return EXIT.wrongUse;
+  }
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  const flags = end < 0 ? argv : argv.slice(0, end);
+  return flags.includes("--help") || flags.includes("-h");
+}
+
+/** Secrets that arrive by argument or environment are masked wherever they turn up later. */
+function learnFrom(
+  command: Command,
+  argv: readonly string[],
+  environment: (name: string) => string | undefined,
+): void {
+  for (const [index, text] of argv.entries()) {
+    learnSecrets(text);
+    const secret = /^--[a-z-]*(?:token|password|secret)(?:=(.*))?$/is.exec(text);
+    if (secret) learnSecrets(secret[1] ?? argv[index + 1] ?? "", { whole: true });
+  }
+  for (const name of Object.keys(command.options)) {
+    const text = environment(environmentName(name)) ?? "";
+    learnSecrets(text, { whole: /token|password|secret/.test(name) });
+  }
+}
+
+function overview(commands: DispatchOptions["commands"]): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary] as const);
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  return [
+    "deno task COMMAND [OPTIONS]",
+    "",
+    "Framelane runs one ordered query per camera.",
+    "",
+    ...rows.map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`),
+    "",
+    "deno task COMMAND --help tells more of each.",
+  ].join("\n");
+}

@@ -1,0 +1,58 @@
+/**
+ * What a failure says to people: the message, its causes, no secrets and no stack.
+ *
+ * @module
+ */
+import { maskSecrets } from "../runtime/mask.ts";
+
+/** Causes beyond this depth say nothing new. */
+const DEEPEST_CAUSE = 8;
+
+/** Errors whose message alone does not say that the program, not the input, is at fault. */
+const PROGRAMMING_ERRORS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
+
+/**
+ * The message of a failure with the messages of its causes, secrets masked, each cause on its own
+ * line. With `stack`, the stack of each instead.
+ *
+ * @example
+ * ```ts
+ * import { describeFailure } from "./fault.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new Error("Cannot open log", { cause: new Error("Connection refused") });
+ * assert.equal(describeFailure(error), "Cannot open log\n  because: Connection refused");
+ * ```
+ */
+export function describeFailure(failure: unknown, { stack = false } = {}): string {
+  const lines: string[] = [];
+  describe(failure, 0, new Set(), lines, stack);
+  return maskSecrets(lines.join("\n"));
+}
+
+function describe(
+  failure: unknown,
+  depth: number,
+  seen: Set<unknown>,
+  lines: string[],
+  stack: boolean,
+): void {
+  if (seen.has(failure) || depth > DEEPEST_CAUSE) return;
+  seen.add(failure);
+  const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;
+  lines.push(start + textOf(failure, stack));
+  if (!(failure instanceof Error)) return;
+  if (failure instanceof AggregateError) {
+    for (const error of failure.errors) describe(error, depth + 1, seen, lines, stack);
+  }
+  if (failure.cause !== undefined) describe(failure.cause, depth + 1, seen, lines, stack);
+}
+
+function textOf(failure: unknown, stack: boolean): string {
+  if (!(failure instanceof Error)) return String(failure);
+  if (stack && failure.stack) return failure.stack;
+  if (failure.message === "") return failure.name;
+  return PROGRAMMING_ERRORS.has(failure.name)
+    ? `${failure.name}: ${failure.message}`
+    : failure.message;
+}

@@ -1,0 +1,29 @@
+/**
+ * The commands by name. Each is loaded only when it is called, so that starting a camera does not
+ * load the viewer.
+ *
+ * @module
+ */
+import type { Command } from "./command.ts";
+
+/** What the help says of a command, and how to load it. */
+export interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** All commands; the order is that of the help text. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  camera: {
+    summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
+    load: async () => (await import("./commands/camera.ts")).camera,
+  },
+  queries: {
+    summary: "Runs queries, one ordered streaming query for each partition.",
+    load: async () => (await import("./commands/queries.ts")).queries,
+  },
+  kafka: {
+    summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
+    load: async () => (await import("./commands/kafka.ts")).kafka,
+  },
+};

@@ -1,0 +1,120 @@
+/**
+ * Entries of a checkpoint: `offsets/N` says which offsets batch N takes, `commits/N` that it is done. Each is text:
+ *
+ * ```
+ * v1 89abcdef
+ * {"batchId":7,…}
+ * ```
+ * the version of the format, the CRC-32 of the second line, the content as JSON. docs/checkpoint-format.md tells more.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import type { BatchRange } from "../../sinks/sink.ts";
+import { type Checkpoint, LogError } from "../log.ts";
+
+/** Version of the entries. */
+export const checkpointVersion = 1;
+
+/** The largest state, bytes: an entry of Deno KV is at most 64 KiB. */
+export const maxStateBytes = 45_000;
+
+/** Writes an entry. */
+export function encodeEntry(content: Readonly<Record<string, unknown>>): string {
+  const json = JSON.stringify(content);
+  return `v${checkpointVersion} ${sum(json)}\n${json}`;
+}
+
+/**
+ * Reads an entry.
+ *
+ * @param name where it stands, for messages, e.g. `commits/7 of query greyscale on VideoStreaming/0`.
+ * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
+ */
+export function decodeEntry(entry: unknown, name: string): Record<string, unknown> {
+  if (typeof entry !== "string") throw corrupt(name, "it is not text");
+  const match = /^v(\d{1,9}) ([0-9a-f]{8})\n(.*)$/s.exec(entry);
+  if (match === null) throw corrupt(name, "it has no version and checksum");
+  const [, version, checksum, json] = match as unknown as [string, string, string, string];
+  if (Number(version) > checkpointVersion) {
+    throw new LogError(
+      "CHECKPOINT_NEWER",
+      `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ` +
+        `${checkpointVersion}; update Framelane, or start anew with another --checkpoint or --group`,
+    );
+  }
+  if (sum(json) !== checksum) throw corrupt(name, "its checksum does not fit");
+  try {
+    const content: unknown = JSON.parse(json);
+    if (typeof content === "object" && content !== null) return content as Record<string, unknown>;
+  } catch (error) {
+    throw corrupt(name, "it is not JSON", error);
+  }
+  throw corrupt(name, "it is no object");
+}
+
+/** The error for an entry that cannot be trusted. */
+export function corrupt(name: string, why: string, cause?: unknown): LogError {
+  return new LogError(
+    "CHECKPOINT_CORRUPT",
+    `Cannot trust ${name}: ${why}; restore the checkpoint from a copy, or start anew with another ` +
+      "--checkpoint or --group",
+    { cause },
+  );
+}
+
+/** `offsets/N`. */
+export function encodeBatch({ batchId, start, end }: BatchRange): string {
+  return encodeEntry({ batchId, start, end });
+}
+
+/** @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`. */
+export function decodeBatch(entry: unknown, name: string): BatchRange {
+  const content = decodeEntry(entry, name);
+  return {
+    batchId: whole(content, "batchId", name),
+    start: whole(content, "start", name),
+    end: whole(content, "end", name),
+  };
+}
+
+/** `commits/N`. */
+export function encodeCheckpoint({ batchId, end, restart, state }: Checkpoint): string {
+  return encodeEntry({
+    batchId,
+    end,
+    restart,
+    ...(state === undefined ? {} : { state: state.toBase64() }),
+  });
+}
+
+/** @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`. */
+export function decodeCheckpoint(entry: unknown, name: string): Checkpoint {
+  const content = decodeEntry(entry, name);
+  const { state } = content;
+  if (state !== undefined && typeof state !== "string") throw corrupt(name, "its state is no text");
+  return {
+    batchId: whole(content, "batchId", name),
+    end: whole(content, "end", name),
+    restart: whole(content, "restart", name),
+    ...(state === undefined ? {} : { state: Uint8Array.fromBase64(state) }),
+  };
+}
+
+/** A whole number of an entry. */
+export function whole(content: Record<string, unknown>, field: string, name: string): number {
+  const value = content[field];
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw corrupt(name, `its ${field} is ${JSON.stringify(value)}`);
+}
+
+/** A text of an entry. */
+export function textOf(content: Record<string, unknown>, field: string, name: string): string {
+  const value = content[field];
+  if (typeof value === "string" && value !== "") return value;
+  throw corrupt(name, `its ${field} is ${JSON.stringify(value)}`);
+}
+
+function sum(json: string): string {
+  return crc32(json).toString(16).padStart(8, "0");
+}

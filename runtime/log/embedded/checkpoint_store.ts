@@ -1,0 +1,124 @@
+/**
+ * The file of checkpoints: a Deno KV database. One store may hold the checkpoints of many queries.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { LogError } from "../log.ts";
+import { corrupt, decodeEntry, encodeEntry, textOf } from "./checkpoint_entry.ts";
+import { type Waiting, whileBusy } from "./database.ts";
+import { storageError } from "./errors.ts";
+
+const storeKey: Deno.KvKey = ["framelane", "store"];
+
+/** An open store. */
+export class CheckpointStore {
+  /** The file. */
+  readonly path: string;
+  /** Identity of the store, a UUID: made with the file, gone with it. */
+  readonly id: string;
+  readonly #kv: Deno.Kv;
+  readonly #waiting: Waiting;
+
+  private constructor(path: string, id: string, kv: Deno.Kv, waiting: Waiting) {
+    this.path = path;
+    this.id = id;
+    this.#kv = kv;
+    this.#waiting = waiting;
+  }
+
+  /**
+   * Opens `DIR/checkpoints.kv`, and makes it when there is none.
+   *
+   * @param known the id that the store at this path had when it was last seen, if it ever was: a store which has
+   * lost its id has lost its checkpoints too, and must not look like a first start.
+   * @throws {LogError} `CHECKPOINT_CORRUPT`, `CHECKPOINT_NEWER`, `INVALID`, `DISK_FULL`.
+   */
+  static async open(
+    dir: string,
+    known: (path: string) => string | undefined,
+    waiting: Waiting,
+  ): Promise<CheckpointStore> {
+    const file = join(dir, "checkpoints.kv");
+    const action = `open the checkpoints in ${dir}`;
+    let kv: Deno.Kv | undefined;
+    try {
+      await Deno.mkdir(dir, { recursive: true });
+      const path = join(await Deno.realPath(dir), "checkpoints.kv");
+      const existed = await exists(file);
+      kv = await whileBusy(waiting, () => Deno.openKv(file));
+      const opened = kv;
+      const id = await whileBusy(
+        waiting,
+        () => identify(opened, file, existed && known(path) !== undefined),
+      );
+      return new CheckpointStore(path, id, kv, waiting);
+    } catch (error) {
+      kv?.close();
+      throw checkpointError(error, action, file);
+    }
+  }
+
+  /** One entry; `value` is null when there is none. */
+  async get(key: Deno.KvKey): Promise<Deno.KvEntryMaybe<unknown>> {
+    return await this.#guard("read", () => this.#kv.get(key));
+  }
+
+  /** All entries below a prefix, in order. */
+  async list(prefix: Deno.KvKey): Promise<Deno.KvEntry<unknown>[]> {
+    return await this.#guard("read", () => Array.fromAsync(this.#kv.list({ prefix })));
+  }
+
+  /**
+   * Commits an atomic operation that `build` makes; tries again while the file is locked.
+   *
+   * @returns false when one of its checks failed: nothing was written.
+   */
+  async commit(build: (operation: Deno.AtomicOperation) => Deno.AtomicOperation): Promise<boolean> {
+    return await this.#guard("write", async () => (await build(this.#kv.atomic()).commit()).ok);
+  }
+
+  close(): void {
+    this.#kv.close();
+  }
+
+  async #guard<T>(verb: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await whileBusy(this.#waiting, action);
+    } catch (error) {
+      throw checkpointError(error, `${verb} the checkpoint`, this.path);
+    }
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await Deno.stat(file);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function identify(kv: Deno.Kv, file: string, expected: boolean): Promise<string> {
+  for (;;) {
+    const { value, versionstamp } = await kv.get(storeKey);
+    if (versionstamp !== null) return textOf(decodeEntry(value, file), "id", file);
+    if (expected) throw corrupt(file, "it is empty, although it held checkpoints");
+    const entry = encodeEntry({ id: crypto.randomUUID() });
+    await kv.atomic().check({ key: storeKey, versionstamp: null }).set(storeKey, entry).commit();
+  }
+}
+
+/** A damaged file of checkpoints is a corrupt checkpoint, whatever SQLite calls it. */
+function checkpointError(error: unknown, action: string, path: string): LogError {
+  if (error instanceof LogError) return error;
+  const known = storageError(error, action, path);
+  if (
+    error instanceof Error && /malformed|not a database|deserializ|corrupt/i.test(error.message)
+  ) {
+    return corrupt(path, error.message, error);
+  }
+  return known;
+}

@@ -1,0 +1,262 @@
+/**
+ * Taking over a checkpoint: fence the owner before, then read what it left.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { BatchRange } from "../../sinks/sink.ts";
+import { type Checkpoint, type CommitterOptions, LogError } from "../log.ts";
+import type { Appender } from "./appender.ts";
+import type { ChangeWatcher } from "./changes.ts";
+import {
+  corrupt,
+  decodeBatch,
+  decodeCheckpoint,
+  decodeEntry,
+  encodeBatch,
+  encodeEntry,
+  textOf,
+  whole,
+} from "./checkpoint_entry.ts";
+import type { CheckpointStore } from "./checkpoint_store.ts";
+import type { Database } from "./database.ts";
+import { GroupTables } from "./group_tables.ts";
+import type { ProducerKey, Producers } from "./producers.ts";
+import type { Records } from "./records.ts";
+import type { Topics } from "./topics.ts";
+
+/** The parts of an open log that checkpoints need. */
+export interface CheckpointParts {
+  readonly db: Database;
+  readonly topics: Topics;
+  readonly records: Records;
+  readonly producers: Producers;
+  readonly changes: ChangeWatcher;
+  readonly appender: Appender;
+  readonly store: CheckpointStore;
+  readonly clock: Clock;
+}
+
+/** Keys of one checkpoint in the store. */
+export class CheckpointKeys {
+  readonly producer: ProducerKey;
+  /** For messages. */
+  readonly name: string;
+  readonly #prefix: Deno.KvKey;
+
+  constructor({ group, query, topic, partition }: CommitterOptions, store: CheckpointStore) {
+    this.producer = { store: store.id, group, query, topic, partition };
+    this.name = `the checkpoint of query ${query} on ${topic}/${partition} in ${store.path}`;
+    this.#prefix = ["framelane", "checkpoint", group, query, topic, partition];
+  }
+
+  /** Identity of the query and of its log. */
+  get query(): Deno.KvKey {
+    return [...this.#prefix, "query"];
+  }
+
+  get owner(): Deno.KvKey {
+    return [...this.#prefix, "owner"];
+  }
+
+  offsets(...batchId: number[]): Deno.KvKey {
+    return [...this.#prefix, "offsets", ...batchId];
+  }
+
+  commits(...batchId: number[]): Deno.KvKey {
+    return [...this.#prefix, "commits", ...batchId];
+  }
+}
+
+/** A checkpoint, taken over. */
+export interface TakenCheckpoint {
+  readonly keys: CheckpointKeys;
+  readonly queryId: string;
+  readonly epoch: number;
+  readonly ownership: string;
+  readonly committed: Checkpoint | undefined;
+  readonly planned: BatchRange | undefined;
+}
+
+/**
+ * Takes a checkpoint over: checks the membership, creates output topics, fences, reads.
+ *
+ * @throws {LogError} `FENCED` when the membership does not own the partition, or another was faster;
+ * `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`, `PARTITION_MISSING`.
+ */
+export async function takeOver(
+  parts: CheckpointParts,
+  options: CommitterOptions,
+): Promise<TakenCheckpoint> {
+  const { db, producers, store } = parts;
+  const keys = new CheckpointKeys(options, store);
+  const before = (await readOwner(store, keys)).epoch;
+  // First the database, then the store: from here on no earlier owner writes records …
+  const { epoch, entry } = await db.write(`take over ${keys.name}`, () => {
+    prepareTopics(parts, options);
+    return producers.takeOver(keys.producer, before);
+  });
+  // … and from here on none writes entries.
+  const ownership = await own(store, keys, epoch, options);
+  const queryId = await identify(store, keys, db.logId);
+  const written = entry === null
+    ? undefined
+    : decodeCheckpoint(entry, `the records' end of ${keys.name}`);
+  const state = await readEntries(store, keys);
+  if (written === undefined || written.batchId <= (state.committed?.batchId ?? -1)) {
+    return { keys, queryId, epoch, ownership, ...state };
+  }
+  // The owner before died after it had written a batch's records: the batch is done.
+  await rollForward(store, keys, ownership, written, entry!, state.planned);
+  return { keys, queryId, epoch, ownership, committed: written, planned: undefined };
+}
+
+/** Within a transaction. */
+function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOptions): void {
+  const { group, query, topic, partition, outputTopics = [], membership } = options;
+  topics.id(topic, partition);
+  if (
+    membership !== undefined &&
+    !new GroupTables(db, topics, group, topic).owns(membership, partition)
+  ) {
+    throw new LogError(
+      "FENCED",
+      `Cannot take over query ${query} on ${topic}/${partition}: member ${membership.memberId} of ` +
+        `group ${group} does not own the partition`,
+    );
+  }
+  const partitions = topics.partitionCount(topic);
+  for (const output of outputTopics) topics.ensure(output, partitions);
+}
+
+async function readOwner(
+  store: CheckpointStore,
+  keys: CheckpointKeys,
+): Promise<{ epoch: number; versionstamp: string | null }> {
+  const { value, versionstamp } = await store.get(keys.owner);
+  if (versionstamp === null) return { epoch: 0, versionstamp };
+  const name = `the owner of ${keys.name}`;
+  return { epoch: whole(decodeEntry(value, name), "epoch", name), versionstamp };
+}
+
+/** Writes our epoch into the store; returns the version of the entry, by which we own the checkpoint. */
+async function own(
+  store: CheckpointStore,
+  keys: CheckpointKeys,
+  epoch: number,
+  { query, topic, partition, membership }: CommitterOptions,
+): Promise<string> {
+  for (;;) {
+    const { epoch: other, versionstamp } = await readOwner(store, keys);
+    if (other === epoch) return versionstamp!;
+    if (other > epoch) {
+      throw new LogError(
+        "FENCED",
+        `Cannot take over query ${query} on ${topic}/${partition}: another runtime took it over at the same time`,
+      );
+    }
+    const entry = encodeEntry({ epoch, member: membership?.memberId ?? null });
+    await store.commit((operation) =>
+      operation.check({ key: keys.owner, versionstamp }).set(keys.owner, entry)
+    );
+  }
+}
+
+/** The query's id; it belongs to this log. */
+async function identify(
+  store: CheckpointStore,
+  keys: CheckpointKeys,
+  log: string,
+): Promise<string> {
+  for (;;) {
+    const { value, versionstamp } = await store.get(keys.query);
+    if (versionstamp !== null) {
+      const name = `the identity of ${keys.name}`;
+      const content = decodeEntry(value, name);
+      if (content.log !== log) {
+        throw new LogError(
+          "INVALID",
+          `Cannot go on with ${keys.name}: it is of log ${content.log}, this is log ${log}; use another ` +
+            "--checkpoint or --group, or remove that checkpoint to start anew",
+        );
+      }
+      return textOf(content, "id", name);
+    }
+    const entry = encodeEntry({ id: crypto.randomUUID(), log });
+    await store.commit((operation) =>
+      operation.check({ key: keys.query, versionstamp }).set(keys.query, entry)
+    );
+  }
+}
+
+/** Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit. */
+async function readEntries(
+  store: CheckpointStore,
+  keys: CheckpointKeys,
+): Promise<{ committed: Checkpoint | undefined; planned: BatchRange | undefined }> {
+  const read = async <T extends { batchId: number }>(
+    kind: "offsets" | "commits",
+    decode: (entry: unknown, name: string) => T,
+  ) => {
+    let last: T | undefined;
+    for (const { key, value } of await store.list(keys[kind]())) {
+      const id = Number(key.at(-1));
+      const name = `${kind}/${id} of ${keys.name}`;
+      const content = decode(value, name);
+      if (content.batchId !== id) throw corrupt(name, `it is of batch ${content.batchId}`);
+      if (last !== undefined && id !== last.batchId + 1) {
+        throw gap(name, `${kind}/${last.batchId} precedes it`);
+      }
+      last = content;
+    }
+    return last;
+  };
+  const committed = await read("commits", decodeCheckpoint);
+  const planned = await read("offsets", decodeBatch);
+  const [done, wanted] = [committed?.batchId ?? -1, planned?.batchId ?? -1];
+  if (wanted !== done && wanted !== done + 1) {
+    throw gap(
+      keys.name,
+      `offsets/${wanted} is the last batch planned, commits/${done} the last one done`,
+    );
+  }
+  return { committed, planned: wanted === done ? undefined : planned };
+}
+
+/** Brings the store to where the records are. What lies behind a gap goes: the records' end says it all. */
+async function rollForward(
+  store: CheckpointStore,
+  keys: CheckpointKeys,
+  ownership: string,
+  written: Checkpoint,
+  entry: string,
+  planned: BatchRange | undefined,
+): Promise<void> {
+  const { batchId, end } = written;
+  const stale: Deno.KvKey[] = [];
+  const batch = planned?.batchId === batchId ? planned : { batchId, start: end, end };
+  if (batch !== planned) {
+    for (const prefix of [keys.offsets(), keys.commits()]) {
+      for (const { key } of await store.list(prefix)) stale.push(key);
+    }
+  }
+  const done = await store.commit((operation) => {
+    operation.check({ key: keys.owner, versionstamp: ownership });
+    for (const key of stale) operation.delete(key);
+    return operation.set(keys.offsets(batchId), encodeBatch(batch)).set(
+      keys.commits(batchId),
+      entry,
+    );
+  });
+  if (!done) {
+    throw new LogError("FENCED", `Cannot take over ${keys.name}: another runtime took it over`);
+  }
+}
+
+function gap(name: string, why: string): LogError {
+  return new LogError(
+    "CHECKPOINT_GAP",
+    `Cannot trust ${name}: ${why}; restore the checkpoint from a copy, or start anew with another ` +
+      "--checkpoint or --group",
+  );
+}

@@ -1,0 +1,241 @@
+/**
+ * Membership in a group: heartbeats, noticing members that fell silent, handing partitions over.
+ *
+ * Time is never written down, only counters: each member measures with its own monotonic clock how long another one's
+ * heartbeat has stood still. So a wall clock that jumps expels nobody.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { type GroupMember, type GroupOptions, LogError } from "../log.ts";
+import type { Database } from "./database.ts";
+import { GroupTables, type GroupView } from "./group_tables.ts";
+import type { Topics } from "./topics.ts";
+
+/** How often a member looks at its group. */
+const tickMs = 50;
+export const minSessionTimeoutMs = 300;
+
+/** The parts of an open log that groups need. */
+export interface GroupParts {
+  readonly db: Database;
+  readonly topics: Topics;
+  readonly clock: Clock;
+}
+
+/** A member. Make it with `join`. */
+export class EmbeddedGroupMember implements GroupMember {
+  readonly memberId: string = crypto.randomUUID();
+  readonly #parts: GroupParts;
+  readonly #options: GroupOptions;
+  readonly #sessionMs: number;
+  readonly #tables: GroupTables;
+  readonly #stop = new AbortController();
+  readonly #observed = new Map<string, { beat: number; silentMs: number }>();
+  #lastBeat = -Infinity;
+  #lastTick: number;
+  /** The list that was announced last; undefined before the first. */
+  #announced: readonly number[] | undefined;
+  /** The announcement under way. */
+  #announcing: { readonly partitions: readonly number[]; readonly since: number } | undefined;
+  #expelled = false;
+  #ticking: Promise<void> = Promise.resolve();
+  #leaving: Promise<void> | undefined;
+  #onLeft: () => void;
+
+  private constructor(parts: GroupParts, options: GroupOptions, onLeft: () => void) {
+    const { sessionTimeoutMs = 10_000 } = options;
+    if (!Number.isSafeInteger(sessionTimeoutMs) || sessionTimeoutMs < minSessionTimeoutMs) {
+      throw new LogError(
+        "INVALID",
+        `Cannot join group ${options.group} with a session timeout of ${sessionTimeoutMs} ms: ` +
+          `expected at least ${minSessionTimeoutMs}`,
+      );
+    }
+    this.#parts = parts;
+    this.#options = options;
+    this.#sessionMs = sessionTimeoutMs;
+    this.#tables = new GroupTables(parts.db, parts.topics, options.group, options.topic);
+    this.#lastTick = parts.clock.monotonic();
+    this.#onLeft = onLeft;
+  }
+
+  /** Joins; `onLeft` is called when the member has left. */
+  static async join(
+    parts: GroupParts,
+    options: GroupOptions,
+    onLeft: (member: EmbeddedGroupMember) => void,
+  ): Promise<EmbeddedGroupMember> {
+    const member: EmbeddedGroupMember = new EmbeddedGroupMember(
+      parts,
+      options,
+      () => onLeft(member),
+    );
+    await member.#join();
+    member.#ticking = member.#run();
+    return member;
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
+    this.#stop.abort();
+    await this.#ticking;
+    try {
+      await this.#parts.db.write(this.#action("leave"), () => this.#tables.remove(this.memberId));
+    } finally {
+      this.#onLeft();
+    }
+  }
+
+  #action(verb: string): string {
+    return `${verb} group ${this.#options.group}`;
+  }
+
+  async #join(): Promise<void> {
+    await this.#parts.db.write(this.#action("join"), () => {
+      this.#tables.join(this.memberId, this.#sessionMs);
+      this.#tables.take(this.memberId);
+    });
+    this.#lastBeat = this.#parts.clock.monotonic();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#tick();
+        await this.#parts.clock.sleep(tickMs, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#report(error);
+        await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving: the loop ends. */});
+      }
+    }
+  }
+
+  /** Looks at the group, changes what has to change, announces what is ours now. */
+  async #tick(): Promise<void> {
+    const { db, clock } = this.#parts;
+    const now = clock.monotonic();
+    // A member that was stopped itself must not take its own absence for the others' silence.
+    const elapsed = Math.min(now - this.#lastTick, this.#sessionMs / 3);
+    this.#lastTick = now;
+    let view = await db.read(this.#action("watch"), () => this.#tables.view());
+    if (!view.members.some(({ member }) => member === this.memberId)) {
+      await this.#rejoin(view);
+      return;
+    }
+    const silent = this.#silent(view, elapsed);
+    const beat = now - this.#lastBeat >= this.#sessionMs / 3;
+    const takes = view.claims.some(({ target, holder }) =>
+      target === this.memberId && holder === null
+    );
+    const grown = view.claims.length < view.partitions;
+    const releases = this.#released(view, now);
+    if (silent.length > 0 || beat || takes || grown || releases.length > 0) {
+      view = await db.write(this.#action("update"), () => {
+        if (beat) this.#tables.beat(this.memberId);
+        for (const { member, beat } of silent) this.#tables.remove(member, beat);
+        if (grown) this.#tables.share();
+        this.#tables.release(this.memberId, releases);
+        this.#tables.take(this.memberId);
+        return this.#tables.view();
+      });
+      if (beat) this.#lastBeat = now;
+    }
+    if (view.members.some(({ member }) => member === this.memberId)) this.#announce(view);
+  }
+
+  /** The members whose heartbeat has stood still for longer than their session timeout. */
+  #silent(view: GroupView, elapsed: number): { member: string; beat: number }[] {
+    const silent: { member: string; beat: number }[] = [];
+    for (const { member, beat, sessionMs } of view.members) {
+      if (member === this.memberId) continue;
+      const seen = this.#observed.get(member);
+      if (seen === undefined || seen.beat !== beat) {
+        this.#observed.set(member, { beat, silentMs: 0 });
+        continue;
+      }
+      seen.silentMs += elapsed;
+      if (seen.silentMs > sessionMs) silent.push({ member, beat });
+    }
+    for (const member of this.#observed.keys()) {
+      if (!view.members.some((row) => row.member === member)) this.#observed.delete(member);
+    }
+    return silent;
+  }
+
+  /**
+   * Partitions which we hold, another shall own, and which are no longer in the list that was announced.
+   * Whoever was told waits at most a session timeout for us; then checkpoints' epochs keep us out.
+   */
+  #released(view: GroupView, now: number): number[] {
+    const told = this.#announcing;
+    const overdue = told !== undefined && now - told.since > this.#sessionMs;
+    const kept = overdue ? told.partitions : told === undefined ? this.#announced : undefined;
+    if (kept === undefined) return [];
+    return view.claims
+      .filter(({ target, holder, partition }) =>
+        holder === this.memberId && target !== this.memberId && !kept.includes(partition)
+      )
+      .map(({ partition }) => partition);
+  }
+
+  /** Others took us for dead: nothing is ours any more; once that is announced, join again. */
+  async #rejoin(view: GroupView): Promise<void> {
+    if (!this.#expelled) {
+      this.#expelled = true;
+      this.#report(
+        new LogError(
+          "FENCED",
+          `Cannot stay in group ${this.#options.group}: this member was silent for more than ` +
+            `${this.#sessionMs} ms and lost its partitions; it joins again`,
+        ),
+      );
+    }
+    if (this.#announcing !== undefined) return;
+    if (this.#announced !== undefined && this.#announced.length > 0) {
+      this.#call(view.generation, []);
+      return;
+    }
+    this.#observed.clear();
+    await this.#join();
+    this.#expelled = false;
+  }
+
+  #announce(view: GroupView): void {
+    if (this.#announcing !== undefined) return;
+    const mine = view.claims
+      .filter(({ target, holder }) => target === this.memberId && holder === this.memberId)
+      .map(({ partition }) => partition);
+    const before = this.#announced;
+    if (before?.length === mine.length && mine.every((partition, i) => partition === before[i])) {
+      return;
+    }
+    this.#call(view.generation, mine);
+  }
+
+  #call(generation: number, partitions: readonly number[]): void {
+    const membership = { memberId: this.memberId, generation };
+    this.#announcing = { partitions, since: this.#parts.clock.monotonic() };
+    Promise.resolve()
+      .then(() => this.#options.onAssignment({ partitions, membership }))
+      .catch((error) => this.#report(error))
+      .finally(() => {
+        this.#announced = partitions;
+        this.#announcing = undefined;
+      });
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError?.(
+      error instanceof LogError
+        ? error
+        : new LogError("INTERNAL", `Cannot ${this.#action("follow")}: ${error}`, { cause: error }),
+    );
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Groups in the database: members, and who shall own and who holds each partition.
+ *
+ * @module
+ */
+import type { Membership } from "../log.ts";
+import { assignPartitions } from "./assignment.ts";
+import type { Database } from "./database.ts";
+import type { Topics } from "./topics.ts";
+
+/** A member as the others see it. */
+export interface MemberRow {
+  readonly member: string;
+  /** Grows with each heartbeat. */
+  readonly beat: number;
+  readonly sessionMs: number;
+}
+
+/** A partition of a group. */
+export interface Claim {
+  readonly partition: number;
+  /** Who shall own it. */
+  readonly target: string | null;
+  /** Who owns it, or has not let go of it yet. */
+  readonly holder: string | null;
+}
+
+/** A group as one look into the database shows it. */
+export interface GroupView {
+  readonly generation: number;
+  readonly members: readonly MemberRow[];
+  readonly claims: readonly Claim[];
+  /** The topic's partitions; those that were added lately have no claim yet. */
+  readonly partitions: number;
+}
+
+/** The rows of one group. The methods are synchronous: call them within `read` or `write`. */
+export class GroupTables {
+  readonly #db: Database;
+  readonly #topics: Topics;
+  readonly #group: string;
+  readonly #topic: string;
+
+  constructor(db: Database, topics: Topics, group: string, topic: string) {
+    this.#db = db;
+    this.#topics = topics;
+    this.#group = group;
+    this.#topic = topic;
+  }
+
+  view(): GroupView {
+    const partitions = this.#topics.partitionCount(this.#topic);
+    const group = this.#row();
+    if (group === undefined) return { generation: 0, members: [], claims: [], partitions };
+    const [id, generation] = group;
+    return {
+      generation,
+      partitions,
+      members: this.#db.all<[string, number, number]>(
+        "SELECT member, beat, session_ms FROM members WHERE grp = ? ORDER BY joined, member",
+        id,
+      ).map(([member, beat, sessionMs]) => ({ member, beat, sessionMs })),
+      claims: this.#db.all<[number, string | null, string | null]>(
+        "SELECT partition, target, holder FROM claims WHERE grp = ? ORDER BY partition",
+        id,
+      ).map(([partition, target, holder]) => ({ partition, target, holder })),
+    };
+  }
+
+  /** Within a transaction: adds the member; the partitions are shared anew. */
+  join(member: string, sessionMs: number): void {
+    this.#db.run(
+      "INSERT INTO groups (name, topic, generation) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
+      this.#group,
+      this.#topic,
+    );
+    const id = this.#id();
+    this.#db.run(
+      `INSERT INTO members SELECT ?, ?, coalesce(max(joined), 0) + 1, 0, ? FROM members WHERE grp = ?`,
+      id,
+      member,
+      sessionMs,
+      id,
+    );
+    this.share();
+  }
+
+  /** Within a transaction: a heartbeat. */
+  beat(member: string): void {
+    this.#db.run(
+      "UPDATE members SET beat = beat + 1 WHERE grp = ? AND member = ?",
+      this.#id(),
+      member,
+    );
+  }
+
+  /**
+   * Within a transaction: removes a member, whose partitions are free at once, and shares anew.
+   *
+   * @param beat only if its heartbeat is still this one.
+   */
+  remove(member: string, beat?: number): boolean {
+    const id = this.#id();
+    const removed = this.#db.run(
+      "DELETE FROM members WHERE grp = ? AND member = ? AND (?3 IS NULL OR beat = ?3)",
+      id,
+      member,
+      beat ?? null,
+    ) > 0;
+    if (!removed) return false;
+    this.#db.run("UPDATE claims SET holder = NULL WHERE grp = ? AND holder = ?", id, member);
+    this.share();
+    return true;
+  }
+
+  /** Within a transaction: shares the partitions among the members; a new generation. */
+  share(): void {
+    const id = this.#id();
+    const { members, claims, partitions } = this.view();
+    const before: (string | null)[] = Array(partitions).fill(null);
+    for (const { partition, target } of claims) before[partition] = target;
+    const owners = assignPartitions(partitions, members.map(({ member }) => member), before);
+    this.#db.run("UPDATE groups SET generation = generation + 1 WHERE id = ?", id);
+    before.forEach((target, partition) => {
+      const owner = owners[partition] ?? null;
+      if (owner === target && partition < claims.length) return;
+      this.#db.run(
+        `INSERT INTO claims VALUES (?, ?, ?, NULL, 0)
+         ON CONFLICT (grp, partition) DO UPDATE SET target = excluded.target`,
+        id,
+        partition,
+        owner,
+      );
+    });
+  }
+
+  /** Within a transaction: the member takes what it shall own and nobody holds any more. */
+  take(member: string): void {
+    const [id, generation] = this.#row()!;
+    this.#db.run(
+      "UPDATE claims SET holder = target, generation = ? WHERE grp = ? AND target = ? AND holder IS NULL",
+      generation,
+      id,
+      member,
+    );
+  }
+
+  /** Within a transaction: the member lets go of what another shall own, but of no more than `partitions`. */
+  release(member: string, partitions: readonly number[]): void {
+    const id = this.#id();
+    for (const partition of partitions) {
+      this.#db.run(
+        `UPDATE claims SET holder = NULL
+         WHERE grp = ? AND partition = ? AND holder = ?3 AND target IS NOT ?3`,
+        id,
+        partition,
+        member,
+      );
+    }
+  }
+
+  /** True when this membership owns the partition. */
+  owns({ memberId, generation }: Membership, partition: number): boolean {
+    const group = this.#row();
+    if (group === undefined) return false;
+    return this.#db.get(
+      "SELECT 1 FROM claims WHERE grp = ? AND partition = ? AND holder = ? AND generation <= ?",
+      group[0],
+      partition,
+      memberId,
+      generation,
+    ) !== undefined;
+  }
+
+  #row(): [number, number] | undefined {
+    return this.#db.get<[number, number]>(
+      "SELECT id, generation FROM groups WHERE name = ? AND topic = ?",
+      this.#group,
+      this.#topic,
+    );
+  }
+
+  #id(): number {
+    return this.#row()![0];
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The `console` sink: a line for people for each output.
+ *
+ * @module
+ */
+import { cameraOf, isFinding, type Output, type Result } from "../frame.ts";
+import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+
+/** Options of `console`. */
+export interface ConsoleOptions {
+  /** Lines a second and lane; what is beyond is counted and said with the next line. Default 10. */
+  readonly linesPerSecond?: number;
+}
+
+/**
+ * Says what comes out, live, on standard error among the other lines for people, so that standard
+ * output stays for results: camera, offset, capture time, size, scores, objects, alert. Alerts
+ * are always said, whatever the rate.
+ *
+ * @example
+ * ```ts
+ * import { console } from "./console.ts";
+ *
+ * const sink = console({ linesPerSecond: 2 });
+ * sink.uri; // "console"
+ * ```
+ */
+export function console(options: ConsoleOptions = {}): Sink {
+  const { linesPerSecond = 10 } = options;
+  if (!(linesPerSecond > 0)) {
+    throw new RangeError(
+      `Cannot print ${linesPerSecond} lines a second: expected a number above 0`,
+    );
+  }
+  return {
+    uri: "console",
+    delivery: "live",
+    open: (context) => new ConsoleTask(context, linesPerSecond),
+  };
+}
+
+/** A bucket of one second's lines that fills steadily. */
+class ConsoleTask implements SinkTask {
+  readonly #context: SinkContext;
+  readonly #rate: number;
+  #allowance: number;
+  #filled: number;
+  #left = 0;
+
+  constructor(context: SinkContext, rate: number) {
+    this.#context = context;
+    this.#rate = rate;
+    this.#allowance = Math.max(1, rate);
+    this.#filled = context.clock.monotonic();
+  }
+
+  write(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      const now = this.#context.clock.monotonic();
+      const full = Math.max(1, this.#rate);
+      const fresh = (now - this.#filled) / 1000 * this.#rate;
+      this.#allowance = Math.min(full, this.#allowance + fresh);
+      this.#filled = now;
+      if (this.#allowance < 1 && output.result?.alert === undefined) {
+        this.#left++;
+        continue;
+      }
+      this.#allowance = Math.max(0, this.#allowance - 1);
+      const more = this.#left === 0 ? "" : ` (and ${this.#left} before it)`;
+      this.#left = 0;
+      this.#context.report(lineOf(output) + more);
+    }
+  }
+
+  close(): void {
+    if (this.#left > 0) this.#context.report(`… and ${this.#left} more`);
+    this.#left = 0;
+  }
+}
+
+/** One output in a line, e.g. `CAMERA-1 #123 12:00:01.234 58.2 kB motion 0.31`. */
+export function lineOf(output: Output): string {
+  const picture = isFinding(output) ? output.picture : output;
+  const place = isFinding(output)
+    ? `#${output.firstOffset}–${output.lastOffset}`
+    : `#${output.offset}`;
+  return [
+    cameraOf(output),
+    place,
+    timeOf(output.timestamp),
+    picture === undefined ? "" : `${(picture.value.length / 1000).toFixed(1)} kB`,
+    ...(output.result === undefined ? [] : wordsOf(output.result)),
+  ].filter((part) => part !== "").join(" ");
+}
+
+function timeOf(timestamp: number): string {
+  return Math.abs(timestamp) <= 8.64e15
+    ? new Date(timestamp).toISOString().slice(11, 23)
+    : String(timestamp);
+}
+
+const MAXIMUM_WORDS = 5;
+
+function wordsOf({ scores = {}, frames = [], alert }: Result): string[] {
+  const best = Object.entries(scores).sort(([, a], [, b]) => b - a).slice(0, MAXIMUM_WORDS)
+    .map(([label, score]) => `${label} ${score.toFixed(2)}`);
+  const objects = (frames.at(-1)?.objects ?? []).slice(0, MAXIMUM_WORDS)
+    .map(({ label, score }) => `${label} ${score.toFixed(2)}`);
+  return [
+    best.join(", "),
+    objects.length === 0 ? "" : `[${objects.join(", ")}]`,
+    alert === undefined
+      ? ""
+      : `ALERT ${alert.state} ${alert.label} ${alert.peak.toFixed(2)} ${alert.id}`,
+  ];
+}

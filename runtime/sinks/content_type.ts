@@ -1,0 +1,25 @@
+/**
+ * The type of an output's picture.
+ *
+ * @module
+ */
+import type { Frame } from "../frame.ts";
+
+/**
+ * Content type of a frame's value: by its first bytes where they tell, since headers are optional
+ * and operators change the encoding.
+ */
+export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers">): string {
+  if (value[0] === 0xff && value[1] === 0xd8) return "image/jpeg";
+  if (value[0] === 0x89 && value[1] === 0x50) return "image/png";
+  // RIFF….WEBP
+  if (value[0] === 0x52 && value[8] === 0x57) return "image/webp";
+  return headers["content-type"] ?? "application/octet-stream";
+}
+
+/** The ending of a file's name for a content type, without the dot. */
+export function endingOf(contentType: string): string {
+  const subtype = /^image\/([a-z0-9]{1,8})$/.exec(contentType)?.[1];
+  if (subtype === undefined) return "bin";
+  return subtype === "jpeg" ? "jpg" : subtype;
+}

@@ -1,0 +1,29 @@
+/**
+ * The `display` sink: pictures and findings on the wall.
+ *
+ * @module
+ */
+import type { Sink } from "./sink.ts";
+
+/**
+ * Shows outputs in the browser, live: each as soon as it is there, the newest one wins, and after a
+ * crash nothing is shown again for completeness' sake.
+ *
+ * @example
+ * ```ts
+ * import { display } from "./display.ts";
+ *
+ * display().delivery; // "live"
+ * ```
+ */
+export function display(): Sink {
+  return {
+    uri: "display",
+    delivery: "live",
+    open: ({ publish }) => ({
+      write(outputs) {
+        for (const output of outputs) publish(output);
+      },
+    }),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * The `events:FILE` sink: one line of JSON for each output.
+ *
+ * @module
+ */
+import type { Output, Result } from "../frame.ts";
+import { explained } from "./files/failure.ts";
+import { splitPath } from "./files/io.ts";
+import { StagedLines } from "./files/staged_lines.ts";
+import { completeResult } from "./result.ts";
+import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+
+/** Options of `events`. */
+export interface EventsOptions {
+  /** The file; folders on the way to it are made. Default `events.jsonl`. */
+  readonly file?: string;
+  /** How long another process may block the file before it counts as paused. Default 5 000. */
+  readonly lockTimeoutMs?: number;
+}
+
+/**
+ * Writes a `Result` as a line of JSON for each output, exactly once. All partitions write to the
+ * one file, from as many workers and processes as there are; the lines of a partition are in
+ * source order. Lines appear when their batch is committed. What the sink must remember lies in a hidden folder
+ * beside the file; move the file away (log rotation) and a new one begins.
+ *
+ * @example
+ * ```ts
+ * import { events } from "./events.ts";
+ *
+ * const sink = events({ file: "out/motion.jsonl" });
+ * sink.uri; // "events:out/motion.jsonl"
+ * ```
+ */
+export function events(options: EventsOptions = {}): Sink {
+  const { file = "events.jsonl", lockTimeoutMs = 5000 } = options;
+  if (file === "" || file.endsWith("/")) {
+    throw new RangeError(`Cannot write events to ${JSON.stringify(file)}: expected a file`);
+  }
+  if (!(lockTimeoutMs > 0)) {
+    throw new RangeError(`Cannot use lockTimeoutMs ${lockTimeoutMs}: expected a number above 0`);
+  }
+  const action = `write events to ${JSON.stringify(file)}`;
+  return {
+    uri: `events:${file}`,
+    delivery: "exactly-once",
+    open: (context) =>
+      explained(action, async () => {
+        const { folder, name } = splitPath(file);
+        const lines = await StagedLines.open({
+          path: file,
+          root: `${folder}/.${name}.framelane`,
+          lockTimeoutMs,
+          lastOffsetOf: (line) => lastOffsetOfLine(line, context),
+        }, context);
+        return new EventsTask(lines, context.query, action);
+      }),
+  };
+}
+
+class EventsTask implements SinkTask {
+  readonly #lines: StagedLines;
+  readonly #query: string;
+  readonly #action: string;
+  #text = "";
+
+  constructor(lines: StagedLines, query: string, action: string) {
+    this.#lines = lines;
+    this.#query = query;
+    this.#action = action;
+  }
+
+  write(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      this.#text += `${JSON.stringify(completeResult(output, this.#query))}\n`;
+    }
+  }
+
+  async flush(batch: BatchRange): Promise<void> {
+    if (this.#text === "") return;
+    await explained(this.#action, () => this.#lines.stage(batch, this.#text, []));
+    this.#text = "";
+  }
+
+  async committed(): Promise<void> {
+    await explained(this.#action, () => this.#lines.publish());
+  }
+
+  async close(): Promise<void> {
+    await explained(this.#action, () => this.#lines.close());
+  }
+}
+
+/** The last source offset of a line of this streaming query; undefined for lines of others. */
+function lastOffsetOfLine(line: string, context: SinkContext): number | undefined {
+  let result: Result;
+  try {
+    result = JSON.parse(line) as Result;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  if (
+    result?.query !== context.query || result.topic !== context.topic ||
+    result.partition !== context.partition
+  ) return undefined;
+  return result.window?.lastOffset;
+}

@@ -1,0 +1,134 @@
+/**
+ * Keeps a paused former owner from touching files that have a new owner.
+ *
+ * Each owner claims a generation: a folder `g1`, `g2`, … below a root, made with `mkdir`, which
+ * only one can win. Whatever an owner makes visible under a lasting name is prepared inside its
+ * generation and renamed from there. A successor moves the older generations into its own before it
+ * does anything else; from then on every rename of a former owner fails, because its source is gone,
+ * however long ago it was prepared. What a former owner still writes through open descriptors goes to files that
+ * the successor has replaced.
+ *
+ * Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
+ * confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
+ * whoever comes later also claims later.
+ *
+ * @module
+ */
+import { SinkError } from "./failure.ts";
+
+const GENERATION = /^g(\d{1,15})$/;
+const PREVIOUS = /^previous-(\d{1,15})$/;
+
+/** One claimed generation. */
+export class Fence {
+  /** Folder of this generation. */
+  readonly directory: string;
+  readonly generation: number;
+  readonly #root: string;
+
+  private constructor(root: string, generation: number) {
+    this.#root = root;
+    this.generation = generation;
+    this.directory = `${root}/g${generation}`;
+  }
+
+  /** Claims the next generation below `root`, which is created as needed. */
+  static async claim(root: string): Promise<Fence> {
+    await Deno.mkdir(root, { recursive: true });
+    for (;;) {
+      const generation = (generationsOf(root, GENERATION)[0] ?? 0) + 1;
+      try {
+        await Deno.mkdir(`${root}/g${generation}`);
+        return new Fence(root, generation);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
+  }
+
+  /** Generations below `root`, newest first. */
+  static generations(root: string): number[] {
+    return generationsOf(root, GENERATION);
+  }
+
+  /**
+   * Moves all older generations into this one: their owners can rename nothing any more.
+   *
+   * @returns their folders now, newest first.
+   */
+  async adopt(): Promise<string[]> {
+    await this.#take(this.#root, "g", GENERATION);
+    // One that died early, or was fenced itself, may not have been done with those before it.
+    for (const generation of generationsOf(this.directory, PREVIOUS)) {
+      await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
+    }
+    return this.previous;
+  }
+
+  async #take(from: string, prefix: string, pattern: RegExp): Promise<void> {
+    for (const generation of generationsOf(from, pattern)) {
+      if (generation >= this.generation) continue;
+      try {
+        await Deno.rename(
+          `${from}/${prefix}${generation}`,
+          `${this.directory}/previous-${generation}`,
+        );
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        this.check();
+      }
+    }
+  }
+
+  /** What `adopt` moved here and `forget` has not removed, newest first. */
+  get previous(): string[] {
+    return generationsOf(this.directory, PREVIOUS)
+      .map((generation) => `${this.directory}/previous-${generation}`);
+  }
+
+  /** Removes folders that `adopt` moved here. */
+  async forget(folders: readonly string[] = this.previous): Promise<void> {
+    for (const folder of folders) await Deno.remove(folder, { recursive: true });
+  }
+
+  /** Whether no other owner has come after this one. */
+  get held(): boolean {
+    return generationsOf(this.#root, GENERATION)[0] === this.generation;
+  }
+
+  /** @throws {SinkError} `TAKEN_OVER` when another owner has come. */
+  check(): void {
+    if (!this.held) throw takenOver(this.directory);
+  }
+
+  /**
+   * Renames `name` of this generation to a lasting path, replacing what is there.
+   *
+   * @throws {SinkError} `TAKEN_OVER` when another owner has come.
+   */
+  async publish(name: string, path: string): Promise<void> {
+    try {
+      await Deno.rename(`${this.directory}/${name}`, path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) this.check();
+      throw error;
+    }
+  }
+}
+
+function takenOver(directory: string): SinkError {
+  return new SinkError("TAKEN_OVER", `Cannot write below ${directory}: another owner took over`);
+}
+
+function generationsOf(directory: string, pattern: RegExp): number[] {
+  const found: number[] = [];
+  try {
+    for (const entry of Deno.readDirSync(directory)) {
+      const match = pattern.exec(entry.name);
+      if (match !== null) found.push(Number(match[1]));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found.sort((a, b) => b - a);
+}

@@ -1,0 +1,346 @@
+/**
+ * One file of lines that many lanes write, in several workers and processes: an `events` file, the
+ * `annotations.csv` of an `images` folder. Lines come in after the commit of their batch, once,
+ * whatever dies and whenever.
+ *
+ * Beside the file lies a hidden folder with generations (see `fence.ts`); each holds
+ * - `data`: a hard link to the file. Writers open this, never the lasting name, so that one who
+ *   was paused writes to what had been the file then;
+ * - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
+ *   held while lines are added. Bytes beyond that length are of somebody who died: the next cuts
+ *   them off.
+ *
+ * A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
+ * copy of the file replaces the old one. Who finds, after it has written, that its generation is no
+ * longer the newest looks up in the newer one whether its batch got in, and else writes it again.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { SinkError } from "./failure.ts";
+import { Fence } from "./fence.ts";
+import { copyLines, readAt, readLines, splitPath, statOrUndefined, writeAt } from "./io.ts";
+import {
+  advance,
+  type Content,
+  type Generation,
+  type Meta,
+  openGeneration,
+  type Position,
+} from "./shared_generation.ts";
+
+/** Bytes that may not be durable in the file yet (their stages are). */
+const MAXIMUM_TAIL = 1 << 20;
+
+interface Request {
+  readonly lane: string;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How to keep a shared file. */
+export interface SharedFileOptions {
+  /** Hidden folder beside the file, on the same file system. */
+  readonly root: string;
+  /** First line of a new file, with its line end. */
+  readonly header?: string;
+  /** How long another writer may hold the lock before it counts as paused. Default 5 000. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** A file of lines shared by lanes. Lanes of one worker share one object: `SharedFile.open`. */
+export class SharedFile {
+  static readonly #open = new Map<string, SharedFile>();
+
+  readonly path: string;
+  readonly #root: string;
+  readonly #header: Uint8Array;
+  readonly #lockTimeoutMs: number;
+  readonly #key: string;
+  #users = 0;
+  #generation: Generation | undefined;
+  #queue: Request[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+  #draining = false;
+  /** The bytes that are not durable were compared with their checksum. */
+  #verified = false;
+
+  private constructor(path: string, key: string, options: SharedFileOptions) {
+    const { root, header = "", lockTimeoutMs = 5000 } = options;
+    this.path = path;
+    this.#key = key;
+    this.#root = root;
+    this.#header = new TextEncoder().encode(header);
+    this.#lockTimeoutMs = lockTimeoutMs;
+  }
+
+  /** Opens or creates the file; close it as often as you opened it. */
+  static async open(path: string, options: SharedFileOptions): Promise<SharedFile> {
+    const { folder, name } = splitPath(path);
+    await Deno.mkdir(folder, { recursive: true });
+    const key = `${await Deno.realPath(folder)}/${name}`;
+    let file = SharedFile.#open.get(key);
+    if (file === undefined) {
+      file = new SharedFile(path, key, options);
+      SharedFile.#open.set(key, file);
+    }
+    file.#users++;
+    try {
+      await file.#exclusively(() => Promise.resolve());
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Where a lane stands; `foreign` when the file may hold lines of the lane that nobody counted. */
+  async position(lane: string): Promise<{ position?: Position; foreign: boolean }> {
+    return await this.#exclusively((_, meta) => {
+      const position = meta.lanes[lane];
+      return Promise.resolve({ ...(position && { position }), foreign: meta.foreign });
+    });
+  }
+
+  /**
+   * Adds the lines of a committed batch, unless they are in the file already. Requests that meet are
+   * written together.
+   */
+  publish(lane: string, position: Position, bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ lane, position, bytes, resolve, reject });
+      if (!this.#draining) void this.#drain();
+    });
+  }
+
+  /** Makes what was published survive a crash of the machine. */
+  async sync(): Promise<void> {
+    await this.#exclusively(async (generation, meta) => {
+      if (meta.durable.size !== meta.size) await makeDurable(generation, meta);
+    });
+  }
+
+  /**
+   * A lane's checkpoint is older than the file: takes away the lane's lines that it does not know.
+   *
+   * @param keep whether a line stays; called for every line after the header.
+   * @param owner proof that the caller still owns the lane.
+   */
+  async rewind(
+    lane: string,
+    position: Position,
+    keep: (line: string) => boolean,
+    owner: Fence,
+  ): Promise<void> {
+    const headerLines = this.#header.length === 0 ? 0 : 1;
+    const stays = (line: string, index: number) => index < headerLines || keep(line);
+    await this.#exclusively(async ({ number, data, slots }, meta) => {
+      owner.check();
+      const lanes = { ...meta.lanes, [lane]: position };
+      let index = 0;
+      let clean = true;
+      for await (const line of readLines(data, meta.size)) {
+        clean &&= stays(line, index++);
+        if (!clean) break;
+      }
+      if (clean) return await slots.write({ ...meta, lanes });
+      await this.#replace(number, {
+        lanes,
+        write: (target) => copyLines(data, meta.size, target, stays),
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (--this.#users > 0) return;
+    SharedFile.#open.delete(this.#key);
+    this.#turn = this.#turn.then(() => this.#release());
+    await this.#turn;
+  }
+
+  async #drain(): Promise<void> {
+    this.#draining = true;
+    while (this.#queue.length > 0) {
+      const requests = this.#queue;
+      this.#queue = [];
+      try {
+        await this.#exclusively((generation, meta) => append(generation, meta, requests));
+        for (const { resolve } of requests) resolve();
+      } catch (error) {
+        for (const { reject } of requests) reject(error);
+      }
+    }
+    this.#draining = false;
+  }
+
+  /**
+   * Runs `work` while nobody else writes; again when a newer generation came meanwhile, unless `work`
+   * made it (then it throws `Replaced`).
+   */
+  #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
+    const result = this.#turn.then(async () => {
+      for (;;) {
+        const generation = await this.#lock();
+        try {
+          const meta = await this.#repaired(generation);
+          const value = await work(generation, meta);
+          if (this.#newest() === generation.number) return value;
+        } catch (error) {
+          if (error instanceof Replaced) {
+            if (error.rest) return undefined as T;
+            continue;
+          }
+          throw error;
+        } finally {
+          await generation.meta.unlock();
+        }
+      }
+    });
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** Replaces the generation by one with another content. Never returns. */
+  async #replace(after: number, content: Content, rest = true): Promise<never> {
+    const done = await advance(this.path, this.#root, this.#header, { after, content });
+    throw new Replaced(done && rest);
+  }
+
+  #newest(): number | undefined {
+    return Fence.generations(this.#root)[0];
+  }
+
+  /** Opens the newest generation and takes its lock. */
+  async #lock(): Promise<Generation> {
+    let waitedMs = 0;
+    let pauseMs = 1;
+    let last: number | undefined;
+    for (;;) {
+      const newest = this.#newest();
+      if (newest !== last) waitedMs = 0;
+      last = newest;
+      if (newest === undefined || waitedMs >= this.#lockTimeoutMs) {
+        await advance(this.path, this.#root, this.#header);
+        continue;
+      }
+      const generation = await this.#openNewest(newest);
+      if (generation !== undefined && await generation.meta.tryLock(true)) {
+        if (this.#newest() === newest) return generation;
+        await generation.meta.unlock();
+        continue;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      waitedMs += pauseMs;
+      pauseMs = Math.min(pauseMs * 2, 25);
+    }
+  }
+
+  async #openNewest(number: number): Promise<Generation | undefined> {
+    if (this.#generation?.number === number) return this.#generation;
+    this.#release();
+    this.#verified = false;
+    return this.#generation = await openGeneration(this.#root, number);
+  }
+
+  #release(): void {
+    this.#generation?.meta.close();
+    this.#generation?.data.close();
+    this.#generation = undefined;
+  }
+
+  /** Named step, under the lock: the file is as long as it should be, and still at its place. */
+  async #repaired(generation: Generation): Promise<Meta> {
+    const { data, slots, number } = generation;
+    const meta = await slots.read();
+    if (meta === undefined) {
+      throw new SinkError(
+        "FAILED",
+        `Cannot write ${this.path}: ${this.#root}/g${number}/meta is damaged. ` +
+          "Move the file and that folder away to begin a new one",
+      );
+    }
+    const { size, ino } = await data.stat();
+    const there = await statOrUndefined(this.path);
+    if (there === undefined || (ino !== null && there.ino !== ino)) {
+      // Moved away by somebody (a log rotation): a new file, the same positions.
+      const write = (target: Deno.FsFile) => writeAt(target, 0, this.#header);
+      await this.#replace(number, { lanes: meta.lanes, write }, false);
+    }
+    const checked = await this.#withoutLosses(data, meta, size);
+    if (checked.size < size) await data.truncate(checked.size);
+    if (checked !== meta) await slots.write(checked);
+    this.#verified = true;
+    return checked;
+  }
+
+  /** What of the file really is there: after a crash of the machine, or when somebody cut it. */
+  async #withoutLosses(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta> {
+    const { durable, foreign } = meta;
+    if (!this.#verified && meta.size > durable.size && size >= durable.size) {
+      const tail = await readAt(data, durable.size, meta.size - durable.size);
+      const whole = tail.length === meta.size - durable.size && crc32(tail) === meta.tail;
+      if (!whole) return { ...durable, durable, tail: 0, foreign };
+    }
+    if (size >= meta.size) return meta;
+    const { lanes } = meta;
+    return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
+  }
+}
+
+/** The generation was replaced; `rest`: by what was wanted. */
+class Replaced extends Error {
+  readonly rest: boolean;
+
+  constructor(rest: boolean) {
+    super("Replaced");
+    this.rest = rest;
+  }
+}
+
+async function append(
+  generation: Generation,
+  meta: Meta,
+  requests: readonly Request[],
+): Promise<void> {
+  const { data, slots } = generation;
+  const lanes = { ...meta.lanes };
+  const parts: Uint8Array[] = [];
+  for (const { lane, position, bytes } of requests) {
+    const there = lanes[lane];
+    if (there !== undefined && there.batch >= position.batch) continue;
+    lanes[lane] = position;
+    parts.push(bytes);
+  }
+  if (parts.length === 0) return;
+  const bytes = join(parts);
+  try {
+    await writeAt(data, meta.size, bytes);
+  } catch (error) {
+    // A full disk may have taken a part: nothing half visible.
+    await data.truncate(meta.size);
+    throw error;
+  }
+  const next = { ...meta, size: meta.size + bytes.length, lanes, tail: crc32(bytes, meta.tail) };
+  await slots.write(next);
+  if (next.size - next.durable.size >= MAXIMUM_TAIL) await makeDurable(generation, next);
+}
+
+async function makeDurable(generation: Generation, meta: Meta): Promise<void> {
+  await generation.data.syncData();
+  const { size, lanes } = meta;
+  await generation.slots.write({ ...meta, durable: { size, lanes }, tail: 0 });
+  await generation.meta.syncData();
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const part of parts) {
+    whole.set(part, position);
+    position += part.length;
+  }
+  return whole;
+}

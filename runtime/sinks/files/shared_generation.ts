@@ -1,0 +1,165 @@
+/**
+ * Generations of a shared file: what they hold, and how a new one replaces an old one.
+ *
+ * @module
+ */
+import { SinkError } from "./failure.ts";
+import { Fence } from "./fence.ts";
+import { exists, readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
+import { Slots } from "./slots.ts";
+
+const META_CAPACITY = 1 << 20;
+
+/** Where a lane stands. */
+export interface Position {
+  readonly batch: number;
+  /** One past the last source offset of that batch. */
+  readonly end: number;
+}
+
+/** What lies in the file up to some length. */
+export interface Extent {
+  readonly size: number;
+  readonly lanes: Readonly<Record<string, Position>>;
+}
+
+/** What is known of a generation's file. */
+export interface Meta extends Extent {
+  /** What of it survives a crash of the machine. */
+  readonly durable: Extent;
+  /** Checksum of the bytes from `durable.size` to `size`. */
+  readonly tail: number;
+  /** The file was there before Framelane wrote to it: it may hold lines of lanes not listed. */
+  readonly foreign: boolean;
+}
+
+/** What a new generation holds, if not the same as the one before. */
+export interface Content {
+  readonly lanes: Readonly<Record<string, Position>>;
+  /** Writes the file. */
+  write(target: Deno.FsFile): Promise<void>;
+}
+
+/** A generation, open. */
+export interface Generation {
+  readonly number: number;
+  /** Carries the lock. */
+  readonly meta: Deno.FsFile;
+  readonly data: Deno.FsFile;
+  readonly slots: Slots<Meta>;
+}
+
+/** Opens a generation; undefined when it is not complete yet, or gone. */
+export async function openGeneration(
+  root: string,
+  number: number,
+): Promise<Generation | undefined> {
+  const folder = `${root}/g${number}`;
+  const opened: Deno.FsFile[] = [];
+  try {
+    const meta = await Deno.open(`${folder}/meta`, { read: true, write: true });
+    opened.push(meta);
+    const data = await Deno.open(`${folder}/data`, { read: true, write: true });
+    return { number, meta, data, slots: new Slots(meta, META_CAPACITY) };
+  } catch (error) {
+    for (const file of opened) file.close();
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Makes the next generation, with the given content or else with that of the newest complete one,
+ * and gives its file the lasting name.
+ *
+ * @param after with `content`: the generation from which it was made. When another one has come
+ * since, nothing is done.
+ * @returns false when somebody else made one meanwhile: look again.
+ */
+export async function advance(
+  path: string,
+  root: string,
+  header: Uint8Array,
+  change?: { after: number; content: Content },
+): Promise<boolean> {
+  const fence = await Fence.claim(root);
+  if (change !== undefined && fence.generation !== change.after + 1) {
+    await Deno.remove(fence.directory, { recursive: true });
+    return false;
+  }
+  try {
+    // Whoever is making a generation at this moment is out of the race before we look around.
+    const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
+    const own = fence.directory;
+    await Deno.link(`${own}/data`, `${own}/visible`);
+    await fence.publish("visible", path);
+    await syncDirectory(splitPath(path).folder);
+    await writeMeta(`${own}/meta.new`, meta);
+    await fence.publish("meta.new", `${own}/meta`);
+    await syncDirectory(own);
+    await fence.forget();
+    return true;
+  } catch (error) {
+    if (!fence.held) return false;
+    throw error;
+  }
+}
+
+async function writeData(
+  path: string,
+  header: Uint8Array,
+  fence: Fence,
+  previous: readonly string[],
+  content: Content | undefined,
+): Promise<Meta> {
+  const target = `${fence.directory}/data`;
+  const complete = await newestComplete(previous);
+  let lanes = content?.lanes ?? complete?.meta.lanes ?? {};
+  let foreign = complete?.meta.foreign ?? false;
+  if (content === undefined && complete !== undefined) {
+    await Deno.copyFile(`${complete.folder}/data`, target);
+  } else if (content === undefined && await exists(path)) {
+    if (!(await Deno.stat(path)).isFile) {
+      throw new SinkError(
+        "INVALID",
+        `Cannot write ${path}: it is no regular file. Expected the path of a file to make or extend`,
+      );
+    }
+    await Deno.copyFile(path, target);
+    lanes = {};
+    foreign = true;
+  }
+  using data = await Deno.open(target, { read: true, write: true, create: true });
+  if (content !== undefined) await content.write(data);
+  else if (complete !== undefined) await data.truncate(complete.meta.size);
+  else await endLine(data, header);
+  await data.sync();
+  const { size } = await data.stat();
+  return { size, lanes, durable: { size, lanes }, tail: 0, foreign };
+}
+
+/** A new file begins with the header; one that was there before ends with a whole line. */
+async function endLine(data: Deno.FsFile, header: Uint8Array): Promise<void> {
+  const { size } = await data.stat();
+  if (size === 0) return await writeAt(data, 0, header);
+  const [last] = await readAt(data, size - 1, 1);
+  if (last !== 0x0a) await writeAt(data, size, new Uint8Array([0x0a]));
+}
+
+async function writeMeta(path: string, meta: Meta): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true, create: true });
+  await new Slots<Meta>(file, META_CAPACITY).write(meta);
+  await file.sync();
+}
+
+async function newestComplete(
+  folders: readonly string[],
+): Promise<{ folder: string; meta: Meta } | undefined> {
+  for (const folder of folders) {
+    if (!await exists(`${folder}/meta`)) continue;
+    using file = await Deno.open(`${folder}/meta`, { read: true });
+    const meta = await new Slots<Meta>(file, META_CAPACITY).read();
+    if (meta !== undefined) return { folder, meta };
+  }
+  return undefined;
+}

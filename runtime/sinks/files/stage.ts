@@ -1,0 +1,112 @@
+/**
+ * What a lane has written but not committed: durable before the commit, made visible after it, and
+ * thrown away if the commit never came.
+ *
+ * A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
+ * checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
+ * what was committed in the meantime it makes visible, the rest is gone with their generations.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { Fence } from "./fence.ts";
+import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
+import type { Position } from "./shared_generation.ts";
+
+const HEADER_BYTES = 16;
+
+/** What one batch adds. */
+export interface Entry {
+  readonly position: Position;
+  /** First source offset of the batch. */
+  readonly start: number;
+  /** Lines for the shared file. */
+  readonly lines: string;
+  /** Names of files in the lane's generation that become visible under the same names. */
+  readonly files: readonly string[];
+}
+
+/** What a former owner has staged. */
+export interface Left {
+  /** Holds the files of the entries, as far as they are not visible yet. */
+  readonly folder: string;
+  readonly entries: readonly Entry[];
+}
+
+/** The stage of a lane, owned. Calls must not overlap. */
+export class Stage {
+  readonly fence: Fence;
+  readonly #file: Deno.FsFile;
+  #size = 0;
+
+  private constructor(fence: Fence, file: Deno.FsFile) {
+    this.fence = fence;
+    this.#file = file;
+  }
+
+  /**
+   * Takes over a lane.
+   *
+   * @returns the stage, and what owners before this one have staged, newest first.
+   */
+  static async open(root: string): Promise<{ stage: Stage; left: Left[] }> {
+    const fence = await Fence.claim(root);
+    const left: Left[] = [];
+    for (const folder of await fence.adopt()) {
+      left.push({ folder, entries: await readEntries(`${folder}/stage`) });
+    }
+    const file = await Deno.open(`${fence.directory}/stage`, { write: true, create: true });
+    await syncDirectory(fence.directory);
+    await syncDirectory(root);
+    return { stage: new Stage(fence, file), left };
+  }
+
+  /** Bytes of entries that may not be durable elsewhere. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds an entry and makes it survive a crash of the machine. */
+  async add(entry: Entry): Promise<void> {
+    const body = new TextEncoder().encode(JSON.stringify(entry));
+    const bytes = new Uint8Array(HEADER_BYTES + body.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, body.length);
+    view.setUint32(4, crc32(body));
+    bytes.set(body, HEADER_BYTES);
+    await writeAt(this.#file, this.#size, bytes);
+    this.#size += bytes.length;
+    await this.#file.syncData();
+  }
+
+  /** Forgets all entries: they are durable where they belong. */
+  async clear(): Promise<void> {
+    if (this.#size === 0) return;
+    await this.#file.truncate(0);
+    this.#size = 0;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** The whole entries of a stage; a torn one at the end was never committed. */
+async function readEntries(path: string): Promise<Entry[]> {
+  if (!await exists(path)) return [];
+  using file = await Deno.open(path, { read: true });
+  const entries: Entry[] = [];
+  const { size } = await file.stat();
+  let position = 0;
+  for (;;) {
+    const header = await readAt(file, position, HEADER_BYTES);
+    if (header.length < HEADER_BYTES) return entries;
+    const view = new DataView(header.buffer);
+    const length = view.getUint32(0);
+    if (length === 0 || position + HEADER_BYTES + length > size) return entries;
+    const body = await readAt(file, position + HEADER_BYTES, length);
+    if (crc32(body) !== view.getUint32(4)) return entries;
+    entries.push(JSON.parse(new TextDecoder().decode(body)) as Entry);
+    position += HEADER_BYTES + length;
+  }
+}

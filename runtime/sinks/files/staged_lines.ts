@@ -1,0 +1,195 @@
+/**
+ * The way of a lane's batches into a shared file, exactly once: staged durably before the commit,
+ * published after it, finished by the next owner where the last one died in between.
+ *
+ * @module
+ */
+import type { BatchRange, SinkContext } from "../sink.ts";
+import { exists, syncDirectory, writeDurably } from "./io.ts";
+import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
+import type { Position } from "./shared_generation.ts";
+import { type Entry, type Left, Stage } from "./stage.ts";
+
+/** Where a lane's lines and files go. */
+export interface StagedLinesOptions extends SharedFileOptions {
+  /** The shared file. */
+  readonly path: string;
+  /** Folder in which entries' files become visible; none when entries name no files. */
+  readonly folder?: string;
+  /** The last source offset of a line of this lane; undefined for lines of others. */
+  readonly lastOffsetOf: (line: string) => number | undefined;
+}
+
+/** How many former owners' folders are kept until a commit: what a crash loop may leave behind. */
+const MAXIMUM_LEFT = 8;
+/** Durable elsewhere at the latest when a stage is this large. */
+const MAXIMUM_STAGE = 1 << 18;
+
+/** One lane's way into a shared file. */
+export class StagedLines {
+  readonly #options: StagedLinesOptions;
+  readonly #context: SinkContext;
+  readonly #lane: string;
+  readonly #shared: SharedFile;
+  readonly #stage: Stage;
+  /** What former owners left and this one may not touch before a commit of its own. */
+  #left: readonly Left[];
+  #confirmed = false;
+  #rewind: boolean;
+  #pending: Entry | undefined;
+
+  private constructor(
+    options: StagedLinesOptions,
+    context: SinkContext,
+    lane: string,
+    shared: SharedFile,
+    stage: Stage,
+    left: readonly Left[],
+    rewind: boolean,
+  ) {
+    this.#options = options;
+    this.#context = context;
+    this.#lane = lane;
+    this.#shared = shared;
+    this.#stage = stage;
+    this.#left = left;
+    this.#rewind = rewind;
+  }
+
+  /** Takes the lane over; batches that were committed and not published yet are published now. */
+  static async open(options: StagedLinesOptions, context: SinkContext): Promise<StagedLines> {
+    const lane = laneKey(context);
+    const shared = await SharedFile.open(options.path, options);
+    let stage: Stage | undefined;
+    try {
+      const opened = await Stage.open(`${options.root}/lanes/${lane}`);
+      stage = opened.stage;
+      const { position, foreign } = await shared.position(lane);
+      const rewind = position === undefined ? foreign : !isCommitted(position, context);
+      const lines = new StagedLines(options, context, lane, shared, stage, opened.left, rewind);
+      if (!rewind) await lines.#finishLeft();
+      await stage.fence.forget(stage.fence.previous.slice(MAXIMUM_LEFT));
+      return lines;
+    } catch (error) {
+      stage?.close();
+      await shared.close();
+      throw error;
+    }
+  }
+
+  /** Writes a file, visible to nobody, which the batch's entry can name. */
+  async prepare(name: string, bytes: Uint8Array): Promise<void> {
+    const { fence } = this.#stage;
+    try {
+      await writeDurably(`${fence.directory}/${name}`, bytes);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) fence.check();
+      throw error;
+    }
+  }
+
+  /** Makes a batch survive a crash of the machine, visible to nobody. */
+  async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
+    const { fence } = this.#stage;
+    fence.check();
+    if (files.length > 0) await syncDirectory(fence.directory);
+    const position = { batch: batch.batchId, end: batch.end };
+    const entry = { position, start: batch.start, lines, files };
+    await this.#stage.add(entry);
+    this.#pending = entry;
+  }
+
+  /** Makes the staged batch visible. */
+  async publish(): Promise<void> {
+    if (!this.#confirmed) await this.#confirm();
+    const entry = this.#pending;
+    this.#pending = undefined;
+    if (entry === undefined) return;
+    for (const name of entry.files) {
+      await this.#stage.fence.publish(name, `${this.#options.folder}/${name}`);
+    }
+    if (entry.files.length > 0) await syncDirectory(this.#options.folder!);
+    await this.#shared.publish(this.#lane, entry.position, encode(entry.lines));
+    if (this.#stage.size >= MAXIMUM_STAGE) await this.#settle();
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (this.#confirmed && this.#pending === undefined) await this.#settle();
+    } finally {
+      this.#stage.close();
+      await this.#shared.close();
+    }
+  }
+
+  async #settle(): Promise<void> {
+    await this.#shared.sync();
+    await this.#stage.clear();
+  }
+
+  /** Named step, after the first commit of this owner: the lane is its own. */
+  async #confirm(): Promise<void> {
+    if (this.#rewind) {
+      const { committedEnd, committedBatch, topic, partition } = this.#context;
+      const unfinished = this.#unfinished()?.entry;
+      const end = Math.min(unfinished?.start ?? committedEnd, committedEnd);
+      const batch = (unfinished?.position.batch ?? (committedBatch ?? -1) + 1) - 1;
+      const keep = (line: string) => (this.#options.lastOffsetOf(line) ?? -1) < end;
+      await this.#shared.rewind(this.#lane, { batch, end }, keep, this.#stage.fence);
+      this.#context.report(
+        `${this.#options.path} had more of ${topic} partition ${partition} than the checkpoint: ` +
+          `went back to offset ${end}`,
+      );
+      this.#rewind = false;
+      await this.#finishLeft();
+    }
+    await this.#stage.fence.forget();
+    this.#left = [];
+    this.#confirmed = true;
+  }
+
+  /**
+   * The batch that the checkpoint names last, if a former owner staged it: all before it are
+   * published. The newest one counts; the same batch with another end was given up.
+   */
+  #unfinished(): { folder: string; entry: Entry } | undefined {
+    const { committedBatch, committedEnd } = this.#context;
+    for (const { folder, entries } of this.#left) {
+      const entry = entries.findLast(({ position: { batch, end } }) =>
+        end === committedEnd && batch === (committedBatch ?? batch)
+      );
+      if (entry !== undefined) return { folder, entry };
+    }
+    return undefined;
+  }
+
+  /** Named step: what was committed but not published before its owner died. */
+  async #finishLeft(): Promise<void> {
+    const unfinished = this.#unfinished();
+    if (unfinished === undefined) return;
+    const { folder, entry } = unfinished;
+    for (const name of entry.files) {
+      if (!await exists(`${folder}/${name}`)) continue;
+      await Deno.rename(`${folder}/${name}`, `${this.#options.folder}/${name}`);
+    }
+    if (entry.files.length > 0) await syncDirectory(this.#options.folder!);
+    await this.#shared.publish(this.#lane, entry.position, encode(entry.lines));
+    await this.#shared.sync();
+  }
+}
+
+/** Name of a lane in files' states and folders. */
+export function laneKey({ query, topic, partition }: SinkContext): string {
+  return `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}`;
+}
+
+function isCommitted(position: Position, context: SinkContext): boolean {
+  const { committedBatch, committedEnd } = context;
+  return committedBatch === undefined
+    ? position.end <= committedEnd
+    : position.batch <= committedBatch;
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,205 @@
+/**
+ * The `images:DIR` sink: pictures as files, with a table of what is on them.
+ *
+ * @module
+ */
+import { cameraOfPartition, type Frame, isFinding, type Output } from "../frame.ts";
+import { contentTypeOf, endingOf } from "./content_type.ts";
+import { explained, SinkError } from "./files/failure.ts";
+import { StagedLines } from "./files/staged_lines.ts";
+import { completeResult } from "./result.ts";
+import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+
+/** Options of `images`. */
+export interface ImagesOptions {
+  /** The folder, made as needed; `{query}` in it stands for the query's name. Default `images`. */
+  readonly directory?: string;
+  /** How long another process may block `annotations.csv` before it counts as paused. Default 5 000. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** First line of `annotations.csv`. */
+export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
+
+/** Pictures that are written at the same time: enough to share the disk's syncs. */
+const PARALLEL_WRITES = 8;
+
+/**
+ * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`; the ending says
+ * the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
+ * (ISO 8601), label, result (JSON). Both appear when their batch is committed, exactly once. Bytes
+ * are the output's own, never encoded again.
+ *
+ * A folder belongs to one query for each camera; two queries need two folders, or
+ * `images:DIR/{query}`.
+ *
+ * @example
+ * ```ts
+ * import { images } from "./images.ts";
+ *
+ * const sink = images({ directory: "out/{query}" });
+ * sink.delivery; // "exactly-once"
+ * ```
+ */
+export function images(options: ImagesOptions = {}): Sink {
+  const { directory = "images", lockTimeoutMs = 5000 } = options;
+  if (directory === "") throw new RangeError('Cannot write images to "": expected a folder');
+  if (!(lockTimeoutMs > 0)) {
+    throw new RangeError(`Cannot use lockTimeoutMs ${lockTimeoutMs}: expected a number above 0`);
+  }
+  return {
+    uri: `images:${directory}`,
+    delivery: "exactly-once",
+    open(context) {
+      const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
+      const action = `write images to ${JSON.stringify(root)}`;
+      return explained(action, async () => {
+        const camera = cameraOfPartition(context.partition);
+        const folder = `${root}/${camera}`;
+        await Deno.mkdir(folder, { recursive: true });
+        await reserve(`${root}/.framelane`, camera, context, action);
+        const lines = await StagedLines.open({
+          path: `${root}/annotations.csv`,
+          root: `${root}/.framelane`,
+          header: ANNOTATIONS_HEADER,
+          folder,
+          lockTimeoutMs,
+          lastOffsetOf: (row) => lastOffsetOfRow(row, camera),
+        }, context);
+        return new ImagesTask(lines, camera, context.query, action);
+      });
+    },
+  };
+}
+
+class ImagesTask implements SinkTask {
+  readonly #lines: StagedLines;
+  readonly #camera: string;
+  readonly #query: string;
+  readonly #action: string;
+  #rows = "";
+  #files: string[] = [];
+  #lastName = "";
+  #repeats = 0;
+
+  constructor(lines: StagedLines, camera: string, query: string, action: string) {
+    this.#lines = lines;
+    this.#camera = camera;
+    this.#query = query;
+    this.#action = action;
+  }
+
+  async write(outputs: readonly Output[]): Promise<void> {
+    await explained(this.#action, async () => {
+      const work: { name: string; value: Uint8Array }[] = [];
+      for (const output of outputs) {
+        const picture = isFinding(output) ? output.picture : output;
+        const name = picture === undefined ? "" : this.#nameOf(output, picture);
+        if (picture !== undefined) work.push({ name, value: picture.value });
+        this.#rows += this.#rowOf(output, name);
+      }
+      let next = 0;
+      const writers = Array.from({ length: PARALLEL_WRITES }, async () => {
+        while (next < work.length) {
+          const { name, value } = work[next++]!;
+          await this.#lines.prepare(name, value);
+        }
+      });
+      for (const result of await Promise.allSettled(writers)) {
+        if (result.status === "rejected") throw result.reason;
+      }
+      for (const { name } of work) this.#files.push(name);
+    });
+  }
+
+  async flush(batch: BatchRange): Promise<void> {
+    if (this.#rows === "") return;
+    await explained(this.#action, () => this.#lines.stage(batch, this.#rows, this.#files));
+    this.#rows = "";
+    this.#files = [];
+  }
+
+  async committed(): Promise<void> {
+    await explained(this.#action, () => this.#lines.publish());
+  }
+
+  async close(): Promise<void> {
+    await explained(this.#action, () => this.#lines.close());
+  }
+
+  /** Several outputs of one frame or window are numbered. */
+  #nameOf(output: Output, picture: Frame): string {
+    const name = isFinding(output)
+      ? `${padded(output.firstOffset)}-${padded(output.lastOffset)}`
+      : padded(output.offset);
+    this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
+    this.#lastName = name;
+    const number = this.#repeats === 0 ? "" : `.${this.#repeats + 1}`;
+    return `${name}${number}.${endingOf(contentTypeOf(picture))}`;
+  }
+
+  #rowOf(output: Output, name: string): string {
+    const offset = isFinding(output) ? output.lastOffset : output.offset;
+    const label = isFinding(output) ? output.picture?.headers["label"] : output.headers["label"];
+    return [
+      name === "" ? "" : `${this.#camera}/${name}`,
+      this.#camera,
+      String(output.partition),
+      String(offset),
+      timeOf(output.timestamp),
+      label ?? "",
+      output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
+    ].map(field).join(",") + "\n";
+  }
+}
+
+/** A camera's folder belongs to the query that came first. */
+async function reserve(
+  root: string,
+  camera: string,
+  context: SinkContext,
+  action: string,
+): Promise<void> {
+  const owner = `${context.query} on ${context.topic}`;
+  await Deno.mkdir(`${root}/owners`, { recursive: true });
+  const path = `${root}/owners/${camera}`;
+  const own = `${path}.${crypto.randomUUID()}`;
+  await Deno.writeTextFile(own, owner);
+  try {
+    // A link appears with its content or not at all.
+    await Deno.link(own, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    const holder = await Deno.readTextFile(path);
+    if (holder !== owner) {
+      throw new SinkError(
+        "CONFLICT",
+        `Cannot ${action}: its ${camera} belongs to query ${holder}, given ${owner}. ` +
+          "Expected a folder of its own for each query, for example images:DIR/{query}",
+      );
+    }
+  } finally {
+    await Deno.remove(own);
+  }
+}
+
+function padded(offset: number): string {
+  return String(offset).padStart(12, "0");
+}
+
+/** Epoch milliseconds as ISO 8601; as the number where it is beyond what a date can be. */
+function timeOf(timestamp: number): string {
+  return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
+}
+
+/** A field of a row: quoted where needed, on one line. */
+function field(text: string): string {
+  const line = text.replaceAll(/[\r\n]+/g, " ");
+  return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
+}
+
+/** The offset in a row of this camera; undefined for rows of others. */
+function lastOffsetOfRow(row: string, camera: string): number | undefined {
+  const [, name, , offset] = row.split(",", 4);
+  return name === camera && offset !== undefined ? Number(offset) : undefined;
+}

@@ -1,0 +1,101 @@
+/**
+ * Sinks by their names on the command line.
+ *
+ * @module
+ */
+import { console } from "./console.ts";
+import { display } from "./display.ts";
+import { events } from "./events.ts";
+import { images } from "./images.ts";
+import type { Sink } from "./sink.ts";
+import { topic } from "./topic.ts";
+
+/** What `--sink` takes, for help and messages. */
+export const SINK_FORMS = [
+  "display",
+  "console",
+  "images:DIR",
+  "events:FILE",
+  "topic:NAME",
+] as const;
+
+/** A kind of sink: what follows its name, and which options it takes. */
+interface Kind {
+  /** What must follow the colon; absent when nothing may. */
+  readonly target?: string;
+  readonly options?: readonly string[];
+  open(target: string, options: ReadonlyMap<string, string>): Sink;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  display: { open: () => display() },
+  console: {
+    options: ["rate"],
+    open: (_, options) => console(withNumber("linesPerSecond", options.get("rate"))),
+  },
+  images: { target: "DIR", open: (directory) => images({ directory }) },
+  events: { target: "FILE", open: (file) => events({ file }) },
+  topic: { target: "NAME", open: (name) => topic({ name }) },
+};
+
+/**
+ * The sink that a `--sink` names. Options follow as a query string: `console?rate=2`.
+ *
+ * @throws {RangeError} saying what was given and what is accepted.
+ *
+ * @example
+ * ```ts
+ * import { openSink } from "./open.ts";
+ *
+ * openSink("images:out").delivery; // "exactly-once"
+ * ```
+ */
+export function openSink(uri: string): Sink {
+  const [, name = "", rest = ""] = /^([a-z]*)(.*)$/s.exec(uri)!;
+  const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+  if (kind === undefined || (rest !== "" && !/^[:?]/.test(rest))) {
+    throw new RangeError(
+      `Unknown sink ${JSON.stringify(masked(uri))}: expected ${SINK_FORMS.join(", ")}`,
+    );
+  }
+  const { target, options = [] } = kind;
+  const form = target === undefined ? name : `${name}:${target}`;
+  const fail = (why: string): never => {
+    throw new RangeError(`Cannot use sink ${JSON.stringify(masked(uri))}: ${why}`);
+  };
+  const mark = rest.indexOf("?");
+  const given = mark === -1 ? rest : rest.slice(0, mark);
+  const parameters = new Map<string, string>();
+  for (const [option, value] of new URLSearchParams(mark === -1 ? "" : rest.slice(mark + 1))) {
+    if (!options.includes(option)) {
+      fail(
+        `unknown option ${option}, expected ` +
+          (options.length === 0 ? `${form} without options` : options.join(", ")),
+      );
+    }
+    if (parameters.has(option)) fail(`option ${option} was given more than once`);
+    parameters.set(option, value);
+  }
+  if (target === undefined && given !== "") fail(`expected ${form} alone`);
+  if (target !== undefined && (!given.startsWith(":") || given.length === 1)) {
+    fail(`expected ${form}`);
+  }
+  return kind.open(given.slice(1), parameters);
+}
+
+function withNumber<const K extends string>(
+  key: K,
+  text: string | undefined,
+): { [P in K]?: number } {
+  if (text === undefined) return {};
+  const number = Number(text);
+  if (text.trim() === "" || !Number.isFinite(number)) {
+    throw new RangeError(`Cannot use ${JSON.stringify(text)} as a number`);
+  }
+  return { [key]: number } as { [P in K]: number };
+}
+
+/** Without what may be a secret: user information, and values of options. */
+function masked(uri: string): string {
+  return uri.replace(/\/\/[^/]*@/, "//***@").replace(/\?.*$/s, "?…");
+}

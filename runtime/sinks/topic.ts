@@ -1,0 +1,110 @@
+/**
+ * The `topic:NAME` sink: outputs as records of a topic of the same log.
+ *
+ * @module
+ */
+import { type Headers, isFinding, type Output } from "../frame.ts";
+import { contentTypeOf } from "./content_type.ts";
+import { completeResult } from "./result.ts";
+import type { OutputRecord, Sink } from "./sink.ts";
+
+/** Options of `topic`. */
+export interface TopicOptions {
+  /** Name of the topic: letters, digits, `.`, `_`, `-`; made with the source's partition count. */
+  readonly name: string;
+}
+
+const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+
+/**
+ * Appends outputs to the same partition of another topic of the source's log, exactly once: the
+ * records become visible together with the commit of their batch.
+ *
+ * A frame keeps its value, key, capture time and headers; `query`, `source-topic`,
+ * `source-partition` and `source-offset` are added, `content-type` is made sure of, and what
+ * operators found goes into the header `result` as JSON. A finding on a window becomes a record
+ * with the `Result` as its JSON value and the headers `source-first-offset` and `source-last-offset`.
+ *
+ * @example
+ * ```ts
+ * import { topic } from "./topic.ts";
+ *
+ * topic({ name: "grey" }).uri; // "topic:grey"
+ * ```
+ */
+export function topic(options: TopicOptions): Sink {
+  const { name } = options;
+  if (!TOPIC_NAME.test(name)) {
+    throw new RangeError(
+      `Cannot write to topic ${JSON.stringify(name)}: ` +
+        "expected 1 to 249 letters, digits, dots, underscores or dashes",
+    );
+  }
+  return {
+    uri: `topic:${name}`,
+    delivery: "exactly-once",
+    topics: [name],
+    open({ query, topic: source }) {
+      if (source === name) {
+        throw new RangeError(
+          `Cannot write query ${query} to topic ${name}: it is the topic that the query reads`,
+        );
+      }
+      return { records: (outputs) => outputs.map((output) => recordOf(output, query, name)) };
+    },
+  };
+}
+
+/** The record of an output. */
+export function recordOf(output: Output, query: string, topic: string): OutputRecord {
+  const { partition, key, timestamp } = output;
+  const source = {
+    "query": query,
+    "source-topic": output.topic,
+    "source-partition": String(partition),
+  };
+  if (isFinding(output)) {
+    return {
+      topic,
+      partition,
+      key,
+      timestamp,
+      value: new TextEncoder().encode(JSON.stringify(completeResult(output, query))),
+      headers: {
+        ...source,
+        "source-first-offset": String(output.firstOffset),
+        "source-last-offset": String(output.lastOffset),
+        "content-type": "application/json",
+      },
+    };
+  }
+  const found: Headers = output.result === undefined
+    ? {}
+    : { "result": JSON.stringify(completeResult(output, query)) };
+  return {
+    topic,
+    partition,
+    key,
+    timestamp,
+    value: output.value,
+    headers: {
+      ...withoutOrigin(output.headers),
+      ...source,
+      "source-offset": String(output.offset),
+      "content-type": contentTypeOf(output),
+      ...found,
+    },
+  };
+}
+
+/** What an earlier query said of its own source must not be taken for ours. */
+function withoutOrigin(headers: Headers): Headers {
+  const {
+    "source-offset": _offset,
+    "source-first-offset": _first,
+    "source-last-offset": _last,
+    "result": _result,
+    ...others
+  } = headers;
+  return others;
+}

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { type Command, parsers, UsageError } from "../../cli/command.ts";
+import { dispatch } from "../../cli/dispatch.ts";
+import { forgetSecrets } from "../../runtime/mask.ts";
+
+interface Run {
+  code: number;
+  out: string[];
+  err: string[];
+}
+
+async function run(
+  argv: string[],
+  {
+    act = () => Promise.resolve(0),
+    environment = {},
+  }: { act?: Command["run"]; environment?: Record<string, string> } = {},
+): Promise<Run & { loaded: string[] }> {
+  const loaded: string[] = [];
+  const out: string[] = [];
+  const err: string[] = [];
+  const entry = (name: string) => ({
+    summary: `Does ${name}.`,
+    load(): Promise<Command> {
+      loaded.push(name);
+      return Promise.resolve({
+        name,
+        summary: `Does ${name}.`,
+        options: {
+          port: { value: "PORT", help: "Where", default: 8000, parse: parsers.integer(1, 65_535) },
+          source: { value: "URI", help: "From where" },
+          token: { value: "TOKEN", help: "Who may" },
+          json: { switch: true, help: "For machines" },
+        },
+        run: act,
+      });
+    },
+  });
+  try {
+    const code = await dispatch(argv, {
+      commands: { camera: entry("camera"), viewer: entry("viewer") },
+      environment: (name) => environment[name],
+      version: "framelane 1.2.3",
+      context: {
+        signal: new AbortController().signal,
+        print: (line) => out.push(line),
+        say: (line) => err.push(line),
+      },
+    });
+    return { code, out, err, loaded };
+  } finally {
+    forgetSecrets();
+  }
+}
+
+Deno.test("A command gets its arguments and only it is loaded", async () => {
+  let seen: unknown;
+  const { code, loaded } = await run(["camera", "1", "--port", "9000", "--json"], {
+    act: (args) => {
+      seen = args;
+      return Promise.resolve(0);
+    },
+  });
+  assert.equal(code, 0);
+  assert.deepEqual(seen, { positionals: ["1"], options: { port: 9000, json: true } });
+  assert.deepEqual(loaded, ["camera"]);
+});
+
+Deno.test("Help goes to standard output, and loads nothing it does not tell of", async () => {
+  const overview = await run(["--help"]);
+  assert.equal(overview.code, 0);
+  assert.match(overview.out.join("\n"), /camera +Does camera\.\n +viewer +Does viewer\./);
+  assert.deepEqual(overview.loaded, []);
+  const one = await run(["viewer", "--port", "x", "--help"]);
+  assert.equal(one.code, 0);
+  assert.match(one.out.join("\n"), /--port PORT +Where \(default 8000\)/);
+  assert.deepEqual(one.err, []);
+});
+
+Deno.test("The exit code of a command is passed on", async () => {
+  assert.equal((await run(["camera"], { act: () => Promise.resolve(1) })).code, 1);
+});
+
+Deno.test("An unknown command is 2, with the nearest name", async () => {
+  const { code, out, err } = await run(["camra"]);
+  assert.equal(code, 2);
+  assert.deepEqual(out, []);
+  assert.match(err.join("\n"), /Unknown command "camra": did you mean camera\?/);
+  for (const name of ["constructor", "__proto__", "toString"]) {
+    assert.equal((await run([name])).code, 2);
+  }
+});
+
+Deno.test("No command is 2, with the help on standard error", async () => {
+  const { code, out, err } = await run([]);
+  assert.equal(code, 2);
+  assert.deepEqual(out, []);
+  assert.match(err.join("\n"), /deno task COMMAND/);
+});
+
+Deno.test("All faults of a configuration are told together", async () => {
+  const { code, out, err } = await run(["camera", "--port", "0", "--jsn"], {
+    environment: { FRAMELANE_JSON: "maybe" },
+  });
+  assert.equal(code, 2);
+  assert.deepEqual(out, []);
+  const text = err.join("\n");
+  assert.match(text, /--port "0": expected a whole number from 1 to 65535/);
+  assert.match(text, /Unknown option --jsn: did you mean --json\?/);
+  assert.match(text, /FRAMELANE_JSON "maybe": expected true or false/);
+});
+
+Deno.test("Wrong use that only the command notices is 2 as well", async () => {
+  const { code, err } = await run(["camera"], {
+    act: () => Promise.reject(new UsageError(["Cannot use camera 0: expected 1 and up"])),
+  });
+  assert.equal(code, 2);
+  assert.match(err.join("\n"), /Cannot use camera 0/);
+});
+
+Deno.test("A failure is 1, told with causes on standard error, also with --json", async () => {
+  const { code, out, err } = await run(["camera", "--json"], {
+    act: () => Promise.reject(new Error("Cannot reach log", { cause: new Error("Refused") })),
+  });
+  assert.equal(code, 1);
+  assert.deepEqual(out, []);
+  assert.deepEqual(err, ["Cannot reach log\n  because: Refused"]);
+});
+
+Deno.test("No secret that came by argument or environment is printed, in whatever words", async () => {
+  const words = "denied: pass.word1, t0ken-arg, t0ken=env";
+  const { out, err } = await run(
+    ["camera", "--source", "rtsp://a.b:pass.word1@cam/1", "--token", "t0ken-arg"],
+    {
+      environment: { FRAMELANE_TOKEN: "t0ken=env" },
+      act: (_, { print, say }) => {
+        print(JSON.stringify({ words }));
+        say(words);
+        throw new Error(words);
+      },
+    },
+  );
+  assert.deepEqual(out, ['{"words":"denied: ***, ***, ***"}']);
+  assert.deepEqual(err, ["denied: ***, ***, ***", "denied: ***, ***, ***"]);
+});
+
+Deno.test("The version is told", async () => {
+  assert.deepEqual((await run(["--version"])).out, ["framelane 1.2.3"]);
+});

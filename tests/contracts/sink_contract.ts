@@ -1,0 +1,266 @@
+/**
+ * What every exactly-once file sink must do, whatever happens in between: what is visible in the
+ * end equals, byte for byte, what an undisturbed run leaves.
+ *
+ * The suite plays the engine: write, flush, commit, committed. Owners crash between any two steps, or
+ * are left behind as zombies that go on later, and the next one begins again from the checkpoint.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { systemClock } from "../../runtime/clock.ts";
+import { lastOffsetOf, type Output } from "../../runtime/frame.ts";
+import type { BatchRange, Sink, SinkContext, SinkTask } from "../../runtime/sinks/sink.ts";
+
+/** A sink under the contract. */
+export interface SinkSubject {
+  readonly name: string;
+  /** The sink, writing below `directory`. */
+  make(directory: string): Sink;
+  /** The output for an offset of a partition. */
+  output(partition: number, offset: number): Output;
+  /** How many runs of the property. Default 40. */
+  readonly runs?: number;
+  /** Offsets of a run. Default 24. */
+  readonly offsets?: number;
+}
+
+/** Everything that a user sees below a folder: contents by path, hidden folders left out. */
+export async function visible(directory: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  const walk = async (folder: string) => {
+    for await (const entry of Deno.readDir(folder)) {
+      if (entry.name.startsWith(".")) continue;
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory) await walk(path);
+      else {
+        const bytes = await Deno.readFile(path);
+        found[path.slice(directory.length + 1)] = Array.from(
+          bytes,
+          (byte) => String.fromCharCode(byte),
+        ).join("");
+      }
+    }
+  };
+  await walk(directory);
+  return Object.fromEntries(Object.entries(found).sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** A context of a lane as the engine gives it. */
+export function sinkContext(options: Partial<SinkContext> = {}): SinkContext {
+  return {
+    query: "test",
+    topic: "VideoStreaming",
+    partition: 0,
+    committedEnd: 0,
+    committedBatch: -1,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    publish: () => {},
+    report: () => {},
+    ...options,
+  };
+}
+
+/** Where an owner stops: before the named step of its batch, or after it all. */
+const STEPS = ["write", "flush", "commit", "committed", "done"] as const;
+
+/** One owner's life. */
+interface Life {
+  /** Sizes of the batches it takes; the last one is cut short at `end`. */
+  readonly batches: readonly number[];
+  readonly end: typeof STEPS[number];
+  /** Left behind open instead of closed; goes on when its successor is done. */
+  readonly zombie: boolean;
+  /** After it, all zombies go on. */
+  readonly wakes?: boolean;
+}
+
+const lives = fc.array(
+  fc.record<Life>({
+    batches: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
+    end: fc.constantFrom(...STEPS),
+    zombie: fc.boolean(),
+    wakes: fc.boolean(),
+  }),
+  { maxLength: 6 },
+);
+
+/** A lane's engine: the checkpoint, and what runs from it. */
+class Lane {
+  readonly #sink: Sink;
+  readonly #subject: SinkSubject;
+  readonly #partition: number;
+  readonly #offsets: number;
+  #batch = -1;
+  #end = 0;
+  #restart = 0;
+  #zombies: { task: SinkTask; rest: (() => Promise<void>)[] }[] = [];
+
+  constructor(subject: SinkSubject, sink: Sink, partition: number) {
+    this.#subject = subject;
+    this.#sink = sink;
+    this.#partition = partition;
+    this.#offsets = subject.offsets ?? 24;
+  }
+
+  get done(): boolean {
+    return this.#end >= this.#offsets;
+  }
+
+  async live(life: Life): Promise<void> {
+    const task = await this.#sink.open(sinkContext({
+      partition: this.#partition,
+      committedEnd: this.#end,
+      committedBatch: this.#batch,
+    }));
+    let rest: (() => Promise<void>)[] = [];
+    try {
+      if (this.#restart < this.#end) await task.refeed?.(this.#outputs(this.#restart, this.#end));
+      for (const [index, size] of life.batches.entries()) {
+        if (this.done) break;
+        const steps = this.#steps(task, size);
+        const last = index === life.batches.length - 1;
+        const count = last ? STEPS.indexOf(life.end) : steps.length;
+        for (const step of steps.slice(0, count)) await step();
+        rest = steps.slice(count);
+      }
+    } finally {
+      if (life.zombie) this.#zombies.push({ task, rest });
+      else await task.close?.();
+    }
+  }
+
+  /** Zombies wake up. Their commit is refused, so they only come to what lies before it. */
+  async wake(): Promise<void> {
+    for (const { task, rest } of this.#zombies.splice(0)) {
+      try {
+        // Without a commit of its own a batch ends before it; with one, `committed` is all that is left.
+        for (const step of rest.length === 1 ? rest : rest.slice(0, -2)) await step();
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, "TAKEN_OVER", String(error));
+      } finally {
+        await task.close?.();
+      }
+    }
+  }
+
+  #outputs(start: number, end: number): Output[] {
+    const outputs: Output[] = [];
+    for (let offset = start; offset < end; offset++) {
+      outputs.push(this.#subject.output(this.#partition, offset));
+    }
+    return outputs;
+  }
+
+  #steps(task: SinkTask, size: number): (() => Promise<void>)[] {
+    const batch: BatchRange = {
+      batchId: this.#batch + 1,
+      start: this.#end,
+      end: Math.min(this.#end + size, this.#offsets),
+    };
+    const outputs = this.#outputs(batch.start, batch.end);
+    assert.ok(outputs.every((output) => lastOffsetOf(output) < batch.end));
+    return [
+      async () => {
+        const half = Math.ceil(outputs.length / 2);
+        await task.write?.(outputs.slice(0, half), batch);
+        if (half < outputs.length) await task.write?.(outputs.slice(half), batch);
+      },
+      async () => await task.flush?.(batch),
+      () => {
+        this.#batch = batch.batchId;
+        this.#restart = Math.min(task.restartOffset?.() ?? batch.end, batch.end);
+        this.#end = batch.end;
+        return Promise.resolve();
+      },
+      async () => await task.committed?.(batch),
+    ];
+  }
+}
+
+/** Runs the suite on a sink. */
+export function sinkContract(subject: SinkSubject): void {
+  const withDirectory = async (work: (directory: string) => Promise<void>) => {
+    const directory = await Deno.makeTempDir();
+    try {
+      await work(directory);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  };
+  const undisturbed = async (directory: string) => {
+    const lane = new Lane(subject, subject.make(directory), 0);
+    await lane.live({ batches: Array(100).fill(7), end: "done", zombie: false });
+    return await visible(directory);
+  };
+
+  Deno.test(`${subject.name}: any crash and any zombie leaves the bytes of an undisturbed run`, async () => {
+    await withDirectory(async (reference) => {
+      const expected = await undisturbed(reference);
+      assert.notDeepEqual(expected, {});
+      await fc.assert(
+        fc.asyncProperty(lives, (list) =>
+          withDirectory(async (directory) => {
+            const lane = new Lane(subject, subject.make(directory), 0);
+            for (const life of list) {
+              if (lane.done) break;
+              await lane.live(life);
+              if (life.wakes) await lane.wake();
+            }
+            await lane.live({ batches: Array(100).fill(3), end: "done", zombie: false });
+            await lane.wake();
+            assert.deepEqual(await visible(directory), expected);
+          })),
+        { numRuns: subject.runs ?? 40 },
+      );
+    });
+  });
+
+  Deno.test(`${subject.name}: a zombie that wakes up early does not disturb its successor`, async () => {
+    await withDirectory(async (reference) => {
+      const expected = await undisturbed(reference);
+      for (const end of STEPS) {
+        await withDirectory(async (directory) => {
+          const lane = new Lane(subject, subject.make(directory), 0);
+          await lane.live({ batches: [5, 4], end, zombie: true });
+          await lane.live({ batches: [3, 3], end: "flush", zombie: true });
+          await lane.live({ batches: [2], end: "done", zombie: false });
+          await lane.wake();
+          await lane.live({ batches: Array(100).fill(3), end: "done", zombie: false });
+          assert.deepEqual(await visible(directory), expected, `zombie before ${end}`);
+        });
+      }
+    });
+  });
+
+  Deno.test(`${subject.name}: opened again with nothing new it changes nothing`, async () => {
+    await withDirectory(async (directory) => {
+      const expected = await undisturbed(directory);
+      const lane = new Lane(subject, subject.make(directory), 0);
+      await lane.live({ batches: [], end: "done", zombie: false });
+      assert.deepEqual(await visible(directory), expected);
+    });
+  });
+
+  Deno.test(`${subject.name}: starting anew from the first offset leaves every output once`, async () => {
+    await withDirectory(async (directory) => {
+      const expected = await undisturbed(directory);
+      const again = await undisturbed(directory);
+      assert.deepEqual(again, expected);
+    });
+  });
+
+  Deno.test(`${subject.name}: a folder that cannot be made is named in the error`, async () => {
+    await withDirectory(async (directory) => {
+      await Deno.writeTextFile(`${directory}/file`, "");
+      const sink = subject.make(`${directory}/file/below`);
+      await assert.rejects(
+        async () => await sink.open(sinkContext()),
+        (error: Error) =>
+          error.message.includes(`${directory}/file`) && /folder/.test(error.message),
+      );
+    });
+  });
+}

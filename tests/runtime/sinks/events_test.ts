@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { sinkContext, sinkContract } from "../../contracts/sink_contract.ts";
+import { frame } from "./outputs.ts";
+import { events } from "../../../runtime/sinks/events.ts";
+import type { Result } from "../../../runtime/frame.ts";
+
+sinkContract({
+  name: "events",
+  make: (directory) => events({ file: `${directory}/events.jsonl`, lockTimeoutMs: 200 }),
+  output: frame,
+});
+
+async function withFile(work: (file: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await work(`${directory}/events.jsonl`);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function writeBatch(
+  file: string,
+  partition: number,
+  batchId: number,
+  offsets: readonly number[],
+  close = true,
+) {
+  const task = await events({ file }).open(
+    sinkContext({ partition, committedBatch: batchId - 1, committedEnd: offsets[0]! }),
+  );
+  const batch = { batchId, start: offsets[0]!, end: offsets.at(-1)! + 1 };
+  await task.write!(offsets.map((offset) => frame(partition, offset)), batch);
+  await task.flush!(batch);
+  await task.committed!(batch);
+  if (close) await task.close!();
+  return task;
+}
+
+async function linesOf(file: string): Promise<Result[]> {
+  const text = await Deno.readTextFile(file);
+  assert.ok(text === "" || text.endsWith("\n"));
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as Result);
+}
+
+Deno.test("events: a line is a complete result", async () => {
+  await withFile(async (file) => {
+    await writeBatch(file, 2, 0, [7]);
+    assert.deepEqual(await linesOf(file), [{
+      query: "test",
+      topic: "VideoStreaming",
+      partition: 2,
+      camera: "CAMERA-3",
+      window: {
+        firstOffset: 7,
+        lastOffset: 7,
+        firstTimestamp: 1_700_000_000_280,
+        lastTimestamp: 1_700_000_000_280,
+        frames: 1,
+        gaps: 0,
+      },
+      scores: { motion: 0.7 },
+    }]);
+  });
+});
+
+Deno.test("events: nothing is visible before the commit", async () => {
+  await withFile(async (file) => {
+    const task = await events({ file }).open(sinkContext());
+    const batch = { batchId: 0, start: 0, end: 1 };
+    await task.write!([frame(0, 0)], batch);
+    await task.flush!(batch);
+    assert.deepEqual(await linesOf(file), []);
+    await task.committed!(batch);
+    assert.equal((await linesOf(file)).length, 1);
+    await task.close!();
+  });
+});
+
+Deno.test("events: partitions share the file, each in its order", async () => {
+  await withFile(async (file) => {
+    await Promise.all([0, 1, 2, 3].map(async (partition) => {
+      for (let batch = 0; batch < 5; batch++) {
+        await writeBatch(file, partition, batch, [batch * 2, batch * 2 + 1]);
+      }
+    }));
+    const lines = await linesOf(file);
+    for (const partition of [0, 1, 2, 3]) {
+      assert.deepEqual(
+        lines.filter((line) => line.partition === partition).map((line) =>
+          line.window!.firstOffset
+        ),
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+      );
+    }
+  });
+});
+
+Deno.test("events: a file moved away by log rotation is begun anew", async () => {
+  await withFile(async (file) => {
+    await writeBatch(file, 0, 0, [0, 1]);
+    await Deno.rename(file, `${file}.1`);
+    await writeBatch(file, 0, 1, [2]);
+    assert.deepEqual((await linesOf(file)).map((line) => line.window!.firstOffset), [2]);
+    assert.equal((await linesOf(`${file}.1`)).length, 2);
+  });
+});
+
+Deno.test("events: a file cut by its user goes on where it ends", async () => {
+  await withFile(async (file) => {
+    await writeBatch(file, 0, 0, [0, 1]);
+    await Deno.truncate(file, 0);
+    await writeBatch(file, 0, 1, [2]);
+    assert.deepEqual((await linesOf(file)).map((line) => line.window!.firstOffset), [2]);
+  });
+});
+
+Deno.test("events: lines of others stay, also when a lane starts anew", async () => {
+  await withFile(async (file) => {
+    await Deno.writeTextFile(file, '{"query":"other","partition":0}\nno json');
+    await writeBatch(file, 0, 0, [0, 1]);
+    await writeBatch(file, 1, 0, [0]);
+    await writeBatch(file, 0, 0, [0, 1]);
+    const lines = (await Deno.readTextFile(file)).split("\n");
+    assert.deepEqual(lines.slice(0, 2), ['{"query":"other","partition":0}', "no json"]);
+    assert.deepEqual(
+      lines.slice(2, -1).map((line) => (JSON.parse(line) as Result).partition),
+      [1, 0, 0],
+    );
+  });
+});
+
+Deno.test("events: half a line of a writer that died is cut off", async () => {
+  await withFile(async (file) => {
+    await writeBatch(file, 0, 0, [0]);
+    await Deno.writeTextFile(file, '{"query":"te', { append: true });
+    await writeBatch(file, 0, 1, [1]);
+    assert.deepEqual((await linesOf(file)).map((line) => line.window!.firstOffset), [0, 1]);
+  });
+});
+
+Deno.test("events: something that is no file is refused", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    await assert.rejects(
+      async () => await events({ file: directory }).open(sinkContext()),
+      /Cannot write .*: it is no regular file/,
+    );
+    assert.throws(() => events({ file: "" }), RangeError);
+    assert.throws(() => events({ file: "out/" }), RangeError);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { join, ROOT } from "../../tools/paths.ts";
+import { parseArguments, settle } from "../../tools/test.ts";
+
+Deno.test("Arguments of the test task: filters, and flags of deno test after --", () => {
+  assert.deepEqual(parseArguments(["--unit", "tests/cli", "--", "--fail-fast"]), {
+    unit: true,
+    filters: ["tests/cli"],
+    flags: ["--fail-fast"],
+  });
+  assert.throws(() => parseArguments(["--fail-fast"]), /Unknown option --fail-fast/);
+});
+
+Deno.test("Counts and exit code cannot disagree", () => {
+  const none = { passed: 0, failed: 0, ignored: 0 };
+  assert.equal(settle(none, 0).failed, 1, "no test at all");
+  assert.equal(settle({ ...none, passed: 3 }, 1).failed, 1, "failed outside of a test");
+  assert.equal(settle({ ...none, passed: 3, ignored: 2 }, 0).failed, 2, "skipped tests");
+  assert.equal(settle({ ...none, passed: 3, failed: 2 }, 1).failed, 2);
+  assert.equal(settle({ ...none, passed: 3 }, 0).failed, 0);
+});
+
+async function testTask(...args: string[]): Promise<{ code: number; lines: string[] }> {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    cwd: ROOT,
+    args: ["task", "test", ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  return { code, lines: new TextDecoder().decode(stdout).trimEnd().split("\n") };
+}
+
+async function withTests(files: Record<string, string>, check: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(join(folder, name), text);
+    }
+    await check(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const PASSES = 'Deno.test("passes", () => {});';
+
+Deno.test("The test task passes only when all tests pass", async (t) => {
+  const cases: Record<string, [Record<string, string>, string]> = {
+    "all pass": [{ "a_test.ts": PASSES, "b_test.ts": PASSES + PASSES }, "3 passed, 0 failed"],
+    "one fails": [
+      { "a_test.ts": `${PASSES}Deno.test("fails", () => { throw new Error("no"); });` },
+      "1 passed, 1 failed",
+    ],
+    "one leaks a timer": [
+      { "a_test.ts": `${PASSES}Deno.test("leaks", () => { setTimeout(() => {}, 60_000); });` },
+      "1 passed, 1 failed",
+    ],
+    "one is skipped": [
+      { "a_test.ts": `${PASSES}Deno.test.ignore("skipped", () => {});` },
+      "1 passed, 1 failed",
+    ],
+    "a module throws": [
+      { "a_test.ts": PASSES, "b_test.ts": 'throw new Error("no");' },
+      "1 passed, 1 failed",
+    ],
+    "a module has a wrong type": [
+      { "a_test.ts": 'const n: number = "x"; console.log(n);' },
+      "0 passed, 1 failed",
+    ],
+    "a module holds no test": [{ "a_test.ts": "export {};" }, "0 passed, 1 failed"],
+    "no file": [{}, "0 passed, 1 failed"],
+  };
+  for (const [name, [files, closing]] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      await withTests(files, async (folder) => {
+        const { code, lines } = await testTask(`--folder=${folder}`);
+        assert.equal(lines.at(-1), closing, lines.join("\n"));
+        assert.equal(code, closing.endsWith(" 0 failed") ? 0 : 1);
+      });
+    });
+  }
+});

@@ -1,0 +1,78 @@
+/**
+ * The Apache Kafka that the tests run against.
+ *
+ * @module
+ */
+import { fromFileUrl } from "./paths.ts";
+import { run } from "./run.ts";
+
+/** A broker for the tests. */
+export interface TestBroker {
+  /** `host:port`, several separated by commas. */
+  readonly address: string;
+  /** One line: which broker it is, and how it was started. */
+  readonly way: string;
+  stop(): Promise<void>;
+}
+
+/** Where the tests find it. */
+export const BROKER_VARIABLE = "FRAMELANE_TEST_KAFKA";
+
+/**
+ * Gives the tests a broker: the one named in the environment, else one of Docker Compose where a
+ * Docker engine answers, else one started from Kafka's own jars.
+ *
+ * @throws {Error} when it cannot be started.
+ */
+export async function startTestBroker(say: (line: string) => void): Promise<TestBroker> {
+  const given = Deno.env.get(BROKER_VARIABLE);
+  if (given) {
+    return {
+      address: given,
+      way: `Kafka: the one at ${given} (${BROKER_VARIABLE})`,
+      async stop() {},
+    };
+  }
+  return await engineAnswers() ? await startWithCompose() : await startFromJars(say);
+}
+
+/** Whether there is a Docker engine, and Compose with it: a client alone starts nothing. */
+async function engineAnswers(): Promise<boolean> {
+  const engine = await run("docker", ["info", "--format", "{{.ServerVersion}}"]);
+  if (engine?.code !== 0) return false;
+  return (await run("docker", ["compose", "version"]))?.code === 0;
+}
+
+async function startWithCompose(): Promise<TestBroker> {
+  const file = fromFileUrl(new URL("../compose.yaml", import.meta.url));
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  const project = ["compose", "-f", file, "-p", `framelane-test-${Deno.pid}`];
+  // Compose wants every variable of the file, also those of services that are not started.
+  const env = { FRAMELANE_KAFKA_PORT: String(port), FRAMELANE_TOKEN: crypto.randomUUID() };
+  const down = () => run("docker", [...project, "down", "--volumes"], { env });
+  const up = await run("docker", [...project, "up", "--detach", "--wait", "kafka"], { env });
+  if (up?.code !== 0) {
+    await down();
+    throw new Error(`Cannot start Kafka with Docker Compose: ${up?.output.trim()}`);
+  }
+  return {
+    address: `127.0.0.1:${port}`,
+    way: `Kafka: Docker Compose, at 127.0.0.1:${port}`,
+    stop: async () => void await down(),
+  };
+}
+
+async function startFromJars(say: (line: string) => void): Promise<TestBroker> {
+  const { startKafka } = await import("./kafka/cluster.ts");
+  const kafka = await startKafka({
+    say,
+    extraProperties: { "auto.create.topics.enable": false },
+  });
+  return {
+    address: kafka.bootstrap,
+    way: `Kafka: its own jars, as no Docker engine answers, at ${kafka.bootstrap}`,
+    stop: () => kafka.stop(),
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * The programs that the tests use beside Deno, and how Debian gets them.
+ *
+ * @module
+ */
+import { run } from "./run.ts";
+
+/** One thing the tests use. */
+export interface Need {
+  /** What it is for. */
+  readonly purpose: string;
+  readonly packages: readonly string[];
+  /** A command that succeeds when it is there. */
+  readonly probe: readonly [program: string, ...args: string[]];
+}
+
+/** All needs, by name. */
+export const needs = {
+  java: {
+    purpose: "a local Apache Kafka",
+    packages: ["default-jre-headless"],
+    probe: ["java", "-version"],
+  },
+  maven: { purpose: "fetching Apache Kafka", packages: ["maven"], probe: ["mvn", "-v"] },
+  kcat: { purpose: "a foreign Kafka client", packages: ["kcat"], probe: ["kcat", "-V"] },
+  chromium: {
+    purpose: "looking at the viewer",
+    packages: ["chromium"],
+    probe: ["chromium", "--version"],
+  },
+  ffmpeg: { purpose: "making video files", packages: ["ffmpeg"], probe: ["ffmpeg", "-version"] },
+  rtsp: {
+    purpose: "a local RTSP camera",
+    packages: [
+      "gir1.2-gst-rtsp-server-1.0",
+      "gstreamer1.0-plugins-base",
+      "gstreamer1.0-plugins-good",
+      "gstreamer1.0-plugins-bad",
+      "gstreamer1.0-plugins-ugly",
+      "gstreamer1.0-rtsp",
+      "python3-gi",
+    ],
+    probe: [
+      "python3",
+      "-c",
+      "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer",
+    ],
+  },
+  network: { purpose: "cutting networks", packages: ["iproute2"], probe: ["ip", "-V"] },
+} as const satisfies Record<string, Need>;
+
+/** The name of a need. */
+export type NeedName = keyof typeof needs;
+
+/** The needs that this machine does not meet. */
+export async function missing(names: readonly NeedName[]): Promise<NeedName[]> {
+  const found = await Promise.all(names.map(async (name) => {
+    const [program, ...args] = needs[name].probe;
+    return (await run(program, args))?.code === 0;
+  }));
+  return names.filter((_, index) => !found[index]);
+}
+
+/** The command that meets them on Debian. */
+export function installCommand(names: readonly NeedName[]): string {
+  return `apt-get install --no-install-recommends ${
+    names.flatMap((name) => needs[name].packages).join(" ")
+  }`;
+}
+
+/**
+ * Installs what is missing, where it may.
+ *
+ * @throws {Error} what to install, when this is no Debian, or the user is not root.
+ */
+export async function ensure(
+  names: readonly NeedName[],
+  { say, root = Deno.uid() === 0 }: { say: (line: string) => void; root?: boolean },
+): Promise<void> {
+  const absent = await missing(names);
+  if (absent.length === 0) return;
+  const list = absent.map((name) => `${name} (${needs[name].purpose})`).join(", ");
+  const debian = await run("apt-get", ["--version"]) !== undefined;
+  if (!debian || !root) {
+    throw new Error(
+      `Cannot run these tests without ${list}: ` +
+        (debian ? `install as root: ${installCommand(absent)}` : "install them, then try again"),
+    );
+  }
+  say(`Installing ${list}: ${installCommand(absent)}`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const [program, ...args] = installCommand(absent).split(" ") as [string, ...string[]];
+  await retried("apt-get", ["-q", "update"], env);
+  await retried(program, ["-q", "-y", ...args], env);
+  const still = await missing(absent);
+  if (still.length > 0) {
+    throw new Error(`Installed packages, yet still without ${still.join(", ")}`);
+  }
+}
+
+async function retried(program: string, args: string[], env: Record<string, string>) {
+  let ended = await run(program, args, { env });
+  for (let attempt = 1; attempt < 3 && ended?.code !== 0; attempt++) {
+    ended = await run(program, args, { env });
+  }
+  if (ended?.code !== 0) {
+    const last = ended?.output.trimEnd().split("\n").slice(-5).join("\n");
+    throw new Error(`Cannot run ${program} ${args.join(" ")}: exit code ${ended?.code}\n${last}`);
+  }
+}

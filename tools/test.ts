@@ -1,0 +1,158 @@
+/**
+ * `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
+ * need, runs them, and ends with the line `N passed, N failed`.
+ *
+ * @module
+ */
+import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
+import { ensure } from "./debian.ts";
+import { closingLine, countTests, type TestCounts } from "./junit.ts";
+import { join, relative, resolve, ROOT } from "./paths.ts";
+import { chosen, isUnit, needsBroker, needsOf, testFiles } from "./suite.ts";
+
+/** What tests may do. Every kind, by name; what the product itself may do is far less. */
+const PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi", "run"].map((kind) =>
+  `--allow-${kind}`
+);
+
+const FOLDER = "--folder=";
+const encoder = new TextEncoder();
+const say = (line: string): void => void Deno.stderr.writeSync(encoder.encode(`${line}\n`));
+const print = (line: string): void => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+
+/** What to run. */
+export interface TestRun {
+  readonly filters: readonly string[];
+  /** Only tests that need nothing but Deno. */
+  readonly unit?: boolean;
+  /** More flags for `deno test`. */
+  readonly flags?: readonly string[];
+  /** Where the tests are. */
+  readonly folder?: string;
+}
+
+/** Reads the task's arguments. */
+export function parseArguments(argv: readonly string[]): TestRun {
+  const end = argv.indexOf("--");
+  const own = end < 0 ? argv : argv.slice(0, end);
+  const folder = own.find((argument) => argument.startsWith(FOLDER));
+  const unknown = own.find((argument) =>
+    argument.startsWith("-") && argument !== "--unit" && argument !== folder
+  );
+  if (unknown !== undefined) {
+    throw new Error(`Unknown option ${unknown}: flags of deno test go after --`);
+  }
+  return {
+    unit: own.includes("--unit"),
+    filters: own.filter((argument) => !argument.startsWith("-")),
+    ...(folder === undefined ? {} : { folder: resolve(folder.slice(FOLDER.length)) }),
+    flags: end < 0 ? [] : argv.slice(end + 1),
+  };
+}
+
+/** Runs the tests. A run that could not start, crashed, or held no test counts as one failure. */
+export async function runTests(
+  { filters, unit = false, flags = [], folder = join(ROOT, "tests") }: TestRun,
+): Promise<TestCounts> {
+  const files = chosen(await testFiles(folder), filters, ROOT)
+    .filter((file) => !unit || isUnit(file));
+  if (files.length === 0) {
+    say(`No test file matches ${filters.map((filter) => JSON.stringify(filter)).join(" ")}`);
+    return { passed: 0, failed: 1, ignored: 0 };
+  }
+  let broker: TestBroker | undefined;
+  try {
+    await ensure(needsOf(files), { say });
+    if (files.some(needsBroker)) {
+      broker = await startTestBroker(say);
+      say(broker.way);
+    }
+    return await denoTest(files, flags, broker);
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return { passed: 0, failed: 1, ignored: 0 };
+  } finally {
+    await broker?.stop();
+  }
+}
+
+async function denoTest(
+  files: readonly string[],
+  flags: readonly string[],
+  broker: TestBroker | undefined,
+): Promise<TestCounts> {
+  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
+  const report = join(folder, "report.xml");
+  try {
+    const child = new Deno.Command(Deno.execPath(), {
+      cwd: ROOT,
+      args: [
+        "test",
+        "--no-prompt",
+        // Deno leaves these checks out unless told; deno.json tells it too, for single runs.
+        "--sanitize-ops",
+        "--sanitize-resources",
+        "--trace-leaks",
+        `--junit-path=${report}`,
+        ...PERMISSIONS,
+        ...flags,
+        ...files.map((file) => relative(ROOT, file)),
+      ],
+      env: {
+        ...(broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address }),
+      },
+      stdin: "null",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+    const release = passOn(child);
+    const { code } = await child.status;
+    release();
+    return settle(countTests(await readIfThere(report)), code);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Lets a run that is told to stop take its tests along, and waits for them to end. */
+function passOn(child: Deno.ChildProcess): () => void {
+  let running = true;
+  child.status.then(() => running = false);
+  const stop = () => {
+    if (running) child.kill("SIGTERM");
+  };
+  Deno.addSignalListener("SIGINT", stop);
+  Deno.addSignalListener("SIGTERM", stop);
+  return () => {
+    Deno.removeSignalListener("SIGINT", stop);
+    Deno.removeSignalListener("SIGTERM", stop);
+  };
+}
+
+/** Makes the counts agree with how `deno test` ended. */
+export function settle(counts: TestCounts, code: number): TestCounts {
+  // A test that is skipped proves nothing, so it may not pass for one that does.
+  const failed = counts.failed + counts.ignored;
+  if (failed === 0 && (code !== 0 || counts.passed === 0)) return { ...counts, failed: 1 };
+  return { ...counts, failed };
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+if (import.meta.main) {
+  let counts: TestCounts = { passed: 0, failed: 1, ignored: 0 };
+  try {
+    counts = await runTests(parseArguments(Deno.args));
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+  }
+  print(closingLine(counts));
+  Deno.exit(counts.failed === 0 ? 0 : 1);
+}
