@@ -38,7 +38,7 @@ export class AlertBook {
   constructor(feed: LaneFeed, scaler: Scaler) {
     this.#feed = feed;
     this.#scaler = scaler;
-    this.#unsubscribe = feed.subscribe((picture) => this.#take(picture));
+    this.#unsubscribe = feed.subscribe((picture) => this.#take(picture), true);
   }
 
   /** Grows whenever an episode begins or changes. */

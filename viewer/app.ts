@@ -5,6 +5,7 @@
  */
 import { type Context, Hono } from "hono";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
 import { type Access, maySee, type Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { Asset, Assets } from "./assets.ts";
@@ -124,7 +125,8 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.get("/api/queries/:lane", (c) => {
     const lane = hub.lane(c.req.param("lane"), c.var.visitor);
     if (lane === undefined) return problem(c, 404, "There is no such lane");
-    return json(c, { lane, now: hub.clock.now(), ...hub.feed.history(lane.id) });
+    const view = hub.lanes(c.var.visitor).find(({ id }) => id === lane.id) ?? lane;
+    return json(c, { lane: view, now: hub.clock.now(), ...hub.feed.history(lane.id) });
   });
 
   app.get("/cam/:file{[0-9]+\\.jpg}", async (c) => {
@@ -304,8 +306,13 @@ function plain(
   });
 }
 
+/** Values from queries may quote what they were configured with: no secret in it gets out. */
 function json(c: Context, value: unknown) {
-  return c.json(value as Record<string, never>, 200, { "cache-control": "no-store" });
+  const text = JSON.stringify(
+    value,
+    (_, each) => typeof each === "string" ? maskSecrets(each) : each,
+  );
+  return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
 }
 
 function problem(c: Context, status: 400 | 404 | 410 | 503, message: string) {

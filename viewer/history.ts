@@ -29,6 +29,8 @@ export interface HistoryOptions {
 const RANGE_FRESH_MS = 500;
 /** Outputs carry their source's time, so the one of a frame is among few of the same time. */
 const OUTPUT_SEARCH = 64;
+/** Frames that are taken from a reader at a time. */
+const BATCH = 16;
 
 /** Reads what the log retains. */
 export class History {
@@ -167,70 +169,38 @@ export class History {
     // Offsets may have holes: look further back until enough frames are found.
     for (let reach = count;; reach *= 4) {
       const from = Math.max(earliest, offset - reach);
-      const frames = await this.#readRange(topic, partition, from, offset);
+      const frames = await this.#read(topic, partition, from, Infinity, offset);
       if (frames.length >= count) return frames[frames.length - count];
-      if (from === earliest) return frames[0];
+      if (from <= earliest) return frames[0];
     }
   }
 
-  /** All frames of [from, to). */
-  async #readRange(
+  /** Up to `count` frames of [from, to), without waiting for new ones. */
+  async #read(
     topic: string,
     partition: number,
     from: number,
-    to: number,
-  ): Promise<readonly Frame[]> {
-    const frames: Frame[] = [];
-    await this.#withReader(topic, partition, from, to, async (read) => {
-      while (true) {
-        const more = await read(16);
-        for (const frame of more) if (frame.offset < to) frames.push(frame);
-        if (more.length === 0 || more.at(-1)!.offset >= to - 1) return;
-      }
-    });
-    return frames;
-  }
-
-  /** Up to `count` frames from `offset` on, without waiting for new ones. */
-  async #read(topic: string, partition: number, offset: number, count: number): Promise<Frame[]> {
-    const frames: Frame[] = [];
-    await this.#withReader(topic, partition, offset, Infinity, async (read) => {
-      while (frames.length < count) {
-        const more = await read(Math.min(count - frames.length, 16));
-        if (more.length === 0) return;
-        frames.push(...more);
-      }
-    });
-    return frames;
-  }
-
-  async #withReader(
-    topic: string,
-    partition: number,
-    from: number,
-    to: number,
-    body: (read: (max: number) => Promise<Frame[]>) => Promise<void>,
-  ): Promise<void> {
-    await this.#slots.run(async () => {
+    count: number,
+    to = Infinity,
+  ): Promise<Frame[]> {
+    return await this.#slots.run(async () => {
       const { earliest, latest } = await this.#log.offsets(topic, partition);
       const end = Math.min(to, latest);
       const start = Math.max(earliest, from);
-      if (start >= end) return;
+      const frames: Frame[] = [];
+      if (start >= end) return frames;
       const reader = await (await this.#logReader()).open(topic, partition, start);
       const signal = AbortSignal.timeout(this.#timeoutMs);
       try {
-        await body((max) => {
-          // Behind the last record there may be transaction markers only, for which nothing comes.
-          const brief = AbortSignal.any([signal, AbortSignal.timeout(END_OF_LOG_MS)]);
-          if (reader.position >= end) return Promise.resolve([]);
-          return reader.read(max, reader.position === start ? signal : brief).catch((error) => {
-            if (brief.aborted && !signal.aborted) return [];
-            throw error;
-          });
-        });
+        while (frames.length < count) {
+          const more = await reader.read(Math.min(count - frames.length, BATCH), signal, end);
+          if (more.length === 0) break;
+          for (const frame of more) if (frame.offset < end) frames.push(frame);
+        }
       } finally {
         await reader.close();
       }
+      return frames;
     });
   }
 
@@ -242,9 +212,6 @@ export class History {
   }
 }
 
-/** How long the end of the log is waited at for a record that may not exist. */
-const END_OF_LOG_MS = 250;
-
 /** Lets a few run at a time. */
 class Slots {
   #free: number;
@@ -254,11 +221,11 @@ class Slots {
     this.#free = count;
   }
 
-  async run(task: () => Promise<void>): Promise<void> {
+  async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
-      await task();
+      return await task();
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;

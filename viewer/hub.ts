@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../runtime/clock.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { LaneView } from "./protocol.ts";
 import { Scaler } from "./scaler.ts";
@@ -53,7 +54,12 @@ export class Hub {
     const now = this.clock.now();
     return this.feed.lanes().filter((lane) => maySee(visitor, lane.partition)).map((lane) => {
       const since = this.#stalledSince(lane, now);
-      return since === undefined ? lane : { ...lane, stalledSince: since };
+      if (since === undefined && lane.exception === undefined) return lane;
+      return {
+        ...lane,
+        ...(since === undefined ? {} : { stalledSince: since }),
+        ...(lane.exception === undefined ? {} : { exception: maskSecrets(lane.exception) }),
+      };
     });
   }
 

@@ -34,8 +34,8 @@ export class JoinedFeed implements DemandFeed {
     return this.#feedOf(lane)?.latest(lane);
   }
 
-  subscribe(listener: (picture: LanePicture) => void): () => void {
-    const ends = this.#feeds.map((feed) => feed.subscribe(listener));
+  subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
+    const ends = this.#feeds.map((feed) => feed.subscribe(listener, passive));
     return () => ends.forEach((end) => end());
   }
 

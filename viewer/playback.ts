@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../runtime/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
 import type { History } from "./history.ts";
 import { SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
 
@@ -278,7 +279,7 @@ export class Playback {
       await task();
     } catch (error) {
       if (signal.aborted || this.#closed) return;
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = maskSecrets(error instanceof Error ? error.message : String(error));
       const { mode, speed, position } = this.#view;
       const due = mode === "playing" ? this.#due() : position;
       this.#stopAll();

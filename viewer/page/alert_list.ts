@@ -82,7 +82,7 @@ export class AlertList {
   #item(alert: AlertView): HTMLElement {
     const open = element(
       "button",
-      { type: "button", class: "alert" },
+      { type: "button", class: "alert-item" },
       element("img", {
         src: `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`,
         alt: "",

@@ -57,7 +57,7 @@ export class Panel {
   readonly #views = element("div", { class: "segments", role: "group", "aria-label": "Shown" });
   readonly #exception = element("p", { class: "exception" });
   readonly #rates = new Chart("Frames/s", ["in", "out"]);
-  readonly #latency = new Chart("Capture to sink", ["p50", "p99"]);
+  readonly #latency = new Chart("Latency", ["p50", "p99"]);
   readonly #lag = new Chart("Lag", ["frames"]);
   readonly #facts = new Map<string, HTMLElement>();
   readonly #details = element("a", { class: "button" }, "Query details");

@@ -307,7 +307,9 @@ export class Tile {
     if (objects.length > 0) {
       const { sourceWidth: width, sourceHeight: height } = picture;
       set(this.#boxes, { viewBox: `0 0 ${width} ${height}` });
-      const size = Math.max(11, width / 36);
+      // The same size on the screen, however large the source is.
+      const { clientWidth, clientHeight } = this.#canvas;
+      const size = 13 * Math.max(width / clientWidth, height / clientHeight);
       this.#boxes.replaceChildren(...objects.flatMap(({ label, score, box }) => {
         const [left, top, right, bottom] = box;
         const caption = `${label} ${Math.round(score * 100)}%`;
