@@ -14,6 +14,10 @@ export interface CommandEntry {
 
 /** All commands; the order is that of the help text. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+  queries: {
+    summary: "Runs queries, one ordered streaming query for each partition.",
+    load: async () => (await import("./commands/queries.ts")).queries,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,
