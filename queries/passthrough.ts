@@ -1,5 +1,5 @@
 /**
- * Shows each frame as it is.
+ * Shows every frame as it came.
  *
  * @module
  */
