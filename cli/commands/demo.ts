@@ -32,7 +32,7 @@ const CAMERAS: readonly DemoCamera[] = [
   {
     source: `pan:${clip("astronaut.jpg")}`,
     about: "a camera that pans over a photograph",
-    query: "objects",
+    query: "tamper",
   },
 ];
 
