@@ -6,6 +6,8 @@
 import type { Frame } from "../../runtime/frame.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { retry } from "../../runtime/retry.ts";
 import { records } from "./frames.ts";
 
 /** Gives the test an empty embedded log and removes it afterwards. */
@@ -14,7 +16,8 @@ export async function withLog(
 ): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "framelane-test-" });
   const url = `embedded:${directory}/log`;
-  const log = await openLog(url);
+  // Short, so that a test sees soon when another process holds the log.
+  const log = await openLog(url, { timeoutMs: 1000 });
   try {
     await test(url, log, directory);
   } finally {
@@ -53,7 +56,10 @@ export async function whilePublishing(
     let seq = 0;
     while (!done) {
       for (let partition = 0; partition < partitions; partition++) {
-        await producer.append(topic, partition, records(partition + 1, 5, { from: seq }));
+        await retry(
+          () => producer.append(topic, partition, records(partition + 1, 5, { from: seq })),
+          { clock: systemClock, minDelayMs: 50, maxDelayMs: 500 },
+        );
       }
       seq += 5;
       await new Promise((resolve) => setTimeout(resolve, 20));
