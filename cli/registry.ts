@@ -14,6 +14,10 @@ export interface CommandEntry {
 
 /** All commands; the order is that of the help text. */
 export const commands: Readonly<Record<string, CommandEntry>> = {
+  demo: {
+    summary: "Three cameras, a log, a query on each, and the wall in the browser.",
+    load: async () => (await import("./commands/demo.ts")).demo,
+  },
   camera: {
     summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
     load: async () => (await import("./commands/camera.ts")).camera,
