@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { clearImmediate, setImmediate } from "node:timers";
 import type { Frame } from "../../frame.ts";
 import {
   LogError,
@@ -116,7 +115,7 @@ class EmbeddedPartitionReader implements PartitionReader {
   #buffer: Frame[] = [];
   #bufferedBytes = 0;
   #waiter: Waiter | undefined;
-  #filling: ReturnType<typeof setImmediate> | undefined;
+  #filling = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #fault = false;
   #closed = false;
@@ -175,7 +174,8 @@ class EmbeddedPartitionReader implements PartitionReader {
         resolve: (frames) => (settled(), resolve(frames)),
         reject: (error) => (settled(), reject(error)),
       };
-      this.#serve();
+      if (this.#parts.db.turns.exhausted) this.#fillLater();
+      else this.#parts.db.turns.spend(() => this.#serve());
     });
   }
 
@@ -193,7 +193,6 @@ class EmbeddedPartitionReader implements PartitionReader {
     if (!this.#closed) {
       this.#closed = true;
       this.#unlisten();
-      clearImmediate(this.#filling);
       clearTimeout(this.#retry);
       this.#buffer = [];
       this.#waiter?.reject(this.#closedError());
@@ -224,17 +223,19 @@ class EmbeddedPartitionReader implements PartitionReader {
       for (const { value } of frames) this.#bufferedBytes -= value.length;
       this.#position = frames.at(-1)!.offset + 1;
       resolve(frames);
-      this.#fillLater();
+      if (this.#wantsMore()) this.#fillLater();
     } catch (error) {
       reject(error);
     }
   }
 
-  /** Fills the buffer from the next turn of the event loop on, one chunk a turn. */
+  /** Fills the buffer in later turns of the event loop, one chunk a time. */
   #fillLater(): void {
-    if (this.#filling !== undefined || !this.#wantsMore()) return;
-    this.#filling = setImmediate(() => {
-      this.#filling = undefined;
+    if (this.#filling || !(this.#wantsMore() || this.#waiter !== undefined)) return;
+    this.#filling = true;
+    this.#parts.db.turns.later(() => {
+      this.#filling = false;
+      if (this.#closed) return;
       if (this.#waiter !== undefined) {
         this.#serve();
         return;
@@ -246,7 +247,7 @@ class EmbeddedPartitionReader implements PartitionReader {
         if (error instanceof LogError) return;
         throw error;
       }
-      this.#fillLater();
+      if (this.#wantsMore()) this.#fillLater();
     });
   }
 
