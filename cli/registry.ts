@@ -18,6 +18,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
     load: async () => (await import("./commands/camera.ts")).camera,
   },
+  queries: {
+    summary: "Runs queries, one ordered streaming query for each partition.",
+    load: async () => (await import("./commands/queries.ts")).queries,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,

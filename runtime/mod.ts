@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./frame.ts";
+export * from "./image/mod.ts";
 export type { Clock } from "./clock.ts";
 export type { Operator, OperatorContext, OperatorTask } from "./operator.ts";
 export type { StateProcessor, Timers } from "./operators/state.ts";
@@ -15,8 +16,10 @@ export {
   type QueryPlan,
   Stream,
 } from "./query.ts";
+export type { OffsetJson } from "./progress.ts";
 export type { ReadStreamOptions, StartingOffsets } from "./source_options.ts";
 export type { OverloadPolicy } from "./overload.ts";
+export type { LogRecord } from "./log/log.ts";
 export type { Trigger } from "./trigger.ts";
 export {
   checkWindowOptions,
@@ -36,9 +39,9 @@ export type {
   SinkTask,
 } from "./sinks/sink.ts";
 export { foreach, foreachBatch } from "./sinks/foreach.ts";
-export { console } from "./sinks/console.ts";
+export { console, type ConsoleOptions } from "./sinks/console.ts";
 export { display } from "./sinks/display.ts";
-export { events } from "./sinks/events.ts";
-export { images } from "./sinks/images.ts";
+export { events, type EventsOptions } from "./sinks/events.ts";
+export { images, type ImagesOptions } from "./sinks/images.ts";
 export { openSink } from "./sinks/open.ts";
-export { topic } from "./sinks/topic.ts";
+export { topic, type TopicOptions } from "./sinks/topic.ts";
