@@ -150,9 +150,7 @@ class CameraRun {
         throw new SourceError("ENDED", `Source ${source.description} ended`);
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof SourceError) || !error.retryable || source.kind !== "live") {
-          throw error;
-        }
+        if (!(error instanceof SourceError) || !this.#mayRecover(error)) throw error;
         const delay = this.#backoff.next();
         report(`${error.message}; trying again in ${(delay / 1000).toFixed(1)} s`);
         this.#reopened++;
@@ -210,6 +208,12 @@ class CameraRun {
       watchdog.close();
     }
     watchdog.check();
+  }
+
+  /** A password that worked is not wrong: a server that starts may refuse it for a while. */
+  #mayRecover({ retryable, code }: SourceError): boolean {
+    if (this.#options.source.kind !== "live") return false;
+    return retryable || (code === "UNAUTHORIZED" && this.#seq > 0);
   }
 
   #limitReached(): boolean {
