@@ -68,6 +68,9 @@ export class CheckpointKeys {
   }
 }
 
+/** So many entries of the past are kept. */
+export const keptEntries = 100;
+
 /** A checkpoint, taken over. */
 export interface TakenCheckpoint {
   readonly keys: CheckpointKeys;
@@ -199,8 +202,12 @@ async function readEntries(
     decode: (entry: unknown, name: string) => T,
   ) => {
     let last: T | undefined;
-    for (const { key, value } of await store.list(keys[kind]())) {
+    const entries = await store.list(keys[kind]());
+    const newest = Number(entries.at(-1)?.key.at(-1));
+    for (const { key, value } of entries) {
       const id = Number(key.at(-1));
+      // An owner that died before it removed an old entry left it behind: it says nothing any more.
+      if (id <= newest - keptEntries) continue;
       const name = `${kind}/${id} of ${keys.name}`;
       const content = decode(value, name);
       if (content.batchId !== id) throw corrupt(name, `it is of batch ${content.batchId}`);

@@ -16,11 +16,13 @@ import {
   type Membership,
 } from "../log.ts";
 import { encodeBatch, encodeCheckpoint, maxStateBytes } from "./checkpoint_entry.ts";
-import { CheckpointKeys, type CheckpointParts, takeOver } from "./checkpoint_takeover.ts";
+import {
+  CheckpointKeys,
+  type CheckpointParts,
+  keptEntries,
+  takeOver,
+} from "./checkpoint_takeover.ts";
 import { encodeRecord } from "./records.ts";
-
-/** So many entries of the past are kept. */
-const keptEntries = 100;
 
 /** An owned checkpoint. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
