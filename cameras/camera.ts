@@ -30,7 +30,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Told whenever something was counted; must return at once. */
   readonly onFrame?: (seq: number) => void;
-  /** How long frames may take into the log after the end, milliseconds; 10 000 unless given. */
+  /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
   readonly flushMs?: number;
 }
 
@@ -45,7 +45,7 @@ export interface CameraSummary extends PublisherStats {
 }
 
 const DEFAULT_STALL_MS = 20_000;
-const DEFAULT_FLUSH_MS = 10_000;
+const DEFAULT_FLUSH_MS = 5_000;
 
 /**
  * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
