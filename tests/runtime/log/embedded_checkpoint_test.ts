@@ -161,18 +161,18 @@ async function withNext(
 Deno.test("checkpoint: a batch whose records are written counts as done, even if a successor was faster", async () => {
   await inFolder((dir) =>
     withParts(dir, async (parts, store) => {
-      let beforeCommit: (() => Promise<unknown>) | undefined;
+      const hook: { beforeCommit?: () => Promise<unknown> } = {};
       const slow: CheckpointEntries = {
         ...dying(store, Infinity),
         commit: async (build) => {
-          await beforeCommit?.();
+          await hook.beforeCommit?.();
           return await store.commit(build);
         },
       };
       const old = await open({ ...parts, store: slow });
       await old.plan(batch(0));
       let successor: EmbeddedCommitter | undefined;
-      beforeCommit = async () => successor ??= await open(parts);
+      hook.beforeCommit = async () => successor ??= await open(parts);
       await old.commit(batch(0), done(0), [output("once")]);
       assert.deepEqual(successor!.committed, { batchId: 0, ...done(0) });
       await rejectsWith("FENCED", () => old.plan(batch(1)));
