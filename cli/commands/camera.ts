@@ -22,6 +22,7 @@ import {
   targetOptions,
 } from "../camera_options.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
+import { isLocalLog } from "../network.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -49,6 +50,8 @@ export const camera: Command = {
     ...producerOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
   },
+  // Streams are FFmpeg's, which Deno's permissions do not reach.
+  network: ({ log }) => !isLocalLog(log as string),
   async run({ positionals, options }, context) {
     const values = options as unknown as Values;
     const { number, source, log } = await check(positionals, values);
