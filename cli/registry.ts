@@ -26,6 +26,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Runs queries, one ordered streaming query for each partition.",
     load: async () => (await import("./commands/queries.ts")).queries,
   },
+  viewer: {
+    summary: "Shows the partitions of topics in a browser, read from the log alone.",
+    load: async () => (await import("./commands/viewer.ts")).viewer,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,
