@@ -257,6 +257,11 @@ function sorted(of: Record<string, string>): Record<string, string> {
 
 Deno.test("A camera with a local log gives up the network", async () => {
   const { camera } = await import("../../cli/commands/camera.ts");
-  assert.equal(camera.network?.({ log: "embedded:.framelane/log" }), false);
-  assert.equal(camera.network?.({ log: "kafka://127.0.0.1:9092" }), true);
+  const source = "pattern:";
+  const local = { log: "embedded:.framelane/log", source };
+  assert.equal(camera.network?.(local), false);
+  assert.equal(camera.network?.({ ...local, source: "rtsp://127.0.0.1/1" }), false);
+  assert.equal(camera.network?.({ ...local, source: "http://127.0.0.1/mjpeg" }), true);
+  assert.equal(camera.network?.({ ...local, "metrics-port": 9100 }), true);
+  assert.equal(camera.network?.({ ...local, log: "kafka://127.0.0.1:9092" }), true);
 });
