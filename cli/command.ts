@@ -42,6 +42,13 @@ export interface Command {
   readonly positionals?: string;
   readonly options: Options;
   /**
+   * Faults that no single option's parser sees: of the arguments, of options taken together. Called
+   * with what could be parsed, also where options are at fault, so that all is told together.
+   */
+  readonly check?: (
+    args: { positionals: readonly string[]; options: Readonly<Record<string, unknown>> },
+  ) => readonly string[];
+  /**
    * Runs the command.
    *
    * @returns the exit code: 0 done, 1 failed.
@@ -152,6 +159,7 @@ export function parseCommand(
     }
     options[name] = option.multiple ? values : values[0];
   }
+  faults.push(...command.check?.({ positionals, options }) ?? []);
   if (faults.length > 0) throw new UsageError(faults);
   return { positionals, options };
 }
