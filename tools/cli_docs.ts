@@ -5,6 +5,7 @@
  * @module
  */
 import { type Command, environmentName } from "../cli/command.ts";
+import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
 import { join, ROOT } from "./paths.ts";
 
@@ -79,9 +80,7 @@ if (import.meta.main) {
   const text = await formatted(commandReference(all));
   if (!Deno.args.includes("--check")) await Deno.writeTextFile(file, text);
   else if (await Deno.readTextFile(file) !== text) {
-    await Deno.stderr.write(
-      new TextEncoder().encode("docs/cli.md is out of date: run deno task docs:cli\n"),
-    );
+    writeLine(Deno.stderr, "docs/cli.md is out of date: run deno task docs:cli");
     Deno.exit(1);
   }
 }

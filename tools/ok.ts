@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
 import { closingLine, type TestCounts } from "./junit.ts";
@@ -32,8 +33,7 @@ interface Row extends Outcome {
   readonly seconds: number;
 }
 
-const encoder = new TextEncoder();
-const print = (line: string): void => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+const print = (line: string): void => void writeLine(Deno.stdout, line);
 
 const fix = Deno.args.includes("--fix");
 const deno = Deno.execPath();

@@ -39,7 +39,7 @@ const FORBIDDEN: readonly Forbidden[] = [
   { says: "a path outside of the repository", pattern: new RegExp(`\\.\\./${"sha" + "red"}\\b`) },
   {
     says: "a registry that is not reachable everywhere",
-    pattern: new RegExp(`["'\`]${"js" + "r"}:`),
+    pattern: new RegExp(`["']${"js" + "r"}:`),
   },
   {
     says: "all permissions",

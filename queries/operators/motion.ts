@@ -127,7 +127,7 @@ export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
 
 function drawMotion(image: RawImage, energy: number, objects: readonly DetectedObject[]): void {
   const scale = labelScale(image);
-  for (const { box } of objects) outlineBox(image, box, COLOR, scale);
+  for (const { box } of objects) outlineBox(image, box, COLOR, Math.max(2, scale));
   const text = `motion ${(100 * energy).toFixed(1)} %`;
   drawText(image, text, 4 * scale, 4 * scale, { scale, color: COLOR, background: [0, 0, 0] });
 }

@@ -131,7 +131,7 @@ export class ExecutorPool {
         }
         continue;
       }
-      if (pulse.heartbeats === 0 || now - last.since < BLOCKED_AFTER_MS) continue;
+      if (now - last.since < BLOCKED_AFTER_MS) continue;
       if (this.#blocked.has(link) || !link.lanes.has(pulse.lane)) continue;
       this.#blocked.set(link, pulse.lane);
       link.quarantined = true;

@@ -115,6 +115,8 @@ export class StreamingExecution {
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
   #deadLetters: OutputRecord[] = [];
+  /** Topics that are known to exist. */
+  readonly #topics = new Set<string>();
   /** Frames are read again to bring operators and sinks back: what was counted is not counted again. */
   #rebuilding = true;
   readonly #events: PipelineEvents;
@@ -195,6 +197,7 @@ export class StreamingExecution {
       ...(membership !== undefined ? { membership } : {}),
     });
     this.#closers.unshift(() => committer.close());
+    for (const output of outputTopics) this.#topics.add(output);
     const { committed } = committer;
     this.#batchId = (committed?.batchId ?? -1) + 1;
     this.#next = committed?.end ?? committer.planned?.start ?? await this.#startOffset();
@@ -510,6 +513,7 @@ export class StreamingExecution {
       }
     }
     for (const { task } of sinks) await task.flush?.(range);
+    await this.#ensureTopics(records);
     const written = clock.monotonic();
     if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
     const planned = clock.monotonic();
@@ -531,6 +535,16 @@ export class StreamingExecution {
     reporter.batchDone(range, intake.latest);
     if (done - this.#lastReport >= (this.#options.progressIntervalMs ?? 1000)) {
       this.#reportNow(opened, range);
+    }
+  }
+
+  /** The topic of the dead letters is made with the first of them. */
+  async #ensureTopics(records: readonly OutputRecord[]): Promise<void> {
+    const { log, topic } = this.#options;
+    for (const { topic: output } of records) {
+      if (this.#topics.has(output)) continue;
+      await log.createTopic(output, await log.partitionCount(topic));
+      this.#topics.add(output);
     }
   }
 

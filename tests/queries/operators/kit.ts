@@ -1,6 +1,5 @@
-import type { Frame, Operator } from "../../../runtime/mod.ts";
+import { encodeJpeg, type Frame, type Operator, type RawImage } from "../../../runtime/mod.ts";
 import { FakeClock } from "../../../runtime/testing.ts";
-import { encodeJpeg, type RawImage } from "../../../runtime/mod.ts";
 
 /** Frames of a camera at so many frames a second, from offset 0. */
 export function framesOf(values: readonly Uint8Array[], fps = 10): Frame[] {
