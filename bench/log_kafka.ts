@@ -9,6 +9,7 @@
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { Admin, Consumer, MessagesStreamModes, Producer } from "@platformatic/kafka";
+import { writeLine } from "../cli/output.ts";
 import { openLog } from "../runtime/log/open.ts";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
 
@@ -34,6 +35,7 @@ function quantile(values: readonly number[], q: number): number {
   )[Math.min(values.length - 1, Math.floor(values.length * q))]!;
 }
 
+const print = (line: string) => void writeLine(Deno.stdout, line);
 const rounded = (value: number) => Number(value.toPrecision(3));
 
 async function perSecond(count: number, work: () => Promise<void>): Promise<number> {
@@ -203,7 +205,7 @@ const only = flags.includes("--only") ? flags[flags.indexOf("--only") + 1] : und
 const wanted = (name: string) => only === undefined || only === name;
 const report = (name: string, value: unknown) => {
   results[name] = value;
-  if (!flags.includes("--json")) console.info(name.padEnd(34), JSON.stringify(value));
+  if (!flags.includes("--json")) print(`${name.padEnd(34)} ${JSON.stringify(value)}`);
 };
 
 if (flags[0] === "--paced") {
@@ -260,7 +262,7 @@ if (flags[0] === "--paced") {
     });
   }
   if (wanted("idle")) report("256 idle partitions, % of a core", rounded(await idle(log)));
-  if (flags.includes("--json")) console.info(JSON.stringify(results));
+  if (flags.includes("--json")) print(JSON.stringify(results));
   const admin = new Admin({ clientId: "bench", bootstrapBrokers: [address] });
   const left = (await log.topics()).filter((name) =>
     name.startsWith("bench-") && (!before.includes(name) || made.has(name))

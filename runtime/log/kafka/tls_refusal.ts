@@ -29,7 +29,7 @@ export async function tlsRefusal(
       ...(ca === undefined ? {} : { caCerts: [ca] }),
     });
     const handshake = encrypted.handshake();
-    timer = setTimeout(() => encrypted?.close(), timeoutMs);
+    timer = setTimeout(() => close(encrypted), timeoutMs);
     await handshake;
     return undefined;
   } catch (error) {
@@ -38,11 +38,15 @@ export async function tlsRefusal(
       /invalid peer certificate: ([^:(]+)/.exec(text)?.[1]?.trim();
   } finally {
     clearTimeout(timer);
-    try {
-      encrypted?.close();
-    } catch (error) {
-      // The timer was faster.
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    close(encrypted);
+  }
+}
+
+function close(connection: Deno.TlsConn | undefined): void {
+  try {
+    connection?.close();
+  } catch (error) {
+    // The timer was faster.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
