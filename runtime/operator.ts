@@ -77,5 +77,6 @@ export interface OperatorTask<In, Out> {
   nextTimer?(): number | undefined;
   /** Called when the time of `nextTimer` has come. */
   onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;
+  /** Called once, after the last input, whether the query stops or fails. Frees what the task holds. */
   close?(): void | Promise<void>;
 }

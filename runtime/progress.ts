@@ -117,3 +117,9 @@ export interface StreamingQueryStatus {
   readonly isDataAvailable: boolean;
   readonly isTriggerActive: boolean;
 }
+
+/** Frames of a partition that are in the log and were not taken by the end of the batch. */
+export function lagOf(source: SourceProgress, topic: string, partition: number): number {
+  const at = (offsets: OffsetJson) => offsets[topic]?.[String(partition)] ?? 0;
+  return Math.max(0, at(source.latestOffset) - at(source.endOffset));
+}

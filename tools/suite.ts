@@ -32,12 +32,15 @@ export function needsOf(files: readonly string[]): NeedName[] {
   return [...new Set(all)];
 }
 
-/** All test files below a folder, sorted. */
+/** Trials that take long have tasks of their own. */
+const TRIALS = "trials";
+
+/** All test files below a folder but those of the long trials, sorted. */
 export async function testFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory) files.push(...await testFiles(path));
+    if (entry.isDirectory && entry.name !== TRIALS) files.push(...await testFiles(path));
     else if (/(^|[._])test\.tsx?$/.test(entry.name)) files.push(path);
   }
   return files.sort();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ensure } from "./debian.ts";
 import { closingLine, countTests, type TestCounts } from "./junit.ts";
@@ -16,9 +17,8 @@ const PERMISSIONS = ["read", "write", "net", "env", "sys", "ffi", "run"].map((ki
 );
 
 const FOLDER = "--folder=";
-const encoder = new TextEncoder();
-const say = (line: string): void => void Deno.stderr.writeSync(encoder.encode(`${line}\n`));
-const print = (line: string): void => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+const say = (line: string): void => void writeLine(Deno.stderr, line);
+const print = (line: string): void => void writeLine(Deno.stdout, line);
 
 /** What to run. */
 export interface TestRun {

@@ -12,7 +12,8 @@ export type Color = readonly [number, number, number];
 /** Left, top, right, bottom in pixels; right and bottom are the first that lie outside. */
 export type Box = readonly [number, number, number, number];
 
-type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
+/** What is drawn on: a picture in memory, changed in place. */
+export type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
 
 /** How a text looks. */
 export interface TextStyle {

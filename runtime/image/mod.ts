@@ -7,5 +7,6 @@ export * from "./decode.ts";
 export * from "./draw.ts";
 export * from "./inspect.ts";
 export * from "./jpeg.ts";
+export * from "./orientation.ts";
 export { BufferPool } from "./pool.ts";
 export type { Channels, RawImage } from "./raw.ts";

@@ -26,11 +26,16 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
       const { EmbeddedLog } = await import("./embedded/log.ts");
       return new EmbeddedLog(url, options);
     }
+    case "kafka:": {
+      const { openKafkaLog } = await import("./kafka/log.ts");
+      return await openKafkaLog(url, options);
+    }
     default:
       throw new LogError(
         "INVALID",
-        `Cannot open log ${
-          JSON.stringify(url)
+        // Not the whole of it: there may be a password inside.
+        `Cannot open a log whose URL begins ${
+          JSON.stringify(scheme || url.slice(0, 8))
         }: expected embedded:DIR or kafka://host:port[,host:port]`,
       );
   }

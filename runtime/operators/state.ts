@@ -9,6 +9,7 @@ import type { Operator } from "../operator.ts";
 export interface Timers {
   /** Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or soon after. */
   register(time: number): void;
+  /** Takes a registered time back; nothing happens when there is none. */
   delete(time: number): void;
   /** Registered times, earliest first. */
   list(): readonly number[];

@@ -58,6 +58,7 @@ export interface Sink<T = Output> {
   readonly topics?: readonly string[];
   /** The sink relies on a re-run batch having the same offsets as before (`foreachBatch`). */
   readonly needsPlan?: boolean;
+  /** Makes the task of one partition; called again for each start of its query. */
   open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
 }
 
@@ -76,7 +77,9 @@ export interface SinkTask<T = Output> {
   write?(outputs: readonly T[], batch: BatchRange): void | Promise<void>;
   /** Records for topics of the source's log, committed atomically with the checkpoint. */
   records?(outputs: readonly T[], batch: BatchRange): readonly OutputRecord[];
+  /** Resolves when all outputs of the batch survive a crash. */
   flush?(batch: BatchRange): void | Promise<void>;
+  /** The batch is committed: it will not be run again. */
   committed?(batch: BatchRange): void | Promise<void>;
   /**
    * The oldest source offset whose outputs a new task would need to see again to go on where this
@@ -91,6 +94,7 @@ export interface SinkTask<T = Output> {
    * (another part of the query needed them), or fewer (the log no longer has them).
    */
   refeed?(outputs: readonly T[]): void | Promise<void>;
+  /** Called once, after the last batch, whether the query stops or fails. */
   close?(): void | Promise<void>;
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Admin } from "@platformatic/kafka";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "../../tools/kafka/cluster.ts";
 
 /** The address of the test run's broker: `host:port`. */
@@ -20,6 +21,23 @@ export function kafkaAddress(): string {
 /** The same as a log's URL. */
 export function kafkaUrl(): string {
   return `kafka://${kafkaAddress()}`;
+}
+
+/** Runs something with the Kafka client's own administration, on the test run's broker or another. */
+export async function withAdmin<T>(
+  action: (admin: Admin) => Promise<T>,
+  address = kafkaAddress(),
+): Promise<T> {
+  const admin = new Admin({
+    clientId: "framelane-test",
+    bootstrapBrokers: address.split(","),
+    timeout: 10_000,
+  });
+  try {
+    return await action(admin);
+  } finally {
+    await admin.close();
+  }
 }
 
 /** A name that nobody else uses: for topics, groups and queries. */

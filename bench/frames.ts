@@ -1,0 +1,38 @@
+/**
+ * Frames to measure with: a film that ships with Framelane, at a size and quality of choice.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { makeSource } from "../cameras/open.ts";
+import { systemClock } from "../runtime/clock.ts";
+
+/** Which frames. */
+export interface ClipOptions {
+  readonly width?: number;
+  readonly height?: number;
+  /** JPEG quality. */
+  readonly quality?: number;
+  /** At most so many; the clip has 132. */
+  readonly count?: number;
+}
+
+/** JPEGs of the clip in its order, 640×480 unless told otherwise. */
+export async function clipFrames(
+  { width = 640, height = 480, quality = 90, count = 132 }: ClipOptions = {},
+): Promise<Uint8Array[]> {
+  const path = fileURLToPath(new URL("../clips/bigbuckbunny.mp4", import.meta.url));
+  const source = makeSource(path, { size: { width, height }, quality });
+  const context = {
+    camera: "CAMERA-1",
+    clock: systemClock,
+    signal: new AbortController().signal,
+    report: () => {},
+  };
+  const frames: Uint8Array[] = [];
+  for await (const { value } of source.open(context)) {
+    frames.push(value);
+    if (frames.length === count) break;
+  }
+  return frames;
+}

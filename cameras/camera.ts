@@ -1,0 +1,279 @@
+/**
+ * One camera at work: its source, paced, into its partition.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import { cameraOfPartition } from "../runtime/frame.ts";
+import { Backoff } from "./backoff.ts";
+import { pace } from "./pacing.ts";
+import { frameHeaders, type FramePublisher, type PublisherStats } from "./publisher.ts";
+import { type CameraSource, type PublishTarget, SourceError, type SourceImage } from "./source.ts";
+
+/** A camera to run. */
+export interface CameraOptions {
+  /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
+  readonly number: number;
+  readonly source: CameraSource;
+  readonly publisher: FramePublisher;
+  readonly target?: PublishTarget;
+  /** See `pace`. */
+  readonly fps?: number | "max";
+  /** Ends after so many frames of the source. */
+  readonly limit?: number;
+  /** A live source that is silent for so long is opened anew, milliseconds; 20 000 unless given. */
+  readonly stallMs?: number;
+  readonly clock: Clock;
+  /** Aborts when the camera must end; what it holds is still published. */
+  readonly signal: AbortSignal;
+  /** A line for people. */
+  readonly report: (message: string) => void;
+  /** Told whenever something was counted; must return at once. */
+  readonly onFrame?: (seq: number) => void;
+  /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
+  readonly flushMs?: number;
+}
+
+/** What a camera did. */
+export interface CameraSummary extends PublisherStats {
+  readonly camera: string;
+  readonly partition: number;
+  readonly session: string;
+  readonly seconds: number;
+  /** How often the source was opened again. */
+  readonly reopened: number;
+}
+
+const DEFAULT_STALL_MS = 20_000;
+const DEFAULT_FLUSH_MS = 5_000;
+
+/**
+ * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
+ * the log holds what was taken. A live source that fails is opened again, with backoff, for as long
+ * as it takes.
+ *
+ * @throws {SourceError} when the source fails for good.
+ * @throws {LogError} when the log refuses the camera for good.
+ */
+export async function runCamera(options: CameraOptions): Promise<CameraSummary> {
+  const run = new CameraRun(options);
+  try {
+    try {
+      await run.untilEnd();
+    } catch (error) {
+      // What came before the source failed is not lost with it.
+      if (error instanceof SourceError) await flush(options);
+      throw error;
+    }
+    await flush(options);
+  } finally {
+    await options.publisher.close();
+  }
+  return run.summary();
+}
+
+const GAVE_UP = new Error("The log did not take the last frames in time");
+
+/** An ordinary end waits for the log as long as it takes; after a stop it has only a while. */
+async function flush(options: CameraOptions): Promise<void> {
+  const { publisher, clock, signal, report, flushMs = DEFAULT_FLUSH_MS } = options;
+  const done = new AbortController();
+  const giveUp = new AbortController();
+  const patience = async () => {
+    await aborted(signal, done.signal);
+    await clock.sleep(flushMs, done.signal);
+    giveUp.abort(GAVE_UP);
+  };
+  const losingPatience = patience().catch((error) => {
+    if (!done.signal.aborted) throw error;
+  });
+  try {
+    await publisher.flush(giveUp.signal);
+  } catch (error) {
+    if (error !== GAVE_UP) throw error;
+    const { buffered } = publisher.stats;
+    report(
+      `The log did not take the last ${buffered} frames within ${flushMs / 1000} s: they are lost`,
+    );
+  } finally {
+    done.abort();
+    await losingPatience;
+  }
+}
+
+/** Resolves when either signal aborts. */
+async function aborted(signal: AbortSignal, other: AbortSignal): Promise<void> {
+  if (signal.aborted || other.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const listener = () => resolve();
+  signal.addEventListener("abort", listener, { once: true });
+  other.addEventListener("abort", listener, { once: true });
+  await promise;
+  signal.removeEventListener("abort", listener);
+  other.removeEventListener("abort", listener);
+}
+
+/** The state of one run. */
+class CameraRun {
+  readonly #options: CameraOptions;
+  readonly #camera: string;
+  readonly #session = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  readonly #start: number;
+  readonly #backoff = new Backoff({ minDelayMs: 500, maxDelayMs: 15_000 });
+  #seq = 0;
+  #reopened = 0;
+
+  constructor(options: CameraOptions) {
+    this.#options = options;
+    this.#camera = cameraOfPartition(options.number - 1);
+    this.#start = options.clock.monotonic();
+  }
+
+  summary(): CameraSummary {
+    const { number, publisher, clock } = this.#options;
+    return {
+      camera: this.#camera,
+      partition: number - 1,
+      session: this.#session,
+      seconds: (clock.monotonic() - this.#start) / 1000,
+      reopened: this.#reopened,
+      ...publisher.stats,
+    };
+  }
+
+  async untilEnd(): Promise<void> {
+    const { source, signal, clock, report } = this.#options;
+    while (!signal.aborted && !this.#limitReached()) {
+      try {
+        await this.#openOnce();
+        if (source.kind !== "live" || signal.aborted || this.#limitReached()) return;
+        throw new SourceError("ENDED", `Source ${source.description} ended`);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof SourceError) || !this.#mayRecover(error)) throw error;
+        const delay = this.#backoff.next();
+        report(`${error.message}; trying again in ${(delay / 1000).toFixed(1)} s`);
+        this.#reopened++;
+        await clock.sleep(delay, signal).catch((reason) => {
+          if (!signal.aborted) throw reason;
+        });
+      }
+    }
+  }
+
+  /** Takes images until the source ends, the limit is reached or a live source falls silent. */
+  async #openOnce(): Promise<void> {
+    const { source, clock, signal, report, fps, target, publisher, onFrame } = this.#options;
+    const watchdog = new Watchdog(this.#options, source);
+    const stop = AbortSignal.any([signal, watchdog.signal]);
+    const images = source.open({
+      camera: this.#camera,
+      clock,
+      signal: stop,
+      report,
+      ...(target === undefined ? {} : { target }),
+    });
+    try {
+      for await (
+        const { image, timestamp } of pace(watchdog.watch(images), {
+          kind: source.kind,
+          clock,
+          signal: stop,
+          ...(fps === undefined ? {} : { fps }),
+        })
+      ) {
+        const seq = this.#seq++;
+        const { value, delivered } = image;
+        const headers = frameHeaders(image, this.#session, seq);
+        const record = {
+          key: this.#camera,
+          value,
+          timestamp: Math.round(timestamp),
+          headers,
+        };
+        try {
+          await publisher.publish(
+            delivered === undefined ? { record } : { record, delivered },
+            signal,
+          );
+        } catch (error) {
+          if (signal.aborted) return;
+          throw error;
+        }
+        this.#backoff.reset();
+        onFrame?.(seq);
+        if (this.#limitReached()) return;
+      }
+    } finally {
+      watchdog.close();
+    }
+    watchdog.check();
+  }
+
+  /** A password that worked is not wrong: a server that starts may refuse it for a while. */
+  #mayRecover({ retryable, code }: SourceError): boolean {
+    if (this.#options.source.kind !== "live") return false;
+    return retryable || (code === "UNAUTHORIZED" && this.#seq > 0);
+  }
+
+  #limitReached(): boolean {
+    const { limit } = this.#options;
+    return limit !== undefined && this.#seq >= limit;
+  }
+}
+
+/** Ends a live source that gives nothing for too long. */
+class Watchdog {
+  readonly #bite = new AbortController();
+  readonly #done = new AbortController();
+  readonly #source: CameraSource;
+  readonly #stallMs: number;
+  readonly #clock: Clock;
+  #last: number;
+
+  constructor({ stallMs = DEFAULT_STALL_MS, clock }: CameraOptions, source: CameraSource) {
+    this.#source = source;
+    this.#stallMs = stallMs;
+    this.#clock = clock;
+    this.#last = clock.monotonic();
+    if (source.kind === "live") void this.#run();
+  }
+
+  get signal(): AbortSignal {
+    return this.#bite.signal;
+  }
+
+  async *watch(images: AsyncIterable<SourceImage>): AsyncGenerator<SourceImage> {
+    for await (const image of images) {
+      this.#last = this.#clock.monotonic();
+      yield image;
+      this.#last = this.#clock.monotonic();
+    }
+  }
+
+  /** @throws {SourceError} when the source was silent for too long. */
+  check(): void {
+    if (!this.#bite.signal.aborted) return;
+    throw new SourceError(
+      "ENDED",
+      `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s`,
+    );
+  }
+
+  close(): void {
+    this.#done.abort();
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const left = this.#last + this.#stallMs - this.#clock.monotonic();
+      if (left <= 0) return this.#bite.abort();
+      try {
+        await this.#clock.sleep(left, this.#done.signal);
+      } catch (error) {
+        if (this.#done.signal.aborted) return;
+        throw error;
+      }
+    }
+  }
+}

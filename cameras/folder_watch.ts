@@ -1,0 +1,84 @@
+/**
+ * Notices what changes in a folder.
+ *
+ * @module
+ */
+import { relative, sep } from "node:path";
+import type { Clock } from "../runtime/clock.ts";
+
+/** Everything is looked at so often, whatever the system says or forgets to say. */
+const RESCAN_MS = 5_000;
+/** Files that somebody still writes are looked at so often. */
+const RETRY_MS = 100;
+
+/** Watches a folder and all folders in it. */
+export class FolderWatch implements Disposable {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #watcher: Deno.FsWatcher;
+  readonly #changed = new Set<string>();
+  #all = false;
+  #lastScan: number;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(folder: string, clock: Clock, signal: AbortSignal) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#lastScan = clock.monotonic();
+    this.#watcher = Deno.watchFs(folder, { recursive: true });
+    void this.#listen();
+  }
+
+  /**
+   * Waits for changes.
+   *
+   * @param impatient come back soon even without any
+   * @returns paths below the folder, or `all` when everything must be looked at
+   */
+  async changes(impatient: boolean): Promise<readonly string[] | "all"> {
+    if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
+      const rescan = this.#lastScan + RESCAN_MS - this.#clock.monotonic();
+      const wait = Math.max(0, impatient ? Math.min(RETRY_MS, rescan) : rescan);
+      const stop = new AbortController();
+      const abort = () => stop.abort();
+      this.#signal.addEventListener("abort", abort, { once: true });
+      try {
+        await Promise.race([this.#wake.promise, this.#clock.sleep(wait, stop.signal)]);
+      } catch (error) {
+        if (!stop.signal.aborted) throw error;
+      } finally {
+        stop.abort();
+        this.#signal.removeEventListener("abort", abort);
+      }
+    }
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    this.#wake = Promise.withResolvers();
+    if (this.#all || this.#clock.monotonic() - this.#lastScan >= RESCAN_MS) {
+      this.#all = false;
+      this.#lastScan = this.#clock.monotonic();
+      return "all";
+    }
+    return changed;
+  }
+
+  async #listen(): Promise<void> {
+    for await (const event of this.#watcher) {
+      if (event.kind === "access" || event.kind === "remove") continue;
+      // A folder that was moved here, or lost events: only a look at everything tells.
+      if (event.flag === "rescan" || !event.paths.every((path) => /\.[^./\\]+$/.test(path))) {
+        this.#all = true;
+      }
+      for (const path of event.paths) {
+        this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));
+      }
+      this.#wake.resolve();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher.close();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Capture times of live streams: the stream's own spacing, laid on this machine's clock.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+
+/** A stream this late against its best frame had a pause, or its clock jumped. */
+const MOST_DELAY_MS = 1_000;
+/** How much of the difference is taken over a frame, for clocks that run at different speeds. */
+const DRIFT_SHARE = 0.01;
+
+/**
+ * Maps a stream's times to the epoch. The frame that came through fastest so far sets the
+ * difference between both clocks, so that jitter of the network does not reach the timestamps; no
+ * frame is dated later than it arrived.
+ */
+export class LiveTime {
+  readonly #clock: Clock;
+  #offset: number | undefined;
+  #last = -Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The capture time, epoch milliseconds, of a frame that has just arrived. */
+  of(streamMs: number): number {
+    const now = this.#clock.now();
+    const offset = now - streamMs;
+    const late = this.#offset === undefined ? 0 : offset - this.#offset;
+    if (this.#offset === undefined || late < 0 || late > MOST_DELAY_MS) this.#offset = offset;
+    else this.#offset += late * DRIFT_SHARE;
+    return this.#last = Math.max(this.#last, streamMs + this.#offset);
+  }
+}
+
+/** Lets at most so many frames a second pass. */
+export class Decimator {
+  readonly #interval: number;
+  #due: number | undefined;
+
+  /** @param fps undefined lets all pass */
+  constructor(fps: number | undefined) {
+    this.#interval = fps === undefined ? 0 : 1000 / fps;
+  }
+
+  /** @param timestamp of the next frame, milliseconds */
+  accepts(timestamp: number): boolean {
+    if (this.#interval === 0) return true;
+    // Half a millisecond of grace: frame times come rounded.
+    if (this.#due !== undefined && timestamp < this.#due - 0.5) {
+      // A clock that went back starts anew.
+      if (this.#due - timestamp <= this.#interval) return false;
+      this.#due = undefined;
+    }
+    const next = (this.#due ?? timestamp) + this.#interval;
+    this.#due = next < timestamp ? timestamp + this.#interval : next;
+    return true;
+  }
+}

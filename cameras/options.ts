@@ -1,0 +1,67 @@
+/**
+ * Options written into a source: `pattern:?size=640x480&fps=15`.
+ *
+ * @module
+ */
+import { type Size, SourceError } from "./source.ts";
+
+/** Largest width or height of an image that a camera makes. */
+const MOST_PIXELS_A_SIDE = 8_192;
+
+/** Reads `640x480`. */
+export function parseSize(text: string): Size {
+  const match = /^(\d{1,5})x(\d{1,5})$/i.exec(text);
+  const width = Number(match?.[1]);
+  const height = Number(match?.[2]);
+  const fits = (side: number) => side >= 16 && side <= MOST_PIXELS_A_SIDE;
+  if (!fits(width) || !fits(height)) {
+    throw new Error(`expected WIDTHxHEIGHT, each 16 to ${MOST_PIXELS_A_SIDE}, such as 640x480`);
+  }
+  return { width, height };
+}
+
+/** Reads a number of frames a second. */
+export function parseFps(text: string): number {
+  const fps = Number(text);
+  if (text.trim() === "" || !(fps > 0) || fps > 1_000) {
+    throw new Error("expected frames a second, above 0, at most 1000");
+  }
+  return fps;
+}
+
+/** How each option of a source is read, by name. */
+type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };
+
+/**
+ * Splits `REST?a=b&c=d` and reads the options. A `?` that no option follows belongs to the rest.
+ *
+ * @throws {SourceError} `INVALID` naming all faults.
+ */
+export function readOptions<T extends object>(
+  given: string,
+  text: string,
+  readers: Readers<T>,
+): { readonly rest: string; readonly options: Partial<T> } {
+  const mark = text.indexOf("?");
+  if (mark < 0) return { rest: text, options: {} };
+  const options: Partial<T> = {};
+  const faults: string[] = [];
+  for (const [name, value] of new URLSearchParams(text.slice(mark + 1))) {
+    if (!Object.hasOwn(readers, name)) {
+      faults.push(
+        `unknown option ${JSON.stringify(name)}: expected ${Object.keys(readers).join(", ")}`,
+      );
+      continue;
+    }
+    const key = name as keyof T;
+    try {
+      options[key] = readers[key](value);
+    } catch (error) {
+      faults.push(`${name}=${value}: ${(error as Error).message}`);
+    }
+  }
+  if (faults.length > 0) {
+    throw new SourceError("INVALID", `Cannot use source ${given}: ${faults.join("; ")}`);
+  }
+  return { rest: text.slice(0, mark), options };
+}

@@ -1,0 +1,96 @@
+/**
+ * When images go out, and which capture time they get.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import type { SourceImage, SourceKind } from "./source.ts";
+
+/** How to pace. */
+export interface PacingOptions {
+  readonly kind: SourceKind;
+  /**
+   * Frames a second; `max` goes as fast as whoever takes them. Absent: the source's own frame times,
+   * or `max` where it has none. A live source limits itself.
+   */
+  readonly fps?: number | "max";
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** An image with the time that the world is told. */
+export interface PacedImage {
+  readonly image: SourceImage;
+  /** Capture time, epoch milliseconds. */
+  readonly timestamp: number;
+}
+
+/** Lateness beyond this is no jitter: the recording had to wait, and goes on from there. */
+const MOST_LATENESS_MS = 250;
+
+/**
+ * Gives each image when its time has come. Recordings play like a live camera: an image's capture
+ * time is the time of its turn, exactly spaced as in the recording. At `max` a recording's capture
+ * times keep that spacing from the start on, while the images go out at once. Ends quietly when the
+ * signal aborts.
+ */
+export async function* pace(
+  images: AsyncIterable<SourceImage>,
+  { kind, fps, clock, signal }: PacingOptions,
+): AsyncGenerator<PacedImage, void, undefined> {
+  const schedule = new Schedule(clock);
+  let index = 0;
+  for await (const image of images) {
+    if (signal.aborted) return;
+    if (kind === "live") {
+      yield { image, timestamp: image.timestamp };
+      continue;
+    }
+    if (kind === "collection" && typeof fps !== "number") {
+      yield { image, timestamp: clock.now() };
+      continue;
+    }
+    if (fps === "max") {
+      yield { image, timestamp: schedule.at(image.timestamp) };
+      continue;
+    }
+    const own = fps === undefined ? image.timestamp : index++ * 1000 / fps;
+    const due = schedule.next(own);
+    const wait = due - clock.now();
+    // A timer's resolution: shorter waits take longer than they should.
+    if (wait >= 1) {
+      try {
+        await clock.sleep(wait, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+    }
+    yield { image, timestamp: due };
+  }
+}
+
+/** Lays a recording's times on the clock. */
+class Schedule {
+  readonly #clock: Clock;
+  #start: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The time of `own`, counted from the first image on. */
+  at(own: number): number {
+    this.#start ??= this.#clock.now() - own;
+    return this.#start + own;
+  }
+
+  /** The same, moved to the present when the recording is late. */
+  next(own: number): number {
+    const due = this.at(own);
+    const late = this.#clock.now() - due;
+    if (late <= MOST_LATENESS_MS) return due;
+    this.#start! += late;
+    return due + late;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Work ahead of whoever asks, within bounds, in order.
+ *
+ * @module
+ */
+
+/**
+ * Runs `produce` in the background and gives what its pushed promises resolve to, in the order of
+ * pushing. At most `depth` of them are unfinished or unread: `push` waits for a free place.
+ *
+ * @param produce pushes promises; when it returns, the iteration ends after the last of them; when
+ * it or one of them throws, the iteration throws. Its signal aborts when the reader stops early;
+ * the iteration ends only after it returned.
+ *
+ * @example
+ * ```ts
+ * import { prefetch } from "./prefetch.ts";
+ *
+ * const squares = prefetch<number>(4, async (push) => {
+ *   for (let n = 0; n < 10; n++) await push(Promise.resolve(n * n));
+ * });
+ * for await (const square of squares) console.assert(square >= 0);
+ * ```
+ */
+export async function* prefetch<T>(
+  depth: number,
+  produce: (push: (item: Promise<T>) => Promise<void>, signal: AbortSignal) => Promise<void>,
+): AsyncGenerator<T, void, undefined> {
+  const stop = new AbortController();
+  const items: Promise<T>[] = [];
+  let wakeReader = () => {};
+  let wakeProducer = () => {};
+  let ended = false;
+  let failure: { readonly error: unknown } | undefined;
+
+  const push = async (item: Promise<T>) => {
+    // The reader sees the failure when its turn comes; until then nobody listens.
+    item.catch(() => {});
+    while (items.length >= depth && !stop.signal.aborted) {
+      await new Promise<void>((resolve) => wakeProducer = resolve);
+    }
+    items.push(item);
+    wakeReader();
+  };
+  const producing = produce(push, stop.signal).catch((error) => {
+    failure = { error };
+  }).finally(() => {
+    ended = true;
+    wakeReader();
+  });
+  try {
+    for (;;) {
+      while (items.length === 0 && !ended) {
+        await new Promise<void>((resolve) => wakeReader = resolve);
+      }
+      const item = items[0];
+      if (item === undefined) break;
+      const value = await item;
+      items.shift();
+      wakeProducer();
+      yield value;
+    }
+    if (failure !== undefined) throw failure.error;
+  } finally {
+    stop.abort();
+    wakeProducer();
+    await producing;
+    await Promise.allSettled(items);
+  }
+}

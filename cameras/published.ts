@@ -1,0 +1,77 @@
+/**
+ * The durable record of which images of a folder are in a partition already.
+ *
+ * @module
+ */
+import type { PublishTarget } from "./source.ts";
+
+/** Header of a frame from a folder: the image's path below it. */
+export const FILE_HEADER = "file";
+/** Header of a frame from a folder: size and time of change of the image, which tell versions apart. */
+export const VERSION_HEADER = "file-version";
+
+/**
+ * Remembers what was published, in Deno KV. The log is the truth: what a crash kept from being
+ * written down is found in the log at the next start, and when the topic was made anew since, the
+ * record is forgotten.
+ */
+export class PublishedFiles {
+  readonly #target: PublishTarget;
+  readonly #folder: string;
+  readonly #versions = new Map<string, string>();
+
+  private constructor(target: PublishTarget, folder: string) {
+    this.#target = target;
+    this.#folder = folder;
+  }
+
+  /** Opens the record of one folder and one partition, and brings it up to date with the log. */
+  static async open(
+    target: PublishTarget,
+    folder: string,
+    report: (message: string) => void,
+  ): Promise<PublishedFiles> {
+    const files = new PublishedFiles(target, folder);
+    const { kv } = target;
+    const { value: position } = await kv.get<number>(files.#positionKey);
+    const latest = await target.latest();
+    if (position === null || position > latest) {
+      if (position !== null) {
+        report(`The topic is newer than the record of ${folder}: its images are published anew`);
+        for await (const { key } of kv.list({ prefix: files.#prefix })) await kv.delete(key);
+      }
+      await kv.set(files.#positionKey, latest);
+      return files;
+    }
+    for await (const { key, value } of kv.list<string>({ prefix: files.#prefix })) {
+      files.#versions.set(String(key.at(-1)), value);
+    }
+    for await (const { offset, headers } of target.since(position)) {
+      const file = headers[FILE_HEADER];
+      const version = headers[VERSION_HEADER];
+      if (file !== undefined && version !== undefined) await files.add(file, version, offset);
+    }
+    return files;
+  }
+
+  /** True when this version of the image is in the log. */
+  has(file: string, version: string): boolean {
+    return this.#versions.get(file) === version;
+  }
+
+  /** Writes down that the log holds an image. */
+  async add(file: string, version: string, offset: number): Promise<void> {
+    this.#versions.set(file, version);
+    const change = this.#target.kv.atomic().set([...this.#prefix, file], version);
+    if (offset >= 0) change.set(this.#positionKey, offset + 1);
+    await change.commit();
+  }
+
+  get #prefix(): Deno.KvKeyPart[] {
+    return ["published", this.#target.id, this.#folder];
+  }
+
+  get #positionKey(): Deno.KvKeyPart[] {
+    return ["position", this.#target.id, this.#folder];
+  }
+}

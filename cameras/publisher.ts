@@ -1,0 +1,367 @@
+/**
+ * Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
+ * what had to be dropped meanwhile.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import type { Headers } from "../runtime/frame.ts";
+import { LogError, type LogProducer, type LogRecord, type TopicLog } from "../runtime/log/log.ts";
+import { retry } from "../runtime/retry.ts";
+
+/** What happens to a frame when the buffer is full. */
+export type Overflow = "wait" | "drop-oldest" | "drop-newest";
+
+/** How to publish. */
+export interface PublisherOptions {
+  readonly log: TopicLog;
+  readonly producer: LogProducer;
+  readonly topic: string;
+  readonly partition: number;
+  /** Frames that may wait for the log; 64 unless given. Those on their way do not count. */
+  readonly bufferFrames?: number;
+  readonly overflow: Overflow;
+  /** How long a batch may wait for more frames, milliseconds; 0 unless given. */
+  readonly lingerMs?: number;
+  /** A batch is closed before it grows beyond this; 896 KiB unless given. */
+  readonly batchBytes?: number;
+  readonly clock: Clock;
+  /** A line for people, when the log goes away and comes back. */
+  readonly report: (message: string) => void;
+}
+
+/** A frame to publish. */
+export interface PublisherFrame {
+  readonly record: LogRecord;
+  /** Told the frame's offset once the log has it. */
+  readonly delivered?: (offset: number) => void | Promise<void>;
+}
+
+/** Why frames were dropped. */
+export type DropReason = "overflow" | "too-large" | "stopped";
+
+/** Counts since the start. */
+export interface PublisherStats {
+  readonly published: number;
+  /** Bytes of the published values. */
+  readonly bytes: number;
+  readonly dropped: number;
+  readonly droppedBy: Readonly<Record<DropReason, number>>;
+  /** Attempts that the log did not take. */
+  readonly retries: number;
+  readonly batches: number;
+  /** Frames that wait, and frames on their way. */
+  readonly buffered: number;
+  /** Capture time of the newest published frame, epoch milliseconds. */
+  readonly lastTimestamp?: number;
+}
+
+/** Kafka's brokers refuse batches above 1 MB unless told otherwise. */
+export const DEFAULT_BATCH_BYTES = 896 * 1024;
+/** Four seconds at 15 frames/s. */
+export const DEFAULT_BUFFER_FRAMES = 64;
+/** How long a publisher that is closed waits for an attempt under way. */
+const CLOSE_MS = 500;
+/** What a record costs beside its value. */
+const RECORD_OVERHEAD = 256;
+
+/** Publishes the frames of one camera, in order, one batch at a time. */
+export class FramePublisher {
+  readonly #options: PublisherOptions;
+  readonly #waiting: PublisherFrame[] = [];
+  readonly #stop = new AbortController();
+  readonly #dropped: Record<DropReason, number> = { overflow: 0, "too-large": 0, stopped: 0 };
+  readonly #running: Promise<void>;
+  #underWay = 0;
+  #published = 0;
+  #bytes = 0;
+  #retries = 0;
+  #batches = 0;
+  #lastTimestamp: number | undefined;
+  #failure: unknown;
+  #closing = false;
+  #closed = false;
+  #changed = Promise.withResolvers<void>();
+
+  /** @throws {RangeError} for options out of range. */
+  constructor(options: PublisherOptions) {
+    const {
+      bufferFrames = DEFAULT_BUFFER_FRAMES,
+      lingerMs = 0,
+      batchBytes = DEFAULT_BATCH_BYTES,
+    } = options;
+    check("bufferFrames", bufferFrames, 1);
+    check("lingerMs", lingerMs, 0);
+    check("batchBytes", batchBytes, 1);
+    this.#options = { ...options, bufferFrames, lingerMs, batchBytes };
+    this.#running = this.#run().catch((error) => {
+      this.#failure = error ?? new Error("Cannot publish");
+      this.#notify();
+    });
+  }
+
+  get stats(): PublisherStats {
+    return {
+      published: this.#published,
+      bytes: this.#bytes,
+      dropped: Object.values(this.#dropped).reduce((sum, count) => sum + count, 0),
+      droppedBy: { ...this.#dropped },
+      retries: this.#retries,
+      batches: this.#batches,
+      buffered: this.#waiting.length + this.#underWay,
+      ...(this.#lastTimestamp === undefined ? {} : { lastTimestamp: this.#lastTimestamp }),
+    };
+  }
+
+  /**
+   * Takes a frame. With `wait` the promise resolves when there is room for it.
+   *
+   * @throws what the log threw, when it will never take a frame of this camera.
+   * @throws the signal's reason when it aborts while waiting: the frame was not taken.
+   */
+  async publish(frame: PublisherFrame, signal?: AbortSignal): Promise<void> {
+    const { bufferFrames, overflow } = this.#options;
+    this.#throwFailure();
+    if (this.#closing) throw new Error("Cannot publish: the publisher is closed");
+    if (this.#waiting.length >= bufferFrames!) {
+      if (overflow === "drop-newest") {
+        this.#dropped.overflow++;
+        return;
+      }
+      if (overflow === "drop-oldest") {
+        this.#waiting.shift();
+        this.#dropped.overflow++;
+      } else {
+        while (this.#waiting.length >= bufferFrames!) await this.#change(signal);
+      }
+    }
+    this.#waiting.push(frame);
+    this.#notify();
+  }
+
+  /**
+   * Waits until everything that was taken is in the log.
+   *
+   * @throws as `publish` does.
+   */
+  async flush(signal?: AbortSignal): Promise<void> {
+    this.#closing = true;
+    this.#notify();
+    while (this.#waiting.length + this.#underWay > 0) await this.#change(signal);
+    this.#throwFailure();
+  }
+
+  /**
+   * Ends now. Frames that the log did not confirm count as dropped, also those on their way: an
+   * attempt that hangs is left to itself after a moment.
+   */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#stop.abort();
+    this.#notify();
+    const over = new AbortController();
+    const moment = this.#options.clock.sleep(CLOSE_MS, over.signal).catch((reason) => {
+      if (!over.signal.aborted) throw reason;
+    });
+    await Promise.race([this.#running, moment]);
+    over.abort();
+    await moment;
+    this.#closed = true;
+    this.#dropped.stopped += this.#waiting.length + this.#underWay;
+    this.#waiting.length = this.#underWay = 0;
+  }
+
+  async #run(): Promise<void> {
+    const { topic, partition } = this.#options;
+    await this.#untilTaken(() => this.#createPartition());
+    while (!this.#stop.signal.aborted) {
+      if (this.#waiting.length === 0) {
+        if (this.#closing) return;
+        await this.#changed.promise;
+        continue;
+      }
+      await this.#linger();
+      const batch = this.#nextBatch();
+      this.#underWay = batch.length;
+      this.#notify();
+      const records = batch.map(({ record }) => record);
+      const first = await this.#untilTaken(() =>
+        this.#options.producer.append(topic, partition, records)
+      );
+      if (first === "stopped") return;
+      if (first === "too large") {
+        await this.#sendSingly(batch);
+      } else {
+        await this.#count(batch, first);
+      }
+      this.#underWay = 0;
+      this.#notify();
+    }
+  }
+
+  /** A batch that the log finds too large: its frames one by one, without those that it refuses. */
+  async #sendSingly(batch: readonly PublisherFrame[]): Promise<void> {
+    const { topic, partition, report } = this.#options;
+    for (const frame of batch) {
+      const offset = batch.length === 1
+        ? "too large" as const
+        : await this.#untilTaken(() =>
+          this.#options.producer.append(topic, partition, [frame.record])
+        );
+      if (offset === "stopped") return;
+      if (offset === "too large") {
+        this.#dropped["too-large"]++;
+        this.#underWay--;
+        report(
+          `A frame of ${frame.record.value.length} bytes is too large for the log and was dropped`,
+        );
+      } else {
+        await this.#count([frame], offset);
+        this.#underWay--;
+      }
+    }
+  }
+
+  async #count(batch: readonly PublisherFrame[], first: number): Promise<void> {
+    if (this.#closed) return;
+    for (const [index, { record, delivered }] of batch.entries()) {
+      this.#published++;
+      this.#bytes += record.value.length;
+      this.#lastTimestamp = record.timestamp;
+      await delivered?.(first < 0 ? first : first + index);
+    }
+    this.#batches++;
+  }
+
+  /** Waits for company for the first frame, unless the batch is full or nothing more will come. */
+  async #linger(): Promise<void> {
+    const { lingerMs, clock } = this.#options;
+    if (lingerMs === 0) return;
+    const enough = new AbortController();
+    const stop = AbortSignal.any([enough.signal, this.#stop.signal]);
+    const waited = clock.sleep(lingerMs!, stop).catch((error) => {
+      if (!stop.aborted) throw error;
+    });
+    while (!stop.aborted) {
+      if (this.#closing || this.#batchLength() < this.#waiting.length) enough.abort();
+      else if (await Promise.race([waited, this.#changed.promise.then(() => "more")]) !== "more") {
+        return;
+      }
+    }
+    await waited;
+  }
+
+  #nextBatch(): PublisherFrame[] {
+    return this.#waiting.splice(0, this.#batchLength());
+  }
+
+  /** How many of the waiting frames fit into one batch; at least one. */
+  #batchLength(): number {
+    let bytes = 0;
+    let length = 0;
+    for (const { record } of this.#waiting) {
+      bytes += record.value.length + RECORD_OVERHEAD;
+      if (length > 0 && bytes > this.#options.batchBytes!) break;
+      length++;
+    }
+    return length;
+  }
+
+  #createPartition(): Promise<number> {
+    const { log, topic, partition } = this.#options;
+    return log.createTopic(topic, partition + 1);
+  }
+
+  /** Tries until the log takes it. A topic that was deleted meanwhile is made again. */
+  async #untilTaken(attempt: () => Promise<number>): Promise<number | "too large" | "stopped"> {
+    const { log, clock, report } = this.#options;
+    const { signal } = this.#stop;
+    const since = clock.monotonic();
+    let failed = false;
+    try {
+      const result = await retry(async () => {
+        try {
+          return await attempt();
+        } catch (error) {
+          if (!isMissing(error)) throw error;
+          await this.#createPartition();
+          return await attempt();
+        }
+      }, {
+        clock,
+        signal,
+        onRetry: (error) => {
+          this.#retries++;
+          if (!failed) report(`${(error as Error).message}; waiting for it`);
+          failed = true;
+        },
+      });
+      if (failed) {
+        const seconds = ((clock.monotonic() - since) / 1000).toFixed(1);
+        report(`Log ${log.url} takes frames again after ${seconds} s`);
+      }
+      return result;
+    } catch (error) {
+      if (signal.aborted) return "stopped";
+      if (error instanceof LogError && error.code === "TOO_LARGE") return "too large";
+      throw error;
+    }
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async #change(signal?: AbortSignal): Promise<void> {
+    this.#throwFailure();
+    signal?.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = () => aborted.reject(signal!.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await Promise.race([this.#changed.promise, aborted.promise]);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+/** The headers of a camera's frame. */
+export function frameHeaders(
+  image: {
+    readonly contentType: string;
+    readonly width?: number;
+    readonly height?: number;
+    readonly headers?: Headers;
+  },
+  session: string,
+  seq: number,
+): Headers {
+  const headers: Record<string, string> = {
+    "content-type": image.contentType,
+    session,
+    seq: String(seq),
+  };
+  if (image.width !== undefined) headers.width = String(image.width);
+  if (image.height !== undefined) headers.height = String(image.height);
+  return { ...image.headers, ...headers };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof LogError &&
+    (error.code === "TOPIC_MISSING" || error.code === "PARTITION_MISSING");
+}
+
+function check(name: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least) {
+    throw new RangeError(
+      `Cannot publish with ${name} ${value}: expected a whole number from ${least} up`,
+    );
+  }
+}

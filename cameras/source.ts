@@ -1,0 +1,127 @@
+/**
+ * What a source of images looks like to a camera.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import type { Headers } from "../runtime/frame.ts";
+
+/** One encoded image as a source gives it. */
+export interface SourceImage {
+  /** The encoded image on memory of its own: the source never writes to it again. */
+  readonly value: Uint8Array;
+  /** `image/jpeg`, `image/png` or `image/webp`. */
+  readonly contentType: string;
+  /**
+   * When it was captured, milliseconds: since the epoch from a `live` source, since the start of the
+   * recording from a `recorded` one. A `collection` has no times: 0.
+   */
+  readonly timestamp: number;
+  /** Pixels. */
+  readonly width?: number;
+  readonly height?: number;
+  /** `label` and other annotations. */
+  readonly headers?: Headers;
+  /** Told where the image went once the log holds it; a folder writes it down. */
+  readonly delivered?: (offset: number) => void | Promise<void>;
+}
+
+/**
+ * - `live`: images appear when they do; who is late loses some;
+ * - `recorded`: images have times of their own and wait until somebody asks;
+ * - `collection`: images without times, which wait.
+ */
+export type SourceKind = "live" | "recorded" | "collection";
+
+/** Where a source runs. */
+export interface SourceContext {
+  /** `CAMERA-n`. */
+  readonly camera: string;
+  readonly clock: Clock;
+  /** Aborts when the source must end: its images then end without an error. */
+  readonly signal: AbortSignal;
+  /** A line for people. */
+  readonly report: (message: string) => void;
+  /** The camera's place in a log, for sources that remember what went there. */
+  readonly target?: PublishTarget;
+}
+
+/** What the log holds of a camera, for sources that publish each image once. */
+export interface PublishTarget {
+  /** Names the place durably: log, topic and partition, without secrets. */
+  readonly id: string;
+  /** Holds the durable record of what was published; open for as long as anything is under way. */
+  readonly kv: Deno.Kv;
+  /** One past the last record; waits for a log that is away. */
+  latest(): Promise<number>;
+  /** The records from `offset` on, up to the last that is there now. */
+  since(offset: number): AsyncIterable<PublishedRecord>;
+}
+
+/** A record that is in the log. */
+export interface PublishedRecord {
+  readonly offset: number;
+  readonly headers: Headers;
+}
+
+/** A source of images. A description: nothing is opened before `open`. */
+export interface CameraSource {
+  /** As given, without secrets. */
+  readonly description: string;
+  readonly kind: SourceKind;
+  /**
+   * Opens the source anew and gives its images in order. Ends when a recording ends or the signal
+   * aborts. Everything is closed again when the iteration ends, however it ends.
+   *
+   * @throws {SourceError} when the source cannot be opened or fails on the way.
+   */
+  open(context: SourceContext): AsyncIterable<SourceImage>;
+  /** How many images there will be, where that is known; for progress bars. */
+  expectedImages?(): number | undefined;
+}
+
+/** What images should be like. */
+export interface ImageSettings {
+  /** Scaled to this size, whatever shape it had. Absent: as they are. */
+  readonly size?: Size;
+  /** JPEG quality, 1 to 100. Absent: encoded images pass as they are, others get 80. */
+  readonly quality?: number;
+}
+
+/** Width and height in pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Quality of the JPEGs that a camera encodes itself. */
+export const DEFAULT_QUALITY = 80;
+
+/** What went wrong with a source, for programs. */
+export type SourceErrorCode =
+  | "INVALID"
+  | "MISSING"
+  | "UNREADABLE"
+  | "UNSUPPORTED"
+  | "CORRUPT"
+  | "UNREACHABLE"
+  | "UNAUTHORIZED"
+  | "ENDED";
+
+/** An error of a source. Its message holds no secrets. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+  readonly code: SourceErrorCode;
+  /** Opening it again later may succeed. */
+  readonly retryable: boolean;
+
+  constructor(
+    code: SourceErrorCode,
+    message: string,
+    options: { readonly retryable?: boolean; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = options.retryable ?? (code === "UNREACHABLE" || code === "ENDED");
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * A video file as a camera: any file that FFmpeg reads, with the file's own frame times.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import {
+  type CameraSource,
+  type ImageSettings,
+  type SourceContext,
+  SourceError,
+  type SourceImage,
+} from "../source.ts";
+import { videoImages } from "../video/images.ts";
+import { VideoInput } from "../video/input.ts";
+
+/** How to play a video file. */
+export interface VideoFileOptions extends ImageSettings {
+  /** Begin again when it ends, without a gap. */
+  readonly loop?: boolean;
+}
+
+/** Beyond these, more threads or encoders gained nothing for a single file. */
+const MOST_THREADS = 4;
+const ENCODERS = 6;
+
+/** A video file. */
+export class VideoFileSource implements CameraSource {
+  readonly description: string;
+  readonly kind = "recorded";
+  readonly #path: string;
+  readonly #options: VideoFileOptions;
+  #frames: number | undefined;
+
+  constructor(path: string, options: VideoFileOptions = {}) {
+    this.description = path;
+    this.#path = resolve(path);
+    this.#options = options;
+  }
+
+  /** Frames that the file's header promises, once it is open. */
+  expectedImages(): number | undefined {
+    return this.#frames;
+  }
+
+  async *open({ signal, report }: SourceContext): AsyncGenerator<SourceImage> {
+    const name = `video file ${this.description}`;
+    await checkFile(this.#path, name);
+    const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency);
+    let lapStart = 0;
+    do {
+      let end = lapStart;
+      let images = 0;
+      let input: VideoInput;
+      try {
+        input = await VideoInput.open({
+          // With the protocol written out a path cannot be taken for a URL.
+          url: `file:${this.#path}`,
+          name,
+          protocols: ["file"],
+          local: true,
+        }, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      try {
+        const promised = Number(input.stream.nbFrames);
+        this.#frames = promised > 0 && !this.#options.loop ? promised : undefined;
+        const start = lapStart;
+        const timestamp = (streamMs: number) => start + streamMs;
+        for await (
+          const image of videoImages(input, {
+            settings: this.#options,
+            threads,
+            encoders: ENCODERS,
+            timestamp,
+            report,
+          })
+        ) {
+          if (signal.aborted) return;
+          images++;
+          end = image.timestamp + input.frameMs;
+          yield image;
+        }
+      } finally {
+        await input.close();
+      }
+      if (images === 0) {
+        throw new SourceError("CORRUPT", `Cannot use ${name}: no frame of it could be decoded`);
+      }
+      lapStart = end;
+    } while (this.#options.loop && !signal.aborted);
+  }
+}
+
+async function checkFile(path: string, name: string): Promise<void> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
+    }
+    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
+  }
+  if (info.isFile && info.size === 0) {
+    throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * A folder of images as a camera.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { BadFrameError } from "../../runtime/frame.ts";
+import { Annotations } from "../annotations.ts";
+import { FolderWatch } from "../folder_watch.ts";
+import { FILE_HEADER, PublishedFiles, VERSION_HEADER } from "../published.ts";
+import { endsLikeAnImage, reshape } from "../reshape.ts";
+import {
+  type CameraSource,
+  type ImageSettings,
+  type SourceContext,
+  SourceError,
+  type SourceImage,
+} from "../source.ts";
+
+/** How to read a folder. */
+export interface FolderOptions extends ImageSettings {
+  /**
+   * - `watch`: the images that are there in the order of their names, then new ones as they appear;
+   *   each is published once, also across restarts;
+   * - `once`: the images that are there, then it ends;
+   * - `loop`: these over and over.
+   */
+  readonly mode?: "watch" | "once" | "loop";
+  /** A file that does not look whole and did not change for so long is broken; 2 000 unless given. */
+  readonly settleMs?: number;
+}
+
+const IMAGE_NAME = /\.(?:jpe?g|png|webp)$/i;
+const SETTLE_MS = 2_000;
+
+/** An image file, as far as it was looked at. */
+interface Candidate {
+  /** Path below the folder, with `/`. */
+  readonly file: string;
+  /** Size and time of change. */
+  readonly version: string;
+}
+
+/** The images of a folder and the folders in it. */
+export class FolderSource implements CameraSource {
+  readonly description: string;
+  readonly kind = "collection";
+  readonly #folder: string;
+  readonly #options: FolderOptions;
+  #expected: number | undefined;
+
+  constructor(path: string, options: FolderOptions = {}) {
+    this.description = path;
+    this.#folder = resolve(path);
+    this.#options = options;
+  }
+
+  expectedImages(): number | undefined {
+    return this.#expected;
+  }
+
+  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
+    const { mode = "watch" } = this.#options;
+    await this.#checkFolder();
+    const annotations = new Annotations(this.#folder);
+    if (mode === "watch") {
+      yield* this.#watch(context, annotations);
+      return;
+    }
+    const files = await this.#list();
+    this.#expected = mode === "once" ? files.length : undefined;
+    do {
+      await annotations.refresh();
+      let given = 0;
+      for (const file of files) {
+        if (context.signal.aborted) return;
+        const candidate = await this.#look(file);
+        if (candidate === undefined) continue;
+        const image = await this.#read(candidate, annotations);
+        if (image instanceof BadFrameError) {
+          context.report(`${join(this.description, file)} was left out: ${image.message}`);
+          continue;
+        }
+        given++;
+        yield image;
+      }
+      if (given === 0) {
+        throw new SourceError(
+          "MISSING",
+          `Cannot use folder ${this.description}: it holds no JPEG, PNG or WebP image`,
+        );
+      }
+    } while (mode === "loop");
+  }
+
+  async *#watch(
+    { clock, signal, report, target }: SourceContext,
+    annotations: Annotations,
+  ): AsyncGenerator<SourceImage> {
+    const { settleMs = SETTLE_MS } = this.#options;
+    if (target === undefined) {
+      throw new SourceError(
+        "INVALID",
+        `Cannot watch folder ${this.description}: there is no record of what was published`,
+      );
+    }
+    using watch = new FolderWatch(this.#folder, clock, signal);
+    const published = await PublishedFiles.open(target, this.#folder, report);
+    /** Versions that were given out or found broken, by file. */
+    const settled = new Map<string, string>();
+    /** Files that do not look whole, with the version and when it was first seen. */
+    const doubtful = new Map<string, { readonly version: string; readonly since: number }>();
+    let files = await this.#list();
+    while (!signal.aborted) {
+      await annotations.refresh();
+      for (const file of files) {
+        if (signal.aborted) return;
+        const candidate = await this.#look(file);
+        if (candidate === undefined) {
+          doubtful.delete(file);
+          continue;
+        }
+        const { version } = candidate;
+        if (settled.get(file) === version || published.has(file, version)) continue;
+        const image = await this.#read(candidate, annotations);
+        if (!(image instanceof BadFrameError)) {
+          doubtful.delete(file);
+          settled.set(file, version);
+          yield {
+            ...image,
+            delivered: async (offset) => {
+              await published.add(file, version, offset);
+              settled.delete(file);
+            },
+          };
+          continue;
+        }
+        const doubt = doubtful.get(file);
+        if (doubt?.version !== version) {
+          doubtful.set(file, { version, since: clock.monotonic() });
+        } else if (clock.monotonic() - doubt.since >= settleMs) {
+          doubtful.delete(file);
+          settled.set(file, version);
+          report(`${join(this.description, file)} was left out: ${image.message}`);
+        }
+      }
+      const changed = await watch.changes(doubtful.size > 0);
+      files = changed === "all"
+        ? await this.#list()
+        : [...new Set([...changed, ...doubtful.keys()])].filter(isImageName).sort();
+    }
+  }
+
+  async #checkFolder(): Promise<void> {
+    try {
+      if ((await Deno.stat(this.#folder)).isDirectory) return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    throw new SourceError(
+      "MISSING",
+      `Cannot open folder ${this.description}: there is no such folder`,
+    );
+  }
+
+  /** All image files, sorted by path. */
+  async #list(): Promise<string[]> {
+    const files: string[] = [];
+    const walk = async (below: string) => {
+      for await (const entry of Deno.readDir(join(this.#folder, below))) {
+        const path = below === "" ? entry.name : `${below}/${entry.name}`;
+        if (entry.isDirectory && !entry.name.startsWith(".")) await walk(path);
+        else if (isImageName(path)) files.push(path);
+      }
+    };
+    await walk("");
+    return files.sort();
+  }
+
+  /** Undefined when it is gone, or no file. */
+  async #look(file: string): Promise<Candidate | undefined> {
+    try {
+      const { isFile, size, mtime } = await Deno.stat(join(this.#folder, file));
+      return isFile ? { file, version: `${size}-${mtime?.getTime() ?? 0}` } : undefined;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** The image, or why it is none (yet). */
+  async #read(
+    { file, version }: Candidate,
+    annotations: Annotations,
+  ): Promise<SourceImage | BadFrameError> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await Deno.readFile(join(this.#folder, file));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return new BadFrameError("empty", "It is gone");
+      return new BadFrameError("unreadable", (error as Error).message);
+    }
+    try {
+      if (bytes.length > 0 && !endsLikeAnImage(bytes)) {
+        throw new BadFrameError("corrupt", "It is cut off");
+      }
+      const image = await reshape(bytes, this.#options);
+      const headers = {
+        ...annotations.of(file),
+        [FILE_HEADER]: file,
+        [VERSION_HEADER]: version,
+      };
+      return { ...image, timestamp: 0, headers };
+    } catch (error) {
+      if (error instanceof BadFrameError) return error;
+      throw error;
+    }
+  }
+}
+
+/** Names that begin with a dot are of files that somebody still writes. */
+function isImageName(path: string): boolean {
+  return IMAGE_NAME.test(path) && !path.split("/").some((part) => part.startsWith("."));
+}

@@ -1,0 +1,129 @@
+/**
+ * A camera that pans over a still picture.
+ *
+ * @module
+ */
+import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
+import { decodeImage } from "../../runtime/image/decode.ts";
+import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import {
+  type CameraSource,
+  DEFAULT_QUALITY,
+  type ImageSettings,
+  type Size,
+  type SourceContext,
+  SourceError,
+  type SourceImage,
+} from "../source.ts";
+import { ticks } from "../ticker.ts";
+
+/** How to pan. */
+export interface PanOptions extends ImageSettings {
+  /** Frames a second; 15 unless given. */
+  readonly fps?: number;
+  /** Share of the picture's shorter way that a frame shows, 0.1 to 1; 0.85 unless given. */
+  readonly zoom?: number;
+  /** Seconds for the way there and back; 12 unless given. */
+  readonly period?: number;
+}
+
+const DEFAULT_FPS = 15;
+const DEFAULT_ZOOM = 0.85;
+const DEFAULT_PERIOD_S = 12;
+/** Frames are not larger than this unless asked for. */
+const MOST_WIDTH = 960;
+
+/** Pans over the picture of a file. */
+export class PanSource implements CameraSource {
+  readonly description: string;
+  readonly kind = "live";
+  readonly #path: string;
+  readonly #options: PanOptions;
+
+  constructor(description: string, path: string, options: PanOptions = {}) {
+    this.description = description;
+    this.#path = path;
+    this.#options = options;
+  }
+
+  async *open({ clock, signal }: SourceContext): AsyncGenerator<SourceImage> {
+    const { fps = DEFAULT_FPS, period = DEFAULT_PERIOD_S, quality = DEFAULT_QUALITY } =
+      this.#options;
+    const { picture, size } = await this.#load();
+    const frame = new PooledImage(size.width, size.height, 4);
+    try {
+      let start: number | undefined;
+      for await (const timestamp of ticks(fps, clock, signal)) {
+        start ??= timestamp;
+        const turns = (timestamp - start) / 1000 / period;
+        // Twice as fast up and down as to the sides: a lying eight.
+        const x = Math.round((picture.width - size.width) * swing(turns));
+        const y = Math.round((picture.height - size.height) * swing(2 * turns + 0.25));
+        cut(picture, x, y, frame);
+        const value = await encodeJpeg(frame, { quality });
+        yield { value, contentType: "image/jpeg", timestamp, ...size };
+      }
+    } finally {
+      frame.release();
+    }
+  }
+
+  /** The picture, scaled so that a frame is a cut of it. */
+  async #load(): Promise<{ picture: RawImage; size: Size }> {
+    const { zoom = DEFAULT_ZOOM } = this.#options;
+    const name = `picture ${this.#path}`;
+    let picture: RawImage;
+    try {
+      picture = await decodeImage(await Deno.readFile(this.#path), 4);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) {
+        throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
+      }
+      throw new SourceError("CORRUPT", `Cannot open ${name}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    const { width, height } = picture;
+    const wanted = this.#options.size ?? defaultSize(width * zoom, height * zoom);
+    const scale = Math.max(wanted.width / width, wanted.height / height) / zoom;
+    if (Math.abs(scale - 1) < 0.01) return { picture, size: wanted };
+    const { default: sharp } = await import("sharp");
+    const scaled = await sharp(picture.data, { raw: { width, height, channels: 4 } })
+      .resize(
+        Math.max(wanted.width, Math.round(width * scale)),
+        Math.max(wanted.height, Math.round(height * scale)),
+        { fit: "fill" },
+      ).raw().toBuffer({ resolveWithObject: true });
+    picture.release();
+    return {
+      picture: {
+        data: scaled.data,
+        width: scaled.info.width,
+        height: scaled.info.height,
+        channels: 4,
+        release() {},
+      },
+      size: wanted,
+    };
+  }
+}
+
+function defaultSize(width: number, height: number): Size {
+  const scale = Math.min(1, MOST_WIDTH / width);
+  // Even sides suit the halved chroma of JPEG and video.
+  const even = (side: number) => Math.max(16, 2 * Math.round(side * scale / 2));
+  return { width: even(width), height: even(height) };
+}
+
+/** 0 to 1 and back over one turn, softly. */
+function swing(turns: number): number {
+  return (1 - Math.cos(2 * Math.PI * turns)) / 2;
+}
+
+function cut(from: RawImage, left: number, top: number, to: RawImage): void {
+  const row = to.width * 4;
+  for (let y = 0; y < to.height; y++) {
+    const start = ((top + y) * from.width + left) * 4;
+    to.data.set(from.data.subarray(start, start + row), y * row);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * A generated test pattern: camera name, sequence number and time burnt in, and motion.
+ *
+ * @module
+ */
+import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
+import {
+  type CameraSource,
+  DEFAULT_QUALITY,
+  type ImageSettings,
+  type SourceContext,
+  type SourceImage,
+} from "../source.ts";
+import { ticks } from "../ticker.ts";
+
+/** How the pattern is. */
+export interface PatternOptions extends ImageSettings {
+  /** Frames a second; 15 unless given. */
+  readonly fps?: number;
+  /** Hue of the background, degrees; another one for each camera unless given. */
+  readonly hue?: number;
+  /** Shown in place of the camera's name. */
+  readonly name?: string;
+  /** False: nothing moves but the numbers. */
+  readonly motion?: boolean;
+}
+
+/** Where no size is given. */
+const DEFAULT_SIZE = { width: 640, height: 480 };
+const DEFAULT_FPS = 15;
+/** Turning by the golden angle keeps neighbours far apart on the colour circle. */
+const GOLDEN_ANGLE = 137.508;
+
+/** The generated test pattern. */
+export class PatternSource implements CameraSource {
+  readonly description: string;
+  readonly kind = "live";
+  readonly #options: PatternOptions;
+
+  constructor(description = "pattern:", options: PatternOptions = {}) {
+    this.description = description;
+    this.#options = options;
+  }
+
+  async *open({ camera, clock, signal }: SourceContext): AsyncGenerator<SourceImage> {
+    const { size = DEFAULT_SIZE, fps = DEFAULT_FPS, quality = DEFAULT_QUALITY } = this.#options;
+    const look: PatternLook = {
+      ...size,
+      name: this.#options.name ?? camera,
+      hue: this.#options.hue ?? 62.5 + GOLDEN_ANGLE * numberIn(camera),
+      motion: this.#options.motion ?? true,
+    };
+    const background = prepareBackground(look);
+    const data = new Uint8Array(background.length);
+    let seq = 0;
+    for await (const timestamp of ticks(fps, clock, signal)) {
+      data.set(background);
+      const canvas = { ...size, channels: 4 as const, data };
+      drawPattern(canvas, look, seq++, timestamp);
+      const value = await encodeJpeg(canvas, { quality });
+      yield { value, contentType: "image/jpeg", timestamp, ...size };
+    }
+  }
+}
+
+function numberIn(camera: string): number {
+  return Number(/\d+$/.exec(camera)?.[0] ?? 0);
+}

@@ -1,0 +1,69 @@
+/**
+ * A camera's partition, for sources that remember what is in it.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import { LogError, type TopicLog } from "../runtime/log/log.ts";
+import { retry } from "../runtime/retry.ts";
+import type { PublishedRecord, PublishTarget } from "./source.ts";
+
+/** Records to look through at a time. */
+const READ_AT_ONCE = 256;
+
+/** Where a camera publishes to. */
+export interface LogTargetOptions {
+  readonly log: TopicLog;
+  readonly topic: string;
+  readonly partition: number;
+  readonly kv: Deno.Kv;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Looks into the log for a source. */
+export class LogTarget implements PublishTarget {
+  readonly id: string;
+  readonly kv: Deno.Kv;
+  readonly #options: LogTargetOptions;
+
+  constructor(options: LogTargetOptions) {
+    this.#options = options;
+    this.kv = options.kv;
+    this.id = `${options.log.url} ${options.topic} ${options.partition}`;
+  }
+
+  async latest(): Promise<number> {
+    return (await this.#offsets()).latest;
+  }
+
+  async *since(offset: number): AsyncGenerator<PublishedRecord> {
+    const { log, topic, partition, signal } = this.#options;
+    const { earliest, latest } = await this.#offsets();
+    let position = Math.max(earliest, offset);
+    if (position >= latest) return;
+    const reader = await log.reader();
+    try {
+      const records = await reader.open(topic, partition, position);
+      while (position < latest) {
+        for (const { offset, headers } of await records.read(READ_AT_ONCE, signal)) {
+          if (offset < latest) yield { offset, headers };
+        }
+        position = records.position;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #offsets(): Promise<{ earliest: number; latest: number }> {
+    const { log, topic, partition, clock, signal } = this.#options;
+    try {
+      return await retry(() => log.offsets(topic, partition), { clock, signal });
+    } catch (error) {
+      const code = error instanceof LogError ? error.code : undefined;
+      if (code !== "TOPIC_MISSING" && code !== "PARTITION_MISSING") throw error;
+      return { earliest: 0, latest: 0 };
+    }
+  }
+}

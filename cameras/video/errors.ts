@@ -1,0 +1,62 @@
+/**
+ * FFmpeg's error codes, told to people.
+ *
+ * @module
+ */
+import {
+  AVERROR_DECODER_NOT_FOUND,
+  AVERROR_HTTP_FORBIDDEN,
+  AVERROR_HTTP_NOT_FOUND,
+  AVERROR_HTTP_UNAUTHORIZED,
+  AVERROR_INVALIDDATA,
+  AVERROR_PROTOCOL_NOT_FOUND,
+  FFmpegError,
+} from "node-av";
+import { SourceError, type SourceErrorCode } from "../source.ts";
+
+/** What the codes mean for a source; POSIX codes are told by name below. */
+const MEANINGS: ReadonlyMap<number, readonly [SourceErrorCode, string]> = new Map([
+  [AVERROR_HTTP_UNAUTHORIZED, ["UNAUTHORIZED", "the user name or the password is wrong"]],
+  [AVERROR_HTTP_FORBIDDEN, ["UNAUTHORIZED", "access is forbidden"]],
+  [AVERROR_HTTP_NOT_FOUND, ["UNREACHABLE", "the server knows no such stream"]],
+  [
+    AVERROR_INVALIDDATA,
+    ["CORRUPT", "it is no video that FFmpeg can read, or it is damaged or cut off"],
+  ],
+  [AVERROR_PROTOCOL_NOT_FOUND, ["UNSUPPORTED", "it leads to a protocol that is not allowed"]],
+  [AVERROR_DECODER_NOT_FOUND, ["UNSUPPORTED", "there is no decoder for it"]],
+]);
+
+/**
+ * Turns an FFmpeg error code into an error that says what was tried, with what, and why not.
+ *
+ * @param local false for a stream from elsewhere, which may be well again later
+ */
+export function describeAvError(
+  action: string,
+  name: string,
+  code: number,
+  local: boolean,
+): SourceError {
+  const [kind, why] = (local ? undefined : streamMeaning(code)) ?? MEANINGS.get(code) ??
+    posixMeaning(code);
+  return new SourceError(kind, `Cannot ${action} ${name}: ${why}`);
+}
+
+function streamMeaning(code: number): readonly [SourceErrorCode, string] | undefined {
+  if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "what answers there sends no video"];
+  if (FFmpegError.fromCode(code)?.isEIO) {
+    return ["UNREACHABLE", "there is no such host, or the connection broke"];
+  }
+  return undefined;
+}
+
+function posixMeaning(code: number): readonly [SourceErrorCode, string] {
+  const error = FFmpegError.fromCode(code);
+  const text = FFmpegError.strerror(code);
+  if (error?.isENOENT) return ["MISSING", "there is no such file"];
+  if (error?.isEACCES) return ["UNREADABLE", "reading it is not permitted"];
+  if (error?.isEOF) return ["CORRUPT", "it ends before its first frame"];
+  if (error?.isExit) return ["UNREACHABLE", "it was interrupted"];
+  return ["UNREACHABLE", text.charAt(0).toLowerCase() + text.slice(1)];
+}

@@ -1,0 +1,207 @@
+/**
+ * The way from an open video stream to encoded images with times.
+ *
+ * @module
+ */
+import { AV_CODEC_ID_MJPEG, Packet } from "node-av";
+import { inspectImage } from "../../runtime/image/inspect.ts";
+import { prefetch } from "../prefetch.ts";
+import { type ImageSettings, SourceError, type SourceImage } from "../source.ts";
+import { VideoDecoder } from "./decoder.ts";
+import type { VideoInput } from "./input.ts";
+import { PictureMaker } from "./picture.ts";
+import { rotationOf } from "./rotation.ts";
+
+/** How to make images of a stream. */
+export interface VideoImagesOptions {
+  readonly settings: ImageSettings;
+  /** Frames to decode at once, and images to encode at once. */
+  readonly threads: number;
+  readonly encoders: number;
+  /**
+   * The timestamp for an image, of the stream's time of it in milliseconds; undefined leaves the
+   * frame out before it costs anything more.
+   */
+  readonly timestamp: (streamMs: number) => number | undefined;
+  /** Damaged packets are told here, once. */
+  readonly report: (message: string) => void;
+}
+
+/**
+ * The images of a stream, in order of showing, until it ends. MJPEG passes as it is where neither a
+ * size nor a quality is asked for.
+ *
+ * @throws {SourceError} when the input fails or ends before its time.
+ */
+export function videoImages(
+  input: VideoInput,
+  options: VideoImagesOptions,
+): AsyncGenerator<SourceImage, void, undefined> {
+  const depth = options.encoders;
+  return prefetch<SourceImage>(depth, async (push, stop) => {
+    const interrupt = () => input.interrupt();
+    stop.addEventListener("abort", interrupt, { once: true });
+    const packet = new Packet();
+    packet.alloc();
+    const times = new StreamTimes(input);
+    try {
+      const lane = new Lane(input, options, times);
+      try {
+        while (!stop.aborted && await input.read(packet)) {
+          times.packets++;
+          await lane.handle(packet, push, stop);
+        }
+        if (!stop.aborted) await lane.handle(null, push, stop);
+        lane.reportDamage();
+      } finally {
+        await lane.close();
+      }
+      if (!stop.aborted) times.checkEnd();
+    } catch (error) {
+      // A read that was interrupted because the reader stopped is no failure.
+      if (!stop.aborted) throw error;
+    } finally {
+      packet.free();
+      stop.removeEventListener("abort", interrupt);
+    }
+  });
+}
+
+/** Times of one stream: from its first frame on, never backwards. */
+class StreamTimes {
+  packets = 0;
+  #input: VideoInput;
+  #first: number | undefined;
+  #last: number | undefined;
+
+  constructor(input: VideoInput) {
+    this.#input = input;
+  }
+
+  /** Milliseconds since the stream's first frame. */
+  of(timestamp: bigint): number {
+    const ms = this.#input.milliseconds(timestamp);
+    const expected = this.#last === undefined ? 0 : this.#last + this.#input.frameMs;
+    if (ms !== undefined) this.#first ??= ms - expected;
+    const time = ms === undefined ? expected : ms - this.#first!;
+    return this.#last = Math.max(time, this.#last ?? 0);
+  }
+
+  /**
+   * A file that ends before what its header promised was cut off. MP4 names every frame; elsewhere
+   * the promise is rough.
+   */
+  checkEnd(): void {
+    const { stream, frameMs, name, format } = this.#input;
+    const duration = this.#input.milliseconds(stream.duration) ?? 0;
+    const promised = Number(stream.nbFrames);
+    const tolerance = format.includes("mp4")
+      ? 2.5 * frameMs
+      : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
+    const end = (this.#last ?? 0) + frameMs;
+    if (this.packets < promised && end < duration - tolerance) {
+      throw new SourceError(
+        "CORRUPT",
+        `Cannot read all of ${name}: it is cut off after ${this.packets} of ${promised} frames`,
+      );
+    }
+  }
+}
+
+/** Decodes and encodes, or passes what is JPEG already. */
+class Lane {
+  readonly #input: VideoInput;
+  readonly #options: VideoImagesOptions;
+  readonly #times: StreamTimes;
+  readonly #passes: boolean;
+  #decoder: VideoDecoder | undefined;
+  readonly #idle: PictureMaker[] = [];
+  readonly #busy = new Set<Promise<unknown>>();
+  readonly #makers: PictureMaker[] = [];
+
+  constructor(input: VideoInput, options: VideoImagesOptions, times: StreamTimes) {
+    this.#input = input;
+    this.#options = options;
+    this.#times = times;
+    const { degrees, mirrored } = rotationOf(input.stream);
+    this.#passes = input.stream.codecpar.codecId === AV_CODEC_ID_MJPEG && degrees === 0 &&
+      !mirrored && options.settings.size === undefined && options.settings.quality === undefined;
+  }
+
+  async handle(
+    packet: Packet | null,
+    push: (image: Promise<SourceImage>) => Promise<void>,
+    stop: AbortSignal,
+  ): Promise<void> {
+    if (this.#passes && this.#decoder === undefined) {
+      if (packet === null) return;
+      const image = this.#pass(packet);
+      if (image === "left out") return;
+      if (image !== undefined) return await push(Promise.resolve(image));
+    }
+    this.#decoder ??= await VideoDecoder.open(this.#input, this.#options.threads);
+    await this.#decoder.decode(packet, async (frame) => {
+      if (stop.aborted) return;
+      const timestamp = this.#options.timestamp(this.#times.of(frame.bestEffortTimestamp));
+      if (timestamp === undefined) return;
+      const maker = await this.#maker();
+      maker.take(frame);
+      const work = maker.encode().finally(() => {
+        this.#busy.delete(work);
+        this.#idle.push(maker);
+      });
+      this.#busy.add(work);
+      await push(work.then((picture) => ({ ...picture, contentType: "image/jpeg", timestamp })));
+    });
+  }
+
+  /** The packet's JPEG, or undefined where it is none that stands alone. */
+  #pass(packet: Packet): SourceImage | "left out" | undefined {
+    const { data } = packet;
+    if (data === null || !isComplete(data)) return undefined;
+    const { width, height } = this.#input.stream.codecpar;
+    const info = inspectImage(data);
+    if (info.width !== width || info.height !== height) return undefined;
+    const timestamp = this.#options.timestamp(this.#times.of(packet.pts));
+    if (timestamp === undefined) return "left out";
+    return { value: new Uint8Array(data), contentType: "image/jpeg", timestamp, width, height };
+  }
+
+  async #maker(): Promise<PictureMaker> {
+    for (;;) {
+      const idle = this.#idle.pop();
+      if (idle !== undefined) return idle;
+      if (this.#makers.length < this.#options.encoders) {
+        const maker = new PictureMaker(this.#options.settings, rotationOf(this.#input.stream));
+        this.#makers.push(maker);
+        return maker;
+      }
+      await Promise.race([...this.#busy].map((work) => work.catch(() => {})));
+    }
+  }
+
+  reportDamage(): void {
+    const damaged = this.#decoder?.damaged ?? 0;
+    if (damaged > 0) {
+      this.#options.report(`${damaged} damaged packets of ${this.#input.name} were left out`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#busy);
+    for (const maker of this.#makers) maker[Symbol.dispose]();
+    this.#decoder?.[Symbol.dispose]();
+  }
+}
+
+/** True for a JPEG with Huffman tables of its own: AVI files may leave the standard ones out. */
+function isComplete(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false;
+  for (let at = 2; at + 3 < bytes.length && bytes[at] === 0xff;) {
+    const marker = bytes[at + 1];
+    if (marker === 0xc4) return true;
+    if (marker === 0xda) return false;
+    at += marker === 0xff ? 1 : 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
+  }
+  return false;
+}

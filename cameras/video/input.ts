@@ -1,0 +1,193 @@
+/**
+ * A video stream of a file, a network camera or a device, opened with FFmpeg: packets come out.
+ *
+ * @module
+ */
+import {
+  AV_LOG_QUIET,
+  AV_NOPTS_VALUE,
+  AVDISCARD_ALL,
+  avGetCodecName,
+  AVMEDIA_TYPE_VIDEO,
+  Codec,
+  Dictionary,
+  FFmpegError,
+  FormatContext,
+  InputFormat,
+  Log,
+  type Packet,
+  type Stream,
+} from "node-av";
+import { SourceError } from "../source.ts";
+import { describeAvError } from "./errors.ts";
+
+// FFmpeg writes to standard error on its own, with URLs and their passwords.
+Log.setLevel(AV_LOG_QUIET);
+
+/** What to open. */
+export interface VideoInputOptions {
+  /** A path, or a URL that FFmpeg understands. */
+  readonly url: string;
+  /** For messages: `video file clip.mp4`, without secrets. */
+  readonly name: string;
+  /** The only protocols that FFmpeg may use, whatever the input says. */
+  readonly protocols: readonly string[];
+  /** FFmpeg's name of the input format; found out when absent. */
+  readonly format?: string;
+  /** Further options of FFmpeg's demuxer. */
+  readonly options?: Readonly<Record<string, string>>;
+  /** Files are read on this thread, which is cheaper than a hop to another one and back. */
+  readonly local: boolean;
+  /** How long opening may take; absent: as long as it takes. */
+  readonly openTimeoutMs?: number;
+}
+
+/** An open video stream. */
+export class VideoInput implements AsyncDisposable {
+  readonly name: string;
+  /** FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
+  readonly format: string;
+  readonly stream: Stream;
+  readonly decoder: Codec;
+  /** Milliseconds of one tick of the stream's timestamps. */
+  readonly tickMs: number;
+  /** Milliseconds between frames where the stream says so. */
+  readonly frameMs: number;
+  readonly #context: FormatContext;
+  readonly #local: boolean;
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    context: FormatContext,
+    stream: Stream,
+    decoder: Codec,
+    { name, local }: VideoInputOptions,
+  ) {
+    this.#context = context;
+    this.#local = local;
+    this.stream = stream;
+    this.decoder = decoder;
+    this.name = name;
+    this.format = context.iformat?.name ?? "";
+    const { num, den } = stream.timeBase;
+    this.tickMs = num * 1000 / den;
+    const rate = stream.avgFrameRate.num > 0 ? stream.avgFrameRate : stream.rFrameRate;
+    this.frameMs = rate.num > 0 && rate.den > 0 ? rate.den * 1000 / rate.num : 40;
+  }
+
+  /**
+   * Opens the best video stream.
+   *
+   * @throws {SourceError} saying what is wrong with the input.
+   * @throws the signal's reason when it aborts.
+   */
+  static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
+    const { url, name, protocols, format, openTimeoutMs } = options;
+    signal.throwIfAborted();
+    let inputFormat: InputFormat | null = null;
+    if (format !== undefined) {
+      inputFormat = InputFormat.findInputFormat(format);
+      if (inputFormat === null) {
+        throw new SourceError(
+          "UNSUPPORTED",
+          `Cannot open ${name}: FFmpeg was built without ${format}`,
+        );
+      }
+    }
+    const context = new FormatContext();
+    context.allocContext();
+    const interrupt = () => context.interrupt();
+    signal.addEventListener("abort", interrupt, { once: true });
+    let late = false;
+    const timer = openTimeoutMs === undefined ? undefined : setTimeout(() => {
+      late = true;
+      context.interrupt();
+    }, openTimeoutMs);
+    let opened = false;
+    try {
+      using dictionary = Dictionary.fromObject({
+        ...options.options,
+        protocol_whitelist: protocols.join(","),
+      });
+      check(await context.openInput(url, inputFormat, dictionary));
+      opened = true;
+      check(await context.findStreamInfo(null));
+      const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
+      const stream = context.streams[index];
+      if (index < 0 || stream === undefined) {
+        throw new SourceError("UNSUPPORTED", `Cannot use ${name}: it holds no video`);
+      }
+      const decoder = Codec.findDecoder(stream.codecpar.codecId);
+      if (decoder === null) {
+        throw new SourceError(
+          "UNSUPPORTED",
+          `Cannot decode ${name}: there is no decoder for its codec ${
+            avGetCodecName(stream.codecpar.codecId) ?? stream.codecpar.codecId
+          }`,
+        );
+      }
+      for (const other of context.streams) {
+        if (other.index !== index) other.discard = AVDISCARD_ALL;
+      }
+      signal.throwIfAborted();
+      return new VideoInput(context, stream, decoder, options);
+    } catch (error) {
+      if (opened) await context.closeInput();
+      else context.freeContext();
+      if (signal.aborted) throw signal.reason;
+      if (late) {
+        throw new SourceError(
+          "UNREACHABLE",
+          `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s`,
+        );
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", interrupt);
+    }
+
+    function check(code: number): void {
+      if (code < 0) throw describeAvError("open", name, code, options.local);
+    }
+  }
+
+  /**
+   * Reads the next packet of the video stream.
+   *
+   * @returns false at the end of the input.
+   * @throws {SourceError} when the input fails.
+   */
+  async read(packet: Packet): Promise<boolean> {
+    for (;;) {
+      packet.unref();
+      const code = this.#local
+        ? this.#context.readFrameSync(packet)
+        : await this.#context.readFrame(packet);
+      if (code < 0) {
+        if (FFmpegError.fromCode(code)?.isEOF) return false;
+        throw describeAvError("read", this.name, code, this.#local);
+      }
+      if (packet.streamIndex === this.stream.index) return true;
+    }
+  }
+
+  /** Makes a `read` that waits return at once, and all later ones. */
+  interrupt(): void {
+    this.#context.interrupt();
+  }
+
+  /** Milliseconds of a timestamp of the stream; undefined where there is none. */
+  milliseconds(timestamp: bigint): number | undefined {
+    return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
+  }
+
+  /** Never while a `read` is under way. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#context.closeInput();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Options that all commands with cameras share.
+ *
+ * @module
+ */
+import { makeSource } from "../cameras/open.ts";
+import { parseFps, parseSize } from "../cameras/options.ts";
+import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
+import type { Size } from "../cameras/source.ts";
+import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
+import { type Options, parsers } from "./command.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
+
+/** What a camera's images are like. */
+export const imageOptions = {
+  fps: {
+    value: "FPS",
+    help:
+      "Frames a second, or max for no waiting; of a live source: at most so many (default: the source's own)",
+    parse: (text) => text === "max" ? "max" : parseFps(text),
+  },
+  size: {
+    value: "WxH",
+    help: "Scale every frame to this size (default: as it is)",
+    parse: parseSize,
+  },
+  quality: {
+    value: "Q",
+    help: "JPEG quality, 1 to 100; JPEG sources pass as they are without it, others get 80",
+    parse: parsers.integer(1, 100),
+  },
+  loop: {
+    switch: true,
+    help: "Play a recording over and over; --no-loop ends a folder instead of watching it",
+  },
+} as const satisfies Options;
+
+/** Where frames go. */
+export const targetOptions = {
+  log: {
+    value: "URI",
+    help: "embedded:DIR or kafka://host:port[,host:port]",
+    default: DEFAULT_LOG,
+    parse: parseLog,
+  },
+  topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parseTopic },
+  state: {
+    value: "FILE",
+    help: "Where the registry, and what was published of folders, is kept",
+    default: ".framelane/cameras.kv",
+  },
+} as const satisfies Options;
+
+/** How frames go. */
+export const producerOptions = {
+  "linger-ms": {
+    value: "MS",
+    help: "How long a batch may wait for more frames",
+    default: 0,
+    parse: parsers.integer(0, 60_000),
+  },
+  "batch-bytes": {
+    value: "BYTES",
+    help: "Largest batch",
+    default: DEFAULT_BATCH_BYTES,
+    parse: parsers.integer(1, 1 << 30),
+  },
+  compression: {
+    value: "NAME",
+    help: "Of batches: none, gzip, snappy, lz4, zstd",
+    default: "none",
+    parse: parsers.oneOf("none", "gzip", "snappy", "lz4", "zstd"),
+  },
+  acks: {
+    value: "WHO",
+    help: "Who must hold a frame before it counts as published: all, leader, none",
+    default: "all",
+    parse: parsers.oneOf("all", "leader", "none"),
+  },
+  idempotence: {
+    switch: true,
+    help: "Retries never double a frame; needs --acks all (default: with --acks all)",
+  },
+  buffer: {
+    value: "FRAMES",
+    help: "Frames that may wait for a log that is slow or away",
+    default: DEFAULT_BUFFER_FRAMES,
+    parse: parsers.integer(1, 100_000),
+  },
+  overflow: {
+    value: "POLICY",
+    help:
+      "When the buffer is full: wait, drop-oldest, drop-newest (default: drop-oldest for live sources, else wait)",
+    parse: parsers.oneOf("wait", "drop-oldest", "drop-newest"),
+  },
+} as const satisfies Options;
+
+/** Where the numbers are shown. */
+export const metricsOptions = {
+  "metrics-port": {
+    value: "PORT",
+    help: "Serve Prometheus metrics on 127.0.0.1, at /metrics",
+    parse: parsers.integer(0, 65_535),
+  },
+} as const satisfies Options;
+
+/** The values of the tables above, as the parsers leave them. */
+export interface CameraOptionValues {
+  readonly fps?: number | "max";
+  readonly size?: Size;
+  readonly quality?: number;
+  readonly loop?: boolean;
+  readonly log: string;
+  readonly topic: string;
+  readonly state: string;
+  readonly "linger-ms": number;
+  readonly "batch-bytes": number;
+  readonly compression: Compression;
+  readonly acks: "all" | "leader" | "none";
+  readonly idempotence?: boolean;
+  readonly buffer: number;
+  readonly overflow?: Overflow;
+  readonly "metrics-port"?: number;
+}
+
+/** What is wrong with options taken together. */
+export function producerFaults(options: Readonly<Record<string, unknown>>): string[] {
+  const { acks, idempotence } = options as Partial<CameraOptionValues>;
+  return idempotence && acks !== undefined && acks !== "all"
+    ? [`Cannot use --idempotence with --acks ${acks}: expected --acks all`]
+    : [];
+}
+
+/** What a log's producer is asked for. */
+export function producerSettings(values: CameraOptionValues): ProducerOptions {
+  const { acks, compression, idempotence = acks === "all" } = values;
+  return { acks, compression, idempotent: idempotence };
+}
+
+/** How the cameras of a process publish. */
+export function hostSettings(values: CameraOptionValues) {
+  const { buffer, overflow } = values;
+  return {
+    topic: values.topic,
+    bufferFrames: buffer,
+    ...(overflow === undefined ? {} : { overflow }),
+    lingerMs: values["linger-ms"],
+    batchBytes: values["batch-bytes"],
+  };
+}
+
+/** The text, if a source can be made of it. */
+export function parseSource(text: string): string {
+  try {
+    makeSource(text);
+  } catch (error) {
+    // The message names the source; the caller does so too.
+    throw new Error((error as Error).message.replace(/^.*?: (?=expected|unknown|it )/, ""));
+  }
+  return text;
+}
+
+/** Faults of the arguments where one camera is expected. */
+export function numberFaults(positionals: readonly string[]): string[] {
+  if (positionals.length !== 1) {
+    return [`Cannot use ${positionals.length} arguments: expected one, the number of the camera`];
+  }
+  try {
+    parseCameraNumber(positionals[0]!);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+/** Reads n of `CAMERA-n`. */
+export function parseCameraNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > 10_000) {
+    throw new Error(
+      `Cannot use camera ${JSON.stringify(text)}: expected its number, 1 to 10000`,
+    );
+  }
+  return number;
+}
+
+function parseLog(text: string): string {
+  if (!/^(?:embedded:.|kafka:\/\/.)/.test(text)) {
+    throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
+  }
+  return text;
+}
+
+function parseTopic(text: string): string {
+  if (!/^[a-zA-Z0-9._-]{1,249}$/.test(text) || text === "." || text === "..") {
+    throw new Error("expected 1 to 249 letters, digits, dots, underscores or hyphens");
+  }
+  return text;
+}

@@ -1,0 +1,135 @@
+/**
+ * `deno task camera N`: one camera, publishing to its partition.
+ *
+ * @module
+ */
+import { launchCamera } from "../../cameras/launch.ts";
+import { CameraMetrics } from "../../cameras/metrics.ts";
+import { ACCEPTED_SOURCES, makeSource } from "../../cameras/open.ts";
+import { openState } from "../../cameras/registry.ts";
+import { SourceError } from "../../cameras/source.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { LogError, type TopicLog } from "../../runtime/log/log.ts";
+import {
+  type CameraOptionValues,
+  hostSettings,
+  imageOptions,
+  metricsOptions,
+  numberFaults,
+  parseSource,
+  producerFaults,
+  producerOptions,
+  producerSettings,
+  targetOptions,
+} from "../camera_options.ts";
+import { Meter, summaryLine, summaryText } from "../camera_text.ts";
+import { type Command, type CommandContext, parsers } from "../command.ts";
+import { isLocalLog } from "../network.ts";
+import { openLogOrUsageError } from "../open_log.ts";
+import { ProgressBar } from "../progress_bar.ts";
+
+const PROGRESS_EVERY_MS = 1_000;
+
+interface Values extends CameraOptionValues {
+  readonly source: string;
+  readonly limit?: number;
+  readonly json?: boolean;
+}
+
+/** The command. */
+export const camera: Command = {
+  name: "camera",
+  summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
+  positionals: "N",
+  options: {
+    source: { value: "URI", help: ACCEPTED_SOURCES, default: "pattern:", parse: parseSource },
+    ...targetOptions,
+    ...imageOptions,
+    limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
+    ...producerOptions,
+    ...metricsOptions,
+    json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
+  },
+  // RTSP is FFmpeg's, which Deno's permissions do not reach.
+  network: (options) =>
+    !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
+    /^https?:/i.test(options["source"] as string),
+  check({ positionals, options }) {
+    return [...numberFaults(positionals), ...producerFaults(options)];
+  },
+  async run({ positionals, options }, context) {
+    const values = options as unknown as Values;
+    const log = await openLogOrUsageError(values.log);
+    try {
+      return await publish(Number(positionals[0]), log, values, context);
+    } finally {
+      await log.close();
+    }
+  },
+};
+
+async function publish(
+  number: number,
+  log: TopicLog,
+  values: Values,
+  { signal, print, say }: CommandContext,
+): Promise<number> {
+  const { topic, fps, limit, json = false } = values;
+  const clock = systemClock;
+  const source = makeSource(values.source, values);
+  const bar = new ProgressBar({ title: `CAMERA-${number}` });
+  const report = (message: string) => {
+    bar.clear();
+    say(`CAMERA-${number}: ${message}`);
+  };
+  using kv = source.kind === "collection" ? await openState(values.state) : undefined;
+  report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`);
+  const meter = new Meter(clock.monotonic());
+  const over = new AbortController();
+  const launched = launchCamera({
+    ...hostSettings(values),
+    log,
+    producer: await log.producer(producerSettings(values)),
+    clock,
+    ...(kv === undefined ? {} : { kv }),
+  }, {
+    number,
+    source,
+    signal,
+    report,
+    ...(fps === undefined ? {} : { fps }),
+    ...(limit === undefined ? {} : { limit }),
+    onFrame() {
+      if (json) return;
+      const expected = Math.min(limit ?? Infinity, source.expectedImages?.() ?? Infinity);
+      const total = expected === Infinity ? undefined : expected;
+      const { stats } = launched;
+      bar.update(stats.published, total, meter.note(stats, clock.monotonic()));
+    },
+  });
+  if (values["metrics-port"] !== undefined) {
+    const metrics = new CameraMetrics(topic, () => [{ number, stats: launched.stats }]);
+    const { addr } = metrics.serve(values["metrics-port"], over.signal);
+    say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
+  }
+  const tick = setInterval(() => {
+    const progress = meter.progress(number, launched.stats, clock.monotonic());
+    if (json) print(JSON.stringify({ type: "progress", progress }));
+  }, PROGRESS_EVERY_MS);
+  let failed = false;
+  try {
+    await launched.ended;
+  } catch (error) {
+    if (!(error instanceof SourceError) && !(error instanceof LogError)) throw error;
+    report(error.message);
+    failed = true;
+  } finally {
+    clearInterval(tick);
+    over.abort();
+  }
+  bar.clear();
+  const { stats } = launched;
+  const seconds = meter.seconds(clock.monotonic());
+  print(json ? summaryLine(number, stats, seconds) : summaryText(number, stats, seconds));
+  return failed || stats.droppedBy.stopped > 0 ? 1 : 0;
+}

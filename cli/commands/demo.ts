@@ -1,0 +1,162 @@
+/**
+ * `deno task demo`: cameras, log, queries and viewer in one process, to see what Framelane does.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { runCamera } from "../../cameras/camera.ts";
+import { makeSource } from "../../cameras/open.ts";
+import { FramePublisher } from "../../cameras/publisher.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { Driver } from "../../runtime/driver/driver.ts";
+import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
+import { openLog } from "../../runtime/log/open.ts";
+import { startViewer, type Viewer } from "../../viewer/mod.ts";
+import { type Command, type CommandContext, parsers } from "../command.ts";
+import { DEFAULT_TOPIC } from "../defaults.ts";
+import { findQuery } from "../queries_folder.ts";
+
+interface DemoCamera {
+  readonly source: string;
+  readonly fps?: number;
+  /** What the lane shows, in a few words. */
+  readonly about: string;
+  readonly query: string;
+}
+
+const FOLDER = ".framelane";
+const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, import.meta.url));
+
+const CAMERAS: readonly DemoCamera[] = [
+  { source: clip("bigbuckbunny.mp4"), about: "a video file", query: "motion" },
+  { source: "pattern:?size=640x480&fps=15", about: "a test pattern", query: "greyscale" },
+  {
+    source: `pan:${clip("astronaut.jpg")}`,
+    about: "a camera that pans over a photograph",
+    query: "tamper",
+  },
+];
+
+/** `deno task demo`. */
+export const demo: Command = {
+  name: "demo",
+  summary: "Three cameras, a log, a query on each, and the wall in the browser.",
+  options: {
+    port: {
+      value: "PORT",
+      help: "port of the viewer",
+      default: 8000,
+      parse: parsers.integer(0, 65_535),
+    },
+    for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
+  },
+  run,
+};
+
+async function run(
+  { options }: { options: Record<string, unknown> },
+  context: CommandContext,
+): Promise<number> {
+  // Below the project: the demo may write nowhere else.
+  await Deno.mkdir(FOLDER, { recursive: true });
+  const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
+  const logUrl = `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`;
+  const log = await openLog(logUrl);
+  const end = new AbortController();
+  const signal = AbortSignal.any([context.signal, end.signal]);
+  const seconds = options["for"] as number | undefined;
+  const timer = seconds === undefined
+    ? undefined
+    : setTimeout(() => end.abort(new Error("The time is up")), seconds * 1000);
+  let driver: Driver | undefined;
+  let viewer: Viewer | undefined;
+  let producer: LogProducer | undefined;
+  let cameras: Promise<void>[] = [];
+  try {
+    await log.createTopic(DEFAULT_TOPIC, CAMERAS.length);
+    driver = new Driver({
+      log,
+      logUrl,
+      topic: DEFAULT_TOPIC,
+      queries: CAMERAS.map(({ query }, partition) => ({
+        ...findQuery(query),
+        group: `framelane-${query}`,
+        sinks: [],
+        partitions: [partition],
+        source: { startingOffsets: "earliest" as const },
+      })),
+      report: context.say,
+    });
+    viewer = await startViewer({
+      feed: driver.feed,
+      metrics: () => driver!.metrics.text(Date.now()),
+      log,
+      topics: [DEFAULT_TOPIC],
+      port: options["port"] as number,
+    });
+    context.print(`Open ${viewer.url}`);
+    producer = await log.producer();
+    cameras = CAMERAS.map((camera, index) =>
+      startCamera(camera, index + 1, log, producer!, signal, context)
+    );
+    await driver.start();
+    CAMERAS.forEach(({ query, about }, partition) =>
+      context.print(
+        `CAMERA-${partition + 1}  ${query} on ${about}: ${viewer!.url}cam/${partition + 1}`,
+      )
+    );
+    context.print("Ctrl-C ends the demo");
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) =>
+        signal.addEventListener("abort", () => resolve(), { once: true })
+      );
+    }
+    return driver.streams.all.every(({ state }) => state !== "failed") ? 0 : 1;
+  } finally {
+    clearTimeout(timer);
+    end.abort(new Error("The demo ends"));
+    await Promise.allSettled(cameras);
+    await driver?.stop("drain");
+    for (const { query, partition, totals } of driver?.streams.all ?? []) {
+      context.print(
+        `CAMERA-${partition + 1}  ${query}: ${totals.frames} frames, ${totals.outputs} outputs`,
+      );
+    }
+    await viewer?.stop();
+    await producer?.close();
+    await log.close();
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function startCamera(
+  camera: DemoCamera,
+  number: number,
+  log: TopicLog,
+  producer: LogProducer,
+  signal: AbortSignal,
+  context: CommandContext,
+): Promise<void> {
+  const report = (message: string) => context.say(`CAMERA-${number}: ${message}`);
+  const publisher = new FramePublisher({
+    log,
+    producer,
+    topic: DEFAULT_TOPIC,
+    partition: number - 1,
+    bufferFrames: 64,
+    overflow: "drop-oldest",
+    lingerMs: 0,
+    batchBytes: 1024 * 1024,
+    clock: systemClock,
+    report,
+  });
+  try {
+    const source = await makeSource(camera.source, {
+      loop: true,
+      size: { width: 640, height: 480 },
+    });
+    await runCamera({ number, source, publisher, clock: systemClock, signal, report });
+  } catch (error) {
+    if (!signal.aborted) report((error as Error).message);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * `deno task queries`: runs queries on the partitions of a topic, with the viewer.
+ *
+ * @module
+ */
+import { Driver } from "../../runtime/driver/driver.ts";
+import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
+import type { QuerySpec } from "../../runtime/executor/protocol.ts";
+import { LogError, type TopicLog } from "../../runtime/log/log.ts";
+import { openLog } from "../../runtime/log/open.ts";
+import { openSink } from "../../runtime/sinks/open.ts";
+import { parseStartingOffsets, type ReadStreamOptions } from "../../runtime/source_options.ts";
+import { parseTrigger } from "../../runtime/trigger.ts";
+import { startViewer, type Viewer } from "../../viewer/mod.ts";
+import { groupNames } from "../checkpoint_identity.ts";
+import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { findQuery, type FoundQuery } from "../queries_folder.ts";
+
+const DEFAULT_QUERY = "greyscale";
+const DEFAULT_PORT = 8000;
+
+/** Checks text with a function that throws and keeps the text: workers parse it again. */
+function checked(check: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    check(text);
+    return text;
+  };
+}
+
+function parsePartitions(text: string): "all" | number[] {
+  if (text === "all") return "all";
+  if (!/^\d+(,\d+)*$/.test(text)) {
+    throw new Error("expected all or partition numbers such as 0,2");
+  }
+  return [...new Set(text.split(",").map(Number))].sort((a, b) => a - b);
+}
+
+function parsePort(text: string): number | "off" {
+  return text === "off" ? "off" : parsers.integer(0, 65_535)(text);
+}
+
+/** `deno task queries`. */
+export const queries: Command = {
+  name: "queries",
+  summary:
+    "Runs queries, one ordered streaming query for each partition. NAME is a file of queries/ or the path of " +
+    `your own .ts file; ${DEFAULT_QUERY} when none is given.`,
+  positionals: "[NAME…]",
+  options: {
+    log: { value: "URI", help: "embedded:DIR or kafka://host:port", default: DEFAULT_LOG },
+    topic: { value: "T", help: "topic to read", default: DEFAULT_TOPIC },
+    partitions: {
+      value: "all|0,2",
+      help: "share all partitions with the group, or take these alone",
+      default: "all",
+      parse: parsePartitions,
+    },
+    group: {
+      value: "G",
+      help:
+        "group that shares the partitions and holds the offsets; {query} stands for the query's name (default framelane-{query})",
+    },
+    trigger: {
+      value: "SPEC",
+      help: "asap, interval:500ms, available-now, once (default: the query's own)",
+      parse: checked(parseTrigger),
+    },
+    "starting-offsets": {
+      value: "SPEC",
+      help:
+        'where to start without a checkpoint: earliest, latest, "-100 frames", "-10 minutes" or JSON (default: the query\'s own)',
+      parse: checked(parseStartingOffsets),
+    },
+    "starting-timestamp": {
+      value: "TIME",
+      help: "capture time to start at without a checkpoint, ISO 8601 or epoch milliseconds",
+    },
+    "max-frames-per-trigger": {
+      value: "N",
+      help: "most frames of a batch",
+      parse: parsers.integer(1),
+    },
+    "fail-on-data-loss": {
+      switch: true,
+      help: "stop when frames were deleted from the log before they were read",
+      default: true,
+    },
+    checkpoint: {
+      value: "DIR",
+      help: "folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
+    },
+    sink: {
+      value: "URI",
+      multiple: true,
+      help:
+        "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
+      parse: checked(openSink),
+    },
+    model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
+    executors: {
+      value: "N",
+      help: "worker threads; 0 runs all in the main thread (default: one for each core)",
+      parse: parsers.integer(0, 256),
+    },
+    port: {
+      value: "PORT|off",
+      help: `port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
+      parse: parsePort,
+    },
+    host: {
+      value: "ADDRESS",
+      help: "address of the viewer; other than 127.0.0.1 needs a token",
+      default: "127.0.0.1",
+    },
+    token: { value: "TOKEN", help: "token of the viewer" },
+    "metrics-token": { value: "TOKEN", help: "token of /metrics alone" },
+    "session-timeout": {
+      value: "MS",
+      help: "a silent runtime loses its partitions after so many milliseconds",
+      parse: parsers.integer(1000, 300_000),
+      default: 10_000,
+    },
+    json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+  },
+  run,
+};
+
+async function run(
+  { positionals, options }: { positionals: string[]; options: Record<string, unknown> },
+  context: CommandContext,
+): Promise<number> {
+  const option = <T>(name: string) => options[name] as T | undefined;
+  const logUrl = option<string>("log")!;
+  const topic = option<string>("topic")!;
+  const trigger = option<string>("trigger");
+  const finite = trigger === "available-now" || trigger === "once";
+  const specs = await querySpecs(positionals, options, logUrl);
+  const checkpointDir = option<string>("checkpoint");
+  const log = await open(logUrl, checkpointDir);
+  const json = option<boolean>("json") === true;
+  const started = performance.now();
+  let viewer: Viewer | undefined;
+  const driver = new Driver({
+    log,
+    logUrl,
+    ...(checkpointDir !== undefined ? { checkpointDir } : {}),
+    topic,
+    queries: specs,
+    partitions: option<"all" | number[]>("partitions")!,
+    ...(options["executors"] !== undefined ? { executors: option<number>("executors")! } : {}),
+    sessionTimeoutMs: option<number>("session-timeout")!,
+    report: context.say,
+  });
+  driver.streams.addListener({
+    onQueryProgress: ({ progress }) => {
+      if (json) context.print(JSON.stringify({ type: "progress", progress }));
+    },
+    onQueryStarted: ({ name, id }) => {
+      const query = driver.streams.get(id)?.query;
+      if (!json) context.say(`${query} ${name} reads ${topic}`);
+    },
+  });
+  try {
+    const port = option<number | "off">("port") ?? (finite ? "off" : DEFAULT_PORT);
+    if (port !== "off") {
+      viewer = await startViewer({
+        feed: driver.feed,
+        metrics: () => driver.metrics.text(Date.now()),
+        log,
+        topics: [topic],
+        hostname: option<string>("host")!,
+        port,
+        ...(options["token"] !== undefined ? { token: option<string>("token")! } : {}),
+        ...(options["metrics-token"] !== undefined
+          ? { metricsToken: option<string>("metrics-token")! }
+          : {}),
+      });
+      context.say(`Viewer: ${viewer.url}`);
+    }
+    const aborted = new Promise<void>((resolve) => {
+      if (context.signal.aborted) resolve();
+      context.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    const work = driver.start().then(async () => {
+      const ok = await driver.awaitTermination();
+      // Queries without an end are waited for even while this runtime has no partition.
+      if (!finite && ok) await aborted;
+      return ok;
+    });
+    work.catch(() => {});
+    const ok = await Promise.race([work, aborted.then(() => true)]);
+    return ok ? 0 : 1;
+  } finally {
+    await driver.stop("drain");
+    await viewer?.stop();
+    await log.close();
+    const seconds = (performance.now() - started) / 1000;
+    for (const { name } of specs) {
+      summarize(
+        name,
+        driver.streams.all.filter(({ query }) => query === name),
+        seconds,
+        json,
+        context,
+      );
+    }
+  }
+}
+
+async function open(url: string, checkpointDir: string | undefined): Promise<TopicLog> {
+  try {
+    return await openLog(url, checkpointDir !== undefined ? { checkpointDir } : {});
+  } catch (error) {
+    if (error instanceof LogError && error.code === "INVALID") {
+      throw new UsageError([error.message]);
+    }
+    throw error;
+  }
+}
+
+/** What the executors need to know of each query. */
+async function querySpecs(
+  names: readonly string[],
+  options: Record<string, unknown>,
+  logUrl: string,
+): Promise<QuerySpec[]> {
+  const faults: string[] = [];
+  const found: FoundQuery[] = [];
+  for (const name of names.length > 0 ? names : [DEFAULT_QUERY]) {
+    try {
+      found.push(findQuery(name));
+    } catch (error) {
+      faults.push((error as Error).message);
+    }
+  }
+  for (const [index, { name }] of found.entries()) {
+    if (found.findIndex((other) => other.name === name) !== index) {
+      faults.push(`Query ${name} was given more than once`);
+    }
+  }
+  const group = options["group"] as string | undefined;
+  if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
+    faults.push(
+      `Cannot use --group ${
+        JSON.stringify(group)
+      } for ${found.length} queries: a group holds one ` +
+        `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
+    );
+  }
+  if (faults.length > 0) throw new UsageError(faults);
+  const groups = await groupNames(
+    found.map(({ name }) => name),
+    group,
+    logUrl,
+    options["checkpoint"] as string | undefined,
+  );
+  const source: ReadStreamOptions = {
+    ...(options["starting-offsets"] !== undefined
+      ? { startingOffsets: options["starting-offsets"] as "earliest" }
+      : {}),
+    ...(options["starting-timestamp"] !== undefined
+      ? { startingTimestamp: options["starting-timestamp"] as string }
+      : {}),
+    ...(options["max-frames-per-trigger"] !== undefined
+      ? { maxFramesPerTrigger: options["max-frames-per-trigger"] as number }
+      : {}),
+    failOnDataLoss: options["fail-on-data-loss"] as boolean,
+  };
+  return found.map(({ name, module }) => ({
+    name,
+    module,
+    group: groups.get(name)!,
+    sinks: (options["sink"] as string[] | undefined) ?? [],
+    source,
+    ...(options["trigger"] !== undefined ? { trigger: options["trigger"] as string } : {}),
+    ...(options["model"] !== undefined ? { model: options["model"] as string } : {}),
+  }));
+}
+
+function summarize(
+  query: string,
+  lanes: readonly StreamingQuery[],
+  seconds: number,
+  json: boolean,
+  context: CommandContext,
+): void {
+  const sum = (count: (lane: StreamingQuery) => number) =>
+    lanes.reduce((total, lane) => total + count(lane), 0);
+  const summary = {
+    type: "summary",
+    query,
+    frames: sum(({ totals }) => totals.frames),
+    outputs: sum(({ totals }) => totals.outputs),
+    dropped: sum(({ totals }) => totals.dropped),
+    deadLettered: sum(({ totals }) => totals.deadLettered),
+    seconds: Math.round(seconds * 1000) / 1000,
+  };
+  if (json) return context.print(JSON.stringify(summary));
+  const { frames, outputs, dropped, deadLettered } = summary;
+  context.say(
+    `${query}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ${deadLettered} dead letters in ${
+      seconds.toFixed(1)
+    } s`,
+  );
+}

@@ -1,0 +1,115 @@
+/**
+ * One line on a terminal that shows how far long work is; silent everywhere else.
+ *
+ * @module
+ */
+
+/** Where a bar is drawn. */
+export interface BarStream {
+  writeSync(bytes: Uint8Array): number;
+  isTerminal(): boolean;
+}
+
+/** How a bar looks. */
+export interface ProgressBarOptions {
+  /** Stands at the left. */
+  readonly title: string;
+  /** Standard error unless given. */
+  readonly stream?: BarStream;
+  /** Columns of the terminal; asked for unless given. */
+  readonly columns?: () => number;
+  /** Milliseconds, any start; `performance.now` unless given. */
+  readonly now?: () => number;
+}
+
+const DRAW_EVERY_MS = 100;
+const BAR_CELLS = 24;
+const encoder = new TextEncoder();
+
+/**
+ * A progress bar: a share of a known total, or a count that grows.
+ *
+ * @example
+ * ```ts
+ * import { ProgressBar } from "./progress_bar.ts";
+ *
+ * const bar = new ProgressBar({ title: "Copying" });
+ * for (let done = 0; done <= 100; done++) bar.update(done, 100, `${done} files`);
+ * bar.end();
+ * ```
+ */
+export class ProgressBar {
+  readonly #title: string;
+  readonly #stream: BarStream;
+  readonly #columns: () => number;
+  readonly #now: () => number;
+  readonly #shown: boolean;
+  #drawnAt = -Infinity;
+  #drawn = false;
+
+  constructor(options: ProgressBarOptions) {
+    const { title, stream = Deno.stderr, columns = terminalColumns } = options;
+    this.#title = title;
+    this.#stream = stream;
+    this.#columns = columns;
+    this.#now = options.now ?? (() => performance.now());
+    this.#shown = stream.isTerminal();
+  }
+
+  /**
+   * Shows how far it is, ten times a second at most.
+   *
+   * @param total undefined when nobody knows
+   * @param note stands at the right
+   */
+  update(done: number, total: number | undefined, note: string): void {
+    if (!this.#shown) return;
+    const now = this.#now();
+    const complete = total !== undefined && done >= total;
+    if (!complete && now - this.#drawnAt < DRAW_EVERY_MS) return;
+    this.#drawnAt = now;
+    this.#write(`\r${this.#fit(this.#text(done, total, note))}\x1b[K`);
+    this.#drawn = true;
+  }
+
+  /** Takes the bar away, so that a line can be written; the next update shows it again. */
+  clear(): void {
+    if (this.#drawn) this.#write("\r\x1b[K");
+    this.#drawn = false;
+    this.#drawnAt = -Infinity;
+  }
+
+  /** Leaves the bar as it is and goes to the next line. */
+  end(): void {
+    if (this.#drawn) this.#write("\n");
+    this.#drawn = false;
+  }
+
+  #text(done: number, total: number | undefined, note: string): string {
+    if (total === undefined || total <= 0) return `${this.#title} ${note}`;
+    const share = Math.min(1, done / total);
+    const eighths = Math.round(share * BAR_CELLS * 8);
+    const full = Math.floor(eighths / 8);
+    const part = eighths % 8 === 0 ? "" : String.fromCharCode(0x2590 - eighths % 8);
+    const bar = ("█".repeat(full) + part).padEnd(BAR_CELLS, "·");
+    return `${this.#title} ${bar} ${String(Math.floor(share * 100)).padStart(3)} % ${note}`;
+  }
+
+  #fit(text: string): string {
+    return [...text].slice(0, Math.max(1, this.#columns() - 1)).join("");
+  }
+
+  #write(text: string): void {
+    let rest = encoder.encode(text);
+    while (rest.length > 0) rest = rest.subarray(this.#stream.writeSync(rest));
+  }
+}
+
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    // No terminal on any of the standard streams: nobody minds the width.
+    return 80;
+  }
+}

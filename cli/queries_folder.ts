@@ -1,0 +1,58 @@
+/**
+ * Finds query definitions: those that come with Framelane, in `queries/`, and users' own files.
+ *
+ * @module
+ */
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { nearest } from "./command.ts";
+
+const FOLDER = new URL("../queries/", import.meta.url);
+
+/** A query as found. */
+export interface FoundQuery {
+  readonly name: string;
+  /** URL of its module. */
+  readonly module: string;
+}
+
+/** Names of the queries that come with Framelane, sorted. */
+export function shippedQueries(): string[] {
+  return [...Deno.readDirSync(FOLDER)]
+    .filter(({ name, isFile }) => isFile && name.endsWith(".ts"))
+    .map(({ name }) => name.slice(0, -3))
+    .sort();
+}
+
+/**
+ * Finds a query by name in `queries/`, or by the path of a `.ts` file.
+ *
+ * @throws {Error} saying what was given and which queries there are.
+ */
+export function findQuery(given: string): FoundQuery {
+  if (given.endsWith(".ts")) {
+    const path = resolve(given);
+    if (!exists(path)) throw new Error(`Cannot find query file ${JSON.stringify(given)}`);
+    return { name: basename(path).slice(0, -3), module: pathToFileURL(path).href };
+  }
+  const names = shippedQueries();
+  if (!names.includes(given)) {
+    const close = nearest(given, names);
+    throw new Error(
+      `Unknown query ${JSON.stringify(given)}: expected ${
+        names.join(", ")
+      } or the path of a .ts file` +
+        (close !== undefined ? `; did you mean ${close}?` : ""),
+    );
+  }
+  return { name: given, module: new URL(`${given}.ts`, FOLDER).href };
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * Shows every frame without its colours.
+ *
+ * @module
+ */
+import { display, query } from "../runtime/mod.ts";
+import { greyscale } from "./operators/greyscale.ts";
+
+export default query("greyscale")
+  .readStream()
+  .process(greyscale())
+  .writeStream(display());

@@ -1,0 +1,12 @@
+/**
+ * Shows how much of the picture moves, and draws where.
+ *
+ * @module
+ */
+import { display, query } from "../runtime/mod.ts";
+import { motion } from "./operators/motion.ts";
+
+export default query("motion")
+  .readStream()
+  .process(motion())
+  .writeStream(display());

@@ -1,0 +1,188 @@
+/**
+ * Motion: how much of the picture moves, and where.
+ *
+ * @module
+ */
+import {
+  type Color,
+  type DetectedObject,
+  drawText,
+  type Frame,
+  labelScale,
+  type Operator,
+  outlineBox,
+  type RawImage,
+} from "../../runtime/mod.ts";
+import { History } from "./history.ts";
+import { type SmallLuma, smallLuma } from "./luma.ts";
+import { checkNumbers } from "./options.ts";
+import { drawnOn, withResult } from "./picture.ts";
+import { connectedRegions } from "./regions.ts";
+
+/** How to look for motion. */
+export interface MotionOptions {
+  /** Luma steps, of 255, by which a spot must differ; 20 unless given. */
+  readonly threshold?: number;
+  /** Pictures that make the background; 15 unless given. */
+  readonly backgroundPictures?: number;
+  /** Capture time between two of them, milliseconds; 200 unless given. */
+  readonly backgroundIntervalMs?: number;
+  /** Regions smaller than this share of the picture are left out; 0.001 unless given. */
+  readonly minRegion?: number;
+  /** Most regions to report, the largest first; 16 unless given. */
+  readonly maxRegions?: number;
+  /** A longer pause begins a new background, milliseconds; 10,000 unless given. */
+  readonly maxGapMs?: number;
+  /** Whether to draw the regions on the frame; true unless given. */
+  readonly draw?: boolean;
+  /** JPEG quality of frames that were drawn on; 80 unless given. */
+  readonly quality?: number;
+}
+
+/** About 160 by 120: fine enough for a person at a distance, small enough to cost nothing. */
+const SAMPLES = 19_200;
+/** Samples along the side of a block, the grain of a region. */
+const BLOCK = 4;
+/** Changed samples that make a block part of a region. */
+const BLOCK_CHANGED = 4;
+
+const COLOR: Color = [255, 196, 0];
+
+/**
+ * Compares each frame with the last pictures: a spot has changed where it differs from most of them,
+ * so that what passed leaves no trace behind. The result has the score `motion` (the share of the
+ * picture that has changed, 0 to 1) and the regions that moved as objects `motion`, whose
+ * score is the share of their blocks' spots that have changed. Frames without a region keep their bytes.
+ *
+ * The state is the last pictures and nothing else, so a restart, which reads them again, goes on
+ * with the same results.
+ *
+ * @throws {RangeError} naming every option that is out of its bounds.
+ *
+ * @example
+ * ```ts
+ * import { motion } from "./motion.ts";
+ *
+ * const sensitive = motion({ threshold: 10, minRegion: 0.0005 });
+ * console.log(sensitive.name);
+ * ```
+ */
+export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
+  const {
+    threshold = 20,
+    backgroundPictures = 15,
+    backgroundIntervalMs = 200,
+    minRegion = 0.001,
+    maxRegions = 16,
+    maxGapMs = 10_000,
+    draw = true,
+    quality = 80,
+  } = options;
+  const numbers = {
+    threshold,
+    backgroundPictures,
+    backgroundIntervalMs,
+    minRegion,
+    maxRegions,
+    maxGapMs,
+    quality,
+  };
+  checkNumbers("motion", numbers, {
+    threshold: { min: 1, max: 254 },
+    backgroundPictures: { min: 2, max: 256, whole: true },
+    backgroundIntervalMs: { min: 0, max: 60_000 },
+    minRegion: { min: 0, max: 1 },
+    maxRegions: { min: 0, max: 1000, whole: true },
+    maxGapMs: { min: 1, max: 86_400_000 },
+    quality: { min: 1, max: 100, whole: true },
+  });
+  return {
+    name: `motion(threshold=${threshold})`,
+    kind: "window",
+    open() {
+      const history = new History({
+        pictures: backgroundPictures,
+        intervalMs: backgroundIntervalMs,
+        maxGapMs,
+      });
+      return {
+        async process(frame) {
+          const luma = await smallLuma(frame, SAMPLES);
+          const due = history.isDue(frame, luma);
+          const { energy, objects } = compare(luma, history, threshold, minRegion, maxRegions);
+          if (due) history.add(frame, luma);
+          const { offset, timestamp } = frame;
+          const found = withResult(frame, {
+            scores: { motion: energy },
+            frames: [{ offset, timestamp, objects }],
+          });
+          if (!draw || objects.length === 0) return [found];
+          return [await drawnOn(found, (image) => drawMotion(image, energy, objects), quality)];
+        },
+        restartOffset: () => history.oldestOffset,
+      };
+    },
+  };
+}
+
+function drawMotion(image: RawImage, energy: number, objects: readonly DetectedObject[]): void {
+  const scale = labelScale(image);
+  for (const { box } of objects) outlineBox(image, box, COLOR, Math.max(2, scale));
+  const text = `motion ${(100 * energy).toFixed(1)} %`;
+  drawText(image, text, 4 * scale, 4 * scale, { scale, color: COLOR, background: [0, 0, 0] });
+}
+
+interface Motion {
+  readonly energy: number;
+  readonly objects: readonly DetectedObject[];
+}
+
+function compare(
+  luma: SmallLuma,
+  { pictures }: History,
+  threshold: number,
+  minRegion: number,
+  maxRegions: number,
+): Motion {
+  if (pictures.length === 0) return { energy: 0, objects: [] };
+  const { data, width, height, factor, sourceWidth, sourceHeight } = luma;
+  const differing = new Uint16Array(data.length);
+  for (const { luma: { data: before } } of pictures) {
+    for (let i = 0; i < data.length; i++) {
+      if (Math.abs(data[i]! - before[i]!) > threshold) differing[i]!++;
+    }
+  }
+  const columns = Math.ceil(width / BLOCK);
+  const blocks = new Uint8Array(columns * Math.ceil(height / BLOCK));
+  const most = pictures.length / 2;
+  let changed = 0;
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = (y / BLOCK | 0) * columns;
+    for (let x = 0; x < width; x++, at++) {
+      if (differing[at]! <= most) continue;
+      changed++;
+      blocks[row + (x / BLOCK | 0)]!++;
+    }
+  }
+  for (let i = 0; i < blocks.length; i++) if (blocks[i]! < BLOCK_CHANGED) blocks[i] = 0;
+  const side = BLOCK * factor;
+  const objects = connectedRegions(blocks, columns)
+    .filter(({ cells }) => cells * BLOCK * BLOCK >= minRegion * data.length)
+    .slice(0, maxRegions)
+    .map(({ left, top, right, bottom, cells, weight }): DetectedObject => ({
+      label: "motion",
+      score: rounded(weight / (cells * BLOCK * BLOCK)),
+      box: [
+        left * side,
+        top * side,
+        Math.min(right * side, sourceWidth),
+        Math.min(bottom * side, sourceHeight),
+      ],
+    }));
+  return { energy: rounded(changed / data.length), objects };
+}
+
+/** Four digits: what is beyond them is noise, and would fill the events. */
+function rounded(share: number): number {
+  return Math.round(share * 10_000) / 10_000;
+}

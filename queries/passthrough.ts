@@ -1,0 +1,12 @@
+/**
+ * Shows every frame as it came.
+ *
+ * @module
+ */
+import { display, query } from "../runtime/mod.ts";
+import { passthrough } from "./operators/passthrough.ts";
+
+export default query("passthrough")
+  .readStream()
+  .process(passthrough())
+  .writeStream(display());

@@ -1,0 +1,150 @@
+/**
+ * The executors of a driver: who runs what, and what happens when one lane holds its thread.
+ *
+ * @module
+ */
+import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
+import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts";
+
+/** A thread that shows no life for so long is blocked, milliseconds. */
+const BLOCKED_AFTER_MS = 300;
+const CHECK_INTERVAL_MS = 50;
+const CLOSE_GRACE_MS = 3000;
+
+/** Whom the pool tells. */
+export interface PoolEvents {
+  onMessage(message: FromExecutor): void;
+  /** These lanes lost their executor, which died or is `held` by another, and must start elsewhere. */
+  onStranded(lanes: readonly number[], why: string, held: boolean): void;
+  /** A lane holds its thread, or no longer does. */
+  onBlocked(lane: number, blocked: boolean): void;
+}
+
+/** Starts executors as they are needed and places lanes on them. */
+export class ExecutorPool {
+  readonly #config: ExecutorConfig;
+  readonly #size: number;
+  readonly #events: PoolEvents;
+  readonly #links = new Set<ExecutorLink>();
+  readonly #pulses = new Map<ExecutorLink, { heartbeats: number; since: number }>();
+  readonly #blocked = new Map<ExecutorLink, number>();
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #started = 0;
+  #watched = false;
+  #closed = false;
+
+  /** @param size number of workers; 0 runs everything in this thread. */
+  constructor(config: ExecutorConfig, size: number, events: PoolEvents) {
+    this.#config = config;
+    this.#size = size;
+    this.#events = events;
+    if (size > 0) this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
+  }
+
+  /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
+  async open(): Promise<Readonly<Record<string, string>>> {
+    return await this.#link().ready;
+  }
+
+  /** Starts a lane on the executor with the fewest. */
+  start(message: ToExecutor & { type: "start" }): void {
+    const usable = [...this.#links].filter(({ quarantined }) => !quarantined);
+    usable.sort((a, b) => a.lanes.size - b.lanes.size);
+    let link = usable[0];
+    const room = usable.length < Math.max(1, this.#size);
+    if (link === undefined || (room && link.lanes.size > 0)) link = this.#link();
+    link.lanes.add(message.lane);
+    link.post(message);
+  }
+
+  /** Passes a message on to the executor that runs the lane. */
+  post(message: ToExecutor & { lane: number }): void {
+    this.#linkOf(message.lane)?.post(message);
+  }
+
+  /** Forgets a lane that has ended. */
+  ended(lane: number): void {
+    this.#linkOf(lane)?.lanes.delete(lane);
+  }
+
+  /** Whether the lane's executor answers. */
+  responsive(lane: number): boolean {
+    const link = this.#linkOf(lane);
+    return link !== undefined && !this.#blocked.has(link);
+  }
+
+  /** Whether anybody looks at pictures. */
+  set watched(watched: boolean) {
+    if (watched === this.#watched) return;
+    this.#watched = watched;
+    for (const link of this.#links) link.post({ type: "watch", watched });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await Promise.all([...this.#links].map((link) => link.close(CLOSE_GRACE_MS)));
+    this.#links.clear();
+  }
+
+  #linkOf(lane: number): ExecutorLink | undefined {
+    for (const link of this.#links) if (link.lanes.has(lane)) return link;
+  }
+
+  #link(): ExecutorLink {
+    const events = {
+      onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
+      onDeath: (link: ExecutorLink, error: Error) => this.#bury(link, error),
+    };
+    const link = this.#size === 0
+      ? startInline(this.#config, events)
+      : startWorker(`executor-${++this.#started}`, this.#config, events);
+    if (this.#watched) link.post({ type: "watch", watched: true });
+    this.#links.add(link);
+    link.ready.catch((error) => this.#bury(link, error as Error));
+    return link;
+  }
+
+  #bury(link: ExecutorLink, error: Error): void {
+    if (this.#closed || !this.#links.delete(link)) return;
+    this.#pulses.delete(link);
+    this.#blocked.delete(link);
+    const lanes = [...link.lanes];
+    link.lanes.clear();
+    void link.close(0);
+    if (lanes.length > 0) this.#events.onStranded(lanes, error.message, false);
+  }
+
+  /** Finds threads that do not turn, and brings the innocent lanes to others. */
+  #check(): void {
+    const now = performance.now();
+    for (const link of this.#links) {
+      const pulse = link.pulse();
+      if (pulse === undefined) continue;
+      const last = this.#pulses.get(link);
+      if (last === undefined || last.heartbeats !== pulse.heartbeats) {
+        this.#pulses.set(link, { heartbeats: pulse.heartbeats, since: now });
+        const lane = this.#blocked.get(link);
+        if (lane !== undefined) {
+          this.#blocked.delete(link);
+          this.#events.onBlocked(lane, false);
+        }
+        continue;
+      }
+      if (now - last.since < BLOCKED_AFTER_MS) continue;
+      if (this.#blocked.has(link) || !link.lanes.has(pulse.lane)) continue;
+      this.#blocked.set(link, pulse.lane);
+      link.quarantined = true;
+      const innocent = [...link.lanes].filter((lane) => lane !== pulse.lane);
+      for (const lane of innocent) {
+        // Heard when the thread turns again; by then the lane is fenced.
+        link.post({ type: "stop", lane, mode: "abort" });
+        link.lanes.delete(lane);
+      }
+      this.#events.onBlocked(pulse.lane, true);
+      if (innocent.length > 0) {
+        this.#events.onStranded(innocent, `${link.name} is held by another query`, true);
+      }
+    }
+  }
+}

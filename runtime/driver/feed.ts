@@ -1,0 +1,134 @@
+/**
+ * What the viewer sees of a driver's queries.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { cameraOfPartition } from "../frame.ts";
+import type { FromExecutor } from "../executor/protocol.ts";
+import type { Lane, LaneFeed, LanePicture } from "../lanes.ts";
+import { lagOf, type StreamingQueryProgress } from "../progress.ts";
+import type { StreamingQueryManager } from "./manager.ts";
+import type { StreamingQuery } from "./streaming_query.ts";
+
+/** Rates of a report older than this are not true any more, milliseconds. */
+const STALE_MS = 3000;
+
+/** The lanes of a driver. */
+export class DriverFeed implements LaneFeed {
+  /** Called when the first viewer comes and when the last one goes. */
+  onWatched: (watched: boolean) => void = () => {};
+  readonly #streams: StreamingQueryManager;
+  readonly #clock: Clock;
+  readonly #plans: () => Readonly<Record<string, string>>;
+  readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
+  readonly #listeners = new Set<(picture: LanePicture) => void>();
+  /** Listeners that count as somebody who looks. */
+  #watchers = 0;
+
+  constructor(
+    streams: StreamingQueryManager,
+    clock: Clock,
+    plans: () => Readonly<Record<string, string>>,
+  ) {
+    this.#streams = streams;
+    this.#clock = clock;
+    this.#plans = plans;
+  }
+
+  lanes(): readonly Lane[] {
+    return this.#streams.all.map((query) => this.#lane(query));
+  }
+
+  latest(lane: string): LanePicture | undefined {
+    return this.#pictures.get(lane);
+  }
+
+  subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
+    this.#listeners.add(listener);
+    if (!passive && ++this.#watchers === 1) this.onWatched(true);
+    return () => {
+      if (!this.#listeners.delete(listener) || passive) return;
+      if (--this.#watchers === 0) this.onWatched(false);
+    };
+  }
+
+  progress(): readonly StreamingQueryProgress[] {
+    return this.#streams.all.flatMap(({ lastProgress }) => lastProgress ?? []);
+  }
+
+  history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string } {
+    const query = this.#streams.all.find((one) => laneId(one) === lane);
+    return {
+      progress: query?.recentProgress ?? [],
+      plan: query === undefined ? "" : this.#plans()[query.query] ?? "",
+    };
+  }
+
+  /** A picture came from an executor. */
+  show(query: StreamingQuery, message: FromExecutor & { type: "picture" }): void {
+    const { offset, timestamp, contentType, headers, result, bytes } = message;
+    const lane = laneId(query);
+    const before = this.#pictures.get(lane);
+    const picture = {
+      lane,
+      offset,
+      timestamp,
+      contentType: bytes.length > 0 ? contentType : before?.contentType ?? contentType,
+      // A finding without a picture of its own is shown on the picture before it.
+      bytes: bytes.length > 0 ? bytes : before?.bytes ?? bytes,
+      headers,
+      ...(result !== undefined ? { result } : {}),
+      arrival: this.#clock.now(),
+    };
+    if (picture.bytes.length === 0) return;
+    this.#pictures.set(lane, picture);
+    for (const listener of this.#listeners) listener(picture);
+  }
+
+  #lane(query: StreamingQuery): Lane {
+    const progress = query.lastProgress;
+    const { topic, partition, totals } = query;
+    const source = progress?.sources[0];
+    const now = this.#clock.now();
+    const fresh = query.lastCommit !== undefined && now - query.lastCommit < STALE_MS;
+    const picture = this.#pictures.get(laneId(query));
+    const outRatio = progress !== undefined && progress.numInputRows > 0
+      ? progress.sink.numOutputRows / progress.numInputRows
+      : 0;
+    const fps = fresh ? progress?.inputRowsPerSecond ?? 0 : 0;
+    const latency = progress?.latencies?.e2eLatencyMs;
+    const newest = progress?.eventTime.max;
+    return {
+      id: laneId(query),
+      query: query.query,
+      name: query.name,
+      topic,
+      partition,
+      camera: cameraOfPartition(partition),
+      state: query.state,
+      ...(query.exception !== undefined && query.state !== "running"
+        ? { exception: query.exception.message }
+        : {}),
+      framesPerSecondIn: fps,
+      framesPerSecondOut: Math.round(fps * outRatio * 100) / 100,
+      lagFrames: source === undefined ? 0 : lagOf(source, topic, partition),
+      ...(latency !== undefined ? { latencyP50Ms: latency.P50, latencyP99Ms: latency.P99 } : {}),
+      dropped: totals.dropped,
+      deadLettered: totals.deadLettered,
+      gaps: totals.gaps,
+      restarts: query.restarts,
+      ...(picture !== undefined
+        ? { lastFrameTimestamp: picture.timestamp, lastFrameArrival: picture.arrival }
+        : newest !== undefined
+        ? { lastFrameTimestamp: Date.parse(newest) }
+        : {}),
+      ...(query.lastCommit !== undefined ? { lastCommit: query.lastCommit } : {}),
+    };
+  }
+}
+
+/** `greyscale-0`: unique within a driver and safe in URLs. */
+export function laneId(query: { query: string; partition: number }): string {
+  return `${query.query}-${query.partition}`;
+}

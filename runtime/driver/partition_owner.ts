@@ -1,0 +1,83 @@
+/**
+ * Which partitions a query has here: all of them shared with a group, or some named by hand.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
+import { retry } from "../retry.ts";
+
+/** What the owner needs, and whom it tells. */
+export interface PartitionOwnerOptions {
+  readonly log: TopicLog;
+  readonly topic: string;
+  readonly group: string;
+  readonly partitions: "all" | readonly number[];
+  readonly sessionTimeoutMs?: number;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly report: (message: string) => void;
+  readonly onAssigned: (partition: number, membership: Membership | undefined) => void;
+  readonly onKept: (partition: number, membership: Membership | undefined) => void;
+  readonly onRevoked: (partition: number) => Promise<void>;
+  readonly onRebalance: () => void;
+}
+
+/** Holds the partitions of one query. */
+export class PartitionOwner {
+  readonly #options: PartitionOwnerOptions;
+  #member: GroupMember | undefined;
+  #partitions = new Set<number>();
+
+  constructor(options: PartitionOwnerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the first partitions were assigned. */
+  async start(): Promise<void> {
+    const { partitions, log, group, topic, sessionTimeoutMs, signal, clock, report } =
+      this.#options;
+    if (partitions !== "all") {
+      for (const partition of partitions) this.#options.onAssigned(partition, undefined);
+      return;
+    }
+    const first = Promise.withResolvers<void>();
+    const join = () =>
+      log.joinGroup({
+        group,
+        topic,
+        ...(sessionTimeoutMs !== undefined ? { sessionTimeoutMs } : {}),
+        onAssignment: async (assignment) => {
+          await this.#take(assignment);
+          first.resolve();
+        },
+        onError: (error) => report(`Group ${group}: ${error.message}`),
+      });
+    this.#member = await retry(join, {
+      clock,
+      signal,
+      minDelayMs: 100,
+      maxDelayMs: 5000,
+      onRetry: (error) => report(`Group ${group}: ${(error as Error).message}`),
+    });
+    await first.promise;
+  }
+
+  async leave(): Promise<void> {
+    await this.#member?.leave();
+  }
+
+  async #take({ partitions, membership }: Assignment): Promise<void> {
+    const { onAssigned, onKept, onRevoked, onRebalance, signal } = this.#options;
+    if (signal.aborted) return;
+    onRebalance();
+    const now = new Set(partitions);
+    const revoked = [...this.#partitions].filter((partition) => !now.has(partition));
+    for (const partition of now) {
+      if (this.#partitions.has(partition)) onKept(partition, membership);
+      else onAssigned(partition, membership);
+    }
+    this.#partitions = now;
+    await Promise.all(revoked.map((partition) => onRevoked(partition)));
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The checkpoint of one streaming query: what is saved with a commit, and what a restart makes of
+ * it.
+ *
+ * A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
+ * and operators can only be brought back to the end of a batch. So the saved state is that of the
+ * newest batch end which is early enough for every sink: the base.
+ *
+ * @module
+ */
+import { type BatchCommitter, type Checkpoint, LogError } from "../log/log.ts";
+import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
+import type { PipelineSnapshot } from "./pipeline.ts";
+
+interface SavedState {
+  readonly base: number;
+  readonly pipeline: string | null;
+}
+
+/** Where a restart begins. */
+export interface ResumePoint {
+  /** Offset to read from. */
+  readonly readFrom: number;
+  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
+  readonly base: number;
+  /** The operators' state for `Pipeline.open`. */
+  readonly pipeline: Uint8Array | undefined;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Saves and restores where a streaming query is. */
+export class Checkpointing {
+  readonly #committer: BatchCommitter;
+  #history: { end: number; snapshot: PipelineSnapshot }[];
+  #renewed: (() => void) | undefined;
+  #renewals = 0;
+
+  /** @param start where a query without a checkpoint begins. */
+  constructor(committer: BatchCommitter, start: number) {
+    this.#committer = committer;
+    const { base, pipeline } = this.resumePoint(start);
+    const restart = committer.committed?.restart;
+    this.#history = [{
+      end: base,
+      snapshot: {
+        restart: restart !== undefined && restart < base ? restart : undefined,
+        state: pipeline,
+      },
+    }];
+  }
+
+  /** The batch that was planned before a crash and not committed. */
+  get planned(): BatchRange | undefined {
+    return this.#committer.planned;
+  }
+
+  resumePoint(start: number): ResumePoint {
+    const committed: Checkpoint | undefined = this.#committer.committed;
+    const end = committed?.end ?? start;
+    const saved = committed?.state === undefined
+      ? undefined
+      : JSON.parse(decoder.decode(committed.state)) as SavedState;
+    const base = saved?.base ?? end;
+    return {
+      readFrom: Math.min(committed?.restart ?? end, base),
+      base,
+      pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
+    };
+  }
+
+  /** Says durably which offsets a batch takes, before it runs. */
+  plan(batch: BatchRange, required: boolean): Promise<void> {
+    return this.#committer.plan(batch, required);
+  }
+
+  /**
+   * Commits a batch.
+   *
+   * @param snapshot the operators after the batch.
+   * @param needed oldest offset whose outputs a sink must see again.
+   * @param signal ends the wait for the group's next generation.
+   */
+  async commit(
+    batch: BatchRange,
+    snapshot: PipelineSnapshot,
+    needed: number | undefined,
+    records: readonly OutputRecord[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#history.push({ end: batch.end, snapshot });
+    const keep = Math.min(batch.end, needed ?? batch.end);
+    while (this.#history[1] !== undefined && this.#history[1].end <= keep) this.#history.shift();
+    const { end: base, snapshot: { restart, state } } = this.#history[0]!;
+    const saved: SavedState = {
+      base,
+      pipeline: state === undefined ? null : decoder.decode(state),
+    };
+    const plain = base === batch.end && saved.pipeline === null;
+    const checkpoint = {
+      end: batch.end,
+      restart: Math.min(base, restart ?? base),
+      ...(plain ? {} : { state: encoder.encode(JSON.stringify(saved)) }),
+    };
+    for (;;) {
+      const renewals = this.#renewals;
+      try {
+        return await this.#committer.commit(batch, checkpoint, records);
+      } catch (error) {
+        if (!(error instanceof LogError) || error.code !== "STALE_MEMBERSHIP") throw error;
+        if (renewals === this.#renewals) await this.#untilRenewed(signal);
+      }
+    }
+  }
+
+  /** The group moved on to another generation and the partition is still ours. */
+  renewed(): void {
+    this.#renewals++;
+    this.#renewed?.();
+  }
+
+  #untilRenewed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(signal.reason);
+      if (signal.aborted) return stop();
+      signal.addEventListener("abort", stop, { once: true });
+      this.#renewed = () => {
+        signal.removeEventListener("abort", stop);
+        this.#renewed = undefined;
+        resolve();
+      };
+    });
+  }
+}

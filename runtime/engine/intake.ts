@@ -1,0 +1,202 @@
+/**
+ * What comes in: frames of one partition, read as the source options and the overload policy say.
+ * Everything that is left out is counted.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Frame } from "../frame.ts";
+import { LogError, type PartitionReader } from "../log/log.ts";
+import type { OverloadPolicy } from "../overload.ts";
+
+/** Bytes that one read may bring, whatever its number of frames. */
+const MAX_READ_BYTES = 8 * 1024 * 1024;
+
+/** What the intake needs, and whom it tells. */
+export interface IntakeOptions {
+  readonly source: PartitionReader;
+  readonly topic: string;
+  readonly partition: number;
+  readonly query: string;
+  readonly failOnDataLoss: boolean;
+  readonly overload: OverloadPolicy;
+  readonly clock: Clock;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+  readonly report: (message: string) => void;
+  /** Frames that were left out, or lost. */
+  readonly onDropped: (count: number) => void;
+}
+
+/** Reads one partition for one streaming query. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #source: PartitionReader;
+  /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
+  #pending: Promise<void> | undefined;
+  #arrived: { frames: Frame[] } | { error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+  #meanBytes = 64 * 1024;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#source = options.source;
+  }
+
+  /** Offset that follows the last frame taken. */
+  get position(): number {
+    return this.#source.position;
+  }
+
+  get latest(): number {
+    return this.#source.latest;
+  }
+
+  /** Frames that can be had at once. */
+  get buffered(): number {
+    const arrived = this.#arrived;
+    return this.#source.buffered +
+      (arrived !== undefined && "frames" in arrived ? arrived.frames.length : 0);
+  }
+
+  /** Frames below `until`, at least one unless there is none any more. */
+  async readUntil(max: number, until: number): Promise<Frame[]> {
+    for (;;) {
+      try {
+        const frames = await this.#source.read(this.#affordable(max), this.#options.signal, until);
+        this.#weigh(frames);
+        const within = frames.filter(({ offset }) => offset < until);
+        if (within.length < frames.length) this.#source.seek(until);
+        return within;
+      } catch (error) {
+        this.#dataLoss(error);
+      }
+    }
+  }
+
+  /** At least one frame, or none when `time` (of the clock, epoch milliseconds) comes first. */
+  async readBefore(max: number, time: number): Promise<Frame[]> {
+    const { signal, clock } = this.#options;
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#pending === undefined && this.#arrived === undefined) this.#startRead(max);
+      if (this.#arrived === undefined && clock.now() < time) await this.#waitUntil(time);
+      const arrived = this.#arrived;
+      if (arrived === undefined) {
+        signal.throwIfAborted();
+        return [];
+      }
+      this.#arrived = undefined;
+      if ("frames" in arrived) return this.#overload(arrived.frames, max);
+      this.#dataLoss(arrived.error);
+    }
+  }
+
+  seek(offset: number): void {
+    this.#source.seek(offset);
+  }
+
+  #startRead(max: number): void {
+    this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
+      (frames) => {
+        this.#weigh(frames);
+        this.#arrived = { frames };
+      },
+      (error) => {
+        this.#arrived = { error };
+      },
+    ).then(() => {
+      this.#pending = undefined;
+      this.#wake?.();
+    });
+  }
+
+  async #waitUntil(time: number): Promise<void> {
+    const { clock } = this.#options;
+    const timer = new AbortController();
+    const arrived = new Promise<void>((resolve) => this.#wake = resolve);
+    // Without a time to wait for there is no timer to end.
+    const timeUp = Number.isFinite(time)
+      ? clock.sleep(Math.max(0, time - clock.now()), timer.signal).catch(() => {})
+      : undefined;
+    await (timeUp === undefined ? arrived : Promise.race([arrived, timeUp]));
+    this.#wake = undefined;
+    timer.abort();
+    await timeUp;
+  }
+
+  #affordable(max: number): number {
+    return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
+  }
+
+  #weigh(frames: readonly Frame[]): void {
+    for (const { value } of frames) {
+      this.#meanBytes += (Math.max(1, value.length) - this.#meanBytes) / 16;
+    }
+  }
+
+  /** Applies the overload policy; an empty list means that the source went on elsewhere. */
+  #overload(frames: Frame[], max: number): Frame[] {
+    const { overload, onDropped } = this.#options;
+    const waiting = Math.max(this.#source.latest - this.#source.position, this.#source.buffered);
+    const total = frames.length + waiting;
+    const skipTo = (offset: number) => {
+      onDropped(frames.length + Math.max(0, offset - this.#source.position));
+      this.#source.seek(offset);
+      return [];
+    };
+    switch (overload.kind) {
+      case "wait":
+        return frames;
+      case "latest":
+        if (total <= 1) return frames;
+        if (total > max && waiting > 0) return skipTo(this.#source.latest - 1);
+        onDropped(frames.length - 1);
+        return frames.slice(-1);
+      case "drop-oldest": {
+        const excess = total - overload.maxLagFrames;
+        if (excess <= 0) return frames;
+        if (excess >= frames.length) {
+          return skipTo(this.#source.position + excess - frames.length);
+        }
+        onDropped(excess);
+        return frames.slice(excess);
+      }
+      case "sample": {
+        if (total <= overload.maxLagFrames) return frames;
+        const kept = frames.filter(({ offset }) => offset % overload.every === 0);
+        onDropped(frames.length - kept.length);
+        return kept;
+      }
+    }
+  }
+
+  /** Frames were deleted before they were read: an error, or a count. */
+  #dataLoss(error: unknown): void {
+    const { failOnDataLoss, topic, partition, query, report, onDropped } = this.#options;
+    if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+    const { earliest, latest } = error.range!;
+    const wanted = this.#source.position;
+    const lost = Math.max(0, earliest - wanted);
+    if (failOnDataLoss) {
+      const what = wanted < earliest
+        ? `${lost} frames were deleted before ${query} read them`
+        : "the topic was deleted and made anew";
+      throw new LogError(
+        "OFFSET_OUT_OF_RANGE",
+        `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
+          "To go on with what is there and count what is lost, run the query with --no-fail-on-data-loss",
+        { range: { earliest, latest }, cause: error },
+      );
+    }
+    report(
+      wanted < earliest
+        ? `Lost ${lost} frames of ${topic} partition ${partition}: offsets ${wanted} to ${
+          earliest - 1
+        } are no longer in the log`
+        : `${topic} partition ${partition} was made anew: going on at ${earliest} instead of ${wanted}`,
+    );
+    onDropped(lost);
+    this.#source.seek(earliest);
+  }
+}

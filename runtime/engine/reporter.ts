@@ -1,0 +1,236 @@
+/**
+ * Adds up what happens in a streaming query and makes Spark's progress reports of it.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { cameraOfPartition, laneName } from "../frame.ts";
+import type { DurationMs, QueryTotals, StreamingQueryProgress } from "../progress.ts";
+import type { BatchRange } from "../sinks/sink.ts";
+import { Samples } from "./samples.ts";
+import type { SequenceTracker } from "./sequence.ts";
+
+/** Steps of a batch, as Spark names them. */
+export type Step = keyof DurationMs;
+
+/** Raw measurements since the last report, for histograms. Seconds. */
+export interface Measurements {
+  readonly endToEnd: number[];
+  readonly processing: number[];
+  readonly sinkWrites: Record<string, number[]>;
+}
+
+/** Latencies are those of the last so many milliseconds. */
+const LATENCY_SPAN_MS = 10_000;
+/** Measurements kept between two reports; more are thinned out. */
+const MEASUREMENTS = 2048;
+
+/** What does not change during a run. */
+export interface ReporterIdentity {
+  readonly id: string;
+  readonly runId: string;
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly sourceDescription: string;
+  readonly sinkDescription: string;
+}
+
+/** Counters and clocks of one streaming query. */
+export class ProgressReporter {
+  frames = 0;
+  outputs = 0;
+  dropped = 0;
+  deadLettered = 0;
+  lost = 0;
+  readonly #identity: ReporterIdentity;
+  readonly #clock: Clock;
+  readonly #sequence: SequenceTracker;
+  readonly #queueing = new Samples();
+  readonly #processing = new Samples();
+  readonly #endToEnd = new Samples();
+  #measurements: Measurements = { endToEnd: [], processing: [], sinkWrites: {} };
+  #durations: Partial<Record<Step, number>> = {};
+  #reportStart: number;
+  #reportStartWall: number;
+  #input = 0;
+  #output = 0;
+  #batches = 0;
+  #startOffset: number | undefined;
+  #eventMin = Infinity;
+  #eventMax = -Infinity;
+  #eventSum = 0;
+  #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
+  #watermark: number | undefined;
+
+  constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
+    this.#identity = identity;
+    this.#clock = clock;
+    this.#sequence = sequence;
+    this.#reportStart = clock.monotonic();
+    this.#reportStartWall = clock.now();
+  }
+
+  get totals(): QueryTotals {
+    const { gaps, duplicates, orderViolations } = this.#sequence;
+    return {
+      frames: this.frames,
+      outputs: this.outputs,
+      dropped: this.dropped,
+      deadLettered: this.deadLettered,
+      gaps,
+      duplicates,
+      orderViolations,
+    };
+  }
+
+  /** A frame was taken from the log. */
+  frameRead(timestamp: number, arrival: number): void {
+    this.frames++;
+    this.#input++;
+    this.#eventMin = Math.min(this.#eventMin, timestamp);
+    this.#eventMax = Math.max(this.#eventMax, timestamp);
+    this.#eventSum += timestamp;
+    this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
+    this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
+  }
+
+  /** An output reached its sinks. Milliseconds. */
+  outputDone(processingMs: number, captured: number, now: number): void {
+    this.outputs++;
+    this.#output++;
+    const endToEnd = Math.max(0, now - captured);
+    this.#processing.add(processingMs, now);
+    this.#endToEnd.add(endToEnd, now);
+    if (this.#measurements.endToEnd.length < MEASUREMENTS) {
+      this.#measurements.endToEnd.push(endToEnd / 1000);
+      this.#measurements.processing.push(processingMs / 1000);
+    }
+  }
+
+  sinkWrite(uri: string, ms: number): void {
+    const list = this.#measurements.sinkWrites[uri] ??= [];
+    if (list.length < MEASUREMENTS) list.push(ms / 1000);
+  }
+
+  /** Time spent in a step of a batch. */
+  took(step: Step, ms: number): void {
+    this.#durations[step] = (this.#durations[step] ?? 0) + ms;
+  }
+
+  batchDone(batch: BatchRange, latest: number): void {
+    this.#batches++;
+    this.#startOffset ??= batch.start;
+    const behind = Math.max(0, latest - batch.end);
+    this.#behind.sum += behind;
+    this.#behind.count++;
+    this.#behind.max = Math.max(this.#behind.max, behind);
+    this.#behind.min = Math.min(this.#behind.min, behind);
+  }
+
+  /** True when a batch ended since the last report. */
+  get hasNews(): boolean {
+    return this.#batches > 0;
+  }
+
+  /** Makes a report of everything since the last one. */
+  report(batch: BatchRange, latest: number): {
+    progress: StreamingQueryProgress;
+    measurements: Measurements;
+  } {
+    const now = this.#clock.now();
+    const monotonic = this.#clock.monotonic();
+    const seconds = (monotonic - this.#reportStart) / 1000;
+    const busy = (this.#durations.triggerExecution ?? 0) / 1000;
+    const rate = (count: number, time: number) =>
+      time > 0 && count > 0 ? { rate: Math.round(count / time * 100) / 100 } : undefined;
+    const inputRate = rate(this.#input, seconds);
+    const processedRate = rate(this.#input, busy);
+    const rates = {
+      ...(inputRate ? { inputRowsPerSecond: inputRate.rate } : {}),
+      ...(processedRate ? { processedRowsPerSecond: processedRate.rate } : {}),
+    };
+    const { id, runId, query, topic, partition, sourceDescription, sinkDescription } =
+      this.#identity;
+    const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });
+    const iso = (time: number) => new Date(time).toISOString();
+    const since = now - LATENCY_SPAN_MS;
+    const queueing = this.#queueing.percentiles(since);
+    const processing = this.#processing.percentiles(since);
+    const endToEnd = this.#endToEnd.percentiles(since);
+    const durations: Record<string, number> = {};
+    for (
+      const step of [
+        "latestOffset",
+        "getBatch",
+        "queryPlanning",
+        "walCommit",
+        "addBatch",
+        "commitOffsets",
+        "triggerExecution",
+      ] as const
+    ) durations[step] = Math.round(this.#durations[step] ?? 0);
+    const behind = this.#behind;
+    const progress: StreamingQueryProgress = {
+      id,
+      runId,
+      name: laneName(partition),
+      timestamp: iso(this.#reportStartWall),
+      batchId: batch.batchId,
+      batchDuration: Math.round(this.#durations.triggerExecution ?? 0),
+      numInputRows: this.#input,
+      ...rates,
+      durationMs: durations,
+      eventTime: this.#input > 0
+        ? {
+          avg: iso(this.#eventSum / this.#input),
+          max: iso(this.#eventMax),
+          min: iso(this.#eventMin),
+          watermark: iso(this.#watermark!),
+        }
+        : {},
+      stateOperators: [],
+      sources: [{
+        description: sourceDescription,
+        startOffset: offset(this.#startOffset ?? batch.start),
+        endOffset: offset(batch.end),
+        latestOffset: offset(Math.max(latest, batch.end)),
+        numInputRows: this.#input,
+        ...rates,
+        metrics: {
+          avgOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.sum / behind.count),
+          maxOffsetsBehindLatest: String(behind.max),
+          minOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.min),
+        },
+      }],
+      sink: { description: sinkDescription, numOutputRows: this.#output },
+      observedMetrics: {},
+      ...(queueing && processing && endToEnd
+        ? {
+          latencies: {
+            processingLatencyMs: processing,
+            sourceQueuingLatencyMs: queueing,
+            e2eLatencyMs: endToEnd,
+          },
+        }
+        : {}),
+      query,
+      topic,
+      partition,
+      camera: cameraOfPartition(partition),
+      totals: this.totals,
+    };
+    const measurements = this.#measurements;
+    this.#measurements = { endToEnd: [], processing: [], sinkWrites: {} };
+    this.#durations = {};
+    this.#reportStart = monotonic;
+    this.#reportStartWall = now;
+    this.#input = this.#output = this.#batches = 0;
+    this.#startOffset = undefined;
+    this.#eventMin = Infinity;
+    this.#eventMax = -Infinity;
+    this.#eventSum = 0;
+    this.#behind = { sum: 0, max: 0, min: Infinity, count: 0 };
+    return { progress, measurements };
+  }
+}

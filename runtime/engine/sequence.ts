@@ -1,0 +1,62 @@
+/**
+ * Watches the cameras' own sequence numbers. Gaps, duplicates and reorderings are counted and
+ * shown; frames pass as the log has them.
+ *
+ * @module
+ */
+import type { Frame } from "../frame.ts";
+
+const SESSIONS_REMEMBERED = 8;
+
+/** Counts what the sequence numbers of one partition say. */
+export class SequenceTracker {
+  gaps = 0;
+  duplicates = 0;
+  orderViolations = 0;
+  readonly #last = new Map<string, number>();
+  readonly #onTwoCameras: (sessions: readonly [string, string]) => void;
+  #current: string | undefined;
+  #reported = false;
+
+  /** @param onTwoCameras called once when two sessions take turns on the partition. */
+  constructor(onTwoCameras: (sessions: readonly [string, string]) => void) {
+    this.#onTwoCameras = onTwoCameras;
+  }
+
+  /** Takes the next frame that was read. */
+  see(frame: Frame): void {
+    const { session, seq } = frame.headers;
+    if (session === undefined || seq === undefined) return;
+    const number = Number(seq);
+    if (!Number.isSafeInteger(number) || number < 0) return;
+    const name = `${frame.key ?? ""}/${session}`;
+    const last = this.#last.get(name);
+    if (name !== this.#current) {
+      // A session that comes back after another one did not end: two cameras share the partition.
+      if (last !== undefined && this.#current !== undefined && !this.#reported) {
+        this.#reported = true;
+        this.#onTwoCameras([this.#current, name]);
+      }
+      this.#current = name;
+    }
+    if (last === undefined || number === last + 1) this.#remember(name, number);
+    else if (number > last) {
+      this.gaps += number - last - 1;
+      this.#remember(name, number);
+    } else if (number === last) this.duplicates++;
+    else this.orderViolations++;
+  }
+
+  /** Frames were left out on purpose: what comes next is no gap. */
+  skip(): void {
+    this.#last.clear();
+  }
+
+  #remember(name: string, number: number): void {
+    this.#last.delete(name);
+    this.#last.set(name, number);
+    if (this.#last.size > SESSIONS_REMEMBERED) {
+      this.#last.delete(this.#last.keys().next().value!);
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * An executor: runs streaming queries. The same code serves in a worker and in the main thread.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import { StreamingExecution } from "../engine/execution.ts";
+import { inspectImage } from "../image/inspect.ts";
+import type { LogReader, TopicLog } from "../log/log.ts";
+import { openLog } from "../log/open.ts";
+import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
+import { deadLetterRecord } from "../sinks/dead_letter.ts";
+import { openSink } from "../sinks/open.ts";
+import { parseTrigger } from "../trigger.ts";
+import {
+  type ExecutorConfig,
+  type FromExecutor,
+  plainError,
+  type QuerySpec,
+  type ToExecutor,
+} from "./protocol.ts";
+import { PicturePublisher } from "./publisher.ts";
+import { SHARED } from "./pulse.ts";
+
+interface Lane {
+  readonly execution: StreamingExecution;
+  readonly pictures: PicturePublisher;
+  readonly ended: Promise<void>;
+}
+
+/** Loads a query's module and applies what the command line says. */
+export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
+  const module = await import(spec.module) as { default?: unknown };
+  let definition = module.default;
+  if (typeof definition === "function") {
+    definition = await (definition as (options: { model?: string }) => unknown)(
+      spec.model === undefined ? {} : { model: spec.model },
+    );
+  }
+  if (definition === undefined || !("plan" in (definition as object))) {
+    throw new TypeError(
+      `Cannot use ${spec.module} as a query: expected its default export to be a query definition (query(…)…writeStream(…)) or a function that returns one`,
+    );
+  }
+  const plan = overridePlan((definition as QueryDefinition).plan, {
+    sinks: spec.sinks.map((uri) => openSink(uri)),
+    ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
+    ...(spec.source !== undefined ? { source: spec.source } : {}),
+  });
+  const { QueryDefinition: Definition } = await import("../query.ts");
+  return { plan: { ...plan, name: spec.name }, explain: new Definition(plan).explain() };
+}
+
+/** Runs streaming queries as the driver says. */
+export class ExecutorHost {
+  readonly #send: (message: FromExecutor, transfer: ArrayBuffer[]) => void;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #plans = new Map<string, QueryPlan>();
+  #config: ExecutorConfig | undefined;
+  #busy: Int32Array | undefined;
+  #log: TopicLog | undefined;
+  /** Logs of queries that keep their checkpoints elsewhere, by folder. */
+  readonly #otherLogs = new Map<string, Promise<TopicLog>>();
+  #reader: LogReader | undefined;
+  #opened: Promise<void> = Promise.resolve();
+  #watched = false;
+
+  /** @param send gives a message to the driver. */
+  constructor(send: (message: FromExecutor, transfer: ArrayBuffer[]) => void) {
+    this.#send = send;
+  }
+
+  /** Takes a message of the driver. Never throws: what goes wrong is a message back. */
+  async handle(message: ToExecutor): Promise<void> {
+    switch (message.type) {
+      case "open":
+        this.#opened = this.#open(message.config, message.busy);
+        return await this.#opened;
+      case "start":
+        await this.#opened;
+        // Without a log the driver has heard `unusable` and starts the lane elsewhere.
+        if (this.#log !== undefined) await this.#start(message);
+        return;
+      case "stop":
+        return this.#lanes.get(message.lane)?.execution.stop(message.mode);
+      case "renew":
+        return this.#lanes.get(message.lane)?.execution.renew(message.membership);
+      case "watch":
+        this.#watched = message.watched;
+        for (const { pictures } of this.#lanes.values()) pictures.watched = message.watched;
+        return;
+      case "ping":
+        return this.#send({ type: "pong", sent: message.sent }, []);
+      case "close":
+        return await this.#close();
+    }
+  }
+
+  async #open(config: ExecutorConfig, busy: SharedArrayBuffer | undefined): Promise<void> {
+    try {
+      this.#config = config;
+      if (busy !== undefined) this.#busy = new Int32Array(busy);
+      const explained: Record<string, string> = {};
+      for (const spec of config.queries) {
+        const { plan, explain } = await loadPlan(spec);
+        this.#plans.set(spec.name, plan);
+        explained[spec.name] = explain;
+      }
+      const log = await openLog(config.log, {
+        ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
+      });
+      this.#reader = await log.reader();
+      this.#log = log;
+      this.#send({ type: "ready", plans: explained }, []);
+    } catch (error) {
+      this.#send({ type: "unusable", error: plainError(error) }, []);
+    }
+  }
+
+  /** The log as a query sees it: its checkpoints may be elsewhere. */
+  #logOf(plan: QueryPlan): TopicLog | Promise<TopicLog> {
+    const checkpointDir = plan.source.checkpointLocation;
+    if (checkpointDir === undefined || this.#config!.checkpointDir !== undefined) return this.#log!;
+    let log = this.#otherLogs.get(checkpointDir);
+    if (log === undefined) {
+      log = openLog(this.#config!.log, { checkpointDir });
+      this.#otherLogs.set(checkpointDir, log);
+    }
+    return log;
+  }
+
+  async #start(message: ToExecutor & { type: "start" }): Promise<void> {
+    const { lane, query, partition, runId, membership } = message;
+    const { topic, queries, progressIntervalMs } = this.#config!;
+    const pictures = new PicturePublisher(
+      (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
+      this.#watched,
+    );
+    const plan = this.#plans.get(query)!;
+    const execution = new StreamingExecution({
+      plan,
+      log: await this.#logOf(plan),
+      reader: this.#reader!,
+      topic,
+      partition,
+      group: queries.find(({ name }) => name === query)!.group,
+      ...(membership !== undefined ? { membership } : {}),
+      runId,
+      clock: systemClock,
+      inspect: inspectImage,
+      deadLetter: deadLetterRecord,
+      publish: (output) => pictures.publish(output),
+      report: (text) => this.#send({ type: "report", lane, message: text }, []),
+      onStarted: (id) => this.#send({ type: "started", lane, id }, []),
+      onProgress: (progress, measurements) =>
+        this.#send({ type: "progress", lane, progress, measurements }, []),
+      onBusy: (busy) => {
+        if (this.#busy !== undefined) Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
+      },
+      progressIntervalMs,
+    });
+    const ended = execution.run().then(
+      (totals) => this.#send({ type: "stopped", lane, totals }, []),
+      (error) =>
+        this.#send({
+          type: "stopped",
+          lane,
+          totals: execution.totals,
+          error: plainError(error),
+        }, []),
+    ).finally(() => {
+      pictures.close();
+      this.#lanes.delete(lane);
+    });
+    this.#lanes.set(lane, { execution, pictures, ended });
+  }
+
+  async #close(): Promise<void> {
+    for (const { execution } of this.#lanes.values()) execution.stop("abort");
+    await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));
+    await this.#reader?.close();
+    for (const log of this.#otherLogs.values()) await (await log).close();
+    await this.#log?.close();
+    this.#send({ type: "closed" }, []);
+  }
+}

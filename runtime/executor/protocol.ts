@@ -1,0 +1,115 @@
+/**
+ * What driver and executors say to each other. Plain data: it crosses to workers.
+ *
+ * @module
+ */
+import type { StopMode } from "../engine/execution.ts";
+import type { Measurements } from "../engine/reporter.ts";
+import type { Headers, Result } from "../frame.ts";
+import type { Membership } from "../log/log.ts";
+import type { QueryTotals, StreamingQueryProgress } from "../progress.ts";
+import type { ReadStreamOptions } from "../source_options.ts";
+
+/** A query as an executor loads it. */
+export interface QuerySpec {
+  /** Name under which lanes and checkpoints know it. */
+  readonly name: string;
+  /** URL of the module whose default export is the definition. */
+  readonly module: string;
+  /** Group whose offsets are the query's checkpoint. */
+  readonly group: string;
+  /** Sink URIs in place of the definition's own; empty keeps those. */
+  readonly sinks: readonly string[];
+  readonly trigger?: string;
+  readonly source?: ReadStreamOptions;
+  /** Path of a model manifest, for queries that take one. */
+  readonly model?: string;
+  /** The partitions that this query takes, where they are not those of the driver's options. */
+  readonly partitions?: readonly number[];
+}
+
+/** What all executors of a driver have in common. */
+export interface ExecutorConfig {
+  readonly log: string;
+  readonly checkpointDir?: string;
+  readonly topic: string;
+  readonly queries: readonly QuerySpec[];
+  readonly progressIntervalMs: number;
+}
+
+/** An error as plain data. */
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  /** `LogError.code`, where it is one. */
+  readonly code?: string;
+  readonly retryable: boolean;
+}
+
+/** From the driver. A lane's number is unique for the life of the driver. */
+export type ToExecutor =
+  | { readonly type: "open"; readonly config: ExecutorConfig; readonly busy?: SharedArrayBuffer }
+  | {
+    readonly type: "start";
+    readonly lane: number;
+    readonly query: string;
+    readonly partition: number;
+    readonly runId: string;
+    readonly membership?: Membership;
+  }
+  | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
+  | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
+  | { readonly type: "watch"; readonly watched: boolean }
+  | { readonly type: "ping"; readonly sent: number }
+  | { readonly type: "close" };
+
+/** From an executor. */
+export type FromExecutor =
+  | { readonly type: "ready"; readonly plans: Readonly<Record<string, string>> }
+  | { readonly type: "unusable"; readonly error: PlainError }
+  | { readonly type: "started"; readonly lane: number; readonly id: string }
+  | {
+    readonly type: "progress";
+    readonly lane: number;
+    readonly progress: StreamingQueryProgress;
+    readonly measurements: Measurements;
+  }
+  | {
+    readonly type: "picture";
+    readonly lane: number;
+    readonly offset: number;
+    readonly timestamp: number;
+    readonly contentType: string;
+    readonly headers: Headers;
+    readonly result?: Result;
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  }
+  | { readonly type: "report"; readonly lane: number; readonly message: string }
+  | {
+    readonly type: "stopped";
+    readonly lane: number;
+    readonly totals: QueryTotals;
+    readonly error?: PlainError;
+  }
+  | { readonly type: "pong"; readonly sent: number }
+  | { readonly type: "closed" };
+
+/** Makes plain data of an error, its causes in the message. */
+export function plainError(error: unknown): PlainError {
+  if (!(error instanceof Error)) {
+    return { name: "Error", message: String(error), retryable: false };
+  }
+  let message = error.message;
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    if (!message.includes(cause.message)) message += `: ${cause.message}`;
+  }
+  const { code, retryable } = error as { code?: unknown; retryable?: unknown };
+  return {
+    name: error.name,
+    message,
+    ...(error.stack !== undefined ? { stack: error.stack } : {}),
+    ...(typeof code === "string" ? { code } : {}),
+    retryable: retryable === true,
+  };
+}

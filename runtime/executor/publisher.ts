@@ -1,0 +1,76 @@
+/**
+ * Hands pictures of lanes to the driver, latest wins: however fast a query runs, a viewer gets no
+ * more than it can show, and never an older picture than the newest.
+ *
+ * @module
+ */
+import { type Frame, type Headers, isFinding, type Output, type Result } from "../frame.ts";
+
+/** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
+const WATCHED_INTERVAL_MS = 15;
+const UNWATCHED_INTERVAL_MS = 1000;
+
+/** A picture on its own buffer. */
+export interface Picture {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly contentType: string;
+  readonly headers: Headers;
+  readonly result?: Result;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Publishes the pictures of one lane. */
+export class PicturePublisher {
+  readonly #send: (picture: Picture) => void;
+  #interval = UNWATCHED_INTERVAL_MS;
+  #last = -Infinity;
+  #waiting: Output | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(send: (picture: Picture) => void, watched: boolean) {
+    this.#send = send;
+    this.watched = watched;
+  }
+
+  /** Whether somebody looks at any lane. */
+  set watched(watched: boolean) {
+    this.#interval = watched ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
+    if (watched && this.#waiting !== undefined) this.#flush();
+  }
+
+  publish(output: Output): void {
+    // An alert must not be replaced by the next picture before anyone saw it.
+    const urgent = output.result?.alert !== undefined;
+    this.#waiting = output;
+    const wait = this.#last + this.#interval - performance.now();
+    if (urgent || wait <= 0) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), wait);
+  }
+
+  close(): void {
+    if (this.#waiting !== undefined) this.#flush();
+    clearTimeout(this.#timer);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const output = this.#waiting;
+    this.#waiting = undefined;
+    if (output === undefined) return;
+    this.#last = performance.now();
+    const frame: Frame | undefined = isFinding(output) ? output.picture : output;
+    this.#send({
+      offset: isFinding(output) ? output.lastOffset : output.offset,
+      timestamp: output.timestamp,
+      contentType: frame?.headers["content-type"] ?? "image/jpeg",
+      headers: frame?.headers ?? {},
+      ...(output.result !== undefined ? { result: output.result } : {}),
+      // A copy: the frame may be a view on a buffer that holds many more.
+      bytes: frame === undefined
+        ? new Uint8Array(0)
+        : frame.value.slice() as Uint8Array<ArrayBuffer>,
+    });
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * How an executor shows that its thread turns, and which lane has it.
+ *
+ * @module
+ */
+
+/** How often a worker shows that its event loop turns, milliseconds. */
+export const HEARTBEAT_MS = 50;
+
+/** Cells of the memory that an executor shares with the driver. */
+export const SHARED = { lane: 0, heartbeats: 1, length: 2 } as const;

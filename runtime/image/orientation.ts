@@ -1,0 +1,33 @@
+/**
+ * The EXIF orientation of a JPEG, kept when its pixels are encoded anew.
+ *
+ * @module
+ */
+
+/** Where libjpeg's own JFIF segment ends. */
+const AFTER_JFIF = 20;
+
+/**
+ * A copy of a JPEG that says how to turn it for viewing.
+ *
+ * @param jpeg as `encodeJpeg` made it
+ * @param orientation 1 (upright) to 8, as in EXIF
+ */
+export function withOrientation(
+  jpeg: Uint8Array,
+  orientation: number,
+): Uint8Array<ArrayBuffer> {
+  // One TIFF directory with one entry: tag 0x0112, a single 16-bit number.
+  const exif = [
+    ...[0xff, 0xe1, 0, 34],
+    ...[0x45, 0x78, 0x69, 0x66, 0, 0],
+    ...[0x4d, 0x4d, 0, 42, 0, 0, 0, 8],
+    ...[0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0],
+    ...[0, 0, 0, 0],
+  ];
+  const turned = new Uint8Array(jpeg.length + exif.length);
+  turned.set(jpeg.subarray(0, AFTER_JFIF));
+  turned.set(exif, AFTER_JFIF);
+  turned.set(jpeg.subarray(AFTER_JFIF), AFTER_JFIF + exif.length);
+  return turned;
+}

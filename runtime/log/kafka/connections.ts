@@ -1,0 +1,115 @@
+/**
+ * Connections to brokers, made when needed and made again when lost.
+ *
+ * A broker answers the requests of one connection one after the other, so what may take long (a
+ * fetch that waits for frames, a join that waits for other members) goes over a lane of its own.
+ *
+ * @module
+ */
+import { Connection, NetworkError } from "@platformatic/kafka";
+import { LogError } from "../log.ts";
+import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+
+export type { Connection } from "@platformatic/kafka";
+
+/** Requests that may be under way on one connection. */
+const MAX_IN_FLIGHT = 256;
+
+/** All connections of one log. */
+export class Connections {
+  readonly #address: KafkaAddress;
+  readonly #timeoutMs: number;
+  readonly #lanes = new Map<string, Lane>();
+  #closed = false;
+
+  constructor(address: KafkaAddress, timeoutMs: number) {
+    this.#address = address;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * The connection of a lane to a broker.
+   *
+   * @param extraMs how much longer than usual its answers may take.
+   * @throws errors of the client when the broker cannot be reached.
+   */
+  get(broker: Broker, lane: string, extraMs = 0): Promise<Connection> {
+    if (this.#closed) {
+      return Promise.reject(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
+    }
+    const key = `${brokerName(broker)}/${lane}`;
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known.ready;
+    const connection = this.#make(this.#timeoutMs + extraMs);
+    const made: Lane = { connection, ready: dial(connection, broker) };
+    const forget = () => {
+      if (this.#lanes.get(key) === made) this.#lanes.delete(key);
+    };
+    // A lost connection is noticed by whoever waits for an answer on it; here it is only forgotten.
+    connection.on("error", forget);
+    connection.on("close", forget);
+    connection.on("closing", forget);
+    made.ready.catch(forget);
+    this.#lanes.set(key, made);
+    return made.ready;
+  }
+
+  /** Ends the connections of all lanes whose names begin so; what is under way on them fails. */
+  async drop(prefix: string): Promise<void> {
+    const keys = [...this.#lanes.keys()].filter((key) =>
+      key.slice(key.lastIndexOf("/") + 1).startsWith(prefix)
+    );
+    await Promise.all(keys.map((key) => this.#end(key)));
+  }
+
+  /** Ends all connections; none can be made after that. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#lanes.keys()].map((key) => this.#end(key)));
+  }
+
+  #make(requestTimeout: number): Connection {
+    const { tls, credentials } = this.#address;
+    return new Connection("framelane", {
+      connectTimeout: Math.min(this.#timeoutMs, 10_000),
+      requestTimeout,
+      maxInflights: MAX_IN_FLIGHT,
+      ...(tls === undefined ? {} : {
+        tls: {
+          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+          ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+          ...(tls.key === undefined ? {} : { key: tls.key }),
+        },
+        tlsServerName: tls.serverName ?? true,
+      }),
+      ...(credentials === undefined ? {} : { sasl: { ...credentials } }),
+    });
+  }
+
+  async #end(key: string): Promise<void> {
+    const { connection } = this.#lanes.get(key)!;
+    this.#lanes.delete(key);
+    if (connection.isConnected()) {
+      await connection.close();
+    } else {
+      // Still being dialled: the client has no way to break that off, but it gives up on an error.
+      connection.emit("error", new NetworkError("Connection closed", { canRetry: false }));
+      connection.socket?.destroy();
+    }
+  }
+}
+
+interface Lane {
+  readonly connection: Connection;
+  readonly ready: Promise<Connection>;
+}
+
+async function dial(connection: Connection, { host, port }: Broker): Promise<Connection> {
+  try {
+    await connection.connect(host, port);
+    return connection;
+  } catch (error) {
+    connection.socket?.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Reads record batches out of a fetch response: frames are views on the response, nothing is copied
+ * unless it was compressed.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
+import type { Frame, Headers } from "../../frame.ts";
+import { LogError } from "../log.ts";
+
+/** A transaction that was aborted: its records from `firstOffset` on are not to be seen. */
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+}
+
+/** What was read out of the batches of one partition. */
+export interface Decoded {
+  readonly frames: Frame[];
+  /** Offset to go on from: behind holes and markers too. */
+  readonly next: number;
+  /** Leader epoch of the last batch; −1 when there was none. */
+  readonly leaderEpoch: number;
+}
+
+const HEADER = 61;
+const COMPRESSION = 0b111;
+const TRANSACTIONAL = 1 << 4;
+const CONTROL = 1 << 5;
+const LOG_APPEND_TIME = 1 << 3;
+const NO_HEADERS: Headers = Object.freeze({});
+const text = new TextDecoder();
+
+/**
+ * Decodes the whole batches in `bytes`.
+ *
+ * @param from records below this offset are left out: a batch is always sent as a whole.
+ * @param limit how many frames and how many bytes of values are wanted; one frame always passes.
+ */
+export function decodeBatches(
+  bytes: Uint8Array,
+  options: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly from: number;
+    readonly aborted: readonly AbortedTransaction[];
+    readonly limit: { readonly frames: number; readonly bytes: number };
+  },
+): Decoded {
+  const { topic, partition, from, limit } = options;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const aborted = options.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+  const open = new Set<bigint>();
+  const frames: Frame[] = [];
+  let budget = limit.bytes;
+  let next = from;
+  let leaderEpoch = -1;
+  let upcoming = 0;
+  for (let at = 0; at + HEADER <= bytes.length;) {
+    const size = 12 + view.getInt32(at + 8);
+    if (at + size > bytes.length) break;
+    const base = Number(view.getBigInt64(at));
+    const magic = view.getInt8(at + 16);
+    if (magic !== 2) {
+      throw new LogError(
+        "INVALID",
+        `Cannot read ${topic} partition ${partition} at offset ${base}: record format ${magic} is older than Kafka 0.11`,
+      );
+    }
+    const attributes = view.getInt16(at + 21);
+    const last = base + view.getInt32(at + 23);
+    const producerId = view.getBigInt64(at + 43);
+    while (upcoming < aborted.length && aborted[upcoming]!.firstOffset <= last) {
+      open.add(aborted[upcoming++]!.producerId);
+    }
+    leaderEpoch = view.getInt32(at + 12);
+    if ((attributes & CONTROL) !== 0) {
+      // The marker that ends a transaction: what the producer writes after it is another one.
+      open.delete(producerId);
+    } else if ((attributes & TRANSACTIONAL) === 0 || !open.has(producerId)) {
+      const count = view.getInt32(at + 57);
+      const firstTimestamp = Number(view.getBigInt64(at + 27));
+      const appendTime = (attributes & LOG_APPEND_TIME) !== 0
+        ? Number(view.getBigInt64(at + 35))
+        : undefined;
+      const cursor = recordsOf(bytes, at, size, attributes);
+      for (let i = 0; i < count; i++) {
+        const frame = cursor.frame(topic, partition, base, firstTimestamp, appendTime);
+        if (frame.offset < from) continue;
+        if (frames.length >= limit.frames || (frames.length > 0 && frame.value.length > budget)) {
+          return { frames, next, leaderEpoch };
+        }
+        budget -= frame.value.length;
+        frames.push(frame);
+        next = frame.offset + 1;
+      }
+    }
+    next = Math.max(next, last + 1);
+    at += size;
+  }
+  return { frames, next, leaderEpoch };
+}
+
+function recordsOf(bytes: Uint8Array, at: number, size: number, attributes: number): Cursor {
+  const records = bytes.subarray(at + HEADER, at + size);
+  const compression = attributes & COMPRESSION;
+  if (compression === 0) return new Cursor(records);
+  const algorithm = compressionsAlgorithmsByBitmask[compression];
+  if (algorithm === undefined) {
+    throw new LogError("INVALID", `Cannot read records: compression ${compression} is unknown`);
+  }
+  const { buffer, byteOffset, byteLength } = records;
+  return new Cursor(algorithm.decompressSync(Buffer.from(buffer, byteOffset, byteLength)));
+}
+
+/** Walks over the records of a batch. */
+class Cursor {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  frame(
+    topic: string,
+    partition: number,
+    base: number,
+    firstTimestamp: number,
+    appendTime: number | undefined,
+  ): Frame {
+    const end = this.#varint() + this.#at;
+    this.#at++;
+    const timestamp = firstTimestamp + this.#varint();
+    const offset = base + this.#varint();
+    const key = this.#take();
+    const value = this.#take();
+    const headers = this.#headers();
+    this.#at = end;
+    return {
+      topic,
+      partition,
+      offset,
+      timestamp: appendTime ?? timestamp,
+      key: key === null ? null : text.decode(key),
+      headers,
+      value: value ?? new Uint8Array(0),
+    };
+  }
+
+  #headers(): Headers {
+    const count = this.#varint();
+    if (count <= 0) return NO_HEADERS;
+    const headers: Record<string, string> = {};
+    for (let i = 0; i < count; i++) {
+      const name = text.decode(this.#take() ?? undefined);
+      const value = text.decode(this.#take() ?? undefined);
+      // Assigning to this one name would set the object's prototype.
+      if (name === "__proto__") Object.defineProperty(headers, name, { value, enumerable: true });
+      else headers[name] = value;
+    }
+    return headers;
+  }
+
+  /** Bytes with their length before them; null when that is −1. */
+  #take(): Uint8Array<ArrayBuffer> | null {
+    const length = this.#varint();
+    if (length < 0) return null;
+    const { buffer, byteOffset } = this.#bytes;
+    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset + this.#at, length);
+    this.#at += length;
+    return bytes;
+  }
+
+  #varint(): number {
+    let shift = 1;
+    let rest = 0;
+    for (;;) {
+      const byte = this.#bytes[this.#at++]!;
+      rest += (byte & 127) * shift;
+      if (byte < 128) break;
+      shift *= 128;
+    }
+    return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
+  }
+}

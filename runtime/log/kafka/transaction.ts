@@ -1,0 +1,267 @@
+/**
+ * Kafka's transactions of one transactional id: records and group offsets, all or nothing.
+ *
+ * A transaction is four steps: its partitions and groups are announced to the coordinator, records
+ * and offsets are written, and the coordinator is told to commit; what belongs to a step goes out
+ * together. An owner that starts raises the epoch of the id, which ends what the former owner had
+ * open and refuses whatever it still tries.
+ *
+ * @module
+ */
+import type { Membership } from "../log.ts";
+import type { OutputRecord } from "../../sinks/sink.ts";
+import type { Cluster } from "./cluster.ts";
+import { protocolErrors } from "./failures.ts";
+import { produce } from "./produce_request.ts";
+import { ask } from "./protocol.ts";
+import { encodeBatch, type ProducerIdentity, sizeBound } from "./record_encoder.ts";
+
+/** An offset to be committed with a transaction. */
+export interface OffsetCommit {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly metadata: string;
+  /** The group's generation by which the partition is owned. */
+  readonly membership?: Membership;
+}
+
+/**
+ * How long a transaction may be open. A process that dies inside one blocks readers of its output
+ * topics until then, or until its successor starts.
+ */
+const TIMEOUT_MS = 15_000;
+/** Records go in batches of this size: topics that others have made may take no more. */
+const BATCH_BYTES = 900 * 1024;
+/** The coordinator completes the transaction before in a few ms: asked again soon. */
+const FIRST_DELAY_MS = 1;
+const ALL_REPLICAS = -1;
+
+/** A batch of records on its way to a partition. */
+interface Part {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly OutputRecord[];
+  readonly sequence: number;
+}
+
+/** One transactional id, owned. */
+export class Transactions {
+  readonly #cluster: Cluster;
+  readonly #id: string;
+  readonly #lane: string;
+  #identity: ProducerIdentity = { producerId: -1n, epoch: -1 };
+  readonly #sequences = new Map<string, number>();
+
+  /** @param lane the connections that are used. */
+  constructor(cluster: Cluster, id: string, lane: string) {
+    this.#cluster = cluster;
+    this.#id = id;
+    this.#lane = lane;
+  }
+
+  /**
+   * Takes the id over from whoever had it, or, called again, ends what was begun and starts anew.
+   *
+   * @throws {LogError} `FENCED` when somebody else has taken it over since.
+   */
+  async begin(action: string): Promise<void> {
+    const { producerId, epoch } = this.#identity;
+    await this.#attempt(action, async () => {
+      const answer = await ask.initProducerId(
+        await this.#coordinator(),
+        this.#id,
+        TIMEOUT_MS,
+        producerId,
+        epoch,
+      );
+      this.#identity = { producerId: answer.producerId, epoch: answer.producerEpoch };
+    });
+    this.#sequences.clear();
+  }
+
+  /**
+   * Writes records and offsets, and commits. After an error nothing of it is visible, except that
+   * an error of the last step leaves open whether it was done: `begin` settles it.
+   *
+   * @param offsets are asked for when the records are written, with the first offset of each partition
+   * (`topic/partition`).
+   */
+  async run(
+    action: string,
+    records: readonly OutputRecord[],
+    offsets: (written: ReadonlyMap<string, number>) => readonly OffsetCommit[],
+    options: { readonly groups: readonly string[]; readonly needsPlaces: boolean },
+  ): Promise<void> {
+    const parts = this.#parts(records);
+    await this.#announce(action, parts, options.groups);
+    if (options.needsPlaces) {
+      await this.#commitOffsets(action, offsets(await this.#write(action, parts)));
+    } else {
+      await Promise.all([
+        this.#write(action, parts),
+        this.#commitOffsets(action, offsets(new Map())),
+      ]);
+    }
+    await this.#attempt(action, async () => {
+      const { producerId, epoch } = this.#identity;
+      await ask.endTxn(await this.#coordinator(), this.#id, producerId, epoch, true);
+    });
+  }
+
+  #attempt<T>(action: string, request: () => Promise<T>): Promise<T> {
+    return this.#cluster.attempt(action, request, { firstDelayMs: FIRST_DELAY_MS });
+  }
+
+  async #coordinator() {
+    const broker = await this.#cluster.coordinator("transaction", this.#id);
+    return await this.#cluster.connections.get(broker, this.#lane);
+  }
+
+  async #announce(
+    action: string,
+    parts: readonly Part[],
+    groups: readonly string[],
+  ): Promise<void> {
+    const topics = new Map<string, Set<number>>();
+    for (const { topic, partition } of parts) {
+      if (!topics.has(topic)) topics.set(topic, new Set());
+      topics.get(topic)!.add(partition);
+    }
+    const { producerId, epoch: producerEpoch } = this.#identity;
+    const announce = async (request: () => Promise<unknown>) => {
+      await this.#attempt(action, request);
+    };
+    const requests = groups.map((group) =>
+      announce(async () =>
+        ask.addOffsetsToTxn(await this.#coordinator(), this.#id, producerId, producerEpoch, group)
+      )
+    );
+    if (topics.size > 0) {
+      const named = [...topics].map(([name, partitions]) => ({
+        name,
+        partitions: [...partitions],
+      }));
+      const request = {
+        transactionalId: this.#id,
+        producerId,
+        producerEpoch,
+        verifyOnly: false,
+        topics: named,
+      };
+      requests.push(
+        announce(async () => ask.addPartitionsToTxn(await this.#coordinator(), [request])),
+      );
+    }
+    await Promise.all(requests);
+  }
+
+  /** Cuts the records of each partition into batches, in order, and numbers them. */
+  #parts(records: readonly OutputRecord[]): Part[] {
+    const partitions = new Map<string, OutputRecord[]>();
+    for (const record of records) {
+      const key = `${record.topic}/${record.partition}`;
+      const known = partitions.get(key);
+      if (known === undefined) partitions.set(key, [record]);
+      else known.push(record);
+    }
+    const parts: Part[] = [];
+    for (const [key, of] of partitions) {
+      const { topic, partition } = of[0]!;
+      let sequence = this.#sequences.get(key) ?? 0;
+      let batch: OutputRecord[] = [];
+      let size = 0;
+      const cut = () => {
+        if (batch.length === 0) return;
+        parts.push({ topic, partition, records: batch, sequence });
+        sequence += batch.length;
+        batch = [];
+        size = 0;
+      };
+      for (const record of of) {
+        const bytes = sizeBound([record]);
+        if (size + bytes > BATCH_BYTES) cut();
+        batch.push(record);
+        size += bytes;
+      }
+      cut();
+      this.#sequences.set(key, sequence);
+    }
+    return parts;
+  }
+
+  /** @returns the first offset of each partition. */
+  async #write(action: string, parts: readonly Part[]): Promise<Map<string, number>> {
+    const first = new Map<string, number>();
+    const partitions = Map.groupBy(parts, ({ topic, partition }) => `${topic}/${partition}`);
+    await Promise.all([...partitions].map(async ([key, of]) => {
+      for (const part of of) {
+        const offset = await this.#writePart(action, part);
+        if (!first.has(key)) first.set(key, offset);
+      }
+    }));
+    return first;
+  }
+
+  async #writePart(action: string, part: Part): Promise<number> {
+    const { topic, partition, records, sequence } = part;
+    const bytes = encodeBatch(records, {
+      identity: this.#identity,
+      sequence,
+      transactional: true,
+    });
+    const [offset] = await this.#attempt(action, async () => {
+      const { broker } = await this.#cluster.leader(topic, partition);
+      const connection = await this.#cluster.connections.get(broker, this.#lane);
+      return await produce(connection, {
+        transactionalId: this.#id,
+        acks: ALL_REPLICAS,
+        timeoutMs: this.#cluster.timeoutMs,
+        parts: [{ topic, partition, bytes }],
+      });
+    });
+    return offset!;
+  }
+
+  async #commitOffsets(action: string, commits: readonly OffsetCommit[]): Promise<void> {
+    await Promise.all(commits.map((commit) =>
+      this.#attempt(action, async () => {
+        const { group, topic, partition, offset, metadata, membership } = commit;
+        const { producerId, epoch } = this.#identity;
+        const broker = await this.#cluster.coordinator("group", group);
+        await ask.txnOffsetCommit(
+          await this.#cluster.connections.get(broker, this.#lane),
+          this.#id,
+          group,
+          producerId,
+          epoch,
+          membership?.generation ?? -1,
+          membership?.memberId ?? "",
+          null,
+          [{
+            name: topic,
+            partitions: [{
+              partitionIndex: partition,
+              committedOffset: BigInt(offset),
+              committedLeaderEpoch: -1,
+              committedMetadata: metadata,
+            }],
+          }],
+        );
+      })
+    ));
+  }
+}
+
+/** True when the error says that the transactional id has another owner, or none that we know. */
+export function isFencing(error: unknown): boolean {
+  return protocolErrors(error).some((name) => FENCING.has(name));
+}
+
+const FENCING = new Set([
+  "PRODUCER_FENCED",
+  "INVALID_PRODUCER_EPOCH",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "TRANSACTION_COORDINATOR_FENCED",
+]);

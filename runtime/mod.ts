@@ -1,0 +1,47 @@
+/**
+ * Framelane's runtime: what the author of a query imports.
+ *
+ * @module
+ */
+export * from "./frame.ts";
+export * from "./image/mod.ts";
+export type { Clock } from "./clock.ts";
+export type { Operator, OperatorContext, OperatorTask } from "./operator.ts";
+export type { StateProcessor, Timers } from "./operators/state.ts";
+export {
+  FrameStream,
+  query,
+  QueryBuilder,
+  QueryDefinition,
+  type QueryPlan,
+  Stream,
+} from "./query.ts";
+export type { OffsetJson } from "./progress.ts";
+export type { ReadStreamOptions, StartingOffsets } from "./source_options.ts";
+export type { OverloadPolicy } from "./overload.ts";
+export type { LogRecord } from "./log/log.ts";
+export type { Trigger } from "./trigger.ts";
+export {
+  checkWindowOptions,
+  createWindower,
+  type GapPolicy,
+  type RestartPoint,
+  type Windower,
+  type WindowerState,
+  type WindowOptions,
+} from "./window.ts";
+export type {
+  BatchRange,
+  Delivery,
+  OutputRecord,
+  Sink,
+  SinkContext,
+  SinkTask,
+} from "./sinks/sink.ts";
+export { foreach, foreachBatch } from "./sinks/foreach.ts";
+export { console, type ConsoleOptions } from "./sinks/console.ts";
+export { display } from "./sinks/display.ts";
+export { events, type EventsOptions } from "./sinks/events.ts";
+export { images, type ImagesOptions } from "./sinks/images.ts";
+export { openSink } from "./sinks/open.ts";
+export { topic, type TopicOptions } from "./sinks/topic.ts";

@@ -1,0 +1,52 @@
+/**
+ * Sinks made of plain functions.
+ *
+ * @module
+ */
+import type { Output } from "../frame.ts";
+import type { BatchRange, Sink, SinkContext } from "./sink.ts";
+
+/**
+ * Gives each batch to a function. After a crash the same batch comes again with the same id and the
+ * same outputs, so that a function which remembers the last `batchId` of a partition can be exact.
+ *
+ * @example
+ * ```ts
+ * import { foreachBatch, query } from "../mod.ts";
+ *
+ * export default query("count").readStream().writeStream(
+ *   foreachBatch((frames, batch, { partition }) => {
+ *     globalThis.console.log(partition, batch.batchId, frames.length);
+ *   }),
+ * );
+ * ```
+ */
+export function foreachBatch<T = Output>(
+  write: (
+    outputs: readonly T[],
+    batch: BatchRange,
+    context: SinkContext,
+  ) => void | Promise<void>,
+): Sink<T> {
+  return {
+    uri: "foreachBatch",
+    delivery: "at-least-once",
+    needsPlan: true,
+    open: (context) => ({ write: (outputs, batch) => write(outputs, batch, context) }),
+  };
+}
+
+/** Gives each output to a function, in order; an output may come again after a crash. */
+export function foreach<T = Output>(
+  write: (output: T, context: SinkContext) => void | Promise<void>,
+): Sink<T> {
+  return {
+    uri: "foreach",
+    delivery: "at-least-once",
+    open: (context) => ({
+      async write(outputs) {
+        for (const output of outputs) await write(output, context);
+      },
+    }),
+  };
+}

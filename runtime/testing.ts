@@ -1,0 +1,33 @@
+/**
+ * Test kit for queries, operators and sinks.
+ *
+ * @module
+ */
+export { FakeClock, settle } from "./testing/fake_clock.ts";
+export { type FailurePoint, MemoryLog } from "./testing/memory_log.ts";
+export {
+  collect,
+  type RunningQuery,
+  runQuery,
+  type RunQueryOptions,
+  startQuery,
+} from "./testing/run_query.ts";
+export {
+  ABORT,
+  addFrames,
+  advanceClock,
+  checkAnswer,
+  crash,
+  EOF,
+  expectFailure,
+  expireFrames,
+  PAUSE,
+  runScript,
+  type Script,
+  startStream,
+  stopStream,
+  type StreamAction,
+  type StreamCheck,
+  type StreamStep,
+  testStream,
+} from "./testing/stream_test.ts";

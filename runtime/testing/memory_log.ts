@@ -1,0 +1,272 @@
+/**
+ * A log in memory: as strict as the real ones about order, checkpoints and fencing, and able to
+ * fail where a test wants it.
+ *
+ * @module
+ */
+import type { Frame } from "../frame.ts";
+import {
+  type Assignment,
+  type BatchCommitter,
+  type Checkpoint,
+  type CommitterOptions,
+  type GroupMember,
+  type GroupOptions,
+  LogError,
+  type LogProducer,
+  type LogReader,
+  type LogRecord,
+  type OffsetRange,
+  type PartitionReader,
+  type TopicLog,
+} from "../log/log.ts";
+import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
+
+interface Partition {
+  readonly records: LogRecord[];
+  earliest: number;
+}
+
+interface StoredCheckpoint {
+  readonly queryId: string;
+  epoch: number;
+  committed: Checkpoint | undefined;
+  planned: BatchRange | undefined;
+}
+
+/** Where a `MemoryLog` can be made to fail. */
+export type FailurePoint = "read" | "plan" | "before-commit" | "after-commit";
+
+/** A log in memory. */
+export class MemoryLog implements TopicLog {
+  readonly url = "memory:";
+  /** Called at each failure point; throw to fail there. */
+  fail: (point: FailurePoint, query?: string) => void = () => {};
+  readonly #topics = new Map<string, Partition[]>();
+  readonly #checkpoints = new Map<string, StoredCheckpoint>();
+  readonly #wakers = new Set<() => void>();
+  readonly #members = new Map<string, { id: string; options: GroupOptions }[]>();
+  #generation = 0;
+
+  topics(): Promise<string[]> {
+    return Promise.resolve([...this.#topics.keys()].sort());
+  }
+
+  partitionCount(topic: string): Promise<number> {
+    return Promise.resolve(this.#topics.get(topic)?.length ?? 0);
+  }
+
+  createTopic(topic: string, partitions: number): Promise<number> {
+    const have = this.#topics.get(topic) ?? [];
+    while (have.length < partitions) have.push({ records: [], earliest: 0 });
+    this.#topics.set(topic, have);
+    return Promise.resolve(have.length);
+  }
+
+  // deno-lint-ignore require-await
+  async offsets(topic: string, partition: number): Promise<OffsetRange> {
+    const { records, earliest } = this.#partition(topic, partition);
+    return { earliest, latest: records.length };
+  }
+
+  // deno-lint-ignore require-await
+  async offsetForTime(topic: string, partition: number, timestamp: number): Promise<number> {
+    const { records, earliest } = this.#partition(topic, partition);
+    const found = records.findIndex((record, offset) =>
+      offset >= earliest && record.timestamp >= timestamp
+    );
+    return found < 0 ? records.length : found;
+  }
+
+  /** Appends at once; returns the first offset. */
+  append(topic: string, partition: number, records: readonly LogRecord[]): number {
+    const { records: stored } = this.#partition(topic, partition);
+    const first = stored.length;
+    stored.push(...records);
+    for (const wake of [...this.#wakers]) wake();
+    return first;
+  }
+
+  /** Everything in a partition, as frames. */
+  frames(topic: string, partition: number): Frame[] {
+    return (this.#topics.get(topic)?.[partition]?.records ?? [])
+      .map((record, offset) => ({ topic, partition, offset, ...record }));
+  }
+
+  /** Deletes the records below `offset`, as retention does. */
+  expire(topic: string, partition: number, offset: number): void {
+    this.#partition(topic, partition).earliest = offset;
+  }
+
+  producer(): Promise<LogProducer> {
+    return Promise.resolve({
+      append: (topic, partition, records) =>
+        Promise.resolve().then(() => this.append(topic, partition, records)),
+      close: () => Promise.resolve(),
+    });
+  }
+
+  reader(): Promise<LogReader> {
+    return Promise.resolve({
+      open: (topic, partition, offset) =>
+        Promise.resolve().then(() => this.#reader(topic, partition, offset)),
+      close: () => Promise.resolve(),
+    });
+  }
+
+  async joinGroup(options: GroupOptions): Promise<GroupMember> {
+    const key = `${options.group}/${options.topic}`;
+    const members = this.#members.get(key) ?? [];
+    this.#members.set(key, members);
+    const member = { id: crypto.randomUUID(), options };
+    members.push(member);
+    await this.#assign(key);
+    return {
+      memberId: member.id,
+      leave: async () => {
+        members.splice(members.indexOf(member), 1);
+        await this.#assign(key);
+      },
+    };
+  }
+
+  async #assign(key: string): Promise<void> {
+    const members = this.#members.get(key)!;
+    const generation = ++this.#generation;
+    const assignments = members.map(({ id, options }, index): [GroupOptions, Assignment] => {
+      const count = this.#topics.get(options.topic)?.length ?? 0;
+      const partitions = Array.from({ length: count }, (_, partition) => partition)
+        .filter((partition) => partition % members.length === index);
+      return [options, { partitions, membership: { memberId: id, generation } }];
+    });
+    for (const [options, assignment] of assignments) await options.onAssignment(assignment);
+  }
+
+  committer(options: CommitterOptions): Promise<BatchCommitter> {
+    const { group, query, topic, partition } = options;
+    const key = JSON.stringify([group, query, topic, partition]);
+    const stored: StoredCheckpoint = this.#checkpoints.get(key) ??
+      { queryId: crypto.randomUUID(), epoch: 0, committed: undefined, planned: undefined };
+    this.#checkpoints.set(key, stored);
+    const epoch = ++stored.epoch;
+    const check = (batch: BatchRange) => {
+      if (stored.epoch !== epoch) {
+        throw new LogError(
+          "FENCED",
+          `Cannot commit ${query} partition ${partition}: another runtime took it over`,
+        );
+      }
+      const expected = (stored.committed?.batchId ?? -1) + 1;
+      if (batch.batchId !== expected) {
+        throw new LogError(
+          "CHECKPOINT_GAP",
+          `Cannot use batch ${batch.batchId}: expected ${expected}`,
+        );
+      }
+    };
+    return Promise.resolve({
+      queryId: stored.queryId,
+      get committed() {
+        return stored.committed;
+      },
+      get planned() {
+        return stored.planned;
+      },
+      plan: async (batch) => {
+        await Promise.resolve();
+        this.fail("plan", query);
+        check(batch);
+        stored.planned = batch;
+      },
+      commit: async (batch, checkpoint, records: readonly OutputRecord[]) => {
+        await Promise.resolve();
+        this.fail("before-commit", query);
+        check(batch);
+        for (const record of records) {
+          await this.createTopic(record.topic, record.partition + 1);
+          const { topic, partition, ...rest } = record;
+          this.append(topic, partition, [rest]);
+        }
+        stored.committed = { batchId: batch.batchId, ...checkpoint };
+        stored.planned = undefined;
+        this.fail("after-commit", query);
+      },
+      renew: () => {},
+      close: () => Promise.resolve(),
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #partition(topic: string, partition: number): Partition {
+    const partitions = this.#topics.get(topic);
+    if (partitions === undefined) {
+      throw new LogError("TOPIC_MISSING", `Cannot find topic ${topic} in ${this.url}`);
+    }
+    const found = partitions[partition];
+    if (found === undefined) {
+      throw new LogError(
+        "PARTITION_MISSING",
+        `Cannot find partition ${partition} of ${topic}: it has ${partitions.length}`,
+      );
+    }
+    return found;
+  }
+
+  #reader(topic: string, partition: number, offset: number): PartitionReader {
+    const source = this.#partition(topic, partition);
+    const wakers = this.#wakers;
+    const failHere = () => this.fail("read");
+    let position = offset;
+    return {
+      async read(max, signal, until) {
+        for (;;) {
+          signal?.throwIfAborted();
+          failHere();
+          if (position < source.earliest || position > source.records.length) {
+            throw new LogError("OFFSET_OUT_OF_RANGE", `Cannot read offset ${position}`, {
+              range: { earliest: source.earliest, latest: source.records.length },
+            });
+          }
+          const records = source.records.slice(position, position + max);
+          if (records.length > 0 && (until === undefined || position < until)) {
+            const first = position;
+            position += records.length;
+            return records.map((record, index) => ({
+              topic,
+              partition,
+              offset: first + index,
+              ...record,
+            }));
+          }
+          if (until !== undefined && position >= until) return [];
+          await new Promise<void>((resolve) => {
+            const wake = () => {
+              wakers.delete(wake);
+              signal?.removeEventListener("abort", wake);
+              resolve();
+            };
+            wakers.add(wake);
+            signal?.addEventListener("abort", wake, { once: true });
+          });
+        }
+      },
+      get buffered() {
+        return Math.max(0, source.records.length - position);
+      },
+      get position() {
+        return position;
+      },
+      get latest() {
+        return source.records.length;
+      },
+      status: "reading",
+      seek(to) {
+        position = to;
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+}

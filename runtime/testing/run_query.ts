@@ -1,0 +1,118 @@
+/**
+ * Runs a query's partitions in the test itself, on a log in memory.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { StreamingExecution } from "../engine/execution.ts";
+import type { BadFrameError, Frame, Output } from "../frame.ts";
+import type { TopicLog } from "../log/log.ts";
+import type { QueryTotals, StreamingQueryProgress } from "../progress.ts";
+import { overridePlan, type PlanOverrides, type QueryDefinition } from "../query.ts";
+import type { BatchRange, OutputRecord, Sink } from "../sinks/sink.ts";
+
+/** What a test wants run. */
+export interface RunQueryOptions {
+  readonly log: TopicLog;
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly group?: string;
+  readonly clock?: Clock;
+  readonly overrides?: PlanOverrides;
+  /** Looks at each frame's bytes first; accepts everything unless given. */
+  readonly inspect?: (value: Uint8Array) => void;
+  readonly onProgress?: (progress: StreamingQueryProgress) => void;
+  readonly progressIntervalMs?: number;
+}
+
+/** A query at work in a test. */
+export interface RunningQuery {
+  /** Resolves with the totals when the query ends; rejects with its error. */
+  readonly ended: Promise<QueryTotals>;
+  readonly published: Output[];
+  readonly reports: string[];
+  stop(mode?: "drain" | "abort"): void;
+}
+
+/** Starts a query on one partition. */
+export function startQuery(definition: QueryDefinition, options: RunQueryOptions): RunningQuery {
+  const { log, topic = "VideoStreaming", partition = 0, group = "test" } = options;
+  const published: Output[] = [];
+  const reports: string[] = [];
+  const stopped = { execution: undefined as StreamingExecution | undefined };
+  const ended = (async () => {
+    const reader = await log.reader();
+    try {
+      const execution = stopped.execution = new StreamingExecution({
+        plan: overridePlan(definition.plan, options.overrides ?? {}),
+        log,
+        reader,
+        topic,
+        partition,
+        group,
+        runId: crypto.randomUUID(),
+        clock: options.clock ?? systemClock,
+        inspect: options.inspect ?? (() => {}),
+        deadLetter,
+        publish: (output) => void published.push(output),
+        report: (message) => void reports.push(message),
+        ...(options.onProgress !== undefined
+          ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
+          : {}),
+        progressIntervalMs: options.progressIntervalMs ?? 0,
+      });
+      return await execution.run();
+    } finally {
+      await reader.close();
+    }
+  })();
+  ended.catch(() => {});
+  return { ended, published, reports, stop: (mode = "drain") => stopped.execution?.stop(mode) };
+}
+
+/** Runs a query on one partition until it ends. */
+export async function runQuery(
+  definition: QueryDefinition,
+  options: RunQueryOptions,
+): Promise<QueryTotals> {
+  return await startQuery(definition, options).ended;
+}
+
+function deadLetter(frame: Frame, error: BadFrameError): OutputRecord {
+  return {
+    topic: `${frame.topic}.dead-letters`,
+    partition: frame.partition,
+    key: frame.key,
+    value: frame.value,
+    timestamp: frame.timestamp,
+    headers: { reason: error.reason },
+  };
+}
+
+/** A sink that keeps what it gets, and whether it was committed. */
+export function collect<T = Output>(): Sink<T> & {
+  readonly outputs: T[];
+  readonly batches: BatchRange[];
+} {
+  const outputs: T[] = [];
+  const batches: BatchRange[] = [];
+  return {
+    uri: "collect",
+    delivery: "exactly-once",
+    outputs,
+    batches,
+    open: () => {
+      let uncommitted: T[] = [];
+      return {
+        write: (more) => {
+          uncommitted.push(...more);
+        },
+        committed: (batch) => {
+          outputs.push(...uncommitted);
+          uncommitted = [];
+          batches.push(batch);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeSource, type SourceSettings } from "../../cameras/open.ts";
+import { SourceError, type SourceErrorCode } from "../../cameras/source.ts";
+import { decodeImage } from "../../runtime/image/decode.ts";
+import { inspectImage } from "../../runtime/image/inspect.ts";
+import { makeVideo } from "../support/videos.ts";
+import { burntIn, context, runToMemory, take, withFolder } from "./kit.ts";
+
+const images = (path: string, settings: SourceSettings = {}, limit = Infinity) =>
+  take(makeSource(path, settings), limit);
+
+async function fails(path: string, code: SourceErrorCode, message: RegExp): Promise<void> {
+  await assert.rejects(
+    images(path),
+    (error) => error instanceof SourceError && error.code === code && message.test(error.message),
+  );
+}
+
+Deno.test("a video file gives every frame once, in order, with its time", async () => {
+  await withFolder(async (folder) => {
+    for (
+      const [name, codec] of [["a.mp4", "libx264"], ["b.mkv", "mpeg4"], ["c.avi", "mjpeg"]] as const
+    ) {
+      const path = join(folder, name);
+      await makeVideo(path, { frames: 30, codec });
+      const given = await images(path);
+      assert.equal(given.length, 30, name);
+      for (const [index, image] of given.entries()) {
+        assert.equal(await burntIn(image.value), index, name);
+        assert.equal(image.timestamp, index * 40, name);
+        assert.equal(image.contentType, "image/jpeg");
+        const { width, height } = inspectImage(image.value);
+        assert.deepEqual([width, height, image.width, image.height], [160, 120, 160, 120]);
+      }
+    }
+  });
+});
+
+Deno.test("a variable frame rate stays as it was filmed", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "v.mkv");
+    const times = (index: number) => index * index * 7;
+    await makeVideo(path, { frames: 15, times });
+    const given = await images(path);
+    assert.deepEqual(given.map(({ timestamp }) => timestamp), given.map((_, i) => times(i)));
+  });
+});
+
+Deno.test("a rotated film stands upright", async () => {
+  // Where the white bar, top left as filmed, and the dark one, top right, are when it was turned.
+  const expected = {
+    90: { width: 120, height: 160, white: [118, 6], dark: [118, 154] },
+    180: { width: 160, height: 120, white: [154, 118], dark: [6, 118] },
+    270: { width: 120, height: 160, white: [2, 154], dark: [2, 6] },
+  } as const;
+  await withFolder(async (folder) => {
+    for (const rotation of [90, 180, 270] as const) {
+      const path = join(folder, `r${rotation}.mp4`);
+      await makeVideo(path, { frames: 2, rotation });
+      const [image] = await images(path, {}, 1);
+      const picture = await decodeImage(image!.value, 1);
+      const { width, height, white, dark } = expected[rotation];
+      assert.deepEqual([picture.width, picture.height], [width, height]);
+      assert.deepEqual([image!.width, image!.height], [width, height]);
+      const luma = ([x, y]: readonly [number, number]) => picture.data[y * width + x]!;
+      assert.ok(luma(white) > 200, `${rotation}: ${luma(white)} at ${white}`);
+      assert.ok(luma(dark) < 60, `${rotation}: ${luma(dark)} at ${dark}`);
+      picture.release();
+    }
+  });
+});
+
+Deno.test("size and quality are obeyed; MJPEG passes untouched without them", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "m.mkv");
+    await makeVideo(path, { frames: 3, codec: "mjpeg" });
+    const [asIs] = await images(path, {}, 1);
+    const file = await Deno.readFile(path);
+    const at = indexOf(file, asIs!.value);
+    assert.ok(at > 0, "the bytes of the JPEG are those in the file");
+    const [small] = await images(path, { size: { width: 80, height: 62 }, quality: 30 }, 1);
+    assert.deepEqual(inspectImage(small!.value).width, 80);
+    const [good] = await images(path, { quality: 95 }, 1);
+    const [poor] = await images(path, { quality: 10 }, 1);
+    assert.ok(good!.value.length > 2 * poor!.value.length);
+  });
+});
+
+Deno.test("looping goes on without a gap", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "l.mp4");
+    await makeVideo(path, { frames: 7 });
+    const given = await images(path, { loop: true }, 20);
+    assert.deepEqual(given.map(({ timestamp }) => timestamp), given.map((_, i) => i * 40));
+    assert.deepEqual(
+      await Promise.all(given.map(({ value }) => burntIn(value))),
+      given.map((_, i) => i % 7),
+    );
+  });
+});
+
+Deno.test("a film that changes its size on the way is followed", async () => {
+  await withFolder(async (folder) => {
+    // MPEG streams may be joined end to end.
+    await makeVideo(join(folder, "a.ts"), { frames: 10, codec: "mpeg4" });
+    await makeVideo(join(folder, "b.ts"), { frames: 10, codec: "mpeg4", width: 320, height: 240 });
+    const path = join(folder, "ab.ts");
+    await Deno.writeFile(path, await Deno.readFile(join(folder, "a.ts")));
+    await Deno.writeFile(path, await Deno.readFile(join(folder, "b.ts")), { append: true });
+    const given = await images(path);
+    const sizes = new Set(given.map(({ value }) => inspectImage(value).width));
+    assert.deepEqual([...sizes], [160, 320]);
+    assert.equal(given.at(-1)!.width, 320);
+    const fixed = await images(path, { size: { width: 64, height: 48 } });
+    assert.ok(fixed.every(({ value }) => inspectImage(value).width === 64));
+  });
+});
+
+Deno.test("what is no video says so", async () => {
+  await withFolder(async (folder) => {
+    const write = async (name: string, bytes: Uint8Array) => {
+      await Deno.writeFile(join(folder, name), bytes);
+      return join(folder, name);
+    };
+    await fails(
+      join(folder, "none.mp4"),
+      "MISSING",
+      /video file .*none.mp4: there is no such file/,
+    );
+    await fails(await write("zero.mp4", new Uint8Array()), "CORRUPT", /it is empty/);
+    await fails(
+      await write("text.mp4", new TextEncoder().encode("Dear diary, ".repeat(500))),
+      "CORRUPT",
+      /no video that FFmpeg can read/,
+    );
+    await makeVideo(join(folder, "good.mp4"), { frames: 20 });
+    const good = await Deno.readFile(join(folder, "good.mp4"));
+    await fails(
+      await write("half.mp4", good.subarray(0, good.length / 2)),
+      "CORRUPT",
+      /damaged or cut off/,
+    );
+    await fails(await write("sound.wav", silence()), "UNSUPPORTED", /it holds no video/);
+  });
+});
+
+Deno.test("a film that is cut off gives what there is, and fails", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "fast.mp4");
+    await makeVideo(path, { frames: 50 });
+    // The index first, so that half the file can be read.
+    const cut = moveIndexFirst(await Deno.readFile(path));
+    await Deno.writeFile(path, cut.subarray(0, Math.round(cut.length * 0.6)));
+    const seen: number[] = [];
+    await assert.rejects(
+      async () => {
+        for await (const image of makeSource(path).open(context())) {
+          seen.push((await burntIn(image.value)) ?? -1);
+        }
+      },
+      (error) =>
+        error instanceof SourceError && /cut off after \d+ of 50 frames/.test(error.message),
+    );
+    assert.ok(seen.length > 5 && seen.length < 50, `${seen.length} frames`);
+  });
+});
+
+Deno.test("stopping in the middle releases everything", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "s.mp4");
+    await makeVideo(path, { frames: 60 });
+    const { stop, ...rest } = context();
+    let count = 0;
+    for await (const _ of makeSource(path).open(rest)) if (++count === 5) stop.abort();
+    assert.equal(count, 5);
+  });
+});
+
+Deno.test("camera and file: paced by frame times, the capture times are exact", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "p.mp4");
+    await makeVideo(path, { frames: 12, times: (i) => i * 25 });
+    const begin = performance.now();
+    const { summary, records } = await runToMemory(path);
+    assert.ok(performance.now() - begin >= 11 * 25);
+    assert.equal(summary.published, 12);
+    const steps = records.slice(1).map(({ timestamp }, i) => timestamp - records[i]!.timestamp);
+    assert.deepEqual(steps, steps.map(() => 25));
+    assert.deepEqual(
+      records.map(({ headers }) => headers.seq),
+      records.map((_, i) => String(i)),
+    );
+    assert.ok(records.every(({ key }) => key === "CAMERA-1"));
+    assert.equal(new Set(records.map(({ headers }) => headers.session)).size, 1);
+    const max = await runToMemory(path, { settings: { fps: "max" } });
+    assert.ok(max.summary.seconds < 0.27, `${max.summary.seconds} s`);
+    const limited = await runToMemory(path, { settings: { fps: 500 }, limit: 4 });
+    assert.equal(limited.summary.published, 4);
+    assert.deepEqual(
+      limited.records.map(({ timestamp }) => timestamp - limited.records[0]!.timestamp),
+      [0, 2, 4, 6],
+    );
+  });
+});
+
+function indexOf(all: Uint8Array, part: Uint8Array): number {
+  for (let at = all.indexOf(part[0]!); at >= 0; at = all.indexOf(part[0]!, at + 1)) {
+    if (part.every((byte, i) => all[at + i] === byte)) return at;
+  }
+  return -1;
+}
+
+/** A second of silence as a WAV file. */
+function silence(): Uint8Array {
+  const bytes = new Uint8Array(44 + 8_000);
+  const view = new DataView(bytes.buffer);
+  bytes.set(new TextEncoder().encode("RIFF    WAVEfmt "));
+  view.setUint32(4, bytes.length - 8, true);
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, 8_000, true);
+  view.setUint32(28, 8_000, true);
+  view.setUint16(32, 1, true);
+  view.setUint16(34, 8, true);
+  bytes.set(new TextEncoder().encode("data"), 36);
+  view.setUint32(40, 8_000, true);
+  return bytes;
+}
+
+/** Puts the `moov` box of an MP4 before its `mdat`, and moves the offsets in it. */
+function moveIndexFirst(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer);
+  const boxes = new Map<string, readonly [number, number]>();
+  for (let at = 0; at < file.length; at += view.getUint32(at)) {
+    boxes.set(new TextDecoder().decode(file.subarray(at + 4, at + 8)), [at, view.getUint32(at)]);
+  }
+  const [moovAt, moovSize] = boxes.get("moov")!;
+  const [mdatAt] = boxes.get("mdat")!;
+  const moov = file.slice(moovAt, moovAt + moovSize);
+  const stco = indexOf(moov, new TextEncoder().encode("stco"));
+  const inner = new DataView(moov.buffer);
+  for (let i = 0; i < inner.getUint32(stco + 8); i++) {
+    const at = stco + 12 + i * 4;
+    inner.setUint32(at, inner.getUint32(at) + moovSize);
+  }
+  const moved = new Uint8Array(file.length);
+  moved.set(file.subarray(0, mdatAt));
+  moved.set(moov, mdatAt);
+  moved.set(file.subarray(mdatAt, moovAt), mdatAt + moovSize);
+  return moved;
+}

@@ -1,0 +1,157 @@
+/**
+ * What the tests of cameras share.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { runCamera } from "../../cameras/camera.ts";
+import { makeSource, type SourceSettings } from "../../cameras/open.ts";
+import { readPatternSeq } from "../../cameras/pattern_picture.ts";
+import { FramePublisher } from "../../cameras/publisher.ts";
+import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
+import { LogTarget } from "../../cameras/target.ts";
+import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { decodeImage } from "../../runtime/image/decode.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+export const TOPIC = "frames";
+
+/** Runs the body with a folder of its own. */
+export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "framelane-cameras-" });
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The machine's clock, whose sleeps end at once. */
+export const hurriedClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  async sleep(_, signal) {
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
+  },
+};
+
+/** What a source is opened with, and what it reported. */
+export function context(
+  overrides: Partial<SourceContext> = {},
+): SourceContext & { readonly reports: string[]; readonly stop: AbortController } {
+  const reports: string[] = [];
+  const stop = new AbortController();
+  return {
+    camera: "CAMERA-1",
+    clock: systemClock,
+    signal: stop.signal,
+    report: (message) => reports.push(message),
+    ...overrides,
+    reports,
+    stop,
+  };
+}
+
+/** The first `limit` images of a source. */
+export async function take(
+  source: CameraSource,
+  limit = Infinity,
+  overrides: Partial<SourceContext> = {},
+): Promise<SourceImage[]> {
+  const images: SourceImage[] = [];
+  for await (const image of source.open(context(overrides))) {
+    images.push(image);
+    if (images.length >= limit) break;
+  }
+  return images;
+}
+
+/** The sequence number that is burnt into a picture of the test pattern. */
+export async function burntIn(value: Uint8Array): Promise<number | undefined> {
+  const image = await decodeImage(value, 1);
+  try {
+    return readPatternSeq(image);
+  } finally {
+    image.release();
+  }
+}
+
+/** Runs camera 1 into a log in memory. */
+export async function runToMemory(
+  text: string,
+  options: {
+    readonly settings?: SourceSettings;
+    readonly limit?: number;
+    readonly log?: MemoryLog;
+    readonly clock?: Clock;
+    readonly stop?: AbortController;
+    readonly kv?: Deno.Kv;
+    readonly source?: CameraSource;
+    readonly bufferFrames?: number;
+  } = {},
+) {
+  const { settings = {}, limit, log = new MemoryLog(), clock = systemClock, kv } = options;
+  const source = options.source ?? makeSource(text, settings);
+  const reports: string[] = [];
+  const report = (message: string) => void reports.push(message);
+  const { signal } = options.stop ?? new AbortController();
+  const publisher = new FramePublisher({
+    log: log.asTopicLog(),
+    producer: await log.producer(),
+    topic: TOPIC,
+    partition: 0,
+    overflow: source.kind === "live" ? "drop-oldest" : "wait",
+    clock,
+    report,
+    ...(options.bufferFrames === undefined ? {} : { bufferFrames: options.bufferFrames }),
+  });
+  const summary = await runCamera({
+    number: 1,
+    source,
+    publisher,
+    clock,
+    signal,
+    report,
+    ...(settings.fps === undefined ? {} : { fps: settings.fps }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(kv === undefined ? {} : {
+      target: new LogTarget({
+        log: log.asTopicLog(),
+        topic: TOPIC,
+        partition: 0,
+        kv,
+        clock,
+        signal,
+      }),
+    }),
+  });
+  return { summary, records: log.records(TOPIC, 0), reports, log };
+}
+
+/** Runs a command of Framelane in a process of its own. */
+export function framelane(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+): Deno.Command {
+  const root = join(import.meta.dirname!, "..", "..");
+  return new Deno.Command(Deno.execPath(), {
+    ...options,
+    args: [
+      "run",
+      "--no-prompt",
+      "--allow-read",
+      "--allow-write",
+      "--allow-net",
+      "--allow-env",
+      "--allow-ffi",
+      "--allow-sys",
+      `--config=${join(root, "deno.json")}`,
+      join(root, "main.ts"),
+      ...args,
+    ],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}

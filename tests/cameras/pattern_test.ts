@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { makeSource } from "../../cameras/open.ts";
+import { SourceError } from "../../cameras/source.ts";
+import { decodeImage } from "../../runtime/image/decode.ts";
+import { burntIn, hurriedClock, take } from "./kit.ts";
+
+Deno.test("pattern: burns in the number of each frame, at any size", async () => {
+  for (const size of ["640x480", "160x120", "333x251"]) {
+    const images = await take(makeSource(`pattern:?size=${size}&fps=100`), 5);
+    const [width, height] = size.split("x").map(Number);
+    for (const [seq, image] of images.entries()) {
+      assert.equal(await burntIn(image.value), seq);
+      assert.deepEqual([image.width, image.height], [width, height]);
+      const picture = await decodeImage(image.value, 1);
+      assert.deepEqual([picture.width, picture.height], [width, height]);
+      picture.release();
+    }
+  }
+});
+
+Deno.test("pattern: beats at its rate on the clock, and moves", async () => {
+  const images = await take(makeSource("pattern:", { fps: 50 }), 6);
+  const steps = images.slice(1).map(({ timestamp }, i) => timestamp - images[i]!.timestamp);
+  assert.deepEqual(steps, [20, 20, 20, 20, 20]);
+  const [first, last] = await Promise.all(
+    [images[0]!, images[5]!].map(({ value }) => decodeImage(value, 1)),
+  );
+  // The middle rows hold ball and beam, and no text.
+  const rows = (data: Uint8Array) => data.subarray(640 * 400, 640 * 440);
+  assert.notDeepEqual(rows(first!.data), rows(last!.data));
+});
+
+Deno.test("pattern: and pan: refuse what they do not know, all of it at once", () => {
+  const faulty = (text: string, ...expected: RegExp[]) => {
+    for (const message of expected) {
+      assert.throws(
+        () => makeSource(text),
+        (error) =>
+          error instanceof SourceError && error.code === "INVALID" && message.test(error.message),
+        `${text} ${message}`,
+      );
+    }
+  };
+  faulty(
+    "pattern:?size=1x1&fps=0&color=red",
+    /expected WIDTHxHEIGHT/,
+    /expected frames a second/,
+    /unknown option "color": expected size, fps, hue, name, motion/,
+  );
+  faulty("pan:?fps=5", /names no picture/);
+  faulty("ftp://host/clip.mp4", /begins with "ftp:": expected a video file/);
+  faulty("", /empty source/);
+});
+
+Deno.test("pan: shows moving cuts of a picture", async () => {
+  const images = await take(makeSource("pan:clips/astronaut.jpg?period=1", { fps: 20 }), 4, {
+    clock: hurriedClock,
+  });
+  assert.ok(images[0]!.width! > 200 && images[0]!.width === images[0]!.height);
+  const sized = await take(
+    makeSource("pan:clips/astronaut.jpg", { size: { width: 320, height: 240 } }),
+    1,
+  );
+  const picture = await decodeImage(sized[0]!.value, 3);
+  assert.deepEqual([picture.width, picture.height], [320, 240]);
+  picture.release();
+  await assert.rejects(take(makeSource("pan:clips/nobody.jpg"), 1), /there is no such file/);
+});

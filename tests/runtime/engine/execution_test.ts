@@ -1,0 +1,312 @@
+import assert from "node:assert/strict";
+import { BadFrameError, type Frame, type Window } from "../../../runtime/frame.ts";
+import { LogError } from "../../../runtime/log/log.ts";
+import { query } from "../../../runtime/query.ts";
+import { collect, MemoryLog, runQuery, startQuery } from "../../../runtime/testing.ts";
+
+function log(frames: number, partitions = 1): MemoryLog {
+  const log = new MemoryLog();
+  log.createTopic("VideoStreaming", partitions);
+  append(log, frames);
+  return log;
+}
+
+function append(log: MemoryLog, frames: number, from = 0): void {
+  for (let i = from; i < from + frames; i++) {
+    log.append("VideoStreaming", 0, [{
+      key: "CAMERA-1",
+      value: new Uint8Array([i]),
+      timestamp: 1000 + i * 100,
+      headers: { session: "s", seq: String(i) },
+    }]);
+  }
+}
+
+const offsets = (frames: readonly Frame[]) => frames.map(({ offset }) => offset);
+const upTo = (end: number) => Array.from({ length: end }, (_, i) => i);
+
+Deno.test("available-now takes every frame once, in order, and resumes after the last", async () => {
+  const source = log(10);
+  const sink = collect<Frame>();
+  const definition = query("all").readStream({
+    startingOffsets: "earliest",
+    maxFramesPerTrigger: 4,
+  })
+    .writeStream(sink).trigger("available-now");
+  const totals = await runQuery(definition, { log: source });
+  assert.deepEqual(offsets(sink.outputs), upTo(10));
+  assert.equal(totals.frames, 10);
+  assert.deepEqual(sink.batches.map(({ start, end }) => [start, end]), [[0, 4], [4, 8], [8, 10]]);
+  assert.equal((await runQuery(definition, { log: source })).frames, 0);
+  append(source, 3, 10);
+  await runQuery(definition, { log: source });
+  assert.deepEqual(offsets(sink.outputs), upTo(13));
+});
+
+Deno.test("once takes all there is in one batch", async () => {
+  const sink = collect<Frame>();
+  await runQuery(
+    query("once").readStream({ startingOffsets: "earliest" }).writeStream(sink).trigger("once"),
+    { log: log(200) },
+  );
+  assert.equal(sink.batches.length, 1);
+  assert.deepEqual(offsets(sink.outputs), upTo(200));
+});
+
+Deno.test("outputs keep source order whatever order the operator finishes in", async () => {
+  const source = log(50);
+  const sink = collect<Frame>();
+  const delays = new Map<number, PromiseWithResolvers<void>>();
+  const definition = query("order").readStream({ startingOffsets: "earliest" })
+    .process<Frame>({
+      name: "slow",
+      concurrency: 5,
+      open: () => ({
+        process: async (frame: Frame) => {
+          const gate = Promise.withResolvers<void>();
+          delays.set(frame.offset, gate);
+          // Finishes in the wrong order: the last of each five first.
+          if (delays.size === 5 || frame.offset === 49) {
+            for (const [, waiting] of [...delays].reverse()) waiting.resolve();
+            delays.clear();
+          }
+          await gate.promise;
+          return [frame];
+        },
+      }),
+    })
+    .writeStream(sink).trigger("available-now");
+  await runQuery(definition, { log: source });
+  assert.deepEqual(offsets(sink.outputs), upTo(50));
+});
+
+Deno.test("asap runs until it is stopped and commits the batch that runs", async () => {
+  const source = log(3);
+  const sink = collect<Frame>();
+  const enough = Promise.withResolvers<void>();
+  const running = startQuery(
+    query("asap").readStream({ startingOffsets: "earliest" })
+      .map((frame) => {
+        if (frame.offset === 5) enough.resolve();
+        return frame;
+      })
+      .writeStream(sink),
+    { log: source },
+  );
+  append(source, 3, 3);
+  await enough.promise;
+  running.stop();
+  const totals = await running.ended;
+  assert.equal(totals.frames, 6);
+  assert.deepEqual(offsets(sink.outputs), upTo(6));
+});
+
+Deno.test("a bad frame costs itself and goes to the dead letters", async () => {
+  const source = log(6);
+  const sink = collect<Frame>();
+  const totals = await runQuery(
+    query("bad").readStream({ startingOffsets: "earliest" })
+      .map((frame) => {
+        if (frame.offset === 2) throw new BadFrameError("corrupt", "No end of image");
+        return frame;
+      })
+      .writeStream(sink).trigger("available-now"),
+    {
+      log: source,
+      inspect: (value) => {
+        if (value[0] === 4) throw new BadFrameError("empty", "No bytes");
+      },
+    },
+  );
+  assert.deepEqual(offsets(sink.outputs), [0, 1, 3, 5]);
+  assert.equal(totals.deadLettered, 2);
+  const letters = source.frames("VideoStreaming.dead-letters", 0);
+  assert.deepEqual(letters.map(({ value, headers }) => [value[0], headers["reason"]]), [
+    [2, "corrupt"],
+    [4, "empty"],
+  ]);
+});
+
+Deno.test("a crash at any step and a restart give the outputs of an undisturbed run", async () => {
+  for (const point of ["plan", "before-commit", "after-commit"] as const) {
+    for (let at = 1; at <= 5; at++) {
+      const source = log(10);
+      const definition = (sink: ReturnType<typeof collect<Frame>>) =>
+        query("crash").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 3 })
+          .writeStream(sink, {
+            uri: "topic:OUT",
+            delivery: "exactly-once",
+            open: () => ({
+              records: (outputs) =>
+                outputs.map((frame) => ({
+                  topic: "OUT",
+                  partition: (frame as Frame).partition,
+                  key: (frame as Frame).key,
+                  value: (frame as Frame).value,
+                  timestamp: (frame as Frame).timestamp,
+                  headers: {},
+                })),
+            }),
+          }).trigger("available-now");
+      let calls = 0;
+      source.fail = (where) => {
+        if (where === point && ++calls === at) throw new Error("crash");
+      };
+      await runQuery(definition(collect()), { log: source }).catch((error) =>
+        assert.equal(error.message, "crash")
+      );
+      source.fail = () => {};
+      await runQuery(definition(collect()), { log: source });
+      assert.deepEqual(source.frames("OUT", 0).map(({ value }) => value[0]), upTo(10));
+    }
+  }
+});
+
+Deno.test("windows are the same with a restart after every batch", async () => {
+  const whole = collect<Window>();
+  const options = { frames: 5, hop: 2 } as const;
+  await runQuery(
+    query("w").readStream({ startingOffsets: "earliest" }).window(options).writeStream(whole)
+      .trigger("available-now"),
+    { log: log(30) },
+  );
+  const pieces = collect<Window>();
+  const source = log(0);
+  for (let i = 0; i < 30; i += 3) {
+    append(source, 3, i);
+    await runQuery(
+      query("w").readStream({ startingOffsets: "earliest" }).window(options).writeStream(pieces)
+        .trigger("available-now"),
+      { log: source },
+    );
+  }
+  const shape = (windows: readonly Window[]) => windows.map(({ frames }) => offsets(frames));
+  assert.equal(whole.outputs.length, 13);
+  assert.deepEqual(shape(pieces.outputs), shape(whole.outputs));
+});
+
+Deno.test("a second owner fences the first, which writes nothing more", async () => {
+  const source = log(3);
+  const first = collect<Frame>();
+  const second = collect<Frame>();
+  const definition = (sink: ReturnType<typeof collect<Frame>>) =>
+    query("owner").readStream({ startingOffsets: "earliest" }).writeStream(sink);
+  const a = startQuery(definition(first), { log: source });
+  while (first.outputs.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  const b = startQuery(definition(second), { log: source });
+  // The second one has taken over when it has read to the end.
+  append(source, 1, 3);
+  await assert.rejects(a.ended, (error) => error instanceof LogError && error.code === "FENCED");
+  while (second.outputs.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  b.stop();
+  await b.ended;
+  assert.deepEqual(offsets(first.outputs), [0, 1, 2]);
+  assert.deepEqual(offsets(second.outputs), [3]);
+});
+
+Deno.test("lost frames stop the query by name, or are counted when that is allowed", async () => {
+  const source = log(10);
+  const definition = (failOnDataLoss: boolean, sink = collect<Frame>()) => ({
+    sink,
+    definition: query("loss").readStream({ startingOffsets: "earliest", failOnDataLoss })
+      .writeStream(sink).trigger("available-now"),
+  });
+  const first = definition(true);
+  source.fail = (point) => {
+    if (point === "read" && source.frames("VideoStreaming", 0).length === 10) {
+      source.fail = () => {};
+    }
+  };
+  await runQuery(first.definition, { log: source });
+  append(source, 10, 10);
+  source.expire("VideoStreaming", 0, 14);
+  await assert.rejects(
+    runQuery(first.definition, { log: source }),
+    /Cannot read VideoStreaming partition 0 from offset 10: 4 frames were deleted before loss read them; the log holds 14 to 20/,
+  );
+  const second = definition(false);
+  const totals = await runQuery(second.definition, { log: source });
+  assert.deepEqual(offsets(second.sink.outputs), [14, 15, 16, 17, 18, 19]);
+  assert.equal(totals.dropped, 4);
+});
+
+Deno.test("starting offsets: earliest, latest, JSON, last frames, timestamp", async () => {
+  const cases: [Record<string, unknown>, number[]][] = [
+    [{ startingOffsets: "earliest" }, upTo(6)],
+    [{ startingOffsets: "latest" }, []],
+    [{ startingOffsets: { VideoStreaming: { "0": 4 } } }, [4, 5]],
+    [{ startingOffsets: { VideoStreaming: { "0": -2 } } }, upTo(6)],
+    [{ startingOffsets: "-2 frames" }, [4, 5]],
+    [{ startingTimestamp: 1300 }, [3, 4, 5]],
+  ];
+  for (const [options, expected] of cases) {
+    const sink = collect<Frame>();
+    await runQuery(
+      query("start").readStream(options).writeStream(sink).trigger("available-now"),
+      { log: log(6) },
+    );
+    assert.deepEqual(offsets(sink.outputs), expected, JSON.stringify(options));
+  }
+});
+
+Deno.test("the overload policies leave out what they say and count it", async () => {
+  for (
+    const [policy, expected, dropped] of [
+      ["wait", upTo(40), 0],
+      ["latest", [39], 39],
+      ["drop-oldest", upTo(40).slice(10), 10],
+    ] as const
+  ) {
+    const sink = collect<Frame>();
+    const done = Promise.withResolvers<void>();
+    const running = startQuery(
+      query("busy").readStream({ startingOffsets: "earliest" })
+        .map((frame) => {
+          if (frame.offset === 39) done.resolve();
+          return frame;
+        })
+        .writeStream(sink).overload(policy),
+      { log: log(40) },
+    );
+    await done.promise;
+    running.stop();
+    const totals = await running.ended;
+    assert.deepEqual(offsets(sink.outputs), expected, policy);
+    assert.equal(totals.dropped, dropped, policy);
+  }
+});
+
+Deno.test("state and timers survive a restart", async () => {
+  const source = log(4);
+  const sink = collect<string>();
+  const definition = () =>
+    query("state").readStream({ startingOffsets: "earliest" })
+      .transformWithState<{ count: number }, string>({
+        name: "count",
+        init: () => ({ count: 0 }),
+        handleInput: (state, frame) => [`${frame.offset}:${++state.count}`],
+      })
+      .writeStream(sink).trigger("available-now");
+  await runQuery(definition(), { log: source });
+  append(source, 2, 4);
+  await runQuery(definition(), { log: source });
+  assert.deepEqual(sink.outputs, ["0:1", "1:2", "2:3", "3:4", "4:5", "5:6"]);
+});
+
+Deno.test("gaps, duplicates and reorderings of the camera's numbers are counted", async () => {
+  const source = log(0);
+  for (const seq of [0, 1, 4, 4, 3, 5]) {
+    source.append("VideoStreaming", 0, [{
+      key: null,
+      value: new Uint8Array([seq]),
+      timestamp: seq,
+      headers: { session: "s", seq: String(seq) },
+    }]);
+  }
+  const totals = await runQuery(
+    query("seq").readStream({ startingOffsets: "earliest" }).writeStream(collect<Frame>())
+      .trigger("available-now"),
+    { log: source },
+  );
+  assert.deepEqual([totals.gaps, totals.duplicates, totals.orderViolations], [2, 1, 1]);
+});

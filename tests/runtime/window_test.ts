@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Frame, Window } from "../../runtime/frame.ts";
+import { checkWindowOptions, createWindower, type WindowOptions } from "../../runtime/window.ts";
+
+function frame(offset: number, timestamp: number, headers: Record<string, string> = {}): Frame {
+  return {
+    topic: "VideoStreaming",
+    partition: 0,
+    offset,
+    timestamp,
+    key: "CAMERA-1",
+    headers,
+    value: new Uint8Array(),
+  };
+}
+
+const at = (times: readonly number[]) => times.map((time, offset) => frame(offset, time));
+const every = (count: number, ms: number) => at(Array.from({ length: count }, (_, i) => i * ms));
+
+function cut(options: WindowOptions, frames: readonly Frame[]): Window[] {
+  const windower = createWindower(options);
+  return frames.flatMap((one) => windower.push(one));
+}
+
+const offsets = (windows: readonly Window[]) =>
+  windows.map(({ frames }) => frames.map(({ offset }) => offset));
+
+Deno.test("tumbling windows follow one another", () => {
+  assert.deepEqual(offsets(cut({ frames: 3 }, every(8, 100))), [[0, 1, 2], [3, 4, 5]]);
+});
+
+Deno.test("sliding windows start every hop frames", () => {
+  assert.deepEqual(offsets(cut({ frames: 4, hop: 2 }, every(8, 100))), [
+    [0, 1, 2, 3],
+    [2, 3, 4, 5],
+    [4, 5, 6, 7],
+  ]);
+});
+
+Deno.test("a hop beyond the window leaves frames out", () => {
+  assert.deepEqual(offsets(cut({ frames: 2, hop: 3 }, every(8, 100))), [[0, 1], [3, 4], [6, 7]]);
+});
+
+Deno.test("every takes each n-th frame", () => {
+  assert.deepEqual(offsets(cut({ frames: 2, every: 3 }, every(10, 100))), [[0, 3], [6, 9]]);
+});
+
+Deno.test("fps takes the first frame within half a tick of each tick", () => {
+  // 15 frames/s to 5: every third, the tick at 200 ms has the frame at 133 ms.
+  assert.deepEqual(offsets(cut({ frames: 3, fps: 5 }, every(10, 1000 / 15))), [[0, 2, 5]]);
+});
+
+Deno.test("fps holds the frame before where the camera is slower", () => {
+  // 2 frames/s to 4: each twice, the held one before the next arrives.
+  assert.deepEqual(offsets(cut({ frames: 4, fps: 4 }, every(4, 500))), [[0, 0, 1, 1]]);
+});
+
+Deno.test("a jittery camera at the model's own rate loses and doubles nothing", () => {
+  const times = [0, 126, 249, 376, 499, 626, 751, 874];
+  assert.deepEqual(offsets(cut({ frames: 8, fps: 8 }, at(times))), [[0, 1, 2, 3, 4, 5, 6, 7]]);
+});
+
+Deno.test("gap reset: open windows go, the next frame starts afresh", () => {
+  const times = [0, 100, 200, 5000, 5100, 5200, 5300];
+  assert.deepEqual(offsets(cut({ frames: 4, maxGapMs: 500 }, at(times))), [[3, 4, 5, 6]]);
+});
+
+Deno.test("gap drop: only windows with the gap inside go, the grid stays", () => {
+  const times = [0, 100, 200, 5000, 5100, 5200, 5300, 5400];
+  assert.deepEqual(
+    offsets(cut({ frames: 2, maxGapMs: 500, gap: "drop" }, at(times))),
+    [[0, 1], [4, 5], [6, 7]],
+  );
+});
+
+Deno.test("gap pad: open windows are filled with their last frame and say so", () => {
+  const windows = cut({ frames: 4, maxGapMs: 500, gap: "pad" }, at([0, 100, 5000]));
+  assert.deepEqual(offsets(windows), [[0, 1, 1, 1]]);
+  assert.equal(windows[0]!.gaps, 1);
+});
+
+Deno.test("a clock that jumps back is a gap", () => {
+  const times = [10_000, 10_100, 0, 100, 200, 300];
+  assert.deepEqual(offsets(cut({ frames: 4, maxGapMs: 500 }, at(times))), [[2, 3, 4, 5]]);
+  assert.deepEqual(offsets(cut({ frames: 3, fps: 10 }, at(times))), [[2, 3, 4]]);
+});
+
+Deno.test("time windows hold what was captured in them, whatever the number of frames", () => {
+  const times = [0, 400, 900, 1100, 1500, 2050, 3200];
+  assert.deepEqual(offsets(cut({ durationMs: 1000 }, at(times))), [[0, 1, 2], [3, 4], [5]]);
+  assert.deepEqual(
+    offsets(cut({ durationMs: 2000, hopMs: 1000 }, at([1000, 1500, 2500, 3500, 5000]))),
+    [[0, 1], [0, 1, 2], [2, 3], [3]],
+  );
+});
+
+Deno.test("a late frame joins while its window is open, and is counted after", () => {
+  const windower = createWindower({ durationMs: 1000, latenessMs: 300 });
+  const windows = [0, 500, 1100, 900, 1400, 800].flatMap((time, offset) =>
+    windower.push(frame(offset, time))
+  );
+  assert.deepEqual(offsets(windows), [[0, 1, 3]]);
+  assert.equal(windower.late, 1);
+});
+
+Deno.test("missing sequence numbers inside a window are counted as gaps", () => {
+  const frames = [0, 1, 4, 5].map((seq, offset) =>
+    frame(offset, offset * 100, { session: "s", seq: String(seq) })
+  );
+  assert.equal(cut({ frames: 4 }, frames)[0]!.gaps, 1);
+});
+
+Deno.test("wrong options are named together, with what was given and what is accepted", () => {
+  assert.throws(
+    () => checkWindowOptions({ frames: 0, fps: -1, every: 2, gap: "skip" as "drop" }),
+    (error: Error) => {
+      for (
+        const part of ["frames", "fps", "fps, every", "gap", "given 0", "given -1", "given skip"]
+      ) {
+        assert.ok(error.message.includes(part), `${part} in ${error.message}`);
+      }
+      return true;
+    },
+  );
+  assert.throws(() => checkWindowOptions({}), /exactly one/);
+  assert.throws(() => checkWindowOptions({ frames: 2, durationMs: 5 }), /exactly one/);
+});
+
+const stream = fc.array(
+  fc.record({
+    step: fc.oneof(
+      { weight: 12, arbitrary: fc.integer({ min: 20, max: 120 }) },
+      { weight: 1, arbitrary: fc.integer({ min: -400, max: 0 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 600, max: 20_000 }) },
+      { weight: 1, arbitrary: fc.integer({ min: -20_000, max: -600 }) },
+    ),
+    hole: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 150 },
+).map((steps) => {
+  let time = 1_700_000_000_000;
+  let offset = 0;
+  return steps.map(({ step, hole }) => {
+    time += step;
+    offset += hole ? 2 : 1;
+    return frame(offset, time);
+  });
+});
+
+const windowOptions: fc.Arbitrary<WindowOptions> = fc.oneof(
+  fc.record({
+    frames: fc.integer({ min: 1, max: 9 }),
+    hop: fc.integer({ min: 1, max: 12 }),
+    maxGapMs: fc.constantFrom(300, 1000),
+    gap: fc.constantFrom("reset", "drop", "pad"),
+  }),
+  fc.record({
+    frames: fc.integer({ min: 1, max: 9 }),
+    hop: fc.integer({ min: 1, max: 12 }),
+    fps: fc.constantFrom(3, 8, 15, 40),
+    gap: fc.constantFrom("reset", "drop", "pad"),
+  }),
+  fc.record({
+    frames: fc.integer({ min: 1, max: 9 }),
+    hop: fc.integer({ min: 1, max: 12 }),
+    every: fc.integer({ min: 1, max: 4 }),
+  }),
+  fc.record({
+    durationMs: fc.constantFrom(200, 500, 1000),
+    hopMs: fc.constantFrom(100, 200, 500),
+    latenessMs: fc.constantFrom(0, 150),
+    maxGapMs: fc.constantFrom(2000, 5000),
+    gap: fc.constantFrom("reset", "drop"),
+  }),
+) as fc.Arbitrary<WindowOptions>;
+
+/** As the engine does it: stop anywhere, go back to the restart point, ignore what was emitted. */
+function withRestarts(
+  options: WindowOptions,
+  frames: readonly Frame[],
+  stops: ReadonlySet<number>,
+): Window[] {
+  const out: Window[] = [];
+  let windower = createWindower(options);
+  for (let i = 0; i < frames.length; i++) {
+    out.push(...windower.push(frames[i]!));
+    if (!stops.has(i)) continue;
+    const point = windower.restartPoint();
+    const state = JSON.parse(JSON.stringify(point?.state ?? windower.state()));
+    windower = createWindower(options, state);
+    if (point === undefined) continue;
+    for (const again of frames.slice(0, i + 1)) {
+      if (again.offset >= point.offset) windower.push(again);
+    }
+  }
+  return out;
+}
+
+Deno.test("windows are the same whatever the batches and restarts: 1,000 streams", () => {
+  fc.assert(
+    fc.property(stream, windowOptions, fc.array(fc.nat(149)), (frames, options, stops) => {
+      assert.deepEqual(
+        offsets(withRestarts(options, frames, new Set(stops))),
+        offsets(cut(options, frames)),
+      );
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("every window is in offset order, of the declared length, of nearby frames", () => {
+  fc.assert(
+    fc.property(stream, windowOptions, (frames, options) => {
+      for (const window of cut(options, frames)) {
+        const list = window.frames.map(({ offset }) => offset);
+        assert.deepEqual(list, [...list].sort((a, b) => a - b));
+        if (options.frames !== undefined) assert.equal(list.length, options.frames);
+        assert.equal(window.firstOffset, list[0]);
+        assert.equal(window.lastOffset, list.at(-1));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("what is held for open windows stays bounded", () => {
+  const windower = createWindower({ frames: 16, hop: 8, fps: 8 });
+  let most = 0;
+  for (const one of every(10_000, 66)) {
+    windower.push(one);
+    most = Math.max(most, windower.held);
+  }
+  assert.ok(most <= 64, `held ${most}`);
+});

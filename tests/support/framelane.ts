@@ -1,0 +1,157 @@
+/**
+ * Framelane as users run it: processes of their own, seen through their output.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import type { StreamingQueryProgress } from "../../runtime/progress.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-write",
+  "--allow-net",
+  "--allow-env",
+  "--allow-ffi",
+  "--allow-sys",
+];
+
+/** One line that a command printed with `--json`. */
+export type JsonLine =
+  | { type: "progress"; progress: StreamingQueryProgress }
+  | {
+    type: "summary";
+    query: string;
+    frames: number;
+    outputs: number;
+    dropped: number;
+    deadLettered: number;
+    seconds: number;
+    published?: number;
+  };
+
+/** A command of Framelane at work. */
+export class FramelaneProcess {
+  readonly pid: number;
+  readonly lines: JsonLine[] = [];
+  readonly said: string[] = [];
+  readonly #child: Deno.ChildProcess;
+  readonly #streams: Promise<unknown>;
+  readonly #waiting = new Set<() => void>();
+  #ended = false;
+
+  /** Starts `main.ts` with these arguments. */
+  constructor(
+    args: readonly string[],
+    options: { env?: Record<string, string>; cwd?: string } = {},
+  ) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", ...PERMISSIONS, `${ROOT}main.ts`, ...args],
+      cwd: options.cwd ?? ROOT,
+      env: { ...options.env, NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.#streams = Promise.all([
+      this.#read(this.#child.stdout, (line) => {
+        if (line.startsWith("{")) this.lines.push(JSON.parse(line));
+        else this.said.push(line);
+      }),
+      this.#read(this.#child.stderr, (line) => this.said.push(line)),
+    ]).finally(() => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  /** Waits until the condition is true; fails with all output when the process ends first. */
+  async until(
+    what: string,
+    condition: (process: this) => boolean,
+    timeoutMs = 30_000,
+  ): Promise<void> {
+    const late = setTimeout(() => {
+      this.#ended = true;
+      this.#wake();
+    }, timeoutMs);
+    try {
+      while (!condition(this)) {
+        if (this.#ended) throw new Error(`Waited for ${what} in vain:\n${this.output()}`);
+        await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      }
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** Progress of a partition, newest last. */
+  progress(partition: number): StreamingQueryProgress[] {
+    return this.lines.flatMap((line) =>
+      line.type === "progress" && line.progress.partition === partition ? [line.progress] : []
+    );
+  }
+
+  get summaries(): (JsonLine & { type: "summary" })[] {
+    return this.lines.filter((line) => line.type === "summary");
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for the end by itself. */
+  async ended(): Promise<number> {
+    const { code } = await this.#child.status;
+    await this.#streams;
+    return code;
+  }
+
+  /** Ends it as Ctrl-C does. */
+  async stop(): Promise<number> {
+    try {
+      this.#child.kill("SIGINT");
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof TypeError)) throw error;
+    }
+    return await this.ended();
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.ended();
+  }
+
+  output(): string {
+    return [...this.said, ...this.lines.slice(-5).map((line) => JSON.stringify(line))].join("\n");
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
+    let rest = "";
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) if (line !== "") take(line);
+      this.#wake();
+    }
+    if (rest !== "") take(rest);
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}
+
+/** Runs a command to its end. */
+export async function framelane(
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string } = {},
+): Promise<{ code: number; process: FramelaneProcess }> {
+  const process = new FramelaneProcess(args, options);
+  return { code: await process.ended(), process };
+}

@@ -1,0 +1,45 @@
+/**
+ * Frames for tests: small real JPEGs, each different from the others.
+ *
+ * @module
+ */
+import jpeg from "@julusian/jpeg-turbo";
+import { Buffer } from "node:buffer";
+import type { LogRecord } from "../../runtime/log/log.ts";
+
+const WIDTH = 64;
+const HEIGHT = 48;
+
+/** A JPEG of 64 × 48 pixels that shows a number in its brightness and stripes. */
+export function jpegOf(number: number): Uint8Array {
+  const pixels = Buffer.alloc(WIDTH * HEIGHT * 3);
+  for (let i = 0; i < WIDTH * HEIGHT; i++) {
+    const bit = (number >> (i % WIDTH >> 2)) & 1;
+    pixels[i * 3] = bit === 1 ? 220 : 30;
+    pixels[i * 3 + 1] = number % 251;
+    pixels[i * 3 + 2] = (i / WIDTH | 0) * 5;
+  }
+  return new Uint8Array(jpeg.compressSync(pixels, {
+    format: jpeg.FORMAT_RGB,
+    width: WIDTH,
+    height: HEIGHT,
+    quality: 80,
+  }));
+}
+
+/** Records as a camera publishes them, from sequence number `from` on. */
+export function records(
+  camera: number,
+  count: number,
+  { from = 0, start = 1_700_000_000_000, intervalMs = 66, session = "s" } = {},
+): LogRecord[] {
+  return Array.from({ length: count }, (_, index) => {
+    const seq = from + index;
+    return {
+      key: `CAMERA-${camera}`,
+      value: jpegOf(seq),
+      timestamp: start + seq * intervalMs,
+      headers: { "content-type": "image/jpeg", session, seq: String(seq) },
+    };
+  });
+}

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { findAllWords, findWords } from "../../tools/words.ts";
+
+Deno.test("Forbidden texts are found with their line", () => {
+  const cases: [string, string][] = [
+    [`// ${"TO" + "DO"}: later`, "work left for later"],
+    [`throw new Error("not ${"imple" + "mented"}")`, "work left for later"],
+    [`const path = "/${"work"}/main"`, "a path of one machine"],
+    [`cd /${"home"}/anna/x`, "a path of one machine"],
+    [`import x from "${"js" + "r"}:@std/path"`, "a registry that is not reachable everywhere"],
+    [`deno run ${"--allow" + "-all"} main.ts`, "all permissions"],
+    [`deno run -${"A"} main.ts`, "all permissions"],
+    [`deno test -q -${"A"}`, "all permissions"],
+    [`https://registry.npmjs${".org"}/x`, "the address of a package registry"],
+    ["try { x(); } catch " + "{}", "a swallowed error"],
+    ["try { x(); } catch (error) " + "{ }", "a swallowed error"],
+    [`Deno.test.${"only"}("x", f)`, "a test that is left out, or that leaves others out"],
+    [`{ sanitizeOps: ${"fal" + "se"} }`, "a test that is left out, or that leaves others out"],
+  ];
+  for (const [text, says] of cases) {
+    assert.deepEqual(findWords("a.ts", `\n${text}`), [{ file: "a.ts", line: 2, says }], text);
+  }
+});
+
+Deno.test("Ordinary texts are left alone", () => {
+  const text = [
+    "const frameworks = 1; // a hackle, todos",
+    'fetch("/homepage/x"); "docs/work/x"; "https://host/work/x"',
+    "catch { return undefined; }",
+    "DENO -Almost",
+  ].join("\n");
+  assert.deepEqual(findWords("a.ts", text), []);
+});
+
+Deno.test("The repository holds none", async () => {
+  assert.deepEqual(await findAllWords(), []);
+});

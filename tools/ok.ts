@@ -1,0 +1,175 @@
+/**
+ * `deno task ok`: the whole gate. All that can be checked without running the program first, two at a
+ * time, then the tests. Ends with the line `N passed, N failed`, in which a check that failed counts.
+ * With `--no-tests` the tests are left out; with `--fix` what can be put right is.
+ *
+ * @module
+ */
+import { writeLine } from "../cli/output.ts";
+import project from "../deno.json" with { type: "json" };
+import { circles, importsOf, violations } from "./imports.ts";
+import { closingLine, type TestCounts } from "./junit.ts";
+import { importFaults, type Lock, lockFaults } from "./lock.ts";
+import { join, ROOT } from "./paths.ts";
+import { documentationFaults } from "./public_docs.ts";
+import { run } from "./run.ts";
+import { runTests } from "./test.ts";
+import { findAllWords, repositoryFiles } from "./words.ts";
+
+/** How a check ended. */
+interface Outcome {
+  readonly state: "ok" | "failed" | "left out";
+  /** What it found, or why it was left out. */
+  readonly says: string;
+}
+
+interface Check {
+  readonly name: string;
+  check(): Promise<Outcome>;
+}
+
+interface Row extends Outcome {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+const print = (line: string): void => void writeLine(Deno.stdout, line);
+
+const fix = Deno.args.includes("--fix");
+const deno = Deno.execPath();
+
+async function ofCommand(args: readonly string[]): Promise<Outcome> {
+  const ended = await run(deno, args, { cwd: ROOT });
+  return { state: ended?.code === 0 ? "ok" : "failed", says: ended?.output.trim() ?? "" };
+}
+
+function ofFindings(findings: readonly string[]): Outcome {
+  return { state: findings.length === 0 ? "ok" : "failed", says: findings.join("\n") };
+}
+
+async function sources(): Promise<string[]> {
+  return (await repositoryFiles()).filter((file) => file.endsWith(".ts"));
+}
+
+async function checkImports(): Promise<Outcome> {
+  const imports = await importsOf(await sources());
+  return ofFindings([
+    ...violations(imports).map(({ from, line, to, rule }) =>
+      `${from}:${line} imports ${to}: ${rule}`
+    ),
+    ...circles(imports).map((circle) => `Circle of imports: ${circle.join(" → ")}`),
+  ]);
+}
+
+async function checkWords(): Promise<Outcome> {
+  const found = await findAllWords();
+  return ofFindings(found.map(({ file, line, says }) => `${file}:${line} holds ${says}`));
+}
+
+async function checkLock(): Promise<Outcome> {
+  const lock = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.lock"))) as Lock;
+  return ofFindings([...importFaults(project.imports), ...lockFaults(lock, project.imports)]);
+}
+
+async function checkPublicDocs(): Promise<Outcome> {
+  return ofFindings(await documentationFaults("runtime/mod.ts"));
+}
+
+/** An example may leave what it makes unused, which the sources may not. */
+const EXAMPLES_MAY = /^TS(6133|6192|6196) /m;
+
+async function checkExamples(): Promise<Outcome> {
+  const files = (await repositoryFiles()).filter((file) =>
+    /^(runtime|cameras|queries|viewer|cli)\/.*\.ts$|^(README|docs\/.*)\.md$/.test(file) &&
+    !file.startsWith("viewer/page/")
+  );
+  const ended = await run(deno, ["check", "--quiet", "--doc-only", ...files], {
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  });
+  if (ended?.code === 0) return { state: "ok", says: "" };
+  const errors = (ended?.output ?? "").split(/^(?=TS\d+ \[ERROR\])/m)
+    .filter((error) => /^TS\d+ \[ERROR\]/.test(error) && !EXAMPLES_MAY.test(error));
+  // Nothing that looks like a type error, yet it failed: then all of it is told.
+  if (errors.length === 0 && !EXAMPLES_MAY.test(ended?.output ?? "")) {
+    errors.push(ended?.output ?? "");
+  }
+  return ofFindings(errors.map((error) => error.trim()));
+}
+
+/** Known weaknesses of the dependencies, where the service that knows them can be reached. */
+async function audit(): Promise<Outcome> {
+  const ended = await run(deno, ["audit", "--level=high"], { cwd: ROOT });
+  if (ended?.code === 0) return { state: "ok", says: "" };
+  const away =
+    /error sending request|invalid peer certificate|dns error|timed out|status (4|5)\d\d/i;
+  return away.test(ended?.output ?? "")
+    ? { state: "left out", says: "the advisory service cannot be reached" }
+    : { state: "failed", says: ended?.output.trim() ?? "" };
+}
+
+const checks: readonly Check[] = [
+  { name: "types", check: () => ofCommand(["check", "--quiet", "."]) },
+  {
+    name: "format",
+    check: () => ofCommand(fix ? ["fmt", "--quiet"] : ["fmt", "--check", "--quiet"]),
+  },
+  { name: "lint", check: () => ofCommand(["lint", "--quiet", ...(fix ? ["--fix"] : [])]) },
+  { name: "import directions", check: checkImports },
+  { name: "words", check: checkWords },
+  { name: "dependencies", check: checkLock },
+  { name: "public documentation", check: checkPublicDocs },
+  { name: "examples", check: checkExamples },
+  {
+    name: "command reference",
+    check: () => ofCommand(["task", "--quiet", "docs:cli", ...(fix ? [] : ["--check"])]),
+  },
+  { name: "audit", check: audit },
+];
+
+async function timed({ name, check }: Check): Promise<Row> {
+  const begun = performance.now();
+  const outcome = await check().catch((error: unknown): Outcome => ({
+    state: "failed",
+    says: error instanceof Error ? error.message : String(error),
+  }));
+  return { name, ...outcome, seconds: (performance.now() - begun) / 1000 };
+}
+
+/** Runs the checks, a few at a time; the rows come in the order of the checks. */
+async function inParallel(all: readonly Check[], atOnce: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  const queue = all.map((check, index) => ({ check, index }));
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      rows[next.index] = await timed(next.check);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return rows;
+}
+
+function table(rows: readonly Row[]): string {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  return rows.map(({ name, state, seconds, says }) =>
+    `${name.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${state}${
+      state === "left out" ? `: ${says}` : ""
+    }`
+  ).join("\n");
+}
+
+const rows = await inParallel(checks, Math.min(2, navigator.hardwareConcurrency));
+const broken = rows.filter(({ state }) => state === "failed");
+for (const { name, says } of broken) print(`\n${name}:\n${says}`);
+
+const begun = performance.now();
+let counts: TestCounts = { passed: 0, failed: 0, ignored: 0 };
+if (!Deno.args.includes("--no-tests")) {
+  counts = await runTests({ filters: [] });
+  const seconds = (performance.now() - begun) / 1000;
+  rows.push({ name: "tests", state: counts.failed === 0 ? "ok" : "failed", says: "", seconds });
+}
+print(`\n${table(rows)}\n`);
+const failed = counts.failed + broken.length;
+print(closingLine({ passed: counts.passed, failed }));
+Deno.exit(failed === 0 ? 0 : 1);

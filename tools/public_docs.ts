@@ -1,0 +1,75 @@
+/**
+ * Whether everything public is documented: each export of a module, each method of it, and no public
+ * thing that speaks of a type which is not.
+ *
+ * @module
+ */
+import { ROOT } from "./paths.ts";
+import { run } from "./run.ts";
+
+/** The parts of `deno doc --json` that are looked at. */
+export interface Documentation {
+  readonly nodes: Readonly<Record<string, { readonly symbols?: readonly SymbolDoc[] }>>;
+}
+
+interface SymbolDoc {
+  readonly name: string;
+  readonly declarations: readonly (Documented & {
+    readonly declarationKind: string;
+    readonly def?: { readonly methods?: readonly (Documented & { readonly name: string })[] };
+  })[];
+}
+
+interface Documented {
+  readonly jsDoc?: { readonly doc?: string };
+  readonly accessibility?: string;
+  readonly location?: { readonly filename: string; readonly line: number };
+}
+
+/** What has no description. */
+export function undocumented({ nodes }: Documentation): string[] {
+  const faults: string[] = [];
+  for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {
+    const declarations = symbol.declarations.filter((of) => of.declarationKind === "export");
+    const [first] = declarations;
+    if (first !== undefined && !declarations.some(isDocumented)) {
+      faults.push(`${place(first)} ${symbol.name} has no description`);
+    }
+    for (const { def } of declarations) {
+      const methods = (def?.methods ?? []).filter(({ accessibility }) =>
+        accessibility !== "private"
+      );
+      for (const name of new Set(methods.map(({ name }) => name))) {
+        const overloads = methods.filter((method) => method.name === name);
+        if (!name.startsWith("[") && !overloads.some(isDocumented)) {
+          faults.push(`${place(overloads[0]!)} ${symbol.name}.${name} has no description`);
+        }
+      }
+    }
+  }
+  return faults;
+}
+
+function isDocumented({ jsDoc }: Documented): boolean {
+  return (jsDoc?.doc ?? "").trim() !== "";
+}
+
+function place({ location }: Documented): string {
+  if (location === undefined) return "?";
+  return `${location.filename.replace(`file://${ROOT}/`, "")}:${location.line + 1}`;
+}
+
+/** The faults of a module's public documentation. */
+export async function documentationFaults(module: string): Promise<string[]> {
+  const env = { NO_COLOR: "1" };
+  const [json, lint] = await Promise.all([
+    run(Deno.execPath(), ["doc", "--json", module], { cwd: ROOT, env }),
+    run(Deno.execPath(), ["doc", "--lint", module], { cwd: ROOT, env }),
+  ]);
+  if (json?.code !== 0) return [`Cannot read the documentation of ${module}: ${json?.output}`];
+  const hidden = (lint?.output ?? "").matchAll(/error\[private-type-ref\]: (.*)\n\s*--> (\S+)/g);
+  return [
+    ...undocumented(JSON.parse(json.output) as Documentation),
+    ...[...hidden].map(([, says, where]) => `${where!.replace(`${ROOT}/`, "")} ${says}`),
+  ];
+}

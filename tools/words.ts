@@ -1,0 +1,109 @@
+/**
+ * Words that have no place in the repository: promises of later work, places of one machine,
+ * wide-open permissions, registries that are not reachable everywhere.
+ *
+ * @module
+ */
+import { join, ROOT } from "./paths.ts";
+import { run } from "./run.ts";
+
+/** A forbidden text that was found. */
+export interface Finding {
+  readonly file: string;
+  readonly line: number;
+  readonly says: string;
+}
+
+interface Forbidden {
+  readonly says: string;
+  readonly pattern: RegExp;
+  /** Files where it may stand. */
+  readonly except?: RegExp;
+}
+
+// Written in pieces, so that this file passes its own check.
+const FORBIDDEN: readonly Forbidden[] = [
+  {
+    says: "work left for later",
+    pattern: new RegExp(
+      `\\b(${["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"].join("|")})\\b`,
+    ),
+  },
+  { says: "work left for later", pattern: new RegExp(`not (yet )?${"imple" + "mented"}`, "i") },
+  {
+    says: "a path of one machine",
+    pattern: new RegExp(
+      `(?<![\\w.:/@*-])/(${["work", "home", "root", "Users", "tm" + "p"].join("|")})/`,
+    ),
+  },
+  { says: "a path outside of the repository", pattern: new RegExp(`\\.\\./${"sha" + "red"}\\b`) },
+  {
+    says: "a registry that is not reachable everywhere",
+    pattern: new RegExp(`["']${"js" + "r"}:`),
+  },
+  {
+    says: "all permissions",
+    pattern: new RegExp(
+      `${"--allow" + "-all"}|deno (run|test|task|bench|eval|serve)[^\\n"'\`]* -${"A"}\\b`,
+    ),
+  },
+  {
+    says: "the address of a package registry",
+    pattern: new RegExp(
+      ["registry.npmjs" + ".org", "repo1.maven" + ".org", "pypi" + ".org", "deb.debian" + ".org"]
+        .map((host) => host.replaceAll(".", "\\.")).join("|"),
+    ),
+  },
+  { says: "a swallowed error", pattern: /catch\s*(\(\w+\)\s*)?\{\s*\}/, except: /\.md$/ },
+  {
+    says: "a test that is left out, or that leaves others out",
+    pattern: new RegExp(
+      `Deno\\.test\\.(ignore|only)\\(|\\b(ignore|only): ${"tr"}ue|sanitize(Ops|Resources|Exit): ${"fal"}se`,
+    ),
+    except: /^tests\/tools\/test_test\.ts$/,
+  },
+];
+
+/** The forbidden texts of one file. */
+export function findWords(file: string, text: string): Finding[] {
+  const rules = FORBIDDEN.filter(({ except }) => !except?.test(file));
+  return text.split("\n").flatMap((content, index) =>
+    rules.filter(({ pattern }) => pattern.test(content))
+      .map(({ says }) => ({ file, line: index + 1, says }))
+  );
+}
+
+const TEXT =
+  /\.(ts|tsx|js|mjs|json|jsonc|md|yaml|yml|toml|sh|py|html|css|svg|xml|txt)$|(^|\/)(run|Dockerfile|LICENSE)$/;
+
+/** All files of the repository, also those that are not committed yet. */
+export async function repositoryFiles(root = ROOT): Promise<string[]> {
+  const listed = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+    cwd: root,
+  });
+  if (listed?.code !== 0) throw new Error(`Cannot list the repository's files: ${listed?.output}`);
+  const files: string[] = [];
+  for (const file of new Set(listed.output.split("\n"))) {
+    if (file !== "" && await isFile(join(root, file))) files.push(file);
+  }
+  return files.sort();
+}
+
+/** The forbidden texts of the whole repository. */
+export async function findAllWords(root = ROOT): Promise<Finding[]> {
+  const files = (await repositoryFiles(root)).filter((file) => TEXT.test(file));
+  const found = await Promise.all(
+    files.map(async (file) => findWords(file, await Deno.readTextFile(join(root, file)))),
+  );
+  return found.flat();
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    // Deleted, and not committed yet.
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
