@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/frame.ts";
+import { probe } from "../video/probe.ts";
 import { filmed as frame, HEIGHT, WIDTH } from "./filmed.ts";
 import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 import type { SinkContext } from "../../../runtime/sinks/sink.ts";
@@ -25,38 +26,6 @@ for (const [name, options] of Object.entries(VARIANTS)) {
     remains: (path) => /\.old\d*$/.test(path),
     runs: 12,
   });
-}
-
-interface Probe {
-  readonly frames: number;
-  readonly duration: number;
-  readonly times: readonly number[];
-  readonly codec: string;
-  readonly size: string;
-}
-
-/** What an independent reader finds in a file. */
-async function probe(path: string): Promise<Probe> {
-  const run = async (...args: string[]) => {
-    const { stdout, stderr } = await new Deno.Command("ffprobe", {
-      args: ["-v", "warning", ...args, "-of", "json", path],
-    }).output();
-    assert.equal(new TextDecoder().decode(stderr), "", path);
-    return JSON.parse(new TextDecoder().decode(stdout));
-  };
-  const { streams: [stream], format } = await run(
-    "-count_frames",
-    "-show_entries",
-    "stream=nb_read_frames,codec_name,width,height:format=duration",
-  );
-  const { packets } = await run("-show_entries", "packet=pts_time");
-  return {
-    frames: Number(stream.nb_read_frames),
-    duration: Number(format.duration),
-    times: packets.map((packet: { pts_time: string }) => Math.round(1000 * +packet.pts_time)),
-    codec: stream.codec_name,
-    size: `${stream.width}x${stream.height}`,
-  };
 }
 
 async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
