@@ -44,7 +44,7 @@ async function written(
   context: Partial<SinkContext> = {},
 ) {
   const task = await video(options).open(sinkContext(context));
-  const batch = { batchId: 0, start: 0, end: 1000 };
+  const batch = { batchId: 0, start: 0, end: frames.at(-1)!.offset + 1 };
   await task.write!(frames, batch);
   await task.flush!(batch);
   await task.committed!(batch);
