@@ -46,6 +46,11 @@ export class ExecutorPool {
     return await this.#link().ready;
   }
 
+  /** Starts executors for so many lanes, ahead of them: they load at the same time. */
+  prepare(lanes: number): void {
+    while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
+  }
+
   /** Starts a lane on the executor with the fewest. */
   start(message: ToExecutor & { type: "start" }): void {
     const usable = [...this.#links].filter(({ quarantined }) => !quarantined);
