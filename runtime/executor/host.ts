@@ -11,7 +11,9 @@ import { openLog } from "../log/open.ts";
 import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
+import type { BatchStep } from "../engine/steps.ts";
 import { parseTrigger } from "../trigger.ts";
+import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
@@ -64,6 +66,7 @@ export class ExecutorHost {
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
   #watched = false;
+  #onStep: ((step: BatchStep) => void) | undefined;
 
   /** @param send gives a message to the driver. */
   constructor(send: (message: FromExecutor, transfer: ArrayBuffer[]) => void) {
@@ -99,6 +102,7 @@ export class ExecutorHost {
   async #open(config: ExecutorConfig, busy: SharedArrayBuffer | undefined): Promise<void> {
     try {
       this.#config = config;
+      this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
       if (busy !== undefined) this.#busy = new Int32Array(busy);
       const explained: Record<string, string> = {};
       for (const spec of config.queries) {
@@ -157,6 +161,7 @@ export class ExecutorHost {
       onBusy: (busy) => {
         if (this.#busy !== undefined) Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
       },
+      ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
     });
     const ended = execution.run().then(
