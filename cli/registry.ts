@@ -22,9 +22,17 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
     load: async () => (await import("./commands/camera.ts")).camera,
   },
+  cameras: {
+    summary: "Keeps a registry of cameras, and runs all of them in one process.",
+    load: async () => (await import("./commands/cameras.ts")).cameras,
+  },
   queries: {
     summary: "Runs queries, one ordered streaming query for each partition.",
     load: async () => (await import("./commands/queries.ts")).queries,
+  },
+  viewer: {
+    summary: "Shows the partitions of topics in a browser, read from the log alone.",
+    load: async () => (await import("./commands/viewer.ts")).viewer,
   },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",

@@ -68,9 +68,11 @@ export interface LaneFeed {
   /**
    * Calls `listener` for each new picture of any lane. It must return at once.
    *
+   * @param passive true for a listener that wants to know what comes anyway (alerts do), and does
+   * not count as somebody who looks: while nobody does, pictures may come rarely.
    * @returns a function that ends the subscription.
    */
-  subscribe(listener: (picture: LanePicture) => void): () => void;
+  subscribe(listener: (picture: LanePicture) => void, passive?: boolean): () => void;
   /** The newest progress of each streaming query, for `/api/queries`. */
   progress(): readonly StreamingQueryProgress[];
   /** The last progress reports of one lane, oldest first, and the plan of its query. */

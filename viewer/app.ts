@@ -4,9 +4,12 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import type { Lane } from "../runtime/lanes.ts";
+import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
 import { type Access, maySee, type Visitor } from "./access.ts";
+import type { AlertBook } from "./alerts.ts";
 import type { Asset, Assets } from "./assets.ts";
+import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { MJPEG_CONTENT_TYPE, mjpegStream } from "./mjpeg.ts";
 import type { Features } from "./protocol.ts";
@@ -19,18 +22,39 @@ export interface AppOptions {
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
   readonly features: Features;
+  readonly alerts: AlertBook;
+  /** Absent when there is no log to look back into. */
+  readonly history?: History | undefined;
+  readonly clips?: ClipProvider | undefined;
   /** Aborts when the viewer stops: ends streams and sockets. */
   readonly signal: AbortSignal;
 }
+
+/** What goes into a clip. */
+export interface ClipRequest {
+  readonly lane: Lane;
+  /** First and last offset, both included. */
+  readonly from: number;
+  readonly to: number;
+  readonly signal: AbortSignal;
+}
+
+/** Makes an MP4 of frames that the log holds. */
+export type ClipProvider = (
+  request: ClipRequest,
+) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
 
 type Env = { Variables: { visitor: Visitor } };
 
 /** Most streams and sockets at the same time; more are asked to come back later. */
 const MAX_CONNECTIONS = 1_024;
 
+/** Five minutes at 30 frames a second. */
+const MAX_CLIP_FRAMES = 9_000;
+
 /** Builds the app. */
 export function createApp(options: AppOptions): Hono<Env> {
-  const { hub, access, assets, metrics, features, signal } = options;
+  const { hub, access, assets, metrics, features, alerts, history, clips, signal } = options;
   const app = new Hono<Env>();
   const streams = { open: 0 };
 
@@ -101,31 +125,22 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.get("/api/queries/:lane", (c) => {
     const lane = hub.lane(c.req.param("lane"), c.var.visitor);
     if (lane === undefined) return problem(c, 404, "There is no such lane");
-    return json(c, { lane, ...hub.feed.history(lane.id) });
+    const view = hub.lanes(c.var.visitor).find(({ id }) => id === lane.id) ?? lane;
+    return json(c, { lane: view, now: hub.clock.now(), ...hub.feed.history(lane.id) });
   });
 
   app.get("/cam/:file{[0-9]+\\.jpg}", async (c) => {
     const lane = laneOfCamera(c, hub, parseInt(c.req.param("file")));
     if (lane === undefined) return plain(c, 404, "There is no such camera");
-    const picture = hub.feed.latest(lane.id);
+    const picture = await hub.newest(lane);
     if (picture === undefined) return notYet(c, lane);
-    const etag = `"${lane.id}-${picture.offset}-${widthOf(c)}"`;
-    const headers = { etag, "cache-control": "private, no-cache", ...embedding(c, access) };
-    if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
-    const scaled = await hub.scaler.scaled(picture, widthOf(c));
-    return c.body(scaled.bytes as Uint8Array<ArrayBuffer>, 200, {
-      ...headers,
-      "content-type": scaled.contentType,
-      "last-modified": new Date(picture.timestamp).toUTCString(),
-      "x-framelane-offset": String(scaled.picture.offset),
-      "x-framelane-timestamp": String(scaled.picture.timestamp),
-    });
+    return sendPicture(c, options, picture, "private, no-cache");
   });
 
-  app.get("/cam/:number{[0-9]+}", (c) => {
+  app.get("/cam/:number{[0-9]+}", async (c) => {
     const lane = laneOfCamera(c, hub, Number(c.req.param("number")));
     if (lane === undefined) return plain(c, 404, "There is no such camera");
-    if (hub.feed.latest(lane.id) === undefined) return notYet(c, lane);
+    if (await hub.newest(lane) === undefined) return notYet(c, lane);
     const headers = {
       "content-type": MJPEG_CONTENT_TYPE,
       "cache-control": "no-store",
@@ -140,6 +155,65 @@ export function createApp(options: AppOptions): Hono<Env> {
       onEnd: () => streams.open--,
     });
     return c.body(body, 200, headers);
+  });
+
+  app.get("/api/alerts", (c) => json(c, alerts.since(0, c.var.visitor)));
+  app.get("/api/alerts/thumbnail", async (c) => {
+    const thumbnail = await alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
+    if (thumbnail === undefined) return problem(c, 404, "There is no such alert");
+    return c.body(thumbnail.bytes as Uint8Array<ArrayBuffer>, 200, {
+      "content-type": thumbnail.contentType,
+      "cache-control": "private, max-age=3600",
+    });
+  });
+
+  app.get("/api/range", async (c) => {
+    const lane = hub.lane(c.req.query("lane") ?? "", c.var.visitor);
+    if (lane === undefined) return problem(c, 404, "There is no such lane");
+    if (history === undefined) return problem(c, 503, "This viewer has no log to look back into");
+    return json(c, await history.range(lane));
+  });
+
+  app.get("/api/frame", async (c) => {
+    const lane = hub.lane(c.req.query("lane") ?? "", c.var.visitor);
+    if (lane === undefined) return problem(c, 404, "There is no such lane");
+    if (history === undefined) return problem(c, 503, "This viewer has no log to look back into");
+    const offset = wholeNumber(c.req.query("offset"));
+    const time = wholeNumber(c.req.query("time"));
+    if (offset === undefined && time === undefined) {
+      return problem(c, 400, "Expected offset=N or time=EPOCH-MILLISECONDS");
+    }
+    const picture = offset !== undefined
+      ? await history.at(lane, offset)
+      : await history.atTime(lane, time!);
+    if (picture === undefined || (offset !== undefined && picture.offset !== offset)) {
+      return problem(c, 404, "The log does not hold this frame");
+    }
+    return sendPicture(c, options, picture, "private, max-age=300");
+  });
+
+  app.get("/api/clip.mp4", async (c) => {
+    const lane = hub.lane(c.req.query("lane") ?? "", c.var.visitor);
+    if (lane === undefined) return problem(c, 404, "There is no such lane");
+    if (clips === undefined) return problem(c, 503, "This viewer makes no clips");
+    const from = wholeNumber(c.req.query("from"));
+    const to = wholeNumber(c.req.query("to"));
+    if (from === undefined || to === undefined || to < from || to - from > MAX_CLIP_FRAMES) {
+      return problem(
+        c,
+        400,
+        `Expected from=OFFSET and to=OFFSET, at most ${MAX_CLIP_FRAMES} frames apart`,
+      );
+    }
+    const stopped = AbortSignal.any([signal, c.req.raw.signal]);
+    const body = await clips({ lane, from, to, signal: stopped });
+    return c.body(body as Uint8Array<ArrayBuffer> | ReadableStream, 200, {
+      "content-type": "video/mp4",
+      "content-disposition": `attachment; filename="camera-${
+        lane.partition + 1
+      }-${from}-${to}.mp4"`,
+      "cache-control": "no-store",
+    });
   });
 
   app.get("/ws", (c) => {
@@ -160,7 +234,7 @@ export function createApp(options: AppOptions): Hono<Env> {
       signal.removeEventListener("abort", stopped);
     };
     socket.onopen = () => {
-      session = new Session({ hub, socket, visitor, features });
+      session = new Session({ hub, socket, visitor, features, alerts, history });
       signal.addEventListener("abort", stopped);
       if (signal.aborted) stopped();
     };
@@ -185,6 +259,35 @@ function laneOfCamera(c: Context<Env>, hub: Hub, camera: number): Lane | undefin
   );
 }
 
+/** A picture with what caches need to know. */
+async function sendPicture(
+  c: Context<Env>,
+  { hub, access }: AppOptions,
+  picture: LanePicture,
+  cacheControl: string,
+) {
+  const width = widthOf(c);
+  const headers = {
+    etag: `"${picture.lane}-${picture.offset}-${picture.timestamp}-${width}"`,
+    "cache-control": cacheControl,
+    vary: "cookie, authorization",
+    ...embedding(c, access),
+  };
+  if (c.req.header("if-none-match") === headers.etag) return c.body(null, 304, headers);
+  const scaled = await hub.scaler.scaled(picture, width);
+  return c.body(scaled.bytes as Uint8Array<ArrayBuffer>, 200, {
+    ...headers,
+    "content-type": scaled.contentType,
+    "last-modified": new Date(picture.timestamp).toUTCString(),
+    "x-framelane-offset": String(scaled.picture.offset),
+    "x-framelane-timestamp": String(scaled.picture.timestamp),
+  });
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
 function widthOf(c: Context): number {
   const width = Number(c.req.query("width") ?? 0);
   return Number.isInteger(width) && width > 0 && width <= 10_000 ? width : 0;
@@ -203,8 +306,13 @@ function plain(
   });
 }
 
+/** Values from queries may quote what they were configured with: no secret in it gets out. */
 function json(c: Context, value: unknown) {
-  return c.json(value as Record<string, never>, 200, { "cache-control": "no-store" });
+  const text = JSON.stringify(
+    value,
+    (_, each) => typeof each === "string" ? maskSecrets(each) : each,
+  );
+  return c.body(text, 200, { "content-type": "application/json", "cache-control": "no-store" });
 }
 
 function problem(c: Context, status: 400 | 404 | 410 | 503, message: string) {

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../runtime/clock.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { LaneView } from "./protocol.ts";
 import { Scaler } from "./scaler.ts";
@@ -13,6 +14,8 @@ import { Scaler } from "./scaler.ts";
 export interface DemandFeed extends LaneFeed {
   /** Tells which lanes are looked at now. */
   demand(lanes: ReadonlySet<string>): void;
+  /** The newest picture of a lane, also of one that nobody looks at. */
+  refresh(lane: string): Promise<LanePicture | undefined>;
 }
 
 /** Somebody who is told about new pictures. Must return at once. */
@@ -24,6 +27,10 @@ const STALL_INTERVALS = 6;
 
 /** How often state goes to the pages, milliseconds. */
 export const TICK_MS = 500;
+
+function isDemandFeed(feed: LaneFeed): feed is DemandFeed {
+  return "demand" in feed && "refresh" in feed;
+}
 
 /** Joins a feed with any number of viewers. */
 export class Hub {
@@ -47,13 +54,25 @@ export class Hub {
     const now = this.clock.now();
     return this.feed.lanes().filter((lane) => maySee(visitor, lane.partition)).map((lane) => {
       const since = this.#stalledSince(lane, now);
-      return since === undefined ? lane : { ...lane, stalledSince: since };
+      if (since === undefined && lane.exception === undefined) return lane;
+      return {
+        ...lane,
+        ...(since === undefined ? {} : { stalledSince: since }),
+        ...(lane.exception === undefined ? {} : { exception: maskSecrets(lane.exception) }),
+      };
     });
   }
 
   /** The lane, if it is there and the visitor may see it. */
   lane(id: string, visitor: Visitor): Lane | undefined {
     return this.feed.lanes().find((lane) => lane.id === id && maySee(visitor, lane.partition));
+  }
+
+  /** The newest picture of a lane, for those who ask once. */
+  async newest(lane: Lane): Promise<LanePicture | undefined> {
+    const known = this.feed.latest(lane.id);
+    if (!isDemandFeed(this.feed)) return known;
+    return await this.feed.refresh(lane.id) ?? known;
   }
 
   /** Calls `listener` for each new picture of a lane, until the returned function is called. */
@@ -101,7 +120,7 @@ export class Hub {
       this.#unsubscribe?.();
       this.#unsubscribe = undefined;
     }
-    if ("demand" in this.feed) (this.feed as DemandFeed).demand(new Set(this.#listeners.keys()));
+    if (isDemandFeed(this.feed)) this.feed.demand(new Set(this.#listeners.keys()));
   }
 
   #deliver(picture: LanePicture): void {
@@ -132,7 +151,6 @@ export class Hub {
       while (!signal.aborted) {
         await this.clock.sleep(TICK_MS, signal);
         const lanes = new Set(this.feed.lanes().map((lane) => lane.id));
-        this.scaler.keepOnly(lanes);
         for (const id of this.#intervals.keys()) if (!lanes.has(id)) this.#intervals.delete(id);
         for (const ticker of this.#tickers) ticker();
       }

@@ -16,6 +16,9 @@ export const MAX_TILES = 512;
 /** Longest text message that the server accepts, in characters. */
 export const MAX_PAGE_MESSAGE = 128 * 1024;
 
+/** Most frames that one step may go. */
+export const MAX_STEP = 250;
+
 /** Widths that pictures are scaled down to, in pixels. */
 export const SCALED_WIDTHS = [160, 320, 640, 960] as const;
 
@@ -44,6 +47,16 @@ export interface AlertView {
   readonly toTime: number;
 }
 
+/** What the log holds of a lane. */
+export interface RangeView {
+  /** First offset that is still there, and one past the last. */
+  readonly earliest: number;
+  readonly latest: number;
+  /** Capture times of the first and last frame, epoch milliseconds; absent when there is none. */
+  readonly earliestTime?: number;
+  readonly latestTime?: number;
+}
+
 /** What a server can do beyond live pictures. */
 export interface Features {
   /** Pause, step, scrub: there is a log to read from. */
@@ -55,12 +68,12 @@ export interface Features {
 /** Where a page's playback stands. */
 export interface TimeView {
   readonly mode: "live" | "paused" | "playing";
-  /** Counts the page's time commands: pictures of an older generation are stale. */
+  /** The command that led here; pictures of another generation are stale. */
   readonly generation: number;
   readonly speed: number;
-  /** Capture time shown now, epoch milliseconds; absent while live. */
+  /** Capture time, epoch milliseconds: shown when paused, begun from when playing. */
   readonly position?: number;
-  /** Why the last command could not be carried out. */
+  /** Why the command could not be carried out. */
   readonly problem?: string;
 }
 
@@ -88,13 +101,25 @@ export interface TileRequest {
   readonly width: number;
 }
 
-/** What the page wants of time. */
+/**
+ * What the page wants of time. `lead` is the lane whose offset is meant; all other lanes show what
+ * they showed at the lead's capture time.
+ */
 export type TimeCommand =
   | { readonly action: "live" }
-  | { readonly action: "pause" | "seek"; readonly lead: string; readonly offset: number }
-  | { readonly action: "jump"; readonly time: number }
+  /** Everything stays as the page shows it. */
+  | { readonly action: "pause"; readonly time: number }
+  /** The lead's frame at that offset, or the first one after it. */
+  | { readonly action: "seek"; readonly lead: string; readonly offset: number }
+  /** So many frames on from that offset, or back. */
   | { readonly action: "step"; readonly lead: string; readonly offset: number; readonly by: number }
-  | { readonly action: "play"; readonly speed: number };
+  /** What was to be seen at that capture time. */
+  | { readonly action: "jump"; readonly time: number }
+  /** On from where the page stands; from that capture time when it is live. */
+  | { readonly action: "play"; readonly speed: number; readonly time: number };
+
+/** Slowest and fastest that a page can play. */
+export const SPEEDS = [0.5, 1, 2, 4, 8] as const;
 
 /** Page to server, as JSON. */
 export type PageMessage =

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import sharp from "sharp";
 import type { LanePicture } from "../runtime/lanes.ts";
-import { imageSize, imageType } from "./image.ts";
+import { pictureInfo } from "./picture.ts";
+import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { SCALED_WIDTHS } from "./protocol.ts";
 
 /** A picture in the size that it is sent in. */
@@ -24,19 +24,17 @@ export interface ScalerOptions {
   readonly concurrency?: number;
   /** Quality of the small JPEGs, 1 to 100. Default 72. */
   readonly quality?: number;
-  /** Pictures with more pixels are never decoded here. Default 50 million. */
+  /** Pictures with more pixels are never decoded here. Default 64 million. */
   readonly maxPixels?: number;
 }
 
 /** Sources less than this much wider than a tile are sent as they are. */
 const WORTH_SCALING = 1.5;
 
-/** The latest picture of one lane in one width. */
-interface Slot {
-  /** What is there, or is being made. */
-  offset: number;
-  result: Promise<ScaledPicture> | undefined;
-  busy: boolean;
+/** A picture in all sizes that it was wanted in. */
+interface Sizes {
+  readonly whole: ScaledPicture;
+  readonly small: Map<number, Promise<ScaledPicture>>;
 }
 
 /** Scales pictures down to a few widths, a few at a time. */
@@ -44,11 +42,16 @@ export class Scaler {
   readonly #concurrency: number;
   readonly #quality: number;
   readonly #maxPixels: number;
-  readonly #slots = new Map<string, Slot>();
-  #running = 0;
+  /** Gone when the picture is. */
+  readonly #sizes = new WeakMap<LanePicture, Sizes>();
+  /** What is being made of live lanes, by width and lane. */
+  readonly #busy = new Map<string, Promise<ScaledPicture>>();
   readonly #waiting: (() => void)[] = [];
+  #running = 0;
 
-  constructor({ concurrency = 2, quality = 72, maxPixels = 50e6 }: ScalerOptions = {}) {
+  constructor(
+    { concurrency = 2, quality = 72, maxPixels = DEFAULT_MAX_PIXELS }: ScalerOptions = {},
+  ) {
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       throw new RangeError(`Cannot scale ${concurrency} pictures at a time: expected 1 or more`);
     }
@@ -57,48 +60,56 @@ export class Scaler {
     this.#maxPixels = maxPixels;
   }
 
-  /**
-   * The picture, no wider than needed for a tile of `width` device pixels (0: as it is). While a
-   * picture of the same lane and width is being made, callers get that one, even if it is older.
-   */
+  /** The picture, no wider than needed for a tile of `width` device pixels (0: as it is). */
   scaled(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> {
-    const size = imageSize(picture.bytes) ?? { width: 0, height: 0 };
-    const target = targetWidth(size.width, width);
-    const whole: ScaledPicture = {
-      picture,
-      contentType: imageType(picture.bytes),
-      bytes: picture.bytes,
-      sourceWidth: size.width,
-      sourceHeight: size.height,
-    };
-    if (target === undefined || size.width * size.height > this.#maxPixels) return whole;
-    const key = `${target} ${picture.lane}`;
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      this.#slots.set(key, slot = { offset: NaN, result: undefined, busy: false });
-    }
-    if (slot.result !== undefined && (slot.busy || slot.offset === picture.offset)) {
-      return slot.result;
-    }
-    slot.offset = picture.offset;
-    slot.busy = true;
-    slot.result = this.#make(whole, target).finally(() => {
-      slot.busy = false;
-    });
-    return slot.result;
+    const { whole, small } = this.#sizesOf(picture);
+    const target = targetWidth(whole.sourceWidth, width);
+    if (target === undefined) return whole;
+    let made = small.get(target);
+    if (made === undefined) small.set(target, made = this.#make(whole, target));
+    return made;
   }
 
-  /** Forgets the small pictures of lanes that are no longer there. */
-  keepOnly(lanes: ReadonlySet<string>): void {
-    for (const key of this.#slots.keys()) {
-      if (!lanes.has(key.slice(key.indexOf(" ") + 1))) this.#slots.delete(key);
+  /**
+   * The same for a lane's newest picture: while an older one of the lane is being made in this
+   * width, that one is given, so that a lane never has more than one in work.
+   */
+  live(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> {
+    const target = targetWidth(this.#sizesOf(picture).whole.sourceWidth, width);
+    const key = `${target} ${picture.lane}`;
+    const busy = this.#busy.get(key);
+    if (target !== undefined && busy !== undefined) return busy;
+    const scaled = this.scaled(picture, width);
+    if (scaled instanceof Promise) {
+      this.#busy.set(key, scaled);
+      void scaled.finally(() => this.#busy.delete(key));
     }
+    return scaled;
+  }
+
+  #sizesOf(picture: LanePicture): Sizes {
+    let sizes = this.#sizes.get(picture);
+    if (sizes === undefined) {
+      const { contentType, width, height } = pictureInfo(picture.bytes);
+      const whole: ScaledPicture = {
+        picture,
+        contentType,
+        bytes: picture.bytes,
+        sourceWidth: width,
+        sourceHeight: height,
+      };
+      this.#sizes.set(picture, sizes = { whole, small: new Map() });
+    }
+    return sizes;
   }
 
   async #make(whole: ScaledPicture, width: number): Promise<ScaledPicture> {
     await this.#enter();
     try {
+      // Loaded when the first small picture is wanted: libvips takes its time and memory.
+      const { default: sharp } = await import("sharp");
       const bytes = await sharp(whole.bytes, { failOn: "none", limitInputPixels: this.#maxPixels })
+        .autoOrient()
         .resize({ width, kernel: "mitchell", fastShrinkOnLoad: true })
         .jpeg({ quality: this.#quality })
         .toBuffer();

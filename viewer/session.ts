@@ -6,18 +6,22 @@
  *
  * @module
  */
-import type { LanePicture } from "../runtime/lanes.ts";
-import { maySee, type Visitor } from "./access.ts";
+import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import type { Visitor } from "./access.ts";
+import type { AlertBook } from "./alerts.ts";
+import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import {
   encodePicture,
   type Features,
   MAX_PAGE_MESSAGE,
+  MAX_STEP,
   MAX_TILES,
   type PageMessage,
   PROTOCOL_VERSION,
   type ServerMessage,
 } from "./protocol.ts";
+import { Playback } from "./playback.ts";
 import type { ScaledPicture } from "./scaler.ts";
 
 /** The part of a WebSocket that a session uses. */
@@ -35,6 +39,8 @@ const IN_FLIGHT_BYTES = 3 * 1024 * 1024;
 const STATE_BACKLOG_BYTES = 128 * 1024;
 /** A page that draws nothing of what it was sent for so long is gone or frozen. */
 const UNREAD_MS = 30_000;
+/** A page that draws nothing for so long does not need to be played to. */
+const STUCK_MS = 3_000;
 
 interface Tile {
   readonly slot: number;
@@ -54,6 +60,8 @@ export interface SessionOptions {
   readonly socket: PageSocket;
   readonly visitor: Visitor;
   readonly features: Features;
+  readonly alerts: AlertBook;
+  readonly history?: History | undefined;
 }
 
 /** Serves one page. */
@@ -64,14 +72,32 @@ export class Session {
   readonly #tiles = new Map<number, Tile>();
   readonly #lanes = new Map<string, { tiles: Set<Tile>; stop: () => void }>();
   readonly #stopTicks: () => void;
+  readonly #alerts: AlertBook;
+  readonly #playback: Playback;
+  #alertsSent = 0;
   #sequence = 0;
   #bytesInFlight = 0;
   #closed = false;
 
-  constructor({ hub, socket, visitor, features }: SessionOptions) {
+  constructor({ hub, socket, visitor, features, alerts, history }: SessionOptions) {
     this.#hub = hub;
     this.#socket = socket;
     this.#visitor = visitor;
+    this.#alerts = alerts;
+    this.#playback = new Playback({
+      history,
+      clock: hub.clock,
+      onPicture: (lane) => this.#changed(lane),
+      onTime: (time) => {
+        this.#say({ type: "time", time });
+        for (const tile of this.#tiles.values()) {
+          tile.behind = true;
+          tile.sentOffset = NaN;
+        }
+        this.#flushAll();
+      },
+      stuck: () => this.#unreadFor() > STUCK_MS,
+    });
     this.#say({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), features });
     this.#sendState();
     this.#stopTicks = hub.onTick(() => this.#tick());
@@ -95,6 +121,7 @@ export class Session {
         this.#flushAll();
         break;
       case "time":
+        this.#playback.command(message.generation, message.command);
         break;
     }
   }
@@ -104,6 +131,7 @@ export class Session {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopTicks();
+    this.#playback.close();
     for (const { stop } of this.#lanes.values()) stop();
     this.#lanes.clear();
     this.#tiles.clear();
@@ -115,18 +143,24 @@ export class Session {
       const request = wanted.get(tile.slot);
       if (request?.lane !== tile.lane) this.#remove(tile);
     }
-    for (const { slot, lane, width } of wanted.values()) {
+    const lanes = new Map(this.#hub.lanes(this.#visitor).map((lane) => [lane.id, lane]));
+    const shown: Lane[] = [];
+    for (const { slot, lane: id, width } of wanted.values()) {
       const known = this.#tiles.get(slot);
+      const lane = lanes.get(id);
+      if (lane === undefined) continue;
+      shown.push(lane);
       if (known !== undefined) {
         if (known.width !== width) {
           known.width = width;
           known.sentOffset = NaN; // the same picture again, in the new size
           known.behind = true;
+          this.#playback.refresh(lane);
         }
-      } else if (this.#hub.lane(lane, this.#visitor) !== undefined) {
+      } else {
         this.#add({
           slot,
-          lane,
+          lane: id,
           width,
           behind: true,
           preparing: false,
@@ -135,6 +169,7 @@ export class Session {
         });
       }
     }
+    this.#playback.watch(shown);
     this.#flushAll();
   }
 
@@ -149,12 +184,21 @@ export class Session {
     this.#lanes.set(tile.lane, {
       tiles,
       stop: this.#hub.listen(tile.lane, () => {
-        for (const each of tiles) {
-          each.behind = true;
-          this.#flush(each);
-        }
+        if (this.#playback.live) this.#changed(tile.lane);
       }),
     });
+  }
+
+  /** The newest picture of a lane, in the time that the page is in. */
+  #latest(lane: string): LanePicture | undefined {
+    return this.#playback.live ? this.#hub.feed.latest(lane) : this.#playback.current(lane);
+  }
+
+  #changed(lane: string): void {
+    for (const tile of this.#lanes.get(lane)?.tiles ?? []) {
+      tile.behind = true;
+      this.#flush(tile);
+    }
   }
 
   #remove(tile: Tile): void {
@@ -184,21 +228,26 @@ export class Session {
     if (tile.inFlight.length >= IN_FLIGHT_PER_TILE || this.#bytesInFlight >= IN_FLIGHT_BYTES) {
       return;
     }
-    const picture = this.#hub.feed.latest(tile.lane);
+    const picture = this.#latest(tile.lane);
     if (picture === undefined || picture.offset === tile.sentOffset) {
       tile.behind = false;
       return;
     }
-    const scaled = this.#hub.scaler.scaled(picture, tile.width);
+    const { scaler } = this.#hub;
+    const scaled = this.#playback.live
+      ? scaler.live(picture, tile.width)
+      : scaler.scaled(picture, tile.width);
     if (!(scaled instanceof Promise)) {
       this.#send(tile, scaled);
       return;
     }
     tile.preparing = true;
-    scaled.then((ready) => {
+    const { generation } = this.#playback;
+    void scaled.then((ready) => {
       tile.preparing = false;
       if (this.#tiles.get(tile.slot) !== tile) return;
-      if (ready.picture.offset !== tile.sentOffset) this.#send(tile, ready);
+      const fresh = generation === this.#playback.generation;
+      if (fresh && ready.picture.offset !== tile.sentOffset) this.#send(tile, ready);
       this.#flush(tile);
     });
   }
@@ -208,7 +257,7 @@ export class Session {
     const message = encodePicture({
       slot: tile.slot,
       sequence,
-      generation: 0,
+      generation: this.#playback.generation,
       contentType,
       offset: picture.offset,
       timestamp: picture.timestamp,
@@ -218,34 +267,40 @@ export class Session {
       image: bytes,
     });
     tile.sentOffset = picture.offset;
-    tile.behind = this.#isBehind(tile, picture);
+    tile.behind = this.#latest(tile.lane)?.offset !== picture.offset;
     tile.inFlight.push({ sequence, bytes: message.length, at: this.#hub.clock.monotonic() });
     this.#bytesInFlight += message.length;
     this.#socket.send(message);
   }
 
-  #isBehind(tile: Tile, sent: LanePicture): boolean {
-    return this.#hub.feed.latest(tile.lane)?.offset !== sent.offset;
+  #tick(): void {
+    if (this.#unreadFor() > UNREAD_MS) {
+      this.close();
+      this.#socket.close(1001, "Nothing was drawn for a long time");
+    } else if (this.#socket.bufferedAmount < STATE_BACKLOG_BYTES) {
+      this.#sendState();
+    }
   }
 
-  #tick(): void {
-    const now = this.#hub.clock.monotonic();
-    for (const tile of this.#tiles.values()) {
-      if (tile.inFlight[0] !== undefined && now - tile.inFlight[0].at > UNREAD_MS) {
-        this.close();
-        this.#socket.close(1001, "Nothing was drawn for a long time");
-        return;
-      }
+  /** For how long the page has drawn nothing of what it was sent. */
+  #unreadFor(): number {
+    let oldest = Infinity;
+    for (const { inFlight } of this.#tiles.values()) {
+      if (inFlight[0] !== undefined) oldest = Math.min(oldest, inFlight[0].at);
     }
-    if (this.#socket.bufferedAmount < STATE_BACKLOG_BYTES) this.#sendState();
+    return oldest === Infinity ? 0 : this.#hub.clock.monotonic() - oldest;
   }
 
   #sendState(): void {
     this.#say({
       type: "lanes",
       now: this.#hub.clock.now(),
-      lanes: this.#hub.lanes(this.#visitor).filter((lane) => maySee(this.#visitor, lane.partition)),
+      lanes: this.#hub.lanes(this.#visitor),
     });
+    const { version } = this.#alerts;
+    if (version === this.#alertsSent) return;
+    this.#say({ type: "alerts", alerts: this.#alerts.since(this.#alertsSent, this.#visitor) });
+    this.#alertsSent = version;
   }
 
   #say(message: ServerMessage): void {
@@ -284,9 +339,37 @@ export function parse(data: unknown): PageMessage | undefined {
       }
       return value as unknown as PageMessage;
     }
+    case "time":
+      if (!isWhole(value["generation"], 0xffffffff)) return undefined;
+      return isTimeCommand(value["command"]) ? value as unknown as PageMessage : undefined;
     default:
       return undefined;
   }
+}
+
+function isTimeCommand(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { action, lead, offset, time, by, speed } = value;
+  switch (action) {
+    case "live":
+      return true;
+    case "pause":
+    case "jump":
+      return isNumber(time);
+    case "seek":
+      return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER);
+    case "step":
+      return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER) &&
+        Number.isInteger(by) && Math.abs(by as number) <= MAX_STEP;
+    case "play":
+      return isNumber(time) && isNumber(speed);
+    default:
+      return false;
+  }
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -7,9 +7,13 @@ import { type Clock, systemClock } from "../runtime/clock.ts";
 import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
-import { createApp } from "./app.ts";
+import { AlertBook } from "./alerts.ts";
+import { type ClipProvider, createApp } from "./app.ts";
 import { loadAssets } from "./assets.ts";
+import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
+import { JoinedFeed } from "./joined_feed.ts";
+import { LogFeed } from "./log_feed.ts";
 
 /** How a viewer is started. */
 export interface ViewerOptions extends Partial<AccessOptions> {
@@ -19,8 +23,12 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly metrics: () => Promise<string>;
   /** The log that the lanes were read from: gives pause, steps and scrubbing. */
   readonly log?: TopicLog;
-  /** Topics of the lanes. */
+  /** Topics of the lanes: with a log, their partitions can be seen as they are. */
   readonly topics: readonly string[];
+  /** Topic that a query's outputs are kept in, by the query's name: for looking back. */
+  readonly outputTopics?: Readonly<Record<string, string>>;
+  /** Makes MP4s of what the log holds. */
+  readonly clips?: ClipProvider;
   /** Address to bind to. Default 127.0.0.1. */
   readonly hostname?: string;
   /** Default 8000; 0 takes any free port. */
@@ -47,15 +55,24 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot listen on port ${port}: expected a whole number from 0 to 65535`);
   }
+  const { log, topics, outputTopics = {}, clips } = options;
   const access = await Access.create({ ...options, hostname });
-  const hub = new Hub(feed, clock);
+  const raw = log === undefined || topics.length === 0 || feed instanceof LogFeed
+    ? undefined
+    : new LogFeed({ log, topics, clock });
+  const hub = new Hub(raw === undefined ? feed : new JoinedFeed([feed, raw]), clock);
+  const alerts = new AlertBook(feed, hub.scaler);
+  const history = log === undefined ? undefined : new History({ log, outputTopics });
   const stopping = new AbortController();
   const app = createApp({
     hub,
     access,
     assets: await loadAssets(),
     metrics,
-    features: { time: false, clips: false },
+    alerts,
+    history,
+    clips,
+    features: { time: history !== undefined, clips: clips !== undefined },
     signal: stopping.signal,
   });
   const server = serve(hostname, port, app.fetch);
@@ -65,8 +82,11 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     port: bound,
     async stop() {
       stopping.abort(new Error("The viewer stops"));
+      alerts.close();
       hub.close();
       await server.shutdown();
+      await raw?.close();
+      await history?.close();
     },
   };
 }

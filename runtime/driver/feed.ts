@@ -23,6 +23,8 @@ export class DriverFeed implements LaneFeed {
   readonly #plans: () => Readonly<Record<string, string>>;
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
+  /** Listeners that count as somebody who looks. */
+  #watchers = 0;
 
   constructor(
     streams: StreamingQueryManager,
@@ -42,11 +44,12 @@ export class DriverFeed implements LaneFeed {
     return this.#pictures.get(lane);
   }
 
-  subscribe(listener: (picture: LanePicture) => void): () => void {
+  subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
     this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.onWatched(true);
+    if (!passive && ++this.#watchers === 1) this.onWatched(true);
     return () => {
-      if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.onWatched(false);
+      if (!this.#listeners.delete(listener) || passive) return;
+      if (--this.#watchers === 0) this.onWatched(false);
     };
   }
 

@@ -24,6 +24,13 @@ export interface ConnectionEvents {
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 5_000;
 
+/** Where the server listens for this page. */
+export function socketUrl(): string {
+  const url = new URL("/ws", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}
+
 /** Talks with the server. */
 export class Connection {
   readonly #url: string;
@@ -86,7 +93,9 @@ export class Connection {
   #open(): void {
     const socket = this.#socket = new WebSocket(this.#url);
     socket.binaryType = "arraybuffer";
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       this.#retry = FIRST_RETRY_MS;
       this.#drawn.clear();
       this.#events.onState("open");
@@ -99,6 +108,7 @@ export class Connection {
     socket.onclose = () => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
+      if (!opened) void signInAgain();
       // Spread out, so that a hundred pages do not all return at the same instant.
       const wait = this.#retry * (0.75 + Math.random() / 2);
       this.#retry = Math.min(this.#retry * 1.7, LONGEST_RETRY_MS);
@@ -114,5 +124,14 @@ export class Connection {
     if (!this.open) return;
     const text = JSON.stringify(message);
     if (text.length <= MAX_PAGE_MESSAGE) this.#socket!.send(text);
+  }
+}
+
+/** A socket that is refused may mean that the token was changed: then the page asks for it. */
+async function signInAgain(): Promise<void> {
+  try {
+    if ((await fetch("/api/lanes")).status === 401) location.reload();
+  } catch {
+    // The server is away: the next attempt will tell.
   }
 }

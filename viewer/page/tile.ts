@@ -6,7 +6,7 @@
 import type { Result } from "../../runtime/frame.ts";
 import type { LaneView, PictureMessage } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
-import { element, set, svg, text } from "./dom.ts";
+import { element, iconButton, set, svg, text } from "./dom.ts";
 import { clock, count, duration, rate, span } from "./format.ts";
 
 /** What a tile tells the page. */
@@ -15,7 +15,15 @@ export interface TileEvents {
   readonly onDone: (slot: number, sequence: number) => void;
   /** A decoded picture waits for the next animation frame. */
   readonly onReady: (tile: Tile) => void;
+  /** It shall fill the wall, or go back. */
+  readonly onFocus: () => void;
+  /** Another tile was dropped here: it belongs before or after this one. */
+  readonly onMove: (moved: string, after: boolean) => void;
+  readonly onSelect: () => void;
 }
+
+/** What is dragged from tile to tile. */
+const DRAGGED = "application/x-framelane-lane";
 
 /** How a lane is, in one word that people and style sheets know. */
 export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
@@ -57,7 +65,13 @@ export class Tile {
   readonly #rate = element("b");
   readonly #latency = element("b");
   readonly #lag = element("b");
+  readonly #topic = element("span", { class: "topic" });
+  readonly #expand: HTMLButtonElement;
+  readonly #caption: HTMLElement;
   #decoding = false;
+  #closed = false;
+  #drawnAt = 0;
+  #source = { width: 0, height: 0 };
   #next: PictureMessage | undefined;
   #ready: { bitmap: ImageBitmap; picture: PictureMessage } | undefined;
 
@@ -66,26 +80,39 @@ export class Tile {
     this.laneId = lane.id;
     this.lane = lane;
     this.#events = events;
+    this.#expand = iconButton("expand", "Show alone", () => events.onFocus());
+    this.#expand.tabIndex = -1;
+    this.#caption = element(
+      "footer",
+      { class: "caption", draggable: "true" },
+      this.#state,
+      this.#camera,
+      this.#query,
+      this.#topic,
+      this.#spark,
+      element("span", { class: "number rate", title: "Frames per second" }, this.#rate, " fps"),
+      element(
+        "span",
+        { class: "number latency", title: "From capture to here, median" },
+        this.#latency,
+      ),
+      element("span", { class: "number lag", title: "Frames not read yet" }, "lag ", this.#lag),
+    );
     this.root = element(
       "article",
-      { class: "tile", tabindex: 0, "data-lane": lane.id },
-      element("div", { class: "picture" }, this.#canvas, this.#boxes, this.#scores, this.#notice),
+      { class: "tile", tabindex: -1, role: "listitem", "data-lane": lane.id },
       element(
-        "footer",
-        { class: "caption" },
-        this.#state,
-        this.#camera,
-        this.#query,
-        this.#spark,
-        element("span", { class: "number rate", title: "Frames per second" }, this.#rate, " fps"),
-        element(
-          "span",
-          { class: "number latency", title: "From capture to here, median" },
-          this.#latency,
-        ),
-        element("span", { class: "number lag", title: "Frames not read yet" }, "lag ", this.#lag),
+        "div",
+        { class: "picture" },
+        this.#canvas,
+        this.#boxes,
+        this.#scores,
+        this.#notice,
+        this.#expand,
       ),
+      this.#caption,
     );
+    this.#listen();
     this.update(lane, 0);
   }
 
@@ -101,22 +128,60 @@ export class Tile {
     if (!this.#decoding) void this.#decode();
   }
 
-  /** Puts the decoded picture on the screen. Called in an animation frame. */
-  draw(overlay: boolean): void {
+  /**
+   * Puts the decoded picture on the screen. Called in an animation frame.
+   *
+   * @returns true when there was one of the moment that is being looked at.
+   */
+  draw(overlay: boolean, accepts: (picture: PictureMessage) => boolean): boolean {
     const ready = this.#ready;
-    if (ready === undefined) return;
+    if (ready === undefined) return false;
     this.#ready = undefined;
     const { bitmap, picture } = ready;
+    if (!accepts(picture)) {
+      bitmap.close();
+      this.#events.onDone(this.slot, picture.sequence);
+      return false;
+    }
     this.aspect = bitmap.width / bitmap.height;
     if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
       this.#canvas.width = bitmap.width;
       this.#canvas.height = bitmap.height;
     }
     this.#canvas.getContext("bitmaprenderer")?.transferFromImageBitmap(bitmap);
+    this.#drawnAt = Date.now();
+    this.#source = { width: picture.sourceWidth, height: picture.sourceHeight };
     this.shown = { offset: picture.offset, timestamp: picture.timestamp };
     this.root.dataset["offset"] = String(picture.offset);
     this.#drawResult(overlay ? picture.result : undefined, picture);
     this.#events.onDone(this.slot, picture.sequence);
+    return true;
+  }
+
+  /** Size of the source picture, for people. */
+  get size(): string {
+    return this.#source.width === 0 ? "–" : `${this.#source.width} × ${this.#source.height}`;
+  }
+
+  /** From capture to the screen, milliseconds; `skew` is the server's clock minus this browser's. */
+  ageMs(skew: number): number | undefined {
+    if (this.shown === undefined) return undefined;
+    return Math.max(0, this.#drawnAt + skew - this.shown.timestamp);
+  }
+
+  /** Marks the tile as the one that fills the wall. */
+  setFocused(focused: boolean): void {
+    if (this.root.classList.contains("alone") === focused) return;
+    this.root.classList.toggle("alone", focused);
+    const label = focused ? "Back to the wall" : "Show alone";
+    set(this.#expand, { "aria-label": `${label}: ${this.lane.camera}`, title: label });
+  }
+
+  /** Lets go of decoded pictures. */
+  close(): void {
+    this.#closed = true;
+    this.#ready?.bitmap.close();
+    this.#ready = undefined;
   }
 
   /** Takes the lane's newest state. `now` is the server's clock. */
@@ -128,7 +193,8 @@ export class Tile {
       set(this.#state, { "aria-label": condition, title: condition });
     }
     text(this.#camera, lane.camera);
-    text(this.#query, lane.query);
+    text(this.#query, lane.query === "raw" ? "" : lane.query);
+    text(this.#topic, lane.query === "raw" ? lane.topic : "");
     text(this.#rate, rate(lane.framesPerSecondOut));
     text(this.#latency, lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms));
     text(this.#lag, count(lane.lagFrames));
@@ -156,6 +222,10 @@ export class Tile {
         this.#events.onDone(this.slot, picture.sequence); // no picture: the next one may be
         continue;
       }
+      if (this.#closed) {
+        bitmap.close();
+        break;
+      }
       if (this.#ready !== undefined) {
         this.#ready.bitmap.close();
         this.#events.onDone(this.slot, this.#ready.picture.sequence);
@@ -164,6 +234,40 @@ export class Tile {
       this.#events.onReady(this);
     }
     this.#decoding = false;
+  }
+
+  #listen(): void {
+    const { root } = this;
+    const events = this.#events;
+    root.addEventListener("dblclick", () => events.onFocus());
+    root.addEventListener("focus", () => events.onSelect());
+    root.addEventListener("pointerdown", () => events.onSelect());
+    this.#caption.addEventListener("dragstart", (event) => {
+      event.dataTransfer?.setData(DRAGGED, this.laneId);
+      if (event.dataTransfer !== null) event.dataTransfer.effectAllowed = "move";
+      root.classList.add("dragged");
+    });
+    this.#caption.addEventListener("dragend", () => root.classList.remove("dragged"));
+    const isAfter = (event: DragEvent) => {
+      const { left, width } = root.getBoundingClientRect();
+      return event.clientX > left + width / 2;
+    };
+    const clear = () => root.classList.remove("drop-before", "drop-after");
+    root.addEventListener("dragover", (event) => {
+      if (!event.dataTransfer?.types.includes(DRAGGED)) return;
+      event.preventDefault();
+      const after = isAfter(event);
+      root.classList.toggle("drop-after", after);
+      root.classList.toggle("drop-before", !after);
+    });
+    root.addEventListener("dragleave", clear);
+    root.addEventListener("drop", (event) => {
+      clear();
+      const moved = event.dataTransfer?.getData(DRAGGED) ?? "";
+      if (moved === "" || moved === this.laneId) return;
+      event.preventDefault();
+      events.onMove(moved, isAfter(event));
+    });
   }
 
   #drawNotice(condition: Condition, now: number): void {
@@ -196,12 +300,16 @@ export class Tile {
     const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
       result?.frames?.at(-1);
     const objects = found?.objects ?? [];
+    const alert = result?.alert !== undefined && result.alert.state !== "end";
+    this.root.classList.toggle("alerting", alert);
     const scores = Object.entries(result?.scores ?? found?.scores ?? {});
     if (objects.length === 0 && this.#boxes.childElementCount > 0) this.#boxes.replaceChildren();
     if (objects.length > 0) {
       const { sourceWidth: width, sourceHeight: height } = picture;
       set(this.#boxes, { viewBox: `0 0 ${width} ${height}` });
-      const size = Math.max(11, width / 36);
+      // The same size on the screen, however large the source is.
+      const { clientWidth, clientHeight } = this.#canvas;
+      const size = 13 * Math.max(width / clientWidth, height / clientHeight);
       this.#boxes.replaceChildren(...objects.flatMap(({ label, score, box }) => {
         const [left, top, right, bottom] = box;
         const caption = `${label} ${Math.round(score * 100)}%`;
@@ -218,7 +326,6 @@ export class Tile {
     }
     if (scores.length === 0 && this.#scores.childElementCount > 0) this.#scores.replaceChildren();
     if (scores.length > 0) {
-      const alert = result?.alert !== undefined && result.alert.state !== "end";
       this.#scores.classList.toggle("alert", alert);
       this.#scores.replaceChildren(
         ...scores.slice(0, 4).map(([label, score]) =>

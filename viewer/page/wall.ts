@@ -1,13 +1,23 @@
 /**
- * The grid of tiles.
+ * The grid of tiles; or one of them, large, with the others in a strip.
  *
  * @module
  */
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
-import { element } from "./dom.ts";
+import { element, set } from "./dom.ts";
 import { bestGrid } from "./layout.ts";
 import { Tile } from "./tile.ts";
+
+/** What the wall tells the page. */
+export interface WallEvents {
+  /** A tile was chosen to fill the wall, or to go back. */
+  readonly onFocus: (lane: string) => void;
+  readonly onMove: (moved: string, target: string, after: boolean) => void;
+  /** A tile has put a picture on the screen. */
+  readonly onDrawn: (tile: Tile) => void;
+  readonly onSelect: (lane: string) => void;
+}
 
 const GAP = 6;
 const CAPTION = 34;
@@ -18,18 +28,31 @@ export class Wall {
   readonly root: HTMLElement;
   readonly tiles = new Map<string, Tile>();
   readonly #connection: Connection;
+  readonly #events: WallEvents;
+  readonly #grid = element("div", { class: "grid", role: "list", "aria-label": "Cameras" });
+  readonly #stage = element("div", { class: "stage", hidden: true });
+  readonly #empty = element("p", { class: "empty", role: "status" });
   readonly #bySlot = new Map<number, Tile>();
   readonly #visible = new Set<string>();
   readonly #ready = new Set<Tile>();
   readonly #observer: IntersectionObserver;
+  #order: Tile[] = [];
+  #focus = "";
+  #selected = "";
+  #columns = 0;
+  #gridColumns = 1;
   #nextSlot = 0;
   #frame = 0;
   #watched = "";
   overlay = true;
+  /** False for pictures that are not of the moment that is being looked at. */
+  accepts: (picture: PictureMessage) => boolean = () => true;
 
-  constructor(root: HTMLElement, connection: Connection) {
+  constructor(root: HTMLElement, connection: Connection, events: WallEvents) {
     this.root = root;
     this.#connection = connection;
+    this.#events = events;
+    root.append(this.#stage, this.#grid, this.#empty);
     this.#observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const lane = (target as HTMLElement).dataset["lane"]!;
@@ -37,48 +60,46 @@ export class Wall {
         else this.#visible.delete(lane);
       }
       this.watch();
-    }, { rootMargin: "120px" });
-    new ResizeObserver(() => this.layout()).observe(root);
+    }, { rootMargin: "80px" });
+    const resized = new ResizeObserver(() => this.layout());
+    resized.observe(root);
+    resized.observe(this.#grid);
     document.addEventListener("visibilitychange", () => this.watch());
   }
 
-  /** Shows these lanes in this order. */
-  show(lanes: readonly LaneView[], now: number): void {
+  /** The tile that fills the wall, or the one that was chosen last, or the first. */
+  get lead(): Tile | undefined {
+    return this.tiles.get(this.#focus) ?? this.tiles.get(this.#selected) ?? this.#order[0];
+  }
+
+  /** The tile that keys go to. */
+  get selected(): Tile | undefined {
+    return this.tiles.get(this.#selected);
+  }
+
+  /** Lanes in the order that they are shown in. */
+  get order(): readonly string[] {
+    return this.#order.map((tile) => tile.laneId);
+  }
+
+  /** Shows these lanes in this order; `focus` is the lane that fills the wall, if any. */
+  show(
+    lanes: readonly LaneView[],
+    { focus, columns, now }: { focus: string; columns: number; now: number },
+  ): void {
     const wanted = new Set(lanes.map((lane) => lane.id));
-    for (const [id, tile] of this.tiles) {
-      if (wanted.has(id)) continue;
-      this.#observer.unobserve(tile.root);
-      tile.root.remove();
-      this.tiles.delete(id);
-      this.#bySlot.delete(tile.slot);
-      this.#visible.delete(id);
-    }
-    const order: Tile[] = [];
-    for (const lane of lanes) {
-      let tile = this.tiles.get(lane.id);
-      if (tile === undefined) {
-        tile = new Tile(this.#freeSlot(), lane, {
-          onDone: (slot, sequence) => {
-            this.#connection.drawn(slot, sequence);
-            this.#schedule();
-          },
-          onReady: (ready) => {
-            this.#ready.add(ready);
-            this.#schedule();
-          },
-        });
-        this.tiles.set(lane.id, tile);
-        this.#bySlot.set(tile.slot, tile);
-        this.#observer.observe(tile.root);
-      }
+    for (const [id, tile] of this.tiles) if (!wanted.has(id)) this.#remove(id, tile);
+    this.#order = lanes.map((lane) => {
+      const tile = this.tiles.get(lane.id) ?? this.#add(lane);
       tile.update(lane, now);
-      order.push(tile);
-    }
-    order.forEach((tile, index) => {
-      if (this.root.children[index] !== tile.root) {
-        this.root.insertBefore(tile.root, this.root.children[index] ?? null);
-      }
+      return tile;
     });
+    // What all have in common need not be said on each.
+    this.root.classList.toggle("one-query", new Set(lanes.map(({ query }) => query)).size === 1);
+    this.#focus = wanted.has(focus) ? focus : "";
+    this.#columns = columns;
+    this.#place();
+    this.#select(this.#selected);
     this.layout();
     this.watch();
   }
@@ -86,36 +107,46 @@ export class Wall {
   /** Takes a picture from the connection. */
   take(picture: PictureMessage): void {
     const tile = this.#bySlot.get(picture.slot);
-    if (tile === undefined) this.#connection.drawn(picture.slot, picture.sequence);
-    else tile.take(picture);
+    if (tile === undefined || !this.accepts(picture)) {
+      this.#connection.drawn(picture.slot, picture.sequence);
+      this.#schedule();
+    } else {
+      tile.take(picture);
+    }
   }
 
   /** Fits the grid into the window. */
   layout(): void {
-    const style = getComputedStyle(this.root);
-    const aspects = [...this.tiles.values()].map((tile) => tile.aspect ?? 16 / 9).sort();
-    const grid = bestGrid({
-      count: this.tiles.size,
-      width: this.root.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
-      height: this.root.clientHeight - parseFloat(style.paddingTop) -
-        parseFloat(style.paddingBottom),
-      aspect: aspects[aspects.length >> 1] ?? 16 / 9,
+    const { clientWidth, clientHeight } = this.#grid;
+    const focused = this.#focus !== "";
+    const aspects = this.#order.map((tile) => tile.aspect ?? 16 / 9).sort();
+    const aspect = aspects[aspects.length >> 1] ?? 16 / 9;
+    const { style } = this.#grid;
+    this.root.classList.toggle("focused", focused);
+    if (focused || clientWidth === 0) return;
+    const space = {
+      count: this.#order.length,
+      width: clientWidth,
+      height: clientHeight,
+      aspect,
       gap: GAP,
       caption: CAPTION,
       smallest: SMALLEST,
-    });
-    this.root.style.setProperty("--columns", String(grid.columns));
-    this.root.style.setProperty("--row", grid.fits ? "minmax(0, 1fr)" : `${grid.rowHeight}px`);
-    this.root.classList.toggle("scrolls", !grid.fits);
-    this.watch();
+    };
+    const grid = this.#columns > 0 ? columnsGrid(this.#columns, space) : bestGrid(space);
+    this.#gridColumns = grid.columns;
+    style.setProperty("--columns", String(grid.columns));
+    style.setProperty("--row", grid.fits ? "minmax(0, 1fr)" : `${grid.rowHeight}px`);
   }
 
   /** Tells the server which tiles are really on the screen, and how large. */
   watch(): void {
     const tiles: TileRequest[] = [];
     if (document.visibilityState === "visible") {
-      for (const [lane, tile] of this.tiles) {
-        if (this.#visible.has(lane)) tiles.push({ slot: tile.slot, lane, width: tile.width });
+      for (const tile of this.#order) {
+        const lane = tile.laneId;
+        const width = tile.width;
+        if (this.#visible.has(lane) && width > 0) tiles.push({ slot: tile.slot, lane, width });
       }
     }
     const watched = JSON.stringify(tiles);
@@ -124,11 +155,97 @@ export class Wall {
     this.#connection.watch(tiles);
   }
 
-  /** Says that there is nothing to show. */
-  empty(message: string): void {
-    const known = this.root.querySelector(".empty");
-    if (message === "") known?.remove();
-    else if (known === null) this.root.append(element("p", { class: "empty" }, message));
+  /** Says why there is nothing to show. */
+  say(message: string): void {
+    this.#empty.hidden = message === "";
+    if (this.#empty.textContent !== message) this.#empty.textContent = message;
+  }
+
+  /** Puts a panel beside the tile that fills the wall. */
+  setPanel(panel: HTMLElement): void {
+    this.#stage.append(panel);
+  }
+
+  /** Moves the choice by columns and rows. */
+  move(columns: number, rows: number): void {
+    const from = Math.max(0, this.#order.findIndex((tile) => tile.laneId === this.#selected));
+    const to = from + columns + rows * (this.#focus === "" ? this.#gridColumns : 1);
+    const tile = this.#order[Math.min(this.#order.length - 1, Math.max(0, to))];
+    if (tile === undefined) return;
+    if (this.#focus !== "") this.#events.onFocus(tile.laneId);
+    this.#select(tile.laneId);
+    tile.root.focus();
+  }
+
+  /** The lane next to the chosen one in the order; for moving it. */
+  neighbour(by: number): string | undefined {
+    const at = this.#order.findIndex((tile) => tile.laneId === this.#selected);
+    return at < 0 ? undefined : this.#order[at + by]?.laneId;
+  }
+
+  /** Redraws what does not come with pictures. */
+  drawSparks(): void {
+    const color = getComputedStyle(this.root).getPropertyValue("--spark");
+    for (const tile of this.#order) tile.drawSpark(color);
+  }
+
+  #select(lane: string): void {
+    this.#selected = this.tiles.has(lane) ? lane : this.#order[0]?.laneId ?? "";
+    for (const tile of this.#order) {
+      set(tile.root, { tabindex: tile.laneId === this.#selected ? 0 : -1 });
+    }
+  }
+
+  #add(lane: LaneView): Tile {
+    const tile = new Tile(this.#freeSlot(), lane, {
+      onDone: (slot, sequence) => {
+        this.#connection.drawn(slot, sequence);
+        this.#schedule();
+      },
+      onReady: (ready) => {
+        this.#ready.add(ready);
+        this.#schedule();
+      },
+      onFocus: () => this.#events.onFocus(tile.laneId === this.#focus ? "" : tile.laneId),
+      onMove: (moved, after) => this.#events.onMove(moved, tile.laneId, after),
+      onSelect: () => {
+        this.#select(tile.laneId);
+        this.#events.onSelect(tile.laneId);
+      },
+    });
+    this.tiles.set(lane.id, tile);
+    this.#bySlot.set(tile.slot, tile);
+    this.#observer.observe(tile.root);
+    return tile;
+  }
+
+  #remove(id: string, tile: Tile): void {
+    this.#observer.unobserve(tile.root);
+    tile.root.remove();
+    tile.close();
+    this.tiles.delete(id);
+    this.#bySlot.delete(tile.slot);
+    this.#visible.delete(id);
+  }
+
+  /** Puts the tiles where they belong, touching only those that are elsewhere. */
+  #place(): void {
+    const focused = this.tiles.get(this.#focus);
+    this.#stage.hidden = focused === undefined;
+    const previous = this.#stage.querySelector<HTMLElement>(":scope > .tile");
+    if (focused !== undefined && previous !== focused.root) {
+      previous?.remove();
+      this.#stage.prepend(focused.root);
+    }
+    let at = 0;
+    for (const tile of this.#order) {
+      tile.setFocused(tile === focused);
+      if (tile === focused) continue;
+      if (this.#grid.children[at] !== tile.root) {
+        this.#grid.insertBefore(tile.root, this.#grid.children[at] ?? null);
+      }
+      at++;
+    }
   }
 
   #freeSlot(): number {
@@ -140,9 +257,19 @@ export class Wall {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      for (const tile of this.#ready) tile.draw(this.overlay);
+      for (const tile of this.#ready) {
+        if (tile.draw(this.overlay, this.accepts)) this.#events.onDrawn(tile);
+      }
       this.#ready.clear();
       this.#connection.flush();
     });
   }
+}
+
+function columnsGrid(columns: number, space: Parameters<typeof bestGrid>[0]) {
+  const { count, width, height, aspect, gap, caption } = space;
+  const rows = Math.ceil(count / columns);
+  const natural = (width - gap * (columns - 1)) / columns / aspect + caption;
+  const rowHeight = Math.round(natural);
+  return { columns, rows, fits: rows * (natural + gap) - gap <= height, rowHeight };
 }

@@ -1,0 +1,244 @@
+/**
+ * Frames that the log still holds: by offset, by time, and what a query made of them.
+ *
+ * @module
+ */
+import type { Frame, Result } from "../runtime/frame.ts";
+import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import {
+  LogError,
+  type LogReader,
+  type PartitionReader,
+  type TopicLog,
+} from "../runtime/log/log.ts";
+import { isImage } from "./picture.ts";
+import type { RangeView } from "./protocol.ts";
+
+/** How history is read. */
+export interface HistoryOptions {
+  readonly log: TopicLog;
+  /** Topic that a query's outputs are kept in, by the query's name. */
+  readonly outputTopics?: Readonly<Record<string, string>>;
+  /** Reads at the same time. Default 8. */
+  readonly concurrency?: number;
+  /** How long one read may take, milliseconds. Default 5000. */
+  readonly timeoutMs?: number;
+}
+
+/** Ranges are asked for by every page that scrubs: one answer serves them all for so long. */
+const RANGE_FRESH_MS = 500;
+/** Outputs carry their source's time, so the one of a frame is among few of the same time. */
+const OUTPUT_SEARCH = 64;
+/** Frames that are taken from a reader at a time. */
+const BATCH = 16;
+
+/** Reads what the log retains. */
+export class History {
+  readonly #log: TopicLog;
+  readonly #outputTopics: Readonly<Record<string, string>>;
+  readonly #timeoutMs: number;
+  readonly #slots: Slots;
+  readonly #ranges = new Map<string, { at: number; range: Promise<RangeView> }>();
+  #reader: Promise<LogReader> | undefined;
+
+  constructor({ log, outputTopics = {}, concurrency = 8, timeoutMs = 5_000 }: HistoryOptions) {
+    this.#log = log;
+    this.#outputTopics = outputTopics;
+    this.#timeoutMs = timeoutMs;
+    this.#slots = new Slots(concurrency);
+  }
+
+  /** What the log holds of a lane. */
+  range(lane: Lane): Promise<RangeView> {
+    const key = `${lane.partition} ${lane.topic}`;
+    const known = this.#ranges.get(key);
+    if (known !== undefined && performance.now() - known.at < RANGE_FRESH_MS) return known.range;
+    const range = this.#range(lane);
+    this.#ranges.set(key, { at: performance.now(), range });
+    range.catch(() => this.#ranges.delete(key));
+    return range;
+  }
+
+  /** The frame at `offset`, or the first one after it; undefined at the end of the log. */
+  async at(lane: Lane, offset: number): Promise<LanePicture | undefined> {
+    return await this.#picture(lane, await this.#firstFrom(lane.topic, lane.partition, offset));
+  }
+
+  /** The frame `by` frames after `offset` (before it when negative), or as far as there are any. */
+  async step(lane: Lane, offset: number, by: number): Promise<LanePicture | undefined> {
+    const { topic, partition } = lane;
+    if (by >= 0) {
+      const frames = await this.#read(topic, partition, offset, by + 1);
+      return await this.#picture(lane, frames.at(-1));
+    }
+    const before = await this.#lastBefore(topic, partition, offset, -by);
+    return await this.#picture(lane, before ?? await this.#firstFrom(topic, partition, offset));
+  }
+
+  /** The last frame captured at or before `time`, or the first one after it when there is none. */
+  async atTime(lane: Lane, time: number): Promise<LanePicture | undefined> {
+    const { topic, partition } = lane;
+    const offset = await this.#log.offsetForTime(topic, partition, Math.ceil(time));
+    const next = await this.#firstFrom(topic, partition, offset);
+    if (next?.timestamp === time) return await this.#picture(lane, next);
+    return await this.#picture(lane, await this.#lastBefore(topic, partition, offset, 1) ?? next);
+  }
+
+  /** The first offset captured at or after `time`. */
+  async offsetAt({ topic, partition }: Lane, time: number): Promise<number> {
+    return await this.#log.offsetForTime(topic, partition, Math.ceil(time));
+  }
+
+  /** A reader of the lane's frames from `offset` on; for playback, which reads in order. */
+  async open(lane: Lane, offset: number): Promise<PartitionReader> {
+    return await (await this.#logReader()).open(lane.topic, lane.partition, offset);
+  }
+
+  /** A frame of the lane's topic as the lane shows it: its query's output where that was kept. */
+  async picture(lane: Lane, frame: Frame): Promise<LanePicture | undefined> {
+    return await this.#picture(lane, frame);
+  }
+
+  /** Closes the reader; the log itself is its owner's. */
+  async close(): Promise<void> {
+    await (await this.#reader)?.close();
+  }
+
+  async #range({ topic, partition }: Lane): Promise<RangeView> {
+    const { earliest, latest } = await this.#log.offsets(topic, partition);
+    if (earliest >= latest) return { earliest, latest };
+    const [first, last] = await Promise.all([
+      this.#firstFrom(topic, partition, earliest),
+      this.#lastBefore(topic, partition, latest, 1),
+    ]);
+    if (first === undefined || last === undefined) return { earliest, latest };
+    return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
+  }
+
+  async #picture(lane: Lane, frame: Frame | undefined): Promise<LanePicture | undefined> {
+    if (frame === undefined) return undefined;
+    const topic = this.#outputTopics[lane.query];
+    const raw: LanePicture = {
+      lane: lane.id,
+      offset: frame.offset,
+      timestamp: frame.timestamp,
+      contentType: frame.headers["content-type"] ?? "image/jpeg",
+      bytes: frame.value,
+      headers: frame.headers,
+    };
+    if (topic === undefined) return raw;
+    const output = await this.#outputOf(topic, frame);
+    if (output === undefined) return raw;
+    if (isImage(output.value)) {
+      return { ...raw, bytes: output.value, headers: output.headers };
+    }
+    const result = parseResult(output.value);
+    return result === undefined ? raw : { ...raw, result };
+  }
+
+  /** The record that a query made of a frame, in its output topic. */
+  async #outputOf(topic: string, { partition, offset, timestamp }: Frame) {
+    try {
+      const from = await this.#log.offsetForTime(topic, partition, timestamp);
+      const candidates = await this.#read(topic, partition, from, OUTPUT_SEARCH);
+      return candidates.find(({ headers }) => {
+        const only = headers["source-offset"];
+        if (only !== undefined) return Number(only) === offset;
+        return Number(headers["source-first-offset"]) <= offset &&
+          offset <= Number(headers["source-last-offset"]);
+      });
+    } catch (error) {
+      // The query may have kept nothing yet: then its source is shown.
+      if (error instanceof LogError && error.code.endsWith("_MISSING")) return undefined;
+      throw error;
+    }
+  }
+
+  async #firstFrom(topic: string, partition: number, offset: number): Promise<Frame | undefined> {
+    return (await this.#read(topic, partition, offset, 1))[0];
+  }
+
+  /** The `count`th frame before `offset`; the first one there is when there are fewer. */
+  async #lastBefore(
+    topic: string,
+    partition: number,
+    offset: number,
+    count: number,
+  ): Promise<Frame | undefined> {
+    const { earliest } = await this.#log.offsets(topic, partition);
+    // Offsets may have holes: look further back until enough frames are found.
+    for (let reach = count;; reach *= 4) {
+      const from = Math.max(earliest, offset - reach);
+      const frames = await this.#read(topic, partition, from, Infinity, offset);
+      if (frames.length >= count) return frames[frames.length - count];
+      if (from <= earliest) return frames[0];
+    }
+  }
+
+  /** Up to `count` frames of [from, to), without waiting for new ones. */
+  async #read(
+    topic: string,
+    partition: number,
+    from: number,
+    count: number,
+    to = Infinity,
+  ): Promise<Frame[]> {
+    return await this.#slots.run(async () => {
+      const { earliest, latest } = await this.#log.offsets(topic, partition);
+      const end = Math.min(to, latest);
+      const start = Math.max(earliest, from);
+      const frames: Frame[] = [];
+      if (start >= end) return frames;
+      const reader = await (await this.#logReader()).open(topic, partition, start);
+      const signal = AbortSignal.timeout(this.#timeoutMs);
+      try {
+        while (frames.length < count) {
+          const more = await reader.read(Math.min(count - frames.length, BATCH), signal, end);
+          if (more.length === 0) break;
+          for (const frame of more) if (frame.offset < end) frames.push(frame);
+        }
+      } finally {
+        await reader.close();
+      }
+      return frames;
+    });
+  }
+
+  #logReader(): Promise<LogReader> {
+    return this.#reader ??= this.#log.reader({
+      maxBufferedFrames: 16,
+      maxBufferedBytes: 2 * 1024 * 1024,
+    });
+  }
+}
+
+/** Lets a few run at a time. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
+
+function parseResult(value: Uint8Array): Result | undefined {
+  try {
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(value));
+    return typeof parsed === "object" && parsed !== null ? parsed as Result : undefined;
+  } catch {
+    return undefined; // a foreign record in the output topic: the source's frame is shown
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The list of alerts: what, where, when, with the picture that it began with.
+ *
+ * @module
+ */
+import type { AlertView, Features } from "../protocol.ts";
+import { element, iconButton, set, text } from "./dom.ts";
+import { duration, moment } from "./format.ts";
+
+/** What the list tells the page. */
+export interface AlertListEvents {
+  readonly onOpen: (alert: AlertView) => void;
+  readonly onClose: () => void;
+}
+
+/** Newest alerts shown; older ones are in the server's list still. */
+const SHOWN = 100;
+/** A clip begins and ends so many frames around its alert. */
+const CLIP_MARGIN = 25;
+
+/** The drawer with the alerts. */
+export class AlertList {
+  readonly root = element("aside", { class: "drawer", "aria-label": "Alerts" });
+  readonly alerts = new Map<string, AlertView>();
+  readonly #events: AlertListEvents;
+  readonly #list = element("ol", { class: "alerts" });
+  readonly #empty = element("p", { class: "muted" }, "No alerts since the viewer was started");
+  readonly #items = new Map<string, HTMLElement>();
+  features: Features = { time: false, clips: false };
+
+  constructor(events: AlertListEvents) {
+    this.#events = events;
+    this.root.hidden = true;
+    this.root.append(
+      element(
+        "header",
+        {},
+        element("h2", {}, "Alerts"),
+        iconButton("close", "Close", () => {
+          this.root.hidden = true;
+          events.onClose();
+        }),
+      ),
+      this.#empty,
+      this.#list,
+    );
+  }
+
+  get active(): number {
+    let active = 0;
+    for (const alert of this.alerts.values()) if (alert.active) active++;
+    return active;
+  }
+
+  /** Takes alerts that are new or have changed. */
+  take(alerts: readonly AlertView[]): void {
+    for (const alert of alerts) {
+      this.alerts.set(alert.id, alert);
+      let item = this.#items.get(alert.id);
+      if (item === undefined) {
+        this.#items.set(alert.id, item = this.#item(alert));
+        this.#list.prepend(item);
+      }
+      this.#update(item, alert);
+    }
+    for (const [id, item] of this.#items) {
+      if (this.#items.size <= SHOWN) break;
+      item.remove();
+      this.#items.delete(id);
+      this.alerts.delete(id);
+    }
+    this.#empty.hidden = this.#items.size > 0;
+  }
+
+  /** Forgets all: a server that was started again has a list of its own. */
+  clear(): void {
+    this.alerts.clear();
+    this.#items.clear();
+    this.#list.replaceChildren();
+  }
+
+  #item(alert: AlertView): HTMLElement {
+    const open = element(
+      "button",
+      { type: "button", class: "alert-item" },
+      element("img", {
+        src: `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`,
+        alt: "",
+        loading: "lazy",
+        width: 112,
+        height: 63,
+      }),
+      element(
+        "span",
+        { class: "about" },
+        element("strong"),
+        element("span"),
+        element("span", { class: "muted" }),
+      ),
+    );
+    open.addEventListener("click", () => this.#events.onOpen(this.alerts.get(alert.id) ?? alert));
+    return element(
+      "li",
+      {},
+      open,
+      element("a", { class: "button clip", download: true, hidden: true }, "MP4"),
+    );
+  }
+
+  #update(item: HTMLElement, alert: AlertView): void {
+    const [title, camera, when] = item.querySelectorAll(".about > *");
+    text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
+    text(camera!, alert.camera);
+    const lasted = duration(Math.max(0, alert.toTime - alert.fromTime));
+    text(when!, `${moment(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
+    item.classList.toggle("active", alert.active);
+    const query = new URLSearchParams({
+      lane: alert.lane,
+      from: String(Math.max(0, alert.fromOffset - CLIP_MARGIN)),
+      to: String(alert.toOffset + CLIP_MARGIN),
+    });
+    const clip = item.querySelector<HTMLAnchorElement>(".clip")!;
+    clip.hidden = !this.features.clips || alert.active;
+    set(clip, { href: `/api/clip.mp4?${query}`, "aria-label": `Clip of ${alert.label} as MP4` });
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The bar at the top: groups, search, what is shown, how all is.
+ *
+ * @module
+ */
+import type { LaneView } from "../protocol.ts";
+import { element, icon, iconButton, set, text } from "./dom.ts";
+import type { WallState } from "./state.ts";
+import { type Condition, conditionOf } from "./tile.ts";
+
+/** What the bar tells the page. */
+export interface HeaderEvents {
+  readonly onState: (change: Partial<WallState>) => void;
+  readonly onGroups: () => void;
+  readonly onAlerts: () => void;
+  readonly onTheme: () => void;
+  readonly onHelp: () => void;
+}
+
+/** Conditions that are counted, and the words for them. */
+const COUNTED: readonly (readonly [Condition, string])[] = [
+  ["live", "live"],
+  ["starting", "starting"],
+  ["stalled", "stalled"],
+  ["restarting", "restarting"],
+  ["failed", "failed"],
+  ["stopped", "stopped"],
+];
+
+/** The bar. */
+export class Header {
+  readonly root: HTMLElement;
+  readonly search: HTMLInputElement;
+  readonly #events: HeaderEvents;
+  readonly #tabs = element("nav", { class: "tabs", "aria-label": "Groups of cameras" });
+  readonly #counts = element("div", { class: "counts", role: "group", "aria-label": "Conditions" });
+  readonly #view = element("select", { class: "view", "aria-label": "What is shown" });
+  readonly #overlay: HTMLButtonElement;
+  readonly #time: HTMLButtonElement;
+  readonly #badge = element("span", { class: "badge" });
+  #state: WallState | undefined;
+  #views = "";
+  #tabsFor = "";
+
+  constructor(root: HTMLElement, events: HeaderEvents) {
+    this.root = root;
+    this.#events = events;
+    this.search = element("input", {
+      type: "search",
+      placeholder: "Search",
+      "aria-label": "Search cameras",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
+    this.search.addEventListener("input", () => events.onState({ search: this.search.value }));
+    this.#view.addEventListener("change", () => events.onState({ view: this.#view.value }));
+    this.#overlay = iconButton("boxes", "Show results over the pictures (O)", () => {
+      events.onState({ overlay: !this.#state?.overlay });
+    });
+    this.#time = iconButton("clock", "Look back in time (T)", () => {
+      events.onState({ time: !this.#state?.time });
+    });
+    const alerts = iconButton("bell", "Alerts (A)", events.onAlerts);
+    alerts.append(this.#badge);
+    root.append(
+      element(
+        "a",
+        { class: "brand", href: "/" },
+        element("img", { src: "/assets/page/icon.svg", alt: "", width: 24, height: 24 }),
+        element("span", {}, "Framelane"),
+      ),
+      this.#tabs,
+      this.#counts,
+      element("label", { class: "search" }, icon("search"), this.search),
+      this.#view,
+      element(
+        "div",
+        { class: "tools" },
+        this.#overlay,
+        this.#time,
+        alerts,
+        iconButton("sun", "Light or dark (D)", events.onTheme),
+        iconButton("expand", "Full screen (F11)", () => {
+          void (document.fullscreenElement === null
+            ? document.documentElement.requestFullscreen()
+            : document.exitFullscreen());
+        }),
+        iconButton("help", "Keyboard (?)", events.onHelp),
+      ),
+    );
+  }
+
+  /** Shows what is the case: of `lanes`, which are in the view, and of `all` that the page has. */
+  update(state: WallState, lanes: readonly LaneView[], all: readonly LaneView[]): void {
+    this.#state = state;
+    if (document.activeElement !== this.search && this.search.value !== state.search) {
+      this.search.value = state.search;
+    }
+    set(this.#overlay, { "aria-pressed": String(state.overlay) });
+    set(this.#time, { "aria-pressed": String(state.time) });
+    this.#updateViews(state, all);
+    this.#updateTabs(state, lanes);
+    this.#updateCounts(state, lanes);
+  }
+
+  /** Shows how many alerts are going on. */
+  setAlerts(active: number): void {
+    text(this.#badge, active === 0 ? "" : String(active));
+  }
+
+  #updateViews(state: WallState, lanes: readonly LaneView[]): void {
+    const queries = [...new Set(lanes.map((lane) => lane.query))].filter((name) => name !== "raw");
+    const raw = lanes.some((lane) => lane.query === "raw") && queries.length > 0;
+    const options: [string, string][] = [
+      ["", queries.length > 1 ? "All queries" : "Processed"],
+      ...(queries.length > 1 ? queries.map((name): [string, string] => [name, name]) : []),
+      ...(raw ? [["raw", "Raw"] as [string, string]] : []),
+    ];
+    const known = JSON.stringify(options);
+    if (known !== this.#views) {
+      this.#views = known;
+      this.#view.replaceChildren(
+        ...options.map(([value, label]) => element("option", { value }, label)),
+      );
+    }
+    this.#view.hidden = options.length < 2;
+    this.#view.value = state.view;
+  }
+
+  #updateTabs(state: WallState, lanes: readonly LaneView[]): void {
+    const present = new Set(lanes.map((lane) => lane.partition + 1));
+    const tabs = [
+      { name: "", label: "All", count: present.size },
+      ...state.groups.map(({ name, cameras }) => ({
+        name,
+        label: name,
+        count: cameras.filter((camera) => present.has(camera)).length,
+      })),
+    ];
+    const known = JSON.stringify([tabs, state.group]);
+    if (known === this.#tabsFor) return;
+    this.#tabsFor = known;
+    const edit = iconButton("pencil", "Edit groups (G)", this.#events.onGroups);
+    edit.classList.add("small");
+    this.#tabs.replaceChildren(
+      ...tabs.map(({ name, label, count }) => {
+        const tab = element(
+          "button",
+          { type: "button", class: "tab", "aria-pressed": String(name === state.group) },
+          label,
+          element("span", {}, String(count)),
+        );
+        tab.addEventListener("click", () => this.#events.onState({ group: name }));
+        return tab;
+      }),
+      edit,
+    );
+  }
+
+  #updateCounts(state: WallState, lanes: readonly LaneView[]): void {
+    const counts = new Map<Condition, number>();
+    for (const lane of lanes) {
+      const condition = conditionOf(lane);
+      counts.set(condition, (counts.get(condition) ?? 0) + 1);
+    }
+    for (const [condition, word] of COUNTED) {
+      let button = this.#counts.querySelector<HTMLButtonElement>(`[data-condition="${condition}"]`);
+      const count = counts.get(condition) ?? 0;
+      if (button === null) {
+        button = element(
+          "button",
+          { type: "button", class: "count", "data-condition": condition },
+          element("i", { class: "state" }),
+          element("span"),
+        );
+        button.addEventListener("click", () => {
+          const { condition: shown = "" } = this.#state ?? {};
+          this.#events.onState({ condition: shown === condition ? "" : condition });
+        });
+        this.#counts.append(button);
+      }
+      button.hidden = count === 0 && state.condition !== condition;
+      text(button.lastElementChild!, `${count} ${word}`);
+      set(button, {
+        "aria-pressed": String(state.condition === condition),
+        title: state.condition === condition ? "Show all" : `Show only ${word}`,
+      });
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The numbers of one lane, beside its picture.
+ *
+ * @module
+ */
+import type { LaneView } from "../protocol.ts";
+import { drawLine, type Series } from "./chart.ts";
+import { element, iconButton, set, text } from "./dom.ts";
+import { count, duration, moment, rate, span } from "./format.ts";
+import type { LaneStats } from "./stats.ts";
+import { conditionOf } from "./tile.ts";
+
+/** What the panel tells the page. */
+export interface PanelEvents {
+  readonly onClose: () => void;
+  readonly onLane: (lane: string) => void;
+}
+
+/** One chart with a heading, values and lines. */
+class Chart {
+  readonly root: HTMLElement;
+  readonly #canvas = element("canvas", { "aria-hidden": "true" });
+  readonly #values: HTMLElement[];
+
+  constructor(title: string, names: readonly string[]) {
+    this.#values = names.map(() => element("b"));
+    this.root = element(
+      "figure",
+      { class: "chart" },
+      element(
+        "figcaption",
+        {},
+        element("span", { class: "title" }, title),
+        ...names.map((name, index) =>
+          element("span", { class: `value value-${index}` }, name, " ", this.#values[index]!)
+        ),
+      ),
+      this.#canvas,
+    );
+  }
+
+  update(series: readonly Series[], values: readonly string[], colors: readonly string[]): void {
+    values.forEach((value, index) => text(this.#values[index]!, value));
+    const max = Math.max(...series.map((each) => each.max()));
+    series.forEach((each, index) =>
+      drawLine(this.#canvas, each, { color: colors[index]!, max, fill: index === 0 }, index === 0)
+    );
+  }
+}
+
+/** The panel. */
+export class Panel {
+  readonly root = element("aside", { class: "panel", "aria-label": "About this camera" });
+  readonly #events: PanelEvents;
+  readonly #title = element("h2");
+  readonly #condition = element("span", { class: "condition" });
+  readonly #views = element("div", { class: "segments", role: "group", "aria-label": "Shown" });
+  readonly #exception = element("p", { class: "exception" });
+  readonly #rates = new Chart("Frames/s", ["in", "out"]);
+  readonly #latency = new Chart("Latency", ["p50", "p99"]);
+  readonly #lag = new Chart("Lag", ["frames"]);
+  readonly #facts = new Map<string, HTMLElement>();
+  readonly #details = element("a", { class: "button" }, "Query details");
+  readonly #stream = element("a", { class: "button", target: "_blank", rel: "noopener" }, "MJPEG");
+  readonly #snapshot = element(
+    "a",
+    { class: "button", target: "_blank", rel: "noopener" },
+    "Snapshot",
+  );
+  #viewsFor = "";
+
+  constructor(events: PanelEvents) {
+    this.#events = events;
+    const facts = element("dl", { class: "facts" });
+    for (
+      const name of [
+        "Picture",
+        "Captured",
+        "Capture to screen",
+        "Offset",
+        "Dropped",
+        "Dead letters",
+        "Gaps",
+        "Restarts",
+        "Last commit",
+        "Partition",
+      ]
+    ) {
+      const value = element("dd");
+      this.#facts.set(name, value);
+      facts.append(element("div", {}, element("dt", {}, name), value));
+    }
+    this.root.append(
+      element(
+        "header",
+        {},
+        element("div", {}, this.#title, this.#condition),
+        iconButton("close", "Back to the wall (Esc)", events.onClose),
+      ),
+      this.#views,
+      this.#exception,
+      this.#rates.root,
+      this.#latency.root,
+      this.#lag.root,
+      facts,
+      element("div", { class: "links" }, this.#details, this.#stream, this.#snapshot),
+    );
+  }
+
+  /** Shows a lane. `others` are all lanes of its partition, `now` is the server's clock. */
+  update(
+    lane: LaneView,
+    others: readonly LaneView[],
+    stats: LaneStats,
+    shown:
+      | { offset: number; timestamp: number; size: string; ageMs: number | undefined }
+      | undefined,
+    now: number,
+  ): void {
+    const condition = conditionOf(lane);
+    text(this.#title, lane.camera);
+    set(this.#condition, { "data-condition": condition });
+    text(this.#condition, condition);
+    this.#exception.hidden = lane.exception === undefined;
+    text(this.#exception, lane.exception ?? "");
+    this.#updateViews(lane, others);
+    const style = getComputedStyle(this.root);
+    const colors = [style.getPropertyValue("--spark"), style.getPropertyValue("--spark-2")];
+    this.#rates.update([stats.framesIn, stats.framesOut], [
+      rate(lane.framesPerSecondIn),
+      rate(lane.framesPerSecondOut),
+    ], colors);
+    this.#latency.update([stats.latencyP50, stats.latencyP99], [
+      lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms),
+      lane.latencyP99Ms === undefined ? "–" : duration(lane.latencyP99Ms),
+    ], colors);
+    this.#lag.update([stats.lag], [count(lane.lagFrames)], colors);
+    this.#fact("Picture", shown?.size ?? "–");
+    this.#fact("Captured", shown === undefined ? "–" : moment(shown.timestamp));
+    this.#fact("Capture to screen", shown?.ageMs === undefined ? "–" : duration(shown.ageMs));
+    this.#fact("Offset", shown === undefined ? "–" : String(shown.offset));
+    this.#fact("Dropped", count(lane.dropped));
+    this.#fact("Dead letters", count(lane.deadLettered));
+    this.#fact("Gaps", count(lane.gaps));
+    this.#fact("Restarts", count(lane.restarts));
+    this.#fact(
+      "Last commit",
+      lane.lastCommit === undefined ? "–" : `${span(now - lane.lastCommit)} ago`,
+    );
+    this.#fact("Partition", `${lane.topic} / ${lane.partition}`);
+    set(this.#details, { href: `/queries/${encodeURIComponent(lane.id)}` });
+    const camera = lane.partition + 1;
+    const query = new URLSearchParams({ query: lane.query, topic: lane.topic });
+    set(this.#stream, { href: `/cam/${camera}?${query}` });
+    set(this.#snapshot, { href: `/cam/${camera}.jpg?${query}` });
+  }
+
+  #fact(name: string, value: string): void {
+    text(this.#facts.get(name)!, value);
+  }
+
+  #updateViews(lane: LaneView, others: readonly LaneView[]): void {
+    const known = JSON.stringify([lane.id, others.map(({ id }) => id)]);
+    if (known === this.#viewsFor) return;
+    this.#viewsFor = known;
+    this.#views.hidden = others.length < 2;
+    this.#views.replaceChildren(...others.map((other) => {
+      const button = element(
+        "button",
+        { type: "button", "aria-pressed": String(other.id === lane.id) },
+        other.query === "raw" ? "Raw" : other.query,
+      );
+      button.addEventListener("click", () => this.#events.onLane(other.id));
+      return button;
+    }));
+  }
+}

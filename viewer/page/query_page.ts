@@ -1,0 +1,280 @@
+/**
+ * `/queries/LANE`: everything about one streaming query.
+ *
+ * @module
+ */
+import type { StreamingQueryProgress } from "../../runtime/progress.ts";
+import type { LaneView } from "../protocol.ts";
+import { drawLine, Series } from "./chart.ts";
+import { element, set, text } from "./dom.ts";
+import { clock, count, duration, moment, rate, span } from "./format.ts";
+import { conditionOf } from "./tile.ts";
+
+interface Details {
+  readonly lane: LaneView;
+  readonly now: number;
+  readonly progress: readonly StreamingQueryProgress[];
+  readonly plan: string;
+}
+
+const EVERY_MS = 1_000;
+const BATCHES_SHOWN = 25;
+
+/** Shows the query of a lane. */
+export function showQuery(lane: string): void {
+  void new QueryPage(lane).run();
+}
+
+class QueryPage {
+  readonly #lane: string;
+  readonly #title = element("h1");
+  readonly #condition = element("span", { class: "condition" });
+  readonly #exception = element("section", { class: "exception card" });
+  readonly #image = element("img", { class: "still", alt: "" });
+  readonly #facts = element("dl", { class: "facts card" });
+  readonly #charts = element("div", { class: "charts" });
+  readonly #plan = element("pre", { class: "card", tabindex: 0, "aria-label": "Plan" });
+  readonly #offsets = element("tbody");
+  readonly #batches = element("tbody");
+  readonly #notice = element("p", { class: "muted", role: "status" });
+  #stillOf = -1;
+
+  constructor(lane: string) {
+    this.#lane = lane;
+    const bar = document.getElementById("bar")!;
+    bar.append(
+      element(
+        "a",
+        { class: "brand", href: "/" },
+        element("img", { src: "/assets/page/icon.svg", alt: "", width: 24, height: 24 }),
+        element("span", {}, "Framelane"),
+      ),
+      element(
+        "nav",
+        { class: "tabs", "aria-label": "Pages" },
+        element("a", { class: "tab", href: "/" }, "Wall"),
+        element("a", { class: "tab", href: `/?focus=${encodeURIComponent(lane)}` }, "Live"),
+      ),
+    );
+    const wall = document.getElementById("wall")!;
+    set(wall, { class: "query-page", "aria-label": "Query" });
+    wall.append(
+      element("header", { class: "page-title" }, this.#title, this.#condition, this.#notice),
+      this.#exception,
+      element("div", { class: "columns" }, this.#image, this.#facts),
+      this.#charts,
+      section("Plan", this.#plan),
+      section(
+        "Offsets",
+        table(["Topic", "Partition", "Start", "End", "Latest", "Behind"], this.#offsets),
+      ),
+      section(
+        "Batches",
+        table([
+          "Batch",
+          "Begun",
+          "Frames",
+          "In/s",
+          "Processed/s",
+          "Took",
+          "Write-ahead",
+          "Run",
+          "Commit",
+          "End to end p50",
+          "p99",
+        ], this.#batches),
+      ),
+    );
+  }
+
+  async run(): Promise<void> {
+    while (true) {
+      if (document.visibilityState === "visible") await this.#refresh();
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const response = await fetch(`/api/queries/${encodeURIComponent(this.#lane)}`);
+      if (response.status === 401) location.reload();
+      if (response.ok) this.#show(await response.json() as Details);
+      text(this.#notice, response.ok ? "" : "There is no such query here");
+      if (!response.ok) text(this.#title, this.#lane);
+    } catch {
+      text(this.#notice, "Connection lost. Trying again …");
+    }
+  }
+
+  #show({ lane, now, progress, plan }: Details): void {
+    const newest = progress.at(-1);
+    const condition = conditionOf(lane);
+    document.title = `${lane.name} · Framelane`;
+    text(this.#title, `${lane.query} on ${lane.camera}`);
+    set(this.#condition, { "data-condition": condition });
+    text(this.#condition, condition);
+    this.#exception.hidden = lane.exception === undefined;
+    this.#exception.replaceChildren(
+      element("h2", {}, "Last exception"),
+      element("p", {}, lane.exception ?? ""),
+    );
+    if (lane.lastFrameTimestamp !== undefined && lane.lastFrameTimestamp !== this.#stillOf) {
+      this.#stillOf = lane.lastFrameTimestamp;
+      const query = new URLSearchParams({ query: lane.query, topic: lane.topic, width: "640" });
+      this.#image.src = `/cam/${lane.partition + 1}.jpg?${query}&t=${lane.lastFrameTimestamp}`;
+      set(this.#image, { alt: `Newest picture of ${lane.camera}` });
+    }
+    this.#image.hidden = this.#stillOf < 0;
+    this.#showFacts(lane, now, newest);
+    this.#showCharts(progress);
+    text(this.#plan, plan === "" ? "No plan: this lane shows its partition as it is" : plan);
+    this.#showOffsets(newest);
+    this.#showBatches(progress);
+  }
+
+  #showFacts(lane: LaneView, now: number, newest: StreamingQueryProgress | undefined): void {
+    const totals = newest?.totals;
+    const facts: [string, string][] = [
+      ["Name", lane.name],
+      ["Id", newest?.id ?? "–"],
+      ["Run", newest?.runId ?? "–"],
+      ["Partition", `${lane.topic} / ${lane.partition}`],
+      ["Batch", newest === undefined ? "–" : String(newest.batchId)],
+      [
+        "Checkpoint age",
+        lane.lastCommit === undefined ? "–" : span(now - lane.lastCommit),
+      ],
+      ["Frames in", `${rate(lane.framesPerSecondIn)} a second`],
+      ["Frames out", `${rate(lane.framesPerSecondOut)} a second`],
+      ["Lag", `${count(lane.lagFrames)} frames`],
+      [
+        "Capture to sink",
+        lane.latencyP50Ms === undefined
+          ? "–"
+          : `${duration(lane.latencyP50Ms)}, p99 ${duration(lane.latencyP99Ms ?? 0)}`,
+      ],
+      ["Dropped", count(lane.dropped)],
+      ["Dead letters", count(lane.deadLettered)],
+      ["Gaps", count(lane.gaps)],
+      ["Duplicates", totals === undefined ? "–" : count(totals.duplicates)],
+      ["Out of order", totals === undefined ? "–" : count(totals.orderViolations)],
+      ["Restarts", count(lane.restarts)],
+      ["Sink", newest?.sink.description ?? "–"],
+      [
+        "Newest frame",
+        lane.lastFrameTimestamp === undefined ? "–" : moment(lane.lastFrameTimestamp),
+      ],
+    ];
+    if (this.#facts.childElementCount !== facts.length) {
+      this.#facts.replaceChildren(
+        ...facts.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))),
+      );
+    }
+    facts.forEach(([, value], index) =>
+      text(this.#facts.children[index]!.lastElementChild!, value)
+    );
+  }
+
+  #showCharts(progress: readonly StreamingQueryProgress[]): void {
+    const charts: [string, (each: StreamingQueryProgress) => number | undefined, string][] = [
+      ["Frames in a second", (each) => each.inputRowsPerSecond, ""],
+      ["Processed a second", (each) => each.processedRowsPerSecond, ""],
+      ["Batch, ms", (each) => each.batchDuration, ""],
+      ["End to end p50, ms", (each) => each.latencies?.e2eLatencyMs.P50, ""],
+      ["End to end p99, ms", (each) => each.latencies?.e2eLatencyMs.P99, ""],
+      ["Behind, frames", behind, ""],
+    ];
+    if (this.#charts.childElementCount === 0) {
+      for (const [title] of charts) {
+        this.#charts.append(
+          element(
+            "figure",
+            { class: "chart card" },
+            element("figcaption", {}, element("span", { class: "title" }, title), element("b")),
+            element("canvas", { "aria-hidden": "true" }),
+          ),
+        );
+      }
+    }
+    const color = getComputedStyle(this.#charts).getPropertyValue("--spark");
+    charts.forEach(([, read], index) => {
+      const series = new Series(Math.max(30, progress.length));
+      for (const each of progress) series.push(read(each) ?? NaN);
+      const figure = this.#charts.children[index]!;
+      const last = series.length === 0 ? NaN : series.at(series.length - 1);
+      text(figure.querySelector("b")!, Number.isNaN(last) ? "–" : rate(last));
+      drawLine(figure.querySelector("canvas")!, series, { color });
+    });
+  }
+
+  #showOffsets(newest: StreamingQueryProgress | undefined): void {
+    const rows: string[][] = [];
+    for (const source of newest?.sources ?? []) {
+      for (const [topic, partitions] of Object.entries(source.endOffset)) {
+        for (const [partition, end] of Object.entries(partitions)) {
+          const latest = source.latestOffset[topic]?.[partition];
+          rows.push([
+            topic,
+            partition,
+            String(source.startOffset[topic]?.[partition] ?? "–"),
+            String(end),
+            String(latest ?? "–"),
+            latest === undefined ? "–" : String(Math.max(0, latest - end)),
+          ]);
+        }
+      }
+    }
+    fill(this.#offsets, rows, 6);
+  }
+
+  #showBatches(progress: readonly StreamingQueryProgress[]): void {
+    const ms = (value: number | undefined) => value === undefined ? "–" : duration(value);
+    const rows = progress.slice(-BATCHES_SHOWN).reverse().map((each) => [
+      String(each.batchId),
+      clock(Date.parse(each.timestamp)),
+      String(each.numInputRows),
+      each.inputRowsPerSecond === undefined ? "–" : rate(each.inputRowsPerSecond),
+      each.processedRowsPerSecond === undefined ? "–" : rate(each.processedRowsPerSecond),
+      ms(each.batchDuration),
+      ms(each.durationMs.walCommit),
+      ms(each.durationMs.addBatch),
+      ms(each.durationMs.commitOffsets),
+      ms(each.latencies?.e2eLatencyMs.P50),
+      ms(each.latencies?.e2eLatencyMs.P99),
+    ]);
+    fill(this.#batches, rows, 11);
+  }
+}
+
+function behind({ sources }: StreamingQueryProgress): number | undefined {
+  let frames: number | undefined;
+  for (const { endOffset, latestOffset } of sources) {
+    for (const [topic, partitions] of Object.entries(endOffset)) {
+      for (const [partition, end] of Object.entries(partitions)) {
+        frames = (frames ?? 0) + Math.max(0, (latestOffset[topic]?.[partition] ?? end) - end);
+      }
+    }
+  }
+  return frames;
+}
+
+function section(title: string, ...content: Node[]): HTMLElement {
+  return element("section", {}, element("h2", {}, title), ...content);
+}
+
+function table(columns: readonly string[], body: HTMLTableSectionElement): HTMLElement {
+  const head = element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)));
+  return element(
+    "div",
+    { class: "card scroll", tabindex: 0, role: "group", "aria-label": columns.join(", ") },
+    element("table", {}, element("thead", {}, head), body),
+  );
+}
+
+function fill(body: HTMLElement, rows: readonly string[][], columns: number): void {
+  body.replaceChildren(
+    ...(rows.length > 0 ? rows : [["Nothing yet", ...Array<string>(columns - 1).fill("")]]).map(
+      (row) => element("tr", {}, ...row.map((value) => element("td", {}, value))),
+    ),
+  );
+}

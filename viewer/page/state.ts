@@ -1,0 +1,181 @@
+/**
+ * What the wall shows, as it stands in the address: a link is a layout.
+ *
+ * @module
+ */
+import type { LaneView } from "../protocol.ts";
+
+/** A named set of cameras. */
+export interface Group {
+  readonly name: string;
+  /** Numbers of cameras: 1 is `CAMERA-1`. */
+  readonly cameras: readonly number[];
+}
+
+/** Everything about the layout that a link carries. */
+export interface WallState {
+  readonly groups: readonly Group[];
+  /** Name of the group that is shown; all cameras when empty. */
+  readonly group: string;
+  readonly search: string;
+  /** Name of a query, `raw`, or empty for all that queries made. */
+  readonly view: string;
+  /** Shows only lanes in this condition; all when empty. */
+  readonly condition: string;
+  /** Lanes in the order that they were dragged into; others follow. */
+  readonly order: readonly string[];
+  /** The lane that fills the wall. */
+  readonly focus: string;
+  readonly overlay: boolean;
+  /** Columns of the grid; 0 for as many as fit best. */
+  readonly columns: number;
+  /** The time bar is open. */
+  readonly time: boolean;
+}
+
+/** The wall as it is before anybody changed it. */
+export const INITIAL_STATE: WallState = {
+  groups: [],
+  group: "",
+  search: "",
+  view: "",
+  condition: "",
+  order: [],
+  focus: "",
+  overlay: true,
+  columns: 0,
+  time: false,
+};
+
+/** Most columns that can be asked for. */
+export const MAX_COLUMNS = 12;
+
+/** Reads the state from an address's query. Whatever makes no sense there is left out. */
+export function parseState(search: string): WallState {
+  const query = new URLSearchParams(search);
+  const columns = Number(query.get("columns") ?? 0);
+  return {
+    groups: parseGroups(query.get("groups") ?? ""),
+    group: query.get("group") ?? "",
+    search: query.get("q") ?? "",
+    view: query.get("view") ?? "",
+    condition: query.get("state") ?? "",
+    order: list(query.get("order"), ","),
+    focus: query.get("focus") ?? "",
+    overlay: query.get("overlay") !== "0",
+    columns: Number.isInteger(columns) && columns > 0 && columns <= MAX_COLUMNS ? columns : 0,
+    time: query.get("time") === "1",
+  };
+}
+
+/** Writes the state as an address's query, without what is as it always is. */
+export function formatState(state: WallState): string {
+  const query = new URLSearchParams();
+  const put = (name: string, value: string) => {
+    if (value !== "") query.set(name, value);
+  };
+  put("groups", formatGroups(state.groups));
+  put("group", state.group);
+  put("q", state.search);
+  put("view", state.view);
+  put("state", state.condition);
+  put("order", state.order.join(","));
+  put("focus", state.focus);
+  put("overlay", state.overlay ? "" : "0");
+  put("columns", state.columns === 0 ? "" : String(state.columns));
+  put("time", state.time ? "1" : "");
+  // Commas and colons need no escape in a query, and are easier on the eye.
+  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
+  return text === "" ? "" : `?${text}`;
+}
+
+/** Groups as `Entrance:1,3~Yard:2`. */
+export function formatGroups(groups: readonly Group[]): string {
+  return groups.map(({ name, cameras }) => `${name}:${cameras.join(",")}`).join("~");
+}
+
+/** Reads what `formatGroups` wrote. */
+export function parseGroups(text: string): Group[] {
+  const groups: Group[] = [];
+  for (const part of list(text, "~")) {
+    const at = part.lastIndexOf(":");
+    const name = groupName(part.slice(0, at));
+    const cameras = list(part.slice(at + 1), ",").map(Number);
+    if (
+      at < 1 || name === "" || !cameras.every((camera) => Number.isInteger(camera) && camera > 0)
+    ) {
+      continue;
+    }
+    if (!groups.some((group) => group.name === name)) groups.push({ name, cameras });
+  }
+  return groups;
+}
+
+/** A name that a group can have. */
+export function groupName(text: string): string {
+  return text.replace(/[~:\s]+/g, " ").trim().slice(0, 40);
+}
+
+/** Numbers of cameras as people write them: `1, 3-5`. */
+export function parseCameras(text: string): number[] {
+  const cameras = new Set<number>();
+  for (const part of text.split(/[\s,;]+/)) {
+    const match = part.match(/^(\d{1,5})(?:[-–](\d{1,5}))?$/);
+    if (match === null) continue;
+    const first = Number(match[1]);
+    const last = Math.min(Number(match[2] ?? first), first + 1_000);
+    for (let camera = Math.max(1, first); camera <= last; camera++) cameras.add(camera);
+  }
+  return [...cameras].sort((a, b) => a - b);
+}
+
+/** The lanes to show, in their order. `cameras` limits the page to some: `/cameras/1,3`. */
+export function selectLanes(
+  lanes: readonly LaneView[],
+  state: WallState,
+  conditionOf: (lane: LaneView) => string,
+  cameras?: readonly number[],
+): LaneView[] {
+  const processed = lanes.some((lane) => lane.query !== "raw");
+  const group = state.groups.find(({ name }) => name === state.group);
+  const words = state.search.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const selected = lanes.filter((lane) => {
+    const camera = lane.partition + 1;
+    if (cameras !== undefined && !cameras.includes(camera)) return false;
+    if (group !== undefined && !group.cameras.includes(camera)) return false;
+    if (state.view !== "" ? lane.query !== state.view : processed && lane.query === "raw") {
+      return false;
+    }
+    if (state.condition !== "" && conditionOf(lane) !== state.condition) return false;
+    const said = `${lane.camera} ${lane.query} ${lane.topic} ${lane.name}`.toLowerCase();
+    return words.every((word) => said.includes(word));
+  });
+  const place = new Map(state.order.map((id, index) => [id, index]));
+  const asked = new Map((cameras ?? []).map((camera, index) => [camera - 1, index]));
+  return selected
+    .map((lane, index) => ({ lane, index }))
+    .sort((a, b) =>
+      (place.get(a.lane.id) ?? Infinity) - (place.get(b.lane.id) ?? Infinity) ||
+      (asked.get(a.lane.partition) ?? 0) - (asked.get(b.lane.partition) ?? 0) ||
+      a.index - b.index
+    )
+    .map(({ lane }) => lane);
+}
+
+/** The order after lane `moved` was put before or after lane `target`. */
+export function reorder(
+  shown: readonly string[],
+  moved: string,
+  target: string,
+  after: boolean,
+): string[] {
+  if (moved === target) return [...shown];
+  const rest = shown.filter((id) => id !== moved);
+  const at = rest.indexOf(target);
+  rest.splice(at < 0 ? rest.length : at + (after ? 1 : 0), 0, moved);
+  return rest;
+}
+
+function list(text: string | null, separator: string): string[] {
+  return (text ?? "").split(separator).filter((part) => part !== "");
+}

@@ -1,0 +1,145 @@
+/**
+ * The page's side of time: which pictures belong to the moment that is being looked at.
+ *
+ * @module
+ */
+import type { PictureMessage, TimeCommand, TimeView } from "../protocol.ts";
+import type { Connection } from "./connection.ts";
+
+/** Where the page stands: a lane's frame. */
+export interface Place {
+  readonly lane: string;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+/** Sends commands one at a time and follows what the server says. */
+export class TimeControl {
+  readonly #connection: Connection;
+  readonly #onChange: () => void;
+  /** What the lead shows; asked for whenever a command needs it. */
+  readonly #place: () => Place | undefined;
+  #view: TimeView = { mode: "live", generation: 0, speed: 1 };
+  #sent = 0;
+  /** When the view was confirmed, in `performance.now()`. */
+  #since = 0;
+  /** Waits until the command before was carried out; of several the last one counts. */
+  #next: (() => TimeCommand | undefined) | undefined;
+  #steps = 0;
+  /** The speed that playing goes on with. */
+  speed = 1;
+
+  constructor(connection: Connection, place: () => Place | undefined, onChange: () => void) {
+    this.#connection = connection;
+    this.#place = place;
+    this.#onChange = onChange;
+  }
+
+  get mode(): TimeView["mode"] {
+    return this.#view.mode;
+  }
+
+  get live(): boolean {
+    return this.#view.mode === "live";
+  }
+
+  get problem(): string | undefined {
+    return this.#view.problem;
+  }
+
+  /** The capture time that the wall shows, or undefined when live. */
+  get position(): number | undefined {
+    const { mode, position, speed } = this.#view;
+    if (mode !== "playing" || position === undefined) return position;
+    return position + (performance.now() - this.#since) * speed;
+  }
+
+  /** True for pictures of the moment that is being looked at. */
+  accepts(picture: PictureMessage): boolean {
+    return this.#sent === this.#view.generation && picture.generation === this.#view.generation;
+  }
+
+  /** Takes what the server says. */
+  apply(view: TimeView): void {
+    this.#view = view;
+    this.#since = performance.now();
+    if (view.generation > this.#sent) this.#sent = view.generation;
+    this.#onChange();
+    if (this.#steps === 0) this.#proceed();
+  }
+
+  /** Told when the lead has drawn a picture: the next step starts from there. */
+  drawn(): void {
+    this.#proceed();
+  }
+
+  pause(): void {
+    const place = this.#place();
+    const time = this.position ?? place?.timestamp;
+    if (time !== undefined) this.#command(() => ({ action: "pause", time: Math.round(time) }));
+  }
+
+  /** Goes some frames on or back. */
+  step(by: number): void {
+    this.#steps += by;
+    this.#command(() => {
+      const place = this.#place();
+      const steps = Math.max(-250, Math.min(250, this.#steps));
+      if (place === undefined || steps === 0) return undefined;
+      this.#steps = 0;
+      return { action: "step", lead: place.lane, offset: place.offset, by: steps };
+    });
+  }
+
+  seek(lead: string, offset: number): void {
+    this.#command(() => ({ action: "seek", lead, offset }));
+  }
+
+  jump(time: number): void {
+    this.#command(() => ({ action: "jump", time: Math.round(time) }));
+  }
+
+  play(speed = this.speed): void {
+    this.speed = speed;
+    this.#command(() => {
+      const time = this.position ?? this.#place()?.timestamp;
+      return time === undefined ? undefined : { action: "play", speed, time: Math.round(time) };
+    });
+  }
+
+  goLive(): void {
+    this.#command(() => ({ action: "live" }));
+  }
+
+  /** Plays when paused, pauses when not. */
+  toggle(): void {
+    if (this.mode === "paused") this.play();
+    else this.pause();
+  }
+
+  /** A new connection begins live: goes back to where the page was. */
+  reconnected(): void {
+    const { mode } = this.#view;
+    const { position } = this;
+    this.#sent = 0;
+    this.#steps = 0;
+    this.#next = undefined;
+    this.#view = { mode: "live", generation: 0, speed: 1 };
+    this.#onChange();
+    if (mode === "live" || position === undefined) return;
+    if (mode === "paused") this.jump(position);
+    else this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(position) }));
+  }
+
+  #command(make: () => TimeCommand | undefined): void {
+    this.#next = make;
+    this.#proceed();
+  }
+
+  #proceed(): void {
+    if (this.#next === undefined || this.#sent !== this.#view.generation) return;
+    const command = this.#next();
+    this.#next = undefined;
+    if (command !== undefined) this.#sent = this.#connection.time(command);
+  }
+}

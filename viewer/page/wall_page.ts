@@ -1,0 +1,399 @@
+/**
+ * `/` and `/cameras/1,3`: the wall and everything around it.
+ *
+ * @module
+ */
+import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
+import { PROTOCOL_VERSION } from "../protocol.ts";
+import { AlertList } from "./alert_list.ts";
+import { Connection, socketUrl } from "./connection.ts";
+import { showGroups, showKeys } from "./dialogs.ts";
+import { text } from "./dom.ts";
+import { Header } from "./header.ts";
+import { Panel } from "./panel.ts";
+import {
+  formatState,
+  type Group,
+  MAX_COLUMNS,
+  parseGroups,
+  parseState,
+  reorder,
+  selectLanes,
+  type WallState,
+} from "./state.ts";
+import { formatGroups } from "./state.ts";
+import { Stats } from "./stats.ts";
+import { toggleTheme } from "./theme.ts";
+import { type Condition, conditionOf } from "./tile.ts";
+import { type Place, TimeControl } from "./time_control.ts";
+import { Transport } from "./transport.ts";
+import { Wall } from "./wall.ts";
+
+const GROUPS_KEY = "framelane-groups";
+
+/** Shows the wall. */
+export function showWall(): void {
+  new WallPage();
+}
+
+class WallPage {
+  readonly #cameras = location.pathname.match(/^\/cameras\/([\d,]+)$/)?.[1]?.split(",").map(Number);
+  readonly #connection: Connection;
+  readonly #wall: Wall;
+  readonly #header: Header;
+  readonly #panel: Panel;
+  readonly #alerts: AlertList;
+  readonly #time: TimeControl;
+  readonly #transport: Transport;
+  readonly #stats = new Stats();
+  readonly #banner = document.getElementById("banner")!;
+  readonly #news = document.getElementById("news")!;
+  readonly #conditions = new Map<string, Condition>();
+  #state: WallState = parseState(location.search);
+  #lanes: readonly LaneView[] = [];
+  #heard = false;
+  #canLookBack = false;
+  /** The server's clock minus this browser's, milliseconds. */
+  #skew = 0;
+  #now = 0;
+  /** An offset that the address asks for. */
+  #startOffset = Number(new URLSearchParams(location.search).get("offset") ?? NaN);
+
+  constructor() {
+    if (this.#state.groups.length === 0) {
+      this.#state = {
+        ...this.#state,
+        groups: parseGroups(localStorage.getItem(GROUPS_KEY) ?? ""),
+      };
+    }
+    this.#connection = new Connection(socketUrl(), {
+      onMessage: (message) => this.#receive(message),
+      onPicture: (picture) => this.#wall.take(picture),
+      onState: (state, nextTry) => this.#connectionChanged(state, nextTry),
+    });
+    this.#wall = new Wall(document.getElementById("wall")!, this.#connection, {
+      onFocus: (lane) => this.#focus(lane),
+      onMove: (moved, target, after) => this.#move(moved, target, after),
+      onDrawn: (tile) => {
+        if (tile !== this.#wall.lead) return;
+        this.#time.drawn();
+        if (!this.#time.live) this.#transport.update();
+      },
+      onSelect: () => this.#transport.update(),
+    });
+    const place = (): Place | undefined => {
+      const { lead } = this.#wall;
+      return lead?.shown === undefined ? undefined : { lane: lead.laneId, ...lead.shown };
+    };
+    this.#time = new TimeControl(this.#connection, place, () => this.#timeChanged());
+    this.#wall.accepts = (picture) => this.#time.accepts(picture);
+    this.#header = new Header(document.getElementById("bar")!, {
+      onState: (change) => this.#change(change),
+      onGroups: () => this.#editGroups(),
+      onAlerts: () => this.#toggleAlerts(),
+      onTheme: toggleTheme,
+      onHelp: showKeys,
+    });
+    this.#panel = new Panel({
+      onClose: () => this.#focus(""),
+      onLane: (lane) => this.#focus(lane),
+    });
+    this.#wall.setPanel(this.#panel.root);
+    this.#alerts = new AlertList({
+      onOpen: (alert) => this.#openAlert(alert),
+      onClose: () => this.#wall.layout(),
+    });
+    document.getElementById("body")!.append(this.#alerts.root);
+    this.#transport = new Transport({
+      time: this.#time,
+      place,
+      alerts: () => this.#alerts.alerts.values(),
+      now: () => Date.now() + this.#skew,
+      onAlert: (alert) => this.#openAlert(alert),
+    });
+    this.#transport.root.hidden = true;
+    document.getElementById("body")!.after(this.#transport.root);
+    addEventListener("keydown", (event) => this.#key(event));
+    addEventListener("popstate", () => {
+      this.#state = { ...parseState(location.search), groups: this.#state.groups };
+      this.#render();
+    });
+    this.#wall.say("Connecting …");
+    this.#render();
+  }
+
+  #receive(message: ServerMessage): void {
+    switch (message.type) {
+      case "hello":
+        if (message.version !== PROTOCOL_VERSION) location.reload();
+        this.#canLookBack = this.#transport.enabled = message.features.time;
+        this.#alerts.features = message.features;
+        this.#alerts.clear();
+        document.body.classList.toggle("no-time", !message.features.time);
+        break;
+      case "lanes":
+        this.#heard = true;
+        this.#now = message.now;
+        this.#skew = message.now - Date.now();
+        this.#lanes = message.lanes;
+        this.#stats.push(message.lanes);
+        this.#announce();
+        this.#render();
+        this.#wall.drawSparks();
+        this.#seekAtStart();
+        break;
+      case "alerts":
+        this.#alerts.take(message.alerts);
+        this.#header.setAlerts(this.#alerts.active);
+        break;
+      case "time":
+        this.#time.apply(message.time);
+        break;
+      case "problem":
+        this.#wall.say(message.message);
+    }
+  }
+
+  /** Changes the layout: on the screen and in the address. */
+  #change(change: Partial<WallState>, history: "push" | "replace" = "replace"): void {
+    this.#state = { ...this.#state, ...change };
+    const url = location.pathname + formatState(this.#state);
+    if (history === "push") globalThis.history.pushState(null, "", url);
+    else globalThis.history.replaceState(null, "", url);
+    this.#render();
+  }
+
+  #render(): void {
+    const state = this.#state;
+    const ours = this.#lanes.filter((lane) => this.#cameras?.includes(lane.partition + 1) ?? true);
+    const shown = selectLanes(ours, state, conditionOf, this.#cameras);
+    const focus = ours.find(({ id }) => id === state.focus);
+    // The lane that is looked at alone is there even where a filter leaves it out.
+    if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
+    this.#wall.overlay = state.overlay;
+    this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
+    this.#wall.say(this.#emptyMessage(ours, shown));
+    const { view } = state;
+    const processed = ours.some((lane) => lane.query !== "raw");
+    this.#header.update(
+      state,
+      ours.filter((lane) => view !== "" ? lane.query === view : !processed || lane.query !== "raw"),
+      ours,
+    );
+    if (focus !== undefined) this.#updatePanel(focus);
+    this.#transport.root.hidden = !state.time && this.#time.live && focus === undefined;
+    this.#transport.update();
+    document.title = focus === undefined ? "Framelane" : `${focus.camera} · Framelane`;
+  }
+
+  #emptyMessage(ours: readonly LaneView[], shown: readonly LaneView[]): string {
+    if (shown.length > 0) return "";
+    if (!this.#heard) return "Connecting …";
+    if (ours.length > 0) return "No camera matches";
+    return this.#cameras === undefined
+      ? "No cameras yet. Start one with: deno task camera 1"
+      : "None of these cameras is there";
+  }
+
+  #updatePanel(lane: LaneView): void {
+    const tile = this.#wall.tiles.get(lane.id);
+    const others = this.#lanes.filter(({ partition, topic, query }) =>
+      partition === lane.partition && (topic === lane.topic || query !== "raw")
+    );
+    this.#panel.update(
+      lane,
+      others,
+      this.#stats.of(lane.id),
+      tile?.shown === undefined ? undefined : {
+        ...tile.shown,
+        size: tile.size,
+        ageMs: this.#time.live ? tile.ageMs(this.#skew) : undefined,
+      },
+      this.#now,
+    );
+  }
+
+  #focus(lane: string): void {
+    if (lane === this.#state.focus) return;
+    this.#change({ focus: lane }, "push");
+    if (lane !== "") this.#wall.tiles.get(lane)?.root.focus();
+    else this.#wall.selected?.root.focus();
+  }
+
+  #move(moved: string, target: string, after: boolean): void {
+    this.#change({ order: reorder(this.#wall.order, moved, target, after) });
+  }
+
+  #editGroups(): void {
+    const cameras = new Map(this.#lanes.map((lane) => [lane.partition + 1, lane.camera]));
+    showGroups(
+      this.#state.groups,
+      [...cameras].map(([number, name]) => ({ number, name })),
+      (groups: Group[]) => {
+        localStorage.setItem(GROUPS_KEY, formatGroups(groups));
+        const gone = !groups.some(({ name }) => name === this.#state.group);
+        this.#change({ groups, ...(gone ? { group: "" } : {}) });
+      },
+    );
+  }
+
+  #toggleAlerts(): void {
+    this.#alerts.root.hidden = !this.#alerts.root.hidden;
+    this.#wall.layout();
+    if (!this.#alerts.root.hidden) this.#alerts.root.querySelector("button")?.focus();
+  }
+
+  #openAlert(alert: AlertView): void {
+    this.#change({ focus: alert.lane, time: true }, "push");
+    if (!this.#canLookBack) return;
+    this.#time.seek(alert.lane, alert.fromOffset);
+  }
+
+  /** Carries out what the address asks for, as soon as there is something to do it with. */
+  #seekAtStart(): void {
+    if (Number.isNaN(this.#startOffset) || this.#wall.lead === undefined) return;
+    if (!this.#canLookBack) return;
+    this.#time.seek(this.#wall.lead.laneId, this.#startOffset);
+    this.#startOffset = NaN;
+  }
+
+  #timeChanged(): void {
+    document.body.classList.toggle("looking-back", !this.#time.live);
+    this.#render();
+  }
+
+  #connectionChanged(state: "open" | "lost", nextTry?: number): void {
+    document.body.classList.toggle("lost", state === "lost");
+    this.#banner.hidden = state === "open";
+    if (state === "open") {
+      this.#time.reconnected();
+      return;
+    }
+    const seconds = Math.ceil(((nextTry ?? 0) - performance.now()) / 1_000);
+    text(this.#banner, `Connection lost. Trying again in ${Math.max(1, seconds)} s …`);
+  }
+
+  /** Tells screen readers what changed. */
+  #announce(): void {
+    for (const lane of this.#lanes) {
+      const condition = conditionOf(lane);
+      const before = this.#conditions.get(lane.id);
+      this.#conditions.set(lane.id, condition);
+      if (before === undefined || before === condition) continue;
+      text(this.#news, `${lane.camera} ${lane.query}: ${condition}`);
+    }
+  }
+
+  #key(event: KeyboardEvent): void {
+    const { target, key } = event;
+    if (event.ctrlKey || event.metaKey || document.querySelector("dialog[open]") !== null) return;
+    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) {
+      if (key === "Escape") target.blur();
+      return;
+    }
+    const onButton = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
+    if (onButton && (key === " " || key === "Enter")) return;
+    if (this.#act(event)) event.preventDefault();
+  }
+
+  /** @returns true when the key meant something. */
+  #act({ key, altKey, shiftKey }: KeyboardEvent): boolean {
+    const arrows: Record<string, [number, number]> = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    };
+    const arrow = arrows[key];
+    if (arrow !== undefined) {
+      if (altKey) this.#moveSelected(arrow[0] + arrow[1]);
+      else this.#wall.move(...arrow);
+      return true;
+    }
+    if (altKey) return false;
+    if (key >= "1" && key <= "9") {
+      const group = Number(key) === 1 ? "" : this.#state.groups[Number(key) - 2]?.name;
+      if (group !== undefined) this.#change({ group });
+      return group !== undefined;
+    }
+    const { columns, overlay, time, focus } = this.#state;
+    const step = shiftKey ? 10 : 1;
+    switch (key) {
+      case "Enter":
+        this.#focus(focus === "" ? this.#wall.lead?.laneId ?? "" : "");
+        return true;
+      case "Escape":
+        if (!this.#alerts.root.hidden) this.#toggleAlerts();
+        else this.#focus("");
+        return true;
+      case "/":
+        this.#header.search.focus();
+        return true;
+      case "+":
+        this.#change({ columns: Math.min(MAX_COLUMNS, columns + 1) });
+        return true;
+      case "-":
+        this.#change({ columns: Math.max(1, (columns || 4) - 1) });
+        return true;
+      case "0":
+        this.#change({ columns: 0 });
+        return true;
+      case " ":
+        this.#time.toggle();
+        return true;
+      case ",":
+      case "<":
+      case ";":
+        this.#time.step(-step);
+        return true;
+      case ".":
+      case ">":
+      case ":":
+        this.#time.step(step);
+        return true;
+      case "[":
+        this.#time.play(Math.max(0.5, this.#time.speed / 2));
+        return true;
+      case "]":
+        this.#time.play(Math.min(8, this.#time.speed * 2));
+        return true;
+      case "?":
+        showKeys();
+        return true;
+    }
+    switch (key.toLowerCase()) {
+      case "l":
+        this.#time.goLive();
+        return true;
+      case "t":
+        this.#change({ time: !time });
+        return true;
+      case "a":
+        this.#toggleAlerts();
+        return true;
+      case "o":
+        this.#change({ overlay: !overlay });
+        return true;
+      case "g":
+        this.#editGroups();
+        return true;
+      case "d":
+        toggleTheme();
+        return true;
+      case "f":
+        void (document.fullscreenElement === null
+          ? document.documentElement.requestFullscreen()
+          : document.exitFullscreen());
+        return true;
+    }
+    return false;
+  }
+
+  #moveSelected(by: number): void {
+    const moved = this.#wall.selected?.laneId;
+    const target = this.#wall.neighbour(by);
+    if (moved === undefined || target === undefined) return;
+    this.#move(moved, target, by > 0);
+    this.#wall.tiles.get(moved)?.root.focus();
+  }
+}

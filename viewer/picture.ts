@@ -1,0 +1,36 @@
+/**
+ * What a picture's own bytes say of it. What a record's headers say is anybody's claim, and is not
+ * asked: a browser must never be told to take a picture for a page.
+ *
+ * @module
+ */
+import { BadFrameError } from "../runtime/frame.ts";
+import { inspectImage } from "../runtime/image/inspect.ts";
+
+/** Type and upright size of a picture. */
+export interface PictureInfo {
+  readonly contentType: string;
+  /** Pixels; 0 when the header cannot be read. */
+  readonly width: number;
+  readonly height: number;
+}
+
+const UNKNOWN: PictureInfo = { contentType: "application/octet-stream", width: 0, height: 0 };
+
+/** Reads the picture's header. A picture that is none, or is too large to show, has no size. */
+export function pictureInfo(bytes: Uint8Array): PictureInfo {
+  try {
+    const { contentType, width, height, orientation = 1 } = inspectImage(bytes);
+    return orientation >= 5
+      ? { contentType, width: height, height: width }
+      : { contentType, width, height };
+  } catch (error) {
+    if (error instanceof BadFrameError) return UNKNOWN;
+    throw error;
+  }
+}
+
+/** True for bytes that begin like a JPEG, PNG or WebP of a size that can be shown. */
+export function isImage(bytes: Uint8Array): boolean {
+  return pictureInfo(bytes).width > 0;
+}

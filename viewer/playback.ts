@@ -1,0 +1,301 @@
+/**
+ * One page's way through time. While it is not live, it decides which picture each of the page's
+ * lanes shows; the session sends them with the same flow control as live ones.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
+import type { History } from "./history.ts";
+import { SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
+
+/** What playback needs from the session that it serves. */
+export interface PlaybackOptions {
+  /** Absent when there is no log to read from: then only pausing works. */
+  readonly history: History | undefined;
+  readonly clock: Clock;
+  /** A lane has another picture: see `current`. */
+  readonly onPicture: (lane: string) => void;
+  readonly onTime: (time: TimeView) => void;
+  /** True when the page draws nothing of what it was sent: playing on would be for nobody. */
+  readonly stuck: () => boolean;
+}
+
+/** Beyond this a lane that lags behind leaves frames out rather than showing old ones. */
+const SKIP_BEHIND_MS = 750;
+/** Looked at this often while the page does not draw, and when a recording has a pause. */
+const LONGEST_WAIT_MS = 1_000;
+
+interface Runner {
+  readonly lane: Lane;
+  readonly stop: AbortController;
+  caughtUp: boolean;
+}
+
+/** Pauses, steps, seeks and plays. */
+export class Playback {
+  readonly #options: PlaybackOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #current = new Map<string, LanePicture>();
+  readonly #runners = new Map<string, Runner>();
+  #commanded = 0;
+  #view: TimeView = { mode: "live", generation: 0, speed: 1 };
+  /** When playing began, in `clock.monotonic()`. */
+  #begun = 0;
+  #task = new AbortController();
+  #closed = false;
+
+  constructor(options: PlaybackOptions) {
+    this.#options = options;
+  }
+
+  get live(): boolean {
+    return this.#view.mode === "live";
+  }
+
+  get generation(): number {
+    return this.#view.generation;
+  }
+
+  /** The picture that a lane shows while not live. */
+  current(lane: string): LanePicture | undefined {
+    return this.#current.get(lane);
+  }
+
+  /** Tells which lanes the page shows. */
+  watch(lanes: readonly Lane[]): void {
+    const wanted = new Map(lanes.map((lane) => [lane.id, lane]));
+    for (const id of this.#lanes.keys()) {
+      if (wanted.has(id)) continue;
+      this.#lanes.delete(id);
+      this.#current.delete(id);
+      this.#runners.get(id)?.stop.abort();
+      this.#runners.delete(id);
+    }
+    for (const lane of lanes) {
+      if (this.#lanes.has(lane.id)) continue;
+      this.#lanes.set(lane.id, lane);
+      if (this.#view.mode === "playing") this.#run(lane);
+      else if (!this.live) void this.#carryOut(() => this.#show(lane, this.#task.signal));
+    }
+  }
+
+  /** A tile of the lane wants its picture again, in another size. */
+  refresh(lane: Lane): void {
+    if (this.live || this.#current.has(lane.id) || this.#view.mode === "playing") return;
+    void this.#carryOut(() => this.#show(lane, this.#task.signal));
+  }
+
+  /** Carries out a command; a newer one takes its place. */
+  command(generation: number, command: TimeCommand): void {
+    if (this.#closed) return;
+    this.#commanded = generation;
+    const playing = this.#view.mode === "playing" ? this.#view.speed : undefined;
+    this.#stopAll();
+    switch (command.action) {
+      case "live":
+        this.#current.clear();
+        this.#set({ mode: "live", generation, speed: 1 });
+        return;
+      case "pause":
+        this.#current.clear();
+        this.#set({ mode: "paused", generation, speed: 1, position: command.time });
+        return;
+      case "seek":
+      case "step":
+        void this.#carryOut(() => this.#seek(generation, command, this.#task.signal));
+        return;
+      case "jump":
+        if (playing !== undefined) this.#play(generation, playing, command.time);
+        else void this.#carryOut(() => this.#jump(generation, command.time, this.#task.signal));
+        return;
+      case "play":
+        this.#play(generation, nearestSpeed(command.speed), command.time);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stopAll();
+    this.#current.clear();
+    this.#lanes.clear();
+  }
+
+  async #seek(
+    generation: number,
+    command: Extract<TimeCommand, { action: "seek" | "step" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const lead = this.#lanes.get(command.lead);
+    const history = this.#history();
+    if (lead === undefined) throw new Error("The page does not show this lane");
+    const picture = command.action === "seek"
+      ? await history.at(lead, command.offset) ?? await history.step(lead, command.offset, -1)
+      : await history.step(lead, command.offset, command.by);
+    if (signal.aborted) return;
+    if (picture === undefined) throw new Error(`The log holds no frames of ${lead.camera}`);
+    this.#current.clear();
+    this.#current.set(lead.id, picture);
+    const elsewhere = command.action === "seek" && picture.offset !== command.offset;
+    this.#set({
+      mode: "paused",
+      generation,
+      speed: 1,
+      position: picture.timestamp,
+      ...(elsewhere
+        ? { problem: `The log does not hold offset ${command.offset}: showing ${picture.offset}` }
+        : {}),
+    });
+    this.#options.onPicture(lead.id);
+    await this.#showOthers(lead, signal);
+  }
+
+  async #jump(generation: number, time: number, signal: AbortSignal): Promise<void> {
+    this.#history();
+    this.#current.clear();
+    this.#set({ mode: "paused", generation, speed: 1, position: time });
+    await this.#showOthers(undefined, signal);
+  }
+
+  async #showOthers(lead: Lane | undefined, signal: AbortSignal): Promise<void> {
+    const others = [...this.#lanes.values()].filter((lane) => lane !== lead);
+    await Promise.all(others.map((lane) => this.#show(lane, signal)));
+  }
+
+  /** Shows what was to be seen of a lane at the paused position. */
+  async #show(lane: Lane, signal: AbortSignal): Promise<void> {
+    const { position } = this.#view;
+    if (position === undefined || this.#options.history === undefined) return;
+    const picture = await this.#options.history.atTime(lane, position);
+    if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
+    this.#current.set(lane.id, picture);
+    this.#options.onPicture(lane.id);
+  }
+
+  #play(generation: number, speed: number, time: number): void {
+    void this.#carryOut(() => {
+      this.#history();
+      this.#begun = this.#options.clock.monotonic();
+      this.#set({ mode: "playing", generation, speed, position: time });
+      for (const lane of this.#lanes.values()) this.#run(lane);
+      return Promise.resolve();
+    });
+  }
+
+  /** The capture time that is due now. */
+  #due(): number {
+    const { position = 0, speed } = this.#view;
+    return position + (this.#options.clock.monotonic() - this.#begun) * speed;
+  }
+
+  #run(lane: Lane): void {
+    const runner: Runner = { lane, stop: new AbortController(), caughtUp: false };
+    this.#runners.set(lane.id, runner);
+    const signal = AbortSignal.any([runner.stop.signal, this.#task.signal]);
+    void this.#carryOut(() => this.#playLane(runner, signal));
+  }
+
+  async #playLane(runner: Runner, signal: AbortSignal): Promise<void> {
+    const { clock, stuck } = this.#options;
+    const { lane } = runner;
+    const history = this.#history();
+    const first = await history.atTime(lane, this.#due());
+    if (signal.aborted) return;
+    if (first !== undefined) this.#put(first);
+    const reader = await history.open(lane, first === undefined ? 0 : first.offset + 1);
+    try {
+      while (!signal.aborted) {
+        runner.caughtUp = reader.buffered === 0 && reader.position >= reader.latest;
+        if (runner.caughtUp) this.#liveWhenCaughtUp();
+        for (const frame of await reader.read(8, signal)) {
+          runner.caughtUp = false;
+          let wait: number;
+          while ((wait = (frame.timestamp - this.#due()) / this.#view.speed) > 0) {
+            await clock.sleep(Math.min(wait, LONGEST_WAIT_MS), signal);
+          }
+          if (stuck()) {
+            const { generation } = this.#view;
+            const position = this.#due();
+            this.#stopAll();
+            this.#set({ mode: "paused", generation, speed: 1, position });
+            return;
+          }
+          const late = -wait > SKIP_BEHIND_MS;
+          const picture = await history.picture(lane, frame);
+          signal.throwIfAborted();
+          if (picture !== undefined) this.#put(picture);
+          if (late) {
+            const target = await history.offsetAt(lane, this.#due());
+            if (target > frame.offset + 8) {
+              reader.seek(target);
+              break;
+            }
+          }
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #put(picture: LanePicture): void {
+    this.#current.set(picture.lane, picture);
+    this.#options.onPicture(picture.lane);
+  }
+
+  /** Playing that has come to the end of every lane's frames is live. */
+  #liveWhenCaughtUp(): void {
+    for (const { caughtUp } of this.#runners.values()) if (!caughtUp) return;
+    const { generation } = this.#view;
+    this.#stopAll();
+    this.#current.clear();
+    this.#set({ mode: "live", generation, speed: 1 });
+  }
+
+  #history(): History {
+    const { history } = this.#options;
+    if (history === undefined) throw new Error("This viewer has no log to look back into");
+    return history;
+  }
+
+  #set(view: TimeView): void {
+    this.#view = view;
+    this.#options.onTime(view);
+  }
+
+  #stopAll(): void {
+    this.#task.abort();
+    this.#task = new AbortController();
+    this.#runners.clear();
+  }
+
+  /** Runs a task to its end; what goes wrong is told to the page. */
+  async #carryOut(task: () => Promise<void>): Promise<void> {
+    const { signal } = this.#task;
+    try {
+      await task();
+    } catch (error) {
+      if (signal.aborted || this.#closed) return;
+      const problem = maskSecrets(error instanceof Error ? error.message : String(error));
+      const { mode, speed, position } = this.#view;
+      const due = mode === "playing" ? this.#due() : position;
+      this.#stopAll();
+      this.#set({
+        mode: mode === "live" ? "live" : "paused",
+        generation: this.#commanded,
+        speed,
+        ...(due === undefined ? {} : { position: due }),
+        problem,
+      });
+    }
+  }
+}
+
+function nearestSpeed(speed: number): number {
+  return SPEEDS.reduce((best, each) =>
+    Math.abs(each - speed) < Math.abs(best - speed) ? each : best
+  );
+}
