@@ -30,7 +30,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Told whenever something was counted; must return at once. */
   readonly onFrame?: (seq: number) => void;
-  /** How long frames may take into the log after the end, milliseconds; 10 000 unless given. */
+  /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
   readonly flushMs?: number;
 }
 
@@ -45,7 +45,7 @@ export interface CameraSummary extends PublisherStats {
 }
 
 const DEFAULT_STALL_MS = 20_000;
-const DEFAULT_FLUSH_MS = 10_000;
+const DEFAULT_FLUSH_MS = 5_000;
 
 /**
  * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
@@ -150,9 +150,7 @@ class CameraRun {
         throw new SourceError("ENDED", `Source ${source.description} ended`);
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof SourceError) || !error.retryable || source.kind !== "live") {
-          throw error;
-        }
+        if (!(error instanceof SourceError) || !this.#mayRecover(error)) throw error;
         const delay = this.#backoff.next();
         report(`${error.message}; trying again in ${(delay / 1000).toFixed(1)} s`);
         this.#reopened++;
@@ -210,6 +208,12 @@ class CameraRun {
       watchdog.close();
     }
     watchdog.check();
+  }
+
+  /** A password that worked is not wrong: a server that starts may refuse it for a while. */
+  #mayRecover({ retryable, code }: SourceError): boolean {
+    if (this.#options.source.kind !== "live") return false;
+    return retryable || (code === "UNAUTHORIZED" && this.#seq > 0);
   }
 
   #limitReached(): boolean {

@@ -4,11 +4,15 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { maskUrl } from "../runtime/mask.ts";
 import { parseFps, parseSize, readOptions } from "./options.ts";
+import { DeviceSource } from "./sources/device.ts";
+import { MjpegSource } from "./sources/mjpeg.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
 import { PanSource } from "./sources/pan.ts";
 import { PatternSource } from "./sources/pattern.ts";
+import { RtspSource } from "./sources/rtsp.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
 /** What the command line or the registry says beside the source. It wins over the source's options. */
@@ -20,10 +24,11 @@ export interface SourceSettings extends ImageSettings {
 }
 
 /** What a source may be, for help and messages. */
-export const ACCEPTED_SOURCES = "a video file, a folder of images, pattern:, pan:PICTURE";
+export const ACCEPTED_SOURCES =
+  "a video file, a folder of images, rtsp://…, http://… (MJPEG), device:0, pattern:, pan:PICTURE";
 
 /**
- * Makes a source of `pattern:`, `pan:PICTURE`, the path of a video file, or a folder of images.
+ * Makes a source of what `ACCEPTED_SOURCES` names.
  * Nothing is opened; only whether a path is a folder is looked up.
  *
  * @throws {SourceError} `INVALID` saying what is accepted.
@@ -55,6 +60,29 @@ export function makeSource(text: string, settings: SourceSettings = {}): CameraS
         throw new SourceError("INVALID", `Cannot use source ${text}: it names no picture`);
       }
       return new PanSource(text, path, { ...options, ...image, ...rate });
+    }
+    case "rtsp":
+    case "rtsps":
+    case "rtsp+udp":
+      checkUrl(text, scheme);
+      return new RtspSource(text, { ...image, ...rate });
+    case "http":
+    case "https":
+      checkUrl(text, scheme);
+      return new MjpegSource(text, { ...image, ...rate });
+    case "device": {
+      const { rest: device, options } = readOptions(text, rest, {
+        captureSize: (size: string) => {
+          parseSize(size);
+          return size;
+        },
+        captureFps: parseFps,
+        format: parseName,
+      });
+      if (device === "") {
+        throw new SourceError("INVALID", `Cannot use source ${text}: expected device:NUMBER`);
+      }
+      return new DeviceSource(text, device, { ...options, ...image, ...rate });
     }
     case "":
       return fromPath(text, image, loop);
@@ -96,10 +124,25 @@ function kindOf(path: string): "folder" | "file" | "missing" {
   }
 }
 
+function checkUrl(text: string, scheme: string): void {
+  if (URL.canParse(text) && new RegExp(`^${scheme.replace("+", "\\+")}://[^/]`, "i").test(text)) {
+    return;
+  }
+  throw new SourceError(
+    "INVALID",
+    `Cannot use source ${maskUrl(text)}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH`,
+  );
+}
+
 function parseHue(text: string): number {
   const hue = Number(text);
   if (text === "" || !(hue >= 0 && hue <= 360)) throw new Error("expected degrees from 0 to 360");
   return hue;
+}
+
+function parseName(text: string): string {
+  if (!/^[a-z0-9_]+$/i.test(text)) throw new Error("expected letters and digits");
+  return text;
 }
 
 function parseSwitch(text: string): boolean {

@@ -60,6 +60,8 @@ export interface PublisherStats {
 export const DEFAULT_BATCH_BYTES = 896 * 1024;
 /** Four seconds at 15 frames/s. */
 export const DEFAULT_BUFFER_FRAMES = 64;
+/** How long a publisher that is closed waits for an attempt under way. */
+const CLOSE_MS = 500;
 /** What a record costs beside its value. */
 const RECORD_OVERHEAD = 256;
 
@@ -78,6 +80,7 @@ export class FramePublisher {
   #lastTimestamp: number | undefined;
   #failure: unknown;
   #closing = false;
+  #closed = false;
   #changed = Promise.withResolvers<void>();
 
   /** @throws {RangeError} for options out of range. */
@@ -148,12 +151,22 @@ export class FramePublisher {
     this.#throwFailure();
   }
 
-  /** Ends now. Frames that are not in the log count as dropped. */
+  /**
+   * Ends now. Frames that the log did not confirm count as dropped, also those on their way: an
+   * attempt that hangs is left to itself after a moment.
+   */
   async close(): Promise<void> {
     this.#closing = true;
     this.#stop.abort();
     this.#notify();
-    await this.#running;
+    const over = new AbortController();
+    const moment = this.#options.clock.sleep(CLOSE_MS, over.signal).catch((reason) => {
+      if (!over.signal.aborted) throw reason;
+    });
+    await Promise.race([this.#running, moment]);
+    over.abort();
+    await moment;
+    this.#closed = true;
     this.#dropped.stopped += this.#waiting.length + this.#underWay;
     this.#waiting.length = this.#underWay = 0;
   }
@@ -210,6 +223,7 @@ export class FramePublisher {
   }
 
   async #count(batch: readonly PublisherFrame[], first: number): Promise<void> {
+    if (this.#closed) return;
     for (const [index, { record, delivered }] of batch.entries()) {
       this.#published++;
       this.#bytes += record.value.length;

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Compression } from "../runtime/log/log.ts";
-import { type Overflow } from "../cameras/publisher.ts";
-import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES } from "../cameras/publisher.ts";
+import { makeSource } from "../cameras/open.ts";
 import { parseFps, parseSize } from "../cameras/options.ts";
-import type { Size, SourceKind } from "../cameras/source.ts";
+import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
+import type { Size } from "../cameras/source.ts";
+import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
 import { type Options, parsers } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 
@@ -41,6 +41,7 @@ export const targetOptions = {
     value: "URI",
     help: "embedded:DIR or kafka://host:port[,host:port]",
     default: DEFAULT_LOG,
+    parse: parseLog,
   },
   topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parseTopic },
   state: {
@@ -94,6 +95,15 @@ export const producerOptions = {
   },
 } as const satisfies Options;
 
+/** Where the numbers are shown. */
+export const metricsOptions = {
+  "metrics-port": {
+    value: "PORT",
+    help: "Serve Prometheus metrics on 127.0.0.1, at /metrics",
+    parse: parsers.integer(0, 65_535),
+  },
+} as const satisfies Options;
+
 /** The values of the tables above, as the parsers leave them. */
 export interface CameraOptionValues {
   readonly fps?: number | "max";
@@ -110,18 +120,57 @@ export interface CameraOptionValues {
   readonly idempotence?: boolean;
   readonly buffer: number;
   readonly overflow?: Overflow;
+  readonly "metrics-port"?: number;
 }
 
 /** What is wrong with options taken together. */
-export function producerFaults({ acks, idempotence }: CameraOptionValues): string[] {
-  return idempotence && acks !== "all"
+export function producerFaults(options: Readonly<Record<string, unknown>>): string[] {
+  const { acks, idempotence } = options as Partial<CameraOptionValues>;
+  return idempotence && acks !== undefined && acks !== "all"
     ? [`Cannot use --idempotence with --acks ${acks}: expected --acks all`]
     : [];
 }
 
-/** The policy that a source of this kind has unless another is asked for. */
-export function overflowOf(kind: SourceKind, { overflow }: CameraOptionValues): Overflow {
-  return overflow ?? (kind === "live" ? "drop-oldest" : "wait");
+/** What a log's producer is asked for. */
+export function producerSettings(values: CameraOptionValues): ProducerOptions {
+  const { acks, compression, idempotence = acks === "all" } = values;
+  return { acks, compression, idempotent: idempotence };
+}
+
+/** How the cameras of a process publish. */
+export function hostSettings(values: CameraOptionValues) {
+  const { buffer, overflow } = values;
+  return {
+    topic: values.topic,
+    bufferFrames: buffer,
+    ...(overflow === undefined ? {} : { overflow }),
+    lingerMs: values["linger-ms"],
+    batchBytes: values["batch-bytes"],
+  };
+}
+
+/** The text, if a source can be made of it. */
+export function parseSource(text: string): string {
+  try {
+    makeSource(text);
+  } catch (error) {
+    // The message names the source; the caller does so too.
+    throw new Error((error as Error).message.replace(/^.*?: (?=expected|unknown|it )/, ""));
+  }
+  return text;
+}
+
+/** Faults of the arguments where one camera is expected. */
+export function numberFaults(positionals: readonly string[]): string[] {
+  if (positionals.length !== 1) {
+    return [`Cannot use ${positionals.length} arguments: expected one, the number of the camera`];
+  }
+  try {
+    parseCameraNumber(positionals[0]!);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
 }
 
 /** Reads n of `CAMERA-n`. */
@@ -133,6 +182,13 @@ export function parseCameraNumber(text: string): number {
     );
   }
   return number;
+}
+
+function parseLog(text: string): string {
+  if (!/^(?:embedded:.|kafka:\/\/.)/.test(text)) {
+    throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
+  }
+  return text;
 }
 
 function parseTopic(text: string): string {

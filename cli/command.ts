@@ -42,6 +42,18 @@ export interface Command {
   readonly positionals?: string;
   readonly options: Options;
   /**
+   * Whether these options need the network at all; where they do not, the permission is given up
+   * before the command runs. Absent: they always do, or the task never had it.
+   */
+  readonly network?: (options: Readonly<Record<string, unknown>>) => boolean;
+  /**
+   * Faults that no single option's parser sees: of the arguments, of options taken together. Called
+   * with what could be parsed, also where options are at fault, so that all is told together.
+   */
+  readonly check?: (
+    args: { positionals: readonly string[]; options: Readonly<Record<string, unknown>> },
+  ) => readonly string[];
+  /**
    * Runs the command.
    *
    * @returns the exit code: 0 done, 1 failed.
@@ -152,6 +164,7 @@ export function parseCommand(
     }
     options[name] = option.multiple ? values : values[0];
   }
+  faults.push(...command.check?.({ positionals, options }) ?? []);
   if (faults.length > 0) throw new UsageError(faults);
   return { positionals, options };
 }

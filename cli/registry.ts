@@ -22,6 +22,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
     load: async () => (await import("./commands/camera.ts")).camera,
   },
+  cameras: {
+    summary: "Keeps a registry of cameras, and runs all of them in one process.",
+    load: async () => (await import("./commands/cameras.ts")).cameras,
+  },
   queries: {
     summary: "Runs queries, one ordered streaming query for each partition.",
     load: async () => (await import("./commands/queries.ts")).queries,

@@ -27,10 +27,28 @@ const MEANINGS: ReadonlyMap<number, readonly [SourceErrorCode, string]> = new Ma
   [AVERROR_DECODER_NOT_FOUND, ["UNSUPPORTED", "there is no decoder for it"]],
 ]);
 
-/** Turns an FFmpeg error code into an error that says what was tried, with what, and why not. */
-export function describeAvError(action: string, name: string, code: number): SourceError {
-  const [kind, why] = MEANINGS.get(code) ?? posixMeaning(code);
+/**
+ * Turns an FFmpeg error code into an error that says what was tried, with what, and why not.
+ *
+ * @param local false for a stream from elsewhere, which may be well again later
+ */
+export function describeAvError(
+  action: string,
+  name: string,
+  code: number,
+  local: boolean,
+): SourceError {
+  const [kind, why] = (local ? undefined : streamMeaning(code)) ?? MEANINGS.get(code) ??
+    posixMeaning(code);
   return new SourceError(kind, `Cannot ${action} ${name}: ${why}`);
+}
+
+function streamMeaning(code: number): readonly [SourceErrorCode, string] | undefined {
+  if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "what answers there sends no video"];
+  if (FFmpegError.fromCode(code)?.isEIO) {
+    return ["UNREACHABLE", "there is no such host, or the connection broke"];
+  }
+  return undefined;
 }
 
 function posixMeaning(code: number): readonly [SourceErrorCode, string] {

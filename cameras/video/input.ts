@@ -148,7 +148,7 @@ export class VideoInput implements AsyncDisposable {
     }
 
     function check(code: number): void {
-      if (code < 0) throw describeAvError("open", name, code);
+      if (code < 0) throw describeAvError("open", name, code, options.local);
     }
   }
 
@@ -166,7 +166,7 @@ export class VideoInput implements AsyncDisposable {
         : await this.#context.readFrame(packet);
       if (code < 0) {
         if (FFmpegError.fromCode(code)?.isEOF) return false;
-        throw describeAvError("read", this.name, code);
+        throw describeAvError("read", this.name, code, this.#local);
       }
       if (packet.streamIndex === this.stream.index) return true;
     }

@@ -6,6 +6,7 @@
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
+import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets, type ReadStreamOptions } from "../../runtime/source_options.ts";
@@ -136,9 +137,7 @@ async function run(
   const finite = trigger === "available-now" || trigger === "once";
   const specs = await querySpecs(positionals, options, logUrl);
   const checkpointDir = option<string>("checkpoint");
-  const log = await openLog(logUrl, {
-    ...(checkpointDir !== undefined ? { checkpointDir } : {}),
-  });
+  const log = await open(logUrl, checkpointDir);
   const json = option<boolean>("json") === true;
   const started = performance.now();
   let viewer: Viewer | undefined;
@@ -207,6 +206,17 @@ async function run(
         context,
       );
     }
+  }
+}
+
+async function open(url: string, checkpointDir: string | undefined): Promise<TopicLog> {
+  try {
+    return await openLog(url, checkpointDir !== undefined ? { checkpointDir } : {});
+  } catch (error) {
+    if (error instanceof LogError && error.code === "INVALID") {
+      throw new UsageError([error.message]);
+    }
+    throw error;
   }
 }
 

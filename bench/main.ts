@@ -1,0 +1,38 @@
+/**
+ * `deno task bench NAME [OPTIONS]`: runs one benchmark.
+ *
+ * @module
+ */
+import { print } from "./print.ts";
+
+const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<Benchmark> }>> = {
+  pipeline: {
+    about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
+    load: async () => (await import("./pipeline.ts")).bench,
+  },
+  runtime: {
+    about: "what the engine costs per frame, per batch and per window",
+    load: async () => (await import("./runtime.ts")).bench,
+  },
+};
+
+/** A benchmark: its arguments in, its figures printed. */
+export type Benchmark = (args: readonly string[]) => Promise<void>;
+
+if (import.meta.main) {
+  const [name = "", ...args] = Deno.args;
+  const found = BENCHMARKS[name];
+  if (found === undefined) {
+    print(
+      `${
+        name === "" ? "Which benchmark?" : `Unknown benchmark ${JSON.stringify(name)}:`
+      } expected one of\n` +
+        Object.entries(BENCHMARKS).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`).join(
+          "\n",
+        ),
+    );
+    Deno.exit(2);
+  }
+  await (await found.load())(args);
+  Deno.exit(0);
+}

@@ -1,0 +1,174 @@
+/**
+ * The main job, measured: greyscale over a backlog beside the bare codec loop, and live latency.
+ *
+ *     deno task bench pipeline [--rounds 5] [--frames 3000] [--live-seconds 10] [--kafka HOST:PORT] [--only embedded|kafka]
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Driver } from "../runtime/driver/driver.ts";
+import type { StreamingQueryProgress } from "../runtime/progress.ts";
+import { codecLoop } from "./codec.ts";
+import { clipFrames } from "./frames.ts";
+import { print } from "./print.ts";
+import { type BenchLog, embeddedLog, fillTopic, kafkaLog } from "./support/logs.ts";
+import { cpuSeconds, watchMemory } from "./support/process_stats.ts";
+import { median, spread } from "./support/stats.ts";
+
+const PARTITIONS = 3;
+const GREYSCALE = new URL("../queries/greyscale.ts", import.meta.url).href;
+
+interface Run {
+  readonly framesPerSecond: number;
+  readonly cpuMsPerFrame: number;
+}
+
+/** Runs greyscale over everything in a topic; the time begins when the first lane starts. */
+export async function drain(target: BenchLog, topic: string, query = GREYSCALE): Promise<Run> {
+  let started: number | undefined;
+  const driver = new Driver({
+    log: target.log,
+    logUrl: target.url,
+    topic,
+    queries: [{
+      name: "greyscale",
+      module: query,
+      group: `bench-${crypto.randomUUID()}`,
+      sinks: ["display"],
+      trigger: "available-now",
+      source: { startingOffsets: "earliest" },
+    }],
+    partitions: Array.from({ length: PARTITIONS }, (_, i) => i),
+    report: print,
+  });
+  let cpu = 0;
+  driver.streams.addListener({ onQueryStarted: () => void (started ??= performance.now()) });
+  cpu = cpuSeconds();
+  await driver.start();
+  if (!await driver.awaitTermination()) throw new Error("A query failed");
+  const seconds = (performance.now() - started!) / 1000;
+  cpu = cpuSeconds() - cpu;
+  const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
+  await driver.stop();
+  return { framesPerSecond: frames / seconds, cpuMsPerFrame: cpu * 1000 / frames };
+}
+
+/** Three cameras live, in another process; latencies of the queries' own progress. */
+async function live(target: BenchLog, seconds: number): Promise<Record<"p50" | "p99", number>> {
+  const topic = `live-${crypto.randomUUID()}`;
+  await target.log.createTopic(topic, PARTITIONS);
+  const progress = new Map<number, StreamingQueryProgress>();
+  const driver = new Driver({
+    log: target.log,
+    logUrl: target.url,
+    topic,
+    queries: [{
+      name: "greyscale",
+      module: GREYSCALE,
+      group: `bench-${crypto.randomUUID()}`,
+      sinks: ["display"],
+      source: { startingOffsets: "earliest" },
+    }],
+    partitions: Array.from({ length: PARTITIONS }, (_, i) => i),
+    report: print,
+  });
+  driver.streams.addListener({
+    onQueryProgress: ({ progress: one }) => void progress.set(one.partition, one),
+  });
+  await driver.start();
+  const cameras = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-read",
+      "--allow-write",
+      "--allow-net",
+      "--allow-env",
+      "--allow-ffi",
+      "--allow-sys",
+      fileURLToPath(new URL("./support/live_cameras.ts", import.meta.url)),
+      target.url,
+      topic,
+      String(PARTITIONS),
+      "15",
+      String(seconds),
+    ],
+    stdin: "null",
+  }).spawn();
+  if (!(await cameras.status).success) throw new Error("The cameras failed");
+  await Promise.all(driver.streams.all.map((query) => query.processAllAvailable()));
+  await driver.stop();
+  const e2e = [...progress.values()].map(({ latencies }) => latencies!.e2eLatencyMs);
+  return {
+    p50: Math.max(...e2e.map(({ P50 }) => P50)),
+    p99: Math.max(...e2e.map(({ P99 }) => P99)),
+  };
+}
+
+/** `deno task bench pipeline`. */
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: "string", default: "5" },
+      frames: { type: "string", default: "3000" },
+      "live-seconds": { type: "string", default: "10" },
+      kafka: { type: "string" },
+      only: { type: "string" },
+    },
+  });
+  const rounds = Number(values.rounds);
+  const total = Number(values.frames);
+  const memory = watchMemory();
+  const frames = await clipFrames();
+  const kilobytes = frames.reduce((sum, { length }) => sum + length, 0) / frames.length / 1000;
+  print(
+    `Backlog of ${total} frames 640×480 (${kilobytes.toFixed(0)} KB), ${PARTITIONS} partitions, ` +
+      `${navigator.hardwareConcurrency} cores, ${rounds} rounds`,
+  );
+  const targets: BenchLog[] = [];
+  if (values.only !== "kafka") targets.push(await embeddedLog());
+  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  try {
+    const topic = `backlog-${crypto.randomUUID()}`;
+    for (const target of targets) {
+      await fillTopic(target.log, topic, PARTITIONS, Math.ceil(total / PARTITIONS), frames);
+    }
+    const bare: number[] = [];
+    const runs = new Map(targets.map((target) => [target, [] as Run[]]));
+    const ratios = new Map(targets.map((target) => [target, [] as number[]]));
+    for (let round = 0; round <= rounds; round++) {
+      const loop = (await codecLoop(frames, { total })).framesPerSecond;
+      for (const target of targets) {
+        const run = await drain(target, topic);
+        // The first round warms caches and compilers up.
+        if (round === 0) continue;
+        runs.get(target)!.push(run);
+        ratios.get(target)!.push(run.framesPerSecond / loop);
+      }
+      if (round > 0) bare.push(loop);
+    }
+    print(`bare codec loop         ${spread(bare)} frames/s`);
+    for (const target of targets) {
+      const list = runs.get(target)!;
+      print(
+        `greyscale, ${target.name.padEnd(12)} ${
+          spread(list.map((run) => run.framesPerSecond))
+        } frames/s, ` +
+          `${(median(ratios.get(target)!) * 100).toFixed(1)} % of the bare loop, ` +
+          `${median(list.map((run) => run.cpuMsPerFrame)).toFixed(2)} ms CPU per frame`,
+      );
+    }
+    for (const target of targets) {
+      const { p50, p99 } = await live(target, Number(values["live-seconds"]));
+      print(
+        `live 3 × 15 fps, ${target.name.padEnd(6)} p50 ${p50.toFixed(0)} ms, p99 ${
+          p99.toFixed(0)
+        } ms, capture to sink (slowest lane)`,
+      );
+    }
+    print(`peak memory             ${memory.stop().toFixed(0)} MiB, bench and all`);
+  } finally {
+    for (const target of targets) await target.close();
+  }
+}

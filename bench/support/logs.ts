@@ -1,0 +1,79 @@
+/**
+ * Logs to measure on: an embedded one in a folder of its own, and a Kafka broker.
+ *
+ * @module
+ */
+import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
+import { openLog } from "../../runtime/log/open.ts";
+import { startKafka } from "../../tools/kafka/cluster.ts";
+
+/** A log for one benchmark. */
+export interface BenchLog {
+  readonly name: "embedded" | "kafka";
+  readonly url: string;
+  readonly log: TopicLog;
+  close(): Promise<void>;
+}
+
+/** The embedded log, empty. */
+export async function embeddedLog(): Promise<BenchLog> {
+  const directory = await Deno.makeTempDir({ prefix: "framelane-bench-" });
+  const url = `embedded:${directory}`;
+  const log = await openLog(url);
+  return {
+    name: "embedded",
+    url,
+    log,
+    async close() {
+      await log.close();
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+/** A Kafka broker of our own, or the one at `address`. */
+export async function kafkaLog(address?: string): Promise<BenchLog> {
+  const broker = address === undefined ? await startKafka() : undefined;
+  const url = `kafka://${address ?? broker!.bootstrap}`;
+  const log = await openLog(url);
+  return {
+    name: "kafka",
+    url,
+    log,
+    async close() {
+      await log.close();
+      await broker?.stop();
+    },
+  };
+}
+
+/** Appends a backlog of `count` frames to each partition of a new topic. */
+export async function fillTopic(
+  log: TopicLog,
+  topic: string,
+  partitions: number,
+  count: number,
+  frames: readonly Uint8Array[],
+): Promise<void> {
+  await log.createTopic(topic, partitions);
+  const producer = await log.producer();
+  const start = Date.now();
+  await Promise.all(Array.from({ length: partitions }, async (_, partition) => {
+    for (let first = 0; first < count; first += 10) {
+      const records = Array.from({ length: Math.min(10, count - first) }, (_, i): LogRecord => ({
+        key: `CAMERA-${partition + 1}`,
+        value: frames[(first + i) % frames.length]!,
+        timestamp: start + (first + i) * 66,
+        headers: {
+          "content-type": "image/jpeg",
+          session: "bench",
+          seq: String(first + i),
+          width: "640",
+          height: "480",
+        },
+      }));
+      await producer.append(topic, partition, records);
+    }
+  }));
+  await producer.close();
+}

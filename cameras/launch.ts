@@ -1,0 +1,86 @@
+/**
+ * Puts a camera together: its publisher, its place in the log, its run.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
+import { type CameraSummary, runCamera } from "./camera.ts";
+import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";
+import type { CameraSource } from "./source.ts";
+import { LogTarget } from "./target.ts";
+
+/** What many cameras of one process share. */
+export interface CameraHost {
+  readonly log: TopicLog;
+  readonly producer: LogProducer;
+  readonly topic: string;
+  /** Holds what was published of folders. */
+  readonly kv?: Deno.Kv;
+  readonly bufferFrames?: number;
+  /** Absent: `drop-oldest` for live sources, `wait` for all others. */
+  readonly overflow?: Overflow;
+  readonly lingerMs?: number;
+  readonly batchBytes?: number;
+  readonly clock: Clock;
+}
+
+/** One camera. */
+export interface LaunchOptions {
+  /** n of `CAMERA-n`. */
+  readonly number: number;
+  readonly source: CameraSource;
+  readonly fps?: number | "max";
+  readonly limit?: number;
+  readonly signal: AbortSignal;
+  readonly report: (message: string) => void;
+  /** Told for each frame of the source; must return at once. */
+  readonly onFrame?: () => void;
+}
+
+/** A camera that runs. */
+export interface LaunchedCamera {
+  readonly stats: PublisherStats;
+  /** As `runCamera`. */
+  readonly ended: Promise<CameraSummary>;
+}
+
+/** Runs a camera. */
+export function launchCamera(host: CameraHost, options: LaunchOptions): LaunchedCamera {
+  const { log, producer, topic, kv, clock } = host;
+  const { number, source, signal, report, fps, limit, onFrame } = options;
+  const partition = number - 1;
+  const publisher = new FramePublisher({
+    log,
+    producer,
+    topic,
+    partition,
+    overflow: host.overflow ?? (source.kind === "live" ? "drop-oldest" : "wait"),
+    ...(host.bufferFrames === undefined ? {} : { bufferFrames: host.bufferFrames }),
+    ...(host.lingerMs === undefined ? {} : { lingerMs: host.lingerMs }),
+    ...(host.batchBytes === undefined ? {} : { batchBytes: host.batchBytes }),
+    clock,
+    report,
+  });
+  const target = kv === undefined
+    ? {}
+    : { target: new LogTarget({ log, topic, partition, kv, clock, signal }) };
+  const ended = runCamera({
+    number,
+    source,
+    publisher,
+    clock,
+    signal,
+    report,
+    ...target,
+    ...(fps === undefined ? {} : { fps }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(onFrame === undefined ? {} : { onFrame }),
+  });
+  return {
+    get stats() {
+      return publisher.stats;
+    },
+    ended,
+  };
+}

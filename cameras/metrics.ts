@@ -1,0 +1,89 @@
+/**
+ * Prometheus metrics of the cameras of a process.
+ *
+ * @module
+ */
+import { Counter, Gauge, Registry } from "prom-client";
+import type { PublisherStats } from "./publisher.ts";
+
+/** A camera's counts, never falling while the process lives. */
+export interface MeasuredCamera {
+  /** n of `CAMERA-n`. */
+  readonly number: number;
+  readonly stats: PublisherStats;
+}
+
+const LABELS = ["topic", "partition", "camera"] as const;
+
+/** Turns counts into metrics when somebody asks. */
+export class CameraMetrics {
+  readonly registry = new Registry();
+  readonly #topic: string;
+  readonly #cameras: () => readonly MeasuredCamera[];
+  readonly #published = this.#counter("frames_published_total", "Frames that the log holds");
+  readonly #dropped = this.#counter("frames_dropped_total", "Frames that it never got", "reason");
+  readonly #bytes = this.#counter("published_bytes_total", "Bytes of the published images");
+  readonly #batches = this.#counter("producer_batches_total", "Batches that the log took");
+  readonly #retries = this.#counter("producer_retries_total", "Attempts that the log did not take");
+  readonly #buffered = this.#gauge("producer_buffered_frames", "Frames that wait for the log");
+  readonly #last = this.#gauge(
+    "camera_last_frame_timestamp_seconds",
+    "Capture time of the newest published frame",
+  );
+
+  constructor(topic: string, cameras: () => readonly MeasuredCamera[]) {
+    this.#topic = topic;
+    this.#cameras = cameras;
+  }
+
+  /** The metrics in Prometheus' text format. */
+  async text(): Promise<string> {
+    this.registry.resetMetrics();
+    for (const { number, stats } of this.#cameras()) {
+      const labels = {
+        topic: this.#topic,
+        partition: String(number - 1),
+        camera: `CAMERA-${number}`,
+      };
+      this.#published.inc(labels, stats.published);
+      for (const [reason, count] of Object.entries(stats.droppedBy)) {
+        this.#dropped.inc({ ...labels, reason }, count);
+      }
+      this.#bytes.inc(labels, stats.bytes);
+      this.#batches.inc(labels, stats.batches);
+      this.#retries.inc(labels, stats.retries);
+      this.#buffered.set(labels, stats.buffered);
+      if (stats.lastTimestamp !== undefined) this.#last.set(labels, stats.lastTimestamp / 1000);
+    }
+    return await this.registry.metrics();
+  }
+
+  /** Serves `/metrics` and `/healthz` on this machine only, until the signal aborts. */
+  serve(port: number, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
+    return Deno.serve({ hostname: "127.0.0.1", port, signal, onListen() {} }, async (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/healthz") return new Response("ok\n");
+      if (pathname !== "/metrics") return new Response("Not found\n", { status: 404 });
+      const headers = { "content-type": this.registry.contentType };
+      return new Response(await this.text(), { headers });
+    });
+  }
+
+  #counter(name: string, help: string, ...more: string[]): Counter {
+    return new Counter({
+      name: `framelane_${name}`,
+      help,
+      labelNames: [...LABELS, ...more],
+      registers: [this.registry],
+    });
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({
+      name: `framelane_${name}`,
+      help,
+      labelNames: [...LABELS],
+      registers: [this.registry],
+    });
+  }
+}

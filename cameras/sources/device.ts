@@ -1,0 +1,63 @@
+/**
+ * A camera that is plugged into this machine.
+ *
+ * @module
+ */
+import type { CameraSource, SourceContext, SourceImage } from "../source.ts";
+import { liveVideo, type StreamOptions } from "./live_video.ts";
+
+/** How to open the device. */
+export interface DeviceOptions extends StreamOptions {
+  /** Asks the camera itself for this size and rate, and for this encoding, e.g. `mjpeg`. */
+  readonly captureSize?: string;
+  readonly captureFps?: number;
+  readonly format?: string;
+}
+
+/** FFmpeg's way to cameras, and what it calls camera n. */
+const INPUTS: Partial<
+  Record<typeof Deno.build.os, readonly [format: string, (n: string) => string]>
+> = {
+  linux: ["v4l2", (n) => `/dev/video${n}`],
+  darwin: ["avfoundation", (n) => `${n}:none`],
+  windows: ["dshow", (n) => `video=${n}`],
+};
+
+/**
+ * A webcam: `device:0` is `/dev/video0` on Linux (V4L2), the first camera on macOS; on Windows the
+ * camera's name stands in the place of the number.
+ */
+export class DeviceSource implements CameraSource {
+  readonly description: string;
+  readonly kind = "live";
+  readonly #device: string;
+  readonly #options: DeviceOptions;
+
+  constructor(description: string, device: string, options: DeviceOptions = {}) {
+    this.description = description;
+    this.#device = device;
+    this.#options = options;
+  }
+
+  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
+    const { captureSize, captureFps, format, ...stream } = this.#options;
+    const [input, nameOf] = INPUTS[Deno.build.os] ?? INPUTS.linux!;
+    const url = nameOf(this.#device);
+    const options: Record<string, string> = {};
+    if (captureSize !== undefined) options.video_size = captureSize;
+    if (captureFps !== undefined) options.framerate = String(captureFps);
+    if (format !== undefined) options[input === "v4l2" ? "input_format" : "vcodec"] = format;
+    yield* liveVideo(
+      {
+        url,
+        name: `device ${url}`,
+        protocols: ["file"],
+        format: input,
+        options,
+        local: false,
+      },
+      stream,
+      context,
+    );
+  }
+}

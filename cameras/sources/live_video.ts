@@ -1,0 +1,59 @@
+/**
+ * What streams and devices have in common: video that comes when it does.
+ *
+ * @module
+ */
+import { Decimator, LiveTime } from "../live_time.ts";
+import type { ImageSettings, SourceContext, SourceImage } from "../source.ts";
+import { videoImages } from "../video/images.ts";
+import { VideoInput, type VideoInputOptions } from "../video/input.ts";
+
+/** How to watch a stream. */
+export interface StreamOptions extends ImageSettings {
+  /** At most so many frames a second; all unless given. */
+  readonly fps?: number;
+  /** The server must do something within so long, milliseconds; 5 000 unless given. */
+  readonly timeoutMs?: number;
+}
+
+/** The images of a live input, dated on this machine's clock. */
+export async function* liveVideo(
+  inputOptions: VideoInputOptions,
+  { fps, ...settings }: StreamOptions,
+  { signal, clock, report }: SourceContext,
+): AsyncGenerator<SourceImage> {
+  let input: VideoInput;
+  try {
+    input = await VideoInput.open(inputOptions, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  const interrupt = () => input.interrupt();
+  signal.addEventListener("abort", interrupt, { once: true });
+  try {
+    const time = new LiveTime(clock);
+    const decimator = new Decimator(fps);
+    for await (
+      const image of videoImages(input, {
+        settings,
+        // More than one thread would hold frames back.
+        threads: 1,
+        encoders: 2,
+        timestamp(streamMs) {
+          const timestamp = time.of(streamMs);
+          return decimator.accepts(timestamp) ? timestamp : undefined;
+        },
+        report,
+      })
+    ) {
+      if (signal.aborted) return;
+      yield image;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener("abort", interrupt);
+    await input.close();
+  }
+}

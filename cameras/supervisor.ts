@@ -1,0 +1,180 @@
+/**
+ * All registered cameras in one process, each on its own: what happens to one is no other's concern.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import { Backoff } from "./backoff.ts";
+import type { CameraSummary } from "./camera.ts";
+import type { CameraRegistry, RegisteredCamera } from "./registry.ts";
+
+/** How a camera is. */
+export type CameraState = "running" | "waiting" | "ended" | "stopped";
+
+/** A camera under supervision. */
+export interface SupervisedCamera {
+  readonly number: number;
+  readonly state: CameraState;
+  /** How often it was started again after a failure. */
+  readonly restarts: number;
+  /** Its last failure, for people. */
+  readonly error?: string;
+}
+
+/** How to supervise. */
+export interface SupervisorOptions {
+  readonly registry: Pick<CameraRegistry, "list">;
+  /**
+   * Runs a camera until its source ends or the signal aborts.
+   *
+   * @throws when the camera fails: it is started again later.
+   */
+  readonly run: (camera: RegisteredCamera, signal: AbortSignal) => Promise<CameraSummary>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** A line for people about one camera, or about all. */
+  readonly report: (message: string, number?: number) => void;
+  /** How often the registry is looked at, milliseconds; 1 000 unless given. */
+  readonly pollMs?: number;
+  /** Bounds of the waits between starts of a camera that fails. */
+  readonly minRestartMs?: number;
+  readonly maxRestartMs?: number;
+}
+
+const POLL_MS = 1_000;
+const MIN_RESTART_MS = 1_000;
+const MAX_RESTART_MS = 30_000;
+/** A camera that ran for so long is well: its next failure is its first. */
+const WELL_AFTER_MS = 60_000;
+
+/** Runs what the registry holds, and follows its changes. */
+export class CameraSupervisor {
+  readonly #options: SupervisorOptions;
+  readonly #cameras = new Map<number, Supervised>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** The cameras as they are now, by number. */
+  get cameras(): SupervisedCamera[] {
+    return [...this.#cameras.values()].map((camera) => camera.status)
+      .sort((a, b) => a.number - b.number);
+  }
+
+  /** Supervises until the signal aborts, then waits until every camera has ended. */
+  async run(): Promise<void> {
+    const { registry, clock, signal, report, pollMs = POLL_MS } = this.#options;
+    let away = false;
+    while (!signal.aborted) {
+      try {
+        await this.#follow(await registry.list());
+        away = false;
+      } catch (error) {
+        if (!away) report(`Cannot read the registry: ${(error as Error).message}`);
+        away = true;
+      }
+      await clock.sleep(pollMs, signal).catch((reason) => {
+        if (!signal.aborted) throw reason;
+      });
+    }
+    await Promise.all([...this.#cameras.values()].map((camera) => camera.stop()));
+  }
+
+  async #follow(
+    registered: readonly { readonly camera: RegisteredCamera; readonly version: string }[],
+  ): Promise<void> {
+    const { report } = this.#options;
+    const numbers = new Set(registered.map(({ camera }) => camera.number));
+    for (const [number, camera] of this.#cameras) {
+      if (numbers.has(number)) continue;
+      this.#cameras.delete(number);
+      report("removed", number);
+      void camera.stop();
+    }
+    for (const { camera, version } of registered) {
+      const running = this.#cameras.get(camera.number);
+      if (running?.version === version) continue;
+      if (running !== undefined) report("changed", camera.number);
+      // The old one leaves the partition before the new one enters it.
+      const begin = running?.stop() ?? Promise.resolve();
+      this.#cameras.set(camera.number, new Supervised(camera, version, begin, this.#options));
+    }
+    await Promise.resolve();
+  }
+}
+
+/** One camera, started again whenever it fails. */
+class Supervised {
+  readonly version: string;
+  readonly #camera: RegisteredCamera;
+  readonly #options: SupervisorOptions;
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<void>;
+  readonly #backoff: Backoff;
+  #state: CameraState = "waiting";
+  #restarts = 0;
+  #error: string | undefined;
+
+  constructor(
+    camera: RegisteredCamera,
+    version: string,
+    begin: Promise<void>,
+    options: SupervisorOptions,
+  ) {
+    const { minRestartMs = MIN_RESTART_MS, maxRestartMs = MAX_RESTART_MS } = options;
+    this.version = version;
+    this.#camera = camera;
+    this.#options = options;
+    this.#backoff = new Backoff({ minDelayMs: minRestartMs, maxDelayMs: maxRestartMs });
+    const stop = () => this.#stop.abort(options.signal.reason);
+    if (options.signal.aborted) stop();
+    options.signal.addEventListener("abort", stop, { once: true });
+    this.#ended = begin.then(() => this.#run()).finally(() => {
+      options.signal.removeEventListener("abort", stop);
+    });
+  }
+
+  get status(): SupervisedCamera {
+    return {
+      number: this.#camera.number,
+      state: this.#state,
+      restarts: this.#restarts,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    };
+  }
+
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    const { run, clock, report } = this.#options;
+    const { signal } = this.#stop;
+    const { number } = this.#camera;
+    while (!signal.aborted) {
+      const begun = clock.monotonic();
+      try {
+        this.#state = "running";
+        const { published } = await run(this.#camera, signal);
+        if (signal.aborted) break;
+        this.#state = "ended";
+        report(`ended after ${published} frames`, number);
+        return;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (clock.monotonic() - begun >= WELL_AFTER_MS) this.#backoff.reset();
+        const delay = this.#backoff.next();
+        this.#state = "waiting";
+        this.#restarts++;
+        this.#error = error instanceof Error ? error.message : String(error);
+        report(`${this.#error}; starting again in ${(delay / 1000).toFixed(1)} s`, number);
+        await clock.sleep(delay, signal).catch((reason) => {
+          if (!signal.aborted) throw reason;
+        });
+      }
+    }
+    this.#state = "stopped";
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The registered cameras of a process, and what is told of them.
+ *
+ * @module
+ */
+import { type CameraHost, launchCamera, type LaunchedCamera } from "../cameras/launch.ts";
+import type { MeasuredCamera } from "../cameras/metrics.ts";
+import { makeSource } from "../cameras/open.ts";
+import type { PublisherStats } from "../cameras/publisher.ts";
+import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
+import { CameraSupervisor } from "../cameras/supervisor.ts";
+import { Meter, summaryLine, summaryText } from "./camera_text.ts";
+import type { CommandContext } from "./command.ts";
+import { ProgressBar } from "./progress_bar.ts";
+
+/** What a fleet needs. */
+export interface FleetOptions {
+  readonly host: CameraHost;
+  readonly registry: Pick<CameraRegistry, "list">;
+  readonly json: boolean;
+}
+
+const PROGRESS_EVERY_MS = 5_000;
+const BAR_EVERY_MS = 200;
+
+/** Counts of a camera over all its starts. */
+interface Account {
+  readonly meter: Meter;
+  past: PublisherStats;
+  now: LaunchedCamera | undefined;
+}
+
+/** Runs the registered cameras, and counts. */
+export class CameraFleet {
+  readonly #options: FleetOptions;
+  readonly #context: CommandContext;
+  readonly #accounts = new Map<number, Account>();
+  readonly #bar = new ProgressBar({ title: "Cameras" });
+  readonly #supervisor: CameraSupervisor;
+
+  constructor(options: FleetOptions, context: CommandContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#supervisor = new CameraSupervisor({
+      registry: options.registry,
+      run: (camera, signal) => this.#start(camera, signal),
+      clock: options.host.clock,
+      signal: context.signal,
+      report: (message, number) => this.#report(message, number),
+    });
+  }
+
+  /** Runs until the command is told to stop, then prints a summary for each camera. */
+  async run(): Promise<void> {
+    const { json, host } = this.#options;
+    const begun = host.clock.monotonic();
+    const progress = setInterval(() => this.#progress(), PROGRESS_EVERY_MS);
+    const bar = setInterval(() => this.#draw(), BAR_EVERY_MS);
+    try {
+      await this.#supervisor.run();
+    } finally {
+      clearInterval(progress);
+      clearInterval(bar);
+      this.#bar.clear();
+    }
+    const seconds = Math.round(host.clock.monotonic() - begun) / 1000;
+    for (const { number, stats } of this.measured()) {
+      const text = json ? summaryLine : summaryText;
+      this.#context.print(text(number, stats, seconds));
+    }
+  }
+
+  /** All cameras that ever ran here, by number. */
+  measured(): MeasuredCamera[] {
+    return [...this.#accounts].sort(([a], [b]) => a - b)
+      .map(([number, { past, now }]) => ({ number, stats: now ? sum(past, now.stats) : past }));
+  }
+
+  async #start(camera: RegisteredCamera, signal: AbortSignal) {
+    const { number, source: text, ...settings } = camera;
+    const { host } = this.#options;
+    const source = makeSource(text, settings);
+    this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);
+    const account = this.#accountOf(number);
+    const launched = launchCamera(host, {
+      number,
+      source,
+      signal,
+      report: (message) => this.#report(message, number),
+      ...(settings.fps === undefined ? {} : { fps: settings.fps }),
+    });
+    account.now = launched;
+    try {
+      return await launched.ended;
+    } finally {
+      account.past = sum(account.past, launched.stats);
+      account.now = undefined;
+    }
+  }
+
+  #accountOf(number: number): Account {
+    const known = this.#accounts.get(number);
+    if (known !== undefined) return known;
+    const meter = new Meter(this.#options.host.clock.monotonic());
+    const account = { meter, past: NOTHING, now: undefined };
+    this.#accounts.set(number, account);
+    return account;
+  }
+
+  #report(message: string, number?: number): void {
+    this.#bar.clear();
+    this.#context.say(number === undefined ? message : `CAMERA-${number}: ${message}`);
+  }
+
+  #progress(): void {
+    if (!this.#options.json) return;
+    const states = new Map(this.#supervisor.cameras.map((camera) => [camera.number, camera]));
+    const now = this.#options.host.clock.monotonic();
+    for (const { number, stats } of this.measured()) {
+      const { state = "stopped", restarts = 0, error } = states.get(number) ?? {};
+      const counts = this.#accountOf(number).meter.progress(number, stats, now);
+      const progress = { ...counts, state, restarts, ...(error === undefined ? {} : { error }) };
+      this.#context.print(JSON.stringify({ type: "progress", progress }));
+    }
+  }
+
+  #draw(): void {
+    if (this.#options.json) return;
+    const { cameras } = this.#supervisor;
+    const running = cameras.filter(({ state }) => state === "running").length;
+    let published = 0;
+    let dropped = 0;
+    for (const { stats } of this.measured()) {
+      published += stats.published;
+      dropped += stats.dropped;
+    }
+    this.#bar.update(
+      running,
+      undefined,
+      `${running} of ${cameras.length} run, ${published} frames published, ${dropped} dropped`,
+    );
+  }
+}
+
+const NOTHING: PublisherStats = {
+  published: 0,
+  bytes: 0,
+  dropped: 0,
+  droppedBy: { overflow: 0, "too-large": 0, stopped: 0 },
+  retries: 0,
+  batches: 0,
+  buffered: 0,
+};
+
+function sum(past: PublisherStats, now: PublisherStats): PublisherStats {
+  const lastTimestamp = now.lastTimestamp ?? past.lastTimestamp;
+  return {
+    published: past.published + now.published,
+    bytes: past.bytes + now.bytes,
+    dropped: past.dropped + now.dropped,
+    droppedBy: {
+      overflow: past.droppedBy.overflow + now.droppedBy.overflow,
+      "too-large": past.droppedBy["too-large"] + now.droppedBy["too-large"],
+      stopped: past.droppedBy.stopped + now.droppedBy.stopped,
+    },
+    retries: past.retries + now.retries,
+    batches: past.batches + now.batches,
+    buffered: now.buffered,
+    ...(lastTimestamp === undefined ? {} : { lastTimestamp }),
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * What the commands with cameras tell people and programs.
+ *
+ * @module
+ */
+import type { PublisherStats } from "../cameras/publisher.ts";
+
+/** The last line about a camera, for programs. */
+export function summaryLine(number: number, stats: PublisherStats, seconds: number): string {
+  return JSON.stringify({
+    type: "summary",
+    camera: `CAMERA-${number}`,
+    partition: number - 1,
+    published: stats.published,
+    dropped: stats.dropped,
+    bytes: stats.bytes,
+    seconds,
+  });
+}
+
+/** The same for people. */
+export function summaryText(number: number, stats: PublisherStats, seconds: number): string {
+  return `CAMERA-${number}: ${stats.published} frames published, ${stats.dropped} dropped, ${
+    megabytes(stats.bytes)
+  } in ${seconds.toFixed(1)} s`;
+}
+
+/** How a camera is doing: totals since the start, and the rate since the last look. */
+export class Meter {
+  readonly #start: number;
+  #at: number;
+  #published = 0;
+  #rate = 0;
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(now: number) {
+    this.#start = this.#at = now;
+  }
+
+  /** Since the start, to the millisecond. */
+  seconds(now: number): number {
+    return Math.round(now - this.#start) / 1000;
+  }
+
+  /** For a progress line of a program. */
+  progress(number: number, stats: PublisherStats, now: number) {
+    const { published, dropped, bytes, buffered } = stats;
+    this.#measure(published, now);
+    return {
+      camera: `CAMERA-${number}`,
+      partition: number - 1,
+      published,
+      dropped,
+      bytes,
+      buffered,
+      seconds: this.seconds(now),
+      framesPerSecond: Number(this.#rate.toFixed(1)),
+    };
+  }
+
+  /** For the right end of a progress bar. */
+  note({ published, dropped, bytes }: PublisherStats, now: number): string {
+    if (now - this.#at >= 1_000 || this.#rate === 0) this.#measure(published, now);
+    const lost = dropped > 0 ? `, ${dropped} dropped` : "";
+    return `${published} frames, ${this.#rate.toFixed(1)}/s, ${megabytes(bytes)}${lost}`;
+  }
+
+  #measure(published: number, now: number): void {
+    const seconds = (now - this.#at) / 1000;
+    if (seconds <= 0) return;
+    this.#rate = (published - this.#published) / seconds;
+    this.#at = now;
+    this.#published = published;
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,197 @@
+/**
+ * `deno task cameras add|list|remove|run`: the registry of cameras, and all of them in one process.
+ *
+ * @module
+ */
+import { CameraMetrics } from "../../cameras/metrics.ts";
+import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { maskUrl } from "../../runtime/mask.ts";
+import {
+  type CameraOptionValues,
+  hostSettings,
+  imageOptions,
+  metricsOptions,
+  numberFaults,
+  parseSource,
+  producerFaults,
+  producerOptions,
+  producerSettings,
+  targetOptions,
+} from "../camera_options.ts";
+import { type Command, type CommandContext, nearest } from "../command.ts";
+import { openLogOrUsageError } from "../open_log.ts";
+import { CameraFleet } from "../camera_fleet.ts";
+
+const ACTIONS = ["add", "list", "remove", "run"] as const;
+type Action = typeof ACTIONS[number];
+
+interface Values extends CameraOptionValues {
+  readonly json?: boolean;
+}
+
+/** The command. */
+export const cameras: Command = {
+  name: "cameras",
+  summary: "Keeps a registry of cameras: add N SOURCE, list, remove N; run runs them all.",
+  positionals: "add N SOURCE | list | remove N | run",
+  options: {
+    ...imageOptions,
+    ...targetOptions,
+    ...producerOptions,
+    ...metricsOptions,
+    json: { switch: true, help: "One JSON object a line on standard output" },
+  },
+  check({ positionals, options }) {
+    return [...argumentFaults(positionals), ...producerFaults(options)];
+  },
+  async run({ positionals: [action, ...rest], options }, context) {
+    const values = options as unknown as Values;
+    using kv = await openState(values.state);
+    const registry = new CameraRegistry(kv);
+    switch (action as Action) {
+      case "add":
+        return await add(registry, Number(rest[0]), rest[1]!, values, context);
+      case "list":
+        return await list(registry, values, context);
+      case "remove":
+        return await remove(registry, Number(rest[0]), context);
+      case "run":
+        return await runAll(registry, kv, values, context);
+    }
+  },
+};
+
+function argumentFaults([action, ...rest]: readonly string[]): string[] {
+  switch (action) {
+    case "add": {
+      const faults = numberFaults(rest.slice(0, 1));
+      if (rest.length !== 2) return [...faults, "Cannot add a camera: expected add N SOURCE"];
+      try {
+        parseSource(rest[1]!);
+      } catch (error) {
+        faults.push(`Cannot use source ${maskUrl(rest[1]!)}: ${(error as Error).message}`);
+      }
+      return faults;
+    }
+    case "remove":
+      return numberFaults(rest);
+    case "list":
+    case "run":
+      return rest.length === 0
+        ? []
+        : [`Cannot use argument ${JSON.stringify(rest[0])}: ${action} takes none`];
+    default: {
+      const close = action === undefined ? undefined : nearest(action, ACTIONS);
+      return [
+        action === undefined
+          ? "Nothing to do: expected add, list, remove or run"
+          : `Cannot ${JSON.stringify(action)} cameras: ${
+            close ? `did you mean ${close}?` : "expected add, list, remove or run"
+          }`,
+      ];
+    }
+  }
+}
+
+async function add(
+  registry: CameraRegistry,
+  number: number,
+  source: string,
+  { fps, size, quality, loop }: Values,
+  { say }: CommandContext,
+): Promise<number> {
+  const camera: RegisteredCamera = {
+    number,
+    source,
+    ...(fps === undefined ? {} : { fps }),
+    ...(size === undefined ? {} : { size }),
+    ...(quality === undefined ? {} : { quality }),
+    ...(loop === undefined ? {} : { loop }),
+  };
+  const known = await registry.get(number) !== undefined;
+  await registry.add(camera);
+  say(`CAMERA-${number} ${known ? "changed" : "added"}: ${describe(camera)}`);
+  return 0;
+}
+
+async function list(
+  registry: CameraRegistry,
+  { json = false }: Values,
+  { print, say }: CommandContext,
+): Promise<number> {
+  const entries = await registry.list();
+  for (const { camera } of entries) {
+    const { number, source, ...settings } = camera;
+    print(
+      json
+        ? JSON.stringify({
+          type: "camera",
+          camera: `CAMERA-${number}`,
+          partition: number - 1,
+          source: maskUrl(source),
+          ...settings,
+        })
+        : `CAMERA-${number}  ${describe(camera)}`,
+    );
+  }
+  if (entries.length === 0 && !json) say("No camera is registered: add one with add N SOURCE");
+  return 0;
+}
+
+async function remove(
+  registry: CameraRegistry,
+  number: number,
+  { say }: CommandContext,
+): Promise<number> {
+  if (await registry.remove(number)) {
+    say(`CAMERA-${number} removed`);
+    return 0;
+  }
+  say(`Cannot remove CAMERA-${number}: it is not registered`);
+  return 1;
+}
+
+async function runAll(
+  registry: CameraRegistry,
+  kv: Deno.Kv,
+  values: Values,
+  context: CommandContext,
+): Promise<number> {
+  const log = await openLogOrUsageError(values.log);
+  const over = new AbortController();
+  try {
+    const fleet = new CameraFleet({
+      host: {
+        ...hostSettings(values),
+        log,
+        producer: await log.producer(producerSettings(values)),
+        kv,
+        clock: systemClock,
+      },
+      registry,
+      json: values.json ?? false,
+    }, context);
+    if (values["metrics-port"] !== undefined) {
+      const metrics = new CameraMetrics(values.topic, () => fleet.measured());
+      const { addr } = metrics.serve(values["metrics-port"], over.signal);
+      context.say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
+    }
+    await fleet.run();
+    return 0;
+  } finally {
+    over.abort();
+    await log.close();
+  }
+}
+
+/** A camera for people, without secrets. */
+function describe({ source, fps, size, quality, loop }: RegisteredCamera): string {
+  const settings = [
+    fps === undefined ? "" : `${fps} frames/s`,
+    size === undefined ? "" : `${size.width}x${size.height}`,
+    quality === undefined ? "" : `quality ${quality}`,
+    loop === undefined ? "" : loop ? "looped" : "not looped",
+  ].filter((text) => text !== "");
+  return [maskUrl(source), ...settings].join(", ");
+}

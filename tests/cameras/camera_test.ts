@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { runCamera } from "../../cameras/camera.ts";
+import { FramePublisher } from "../../cameras/publisher.ts";
+import { type CameraSource, SourceError, type SourceImage } from "../../cameras/source.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { LogError } from "../../runtime/log/log.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+import { hurriedClock, runToMemory, TOPIC } from "./kit.ts";
+
+const image = (n: number): SourceImage => ({
+  value: new Uint8Array([n]),
+  contentType: "image/jpeg",
+  timestamp: 1000 + n,
+  width: 4,
+  height: 3,
+  headers: { label: "cat", seq: "mine" },
+});
+
+/** A live source that plays one script after the other, an Error where it fails. */
+function scripted(
+  ...scripts: readonly (number | Error | "silence")[][]
+): CameraSource & { opened: number } {
+  return {
+    description: "script",
+    kind: "live",
+    opened: 0,
+    async *open({ signal }) {
+      for (const step of scripts[this.opened++] ?? []) {
+        if (step instanceof Error) throw step;
+        if (step === "silence") {
+          await new Promise<void>((resolve) =>
+            signal.addEventListener("abort", () => resolve(), { once: true })
+          );
+          return;
+        }
+        yield await Promise.resolve(image(step));
+      }
+    },
+  };
+}
+
+Deno.test("frames carry content type, session, their own count, size and annotations", async () => {
+  const { records } = await runToMemory("", { source: scripted([1, 2]), limit: 2 });
+  const { session, ...headers } = records[1]!.headers;
+  assert.match(session!, /^[0-9a-f]{16}$/);
+  assert.deepEqual(headers, {
+    "content-type": "image/jpeg",
+    seq: "1",
+    width: "4",
+    height: "3",
+    label: "cat",
+  });
+  assert.equal(records[1]!.timestamp, 1002);
+  assert.equal(records[1]!.key, "CAMERA-1");
+});
+
+Deno.test("a live source that fails or ends is opened again; session and count go on", async () => {
+  const source = scripted(
+    [1, new SourceError("UNREACHABLE", "Cable cut")],
+    [new SourceError("UNREACHABLE", "No route")],
+    [2, 3],
+    [4, new SourceError("UNAUTHORIZED", "Not yet")],
+    [5],
+  );
+  const { records, summary, reports } = await runToMemory("", {
+    source,
+    limit: 5,
+    clock: hurriedClock,
+  });
+  assert.deepEqual(records.map(({ value }) => value[0]), [1, 2, 3, 4, 5]);
+  assert.deepEqual(records.map(({ headers }) => headers.seq), ["0", "1", "2", "3", "4"]);
+  assert.equal(new Set(records.map(({ headers }) => headers.session)).size, 1);
+  assert.equal(summary.reopened, 4);
+  assert.deepEqual(reports.map((line) => line.replace(/in [\d.]+ s/, "later")), [
+    "Cable cut; trying again later",
+    "No route; trying again later",
+    "Source script ended; trying again later",
+    "Not yet; trying again later",
+  ]);
+});
+
+Deno.test("a wrong password before the first frame is final", async () => {
+  const refusal = new SourceError("UNAUTHORIZED", "Wrong password");
+  await assert.rejects(runToMemory("", { source: scripted([refusal]) }), refusal);
+});
+
+Deno.test("a live source that falls silent is opened again", async () => {
+  const source = scripted([1, "silence"], [2]);
+  const log = new MemoryLog();
+  const stop = new AbortController();
+  const reports: string[] = [];
+  const publisher = new FramePublisher({
+    log: log.asTopicLog(),
+    producer: await log.producer(),
+    topic: TOPIC,
+    partition: 0,
+    overflow: "drop-oldest",
+    clock: systemClock,
+    report: () => {},
+  });
+  const summary = await runCamera({
+    number: 1,
+    source,
+    publisher,
+    clock: systemClock,
+    signal: stop.signal,
+    report: (line) => reports.push(line),
+    stallMs: 40,
+    limit: 2,
+  });
+  assert.equal(summary.published, 2);
+  assert.match(reports[0]!, /^Source script was silent for 0.04 s/);
+});
+
+Deno.test("a log that is away costs a live source frames, which its count shows", async () => {
+  const log = new MemoryLog();
+  let away = false;
+  log.beforeAppend = () => {
+    if (away) throw new LogError("UNREACHABLE", "Away");
+  };
+  const source: CameraSource = {
+    description: "steady",
+    kind: "live",
+    async *open() {
+      for (let n = 0; n < 40; n++) {
+        away = n >= 10 && n < 30;
+        yield image(n);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    },
+  };
+  const { records, summary } = await runToMemory("", {
+    source,
+    log,
+    limit: 40,
+    bufferFrames: 5,
+    clock: hurriedClock,
+  });
+  assert.ok(summary.dropped > 0);
+  assert.equal(summary.published + summary.dropped, 40);
+  const numbers = records.map(({ headers }) => Number(headers.seq));
+  assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
+  assert.equal(numbers.at(-1)! + 1 - numbers.length, summary.dropped, "each gap is a drop");
+});
+
+Deno.test("what came before a source failed for good is published", async () => {
+  const source = scripted([1, 2, 3, new SourceError("CORRUPT", "Torn tape")]);
+  const log = new MemoryLog();
+  await assert.rejects(runToMemory("", { source, log }), /Torn tape/);
+  assert.equal(log.records(TOPIC, 0).length, 3);
+});
+
+Deno.test("stopping publishes what is buffered, or gives up after a while and says so", async () => {
+  const stopping = (stop: AbortController): CameraSource => ({
+    description: "short",
+    kind: "live",
+    async *open() {
+      for (let n = 0; n < 5; n++) yield await Promise.resolve(image(n));
+      stop.abort();
+    },
+  });
+  const first = new AbortController();
+  const good = await runToMemory("", { source: stopping(first), stop: first });
+  assert.equal(good.summary.published, 5);
+
+  const second = new AbortController();
+  const log = new MemoryLog();
+  log.beforeAppend = () => {
+    throw new LogError("UNREACHABLE", "Away");
+  };
+  const { summary, reports } = await runToMemory("", {
+    source: stopping(second),
+    stop: second,
+    log,
+    clock: hurriedClock,
+  });
+  assert.deepEqual(summary.droppedBy, { overflow: 0, "too-large": 0, stopped: 5 });
+  assert.match(reports.at(-1)!, /did not take the last 5 frames within 5 s: they are lost/);
+});

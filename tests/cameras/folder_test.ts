@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { dirname, join } from "node:path";
+import { FolderSource } from "../../cameras/sources/folder.ts";
+import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { inspectImage } from "../../runtime/image/inspect.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+import { runToMemory, take, TOPIC, withFolder } from "./kit.ts";
+
+/** A small JPEG of one shade of grey. */
+function jpeg(shade: number, side = 32): Promise<Uint8Array> {
+  const data = new Uint8Array(side * side).fill(shade);
+  return encodeJpeg({ data, width: side, height: side, channels: 1 });
+}
+
+async function put(folder: string, file: string, bytes: Uint8Array): Promise<void> {
+  await Deno.mkdir(dirname(join(folder, file)), { recursive: true });
+  await Deno.writeFile(join(folder, file), bytes);
+}
+
+/** A camera on a watched folder, in the background. */
+function watching(folder: string, kv: Deno.Kv, log: MemoryLog, settleMs = 150) {
+  const stop = new AbortController();
+  const source = new FolderSource(folder, { settleMs });
+  const running = runToMemory(folder, { source, kv, log, stop });
+  return {
+    async end() {
+      stop.abort();
+      return await running;
+    },
+  };
+}
+
+const filesIn = (log: MemoryLog) => log.records(TOPIC, 0).map(({ headers }) => headers.file);
+
+Deno.test("folder: images in the order of their names, labelled by folder, untouched", async () => {
+  await withFolder(async (folder) => {
+    const bytes = await jpeg(10);
+    for (const file of ["b.jpg", "fight/2.jpg", "fight/1.JPEG", "calm/z.jpg"]) {
+      await put(folder, file, bytes);
+    }
+    await put(folder, "notes.txt", bytes);
+    await put(folder, ".hidden.jpg", bytes);
+    await put(folder, "c.jpg.part", bytes);
+    const images = await take(new FolderSource(folder, { mode: "once" }));
+    assert.deepEqual(
+      images.map(({ headers }) => [headers!.file, headers!.label]),
+      [
+        ["b.jpg", undefined],
+        ["calm/z.jpg", "calm"],
+        ["fight/1.JPEG", "fight"],
+        ["fight/2.jpg", "fight"],
+      ],
+    );
+    assert.ok(images.every(({ value }) => Buffer.compare(value, bytes) === 0));
+    const looped = await take(new FolderSource(folder, { mode: "loop" }), 9);
+    assert.equal(looped[8]!.headers!.file, "b.jpg");
+    const scaled = await take(
+      new FolderSource(folder, { mode: "once", size: { width: 20, height: 16 } }),
+      1,
+    );
+    assert.deepEqual([scaled[0]!.width, inspectImage(scaled[0]!.value).height], [20, 16]);
+  });
+});
+
+Deno.test("folder: an annotation file wins over folder names, its columns become headers", async () => {
+  await withFolder(async (folder) => {
+    for (const file of ["in/a.jpg", "in/b.jpg", "in/c.jpg"]) {
+      await put(folder, file, await jpeg(1));
+    }
+    await put(
+      folder,
+      "annotations.csv",
+      new TextEncoder().encode(
+        'File,Label,Taken by,seq\r\nin/a.jpg,violence,"Doe, ""J.""",7\r\nb.jpg,calm,,\r\n',
+      ),
+    );
+    const images = await take(new FolderSource(folder, { mode: "once" }));
+    const annotations = images.map(({ headers }) => {
+      const { file: _file, "file-version": _version, ...rest } = headers!;
+      return rest;
+    });
+    assert.deepEqual(annotations, [
+      { label: "violence", "taken-by": 'Doe, "J."' },
+      { label: "calm" },
+      { label: "in" },
+    ]);
+  });
+  await withFolder(async (folder) => {
+    await put(folder, "a b.jpg", await jpeg(1));
+    await put(folder, "labels.txt", new TextEncoder().encode("a b.jpg fight\n"));
+    const [image] = await take(new FolderSource(folder, { mode: "once" }));
+    assert.equal(image!.headers!.label, "fight");
+  });
+});
+
+Deno.test("folder: what is there, then what appears, each once, also after a restart", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    await put(folder, "a.jpg", await jpeg(1));
+    await put(folder, "x/b.jpg", await jpeg(2));
+    let camera = watching(folder, kv, log);
+    await log.until(TOPIC, 0, 2);
+    await put(folder, "c.jpg", await jpeg(3));
+    await log.until(TOPIC, 0, 3);
+    // A whole folder that is moved in, and a file that is renamed when it is complete.
+    const elsewhere = await Deno.makeTempDir({ prefix: "framelane-cameras-" });
+    await put(elsewhere, "new/d.jpg", await jpeg(4));
+    await Deno.rename(join(elsewhere, "new"), join(folder, "new"));
+    await Deno.remove(elsewhere);
+    await log.until(TOPIC, 0, 4);
+    await put(folder, "e.jpg.tmp", await jpeg(5));
+    await Deno.rename(join(folder, "e.jpg.tmp"), join(folder, "e.jpg"));
+    await log.until(TOPIC, 0, 5);
+    await camera.end();
+    await put(folder, "f.jpg", await jpeg(6));
+    camera = watching(folder, kv, log);
+    await log.until(TOPIC, 0, 6);
+    // A changed image is a new one.
+    await put(folder, "a.jpg", await jpeg(200));
+    await log.until(TOPIC, 0, 7);
+    const { summary } = await camera.end();
+    assert.deepEqual(filesIn(log), [
+      "a.jpg",
+      "x/b.jpg",
+      "c.jpg",
+      "new/d.jpg",
+      "e.jpg",
+      "f.jpg",
+      "a.jpg",
+    ]);
+    assert.equal(summary.published, 2);
+  });
+});
+
+Deno.test("folder: a crash between log and record publishes nothing twice", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    for (const name of ["a", "b", "c"]) await put(folder, `${name}.jpg`, await jpeg(1));
+    let camera = watching(folder, kv, log);
+    await log.until(TOPIC, 0, 3);
+    await camera.end();
+    // As if the process had died before it wrote down the last two.
+    for await (const { key } of kv.list({ prefix: ["published"] })) {
+      if (key.at(-1) !== "a.jpg") await kv.delete(key);
+    }
+    for await (const { key } of kv.list({ prefix: ["position"] })) await kv.set(key, 1);
+    await put(folder, "d.jpg", await jpeg(1));
+    camera = watching(folder, kv, log);
+    await log.until(TOPIC, 0, 4);
+    await camera.end();
+    assert.deepEqual(filesIn(log), ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]);
+  });
+});
+
+Deno.test("folder: a topic made anew gets everything again", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    await put(folder, "a.jpg", await jpeg(1));
+    for (let run = 0; run < 2; run++) {
+      const log = new MemoryLog();
+      const camera = watching(folder, kv, log);
+      await log.until(TOPIC, 0, 1);
+      const { reports } = await camera.end();
+      assert.equal(reports.some((line) => /newer than the record/.test(line)), run === 1);
+    }
+  });
+});
+
+Deno.test("folder: a half-written image waits until it is whole", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    const camera = watching(folder, kv, log, 60_000);
+    const bytes = await jpeg(7, 200);
+    const file = await Deno.open(join(folder, "slow.jpg"), { create: true, write: true });
+    await file.write(bytes.subarray(0, 300));
+    await file.sync();
+    // A later one overtakes it.
+    await put(folder, "whole.jpg", await jpeg(8));
+    await log.until(TOPIC, 0, 1);
+    await file.write(bytes.subarray(300));
+    file.close();
+    await log.until(TOPIC, 0, 2);
+    await camera.end();
+    assert.deepEqual(filesIn(log), ["whole.jpg", "slow.jpg"]);
+    assert.deepEqual(log.records(TOPIC, 0)[1]!.value, bytes);
+  });
+});
+
+Deno.test("folder: broken images are left out, said once, and stop nothing", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    const good = await jpeg(1, 100);
+    await put(folder, "cut.jpg", good.subarray(0, good.length - 20));
+    await put(folder, "empty.jpg", new Uint8Array());
+    await put(folder, "text.png", new TextEncoder().encode("no picture"));
+    const camera = watching(folder, kv, log, 50);
+    await put(folder, "z.jpg", good);
+    await log.until(TOPIC, 0, 1);
+    const reported = new Promise<void>((resolve) => setTimeout(resolve, 500));
+    await reported;
+    const { reports } = await camera.end();
+    assert.deepEqual(filesIn(log), ["z.jpg"]);
+    for (const name of ["cut.jpg", "empty.jpg", "text.png"]) {
+      assert.equal(reports.filter((line) => line.includes(name)).length, 1, name);
+    }
+  });
+});
+
+Deno.test("folder: none, or without images, says so", async () => {
+  await withFolder(async (folder) => {
+    await assert.rejects(
+      take(new FolderSource(join(folder, "nowhere"), { mode: "once" })),
+      /there is no such folder/,
+    );
+    await assert.rejects(
+      take(new FolderSource(folder, { mode: "once" })),
+      /holds no JPEG, PNG or WebP image/,
+    );
+    await assert.rejects(take(new FolderSource(folder)), /there is no record/);
+  });
+});

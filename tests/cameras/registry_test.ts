@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { CameraSummary } from "../../cameras/camera.ts";
+import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
+import { CameraSupervisor } from "../../cameras/supervisor.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { withFolder } from "./kit.ts";
+
+const until = async (what: string, condition: () => boolean) => {
+  const deadline = performance.now() + 5_000;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, `waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+const summary = (published: number) => ({ published }) as CameraSummary;
+
+/** Cameras that do as they are told. */
+class Stage {
+  readonly running = new Map<number, RegisteredCamera>();
+  readonly starts: number[] = [];
+  readonly reports: string[] = [];
+  readonly stop = new AbortController();
+  /** Ends a running camera: with a failure, or well. */
+  readonly end = new Map<number, (failure?: Error) => void>();
+  most = 0;
+
+  supervise(registry: CameraRegistry) {
+    const supervisor = new CameraSupervisor({
+      registry,
+      clock: systemClock,
+      signal: this.stop.signal,
+      pollMs: 10,
+      minRestartMs: 5,
+      maxRestartMs: 20,
+      report: (message, number) => this.reports.push(`${number}: ${message}`),
+      run: async (camera, signal) => {
+        assert.ok(!this.running.has(camera.number), "never two of one number at once");
+        this.running.set(camera.number, camera);
+        this.starts.push(camera.number);
+        try {
+          const { promise, resolve, reject } = Promise.withResolvers<CameraSummary>();
+          signal.addEventListener("abort", () => resolve(summary(1)), { once: true });
+          this.end.set(
+            camera.number,
+            (failure) => failure === undefined ? resolve(summary(5)) : reject(failure),
+          );
+          return await promise;
+        } finally {
+          this.running.delete(camera.number);
+        }
+      },
+    });
+    return { supervisor, ended: supervisor.run() };
+  }
+}
+
+Deno.test("registry: keeps cameras by number, readable by its owner only", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "state", "cameras.kv");
+    {
+      using kv = await openState(path);
+      const registry = new CameraRegistry(kv);
+      await registry.add({ number: 10, source: "pattern:", fps: 5 });
+      await registry.add({ number: 9, source: "rtsp://u:p@h/1", size: { width: 64, height: 48 } });
+      await registry.add({ number: 10, source: "pattern:", fps: 7 });
+      assert.equal(await registry.remove(3), false);
+    }
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    using kv = await openState(path);
+    const registry = new CameraRegistry(kv);
+    assert.deepEqual((await registry.list()).map(({ camera }) => camera), [
+      { number: 9, source: "rtsp://u:p@h/1", size: { width: 64, height: 48 } },
+      { number: 10, source: "pattern:", fps: 7 },
+    ]);
+    assert.equal(await registry.remove(9), true);
+    assert.equal(await registry.get(9), undefined);
+  });
+});
+
+Deno.test("supervisor: follows the registry: added, changed, removed", async () => {
+  using kv = await openState(":memory:");
+  const registry = new CameraRegistry(kv);
+  const stage = new Stage();
+  await registry.add({ number: 1, source: "pattern:" });
+  const { ended, supervisor } = stage.supervise(registry);
+  await until("1 runs", () => stage.running.has(1));
+  await registry.add({ number: 2, source: "pattern:" });
+  await until("2 runs", () => stage.running.has(2));
+  await registry.add({ number: 1, source: "pattern:?fps=3" });
+  await until("1 is changed", () => stage.running.get(1)?.source === "pattern:?fps=3");
+  assert.deepEqual(stage.starts, [1, 2, 1]);
+  await registry.remove(2);
+  await until("2 is gone", () => !stage.running.has(2));
+  assert.deepEqual(supervisor.cameras.map(({ number, state }) => [number, state]), [[
+    1,
+    "running",
+  ]]);
+  stage.stop.abort();
+  await ended;
+  assert.equal(stage.running.size, 0);
+});
+
+Deno.test("supervisor: one that fails starts again, and leaves the others alone", async () => {
+  using kv = await openState(":memory:");
+  const registry = new CameraRegistry(kv);
+  const stage = new Stage();
+  await registry.add({ number: 1, source: "pattern:" });
+  await registry.add({ number: 2, source: "pattern:" });
+  const { ended, supervisor } = stage.supervise(registry);
+  await until("both run", () => stage.running.size === 2);
+  for (let failure = 1; failure <= 3; failure++) {
+    stage.end.get(1)!(new Error("Cable cut"));
+    await until("1 starts again", () => stage.starts.filter((n) => n === 1).length === failure + 1);
+  }
+  assert.deepEqual(stage.starts.filter((n) => n === 2), [2]);
+  const [first, second] = supervisor.cameras;
+  assert.deepEqual(first, { number: 1, state: "running", restarts: 3, error: "Cable cut" });
+  assert.deepEqual(second, { number: 2, state: "running", restarts: 0 });
+  assert.ok(stage.reports.some((line) => /^1: Cable cut; starting again in/.test(line)));
+  stage.end.get(2)!();
+  await until("2 ends", () => supervisor.cameras[1]!.state === "ended");
+  assert.ok(stage.reports.includes("2: ended after 5 frames"));
+  stage.stop.abort();
+  await ended;
+});
+
+Deno.test("supervisor: a registry that cannot be read for a while stops nothing", async () => {
+  using kv = await openState(":memory:");
+  const registry = new CameraRegistry(kv);
+  await registry.add({ number: 1, source: "pattern:" });
+  const stage = new Stage();
+  let failures = 0;
+  const flaky = {
+    list: () => {
+      if (stage.running.size > 0 && failures++ < 5) throw new Error("Disk asleep");
+      return registry.list();
+    },
+  };
+  const { ended } = stage.supervise(flaky as CameraRegistry);
+  await until("failures are over", () => failures > 6);
+  assert.equal(stage.running.size, 1);
+  assert.deepEqual(stage.reports.filter((line) => line.includes("Disk asleep")), [
+    "undefined: Cannot read the registry: Disk asleep",
+  ]);
+  stage.stop.abort();
+  await ended;
+});

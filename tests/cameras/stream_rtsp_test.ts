@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeSource } from "../../cameras/open.ts";
+import { RtspSource } from "../../cameras/sources/rtsp.ts";
+import { SourceError } from "../../cameras/source.ts";
+import { inspectImage } from "../../runtime/image/inspect.ts";
+import { RtspServer } from "../support/rtsp.ts";
+import { makeVideo } from "../support/videos.ts";
+import { burntIn, context, runToMemory, take, TOPIC, withFolder } from "./kit.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
+const PASSWORD = "canary-9f3";
+
+Deno.test("RTSP: a real clip comes as it was filmed, and is dated as it was spaced", async () => {
+  const server = await RtspServer.start(CLIP);
+  try {
+    const begin = Date.now();
+    const images = await take(makeSource(`rtsp://127.0.0.1:${server.port}/clip`), 50);
+    assert.ok(images.every(({ value }) => inspectImage(value).width === 640));
+    const stamps = images.map(({ timestamp }) => timestamp);
+    assert.ok(stamps[0]! >= begin - 2_000 && stamps.at(-1)! <= Date.now());
+    // The server sends what it has at once when it begins: look at the rest.
+    const steps = stamps.slice(20).map((stamp, i) => stamp - stamps[i + 19]!);
+    assert.ok(steps.every((step) => step > 30 && step < 50), String(steps));
+  } finally {
+    await server.kill();
+  }
+});
+
+Deno.test("RTSP: every frame of a pattern, in order; --fps thins them out", async () => {
+  await withFolder(async (folder) => {
+    const clip = join(folder, "pattern.mp4");
+    await makeVideo(clip, { frames: 200 });
+    const server = await RtspServer.start(clip);
+    try {
+      const url = `rtsp://127.0.0.1:${server.port}/clip`;
+      const numbers = await Promise.all(
+        (await take(makeSource(url), 40)).map(({ value }) => burntIn(value)),
+      );
+      assert.deepEqual(numbers, numbers.map((_, i) => numbers[0]! + i));
+      const few = await take(makeSource(url, { fps: 5 }), 4);
+      const thin = await Promise.all(few.map(({ value }) => burntIn(value)));
+      assert.ok(thin.slice(1).every((n, i) => n! - thin[i]! >= 4), String(thin));
+    } finally {
+      await server.kill();
+    }
+  });
+});
+
+Deno.test("RTSP: a server killed and started again in mid-stream costs a pause, no more", async () => {
+  let server = await RtspServer.start(CLIP);
+  const { port } = server;
+  const log = new MemoryLog();
+  const stop = new AbortController();
+  try {
+    const running = runToMemory(`rtsp://anna.b:${PASSWORD}@127.0.0.1:${port}/clip`, { log, stop });
+    await log.until(TOPIC, 0, 30);
+    await server.kill();
+    server = await RtspServer.start(CLIP, { port });
+    const held = log.records(TOPIC, 0).length;
+    await log.until(TOPIC, 0, held + 30);
+    stop.abort();
+    const { summary, records, reports } = await running;
+    assert.ok(summary.reopened >= 1);
+    assert.deepEqual(records.map(({ headers }) => headers.seq), records.map((_, i) => String(i)));
+    assert.equal(new Set(records.map(({ headers }) => headers.session)).size, 1);
+    const stamps = records.map(({ timestamp }) => timestamp);
+    assert.ok(stamps.every((stamp, i) => i === 0 || stamp >= stamps[i - 1]!));
+    assert.ok(reports.length > 0 && !reports.join().includes(PASSWORD));
+  } finally {
+    stop.abort();
+    await server.kill();
+  }
+});
+
+Deno.test("RTSP: passwords are used, wrong ones told at once, none shown", async () => {
+  const server = await RtspServer.start(CLIP, { user: "anna.b", password: PASSWORD });
+  try {
+    const url = (userinfo: string) => `rtsp://${userinfo}127.0.0.1:${server.port}/clip`;
+    assert.equal((await take(makeSource(url(`anna.b:${PASSWORD}@`)), 3)).length, 3);
+    for (const wrong of [`anna.b:${PASSWORD}x@`, `eve:${PASSWORD}@`, ""]) {
+      const source = makeSource(url(wrong));
+      assert.ok(!source.description.includes(PASSWORD));
+      await assert.rejects(
+        take(source, 1),
+        (error) =>
+          error instanceof SourceError && error.code === "UNAUTHORIZED" && !error.retryable &&
+          /the user name or the password is wrong/.test(error.message) &&
+          !error.message.includes(PASSWORD),
+      );
+    }
+    await assert.rejects(
+      take(makeSource(`rtsp://anna.b:${PASSWORD}@127.0.0.1:${server.port}/other`), 1),
+      (error) =>
+        error instanceof SourceError && /knows no such stream/.test(error.message) &&
+        error.retryable,
+    );
+  } finally {
+    await server.kill();
+  }
+});
+
+Deno.test("RTSP: nobody there, a mute server, one of another kind", async () => {
+  const unreachable = (pattern: RegExp) => (error: unknown) =>
+    error instanceof SourceError && error.code === "UNREACHABLE" && error.retryable &&
+    pattern.test(error.message) && !error.message.includes(PASSWORD);
+  await assert.rejects(
+    take(makeSource(`rtsp://u:${PASSWORD}@127.0.0.1:1/clip`), 1),
+    unreachable(/connection refused/),
+  );
+  await assert.rejects(
+    take(makeSource(`rtsp://u:${PASSWORD}@nowhere.invalid/clip`), 1),
+    unreachable(/no such host/),
+  );
+  const mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of mute) accepted.push(connection);
+  })();
+  const begin = performance.now();
+  await assert.rejects(
+    take(new RtspSource(`rtsp://127.0.0.1:${mute.addr.port}/clip`, { timeoutMs: 300 }), 1),
+    unreachable(/Cannot open stream/),
+  );
+  assert.ok(performance.now() - begin < 3_000);
+  // One that is stopped while it waits ends without an error.
+  const { stop, ...rest } = context();
+  const waiting = (async () => {
+    for await (const _ of makeSource(`rtsp://127.0.0.1:${mute.addr.port}/clip`).open(rest));
+  })();
+  while (accepted.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  stop.abort();
+  await waiting;
+  mute.close();
+  for (const connection of accepted) connection.close();
+  await accepting.catch(() => {});
+  const web = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("no"),
+  );
+  await assert.rejects(
+    take(makeSource(`rtsp://127.0.0.1:${web.addr.port}/clip`), 1),
+    unreachable(/sends no video|server/),
+  );
+  await web.shutdown();
+});

@@ -1,0 +1,54 @@
+/**
+ * A real RTSP server for tests: GStreamer's, in a process of its own.
+ *
+ * @module
+ */
+import { join } from "node:path";
+
+const SCRIPT = join(import.meta.dirname!, "rtsp_server.py");
+
+/** A server that runs. */
+export class RtspServer {
+  readonly #child: Deno.ChildProcess;
+  readonly port: number;
+
+  private constructor(child: Deno.ChildProcess, port: number) {
+    this.#child = child;
+    this.port = port;
+  }
+
+  /** Starts a server that plays a clip at `/clip`, on the port given or a free one. */
+  static async start(
+    clip: string,
+    options: { readonly port?: number; readonly user?: string; readonly password?: string } = {},
+  ): Promise<RtspServer> {
+    const { port = 0, user, password } = options;
+    const child = new Deno.Command("/usr/bin/python3", {
+      args: [
+        SCRIPT,
+        clip,
+        `--port=${port}`,
+        ...(user === undefined ? [] : [`--user=${user}`, `--password=${password}`]),
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    let text = "";
+    while (!text.includes("\n")) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error("The RTSP server ended before it listened");
+      text += new TextDecoder().decode(value);
+    }
+    reader.releaseLock();
+    return new RtspServer(child, Number(text));
+  }
+
+  /** Ends it at once, without a good-bye to its clients. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+    await this.#child.stdout.cancel();
+  }
+}

@@ -1,0 +1,67 @@
+"""An RTSP server that plays a clip over and over, for tests.
+
+usage: rtsp_server.py CLIP [--port PORT] [--user NAME --password WORD]
+
+Prints the port, alone on a line, when it listens. /clip is the stream.
+"""
+
+import argparse
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+LAUNCH = (
+    "( filesrc location={clip} ! qtdemux ! h264parse config-interval=-1 "
+    "! rtph264pay name=pay0 pt=96 )"
+)
+ROLE = "viewer"
+
+
+class Clip(GstRtspServer.RTSPMediaFactory):
+    """Plays the clip; at its end the stream begins again."""
+
+    def __init__(self, clip):
+        super().__init__()
+        self.set_launch(LAUNCH.format(clip=clip))
+        self.set_shared(False)
+
+
+def allow_only(server, factory, user, password):
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", ROLE)
+    auth.add_digest(user, password, token)
+    auth.set_supported_methods(2)  # digest
+    server.set_auth(auth)
+    permissions = GstRtspServer.RTSPPermissions()
+    permissions.add_permission_for_role(ROLE, "media.factory.access", True)
+    permissions.add_permission_for_role(ROLE, "media.factory.construct", True)
+    factory.set_permissions(permissions)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("clip")
+    parser.add_argument("--port", default="0")
+    parser.add_argument("--user")
+    parser.add_argument("--password")
+    options = parser.parse_args()
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(options.port)
+    factory = Clip(options.clip)
+    if options.user:
+        allow_only(server, factory, options.user, options.password)
+    server.get_mount_points().add_factory("/clip", factory)
+    if server.attach(None) == 0:
+        sys.exit("cannot listen on port " + options.port)
+    print(server.get_bound_port(), flush=True)
+    GLib.MainLoop().run()
+
+
+main()
