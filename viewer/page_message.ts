@@ -51,8 +51,9 @@ function isTimeCommand(value: unknown): boolean {
     case "live":
       return true;
     case "pause":
-    case "jump":
       return isNumber(time);
+    case "jump":
+      return typeof lead === "string" && isNumber(time);
     case "seek":
       return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER);
     case "step":

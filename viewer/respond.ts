@@ -117,7 +117,8 @@ export function secure(c: Context, access: Access): void {
       `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types 'none'`,
   );
   headers.set("x-content-type-options", "nosniff");
-  headers.set("referrer-policy", "no-referrer");
+  // Not "no-referrer": browsers would sign in with an origin of "null" then.
+  headers.set("referrer-policy", "same-origin");
   headers.set("cross-origin-opener-policy", "same-origin");
   if (!headers.has("cross-origin-resource-policy")) {
     headers.set("cross-origin-resource-policy", "same-origin");

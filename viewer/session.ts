@@ -85,6 +85,7 @@ export class Session {
     this.#playback = new Playback({
       history,
       clock: hub.clock,
+      lane: (id) => hub.lane(id, visitor),
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
         this.#say({ type: "time", time });

@@ -44,7 +44,7 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
     const form = await readSmall(c.req.raw, MAX_FORM_BYTES);
     if (form === undefined) return plain(c, 413, "A sign-in is smaller than this");
     const token = new URLSearchParams(form).get("token") ?? "";
-    if (await access.visitorOfToken(token) === undefined) return asset(c, assets.login, 401);
+    if (await access.visitorOfToken(token) === undefined) return asset(c, assets.refused, 401);
     c.header("set-cookie", await access.cookie(c.req.raw, token));
     return c.redirect(here(c), 303);
   });

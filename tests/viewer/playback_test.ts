@@ -63,7 +63,7 @@ Deno.test("paused, nothing new is shown until the page is live again", async () 
   await withPast(async (page, _log, lanes) => {
     await page.time({ action: "pause", time: time(199) });
     lanes.push("greyscale-0", { offset: 200 });
-    await page.time({ action: "jump", time: time(10) + 5 });
+    await page.time({ action: "jump", lead: "greyscale-0", time: time(10) + 5 });
     await until(() => said(page, 0) === "0:10" && said(page, 1) === "1:10");
     lanes.push("greyscale-0", { offset: 201 });
     const view = await page.time({ action: "live" });
@@ -125,7 +125,7 @@ Deno.test("what cannot be done is said, and the page is where it was", async () 
     assert.equal(gone.problem, "The log does not hold offset 10: showing 50");
     await until(() => said(page, 0) === "0:50");
     const foreign = await page.time({ action: "seek", lead: "greyscale-9", offset: 10 });
-    assert.equal(foreign.problem, "The page does not show this lane");
+    assert.equal(foreign.problem, "There is no such lane");
     assert.equal(foreign.mode, "paused");
   });
 });
