@@ -43,7 +43,7 @@ export class CheckpointStore {
     const action = `open the checkpoints in ${dir}`;
     let kv: Deno.Kv | undefined;
     try {
-      await Deno.mkdir(dir, { recursive: true });
+      await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
       const path = join(await Deno.realPath(dir), "checkpoints.kv");
       const existed = await exists(file);
       kv = await whileBusy(waiting, () => Deno.openKv(file));
