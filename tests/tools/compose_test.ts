@@ -1,0 +1,28 @@
+/** What `compose.yaml` starts must be what the command line takes. */
+import assert from "node:assert/strict";
+import { environmentName, parseCommand } from "../../cli/command.ts";
+import { commands } from "../../cli/registry.ts";
+
+const text = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
+
+Deno.test("every service's command line is accepted", async () => {
+  const lines = [...text.matchAll(/^ {4}command: (\[.*\])$/gm)].map(([, json]) =>
+    JSON.parse(json!) as string[]
+  );
+  assert.ok(lines.length >= 5);
+  for (const [name, ...args] of lines) {
+    const entry = commands[name!];
+    assert.ok(entry, `No command ${name}`);
+    parseCommand(await entry.load(), args, () => undefined);
+  }
+});
+
+Deno.test("every variable that the services get is one of an option", async () => {
+  const known = new Set<string>();
+  for (const { load } of Object.values(commands)) {
+    for (const option of Object.keys((await load()).options)) known.add(environmentName(option));
+  }
+  const used = [...text.matchAll(/^ {2,}(FRAMELANE_\w+):/gm)].map(([, name]) => name!);
+  assert.ok(used.length >= 4);
+  for (const name of used) assert.ok(known.has(name), `${name} is no option's variable`);
+});
