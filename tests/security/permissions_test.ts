@@ -2,21 +2,12 @@
  * Each task's permissions: the very flags, that none of them is too many, and what they keep out.
  */
 import assert from "node:assert/strict";
+import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
 
 const tasks: Readonly<Record<string, string>> = project.tasks;
-const PRODUCT = [
-  "demo",
-  "camera",
-  "cameras",
-  "queries",
-  "viewer",
-  "kafka",
-  "checkpoints",
-  "models",
-  "evaluate",
-];
+const PRODUCT = Object.keys(commands);
 
 /** The flags of a task's `deno run`, and what follows them. */
 function partsOf(task: string): { flags: string[]; rest: string[] } {
