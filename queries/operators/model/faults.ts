@@ -7,9 +7,12 @@
 /** Reads fields of a JSON object, and notes what is wrong with them. */
 export class Faults {
   readonly list: string[] = [];
+  /** Fields that should be objects: what is missing in them is no further fault. */
+  readonly #broken: string[] = [];
 
   /** Notes a fault: field, accepted, given. */
   add(field: string, accepted: string, given: unknown): void {
+    if (this.#broken.some((broken) => field.startsWith(broken))) return;
     this.list.push(`${field}: expected ${accepted}, given ${shown(given)}`);
   }
 
@@ -26,6 +29,7 @@ export class Faults {
   ): Readonly<Record<string, unknown>> {
     if (value === null || typeof value !== "object" || Array.isArray(value)) {
       this.add(field, "an object", value);
+      this.#broken.push(`${field}.`);
       return {};
     }
     for (const name of Object.keys(value)) {

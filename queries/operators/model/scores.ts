@@ -21,7 +21,7 @@ export function readScores(output: ModelOutput, tensor: ModelTensor, sets: numbe
   const width = values.length / sets;
   const { name, labels } = output;
   const accepted = labels === undefined ? "1 or more values" : `${labels.length} values`;
-  if (!Number.isInteger(width) || width === 0 || (labels ?? []).length !== (labels && width || 0)) {
+  if (!Number.isInteger(width) || width < 1 || (labels ?? { length: width }).length !== width) {
     throw new Error(
       `Cannot read output ${name} of shape [${tensor.shape.join(", ")}]: expected ${accepted} ` +
         (sets === 1 ? "for the window" : `for each of ${sets} frames`),

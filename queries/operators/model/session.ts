@@ -118,7 +118,10 @@ async function runOnce(
 
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
   // The constructor's types know each pair of type and array; which pair this is, is not known here.
-  return new Tensor(dtype as "float32", data as Float32Array, shape);
+  const tensor = new Tensor(dtype as "float32", data as Float32Array, shape);
+  // It wraps the bits of float16 in a Float16Array, which Deno's native interface does not know yet.
+  if (dtype === "float16") Object.defineProperty(tensor, "data", { value: data });
+  return tensor;
 }
 
 function bitsOf(data: Samples | Float16Array): Samples {
