@@ -4,6 +4,8 @@ import { probe } from "../video/probe.ts";
 import { filmed as frame, HEIGHT, WIDTH } from "./filmed.ts";
 import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 import type { SinkContext } from "../../../runtime/sinks/sink.ts";
+// Loaded before the tests, which would take the library for a leak.
+import "../../../runtime/video/h264_encoding.ts";
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
 import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
 
@@ -25,6 +27,7 @@ for (const [name, options] of Object.entries(VARIANTS)) {
     output: frame,
     remains: (path) => /\.old\d*$/.test(path),
     runs: 12,
+    faults: name === "mp4, rolled",
   });
 }
 
