@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import type { StopMode } from "../engine/execution.ts";
+import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, FromExecutor, PlainError, QuerySpec } from "../executor/protocol.ts";
 import { LogError, type Membership, type TopicLog } from "../log/log.ts";
 import { parseTrigger } from "../trigger.ts";
@@ -33,6 +34,8 @@ export interface DriverOptions {
   readonly clock?: Clock;
   /** A line for people. */
   readonly report: (message: string) => void;
+  /** Every latency sample, seconds, for who needs more than percentiles. */
+  readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
@@ -54,6 +57,8 @@ const FATAL = new Set([
   "AUTHENTICATION_FAILED",
   "INVALID",
 ]);
+/** Another runtime took over: said by the log, or by a sink that noticed it first. */
+const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
 interface Lane {
   readonly number: number;
@@ -304,6 +309,7 @@ export class Driver {
       case "progress":
         handle.progressed(message.progress, this.#clock.now());
         this.metrics.observe(handle, message.measurements);
+        this.#options.onMeasurements?.(handle, message.measurements);
         this.streams.tell("onQueryProgress", { progress: message.progress });
         return;
       case "picture":
@@ -340,7 +346,7 @@ export class Driver {
     const finite = this.#finite.get(spec.name) === true;
     if (this.#clock.monotonic() - lane.startedAt > RECOVERED_AFTER_MS) lane.failures = 0;
     const pace = error.retryable ? RETRYABLE : FAILURE;
-    const fenced = error.code === "FENCED";
+    const fenced = error.code !== undefined && FENCING.has(error.code);
     const fatal = error.code !== undefined && FATAL.has(error.code) ||
       fenced && lane.membership === undefined ||
       finite && (lane.failures >= MOST_RETRIES || !error.retryable && !fenced);
