@@ -88,6 +88,8 @@ export interface Windower {
   state(): WindowerState;
   /** Frames that open windows hold. */
   readonly held: number;
+  /** Bytes of their images. */
+  readonly heldBytes: number;
   /** Frames that came too late for any window. */
   readonly late: number;
 }
@@ -203,6 +205,11 @@ abstract class BaseWindower implements Windower {
 
   get held(): number {
     return this.#before.size;
+  }
+
+  get heldBytes(): number {
+    const frames = new Set(this.open.flatMap((window) => window.frames));
+    return [...frames].reduce((sum, { value }) => sum + value.length, 0);
   }
 
   state(): WindowerState {

@@ -29,6 +29,9 @@ import { Records } from "./records.ts";
 import { checkTopic, Topics } from "./topics.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
 
+/** How many records one transaction deletes, so that others get their turn. */
+const deletedAtOnce = 256;
+
 /** How to open an embedded log. */
 export interface EmbeddedLogOptions {
   /** How long a call waits for locks of other processes. Default 10 000. */
@@ -124,13 +127,21 @@ export class EmbeddedLog implements TopicLog {
 
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
     const { appender } = await this.#open();
-    const producer = new EmbeddedProducer(appender, options);
+    const producer: EmbeddedProducer = new EmbeddedProducer(
+      appender,
+      options,
+      () => this.#producers.delete(producer),
+    );
     this.#producers.add(producer);
     return producer;
   }
 
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
-    const reader = new EmbeddedReader(await this.#open(), options);
+    const reader: EmbeddedReader = new EmbeddedReader(
+      await this.#open(),
+      options,
+      () => this.#readers.delete(reader),
+    );
     this.#readers.add(reader);
     return reader;
   }
@@ -170,9 +181,15 @@ export class EmbeddedLog implements TopicLog {
    */
   async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
     const { db, topics, records, changes } = await this.#open();
-    await db.write(`delete records of ${topic}/${partition}`, () => {
-      records.removeBefore(topics.id(topic, partition), before, records.nextChange());
-    });
+    for (let more = true; more;) {
+      await db.turns.ready();
+      more = await db.write(`delete records of ${topic}/${partition}`, () => {
+        const id = topics.id(topic, partition);
+        const end = Math.min(before, topics.range(id).earliest + deletedAtOnce);
+        records.removeBefore(id, end, records.nextChange());
+        return end < before && end < topics.range(id).latest;
+      });
+    }
     changes.written();
   }
 
