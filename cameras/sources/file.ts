@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import {
   type CameraSource,
   type ImageSettings,
+  type Size,
   type SourceContext,
   SourceError,
   type SourceImage,
@@ -20,9 +21,13 @@ export interface VideoFileOptions extends ImageSettings {
   readonly loop?: boolean;
 }
 
-/** Beyond these, more threads or encoders gained nothing for a single file. */
+/** Beyond this, more threads gained nothing for a single file. */
 const MOST_THREADS = 4;
-const ENCODERS = 6;
+/** Pictures on their way to the encoder: many small ones, so that the cores are busy while the log
+ * takes a batch, few large ones, so that memory stays bounded. */
+const MOST_ENCODERS = 12;
+const FEWEST_ENCODERS = 3;
+const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
 
 /** A video file. */
 export class VideoFileSource implements CameraSource {
@@ -73,7 +78,7 @@ export class VideoFileSource implements CameraSource {
           const image of videoImages(input, {
             settings: this.#options,
             threads,
-            encoders: ENCODERS,
+            encoders: encodersFor(this.#options.size ?? input.stream.codecpar),
             timestamp,
             report,
           })
@@ -92,6 +97,11 @@ export class VideoFileSource implements CameraSource {
       lapStart = end;
     } while (this.#options.loop && !signal.aborted);
   }
+}
+
+function encodersFor({ width, height }: Size): number {
+  const fitting = Math.floor(MOST_PICTURE_BYTES / (width * height * 4));
+  return Math.min(MOST_ENCODERS, Math.max(FEWEST_ENCODERS, fitting));
 }
 
 async function checkFile(path: string, name: string): Promise<void> {
