@@ -4,35 +4,12 @@
  * @module
  */
 import project from "./deno.json" with { type: "json" };
-import { dispatch, EXIT } from "./cli/dispatch.ts";
-import { describeFailure } from "./cli/fault.ts";
+import { dispatch } from "./cli/dispatch.ts";
 import { writeLine } from "./cli/output.ts";
+import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
 
-/** What a shell shows of a program that the second Ctrl-C ended. */
-const EXIT_INTERRUPTED = 130;
-
-const stop = new AbortController();
-
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(name, () => {
-    if (stop.signal.aborted) Deno.exit(EXIT_INTERRUPTED);
-    stop.abort(new DOMException(`Stopped by ${name}`, "AbortError"));
-  });
-}
-
-function fatal(failure: unknown): never {
-  writeLine(Deno.stderr, describeFailure(failure, { stack: true }));
-  Deno.exit(EXIT.failed);
-}
-globalThis.addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  fatal(event.reason);
-});
-globalThis.addEventListener("error", (event) => {
-  event.preventDefault();
-  fatal(event.error ?? event.message);
-});
+const stop = guardProcess();
 
 Deno.exit(
   await dispatch(Deno.args, {

@@ -43,8 +43,13 @@ export async function drain(target: BenchLog, topic: string, query = GREYSCALE):
     report: print,
   });
   let cpu = 0;
-  driver.streams.addListener({ onQueryStarted: () => void (started ??= performance.now()) });
-  cpu = cpuSeconds();
+  driver.streams.addListener({
+    onQueryStarted: () => {
+      if (started !== undefined) return;
+      started = performance.now();
+      cpu = cpuSeconds();
+    },
+  });
   await driver.start();
   if (!await driver.awaitTermination()) throw new Error("A query failed");
   const seconds = (performance.now() - started!) / 1000;

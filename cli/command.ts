@@ -42,6 +42,11 @@ export interface Command {
   readonly positionals?: string;
   readonly options: Options;
   /**
+   * Whether these options need the network at all; where they do not, the permission is given up
+   * before the command runs. Absent: they always do, or the task never had it.
+   */
+  readonly network?: (options: Readonly<Record<string, unknown>>) => boolean;
+  /**
    * Faults that no single option's parser sees: of the arguments, of options taken together. Called
    * with what could be parsed, also where options are at fault, so that all is told together.
    */

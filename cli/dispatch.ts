@@ -25,6 +25,8 @@ export interface DispatchOptions {
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;
   readonly version: string;
+  /** Gives up the permission to use the network, for good. */
+  readonly giveUpNetwork?: () => Promise<unknown>;
 }
 
 /**
@@ -34,7 +36,13 @@ export interface DispatchOptions {
  */
 export async function dispatch(
   argv: readonly string[],
-  { commands, context, environment, version }: DispatchOptions,
+  {
+    commands,
+    context,
+    environment,
+    version,
+    giveUpNetwork = () => Deno.permissions.revoke({ name: "net" }),
+  }: DispatchOptions,
 ): Promise<number> {
   const masked: CommandContext = {
     signal: context.signal,
@@ -69,7 +77,7 @@ export async function dispatch(
       return EXIT.done;
     }
     learnFrom(command, rest, environment);
-    return await run(command, rest, masked, environment);
+    return await run(command, rest, masked, environment, giveUpNetwork);
   } catch (error) {
     masked.say(describeFailure(error));
     return EXIT.failed;
@@ -81,9 +89,12 @@ async function run(
   argv: readonly string[],
   context: CommandContext,
   environment: (name: string) => string | undefined,
+  giveUpNetwork: () => Promise<unknown>,
 ): Promise<number> {
   try {
-    return await command.run(parseCommand(command, argv, environment), context);
+    const args = parseCommand(command, argv, environment);
+    if (command.network?.(args.options) === false) await giveUpNetwork();
+    return await command.run(args, context);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     for (const fault of error.faults) context.say(fault);

@@ -12,3 +12,22 @@ export {
   type RunQueryOptions,
   startQuery,
 } from "./testing/run_query.ts";
+export {
+  ABORT,
+  addFrames,
+  advanceClock,
+  checkAnswer,
+  crash,
+  EOF,
+  expectFailure,
+  expireFrames,
+  PAUSE,
+  runScript,
+  type Script,
+  startStream,
+  stopStream,
+  type StreamAction,
+  type StreamCheck,
+  type StreamStep,
+  testStream,
+} from "./testing/stream_test.ts";

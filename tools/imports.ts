@@ -13,8 +13,10 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
-  /** Gone after compilation, so it is no part of any circle. */
+  /** Gone after compilation. Neither this nor what is lazy is part of a circle. */
   readonly typeOnly?: boolean;
+  /** Loaded when it is called for, not at the start. */
+  readonly lazy?: boolean;
 }
 
 /** An import that a rule forbids. */
@@ -108,6 +110,7 @@ interface ModuleInfo {
     readonly specifier: string;
     readonly code?: Resolved;
     readonly type?: Resolved;
+    readonly isDynamic?: boolean;
   }[];
 }
 
@@ -140,12 +143,13 @@ export async function importsOf(files: readonly string[], root = ROOT): Promise<
 function importsOfModule(module: ModuleInfo, root: string, entry: string): Import[] {
   const from = pathOf(module.specifier, root);
   if (from === undefined || module.specifier === `file://${entry}`) return [];
-  return (module.dependencies ?? []).flatMap(({ code, type }) => {
+  return (module.dependencies ?? []).flatMap(({ code, type, isDynamic = false }) => {
     const resolved = code ?? type;
     if (resolved?.specifier === undefined) return [];
     const to = packageOf(resolved.specifier) ?? pathOf(resolved.specifier, root);
     if (to === undefined) return [];
-    return [{ from, to, line: resolved.span.start.line + 1, typeOnly: code === undefined }];
+    const line = resolved.span.start.line + 1;
+    return [{ from, to, line, typeOnly: code === undefined, lazy: isDynamic }];
   });
 }
 
@@ -168,8 +172,8 @@ function packageOf(specifier: string): string | undefined {
  */
 export function circles(imports: readonly Import[]): string[][] {
   const next = new Map<string, string[]>();
-  for (const { from, to, typeOnly } of imports) {
-    if (!typeOnly) next.set(from, [...(next.get(from) ?? []), to]);
+  for (const { from, to, typeOnly, lazy } of imports) {
+    if (!typeOnly && !lazy) next.set(from, [...(next.get(from) ?? []), to]);
   }
   const done = new Set<string>();
   const found: string[][] = [];

@@ -24,6 +24,7 @@ import {
 } from "../camera_options.ts";
 import { Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
+import { isLocalLog } from "../network.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -49,6 +50,10 @@ export const camera: Command = {
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
   },
+  // RTSP is FFmpeg's, which Deno's permissions do not reach.
+  network: (options) =>
+    !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
+    /^https?:/i.test(options["source"] as string),
   check({ positionals, options }) {
     return [...numberFaults(positionals), ...producerFaults(options)];
   },

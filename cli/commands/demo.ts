@@ -24,6 +24,7 @@ interface DemoCamera {
   readonly query: string;
 }
 
+const FOLDER = ".framelane";
 const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, import.meta.url));
 
 const CAMERAS: readonly DemoCamera[] = [
@@ -56,7 +57,9 @@ async function run(
   { options }: { options: Record<string, unknown> },
   context: CommandContext,
 ): Promise<number> {
-  const directory = await Deno.makeTempDir({ prefix: "framelane-demo-" });
+  // Below the project: the demo may write nowhere else.
+  await Deno.mkdir(FOLDER, { recursive: true });
+  const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
   const logUrl = `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`;
   const log = await openLog(logUrl);
   const end = new AbortController();

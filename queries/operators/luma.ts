@@ -3,14 +3,20 @@
  *
  * @module
  */
-import { decodeImage, type Frame, inspectImage, type RawImage } from "../../runtime/mod.ts";
+import {
+  decodeReduced,
+  type Denominator,
+  type Frame,
+  inspectImage,
+  shrink,
+} from "../../runtime/mod.ts";
 
-/** A picture shrunk by a whole factor: each sample is the mean luma of a square of pixels. */
+/** A picture at a fraction of its size, its luma. */
 export interface SmallLuma {
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
-  /** Pixels of the source along the side of a sample's square. */
+  /** Pixels of the source along the side of a sample. */
   readonly factor: number;
   /** Pixels of the source. */
   readonly sourceWidth: number;
@@ -18,48 +24,30 @@ export interface SmallLuma {
 }
 
 /**
- * Decodes a frame and shrinks it to about so many samples, whatever its size.
+ * Decodes a frame at about so many samples, whatever its size.
  *
  * @throws {BadFrameError} when the frame cannot be decoded.
  */
 export async function smallLuma(frame: Frame, samples: number): Promise<SmallLuma> {
   const info = inspectImage(frame.value);
-  const image = await decodeImage(frame.value, 1, info);
+  const wanted = Math.max(1, Math.round(Math.sqrt(info.width * info.height / samples)));
+  const denominator = ([8, 4, 2, 1] as const).find((d) => d <= wanted) as Denominator;
+  const factor = Math.floor(wanted / denominator);
+  const decoded = await decodeReduced(frame.value, 1, denominator, info);
+  const small = factor === 1 ? decoded : shrink(decoded, factor);
   try {
-    const wanted = Math.round(Math.sqrt(info.width * info.height / samples));
-    return shrink(image, Math.max(1, Math.min(wanted, info.width, info.height)));
+    return {
+      data: small.data.slice(),
+      width: small.width,
+      height: small.height,
+      factor: denominator * factor,
+      sourceWidth: info.width,
+      sourceHeight: info.height,
+    };
   } finally {
-    image.release();
+    small.release();
+    decoded.release();
   }
-}
-
-/** Shrinks a grey picture. Pixels that fill no whole square at the right and bottom are left out. */
-export function shrink(image: RawImage, factor: number): SmallLuma {
-  const width = Math.floor(image.width / factor);
-  const height = Math.floor(image.height / factor);
-  const data = new Uint8Array(width * height);
-  const sums = new Uint32Array(width);
-  const area = factor * factor;
-  for (let y = 0; y < height; y++) {
-    sums.fill(area >> 1);
-    for (let row = 0; row < factor; row++) {
-      let at = (y * factor + row) * image.width;
-      for (let x = 0; x < width; x++) {
-        let sum = 0;
-        for (let column = 0; column < factor; column++) sum += image.data[at++]!;
-        sums[x]! += sum;
-      }
-    }
-    for (let x = 0; x < width; x++) data[y * width + x] = sums[x]! / area;
-  }
-  return {
-    data,
-    width,
-    height,
-    factor,
-    sourceWidth: image.width,
-    sourceHeight: image.height,
-  };
 }
 
 /** True when two small pictures stand for the same size of frame. */

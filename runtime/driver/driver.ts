@@ -115,8 +115,9 @@ export class Driver {
    * @throws when a query cannot be loaded, or the topic has no partition and none is waited for.
    */
   async start(): Promise<void> {
-    this.#plans = await this.#pool.open();
-    const partitions = await this.#partitions();
+    const opening = this.#pool.open();
+    const [plans, partitions] = await Promise.all([opening, this.#partitions()]);
+    this.#plans = plans;
     for (const spec of this.#options.queries) {
       const owner = new PartitionOwner({
         log: this.#options.log,
@@ -185,7 +186,16 @@ export class Driver {
       }
       const named = queries.flatMap((spec) => spec.partitions ?? []);
       const wanted = Math.max(0, ...named, ...(partitions === "all" ? [] : partitions)) + 1;
-      if (count >= wanted) return partitions;
+      if (count >= wanted) {
+        const lanes = queries.reduce(
+          (sum, spec) =>
+            sum +
+            (spec.partitions ?? (partitions === "all" ? { length: count } : partitions)).length,
+          0,
+        );
+        this.#pool.prepare(lanes);
+        return partitions;
+      }
       const missing = count === 0
         ? `Topic ${topic} does not exist in ${log.url}`
         : `Topic ${topic} in ${log.url} has ${count} partitions, so there is no partition ${

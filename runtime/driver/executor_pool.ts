@@ -7,7 +7,7 @@ import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/proto
 import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts";
 
 /** A thread that shows no life for so long is blocked, milliseconds. */
-const BLOCKED_AFTER_MS = 300;
+const BLOCKED_AFTER_MS = 250;
 const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
 
@@ -26,6 +26,8 @@ export class ExecutorPool {
   readonly #size: number;
   readonly #events: PoolEvents;
   readonly #links = new Set<ExecutorLink>();
+  /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
+  #spare: ExecutorLink | undefined;
   readonly #pulses = new Map<ExecutorLink, { heartbeats: number; since: number }>();
   readonly #blocked = new Map<ExecutorLink, number>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,13 +48,19 @@ export class ExecutorPool {
     return await this.#link().ready;
   }
 
+  /** Starts executors for so many lanes, ahead of them: they load at the same time. */
+  prepare(lanes: number): void {
+    while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
+  }
+
   /** Starts a lane on the executor with the fewest. */
   start(message: ToExecutor & { type: "start" }): void {
     const usable = [...this.#links].filter(({ quarantined }) => !quarantined);
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
     const room = usable.length < Math.max(1, this.#size);
-    if (link === undefined || (room && link.lanes.size > 0)) link = this.#link();
+    if (link === undefined || (room && link.lanes.size > 0)) link = this.#take();
+    this.#refill();
     link.lanes.add(message.lane);
     link.post(message);
   }
@@ -78,12 +86,14 @@ export class ExecutorPool {
     if (watched === this.#watched) return;
     this.#watched = watched;
     for (const link of this.#links) link.post({ type: "watch", watched });
+    this.#spare?.post({ type: "watch", watched });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    await Promise.all([...this.#links].map((link) => link.close(CLOSE_GRACE_MS)));
+    const all = [...this.#links, ...(this.#spare === undefined ? [] : [this.#spare])];
+    await Promise.all(all.map((link) => link.close(CLOSE_GRACE_MS)));
     this.#links.clear();
   }
 
@@ -91,7 +101,35 @@ export class ExecutorPool {
     for (const link of this.#links) if (link.lanes.has(lane)) return link;
   }
 
+  /** The spare, or a new executor. */
+  #take(): ExecutorLink {
+    const link = this.#spare ?? this.#begin();
+    this.#spare = undefined;
+    this.#links.add(link);
+    return link;
+  }
+
+  /** Has a spare loaded once the executors that work have been. */
+  #refill(): void {
+    if (this.#size === 0 || this.#spare !== undefined || this.#closed) return;
+    if (this.#links.size < this.#size && !this.#anyQuarantined()) return;
+    const last = [...this.#links].at(-1);
+    void last?.ready.then(() => {
+      if (!this.#closed) this.#spare ??= this.#begin();
+    }, () => {});
+  }
+
+  #anyQuarantined(): boolean {
+    return [...this.#links].some(({ quarantined }) => quarantined);
+  }
+
   #link(): ExecutorLink {
+    const link = this.#begin();
+    this.#links.add(link);
+    return link;
+  }
+
+  #begin(): ExecutorLink {
     const events = {
       onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
       onDeath: (link: ExecutorLink, error: Error) => this.#bury(link, error),
@@ -100,13 +138,14 @@ export class ExecutorPool {
       ? startInline(this.#config, events)
       : startWorker(`executor-${++this.#started}`, this.#config, events);
     if (this.#watched) link.post({ type: "watch", watched: true });
-    this.#links.add(link);
     link.ready.catch((error) => this.#bury(link, error as Error));
     return link;
   }
 
   #bury(link: ExecutorLink, error: Error): void {
-    if (this.#closed || !this.#links.delete(link)) return;
+    if (this.#closed) return;
+    if (this.#spare === link) this.#spare = undefined;
+    if (!this.#links.delete(link)) return;
     this.#pulses.delete(link);
     this.#blocked.delete(link);
     const lanes = [...link.lanes];

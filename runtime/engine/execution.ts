@@ -31,6 +31,7 @@ import { Intake } from "./intake.ts";
 import { Pipeline, type PipelineEvents, type PipelineSnapshot } from "./pipeline.ts";
 import { type Measurements, ProgressReporter } from "./reporter.ts";
 import { SequenceTracker } from "./sequence.ts";
+import type { BatchStep } from "./steps.ts";
 
 /** How a streaming query is stopped: after the batch that runs is committed, or at once. */
 export type StopMode = "drain" | "abort";
@@ -45,6 +46,8 @@ export interface ExecutionEvents {
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
   /** Called around each piece of work that may hold the thread. */
   readonly onBusy?: (busy: boolean) => void;
+  /** Called at each step of each batch; for trials that crash there. */
+  readonly onStep?: (step: BatchStep) => void;
 }
 
 /** What a streaming query needs. */
@@ -436,6 +439,7 @@ export class StreamingExecution {
       if (checkpointing.planned === undefined) await checkpointing.plan(range, true);
       reporter.took("walCommit", clock.monotonic() - started);
     }
+    this.#options.onStep?.("read");
     const started = clock.monotonic();
     const outputs: unknown[] = [];
     const live = sinks.filter(({ sink }) => sink.delivery === "live");
@@ -470,6 +474,7 @@ export class StreamingExecution {
       if (room !== undefined) await room;
     }
     await pipeline.settle();
+    this.#options.onStep?.("operators");
     this.#next = Math.max(this.#next, end);
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
@@ -503,6 +508,7 @@ export class StreamingExecution {
   async #commit(opened: Opened, batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks, intake } = opened;
     const { range, outputs, snapshot } = batch;
+    const { onStep } = this.#options;
     const clock = this.#clock;
     const started = clock.monotonic();
     const records = [...batch.deadLetters];
@@ -511,14 +517,20 @@ export class StreamingExecution {
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
         await this.#timed(opened, sink, () => task.write!(outputs, range));
       }
+      onStep?.("write");
     }
-    for (const { task } of sinks) await task.flush?.(range);
+    for (const { task } of sinks) {
+      await task.flush?.(range);
+      onStep?.("flush");
+    }
     await this.#ensureTopics(records);
     const written = clock.monotonic();
     if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
+    onStep?.("plan");
     const planned = clock.monotonic();
     const needed = sinks.map(({ task }) => task.restartOffset?.())
       .filter((offset) => offset !== undefined);
+    onStep?.("commit.before");
     await checkpointing.commit(
       range,
       snapshot,
@@ -527,7 +539,11 @@ export class StreamingExecution {
       this.#drain.signal,
     );
     const done = this.#lastCommit = clock.monotonic();
-    for (const { task } of sinks) await task.committed?.(range);
+    onStep?.("commit.after");
+    for (const { task } of sinks) {
+      await task.committed?.(range);
+      onStep?.("committed");
+    }
     reporter.took("addBatch", written - started);
     reporter.took("walCommit", planned - written);
     reporter.took("commitOffsets", done - planned);

@@ -11,7 +11,9 @@ import { openLog } from "../log/open.ts";
 import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
+import type { BatchStep } from "../engine/steps.ts";
 import { parseTrigger } from "../trigger.ts";
+import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
@@ -59,9 +61,12 @@ export class ExecutorHost {
   #config: ExecutorConfig | undefined;
   #busy: Int32Array | undefined;
   #log: TopicLog | undefined;
+  /** Logs of queries that keep their checkpoints elsewhere, by folder. */
+  readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
   #watched = false;
+  #onStep: ((step: BatchStep) => void) | undefined;
 
   /** @param send gives a message to the driver. */
   constructor(send: (message: FromExecutor, transfer: ArrayBuffer[]) => void) {
@@ -77,7 +82,7 @@ export class ExecutorHost {
       case "start":
         await this.#opened;
         // Without a log the driver has heard `unusable` and starts the lane elsewhere.
-        if (this.#log !== undefined) this.#start(message);
+        if (this.#log !== undefined) await this.#start(message);
         return;
       case "stop":
         return this.#lanes.get(message.lane)?.execution.stop(message.mode);
@@ -97,6 +102,7 @@ export class ExecutorHost {
   async #open(config: ExecutorConfig, busy: SharedArrayBuffer | undefined): Promise<void> {
     try {
       this.#config = config;
+      this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
       if (busy !== undefined) this.#busy = new Int32Array(busy);
       const explained: Record<string, string> = {};
       for (const spec of config.queries) {
@@ -115,16 +121,29 @@ export class ExecutorHost {
     }
   }
 
-  #start(message: ToExecutor & { type: "start" }): void {
+  /** The log as a query sees it: its checkpoints may be elsewhere. */
+  #logOf(plan: QueryPlan): TopicLog | Promise<TopicLog> {
+    const checkpointDir = plan.source.checkpointLocation;
+    if (checkpointDir === undefined || this.#config!.checkpointDir !== undefined) return this.#log!;
+    let log = this.#otherLogs.get(checkpointDir);
+    if (log === undefined) {
+      log = openLog(this.#config!.log, { checkpointDir });
+      this.#otherLogs.set(checkpointDir, log);
+    }
+    return log;
+  }
+
+  async #start(message: ToExecutor & { type: "start" }): Promise<void> {
     const { lane, query, partition, runId, membership } = message;
     const { topic, queries, progressIntervalMs } = this.#config!;
     const pictures = new PicturePublisher(
       (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
       this.#watched,
     );
+    const plan = this.#plans.get(query)!;
     const execution = new StreamingExecution({
-      plan: this.#plans.get(query)!,
-      log: this.#log!,
+      plan,
+      log: await this.#logOf(plan),
       reader: this.#reader!,
       topic,
       partition,
@@ -142,6 +161,7 @@ export class ExecutorHost {
       onBusy: (busy) => {
         if (this.#busy !== undefined) Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
       },
+      ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
     });
     const ended = execution.run().then(
@@ -164,6 +184,7 @@ export class ExecutorHost {
     for (const { execution } of this.#lanes.values()) execution.stop("abort");
     await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));
     await this.#reader?.close();
+    for (const log of this.#otherLogs.values()) await (await log).close();
     await this.#log?.close();
     this.#send({ type: "closed" }, []);
   }

@@ -42,7 +42,9 @@ export async function decodeJpeg(
 ): Promise<RawImage> {
   const image = new PooledImage(info.width, info.height, channels);
   try {
-    await jpegTurbo.decompress(asBuffer(bytes), image.data, { format: FORMATS[channels] });
+    await jpegTurbo.decompress(asBuffer(bytes), asBuffer(image.data), {
+      format: FORMATS[channels],
+    });
   } catch (error) {
     image.release();
     throw new BadFrameError("corrupt", "Cannot decode the JPEG", { cause: error });
@@ -69,7 +71,7 @@ export async function encodeJpeg(
   const settings = encodeSettings(image, options);
   const out = pool.acquire(jpegTurbo.bufferSize(settings));
   try {
-    return new Uint8Array(await jpegTurbo.compress(asBuffer(image.data), out, settings));
+    return new Uint8Array(await jpegTurbo.compress(asBuffer(image.data), asBuffer(out), settings));
   } finally {
     pool.release(out);
   }

@@ -10,3 +10,6 @@ export * from "./jpeg.ts";
 export * from "./orientation.ts";
 export { BufferPool } from "./pool.ts";
 export type { Channels, RawImage } from "./raw.ts";
+export { resize } from "./resize.ts";
+export { shrink } from "./shrink.ts";
+export * from "./tensor.ts";

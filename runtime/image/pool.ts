@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-
 /** Smallest size class, bytes. */
 const MIN_CLASS = 64 * 1024;
 
@@ -15,7 +13,7 @@ const MIN_CLASS = 64 * 1024;
  */
 export class BufferPool {
   readonly #maxIdleBytes: number;
-  readonly #free = new Map<number, Buffer[]>();
+  readonly #free = new Map<number, Uint8Array<ArrayBuffer>[]>();
   #idleBytes = 0;
 
   /** @param options.maxIdleBytes most bytes to keep for later */
@@ -37,16 +35,16 @@ export class BufferPool {
    * A buffer of at least `size` bytes, holding whatever its last user left in it. The most recently
    * released one comes first: it is still in the processor's cache.
    */
-  acquire(size: number): Buffer {
+  acquire(size: number): Uint8Array<ArrayBuffer> {
     const length = sizeClass(size);
     const buffer = this.#free.get(length)?.pop();
-    if (buffer === undefined) return Buffer.from(new ArrayBuffer(length));
+    if (buffer === undefined) return new Uint8Array(length);
     this.#idleBytes -= length;
     return buffer;
   }
 
   /** Takes back a buffer that `acquire` gave. Its user must not touch it again. */
-  release(buffer: Buffer): void {
+  release(buffer: Uint8Array<ArrayBuffer>): void {
     const length = buffer.length;
     if (this.#idleBytes + length > this.#maxIdleBytes) return;
     const free = this.#free.get(length);

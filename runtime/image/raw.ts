@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Buffer } from "node:buffer";
 import { pool } from "./pool.ts";
 
 /** Grey, RGB or RGBA. */
@@ -23,11 +22,11 @@ export interface RawImage {
 
 /** A picture in pooled memory, whose samples are still whatever was there. */
 export class PooledImage implements RawImage {
-  readonly data: Buffer;
+  readonly data: Uint8Array<ArrayBuffer>;
   readonly width: number;
   readonly height: number;
   readonly channels: Channels;
-  #memory: Buffer | undefined;
+  #memory: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(width: number, height: number, channels: Channels) {
     const size = width * height * channels;

@@ -5,10 +5,11 @@
  */
 import { cameraOfPartition, type Frame, isFinding, type Output } from "../frame.ts";
 import { contentTypeOf, endingOf } from "./content_type.ts";
-import { explained, SinkError } from "./files/failure.ts";
+import { explained } from "./files/failure.ts";
+import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";
 import { completeResult } from "./result.ts";
-import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { BatchRange, Sink, SinkTask } from "./sink.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
@@ -150,36 +151,6 @@ class ImagesTask implements SinkTask {
       label ?? "",
       output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
     ].map(field).join(",") + "\n";
-  }
-}
-
-/** A camera's folder belongs to the query that came first. */
-async function reserve(
-  root: string,
-  camera: string,
-  context: SinkContext,
-  action: string,
-): Promise<void> {
-  const owner = `${context.query} on ${context.topic}`;
-  await Deno.mkdir(`${root}/owners`, { recursive: true });
-  const path = `${root}/owners/${camera}`;
-  const own = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(own, owner);
-  try {
-    // A link appears with its content or not at all.
-    await Deno.link(own, path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    const holder = await Deno.readTextFile(path);
-    if (holder !== owner) {
-      throw new SinkError(
-        "CONFLICT",
-        `Cannot ${action}: its ${camera} belongs to query ${holder}, given ${owner}. ` +
-          "Expected a folder of its own for each query, for example images:DIR/{query}",
-      );
-    }
-  } finally {
-    await Deno.remove(own);
   }
 }
 

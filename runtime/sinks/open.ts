@@ -9,12 +9,15 @@ import { events } from "./events.ts";
 import { images } from "./images.ts";
 import type { Sink } from "./sink.ts";
 import { topic } from "./topic.ts";
+import { parseDuration } from "../trigger.ts";
+import { video, type VideoOptions } from "./video.ts";
 
 /** What `--sink` takes, for help and messages. */
 export const SINK_FORMS = [
   "display",
   "console",
   "images:DIR",
+  "video:DIR",
   "events:FILE",
   "topic:NAME",
 ] as const;
@@ -34,6 +37,19 @@ const KINDS: Readonly<Record<string, Kind>> = {
     open: (_, options) => console(withNumber("linesPerSecond", options.get("rate"))),
   },
   images: { target: "DIR", open: (directory) => images({ directory }) },
+  video: {
+    target: "DIR",
+    options: ["format", "roll", "preset", "crf", "group"],
+    open: (directory, options) =>
+      video({
+        directory,
+        ...withWord("format", options.get("format")),
+        ...rollOf(options.get("roll")),
+        ...withWord("preset", options.get("preset")),
+        ...withNumber("crf", options.get("crf")),
+        ...withDuration("groupMs", options.get("group")),
+      }),
+  },
   events: { target: "FILE", open: (file) => events({ file }) },
   topic: { target: "NAME", open: (name) => topic({ name }) },
 };
@@ -93,6 +109,39 @@ function withNumber<const K extends string>(
     throw new RangeError(`Cannot use ${JSON.stringify(text)} as a number`);
   }
   return { [key]: number } as { [P in K]: number };
+}
+
+/** A word that the sink itself checks. */
+function withWord<const K extends keyof VideoOptions>(
+  key: K,
+  text: string | undefined,
+): Pick<VideoOptions, K> {
+  return (text === undefined ? {} : { [key]: text }) as Pick<VideoOptions, K>;
+}
+
+function withDuration<const K extends string>(
+  key: K,
+  text: string | undefined,
+): { [P in K]?: number } {
+  return (text === undefined ? {} : { [key]: parseDuration(text) }) as { [P in K]: number };
+}
+
+const UNITS = { kB: 1e3, MB: 1e6, GB: 1e9 } as const;
+
+/** A size such as `500MB`, or else a duration such as `10m`. */
+function rollOf(text: string | undefined): Pick<VideoOptions, "rollMs" | "rollBytes"> {
+  if (text === undefined) return {};
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(kB|MB|GB)$/.exec(text) ?? [];
+  if (unit !== undefined) return { rollBytes: Number(number) * UNITS[unit as keyof typeof UNITS] };
+  try {
+    return { rollMs: parseDuration(text) };
+  } catch (error) {
+    throw new RangeError(
+      `Cannot roll videos at ${JSON.stringify(text)}: ` +
+        "expected a duration such as 10m or a size such as 500MB",
+      { cause: error },
+    );
+  }
 }
 
 /** Without what may be a secret: user information, and values of options. */

@@ -14,8 +14,14 @@ async function run(
   {
     act = () => Promise.resolve(0),
     environment = {},
-  }: { act?: Command["run"]; environment?: Record<string, string> } = {},
-): Promise<Run & { loaded: string[] }> {
+    network,
+  }: {
+    act?: Command["run"];
+    environment?: Record<string, string>;
+    network?: NonNullable<Command["network"]>;
+  } = {},
+): Promise<Run & { loaded: string[]; gaveUp: number }> {
+  let gaveUp = 0;
   const loaded: string[] = [];
   const out: string[] = [];
   const err: string[] = [];
@@ -32,6 +38,7 @@ async function run(
           token: { value: "TOKEN", help: "Who may" },
           json: { switch: true, help: "For machines" },
         },
+        ...(network === undefined ? {} : { network }),
         run: act,
       });
     },
@@ -41,13 +48,14 @@ async function run(
       commands: { camera: entry("camera"), viewer: entry("viewer") },
       environment: (name) => environment[name],
       version: "framelane 1.2.3",
+      giveUpNetwork: () => Promise.resolve(gaveUp++),
       context: {
         signal: new AbortController().signal,
         print: (line) => out.push(line),
         say: (line) => err.push(line),
       },
     });
-    return { code, out, err, loaded };
+    return { code, out, err, loaded, gaveUp };
   } finally {
     forgetSecrets();
   }
@@ -146,4 +154,11 @@ Deno.test("No secret that came by argument or environment is printed, in whateve
 
 Deno.test("The version is told", async () => {
   assert.deepEqual((await run(["--version"])).out, ["framelane 1.2.3"]);
+});
+
+Deno.test("The network is given up when the options need none, and only then", async () => {
+  const network = ({ source }: Readonly<Record<string, unknown>>) => source !== "local";
+  assert.equal((await run(["camera", "--source", "local"], { network })).gaveUp, 1);
+  assert.equal((await run(["camera", "--source", "away"], { network })).gaveUp, 0);
+  assert.equal((await run(["camera", "--source", "local"])).gaveUp, 0);
 });

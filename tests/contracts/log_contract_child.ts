@@ -2,7 +2,10 @@
  * The other process of the contract tests. One JSON object a line on standard output.
  *
  * - `append URL TOPIC PARTITION COUNT`: appends `child0`, `child1`, …, one call each; then ends.
+ * - `create URL TOPIC PARTITION COUNT`: the same, after it created the topic.
  * - `stream URL TOPIC PARTITION`: the same without end; prints the offset of each append. Has to be killed.
+ * - `batches URL TOPIC GROUP OUT COUNT`: goes on with the checkpoint of query `q` on partition 0 until COUNT source
+ *   offsets are done, two a batch, one record for OUT for each; prints each commit; then ends.
  * - `member URL TOPIC GROUP SESSION-MS OUT`: joins the group; prints each assignment. Each line on
  *   standard input names a partition: plans and commits batch 0 of query `q` there, with one record
  *   for topic OUT, and prints how that ended. Ends when standard input ends.
@@ -18,7 +21,8 @@ const print = async (object: Record<string, unknown>) => {
 const [mode, url, topic, ...rest] = Deno.args as [string, string, string, ...string[]];
 const log = await openLog(url);
 try {
-  if (mode === "append") {
+  if (mode === "create") await log.createTopic(topic, Number(rest[0]) + 1);
+  if (mode === "append" || mode === "create") {
     const [partition, count] = rest.map(Number) as [number, number];
     const producer = await log.producer();
     for (let i = 0; i < count; i++) await producer.append(topic, partition, [record(`child${i}`)]);
@@ -32,6 +36,24 @@ try {
       ]);
       await print({ seq: i, offset });
     }
+  } else if (mode === "batches") {
+    const [group, out, count] = rest as [string, string, string];
+    const owned = { group, query: "q", topic, partition: 0, outputTopics: [out] };
+    const committer = await log.committer(owned);
+    await print({ committed: committer.committed ?? null, planned: committer.planned ?? null });
+    while ((committer.committed?.end ?? 0) < Number(count)) {
+      const start = committer.committed?.end ?? 0;
+      const batchId = (committer.committed?.batchId ?? -1) + 1;
+      const batch = committer.planned ?? { batchId, start, end: start + 2 };
+      await committer.plan(batch);
+      const outputs = [];
+      for (let offset = batch.start; offset < batch.end; offset++) {
+        outputs.push({ topic: out, partition: 0, ...record(`output ${offset}`) });
+      }
+      await committer.commit(batch, { end: batch.end, restart: batch.end }, outputs);
+      await print({ done: batch.batchId });
+    }
+    await print({ finished: true });
   } else if (mode === "member") {
     const [group, session, out] = rest as [string, string, string];
     const committers = new Map<number, BatchCommitter>();
@@ -77,6 +99,9 @@ try {
     }
     await member.leave();
   }
+} catch (error) {
+  if (!(error instanceof LogError)) throw error;
+  await print({ code: error.code, message: error.message });
 } finally {
   await log.close();
 }

@@ -74,6 +74,28 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation("a plan that is not required still frames its commit", async ({ log, reopen }) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    await withCommitter(log, options, async (committer) => {
+      await committer.plan(batch(0, 0, 3), false);
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(2, 3, 4), false));
+    });
+    await withCommitter(log, options, async (committer) => {
+      const { planned } = committer;
+      assert.ok(planned === undefined || planned.end === 3);
+      await committer.plan(planned ?? batch(0, 0, 4), false);
+      const end = planned?.end ?? 4;
+      await committer.commit(planned ?? batch(0, 0, 4), { end, restart: end }, []);
+      await committer.plan(batch(1, end, 9), true);
+    });
+    await withCommitter(await reopen(), options, (committer) => {
+      assert.equal(committer.committed?.batchId, 0);
+      assert.deepEqual(committer.planned, batch(1, committer.committed!.end, 9));
+      return Promise.resolve();
+    });
+  });
+
   obligation("gaps in the batches are refused", async ({ log }) => {
     const options = names();
     await log.createTopic(options.topic, 1);

@@ -116,17 +116,14 @@ export async function readAll(log: TopicLog, topic: string, partition: number): 
   try {
     const partitionReader = await reader.open(topic, partition, earliest);
     const frames: Frame[] = [];
-    // Transaction markers may take the last offsets: nothing would ever come for them.
-    while (partitionReader.position < latest) {
-      const before = frames.length;
-      try {
-        frames.push(
-          ...await within(1_000, "frames", (signal) => partitionReader.read(256, signal)),
-        );
-      } catch (error) {
-        if (error instanceof LogError || frames.length !== before) throw error;
-        break;
-      }
+    for (;;) {
+      const got = await within(
+        20_000,
+        "frames",
+        (signal) => partitionReader.read(256, signal, latest),
+      );
+      if (got.length === 0) break;
+      frames.push(...got);
     }
     return frames;
   } finally {

@@ -47,6 +47,32 @@ export function registerReaders(obligation: Obligation): void {
     assertGrowing(frames);
   });
 
+  obligation("read ends where it is told to", async ({ log }) => {
+    const topic = unique("until");
+    await log.createTopic(topic, 1);
+    const producer = await log.producer();
+    await producer.append(topic, 0, records(5));
+    const until = await producer.append(topic, 0, records(3, "later"));
+    const partition = await (await log.reader()).open(topic, 0, 0);
+    const read = (max: number, end: number) =>
+      within(20_000, "frames", (signal) => partition.read(max, signal, end));
+    const values: string[] = [];
+    for (let got = await read(2, until); got.length > 0; got = await read(2, until)) {
+      assert.ok(got.length <= 2);
+      values.push(...got.map((f) => text(f.value)));
+    }
+    assert.deepEqual(values, records(5).map((r) => text(r.value)));
+    assert.deepEqual(await read(2, 0), [], "Already beyond");
+    assert.deepEqual((await take(partition, 3)).map((f) => text(f.value)), [
+      "later0",
+      "later1",
+      "later2",
+    ]);
+    const waiting = read(10, Number.MAX_SAFE_INTEGER);
+    await producer.append(topic, 0, records(1, "last"));
+    assert.deepEqual((await waiting).map((f) => text(f.value)), ["last0"]);
+  });
+
   obligation("an aborted read throws the reason and loses nothing", async ({ log }) => {
     const topic = unique("abort");
     await log.createTopic(topic, 1);

@@ -8,6 +8,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { systemClock } from "../../runtime/clock.ts";
 import { lastOffsetOf, type Output } from "../../runtime/frame.ts";
@@ -20,13 +21,15 @@ export interface SinkSubject {
   make(directory: string): Sink;
   /** The output for an offset of a partition. */
   output(partition: number, offset: number): Output;
+  /** What may remain of an earlier history. */
+  readonly remains?: (path: string) => boolean;
   /** How many runs of the property. Default 40. */
   readonly runs?: number;
   /** Offsets of a run. Default 24. */
   readonly offsets?: number;
 }
 
-/** Everything that a user sees below a folder: contents by path, hidden folders left out. */
+/** Everything that a user sees below a folder: contents (of videos a digest) by path. */
 export async function visible(directory: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const walk = async (folder: string) => {
@@ -36,10 +39,9 @@ export async function visible(directory: string): Promise<Record<string, string>
       if (entry.isDirectory) await walk(path);
       else {
         const bytes = await Deno.readFile(path);
-        found[path.slice(directory.length + 1)] = Array.from(
-          bytes,
-          (byte) => String.fromCharCode(byte),
-        ).join("");
+        found[path.slice(directory.length + 1)] = /\.(mp4|avi)$/.test(path)
+          ? `${bytes.length} bytes, checksum ${crc32(bytes)}`
+          : Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
       }
     }
   };
@@ -247,8 +249,9 @@ export function sinkContract(subject: SinkSubject): void {
   Deno.test(`${subject.name}: starting anew from the first offset leaves every output once`, async () => {
     await withDirectory(async (directory) => {
       const expected = await undisturbed(directory);
-      const again = await undisturbed(directory);
-      assert.deepEqual(again, expected);
+      const again = Object.entries(await undisturbed(directory))
+        .filter(([path]) => !subject.remains?.(path));
+      assert.deepEqual(Object.fromEntries(again), expected);
     });
   });
 

@@ -32,6 +32,14 @@ export type JsonLine =
     published?: number;
   };
 
+/** How to start a command. */
+export interface ProcessOptions {
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  /** Permissions beyond those that every command gets. */
+  readonly permissions?: readonly string[];
+}
+
 /** A command of Framelane at work. */
 export class FramelaneProcess {
   readonly pid: number;
@@ -45,10 +53,10 @@ export class FramelaneProcess {
   /** Starts `main.ts` with these arguments. */
   constructor(
     args: readonly string[],
-    options: { env?: Record<string, string>; cwd?: string } = {},
+    options: ProcessOptions = {},
   ) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...PERMISSIONS, `${ROOT}main.ts`, ...args],
+      args: ["run", ...PERMISSIONS, ...options.permissions ?? [], `${ROOT}main.ts`, ...args],
       cwd: options.cwd ?? ROOT,
       env: { ...options.env, NO_COLOR: "1" },
       stdin: "null",
@@ -110,6 +118,11 @@ export class FramelaneProcess {
     return code;
   }
 
+  /** Whether it has ended and all its output is read. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Ends it as Ctrl-C does. */
   async stop(): Promise<number> {
     try {
@@ -121,8 +134,13 @@ export class FramelaneProcess {
     return await this.ended();
   }
 
+  /** Ends it at once; nothing happens when it has ended by itself. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    try {
+      this.#child.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+    }
     await this.ended();
   }
 
@@ -150,7 +168,7 @@ export class FramelaneProcess {
 /** Runs a command to its end. */
 export async function framelane(
   args: readonly string[],
-  options: { env?: Record<string, string>; cwd?: string } = {},
+  options: ProcessOptions = {},
 ): Promise<{ code: number; process: FramelaneProcess }> {
   const process = new FramelaneProcess(args, options);
   return { code: await process.ended(), process };

@@ -8,8 +8,13 @@
 export interface ListenerSecurity {
   /** What clients speak. `PLAINTEXT` by default. */
   readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
-  /** PEM file with private key and certificate chain; needed by `SSL` and `SASL_SSL`. */
+  /**
+   * PEM file with private key and certificate chain, or a PKCS #12 store (`.p12`); needed by `SSL` and
+   * `SASL_SSL`.
+   */
   readonly certificateFile?: string;
+  /** Password of a PKCS #12 store. */
+  readonly certificatePassword?: string;
   /** SASL mechanisms that are accepted. `PLAIN`, `SCRAM-SHA-256` and `SCRAM-SHA-512` by default. */
   readonly mechanisms?: readonly string[];
   /** Passwords by user name. Letters, digits and `-._~` only: Kafka's own files quote poorly. */
@@ -105,8 +110,13 @@ function securityProperties(security: ListenerSecurity): Record<string, string> 
         `Cannot configure a ${security.protocol} listener: certificateFile is missing`,
       );
     }
-    properties[`${prefix}.ssl.keystore.type`] = "PEM";
+    const store = security.certificateFile.endsWith(".p12");
+    properties[`${prefix}.ssl.keystore.type`] = store ? "PKCS12" : "PEM";
     properties[`${prefix}.ssl.keystore.location`] = security.certificateFile;
+    if (security.certificatePassword !== undefined) {
+      properties[`${prefix}.ssl.keystore.password`] = security.certificatePassword;
+      properties[`${prefix}.ssl.key.password`] = security.certificatePassword;
+    }
   }
   if (security.protocol.startsWith("SASL")) {
     const mechanisms = security.mechanisms ?? ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];

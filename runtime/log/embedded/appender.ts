@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import type { Clock } from "../../clock.ts";
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
@@ -69,8 +68,8 @@ export class Appender {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
+      await this.#parts.db.turns.ready();
       await this.#appendGroup(this.#takeGroup());
-      if (this.#queue.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
     }
     this.#running = undefined;
   }

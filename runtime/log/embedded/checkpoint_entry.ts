@@ -33,7 +33,7 @@ export function encodeEntry(content: Readonly<Record<string, unknown>>): string 
  */
 export function decodeEntry(entry: unknown, name: string): Record<string, unknown> {
   if (typeof entry !== "string") throw corrupt(name, "it is not text");
-  const match = /^v(\d{1,9}) ([0-9a-f]{8})\n(.*)$/s.exec(entry);
+  const match = /^v([1-9]\d{0,8}) ([0-9a-f]{8})\n(.*)$/s.exec(entry);
   if (match === null) throw corrupt(name, "it has no version and checksum");
   const [, version, checksum, json] = match as unknown as [string, string, string, string];
   if (Number(version) > checkpointVersion) {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { LogError } from "../log.ts";
 import { corrupt, decodeEntry, encodeEntry, textOf } from "./checkpoint_entry.ts";
 import { type Waiting, whileBusy } from "./database.ts";
-import { storageError } from "./errors.ts";
+import { storageError, storageFault } from "./errors.ts";
 
 const storeKey: Deno.KvKey = ["framelane", "store"];
 
@@ -111,14 +111,18 @@ async function identify(kv: Deno.Kv, file: string, expected: boolean): Promise<s
   }
 }
 
-/** A damaged file of checkpoints is a corrupt checkpoint, whatever SQLite calls it. */
+/** What the file's driver does not understand is damage: it has many words for it. */
 function checkpointError(error: unknown, action: string, path: string): LogError {
   if (error instanceof LogError) return error;
-  const known = storageError(error, action, path);
-  if (
-    error instanceof Error && /malformed|not a database|deserializ|corrupt/i.test(error.message)
-  ) {
-    return corrupt(path, error.message, error);
+  if (error instanceof Deno.errors.BadResource) {
+    return new LogError("CLOSED", `Cannot ${action}: the log is closed`, { cause: error });
   }
-  return known;
+  switch (storageFault(error)) {
+    case "malformed":
+    case "foreign":
+    case "other":
+      return corrupt(path, error instanceof Error ? error.message : String(error), error);
+    default:
+      return storageError(error, action, path);
+  }
 }

@@ -14,6 +14,7 @@ import {
   decodeCheckpoint,
   decodeEntry,
   encodeBatch,
+  encodeCheckpoint,
   encodeEntry,
   textOf,
   whole,
@@ -25,6 +26,9 @@ import type { ProducerKey, Producers } from "./producers.ts";
 import type { Records } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
+/** What is asked of the store. */
+export type CheckpointEntries = Pick<CheckpointStore, "id" | "path" | "get" | "list" | "commit">;
+
 /** The parts of an open log that checkpoints need. */
 export interface CheckpointParts {
   readonly db: Database;
@@ -33,7 +37,7 @@ export interface CheckpointParts {
   readonly producers: Producers;
   readonly changes: ChangeWatcher;
   readonly appender: Appender;
-  readonly store: CheckpointStore;
+  readonly store: CheckpointEntries;
   readonly clock: Clock;
 }
 
@@ -44,7 +48,7 @@ export class CheckpointKeys {
   readonly name: string;
   readonly #prefix: Deno.KvKey;
 
-  constructor({ group, query, topic, partition }: CommitterOptions, store: CheckpointStore) {
+  constructor({ group, query, topic, partition }: CommitterOptions, store: CheckpointEntries) {
     this.producer = { store: store.id, group, query, topic, partition };
     this.name = `the checkpoint of query ${query} on ${topic}/${partition} in ${store.path}`;
     this.#prefix = ["framelane", "checkpoint", group, query, topic, partition];
@@ -107,6 +111,11 @@ export async function takeOver(
     : decodeCheckpoint(entry, `the records' end of ${keys.name}`);
   const state = await readEntries(store, keys);
   if (written === undefined || written.batchId <= (state.committed?.batchId ?? -1)) {
+    // Should the store be damaged later, the database knows at least this much.
+    if (state.committed !== undefined) {
+      const known = encodeCheckpoint(state.committed);
+      await db.write(`note ${keys.name}`, () => producers.advance(keys.producer, epoch, known));
+    }
     return { keys, queryId, epoch, ownership, ...state };
   }
   // The owner before died after it had written a batch's records: the batch is done.
@@ -133,7 +142,7 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
 }
 
 async function readOwner(
-  store: CheckpointStore,
+  store: CheckpointEntries,
   keys: CheckpointKeys,
 ): Promise<{ epoch: number; versionstamp: string | null }> {
   const { value, versionstamp } = await store.get(keys.owner);
@@ -144,7 +153,7 @@ async function readOwner(
 
 /** Writes our epoch into the store; returns the version of the entry, by which we own the checkpoint. */
 async function own(
-  store: CheckpointStore,
+  store: CheckpointEntries,
   keys: CheckpointKeys,
   epoch: number,
   { query, topic, partition, membership }: CommitterOptions,
@@ -167,7 +176,7 @@ async function own(
 
 /** The query's id; it belongs to this log. */
 async function identify(
-  store: CheckpointStore,
+  store: CheckpointEntries,
   keys: CheckpointKeys,
   log: string,
 ): Promise<string> {
@@ -194,7 +203,7 @@ async function identify(
 
 /** Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit. */
 async function readEntries(
-  store: CheckpointStore,
+  store: CheckpointEntries,
   keys: CheckpointKeys,
 ): Promise<{ committed: Checkpoint | undefined; planned: BatchRange | undefined }> {
   const read = async <T extends { batchId: number }>(
@@ -232,7 +241,7 @@ async function readEntries(
 
 /** Brings the store to where the records are. What lies behind a gap goes: the records' end says it all. */
 async function rollForward(
-  store: CheckpointStore,
+  store: CheckpointEntries,
   keys: CheckpointKeys,
   ownership: string,
   written: Checkpoint,

@@ -73,7 +73,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     return this.#planned;
   }
 
-  plan(batch: BatchRange): Promise<void> {
+  plan(batch: BatchRange, required = true): Promise<void> {
     return this.#exclusively(async () => {
       this.#checkRange(batch);
       const next = (this.#committed?.batchId ?? -1) + 1;
@@ -81,14 +81,12 @@ export class EmbeddedCommitter implements BatchCommitter {
         throw this.#gap(batch, `the next batch is ${next}`);
       }
       if (this.#planned !== undefined) this.#checkPlanned(batch);
-      const { store } = this.#parts;
-      const done = await store.commit((operation) =>
-        this.#owned(operation)
-          .set(this.#keys.offsets(batch.batchId), encodeBatch(batch))
-          .delete(this.#keys.offsets(batch.batchId - keptEntries))
-      );
-      if (!done) throw this.#fenced();
       this.#planned = { ...batch };
+      // Nobody needs it to be durable: it is written together with the commit.
+      if (!required) return;
+      const { store } = this.#parts;
+      const done = await store.commit((operation) => this.#withPlan(this.#owned(operation), batch));
+      if (!done) throw this.#fenced();
     });
   }
 
@@ -112,7 +110,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (records.length > 0) await this.#writeRecords(entry, records);
       const { store } = this.#parts;
       const done = await store.commit((operation) =>
-        this.#owned(operation)
+        this.#withPlan(this.#owned(operation), batch)
           .set(this.#keys.commits(batch.batchId), entry)
           .delete(this.#keys.commits(batch.batchId - keptEntries))
       );
@@ -151,6 +149,12 @@ export class EmbeddedCommitter implements BatchCommitter {
 
   #owned(operation: Deno.AtomicOperation): Deno.AtomicOperation {
     return operation.check({ key: this.#keys.owner, versionstamp: this.#ownership });
+  }
+
+  #withPlan(operation: Deno.AtomicOperation, batch: BatchRange): Deno.AtomicOperation {
+    return operation
+      .set(this.#keys.offsets(batch.batchId), encodeBatch(batch))
+      .delete(this.#keys.offsets(batch.batchId - keptEntries));
   }
 
   async #writeRecords(entry: string, records: readonly OutputRecord[]): Promise<void> {

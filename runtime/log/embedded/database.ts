@@ -9,6 +9,7 @@ import type { Clock } from "../../clock.ts";
 import { LogError } from "../log.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";
+import { Turns } from "./turns.ts";
 
 /** A value of a row or of a parameter. */
 export type Cell = string | number | null | Uint8Array;
@@ -18,10 +19,15 @@ type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void 
 
 /** SQLite waits so long for a lock inside of a call; beyond that the event loop gets its turn. */
 const busyTimeoutMs = 3;
-/** The WAL is copied into the database each time it has grown by about 8 MiB. */
-const checkpointPages = (8 << 20) / pageSize;
-/** When readers kept the WAL from starting over for so long, a writer waits for them once. */
+/**
+ * After so many bytes this connection copies the WAL into the database. SQLite's own way, after each commit as soon as the
+ * WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
+ */
+const checkpointBytes = 4 << 20;
+/** From this length on a writer waits for the readers once, so that the WAL starts over. */
 const walLimitBytes = 64 << 20;
+/** What a transaction writes besides records: pages of indexes and partitions. */
+const transactionBytes = 3 * pageSize;
 
 /** An open database. All its methods but the waiting ones are synchronous and short. */
 export class Database {
@@ -29,6 +35,8 @@ export class Database {
   readonly path: string;
   /** Identity of this log, a UUID. */
   readonly logId: string;
+  /** Counts the time that queries take. */
+  readonly turns: Turns = new Turns();
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -127,8 +135,8 @@ export class Database {
         throw error;
       }
     });
-    this.#written += bytes;
-    if (this.#written > walLimitBytes) this.#restartWal();
+    this.#written += bytes + transactionBytes;
+    if (this.#written > checkpointBytes) this.turns.spend(() => this.#checkpoint());
     return result;
   }
 
@@ -136,6 +144,7 @@ export class Database {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.turns.stop();
     this.#statements.clear();
     this.#db.close();
   }
@@ -153,19 +162,28 @@ export class Database {
 
   async #guard<T>(action: string, work: () => T): Promise<T> {
     try {
-      return await whileBusy({ clock: this.#clock, timeoutMs: this.#timeoutMs }, work);
+      return await whileBusy(
+        { clock: this.#clock, timeoutMs: this.#timeoutMs },
+        () => this.turns.spend(work),
+      );
     } catch (error) {
       throw storageError(error, action, this.path);
     }
   }
 
-  #restartWal(): void {
+  /** What fails here (a lock, a full disk) is made up for by the next checkpoint; commits are safe in the WAL. */
+  #checkpoint(): void {
     this.#written = 0;
-    if (Deno.statSync(`${this.path}-wal`).size < walLimitBytes) return;
-    // Waits a few milliseconds for readers; when that is not enough, the next turn tries again.
-    this.#db.exec("PRAGMA busy_timeout = 50");
-    this.get("PRAGMA wal_checkpoint(TRUNCATE)");
-    this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    try {
+      const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;
+      if (walPages * pageSize < walLimitBytes) return;
+      this.#db.exec(`PRAGMA busy_timeout = ${10 * busyTimeoutMs}`);
+      this.get("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      if (storageFault(error) === "malformed") throw storageError(error, "keep the log", this.path);
+    } finally {
+      this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    }
   }
 }
 
@@ -199,15 +217,15 @@ export async function whileBusy<T>(
 function prepare(db: DatabaseSync, path: string): string {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const check = () => {
-    const application = number("PRAGMA application_id");
-    const version = number("PRAGMA user_version");
+    // Asked first: whoever makes the tables sets the rest in the same transaction.
     if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
-    if (application !== applicationId) {
+    if (number("PRAGMA application_id") !== applicationId) {
       throw new LogError(
         "INVALID",
         `Cannot open ${path}: it is the database of another program; name another folder`,
       );
     }
+    const version = number("PRAGMA user_version");
     if (version !== schemaVersion) {
       throw new LogError(
         "INVALID",
@@ -235,7 +253,7 @@ function prepare(db: DatabaseSync, path: string): string {
   }
   db.exec(`
     PRAGMA synchronous = NORMAL;
-    PRAGMA wal_autocheckpoint = ${checkpointPages};
+    PRAGMA wal_autocheckpoint = ${walLimitBytes / pageSize};
     PRAGMA journal_size_limit = ${walLimitBytes};
     PRAGMA cache_size = -8192;
   `);

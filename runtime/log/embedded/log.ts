@@ -218,16 +218,8 @@ export class EmbeddedLog implements TopicLog {
     const records = new Records(db);
     const changes = new ChangeWatcher(db);
     const appender = new Appender({ db, topics, records, changes, clock, retention });
-    return {
-      db,
-      topics,
-      records,
-      producers: new Producers(db),
-      changes,
-      appender,
-      clock,
-      retention,
-    };
+    const producers = new Producers(db);
+    return { db, topics, records, producers, changes, appender, clock, retention };
   }
 
   async #openStore({ db, producers }: Parts): Promise<CheckpointStore> {

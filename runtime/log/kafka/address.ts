@@ -71,9 +71,10 @@ export async function parseAddress(
   }
   const credentials = parseCredentials(login, parameters.get("sasl"));
   const tls = await parseTls(parameters, readFile);
-  const shown = new URLSearchParams(
-    [...parameters].filter(([name]) => name !== "cert" && name !== "key"),
-  ).toString();
+  const shown = [...parameters]
+    .filter(([name]) => name !== "cert" && name !== "key")
+    .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2F", "/")}`)
+    .join("&");
   return {
     brokers,
     url: `kafka://${brokers.map(brokerName).join(",")}${shown === "" ? "" : `?${shown}`}`,

@@ -12,6 +12,7 @@ import { readState } from "./state_topic.ts";
 /** A group's offset of a partition. */
 interface Committed {
   readonly offset: number;
+  readonly leaderEpoch: number;
   readonly metadata: string | null;
 }
 
@@ -33,6 +34,10 @@ export async function readStored(
     committedOffset(cluster, action, own, topic, partition),
     own === group ? undefined : committedOffset(cluster, action, group, topic, partition),
   ]);
+  if (ours !== undefined) {
+    // So that whoever reads on from there finds out when these are not the same frames any more.
+    cluster.epochs.observe(topic, partition, 0, ours.leaderEpoch);
+  }
   const stored = ours && decodeMetadata(ours.offset, ours.metadata, place);
   const mirror = shared && decodeMetadata(shared.offset, shared.metadata, place);
   const same = mirror?.query === query ? mirror : undefined;
@@ -79,6 +84,10 @@ async function committedOffset(
     );
     const found = groups[0]?.topics[0]?.partitions[0];
     const offset = Number(found?.committedOffset ?? -1);
-    return offset < 0 ? undefined : { offset, metadata: found!.metadata ?? null };
+    return offset < 0 ? undefined : {
+      offset,
+      leaderEpoch: found!.committedLeaderEpoch,
+      metadata: found!.metadata ?? null,
+    };
   }, { firstDelayMs: 1 });
 }

@@ -8,6 +8,7 @@ import { systemClock } from "../../clock.ts";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { type Connection, Connections } from "./connections.ts";
+import { Epochs } from "./epochs.ts";
 import { protocolErrors, remedyOf, toLogError } from "./failures.ts";
 import { ask, type MetadataResponse } from "./protocol.ts";
 
@@ -36,6 +37,7 @@ const MAX_DELAY_MS = 250;
 /** One cluster, one set of connections. */
 export class Cluster {
   readonly connections: Connections;
+  readonly epochs = new Epochs();
   readonly timeoutMs: number;
   readonly #address: KafkaAddress;
   #brokers = new Map<number, Broker>();

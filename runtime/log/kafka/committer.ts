@@ -194,7 +194,8 @@ export class KafkaCommitter implements BatchCommitter {
         ...rest,
         stateAt: { partition: partition % STATE_PARTITIONS, offset: written.get(place)! },
       })!;
-      const commit = { topic, partition, offset: stored.offset };
+      const leaderEpoch = this.#cluster.epochs.before(topic, partition, stored.offset);
+      const commit = { topic, partition, offset: stored.offset, leaderEpoch };
       const own = { ...commit, group: this.#group, metadata: text };
       if (!mirrors) return [advances ? { ...own, ...membership } : own];
       return [own, { ...commit, group, metadata: encodeMetadata(rest)!, ...membership }];

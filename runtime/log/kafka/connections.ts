@@ -6,9 +6,12 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { Connection, NetworkError } from "@platformatic/kafka";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+import { isCertificateProblem } from "./failures.ts";
+import { tlsRefusal } from "./tls_refusal.ts";
 
 export type { Connection } from "@platformatic/kafka";
 
@@ -40,8 +43,8 @@ export class Connections {
     const key = `${brokerName(broker)}/${lane}`;
     const known = this.#lanes.get(key);
     if (known !== undefined) return known.ready;
-    const connection = this.#make(this.#timeoutMs + extraMs);
-    const made: Lane = { connection, ready: dial(connection, broker) };
+    const connection = this.#make(broker, this.#timeoutMs + extraMs);
+    const made: Lane = { connection, ready: this.#dial(connection, broker) };
     const forget = () => {
       if (this.#lanes.get(key) === made) this.#lanes.delete(key);
     };
@@ -68,8 +71,10 @@ export class Connections {
     await Promise.all([...this.#lanes.keys()].map((key) => this.#end(key)));
   }
 
-  #make(requestTimeout: number): Connection {
+  #make({ host }: Broker, requestTimeout: number): Connection {
     const { tls, credentials } = this.#address;
+    // An address is checked against the certificate without being announced as a name.
+    const serverName = tls?.serverName ?? (isIP(host) === 0 ? host : undefined);
     return new Connection("framelane", {
       connectTimeout: Math.min(this.#timeoutMs, 10_000),
       requestTimeout,
@@ -80,10 +85,24 @@ export class Connections {
           ...(tls.cert === undefined ? {} : { cert: tls.cert }),
           ...(tls.key === undefined ? {} : { key: tls.key }),
         },
-        tlsServerName: tls.serverName ?? true,
+        ...(serverName === undefined ? {} : { tlsServerName: serverName }),
       }),
       ...(credentials === undefined ? {} : { sasl: { ...credentials } }),
     });
+  }
+
+  async #dial(connection: Connection, broker: Broker): Promise<Connection> {
+    try {
+      await connection.connect(broker.host, broker.port);
+      return connection;
+    } catch (error) {
+      connection.socket?.destroy();
+      const { tls } = this.#address;
+      const refused = tls !== undefined && isCertificateProblem(error);
+      const reason = refused ? await tlsRefusal(broker, tls, this.#timeoutMs) : undefined;
+      if (reason === undefined) throw error;
+      throw new NetworkError(`The broker's certificate: ${reason}`, { cause: error as Error });
+    }
   }
 
   async #end(key: string): Promise<void> {
@@ -102,14 +121,4 @@ export class Connections {
 interface Lane {
   readonly connection: Connection;
   readonly ready: Promise<Connection>;
-}
-
-async function dial(connection: Connection, { host, port }: Broker): Promise<Connection> {
-  try {
-    await connection.connect(host, port);
-    return connection;
-  } catch (error) {
-    connection.socket?.destroy();
-    throw error;
-  }
 }

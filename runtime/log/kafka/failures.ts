@@ -169,21 +169,30 @@ function authenticationProblem(error: unknown): string | undefined {
   let problem: string | undefined;
   visit(error, ({ code, message, apiId }) => {
     const text = typeof message === "string" ? message : "";
-    if (apiId === "SASL_AUTHENTICATION_FAILED" || code === "PLT_KFK_AUTHENTICATION") {
-      problem ??= "user name or password is wrong, or the SASL mechanism is not accepted";
+    if (text.startsWith("Cannot find a suitable SASL mechanism")) {
+      problem ??= "it does not take this SASL mechanism here, or it wants TLS";
+    } else if (apiId === "SASL_AUTHENTICATION_FAILED" || code === "PLT_KFK_AUTHENTICATION") {
+      problem ??= "user name or password is wrong";
     } else if (text === "Broker requires TLS.") {
       problem = "the broker wants TLS: add tls=true";
     } else if (/TLS handshake failed|corrupt message|InvalidContentType/i.test(text)) {
       problem = "the broker does not speak TLS on this port";
-    } else if (/certificate|CERT_|UNABLE_TO_|UnknownIssuer|unknown CA/i.test(text)) {
-      problem = `its TLS certificate is not accepted: ${sentence(text)}`;
+    } else if (/certificate|altnames/i.test(text)) {
+      problem ??= `its TLS certificate is not accepted: ${
+        sentence(text).replace(/^The broker's certificate: /, "")
+      }`;
     }
   });
   return problem;
 }
 
+/** True when the broker's certificate is to blame, for whatever reason. */
+export function isCertificateProblem(error: unknown): boolean {
+  return authenticationProblem(error)?.startsWith("its TLS certificate") ?? false;
+}
+
 function networkReason(error: unknown): string {
-  let reason = "the connection was lost";
+  let reason = "it closed the connection";
   visit(error, ({ code, message }) => {
     if (code === "ECONNREFUSED") reason = "connection refused";
     else if (code === "ENOTFOUND" || code === "EAI_AGAIN") reason = "unknown host";

@@ -1,11 +1,11 @@
 /**
- * One fetch request and its answer. The answer is laid out in one buffer, and what it holds is read
- * where it lies.
+ * One fetch request and its answer.
  *
  * @module
  */
 import { fetchV13 } from "@platformatic/kafka";
 import type { Connection } from "./connections.ts";
+import { PieceCursor } from "./piece_cursor.ts";
 import type { AbortedTransaction } from "./record_decoder.ts";
 import { READ_COMMITTED } from "./topics.ts";
 
@@ -87,7 +87,7 @@ export function fetchParts(
           [],
           "",
         ),
-      (_correlation, _key, _version, reader) => parseFetched(reader.buffer.buffer, reader.position),
+      (_correlation, _key, _version, reader) => parseFetched(reader.buffer.buffers),
       true,
       true,
       (error, fetched) => error === null ? resolve(fetched!) : reject(error),
@@ -95,9 +95,9 @@ export function fetchParts(
   });
 }
 
-/** Reads an answer that begins at `start`. */
-export function parseFetched(bytes: Uint8Array, start = 0): Fetched {
-  const cursor = new Cursor(bytes, start);
+/** Reads an answer, given in the pieces in which it came. */
+export function parseFetched(pieces: readonly Uint8Array[]): Fetched {
+  const cursor = new PieceCursor(pieces);
   cursor.skip(4); // throttle time
   const errorCode = cursor.int16();
   cursor.skip(4); // session
@@ -112,7 +112,7 @@ export function parseFetched(bytes: Uint8Array, start = 0): Fetched {
   return { errorCode, parts };
 }
 
-function parsePart(cursor: Cursor, topicId: string): FetchedPart {
+function parsePart(cursor: PieceCursor, topicId: string): FetchedPart {
   const partition = cursor.int32();
   const errorCode = cursor.int16();
   cursor.skip(8); // high watermark
@@ -139,72 +139,4 @@ function parsePart(cursor: Cursor, topicId: string): FetchedPart {
     records,
     diverged,
   };
-}
-
-class Cursor {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#at = at;
-  }
-
-  skip(length: number): void {
-    this.#at += length;
-  }
-
-  int16(): number {
-    this.#at += 2;
-    return this.#view.getInt16(this.#at - 2);
-  }
-
-  int32(): number {
-    this.#at += 4;
-    return this.#view.getInt32(this.#at - 4);
-  }
-
-  bigint64(): bigint {
-    this.#at += 8;
-    return this.#view.getBigInt64(this.#at - 8);
-  }
-
-  int64(): number {
-    return Number(this.bigint64());
-  }
-
-  uuid(): string {
-    let hex = "";
-    for (const byte of this.take(16)) hex += byte.toString(16).padStart(2, "0");
-    return [8, 12, 16, 20].reduceRight((id, at) => `${id.slice(0, at)}-${id.slice(at)}`, hex);
-  }
-
-  /** Length of a compact array or of bytes; none when it is null. */
-  count(): number {
-    return Math.max(0, this.varint() - 1);
-  }
-
-  varint(): number {
-    let value = 0;
-    for (let shift = 0;; shift += 7) {
-      const byte = this.#bytes[this.#at++]!;
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value >>> 0;
-    }
-  }
-
-  take(length: number): Uint8Array {
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  /** Skips tagged fields. */
-  tags(see: (tag: number) => void = () => {}): void {
-    for (let count = this.varint(); count > 0; count--) {
-      see(this.varint());
-      this.skip(this.varint());
-    }
-  }
 }

@@ -14,9 +14,9 @@ import { remedyOf, toLogError } from "./failures.ts";
 import { groupAnswer, GroupRequests, type Joined } from "./group_requests.ts";
 
 /** How soon a member hears of a rebalance. */
-const HEARTBEAT_MS = 1_000;
+const HEARTBEAT_MS = 500;
 /** How soon the leader hears of new partitions. */
-const GROWTH_CHECK_MS = 2_000;
+const GROWTH_CHECK_MS = 1_000;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1_000;
 let members = 0;

@@ -6,6 +6,7 @@
 import type { Frame } from "../../frame.ts";
 import { LogError, type PartitionReader } from "../log.ts";
 import type { Leader } from "./cluster.ts";
+import type { Epochs } from "./epochs.ts";
 import type { Decoded } from "./record_decoder.ts";
 
 /** What a reader may hold. */
@@ -42,6 +43,7 @@ export class PartitionFeed implements PartitionReader {
   /** Counts seeks: an answer to an older question is dropped. */
   version = 0;
   readonly #feeder: Feeder;
+  readonly #epochs: Epochs;
   readonly #bounds: Bounds;
   #frames: Frame[] = [];
   #taken = 0;
@@ -57,8 +59,9 @@ export class PartitionFeed implements PartitionReader {
   constructor(
     feeder: Feeder,
     bounds: Bounds,
-    of: { topic: string; partition: number; offset: number; leader: Leader },
+    of: { topic: string; partition: number; offset: number; leader: Leader; epochs: Epochs },
   ) {
+    this.#epochs = of.epochs;
     this.#feeder = feeder;
     this.#bounds = bounds;
     this.topic = of.topic;
@@ -66,6 +69,7 @@ export class PartitionFeed implements PartitionReader {
     this.leader = of.leader;
     this.topicId = of.leader.topicId;
     this.#position = this.#next = this.latest = of.offset;
+    this.fetchedEpoch = of.epochs.before(of.topic, of.partition, of.offset);
   }
 
   get buffered(): number {
@@ -156,7 +160,11 @@ export class PartitionFeed implements PartitionReader {
   /** Takes in what was fetched from offset `next` on. */
   fill(decoded: Decoded, latest: number): void {
     this.latest = Math.max(latest, decoded.next);
-    if (decoded.leaderEpoch >= 0) this.fetchedEpoch = decoded.leaderEpoch;
+    const { leaderEpoch } = decoded;
+    if (leaderEpoch >= 0 && leaderEpoch !== this.fetchedEpoch) {
+      this.fetchedEpoch = leaderEpoch;
+      this.#epochs.observe(this.topic, this.partition, decoded.next - 1, leaderEpoch);
+    }
     let next = decoded.next;
     for (const frame of decoded.frames) {
       const size = frame.value.length;
@@ -190,7 +198,7 @@ export class PartitionFeed implements PartitionReader {
     this.#position = this.#next = offset;
     this.#error = undefined;
     this.#blocked = false;
-    this.fetchedEpoch = -1;
+    this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
     this.version++;
     this.#wake();
     if (!this.#closed) this.#feeder.changed(this);

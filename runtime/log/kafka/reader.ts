@@ -55,7 +55,13 @@ export class KafkaReader implements LogReader {
       () => this.#cluster.leader(topic, partition),
     );
     this.#throwIfClosed(action);
-    const feed = new PartitionFeed(this, this.#bounds, { topic, partition, offset, leader });
+    const feed = new PartitionFeed(this, this.#bounds, {
+      topic,
+      partition,
+      offset,
+      leader,
+      epochs: this.#cluster.epochs,
+    });
     this.#attach(feed);
     return feed;
   }
@@ -161,6 +167,7 @@ export class KafkaReader implements LogReader {
       const leader = await this.#cluster.leader(topic, partition, true);
       // What was asked for may have come into being meanwhile, or somebody seeks elsewhere.
       const there = !diverged && next >= range.earliest && next <= range.latest;
+      if (diverged) this.#cluster.epochs.forget(topic, partition);
       if (feed.version === version && !there) {
         feed.latest = range.latest;
         feed.fail(
@@ -195,6 +202,7 @@ export class KafkaReader implements LogReader {
       const leader = await this.#cluster.leader(topic, partition);
       if (leader.topicId !== feed.topicId) {
         // Another topic of the same name: its offsets have nothing to do with those read so far.
+        this.#cluster.epochs.forget(topic, partition);
         const range = await offsetRange(this.#cluster, topic, partition);
         feed.latest = range.latest;
         feed.fail(outOfRange(feed, range, "the topic was deleted and made again"));

@@ -20,7 +20,7 @@ export interface Decoded {
   readonly frames: Frame[];
   /** Offset to go on from: behind holes and markers too. */
   readonly next: number;
-  /** Leader epoch of the last batch; −1 when there was none. */
+  /** Leader epoch of the last batch that something was taken of; −1 when there was none. */
   readonly leaderEpoch: number;
 }
 
@@ -74,7 +74,7 @@ export function decodeBatches(
     while (upcoming < aborted.length && aborted[upcoming]!.firstOffset <= last) {
       open.add(aborted[upcoming++]!.producerId);
     }
-    leaderEpoch = view.getInt32(at + 12);
+    const batchEpoch = view.getInt32(at + 12);
     if ((attributes & CONTROL) !== 0) {
       // The marker that ends a transaction: what the producer writes after it is another one.
       open.delete(producerId);
@@ -92,11 +92,15 @@ export function decodeBatches(
           return { frames, next, leaderEpoch };
         }
         budget -= frame.value.length;
+        leaderEpoch = batchEpoch;
         frames.push(frame);
         next = frame.offset + 1;
       }
     }
-    next = Math.max(next, last + 1);
+    if (last >= next) {
+      next = last + 1;
+      leaderEpoch = batchEpoch;
+    }
     at += size;
   }
   return { frames, next, leaderEpoch };

@@ -22,6 +22,8 @@ export interface OffsetCommit {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  /** Leader epoch of the record before `offset`; −1 when unknown. */
+  readonly leaderEpoch: number;
   readonly metadata: string;
   /** The group's generation by which the partition is owned. */
   readonly membership?: Membership;
@@ -227,7 +229,7 @@ export class Transactions {
   async #commitOffsets(action: string, commits: readonly OffsetCommit[]): Promise<void> {
     await Promise.all(commits.map((commit) =>
       this.#attempt(action, async () => {
-        const { group, topic, partition, offset, metadata, membership } = commit;
+        const { group, topic, partition, offset, leaderEpoch, metadata, membership } = commit;
         const { producerId, epoch } = this.#identity;
         const broker = await this.#cluster.coordinator("group", group);
         await ask.txnOffsetCommit(
@@ -244,7 +246,7 @@ export class Transactions {
             partitions: [{
               partitionIndex: partition,
               committedOffset: BigInt(offset),
-              committedLeaderEpoch: -1,
+              committedLeaderEpoch: leaderEpoch,
               committedMetadata: metadata,
             }],
           }],

@@ -20,13 +20,13 @@ import { crc32 } from "node:zlib";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { copyLines, readAt, readLines, splitPath, statOrUndefined, writeAt } from "./io.ts";
+import type { Position } from "./lane.ts";
 import {
   advance,
   type Content,
   type Generation,
   type Meta,
   openGeneration,
-  type Position,
 } from "./shared_generation.ts";
 
 /** Bytes that may not be durable in the file yet (their stages are). */

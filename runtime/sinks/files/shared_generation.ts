@@ -6,16 +6,10 @@
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { exists, readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
+import type { Position } from "./lane.ts";
 import { Slots } from "./slots.ts";
 
 const META_CAPACITY = 1 << 20;
-
-/** Where a lane stands. */
-export interface Position {
-  readonly batch: number;
-  /** One past the last source offset of that batch. */
-  readonly end: number;
-}
 
 /** What lies in the file up to some length. */
 export interface Extent {

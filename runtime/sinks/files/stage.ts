@@ -11,7 +11,7 @@
 import { crc32 } from "node:zlib";
 import { Fence } from "./fence.ts";
 import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
-import type { Position } from "./shared_generation.ts";
+import type { Position } from "./lane.ts";
 
 const HEADER_BYTES = 16;
 

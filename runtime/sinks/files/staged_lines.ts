@@ -6,8 +6,8 @@
  */
 import type { BatchRange, SinkContext } from "../sink.ts";
 import { exists, syncDirectory, writeDurably } from "./io.ts";
+import { isCommitted, laneKey } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
-import type { Position } from "./shared_generation.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";
 
 /** Where a lane's lines and files go. */
@@ -176,18 +176,6 @@ export class StagedLines {
     await this.#shared.publish(this.#lane, entry.position, encode(entry.lines));
     await this.#shared.sync();
   }
-}
-
-/** Name of a lane in files' states and folders. */
-export function laneKey({ query, topic, partition }: SinkContext): string {
-  return `${encodeURIComponent(query)}-${encodeURIComponent(topic)}-${partition}`;
-}
-
-function isCommitted(position: Position, context: SinkContext): boolean {
-  const { committedBatch, committedEnd } = context;
-  return committedBatch === undefined
-    ? position.end <= committedEnd
-    : position.batch <= committedBatch;
 }
 
 function encode(text: string): Uint8Array {

@@ -91,7 +91,7 @@ Deno.test("images: a second query needs its own folder, and {query} gives it", a
     const first = await images({ directory }).open(sinkContext({ query: "one" }));
     await assert.rejects(
       async () => await images({ directory }).open(sinkContext({ query: "two" })),
-      /CAMERA-1 belongs to query one on VideoStreaming, given two on VideoStreaming.*images:DIR\/\{query\}/,
+      /CAMERA-1 belongs to query one on VideoStreaming, given two on VideoStreaming.*DIR\/\{query\}/,
     );
     const own = images({ directory: `${directory}/{query}` });
     const second = await own.open(sinkContext({ query: "two" }));

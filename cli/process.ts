@@ -1,0 +1,42 @@
+/**
+ * The process around a command: it stops on signals, and nothing fails unseen.
+ *
+ * @module
+ */
+import { describeFailure } from "./fault.ts";
+import { writeLine } from "./output.ts";
+
+/** What a shell shows of a program that the second Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+const EXIT_FAILED = 1;
+
+/**
+ * Aborts the returned controller on the first SIGINT or SIGTERM; the second ends the process at once. A
+ * rejection or error that nobody handles is told on standard error and ends it with 1.
+ */
+export function guardProcess(): AbortController {
+  const stop = new AbortController();
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM"];
+  for (const name of signals) {
+    Deno.addSignalListener(name, () => {
+      if (stop.signal.aborted) Deno.exit(EXIT_INTERRUPTED);
+      stop.abort(new DOMException(`Stopped by ${name}`, "AbortError"));
+    });
+  }
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    fail(event.reason);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    fail(event.error ?? event.message);
+  });
+  return stop;
+}
+
+function fail(failure: unknown): never {
+  writeLine(Deno.stderr, describeFailure(failure, { stack: true }));
+  Deno.exit(EXIT_FAILED);
+}

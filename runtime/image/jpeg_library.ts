@@ -1,0 +1,97 @@
+/**
+ * libjpeg-turbo itself. The package `@julusian/jpeg-turbo` brings it as a shared library on Linux
+ * beside its addon, which offers neither decoding at reduced size nor the accurate transform.
+ *
+ * @module
+ */
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import type { Channels, RawImage } from "./raw.ts";
+
+const SYMBOLS = {
+  tj3Init: { parameters: ["i32"], result: "pointer" },
+  tj3Set: { parameters: ["pointer", "i32", "i32"], result: "i32" },
+  tj3SetScalingFactor: { parameters: ["pointer", { struct: ["i32", "i32"] }], result: "i32" },
+  tj3DecompressHeader: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
+  tj3Decompress8: {
+    parameters: ["pointer", "buffer", "usize", "buffer", "i32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+} as const;
+
+/** Constants of turbojpeg.h. */
+const TJINIT_DECOMPRESS = 1;
+const TJPARAM_SCANLIMIT = 13;
+const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
+
+/** See `inspectImage`, which counts them too. */
+const MAX_SCANS = 100;
+
+// Opened with the module: it belongs to the thread, not to who decodes first.
+const library = open();
+
+/** True where `decompressReduced` can be used. */
+export const hasLibrary = library !== undefined;
+
+function open(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  const cpu = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  const require = createRequire(import.meta.url);
+  const folder = `${dirname(require.resolve("@julusian/jpeg-turbo"))}/prebuilds`;
+  for (const platform of [`linux-${cpu}`, `linux-${cpu}-musl`]) {
+    try {
+      return Deno.dlopen(`${folder}/jpeg-turbo-${platform}/libturbojpeg.so.0`, SYMBOLS);
+    } catch (error) {
+      // Built for another C library, or not shipped: the addon decodes, at full size.
+      if (error instanceof Deno.errors.NotCapable) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** A decompressor, and what it works on: native code must not outlive the memory that it uses. */
+interface Decompressor {
+  readonly handle: Deno.PointerValue;
+  readonly busy: Set<unknown>;
+}
+
+const idle: Decompressor[] = [];
+
+function acquire(): Decompressor {
+  const free = idle.pop();
+  if (free !== undefined) return free;
+  const handle = library!.symbols.tj3Init(TJINIT_DECOMPRESS);
+  if (handle === null) throw new Error("Cannot make a JPEG decompressor: out of memory");
+  library!.symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
+  return { handle, busy: new Set() };
+}
+
+/**
+ * Decodes a JPEG of one or three components into `image`, at 1, 1/2, 1/4 or 1/8 of its size: as
+ * many pixels as are left, rounded up. The smaller ones cost less, and are free of aliasing.
+ *
+ * @param bytes must stay as it is until the promise settles
+ * @returns false where libjpeg finds anything to complain of, also what leaves the picture whole.
+ */
+export async function decompressReduced(
+  bytes: Uint8Array<ArrayBuffer>,
+  image: RawImage & { readonly data: Uint8Array<ArrayBuffer> },
+  denominator: 1 | 2 | 4 | 8,
+): Promise<boolean> {
+  const { symbols } = library!;
+  const decompressor = acquire();
+  const { handle, busy } = decompressor;
+  busy.add(bytes).add(image);
+  try {
+    const length = BigInt(bytes.length);
+    const scale = new Uint8Array(Int32Array.of(1, denominator).buffer);
+    if (symbols.tj3DecompressHeader(handle, bytes, length) !== 0) return false;
+    if (symbols.tj3SetScalingFactor(handle, scale) !== 0) return false;
+    const format = FORMATS[image.channels];
+    return await symbols.tj3Decompress8(handle, bytes, length, image.data, 0, format) === 0;
+  } finally {
+    busy.clear();
+    idle.push(decompressor);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Bilinear resizing of pictures of bytes, with the values of OpenCV's `INTER_LINEAR`.
+ *
+ * @module
+ */
+import { PooledImage, type RawImage } from "./raw.ts";
+
+/** A part of a picture, pixels. */
+export interface Crop {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Weights are whole numbers of 1/2048. */
+const ONE = 2048;
+
+/** For each position of the result: the two source positions that it mixes, and how much of each. */
+interface Taps {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly firstWeight: Int32Array;
+  readonly secondWeight: Int32Array;
+}
+
+const cache = new Map<string, Taps>();
+const CACHED = 64;
+
+function tapsOf(from: number, to: number): Taps {
+  const key = `${from}:${to}`;
+  const cached = cache.get(key);
+  if (cached !== undefined) return cached;
+  const taps: Taps = {
+    first: new Int32Array(to),
+    second: new Int32Array(to),
+    firstWeight: new Int32Array(to),
+    secondWeight: new Int32Array(to),
+  };
+  const scale = 1 / (to / from);
+  for (let i = 0; i < to; i++) {
+    const position = Math.fround((i + 0.5) * scale - 0.5);
+    const first = Math.floor(position);
+    const fraction = Math.fround(position - first);
+    taps.first[i] = Math.max(0, Math.min(first, from - 1));
+    taps.second[i] = Math.max(0, Math.min(first + 1, from - 1));
+    // At an edge both are the same pixel, but how it is split still shows in the rounding.
+    taps.secondWeight[i] = roundHalfEven(fraction * ONE);
+    taps.firstWeight[i] = ONE - taps.secondWeight[i]!;
+  }
+  if (cache.size >= CACHED) cache.clear();
+  cache.set(key, taps);
+  return taps;
+}
+
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/**
+ * Resizes a part of a picture, row by row.
+ *
+ * @param width of the result, pixels
+ * @param height of the result, pixels
+ * @param take is given each row from the top; the samples are valid until it returns
+ */
+export function resizeRows(
+  image: RawImage,
+  crop: Crop,
+  width: number,
+  height: number,
+  take: (row: Uint8Array, y: number) => void,
+): void {
+  if (crop.width === width && crop.height === height) copyRows(image, crop, take);
+  else if (crop.width === 2 * width && crop.height === 2 * height) halveRows(image, crop, take);
+  else mixRows(image, crop, width, height, take);
+}
+
+/** Resizes a picture. */
+export function resize(image: RawImage, width: number, height: number): RawImage {
+  const result = new PooledImage(width, height, image.channels);
+  const crop = { left: 0, top: 0, width: image.width, height: image.height };
+  const stride = width * image.channels;
+  resizeRows(image, crop, width, height, (row, y) => result.data.set(row, y * stride));
+  return result;
+}
+
+function copyRows(
+  { data, width, channels }: RawImage,
+  crop: Crop,
+  take: (row: Uint8Array, y: number) => void,
+): void {
+  const length = crop.width * channels;
+  for (let y = 0; y < crop.height; y++) {
+    const start = ((crop.top + y) * width + crop.left) * channels;
+    take(data.subarray(start, start + length), y);
+  }
+}
+
+/** Exactly half the size: OpenCV takes the mean of each four pixels. */
+function halveRows(
+  { data, width, channels }: RawImage,
+  crop: Crop,
+  take: (row: Uint8Array, y: number) => void,
+): void {
+  const stride = width * channels;
+  const row = new Uint8Array(crop.width / 2 * channels);
+  for (let y = 0; y < crop.height / 2; y++) {
+    let at = (crop.top + 2 * y) * stride + crop.left * channels;
+    for (let out = 0; out < row.length; at += channels) {
+      for (let c = 0; c < channels; c++, at++) {
+        const upper = data[at]! + data[at + channels]!;
+        row[out++] = (upper + data[at + stride]! + data[at + stride + channels]! + 2) >> 2;
+      }
+    }
+    take(row, y);
+  }
+}
+
+function mixRows(
+  image: RawImage,
+  crop: Crop,
+  width: number,
+  height: number,
+  take: (row: Uint8Array, y: number) => void,
+): void {
+  const length = width * image.channels;
+  const columns = tapsOf(crop.width, width);
+  const rows = tapsOf(crop.height, height);
+  // Two rows of the source, already resized across; each is used for several rows of the result.
+  let upper = new Int32Array(length), lower = new Int32Array(length);
+  let upperRow = -1, lowerRow = -1;
+  const row = new Uint8Array(length);
+  for (let y = 0; y < height; y++) {
+    const first = rows.first[y]!, second = rows.second[y]!;
+    if (first !== upperRow) {
+      if (first === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
+      else across(image, crop, first, columns, upper);
+      upperRow = first;
+    }
+    if (second !== lowerRow) {
+      across(image, crop, second, columns, lower);
+      lowerRow = second;
+    }
+    const a = rows.firstWeight[y]!, b = rows.secondWeight[y]!;
+    for (let i = 0; i < length; i++) {
+      row[i] = (((a * upper[i]!) >> 16) + ((b * lower[i]!) >> 16) + 2) >> 2;
+    }
+    take(row, y);
+  }
+}
+
+/** Resizes one row across, to sixteenths of 1/2048, which is what OpenCV's vectors keep. */
+function across(image: RawImage, crop: Crop, row: number, taps: Taps, to: Int32Array): void {
+  const { data, channels } = image;
+  const { first, second, secondWeight } = taps;
+  const start = ((crop.top + row) * image.width + crop.left) * channels;
+  const width = first.length;
+  if (channels === 3) {
+    for (let x = 0, out = 0; x < width; x++, out += 3) {
+      const p = start + 3 * first[x]!, q = start + 3 * second[x]!;
+      const weight = secondWeight[x]!;
+      const red = data[p]!, green = data[p + 1]!, blue = data[p + 2]!;
+      to[out] = (ONE * red + weight * (data[q]! - red)) >> 4;
+      to[out + 1] = (ONE * green + weight * (data[q + 1]! - green)) >> 4;
+      to[out + 2] = (ONE * blue + weight * (data[q + 2]! - blue)) >> 4;
+    }
+    return;
+  }
+  for (let x = 0, out = 0; x < width; x++) {
+    const p = start + channels * first[x]!, q = start + channels * second[x]!;
+    for (let c = 0; c < channels; c++) {
+      const sample = data[p + c]!;
+      to[out++] = (ONE * sample + secondWeight[x]! * (data[q + c]! - sample)) >> 4;
+    }
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * Frames to tensors: decoded once, at reduced size where that is enough, then resized, brought into
+ * colour order, scaled and laid out in one pass.
+ *
+ * @module
+ */
+import { decodeReduced, type Denominator } from "./decode.ts";
+import { type ImageInfo, inspectImage } from "./inspect.ts";
+import type { RawImage } from "./raw.ts";
+import { type Crop, resizeRows } from "./resize.ts";
+
+/** What a model wants of one frame. */
+export interface TensorSpec {
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly color: "RGB" | "BGR" | "GRAY";
+  /**
+   * How a frame of another shape is made to fit: `fill` stretches it, `letterbox` keeps its shape
+   * and leaves black bars, `crop` keeps its shape and cuts off what stands out on two sides.
+   */
+  readonly resize: "fill" | "letterbox" | "crop";
+  readonly dtype: "float32" | "uint8" | "float16";
+  /** Samples of a pixel together, or each colour as a plane of its own. */
+  readonly order: "HWC" | "CHW";
+  /** A sample of 0 to 255 becomes `(sample * scale - mean) / std`, in the order of `color`. */
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** False decodes at full size before resizing. True unless given. */
+  readonly reduce?: boolean;
+}
+
+/** Samples of a tensor; float16 as its bits. */
+export type TensorData =
+  | Float32Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>;
+
+/** One frame as a model wants it. */
+export interface FrameTensor {
+  /** `width * height * channels` samples, valid until `release`. */
+  readonly data: TensorData;
+  readonly placement: Placement;
+  /** Gives the memory back for reuse. Once is enough. */
+  release(): void;
+}
+
+/** Where a frame lies in its tensor. */
+export interface Placement {
+  /** Pixels of the frame. */
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+  /** The frame is decoded at one over this. */
+  readonly denominator: Denominator;
+  /** The part of the decoded picture that is used. */
+  readonly crop: Crop;
+  /** Where that part lies in the tensor. */
+  readonly content: Crop;
+}
+
+/** Says how a frame of this size is put into a tensor. */
+export function placementOf(spec: TensorSpec, width: number, height: number): Placement {
+  const { reduce = true } = spec;
+  const content = spec.resize === "letterbox"
+    ? fitInside(width, height, spec.width, spec.height)
+    : { left: 0, top: 0, width: spec.width, height: spec.height };
+  const denominators: readonly Denominator[] = reduce ? [8, 4, 2, 1] : [1];
+  for (const denominator of denominators) {
+    const reducedWidth = Math.ceil(width / denominator);
+    const reducedHeight = Math.ceil(height / denominator);
+    const crop = spec.resize === "crop"
+      ? fitInside(spec.width, spec.height, reducedWidth, reducedHeight)
+      : { left: 0, top: 0, width: reducedWidth, height: reducedHeight };
+    const enough = crop.width >= content.width && crop.height >= content.height;
+    if (enough || denominator === 1) {
+      return { sourceWidth: width, sourceHeight: height, denominator, crop, content };
+    }
+  }
+  throw new Error("Unreachable: a frame can always be decoded at full size");
+}
+
+/** The largest rectangle of a shape that fits inside another, in its middle. */
+function fitInside(width: number, height: number, outerWidth: number, outerHeight: number): Crop {
+  const factor = Math.min(outerWidth / width, outerHeight / height);
+  const fitted = {
+    width: Math.max(1, Math.min(outerWidth, Math.round(width * factor))),
+    height: Math.max(1, Math.min(outerHeight, Math.round(height * factor))),
+  };
+  return {
+    left: Math.floor((outerWidth - fitted.width) / 2),
+    top: Math.floor((outerHeight - fitted.height) / 2),
+    ...fitted,
+  };
+}
+
+/** A box in pixels of the tensor, in pixels of the frame; cut off at its edges. */
+export function toSource(
+  { sourceWidth, sourceHeight, denominator, crop, content }: Placement,
+  [left, top, right, bottom]: readonly [number, number, number, number],
+): [number, number, number, number] {
+  const x = (value: number) =>
+    clamp(
+      ((value - content.left) * crop.width / content.width + crop.left) * denominator,
+      sourceWidth,
+    );
+  const y = (value: number) =>
+    clamp(
+      ((value - content.top) * crop.height / content.height + crop.top) * denominator,
+      sourceHeight,
+    );
+  return [x(left), y(top), x(right), y(bottom)];
+}
+
+function clamp(value: number, most: number): number {
+  return Math.min(most, Math.max(0, value));
+}
+
+/**
+ * Makes tensors of frames for one model.
+ *
+ * @example
+ * ```ts
+ * import { Tensorizer } from "./tensor.ts";
+ *
+ * const tensorizer = new Tensorizer({
+ *   width: 224,
+ *   height: 224,
+ *   color: "RGB",
+ *   resize: "crop",
+ *   dtype: "float32",
+ *   order: "CHW",
+ *   scale: 1 / 255,
+ *   mean: [0.485, 0.456, 0.406],
+ *   std: [0.229, 0.224, 0.225],
+ * });
+ * const tensor = await tensorizer.tensor(Deno.readFileSync("frame.jpg"));
+ * console.log(tensor.data.length);
+ * tensor.release();
+ * ```
+ */
+export class Tensorizer {
+  readonly spec: TensorSpec;
+  /** Samples of a tensor. */
+  readonly size: number;
+  readonly #channels: 1 | 3;
+  /** For each colour of the tensor what its 256 samples become. */
+  readonly #tables: readonly TensorData[];
+  readonly #idle: TensorData[] = [];
+  readonly #maxIdle: number;
+
+  /** @param options.maxIdle most tensors to keep for reuse */
+  constructor(spec: TensorSpec, { maxIdle = 64 }: { readonly maxIdle?: number } = {}) {
+    this.spec = spec;
+    this.#channels = spec.color === "GRAY" ? 1 : 3;
+    this.size = spec.width * spec.height * this.#channels;
+    this.#maxIdle = maxIdle;
+    this.#tables = Array.from({ length: this.#channels }, (_, c) => tableOf(spec, c));
+  }
+
+  /**
+   * Decodes a frame into a tensor.
+   *
+   * @param bytes the encoded image; must stay as it is until the promise settles
+   * @throws {BadFrameError} when the frame cannot be decoded.
+   */
+  async tensor(bytes: Uint8Array, info: ImageInfo = inspectImage(bytes)): Promise<FrameTensor> {
+    const placement = placementOf(this.spec, info.width, info.height);
+    const image = await decodeReduced(bytes, this.#channels, placement.denominator, info);
+    try {
+      return this.#lend(this.#fill(image, placement), placement);
+    } finally {
+      image.release();
+    }
+  }
+
+  /** Makes a tensor of a decoded picture of the colours of the specification. */
+  fromImage(image: RawImage): FrameTensor {
+    const placement = placementOf({ ...this.spec, reduce: false }, image.width, image.height);
+    return this.#lend(this.#fill(image, placement), placement);
+  }
+
+  #lend(data: TensorData, placement: Placement): FrameTensor {
+    let lent = true;
+    const release = () => {
+      if (lent && this.#idle.length < this.#maxIdle) this.#idle.push(data);
+      lent = false;
+    };
+    return { data, placement, release };
+  }
+
+  #fill(image: RawImage, { crop, content }: Placement): TensorData {
+    const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
+    const { width, height, order, color } = this.spec;
+    const tables = this.#tables;
+    if (content.width < width || content.height < height) this.#blacken(data);
+    // Where the samples of a pixel lie, from one pixel to the next and from one colour to the next.
+    const [step, apart] = order === "HWC" ? [this.#channels, 1] : [1, width * height];
+    resizeRows(image, crop, content.width, content.height, (row, y) => {
+      const at = ((content.top + y) * width + content.left) * step;
+      if (color === "GRAY") writeGrey(row, tables[0]!, data, at);
+      else if (color === "RGB") writeRow(row, 0, 2, tables, data, at, step, apart);
+      else writeRow(row, 2, 0, tables, data, at, step, apart);
+    });
+    return data;
+  }
+
+  #blacken(data: TensorData): void {
+    const { width, height, order } = this.spec;
+    const plane = width * height;
+    for (const [c, table] of this.#tables.entries()) {
+      if (order === "CHW") data.fill(table[0]!, c * plane, (c + 1) * plane);
+      else for (let at = c; at < data.length; at += this.#channels) data[at] = table[0]!;
+    }
+  }
+}
+
+function writeGrey(row: Uint8Array, table: TensorData, to: TensorData, at: number): void {
+  for (let from = 0; from < row.length; from++) to[at++] = table[row[from]!]!;
+}
+
+/** Writes a row of RGB; `first` and `last` are the samples of a pixel that come first and last. */
+function writeRow(
+  row: Uint8Array,
+  first: number,
+  last: number,
+  tables: readonly TensorData[],
+  to: TensorData,
+  at: number,
+  step: number,
+  apart: number,
+): void {
+  const table0 = tables[0]!, table1 = tables[1]!, table2 = tables[2]!;
+  const at1 = at + apart, at2 = at1 + apart;
+  for (let from = 0, moved = 0; from < row.length; from += 3, moved += step) {
+    to[at + moved] = table0[row[from + first]!]!;
+    to[at1 + moved] = table1[row[from + 1]!]!;
+    to[at2 + moved] = table2[row[from + last]!]!;
+  }
+}
+
+function tableOf({ dtype, scale, mean, std }: TensorSpec, channel: number): TensorData {
+  const table = allocate(dtype, 256);
+  for (let sample = 0; sample < 256; sample++) {
+    const value = (sample * scale - mean[channel]!) / std[channel]!;
+    table[sample] = dtype === "uint8"
+      ? Math.min(255, Math.max(0, Math.round(value)))
+      : dtype === "float16"
+      ? float16Bits(value)
+      : value;
+  }
+  return table;
+}
+
+/** Room for so many samples. */
+export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData {
+  if (dtype === "float32") return new Float32Array(length);
+  return dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
+}
+
+const halves = new Float16Array(1);
+const halfBits = new Uint16Array(halves.buffer);
+
+/** The bits of the nearest float16. */
+export function float16Bits(value: number): number {
+  halves[0] = value;
+  return halfBits[0]!;
+}
+
+/** The number that these bits of a float16 stand for. */
+export function fromFloat16Bits(bits: number): number {
+  halfBits[0] = bits;
+  return halves[0]!;
+}

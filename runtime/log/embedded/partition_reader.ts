@@ -1,0 +1,280 @@
+/**
+ * One partition of the embedded log, read from an offset on.
+ *
+ * @module
+ */
+import type { Frame } from "../../frame.ts";
+import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
+import type { ChangeWatcher } from "./changes.ts";
+import type { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
+import type { Records } from "./records.ts";
+import type { Topics } from "./topics.ts";
+
+/** What one look into the database brings at most, so that the event loop is never blocked for long. */
+const chunkFrames = 64;
+const chunkBytes = 4 << 20;
+/** Delay after the database was locked. */
+const retryMs = 5;
+
+/** The parts of an open log that reading needs. */
+export interface ReaderParts {
+  readonly db: Database;
+  readonly topics: Topics;
+  readonly records: Records;
+  readonly changes: ChangeWatcher;
+}
+
+/** What to read, from where on, and how much of it to hold. */
+export interface PartitionPlace {
+  readonly id: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly range: OffsetRange;
+  readonly maxFrames: number;
+  readonly maxBytes: number;
+}
+
+/** A read that waits for the next append. */
+interface Waiter {
+  readonly max: number;
+  readonly until: number;
+  readonly resolve: (frames: Frame[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A partition reader with a buffer of its own. */
+export class EmbeddedPartitionReader implements PartitionReader {
+  readonly #parts: ReaderParts;
+  readonly #place: PartitionPlace;
+  readonly #onClose: () => void;
+  readonly #unlisten: () => void;
+  #range: OffsetRange;
+  #position: number;
+  /** Offset of the next frame to buffer. */
+  #next: number;
+  #buffer: Frame[] = [];
+  #bufferedBytes = 0;
+  #waiter: Waiter | undefined;
+  #filling = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #fault = false;
+  #closed = false;
+
+  constructor(parts: ReaderParts, place: PartitionPlace, onClose: () => void) {
+    this.#parts = parts;
+    this.#place = place;
+    this.#onClose = onClose;
+    this.#range = place.range;
+    this.#position = this.#next = place.offset;
+    this.#unlisten = parts.changes.listen(place.id, (range) => {
+      this.#range = range;
+      if (this.#waiter !== undefined) this.#serve();
+      else this.#refill();
+    });
+    this.#refill();
+  }
+
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get latest(): number {
+    return this.#range.latest;
+  }
+
+  get status(): "reading" | "waiting-for-log" {
+    return this.#fault ? "waiting-for-log" : "reading";
+  }
+
+  read(max: number, signal?: AbortSignal, until = Infinity): Promise<Frame[]> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.#checkOpen();
+      if (!(max >= 1)) {
+        throw new LogError("INVALID", `Cannot read ${max} frames: expected at least 1`);
+      }
+      if (this.#waiter !== undefined) {
+        throw new LogError("INVALID", `Cannot read ${this.#name}: another read is waiting`);
+      }
+      const abort = () => {
+        this.#waiter = undefined;
+        reject(signal!.reason);
+      };
+      const settled = () => {
+        this.#waiter = undefined;
+        signal?.removeEventListener("abort", abort);
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#waiter = {
+        max,
+        until,
+        resolve: (frames) => (settled(), resolve(frames)),
+        reject: (error) => (settled(), reject(error)),
+      };
+      if (this.#parts.db.turns.exhausted) this.#later();
+      else this.#parts.db.turns.spend(() => this.#serve());
+    });
+  }
+
+  seek(offset: number): void {
+    this.#checkOpen();
+    checkOffset(offset);
+    this.#buffer = [];
+    this.#bufferedBytes = 0;
+    this.#position = this.#next = offset;
+    if (this.#waiter !== undefined) this.#serve();
+    else this.#refill();
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#unlisten();
+      clearTimeout(this.#retry);
+      this.#buffer = [];
+      this.#waiter?.reject(this.#closedError());
+      this.#onClose();
+    }
+    return Promise.resolve();
+  }
+
+  get #name(): string {
+    return `${this.#place.topic}/${this.#place.partition}`;
+  }
+
+  #closedError(): LogError {
+    return new LogError("CLOSED", `Cannot read ${this.#name}: the reader is closed`);
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw this.#closedError();
+  }
+
+  /** Gives the waiting read what there is. */
+  #serve(): void {
+    const { max, until, resolve, reject } = this.#waiter!;
+    try {
+      if (this.#position < until) {
+        if (this.#buffer.length < max) this.#fetch();
+        if (this.#buffer.length === 0) return;
+      }
+      // Offsets of an embedded partition have no holes.
+      const frames = this.#buffer.splice(0, Math.max(0, Math.min(max, until - this.#position)));
+      for (const { value } of frames) this.#bufferedBytes -= value.length;
+      this.#position += frames.length;
+      resolve(frames);
+      this.#refill();
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  /** Sees to it that the buffer is filled, when it is at most half full and there is more to read. */
+  #refill(): void {
+    const { maxFrames, maxBytes } = this.#place;
+    if (
+      !this.#closed && this.#next < this.#range.latest &&
+      this.#buffer.length <= maxFrames / 2 && this.#bufferedBytes <= maxBytes / 2
+    ) this.#later();
+  }
+
+  /** Serves or fills in a later turn of the event loop, one chunk a time. */
+  #later(): void {
+    if (this.#filling) return;
+    this.#filling = true;
+    this.#parts.db.turns.later(() => {
+      this.#filling = false;
+      if (this.#closed) return;
+      if (this.#waiter !== undefined) {
+        this.#serve();
+        return;
+      }
+      try {
+        this.#fetch();
+      } catch (error) {
+        // Nobody waits for these frames yet: the next read meets the same error and tells it.
+        if (error instanceof LogError) return;
+        throw error;
+      }
+      this.#refill();
+    });
+  }
+
+  /**
+   * Reads one chunk into the buffer, as far as there is room.
+   *
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` when nothing is buffered and nothing can come.
+   */
+  #fetch(): void {
+    const { id, maxFrames, maxBytes } = this.#place;
+    const { topics, records } = this.#parts;
+    const frames = Math.min(chunkFrames, maxFrames - this.#buffer.length);
+    const bytes = Math.min(chunkBytes, maxBytes - this.#bufferedBytes);
+    const empty = this.#buffer.length === 0;
+    if (!empty && (frames <= 0 || bytes <= 0)) return;
+    let got: Frame[] = [];
+    try {
+      if (this.#next >= this.#range.latest) this.#range = topics.range(id);
+      if (this.#next < this.#range.latest) {
+        got = records.read(this.#place, this.#next, {
+          maxFrames: Math.min(frames, this.#range.latest - this.#next),
+          maxBytes: bytes,
+          always: empty,
+        });
+      }
+      if (got.length === 0 && empty) {
+        this.#range = topics.range(id);
+        this.#checkRange();
+      }
+      this.#fault = false;
+    } catch (error) {
+      const failed = storageError(error, `read ${this.#name}`, this.#parts.db.path);
+      if (!failed.retryable) throw failed;
+      this.#fault = true;
+      this.#retryLater();
+      return;
+    }
+    for (const frame of got) {
+      this.#buffer.push(frame);
+      this.#bufferedBytes += frame.value.length;
+    }
+    if (got.length > 0) this.#next = got.at(-1)!.offset + 1;
+  }
+
+  /** The database was locked just now. */
+  #retryLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      if (this.#waiter !== undefined) this.#serve();
+      else this.#refill();
+    }, retryMs);
+  }
+
+  #checkRange(): void {
+    const { earliest, latest } = this.#range;
+    if (this.#next >= earliest && this.#next <= latest) return;
+    const where = this.#next < earliest ? "is no longer there" : "is not there yet";
+    throw new LogError(
+      "OFFSET_OUT_OF_RANGE",
+      `Cannot read ${this.#name} from offset ${this.#next}: it ${where}, the partition holds ` +
+        `${earliest} to ${latest - 1}`,
+      { range: { earliest, latest } },
+    );
+  }
+}
+
+/** @throws {LogError} `INVALID` for what cannot be an offset. */
+export function checkOffset(offset: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new LogError(
+      "INVALID",
+      `Cannot read from offset ${offset}: expected a whole number from 0`,
+    );
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * The video files of a lane on disk: grown piece by piece, cut back to what is committed, finished.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import type { Container, IndexEntry } from "../../video/container.ts";
+import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
+import type { Fence } from "./fence.ts";
+import { exists, readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
+
+const ENTRY_BYTES = 8;
+const KEY_BIT = 0x80000000;
+const INDEX = ".index";
+
+/** Files of one owner of a lane. Calls must not overlap. */
+export class VideoFiles {
+  readonly #directory: string;
+  readonly #fence: Fence;
+  readonly #container: Container;
+  #video: Deno.FsFile | undefined;
+  #index: Deno.FsFile | undefined;
+  #length = 0;
+  #entries = 0;
+
+  constructor(directory: string, fence: Fence, container: Container) {
+    this.#directory = directory;
+    this.#fence = fence;
+    this.#container = container;
+  }
+
+  /**
+   * How much of what a state promises is really there: after a crash of the machine the last group
+   * may be damaged, and somebody may have removed the file.
+   */
+  async verified(progress: Progress): Promise<Progress> {
+    const { mark, files } = progress;
+    if (mark === undefined) return progress;
+    const path = `${this.#directory}/${mark.file}`;
+    const { start, crc } = mark.group;
+    const there = await statOrUndefined(path);
+    if (there === undefined || there.size < start.length) return { files };
+    using file = await Deno.open(path, { read: true });
+    const group = await readAt(file, start.length, mark.length - start.length);
+    const whole = group.length === mark.length - start.length && crc32(group) === crc;
+    return whole ? progress : beforeGroup(progress);
+  }
+
+  /** Whether nothing is left to do for the file of a mark: it has been finished, or removed. */
+  async finished(mark: Mark): Promise<boolean> {
+    const path = `${this.#directory}/${mark.file}`;
+    if (!await exists(path)) return true;
+    using file = await Deno.open(path, { read: true });
+    const { steps, length, track } = mark;
+    const header = this.#container.header(track, { steps, length });
+    const there = await readAt(file, 0, header.length);
+    return there.some((byte, index) => byte !== header[index]);
+  }
+
+  /**
+   * Goes on with the file of a mark, as it was then.
+   *
+   * @param copy leave the old file to a former owner that may still write to it.
+   */
+  async resume(mark: Mark, copy: boolean): Promise<void> {
+    const path = `${this.#directory}/${mark.file}`;
+    // Opened inside the generation alone: an owner that was fenced meanwhile finds nothing there.
+    const own = `${this.#fence.directory}/video`;
+    if (copy) await Deno.copyFile(path, own);
+    else await Deno.link(path, own);
+    this.#video = await Deno.open(own, { read: true, write: true });
+    const { steps, length, track } = mark;
+    await writeAt(this.#video, 0, this.#container.header(track, { steps, length }));
+    await this.#video.truncate(length);
+    this.#length = length;
+    if (copy) {
+      await this.#video.sync();
+      await this.#fence.publish("video", path);
+    } else await Deno.remove(own);
+    await this.#openIndex(mark.file);
+    this.#entries = mark.frames - mark.group.entries.length;
+  }
+
+  /** Takes over what a former owner knew of files that were not finished. */
+  async inherit(left: string): Promise<void> {
+    for await (const { name } of Deno.readDir(left)) {
+      if (!name.endsWith(INDEX)) continue;
+      await Deno.copyFile(`${left}/${name}`, `${this.#fence.directory}/${name}`);
+    }
+  }
+
+  /** Removes files that were begun in a batch which was never committed. */
+  async remove(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const aside = `${this.#fence.directory}/removed`;
+      if (!await exists(`${this.#directory}/${name}`)) continue;
+      await Deno.rename(`${this.#directory}/${name}`, aside);
+      await Deno.remove(aside);
+    }
+  }
+
+  /**
+   * Does what a recorder asks for.
+   *
+   * @returns names of the files that were begun, and of foreign ones that were put aside.
+   */
+  async apply(
+    pieces: readonly Piece[],
+    mark: Mark | undefined,
+  ): Promise<{ begun: string[]; aside: string[] }> {
+    const begun: string[] = [];
+    const aside: string[] = [];
+    let durable = false;
+    for (const piece of pieces) {
+      if (piece.kind === "append") {
+        for (const bytes of piece.bytes) {
+          await writeAt(this.#video!, this.#length, bytes);
+          this.#length += bytes.length;
+        }
+        continue;
+      }
+      durable = true;
+      if (piece.kind === "group") await this.#addEntries(piece.entries);
+      else if (piece.kind === "finish") await this.#finish(piece.mark, []);
+      else {
+        const other = await this.#begin(piece.file, piece.header);
+        if (other !== undefined) aside.push(other);
+        begun.push(piece.file);
+      }
+    }
+    if (this.#container.headerGrows && mark !== undefined) {
+      const { track, steps, length } = mark;
+      await writeAt(this.#video!, 0, this.#container.header(track, { steps, length }));
+    }
+    if (durable) {
+      // What lies before the last group is never looked at again: see `verified`.
+      await this.#video?.syncData();
+      await this.#index?.syncData();
+    }
+    return { begun, aside };
+  }
+
+  /** Finishes the file at work. */
+  async finish(mark: Mark): Promise<void> {
+    await this.#finish(mark, mark.group.entries);
+  }
+
+  /** Forgets indexes of files that will not be touched again. */
+  async forget(keep: readonly (string | undefined)[]): Promise<void> {
+    for await (const { name } of Deno.readDir(this.#fence.directory)) {
+      if (!name.endsWith(INDEX) || keep.includes(name.slice(0, -INDEX.length))) continue;
+      await Deno.remove(`${this.#fence.directory}/${name}`);
+    }
+  }
+
+  close(): void {
+    this.#video?.close();
+    this.#index?.close();
+    this.#video = this.#index = undefined;
+  }
+
+  async #begin(name: string, header: Uint8Array): Promise<string | undefined> {
+    this.close();
+    const own = `${this.#fence.directory}/video.new`;
+    this.#video = await Deno.open(own, { read: true, write: true, create: true, truncate: true });
+    await writeAt(this.#video, 0, header);
+    await this.#video.sync();
+    const other = await this.#putAside(name);
+    await this.#fence.publish("video.new", `${this.#directory}/${name}`);
+    await syncDirectory(this.#directory);
+    this.#length = header.length;
+    await this.#openIndex(name);
+    this.#entries = 0;
+    return other;
+  }
+
+  /** A file of that name which is not of this recording is somebody's video: it stays. */
+  async #putAside(name: string): Promise<string | undefined> {
+    if (!await exists(`${this.#directory}/${name}`)) return undefined;
+    for (let number = 1;; number++) {
+      const old = `${name}.old${number === 1 ? "" : number}`;
+      if (await exists(`${this.#directory}/${old}`)) continue;
+      await Deno.rename(`${this.#directory}/${name}`, `${this.#fence.directory}/aside`);
+      await Deno.rename(`${this.#fence.directory}/aside`, `${this.#directory}/${old}`);
+      return old;
+    }
+  }
+
+  async #openIndex(name: string): Promise<void> {
+    const path = `${this.#fence.directory}/${name}${INDEX}`;
+    this.#index = await Deno.open(path, { read: true, write: true, create: true });
+  }
+
+  async #addEntries(entries: readonly IndexEntry[]): Promise<void> {
+    const bytes = new Uint8Array(entries.length * ENTRY_BYTES);
+    const view = new DataView(bytes.buffer);
+    entries.forEach(({ size, key, step }, index) => {
+      view.setUint32(index * ENTRY_BYTES, key ? size + KEY_BIT : size);
+      view.setUint32(index * ENTRY_BYTES + 4, step);
+    });
+    await writeAt(this.#index!, this.#entries * ENTRY_BYTES, bytes);
+    this.#entries += entries.length;
+  }
+
+  async #finish(mark: Mark, last: readonly IndexEntry[]): Promise<void> {
+    const entries = [...await this.#readEntries(), ...last];
+    // Without its whole index (its folder was removed) a file stays as it is: it can be played.
+    if (entries.length !== mark.frames || entries.some(({ size }) => size === 0)) return;
+    const video = this.#video!;
+    const { track, length, point } = mark;
+    const { tail, patch } = this.#container.finish(track, entries, length, point.delta);
+    await writeAt(video, length, tail);
+    await video.sync();
+    await writeAt(video, patch.position, patch.bytes);
+    await video.sync();
+  }
+
+  async #readEntries(): Promise<IndexEntry[]> {
+    const bytes = await readAt(this.#index!, 0, this.#entries * ENTRY_BYTES);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return Array.from({ length: Math.floor(bytes.length / ENTRY_BYTES) }, (_, index) => {
+      const word = view.getUint32(index * ENTRY_BYTES);
+      const step = view.getUint32(index * ENTRY_BYTES + 4);
+      return { size: word % KEY_BIT, key: word >= KEY_BIT, step };
+    });
+  }
+}

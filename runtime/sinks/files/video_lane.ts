@@ -1,0 +1,278 @@
+/**
+ * A lane's recording across owners: which files hold what, as of which batch, and how the next
+ * owner takes over.
+ *
+ * Pictures are written before their batch is committed, so that a file can be played up to the last
+ * commit whatever happens. The state tells how far the files had come before the last batch and
+ * after it; the next owner cuts back to what is committed. What the files should hold and do not (a
+ * crash of the machine, or one between a commit and the writing that had to wait for it) is
+ * computed again: see `SinkTask.refeed`.
+ *
+ * @module
+ */
+import type { Container } from "../../video/container.ts";
+import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
+import type { BatchRange, SinkContext } from "../sink.ts";
+import { allGone, live } from "./alive.ts";
+import { Fence } from "./fence.ts";
+import { exists, syncDirectory } from "./io.ts";
+import { isCommitted, laneKey, type Position } from "./lane.ts";
+import { Slots } from "./slots.ts";
+import { VideoFiles } from "./video_files.ts";
+
+const STATE_CAPACITY = 1 << 18;
+/** How many former owners' folders are kept until a commit. */
+const MAXIMUM_LEFT = 8;
+
+interface State {
+  readonly position: Position;
+  readonly progress: Progress;
+  /** As it was before that batch; absent when nothing was. */
+  readonly before?: { readonly position: Position; readonly progress: Progress };
+  /** Files that were begun in the batch. */
+  readonly begun: readonly string[];
+}
+
+/** Where an owner begins. */
+interface Beginning {
+  readonly progress: Progress;
+  readonly position?: Position;
+  /** Files of a batch that was never committed. */
+  readonly surplus: readonly string[];
+  /** Something must be undone, which an owner may only do after a commit of its own. */
+  readonly undo: boolean;
+}
+
+/** One owner of a lane's recording. Calls must not overlap. */
+export class VideoLane {
+  readonly #context: SinkContext;
+  readonly #fence: Fence;
+  readonly #files: VideoFiles;
+  readonly #alive: Deno.FsFile;
+  readonly #stateFile: Deno.FsFile;
+  readonly #state: Slots<State>;
+  /** Former owners may still write to their files. */
+  readonly #copy: boolean;
+  #progress: Progress;
+  #position: Position | undefined;
+  #committed: Position;
+  #surplus: readonly string[];
+  #undo: boolean;
+  #begun = false;
+  #confirmed = false;
+  #held: { pieces: Piece[]; progress: Progress } | undefined;
+  /** The first source offset that is in no file. */
+  readonly missingFrom: number;
+
+  private constructor(
+    context: SinkContext,
+    parts: {
+      fence: Fence;
+      files: VideoFiles;
+      alive: Deno.FsFile;
+      stateFile: Deno.FsFile;
+      state: Slots<State>;
+      copy: boolean;
+    },
+    beginning: Beginning,
+    progress: Progress,
+    missingFrom: number,
+  ) {
+    this.#context = context;
+    this.#fence = parts.fence;
+    this.#files = parts.files;
+    this.#alive = parts.alive;
+    this.#stateFile = parts.stateFile;
+    this.#state = parts.state;
+    this.#copy = parts.copy;
+    this.#progress = progress;
+    this.#position = beginning.position;
+    this.#surplus = beginning.surplus;
+    this.#undo = beginning.undo;
+    this.#committed = { batch: context.committedBatch ?? -1, end: context.committedEnd };
+    this.missingFrom = missingFrom;
+  }
+
+  /** Takes the lane over. Files stay as they are for now. */
+  static async open(
+    directory: string,
+    container: Container,
+    context: SinkContext,
+  ): Promise<VideoLane> {
+    const root = `${directory}/.framelane/video/${laneKey(context)}`;
+    const fence = await Fence.claim(root);
+    const left = await fence.adopt();
+    const opened: Deno.FsFile[] = [];
+    try {
+      const alive = await live(fence);
+      opened.push(alive);
+      const copy = !await allGone(left);
+      const files = new VideoFiles(directory, fence, container);
+      const stateFile = await Deno.open(`${fence.directory}/state`, {
+        read: true,
+        write: true,
+        create: true,
+      });
+      opened.push(stateFile);
+      const state = new Slots<State>(stateFile, STATE_CAPACITY);
+      const old = await newestState(left);
+      if (old !== undefined) {
+        // This generation must be able to stand alone: older ones are removed.
+        await files.inherit(old.folder);
+        await state.write(old.state);
+        await stateFile.sync();
+        await syncDirectory(fence.directory);
+      }
+      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      const beginning = beginningOf(old?.state, context);
+      const progress = await files.verified(beginning.progress);
+      const damaged = progress !== beginning.progress;
+      const { mark } = progress;
+      const missingFrom = mark !== undefined
+        ? mark.offset + 1
+        : damaged
+        ? beginning.progress.mark!.group.offset
+        : old === undefined
+        ? context.committedEnd
+        : 0;
+      if (damaged) {
+        context.report(
+          `${directory}/${beginning.progress.mark!.file} is damaged or gone: ` +
+            `going on from offset ${missingFrom}`,
+        );
+      }
+      const parts = { fence, files, alive, stateFile, state, copy };
+      const lost = damaged && mark === undefined && progress.files < beginning.progress.files;
+      return new VideoLane(
+        context,
+        parts,
+        lost
+          ? { ...beginning, surplus: [...beginning.surplus, beginning.progress.mark!.file] }
+          : beginning,
+        progress,
+        missingFrom,
+      );
+    } catch (error) {
+      for (const file of opened) file.close();
+      if (error instanceof Deno.errors.NotFound) fence.check();
+      throw error;
+    }
+  }
+
+  /** How far the files have come. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** How far they had come when their last group of pictures began. */
+  get beforeGroup(): Progress {
+    return beforeGroup(this.#progress);
+  }
+
+  /** Writes what a recorder has made in a batch; waits for the batch's commit where it must. */
+  async write(pieces: readonly Piece[], progress: Progress, batch: BatchRange): Promise<void> {
+    if (this.#undo) {
+      this.#fence.check();
+      this.#held = { pieces: [...this.#held?.pieces ?? [], ...pieces], progress };
+      return;
+    }
+    await this.#apply(pieces, progress, { batch: batch.batchId, end: batch.end });
+  }
+
+  /** A batch was committed: this owner is the owner. */
+  async confirm(batch: BatchRange): Promise<void> {
+    const position = { batch: batch.batchId, end: batch.end };
+    if (this.#undo) {
+      this.#undo = false;
+      const { pieces, progress } = this.#held ?? { pieces: [], progress: this.#progress };
+      this.#held = undefined;
+      await this.#apply(pieces, progress, position);
+    }
+    this.#committed = position;
+    if (!this.#confirmed) await this.#fence.forget();
+    this.#confirmed = true;
+  }
+
+  /**
+   * Stops. Unless something is in doubt, the file at work is finished.
+   *
+   * @param pieces what was computed again of committed batches and is not written yet.
+   */
+  async close(pieces: readonly Piece[], progress: Progress): Promise<void> {
+    try {
+      if (!this.#fence.held || this.#undo) return;
+      if (pieces.length > 0) await this.#apply(pieces, progress, this.#committed);
+      const { mark } = this.#progress;
+      const position = this.#position;
+      if (mark === undefined || position === undefined || !this.#isCommitted(position)) return;
+      const changed = this.#begun || this.#surplus.length > 0;
+      if (!changed && await this.#files.finished(mark)) return;
+      await this.#begin();
+      await this.#files.finish(mark);
+    } finally {
+      this.#files.close();
+      this.#stateFile.close();
+      this.#alive.close();
+    }
+  }
+
+  #isCommitted({ batch, end }: Position): boolean {
+    const { committedBatch } = this.#context;
+    return batch <= this.#committed.batch ||
+      (committedBatch === undefined && end <= this.#committed.end);
+  }
+
+  async #apply(pieces: readonly Piece[], progress: Progress, position: Position): Promise<void> {
+    try {
+      await this.#begin();
+      const before = this.#position === undefined
+        ? {}
+        : { before: { position: this.#position, progress: this.#progress } };
+      const { begun, aside } = await this.#files.apply(pieces, progress.mark);
+      for (const name of aside) {
+        this.#context.report(`A video of another recording was in the way: it is ${name} now`);
+      }
+      await this.#state.write({ position, progress, ...before, begun });
+      this.#fence.check();
+      await this.#files.forget([this.#progress.mark?.file, progress.mark?.file]);
+      this.#progress = progress;
+      this.#position = position;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) this.#fence.check();
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#begun) return;
+    this.#begun = true;
+    await this.#files.remove(this.#surplus);
+    const { mark } = this.#progress;
+    if (mark !== undefined) await this.#files.resume(mark, this.#copy);
+  }
+}
+
+function beginningOf(state: State | undefined, context: SinkContext): Beginning {
+  if (state === undefined) return { progress: { files: 0 }, surplus: [], undo: false };
+  const { position, progress, before, begun } = state;
+  if (isCommitted(position, context)) return { position, progress, surplus: [], undo: false };
+  // A batch that was committed otherwise was given up for sure; of one that the checkpoint does not
+  // know an owner may be right that came later than this one looked.
+  const undo = position.batch > (context.committedBatch ?? -1);
+  if (before === undefined) return { progress: { files: 0 }, surplus: begun, undo };
+  if (isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
+  // The checkpoint is older than the files: another history, which begins files of its own.
+  return { progress: { files: 0 }, surplus: [], undo: true };
+}
+
+async function newestState(
+  folders: readonly string[],
+): Promise<{ folder: string; state: State } | undefined> {
+  for (const folder of folders) {
+    if (!await exists(`${folder}/state`)) continue;
+    using file = await Deno.open(`${folder}/state`, { read: true });
+    const state = await new Slots<State>(file, STATE_CAPACITY).read();
+    if (state !== undefined) return { folder, state };
+  }
+  return undefined;
+}

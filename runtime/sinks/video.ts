@@ -1,0 +1,261 @@
+/**
+ * The `video:DIR` sink: a playable file for each partition.
+ *
+ * @module
+ */
+import {
+  BadFrameError,
+  cameraOfPartition,
+  isFinding,
+  lastOffsetOf,
+  type Output,
+} from "../frame.ts";
+import { avi } from "../video/avi.ts";
+import type { Container } from "../video/container.ts";
+import { type Encoding, H264Encoding, JpegEncoding, type Prepared } from "../video/encoding.ts";
+import { PRESETS } from "../video/h264.ts";
+import { mp4 } from "../video/mp4.ts";
+import { Recorder } from "../video/recorder.ts";
+import { explained } from "./files/failure.ts";
+import { reserve } from "./files/lane.ts";
+import { VideoLane } from "./files/video_lane.ts";
+import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+
+/** Options of `video`. */
+export interface VideoOptions {
+  /** The folder, made as needed; `{query}` in it stands for the query's name. Default `video`. */
+  readonly directory?: string;
+  /** `mp4` (H.264, default) or `avi` (Motion JPEG: JPEGs pass as they are). */
+  readonly format?: "mp4" | "avi";
+  /** A new file after so many milliseconds of capture time. Default: one file. */
+  readonly rollMs?: number;
+  /** A new file after so many bytes. Default: one file. */
+  readonly rollBytes?: number;
+  /** x264's preset. Default `superfast`. */
+  readonly preset?: typeof PRESETS[number];
+  /** x264's constant rate factor, 0 (no loss) to 51 (bad). Default 23. */
+  readonly crf?: number;
+  /** A seek point at least so often, and as much work to do again after a crash. Default 2 000. */
+  readonly groupMs?: number;
+}
+
+/**
+ * Writes pictures to `DIR/CAMERA-n.mp4` (rolled files, and those after a change of size, carry their
+ * first offset: `CAMERA-1.000000000123.mp4`), exactly once, each at its capture time. A file can be
+ * played at any moment, also after a crash, up to the last commit at least; when the query stops it gets an index like
+ * any other video, and goes on growing at the next start.
+ *
+ * After a crash the sink has the current group of pictures read again, so the bytes are those of a
+ * run without a crash. Pictures that cannot be decoded are left out and reported. Of an odd width or height
+ * H.264 loses the last column or row. A folder belongs to one query for each camera.
+ *
+ * @example
+ * ```ts
+ * import { video } from "./video.ts";
+ *
+ * const sink = video({ directory: "recordings", rollMs: 600_000 });
+ * sink.uri; // "video:recordings"
+ * ```
+ */
+export function video(options: VideoOptions = {}): Sink {
+  const {
+    directory = "video",
+    format = "mp4",
+    rollMs = Infinity,
+    rollBytes = Infinity,
+    preset = "superfast",
+    crf = 23,
+    groupMs = 2000,
+  } = options;
+  if (directory === "") throw new RangeError('Cannot write video to "": expected a folder');
+  if (format !== "mp4" && format !== "avi") {
+    throw new RangeError(`Cannot write video as ${JSON.stringify(format)}: expected mp4 or avi`);
+  }
+  for (const [name, value] of Object.entries({ rollMs, rollBytes, groupMs })) {
+    if (!(value > 0)) {
+      throw new RangeError(`Cannot use ${name} ${value}: expected a number above 0`);
+    }
+  }
+  if (!PRESETS.includes(preset)) {
+    throw new RangeError(
+      `Cannot use preset ${JSON.stringify(preset)}: expected ${PRESETS.join(", ")}`,
+    );
+  }
+  if (!(crf >= 0 && crf <= 51)) {
+    throw new RangeError(`Cannot use crf ${crf}: expected a number from 0 to 51`);
+  }
+  const container: Container = format === "mp4" ? mp4 : avi;
+  const rolled = rollMs !== Infinity || rollBytes !== Infinity;
+  return {
+    uri: `video:${directory}`,
+    delivery: "exactly-once",
+    open(context) {
+      const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
+      const action = `write video to ${JSON.stringify(root)}`;
+      return explained(action, async () => {
+        const camera = cameraOfPartition(context.partition);
+        await Deno.mkdir(root, { recursive: true });
+        await reserve(`${root}/.framelane`, camera, context, action);
+        const lane = await VideoLane.open(root, container, context);
+        const encoding = format === "mp4" ? new H264Encoding({ preset, crf }) : new JpegEncoding();
+        const recorder = new Recorder({
+          container,
+          encoding,
+          groupMs,
+          rollMs,
+          rollBytes,
+          nameOf: (files, offset) =>
+            files === 0 && !rolled ? camera : `${camera}.${String(offset).padStart(12, "0")}`,
+        }, lane.progress);
+        return new VideoTask(lane, recorder, encoding, context, action);
+      });
+    },
+  };
+}
+
+interface Shot {
+  readonly image: Uint8Array;
+  readonly timestamp: number;
+  readonly offset: number;
+}
+
+class VideoTask implements SinkTask {
+  readonly #lane: VideoLane;
+  readonly #recorder: Recorder;
+  readonly #encoding: Encoding;
+  readonly #context: SinkContext;
+  readonly #action: string;
+  /** The recorder is behind the files: it sees the pictures of their last group again. */
+  #rebuilding: boolean;
+  /** What the recorder has made is of a batch that is not flushed yet. */
+  #writing = false;
+  #firstHeld: number | undefined;
+
+  constructor(
+    lane: VideoLane,
+    recorder: Recorder,
+    encoding: Encoding,
+    context: SinkContext,
+    action: string,
+  ) {
+    this.#lane = lane;
+    this.#recorder = recorder;
+    this.#encoding = encoding;
+    this.#context = context;
+    this.#action = action;
+    this.#rebuilding = lane.progress.mark !== undefined;
+    if (this.#rebuilding) recorder.restore(lane.beforeGroup);
+  }
+
+  async refeed(outputs: readonly Output[]): Promise<void> {
+    await explained(this.#action, async () => {
+      const shots = shotsOf(outputs);
+      const { mark } = this.#lane.progress;
+      if (this.#rebuilding && mark !== undefined) {
+        const { offset: first } = mark.group;
+        await this.#record(
+          shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
+        );
+      }
+      // Committed, but not in a file: its owner died in between.
+      const missing = shots.filter(({ offset }) => offset >= this.#lane.missingFrom);
+      if (missing.length > 0) await this.#add(missing);
+    });
+  }
+
+  async write(outputs: readonly Output[]): Promise<void> {
+    this.#writing = true;
+    await explained(this.#action, () => this.#add(shotsOf(outputs)));
+  }
+
+  async flush(batch: BatchRange): Promise<void> {
+    this.#catchUp();
+    this.#writing = false;
+    const pieces = this.#recorder.take();
+    if (pieces.length === 0) return;
+    const { progress } = this.#recorder;
+    await explained(this.#action, () => this.#lane.write(pieces, progress, batch));
+  }
+
+  restartOffset(): number | undefined {
+    return this.#lane.progress.mark?.group.offset ?? this.#firstHeld;
+  }
+
+  async committed(batch: BatchRange): Promise<void> {
+    await explained(this.#action, () => this.#lane.confirm(batch));
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.#catchUp();
+      // What is of an unfinished batch comes again.
+      const pieces = this.#writing ? [] : this.#recorder.take();
+      const { progress } = this.#recorder;
+      await explained(this.#action, () => this.#lane.close(pieces, progress));
+    } finally {
+      this.#encoding[Symbol.dispose]();
+    }
+  }
+
+  async #add(shots: readonly Shot[]): Promise<void> {
+    this.#catchUp();
+    this.#firstHeld ??= shots[0]?.offset;
+    await this.#record(shots);
+  }
+
+  /**
+   * All pictures that come again have come. If they made the same bytes as those in the file, the
+   * encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
+   * group of pictures begins.
+   */
+  #catchUp(): void {
+    if (!this.#rebuilding) return;
+    this.#rebuilding = false;
+    this.#recorder.take();
+    const now = this.#recorder.progress.mark;
+    const then = this.#lane.progress.mark;
+    const same = now?.length === then?.length && now?.group.crc === then?.group.crc &&
+      now?.frames === then?.frames;
+    if (!same) this.#recorder.restore(this.#lane.progress);
+  }
+
+  /** Encodes pictures; the next one is decoded meanwhile. */
+  async #record(shots: readonly Shot[]): Promise<void> {
+    let next = this.#prepare(shots[0]);
+    try {
+      for (const [index, { timestamp, offset }] of shots.entries()) {
+        const picture = await next;
+        next = this.#prepare(shots[index + 1]);
+        if (picture === undefined) continue;
+        try {
+          await this.#recorder.add(picture, timestamp, offset);
+        } finally {
+          picture.release();
+        }
+      }
+    } finally {
+      // After a failure one may be on its way still.
+      const [left] = await Promise.allSettled([next]);
+      if (left.status === "fulfilled") left.value?.release();
+    }
+  }
+
+  async #prepare(shot: Shot | undefined): Promise<Prepared | undefined> {
+    if (shot === undefined) return undefined;
+    try {
+      return await this.#encoding.prepare(shot.image);
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      this.#context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
+      return undefined;
+    }
+  }
+}
+
+function shotsOf(outputs: readonly Output[]): Shot[] {
+  return outputs.flatMap((output) => {
+    const picture = isFinding(output) ? output.picture : output;
+    if (picture === undefined) return [];
+    return [{ image: picture.value, timestamp: output.timestamp, offset: lastOffsetOf(output) }];
+  });
+}

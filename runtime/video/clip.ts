@@ -1,0 +1,154 @@
+/**
+ * Clips: a stretch of frames as one MP4, for the episodes of alerts and for download.
+ *
+ * @module
+ */
+import { BadFrameError, type Frame } from "../frame.ts";
+import type { IndexEntry } from "./container.ts";
+import { H264Encoding } from "./encoding.ts";
+import type { H264Options } from "./h264.ts";
+import { mp4 } from "./mp4.ts";
+import type { Picture } from "./picture.ts";
+import { type Piece, Recorder } from "./recorder.ts";
+
+/** How to make a clip. */
+export interface ClipOptions extends H264Options {
+  /** MP4 with H.264 is the only one there is. */
+  readonly format?: "mp4";
+  /** Ends the work: what is made by then is thrown away. */
+  readonly signal?: AbortSignal;
+  /** Frames that are left out (damaged, of another size than the first) are told here. */
+  readonly report?: (message: string) => void;
+}
+
+/** Frames in memory or as they come. */
+export type Frames = Iterable<Frame> | AsyncIterable<Frame>;
+
+/**
+ * Makes a clip of frames in the order given, each shown from its capture time to the next one's.
+ *
+ * @returns an MP4 file with an index, which any player opens.
+ * @throws {RangeError} when there is no frame that can be shown.
+ *
+ * @example
+ * ```ts
+ * import type { Frame } from "../frame.ts";
+ * import { writeClip } from "./clip.ts";
+ *
+ * async function save(episode: readonly Frame[]): Promise<void> {
+ *   await Deno.writeFile("episode.mp4", await writeClip(episode, { format: "mp4" }));
+ * }
+ * ```
+ */
+export async function writeClip(frames: Frames, options: ClipOptions = {}): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const entries: IndexEntry[] = [];
+  const { recorder, encoding } = start(options);
+  try {
+    for await (const piece of record(frames, recorder, encoding, options)) {
+      if (piece.kind === "group") entries.push(...piece.entries);
+      else chunks.push(...bytesOf(piece));
+    }
+  } finally {
+    encoding[Symbol.dispose]();
+  }
+  const { mark } = recorder.progress;
+  if (mark === undefined) {
+    throw new RangeError("Cannot make a clip: expected one frame at least that can be shown");
+  }
+  entries.push(...mark.group.entries);
+  const { tail, patch } = mp4.finish(mark.track, entries, mark.length, mark.point.delta);
+  const file = new Uint8Array(mark.length + tail.length);
+  let position = 0;
+  for (const chunk of [...chunks, tail]) {
+    file.set(chunk, position);
+    position += chunk.length;
+  }
+  file.set(patch.bytes, patch.position);
+  return file;
+}
+
+/**
+ * Makes a clip while frames come in: the chunks, one after the other, are a fragmented MP4 that can
+ * be played from the first one on. Nothing piles up here.
+ *
+ * @example
+ * ```ts
+ * import type { Frame } from "../frame.ts";
+ * import { streamClip } from "./clip.ts";
+ *
+ * function download(frames: AsyncIterable<Frame>): Response {
+ *   return new Response(ReadableStream.from(streamClip(frames)), {
+ *     headers: { "content-type": "video/mp4" },
+ *   });
+ * }
+ * ```
+ */
+export async function* streamClip(
+  frames: Frames,
+  options: ClipOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { recorder, encoding } = start(options);
+  try {
+    for await (const piece of record(frames, recorder, encoding, options)) yield* bytesOf(piece);
+  } finally {
+    encoding[Symbol.dispose]();
+  }
+}
+
+function start(options: ClipOptions) {
+  const { format = "mp4" } = options;
+  if (format !== "mp4") {
+    throw new RangeError(`Cannot make a clip as ${JSON.stringify(format)}: expected mp4`);
+  }
+  const encoding = new H264Encoding(options);
+  const recorder = new Recorder({ container: mp4, encoding, nameOf: () => "clip" });
+  return { recorder, encoding };
+}
+
+async function* record(
+  frames: Frames,
+  recorder: Recorder,
+  encoding: H264Encoding,
+  { signal, report = () => {} }: ClipOptions,
+): AsyncGenerator<Piece, void, undefined> {
+  for await (const frame of frames) {
+    signal?.throwIfAborted();
+    const picture = await pictureOf(frame, encoding, report);
+    if (picture === undefined) continue;
+    try {
+      const track = recorder.progress.mark?.track;
+      const { width, height } = picture;
+      if (track !== undefined && (track.width !== width || track.height !== height)) {
+        report(
+          `Left out of the clip: offset ${frame.offset} of ${width}x${height} pixels, ` +
+            `expected ${track.width}x${track.height}`,
+        );
+        continue;
+      }
+      await recorder.add(picture, frame.timestamp, frame.offset);
+    } finally {
+      picture.release();
+    }
+    yield* recorder.take();
+  }
+}
+
+function bytesOf(piece: Piece): readonly Uint8Array[] {
+  if (piece.kind === "begin") return [piece.header];
+  return piece.kind === "append" ? piece.bytes : [];
+}
+
+async function pictureOf(
+  frame: Frame,
+  encoding: H264Encoding,
+  report: (message: string) => void,
+): Promise<Picture | undefined> {
+  try {
+    return await encoding.prepare(frame.value);
+  } catch (error) {
+    if (!(error instanceof BadFrameError)) throw error;
+    report(`Left out of the clip: offset ${frame.offset}: ${error.message}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * H.264 through x264, one group of pictures at a time.
+ *
+ * Each group is made by an encoder of its own, with one thread: its bytes depend on its pictures
+ * alone. That is what lets a recording go on, byte for byte, after a crash.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  AV_CODEC_FLAG_GLOBAL_HEADER,
+  AV_PICTURE_TYPE_NONE,
+  AV_PIX_FMT_YUVJ420P,
+  AVCOL_RANGE_JPEG,
+  AVCOL_SPC_BT470BG,
+  Codec,
+  CodecContext,
+  Dictionary,
+  FF_ENCODER_LIBX264,
+  FFmpegError,
+  Packet,
+  Rational,
+} from "node-av";
+import type { Picture } from "./picture.ts";
+
+/** x264's presets that are fast enough for live video, fastest first. */
+export const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] as const;
+
+/** How to encode. */
+export interface H264Options {
+  /** Default `superfast`. */
+  readonly preset?: typeof PRESETS[number];
+  /** Constant rate factor: 0 (no loss) to 51 (bad). Default 23. */
+  readonly crf?: number;
+}
+
+/** One encoded picture: NAL units with their lengths before them, as MP4 wants them. */
+export interface EncodedPicture {
+  readonly data: Uint8Array;
+  readonly key: boolean;
+}
+
+const AUXILIARY_NALS = new Set([6, 7, 8, 9]);
+
+/** Encodes one group of pictures of one size. One call at a time. */
+export class GroupEncoder implements Disposable {
+  readonly #context = new CodecContext();
+  readonly #packet = new Packet();
+  readonly width: number;
+  readonly height: number;
+  #count = 0n;
+
+  private constructor(width: number, height: number) {
+    this.width = width;
+    this.height = height;
+  }
+
+  static async open(
+    width: number,
+    height: number,
+    options: H264Options = {},
+  ): Promise<GroupEncoder> {
+    const { preset = "superfast", crf = 23 } = options;
+    const encoder = new GroupEncoder(width, height);
+    const context = encoder.#context;
+    const codec = Codec.findEncoderByName(FF_ENCODER_LIBX264);
+    if (codec === null) throw new Error("Cannot encode H.264: FFmpeg has no libx264 here");
+    context.allocContext3(codec);
+    context.width = width;
+    context.height = height;
+    context.pixelFormat = AV_PIX_FMT_YUVJ420P;
+    context.colorRange = AVCOL_RANGE_JPEG;
+    context.colorSpace = AVCOL_SPC_BT470BG;
+    // Times stand in the container; here pictures are merely counted.
+    context.timeBase = new Rational(1, 25);
+    context.framerate = new Rational(25, 1);
+    context.threadCount = 1;
+    context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
+    const settings = Dictionary.fromObject({
+      preset,
+      crf: String(crf),
+      // Every picture comes out at once.
+      tune: "zerolatency",
+      "x264-params": "keyint=infinite:scenecut=0",
+    });
+    const code = await context.open2(codec, settings);
+    settings.free();
+    if (code < 0) {
+      context.freeContext();
+      throw new Error(
+        `Cannot encode H.264 of ${width}x${height} pixels: ${FFmpegError.strerror(code)}`,
+      );
+    }
+    encoder.#packet.alloc();
+    return encoder;
+  }
+
+  /** The decoder's configuration record (`avcC`): the same for the same size and options. */
+  get configuration(): Uint8Array {
+    const units = nalUnits(this.#context.extraData!);
+    const sequence = units.filter((unit) => typeOf(unit) === 7);
+    const picture = units.filter((unit) => typeOf(unit) === 8);
+    const [, profile = 0, compatibility = 0, level = 0] = sequence[0]!;
+    const list = (sets: readonly Uint8Array[]) =>
+      sets.flatMap((set) => [set.length >> 8, set.length & 255, ...set]);
+    const record = [1, profile, compatibility, level, 0xff, 0xe0 | sequence.length];
+    record.push(...list(sequence), picture.length, ...list(picture));
+    // Profiles from High on tell chroma format and depths as well: 4:2:0, 8 bits.
+    if (profile >= 100) record.push(0xfd, 0xf8, 0xf8, 0);
+    return new Uint8Array(record);
+  }
+
+  /** Encodes the next picture, off this thread. */
+  async encode({ frame }: Picture): Promise<EncodedPicture> {
+    frame.pts = this.#count++;
+    frame.pictType = AV_PICTURE_TYPE_NONE;
+    let code = await this.#context.sendFrame(frame);
+    if (code >= 0) code = this.#context.receivePacketSync(this.#packet);
+    if (code < 0) throw new Error(`Cannot encode a picture: ${FFmpegError.strerror(code)}`);
+    try {
+      const key = this.#packet.isKeyframe;
+      return { data: withLengths(this.#packet.data!), key };
+    } finally {
+      this.#packet.unref();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#packet.free();
+    this.#context.freeContext();
+  }
+}
+
+const START_CODE = Buffer.from([0, 0, 1]);
+
+/** The NAL units of a byte stream with start codes. */
+function nalUnits(stream: Buffer): Uint8Array[] {
+  const units: Uint8Array[] = [];
+  let begin = stream.indexOf(START_CODE);
+  while (begin !== -1) {
+    begin += 3;
+    const next = stream.indexOf(START_CODE, begin);
+    let end = next === -1 ? stream.length : next;
+    while (end > begin && stream[end - 1] === 0) end--;
+    units.push(stream.subarray(begin, end));
+    begin = next;
+  }
+  return units;
+}
+
+function typeOf(unit: Uint8Array): number {
+  return unit[0]! & 0x1f;
+}
+
+/** Pictures alone, each with its length: parameter sets and remarks stand elsewhere or nowhere. */
+function withLengths(stream: Buffer): Uint8Array {
+  const units = nalUnits(stream).filter((unit) => !AUXILIARY_NALS.has(typeOf(unit)));
+  const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(bytes.buffer);
+  let position = 0;
+  for (const unit of units) {
+    view.setUint32(position, unit.length);
+    bytes.set(unit, position + 4);
+    position += 4 + unit.length;
+  }
+  return bytes;
+}

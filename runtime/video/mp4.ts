@@ -1,0 +1,206 @@
+/**
+ * MP4 files with one H.264 track.
+ *
+ * While it grows the file is a fragmented MP4 with a fragment for each picture, so that it can be
+ * played up to the last one whatever happens. Finished, it is an ordinary MP4: an index of all
+ * pictures stands at its end, and one box, whose header was kept free for it, hides the fragments.
+ * Nothing is copied for that, and it can be undone.
+ *
+ * @module
+ */
+import type { Appended, Container, IndexEntry, Sample, Track } from "./container.ts";
+import { ascii, box, fullBox, u16, u32, u64 } from "./mp4_box.ts";
+
+/** Ticks a second. */
+const TIMESCALE = 1000;
+const KEY_FLAGS = 0x02000000;
+const OTHER_FLAGS = 0x01010000;
+/** Bytes of a fragment around its picture. */
+const FRAGMENT_BYTES = 108;
+const MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
+/** Seconds from 1904, where MP4 begins to count, to 1970. */
+const EPOCH = 2_082_844_800;
+
+const FTYP = box("ftyp", ascii("isom"), u32(0x200), ascii("isomiso6avc1mp41"));
+/** Takes the header of a box with a 64-bit size later. */
+const PLACEHOLDER = box("free", new Uint8Array(8));
+
+/** H.264 in MP4. */
+export const mp4: Container = {
+  ending: "mp4",
+  headerGrows: false,
+
+  accepts: () => true,
+
+  header(track) {
+    const trex = fullBox("trex", 0, 0, u32(1, 1, 0, 0, 0));
+    const moov = box("moov", mvhd(track, 0), trak(track, 0, emptyTables()), box("mvex", trex));
+    return concat([FTYP, PLACEHOLDER, moov]);
+  },
+
+  append(_, sample): Appended {
+    return {
+      bytes: [fragmentHeader(sample), sample.data],
+      entry: { size: sample.data.length, key: sample.key, step: sample.delta },
+    };
+  },
+
+  finish(track, entries, length, lastDelta) {
+    const deltas = entries.slice(1).map(({ step }) => step);
+    deltas.push(lastDelta);
+    const duration = deltas.reduce((sum, delta) => sum + delta, 0);
+    const tables = indexTables(entries, deltas, mp4.header(track).length);
+    const bytes = new Uint8Array(16);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, 1);
+    bytes.set(ascii("mdat"), 4);
+    view.setBigUint64(8, BigInt(length - FTYP.length));
+    return {
+      tail: box("moov", mvhd(track, duration), trak(track, duration, tables)),
+      patch: { position: FTYP.length, bytes },
+    };
+  },
+};
+
+function fragmentHeader({ data, key, time, delta, offset }: Sample): Uint8Array {
+  const bytes = new Uint8Array(FRAGMENT_BYTES);
+  const trun = u32(1, FRAGMENT_BYTES, delta, data.length, key ? KEY_FLAGS : OTHER_FLAGS);
+  bytes.set(box(
+    "moof",
+    // Sequence numbers must grow; source offsets do, and so each fragment tells where it is from.
+    fullBox("mfhd", 0, 0, u32((offset + 1) % 2 ** 32)),
+    box(
+      "traf",
+      fullBox("tfhd", 0, 0x020000, u32(1)),
+      fullBox("tfdt", 1, 0, u64(time)),
+      fullBox("trun", 0, 0x000701, trun),
+    ),
+  ));
+  new DataView(bytes.buffer).setUint32(FRAGMENT_BYTES - 8, data.length + 8);
+  bytes.set(ascii("mdat"), FRAGMENT_BYTES - 4);
+  return bytes;
+}
+
+function mvhd({ startTimestamp }: Track, duration: number): Uint8Array {
+  const created = secondsOf(startTimestamp);
+  return fullBox(
+    "mvhd",
+    1,
+    0,
+    u64(created, created),
+    u32(TIMESCALE),
+    u64(duration),
+    u32(0x10000),
+    u16(0x100, 0),
+    u32(0, 0),
+    MATRIX,
+    new Uint8Array(24),
+    u32(2),
+  );
+}
+
+function trak(track: Track, duration: number, tables: readonly Uint8Array[]): Uint8Array {
+  const { width, height, startTimestamp } = track;
+  const created = secondsOf(startTimestamp);
+  const tkhd = fullBox(
+    "tkhd",
+    1,
+    3,
+    u64(created, created),
+    u32(1, 0),
+    u64(duration),
+    u32(0, 0),
+    u16(0, 0, 0, 0),
+    MATRIX,
+    u32(width * 0x10000, height * 0x10000),
+  );
+  const mdhd = fullBox(
+    "mdhd",
+    1,
+    0,
+    u64(created, created),
+    u32(TIMESCALE),
+    u64(duration),
+    u16(0x55c4, 0),
+  );
+  const hdlr = fullBox("hdlr", 0, 0, u32(0), ascii("vide"), u32(0, 0, 0), ascii("Framelane\0"));
+  const dref = fullBox("dref", 0, 0, u32(1), fullBox("url ", 0, 1));
+  const minf = box(
+    "minf",
+    fullBox("vmhd", 0, 1, u16(0, 0, 0, 0)),
+    box("dinf", dref),
+    box("stbl", stsd(track), ...tables),
+  );
+  return box("trak", tkhd, box("mdia", mdhd, hdlr, minf));
+}
+
+function stsd({ width, height, configuration }: Track): Uint8Array {
+  // Colours as JPEG has them: BT.601 matrix, full range.
+  const colr = box("colr", ascii("nclx"), u16(2, 2, 5), [0x80]);
+  const avc1 = box(
+    "avc1",
+    [0, 0, 0, 0, 0, 0],
+    u16(1),
+    new Uint8Array(16),
+    u16(width, height),
+    u32(0x480000, 0x480000, 0),
+    u16(1),
+    new Uint8Array(32),
+    u16(0x18, 0xffff),
+    box("avcC", Uint8Array.fromBase64(configuration)),
+    colr,
+  );
+  return fullBox("stsd", 0, 0, u32(1), avc1);
+}
+
+function emptyTables(): Uint8Array[] {
+  return [
+    fullBox("stts", 0, 0, u32(0)),
+    fullBox("stsc", 0, 0, u32(0)),
+    fullBox("stsz", 0, 0, u32(0, 0)),
+    fullBox("stco", 0, 0, u32(0)),
+  ];
+}
+
+function indexTables(
+  entries: readonly IndexEntry[],
+  deltas: readonly number[],
+  headerBytes: number,
+): Uint8Array[] {
+  const runs: number[] = [];
+  for (const delta of deltas) {
+    if (runs.at(-1) === delta) runs[runs.length - 2]!++;
+    else runs.push(1, delta);
+  }
+  const keys = entries.flatMap(({ key }, index) => key ? [index + 1] : []);
+  let position = headerBytes;
+  const positions = entries.map(({ size }) => {
+    const at = position + FRAGMENT_BYTES;
+    position = at + size;
+    return at;
+  });
+  const large = position >= 2 ** 32;
+  return [
+    fullBox("stts", 0, 0, u32(runs.length / 2), u32(runs)),
+    fullBox("stss", 0, 0, u32(keys.length), u32(keys)),
+    fullBox("stsc", 0, 0, u32(1, 1, 1, 1)),
+    fullBox("stsz", 0, 0, u32(0, entries.length), u32(entries.map(({ size }) => size))),
+    large
+      ? fullBox("co64", 0, 0, u32(entries.length), u64(positions))
+      : fullBox("stco", 0, 0, u32(entries.length), u32(positions)),
+  ];
+}
+
+function secondsOf(timestamp: number): number {
+  return Math.max(0, Math.floor(timestamp / 1000) + EPOCH);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const part of parts) {
+    whole.set(part, position);
+    position += part.length;
+  }
+  return whole;
+}

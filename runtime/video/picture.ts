@@ -1,0 +1,172 @@
+/**
+ * Encoded images to pictures as the video encoder takes them: 4:2:0 with the colours of JPEG, even
+ * width and height.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  AV_LOG_QUIET,
+  AV_PIX_FMT_RGB24,
+  AV_PIX_FMT_YUVJ420P,
+  AVCOL_RANGE_JPEG,
+  AVCOL_SPC_BT470BG,
+  type AVPixelFormat,
+  Codec,
+  CodecContext,
+  Dictionary,
+  FF_DECODER_MJPEG,
+  FFmpegError,
+  Frame,
+  Log,
+  Packet,
+  SoftwareScaleContext,
+} from "node-av";
+import { BadFrameError } from "../frame.ts";
+import { decodeImage } from "../image/decode.ts";
+import { inspectImage } from "../image/inspect.ts";
+
+// FFmpeg would write to standard error what it thinks of every picture.
+Log.setLevel(AV_LOG_QUIET);
+
+const FORMAT: AVPixelFormat = AV_PIX_FMT_YUVJ420P;
+
+/** A picture, valid until it is released; the memory is used again. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** For the encoder. */
+  readonly frame: Frame;
+  release(): void;
+}
+
+/** Decodes images of one lane, in pooled memory. One call at a time. */
+export class PictureDecoder implements Disposable {
+  readonly #context = new CodecContext();
+  readonly #packet = new Packet();
+  readonly #scaler = new SoftwareScaleContext();
+  readonly #idle: Frame[] = [];
+  readonly #frames: Frame[] = [];
+
+  private constructor() {}
+
+  static async open(): Promise<PictureDecoder> {
+    const decoder = new PictureDecoder();
+    const codec = Codec.findDecoderByName(FF_DECODER_MJPEG)!;
+    decoder.#context.allocContext3(codec);
+    decoder.#context.threadCount = 1;
+    // What is damaged is left out, never filled with what the memory held before.
+    const options = Dictionary.fromObject({ err_detect: "explode" });
+    const code = await decoder.#context.open2(codec, options);
+    options.free();
+    if (code < 0) throw new Error(`Cannot decode JPEG: ${FFmpegError.strerror(code)}`);
+    decoder.#packet.alloc();
+    decoder.#scaler.allocContext();
+    return decoder;
+  }
+
+  /**
+   * Decodes an image. Of an odd width or height the last column or row is left out, because H.264
+   * halves colours.
+   *
+   * @throws {BadFrameError} when the image is damaged, of an unknown type or too small.
+   */
+  async decode(image: Uint8Array): Promise<Picture> {
+    const info = inspectImage(image);
+    if (info.width < 2 || info.height < 2) {
+      throw new BadFrameError(
+        "too-small",
+        `Cannot put a picture of ${info.width}x${info.height} pixels into a video: ` +
+          "expected 2x2 at least",
+      );
+    }
+    const decoded = this.#take();
+    try {
+      const plain = info.type === "jpeg" && info.components !== 4 && endsWell(image) &&
+        await this.#decodeJpeg(image, decoded);
+      if (!plain) await this.#decodeOther(image, decoded);
+      decoded.width &= ~1;
+      decoded.height &= ~1;
+      if (decoded.format === FORMAT) return this.#picture(decoded);
+      const converted = await this.#convert(decoded);
+      this.#give(decoded);
+      return converted;
+    } catch (error) {
+      this.#give(decoded);
+      throw error;
+    }
+  }
+
+  async #decodeJpeg(image: Uint8Array, target: Frame): Promise<boolean> {
+    this.#packet.data = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
+    try {
+      if (await this.#context.sendPacket(this.#packet) < 0) return false;
+      return this.#context.receiveFrameSync(target) >= 0;
+    } finally {
+      this.#packet.unref();
+    }
+  }
+
+  /** PNG, WebP, and JPEGs that FFmpeg does not like. */
+  async #decodeOther(image: Uint8Array, target: Frame): Promise<void> {
+    const raw = await decodeImage(image, 3);
+    try {
+      const { width, height } = raw;
+      const pixels = Buffer.from(raw.data.buffer, raw.data.byteOffset, raw.data.byteLength);
+      const frame = Frame.fromVideoBuffer(pixels, { width, height, format: AV_PIX_FMT_RGB24 });
+      target.unref();
+      target.ref(frame);
+      frame.free();
+    } finally {
+      raw.release();
+    }
+  }
+
+  async #convert(source: Frame): Promise<Picture> {
+    const target = this.#take();
+    target.width = source.width;
+    target.height = source.height;
+    target.format = FORMAT;
+    target.colorRange = AVCOL_RANGE_JPEG;
+    target.colorSpace = AVCOL_SPC_BT470BG;
+    let code = target.getBuffer(0);
+    if (code >= 0) code = await this.#scaler.scaleFrame(target, source);
+    if (code < 0) {
+      this.#give(target);
+      throw new BadFrameError("corrupt", `Cannot convert a picture: ${FFmpegError.strerror(code)}`);
+    }
+    return this.#picture(target);
+  }
+
+  #picture(frame: Frame): Picture {
+    const { width, height } = frame;
+    return { frame, width, height, release: () => this.#give(frame) };
+  }
+
+  #take(): Frame {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    const frame = new Frame();
+    frame.alloc();
+    this.#frames.push(frame);
+    return frame;
+  }
+
+  #give(frame: Frame): void {
+    frame.unref();
+    this.#idle.push(frame);
+  }
+
+  [Symbol.dispose](): void {
+    for (const frame of this.#frames) frame.free();
+    this.#packet.free();
+    this.#scaler.freeContext();
+    this.#context.freeContext();
+  }
+}
+
+/** Whether a JPEG has its end marker: one that was cut off has none. */
+function endsWell(image: Uint8Array): boolean {
+  const { length } = image;
+  return image[length - 2] === 0xff && image[length - 1] === 0xd9;
+}

@@ -1,0 +1,169 @@
+/** The command line as a process. */
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { ROOT } from "../../tools/paths.ts";
+
+const FLAGS = project.tasks.camera.split(" ").filter((word) => word.startsWith("--"));
+
+function start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    cwd: ROOT,
+    args: ["run", ...FLAGS, ...args],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await start(args, env).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** Runs a script that uses the process guard. */
+async function guarded(body: string, act: (child: Deno.ChildProcess) => Promise<void>) {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    const guard = new URL("../../cli/process.ts", import.meta.url);
+    await Deno.writeTextFile(file, `import { guardProcess } from "${guard}";\n${body}`);
+    await act(start([file]));
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+async function firstText(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  return new TextDecoder().decode(value);
+}
+
+Deno.test("Help and version go to standard output, wrong use does not", async () => {
+  const help = await run(["main.ts", "--help"]);
+  assert.equal(help.code, 0);
+  for (const name of ["demo", "camera", "queries", "kafka"]) {
+    assert.match(help.out, new RegExp(`^  ${name} `, "m"));
+  }
+  const version = await run(["main.ts", "--version"]);
+  assert.match(
+    version.out,
+    new RegExp(`^framelane ${project.version.replaceAll(".", "\\.")}, deno \\d`),
+  );
+  const none = await run(["main.ts"]);
+  assert.deepEqual([none.code, none.out], [2, ""]);
+});
+
+Deno.test("All faults of a command are told at once, on standard error, with exit code 2", async () => {
+  const args = [
+    "main.ts",
+    "camera",
+    "0",
+    "--limit",
+    "none",
+    "--quality",
+    "101",
+    "--sorce",
+    "x",
+    "--json",
+  ];
+  const { code, out, err } = await run(args, { FRAMELANE_FPS: "often" });
+  assert.deepEqual([code, out], [2, ""]);
+  for (
+    const fault of [
+      /camera/i,
+      /--limit "none"/,
+      /--quality "101"/,
+      /--sorce/,
+      /FRAMELANE_FPS "often"/,
+    ]
+  ) {
+    assert.match(err, fault);
+  }
+});
+
+Deno.test("Ctrl-C ends a command in good order", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const child = start(["main.ts", "camera", "1", "--log", `embedded:${folder}/log`, "--json"]);
+    const err = new Response(child.stderr).text();
+    const log = await waitForFile(`${folder}/log/log.db`);
+    assert.ok(log);
+    child.kill("SIGINT");
+    const [{ code }, out] = await Promise.all([child.status, new Response(child.stdout).text()]);
+    assert.equal(code, 0, await err);
+    const last = out.trimEnd().split("\n").at(-1)!;
+    assert.equal(JSON.parse(last).type, "summary");
+    await err;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+async function waitForFile(path: string): Promise<boolean> {
+  const deadline = performance.now() + 20_000;
+  while (performance.now() < deadline) {
+    try {
+      await Deno.stat(path);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}
+
+Deno.test("The first signal aborts, the second ends at once", async () => {
+  const body = `
+    const stop = guardProcess();
+    stop.signal.addEventListener("abort", () => console.log(stop.signal.reason.message));
+    console.log("ready");
+    setInterval(() => {}, 60_000);`;
+  await guarded(body, async (child) => {
+    assert.equal(await firstText(child.stdout), "ready\n");
+    child.kill("SIGTERM");
+    assert.equal(await firstText(child.stdout), "Stopped by SIGTERM\n");
+    child.kill("SIGINT");
+    assert.equal((await child.output()).code, 130);
+  });
+});
+
+Deno.test("A rejection or error that nobody handles is told, without secrets, and ends with 1", async () => {
+  const failures = [
+    `Promise.reject(new Error("rtsp://a.b:s3cret@cam is away"));`,
+    `setTimeout(() => { throw new Error("rtsp://a.b:s3cret@cam is away"); });`,
+  ];
+  for (const failure of failures) {
+    const body = `guardProcess(); setInterval(() => {}, 60_000); ${failure}`;
+    await guarded(body, async (child) => {
+      const { code, stderr } = await child.output();
+      assert.equal(code, 1);
+      assert.match(new TextDecoder().decode(stderr), /rtsp:\/\/a\.b:\*\*\*@cam is away\n\s+at /);
+    });
+  }
+});
+
+Deno.test("A reader that goes away, as head does, stops a command without a word", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const child = start([
+      "main.ts",
+      "camera",
+      "1",
+      "--log",
+      `embedded:${folder}/log`,
+      "--json",
+      "--limit",
+      "30",
+    ]);
+    await child.stdout.cancel();
+    const [{ code }, err] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    assert.equal(code, 0, err);
+    assert.doesNotMatch(err, /pipe/i);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

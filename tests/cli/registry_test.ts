@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { commands } from "../../cli/registry.ts";
+import project from "../../deno.json" with { type: "json" };
+import { importsOf } from "../../tools/imports.ts";
+import { repositoryFiles } from "../../tools/words.ts";
+
+const tasks: Readonly<Record<string, string>> = project.tasks;
+
+Deno.test("Each command loads under its name, has a task, and a help for each option", async () => {
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = await load();
+    assert.equal(command.name, name);
+    assert.match(summary, /^[A-Z].*\.$/, name);
+    assert.match(tasks[name] ?? "", new RegExp(` main\\.ts ${name}$`));
+    for (const [option, { help, value, switch: isSwitch }] of Object.entries(command.options)) {
+      assert.match(option, /^[a-z]+(-[a-z]+)*$/);
+      assert.ok(help.length > 3, `${name} --${option}`);
+      assert.notEqual(value === undefined, isSwitch !== true, `${name} --${option}`);
+    }
+  }
+});
+
+Deno.test("A command loads what it needs and no more", async () => {
+  const sources = (await repositoryFiles()).filter((file) =>
+    /^(cli|cameras|runtime|queries|viewer)\/.*\.ts$/.test(file)
+  );
+  const imports = await importsOf(sources);
+  const closure = (start: string) => {
+    const seen = new Set<string>();
+    const queue = [start];
+    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+      if (seen.has(file)) continue;
+      seen.add(file);
+      queue.push(
+        ...imports.filter(({ from, typeOnly, lazy }) => from === file && !typeOnly && !lazy).map((
+          { to },
+        ) => to),
+      );
+    }
+    return [...seen];
+  };
+  const loads = (command: string, what: RegExp) =>
+    closure(`cli/commands/${command}.ts`).filter((file) => what.test(file));
+  assert.deepEqual(
+    loads(
+      "camera",
+      /^(viewer|queries|runtime\/(driver|executor|engine))\/|onnxruntime|platformatic/,
+    ),
+    [],
+  );
+  assert.deepEqual(loads("queries", /^cameras\/|node-av|onnxruntime|platformatic/), []);
+  assert.deepEqual(loads("viewer", /^(cameras|queries)\/|node-av|onnxruntime|platformatic/), []);
+  assert.deepEqual(loads("kafka", /^(cameras|runtime|queries|viewer)\/|npm:/), []);
+});

@@ -1,0 +1,134 @@
+/** TLS and SASL, on brokers of the test's own. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { LogError, TopicLog } from "../../../runtime/log/log.ts";
+import { openLog } from "../../../runtime/log/open.ts";
+import { append, records, rejectsWith, take, text } from "../../contracts/log_contract_kit.ts";
+import { withKafka } from "../../support/kafka.ts";
+
+const PASSWORD = "canary-correct-horse";
+const WRONG = "canary-battery-staple";
+
+/** A self-signed certificate: a store for the broker, and its public half for clients. */
+async function certificate(dir: string, name: string, start: string): Promise<string> {
+  const store = join(dir, `${name}.p12`);
+  const keytool = async (...args: string[]) => {
+    const { success, stdout, stderr } = await new Deno.Command("keytool", {
+      args: [...args, "-alias", "broker", "-keystore", store, "-storepass", "changeit"],
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+  };
+  await keytool(
+    "-genkeypair",
+    "-keyalg",
+    "EC",
+    "-storetype",
+    "PKCS12",
+    "-dname",
+    `CN=${name}`,
+    "-ext",
+    "SAN=IP:127.0.0.1,DNS:localhost",
+    "-startdate",
+    start,
+    "-validity",
+    "2",
+  );
+  await keytool("-exportcert", "-rfc", "-file", join(dir, `${name}.pem`));
+  return store;
+}
+
+async function roundTrip(url: string): Promise<void> {
+  const log = await openLog(url);
+  try {
+    assert.ok(!log.url.includes("canary") && !log.url.includes("alice"), log.url);
+    await log.createTopic("frames", 1);
+    const { latest } = await log.offsets("frames", 0);
+    await append(log, "frames", 0, records(3));
+    const reader = await (await log.reader()).open("frames", 0, latest);
+    assert.deepEqual((await take(reader, 3)).map((f) => text(f.value)), ["v0", "v1", "v2"]);
+  } finally {
+    await log.close();
+  }
+}
+
+/** The login fails for good, soon, with the reason and without the password, wherever it is tried. */
+async function refused(url: string, reason: RegExp): Promise<void> {
+  const log = await openLog(url);
+  try {
+    const started = performance.now();
+    const error = await rejectsWith("AUTHENTICATION_FAILED", () => log.topics());
+    assert.ok(performance.now() - started < 10_000);
+    assert.equal(error.retryable, false);
+    assert.match(error.message, reason);
+    noSecretIn(error);
+    noSecretIn(await rejectsWith("AUTHENTICATION_FAILED", () => firstUse(log)));
+  } finally {
+    await log.close();
+  }
+}
+
+async function firstUse(log: TopicLog): Promise<unknown> {
+  return await (await log.producer()).append("frames", 0, records(1));
+}
+
+function noSecretIn(error: LogError): void {
+  for (let one: unknown = error; one !== undefined; one = (one as Error).cause) {
+    const all = Deno.inspect(one, { depth: 10 }) + (one as Error).stack;
+    assert.ok(!all.includes("canary"), "A password is in the error");
+  }
+}
+
+Deno.test("Kafka over TLS with SASL", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const [store] = await Promise.all([
+      certificate(dir, "good", "-1d"),
+      certificate(dir, "other", "-1d"),
+    ]);
+    const security = {
+      protocol: "SASL_SSL",
+      certificateFile: store!,
+      certificatePassword: "changeit",
+      users: { alice: PASSWORD },
+    } as const;
+    await withKafka({ security }, async (kafka) => {
+      const query = `?tls=true&ca=${join(dir, "good.pem")}&sasl=`;
+      for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"]) {
+        await roundTrip(`kafka://alice:${PASSWORD}@${kafka.bootstrap}${query}${mechanism}`);
+        await refused(
+          `kafka://alice:${WRONG}@${kafka.bootstrap}${query}${mechanism}`,
+          /password is wrong/,
+        );
+      }
+      const login = `kafka://alice:${PASSWORD}@${kafka.bootstrap}`;
+      await refused(
+        `${login}?tls=true&ca=${join(dir, "other.pem")}`,
+        /certificate is not accepted/,
+      );
+      await refused(`${login}?tls=true`, /issuer is not trusted/);
+      await refused(`kafka://${kafka.bootstrap}`, /wants TLS/);
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("an expired certificate is refused", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const store = await certificate(dir, "old", "-10d");
+    const security = {
+      protocol: "SSL",
+      certificateFile: store,
+      certificatePassword: "changeit",
+    } as const;
+    await withKafka({ security }, async (kafka) => {
+      await refused(
+        `kafka://${kafka.bootstrap}?tls=true&ca=${join(dir, "old.pem")}`,
+        /certificate is not accepted: it has expired/,
+      );
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { stub } from "./query_fixtures.ts";
+import { type Frame, query, type Window } from "../../runtime/mod.ts";
+import { display } from "../../runtime/mod.ts";
+
+Deno.test("wrong types do not compile", () => {
+  const frames = query("types").readStream();
+  const windows = frames.window({ frames: 4 });
+  const onFrames = stub<Frame, Frame>();
+  const onWindows = stub<Window, Frame>();
+  frames.process(onFrames).writeStream(display());
+  windows.process(onWindows).writeStream(display());
+  // @ts-expect-error an operator on windows cannot be put where frames flow
+  frames.process(onWindows);
+  // @ts-expect-error an operator on frames cannot be put where windows flow
+  windows.process(onFrames);
+  // @ts-expect-error windows are no outputs: something must be made of them first
+  windows.writeStream(display());
+  // @ts-expect-error windows cannot be cut into windows
+  assert.throws(() => windows.window({ frames: 2 }));
+  // @ts-expect-error no such option
+  assert.throws(() => query("types").readStream({ startingOffset: "earliest" }));
+  // @ts-expect-error no such place to start
+  assert.throws(() => query("types").readStream({ startingOffsets: "first" }));
+  // @ts-expect-error what flows is known inside functions too
+  frames.map((frame) => frame.colour);
+});
+
+Deno.test("names are checked, and say what is accepted", () => {
+  assert.throws(() => query("no spaces"), /"no spaces".*letters, digits/);
+  assert.equal(query("a").readStream({ queryName: "b" }).writeStream(display()).plan.name, "b");
+});
+
+Deno.test("all faults of the source options are named together", () => {
+  assert.throws(
+    () => query("q").readStream({ maxFramesPerTrigger: 0, maxTriggerDelay: "soon" }),
+    /maxFramesPerTrigger: expected a whole number from 1 up, given 0.*"soon"/,
+  );
+});
+
+Deno.test("explain prints the plan, one line a step", () => {
+  const plan = query("plan").readStream({ startingOffsets: "earliest" })
+    .window({ frames: 16, hop: 8, fps: 8 })
+    .process(stub<Window, Frame>())
+    .writeStream(display())
+    .trigger("interval:500ms")
+    .overload("latest");
+  assert.equal(
+    plan.explain(),
+    [
+      "query plan",
+      '  readStream startingOffsets="earliest"',
+      "  window(frames=16 hop=8 fps=8)",
+      "  stub",
+      "  writeStream display (live)",
+      "  trigger interval:500ms",
+      "  overload latest",
+    ].join("\n"),
+  );
+});
+
+Deno.test("a state that cannot be rewound may not stand before a window", () => {
+  const counted = query("order").readStream().transformWithState<{ n: number }, Frame>({
+    name: "count",
+    init: () => ({ n: 0 }),
+    handleInput: (_state, frame) => [frame],
+  });
+  assert.throws(
+    () =>
+      counted.process({ ...stub<Frame, Frame>(), kind: "window" as const }).writeStream(display()),
+    /stub comes after count/,
+  );
+});
+
+Deno.test("triggers and overload policies refuse what they do not know", () => {
+  const definition = query("t").readStream().writeStream(display());
+  assert.throws(() => definition.trigger("often"), /"often".*available-now/);
+  assert.throws(() => definition.trigger("interval:0ms"), /interval/);
+  assert.throws(() => definition.overload("drop" as "wait"), /drop-oldest/);
+});

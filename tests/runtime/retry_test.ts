@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import type { Clock } from "../../runtime/clock.ts";
+import { LogError } from "../../runtime/log/log.ts";
+import { isRetryable, retry } from "../../runtime/retry.ts";
+
+/** A clock on which sleeping is noted and takes no time. */
+function noting(): Clock & { readonly slept: number[] } {
+  const slept: number[] = [];
+  return {
+    slept,
+    now: () => 0,
+    monotonic: () => 0,
+    sleep(ms, signal) {
+      signal?.throwIfAborted();
+      slept.push(ms);
+      return Promise.resolve();
+    },
+  };
+}
+
+const away = () => new LogError("UNREACHABLE", "Cannot reach it");
+
+Deno.test("retry: tries again until it works, with growing delays", async () => {
+  const clock = noting();
+  const told: [number, number][] = [];
+  let calls = 0;
+  const result = await retry(() => {
+    if (++calls < 7) throw away();
+    return "done";
+  }, {
+    clock,
+    minDelayMs: 100,
+    maxDelayMs: 1_000,
+    jitter: () => 1,
+    onRetry: (error, tries, delayMs) => {
+      assert.ok(error instanceof LogError);
+      told.push([tries, delayMs]);
+    },
+  });
+  assert.equal(result, "done");
+  assert.deepEqual(clock.slept, [100, 200, 400, 800, 1_000, 1_000]);
+  assert.deepEqual(told, clock.slept.map((ms, i) => [i + 1, ms]));
+});
+
+Deno.test("retry: jitter takes up to half of the delay away", async () => {
+  const clock = noting();
+  let calls = 0;
+  await retry(() => ++calls < 3 ? Promise.reject(away()) : Promise.resolve(), {
+    clock,
+    jitter: () => 0,
+  });
+  assert.deepEqual(clock.slept, [50, 100]);
+});
+
+Deno.test("retry: other errors are thrown at once", async () => {
+  const clock = noting();
+  const error = new LogError("TOPIC_MISSING", "Cannot find it");
+  await assert.rejects(retry(() => Promise.reject(error), { clock }), (got) => got === error);
+  await assert.rejects(
+    retry(() => Promise.reject("no error"), { clock }),
+    (got) => got === "no error",
+  );
+  assert.deepEqual(clock.slept, []);
+  assert.equal(isRetryable(null), false);
+  assert.equal(isRetryable({ retryable: "yes" }), false);
+});
+
+Deno.test("retry: an abort ends it with its reason", async () => {
+  const controller = new AbortController();
+  const reason = new Error("Stop");
+  const clock = noting();
+  let calls = 0;
+  await assert.rejects(
+    retry(() => {
+      if (++calls === 3) controller.abort(reason);
+      throw away();
+    }, { clock, signal: controller.signal }),
+    (got) => got === reason,
+  );
+  assert.equal(calls, 3);
+  await assert.rejects(
+    retry(() => calls++, { signal: controller.signal }),
+    (got) => got === reason,
+  );
+  assert.equal(calls, 3);
+});
+
+Deno.test("retry: delays are checked", async () => {
+  for (const delays of [{ minDelayMs: 0 }, { minDelayMs: 5, maxDelayMs: 4 }, { minDelayMs: NaN }]) {
+    await assert.rejects(retry(() => 1, delays), /^RangeError: Cannot retry with delays/);
+  }
+});
