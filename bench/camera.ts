@@ -142,7 +142,7 @@ async function cameraInto(url: string, topic: string, file: string): Promise<num
       clock: systemClock,
     }, {
       number: 1,
-      source: new VideoFileSource(file, { loop: true }),
+      source: new VideoFileSource(file, { loop: true, bulk: true }),
       fps: "max",
       limit: FRAMES,
       signal: new AbortController().signal,

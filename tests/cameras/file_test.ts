@@ -145,6 +145,28 @@ Deno.test("what is no video says so", async () => {
   });
 });
 
+Deno.test("a file cannot make FFmpeg go to the network, or to other files", async () => {
+  await withFolder(async (folder) => {
+    let requests = 0;
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      requests++;
+      return new Response("");
+    });
+    const address = `127.0.0.1:${server.addr.port}`;
+    const traps = {
+      "list.m3u8": `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://${address}/a.ts\n`,
+      "list.txt": `ffconcat version 1.0\nfile 'http://${address}/a.mp4'\n`,
+      "film.sdp": `v=0\nm=video 5000 RTP/AVP 96\nc=IN IP4 127.0.0.1\na=rtpmap:96 H264/90000\n`,
+    };
+    for (const [name, text] of Object.entries(traps)) {
+      await Deno.writeTextFile(join(folder, name), text);
+      await fails(join(folder, name), "UNSUPPORTED", /it holds no video but names others/);
+    }
+    assert.equal(requests, 0);
+    await server.shutdown();
+  });
+});
+
 Deno.test("a film that is cut off gives what there is, and fails", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "fast.mp4");
