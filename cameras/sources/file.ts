@@ -89,6 +89,7 @@ export class VideoFileSource implements CameraSource {
               ? encodersFor(this.#options.size ?? input.stream.codecpar)
               : PACED_ENCODERS,
             timestamp,
+            loop: this.#options.loop ?? false,
             report,
           })
         ) {

@@ -89,14 +89,24 @@ Deno.test("size and quality are obeyed; MJPEG passes untouched without them", as
 
 Deno.test("looping goes on without a gap", async () => {
   await withFolder(async (folder) => {
-    const path = join(folder, "l.mp4");
-    await makeVideo(path, { frames: 7 });
-    const given = await images(path, { loop: true }, 20);
-    assert.deepEqual(given.map(({ timestamp }) => timestamp), given.map((_, i) => i * 40));
-    assert.deepEqual(
-      await Promise.all(given.map(({ value }) => burntIn(value))),
-      given.map((_, i) => i % 7),
-    );
+    for (
+      const [name, codec] of [
+        ["l.mp4", "libx264"],
+        ["l.mkv", "libx264"],
+        ["l.avi", "mjpeg"],
+        ["l.ts", "mpeg4"],
+      ] as const
+    ) {
+      const path = join(folder, name);
+      await makeVideo(path, { frames: 7, codec });
+      const given = await images(path, { loop: true }, 30);
+      assert.deepEqual(given.map(({ timestamp }) => timestamp), given.map((_, i) => i * 40), name);
+      assert.deepEqual(
+        await Promise.all(given.map(({ value }) => burntIn(value))),
+        given.map((_, i) => i % 7),
+        name,
+      );
+    }
   });
 });
 
