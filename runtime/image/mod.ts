@@ -12,4 +12,5 @@ export { BufferPool } from "./pool.ts";
 export type { Channels, RawImage } from "./raw.ts";
 export { resize } from "./resize.ts";
 export { shrink } from "./shrink.ts";
+export type { Crop } from "./resize.ts";
 export * from "./tensor.ts";

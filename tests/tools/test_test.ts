@@ -20,15 +20,22 @@ Deno.test("Counts and exit code cannot disagree", () => {
   assert.equal(settle({ ...none, passed: 3 }, 0).failed, 0);
 });
 
-async function testTask(...args: string[]): Promise<{ code: number; lines: string[] }> {
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+async function testTask(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; lines: string[]; err: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     cwd: ROOT,
     args: ["task", "test", ...args],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
     stdin: "null",
-    stderr: "null",
   }).output();
-  return { code, lines: new TextDecoder().decode(stdout).trimEnd().split("\n") };
+  const decoder = new TextDecoder();
+  return {
+    code,
+    lines: decoder.decode(stdout).trimEnd().split("\n"),
+    err: decoder.decode(stderr),
+  };
 }
 
 async function withTests(files: Record<string, string>, check: (folder: string) => Promise<void>) {
@@ -74,10 +81,18 @@ Deno.test("The test task passes only when all tests pass", async (t) => {
   for (const [name, [files, closing]] of Object.entries(cases)) {
     await t.step(name, async () => {
       await withTests(files, async (folder) => {
-        const { code, lines } = await testTask(`--folder=${folder}`);
+        const { code, lines } = await testTask([`--folder=${folder}`]);
         assert.equal(lines.at(-1), closing, lines.join("\n"));
         assert.equal(code, closing.endsWith(" 0 failed") ? 0 : 1);
       });
     });
   }
+});
+
+Deno.test("Tests whose needs cannot be met fail, and say what to install", async () => {
+  await withTests({ "a_kafka_test.ts": PASSES }, async (folder) => {
+    const { code, lines, err } = await testTask([`--folder=${folder}`], { PATH: "/nonexistent" });
+    assert.deepEqual([code, lines.at(-1)], [1, "0 passed, 1 failed"]);
+    assert.match(err, /Cannot run these tests without java/);
+  });
 });

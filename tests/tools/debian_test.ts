@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { ensure, installCommand, missing, type NeedName, needs } from "../../tools/debian.ts";
+
+Deno.test("The install command names all packages once, and asks nothing", () => {
+  assert.equal(
+    installCommand(["java", "kcat"]),
+    "apt-get install --no-install-recommends default-jre-headless kcat",
+  );
+});
+
+Deno.test("Who may not install is told what to install, and nothing is run", async () => {
+  const names: NeedName[] = ["java", "maven"];
+  const path = Deno.env.get("PATH")!;
+  try {
+    // Nothing can be found any more: neither the programs nor Debian's installer.
+    Deno.env.set("PATH", "/nonexistent");
+    assert.deepEqual(await missing(names), names);
+    const said: string[] = [];
+    await assert.rejects(
+      ensure(names, { say: (line) => said.push(line), root: true }),
+      /Cannot run these tests without java \(a local Apache Kafka\), maven .*: install them/,
+    );
+    assert.deepEqual(said, []);
+  } finally {
+    Deno.env.set("PATH", path);
+  }
+});
+
+Deno.test("Each need can be probed and met", () => {
+  for (const [name, { purpose, packages, probe }] of Object.entries(needs)) {
+    assert.ok(purpose.length > 0 && packages.length > 0 && probe.length > 1, name);
+  }
+});
