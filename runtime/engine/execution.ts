@@ -227,7 +227,10 @@ export class StreamingExecution {
       partition,
       query: plan.name,
       failOnDataLoss: plan.source.failOnDataLoss ?? true,
-      overload: plan.overload,
+      // What takes all there is and ends has nothing to keep up with.
+      overload: ["available-now", "once"].includes(plan.trigger.kind)
+        ? { kind: "wait" }
+        : plan.overload,
       clock,
       signal: this.#drain.signal,
       report: this.#options.report,
