@@ -139,6 +139,8 @@ Deno.test("checkpoint: a damaged file never looks like a first start", async () 
     // The database learns of these at the next take-over.
     await withLog(dir, (log) => withCommitter(log, options, (c) => run(c, 40)));
     const whole = await Deno.readFile(file);
+    const [sqliteHeader, firstPage] = [100, 4_096];
+    const tables = firstPage - sqliteHeader;
     const outcomes = { good: 0, named: 0 };
     const check = async (damaged: Uint8Array, what: string) => {
       for (const suffix of ["-wal", "-shm"]) {
@@ -168,7 +170,9 @@ Deno.test("checkpoint: a damaged file never looks like a first start", async () 
     const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
     for (let i = 0; i < 60; i++) {
       const damaged = whole.slice();
-      const at = random(whole.length);
+      // Not the definitions of Deno KV's own tables: with those it ends the process itself.
+      let at = random(whole.length - tables);
+      if (at >= sqliteHeader) at += tables;
       damaged[at]! ^= 1 << random(8);
       await check(damaged, `bit of byte ${at} flipped`);
     }
