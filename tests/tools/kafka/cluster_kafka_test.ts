@@ -32,7 +32,7 @@ Deno.test("a local Kafka keeps its data over a kill, a restart and a new start",
     try {
       await createTopic(first.bootstrap, "kept");
       await first.nodes[0]!.kill();
-      assert.equal(await brokersSeenFrom(Number(first.bootstrap.split(":")[1])), 0);
+      await first.nodes[0]!.ended;
       await first.nodes[0]!.start();
       assert.deepEqual(await topicsOf(first.bootstrap), ["kept"]);
     } finally {
@@ -54,7 +54,7 @@ Deno.test("a paused node does not answer, a resumed one does", async () => {
   try {
     const port = Number(kafka.bootstrap.split(":")[1]);
     kafka.pause();
-    assert.equal(await brokersSeenFrom(port, 300), 0);
+    await until("it is held", async () => await brokersSeenFrom(port, 300) === 0);
     kafka.resume();
     await until("the broker answers again", async () => await brokersSeenFrom(port) === 1);
   } finally {
