@@ -119,30 +119,30 @@ export function showGroups(
   name.focus();
 }
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ["← ↑ → ↓", "Move between cameras"],
-  ["Enter or double click", "One camera alone, and back"],
-  ["Esc", "Back to the wall"],
-  ["Alt ← Alt →", "Move a camera; or drag it by its name"],
-  ["/", "Search"],
-  ["1 … 9", "Groups, 1 is all cameras"],
-  ["+ −", "More or fewer columns, 0 for the best fit"],
-  ["Space", "Pause and play"],
-  [", .", "One frame back, one frame on; ten with Shift"],
-  ["[ ]", "Slower, faster"],
-  ["L", "Live"],
-  ["T", "Time bar"],
-  ["A", "Alerts"],
-  ["O", "Results over the pictures"],
-  ["G", "Edit groups"],
-  ["D", "Light or dark"],
-  ["F", "Full screen"],
+const KEYS: readonly (readonly [readonly string[], string])[] = [
+  [["←", "↑", "→", "↓"], "Move between cameras"],
+  [["Enter"], "One camera alone, and back; a double click does the same"],
+  [["Esc"], "Back to the wall"],
+  [["Alt", "←"], "Move a camera; or drag it by its name"],
+  [["/"], "Search"],
+  [["1", "9"], "Groups; 1 is all cameras"],
+  [["+", "−", "0"], "More columns, fewer, as many as fit best"],
+  [["Space"], "Pause and play"],
+  [[",", "."], "One frame back, one frame on; ten with Shift"],
+  [["[", "]"], "Slower, faster"],
+  [["L"], "Live"],
+  [["T"], "Time bar"],
+  [["A"], "Alerts"],
+  [["O"], "Results over the pictures"],
+  [["G"], "Edit groups"],
+  [["D"], "Light or dark"],
+  [["F"], "Full screen"],
 ];
 
 /** Shows what the keys do. */
 export function showKeys(): void {
-  const rows = KEYS.flatMap(([key, meaning]) => [
-    element("dt", {}, ...key.split(" ").map((part) => element("kbd", {}, part))),
+  const rows = KEYS.flatMap(([keys, meaning]) => [
+    element("dt", {}, ...keys.map((key) => element("kbd", {}, key))),
     element("dd", {}, meaning),
   ]);
   dialog("Keyboard", element("dl", { class: "keys" }, ...rows));
