@@ -41,7 +41,7 @@ export const needs = {
       "python3-gi",
     ],
     probe: [
-      "python3",
+      "/usr/bin/python3",
       "-c",
       "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer",
     ],

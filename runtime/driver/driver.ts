@@ -57,6 +57,8 @@ const FATAL = new Set([
   "AUTHENTICATION_FAILED",
   "INVALID",
 ]);
+/** Another runtime took over: said by the log, or by a sink that noticed it first. */
+const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
 interface Lane {
   readonly number: number;
@@ -344,7 +346,7 @@ export class Driver {
     const finite = this.#finite.get(spec.name) === true;
     if (this.#clock.monotonic() - lane.startedAt > RECOVERED_AFTER_MS) lane.failures = 0;
     const pace = error.retryable ? RETRYABLE : FAILURE;
-    const fenced = error.code === "FENCED";
+    const fenced = error.code !== undefined && FENCING.has(error.code);
     const fatal = error.code !== undefined && FATAL.has(error.code) ||
       fenced && lane.membership === undefined ||
       finite && (lane.failures >= MOST_RETRIES || !error.retryable && !fenced);
