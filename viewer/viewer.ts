@@ -8,8 +8,8 @@ import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
-import type { ClipProvider } from "./api.ts";
 import { createApp } from "./app.ts";
+import { type ClipProvider, clipsFrom } from "./clips.ts";
 import { loadAssets } from "./assets.ts";
 import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
@@ -28,8 +28,8 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly topics: readonly string[];
   /** Topic that a query's outputs are kept in, by the query's name: for looking back. */
   readonly outputTopics?: Readonly<Record<string, string>>;
-  /** Makes MP4s of what the log holds. */
-  readonly clips?: ClipProvider;
+  /** Makes MP4s of what the log holds; with a log there is one, and `false` does without. */
+  readonly clips?: ClipProvider | false;
   /** Address to bind to. Default 127.0.0.1. */
   readonly hostname?: string;
   /** Default 8000; 0 takes any free port. */
@@ -58,7 +58,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot listen on port ${port}: expected a whole number from 0 to 65535`);
   }
-  const { log, topics, outputTopics = {}, clips, report = () => {} } = options;
+  const { log, topics, outputTopics = {}, report = () => {} } = options;
   const access = await Access.create({ ...options, hostname });
   const raw = log === undefined || topics.length === 0 || feed instanceof LogFeed
     ? undefined
@@ -66,6 +66,9 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const hub = new Hub(raw === undefined ? feed : new JoinedFeed([feed, raw]), clock);
   const alerts = new AlertBook(feed, hub.scaler);
   const history = log === undefined ? undefined : new History({ log, outputTopics });
+  const clips = options.clips === false || history === undefined
+    ? undefined
+    : options.clips ?? clipsFrom(history, report);
   const stopping = new AbortController();
   const app = createApp({
     hub,
