@@ -11,6 +11,7 @@ import { AlertBook } from "./alerts.ts";
 import { createApp } from "./app.ts";
 import { type ClipProvider, clipsFrom } from "./clips.ts";
 import { loadAssets } from "./assets.ts";
+import { Gate, type GateOptions } from "./gate.ts";
 import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
 import { JoinedFeed } from "./joined_feed.ts";
@@ -81,8 +82,14 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     report,
     signal: stopping.signal,
   });
-  const server = serve(hostname, port, app.fetch);
-  const bound = server.addr.port;
+  const { port: bound, close } = listen({
+    hostname,
+    port,
+    handler: app.fetch,
+    clock,
+    // Behind a proxy everybody comes from the same address.
+    ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
+  });
   return {
     url: `http://${urlHost(hostname)}:${bound}/`,
     port: bound,
@@ -90,29 +97,46 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       stopping.abort(new Error("The viewer stops"));
       alerts.close();
       hub.close();
-      await server.shutdown();
+      await close();
       await raw?.close();
       await history?.close();
     },
   };
 }
 
-function serve(
-  hostname: string,
-  port: number,
-  handler: (request: Request) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
+type Handler = (request: Request) => Response | Promise<Response>;
+
+/** Listens on loopback; on any other address a gate listens, which leads there. */
+function listen(
+  { handler, ...options }: Omit<GateOptions, "target"> & { handler: Handler },
+): { port: number; close: () => Promise<void> } {
+  const { hostname, port } = options;
   try {
-    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new Error(
-        `Cannot listen on ${hostname}:${port}: another program uses this port, choose another one ` +
-          "with --port",
-        { cause: error },
-      );
+    if (isLoopback(hostname)) {
+      const server = Deno.serve({ hostname, port, onListen: () => {} }, handler);
+      return { port: server.addr.port, close: () => server.shutdown() };
     }
-    throw error;
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+    try {
+      const gate = new Gate({ ...options, target: server.addr.port });
+      return {
+        port: gate.port,
+        async close() {
+          await gate.close();
+          await server.shutdown();
+        },
+      };
+    } catch (error) {
+      void server.shutdown();
+      throw error;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new Error(
+      `Cannot listen on ${hostname}:${port}: another program uses this port, choose another one ` +
+        "with --port",
+      { cause: error },
+    );
   }
 }
 
