@@ -5,7 +5,7 @@ import type { LogReader, PartitionReader, TopicLog } from "../../runtime/log/log
 import { openLog } from "../../runtime/log/open.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
-import "../../runtime/video/clip.ts";
+import "../../runtime/video/h264_encoding.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { withViewer } from "./kit.ts";
