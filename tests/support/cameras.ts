@@ -56,10 +56,12 @@ export class Cameras {
   async #publish(): Promise<void> {
     const { log, topic, frames = 2, everyMs = 40 } = this.#options;
     const producer = await log.producer();
+    // Kafka deletes by capture time: frames of long ago are gone before they are read.
+    const start = Date.now();
     try {
       while (!this.#stop.signal.aborted) {
         await Promise.all(Array.from({ length: this.#cameras }, async (_, partition) => {
-          const records = markedRecords(partition + 1, frames, { from: this.count });
+          const records = markedRecords(partition + 1, frames, { from: this.count, start });
           // Cut off from its broker a camera tries again, and its producer doubles nothing.
           await retry(() => producer.append(topic, partition, records), patience);
           this.published.push(...records.map(markOf));

@@ -142,14 +142,17 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
   for (const output of outputTopics) topics.ensure(output, partitions);
 }
 
-async function readOwner(
+/** Who owns a checkpoint: epoch 0 when nobody ever has. */
+export async function readOwner(
   store: CheckpointEntries,
   keys: CheckpointKeys,
-): Promise<{ epoch: number; versionstamp: string | null }> {
+): Promise<{ epoch: number; member: string | null; versionstamp: string | null }> {
   const { value, versionstamp } = await store.get(keys.owner);
-  if (versionstamp === null) return { epoch: 0, versionstamp };
+  if (versionstamp === null) return { epoch: 0, member: null, versionstamp };
   const name = `the owner of ${keys.name}`;
-  return { epoch: whole(decodeEntry(value, name), "epoch", name), versionstamp };
+  const content = decodeEntry(value, name);
+  const member = content["member"] === null ? null : textOf(content, "member", name);
+  return { epoch: whole(content, "epoch", name), member, versionstamp };
 }
 
 /** Writes our epoch into the store; returns the version of the entry, by which we own the checkpoint. */
@@ -205,7 +208,7 @@ async function identify(
 }
 
 /** Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit. */
-async function readEntries(
+export async function readEntries(
   store: CheckpointEntries,
   keys: CheckpointKeys,
 ): Promise<{ committed: Checkpoint | undefined; planned: BatchRange | undefined }> {

@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { type Clock, systemClock } from "../../clock.ts";
 import {
   type BatchCommitter,
+  type CheckpointFilter,
+  type CheckpointInfo,
   type CommitterOptions,
   type GroupMember,
   type GroupOptions,
@@ -19,6 +22,7 @@ import {
 } from "../log.ts";
 import { Appender, EmbeddedProducer } from "./appender.ts";
 import { ChangeWatcher } from "./changes.ts";
+import { listCheckpoints } from "./checkpoint_list.ts";
 import { CheckpointStore } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
 import { Database, type Waiting } from "./database.ts";
@@ -174,6 +178,15 @@ export class EmbeddedLog implements TopicLog {
     return committer;
   }
 
+  async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
+    // Looking makes neither a log nor a file of checkpoints where there is none.
+    if (!await isFile(join(this.#place.dir, "log.db"))) return [];
+    if (!await isFile(join(this.#checkpointDir, "checkpoints.kv"))) return [];
+    const { db, producers } = await this.#open();
+    const store = await (this.#openingStore ??= this.#openStore(await this.#open()));
+    return await listCheckpoints({ db, producers, store }, filter);
+  }
+
   /**
    * Removes the records of a partition below an offset, before retention would.
    *
@@ -254,5 +267,14 @@ export class EmbeddedLog implements TopicLog {
       this.#openingStore = undefined;
       throw error;
     }
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

@@ -20,7 +20,7 @@ import { readStored } from "./checkpoint_reader.ts";
 import type { Cluster } from "./cluster.ts";
 import { STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
 import { countPartitions, ensureTopic } from "./topics.ts";
-import { isFencing, type OffsetCommit, Transactions } from "./transaction.ts";
+import { isFencing, type OffsetCommit, transactionalId, Transactions } from "./transaction.ts";
 
 /** Committers of a log are spread over so many connections: a broker answers each one in turn. */
 const LANES = 4;
@@ -78,12 +78,12 @@ export class KafkaCommitter implements BatchCommitter {
     options: CommitterOptions,
     onClose: (committer: KafkaCommitter) => void,
   ): Promise<KafkaCommitter> {
-    const { group, query, topic, partition, outputTopics = [] } = options;
+    const { topic, partition, outputTopics = [] } = options;
     const action = `Cannot open the checkpoint of ${placeOf(options)}`;
     cluster.throwIfClosed(action);
     const transactions = new Transactions(
       cluster,
-      `framelane-${group}-${query}-${topic}-${partition}`,
+      transactionalId(options),
       `commit-${partition % LANES}`,
     );
     const createOutputs = async () => {
@@ -202,12 +202,13 @@ export class KafkaCommitter implements BatchCommitter {
     };
     try {
       await this.#transactions.run(action, all, offsets, { groups, needsPlaces: outside });
-      this.#stored = stored;
-      this.#known = true;
-      this.#lastWrite = Date.now();
     } catch (error) {
       throw await this.#undo(action, error as LogError);
     }
+    this.#stored = stored;
+    this.#known = true;
+    this.#lastWrite = Date.now();
+    if (records.length > 0) await this.#transactions.settle();
   }
 
   async #stateRecord(state: Uint8Array): Promise<OutputRecord> {
@@ -277,6 +278,7 @@ export class KafkaCommitter implements BatchCommitter {
     this.#closed = true;
     clearInterval(this.#refresh);
     await this.#working;
+    if (this.#broken === undefined) await this.#transactions.settle();
     this.#onClose(this);
   }
 }
