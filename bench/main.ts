@@ -6,6 +6,14 @@
 import { print } from "./print.ts";
 
 const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<Benchmark> }>> = {
+  camera: {
+    about: "a film into both logs, beside bare decoding and encoding",
+    load: async () => (await import("./camera.ts")).bench,
+  },
+  cameras: {
+    about: "many registered cameras in one process: frames, processor, memory",
+    load: async () => (await import("./cameras.ts")).bench,
+  },
   pipeline: {
     about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
     load: async () => (await import("./pipeline.ts")).bench,
@@ -25,6 +33,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
   runtime: {
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,
+  },
+  viewer: {
+    about: "many lanes on one page, many pages, and what the queries notice of them",
+    load: async () => (await import("./viewer.ts")).bench,
   },
 };
 
