@@ -118,6 +118,7 @@ export class StreamingExecution {
   #held: RunBatch | undefined;
   #lastCommit = 0;
   #lastReport = 0;
+  #reportDue = false;
   #lastFrame: Frame | undefined;
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
@@ -559,9 +560,23 @@ export class StreamingExecution {
     reporter.took("commitOffsets", done - planned);
     reporter.took("triggerExecution", done - started);
     reporter.batchDone(range, intake.latest);
-    if (done - this.#lastReport >= (this.#options.progressIntervalMs ?? 1000)) {
-      this.#reportNow(opened, range);
-    }
+    const early = (this.#options.progressIntervalMs ?? 1000) - (done - this.#lastReport);
+    if (early <= 0) this.#reportNow(opened, range);
+    else this.#reportLater(opened, early);
+  }
+
+  /** The last batches before a pause are reported too, though no later batch does it for them. */
+  #reportLater(opened: Opened, ms: number): void {
+    if (this.#reportDue) return;
+    this.#reportDue = true;
+    this.#clock.sleep(ms, this.#drain.signal).then(
+      () => {
+        this.#reportDue = false;
+        this.#reportNow(opened);
+      },
+      // The query ends, and reports then.
+      () => {},
+    );
   }
 
   /** The topic of the dead letters is made with the first of them. */
