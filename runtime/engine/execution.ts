@@ -483,6 +483,11 @@ export class StreamingExecution {
       }
       const room = pipeline.push(frame, this.#events);
       if (room !== undefined) await room;
+      // Operators that never wait would keep timers and other lanes from this thread.
+      if (now - turned > TURN_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turned = clock.monotonic();
+      }
     }
     await pipeline.settle();
     this.#options.onStep?.("operators");
