@@ -10,6 +10,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
     load: async () => (await import("./pipeline.ts")).bench,
   },
+  peers: {
+    about: "Framelane beside Spark, Python and KafkaJS: same frames, same machine, same run",
+    load: async () => (await import("./peers.ts")).bench,
+  },
   runtime: {
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,

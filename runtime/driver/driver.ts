@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import type { StopMode } from "../engine/execution.ts";
+import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, FromExecutor, PlainError, QuerySpec } from "../executor/protocol.ts";
 import { LogError, type Membership, type TopicLog } from "../log/log.ts";
 import { parseTrigger } from "../trigger.ts";
@@ -33,6 +34,8 @@ export interface DriverOptions {
   readonly clock?: Clock;
   /** A line for people. */
   readonly report: (message: string) => void;
+  /** Every latency sample, seconds, for who needs more than percentiles. */
+  readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
@@ -304,6 +307,7 @@ export class Driver {
       case "progress":
         handle.progressed(message.progress, this.#clock.now());
         this.metrics.observe(handle, message.measurements);
+        this.#options.onMeasurements?.(handle, message.measurements);
         this.streams.tell("onQueryProgress", { progress: message.progress });
         return;
       case "picture":
