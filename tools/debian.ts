@@ -41,7 +41,8 @@ export const needs = {
       "python3-gi",
     ],
     probe: [
-      "python3",
+      // Debian's own: another one on the path has no access to its packages.
+      "/usr/bin/python3",
       "-c",
       "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer",
     ],
