@@ -83,11 +83,12 @@ async function latencies(log: TopicLog, url: string, partition: number): Promise
   return values;
 }
 
-async function commitMs(log: TopicLog, partition: number, recordsPerBatch: number) {
+async function commitMs(log: TopicLog, recordsPerBatch: number, required: boolean) {
+  const partition = 5;
   const out = `out${recordsPerBatch}`;
   const committer = await log.committer({
     group: "bench",
-    query: `records${recordsPerBatch}`,
+    query: `records${recordsPerBatch}${required}`,
     topic,
     partition,
     outputTopics: [out],
@@ -96,7 +97,7 @@ async function commitMs(log: TopicLog, partition: number, recordsPerBatch: numbe
   const started = performance.now();
   for (let i = 0; i < count; i++) {
     const batch = { batchId: i, start: i, end: i + 1 };
-    await committer.plan(batch);
+    await committer.plan(batch, required);
     const records = Array.from(
       { length: recordsPerBatch },
       () => ({ topic: out, partition, ...frame() }),
@@ -165,8 +166,10 @@ async function main(): Promise<void> {
     const ms = await latencies(log, url, 4);
     note("append to read in another process, p50 ms", quantile(ms, 0.5));
     note("append to read in another process, p99 ms", quantile(ms, 0.99));
-    note("plan and commit, no records, ms", await commitMs(log, 5, 0));
-    note("plan and commit, one frame, ms", await commitMs(log, 5, 1));
+    note("commit, no records, ms", await commitMs(log, 0, false));
+    note("plan and commit, no records, ms", await commitMs(log, 0, true));
+    note("commit, one frame, ms", await commitMs(log, 1, false));
+    note("plan and commit, one frame, ms", await commitMs(log, 1, true));
     note("256 idle partitions, % of a core", await idleCpu(log));
   } finally {
     await log.close();

@@ -34,6 +34,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Shows the partitions of topics in a browser, read from the log alone.",
     load: async () => (await import("./commands/viewer.ts")).viewer,
   },
+  checkpoints: {
+    summary: "Lists how far each query is on each partition, and who owns it.",
+    load: async () => (await import("./commands/checkpoints.ts")).checkpoints,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,

@@ -70,6 +70,8 @@ export interface OperatorTask<In, Out> {
    * `window` operator: its state just before the frame at `restartOffset`.
    */
   snapshot?(): Uint8Array | undefined;
+  /** What it keeps, for progress reports: items, and bytes as far as they are known. */
+  stateSize?(): { readonly items: number; readonly bytes: number };
   /**
    * A timer: the time (epoch milliseconds, of the context's clock) at which `onTimer` wants to be
    * called although no input came, or undefined.

@@ -9,6 +9,8 @@
  * - `drop-oldest`: when more than `maxLagFrames` wait, the oldest beyond that are left out;
  * - `latest`: when more than one batch waits, everything but the newest frame is left out;
  * - `sample`: when more than `maxLagFrames` wait, only every `every`-th frame is processed.
+ *
+ * With the triggers `available-now` and `once` it is always `wait`: they ask for all there is.
  */
 export type OverloadPolicy =
   | { readonly kind: "wait" }

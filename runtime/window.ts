@@ -74,20 +74,27 @@ interface OpenWindow {
   readonly start: number;
   readonly frames: Frame[];
   broken: boolean;
-  /** Pauses beyond `maxGapMs` inside. */
-  pauses: number;
+  /** Pauses beyond `maxGapMs` and jumps of the camera's sequence numbers inside. */
+  gaps: number;
 }
 
 /** Cuts one partition's frames into windows. */
 export interface Windower {
   /** Takes the next frame in offset order; returns the windows that it completes. */
   push(frame: Frame): Window[];
+  /**
+   * True when `push` of this frame would take it as a sample. One that is not wanted may still be held
+   * for ticks at which no frame comes.
+   */
+  wants(frame: Frame): boolean;
   /** Where a new windower must start to be where this one is; undefined when no window is open. */
   restartPoint(): RestartPoint | undefined;
   /** State after the last frame, for a start without open windows. */
   state(): WindowerState;
   /** Frames that open windows hold. */
   readonly held: number;
+  /** Bytes of their images. */
+  readonly heldBytes: number;
   /** Frames that came too late for any window. */
   readonly late: number;
 }
@@ -205,6 +212,11 @@ abstract class BaseWindower implements Windower {
     return this.#before.size;
   }
 
+  get heldBytes(): number {
+    const frames = new Set(this.open.flatMap((window) => window.frames));
+    return [...frames].reduce((sum, { value }) => sum + value.length, 0);
+  }
+
   state(): WindowerState {
     const { samples, seen, origin, tick, last, closed, highest } = this;
     return { samples, seen, origin, tick, last, closed, highest };
@@ -213,11 +225,10 @@ abstract class BaseWindower implements Windower {
   push(frame: Frame): Window[] {
     const done: Window[] = [];
     const before = this.state();
-    const { maxGapMs, gap } = this.options;
-    if (
-      maxGapMs !== undefined && this.last !== null &&
-      Math.abs(frame.timestamp - this.last) > maxGapMs
-    ) this.onGap(gap!, frame, done);
+    if (this.#isAfterPause(frame)) this.onGap(this.options.gap!, frame, done);
+    if (this.previous !== undefined && missesBetween(this.previous, frame)) {
+      for (const window of this.open) window.gaps++;
+    }
     this.#before.set(frame.offset, before);
     this.last = frame.timestamp;
     this.origin ??= frame.timestamp;
@@ -225,6 +236,22 @@ abstract class BaseWindower implements Windower {
     this.previous = frame;
     this.#forget();
     return done;
+  }
+
+  wants(frame: Frame): boolean {
+    const { fps, every = 1 } = this.options;
+    if (this.origin === null || this.#isAfterPause(frame)) return true;
+    return fps === undefined ? this.seen % every === 0 : this.#tickOf(frame, fps) > this.tick;
+  }
+
+  #isAfterPause({ timestamp }: Frame): boolean {
+    const { maxGapMs } = this.options;
+    return maxGapMs !== undefined && this.last !== null &&
+      Math.abs(timestamp - this.last) > maxGapMs;
+  }
+
+  #tickOf({ timestamp }: Frame, fps: number): number {
+    return Math.round((timestamp - this.origin!) * fps / 1000);
   }
 
   restartPoint(): RestartPoint | undefined {
@@ -253,7 +280,7 @@ abstract class BaseWindower implements Windower {
   protected *sample(frame: Frame): Generator<Frame | undefined> {
     const { fps, every } = this.options;
     if (fps !== undefined) {
-      const tick = Math.round((frame.timestamp - this.origin!) * fps / 1000);
+      const tick = this.#tickOf(frame, fps);
       if (tick <= this.tick) {
         if (frame.timestamp < this.highestTick(fps)) this.late++;
         return;
@@ -291,7 +318,7 @@ abstract class BaseWindower implements Windower {
       lastOffset: last.offset,
       firstTimestamp: first.timestamp,
       lastTimestamp: last.timestamp,
-      gaps: window.pauses + missingBetween(window.frames),
+      gaps: window.gaps,
     };
   }
 
@@ -309,7 +336,7 @@ class CountWindower extends BaseWindower {
       const index = this.samples++;
       if (sample === undefined) continue;
       if (index % this.#hop === 0) {
-        this.open.push({ start: index, frames: [], broken: false, pauses: 0 });
+        this.open.push({ start: index, frames: [], broken: false, gaps: 0 });
       }
       for (const window of this.open) window.frames.push(sample);
       const first = this.open[0];
@@ -338,7 +365,7 @@ class CountWindower extends BaseWindower {
       for (const window of this.open) {
         const last = window.frames.at(-1)!;
         while (window.frames.length < this.#frames) window.frames.push(last);
-        window.pauses++;
+        window.gaps++;
         done.push(this.finish(window));
       }
     }
@@ -377,7 +404,7 @@ class TimeWindower extends BaseWindower {
   #window(start: number): OpenWindow {
     const found = this.open.find((window) => window.start === start);
     if (found !== undefined) return found;
-    const window = { start, frames: [], broken: false, pauses: 0 };
+    const window = { start, frames: [], broken: false, gaps: 0 };
     this.open.push(window);
     this.open.sort((a, b) => a.start - b.start);
     return window;
@@ -389,14 +416,9 @@ class TimeWindower extends BaseWindower {
   }
 }
 
-/** Sequence numbers of the camera that are missing between neighbours, counted as gaps. */
-function missingBetween(frames: readonly Frame[]): number {
-  let gaps = 0;
-  for (let i = 1; i < frames.length; i++) {
-    const before = frames[i - 1]!.headers, after = frames[i]!.headers;
-    if (before["session"] !== after["session"]) continue;
-    if (before["seq"] === undefined || after["seq"] === undefined) continue;
-    if (Number(after["seq"]) > Number(before["seq"]) + 1) gaps++;
-  }
-  return gaps;
+/** True when sequence numbers of the camera are missing between two frames that follow each other. */
+function missesBetween({ headers: before }: Frame, { headers: after }: Frame): boolean {
+  if (before["session"] !== after["session"]) return false;
+  if (before["seq"] === undefined || after["seq"] === undefined) return false;
+  return Number(after["seq"]) > Number(before["seq"]) + 1;
 }

@@ -25,6 +25,7 @@ const PAGE_FILES = [
   "page/header.ts",
   "page/layout.ts",
   "page/main.ts",
+  "page/numbers.ts",
   "page/panel.ts",
   "page/query_page.ts",
   "page/state.ts",
@@ -53,6 +54,8 @@ export interface Assets {
   readonly files: ReadonlyMap<string, Asset>;
   readonly page: Asset;
   readonly login: Asset;
+  /** The sign-in that says that the token was wrong. */
+  readonly refused: Asset;
 }
 
 let loaded: Promise<Assets> | undefined;
@@ -66,13 +69,24 @@ export function loadAssets(): Promise<Assets> {
       files,
       page: await loadAsset("page/index.html"),
       login: await loadAsset("page/login.html"),
+      refused: await loadAsset(
+        "page/login.html",
+        (text) =>
+          text.replace(
+            "<!-- problem -->",
+            '<p class="problem" role="alert">This token opens nothing here.</p>',
+          ),
+      ),
     };
   })();
 }
 
-async function loadAsset(path: string): Promise<Asset> {
+async function loadAsset(
+  path: string,
+  change: (text: string) => string = (text) => text,
+): Promise<Asset> {
   const extension = path.slice(path.lastIndexOf(".") + 1);
-  let text = await Deno.readTextFile(new URL(path, import.meta.url));
+  let text = change(await Deno.readTextFile(new URL(path, import.meta.url)));
   if (extension === "ts") text = compact(stripTypeScriptTypes(text));
   const body = new TextEncoder().encode(text);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", body));

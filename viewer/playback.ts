@@ -15,6 +15,8 @@ export interface PlaybackOptions {
   /** Absent when there is no log to read from: then only pausing works. */
   readonly history: History | undefined;
   readonly clock: Clock;
+  /** A lane that the page may see. */
+  readonly lane: (id: string) => Lane | undefined;
   /** A lane has another picture: see `current`. */
   readonly onPicture: (lane: string) => void;
   readonly onTime: (time: TimeView) => void;
@@ -77,7 +79,9 @@ export class Playback {
       if (this.#lanes.has(lane.id)) continue;
       this.#lanes.set(lane.id, lane);
       if (this.#view.mode === "playing") this.#run(lane);
-      else if (!this.live) void this.#carryOut(() => this.#show(lane, this.#task.signal));
+      else if (!this.live && !this.#current.has(lane.id)) {
+        void this.#carryOut(() => this.#show(lane, this.#task.signal));
+      }
     }
   }
 
@@ -102,13 +106,14 @@ export class Playback {
         this.#current.clear();
         this.#set({ mode: "paused", generation, speed: 1, position: command.time });
         return;
+      case "jump":
       case "seek":
       case "step":
-        void this.#carryOut(() => this.#seek(generation, command, this.#task.signal));
-        return;
-      case "jump":
-        if (playing !== undefined) this.#play(generation, playing, command.time);
-        else void this.#carryOut(() => this.#jump(generation, command.time, this.#task.signal));
+        if (command.action === "jump" && playing !== undefined) {
+          this.#play(generation, playing, command.time);
+          return;
+        }
+        void this.#carryOut(() => this.#goTo(generation, command, this.#task.signal));
         return;
       case "play":
         this.#play(generation, nearestSpeed(command.speed), command.time);
@@ -122,17 +127,14 @@ export class Playback {
     this.#lanes.clear();
   }
 
-  async #seek(
+  async #goTo(
     generation: number,
-    command: Extract<TimeCommand, { action: "seek" | "step" }>,
+    command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
     signal: AbortSignal,
   ): Promise<void> {
-    const lead = this.#lanes.get(command.lead);
-    const history = this.#history();
-    if (lead === undefined) throw new Error("The page does not show this lane");
-    const picture = command.action === "seek"
-      ? await history.at(lead, command.offset) ?? await history.step(lead, command.offset, -1)
-      : await history.step(lead, command.offset, command.by);
+    const lead = this.#options.lane(command.lead);
+    if (lead === undefined) throw new Error("There is no such lane");
+    const picture = await this.#find(lead, command);
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${lead.camera}`);
     this.#current.clear();
@@ -142,7 +144,9 @@ export class Playback {
       mode: "paused",
       generation,
       speed: 1,
-      position: picture.timestamp,
+      position: command.action === "jump" ? command.time : picture.timestamp,
+      lead: lead.id,
+      offset: picture.offset,
       ...(elsewhere
         ? { problem: `The log does not hold offset ${command.offset}: showing ${picture.offset}` }
         : {}),
@@ -151,15 +155,24 @@ export class Playback {
     await this.#showOthers(lead, signal);
   }
 
-  async #jump(generation: number, time: number, signal: AbortSignal): Promise<void> {
-    this.#history();
-    this.#current.clear();
-    this.#set({ mode: "paused", generation, speed: 1, position: time });
-    await this.#showOthers(undefined, signal);
+  async #find(
+    lead: Lane,
+    command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
+  ): Promise<LanePicture | undefined> {
+    const history = this.#history();
+    switch (command.action) {
+      case "seek":
+        return await history.at(lead, command.offset) ??
+          await history.step(lead, command.offset, -1);
+      case "step":
+        return await history.step(lead, command.offset, command.by);
+      case "jump":
+        return await history.atTime(lead, command.time);
+    }
   }
 
-  async #showOthers(lead: Lane | undefined, signal: AbortSignal): Promise<void> {
-    const others = [...this.#lanes.values()].filter((lane) => lane !== lead);
+  async #showOthers(lead: Lane, signal: AbortSignal): Promise<void> {
+    const others = [...this.#lanes.values()].filter(({ id }) => id !== lead.id);
     await Promise.all(others.map((lane) => this.#show(lane, signal)));
   }
 

@@ -73,6 +73,9 @@ export interface TimeView {
   readonly speed: number;
   /** Capture time, epoch milliseconds: shown when paused, begun from when playing. */
   readonly position?: number;
+  /** The frame that the command landed on, of the lane that leads. */
+  readonly lead?: string;
+  readonly offset?: number;
   /** Why the command could not be carried out. */
   readonly problem?: string;
 }
@@ -114,7 +117,7 @@ export type TimeCommand =
   /** So many frames on from that offset, or back. */
   | { readonly action: "step"; readonly lead: string; readonly offset: number; readonly by: number }
   /** What was to be seen at that capture time. */
-  | { readonly action: "jump"; readonly time: number }
+  | { readonly action: "jump"; readonly lead: string; readonly time: number }
   /** On from where the page stands; from that capture time when it is live. */
   | { readonly action: "play"; readonly speed: number; readonly time: number };
 

@@ -11,12 +11,10 @@ import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
+import { parsePageMessage } from "./page_message.ts";
 import {
   encodePicture,
   type Features,
-  MAX_PAGE_MESSAGE,
-  MAX_STEP,
-  MAX_TILES,
   type PageMessage,
   PROTOCOL_VERSION,
   type ServerMessage,
@@ -87,6 +85,7 @@ export class Session {
     this.#playback = new Playback({
       history,
       clock: hub.clock,
+      lane: (id) => hub.lane(id, visitor),
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
         this.#say({ type: "time", time });
@@ -106,7 +105,7 @@ export class Session {
   /** Takes a message of the page. A page that does not keep to the protocol is sent away. */
   receive(data: unknown): void {
     if (this.#closed) return;
-    const message = parse(data);
+    const message = parsePageMessage(data);
     if (message === undefined) {
       this.#socket.close(1008, "Not a message of the Framelane page");
       this.close();
@@ -306,76 +305,4 @@ export class Session {
   #say(message: ServerMessage): void {
     this.#socket.send(JSON.stringify(message));
   }
-}
-
-/** A message of the page, checked; undefined when it is none. */
-export function parse(data: unknown): PageMessage | undefined {
-  if (typeof data !== "string" || data.length > MAX_PAGE_MESSAGE) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(data);
-  } catch {
-    return undefined; // not JSON: the caller sends such a page away
-  }
-  if (!isObject(value)) return undefined;
-  switch (value["type"]) {
-    case "watch": {
-      const tiles = value["tiles"];
-      if (!Array.isArray(tiles) || tiles.length > MAX_TILES) return undefined;
-      for (const tile of tiles) {
-        if (!isObject(tile) || !isWhole(tile["slot"], 0xffff)) return undefined;
-        if (typeof tile["lane"] !== "string" || !isWhole(tile["width"], 0xffff)) return undefined;
-      }
-      return value as unknown as PageMessage;
-    }
-    case "drawn": {
-      const tiles = value["tiles"];
-      if (!Array.isArray(tiles) || tiles.length > MAX_TILES) return undefined;
-      for (const pair of tiles) {
-        if (!Array.isArray(pair) || pair.length !== 2) return undefined;
-        if (!isWhole(pair[0], 0xffff) || !isWhole(pair[1], Number.MAX_SAFE_INTEGER)) {
-          return undefined;
-        }
-      }
-      return value as unknown as PageMessage;
-    }
-    case "time":
-      if (!isWhole(value["generation"], 0xffffffff)) return undefined;
-      return isTimeCommand(value["command"]) ? value as unknown as PageMessage : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function isTimeCommand(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { action, lead, offset, time, by, speed } = value;
-  switch (action) {
-    case "live":
-      return true;
-    case "pause":
-    case "jump":
-      return isNumber(time);
-    case "seek":
-      return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER);
-    case "step":
-      return typeof lead === "string" && isWhole(offset, Number.MAX_SAFE_INTEGER) &&
-        Number.isInteger(by) && Math.abs(by as number) <= MAX_STEP;
-    case "play":
-      return isNumber(time) && isNumber(speed);
-    default:
-      return false;
-  }
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isWhole(value: unknown, maximum: number): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= maximum;
 }

@@ -8,7 +8,8 @@ import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
-import { type ClipProvider, createApp } from "./app.ts";
+import type { ClipProvider } from "./api.ts";
+import { createApp } from "./app.ts";
 import { loadAssets } from "./assets.ts";
 import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
@@ -33,6 +34,8 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly hostname?: string;
   /** Default 8000; 0 takes any free port. */
   readonly port?: number;
+  /** A line for the people who run the viewer: requests that failed for the viewer's own fault. */
+  readonly report?: (message: string) => void;
   readonly clock?: Clock;
 }
 
@@ -55,7 +58,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot listen on port ${port}: expected a whole number from 0 to 65535`);
   }
-  const { log, topics, outputTopics = {}, clips } = options;
+  const { log, topics, outputTopics = {}, clips, report = () => {} } = options;
   const access = await Access.create({ ...options, hostname });
   const raw = log === undefined || topics.length === 0 || feed instanceof LogFeed
     ? undefined
@@ -72,7 +75,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     alerts,
     history,
     clips,
-    features: { time: history !== undefined, clips: clips !== undefined },
+    report,
     signal: stopping.signal,
   });
   const server = serve(hostname, port, app.fetch);

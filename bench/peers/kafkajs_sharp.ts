@@ -7,6 +7,7 @@
  */
 import { Kafka, logLevel } from "kafkajs";
 import sharp from "sharp";
+import { print } from "../print.ts";
 
 const [broker, topic, , frames, mode] = Deno.args as [string, string, string, string, string?];
 const started = Number(Deno.env.get("PEER_STARTED") ?? Date.now() / 1000);
@@ -21,7 +22,10 @@ await consumer.subscribe({ topic, fromBeginning: true });
 let count = 0, first = 0, before = 0;
 const latencies: number[] = [];
 const done = Promise.withResolvers<void>();
-consumer.on(consumer.events.GROUP_JOIN, () => console.error("ready"));
+consumer.on(
+  consumer.events.GROUP_JOIN,
+  () => Deno.stderr.writeSync(new TextEncoder().encode("ready\n")),
+);
 await consumer.run({
   autoCommit: false,
   partitionsConsumedConcurrently: 3,
@@ -36,7 +40,7 @@ await consumer.run({
 });
 await done.promise;
 const last = Date.now();
-console.log(JSON.stringify({
+print(JSON.stringify({
   frames: count,
   steadyFrames: count - before,
   steadySeconds: (last - first) / 1000,

@@ -169,6 +169,7 @@ async function run(
         metrics: () => driver.metrics.text(Date.now()),
         log,
         topics: [topic],
+        report: context.say,
         hostname: option<string>("host")!,
         port,
         ...(options["token"] !== undefined ? { token: option<string>("token")! } : {}),

@@ -76,6 +76,7 @@ async function run(
       log,
       topics,
       metrics: () => Promise.resolve(metrics(feed)),
+      report: say,
       hostname: option<string>("host")!,
       port: option<number>("port")!,
       ...(token === undefined ? {} : { token }),

@@ -41,6 +41,8 @@ export interface DriverOptions {
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
 const TOPIC_POLL_MS = 250;
+/** A query without a batch for so long is idle; it is told again and again. */
+const IDLE_MS = 10_000;
 /** Delays before a failed query starts again, milliseconds. */
 const RETRYABLE = { first: 100, most: 5000 };
 const FAILURE = { first: 1000, most: 30_000 };
@@ -57,6 +59,8 @@ const FATAL = new Set([
   "AUTHENTICATION_FAILED",
   "INVALID",
 ]);
+/** Another runtime took over: said by the log, or by a sink that noticed it first. */
+const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
 interface Lane {
   readonly number: number;
@@ -142,6 +146,19 @@ export class Driver {
     }
     await Promise.all(this.#owners.map((owner) => owner.start()));
     this.#assigned.resolve();
+    void this.#tellIdle();
+  }
+
+  /** Tells listeners of queries that have had nothing to do for a while. */
+  async #tellIdle(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#clock.sleep(IDLE_MS, this.#stopping.signal).catch(() => {});
+      const now = this.#clock.now();
+      for (const { id, runId, state, lastCommit } of this.streams.active) {
+        if (state !== "running" || now - (lastCommit ?? 0) < IDLE_MS) continue;
+        this.streams.tell("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
+      }
+    }
   }
 
   /**
@@ -225,6 +242,8 @@ export class Driver {
     const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
       stop: () => this.#end(spec, partition, "drain"),
       explain: () => this.explain(spec.name),
+      latestOffset: async () =>
+        (await this.#options.log.offsets(this.#options.topic, partition)).latest,
     });
     this.streams.add(handle);
     this.#startLane({
@@ -344,7 +363,7 @@ export class Driver {
     const finite = this.#finite.get(spec.name) === true;
     if (this.#clock.monotonic() - lane.startedAt > RECOVERED_AFTER_MS) lane.failures = 0;
     const pace = error.retryable ? RETRYABLE : FAILURE;
-    const fenced = error.code === "FENCED";
+    const fenced = error.code !== undefined && FENCING.has(error.code);
     const fatal = error.code !== undefined && FATAL.has(error.code) ||
       fenced && lane.membership === undefined ||
       finite && (lane.failures >= MOST_RETRIES || !error.retryable && !fenced);

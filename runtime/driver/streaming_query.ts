@@ -41,6 +41,8 @@ const NO_TOTALS: QueryTotals = {
 export interface QueryControl {
   readonly stop: () => Promise<void>;
   readonly explain: () => string;
+  /** One past the partition's last offset. */
+  readonly latestOffset: () => Promise<number>;
 }
 
 /** One query on one partition. */
@@ -146,12 +148,17 @@ export class StreamingQuery {
     }
   }
 
-  /** Waits until everything that is in the log now, as far as the query knows, is processed. */
+  /**
+   * Waits until everything that is in the log now is processed.
+   *
+   * @throws {StreamingQueryException} when the query fails first.
+   */
   async processAllAvailable(): Promise<void> {
+    const latest = await this.#control.latestOffset();
     for (;;) {
-      if (!this.isActive || (this.lastProgress !== undefined && !this.status.isDataAvailable)) {
-        return await (this.isActive ? undefined : this.#ended.promise);
-      }
+      const end = this.lastProgress?.sources[0]?.endOffset[this.topic]?.[String(this.partition)];
+      if (latest === 0 || (end !== undefined && end >= latest)) return;
+      if (!this.isActive) return await this.#ended.promise;
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }

@@ -227,7 +227,10 @@ export class StreamingExecution {
       partition,
       query: plan.name,
       failOnDataLoss: plan.source.failOnDataLoss ?? true,
-      overload: plan.overload,
+      // What takes all there is and ends has nothing to keep up with.
+      overload: ["available-now", "once"].includes(plan.trigger.kind)
+        ? { kind: "wait" }
+        : plan.overload,
       clock,
       signal: this.#drain.signal,
       report: this.#options.report,
@@ -368,7 +371,9 @@ export class StreamingExecution {
     let frames: Frame[] = [];
     while (this.#next < end) {
       this.#drain.signal.throwIfAborted();
+      const started = this.#clock.monotonic();
       const more = await opened.intake.readUntil(max, end);
+      opened.reporter.took("getBatch", this.#clock.monotonic() - started);
       const exhausted = more.length === 0 || opened.intake.position >= end;
       frames = frames.concat(more);
       if (exhausted || !oneBatch) {
@@ -564,11 +569,15 @@ export class StreamingExecution {
     }
   }
 
-  #reportNow({ reporter, intake }: Opened, range?: BatchRange): void {
+  #reportNow({ reporter, intake, pipeline }: Opened, range?: BatchRange): void {
     if (!reporter.hasNews) return;
     this.#lastReport = this.#clock.monotonic();
     const last = range ?? { batchId: this.#batchId - 1, start: this.#next, end: this.#next };
-    const { progress, measurements } = reporter.report(last, intake.latest);
+    const { progress, measurements } = reporter.report(
+      last,
+      intake.latest,
+      pipeline.stateSizes(),
+    );
     this.#options.onProgress?.(progress, measurements);
   }
 

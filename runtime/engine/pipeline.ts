@@ -6,6 +6,7 @@
  */
 import { BadFrameError, type Frame } from "../frame.ts";
 import type { Operator, OperatorContext, OperatorTask } from "../operator.ts";
+import type { StateOperatorProgress } from "../progress.ts";
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {
@@ -110,6 +111,16 @@ export class Pipeline {
     };
   }
 
+  /** What operators keep, by name. */
+  stateSizes(): StateOperatorProgress[] {
+    return this.#stages.flatMap(({ task, name }) => {
+      const size = task.stateSize?.();
+      return size === undefined
+        ? []
+        : [{ operatorName: name, numRowsTotal: size.items, memoryUsedBytes: size.bytes }];
+    });
+  }
+
   /** The earliest time at which an operator wants to be called. */
   nextTimer(): number | undefined {
     let earliest: number | undefined;
@@ -139,6 +150,7 @@ export class Pipeline {
 
 class Stage {
   next: Stage | undefined;
+  readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
   readonly #limit: number;
   readonly #from: number;
@@ -154,6 +166,7 @@ class Stage {
     from: number,
     events: PipelineEvents,
   ) {
+    this.name = operator.name;
     this.task = task;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
     this.#from = from;

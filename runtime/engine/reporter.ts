@@ -5,7 +5,12 @@
  */
 import type { Clock } from "../clock.ts";
 import { cameraOfPartition, laneName } from "../frame.ts";
-import type { DurationMs, QueryTotals, StreamingQueryProgress } from "../progress.ts";
+import type {
+  DurationMs,
+  QueryTotals,
+  StateOperatorProgress,
+  StreamingQueryProgress,
+} from "../progress.ts";
 import type { BatchRange } from "../sinks/sink.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
@@ -134,7 +139,7 @@ export class ProgressReporter {
   }
 
   /** Makes a report of everything since the last one. */
-  report(batch: BatchRange, latest: number): {
+  report(batch: BatchRange, latest: number, stateOperators: readonly StateOperatorProgress[]): {
     progress: StreamingQueryProgress;
     measurements: Measurements;
   } {
@@ -189,7 +194,7 @@ export class ProgressReporter {
           watermark: iso(this.#watermark!),
         }
         : {},
-      stateOperators: [],
+      stateOperators,
       sources: [{
         description: sourceDescription,
         startOffset: offset(this.#startOffset ?? batch.start),

@@ -57,6 +57,11 @@ export interface TopicLog {
    * next `plan` or `commit` throws `FENCED`.
    */
   committer(options: CommitterOptions): Promise<BatchCommitter>;
+  /**
+   * The checkpoints there are, sorted by group, query, topic and partition. Only looks: nothing is
+   * created, nobody is fenced. One that cannot be trusted is in the list, with its `fault`.
+   */
+  checkpoints(filter?: CheckpointFilter): Promise<CheckpointInfo[]>;
   /** Closes everything that was opened through this log. */
   close(): Promise<void>;
 }
@@ -191,6 +196,32 @@ export interface Checkpoint {
   readonly restart: number;
   /** Operators' state which the log cannot give back. */
   readonly state?: Uint8Array;
+}
+
+/** Which checkpoints to list; all where nothing is said. */
+export interface CheckpointFilter {
+  readonly group?: string;
+  readonly query?: string;
+  readonly topic?: string;
+}
+
+/** A checkpoint as others see it. */
+export interface CheckpointInfo {
+  /** The group that holds it; on Kafka it shows in lag tools under this name. */
+  readonly group: string;
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Absent when it cannot be read. */
+  readonly queryId?: string;
+  /** The last commit; absent before the first one. */
+  readonly committed?: Omit<Checkpoint, "state"> & { readonly stateBytes: number };
+  /** A batch that was planned and is not committed. */
+  readonly planned?: BatchRange;
+  /** The last owner that is known. `member` is its id in the group, where it came by the group. */
+  readonly owner?: { readonly epoch: number; readonly member?: string };
+  /** Why it cannot be trusted: a query that meets it stops. */
+  readonly fault?: string;
 }
 
 /** The checkpoint of one query on one partition, owned. */

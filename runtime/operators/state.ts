@@ -65,6 +65,7 @@ export function stateOperator<State, In, Out>(
           return processor.handleExpiredTimer?.(state, time, timers) ?? [];
         },
         snapshot: () => encoder.encode(JSON.stringify({ state, timers: times })),
+        stateSize: () => ({ items: 1, bytes: JSON.stringify(state).length }),
       };
     },
   };

@@ -29,6 +29,7 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
       const windower = createWindower(checked, state);
       return {
         process: (frame) => windower.push(frame),
+        stateSize: () => ({ items: windower.held, bytes: windower.heldBytes }),
         restartOffset: () => windower.restartPoint()?.offset,
         snapshot: () =>
           encoder.encode(JSON.stringify(windower.restartPoint()?.state ?? windower.state())),

@@ -5,10 +5,13 @@
  * @module
  */
 import type { Frame } from "../frame.ts";
+import { byPlace } from "../log/checkpoint_order.ts";
 import {
   type Assignment,
   type BatchCommitter,
   type Checkpoint,
+  type CheckpointFilter,
+  type CheckpointInfo,
   type CommitterOptions,
   type GroupMember,
   type GroupOptions,
@@ -194,6 +197,30 @@ export class MemoryLog implements TopicLog {
       renew: () => {},
       close: () => Promise.resolve(),
     });
+  }
+
+  checkpoints({ group, query, topic }: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
+    const found = [...this.#checkpoints].map(([key, stored]): CheckpointInfo => {
+      const [group, query, topic, partition] = JSON.parse(key) as [string, string, string, number];
+      const { queryId, epoch, committed, planned } = stored;
+      const { state, ...rest } = committed ?? {};
+      return {
+        group,
+        query,
+        topic,
+        partition,
+        queryId,
+        ...(committed === undefined
+          ? {}
+          : { committed: { ...rest as typeof committed, stateBytes: state?.length ?? 0 } }),
+        ...(planned === undefined ? {} : { planned }),
+        owner: { epoch },
+      };
+    }).filter((info) =>
+      (group ?? info.group) === info.group && (query ?? info.query) === info.query &&
+      (topic ?? info.topic) === info.topic
+    );
+    return Promise.resolve(found.sort(byPlace));
   }
 
   close(): Promise<void> {

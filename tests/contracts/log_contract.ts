@@ -8,6 +8,7 @@
 import type { LogContract, LogUnderTest } from "./log_contract_kit.ts";
 import { registerCommitters } from "./log_contract_committers.ts";
 import { registerGroups } from "./log_contract_groups.ts";
+import { registerInspection } from "./log_contract_inspection.ts";
 import { registerReaders } from "./log_contract_readers.ts";
 import { registerTopics } from "./log_contract_topics.ts";
 
@@ -57,4 +58,5 @@ export function logContract(name: string, contract: LogContract): void {
   registerReaders(obligation);
   registerGroups(obligation);
   registerCommitters(obligation);
+  registerInspection(obligation);
 }

@@ -22,8 +22,9 @@ export function registerReaders(obligation: Obligation): void {
     const partition = await reader.open(topic, 1, 0);
     assert.equal(partition.buffered, 0);
     assert.equal(partition.position, 0);
-    const producer = await (await reopen()).producer();
-    for (let i = 0; i < 5; i++) {
+    const producers = [await (await reopen()).producer(), await log.producer()];
+    for (let i = 0; i < 6; i++) {
+      const producer = producers[i % 2]!;
       const waiting = within(20_000, "a frame", (signal) => partition.read(10, signal));
       const offset = await producer.append(topic, 1, [record(`n${i}`)]);
       const [frame, ...more] = await waiting;

@@ -233,3 +233,32 @@ Deno.test("what is held for open windows stays bounded", () => {
   }
   assert.ok(most <= 64, `held ${most}`);
 });
+
+Deno.test("gaps are those of the camera, not those that sampling makes", () => {
+  const numbered = (seqs: readonly number[]) =>
+    seqs.map((seq, offset) => frame(offset, seq * 40, { session: "a", seq: String(seq) }));
+  const whole = numbered(Array.from({ length: 40 }, (_, i) => i));
+  const holed = numbered(Array.from({ length: 40 }, (_, i) => i < 10 ? i : i + 2));
+  for (const options of [{ frames: 4, every: 5 }, { frames: 4, fps: 5 }]) {
+    assert.equal(cut(options, whole)[0]!.gaps, 0);
+    assert.equal(cut(options, holed)[0]!.gaps, 1);
+  }
+});
+
+Deno.test("wants says which frames will be sampled", () => {
+  for (const options of [{ frames: 2 }, { frames: 2, every: 3 }, { frames: 2, fps: 7 }]) {
+    const windower = createWindower({ ...options, maxGapMs: 1000 });
+    const wanted = [...every(20, 40), frame(20, 9000)].filter((one) => {
+      const wants = windower.wants(one);
+      windower.push(one);
+      return wants;
+    });
+    const used = new Set(
+      offsets(cut({ ...options, hop: 1, maxGapMs: 1000 }, every(20, 40))).flat(),
+    );
+    const before = wanted.map(({ offset }) => offset).filter((offset) => offset < 20);
+    for (const offset of used) assert.ok(before.includes(offset), `${offset} is used`);
+    assert.ok(before.length <= used.size + 1, `${before} for ${[...used]}`);
+    assert.equal(wanted.at(-1)!.offset, 20, "the frame after a pause begins anew");
+  }
+});

@@ -1,50 +1,7 @@
 import assert from "node:assert/strict";
-import { decodePicture, type ServerMessage } from "../../viewer/protocol.ts";
-import { startViewer, type Viewer, type ViewerOptions } from "../../viewer/viewer.ts";
+import { startViewer } from "../../viewer/viewer.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
-
-async function withViewer(
-  options: Partial<ViewerOptions>,
-  body: (viewer: Viewer, lanes: FakeLanes) => Promise<void>,
-): Promise<void> {
-  const lanes = new FakeLanes({ count: 3 });
-  const viewer = await startViewer({
-    feed: lanes,
-    metrics: () => Promise.resolve("framelane_build_info 1\n"),
-    topics: ["VideoStreaming"],
-    port: 0,
-    ...options,
-  });
-  try {
-    await body(viewer, lanes);
-  } finally {
-    await viewer.stop();
-  }
-}
-
-/** Parts of a multipart stream: headers and bytes. */
-async function readParts(response: Response, count: number): Promise<Uint8Array[]> {
-  const parts: Uint8Array[] = [];
-  let rest = new Uint8Array();
-  for await (const chunk of response.body!) {
-    const joined = new Uint8Array(rest.length + chunk.length);
-    joined.set(rest);
-    joined.set(chunk, rest.length);
-    rest = joined;
-    while (true) {
-      const text = new TextDecoder("latin1").decode(rest);
-      const head = text.match(/Content-Length: (\d+)\r\n(?:.+\r\n)*\r\n/);
-      if (head === null) break;
-      const start = head.index! + head[0].length;
-      const length = Number(head[1]);
-      if (rest.length < start + length) break;
-      parts.push(rest.slice(start, start + length));
-      rest = rest.slice(start + length);
-      if (parts.length === count) return parts;
-    }
-  }
-  return parts;
-}
+import { readParts, TestPage, until, withViewer } from "./kit.ts";
 
 Deno.test("a camera's stream begins with its newest picture and goes on with the next", async () => {
   await withViewer({}, async (viewer, lanes) => {
@@ -53,20 +10,39 @@ Deno.test("a camera's stream begins with its newest picture and goes on with the
     const response = await fetch(`${viewer.url}cam/2`);
     assert.equal(response.status, 200);
     assert.match(response.headers.get("content-type")!, /^multipart\/x-mixed-replace; boundary=/);
-    const reading = readParts(response, 2);
-    await until(() => lanes.subscribers > idle);
-    const second = lanes.push("greyscale-1");
-    const parts = await reading;
-    // The second may be the newest by the time the first is asked for.
-    assert.deepEqual(parts[0], first.bytes);
-    assert.deepEqual(parts[1], second.bytes);
-    await until(() => lanes.subscribers === idle);
+    assert.equal(response.headers.get("cache-control"), "no-store");
+    const second = Promise.withResolvers<Uint8Array>();
+    const parts = await readParts(
+      response,
+      2,
+      () => second.resolve(lanes.push("greyscale-1").bytes),
+    );
+    assert.deepEqual(parts[0]!.body, first.bytes);
+    assert.deepEqual(parts[1]!.body, await second.promise);
+    assert.match(parts[1]!.headers, /Content-Type: image\/jpeg/);
+    assert.match(parts[1]!.headers, /X-Framelane-Offset: 1\r\n/);
+    await until(() => lanes.subscribers === idle, "the stream has let go of the feed");
+  });
+});
+
+Deno.test("a part says what its bytes are, whatever the record's headers claim", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    lanes.push("greyscale-0", { contentType: "text/html" });
+    const jpeg = await fetch(`${viewer.url}cam/1.jpg`);
+    assert.equal(jpeg.headers.get("content-type"), "image/jpeg");
+    await jpeg.body!.cancel();
+    const script = new TextEncoder().encode("<script>alert(1)</script>");
+    lanes.push("greyscale-0", { contentType: "text/html", bytes: script });
+    const none = await fetch(`${viewer.url}cam/1.jpg`);
+    assert.equal(none.headers.get("content-type"), "application/octet-stream");
+    assert.equal(none.headers.get("x-content-type-options"), "nosniff");
+    await none.body!.cancel();
   });
 });
 
 Deno.test("a camera that is not is 404, one that has not sent yet is 503", async () => {
   await withViewer({}, async (viewer) => {
-    for (const path of ["cam/4", "cam/4.jpg", "cam/0"]) {
+    for (const path of ["cam/4", "cam/4.jpg", "cam/0", "cam/x", "cam/1.png", "cam/-1"]) {
       const response = await fetch(viewer.url + path);
       assert.equal(response.status, 404, path);
       await response.body?.cancel();
@@ -80,45 +56,130 @@ Deno.test("a camera that is not is 404, one that has not sent yet is 503", async
   });
 });
 
-Deno.test("the socket sends state and the newest picture of each watched tile", async () => {
+Deno.test("HEAD answers like GET and holds nothing open", async () => {
   await withViewer({}, async (viewer, lanes) => {
-    const pushed = lanes.push("greyscale-2");
-    const socket = new WebSocket(`${viewer.url.replace("http", "ws")}ws`);
-    socket.binaryType = "arraybuffer";
-    const messages: ServerMessage[] = [];
-    const pictures: ReturnType<typeof decodePicture>[] = [];
-    socket.onmessage = ({ data }) => {
-      if (typeof data === "string") messages.push(JSON.parse(data));
-      else pictures.push(decodePicture(data));
-    };
-    await new Promise((resolve) => socket.onopen = resolve);
-    socket.send(JSON.stringify({
-      type: "watch",
-      tiles: [{ slot: 7, lane: "greyscale-2", width: 0 }],
-    }));
-    await until(() => pictures.length === 1 && messages.some(({ type }) => type === "lanes"));
-    assert.equal(pictures[0]!.slot, 7);
-    assert.equal(pictures[0]!.offset, pushed.offset);
-    assert.deepEqual(pictures[0]!.image, pushed.bytes);
-    assert.deepEqual([pictures[0]!.sourceWidth, pictures[0]!.sourceHeight], [320, 240]);
-    const closed = new Promise((resolve) => socket.onclose = resolve);
-    socket.close();
-    await closed;
+    lanes.push("greyscale-0");
+    const idle = lanes.subscribers;
+    for (const path of ["", "cam/1", "cam/1.jpg", "api/lanes", "metrics", "healthz"]) {
+      const response = await fetch(viewer.url + path, { method: "HEAD" });
+      assert.equal(response.status, 200, path);
+      assert.equal((await response.bytes()).length, 0, path);
+    }
+    assert.equal(lanes.subscribers, idle);
   });
 });
 
-Deno.test("an address open to others needs a token", async () => {
-  await assert.rejects(
-    withViewer({ hostname: "0.0.0.0" }, () => Promise.resolve()),
-    /Cannot bind the viewer to 0\.0\.0\.0 without a token/,
-  );
+Deno.test("a snapshot is not sent twice to who has it", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const picture = lanes.push("greyscale-0");
+    const first = await fetch(`${viewer.url}cam/1.jpg`);
+    assert.deepEqual(await first.bytes(), picture.bytes);
+    const etag = first.headers.get("etag")!;
+    const again = await fetch(`${viewer.url}cam/1.jpg`, { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304);
+    await again.body?.cancel();
+    lanes.push("greyscale-0");
+    const newer = await fetch(`${viewer.url}cam/1.jpg`, { headers: { "if-none-match": etag } });
+    assert.equal(newer.status, 200);
+    await newer.body?.cancel();
+  });
 });
 
-/** Waits for a condition, looking at it again after each turn of the event loop. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `Never came true: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+Deno.test("?query= says which of a camera's queries is meant", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    lanes.add({ ...lanes.lanes()[0]!, id: "motion-0", query: "motion" });
+    lanes.push("greyscale-0");
+    const motion = lanes.push("motion-0", { offset: 41 });
+    const response = await fetch(`${viewer.url}cam/1.jpg?query=motion`);
+    assert.equal(response.headers.get("x-framelane-offset"), String(motion.offset));
+    await response.body!.cancel();
+    const none = await fetch(`${viewer.url}cam/1.jpg?query=other`);
+    assert.equal(none.status, 404);
+    await none.body!.cancel();
+  });
+});
+
+Deno.test("numbers come as JSON and as Prometheus reads them, without secrets", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    lanes.change("greyscale-2", {
+      state: "failed",
+      exception: "Cannot read rtsp://admin:hunter2.s3cret@10.0.0.7/stream",
+    });
+    const metrics = await fetch(`${viewer.url}metrics`);
+    assert.match(metrics.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
+    assert.equal(await metrics.text(), "framelane_build_info 1\n");
+    const text = await (await fetch(`${viewer.url}api/lanes`)).text();
+    assert.equal(JSON.parse(text).length, 3);
+    assert.ok(!text.includes("hunter2"), text);
+    assert.deepEqual(await (await fetch(`${viewer.url}api/queries`)).json(), []);
+    const page = await TestPage.open(viewer);
+    await until(() => page.messages.some(({ type }) => type === "lanes"));
+    assert.ok(!JSON.stringify(page.messages).includes("hunter2"));
+    await page.close();
+  });
+});
+
+Deno.test("a port in use is said, and so is a port that is none", async () => {
+  await withViewer({}, async ({ port }) => {
+    const options = {
+      feed: new FakeLanes({ count: 1 }),
+      metrics: () => Promise.resolve(""),
+      topics: [],
+    };
+    await assert.rejects(
+      startViewer({ ...options, port }),
+      new RegExp(`Cannot listen on 127.0.0.1:${port}: another program uses this port`),
+    );
+    await assert.rejects(startViewer({ ...options, port: 70_000 }), /Cannot listen on port 70000/);
+  });
+});
+
+Deno.test("the page's files are there, compressed when asked for, and light", async () => {
+  await withViewer({}, async (viewer) => {
+    const seen = new Set<string>();
+    let weight = 0;
+    const load = async (path: string): Promise<void> => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      const response = await fetch(new URL(path, viewer.url));
+      assert.equal(response.status, 200, path);
+      const text = await response.text();
+      weight += text.length;
+      const references = path.endsWith(".ts")
+        ? [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, to]) =>
+          new URL(to!, response.url).pathname
+        )
+        : [...text.matchAll(/(?:src|href)="(\/assets[^"]+)"/g)].map(([, to]) => to!);
+      for (const reference of references) await load(reference);
+    };
+    await load("/");
+    assert.ok([...seen].some((path) => path.endsWith("/protocol.ts")), [...seen].join());
+    assert.ok(weight < 150_000, `The page weighs ${weight} bytes`);
+    const response = await fetch(`${viewer.url}assets/page/main.ts`);
+    assert.equal(response.headers.get("content-type"), "text/javascript; charset=utf-8");
+    const etag = response.headers.get("etag")!;
+    await response.body!.cancel();
+    const again = await fetch(`${viewer.url}assets/page/main.ts`, {
+      headers: { "if-none-match": etag },
+    });
+    assert.equal(again.status, 304);
+    await again.body?.cancel();
+  });
+});
+
+Deno.test("stopping ends streams and sockets", async () => {
+  const lanes = new FakeLanes({ count: 1 });
+  const viewer = await startViewer({
+    feed: lanes,
+    metrics: () => Promise.resolve(""),
+    topics: [],
+    port: 0,
+  });
+  lanes.push("greyscale-0");
+  const response = await fetch(`${viewer.url}cam/1`);
+  const page = await TestPage.open(viewer);
+  await viewer.stop();
+  await response.body!.pipeTo(new WritableStream()).catch(() => {});
+  assert.equal((await page.closed).code, 1001);
+  assert.equal(lanes.subscribers, 0);
+});

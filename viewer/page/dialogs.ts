@@ -4,6 +4,7 @@
  * @module
  */
 import { element, iconButton } from "./dom.ts";
+import { formatNumbers } from "./numbers.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
 
 function dialog(title: string, ...content: Node[]): HTMLDialogElement {
@@ -116,19 +117,6 @@ export function showGroups(
   list();
   dialog("Groups", listing, form);
   name.focus();
-}
-
-/** `1-3, 7`. */
-export function formatNumbers(numbers: readonly number[]): string {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const parts: string[] = [];
-  for (let i = 0; i < sorted.length;) {
-    let end = i;
-    while (sorted[end + 1] === sorted[end]! + 1) end++;
-    parts.push(end === i ? `${sorted[i]}` : `${sorted[i]}-${sorted[end]}`);
-    i = end + 1;
-  }
-  return parts.join(", ");
 }
 
 const KEYS: readonly (readonly [string, string])[] = [

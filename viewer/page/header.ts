@@ -37,6 +37,7 @@ export class Header {
   readonly #view = element("select", { class: "view", "aria-label": "What is shown" });
   readonly #overlay: HTMLButtonElement;
   readonly #time: HTMLButtonElement;
+  readonly #alerts: HTMLButtonElement;
   readonly #badge = element("span", { class: "badge" });
   #state: WallState | undefined;
   #views = "";
@@ -60,8 +61,8 @@ export class Header {
     this.#time = iconButton("clock", "Look back in time (T)", () => {
       events.onState({ time: !this.#state?.time });
     });
-    const alerts = iconButton("bell", "Alerts (A)", events.onAlerts);
-    alerts.append(this.#badge);
+    this.#alerts = iconButton("bell", "Alerts (A)", events.onAlerts);
+    this.#alerts.append(this.#badge);
     root.append(
       element(
         "a",
@@ -78,7 +79,7 @@ export class Header {
         { class: "tools" },
         this.#overlay,
         this.#time,
-        alerts,
+        this.#alerts,
         iconButton("sun", "Light or dark (D)", events.onTheme),
         iconButton("expand", "Full screen (F11)", () => {
           void (document.fullscreenElement === null
@@ -106,6 +107,9 @@ export class Header {
   /** Shows how many alerts are going on. */
   setAlerts(active: number): void {
     text(this.#badge, active === 0 ? "" : String(active));
+    set(this.#alerts, {
+      "aria-label": active === 0 ? "Alerts (A)" : `Alerts (A): ${active} going on`,
+    });
   }
 
   #updateViews(state: WallState, lanes: readonly LaneView[]): void {

@@ -31,6 +31,8 @@ export interface WallState {
   readonly columns: number;
   /** The time bar is open. */
   readonly time: boolean;
+  /** Offset of the lead's frame that is looked at; −1 when live. */
+  readonly offset: number;
 }
 
 /** The wall as it is before anybody changed it. */
@@ -45,6 +47,7 @@ export const INITIAL_STATE: WallState = {
   overlay: true,
   columns: 0,
   time: false,
+  offset: -1,
 };
 
 /** Most columns that can be asked for. */
@@ -65,6 +68,7 @@ export function parseState(search: string): WallState {
     overlay: query.get("overlay") !== "0",
     columns: Number.isInteger(columns) && columns > 0 && columns <= MAX_COLUMNS ? columns : 0,
     time: query.get("time") === "1",
+    offset: /^\d{1,15}$/.test(query.get("offset") ?? "") ? Number(query.get("offset")) : -1,
   };
 }
 
@@ -84,6 +88,7 @@ export function formatState(state: WallState): string {
   put("overlay", state.overlay ? "" : "0");
   put("columns", state.columns === 0 ? "" : String(state.columns));
   put("time", state.time ? "1" : "");
+  put("offset", state.offset < 0 ? "" : String(state.offset));
   // Commas and colons need no escape in a query, and are easier on the eye.
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   return text === "" ? "" : `?${text}`;

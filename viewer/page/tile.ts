@@ -173,6 +173,7 @@ export class Tile {
   setFocused(focused: boolean): void {
     if (this.root.classList.contains("alone") === focused) return;
     this.root.classList.toggle("alone", focused);
+    set(this.root, { role: focused ? "group" : "listitem" });
     const label = focused ? "Back to the wall" : "Show alone";
     set(this.#expand, { "aria-label": `${label}: ${this.lane.camera}`, title: label });
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PictureMessage, TimeCommand, TimeView } from "../protocol.ts";
+import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 
 /** Where the page stands: a lane's frame. */
@@ -13,12 +13,22 @@ export interface Place {
   readonly timestamp: number;
 }
 
+/** What commands go by. */
+export interface TimeControlOptions {
+  /** What the lead shows; undefined before its first picture. */
+  readonly place: () => Place | undefined;
+  /** The lane that leads. */
+  readonly lead: () => string | undefined;
+  readonly onChange: () => void;
+}
+
 /** Sends commands one at a time and follows what the server says. */
 export class TimeControl {
   readonly #connection: Connection;
   readonly #onChange: () => void;
   /** What the lead shows; asked for whenever a command needs it. */
   readonly #place: () => Place | undefined;
+  readonly #lead: () => string | undefined;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
   /** When the view was confirmed, in `performance.now()`. */
@@ -29,9 +39,13 @@ export class TimeControl {
   /** The speed that playing goes on with. */
   speed = 1;
 
-  constructor(connection: Connection, place: () => Place | undefined, onChange: () => void) {
+  constructor(
+    connection: Connection,
+    { place, lead, onChange }: TimeControlOptions,
+  ) {
     this.#connection = connection;
     this.#place = place;
+    this.#lead = lead;
     this.#onChange = onChange;
   }
 
@@ -45,6 +59,11 @@ export class TimeControl {
 
   get problem(): string | undefined {
     return this.#view.problem;
+  }
+
+  /** The offset that the last command landed on. */
+  get offset(): number | undefined {
+    return this.#view.offset;
   }
 
   /** The capture time that the wall shows, or undefined when live. */
@@ -65,11 +84,6 @@ export class TimeControl {
     this.#since = performance.now();
     if (view.generation > this.#sent) this.#sent = view.generation;
     this.#onChange();
-    if (this.#steps === 0) this.#proceed();
-  }
-
-  /** Told when the lead has drawn a picture: the next step starts from there. */
-  drawn(): void {
     this.#proceed();
   }
 
@@ -84,10 +98,13 @@ export class TimeControl {
     this.#steps += by;
     this.#command(() => {
       const place = this.#place();
-      const steps = Math.max(-250, Math.min(250, this.#steps));
+      const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, this.#steps));
       if (place === undefined || steps === 0) return undefined;
       this.#steps = 0;
-      return { action: "step", lead: place.lane, offset: place.offset, by: steps };
+      const { lead, offset } = this.#view;
+      // Where the last command landed may not be on the screen yet.
+      const from = lead === place.lane && offset !== undefined ? offset : place.offset;
+      return { action: "step", lead: place.lane, offset: from, by: steps };
     });
   }
 
@@ -96,7 +113,10 @@ export class TimeControl {
   }
 
   jump(time: number): void {
-    this.#command(() => ({ action: "jump", time: Math.round(time) }));
+    this.#command(() => {
+      const lead = this.#place()?.lane ?? this.#lead();
+      return lead === undefined ? undefined : { action: "jump", lead, time: Math.round(time) };
+    });
   }
 
   play(speed = this.speed): void {
@@ -119,7 +139,7 @@ export class TimeControl {
 
   /** A new connection begins live: goes back to where the page was. */
   reconnected(): void {
-    const { mode } = this.#view;
+    const { mode, lead, offset } = this.#view;
     const { position } = this;
     this.#sent = 0;
     this.#steps = 0;
@@ -127,7 +147,8 @@ export class TimeControl {
     this.#view = { mode: "live", generation: 0, speed: 1 };
     this.#onChange();
     if (mode === "live" || position === undefined) return;
-    if (mode === "paused") this.jump(position);
+    if (mode === "paused" && lead !== undefined && offset !== undefined) this.seek(lead, offset);
+    else if (mode === "paused") this.jump(position);
     else this.#command(() => ({ action: "play", speed: this.speed, time: Math.round(position) }));
   }
 

@@ -56,8 +56,8 @@ class WallPage {
   /** The server's clock minus this browser's, milliseconds. */
   #skew = 0;
   #now = 0;
-  /** An offset that the address asks for. */
-  #startOffset = Number(new URLSearchParams(location.search).get("offset") ?? NaN);
+  /** An offset that the address asks for, until it was sought. */
+  #startOffset = this.#state.offset;
 
   constructor() {
     if (this.#state.groups.length === 0) {
@@ -76,7 +76,6 @@ class WallPage {
       onMove: (moved, target, after) => this.#move(moved, target, after),
       onDrawn: (tile) => {
         if (tile !== this.#wall.lead) return;
-        this.#time.drawn();
         if (!this.#time.live) this.#transport.update();
       },
       onSelect: () => this.#transport.update(),
@@ -85,7 +84,11 @@ class WallPage {
       const { lead } = this.#wall;
       return lead?.shown === undefined ? undefined : { lane: lead.laneId, ...lead.shown };
     };
-    this.#time = new TimeControl(this.#connection, place, () => this.#timeChanged());
+    this.#time = new TimeControl(this.#connection, {
+      place,
+      lead: () => this.#wall.lead?.laneId,
+      onChange: () => this.#timeChanged(),
+    });
     this.#wall.accepts = (picture) => this.#time.accepts(picture);
     this.#header = new Header(document.getElementById("bar")!, {
       onState: (change) => this.#change(change),
@@ -251,15 +254,18 @@ class WallPage {
 
   /** Carries out what the address asks for, as soon as there is something to do it with. */
   #seekAtStart(): void {
-    if (Number.isNaN(this.#startOffset) || this.#wall.lead === undefined) return;
-    if (!this.#canLookBack) return;
-    this.#time.seek(this.#wall.lead.laneId, this.#startOffset);
-    this.#startOffset = NaN;
+    const { lead } = this.#wall;
+    if (this.#startOffset < 0 || lead === undefined || !this.#canLookBack) return;
+    this.#time.seek(lead.laneId, this.#startOffset);
+    this.#startOffset = -1;
   }
 
   #timeChanged(): void {
     document.body.classList.toggle("looking-back", !this.#time.live);
-    this.#render();
+    // A link to what is looked at; while it plays there is nothing to link to.
+    const offset = this.#time.mode === "paused" ? this.#time.offset ?? -1 : -1;
+    if (offset !== this.#state.offset && this.#startOffset < 0) this.#change({ offset });
+    else this.#render();
   }
 
   #connectionChanged(state: "open" | "lost", nextTry?: number): void {

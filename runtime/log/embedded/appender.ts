@@ -141,10 +141,12 @@ export class EmbeddedProducer implements LogProducer {
   readonly #appender: Appender;
   readonly #acknowledged: boolean;
   readonly #pending = new Set<Promise<number>>();
+  readonly #onClose: () => void;
   #closed = false;
 
-  constructor(appender: Appender, { acks = "all" }: ProducerOptions) {
+  constructor(appender: Appender, { acks = "all" }: ProducerOptions, onClose: () => void) {
     this.#appender = appender;
+    this.#onClose = onClose;
     this.#acknowledged = acks !== "none";
   }
 
@@ -164,5 +166,6 @@ export class EmbeddedProducer implements LogProducer {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#pending);
+    this.#onClose();
   }
 }

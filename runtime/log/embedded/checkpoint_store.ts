@@ -43,7 +43,7 @@ export class CheckpointStore {
     const action = `open the checkpoints in ${dir}`;
     let kv: Deno.Kv | undefined;
     try {
-      await Deno.mkdir(dir, { recursive: true });
+      await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
       const path = join(await Deno.realPath(dir), "checkpoints.kv");
       const existed = await exists(file);
       kv = await whileBusy(waiting, () => Deno.openKv(file));
@@ -72,10 +72,15 @@ export class CheckpointStore {
   /**
    * Commits an atomic operation that `build` makes; tries again while the file is locked.
    *
-   * @returns false when one of its checks failed: nothing was written.
+   * @returns the version of what was written; null when one of the checks failed: nothing was written.
    */
-  async commit(build: (operation: Deno.AtomicOperation) => Deno.AtomicOperation): Promise<boolean> {
-    return await this.#guard("write", async () => (await build(this.#kv.atomic()).commit()).ok);
+  async commit(
+    build: (operation: Deno.AtomicOperation) => Deno.AtomicOperation,
+  ): Promise<string | null> {
+    return await this.#guard("write", async () => {
+      const result = await build(this.#kv.atomic()).commit();
+      return result.ok ? result.versionstamp : null;
+    });
   }
 
   close(): void {
@@ -102,13 +107,15 @@ async function exists(file: string): Promise<boolean> {
 }
 
 async function identify(kv: Deno.Kv, file: string, expected: boolean): Promise<string> {
-  for (;;) {
-    const { value, versionstamp } = await kv.get(storeKey);
-    if (versionstamp !== null) return textOf(decodeEntry(value, file), "id", file);
+  const there = await kv.get(storeKey);
+  if (there.versionstamp === null) {
     if (expected) throw corrupt(file, "it is empty, although it held checkpoints");
     const entry = encodeEntry({ id: crypto.randomUUID() });
     await kv.atomic().check({ key: storeKey, versionstamp: null }).set(storeKey, entry).commit();
   }
+  // Ours, or that of a process which was faster.
+  const { value } = await kv.get(storeKey);
+  return textOf(decodeEntry(value, file), "id", file);
 }
 
 /** What the file's driver does not understand is damage: it has many words for it. */

@@ -105,11 +105,12 @@ export async function takeOver(
   });
   // … and from here on none writes entries.
   const ownership = await own(store, keys, epoch, options);
-  const queryId = await identify(store, keys, db.logId);
   const written = entry === null
     ? undefined
     : decodeCheckpoint(entry, `the records' end of ${keys.name}`);
   const state = await readEntries(store, keys);
+  const used = (written ?? state.committed ?? state.planned) !== undefined;
+  const queryId = await identify(store, keys, db.logId, used);
   if (written === undefined || written.batchId <= (state.committed?.batchId ?? -1)) {
     // Should the store be damaged later, the database knows at least this much.
     if (state.committed !== undefined) {
@@ -141,14 +142,17 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
   for (const output of outputTopics) topics.ensure(output, partitions);
 }
 
-async function readOwner(
+/** Who owns a checkpoint: epoch 0 when nobody ever has. */
+export async function readOwner(
   store: CheckpointEntries,
   keys: CheckpointKeys,
-): Promise<{ epoch: number; versionstamp: string | null }> {
+): Promise<{ epoch: number; member: string | null; versionstamp: string | null }> {
   const { value, versionstamp } = await store.get(keys.owner);
-  if (versionstamp === null) return { epoch: 0, versionstamp };
+  if (versionstamp === null) return { epoch: 0, member: null, versionstamp };
   const name = `the owner of ${keys.name}`;
-  return { epoch: whole(decodeEntry(value, name), "epoch", name), versionstamp };
+  const content = decodeEntry(value, name);
+  const member = content["member"] === null ? null : textOf(content, "member", name);
+  return { epoch: whole(content, "epoch", name), member, versionstamp };
 }
 
 /** Writes our epoch into the store; returns the version of the entry, by which we own the checkpoint. */
@@ -158,9 +162,9 @@ async function own(
   epoch: number,
   { query, topic, partition, membership }: CommitterOptions,
 ): Promise<string> {
-  for (;;) {
+  // Who finds another entry than the one it read tries again; there are not that many who take over at once.
+  for (let tries = 0; tries < 100; tries++) {
     const { epoch: other, versionstamp } = await readOwner(store, keys);
-    if (other === epoch) return versionstamp!;
     if (other > epoch) {
       throw new LogError(
         "FENCED",
@@ -168,10 +172,12 @@ async function own(
       );
     }
     const entry = encodeEntry({ epoch, member: membership?.memberId ?? null });
-    await store.commit((operation) =>
+    const ownership = await store.commit((operation) =>
       operation.check({ key: keys.owner, versionstamp }).set(keys.owner, entry)
     );
+    if (ownership !== null) return ownership;
   }
+  throw corrupt(`the owner of ${keys.name}`, "it cannot be replaced");
 }
 
 /** The query's id; it belongs to this log. */
@@ -179,30 +185,30 @@ async function identify(
   store: CheckpointEntries,
   keys: CheckpointKeys,
   log: string,
+  used: boolean,
 ): Promise<string> {
-  for (;;) {
-    const { value, versionstamp } = await store.get(keys.query);
-    if (versionstamp !== null) {
-      const name = `the identity of ${keys.name}`;
-      const content = decodeEntry(value, name);
-      if (content.log !== log) {
-        throw new LogError(
-          "INVALID",
-          `Cannot go on with ${keys.name}: it is of log ${content.log}, this is log ${log}; use another ` +
-            "--checkpoint or --group, or remove that checkpoint to start anew",
-        );
-      }
-      return textOf(content, "id", name);
-    }
+  const name = `the identity of ${keys.name}`;
+  if ((await store.get(keys.query)).versionstamp === null) {
+    if (used) throw corrupt(name, "it is gone");
     const entry = encodeEntry({ id: crypto.randomUUID(), log });
     await store.commit((operation) =>
-      operation.check({ key: keys.query, versionstamp }).set(keys.query, entry)
+      operation.check({ key: keys.query, versionstamp: null }).set(keys.query, entry)
     );
   }
+  // Ours, or that of an owner who was faster.
+  const content = decodeEntry((await store.get(keys.query)).value, name);
+  if (content.log !== log) {
+    throw new LogError(
+      "INVALID",
+      `Cannot go on with ${keys.name}: it is of log ${content.log}, this is log ${log}; use another ` +
+        "--checkpoint or --group, or remove that checkpoint to start anew",
+    );
+  }
+  return textOf(content, "id", name);
 }
 
 /** Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit. */
-async function readEntries(
+export async function readEntries(
   store: CheckpointEntries,
   keys: CheckpointKeys,
 ): Promise<{ committed: Checkpoint | undefined; planned: BatchRange | undefined }> {

@@ -86,7 +86,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (!required) return;
       const { store } = this.#parts;
       const done = await store.commit((operation) => this.#withPlan(this.#owned(operation), batch));
-      if (!done) throw this.#fenced();
+      if (done === null) throw this.#fenced();
     });
   }
 
@@ -115,7 +115,7 @@ export class EmbeddedCommitter implements BatchCommitter {
           .delete(this.#keys.commits(batch.batchId - keptEntries))
       );
       // With records the database has decided already: a successor that was faster found the batch there.
-      if (!done && records.length === 0) throw this.#fenced();
+      if (done === null && records.length === 0) throw this.#fenced();
       this.#committed = checkpoint;
       this.#planned = undefined;
     });

@@ -64,7 +64,8 @@ export class Database {
     const action = `open the embedded log in ${dir}`;
     let db: DatabaseSync | undefined;
     try {
-      await Deno.mkdir(dir, { recursive: true });
+      // Pictures of cameras are nobody else's business.
+      await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
       db = new DatabaseSync(path);
       const opened = db;
       const logId = await whileBusy(waiting, () => prepare(opened, path));

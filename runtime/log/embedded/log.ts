@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { type Clock, systemClock } from "../../clock.ts";
 import {
   type BatchCommitter,
+  type CheckpointFilter,
+  type CheckpointInfo,
   type CommitterOptions,
   type GroupMember,
   type GroupOptions,
@@ -19,6 +22,7 @@ import {
 } from "../log.ts";
 import { Appender, EmbeddedProducer } from "./appender.ts";
 import { ChangeWatcher } from "./changes.ts";
+import { listCheckpoints } from "./checkpoint_list.ts";
 import { CheckpointStore } from "./checkpoint_store.ts";
 import { EmbeddedCommitter } from "./committer.ts";
 import { Database, type Waiting } from "./database.ts";
@@ -28,6 +32,9 @@ import { EmbeddedReader } from "./reader.ts";
 import { Records } from "./records.ts";
 import { checkTopic, Topics } from "./topics.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
+
+/** How many records one transaction deletes, so that others get their turn. */
+const deletedAtOnce = 256;
 
 /** How to open an embedded log. */
 export interface EmbeddedLogOptions {
@@ -124,13 +131,21 @@ export class EmbeddedLog implements TopicLog {
 
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
     const { appender } = await this.#open();
-    const producer = new EmbeddedProducer(appender, options);
+    const producer: EmbeddedProducer = new EmbeddedProducer(
+      appender,
+      options,
+      () => this.#producers.delete(producer),
+    );
     this.#producers.add(producer);
     return producer;
   }
 
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
-    const reader = new EmbeddedReader(await this.#open(), options);
+    const reader: EmbeddedReader = new EmbeddedReader(
+      await this.#open(),
+      options,
+      () => this.#readers.delete(reader),
+    );
     this.#readers.add(reader);
     return reader;
   }
@@ -163,6 +178,15 @@ export class EmbeddedLog implements TopicLog {
     return committer;
   }
 
+  async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
+    // Looking makes neither a log nor a file of checkpoints where there is none.
+    if (!await isFile(join(this.#place.dir, "log.db"))) return [];
+    if (!await isFile(join(this.#checkpointDir, "checkpoints.kv"))) return [];
+    const { db, producers } = await this.#open();
+    const store = await (this.#openingStore ??= this.#openStore(await this.#open()));
+    return await listCheckpoints({ db, producers, store }, filter);
+  }
+
   /**
    * Removes the records of a partition below an offset, before retention would.
    *
@@ -170,9 +194,15 @@ export class EmbeddedLog implements TopicLog {
    */
   async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
     const { db, topics, records, changes } = await this.#open();
-    await db.write(`delete records of ${topic}/${partition}`, () => {
-      records.removeBefore(topics.id(topic, partition), before, records.nextChange());
-    });
+    for (let more = true; more;) {
+      await db.turns.ready();
+      more = await db.write(`delete records of ${topic}/${partition}`, () => {
+        const id = topics.id(topic, partition);
+        const end = Math.min(before, topics.range(id).earliest + deletedAtOnce);
+        records.removeBefore(id, end, records.nextChange());
+        return end < before && end < topics.range(id).latest;
+      });
+    }
     changes.written();
   }
 
@@ -237,5 +267,14 @@ export class EmbeddedLog implements TopicLog {
       this.#openingStore = undefined;
       throw error;
     }
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

@@ -53,6 +53,15 @@ export class Producers {
     ) > 0;
   }
 
+  /** The entry of the last batch whose records were written; null when there is none. */
+  entry(key: ProducerKey): string | null {
+    return this.#db.get<[string | null]>(
+      `SELECT checkpoint FROM producers WHERE
+       store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?`,
+      ...cells(key),
+    )?.[0] ?? null;
+  }
+
   /** The id that the store at a path had when it was last opened. */
   storeAt(path: string): string | undefined {
     return this.#db.get<[string]>("SELECT id FROM stores WHERE path = ?", path)?.[0];

@@ -12,11 +12,13 @@ export class EmbeddedReader implements LogReader {
   readonly #maxFrames: number;
   readonly #maxBytes: number;
   readonly #open = new Set<EmbeddedPartitionReader>();
+  readonly #onClose: () => void;
   #closed = false;
 
   constructor(
     parts: ReaderParts,
     { maxBufferedFrames = 256, maxBufferedBytes = 16 << 20 }: ReaderOptions,
+    onClose: () => void,
   ) {
     for (const [name, value] of Object.entries({ maxBufferedFrames, maxBufferedBytes })) {
       if (!Number.isSafeInteger(value) || value < 1) {
@@ -27,6 +29,7 @@ export class EmbeddedReader implements LogReader {
       }
     }
     this.#parts = parts;
+    this.#onClose = onClose;
     this.#maxFrames = maxBufferedFrames;
     this.#maxBytes = maxBufferedBytes;
   }
@@ -52,6 +55,7 @@ export class EmbeddedReader implements LogReader {
   close(): Promise<void> {
     this.#closed = true;
     for (const reader of this.#open) reader.close();
+    this.#onClose();
     return Promise.resolve();
   }
 

@@ -152,6 +152,12 @@ export class Cluster {
     throw problem;
   }
 
+  /** All brokers, asked of the cluster now. */
+  async brokers(): Promise<Broker[]> {
+    await this.#metadata([]);
+    return [...this.#brokers.values()];
+  }
+
   /** The names of all topics. */
   async topicNames(): Promise<string[]> {
     const response = await this.#metadata(null);

@@ -20,7 +20,7 @@ import { readStored } from "./checkpoint_reader.ts";
 import type { Cluster } from "./cluster.ts";
 import { STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
 import { countPartitions, ensureTopic } from "./topics.ts";
-import { isFencing, type OffsetCommit, Transactions } from "./transaction.ts";
+import { isFencing, type OffsetCommit, transactionalId, Transactions } from "./transaction.ts";
 
 /** Committers of a log are spread over so many connections: a broker answers each one in turn. */
 const LANES = 4;
@@ -78,12 +78,12 @@ export class KafkaCommitter implements BatchCommitter {
     options: CommitterOptions,
     onClose: (committer: KafkaCommitter) => void,
   ): Promise<KafkaCommitter> {
-    const { group, query, topic, partition, outputTopics = [] } = options;
+    const { topic, partition, outputTopics = [] } = options;
     const action = `Cannot open the checkpoint of ${placeOf(options)}`;
     cluster.throwIfClosed(action);
     const transactions = new Transactions(
       cluster,
-      `framelane-${group}-${query}-${topic}-${partition}`,
+      transactionalId(options),
       `commit-${partition % LANES}`,
     );
     const createOutputs = async () => {

@@ -5,6 +5,8 @@
  */
 import type {
   BatchCommitter,
+  CheckpointFilter,
+  CheckpointInfo,
   CommitterOptions,
   GroupMember,
   GroupOptions,
@@ -16,6 +18,7 @@ import type {
   TopicLog,
 } from "../log.ts";
 import { type KafkaAddress, parseAddress } from "./address.ts";
+import { listCheckpoints } from "./checkpoint_list.ts";
 import { Cluster } from "./cluster.ts";
 import { KafkaCommitter } from "./committer.ts";
 import { KafkaMember } from "./group.ts";
@@ -105,6 +108,10 @@ class KafkaLog implements TopicLog {
       (part) => this.#parts.delete(part),
     );
     return this.#keep(committer);
+  }
+
+  checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
+    return listCheckpoints(this.#cluster, filter);
   }
 
   close(): Promise<void> {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Membership } from "../log.ts";
+import type { CommitterOptions, Membership } from "../log.ts";
 import type { OutputRecord } from "../../sinks/sink.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors } from "./failures.ts";
@@ -254,6 +254,16 @@ export class Transactions {
       })
     ));
   }
+}
+
+/** The transactional id of a query on a partition. */
+export function transactionalId(
+  { group, query, topic, partition }: Pick<
+    CommitterOptions,
+    "group" | "query" | "topic" | "partition"
+  >,
+): string {
+  return `framelane-${group}-${query}-${topic}-${partition}`;
 }
 
 /** True when the error says that the transactional id has another owner, or none that we know. */

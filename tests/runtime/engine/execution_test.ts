@@ -276,6 +276,17 @@ Deno.test("the overload policies leave out what they say and count it", async ()
   }
 });
 
+Deno.test("a query that takes all there is leaves nothing out", async () => {
+  for (const trigger of ["available-now", "once"]) {
+    const sink = collect<Frame>();
+    const definition = query("all").readStream({ startingOffsets: "earliest" })
+      .writeStream(sink).overload("latest").trigger(trigger);
+    const totals = await runQuery(definition, { log: log(40) });
+    assert.deepEqual(offsets(sink.outputs), upTo(40), trigger);
+    assert.equal(totals.dropped, 0, trigger);
+  }
+});
+
 Deno.test("state and timers survive a restart", async () => {
   const source = log(4);
   const sink = collect<string>();

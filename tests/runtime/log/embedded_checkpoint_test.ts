@@ -444,6 +444,24 @@ Deno.test("checkpoint: a folder of its own", async () => {
   });
 });
 
+Deno.test("checkpoint: a record for a partition that is not there leaves the whole batch out", async () => {
+  await inFolder((dir) =>
+    withLog(dir, async (log) => {
+      await withCommitter(log, options, async (committer) => {
+        await committer.plan(batch(0));
+        const nowhere = { ...output("nowhere"), partition: 2 };
+        await rejectsWith("PARTITION_MISSING", () =>
+          committer.commit(batch(0), done(0), [output("here"), nowhere]));
+      });
+      assert.deepEqual(await readAll(log, "out", 0), []);
+      await withCommitter(log, options, (committer) => {
+        assert.equal(committer.committed, undefined);
+        return Promise.resolve();
+      });
+    })
+  );
+});
+
 Deno.test("checkpoint: state and offsets are checked", async () => {
   await inFolder((dir) =>
     withLog(dir, (log) =>

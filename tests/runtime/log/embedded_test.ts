@@ -289,6 +289,27 @@ Deno.test("embedded log: options of readers and groups are checked", async () =>
   });
 });
 
+Deno.test("embedded log: a new folder is its owner's alone", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}/a/log`, (log) => log.topics());
+    assert.equal((await Deno.stat(`${dir}/a/log`)).mode! & 0o777, 0o700);
+  });
+});
+
+Deno.test("embedded log: many records are deleted a part at a time", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1_000));
+      await log.deleteRecords("t", 0, 700);
+      assert.deepEqual(await log.offsets("t", 0), { earliest: 700, latest: 1_000 });
+      await log.deleteRecords("t", 0, 5_000);
+      assert.deepEqual(await log.offsets("t", 0), { earliest: 1_000, latest: 1_000 });
+      assert.equal(await append(log, "t", 0, records(1)), 1_000);
+    });
+  });
+});
+
 Deno.test("embedded log: several processes make the same log at once", async () => {
   await inFolder(async (dir) => {
     const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];

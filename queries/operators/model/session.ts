@@ -1,0 +1,145 @@
+/**
+ * Loaded models, shared by all partitions of an executor.
+ *
+ * @module
+ */
+import { InferenceSession, Tensor } from "onnxruntime-node";
+
+/** Samples of a tensor of the model's; float16 as its bits. */
+export type Samples =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** A tensor that goes into a model or comes out. */
+export interface ModelTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: Samples;
+}
+
+/** A loaded model. */
+export interface ModelSession {
+  /**
+   * Runs the model once; one run at a time for all who share it.
+   *
+   * @param feeds a tensor for each input; must stay as they are until the promise settles
+   * @param fetches names of the wanted outputs
+   * @returns the outputs by name, on memory of their own, and the milliseconds in the model alone.
+   */
+  run(
+    feeds: Readonly<Record<string, ModelTensor>>,
+    fetches: readonly string[],
+  ): Promise<{ readonly outputs: ReadonlyMap<string, ModelTensor>; readonly ms: number }>;
+  /** Gives the session back; the model is unloaded when nobody shares it any more. */
+  close(): Promise<void>;
+}
+
+interface Shared {
+  readonly session: Promise<InferenceSession>;
+  users: number;
+  /** The last run: a session's scratch memory serves one run at a time. */
+  last: Promise<unknown>;
+}
+
+const shared = new Map<string, Shared>();
+
+/**
+ * Loads a model, or shares it with whoever has loaded it on this thread.
+ *
+ * @param threads for one run; executors already use all cores, so more than one rarely helps
+ */
+export async function openSession(file: string, threads: number): Promise<ModelSession> {
+  const key = `${threads}:${file}`;
+  let entry = shared.get(key);
+  if (entry === undefined) {
+    const session = InferenceSession.create(file, {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+    });
+    entry = { session, users: 0, last: Promise.resolve() };
+    shared.set(key, entry);
+  }
+  entry.users++;
+  const used = entry;
+  const close = async () => {
+    if (--used.users > 0) return;
+    shared.delete(key);
+    await used.last;
+    await (await used.session).release();
+  };
+  try {
+    await used.session;
+  } catch (error) {
+    used.users--;
+    shared.delete(key);
+    throw new Error(`Cannot load the model ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return {
+    async run(feeds, fetches) {
+      const turn = used.last.then(() => runOnce(used.session, feeds, fetches));
+      used.last = turn.catch(() => {});
+      return await turn;
+    },
+    close,
+  };
+}
+
+async function runOnce(
+  loading: Promise<InferenceSession>,
+  feeds: Readonly<Record<string, ModelTensor>>,
+  fetches: readonly string[],
+): Promise<{ outputs: Map<string, ModelTensor>; ms: number }> {
+  const session = await loading;
+  const tensors = Object.fromEntries(
+    Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]),
+  );
+  const start = performance.now();
+  const results = await session.run(tensors, fetches);
+  const ms = performance.now() - start;
+  const outputs = new Map<string, ModelTensor>();
+  for (const [name, { type, dims, data }] of Object.entries(results)) {
+    outputs.set(name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) });
+  }
+  return { outputs, ms };
+}
+
+function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
+  // The constructor's types know each pair of type and array; which pair this is, is not known here.
+  const tensor = new Tensor(dtype as "float32", data as Float32Array, shape);
+  // It wraps the bits of float16 in a Float16Array, which Deno's native interface does not know yet.
+  if (dtype === "float16") Object.defineProperty(tensor, "data", { value: data });
+  return tensor;
+}
+
+function bitsOf(data: Samples | Float16Array): Samples {
+  if (!(data instanceof Float16Array)) return data;
+  return new Uint16Array(data.buffer, data.byteOffset, data.length);
+}
+
+/** Zeros of a type, for state that begins. */
+export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
+  const length = shape.reduce((product, size) => product * size, 1);
+  const data = dtype === "float32"
+    ? new Float32Array(length)
+    : dtype === "int64"
+    ? new BigInt64Array(length)
+    : dtype === "int32"
+    ? new Int32Array(length)
+    : dtype === "float16"
+    ? new Uint16Array(length)
+    : new Uint8Array(length);
+  return { dtype, shape, data };
+}

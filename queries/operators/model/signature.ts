@@ -1,0 +1,160 @@
+/**
+ * A manifest against the file that it describes.
+ *
+ * @module
+ */
+import { type Layout, ManifestError, type ModelInput, type ModelManifest } from "./manifest.ts";
+import { type Dimension, type OnnxFile, type OnnxValue, readOnnx } from "./onnx_file.ts";
+
+/**
+ * Checks a manifest against its `.onnx` file: hash, names, types, shapes.
+ *
+ * @param path of the manifest, for messages
+ * @returns what the file says.
+ * @throws {ManifestError} naming all that does not fit, with both sides.
+ */
+export function checkAgainstFile(manifest: ModelManifest, path: string): OnnxFile {
+  let file: OnnxFile;
+  try {
+    file = readOnnx(manifest.file);
+  } catch (error) {
+    throw new ManifestError(path, [`file: ${(error as Error).message}`], { cause: error });
+  }
+  const faults = signatureFaults(manifest, file);
+  if (faults.length > 0) throw new ManifestError(path, faults);
+  return file;
+}
+
+/** All that does not fit between a manifest and a file. */
+export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string[] {
+  const faults: string[] = [];
+  if (manifest.sha256 !== undefined && manifest.sha256 !== file.sha256) {
+    faults.push(`sha256: the manifest says ${manifest.sha256}, the file has ${file.sha256}`);
+  }
+  const look = (values: readonly OnnxValue[], kind: string, field: string, name: string) => {
+    const found = values.find((value) => value.name === name);
+    if (found === undefined) {
+      const names = values.map((value) => value.name).join(", ");
+      faults.push(`${field}: the manifest says ${name}, the file's ${kind}s are ${names}`);
+    }
+    return found;
+  };
+  const compare = (field: string, said: string, found: string, fits: boolean) => {
+    if (!fits) faults.push(`${field}: the manifest says ${said}, the file has ${found}`);
+  };
+  const several = manifest.inputs.length > 1;
+  for (const [i, input] of manifest.inputs.entries()) {
+    const field = several ? `input[${i}]` : "input";
+    const found = look(file.inputs, "input", `${field}.name`, input.name);
+    if (found === undefined) continue;
+    compare(`${field}.dtype`, input.dtype, found.dtype, input.dtype === found.dtype);
+    const dims = dimsOf(input);
+    compare(
+      `${field}.layout ${input.layout}`,
+      shapeText(dims),
+      shapeText(found.shape),
+      fits(dims, found.shape),
+    );
+  }
+  for (const [i, state] of manifest.state.entries()) {
+    for (const [side, values] of [["input", file.inputs], ["output", file.outputs]] as const) {
+      const found = look(values, side, `state[${i}].${side}`, state[side]);
+      if (found === undefined) continue;
+      compare(`state[${i}].dtype`, state.dtype, found.dtype, state.dtype === found.dtype);
+      compare(
+        `state[${i}].shape`,
+        shapeText(state.shape),
+        shapeText(found.shape),
+        fits(state.shape, found.shape),
+      );
+    }
+  }
+  const fed = [...manifest.inputs.map(({ name }) => name), ...manifest.state.map((s) => s.input)];
+  for (const { name, dtype, shape } of file.inputs) {
+    if (fed.includes(name)) continue;
+    faults.push(
+      `input: the file needs ${name} (${dtype} ${shapeText(shape)}), ` +
+        "the manifest has it neither as an input nor as state",
+    );
+  }
+  for (const [i, output] of manifest.outputs.entries()) {
+    const found = look(file.outputs, "output", `outputs[${i}].name`, output.name);
+    if (found === undefined) continue;
+    compare(
+      `outputs[${i}]`,
+      "numbers to read as scores",
+      found.dtype,
+      SCORE_DTYPES.includes(found.dtype),
+    );
+    checkLabels(manifest, i, found, faults);
+  }
+  return faults;
+}
+
+/** Types of outputs that can be read as scores. */
+const SCORE_DTYPES: readonly string[] = [
+  "float32",
+  "float16",
+  "float64",
+  "uint8",
+  "int32",
+  "int64",
+  "bool",
+];
+
+function checkLabels(
+  { outputs, frames }: ModelManifest,
+  index: number,
+  { shape }: OnnxValue,
+  faults: string[],
+): void {
+  const { kind, labels } = outputs[index]!;
+  if (shape === undefined || shape.some((size) => typeof size === "string" && size !== shape[0])) {
+    return;
+  }
+  // A free first dimension is the batch, of which there is one.
+  const sizes = shape.map((size, i) => typeof size === "number" ? size : i === 0 ? 1 : NaN);
+  const values = sizes.reduce((product, size) => product * size, 1);
+  if (Number.isNaN(values)) return;
+  const sets = kind === "frame" ? (shape[0] === frames || sizes[1] === frames ? frames : NaN) : 1;
+  if (Number.isNaN(sets)) {
+    faults.push(
+      `outputs[${index}].kind: the manifest says frame, with ${frames} frames, ` +
+        `the file has ${shapeText(shape)}`,
+    );
+  } else if (labels !== undefined && values / sets !== labels.length) {
+    faults.push(
+      `outputs[${index}].labels: the manifest says ${labels.length} labels, ` +
+        `the file has ${values / sets} values (${shapeText(shape)})`,
+    );
+  }
+}
+
+/** The dimensions of an input for one window. */
+export function dimsOf(
+  { layout, frames, height, width, color }: Pick<
+    ModelInput,
+    "layout" | "frames" | "height" | "width" | "color"
+  >,
+): number[] {
+  const sizes: Record<string, number> = {
+    N: layout.includes("T") ? 1 : frames,
+    T: frames,
+    H: height,
+    W: width,
+    C: color === "GRAY" ? 1 : 3,
+  };
+  return Array.from(layout satisfies Layout, (letter) => sizes[letter]!);
+}
+
+function fits(dims: readonly number[], shape: readonly Dimension[] | undefined): boolean {
+  if (shape === undefined) return true;
+  return dims.length === shape.length &&
+    shape.every((size, i) => typeof size === "string" || size <= 0 || size === dims[i]);
+}
+
+/** A shape for people: `[1, T, 224]`. */
+export function shapeText(shape: readonly Dimension[] | undefined): string {
+  if (shape === undefined) return "any shape";
+  return `[${shape.map((size) => size === "" || size === -1 ? "?" : size).join(", ")}]`;
+}

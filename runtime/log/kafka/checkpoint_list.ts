@@ -1,0 +1,162 @@
+/**
+ * Looking at the checkpoints in the offsets of Kafka's groups, without taking them over.
+ *
+ * @module
+ */
+import { decodeConsumerProtocolAssignment } from "@platformatic/kafka";
+import { byPlace } from "../checkpoint_order.ts";
+import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
+import { checkpointGroup, checkpointOf, decodeMetadata } from "./checkpoint.ts";
+import type { Cluster } from "./cluster.ts";
+import { protocolErrors } from "./failures.ts";
+import { ask } from "./protocol.ts";
+import { transactionalId } from "./transaction.ts";
+
+const ACTION = "Cannot list the checkpoints";
+const CONSUMERS = "consumer";
+
+/** The checkpoints of all groups that the filter lets pass. */
+export async function listCheckpoints(
+  cluster: Cluster,
+  filter: CheckpointFilter,
+): Promise<CheckpointInfo[]> {
+  const groups = (await groupNames(cluster)).filter((group) =>
+    filter.group === undefined || group === filter.group || group.startsWith(`${filter.group}/`)
+  );
+  const found = (await Promise.all(groups.map((group) => checkpointsOf(cluster, group)))).flat();
+  const wanted = found.filter(({ query, topic }) =>
+    (filter.query ?? query) === query && (filter.topic ?? topic) === topic
+  );
+  const infos = await Promise.all(wanted.map(async (info) => {
+    const owner = await ownerOf(cluster, info);
+    return owner === undefined ? info : { ...info, owner };
+  }));
+  return infos.sort(byPlace);
+}
+
+/** Each broker knows the groups that it coordinates. */
+async function groupNames(cluster: Cluster): Promise<string[]> {
+  return await cluster.attempt(ACTION, async () => {
+    const answers = await Promise.all(
+      (await cluster.brokers()).map(async (broker) =>
+        await ask.listGroups(await cluster.connections.get(broker, "main"), [], [])
+      ),
+    );
+    return answers.flatMap(({ groups }) => groups.map(({ groupId }) => groupId)).sort();
+  });
+}
+
+async function checkpointsOf(cluster: Cluster, group: string): Promise<CheckpointInfo[]> {
+  const topics = await cluster.attempt(ACTION, async () => {
+    const broker = await cluster.coordinator("group", group);
+    const { groups } = await ask.offsetFetch(
+      await cluster.connections.get(broker, "main"),
+      [{ groupId: group, memberEpoch: -1, topics: null }],
+      false,
+    );
+    return groups[0]?.topics ?? [];
+  });
+  const infos: CheckpointInfo[] = [];
+  for (const { name: topic, partitions } of topics) {
+    for (const { partitionIndex: partition, committedOffset, metadata } of partitions) {
+      const info = infoOf({ group, topic, partition }, Number(committedOffset), metadata ?? null);
+      if (info !== undefined) infos.push(info);
+    }
+  }
+  return infos;
+}
+
+/** Undefined when the offset is somebody else's, or only repeats a checkpoint for lag tools. */
+function infoOf(
+  place: Pick<CheckpointInfo, "group" | "topic" | "partition">,
+  offset: number,
+  metadata: string | null,
+): CheckpointInfo | undefined {
+  const { group, topic, partition } = place;
+  try {
+    const stored = decodeMetadata(offset, metadata, `${topic} partition ${partition} in ${group}`);
+    if (stored === undefined || checkpointGroup(group, stored.query) !== group) return undefined;
+    const { state, ...committed } = checkpointOf(stored) ?? {};
+    return {
+      ...place,
+      query: stored.query,
+      queryId: stored.queryId,
+      ...("batchId" in committed
+        ? {
+          committed: {
+            ...committed as Required<typeof committed>,
+            // A larger one lies in a topic of its own: how large is not known from here.
+            stateBytes: state?.length ?? 0,
+          },
+        }
+        : {}),
+      ...(stored.planned === undefined ? {} : { planned: stored.planned }),
+    };
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    return { ...place, query: queryNamedBy(group), fault: error.message };
+  }
+}
+
+/** Of `team/motion` and `framelane-motion`: `motion`. */
+function queryNamedBy(group: string): string {
+  return group.slice(Math.max(group.lastIndexOf("/"), group.lastIndexOf("-")) + 1);
+}
+
+/** Whoever has the transactional id, and the member of the group that has the partition. */
+async function ownerOf(
+  cluster: Cluster,
+  { group, query, topic, partition }: CheckpointInfo,
+): Promise<CheckpointInfo["owner"]> {
+  // The group that the runtime was given: it may hold several queries.
+  const shared = group.endsWith(`/${query}`) ? [group.slice(0, -query.length - 1)] : [];
+  for (const given of [group, ...shared]) {
+    const epoch = await epochOf(
+      cluster,
+      transactionalId({ group: given, query, topic, partition }),
+    );
+    if (epoch === undefined) continue;
+    const member = await memberOf(cluster, given, topic, partition);
+    return { epoch, ...(member === undefined ? {} : { member }) };
+  }
+}
+
+async function epochOf(cluster: Cluster, id: string): Promise<number | undefined> {
+  return await cluster.attempt(ACTION, async () => {
+    const broker = await cluster.coordinator("transaction", id);
+    try {
+      const { transactionStates: [state] } = await ask.describeTransactions(
+        await cluster.connections.get(broker, "main"),
+        [id],
+      );
+      return state?.producerEpoch;
+    } catch (error) {
+      // Kafka forgets ids that nobody uses for a week.
+      if (protocolErrors(error).includes("TRANSACTIONAL_ID_NOT_FOUND")) return undefined;
+      throw error;
+    }
+  });
+}
+
+async function memberOf(
+  cluster: Cluster,
+  group: string,
+  topic: string,
+  partition: number,
+): Promise<string | undefined> {
+  return await cluster.attempt(ACTION, async () => {
+    const broker = await cluster.coordinator("group", group);
+    const { groups: [described] } = await ask.describeGroups(
+      await cluster.connections.get(broker, "main"),
+      [group],
+      false,
+    );
+    if (described?.protocolType !== CONSUMERS) return undefined;
+    return described.members.find(({ memberAssignment }) =>
+      memberAssignment.length > 0 &&
+      decodeConsumerProtocolAssignment(memberAssignment).assignedPartitions.some((of) =>
+        of.topic === topic && of.partitions.includes(partition)
+      )
+    )?.memberId;
+  });
+}

@@ -1,0 +1,330 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  ManifestError,
+  parseManifest,
+  readManifest,
+} from "../../../../queries/operators/model/manifest.ts";
+import { model } from "../../../../queries/operators/model/model.ts";
+import { readOnnx } from "../../../../queries/operators/model/onnx_file.ts";
+import { orderModel } from "./order_kit.ts";
+
+const GOOD = {
+  name: "violence",
+  version: "2",
+  file: "x.onnx",
+  sha256: "a".repeat(64),
+  licence: "MIT",
+  source: "https://example.org",
+  input: {
+    name: "frames",
+    dtype: "float32",
+    layout: "NTHWC",
+    frames: 16,
+    height: 224,
+    width: 200,
+    color: "BGR",
+    resize: "crop",
+    scale: 0.01,
+    mean: [0, 1, 2],
+    std: [1, 2, 3],
+  },
+  sampling: { fps: 8 },
+  hop: 8,
+  keep: [2, 14],
+  outputs: [
+    { name: "scores", kind: "window", activation: "softmax", labels: ["calm", "violence"] },
+    { name: "cuts", kind: "frame" },
+  ],
+  state: [{ input: "s0", output: "s0_out", dtype: "float32", shape: [1, 8] }],
+  alert: {
+    label: "violence",
+    enter: 0.6,
+    exit: 0.4,
+    of: [2, 3],
+    smoothing: 0.6,
+    cooldownMs: 10_000,
+  },
+};
+
+function faultsOf(json: unknown): readonly string[] {
+  try {
+    parseManifest(json, "models/violence/model.json");
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ManifestError, `threw ${error}`);
+    assert.match(error.message, /^Cannot use model models\/violence\/model.json:\n {2}/);
+    return error.faults;
+  }
+}
+
+/** A copy with one field replaced (or removed, for undefined); the path is separated by dots. */
+function withField(path: string, value: unknown): unknown {
+  const copy = structuredClone(GOOD) as unknown as Record<string, unknown>;
+  const names = path.split(".");
+  let at = copy;
+  for (const name of names.slice(0, -1)) at = at[name] as Record<string, unknown>;
+  if (value === undefined) delete at[names.at(-1)!];
+  else at[names.at(-1)!] = value;
+  return copy;
+}
+
+Deno.test("a whole manifest is taken as it is", () => {
+  const { inputs, frames, ...rest } = parseManifest(GOOD, "models/violence/model.json");
+  const { input, file: _, ...same } = GOOD;
+  assert.deepEqual(inputs, [input]);
+  assert.equal(frames, 16);
+  const outputs = [GOOD.outputs[0], { ...GOOD.outputs[1], activation: "none" }];
+  assert.deepEqual(rest, { ...same, file: "models/violence/x.onnx", outputs });
+});
+
+Deno.test("a manifest may leave out what has a default", () => {
+  const manifest = parseManifest({
+    name: "n",
+    file: "x.onnx",
+    input: { name: "i", layout: "NCHW", height: 8, width: 9 },
+    outputs: [{ name: "o", kind: "window" }],
+  }, "model.json");
+  assert.deepEqual(manifest, {
+    name: "n",
+    file: "x.onnx",
+    inputs: [{
+      name: "i",
+      dtype: "float32",
+      layout: "NCHW",
+      frames: 1,
+      height: 8,
+      width: 9,
+      color: "RGB",
+      resize: "fill",
+      scale: 1 / 255,
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    }],
+    frames: 1,
+    hop: 1,
+    keep: [0, 1],
+    outputs: [{ name: "o", kind: "window", activation: "none" }],
+    state: [],
+  });
+  const grey = { name: "i", layout: "NHWC", height: 8, width: 9, color: "GRAY", dtype: "uint8" };
+  const { inputs } = parseManifest({ ...GOOD, keep: [0, 1], hop: 1, input: grey }, "model.json");
+  assert.deepEqual([inputs[0]!.scale, inputs[0]!.mean, inputs[0]!.std], [1, [0], [1]]);
+});
+
+const BAD: readonly [string, unknown, RegExp][] = [
+  ["name", undefined, /^name: expected a text that is not empty, given nothing$/],
+  ["name", "", /^name: expected a text that is not empty, given ""$/],
+  ["version", 2, /^version: expected a text that is not empty, given 2$/],
+  ["file", undefined, /^file: expected a text/],
+  ["sha256", "abc", /^sha256: expected 64 hexadecimal digits, given "abc"$/],
+  ["hopp", 8, /^hopp: unknown field, accepted are name, version, file, /],
+  ["input", undefined, /^input: expected an object, given nothing$/],
+  ["input", [], /^input: expected a list with at least one entry, given \[\]$/],
+  ["input.name", 7, /^input.name: expected a text that is not empty, given 7$/],
+  ["input.dtype", "float64", /^input.dtype: expected one of float32, uint8, float16, given "float/],
+  ["input.layout", "NTWHC", /^input.layout: expected one of NTHWC, NTCHW, NCTHW, NHWC, NCHW, give/],
+  ["input.layout", undefined, /^input.layout: .*, given nothing$/],
+  ["input.frames", undefined, /^input.frames: expected a whole number from 1 to 4096, given noth/],
+  ["input.frames", 2.5, /^input.frames: expected a whole number from 1 to 4096, given 2.5$/],
+  ["input.height", 0, /^input.height: expected a whole number from 1 to 8192, given 0$/],
+  ["input.width", "224", /^input.width: expected a whole number from 1 to 8192, given "224"$/],
+  ["input.color", "YUV", /^input.color: expected one of RGB, BGR, GRAY, given "YUV"$/],
+  ["input.resize", "stretch", /^input.resize: expected one of fill, letterbox, crop, given "stre/],
+  ["input.scale", 0, /^input.scale: expected a number above 0 to 1000000, given 0$/],
+  ["input.mean", [0, 0], /^input.mean: expected a list of 3 numbers, one for each colour, given/],
+  ["input.std", [1, 0, 1], /^input.std: expected a list of 3 numbers above 0, one for each colou/],
+  ["input.crop", true, /^input.crop: unknown field, accepted are name, dtype, layout, /],
+  ["sampling", {}, /^sampling: expected either fps or every, given {}$/],
+  ["sampling", { fps: 8, every: 2 }, /^sampling: expected either fps or every, given {"fps":8,/],
+  ["sampling.fps", -1, /^sampling.fps: expected a number above 0 to 1000, given -1$/],
+  ["sampling.step", 2, /^sampling.step: unknown field, accepted are fps, every$/],
+  ["hop", 0, /^hop: expected a whole number from 1 to 100000, given 0$/],
+  ["keep", [4, 2], /^keep: expected \[from, to\] with 0 ≤ from < to ≤ 16, the frames of a win/],
+  ["keep", [0, 17], /^keep: .* given \[0,17\]$/],
+  ["outputs", undefined, /^outputs: expected a list with at least one entry, given nothing$/],
+  ["outputs", [], /^outputs: expected a list with at least one entry, given \[\]$/],
+  ["outputs.0.kind", "clip", /^outputs\[0\].kind: expected one of window, frame, given "clip"$/],
+  ["outputs.0.activation", "relu", /^outputs\[0\].activation: expected one of none, sigmoid, soft/],
+  ["outputs.0.labels", ["a", "a"], /^outputs\[0\].labels: expected each once, given a again$/],
+  ["outputs.0.label", "a", /^outputs\[0\].label: unknown field, accepted are name, kind, activati/],
+  ["outputs.1.name", "scores", /^output names: expected each once, given scores again$/],
+  ["state.0.shape", [1, 0], /^state\[0\].shape: expected a list of whole numbers from 1 up, given/],
+  ["state.0.dtype", "float", /^state\[0\].dtype: expected one of float32, float16, int32, int64/],
+  [
+    "state.0.output",
+    undefined,
+    /^state\[0\].output: expected a text that is not empty, given noth/,
+  ],
+  ["state.0.input", "frames", /^input names: expected each once, given frames again$/],
+  ["alert.label", "fire", /^alert.label: expected a label of a window output \(calm, violence\)/],
+  ["alert.label", undefined, /^alert.label: expected a text that is not empty, given nothing$/],
+  ["alert.enter", 60, /^alert.enter: expected a number from 0 to 1, given 60$/],
+  ["alert.exit", 0.7, /^alert.exit: expected a number up to enter, which is 0.6, given 0.7$/],
+  ["alert.of", [3, 2], /^alert.of: expected \[k, n\] with whole numbers 1 ≤ k ≤ n ≤ 1000, given/],
+  ["alert.smoothing", 1, /^alert.smoothing: expected a number from 0 to below 1, given 1$/],
+  ["alert.cooldownMs", -5, /^alert.cooldownMs: expected milliseconds from 0 up, given -5$/],
+  ["alert.cooldown", 5, /^alert.cooldown: unknown field, accepted are label, enter, exit, of, /],
+];
+
+for (const [path, value, fault] of BAD) {
+  Deno.test(`a manifest with ${path} ${JSON.stringify(value) ?? "left out"} is refused`, () => {
+    const faults = faultsOf(withField(path, value));
+    assert.ok(faults.some((one) => fault.test(one)), faults.join("\n"));
+    assert.ok(faults.length <= 2, faults.join("\n"));
+  });
+}
+
+Deno.test("what is no object is refused", () => {
+  for (const json of [null, 7, "model", [GOOD]]) {
+    assert.match(faultsOf(json)[0]!, /^model.json: expected an object, given /);
+  }
+});
+
+Deno.test("all faults are told together", () => {
+  const bad = { ...GOOD, name: 1, hop: 0, input: { ...GOOD.input, color: "X", std: 1 } };
+  assert.deepEqual(faultsOf(bad).map((fault) => fault.split(":")[0]), [
+    "input.color",
+    "input.std",
+    "name",
+    "hop",
+  ]);
+});
+
+Deno.test("inputs of one window must divide it", () => {
+  const input = [{ ...GOOD.input, frames: 6 }, { ...GOOD.input, name: "fast", frames: 16 }];
+  assert.match(faultsOf({ ...GOOD, input })[0]!, /^input\[0\].frames: expected a divisor of .* 16/);
+});
+
+Deno.test("whatever a manifest holds, it is taken or refused with faults", () => {
+  const anything = fc.anything({ maxDepth: 2 });
+  const fields = ["name", "input", "sampling", "hop", "keep", "outputs", "state", "alert"];
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...fields), anything), (change) => {
+      faultsOf({ ...GOOD, ...change });
+      faultsOf({ ...GOOD, input: { ...GOOD.input, ...change } });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+/** Writes a manifest for one of the models, changed. */
+async function misfit(name: string, change: (manifest: typeof GOOD) => unknown): Promise<Error> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const manifest = JSON.parse(await Deno.readTextFile(orderModel(name)));
+    const bytes = await Deno.readFile(orderModel(name).replace(/json$/, "onnx"));
+    await Deno.writeFile(`${folder}/${manifest.file}`, bytes);
+    await Deno.writeFile(`${folder}/cut.onnx`, bytes.subarray(0, 300));
+    await Deno.writeTextFile(`${folder}/model.json`, JSON.stringify(change(manifest)));
+    model(`${folder}/model.json`);
+  } catch (error) {
+    assert.ok(error instanceof ManifestError, `threw ${error}`);
+    return error;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  throw new Error("The manifest was taken");
+}
+
+Deno.test("what does not fit the file is refused, with both sides", async () => {
+  const cases: [(manifest: typeof GOOD) => unknown, RegExp][] = [
+    [(m) => ({ ...m, sha256: "0".repeat(64) }), /sha256: the manifest says 0{64}, the file has \w/],
+    [(m) => ({ ...m, file: "none.onnx" }), /file: .*none.onnx/],
+    [(m) => ({ ...m, file: "cut.onnx" }), /file: Cannot read .*cut.onnx as an ONNX model: it is c/],
+    [
+      (m) => ({ ...m, input: { ...m.input, name: "image" } }),
+      /input.name: the manifest says image, the file's inputs are frames/,
+    ],
+    [
+      (m) => ({ ...m, input: { ...m.input, dtype: "uint8" } }),
+      /input.dtype: the manifest says uint8, the file has float32/,
+    ],
+    [
+      (m) => ({ ...m, input: { ...m.input, layout: "NCTHW" } }),
+      /input.layout NCTHW: the manifest says \[1, 3, 8, 1, 16\], the file has \[1, 8, 1, 16, 3\]/,
+    ],
+    [
+      (m) => ({ ...m, input: { ...m.input, frames: 9 } }),
+      /NTHWC: the manifest says \[1, 9, 1, 16, 3\], the file has \[1, 8, 1, 16, 3\]/,
+    ],
+    [
+      (m) => ({ ...m, input: { ...m.input, layout: "NHWC" } }),
+      /the manifest says \[8, 1, 16, 3\], the file has \[1, 8, 1, 16, 3\]/,
+    ],
+    [
+      (m) => ({ ...m, outputs: [{ name: "scores", kind: "frame" }] }),
+      /outputs\[0\].name: the manifest says scores, the file's outputs are seen, last/,
+    ],
+    [
+      (m) => ({ ...m, outputs: [{ name: "last", kind: "window", labels: ["a", "b"] }] }),
+      /outputs\[0\].labels: the manifest says 2 labels, the file has 1 values \(\[1, 1\]\)/,
+    ],
+    [
+      (m) => ({ ...m, outputs: [{ name: "last", kind: "frame" }] }),
+      /outputs\[0\].kind: the manifest says frame, with 8 frames, the file has \[1, 1\]/,
+    ],
+    [
+      (m) => ({
+        ...m,
+        outputs: [{ name: "seen", kind: "frame" }],
+        state: [{ input: "s", output: "last", dtype: "float32", shape: [1, 7] }],
+      }),
+      /state\[0\].input: the manifest says s, .*\n.*shape: the manifest says \[1, 7\], the file h/,
+    ],
+  ];
+  for (const [change, message] of cases) {
+    assert.match((await misfit("nthwc", change)).message, message);
+  }
+  const error = await misfit("state", ({ state: _, ...rest }) => rest);
+  assert.match(
+    error.message,
+    /input: the file needs sum_in \(float32 \[1, 1\]\), the manifest has/,
+  );
+  assert.match(error.message, /input: the file needs runs_in \(int64 \[1\]\)/);
+});
+
+Deno.test("a manifest that is missing or no JSON is refused", async () => {
+  assert.throws(() => readManifest("no/model.json"), /Cannot use model no\/model.json:\n.*No such/);
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, "{ name");
+  assert.throws(() => readManifest(path), /expected JSON: /);
+  await Deno.remove(path);
+});
+
+Deno.test("readOnnx says what a file holds", () => {
+  const { inputs, outputs, producer, opset, sha256 } = readOnnx(
+    orderModel("state").replace(/json$/, "onnx"),
+  );
+  assert.deepEqual(inputs, [
+    { name: "frames", dtype: "float32", shape: [1, 1, 1, 16, 3] },
+    { name: "sum_in", dtype: "float32", shape: [1, 1] },
+    { name: "runs_in", dtype: "int64", shape: [1] },
+  ]);
+  assert.deepEqual(outputs.map(({ name }) => name), ["sum", "runs", "sum_out", "runs_out"]);
+  assert.deepEqual([producer, opset], ["make.py", 18]);
+  assert.equal(sha256, readManifest(orderModel("state")).sha256);
+});
+
+Deno.test("readOnnx refuses damaged files with an error of its own", async () => {
+  const bytes = await Deno.readFile(orderModel("two").replace(/json$/, "onnx"));
+  const path = await Deno.makeTempFile();
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 5 }),
+      fc.nat(bytes.length),
+      (changes, end) => {
+        const copy = bytes.slice(0, end);
+        for (const [at, value] of changes) if (at < end) copy[at] = value;
+        Deno.writeFileSync(path, copy);
+        try {
+          readOnnx(path);
+        } catch (error) {
+          assert.match((error as Error).message, /^Cannot read .* as an ONNX model: /);
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+  await Deno.remove(path);
+});

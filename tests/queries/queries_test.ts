@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import action from "../../queries/action.ts";
+import greyscale from "../../queries/greyscale.ts";
+import motion from "../../queries/motion.ts";
+import objects from "../../queries/objects.ts";
+import passthrough from "../../queries/passthrough.ts";
+import tamper from "../../queries/tamper.ts";
+import {
+  type Finding,
+  type Frame,
+  inspectImage,
+  type Output,
+  type QueryDefinition,
+} from "../../runtime/mod.ts";
+import { collect, MemoryLog, runQuery } from "../../runtime/testing.ts";
+import { jpegOf } from "../runtime/image/fixtures.ts";
+import { numberedJpeg, orderModel } from "./operators/model/order_kit.ts";
+
+async function outputsOf<T = Output>(
+  definition: QueryDefinition,
+  values: readonly Uint8Array[],
+): Promise<T[]> {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 1);
+  const records = values.map((value, i) => ({ key: null, value, timestamp: 100 * i, headers: {} }));
+  log.append("VideoStreaming", 0, records);
+  const sink = collect<T>();
+  await runQuery(definition, {
+    log,
+    overrides: {
+      sinks: [sink as never],
+      source: { startingOffsets: "earliest" },
+      trigger: { kind: "available-now" },
+    },
+  });
+  return sink.outputs;
+}
+
+const values = Array.from({ length: 12 }, (_, i) => jpegOf(160, 120, 20 * i));
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+for (const definition of [passthrough, greyscale, motion, tamper, objects]) {
+  const { name } = definition.plan;
+  Deno.test(`query ${name} gives a picture for every frame, in order`, async () => {
+    const outputs = await outputsOf<Frame>(definition, values);
+    assert.deepEqual(outputs.map(({ offset }) => offset), upTo(12));
+    for (const { value, result } of outputs) {
+      const { width, height, components } = inspectImage(value);
+      assert.deepEqual([width, height, components], [160, 120, name === "greyscale" ? 1 : 3]);
+      assert.equal(result !== undefined, !["passthrough", "greyscale"].includes(name));
+    }
+    assert.match(definition.explain(), new RegExp(`^query ${name}\n.*\n  ${name}`));
+  });
+}
+
+Deno.test("query action runs the model that it is given, and writes what it says", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const manifest = JSON.parse(await Deno.readTextFile(orderModel("nthwc")));
+    const file = orderModel("nthwc").replace(/json$/, "onnx");
+    const alert = { label: "last", enter: 1, exit: 0.5 };
+    await Deno.writeTextFile(
+      `${folder}/model.json`,
+      JSON.stringify({ ...manifest, file: "x.onnx", alert }),
+    );
+    await Deno.copyFile(file, `${folder}/x.onnx`);
+    const numbers = Array.from({ length: 14 }, (_, i) => numberedJpeg(i < 11 ? 0 : i));
+    const outputs = await outputsOf<Finding>(action({ model: `${folder}/model.json` }), numbers);
+    assert.deepEqual(outputs.map(({ result }) => result.scores), [
+      { last: 0 },
+      { last: 0 },
+      { last: 13 },
+    ]);
+    assert.deepEqual(outputs.map(({ result }) => result.alert?.state), [
+      undefined,
+      undefined,
+      "start",
+    ]);
+    assert.notDeepEqual(outputs[2]!.picture!.value, numbers[13]);
+    assert.equal(inspectImage(outputs[2]!.picture!.value).width, 128);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert.throws(() => action({}), /Query action needs a model: expected --model with the path/);
+});

@@ -1,0 +1,187 @@
+/**
+ * Several runtimes in one group, cameras that never rest, and outputs of every kind that outlives a
+ * process: what is lost, doubled or reordered when runtimes come and go.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { Cameras } from "../support/cameras.ts";
+import { assertFlawless, total, type Verdict } from "../support/checker.ts";
+import { FramelaneProcess } from "../support/framelane.ts";
+import { judgeImages, judgeTopic } from "./outputs.ts";
+
+/** Where the runtimes work. */
+export interface GroupBedOptions {
+  readonly log: TopicLog;
+  readonly url: string;
+  /** Topic of the cameras; the outputs' topic and the group are named after it. */
+  readonly source: string;
+  readonly folder: string;
+  readonly partitions?: number;
+  readonly sessionTimeoutMs: number;
+}
+
+/** Cameras, a group, and its outputs. */
+export class GroupBed {
+  readonly partitions: number;
+  readonly #options: GroupBedOptions;
+  readonly #runtimes = new Set<FramelaneProcess>();
+  readonly #cameras: Cameras;
+
+  constructor(options: GroupBedOptions) {
+    this.#options = options;
+    this.partitions = options.partitions ?? 4;
+    const { log, source } = options;
+    this.#cameras = new Cameras({ log, topic: source, cameras: this.partitions });
+  }
+
+  /** Runs a trial with the cameras on; afterwards everything must be there once and in order. */
+  async run(trial: (bed: this) => Promise<void>): Promise<Verdict> {
+    await this.#options.log.createTopic(this.output, this.partitions);
+    await this.#cameras.start();
+    try {
+      await trial(this);
+      const published = await this.#cameras.stop();
+      for (const runtime of [...this.#runtimes]) await this.stop(runtime);
+      const rest = this.start("--trigger", "available-now");
+      assert.equal(await rest.ended(), 0, rest.output());
+      const { log, folder } = this.#options;
+      const verdict = total([
+        await judgeTopic(log, this.output, this.partitions, published),
+        await judgeImages(folder, published),
+      ]);
+      assertFlawless(verdict, "topic and images");
+      return verdict;
+    } finally {
+      for (const runtime of this.#runtimes) await runtime.kill();
+      await this.#cameras.stop();
+    }
+  }
+
+  get output(): string {
+    return `${this.#options.source}-OUT`;
+  }
+
+  /** Starts a runtime of the group, or one of its own with `--partitions`. */
+  start(...more: readonly string[]): FramelaneProcess {
+    const { url, source, folder, sessionTimeoutMs } = this.#options;
+    const runtime = new FramelaneProcess([
+      "queries",
+      "passthrough",
+      "--log",
+      url,
+      "--topic",
+      source,
+      "--group",
+      `${source}-passthrough`,
+      "--sink",
+      `topic:${this.output}`,
+      "--sink",
+      `images:${folder}`,
+      "--starting-offsets",
+      "earliest",
+      "--session-timeout",
+      String(sessionTimeoutMs),
+      "--port",
+      "off",
+      "--executors",
+      "1",
+      "--json",
+      ...more,
+    ]);
+    this.#runtimes.add(runtime);
+    return runtime;
+  }
+
+  /** Ends a runtime as Ctrl-C does. */
+  async stop(runtime: FramelaneProcess): Promise<void> {
+    this.#runtimes.delete(runtime);
+    await runtime.stop();
+  }
+
+  async kill(runtime: FramelaneProcess): Promise<void> {
+    this.#runtimes.delete(runtime);
+    await runtime.kill();
+  }
+
+  /** Waits until a runtime has reported progress of so many partitions. */
+  async owns(runtime: FramelaneProcess, atLeast: number): Promise<void> {
+    const seen = runtime.lines.length;
+    await runtime.until(
+      `${atLeast} partitions`,
+      ({ lines }) =>
+        new Set(
+          lines.slice(seen).flatMap((line) =>
+            line.type === "progress" ? [line.progress.partition] : []
+          ),
+        ).size >= atLeast,
+      60_000,
+    );
+  }
+
+  /**
+   * Milliseconds until the outputs of every partition hold a frame that was published from now on: whoever
+   * is frozen or dead now had no part in it.
+   */
+  async untilAllMove(timeoutMs: number): Promise<number> {
+    const { log } = this.#options;
+    const started = performance.now();
+    // Frames of the go that is under way may be in the log already.
+    const target = this.#cameras.count + 4;
+    const signal = AbortSignal.timeout(timeoutMs);
+    const reader = await log.reader();
+    try {
+      await Promise.all(Array.from({ length: this.partitions }, async (_, partition) => {
+        const { latest } = await log.offsets(this.output, partition);
+        const output = await reader.open(this.output, partition, latest);
+        for (let seq = -1; seq < target;) {
+          const frames = await output.read(1000, signal);
+          seq = Math.max(seq, ...frames.map(({ headers }) => Number(headers["seq"])));
+        }
+      }));
+    } finally {
+      await reader.close();
+    }
+    return performance.now() - started;
+  }
+}
+
+/** Two runtimes take the same partitions by name: one writes, the other ends and says why. */
+export async function twins(bed: GroupBed): Promise<void> {
+  const all = Array.from({ length: bed.partitions }, (_, partition) => partition).join(",");
+  const first = bed.start("--partitions", all);
+  await bed.owns(first, bed.partitions);
+  const second = bed.start("--partitions", all);
+  assert.equal(await within(60_000, first.ended()), 1, first.output());
+  // The log says so, or a sink that notices it first.
+  assert.match(first.output(), /failed: .*(another owner|another runtime)/);
+  await bed.owns(second, bed.partitions);
+}
+
+/** Rolling bounces: each runtime in turn ends and a new one comes. */
+export async function bounce(
+  bed: GroupBed,
+  rounds: number,
+  end: (bed: GroupBed, runtime: FramelaneProcess, round: number) => Promise<void>,
+): Promise<void> {
+  const runtimes = [bed.start(), bed.start(), bed.start()];
+  for (const runtime of runtimes) await bed.owns(runtime, 1);
+  for (let round = 0; round < rounds; round++) {
+    for (let index = 0; index < runtimes.length; index++) {
+      await end(bed, runtimes[index]!, round);
+      runtimes[index] = bed.start();
+      await bed.owns(runtimes[index]!, 1);
+    }
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`Waited ${ms} ms in vain`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,197 @@
+/** The driver in this process, on an embedded log: handles, manager, listeners, progress. */
+import assert from "node:assert/strict";
+import { Driver } from "../../runtime/driver/driver.ts";
+import type { StreamingQueryListener } from "../../runtime/driver/manager.ts";
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { records } from "../support/frames.ts";
+import { withLog } from "../support/log.ts";
+
+const PASSTHROUGH = new URL("../../queries/passthrough.ts", import.meta.url).href;
+
+function driver(url: string, log: TopicLog, reports: string[] = [], trigger?: string): Driver {
+  return new Driver({
+    log,
+    logUrl: url,
+    topic: "VideoStreaming",
+    queries: [{
+      name: "passthrough",
+      module: PASSTHROUGH,
+      group: "g",
+      sinks: [],
+      source: { startingOffsets: "earliest" },
+      ...(trigger !== undefined ? { trigger } : {}),
+    }],
+    executors: 0,
+    progressIntervalMs: 0,
+    report: (line) => void reports.push(line),
+  });
+}
+
+async function append(log: TopicLog, partition: number, count: number): Promise<void> {
+  const producer = await log.producer();
+  await producer.append("VideoStreaming", partition, records(partition + 1, count));
+  await producer.close();
+}
+
+Deno.test("a live query's progress has Spark's fields in Spark's order", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    await append(log, 0, 10);
+    const one = driver(url, log);
+    await one.start();
+    const [query] = one.streams.active;
+    await query!.processAllAvailable();
+    const progress = query!.lastProgress!;
+    assert.deepEqual(Object.keys(progress).slice(0, 15), [
+      "id",
+      "runId",
+      "name",
+      "timestamp",
+      "batchId",
+      "batchDuration",
+      "numInputRows",
+      "inputRowsPerSecond",
+      "processedRowsPerSecond",
+      "durationMs",
+      "eventTime",
+      "stateOperators",
+      "sources",
+      "sink",
+      "observedMetrics",
+    ]);
+    assert.deepEqual(Object.keys(progress.durationMs), [
+      "latestOffset",
+      "getBatch",
+      "queryPlanning",
+      "walCommit",
+      "addBatch",
+      "commitOffsets",
+      "triggerExecution",
+    ]);
+    const [source] = progress.sources;
+    assert.deepEqual(Object.keys(source!), [
+      "description",
+      "startOffset",
+      "endOffset",
+      "latestOffset",
+      "numInputRows",
+      "inputRowsPerSecond",
+      "processedRowsPerSecond",
+      "metrics",
+    ]);
+    assert.deepEqual(Object.keys(source!.metrics), [
+      "avgOffsetsBehindLatest",
+      "maxOffsetsBehindLatest",
+      "minOffsetsBehindLatest",
+    ]);
+    assert.deepEqual(source!.endOffset, { VideoStreaming: { "0": 10 } });
+    assert.deepEqual(Object.keys(progress.eventTime), ["avg", "max", "min", "watermark"]);
+    assert.deepEqual(Object.keys(progress.latencies!), [
+      "processingLatencyMs",
+      "sourceQueuingLatencyMs",
+      "e2eLatencyMs",
+    ]);
+    assert.deepEqual(Object.keys(progress.latencies!.e2eLatencyMs), [
+      "P0",
+      "P50",
+      "P90",
+      "P95",
+      "P99",
+    ]);
+    assert.match(progress.id, /^[0-9a-f-]{36}$/);
+    assert.match(progress.runId, /^[0-9a-f-]{36}$/);
+    assert.equal(progress.name, "QUERY-PARTITION-0");
+    assert.equal(progress.sink.numOutputRows, progress.numInputRows);
+    assert.doesNotMatch(JSON.stringify(progress), /NaN|Infinity|null/);
+    await one.stop();
+  });
+});
+
+Deno.test("handles: id survives a restart, runId does not; status, stop and termination", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 2);
+    await append(log, 0, 5);
+    await append(log, 1, 5);
+    const first = driver(url, log);
+    await first.start();
+    await Promise.all(first.streams.active.map((query) => query.processAllAvailable()));
+    const [a, b] = first.streams.active;
+    assert.deepEqual([a!.name, b!.name], ["QUERY-PARTITION-0", "QUERY-PARTITION-1"]);
+    assert.equal(first.streams.get(a!.id), a);
+    assert.ok(a!.isActive);
+    assert.equal(a!.status.isDataAvailable, false);
+    assert.match(a!.explain(), /query passthrough[^]*writeStream display/);
+    assert.equal(await a!.awaitTermination(1), false);
+    await a!.stop();
+    assert.equal(await a!.awaitTermination(), true);
+    assert.equal(a!.isActive, false);
+    assert.equal(await first.streams.awaitAnyTermination(), a);
+    assert.deepEqual(first.streams.active, [b]);
+    await first.stop();
+    const second = driver(url, log);
+    await second.start();
+    await append(log, 0, 1);
+    await second.streams.lane("passthrough", 0)!.processAllAvailable();
+    const again = second.streams.lane("passthrough", 0)!;
+    assert.equal(again.id, a!.id);
+    assert.notEqual(again.runId, a!.runId);
+    await second.stop();
+  });
+});
+
+Deno.test("listeners hear starts, progress and ends; one that throws is reported", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    await append(log, 0, 5);
+    const reports: string[] = [];
+    const heard: string[] = [];
+    const one = driver(url, log, reports, "available-now");
+    const listener: StreamingQueryListener = {
+      onQueryStarted: ({ name }) => void heard.push(`started ${name}`),
+      onQueryProgress: ({ progress }) => void heard.push(`progress ${progress.numInputRows}`),
+      onQueryTerminated: ({ exception }) => void heard.push(`ended ${exception ?? "well"}`),
+    };
+    one.streams.addListener(listener);
+    one.streams.addListener({
+      onQueryStarted: () => {
+        throw new Error("not my day");
+      },
+    });
+    await one.start();
+    assert.ok(await one.awaitTermination());
+    assert.deepEqual(heard, ["started QUERY-PARTITION-0", "progress 5", "ended well"]);
+    assert.ok(reports.some((line) => line.includes("not my day")), reports.join("\n"));
+    await one.stop();
+  });
+});
+
+Deno.test("metrics have the names and labels of the contract", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    await append(log, 0, 5);
+    const one = driver(url, log, [], "available-now");
+    await one.start();
+    await one.awaitTermination();
+    const text = await one.metrics.text(Date.now());
+    const labels = 'topic="VideoStreaming",partition="0",camera="CAMERA-1",query="passthrough"';
+    for (
+      const name of [
+        "frames_consumed_total",
+        "frames_processed_total",
+        "frames_dropped_total",
+        "frames_dead_lettered_total",
+        "order_violations_total",
+        "gaps_total",
+        "source_lag_frames",
+        "checkpoint_age_seconds",
+        "camera_last_frame_timestamp_seconds",
+        "end_to_end_latency_seconds_count",
+        "window_processing_seconds_count",
+      ]
+    ) assert.ok(text.includes(`framelane_${name}{${labels}}`), `${name} in\n${text}`);
+    assert.match(text, /framelane_frames_consumed_total\{[^}]*\} 5/);
+    assert.match(text, /framelane_sink_write_seconds_count\{[^}]*sink="display"\} 5/);
+    assert.match(text, /framelane_build_info\{version="[^"]+"\} 1/);
+    await one.stop();
+  });
+});

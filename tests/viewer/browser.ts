@@ -1,0 +1,82 @@
+/**
+ * A real browser for the viewer's tests.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { CODE_BITS } from "../support/fake_lanes.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Opens pages of one browser; after `body` every page must have a clean console. */
+export async function withBrowser(
+  body: (open: (url: string, options?: BrowserContextOptions) => Promise<Page>) => Promise<void>,
+): Promise<void> {
+  const browser: Browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  const complaints: string[] = [];
+  try {
+    await body(async (url, options = {}) => {
+      const context = await browser.newContext({
+        viewport: { width: 1280, height: 800 },
+        colorScheme: "dark",
+        ...options,
+      });
+      const page = await context.newPage();
+      page.setDefaultTimeout(10_000);
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") {
+          complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+        }
+      });
+      page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
+      await page.goto(url);
+      return page;
+    });
+  } finally {
+    await browser.close();
+  }
+  assert.deepEqual(complaints.filter((each) => !EXPECTED.test(each)), []);
+}
+
+/** What a browser says of a server that was stopped on purpose. */
+const EXPECTED = /ERR_CONNECTION_REFUSED|WebSocket connection to .* failed/;
+
+/** The offset that is really on the screen: read from the bar code in the tile's pixels. */
+export async function codeOf(page: Page, lane: string): Promise<number> {
+  return await page.evaluate(([lane, bits]) => {
+    // deno-lint-ignore no-explicit-any
+    const { document } = globalThis as any;
+    const screen = document.querySelector(`[data-lane="${lane}"] canvas.screen`);
+    const copy = document.createElement("canvas");
+    copy.width = screen.width;
+    copy.height = screen.height;
+    const context = copy.getContext("2d", { willReadFrequently: true });
+    context.drawImage(screen, 0, 0);
+    const row = context.getImageData(0, 6, copy.width, 1).data;
+    let code = 0;
+    for (let bit = 0; bit < (bits as number); bit++) {
+      const x = Math.floor(((bit + 0.5) * copy.width) / (bits as number));
+      code = code * 2 + (row[x * 4] > 127 ? 1 : 0);
+    }
+    return code;
+  }, [lane, CODE_BITS] as const);
+}
+
+/** The offset that a tile says it shows; −1 before its first picture. */
+export async function offsetOf(page: Page, lane: string): Promise<number> {
+  const offset = await page.locator(`[data-lane="${lane}"]`).getAttribute("data-offset");
+  return offset === null ? -1 : Number(offset);
+}

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { LogError, type LogRecord } from "../../runtime/log/log.ts";
+import type { LanePicture } from "../../runtime/lanes.ts";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { LogFeed } from "../../viewer/log_feed.ts";
+import { startViewer } from "../../viewer/viewer.ts";
+import { paintCode } from "../support/fake_lanes.ts";
+import { TestPage, until } from "./kit.ts";
+
+const frame = (offset: number, change: Partial<LogRecord> = {}): LogRecord => ({
+  key: null,
+  value: paintCode(0, offset, 32, 16),
+  timestamp: Date.now(),
+  headers: {},
+  ...change,
+});
+
+async function withFeed(
+  topics: Record<string, number>,
+  body: (feed: LogFeed, log: MemoryLog) => Promise<void>,
+): Promise<void> {
+  const log = new MemoryLog();
+  for (const [topic, partitions] of Object.entries(topics)) {
+    if (partitions > 0) await log.createTopic(topic, partitions);
+  }
+  const feed = new LogFeed({ log, topics: Object.keys(topics), pollMs: 20 });
+  await feed.start();
+  try {
+    await body(feed, log);
+  } finally {
+    await feed.close();
+  }
+}
+
+Deno.test("each partition of each topic is a lane of its own", async () => {
+  await withFeed({ VideoStreaming: 2, "grey.out": 1 }, (feed) => {
+    assert.deepEqual(
+      feed.lanes().map(({ id, topic, partition, camera, query }) => [
+        id,
+        topic,
+        partition,
+        camera,
+        query,
+      ]),
+      [
+        ["raw-0", "VideoStreaming", 0, "CAMERA-1", "raw"],
+        ["raw-1", "VideoStreaming", 1, "CAMERA-2", "raw"],
+        ["raw-0-grey.out", "grey.out", 0, "CAMERA-1", "raw"],
+      ],
+    );
+    return Promise.resolve();
+  });
+});
+
+Deno.test("a partition is read while somebody looks, from its last frame on", async () => {
+  await withFeed({ VideoStreaming: 2 }, async (feed, log) => {
+    for (let offset = 0; offset < 10; offset++) log.append("VideoStreaming", 0, [frame(offset)]);
+    const seen: LanePicture[] = [];
+    feed.subscribe((picture) => void seen.push(picture));
+    feed.demand(new Set(["raw-0"]));
+    await until(() => seen.length === 1);
+    assert.equal(seen[0]!.offset, 9);
+    log.append("VideoStreaming", 0, [frame(10, { key: "GATE" })]);
+    log.append("VideoStreaming", 1, [frame(0)]);
+    await until(() => seen.length === 2);
+    assert.deepEqual([seen[1]!.lane, seen[1]!.offset], ["raw-0", 10]);
+    assert.equal(feed.latest("raw-0"), seen[1]);
+    assert.equal(feed.lanes()[0]!.camera, "GATE");
+    assert.ok(feed.lanes()[0]!.latencyP50Ms! >= 0);
+    feed.demand(new Set());
+    log.append("VideoStreaming", 0, [frame(11)]);
+    feed.demand(new Set(["raw-1"]));
+    await until(() => seen.length === 3);
+    assert.equal(seen[2]!.lane, "raw-1");
+  });
+});
+
+Deno.test("what nobody looks at can still be asked for once", async () => {
+  await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
+    assert.equal(await feed.refresh("raw-0"), undefined);
+    log.append("VideoStreaming", 0, [frame(0), frame(1)]);
+    assert.equal((await feed.refresh("raw-0"))!.offset, 1);
+    assert.equal((await feed.refresh("raw-0"))!.offset, 1);
+    assert.equal(await feed.refresh("raw-7"), undefined);
+  });
+});
+
+Deno.test("topics and partitions that come later are found", async () => {
+  await withFeed({ VideoStreaming: 0 }, async (feed, log) => {
+    assert.deepEqual(feed.lanes(), []);
+    await log.createTopic("VideoStreaming", 1);
+    await until(() => feed.lanes().length === 1);
+    await log.createTopic("VideoStreaming", 3);
+    await until(() => feed.lanes().length === 3);
+  });
+});
+
+Deno.test("a log that fails is read again; meanwhile its lanes say why", async () => {
+  await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
+    const seen: LanePicture[] = [];
+    feed.subscribe((picture) => void seen.push(picture));
+    log.fail = () => {
+      throw new LogError("INTERNAL", "The disk is on fire");
+    };
+    feed.demand(new Set(["raw-0"]));
+    await until(() => feed.lanes()[0]!.exception === "The disk is on fire");
+    assert.equal(feed.lanes()[0]!.state, "restarting");
+    log.fail = () => {};
+    log.append("VideoStreaming", 0, [frame(0)]);
+    await until(() => seen.length === 1);
+    await until(() => feed.lanes()[0]!.state === "running");
+  });
+});
+
+Deno.test("frames that retention took under a reader are left out, not waited for", async () => {
+  await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
+    const seen: LanePicture[] = [];
+    feed.subscribe((picture) => void seen.push(picture));
+    log.append("VideoStreaming", 0, [frame(0)]);
+    feed.demand(new Set(["raw-0"]));
+    await until(() => seen.length === 1);
+    log.append("VideoStreaming", 0, [frame(1), frame(2)]);
+    log.expire("VideoStreaming", 0, 3);
+    log.append("VideoStreaming", 0, [frame(3)]);
+    await until(() => seen.at(-1)?.offset === 3);
+  });
+});
+
+Deno.test("records that are no pictures are not shown", async () => {
+  await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
+    const seen: LanePicture[] = [];
+    feed.subscribe((picture) => void seen.push(picture));
+    feed.demand(new Set(["raw-0"]));
+    log.append("VideoStreaming", 0, [frame(0, { value: new TextEncoder().encode("{}") })]);
+    log.append("VideoStreaming", 0, [frame(1)]);
+    await until(() => seen.length > 0);
+    assert.deepEqual(seen.map(({ offset }) => offset), [1]);
+  });
+});
+
+Deno.test("a viewer of a log alone: live, snapshots, and back in time", async () => {
+  await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
+    log.append("VideoStreaming", 0, [frame(0), frame(1), frame(2)]);
+    const viewer = await startViewer({
+      feed,
+      log,
+      topics: ["VideoStreaming"],
+      metrics: () => Promise.resolve(""),
+      port: 0,
+    });
+    try {
+      const snapshot = await fetch(`${viewer.url}cam/1.jpg`);
+      assert.equal(snapshot.headers.get("x-framelane-offset"), "2");
+      await snapshot.body!.cancel();
+      const page = await TestPage.open(viewer);
+      page.watch("raw-0");
+      log.append("VideoStreaming", 0, [frame(3)]);
+      await until(() => page.newest(0)?.offset === 3);
+      await page.time({ action: "seek", lead: "raw-0", offset: 1 });
+      await until(() => page.newest(0)?.offset === 1);
+      const kept = await fetch(`${viewer.url}api/frame?lane=raw-0&offset=2`);
+      assert.equal(kept.status, 200);
+      await kept.body!.cancel();
+      await page.close();
+    } finally {
+      await viewer.stop();
+    }
+  });
+});

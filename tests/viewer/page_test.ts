@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { formatNumbers } from "../../viewer/page/numbers.ts";
+import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
+import { bestGrid } from "../../viewer/page/layout.ts";
+import {
+  formatState,
+  groupName,
+  INITIAL_STATE,
+  parseCameras,
+  parseGroups,
+  parseState,
+  reorder,
+  selectLanes,
+  type WallState,
+} from "../../viewer/page/state.ts";
+import { parseWhen } from "../../viewer/page/when.ts";
+import { decodePicture, encodePicture, type PictureMessage } from "../../viewer/protocol.ts";
+import { FakeLanes } from "../support/fake_lanes.ts";
+
+Deno.test("a picture comes out of its message as it went in", () => {
+  fc.assert(fc.property(
+    fc.record({
+      slot: fc.nat(0xffff),
+      sequence: fc.nat(0xffffffff),
+      generation: fc.nat(0xffffffff),
+      contentType: fc.constantFrom("image/jpeg", "image/png", "image/webp"),
+      offset: fc.maxSafeNat(),
+      timestamp: fc.maxSafeNat(),
+      sourceWidth: fc.nat(0xffff),
+      sourceHeight: fc.nat(0xffff),
+      image: fc.uint8Array(),
+    }),
+    fc.option(fc.record({ scores: fc.dictionary(fc.string(), fc.integer()) }), { nil: undefined }),
+    (plain, result) => {
+      const picture: PictureMessage = result === undefined ? plain : { ...plain, result };
+      const decoded = decodePicture(encodePicture(picture).buffer);
+      assert.deepEqual(
+        JSON.parse(JSON.stringify({ ...decoded, image: [...decoded.image] })),
+        JSON.parse(JSON.stringify({ ...picture, image: [...picture.image] })),
+      );
+    },
+  ));
+  assert.throws(() => decodePicture(new ArrayBuffer(10)), /10 bytes are not a picture message/);
+  const cut = encodePicture({ ...examplePicture, result: { scores: { a: 1 } } });
+  assert.throws(() => decodePicture(cut.buffer.slice(0, 45)), /cut short/);
+});
+
+const examplePicture: PictureMessage = {
+  slot: 1,
+  sequence: 2,
+  generation: 0,
+  contentType: "image/jpeg",
+  offset: 3,
+  timestamp: 4,
+  sourceWidth: 5,
+  sourceHeight: 6,
+  image: new Uint8Array(),
+};
+
+Deno.test("a layout comes out of its link as it went in", () => {
+  const name = fc.string({ minLength: 1 }).map(groupName).filter((text) => text !== "");
+  const id = fc.stringMatching(/^[a-z]+-\d{1,3}$/);
+  fc.assert(fc.property(
+    fc.record({
+      groups: fc.uniqueArray(
+        fc.record({
+          name,
+          cameras: fc.uniqueArray(fc.integer({ min: 1, max: 999 }), { minLength: 1 }),
+        }),
+        { selector: (group) => group.name },
+      ),
+      group: name,
+      search: fc.string(),
+      view: fc.constantFrom("", "raw", "greyscale"),
+      condition: fc.constantFrom("", "failed"),
+      order: fc.uniqueArray(id),
+      focus: fc.oneof(fc.constant(""), id),
+      overlay: fc.boolean(),
+      columns: fc.nat(12),
+      time: fc.boolean(),
+      offset: fc.oneof(fc.constant(-1), fc.nat()),
+    }),
+    (state) => {
+      const groups = state.groups.map((group) => ({ ...group }));
+      assert.deepEqual(parseState(formatState(state)), { ...state, groups });
+    },
+  ));
+  assert.equal(formatState(INITIAL_STATE), "");
+  assert.deepEqual(parseState("?columns=99&groups=:1~x:0~Gate:1,2~Gate:3&overlay=maybe"), {
+    ...INITIAL_STATE,
+    groups: [{ name: "Gate", cameras: [1, 2] }],
+  });
+});
+
+Deno.test("cameras are written as people do", () => {
+  assert.deepEqual(parseCameras("1, 3-5;9 x -2 7-6"), [1, 3, 4, 5, 9]);
+  assert.equal(formatNumbers([5, 3, 4, 9, 1]), "1, 3-5, 9");
+  assert.deepEqual(parseGroups("a:b:1,2"), [{ name: "a b", cameras: [1, 2] }]);
+});
+
+Deno.test("lanes are chosen by view, group, condition and search, in their order", () => {
+  const feed = new FakeLanes({ count: 4 });
+  for (const partition of [0, 1, 2, 3]) {
+    feed.add({ ...feed.lanes()[partition]!, id: `raw-${partition}`, query: "raw" });
+  }
+  feed.change("greyscale-2", { state: "failed" });
+  const chosen = (change: Partial<WallState>, cameras?: number[]) =>
+    selectLanes(feed.lanes(), { ...INITIAL_STATE, ...change }, (lane) => lane.state, cameras)
+      .map(({ id }) => id);
+  assert.deepEqual(chosen({}), ["greyscale-0", "greyscale-1", "greyscale-2", "greyscale-3"]);
+  assert.deepEqual(chosen({ view: "raw" }), ["raw-0", "raw-1", "raw-2", "raw-3"]);
+  assert.deepEqual(chosen({}, [4, 1]), ["greyscale-3", "greyscale-0"]);
+  assert.deepEqual(chosen({ condition: "failed" }), ["greyscale-2"]);
+  assert.deepEqual(chosen({ search: "camera-3" }), ["greyscale-2"]);
+  assert.deepEqual(chosen({ search: "CAM grey 2" }), ["greyscale-1", "greyscale-2"]);
+  const groups = [{ name: "Gate", cameras: [2, 3] }];
+  assert.deepEqual(chosen({ groups, group: "Gate" }), ["greyscale-1", "greyscale-2"]);
+  assert.deepEqual(chosen({ groups, group: "Gone" }).length, 4);
+  const order = reorder(["a", "b", "c", "d"], "d", "b", false);
+  assert.deepEqual(order, ["a", "d", "b", "c"]);
+  assert.deepEqual(reorder(order, "a", "c", true), ["d", "b", "c", "a"]);
+  assert.deepEqual(chosen({ order: ["greyscale-3", "greyscale-1"] }), [
+    "greyscale-3",
+    "greyscale-1",
+    "greyscale-0",
+    "greyscale-2",
+  ]);
+  const only = new FakeLanes({ count: 1, query: "raw" }).lanes();
+  assert.equal(selectLanes(only, INITIAL_STATE, () => "live").length, 1, "raw, if that is all");
+});
+
+Deno.test("the grid shows pictures as large as they can be, and never too small", () => {
+  const space = { aspect: 16 / 9, gap: 6, caption: 34, smallest: 200 };
+  const grid = (count: number, width: number, height: number) =>
+    bestGrid({ ...space, count, width, height });
+  assert.deepEqual([grid(1, 1600, 900).columns, grid(1, 1600, 900).rows], [1, 1]);
+  assert.equal(grid(4, 1600, 900).columns, 2);
+  assert.equal(grid(40, 1920, 1000).fits, true);
+  assert.equal(grid(3, 400, 900).columns, 1, "a phone held upright");
+  assert.equal(grid(64, 390, 700).fits, false);
+  fc.assert(fc.property(
+    fc.integer({ min: 1, max: 200 }),
+    fc.integer({ min: 100, max: 4_000 }),
+    fc.integer({ min: 100, max: 3_000 }),
+    (count, width, height) => {
+      const { columns, rows } = grid(count, width, height);
+      assert.ok(columns >= 1 && columns * rows >= count && columns * (rows - 1) < count);
+    },
+  ));
+});
+
+Deno.test("moments are understood as people type them", () => {
+  const now = new Date(2026, 10, 21, 14, 30, 0).getTime();
+  const at = (...parts: [number, number, number?]) =>
+    new Date(2026, 10, 21, parts[0], parts[1], parts[2] ?? 0).getTime();
+  assert.deepEqual(parseWhen("14:03", now), { time: at(14, 3) });
+  assert.deepEqual(parseWhen(" 14:03:22.5 ", now), { time: at(14, 3, 22) + 500 });
+  assert.deepEqual(parseWhen("23:00", now), { time: at(23, 0) - 86_400_000 }, "yesterday");
+  assert.deepEqual(parseWhen("2026-11-20 08:00", now), {
+    time: new Date(2026, 10, 20, 8, 0).getTime(),
+  });
+  assert.deepEqual(parseWhen("-90s", now), { time: now - 90_000 });
+  assert.deepEqual(parseWhen("-5m", now), { time: now - 300_000 });
+  assert.deepEqual(parseWhen("1234", now), { offset: 1234 });
+  assert.deepEqual(parseWhen("#1795254550490", now), { offset: 1795254550490 });
+  assert.deepEqual(parseWhen("1795254550490", now), { time: 1795254550490 });
+  for (const nonsense of ["", "noon", "25:00", "14:99", "1.5", "-3x"]) {
+    assert.equal(parseWhen(nonsense, now), undefined, nonsense);
+  }
+});
+
+Deno.test("numbers are as short as they can be read", () => {
+  assert.deepEqual([rate(0), rate(14.96), rate(99.94), rate(240.2)], [
+    "0.0",
+    "15.0",
+    "99.9",
+    "240",
+  ]);
+  assert.deepEqual([duration(12.4), duration(1_440), duration(75_000)], [
+    "12 ms",
+    "1.4 s",
+    "1 min 15 s",
+  ]);
+  assert.deepEqual([span(59_999), span(3_600_000), span(7_500_000), span(180_000_000)], [
+    "59 s",
+    "1 h",
+    "2 h 5 min",
+    "2 d 2 h",
+  ]);
+  assert.deepEqual([count(999), count(12_345), count(250_000), count(3_100_000)], [
+    "999",
+    "12.3k",
+    "250k",
+    "3.1M",
+  ]);
+  assert.match(clock(0), /^\d\d:\d\d:\d\d$/);
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import type { FakeLanes } from "../support/fake_lanes.ts";
+import { TestPage, until, withViewer } from "./kit.ts";
+
+const TOPIC = "VideoStreaming";
+const EVERY_MS = 40;
+/** In the past: so that what is played is never live by accident. */
+const BEGIN = Date.now() - 600_000;
+const time = (offset: number) => BEGIN + offset * EVERY_MS;
+
+/** A viewer with two lanes whose 200 frames are in the log, and a page that watches both. */
+async function withPast(
+  body: (page: TestPage, log: MemoryLog, lanes: FakeLanes) => Promise<void>,
+): Promise<void> {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 2);
+  for (const partition of [0, 1]) {
+    log.append(
+      TOPIC,
+      partition,
+      Array.from({ length: 200 }, (_, offset) => ({
+        key: null,
+        value: new TextEncoder().encode(`${partition}:${offset}`),
+        timestamp: time(offset),
+        headers: {},
+      })),
+    );
+  }
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 2 } }, async (viewer, lanes) => {
+    for (const { id } of lanes.lanes()) lanes.push(id, { offset: 199, timestamp: time(199) });
+    const page = await TestPage.open(viewer);
+    page.watch("greyscale-0", "greyscale-1");
+    await until(() => page.pictures.length === 2);
+    await body(page, log, lanes);
+    await page.close();
+  });
+}
+
+const said = (page: TestPage, slot: number) => {
+  const image = page.newest(slot)?.image;
+  return image === undefined ? undefined : new TextDecoder().decode(image);
+};
+
+Deno.test("seek and step land on the exact frame; the other lanes on what was there then", async () => {
+  await withPast(async (page) => {
+    const view = await page.time({ action: "seek", lead: "greyscale-0", offset: 73 });
+    assert.deepEqual(
+      { mode: view.mode, position: view.position, problem: view.problem },
+      { mode: "paused", position: time(73), problem: undefined },
+    );
+    await until(() => said(page, 0) === "0:73" && said(page, 1) === "1:73");
+    for (const [by, offset] of [[1, 74], [1, 75], [-1, 74], [-10, 64], [100, 164]] as const) {
+      const from = page.newest(0)!.offset;
+      await page.time({ action: "step", lead: "greyscale-0", offset: from, by });
+      await until(() => said(page, 0) === `0:${offset}` && said(page, 1) === `1:${offset}`);
+    }
+    assert.equal(page.newest(0)!.timestamp, time(164));
+  });
+});
+
+Deno.test("paused, nothing new is shown until the page is live again", async () => {
+  await withPast(async (page, _log, lanes) => {
+    await page.time({ action: "pause", time: time(199) });
+    lanes.push("greyscale-0", { offset: 200 });
+    await page.time({ action: "jump", lead: "greyscale-0", time: time(10) + 5 });
+    await until(() => said(page, 0) === "0:10" && said(page, 1) === "1:10");
+    lanes.push("greyscale-0", { offset: 201 });
+    const view = await page.time({ action: "live" });
+    assert.equal(view.mode, "live");
+    await until(() => page.newest(0)?.offset === 201);
+    const { offset } = lanes.push("greyscale-0");
+    await until(() => page.newest(0)?.offset === offset);
+    assert.ok(!page.pictures.some((picture) => picture.offset === 200));
+  });
+});
+
+Deno.test("playing shows the frames in order, at the speed asked for", async () => {
+  await withPast(async (page) => {
+    const begun = performance.now();
+    const { mode } = await page.time({ action: "play", speed: 8, time: time(20) });
+    assert.equal(mode, "playing");
+    await until(() => (page.newest(0)?.offset ?? 0) >= 120);
+    const seconds = (performance.now() - begun) / 1_000;
+    // 100 frames of 40 ms at eight times the speed: half a second.
+    assert.ok(seconds > 0.4 && seconds < 3, `${seconds} s`);
+    const played = page.pictures.filter(({ slot, generation }) => slot === 0 && generation === 1)
+      .map(({ offset }) => offset);
+    assert.equal(played[0], 20);
+    assert.deepEqual(played, played.toSorted((a, b) => a - b));
+    assert.ok(played.length > 30, `${played.length} of 100 frames were shown`);
+    const paused = await page.time({ action: "pause", time: time(120) });
+    assert.equal(paused.mode, "paused");
+  });
+});
+
+Deno.test("playing on to the end of the log is live again", async () => {
+  await withPast(async (page, _log, lanes) => {
+    await page.time({ action: "play", speed: 8, time: time(180) });
+    await until(() =>
+      page.messages.some((message) => message.type === "time" && message.time.mode === "live")
+    );
+    const { offset } = lanes.push("greyscale-0");
+    await until(() => page.newest(0)?.offset === offset);
+  });
+});
+
+Deno.test("a page that does not draw is not played to", async () => {
+  await withPast(async (page) => {
+    page.draws = false;
+    await page.time({ action: "play", speed: 1, time: time(0) });
+    await until(
+      () =>
+        page.messages.some((message) => message.type === "time" && message.time.mode === "paused"),
+      "playing was given up",
+    );
+    assert.ok(page.pictures.length < 10, `${page.pictures.length} pictures were sent`);
+  });
+});
+
+Deno.test("what cannot be done is said, and the page is where it was", async () => {
+  await withPast(async (page, log) => {
+    log.expire(TOPIC, 0, 50);
+    const gone = await page.time({ action: "seek", lead: "greyscale-0", offset: 10 });
+    assert.equal(gone.problem, "The log does not hold offset 10: showing 50");
+    await until(() => said(page, 0) === "0:50");
+    const foreign = await page.time({ action: "seek", lead: "greyscale-9", offset: 10 });
+    assert.equal(foreign.problem, "There is no such lane");
+    assert.equal(foreign.mode, "paused");
+  });
+});
+
+Deno.test("without a log there is pausing only", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    lanes.push("greyscale-0");
+    const page = await TestPage.open(viewer);
+    page.watch("greyscale-0");
+    await until(() => page.pictures.length === 1);
+    assert.equal((await page.time({ action: "pause", time: 5 })).mode, "paused");
+    const stepped = await page.time({ action: "step", lead: "greyscale-0", offset: 0, by: 1 });
+    assert.equal(stepped.problem, "This viewer has no log to look back into");
+    assert.equal((await page.time({ action: "live" })).mode, "live");
+    await page.close();
+  });
+});

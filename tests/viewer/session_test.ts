@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { TestPage, until, withViewer } from "./kit.ts";
+
+Deno.test("a page gets the newest picture of each tile, then each as it comes", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const old = lanes.push("greyscale-2");
+    const page = await TestPage.open(viewer);
+    page.watch("greyscale-0", "greyscale-2");
+    await until(() => page.pictures.length === 1);
+    assert.deepEqual(
+      [page.pictures[0]!.slot, page.pictures[0]!.offset, page.pictures[0]!.image],
+      [1, old.offset, old.bytes],
+    );
+    assert.deepEqual([page.pictures[0]!.sourceWidth, page.pictures[0]!.sourceHeight], [320, 240]);
+    for (let i = 0; i < 5; i++) {
+      const pushed = lanes.push("greyscale-0");
+      await until(() => page.newest(0)?.offset === pushed.offset);
+    }
+    lanes.push("greyscale-1"); // not watched
+    assert.deepEqual(page.pictures.map(({ slot }) => slot), [1, 0, 0, 0, 0, 0]);
+    await page.close();
+  });
+});
+
+Deno.test("a page that does not draw gets two pictures a tile, then the newest", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const page = await TestPage.open(viewer);
+    page.draws = false;
+    page.watch("greyscale-0");
+    await until(() => lanes.subscribers > 1);
+    for (let i = 0; i < 50; i++) lanes.push("greyscale-0");
+    await until(() => page.pictures.length === 2);
+    await settle(page);
+    assert.deepEqual(page.pictures.map(({ offset }) => offset), [0, 1]);
+    page.draw(page.pictures[1]!);
+    await until(() => page.pictures.length === 3);
+    await settle(page);
+    assert.deepEqual(page.pictures.map(({ offset }) => offset), [0, 1, 49]);
+    await page.close();
+  });
+});
+
+Deno.test("one page that does not draw leaves the others alone", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const slow = await TestPage.open(viewer);
+    slow.draws = false;
+    slow.watch("greyscale-0");
+    const fast = await TestPage.open(viewer);
+    fast.watch("greyscale-0");
+    for (let i = 0; i < 20; i++) {
+      const { offset } = lanes.push("greyscale-0");
+      await until(() => fast.newest(0)?.offset === offset);
+    }
+    assert.ok(slow.pictures.length <= 2);
+    await slow.close();
+    await fast.close();
+  });
+});
+
+Deno.test("a tile that changes its lane or is gone gets no more of the old one", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const idle = lanes.subscribers;
+    lanes.push("greyscale-0");
+    const page = await TestPage.open(viewer);
+    page.watch("greyscale-0");
+    await until(() => page.pictures.length === 1);
+    page.watch("greyscale-1");
+    const { offset } = lanes.push("greyscale-1", { offset: 1_000 });
+    await until(() => page.newest(0)?.offset === offset);
+    lanes.push("greyscale-0");
+    page.watch();
+    await until(() => lanes.subscribers === idle);
+    lanes.push("greyscale-1");
+    await settle(page);
+    assert.deepEqual(page.pictures.map((each) => each.offset), [0, 1_000]);
+    await page.close();
+  });
+});
+
+Deno.test("small tiles get small pictures", async () => {
+  const lanes = { count: 1, width: 640, height: 480 };
+  await withViewer({ lanes }, async (viewer, feed) => {
+    const { bytes } = feed.push("greyscale-0");
+    const page = await TestPage.open(viewer);
+    page.send({
+      type: "watch",
+      tiles: [
+        { slot: 0, lane: "greyscale-0", width: 150 },
+        { slot: 1, lane: "greyscale-0", width: 600 },
+        { slot: 2, lane: "greyscale-0", width: 300 },
+      ],
+    });
+    await until(() => page.pictures.length === 3);
+    const length = (slot: number) => page.newest(slot)!.image.length;
+    assert.ok(length(0) < length(2) && length(2) < bytes.length);
+    assert.deepEqual(page.newest(1)!.image, bytes);
+    for (const picture of page.pictures) {
+      assert.deepEqual([picture.sourceWidth, picture.sourceHeight], [640, 480]);
+    }
+    await page.close();
+  });
+});
+
+Deno.test("results travel with their picture", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const result = { scores: { person: 0.9 }, alert: undefined };
+    lanes.push("greyscale-0", { result: { scores: result.scores } });
+    const page = await TestPage.open(viewer);
+    page.watch("greyscale-0");
+    await until(() => page.pictures.length === 1);
+    assert.deepEqual(page.pictures[0]!.result, { scores: { person: 0.9 } });
+    await page.close();
+  });
+});
+
+Deno.test("state comes by itself: lanes, their errors, stalls, alerts as episodes", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const page = await TestPage.open(viewer);
+    lanes.change("greyscale-1", { state: "failed", exception: "Out of luck" });
+    lanes.push("greyscale-0");
+    lanes.change("greyscale-0", { lastFrameArrival: Date.now() - 60_000 });
+    for (const [state, peak] of [["start", 0.7], ["update", 0.9], ["end", 0.8]] as const) {
+      lanes.push("greyscale-2", {
+        result: { alert: { id: "a", state, label: "fight", peak } },
+      });
+    }
+    await until(
+      () =>
+        page.messages.some((message) =>
+          message.type === "lanes" && message.lanes[1]!.exception === "Out of luck" &&
+          message.lanes[0]!.stalledSince !== undefined
+        ),
+      "the failure and the stall are known",
+    );
+    await until(() => page.messages.some(({ type }) => type === "alerts"));
+    const { alerts } = page.messages.find((message) => message.type === "alerts")!;
+    assert.equal(alerts.length, 1);
+    const { lane, label, peak, active, fromOffset, toOffset } = alerts[0]!;
+    assert.deepEqual(
+      { lane, label, peak, active, fromOffset, toOffset },
+      { lane: "greyscale-2", label: "fight", peak: 0.9, active: false, fromOffset: 0, toOffset: 2 },
+    );
+    await page.close();
+  });
+});
+
+Deno.test("what is not a message of the page ends the socket, and nothing else", async () => {
+  await withViewer({}, async (viewer, lanes) => {
+    const bystander = await TestPage.open(viewer);
+    bystander.watch("greyscale-0");
+    const bad = [
+      "",
+      "{",
+      "null",
+      "[]",
+      '{"type":"other"}',
+      '{"type":"watch"}',
+      '{"type":"watch","tiles":[{"slot":-1,"lane":"x","width":1}]}',
+      '{"type":"watch","tiles":[{"slot":1,"lane":7,"width":1}]}',
+      `{"type":"watch","tiles":[${Array(600).fill('{"slot":1,"lane":"a","width":1}').join()}]}`,
+      '{"type":"drawn","tiles":[[1]]}',
+      '{"type":"time","generation":1,"command":{"action":"step","lead":"x","offset":1,"by":1e9}}',
+      "x".repeat(200_000),
+      new Uint8Array([1, 2, 3]).buffer,
+    ];
+    for (const data of bad) {
+      const page = await TestPage.open(viewer);
+      page.sendRaw(data);
+      assert.equal((await page.closed).code, 1008, String(data).slice(0, 60));
+    }
+    const { offset } = lanes.push("greyscale-0");
+    await until(() => bystander.newest(0)?.offset === offset);
+    // Lanes that are not there are no error: they may have been a moment ago.
+    bystander.watch("greyscale-0", "nowhere-7", "__proto__");
+    const next = lanes.push("greyscale-0");
+    await until(() => bystander.newest(0)?.offset === next.offset);
+    await bystander.close();
+  });
+});
+
+/** Waits for one state report: what was to come before it has come. */
+async function settle(page: TestPage): Promise<void> {
+  const seen = page.messages.length;
+  await until(() => page.messages.length > seen, "the next state report");
+}

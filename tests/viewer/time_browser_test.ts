@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import type { Viewer, ViewerOptions } from "../../viewer/viewer.ts";
+import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
+import { codeOf, offsetOf, withBrowser } from "./browser.ts";
+import { until, withViewer } from "./kit.ts";
+
+const TOPIC = "VideoStreaming";
+const FRAMES = 300;
+const EVERY_MS = 100;
+const BEGIN = Date.now() - 3_600_000;
+const time = (offset: number) => BEGIN + offset * EVERY_MS;
+
+/** A viewer of two lanes with half a minute of past, an hour ago. */
+async function withPast(
+  body: (viewer: Viewer, lanes: FakeLanes) => Promise<void>,
+  options: Partial<ViewerOptions> = {},
+): Promise<void> {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 2);
+  for (const partition of [0, 1]) {
+    log.append(
+      TOPIC,
+      partition,
+      Array.from({ length: FRAMES }, (_, offset) => ({
+        key: null,
+        value: paintCode(partition, offset, 160, 90),
+        timestamp: time(offset),
+        headers: {},
+      })),
+    );
+  }
+  const all = { log, topics: [TOPIC], lanes: { count: 2, width: 160, height: 90 }, ...options };
+  await withViewer(all, async (viewer, lanes) => {
+    for (const { id } of lanes.lanes()) {
+      lanes.push(id, { offset: FRAMES - 1, timestamp: time(FRAMES - 1) });
+    }
+    await body(viewer, lanes);
+  });
+}
+
+async function shows(page: Page, lane: string, offset: number): Promise<void> {
+  await until(async () => await offsetOf(page, lane) === offset, `${lane} shows ${offset}`);
+  assert.equal(await codeOf(page, lane), offset, "the pixels are those of the offset");
+}
+
+Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
+  await withPast(async (viewer, lanes) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?focus=greyscale-0`);
+      await shows(page, "greyscale-0", FRAMES - 1);
+      await page.keyboard.press(" ");
+      await page.getByRole("button", { name: "Play (Space)" }).waitFor();
+      lanes.push("greyscale-0");
+      await page.keyboard.press(",");
+      await shows(page, "greyscale-0", FRAMES - 2);
+      for (let i = 0; i < 7; i++) await page.keyboard.press(",");
+      await shows(page, "greyscale-0", FRAMES - 9);
+      await shows(page, "greyscale-1", FRAMES - 9);
+      await page.keyboard.press("Shift+<");
+      await shows(page, "greyscale-0", FRAMES - 19);
+      await page.getByRole("button", { name: "One frame on (.)" }).click();
+      await shows(page, "greyscale-0", FRAMES - 18);
+      const jump = page.getByLabel("Jump to a time or an offset");
+      await jump.fill("42");
+      await jump.press("Enter");
+      await shows(page, "greyscale-0", 42);
+      await shows(page, "greyscale-1", 42);
+      await jump.fill(String(time(120) + 50));
+      await jump.press("Enter");
+      await shows(page, "greyscale-0", 120);
+      await jump.fill("nonsense");
+      await jump.press("Enter");
+      assert.equal(await jump.getAttribute("aria-invalid"), "true");
+      await shows(page, "greyscale-0", 120);
+      await page.getByRole("button", { name: "Live", exact: true }).click();
+      await shows(page, "greyscale-0", FRAMES);
+    });
+  });
+});
+
+Deno.test("the track scrubs, the keys step on it, playing goes on from there", async () => {
+  await withPast(async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?time=1`);
+      const track = page.getByRole("slider");
+      await until(async () => Number(await track.getAttribute("aria-valuemax")) > 0);
+      const box = (await track.boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.9, box.y + 8);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.5, box.y + 8, { steps: 12 });
+      await page.mouse.up();
+      await until(async () => Math.abs(await offsetOf(page, "greyscale-0") - FRAMES / 2) < 4);
+      const middle = await offsetOf(page, "greyscale-0");
+      assert.equal(await offsetOf(page, "greyscale-1"), middle, "all lanes show the same moment");
+      await track.press("ArrowRight");
+      await shows(page, "greyscale-0", middle + 1);
+      await track.press("Home");
+      await shows(page, "greyscale-0", 0);
+      await page.getByLabel("Speed").selectOption("8");
+      await page.getByRole("button", { name: "Play (Space)" }).click();
+      await until(async () => await offsetOf(page, "greyscale-1") > 40, "it plays");
+      await page.keyboard.press(" ");
+      const stopped = await offsetOf(page, "greyscale-0");
+      await page.keyboard.press(".");
+      await until(async () => await offsetOf(page, "greyscale-0") > stopped);
+      assert.equal(await codeOf(page, "greyscale-0"), await offsetOf(page, "greyscale-0"));
+    });
+  });
+});
+
+Deno.test("a link leads to the very frame, and the address follows the steps", async () => {
+  await withPast(async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?focus=greyscale-1&offset=77`);
+      await shows(page, "greyscale-1", 77);
+      await page.keyboard.press(".");
+      await shows(page, "greyscale-1", 78);
+      assert.match(page.url(), /offset=78$/);
+      await page.reload();
+      await shows(page, "greyscale-1", 78);
+      await page.keyboard.press("l");
+      await shows(page, "greyscale-1", FRAMES - 1);
+      assert.doesNotMatch(page.url(), /offset/);
+    });
+  });
+});
+
+Deno.test("an alert is counted, listed with its picture, and opens where it began", async () => {
+  const clip = new TextEncoder().encode("an MP4");
+  const asked: [number, number][] = [];
+  const clips: ViewerOptions["clips"] = ({ from, to }) => {
+    asked.push([from, to]);
+    return Promise.resolve(clip);
+  };
+  await withPast(async (viewer, lanes) => {
+    const alert = (state: "start" | "end", offset: number) =>
+      lanes.push("greyscale-1", {
+        offset: FRAMES + offset,
+        timestamp: time(offset),
+        result: {
+          window: {
+            firstOffset: offset,
+            lastOffset: offset + 10,
+            firstTimestamp: time(offset),
+            lastTimestamp: time(offset + 10),
+            frames: 11,
+            gaps: 0,
+          },
+          alert: { id: "fight-1", state, label: "fight", peak: 0.93 },
+        },
+      });
+    alert("start", 150);
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      await page.locator(".badge", { hasText: "1" }).waitFor();
+      alert("end", 160);
+      await page.getByRole("button", { name: "Alerts (A)" }).click();
+      const entry = page.getByRole("button", { name: /fight 93 %/ });
+      await entry.getByText("CAMERA-2").waitFor();
+      await until(
+        async () =>
+          await entry.locator("img").evaluate((image) =>
+            (image as unknown as { naturalWidth: number }).naturalWidth
+          ) > 0,
+        "its thumbnail is there",
+      );
+      await page.locator(".badge", { hasText: "1" }).waitFor({ state: "hidden" });
+      const link = page.getByRole("link", { name: /Clip of fight/ });
+      const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+      assert.equal(download.suggestedFilename(), "camera-2-125-195.mp4");
+      assert.deepEqual(asked, [[125, 195]]);
+      await entry.click();
+      await page.locator('.stage [data-lane="greyscale-1"]').waitFor();
+      await shows(page, "greyscale-1", 150);
+      await page.locator(".mark").waitFor();
+    });
+  }, { clips });
+});

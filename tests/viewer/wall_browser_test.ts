@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { startViewer } from "../../viewer/viewer.ts";
+import { FakeLanes } from "../support/fake_lanes.ts";
+import { codeOf, offsetOf, withBrowser } from "./browser.ts";
+import { until, withViewer } from "./kit.ts";
+
+Deno.test("sixteen lanes advance on one page, over one socket", async () => {
+  await withViewer({ lanes: { count: 16 } }, async (viewer, lanes) => {
+    lanes.run(8);
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const sockets: string[] = [];
+      page.on("websocket", (socket) => sockets.push(socket.url()));
+      await page.reload();
+      const ids = lanes.lanes().map(({ id }) => id);
+      const first = new Map<string, number>();
+      for (const id of ids) {
+        await until(async () => await offsetOf(page, id) >= 0, `${id} shows a picture`);
+        first.set(id, await codeOf(page, id));
+      }
+      for (const id of ids) {
+        await until(async () => await codeOf(page, id) > first.get(id)! + 3, `${id} advances`);
+      }
+      assert.equal(sockets.length, 1);
+      const tile = page.locator('[data-lane="greyscale-4"]');
+      assert.equal(await tile.locator(".camera").textContent(), "CAMERA-5");
+      await tile.locator(".rate b", { hasText: "8.0" }).waitFor();
+      assert.match((await tile.locator(".lag").textContent())!, /lag 0/);
+      await page.locator(".count", { hasText: "16 live" }).waitFor();
+    });
+  });
+});
+
+Deno.test("what the tiles say of their offset is what is on the screen", async () => {
+  await withViewer({ lanes: { count: 2 } }, async (viewer, lanes) => {
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      for (const offset of [5, 1_234, 40_000]) {
+        lanes.push("greyscale-1", { offset });
+        await until(async () => await offsetOf(page, "greyscale-1") === offset);
+        assert.equal(await codeOf(page, "greyscale-1"), offset);
+      }
+    });
+  });
+});
+
+Deno.test("focus, strip, keys and the address go together", async () => {
+  await withViewer({ lanes: { count: 5 } }, async (viewer, lanes) => {
+    lanes.run(8);
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const tile = (lane: string) => page.locator(`[data-lane="${lane}"]`);
+      await tile("greyscale-2").locator(".picture").dblclick();
+      await page.locator('.stage [data-lane="greyscale-2"]').waitFor();
+      assert.match(page.url(), /\?focus=greyscale-2$/);
+      assert.equal(await page.locator(".grid .tile").count(), 4);
+      assert.equal(await page.locator(".panel h2").textContent(), "CAMERA-3");
+      const before = await offsetOf(page, "greyscale-2");
+      await until(async () => await offsetOf(page, "greyscale-2") > before, "it advances");
+      await page.keyboard.press("Escape");
+      await page.locator(".stage").waitFor({ state: "hidden" });
+      assert.doesNotMatch(page.url(), /focus/);
+      await page.keyboard.press("ArrowRight");
+      await page.keyboard.press("Enter");
+      await page.locator('.stage [data-lane="greyscale-3"]').waitFor();
+      await page.goBack();
+      await page.locator(".stage").waitFor({ state: "hidden" });
+      const linked = await open(`${viewer.url}?focus=greyscale-4`);
+      await linked.locator('.stage [data-lane="greyscale-4"]').waitFor();
+    });
+  });
+});
+
+Deno.test("groups, search, conditions and order choose what is shown", async () => {
+  await withViewer({ lanes: { count: 6 } }, async (viewer, lanes) => {
+    lanes.run(5);
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const shown = () =>
+        page.locator(".grid .tile").evaluateAll((tiles) =>
+          tiles.map((tile) => tile.getAttribute("data-lane"))
+        );
+      await page.locator(".tile").nth(5).waitFor();
+      await page.keyboard.press("g");
+      await page.getByLabel("Name").fill("Gate");
+      await page.getByRole("textbox", { name: "Cameras" }).fill("2, 4-5");
+      assert.ok(await page.getByRole("checkbox", { name: "CAMERA-4" }).isChecked());
+      await page.getByRole("button", { name: "Save group" }).click();
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Gate 3" }).click();
+      await until(async () => (await shown()).length === 3);
+      assert.deepEqual(await shown(), ["greyscale-1", "greyscale-3", "greyscale-4"]);
+      assert.match(page.url(), /groups=Gate:2,4,5&group=Gate/);
+      const linked = await open(page.url());
+      await until(async () => await linked.locator(".tile").count() === 3);
+      await page.keyboard.press("1");
+      await until(async () => (await shown()).length === 6);
+      await page.keyboard.press("/");
+      await page.keyboard.type("camera-6");
+      await until(async () => (await shown()).length === 1);
+      await page.getByLabel("Search cameras").fill("");
+      await page.keyboard.press("Escape");
+      lanes.change("greyscale-1", { state: "failed", exception: "Out of luck" });
+      await page.getByRole("button", { name: "1 failed" }).click();
+      await until(async () => (await shown()).join() === "greyscale-1");
+      await page.getByText("Out of luck").waitFor();
+      await page.getByRole("button", { name: "1 failed" }).click();
+      await until(async () => (await shown()).length === 6);
+      const caption = (lane: string) => page.locator(`[data-lane="${lane}"] .caption`);
+      await caption("greyscale-5").dragTo(caption("greyscale-0"), {
+        targetPosition: { x: 5, y: 10 },
+      });
+      await until(async () => (await shown())[0] === "greyscale-5");
+      assert.match(page.url(), /order=greyscale-5,greyscale-0/);
+    });
+  });
+});
+
+Deno.test("a page of some cameras shows those, in the order of the address", async () => {
+  await withViewer({ lanes: { count: 8 } }, async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}cameras/7,1,3`);
+      await page.locator(".tile").nth(2).waitFor();
+      const cameras = await page.locator(".tile .camera").allTextContents();
+      assert.deepEqual(cameras, ["CAMERA-7", "CAMERA-1", "CAMERA-3"]);
+    });
+  });
+});
+
+Deno.test("starting, stalled, failed and restarting lanes say so, and recover", async () => {
+  await withViewer({ lanes: { count: 4 } }, async (viewer, lanes) => {
+    for (const lane of [1, 2, 3]) lanes.push(`greyscale-${lane}`);
+    lanes.change("greyscale-1", { lastFrameArrival: Date.now() - 65_000 });
+    lanes.change("greyscale-2", { state: "failed", exception: "<b>Broken</b> model" });
+    lanes.change("greyscale-3", { state: "restarting", exception: "Try 2" });
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const notice = (lane: number) => page.locator(`[data-lane="greyscale-${lane}"] .notice`);
+      await notice(0).getByText("Waiting for the first frame").waitFor();
+      await notice(1).getByText(/^No frames since \d\d:\d\d:\d\d$/).waitFor();
+      await notice(1).getByText(/^1 min \d+ s ago$/).waitFor();
+      await notice(2).getByText("<b>Broken</b> model").waitFor();
+      await notice(3).getByText("Try 2").waitFor();
+      lanes.push("greyscale-0");
+      lanes.push("greyscale-1");
+      lanes.change("greyscale-2", { state: "running" });
+      for (const lane of [0, 1, 2]) await notice(lane).waitFor({ state: "hidden" });
+    });
+  });
+});
+
+Deno.test("a page comes back by itself when the server was started again", async () => {
+  const lanes = new FakeLanes({ count: 2 });
+  const options = { feed: lanes, metrics: () => Promise.resolve(""), topics: [] };
+  let viewer = await startViewer({ ...options, port: 0 });
+  const { port } = viewer;
+  try {
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      lanes.push("greyscale-0", { offset: 7 });
+      await until(async () => await offsetOf(page, "greyscale-0") === 7);
+      await viewer.stop();
+      await page.getByText(/Connection lost/).waitFor();
+      lanes.push("greyscale-0", { offset: 8 });
+      viewer = await startViewer({ ...options, port });
+      await until(async () => await offsetOf(page, "greyscale-0") === 8, "it is back");
+      await page.getByText(/Connection lost/).waitFor({ state: "hidden" });
+      lanes.push("greyscale-1", { offset: 9 });
+      await until(async () => await offsetOf(page, "greyscale-1") === 9);
+    });
+  } finally {
+    await viewer.stop();
+  }
+});
+
+Deno.test("results are drawn over the picture, and taken away on demand", async () => {
+  await withViewer({ lanes: { count: 1 } }, async (viewer, lanes) => {
+    const result = {
+      scores: { fight: 0.93 },
+      frames: [{
+        offset: 0,
+        timestamp: 0,
+        objects: [{ label: "person", score: 0.65, box: [32, 24, 160, 120] as const }],
+      }],
+    };
+    lanes.push("greyscale-0", { result });
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const box = page.locator(".boxes rect");
+      await box.waitFor({ state: "attached" });
+      await page.locator(".boxes text", { hasText: "person 65%" }).waitFor({ state: "attached" });
+      await page.locator(".scores", { hasText: "fight 0.93" }).waitFor();
+      const [drawn, screen] = [
+        (await box.boundingBox())!,
+        (await page.locator(".screen").boundingBox())!,
+      ];
+      // The picture is 320 by 240, fitted into the screen: the box must lie where it lies in it.
+      const scale = Math.min(screen.width / 320, screen.height / 240);
+      const left = screen.x + (screen.width - 320 * scale) / 2 + 32 * scale;
+      assert.ok(Math.abs(drawn.x - left) < 3, `${drawn.x} instead of ${left}`);
+      assert.ok(Math.abs(drawn.width - 128 * scale) < 3);
+      await page.keyboard.press("o");
+      lanes.push("greyscale-0", { result });
+      await box.waitFor({ state: "detached" });
+      assert.match(page.url(), /overlay=0/);
+    });
+  });
+});

@@ -1,0 +1,128 @@
+/**
+ * Responses: what every one of them carries, and the kinds that there are.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { LanePicture } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
+import type { Access, Visitor } from "./access.ts";
+import type { Asset } from "./assets.ts";
+import type { Scaler } from "./scaler.ts";
+
+/** What the routes know of a request. */
+export interface Env {
+  Variables: { visitor: Visitor };
+}
+
+/** Text for people and for curl. */
+export function plain(
+  c: Context,
+  status: 200 | 400 | 401 | 403 | 404 | 405 | 413 | 426 | 500 | 503,
+  text: string,
+  headers: Record<string, string> = {},
+): Response {
+  return c.body(`${text}\n`, status, {
+    "content-type": "text/plain; charset=utf-8",
+    "cache-control": "no-store",
+    ...headers,
+  });
+}
+
+/** Values from queries may quote what they were configured with: no secret in it gets out. */
+export function json(c: Context, value: unknown, status: 200 | 400 | 404 | 503 = 200): Response {
+  const text = JSON.stringify(
+    value,
+    (_, each) => typeof each === "string" ? maskSecrets(each) : each,
+  );
+  return c.body(text, status, { "content-type": "application/json", "cache-control": "no-store" });
+}
+
+/** An error for programs. */
+export function problem(c: Context, status: 400 | 404 | 503, message: string): Response {
+  return json(c, { error: message }, status);
+}
+
+/** Asks the visitor to come back when there is room. */
+export function busy(c: Context): Response {
+  return plain(c, 503, "Too many viewers at the moment", { "retry-after": "5" });
+}
+
+/** Asks a program for a token. */
+export function unauthorized(c: Context): Response {
+  return plain(c, 401, "A token is needed: Authorization: Bearer TOKEN", {
+    "www-authenticate": 'Bearer realm="Framelane"',
+  });
+}
+
+/** One of the page's files, from memory. */
+export function asset(
+  c: Context,
+  { body, gzip, contentType, etag }: Asset,
+  status: 200 | 401 | 404 = 200,
+): Response {
+  const headers = {
+    "content-type": contentType,
+    "cache-control": status === 200 ? "no-cache" : "no-store",
+    vary: "accept-encoding, cookie",
+    etag,
+  };
+  if (status === 200 && c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
+  return /\bgzip\b/.test(c.req.header("accept-encoding") ?? "")
+    ? c.body(gzip, status, { ...headers, "content-encoding": "gzip" })
+    : c.body(body, status, headers);
+}
+
+/** A picture with what caches need to know of it. */
+export async function image(
+  c: Context,
+  scaler: Scaler,
+  picture: LanePicture,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const width = widthOf(c);
+  const etag = `"${picture.lane}-${picture.offset}-${picture.timestamp}-${width}"`;
+  const common = { etag, vary: "cookie, authorization", ...headers };
+  if (c.req.header("if-none-match") === etag) return c.body(null, 304, common);
+  const scaled = await scaler.scaled(picture, width);
+  return c.body(scaled.bytes as Uint8Array<ArrayBuffer>, 200, {
+    ...common,
+    "content-type": scaled.contentType,
+    "last-modified": new Date(picture.timestamp).toUTCString(),
+    "x-framelane-offset": String(picture.offset),
+    "x-framelane-timestamp": String(picture.timestamp),
+  });
+}
+
+/** The width in pixels that a request asks for; 0 when it takes pictures as they are. */
+export function widthOf(c: Context): number {
+  const width = wholeNumber(c.req.query("width")) ?? 0;
+  return width <= 10_000 ? width : 0;
+}
+
+/** A number of a request; undefined when it is none. */
+export function wholeNumber(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Sets what every response carries: the page may use what is its own, and nobody else may. */
+export function secure(c: Context, access: Access): void {
+  const { headers } = c.res;
+  const { embedOrigins } = access;
+  const ancestors = embedOrigins.length === 0 ? "'none'" : `'self' ${embedOrigins.join(" ")}`;
+  headers.set(
+    "content-security-policy",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
+      "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
+      `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types 'none'`,
+  );
+  headers.set("x-content-type-options", "nosniff");
+  // Not "no-referrer": browsers would sign in with an origin of "null" then.
+  headers.set("referrer-policy", "same-origin");
+  headers.set("cross-origin-opener-policy", "same-origin");
+  if (!headers.has("cross-origin-resource-policy")) {
+    headers.set("cross-origin-resource-policy", "same-origin");
+  }
+  if (embedOrigins.length === 0) headers.set("x-frame-options", "DENY");
+  headers.set("permissions-policy", "camera=(), microphone=(), geolocation=(), fullscreen=(self)");
+}

@@ -1,0 +1,94 @@
+/**
+ * Who gets in, before any route is asked.
+ *
+ * @module
+ */
+import type { Context, Hono } from "hono";
+import type { Access } from "./access.ts";
+import type { Assets } from "./assets.ts";
+import { asset, type Env, plain, unauthorized } from "./respond.ts";
+
+/** A sign-in form is this small, in bytes. */
+const MAX_FORM_BYTES = 4_096;
+
+/** Lets requests through that come from the viewer's own pages, or from nobody's. */
+export function guardOrigin(app: Hono<Env>, access: Access): void {
+  app.use(async (c, next) => {
+    if (!access.hostAllowed(c.req.raw)) {
+      return plain(c, 403, "This name is not one of the viewer's: use http://127.0.0.1");
+    }
+    const { method } = c.req;
+    if (method !== "GET" && method !== "HEAD" && method !== "POST") {
+      return plain(c, 405, "Expected GET or HEAD", { allow: "GET, HEAD" });
+    }
+    const embedding = c.req.path.startsWith("/cam/") && access.embedAllowed(c.req.raw);
+    if (isForeign(c) && !embedding) {
+      return plain(c, 403, "This page is not the viewer's own");
+    }
+    await next();
+  });
+}
+
+/** True for what another site's page fetches. Following a link from there is no such thing. */
+function isForeign(c: Context): boolean {
+  const site = c.req.header("sec-fetch-site");
+  if (site === undefined || site === "same-origin" || site === "none") return false;
+  const link = c.req.header("sec-fetch-mode") === "navigate" && c.req.method !== "POST";
+  return !link;
+}
+
+/** Asks for a token where one is needed; beyond this every request has its visitor. */
+export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): void {
+  app.post("*", async (c) => {
+    if (!access.originAllowed(c.req.raw)) return plain(c, 403, "Sign in on the viewer's own page");
+    const form = await readSmall(c.req.raw, MAX_FORM_BYTES);
+    if (form === undefined) return plain(c, 413, "A sign-in is smaller than this");
+    const token = new URLSearchParams(form).get("token") ?? "";
+    if (await access.visitorOfToken(token) === undefined) return asset(c, assets.refused, 401);
+    c.header("set-cookie", await access.cookie(c.req.raw, token));
+    return c.redirect(here(c), 303);
+  });
+
+  app.use(async (c, next) => {
+    const visitor = await access.visitor(c.req.raw);
+    if (visitor === undefined) {
+      if (!wantsPage(c)) return unauthorized(c);
+      // A link from elsewhere comes without the strict cookie; the page's own reload has it.
+      return c.req.header("sec-fetch-site") === "cross-site"
+        ? c.body(null, 200, { refresh: `0; url=${here(c)}`, "cache-control": "no-store" })
+        : asset(c, assets.login, 401);
+    }
+    const token = new URL(c.req.url).searchParams.get("token");
+    if (access.guarded && token !== null && wantsPage(c)) {
+      c.header("set-cookie", await access.cookie(c.req.raw, token));
+      return c.redirect(here(c), 303);
+    }
+    c.set("visitor", visitor);
+    await next();
+  });
+}
+
+/** The address that was asked for, as a path of this server, without a token. */
+function here(c: Context): string {
+  const url = new URL(c.req.url);
+  url.searchParams.delete("token");
+  // Two slashes at the beginning would name another server.
+  return url.pathname.replace(/^\/+/, "/") + url.search;
+}
+
+function wantsPage(c: Context): boolean {
+  return (c.req.method === "GET" || c.req.method === "HEAD") &&
+    (c.req.header("accept") ?? "").includes("text/html");
+}
+
+/** A request's body as text; undefined when it is larger than `limit` bytes. */
+async function readSmall(request: Request, limit: number): Promise<string | undefined> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return await new Blob(chunks).text();
+}

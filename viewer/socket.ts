@@ -1,0 +1,71 @@
+/**
+ * `/ws`: the socket of a page.
+ *
+ * @module
+ */
+import type { Hono } from "hono";
+import type { Access } from "./access.ts";
+import type { AlertBook } from "./alerts.ts";
+import type { Connections } from "./connections.ts";
+import type { History } from "./history.ts";
+import type { Hub } from "./hub.ts";
+import type { Features } from "./protocol.ts";
+import { busy, type Env, plain } from "./respond.ts";
+import { Session } from "./session.ts";
+
+/** What a page is served from. */
+export interface SocketOptions {
+  readonly hub: Hub;
+  readonly access: Access;
+  readonly alerts: AlertBook;
+  readonly history?: History | undefined;
+  readonly features: Features;
+  readonly connections: Connections;
+  readonly signal: AbortSignal;
+}
+
+/** Seconds of silence after which a page is asked whether it is there; as long again, and it is gone. */
+const IDLE_SECONDS = 30;
+
+/** Adds the route. */
+export function socketRoute(
+  app: Hono<Env>,
+  { hub, access, alerts, history, features, connections, signal }: SocketOptions,
+): void {
+  app.get("/ws", (c) => {
+    if (!access.originAllowed(c.req.raw)) return plain(c, 403, "This page is not the viewer's own");
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return plain(c, 426, "Expected a WebSocket", { upgrade: "websocket" });
+    }
+    const leave = connections.enter();
+    if (leave === undefined) return busy(c);
+    let upgrade: Deno.WebSocketUpgrade;
+    try {
+      upgrade = Deno.upgradeWebSocket(c.req.raw, { idleTimeout: IDLE_SECONDS });
+    } catch (error) {
+      leave();
+      if (error instanceof TypeError) return plain(c, 400, "This is not a WebSocket handshake");
+      throw error;
+    }
+    const { socket, response } = upgrade;
+    const { visitor } = c.var;
+    let session: Session | undefined;
+    const stopped = () => socket.close(1001, "The viewer stops");
+    const ended = () => {
+      leave();
+      session?.close();
+      session = undefined;
+      signal.removeEventListener("abort", stopped);
+    };
+    socket.onopen = () => {
+      session = new Session({ hub, socket, visitor, features, alerts, history });
+      signal.addEventListener("abort", stopped);
+      if (signal.aborted) stopped();
+    };
+    socket.onmessage = ({ data }) => session?.receive(data);
+    socket.onclose = ended;
+    // A broken connection is followed by `close`; there is nobody left to tell.
+    socket.onerror = ended;
+    return response;
+  });
+}
