@@ -41,10 +41,6 @@ export const needs = {
       "python3-gi",
     ],
     probe: [
-<<<<<<< HEAD
-      // Debian's own: another one on the path has no access to its packages.
-=======
->>>>>>> main
       "/usr/bin/python3",
       "-c",
       "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer",
