@@ -6,6 +6,14 @@
 import { print } from "./print.ts";
 
 const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<Benchmark> }>> = {
+  camera: {
+    about: "a film into both logs, beside bare decoding and encoding",
+    load: async () => (await import("./camera.ts")).bench,
+  },
+  cameras: {
+    about: "many registered cameras in one process: frames, processor, memory",
+    load: async () => (await import("./cameras.ts")).bench,
+  },
   pipeline: {
     about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
     load: async () => (await import("./pipeline.ts")).bench,

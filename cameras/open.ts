@@ -34,7 +34,7 @@ export const ACCEPTED_SOURCES =
  * @throws {SourceError} `INVALID` saying what is accepted.
  */
 export function makeSource(text: string, settings: SourceSettings = {}): CameraSource {
-  const { fps, loop, ...image } = settings;
+  const { fps, loop: _loop, ...image } = settings;
   const rate = typeof fps === "number" ? { fps } : {};
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
   const rest = text.slice(scheme.length + 1);
@@ -85,12 +85,12 @@ export function makeSource(text: string, settings: SourceSettings = {}): CameraS
       return new DeviceSource(text, device, { ...options, ...image, ...rate });
     }
     case "":
-      return fromPath(text, image, loop);
+      return fromPath(text, settings);
     case "file":
-      return fromPath(text.startsWith("file://") ? fileURLToPath(text) : rest, image, loop);
+      return fromPath(text.startsWith("file://") ? fileURLToPath(text) : rest, settings);
     default:
       if (!rest.startsWith("//") && kindOf(text) !== "missing") {
-        return fromPath(text, image, loop);
+        return fromPath(text, settings);
       }
       throw new SourceError(
         "INVALID",
@@ -99,16 +99,12 @@ export function makeSource(text: string, settings: SourceSettings = {}): CameraS
   }
 }
 
-function fromPath(
-  path: string,
-  image: ImageSettings,
-  loop: boolean | undefined,
-): CameraSource {
+function fromPath(path: string, { fps, loop, ...image }: SourceSettings): CameraSource {
   if (path === "") {
     throw new SourceError("INVALID", `Cannot use an empty source: expected ${ACCEPTED_SOURCES}`);
   }
   if (kindOf(path) !== "folder") {
-    return new VideoFileSource(path, { ...image, loop: loop ?? false });
+    return new VideoFileSource(path, { ...image, loop: loop ?? false, bulk: fps === "max" });
   }
   const mode = loop === undefined ? "watch" : loop ? "loop" : "once";
   return new FolderSource(path, { ...image, mode });

@@ -55,8 +55,7 @@ export const targetOptions = {
 export const producerOptions = {
   "linger-ms": {
     value: "MS",
-    help: "How long a batch may wait for more frames",
-    default: 0,
+    help: "How long a batch may wait for more frames (default: 0, with --fps max 10)",
     parse: parsers.integer(0, 60_000),
   },
   "batch-bytes": {
@@ -113,7 +112,7 @@ export interface CameraOptionValues {
   readonly log: string;
   readonly topic: string;
   readonly state: string;
-  readonly "linger-ms": number;
+  readonly "linger-ms"?: number;
   readonly "batch-bytes": number;
   readonly compression: Compression;
   readonly acks: "all" | "leader" | "none";
@@ -139,12 +138,12 @@ export function producerSettings(values: CameraOptionValues): ProducerOptions {
 
 /** How the cameras of a process publish. */
 export function hostSettings(values: CameraOptionValues) {
-  const { buffer, overflow } = values;
+  const { buffer, overflow, "linger-ms": linger } = values;
   return {
     topic: values.topic,
     bufferFrames: buffer,
     ...(overflow === undefined ? {} : { overflow }),
-    lingerMs: values["linger-ms"],
+    ...(linger === undefined ? {} : { lingerMs: linger }),
     batchBytes: values["batch-bytes"],
   };
 }

@@ -42,4 +42,8 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,
   },
+  models: {
+    summary: "Looks into a model and writes its first manifest; checks a manifest; lists presets.",
+    load: async () => (await import("./commands/models.ts")).models,
+  },
 };

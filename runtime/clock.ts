@@ -17,7 +17,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep(ms, signal) {
-    signal?.throwIfAborted();
+    // Rejected, not thrown, so that a caller's catch of the promise sees it.
+    if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const abort = () => {
         clearTimeout(timer);

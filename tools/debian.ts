@@ -38,6 +38,8 @@ export const needs = {
       "gstreamer1.0-plugins-bad",
       "gstreamer1.0-plugins-ugly",
       "gstreamer1.0-rtsp",
+      "glib-networking",
+      "openssl",
       "python3-gi",
     ],
     probe: [

@@ -11,6 +11,7 @@ const NEEDS_BY_ENDING: readonly (readonly [ending: string, needs: readonly NeedN
   ["_kafka_test.ts", ["java", "maven", "kcat"]],
   ["_browser_test.ts", ["chromium"]],
   ["_rtsp_test.ts", ["rtsp", "ffmpeg"]],
+  ["_ffmpeg_test.ts", ["ffmpeg"]],
   ["_network_test.ts", ["network", "java", "maven"]],
 ];
 

@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
+import { InputFormat } from "node-av";
 import {
   type CameraSource,
   type ImageSettings,
+  type Size,
   type SourceContext,
   SourceError,
   type SourceImage,
@@ -18,11 +21,19 @@ import { VideoInput } from "../video/input.ts";
 export interface VideoFileOptions extends ImageSettings {
   /** Begin again when it ends, without a gap. */
   readonly loop?: boolean;
+  /** Work far ahead on all cores, for whoever takes images as fast as they come. */
+  readonly bulk?: boolean;
 }
 
-/** Beyond these, more threads or encoders gained nothing for a single file. */
+/** Beyond this, more threads gained nothing for a single file. */
 const MOST_THREADS = 4;
-const ENCODERS = 6;
+/** Pictures on their way to the encoder: many small ones, so that the cores are busy while the log
+ * takes a batch, few large ones, so that memory stays bounded. */
+const MOST_ENCODERS = 12;
+const FEWEST_ENCODERS = 3;
+/** One to show, one to come: a film that is played at its own pace needs no more. */
+const PACED_ENCODERS = 2;
+const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
 
 /** A video file. */
 export class VideoFileSource implements CameraSource {
@@ -46,7 +57,8 @@ export class VideoFileSource implements CameraSource {
   async *open({ signal, report }: SourceContext): AsyncGenerator<SourceImage> {
     const name = `video file ${this.description}`;
     await checkFile(this.#path, name);
-    const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency);
+    const { bulk = false } = this.#options;
+    const threads = bulk ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
     let lapStart = 0;
     do {
       let end = lapStart;
@@ -73,8 +85,11 @@ export class VideoFileSource implements CameraSource {
           const image of videoImages(input, {
             settings: this.#options,
             threads,
-            encoders: ENCODERS,
+            encoders: bulk
+              ? encodersFor(this.#options.size ?? input.stream.codecpar)
+              : PACED_ENCODERS,
             timestamp,
+            loop: this.#options.loop ?? false,
             report,
           })
         ) {
@@ -94,6 +109,15 @@ export class VideoFileSource implements CameraSource {
   }
 }
 
+function encodersFor({ width, height }: Size): number {
+  const fitting = Math.floor(MOST_PICTURE_BYTES / (width * height * 4));
+  return Math.min(MOST_ENCODERS, Math.max(FEWEST_ENCODERS, fitting));
+}
+
+/** They would make FFmpeg open whatever they name. */
+const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
+const PROBE_BYTES = 4_096;
+
 async function checkFile(path: string, name: string): Promise<void> {
   let info: Deno.FileInfo;
   try {
@@ -104,7 +128,26 @@ async function checkFile(path: string, name: string): Promise<void> {
     }
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
-  if (info.isFile && info.size === 0) {
-    throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
+  if (!info.isFile) return;
+  if (info.size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
+  const list = await listFormat(path, name);
+  if (list !== undefined) {
+    throw new SourceError(
+      "UNSUPPORTED",
+      `Cannot use ${name}: it holds no video but names others (${list})`,
+    );
+  }
+}
+
+/** FFmpeg's name of a format that names other files, if this is one. */
+async function listFormat(path: string, name: string): Promise<string | undefined> {
+  const beginning = Buffer.alloc(PROBE_BYTES);
+  try {
+    using file = await Deno.open(path);
+    const length = await file.read(beginning) ?? 0;
+    const format = InputFormat.probe(beginning.subarray(0, length), path)?.name;
+    return LIST_FORMATS.find((list) => format?.split(",").includes(list));
+  } catch (error) {
+    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
 }

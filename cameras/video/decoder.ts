@@ -63,6 +63,11 @@ export class VideoDecoder implements Disposable {
     }
   }
 
+  /** Forgets what came before, also the end. */
+  beginAgain(): void {
+    this.#context.flushBuffers();
+  }
+
   async #receive(take: (frame: Frame) => Promise<void>): Promise<void> {
     for (;;) {
       const code = this.#context.receiveFrameSync(this.#frame);

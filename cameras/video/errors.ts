@@ -45,9 +45,9 @@ export function describeAvError(
 
 function streamMeaning(code: number): readonly [SourceErrorCode, string] | undefined {
   if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "what answers there sends no video"];
-  if (FFmpegError.fromCode(code)?.isEIO) {
-    return ["UNREACHABLE", "there is no such host, or the connection broke"];
-  }
+  const error = FFmpegError.fromCode(code);
+  if (error?.isEIO) return ["UNREACHABLE", "there is no such host, or the connection broke"];
+  if (error?.isENOENT) return ["UNREACHABLE", "there is no such device"];
   return undefined;
 }
 

@@ -23,6 +23,8 @@ export interface VideoImagesOptions {
    * frame out before it costs anything more.
    */
   readonly timestamp: (streamMs: number) => number | undefined;
+  /** Begin again at the end, where the container can go back. Times go on. */
+  readonly loop?: boolean;
   /** Damaged packets are told here, once. */
   readonly report: (message: string) => void;
 }
@@ -47,16 +49,19 @@ export function videoImages(
     try {
       const lane = new Lane(input, options, times);
       try {
-        while (!stop.aborted && await input.read(packet)) {
-          times.packets++;
-          await lane.handle(packet, push, stop);
-        }
-        if (!stop.aborted) await lane.handle(null, push, stop);
+        do {
+          while (!stop.aborted && await input.read(packet)) {
+            times.packets++;
+            await lane.handle(packet, push, stop);
+          }
+          if (stop.aborted) return;
+          await lane.handle(null, push, stop);
+          times.checkEnd();
+        } while (options.loop && times.images > 0 && await lane.beginAgain());
         lane.reportDamage();
       } finally {
         await lane.close();
       }
-      if (!stop.aborted) times.checkEnd();
     } catch (error) {
       // A read that was interrupted because the reader stopped is no failure.
       if (!stop.aborted) throw error;
@@ -69,10 +74,13 @@ export function videoImages(
 
 /** Times of one stream: from its first frame on, never backwards. */
 class StreamTimes {
+  /** Of this lap. */
   packets = 0;
+  images = 0;
   #input: VideoInput;
   #first: number | undefined;
   #last: number | undefined;
+  #lapStart = 0;
 
   constructor(input: VideoInput) {
     this.#input = input;
@@ -84,7 +92,15 @@ class StreamTimes {
     const expected = this.#last === undefined ? 0 : this.#last + this.#input.frameMs;
     if (ms !== undefined) this.#first ??= ms - expected;
     const time = ms === undefined ? expected : ms - this.#first!;
+    this.images++;
     return this.#last = Math.max(time, this.#last ?? 0);
+  }
+
+  /** The stream begins anew; its first frame follows the last one. */
+  beginAgain(): void {
+    this.packets = this.images = 0;
+    this.#first = undefined;
+    this.#lapStart = (this.#last ?? 0) + this.#input.frameMs;
   }
 
   /**
@@ -98,7 +114,7 @@ class StreamTimes {
     const tolerance = format.includes("mp4")
       ? 2.5 * frameMs
       : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
-    const end = (this.#last ?? 0) + frameMs;
+    const end = (this.#last ?? 0) + frameMs - this.#lapStart;
     if (this.packets < promised && end < duration - tolerance) {
       throw new SourceError(
         "CORRUPT",
@@ -178,6 +194,14 @@ class Lane {
       }
       await Promise.race([...this.#busy].map((work) => work.catch(() => {})));
     }
+  }
+
+  /** @returns false where the container cannot go back. */
+  async beginAgain(): Promise<boolean> {
+    if (!await this.#input.rewind()) return false;
+    this.#decoder?.beginAgain();
+    this.#times.beginAgain();
+    return true;
   }
 
   reportDamage(): void {

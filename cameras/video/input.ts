@@ -9,6 +9,7 @@ import {
   AVDISCARD_ALL,
   avGetCodecName,
   AVMEDIA_TYPE_VIDEO,
+  AVSEEK_FLAG_BACKWARD,
   Codec,
   Dictionary,
   FFmpegError,
@@ -41,6 +42,9 @@ export interface VideoInputOptions {
   /** How long opening may take; absent: as long as it takes. */
   readonly openTimeoutMs?: number;
 }
+
+/** Containers that know where each frame lies. */
+const INDEXED = ["mp4", "matroska", "avi"];
 
 /** An open video stream. */
 export class VideoInput implements AsyncDisposable {
@@ -170,6 +174,18 @@ export class VideoInput implements AsyncDisposable {
       }
       if (packet.streamIndex === this.stream.index) return true;
     }
+  }
+
+  /**
+   * Goes back to the first packet.
+   *
+   * @returns false for containers that find it by guessing.
+   */
+  async rewind(): Promise<boolean> {
+    if (!INDEXED.some((name) => this.format.split(",").includes(name))) return false;
+    const { startTime, index } = this.stream;
+    const begin = startTime === AV_NOPTS_VALUE ? 0n : startTime;
+    return await this.#context.seekFrame(index, begin, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
   /** Makes a `read` that waits return at once, and all later ones. */

@@ -11,6 +11,7 @@ import type { Sink } from "./sink.ts";
 import { topic } from "./topic.ts";
 import { parseDuration } from "../trigger.ts";
 import { video, type VideoOptions } from "./video.ts";
+import { webhook, type WebhookOptions } from "./webhook.ts";
 
 /** What `--sink` takes, for help and messages. */
 export const SINK_FORMS = [
@@ -20,6 +21,7 @@ export const SINK_FORMS = [
   "video:DIR",
   "events:FILE",
   "topic:NAME",
+  "webhook:URL",
 ] as const;
 
 /** A kind of sink: what follows its name, and which options it takes. */
@@ -27,6 +29,8 @@ interface Kind {
   /** What must follow the colon; absent when nothing may. */
   readonly target?: string;
   readonly options?: readonly string[];
+  /** What options follow: `?`, or `#` where the target may hold a `?` itself. */
+  readonly mark?: "#";
   open(target: string, options: ReadonlyMap<string, string>): Sink;
 }
 
@@ -43,19 +47,35 @@ const KINDS: Readonly<Record<string, Kind>> = {
     open: (directory, options) =>
       video({
         directory,
-        ...withWord("format", options.get("format")),
+        ...withWord<VideoOptions, "format">("format", options.get("format")),
         ...rollOf(options.get("roll")),
-        ...withWord("preset", options.get("preset")),
+        ...withWord<VideoOptions, "preset">("preset", options.get("preset")),
         ...withNumber("crf", options.get("crf")),
         ...withDuration("groupMs", options.get("group")),
       }),
   },
   events: { target: "FILE", open: (file) => events({ file }) },
   topic: { target: "NAME", open: (name) => topic({ name }) },
+  webhook: {
+    target: "URL",
+    mark: "#",
+    options: ["only", "retries", "timeout", "dead-letters"],
+    open: (url, options) =>
+      webhook({
+        url,
+        ...secretOf(),
+        ...withWord<WebhookOptions, "only">("only", options.get("only")),
+        ...withNumber("retries", options.get("retries")),
+        ...withDuration("timeoutMs", options.get("timeout")),
+        ...withWord<WebhookOptions, "deadLetters">("deadLetters", options.get("dead-letters")),
+      }),
+  },
 };
 
 /**
- * The sink that a `--sink` names. Options follow as a query string: `console?rate=2`.
+ * The sink that a `--sink` names. Options follow as a query string: `console?rate=2`; behind an
+ * address as its fragment: `webhook:https://host/path#only=alerts`. The environment variable
+ * `FRAMELANE_WEBHOOK_SECRET` signs what webhooks send.
  *
  * @throws {RangeError} saying what was given and what is accepted.
  *
@@ -69,7 +89,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 export function openSink(uri: string): Sink {
   const [, name = "", rest = ""] = /^([a-z]*)(.*)$/s.exec(uri)!;
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
-  if (kind === undefined || (rest !== "" && !/^[:?]/.test(rest))) {
+  if (kind === undefined || (rest !== "" && !/^[:?#]/.test(rest))) {
     throw new RangeError(
       `Unknown sink ${JSON.stringify(masked(uri))}: expected ${SINK_FORMS.join(", ")}`,
     );
@@ -79,7 +99,7 @@ export function openSink(uri: string): Sink {
   const fail = (why: string): never => {
     throw new RangeError(`Cannot use sink ${JSON.stringify(masked(uri))}: ${why}`);
   };
-  const mark = rest.indexOf("?");
+  const mark = rest.indexOf(kind.mark ?? "?");
   const given = mark === -1 ? rest : rest.slice(0, mark);
   const parameters = new Map<string, string>();
   for (const [option, value] of new URLSearchParams(mark === -1 ? "" : rest.slice(mark + 1))) {
@@ -112,11 +132,17 @@ function withNumber<const K extends string>(
 }
 
 /** A word that the sink itself checks. */
-function withWord<const K extends keyof VideoOptions>(
-  key: K,
-  text: string | undefined,
-): Pick<VideoOptions, K> {
-  return (text === undefined ? {} : { [key]: text }) as Pick<VideoOptions, K>;
+function withWord<O, const K extends keyof O>(key: K, text: string | undefined): Pick<O, K> {
+  return (text === undefined ? {} : { [key]: text }) as Pick<O, K>;
+}
+
+/** The secret of webhooks, which need not stand in a command line. */
+const SECRET_VARIABLE = "FRAMELANE_WEBHOOK_SECRET";
+
+function secretOf(): Pick<WebhookOptions, "secret"> {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: SECRET_VARIABLE });
+  const secret = state === "granted" ? Deno.env.get(SECRET_VARIABLE) : undefined;
+  return secret === undefined || secret === "" ? {} : { secret };
 }
 
 function withDuration<const K extends string>(
@@ -144,7 +170,8 @@ function rollOf(text: string | undefined): Pick<VideoOptions, "rollMs" | "rollBy
   }
 }
 
-/** Without what may be a secret: user information, and values of options. */
+/** Without what may be a secret: user information, values of options, paths of web addresses. */
 function masked(uri: string): string {
-  return uri.replace(/\/\/[^/]*@/, "//***@").replace(/\?.*$/s, "?…");
+  return uri.replace(/\/\/[^/]*@/, "//***@").replace(/(:\/\/[^/]*\/).+$/s, "$1…")
+    .replace(/[?#].*$/s, (options) => `${options[0]}…`);
 }

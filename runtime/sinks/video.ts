@@ -12,8 +12,8 @@ import {
 } from "../frame.ts";
 import { avi } from "../video/avi.ts";
 import type { Container } from "../video/container.ts";
-import { type Encoding, H264Encoding, JpegEncoding, type Prepared } from "../video/encoding.ts";
-import { PRESETS } from "../video/h264.ts";
+import type { Encoding, Prepared } from "../video/encoding.ts";
+import { checkH264Options, type H264Options } from "../video/h264_options.ts";
 import { mp4 } from "../video/mp4.ts";
 import { Recorder } from "../video/recorder.ts";
 import { explained } from "./files/failure.ts";
@@ -22,7 +22,7 @@ import { VideoLane } from "./files/video_lane.ts";
 import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
 
 /** Options of `video`. */
-export interface VideoOptions {
+export interface VideoOptions extends H264Options {
   /** The folder, made as needed; `{query}` in it stands for the query's name. Default `video`. */
   readonly directory?: string;
   /** `mp4` (H.264, default) or `avi` (Motion JPEG: JPEGs pass as they are). */
@@ -31,10 +31,6 @@ export interface VideoOptions {
   readonly rollMs?: number;
   /** A new file after so many bytes. Default: one file. */
   readonly rollBytes?: number;
-  /** x264's preset. Default `superfast`. */
-  readonly preset?: typeof PRESETS[number];
-  /** x264's constant rate factor, 0 (no loss) to 51 (bad). Default 23. */
-  readonly crf?: number;
   /** A seek point at least so often, and as much work to do again after a crash. Default 2 000. */
   readonly groupMs?: number;
 }
@@ -76,14 +72,7 @@ export function video(options: VideoOptions = {}): Sink {
       throw new RangeError(`Cannot use ${name} ${value}: expected a number above 0`);
     }
   }
-  if (!PRESETS.includes(preset)) {
-    throw new RangeError(
-      `Cannot use preset ${JSON.stringify(preset)}: expected ${PRESETS.join(", ")}`,
-    );
-  }
-  if (!(crf >= 0 && crf <= 51)) {
-    throw new RangeError(`Cannot use crf ${crf}: expected a number from 0 to 51`);
-  }
+  checkH264Options({ preset, crf });
   const container: Container = format === "mp4" ? mp4 : avi;
   const rolled = rollMs !== Infinity || rollBytes !== Infinity;
   return {
@@ -96,8 +85,8 @@ export function video(options: VideoOptions = {}): Sink {
         const camera = cameraOfPartition(context.partition);
         await Deno.mkdir(root, { recursive: true });
         await reserve(`${root}/.framelane`, camera, context, action);
+        const encoding = await encodingOf(format, { preset, crf });
         const lane = await VideoLane.open(root, container, context);
-        const encoding = format === "mp4" ? new H264Encoding({ preset, crf }) : new JpegEncoding();
         const recorder = new Recorder({
           container,
           encoding,
@@ -111,6 +100,16 @@ export function video(options: VideoOptions = {}): Sink {
       });
     },
   };
+}
+
+/** Loads codecs when the first video is written. */
+async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
+  if (format === "avi") {
+    const { JpegEncoding } = await import("../video/jpeg_encoding.ts");
+    return new JpegEncoding();
+  }
+  const { H264Encoding } = await import("../video/h264_encoding.ts");
+  return new H264Encoding(options);
 }
 
 interface Shot {

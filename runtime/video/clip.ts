@@ -5,8 +5,8 @@
  */
 import { BadFrameError, type Frame } from "../frame.ts";
 import type { IndexEntry } from "./container.ts";
-import { H264Encoding } from "./encoding.ts";
-import type { H264Options } from "./h264.ts";
+import type { H264Encoding } from "./h264_encoding.ts";
+import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
 import type { Picture } from "./picture.ts";
 import { type Piece, Recorder } from "./recorder.ts";
@@ -43,7 +43,7 @@ export type Frames = Iterable<Frame> | AsyncIterable<Frame>;
 export async function writeClip(frames: Frames, options: ClipOptions = {}): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   const entries: IndexEntry[] = [];
-  const { recorder, encoding } = start(options);
+  const { recorder, encoding } = await start(options);
   try {
     for await (const piece of record(frames, recorder, encoding, options)) {
       if (piece.kind === "group") entries.push(...piece.entries);
@@ -88,7 +88,7 @@ export async function* streamClip(
   frames: Frames,
   options: ClipOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { recorder, encoding } = start(options);
+  const { recorder, encoding } = await start(options);
   try {
     for await (const piece of record(frames, recorder, encoding, options)) yield* bytesOf(piece);
   } finally {
@@ -96,11 +96,14 @@ export async function* streamClip(
   }
 }
 
-function start(options: ClipOptions) {
+async function start(options: ClipOptions) {
   const { format = "mp4" } = options;
   if (format !== "mp4") {
     throw new RangeError(`Cannot make a clip as ${JSON.stringify(format)}: expected mp4`);
   }
+  checkH264Options(options);
+  // FFmpeg is loaded when the first clip is made.
+  const { H264Encoding } = await import("./h264_encoding.ts");
   const encoding = new H264Encoding(options);
   const recorder = new Recorder({ container: mp4, encoding, nameOf: () => "clip" });
   return { recorder, encoding };

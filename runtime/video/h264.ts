@@ -21,24 +21,9 @@ import {
   Packet,
   Rational,
 } from "node-av";
+import type { EncodedPicture } from "./encoding.ts";
+import type { H264Options } from "./h264_options.ts";
 import type { Picture } from "./picture.ts";
-
-/** x264's presets that are fast enough for live video, fastest first. */
-export const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] as const;
-
-/** How to encode. */
-export interface H264Options {
-  /** Default `superfast`. */
-  readonly preset?: typeof PRESETS[number];
-  /** Constant rate factor: 0 (no loss) to 51 (bad). Default 23. */
-  readonly crf?: number;
-}
-
-/** One encoded picture: NAL units with their lengths before them, as MP4 wants them. */
-export interface EncodedPicture {
-  readonly data: Uint8Array;
-  readonly key: boolean;
-}
 
 const AUXILIARY_NALS = new Set([6, 7, 8, 9]);
 

@@ -89,14 +89,24 @@ Deno.test("size and quality are obeyed; MJPEG passes untouched without them", as
 
 Deno.test("looping goes on without a gap", async () => {
   await withFolder(async (folder) => {
-    const path = join(folder, "l.mp4");
-    await makeVideo(path, { frames: 7 });
-    const given = await images(path, { loop: true }, 20);
-    assert.deepEqual(given.map(({ timestamp }) => timestamp), given.map((_, i) => i * 40));
-    assert.deepEqual(
-      await Promise.all(given.map(({ value }) => burntIn(value))),
-      given.map((_, i) => i % 7),
-    );
+    for (
+      const [name, codec] of [
+        ["l.mp4", "libx264"],
+        ["l.mkv", "libx264"],
+        ["l.avi", "mjpeg"],
+        ["l.ts", "mpeg4"],
+      ] as const
+    ) {
+      const path = join(folder, name);
+      await makeVideo(path, { frames: 7, codec });
+      const given = await images(path, { loop: true }, 30);
+      assert.deepEqual(given.map(({ timestamp }) => timestamp), given.map((_, i) => i * 40), name);
+      assert.deepEqual(
+        await Promise.all(given.map(({ value }) => burntIn(value))),
+        given.map((_, i) => i % 7),
+        name,
+      );
+    }
   });
 });
 
@@ -142,6 +152,28 @@ Deno.test("what is no video says so", async () => {
       /damaged or cut off/,
     );
     await fails(await write("sound.wav", silence()), "UNSUPPORTED", /it holds no video/);
+  });
+});
+
+Deno.test("a file cannot make FFmpeg go to the network, or to other files", async () => {
+  await withFolder(async (folder) => {
+    let requests = 0;
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      requests++;
+      return new Response("");
+    });
+    const address = `127.0.0.1:${server.addr.port}`;
+    const traps = {
+      "list.m3u8": `#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://${address}/a.ts\n`,
+      "list.txt": `ffconcat version 1.0\nfile 'http://${address}/a.mp4'\n`,
+      "film.sdp": `v=0\nm=video 5000 RTP/AVP 96\nc=IN IP4 127.0.0.1\na=rtpmap:96 H264/90000\n`,
+    };
+    for (const [name, text] of Object.entries(traps)) {
+      await Deno.writeTextFile(join(folder, name), text);
+      await fails(join(folder, name), "UNSUPPORTED", /it holds no video but names others/);
+    }
+    assert.equal(requests, 0);
+    await server.shutdown();
   });
 });
 

@@ -147,3 +147,20 @@ Deno.test("supervisor: a registry that cannot be read for a while stops nothing"
   stage.stop.abort();
   await ended;
 });
+
+Deno.test("supervisor: stopped while it looks at the registry, it ends well", async () => {
+  const stop = new AbortController();
+  const supervisor = new CameraSupervisor({
+    registry: {
+      list: () => {
+        stop.abort();
+        return Promise.resolve([]);
+      },
+    },
+    run: () => Promise.resolve(summary(0)),
+    clock: systemClock,
+    signal: stop.signal,
+    report: () => {},
+  });
+  await supervisor.run();
+});

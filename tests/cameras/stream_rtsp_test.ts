@@ -101,6 +101,41 @@ Deno.test("RTSP: passwords are used, wrong ones told at once, none shown", async
   }
 });
 
+Deno.test("RTSP: the same over TLS", async () => {
+  await withFolder(async (folder) => {
+    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+    const { success } = await new Deno.Command("openssl", {
+      args: [
+        ..."req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=camera".split(" "),
+        ...["-keyout", key, "-out", certificate],
+      ],
+      stderr: "null",
+    }).output();
+    assert.ok(success);
+    await Deno.writeFile(certificate, await Deno.readFile(key), { append: true });
+    const server = await RtspServer.start(CLIP, {
+      tls: certificate,
+      user: "anna.b",
+      password: PASSWORD,
+    });
+    try {
+      const url = (scheme: string, word: string) =>
+        `${scheme}://anna.b:${word}@127.0.0.1:${server.port}/clip`;
+      assert.equal((await take(makeSource(url("rtsps", PASSWORD)), 3)).length, 3);
+      await assert.rejects(
+        take(makeSource(url("rtsps", "wrong")), 1),
+        (error) => error instanceof SourceError && error.code === "UNAUTHORIZED",
+      );
+      await assert.rejects(
+        take(makeSource(url("rtsp", PASSWORD)), 1),
+        (error) => error instanceof SourceError && !error.message.includes(PASSWORD),
+      );
+    } finally {
+      await server.kill();
+    }
+  });
+});
+
 Deno.test("RTSP: nobody there, a mute server, one of another kind", async () => {
   const unreachable = (pattern: RegExp) => (error: unknown) =>
     error instanceof SourceError && error.code === "UNREACHABLE" && error.retryable &&

@@ -10,6 +10,7 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
+import { withFullDisk } from "./disk_faults.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { lastOffsetOf, type Output } from "../../runtime/frame.ts";
 import type { BatchRange, Sink, SinkContext, SinkTask } from "../../runtime/sinks/sink.ts";
@@ -21,6 +22,8 @@ export interface SinkSubject {
   make(directory: string): Sink;
   /** The output for an offset of a partition. */
   output(partition: number, offset: number): Output;
+  /** False leaves out the test that fills the disk at every operation. */
+  readonly faults?: boolean;
   /** What may remain of an earlier history. */
   readonly remains?: (path: string) => boolean;
   /** How many runs of the property. Default 40. */
@@ -254,6 +257,30 @@ export function sinkContract(subject: SinkSubject): void {
       assert.deepEqual(Object.fromEntries(again), expected);
     });
   });
+
+  if (subject.faults ?? true) {
+    Deno.test(`${subject.name}: a full disk is named, and costs nothing when there is room again`, async () => {
+      await withDirectory(async (reference) => {
+        const expected = await undisturbed(reference);
+        for (let n = 1, reached = true; reached; n++) {
+          await withDirectory(async (directory) => {
+            const lane = new Lane(subject, subject.make(directory), 0);
+            await lane.live({ batches: [4], end: "done", zombie: false });
+            reached = await withFullDisk(n, async () => {
+              try {
+                await lane.live({ batches: [4, 4], end: "done", zombie: false });
+              } catch (error) {
+                assert.equal((error as { code?: string }).code, "DISK_FULL", String(error));
+                assert.match((error as Error).message, /^Cannot .*: the disk is full$/);
+              }
+            });
+            await lane.live({ batches: Array(100).fill(7), end: "done", zombie: false });
+            assert.deepEqual(await visible(directory), expected, `full at operation ${n}`);
+          });
+        }
+      });
+    });
+  }
 
   Deno.test(`${subject.name}: a folder that cannot be made is named in the error`, async () => {
     await withDirectory(async (directory) => {

@@ -20,14 +20,21 @@ export class RtspServer {
   /** Starts a server that plays a clip at `/clip`, on the port given or a free one. */
   static async start(
     clip: string,
-    options: { readonly port?: number; readonly user?: string; readonly password?: string } = {},
+    options: {
+      readonly port?: number;
+      readonly user?: string;
+      readonly password?: string;
+      /** A file with a certificate and its key: the server speaks TLS. */
+      readonly tls?: string;
+    } = {},
   ): Promise<RtspServer> {
-    const { port = 0, user, password } = options;
+    const { port = 0, user, password, tls } = options;
     const child = new Deno.Command("/usr/bin/python3", {
       args: [
         SCRIPT,
         clip,
         `--port=${port}`,
+        ...(tls === undefined ? [] : [`--tls=${tls}`]),
         ...(user === undefined ? [] : [`--user=${user}`, `--password=${password}`]),
       ],
       stdin: "null",

@@ -1,6 +1,6 @@
 """An RTSP server that plays a clip over and over, for tests.
 
-usage: rtsp_server.py CLIP [--port PORT] [--user NAME --password WORD]
+usage: rtsp_server.py CLIP [--port PORT] [--user NAME --password WORD] [--tls CERT_AND_KEY]
 
 Prints the port, alone on a line, when it listens. /clip is the stream.
 """
@@ -12,7 +12,7 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtspServer  # noqa: E402
 
 LAUNCH = (
     "( filesrc location={clip} ! qtdemux ! h264parse config-interval=-1 "
@@ -30,12 +30,17 @@ class Clip(GstRtspServer.RTSPMediaFactory):
         self.set_shared(False)
 
 
-def allow_only(server, factory, user, password):
+def protect(server, factory, options):
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", ROLE)
-    auth.add_digest(user, password, token)
-    auth.set_supported_methods(2)  # digest
+    if options.user:
+        auth.add_digest(options.user, options.password, token)
+        auth.set_supported_methods(2)  # digest
+    else:
+        auth.set_default_token(token)
+    if options.tls:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.tls))
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role(ROLE, "media.factory.access", True)
@@ -49,14 +54,15 @@ def main():
     parser.add_argument("--port", default="0")
     parser.add_argument("--user")
     parser.add_argument("--password")
+    parser.add_argument("--tls")
     options = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
     factory = Clip(options.clip)
-    if options.user:
-        allow_only(server, factory, options.user, options.password)
+    if options.user or options.tls:
+        protect(server, factory, options)
     server.get_mount_points().add_factory("/clip", factory)
     if server.attach(None) == 0:
         sys.exit("cannot listen on port " + options.port)

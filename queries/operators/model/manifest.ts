@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AlertOptions, checkAlertOptions } from "../alert_options.ts";
 import { Faults } from "./faults.ts";
@@ -164,12 +164,13 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
   const alert = fields["alert"] === undefined
     ? undefined
     : readAlert(faults, fields["alert"], outputs);
+  const file = faults.text("file", fields["file"]);
   const sha256 = readHash(faults, fields["sha256"]);
   const sampling = readSampling(faults, fields["sampling"]);
   const manifest: ModelManifest = {
     name: faults.text("name", fields["name"]),
     ...faults.optionalText("version", fields["version"]),
-    file: join(dirname(path), faults.text("file", fields["file"])),
+    file: isAbsolute(file) ? file : join(dirname(path), file),
     ...(sha256 === undefined ? {} : { sha256 }),
     ...faults.optionalText("licence", fields["licence"]),
     ...faults.optionalText("source", fields["source"]),

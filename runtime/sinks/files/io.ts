@@ -113,3 +113,12 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
   await writeAt(file, 0, bytes);
   await file.syncData();
 }
+
+/** Adds text to the end of a file, durably. */
+export async function appendDurably(path: string, text: string): Promise<void> {
+  using file = await Deno.open(path, { append: true, create: true });
+  const bytes = new TextEncoder().encode(text);
+  let written = 0;
+  while (written < bytes.length) written += await file.write(bytes.subarray(written));
+  await file.syncData();
+}

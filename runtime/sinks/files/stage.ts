@@ -56,9 +56,14 @@ export class Stage {
       left.push({ folder, entries: await readEntries(`${folder}/stage`) });
     }
     const file = await Deno.open(`${fence.directory}/stage`, { write: true, create: true });
-    await syncDirectory(fence.directory);
-    await syncDirectory(root);
-    return { stage: new Stage(fence, file), left };
+    try {
+      await syncDirectory(fence.directory);
+      await syncDirectory(root);
+      return { stage: new Stage(fence, file), left };
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   }
 
   /** Bytes of entries that may not be durable elsewhere. */

@@ -103,13 +103,13 @@ export class StagedLines {
   async publish(): Promise<void> {
     if (!this.#confirmed) await this.#confirm();
     const entry = this.#pending;
-    this.#pending = undefined;
     if (entry === undefined) return;
     for (const name of entry.files) {
       await this.#stage.fence.publish(name, `${this.#options.folder}/${name}`);
     }
     if (entry.files.length > 0) await syncDirectory(this.#options.folder!);
     await this.#shared.publish(this.#lane, entry.position, encode(entry.lines));
+    this.#pending = undefined;
     if (this.#stage.size >= MAXIMUM_STAGE) await this.#settle();
   }
 

@@ -25,12 +25,15 @@ const STATE_CAPACITY = 1 << 18;
 const MAXIMUM_LEFT = 8;
 
 interface State {
-  readonly position: Position;
+  /** Absent when no batch has been written yet. */
+  readonly position?: Position;
   readonly progress: Progress;
   /** As it was before that batch; absent when nothing was. */
   readonly before?: { readonly position: Position; readonly progress: Progress };
   /** Files that were begun in the batch. */
   readonly begun: readonly string[];
+  /** Files that an owner was about to begin; nothing in them counts. */
+  readonly intended?: readonly string[];
 }
 
 /** Where an owner begins. */
@@ -60,6 +63,8 @@ export class VideoLane {
   #undo: boolean;
   #begun = false;
   #confirmed = false;
+  /** Something failed on the way: nobody knows what is in the files. The next owner finds out. */
+  #broken = false;
   #held: { pieces: Piece[]; progress: Progress } | undefined;
   /** The first source offset that is in no file. */
   readonly missingFrom: number;
@@ -200,7 +205,7 @@ export class VideoLane {
    */
   async close(pieces: readonly Piece[], progress: Progress): Promise<void> {
     try {
-      if (!this.#fence.held || this.#undo) return;
+      if (this.#broken || this.#undo || !this.#fence.held) return;
       if (pieces.length > 0) await this.#apply(pieces, progress, this.#committed);
       const { mark } = this.#progress;
       const position = this.#position;
@@ -225,19 +230,21 @@ export class VideoLane {
   async #apply(pieces: readonly Piece[], progress: Progress, position: Position): Promise<void> {
     try {
       await this.#begin();
-      const before = this.#position === undefined
-        ? {}
-        : { before: { position: this.#position, progress: this.#progress } };
+      const now = { ...(this.#position && { position: this.#position }), progress: this.#progress };
+      const intended = pieces.flatMap((piece) => piece.kind === "begin" ? [piece.file] : []);
+      if (intended.length > 0) await this.#state.write({ ...now, begun: [], intended });
       const { begun, aside } = await this.#files.apply(pieces, progress.mark);
       for (const name of aside) {
         this.#context.report(`A video of another recording was in the way: it is ${name} now`);
       }
-      await this.#state.write({ position, progress, ...before, begun });
+      const before = this.#position && { position: this.#position, progress: this.#progress };
+      await this.#state.write({ position, progress, ...(before && { before }), begun });
       this.#fence.check();
       await this.#files.forget([this.#progress.mark?.file, progress.mark?.file]);
       this.#progress = progress;
       this.#position = position;
     } catch (error) {
+      this.#broken = true;
       if (error instanceof Deno.errors.NotFound) this.#fence.check();
       throw error;
     }
@@ -254,8 +261,10 @@ export class VideoLane {
 
 function beginningOf(state: State | undefined, context: SinkContext): Beginning {
   if (state === undefined) return { progress: { files: 0 }, surplus: [], undo: false };
-  const { position, progress, before, begun } = state;
-  if (isCommitted(position, context)) return { position, progress, surplus: [], undo: false };
+  const { position, progress, before, begun: known, intended = [] } = state;
+  const begun = [...known, ...intended];
+  if (position === undefined) return { progress, surplus: intended, undo: false };
+  if (isCommitted(position, context)) return { position, progress, surplus: intended, undo: false };
   // A batch that was committed otherwise was given up for sure; of one that the checkpoint does not
   // know an owner may be right that came later than this one looked.
   const undo = position.batch > (context.committedBatch ?? -1);

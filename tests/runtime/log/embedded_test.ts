@@ -3,7 +3,6 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/clock.ts";
 import { Database } from "../../../runtime/log/embedded/database.ts";
-import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import { defaultRetention, parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
@@ -14,31 +13,8 @@ import {
   record,
   records,
   rejectsWith,
-  text,
 } from "../../contracts/log_contract_kit.ts";
-
-/** Runs a test in a folder that is removed afterwards. */
-export async function inFolder(test: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "framelane-log-" });
-  try {
-    await test(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
-async function withLog<T>(
-  url: string,
-  test: (log: EmbeddedLog) => Promise<T>,
-  options?: ConstructorParameters<typeof EmbeddedLog>[1],
-): Promise<T> {
-  const log = new EmbeddedLog(url, options);
-  try {
-    return await test(log);
-  } finally {
-    await log.close();
-  }
-}
+import { inFolder, withLog } from "./embedded_kit.ts";
 
 Deno.test("embedded url: folder and retention", () => {
   assert.deepEqual(parseEmbeddedUrl("embedded:data/log"), {
@@ -132,70 +108,6 @@ Deno.test("embedded log: a folder without access is named, and may be put right"
     } finally {
       await child.end();
     }
-  });
-});
-
-Deno.test("embedded log: retention by bytes keeps the file small", async () => {
-  await inFolder(async (dir) => {
-    await withLog(`embedded:${dir}?retention-bytes=1000000`, async (log) => {
-      await log.createTopic("t", 2);
-      const producer = await log.producer();
-      for (let i = 0; i < 400; i++) {
-        await producer.append("t", i % 2, [
-          record(new Uint8Array(50_000), { headers: { i: `${i}` } }),
-        ]);
-      }
-      for (const partition of [0, 1]) {
-        const { earliest, latest } = await log.offsets("t", partition);
-        assert.equal(latest, 200);
-        assert.ok(
-          latest - earliest >= 18 && latest - earliest <= 20,
-          `${latest - earliest} are left`,
-        );
-        const frames = await readAll(log, "t", partition);
-        assert.equal(frames[0]!.offset, earliest);
-        assert.equal(frames.at(-1)!.headers.i, `${398 + partition}`);
-      }
-    });
-    const { size } = await Deno.stat(join(dir, "log.db"));
-    assert.ok(size < 6_000_000, `The file has ${size} bytes`);
-  });
-});
-
-Deno.test("embedded log: retention by time follows the append, not the capture", async () => {
-  await inFolder(async (dir) => {
-    let now = 1_000_000;
-    const clock = { ...systemClock, now: () => now };
-    await withLog(`embedded:${dir}?retention-ms=1000`, async (log) => {
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, Array.from({ length: 60 }, () => record("old", { timestamp: 5 })));
-      now += 999;
-      await append(log, "t", 0, [record("young", { timestamp: 1 })]);
-      assert.equal((await log.offsets("t", 0)).earliest, 0);
-      now += 1;
-      // A few at a time: each append removes more than it adds.
-      for (let i = 0; i < 4; i++) await append(log, "t", 0, [record(`new${i}`)]);
-      const values = (await readAll(log, "t", 0)).map((frame) => text(frame.value));
-      assert.deepEqual(values, ["young", "new0", "new1", "new2", "new3"]);
-      now += 5_000;
-      await append(log, "t", 0, [record("last")]);
-      assert.deepEqual(await log.offsets("t", 0), { earliest: 65, latest: 66 });
-    }, { clock });
-  });
-});
-
-Deno.test("embedded log: partitions that nobody appends to expire too", async () => {
-  await inFolder(async (dir) => {
-    let now = 0;
-    const clock = { ...systemClock, now: () => now, monotonic: () => now };
-    await withLog(`embedded:${dir}?retention-ms=1000`, async (log) => {
-      await log.createTopic("t", 2);
-      await append(log, "t", 1, records(3));
-      now += 20_000;
-      await append(log, "t", 0, records(1));
-      assert.deepEqual(await log.offsets("t", 1), { earliest: 3, latest: 3 });
-      assert.deepEqual(await log.offsets("t", 0), { earliest: 0, latest: 1 });
-    }, { clock });
   });
 });
 
@@ -293,80 +205,5 @@ Deno.test("embedded log: a new folder is its owner's alone", async () => {
   await inFolder(async (dir) => {
     await withLog(`embedded:${dir}/a/log`, (log) => log.topics());
     assert.equal((await Deno.stat(`${dir}/a/log`)).mode! & 0o777, 0o700);
-  });
-});
-
-Deno.test("embedded log: many records are deleted a part at a time", async () => {
-  await inFolder(async (dir) => {
-    await withLog(`embedded:${dir}`, async (log) => {
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, records(1_000));
-      await log.deleteRecords("t", 0, 700);
-      assert.deepEqual(await log.offsets("t", 0), { earliest: 700, latest: 1_000 });
-      await log.deleteRecords("t", 0, 5_000);
-      assert.deepEqual(await log.offsets("t", 0), { earliest: 1_000, latest: 1_000 });
-      assert.equal(await append(log, "t", 0, records(1)), 1_000);
-    });
-  });
-});
-
-Deno.test("embedded log: several processes make the same log at once", async () => {
-  await inFolder(async (dir) => {
-    const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];
-    const children = [0, 1, 2].map((partition) =>
-      new LogChild(flags, ["create", `embedded:${dir}/log`, "t", `${partition}`, "10"])
-    );
-    try {
-      for (const child of children) assert.deepEqual(await child.next(), { appended: 10 });
-    } finally {
-      for (const child of children) await child.end();
-    }
-    await withLog(`embedded:${dir}/log`, async (log) => {
-      assert.equal(await log.partitionCount("t"), 3);
-      for (const partition of [0, 1, 2]) {
-        assert.equal((await readAll(log, "t", partition)).length, 10);
-      }
-    });
-  });
-});
-
-Deno.test("embedded log: kill -9 in the middle of appends loses nothing that was acknowledged", async () => {
-  await inFolder(async (dir) => {
-    const url = `embedded:${dir}`;
-    const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];
-    await withLog(url, (log) => log.createTopic("t", 1));
-    let acknowledged = -1;
-    let started = 0;
-    for (const appends of [1, 17, 60]) {
-      const child = new LogChild(flags, ["stream", url, "t", "0"]);
-      try {
-        for (let i = 0; i < appends; i++) {
-          const { seq, offset } = await child.next();
-          assert.equal(seq, i);
-          assert.equal(offset, started + i);
-          acknowledged = Number(offset);
-        }
-        child.kill("SIGKILL");
-      } finally {
-        await child.end();
-      }
-      await withLog(url, async (log) => {
-        const frames = await readAll(log, "t", 0);
-        const { latest } = await log.offsets("t", 0);
-        assert.ok(latest > acknowledged);
-        assert.equal(frames.length, latest);
-        frames.slice(started).forEach((frame, i) => {
-          assert.equal(frame.headers.seq, `${i}`);
-          assert.equal(frame.value.length, 20_000);
-          assert.ok(frame.value.every((byte) => byte === i % 251));
-        });
-        started = latest;
-      });
-      const db = new DatabaseSync(join(dir, "log.db"));
-      assert.deepEqual({ ...db.prepare("PRAGMA integrity_check").get() }, {
-        integrity_check: "ok",
-      });
-      db.close();
-    }
   });
 });

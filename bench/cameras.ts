@@ -1,0 +1,137 @@
+/**
+ * `deno task bench cameras`: many registered cameras in one process, as `deno task cameras run` runs
+ * them: frames published and dropped, processor, memory.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { CameraRegistry, openState } from "../cameras/registry.ts";
+import { CameraFleet } from "../cli/camera_fleet.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { openLog } from "../runtime/log/open.ts";
+import { print } from "./print.ts";
+import { cpuSeconds } from "./support/process_stats.ts";
+
+const SAMPLE_MS = 5_000;
+/** Starting is no steady state. */
+const WARM_UP_MS = 20_000;
+
+/** What this process used so far. */
+interface Usage {
+  /** Milliseconds since the start of the trial. */
+  readonly at: number;
+  readonly processorSeconds: number;
+  readonly megabytes: number;
+}
+
+/** Growth per hour by least squares. */
+function slope(samples: readonly Usage[]): number {
+  const mean = (pick: (usage: Usage) => number) =>
+    samples.reduce((sum, usage) => sum + pick(usage), 0) / samples.length;
+  const middle = mean(({ at }) => at);
+  const level = mean(({ megabytes }) => megabytes);
+  let over = 0;
+  let under = 0;
+  for (const { at, megabytes } of samples) {
+    over += (at - middle) * (megabytes - level);
+    under += (at - middle) ** 2;
+  }
+  return over / under * 3_600_000;
+}
+
+/** The benchmark. */
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      cameras: { type: "string", default: "50" },
+      fps: { type: "string", default: "5" },
+      seconds: { type: "string", default: "300" },
+      source: { type: "string", default: "clips/bigbuckbunny.mp4" },
+      size: { type: "string", default: "640x360" },
+      log: { type: "string", default: "" },
+    },
+  });
+  const count = Number(values.cameras);
+  const [width, height] = values.size.split("x").map(Number);
+  const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
+  const state = join(folder, "cameras.kv");
+  const log = values.log === "" ? `embedded:${folder}/log` : values.log;
+  try {
+    {
+      using kv = await openState(state);
+      const registry = new CameraRegistry(kv);
+      for (let number = 1; number <= count; number++) {
+        await registry.add({
+          number,
+          source: values.source,
+          fps: Number(values.fps),
+          ...(values.source.includes(":") ? {} : { loop: true }),
+          size: { width: width!, height: height! },
+        });
+      }
+    }
+    using kv = await openState(state);
+    const opened = await openLog(log);
+    const stop = new AbortController();
+    const summaries: Record<string, number>[] = [];
+    const fleet = new CameraFleet({
+      host: {
+        log: opened,
+        producer: await opened.producer(),
+        topic: `bench-${crypto.randomUUID().slice(0, 8)}`,
+        kv,
+        clock: systemClock,
+      },
+      registry: new CameraRegistry(kv),
+      json: true,
+    }, {
+      signal: stop.signal,
+      print(line) {
+        const said = JSON.parse(line);
+        if (said.type === "summary") summaries.push(said);
+      },
+      say() {},
+    });
+    const running = fleet.run();
+    const begun = performance.now();
+    const samples: Usage[] = [];
+    while (performance.now() - begun < Number(values.seconds) * 1000) {
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+      samples.push({
+        at: performance.now() - begun,
+        processorSeconds: cpuSeconds(),
+        megabytes: Deno.memoryUsage().rss / 1024 / 1024,
+      });
+    }
+    stop.abort();
+    await running;
+    await opened.close();
+    const total = (pick: string) => summaries.reduce((sum, summary) => sum + summary[pick]!, 0);
+    const steady = samples.filter(({ at }) => at > WARM_UP_MS);
+    const [first, last] = [steady[0]!, steady.at(-1)!];
+    const cores = (last.processorSeconds - first.processorSeconds) / (last.at - first.at) * 1000;
+    const seconds = summaries[0]!.seconds!;
+    const fewest = Math.min(...summaries.map(({ published }) => published!));
+    print(
+      `${count} cameras, ${values.source} at ${values.size} and ${values.fps} frames/s, ${
+        seconds.toFixed(0)
+      } s`,
+    );
+    print(`  published  ${total("published")} frames, ${(total("bytes") / 1e6).toFixed(0)} MB`);
+    print(`  a second   ${(total("published") / seconds).toFixed(1)}`);
+    print(`  the least  ${fewest} of one camera`);
+    print(`  dropped    ${total("dropped")}`);
+    print(`  processor  ${cores.toFixed(2)} cores`);
+    print(
+      `  memory     ${first.megabytes.toFixed(0)} MB after ${(first.at / 1000).toFixed(0)} s, ${
+        last.megabytes.toFixed(0)
+      } MB at the end, at most ${
+        Math.max(...steady.map(({ megabytes }) => megabytes)).toFixed(0)
+      } MB; slope ${slope(steady).toFixed(0)} MB an hour`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * `deno task models inspect|check|presets`: what a model file holds, a first manifest for it, and
+ * whether a manifest fits.
+ *
+ * @module
+ */
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  checkAgainstFile,
+  draftManifest,
+  ManifestError,
+  type OnnxFile,
+  type OnnxValue,
+  readManifest,
+  readOnnx,
+  shapeText,
+} from "../../queries/operators/model/mod.ts";
+import { type Command, type CommandContext, nearest } from "../command.ts";
+
+const ACTIONS = ["inspect", "check", "presets"] as const;
+const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
+
+interface Values {
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** The command. */
+export const models: Command = {
+  name: "models",
+  summary: "Looks into a model and writes its first manifest; checks a manifest; lists presets.",
+  positionals: "inspect X.onnx | check model.json | presets",
+  options: {
+    out: { value: "FILE", help: "Where inspect writes the manifest; model.json beside the model" },
+    force: { switch: true, help: "Write over a manifest that is there" },
+    json: { switch: true, help: "One JSON object on standard output" },
+  },
+  check({ positionals: [action, ...rest] }) {
+    const wanted = action === "presets" ? 0 : 1;
+    if (action === undefined) return ["Nothing to do: expected inspect, check or presets"];
+    if (!(ACTIONS as readonly string[]).includes(action)) {
+      const close = nearest(action, ACTIONS);
+      return [
+        `Cannot ${JSON.stringify(action)} models: ${
+          close ? `did you mean ${close}?` : "expected inspect, check or presets"
+        }`,
+      ];
+    }
+    if (rest.length === wanted) return [];
+    const file = action === "inspect" ? "an .onnx file" : "a model.json";
+    return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
+  },
+  run({ positionals: [action, file], options }, context) {
+    const values = options as unknown as Values;
+    switch (action as typeof ACTIONS[number]) {
+      case "inspect":
+        return inspect(file!, values, context);
+      case "check":
+        return Promise.resolve(check(file!, values, context));
+      case "presets":
+        return presets(values, context);
+    }
+  },
+};
+
+async function inspect(file: string, values: Values, context: CommandContext): Promise<number> {
+  const { out = join(dirname(file), "model.json"), force = false, json = false } = values;
+  const { print, say } = context;
+  const onnx = readOnnx(file);
+  const name = basename(file).replace(/\.onnx$/i, "");
+  const { manifest, notes } = draftManifest(onnx, name, relative(dirname(out), file));
+  if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
+  else for (const line of describe(onnx)) print(line);
+  try {
+    await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n", { createNew: !force });
+    say(`Wrote ${out}: a first manifest, in which you must look at`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    say(`Did not write ${out}: it is there already (--force writes over it). A new one would need`);
+  }
+  for (const note of notes) say(`  ${note}`);
+  return 0;
+}
+
+function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile): string[] {
+  const value = ({ name, dtype, shape }: OnnxValue) => `  ${name}  ${dtype}  ${shapeText(shape)}`;
+  return [
+    `${(bytes / 1e6).toFixed(1)} MB, opset ${opset ?? "unknown"}, made by ${producer || "unknown"}`,
+    `sha256 ${sha256}`,
+    "inputs",
+    ...inputs.map(value),
+    "outputs",
+    ...outputs.map(value),
+  ];
+}
+
+function check(path: string, { json = false }: Values, { print, say }: CommandContext): number {
+  try {
+    const manifest = readManifest(path);
+    const { sha256 } = checkAgainstFile(manifest, path);
+    const { name, frames, hop, inputs: [input] } = manifest;
+    if (json) print(JSON.stringify({ ok: true, name, sha256, faults: [] }));
+    else {
+      print(
+        `${path} fits ${manifest.file}: ${name}, windows of ${counted(frames)} every ${hop}, ` +
+          `${input!.width}x${input!.height} ${input!.color}`,
+      );
+      if (manifest.sha256 === undefined) say(`Add "sha256": "${sha256}" to notice another file`);
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    if (json) print(JSON.stringify({ ok: false, faults: error.faults }));
+    else say(error.message);
+    return 1;
+  }
+}
+
+function counted(frames: number): string {
+  return frames === 1 ? "1 frame" : `${frames} frames`;
+}
+
+/** What a person wants to know of a preset, from its manifest. */
+interface Preset {
+  readonly file: string;
+  readonly name: string;
+  readonly licence?: string;
+  readonly source?: string;
+}
+
+async function presets({ json = false }: Values, { print }: CommandContext): Promise<number> {
+  const found: Preset[] = [];
+  for await (const { name: file } of Deno.readDir(PRESETS)) {
+    if (!file.endsWith(".json")) continue;
+    const { name, licence, source } = readManifest(join(PRESETS, file));
+    found.push({
+      file: join("models/presets", file),
+      name,
+      ...(licence === undefined ? {} : { licence }),
+      ...(source === undefined ? {} : { source }),
+    });
+  }
+  found.sort((a, b) => a.file < b.file ? -1 : 1);
+  if (json) print(JSON.stringify(found));
+  else for (const { file, source } of found) print(`${file.padEnd(40)} ${source ?? ""}`);
+  return 0;
+}

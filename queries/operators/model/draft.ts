@@ -1,0 +1,144 @@
+/**
+ * A first manifest for an `.onnx` file, guessed from its shapes.
+ *
+ * @module
+ */
+import type { Layout } from "./manifest.ts";
+import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
+import { shapeText } from "./signature.ts";
+
+/** A manifest as it is written, and what a person must still look at. */
+export interface Draft {
+  readonly manifest: Readonly<Record<string, unknown>>;
+  readonly notes: readonly string[];
+}
+
+/** Sizes that stand in for free dimensions. */
+const FRAMES = 16;
+const SIDE = 224;
+/** Fewer values than this get labels to fill in. */
+const MAX_LABELS = 20;
+
+/**
+ * Guesses a manifest: the inputs that can take pictures, state tensors by the names and shapes that
+ * inputs and outputs share, and for the rest of the outputs whether they speak of frames or windows.
+ *
+ * @param name of the model
+ * @param fileName of the `.onnx` file, as seen from the manifest
+ */
+export function draftManifest(file: OnnxFile, name: string, fileName: string): Draft {
+  const notes: string[] = [];
+  const pictures = file.inputs.flatMap((input) => {
+    const guess = guessInput(input, notes);
+    return guess === undefined ? [] : [guess];
+  });
+  const others = file.inputs.filter((input) => !pictures.some((p) => p["name"] === input.name));
+  const state: Record<string, unknown>[] = [];
+  for (const input of others) {
+    const output = partnerOf(input, file.outputs);
+    const { dtype } = input;
+    if (output === undefined) {
+      notes.push(
+        `input ${input.name} (${dtype} ${shapeText(input.shape)}) takes no pictures and no ` +
+          "output goes with it: a manifest cannot feed it",
+      );
+    } else {
+      const shape = (input.shape ?? []).map((size) => typeof size === "number" ? size : 1);
+      state.push({ input: input.name, output: output.name, dtype, shape });
+    }
+  }
+  if (pictures.length === 0) {
+    notes.push("no input looks as if it takes pictures: expected 4 or 5 dimensions");
+  } else {
+    notes.push(
+      "color, resize, scale, mean and std: the file does not say what it was trained with",
+    );
+  }
+  const frames = Math.max(1, ...pictures.map((input) => Number(input["frames"] ?? 1)));
+  const outputs = file.outputs
+    .filter((output) => !state.some((entry) => entry["output"] === output.name))
+    .map((output) => guessOutput(output, frames));
+  notes.push("outputs: activation, and labels in the order of the values");
+  return {
+    manifest: {
+      name,
+      version: "1",
+      file: fileName,
+      sha256: file.sha256,
+      input: pictures.length === 1 ? pictures[0] : pictures,
+      ...(frames > 1 ? { hop: Math.ceil(frames / 2) } : {}),
+      outputs,
+      ...(state.length > 0 ? { state } : {}),
+    },
+    notes,
+  };
+}
+
+const PICTURE_DTYPES = ["float32", "uint8", "float16"];
+
+function guessInput(
+  { name, dtype, shape }: OnnxValue,
+  notes: string[],
+): Record<string, unknown> | undefined {
+  if (shape === undefined || !PICTURE_DTYPES.includes(dtype)) return undefined;
+  const layout = guessLayout(shape);
+  if (layout === undefined) return undefined;
+  const size = (letter: string, free: number) => {
+    const dimension = shape[layout.indexOf(letter)];
+    if (typeof dimension === "number" && dimension > 0) return dimension;
+    notes.push(`${name}: ${letter} is free in the file, ${free} is a guess`);
+    return free;
+  };
+  const channels = shape[layout.indexOf("C")];
+  return {
+    name,
+    dtype,
+    layout,
+    ...(layout.includes("T")
+      ? { frames: size("T", FRAMES) }
+      : typeof shape[0] === "number" && shape[0] > 1
+      ? { frames: shape[0] }
+      : {}),
+    height: size("H", SIDE),
+    width: size("W", SIDE),
+    color: channels === 1 ? "GRAY" : "RGB",
+    resize: "fill",
+    scale: dtype === "uint8" ? 1 : 1 / 255,
+    mean: new Array(channels === 1 ? 1 : 3).fill(0),
+    std: new Array(channels === 1 ? 1 : 3).fill(1),
+  };
+}
+
+function guessLayout(shape: readonly Dimension[]): Layout | undefined {
+  const isColor = (at: number) => shape[at] === 3 || shape[at] === 1;
+  if (shape.length === 4) return isColor(3) ? "NHWC" : isColor(1) ? "NCHW" : undefined;
+  if (shape.length !== 5) return undefined;
+  if (isColor(4)) return "NTHWC";
+  if (shape[1] === 3) return "NCTHW";
+  if (shape[2] === 3) return "NTCHW";
+  return isColor(1) ? "NCTHW" : isColor(2) ? "NTCHW" : undefined;
+}
+
+/** The output that a state input comes from: of the same type and shape, and nearly the same name. */
+function partnerOf(input: OnnxValue, outputs: readonly OnnxValue[]): OnnxValue | undefined {
+  const bare = (name: string) =>
+    name.replace(/(^|[_./])(in|out|input|output|next|new)(?=$|[_./])/g, "");
+  const alike = outputs.filter(({ dtype, shape }) =>
+    dtype === input.dtype && shapeText(shape) === shapeText(input.shape)
+  );
+  const namesakes = alike.filter(({ name }) => bare(name) === bare(input.name));
+  return namesakes.find(({ name }) => name !== bare(name)) ?? namesakes[0] ??
+    (alike.length === 1 ? alike[0] : undefined);
+}
+
+function guessOutput({ name, shape }: OnnxValue, frames: number): Record<string, unknown> {
+  // Frames lie along the second dimension, or along the first where that is no batch of windows.
+  const sizes = (shape ?? []).slice(shape?.[0] === frames ? 0 : 1);
+  const perFrame = frames > 1 && sizes[0] === frames;
+  const values = (perFrame ? sizes.slice(1) : sizes)
+    .reduce<number>((product, size) => product * (typeof size === "number" ? size : NaN), 1);
+  const labels = values > 1 && values <= MAX_LABELS
+    ? { labels: Array.from({ length: values }, (_, i) => `class ${i}`) }
+    : {};
+  return { name, kind: perFrame ? "frame" : "window", activation: "none", ...labels };
+}

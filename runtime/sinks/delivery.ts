@@ -1,0 +1,129 @@
+/**
+ * Delivers a body to a web address: signed, with retries.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+
+/** How to deliver. */
+export interface DeliveryOptions {
+  /** Without user information. */
+  readonly url: URL;
+  /** Signs the bodies when there is one. */
+  readonly secret?: string;
+  readonly clock: Clock;
+  /** Tries after the first one. */
+  readonly retries: number;
+  /** Delay before the second try; doubles from try to try up to `maxDelayMs`. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** How long one try may take. */
+  readonly timeoutMs: number;
+  /** From 0 to 1: half of each delay is fixed, the other half is scaled by it. */
+  readonly jitter?: () => number;
+}
+
+/** What came of a delivery. */
+export type Outcome =
+  | { readonly delivered: true; readonly tries: number }
+  | { readonly delivered: false; readonly tries: number; readonly reason: string };
+
+/** Answers that say "later", besides all from 500 on. */
+const LATER = new Set([408, 425, 429]);
+
+/** Posts bodies to one address. */
+export class Deliverer {
+  readonly #options: DeliveryOptions;
+  #key: Promise<CryptoKey> | undefined;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Posts a body until it is taken, refused for good, or the tries are used up.
+   *
+   * @param id the same for the same body: a receiver knows repetitions by it.
+   * @throws the signal's reason when it aborts.
+   */
+  async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
+    const { clock, retries, minDelayMs, maxDelayMs, jitter = Math.random } = this.#options;
+    for (let tries = 1;; tries++) {
+      const { reason, again, waitMs = 0 } = await this.#try(id, body, signal);
+      if (reason === undefined) return { delivered: true, tries };
+      if (!again || tries > retries) return { delivered: false, tries, reason };
+      const delay = Math.min(maxDelayMs, minDelayMs * 2 ** (tries - 1)) * (1 + jitter()) / 2;
+      await clock.sleep(Math.max(delay, Math.min(waitMs, maxDelayMs)), signal);
+    }
+  }
+
+  async #try(
+    id: string,
+    body: string,
+    signal: AbortSignal,
+  ): Promise<{ reason?: string; again?: boolean; waitMs?: number }> {
+    const { url, timeoutMs } = this.#options;
+    signal.throwIfAborted();
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), timeoutMs);
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          "user-agent": "framelane",
+          "x-framelane-delivery": id,
+          ...await this.#signature(body),
+        },
+        body,
+        // Somebody else's address must not learn what was meant for this one.
+        redirect: "manual",
+        signal: AbortSignal.any([signal, limit.signal]),
+      });
+      await response.body?.cancel();
+      if (response.ok) return {};
+      const again = response.status >= 500 || LATER.has(response.status);
+      const seconds = Number(response.headers.get("retry-after") ?? 0);
+      return {
+        reason: `status ${response.status}`,
+        again,
+        ...(seconds > 0 ? { waitMs: seconds * 1000 } : {}),
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (limit.signal.aborted) return { reason: `no answer in ${timeoutMs} ms`, again: true };
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      // The message names the address, which may hold a secret; its cause says enough.
+      return { reason: reasonOf(error), again: true };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Proof of who sends, and when: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
+  async #signature(body: string): Promise<Record<string, string>> {
+    const { secret, clock } = this.#options;
+    if (secret === undefined) return {};
+    this.#key ??= crypto.subtle.importKey(
+      "raw",
+      new TextEncoder().encode(secret),
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      ["sign"],
+    );
+    const timestamp = String(clock.now());
+    const signed = new TextEncoder().encode(`${timestamp}.${body}`);
+    const digest = await crypto.subtle.sign("HMAC", await this.#key, signed);
+    return {
+      "x-framelane-timestamp": timestamp,
+      "x-framelane-signature": `sha256=${new Uint8Array(digest).toHex()}`,
+    };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const cause = /(connection refused|dns error|reset by peer|timed out|certificate|unreachable)/i
+    .exec(text)?.[1];
+  return cause === undefined ? "the connection failed" : cause.toLowerCase();
+}

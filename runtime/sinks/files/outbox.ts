@@ -1,0 +1,204 @@
+/**
+ * What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
+ * delivered but not struck out before one is delivered again.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { Fence } from "./fence.ts";
+import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
+import { isCommitted, type Position } from "./lane.ts";
+import type { SinkContext } from "../sink.ts";
+import { Slots } from "./slots.ts";
+
+const HEADER_BYTES = 8;
+const SENT_CAPACITY = 4096;
+/** How many former owners' folders are kept until a commit. */
+const MAXIMUM_LEFT = 8;
+/** Bytes of delivered items before the file is written anew. */
+const MAXIMUM_WASTE = 1 << 20;
+
+/** One thing to deliver. */
+export interface Item {
+  readonly number: number;
+  readonly position: Position;
+  readonly id: string;
+  readonly body: string;
+}
+
+interface Sent {
+  /** Items up to this number are delivered. */
+  readonly number: number;
+}
+
+/** One owner's outbox of a lane. Calls of `add` and `strike` must not overlap with themselves. */
+export class Outbox {
+  readonly #fence: Fence;
+  #file: Deno.FsFile;
+  readonly #sentFile: Deno.FsFile;
+  readonly #sent: Slots<Sent>;
+  #items: Item[] = [];
+  #size = 0;
+  #next = 1;
+  #confirmed = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(fence: Fence, file: Deno.FsFile, sentFile: Deno.FsFile) {
+    this.#fence = fence;
+    this.#file = file;
+    this.#sentFile = sentFile;
+    this.#sent = new Slots(sentFile, SENT_CAPACITY);
+  }
+
+  /** Takes a lane's outbox over, with all in it that is committed. */
+  static async open(root: string, context: SinkContext): Promise<Outbox> {
+    const fence = await Fence.claim(root);
+    const left = await fence.adopt();
+    const waiting = new Map<string, Omit<Item, "number">>();
+    const doubtful = new Map<string, Item[]>();
+    for (const folder of left.toReversed()) {
+      const items = await undelivered(folder);
+      for (const { position, id, body } of items) {
+        if (isCommitted(position, context)) waiting.set(id, { position, id, body });
+      }
+      doubtful.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
+    }
+    const open = (name: string) =>
+      Deno.open(`${fence.directory}/${name}`, { read: true, write: true, create: true });
+    const file = await open("outbox");
+    let sent: Deno.FsFile;
+    try {
+      sent = await open("sent");
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    const box = new Outbox(fence, file, sent);
+    try {
+      await box.#sent.read();
+      box.#items = await box.add([...waiting.values()]);
+      await syncDirectory(fence.directory);
+      // What was carried over is struck out where it was; what the checkpoint does not know may be
+      // known to a later owner: see `release`.
+      for (const [folder, items] of doubtful) await rewrite(folder, items);
+      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      return box;
+    } catch (error) {
+      box.close();
+      throw error;
+    }
+  }
+
+  /** What is to be delivered, oldest first. */
+  get items(): readonly Item[] {
+    return this.#items;
+  }
+
+  /** Puts things in; they survive a crash of the machine. They are not listed before `release`. */
+  async add(things: readonly Omit<Item, "number">[]): Promise<Item[]> {
+    const items = things.map((thing) => ({ ...thing, number: this.#next++ }));
+    await this.#exclusively(() => this.#append(items));
+    this.#fence.check();
+    return items;
+  }
+
+  /** Their batch is committed: they are to be delivered. */
+  async release(items: readonly Item[]): Promise<void> {
+    this.#items.push(...items);
+    if (!this.#confirmed) await this.#fence.forget();
+    this.#confirmed = true;
+  }
+
+  /** The oldest item is delivered. */
+  async strike(): Promise<void> {
+    const item = this.#items.shift();
+    if (item === undefined) return;
+    await this.#exclusively(async () => {
+      await this.#sent.write({ number: item.number });
+      if (this.#size > MAXIMUM_WASTE) await this.#shrink();
+    });
+  }
+
+  close(): void {
+    this.#file.close();
+    this.#sentFile.close();
+  }
+
+  async #append(items: readonly Item[]): Promise<void> {
+    for (const item of items) {
+      const bytes = encode(item);
+      await writeAt(this.#file, this.#size, bytes);
+      this.#size += bytes.length;
+    }
+    await this.#file.syncData();
+  }
+
+  /** Writes what is left into a new file, released or not. */
+  async #shrink(): Promise<void> {
+    const { directory } = this.#fence;
+    await rewrite(directory, await undelivered(directory));
+    this.#file.close();
+    this.#file = await Deno.open(`${directory}/outbox`, { read: true, write: true });
+    this.#size = (await this.#file.stat()).size;
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
+
+function encode(item: Item): Uint8Array {
+  const body = new TextEncoder().encode(JSON.stringify(item));
+  const bytes = new Uint8Array(HEADER_BYTES + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, body.length);
+  view.setUint32(4, crc32(body));
+  bytes.set(body, HEADER_BYTES);
+  return bytes;
+}
+
+/** Replaces the outbox of a folder by one with these items alone. */
+async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
+  {
+    using file = await Deno.open(`${folder}/outbox.new`, {
+      write: true,
+      create: true,
+      truncate: true,
+    });
+    let position = 0;
+    for (const bytes of items.map(encode)) {
+      await writeAt(file, position, bytes);
+      position += bytes.length;
+    }
+    await file.sync();
+  }
+  await Deno.rename(`${folder}/outbox.new`, `${folder}/outbox`);
+  await syncDirectory(folder);
+}
+
+/** What a folder's owner has put in and not struck out. */
+async function undelivered(folder: string): Promise<Item[]> {
+  if (!await exists(`${folder}/outbox`)) return [];
+  using file = await Deno.open(`${folder}/outbox`, { read: true });
+  const { size } = await file.stat();
+  const items: Item[] = [];
+  for (let position = 0; position + HEADER_BYTES <= size;) {
+    const view = new DataView((await readAt(file, position, HEADER_BYTES)).buffer);
+    const length = view.getUint32(0);
+    if (length === 0 || position + HEADER_BYTES + length > size) break;
+    const body = await readAt(file, position + HEADER_BYTES, length);
+    if (crc32(body) !== view.getUint32(4)) break;
+    items.push(JSON.parse(new TextDecoder().decode(body)) as Item);
+    position += HEADER_BYTES + length;
+  }
+  const sent = await sentOf(folder);
+  return items.filter(({ number }) => number > sent);
+}
+
+async function sentOf(folder: string): Promise<number> {
+  if (!await exists(`${folder}/sent`)) return 0;
+  using file = await Deno.open(`${folder}/sent`, { read: true });
+  return (await new Slots<Sent>(file, SENT_CAPACITY).read())?.number ?? 0;
+}

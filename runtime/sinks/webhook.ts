@@ -1,0 +1,312 @@
+/**
+ * The `webhook:URL` sink: findings and alerts to a web address.
+ *
+ * @module
+ */
+import { firstOffsetOf, isFinding, lastOffsetOf, type Output } from "../frame.ts";
+import { learnSecrets } from "../mask.ts";
+import { Deliverer } from "./delivery.ts";
+import { explained } from "./files/failure.ts";
+import { appendDurably, splitPath } from "./files/io.ts";
+import { laneKey } from "./files/lane.ts";
+import { type Item, Outbox } from "./files/outbox.ts";
+import { completeResult } from "./result.ts";
+import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+
+/** Options of `webhook`. */
+export interface WebhookOptions {
+  /** `http:` or `https:`. A password in it (`https://:SECRET@host/path`) is the secret, and is not sent. */
+  readonly url: string;
+  /** Signs each request. Wins over the one in the URL. */
+  readonly secret?: string;
+  /** `findings` of windows and alerts (default), `alerts` alone, or `all` outputs. */
+  readonly only?: "findings" | "alerts" | "all";
+  /** Tries after the first one; then the body goes to the dead letters. Default 6. */
+  readonly retries?: number;
+  /** Delay before the second try, milliseconds; doubles from try to try. Default 500. */
+  readonly minDelayMs?: number;
+  /** Longest delay. Default 30 000. */
+  readonly maxDelayMs?: number;
+  /** How long one try may take. Default 10 000. */
+  readonly timeoutMs?: number;
+  /** Bodies that wait for delivery; with more than that the partition waits … Default 1 000. */
+  readonly maxWaiting?: number;
+  /** … but no longer than this; then they go to the dead letters. Default 5 000. */
+  readonly maxBlockMs?: number;
+  /** How long a query that stops waits for deliveries; the rest is delivered at the next start. Default 5 000. */
+  readonly maxCloseMs?: number;
+  /** Lines of JSON for what could not be delivered. Default `.framelane/webhook/dead-letters.jsonl`. */
+  readonly deadLetters?: string;
+  /** Folder for what waits. Default `.framelane/webhook`. */
+  readonly directory?: string;
+}
+
+/**
+ * Posts a `Result` as JSON for each finding, at least once, in order for each partition. What waits
+ * for delivery is durable, so that neither a slow receiver nor a crash costs an alert, and the
+ * partition never waits longer than `maxBlockMs`.
+ *
+ * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a secret,
+ * `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal HMAC-SHA256 of
+ * `TIMESTAMP.BODY`. Answers 408, 425, 429 and from 500 on, and connections that fail, are tried
+ * again with growing delays; all others but 2xx mean that it is of no use. Redirections are not followed.
+ *
+ * @example
+ * ```ts
+ * import { webhook } from "./webhook.ts";
+ *
+ * const sink = webhook({ url: "https://alarms.example/hook", secret: "s3cret", only: "alerts" });
+ * sink.uri; // "webhook:https://alarms.example/…"
+ * ```
+ */
+export function webhook(options: WebhookOptions): Sink {
+  const {
+    only = "findings",
+    retries = 6,
+    minDelayMs = 500,
+    maxDelayMs = 30_000,
+    timeoutMs = 10_000,
+    maxWaiting = 1000,
+    maxBlockMs = 5000,
+    maxCloseMs = 5000,
+    directory = ".framelane/webhook",
+    deadLetters = `${directory}/dead-letters.jsonl`,
+  } = options;
+  const { url, secret: inUrl } = addressOf(options.url);
+  const secret = options.secret ?? inUrl;
+  const shown = `${url.origin}/…`;
+  if (!["findings", "alerts", "all"].includes(only)) {
+    throw new RangeError(
+      `Cannot post ${JSON.stringify(only)} alone: expected findings, alerts or all`,
+    );
+  }
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw new RangeError(`Cannot retry ${retries} times: expected a whole number from 0 up`);
+  }
+  const positive = { minDelayMs, maxDelayMs, timeoutMs, maxWaiting };
+  for (const [name, value] of Object.entries(positive)) {
+    if (!(value > 0)) throw new RangeError(`Cannot use ${name} ${value}: expected above 0`);
+  }
+  for (const [name, value] of Object.entries({ maxBlockMs, maxCloseMs })) {
+    if (!(value >= 0)) throw new RangeError(`Cannot use ${name} ${value}: expected from 0 up`);
+  }
+  if (secret !== undefined) learnSecrets(secret, { whole: true });
+  return {
+    uri: `webhook:${shown}`,
+    delivery: "at-least-once",
+    open: (context) =>
+      explained(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
+        const address = await digest(url.href);
+        const box = await Outbox.open(`${directory}/${laneKey(context)}-${address}`, context);
+        const deliverer = new Deliverer({
+          url,
+          ...(secret === undefined ? {} : { secret }),
+          clock: context.clock,
+          retries,
+          minDelayMs,
+          maxDelayMs,
+          timeoutMs,
+        });
+        const limits = { maxWaiting, maxBlockMs, maxCloseMs };
+        return new WebhookTask(context, box, deliverer, { only, shown, deadLetters, ...limits });
+      }),
+  };
+}
+
+interface TaskOptions {
+  readonly only: "findings" | "alerts" | "all";
+  /** The address without secrets. */
+  readonly shown: string;
+  readonly deadLetters: string;
+  readonly maxWaiting: number;
+  readonly maxBlockMs: number;
+  readonly maxCloseMs: number;
+}
+
+class WebhookTask implements SinkTask {
+  readonly #context: SinkContext;
+  readonly #box: Outbox;
+  readonly #deliverer: Deliverer;
+  readonly #options: TaskOptions;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #things: { id: string; body: string }[] = [];
+  #added: Item[] = [];
+  /** Delivers until the box is empty; undefined when nothing waits. */
+  #sending: Promise<void> | undefined;
+  /** Called after each delivery. */
+  #progress = () => {};
+  #failure: { readonly error: unknown } | undefined;
+  #failing = false;
+
+  constructor(context: SinkContext, box: Outbox, deliverer: Deliverer, options: TaskOptions) {
+    this.#context = context;
+    this.#box = box;
+    this.#deliverer = deliverer;
+    this.#options = options;
+    this.#signal = AbortSignal.any([this.#stop.signal, context.signal]);
+    this.#send();
+  }
+
+  write(outputs: readonly Output[]): void {
+    const { query } = this.#context;
+    for (const output of outputs) {
+      if (!this.#concerns(output)) continue;
+      const body = JSON.stringify(completeResult(output, query));
+      const number = this.#things.length;
+      const place = `${firstOffsetOf(output)}-${lastOffsetOf(output)}`;
+      const id = `${query}-${output.topic}-${output.partition}-${place}`;
+      const repeated = this.#things.some((thing) => thing.id === id);
+      this.#things.push({ id: repeated ? `${id}-${number}` : id, body });
+    }
+  }
+
+  async flush({ batchId, end }: BatchRange): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const things = this.#things;
+    this.#things = [];
+    if (things.length === 0) return;
+    const waited = await this.#room(things.length);
+    const position = { batch: batchId, end };
+    const room = waited ? things.length : this.#options.maxWaiting - this.#box.items.length;
+    const taken = things.slice(0, Math.max(0, room));
+    await this.#explained(async () => {
+      this.#added = await this.#box.add(taken.map((thing) => ({ ...thing, position })));
+      for (const thing of things.slice(taken.length)) {
+        await this.#giveUp(thing, 0, `${this.#options.maxWaiting} others wait for delivery`);
+      }
+    });
+  }
+
+  async committed(): Promise<void> {
+    const added = this.#added;
+    this.#added = [];
+    await this.#explained(() => this.#box.release(added));
+    this.#send();
+  }
+
+  async close(): Promise<void> {
+    const { clock } = this.#context;
+    const { maxCloseMs, shown } = this.#options;
+    try {
+      if (this.#sending !== undefined && !this.#signal.aborted) {
+        const enough = new AbortController();
+        const timer = clock.sleep(maxCloseMs, enough.signal).catch(() => {});
+        await Promise.race([this.#sending, timer]);
+        enough.abort();
+        await timer;
+      }
+      this.#stop.abort();
+      await this.#sending;
+      const { length } = this.#box.items;
+      if (length > 0) this.#context.report(`${length} for ${shown} wait for the next start`);
+    } finally {
+      this.#box.close();
+    }
+  }
+
+  #concerns(output: Output): boolean {
+    const { only } = this.#options;
+    if (only === "all" || output.result?.alert !== undefined) return true;
+    return only === "findings" && isFinding(output);
+  }
+
+  /** Waits until so many more may wait, but not too long; false when they still may not. */
+  async #room(count: number): Promise<boolean> {
+    const { maxWaiting, maxBlockMs } = this.#options;
+    const { clock } = this.#context;
+    const fits = () => this.#box.items.length + count <= Math.max(maxWaiting, count);
+    const deadline = clock.monotonic() + maxBlockMs;
+    while (!fits()) {
+      const left = deadline - clock.monotonic();
+      if (left <= 0 || this.#signal.aborted) return false;
+      const enough = new AbortController();
+      const delivered = new Promise<void>((resolve) => this.#progress = resolve);
+      const timer = clock.sleep(left, enough.signal).catch(() => {});
+      await Promise.race([delivered, timer]);
+      enough.abort();
+      await timer;
+    }
+    return true;
+  }
+
+  #send(): void {
+    if (this.#sending !== undefined || this.#box.items.length === 0) return;
+    this.#sending = this.#sendAll()
+      .catch((error) => {
+        if (!this.#signal.aborted) this.#failure = { error };
+      })
+      .finally(() => {
+        this.#sending = undefined;
+        this.#progress();
+      });
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let item = this.#box.items[0]; item !== undefined; item = this.#box.items[0]) {
+      const outcome = await this.#deliverer.deliver(item.id, item.body, this.#signal);
+      if (outcome.delivered) this.#failing = false;
+      else await this.#giveUp(item, outcome.tries, outcome.reason);
+      await this.#explained(() => this.#box.strike());
+      this.#progress();
+    }
+  }
+
+  /** Keeps what could not be delivered. */
+  async #giveUp(thing: { id: string; body: string }, tries: number, reason: string) {
+    const { deadLetters, shown } = this.#options;
+    const { clock, report } = this.#context;
+    const line = JSON.stringify({
+      time: new Date(clock.now()).toISOString(),
+      url: shown,
+      delivery: thing.id,
+      tries,
+      reason,
+      body: JSON.parse(thing.body),
+    });
+    await explained(
+      `write dead letters to ${JSON.stringify(deadLetters)}`,
+      async () => {
+        await Deno.mkdir(splitPath(deadLetters).folder, { recursive: true });
+        await appendDurably(deadLetters, `${line}\n`);
+      },
+    );
+    if (!this.#failing) report(`Cannot deliver to ${shown}: ${reason}; see ${deadLetters}`);
+    this.#failing = true;
+  }
+
+  #explained<T>(work: () => Promise<T>): Promise<T> {
+    return explained(`keep what waits for ${this.#options.shown}`, work);
+  }
+}
+
+/** The address without user information, and the secret that stood there. */
+function addressOf(given: string): { url: URL; secret?: string } {
+  let url: URL;
+  let secret: string;
+  try {
+    url = new URL(given);
+    secret = decodeURIComponent(url.password || url.username);
+  } catch (error) {
+    // Not repeated in the message: whatever it is, it may hold a secret.
+    throw new RangeError(
+      "Cannot post to the given address: expected a URL such as https://host/path",
+      { cause: (error as Error).name },
+    );
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new RangeError(
+      `Cannot post to an address of scheme ${url.protocol}: expected http: or https:`,
+    );
+  }
+  url.username = "";
+  url.password = "";
+  url.hash = "";
+  return secret === "" ? { url } : { url, secret };
+}
+
+/** A short name for an address, which tells nothing of it. */
+async function digest(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(hash).toHex().slice(0, 12);
+}

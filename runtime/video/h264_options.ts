@@ -1,0 +1,28 @@
+/**
+ * Options of the H.264 encoder.
+ *
+ * @module
+ */
+
+/** x264's presets that are fast enough for live video, fastest first. */
+export const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] as const;
+
+/** How to encode H.264. */
+export interface H264Options {
+  /** Default `superfast`. */
+  readonly preset?: typeof PRESETS[number];
+  /** Constant rate factor: 0 (no loss) to 51 (bad). Default 23. */
+  readonly crf?: number;
+}
+
+/** @throws {RangeError} saying which option was given and what is accepted. */
+export function checkH264Options({ preset, crf }: H264Options): void {
+  if (preset !== undefined && !PRESETS.includes(preset)) {
+    throw new RangeError(
+      `Cannot use preset ${JSON.stringify(preset)}: expected ${PRESETS.join(", ")}`,
+    );
+  }
+  if (crf !== undefined && !(crf >= 0 && crf <= 51)) {
+    throw new RangeError(`Cannot use crf ${crf}: expected a number from 0 to 51`);
+  }
+}

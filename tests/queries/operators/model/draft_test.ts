@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import {
+  draftManifest,
+  type OnnxFile,
+  type OnnxValue,
+  parseManifest,
+  readManifest,
+  readOnnx,
+} from "../../../../queries/operators/model/mod.ts";
+import { signatureFaults } from "../../../../queries/operators/model/signature.ts";
+import { orderModel } from "./order_kit.ts";
+
+function fileOf(inputs: readonly OnnxValue[], outputs: readonly OnnxValue[]): OnnxFile {
+  return { producer: "", opset: 18, sha256: "0".repeat(64), bytes: 1, inputs, outputs };
+}
+
+const float = (name: string, ...shape: (number | string)[]) => ({ name, dtype: "float32", shape });
+
+Deno.test("a draft of any of the models fits its file", () => {
+  const names = ["nthwc", "ntchw", "ncthw", "nhwc", "nchw", "bytes", "halves", "state", "two"];
+  for (const name of names) {
+    const file = readOnnx(orderModel(name).replace(/json$/, "onnx"));
+    const { manifest } = draftManifest(file, name, `${name}.onnx`);
+    const parsed = parseManifest(manifest, "model.json");
+    assert.deepEqual(signatureFaults(parsed, file), [], name);
+    const real = readManifest(orderModel(name));
+    assert.deepEqual(
+      parsed.inputs.map(({ layout, frames }) => [layout, frames]),
+      real.inputs.map(({ layout, frames }) => [layout, frames]),
+    );
+    assert.deepEqual(parsed.state, real.state, name);
+  }
+});
+
+Deno.test("a draft fills free dimensions and says so", () => {
+  const file = fileOf([float("x", "N", "C", "T", "H", "W")], [float("y", "N", 400)]);
+  const none = draftManifest(file, "m", "m.onnx");
+  assert.deepEqual(none.manifest["input"], []);
+  assert.match(none.notes.join("\n"), /input x .* takes no pictures and no output goes with it/);
+  const known = fileOf([float("x", "N", 3, "T", "H", 200)], [float("y", "N", 5)]);
+  const { manifest, notes } = draftManifest(known, "m", "m.onnx");
+  const { layout, frames, height, width } = parseManifest(manifest, "model.json").inputs[0]!;
+  assert.deepEqual([layout, frames, height, width], ["NCTHW", 16, 224, 200]);
+  assert.match(notes.join("\n"), /x: T is free in the file, 16 is a guess/);
+  assert.deepEqual(manifest["outputs"], [{
+    name: "y",
+    kind: "window",
+    activation: "none",
+    labels: ["class 0", "class 1", "class 2", "class 3", "class 4"],
+  }]);
+});
+
+Deno.test("presets are manifests, and say where their weights are had", async () => {
+  const folder = new URL("../../../../models/presets/", import.meta.url);
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    const { source, licence } = readManifest(new URL(name, folder));
+    assert.match(source ?? "", /^https:\/\//, name);
+    assert.ok(licence, name);
+    names.push(name);
+  }
+  assert.deepEqual(names.sort(), [
+    "movinet_a0_stream.json",
+    "pp_tsm.json",
+    "transnetv2.json",
+    "videomae_base.json",
+    "x3d_s.json",
+    "x3d_xs.json",
+  ]);
+});

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { failure } from "../../../runtime/sinks/files/failure.ts";
+import { Fence } from "../../../runtime/sinks/files/fence.ts";
+import { Outbox } from "../../../runtime/sinks/files/outbox.ts";
+import { SharedFile } from "../../../runtime/sinks/files/shared_file.ts";
+import { Slots } from "../../../runtime/sinks/files/slots.ts";
+import { sinkContext } from "../../contracts/sink_contract.ts";
+
+async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await work(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const at = (batch: number) => ({ batch, end: batch + 1 });
+
+Deno.test("fence: only one of many gets a generation, and a successor stops all before it", async () => {
+  await withDirectory(async (directory) => {
+    const root = `${directory}/root`;
+    const fences = await Promise.all([1, 2, 3, 4].map(() => Fence.claim(root)));
+    assert.deepEqual(fences.map(({ generation }) => generation).sort(), [1, 2, 3, 4]);
+    fences.sort((a, b) => a.generation - b.generation);
+    const [first, , , last] = fences as [Fence, Fence, Fence, Fence];
+    await Deno.writeTextFile(`${first.directory}/file`, "old");
+    await Deno.writeTextFile(`${last.directory}/file`, "new");
+    await last.publish("file", `${directory}/visible`);
+    const previous = await last.adopt();
+    assert.deepEqual(previous.map((path) => path.split("/").at(-1)), [
+      "previous-3",
+      "previous-2",
+      "previous-1",
+    ]);
+    await assert.rejects(() => first.publish("file", `${directory}/visible`), {
+      code: "TAKEN_OVER",
+    });
+    assert.equal(first.held, false);
+    assert.equal(await Deno.readTextFile(`${directory}/visible`), "new");
+    // A successor finds what an earlier one had adopted and not forgotten.
+    const next = await Fence.claim(root);
+    assert.equal((await next.adopt()).length, 4);
+    await next.forget();
+    assert.deepEqual(next.previous, []);
+  });
+});
+
+Deno.test("slots: the newest whole state counts", async () => {
+  await withDirectory(async (directory) => {
+    using file = await Deno.open(`${directory}/state`, { read: true, write: true, create: true });
+    const slots = new Slots<number[]>(file, 64);
+    assert.equal(await slots.read(), undefined);
+    for (const state of [[1], [2], [3]]) await slots.write(state);
+    assert.deepEqual(await new Slots(file, 64).read(), [3]);
+    // The third was written to the second slot; it breaks.
+    await file.seek(64 + 20, Deno.SeekMode.Start);
+    await file.write(encode("["));
+    await file.seek(64 + 21, Deno.SeekMode.Start);
+    await file.write(encode("9"));
+    const torn = new Slots<number[]>(file, 64);
+    assert.deepEqual(await torn.read(), [2]);
+    await torn.write([4]);
+    assert.deepEqual(await new Slots(file, 64).read(), [4]);
+    await assert.rejects(
+      () => torn.write(Array(40).fill(1)),
+      /Cannot keep a state of 81 bytes: at most 44/,
+    );
+  });
+});
+
+Deno.test("shared file: a writer that holds the lock for too long is left behind", async () => {
+  await withDirectory(async (directory) => {
+    const path = `${directory}/lines`;
+    const root = `${directory}/.lines`;
+    const options = { root, lockTimeoutMs: 30 };
+    const shared = await SharedFile.open(path, options);
+    await shared.publish("a", at(0), encode("a0\n"));
+    using paused = await Deno.open(`${root}/g1/meta`, { read: true, write: true });
+    using data = await Deno.open(`${root}/g1/data`, { write: true });
+    await paused.lock(true);
+    await shared.publish("b", at(0), encode("b0\n"));
+    // It wakes up and writes where it was about to.
+    await data.seek(3, Deno.SeekMode.Start);
+    await data.write(encode("a1\n"));
+    assert.equal(await Deno.readTextFile(path), "a0\nb0\n");
+    await shared.publish("a", at(1), encode("a1\n"));
+    assert.equal(await Deno.readTextFile(path), "a0\nb0\na1\n");
+    await shared.close();
+  });
+});
+
+Deno.test("shared file: who dies while it replaces the file hinders nobody", async () => {
+  await withDirectory(async (directory) => {
+    const path = `${directory}/lines`;
+    const options = { root: `${directory}/.lines`, lockTimeoutMs: 30, header: "head\n" };
+    const first = await SharedFile.open(path, options);
+    await first.publish("a", at(0), encode("a0\n"));
+    await first.close();
+    const dead = await Fence.claim(options.root);
+    await dead.adopt();
+    await Deno.writeTextFile(`${dead.directory}/data`, "half");
+    const second = await SharedFile.open(path, options);
+    await second.publish("a", at(0), encode("again\n"));
+    await second.publish("a", at(1), encode("a1\n"));
+    await second.close();
+    assert.equal(await Deno.readTextFile(path), "head\na0\na1\n");
+  });
+});
+
+Deno.test("shared file: what a crash of the machine took is known to be missing", async () => {
+  await withDirectory(async (directory) => {
+    const path = `${directory}/lines`;
+    const options = { root: `${directory}/.lines` };
+    const first = await SharedFile.open(path, options);
+    await first.publish("a", at(0), encode("a0\n"));
+    await first.sync();
+    await first.publish("a", at(1), encode("a1\n"));
+    await first.close();
+    await Deno.writeTextFile(path, "a0\n\0\0\0");
+    const second = await SharedFile.open(path, options);
+    assert.deepEqual(await second.position("a"), { position: at(0), foreign: false });
+    await second.publish("a", at(1), encode("a1\n"));
+    await second.close();
+    assert.equal(await Deno.readTextFile(path), "a0\na1\n");
+  });
+});
+
+Deno.test("shared file: a damaged description is an error that says what to do", async () => {
+  await withDirectory(async (directory) => {
+    const options = { root: `${directory}/.lines` };
+    await (await SharedFile.open(`${directory}/lines`, options)).close();
+    await Deno.writeTextFile(`${options.root}/g1/meta`, "nonsense");
+    await assert.rejects(
+      () => SharedFile.open(`${directory}/lines`, options),
+      /g1\/meta is damaged. Move the file and that folder away to begin a new one/,
+    );
+  });
+});
+
+Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
+  await withDirectory(async (directory) => {
+    const root = `${directory}/box`;
+    const box = await Outbox.open(root, sinkContext());
+    const body = JSON.stringify("x".repeat(100_000));
+    const items = Array.from(
+      { length: 30 },
+      (_, index) => ({ position: at(0), id: `${index}`, body }),
+    );
+    await box.release(await box.add(items));
+    for (let i = 0; i < 25; i++) await box.strike();
+    box.close();
+    assert.ok((await Deno.stat(`${root}/g1/outbox`)).size < 1_700_000);
+    const next = await Outbox.open(root, sinkContext({ committedBatch: 0, committedEnd: 1 }));
+    assert.deepEqual(next.items.map(({ id }) => id), ["25", "26", "27", "28", "29"]);
+    next.close();
+  });
+});
+
+Deno.test("failure: the usual ones are told in words", () => {
+  const cases: [unknown, string, RegExp][] = [
+    [
+      Object.assign(new Error("x"), { code: "ENOSPC" }),
+      "DISK_FULL",
+      /^Cannot write: the disk is full$/,
+    ],
+    [new Error("Disk quota exceeded (os error 122)"), "DISK_FULL", /quota/],
+    [Object.assign(new Error("x"), { code: "EROFS" }), "NOT_WRITABLE", /read-only/],
+    [
+      new Deno.errors.NotCapable("Requires write access"),
+      "NOT_WRITABLE",
+      /Deno may not write there/,
+    ],
+    [new Deno.errors.PermissionDenied("x"), "NOT_WRITABLE", /no permission/],
+    [new Deno.errors.NotADirectory("x"), "NOT_WRITABLE", /a file, not a folder/],
+    [new Deno.errors.IsADirectory("x"), "NOT_WRITABLE", /it is a folder/],
+    [new Error("Odd"), "FAILED", /^Cannot write: Odd$/],
+    ["odd", "FAILED", /^Cannot write: odd$/],
+  ];
+  for (const [error, code, message] of cases) {
+    const found = failure("write", error);
+    assert.equal(found.code, code);
+    assert.match(found.message, message);
+    assert.equal(failure("again", found), found);
+  }
+});

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import type { Output } from "../../../runtime/frame.ts";
+import { webhook, type WebhookOptions } from "../../../runtime/sinks/webhook.ts";
+import { openSink } from "../../../runtime/sinks/open.ts";
+import type { SinkContext, SinkTask } from "../../../runtime/sinks/sink.ts";
+import { sinkContext } from "../../contracts/sink_contract.ts";
+import { finding, frame } from "./outputs.ts";
+
+interface Received {
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+/** A receiver of webhooks, which answers as it is told. */
+async function withReceiver(
+  answer: (index: number, received: Received) => Response | Promise<Response>,
+  work: (url: string, received: Received[], directory: string) => Promise<void>,
+): Promise<void> {
+  const received: Received[] = [];
+  const directory = await Deno.makeTempDir();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const one = { headers: Object.fromEntries(request.headers), body: await request.text() };
+      received.push(one);
+      return await answer(received.length - 1, one);
+    },
+  );
+  try {
+    await work(`http://127.0.0.1:${server.addr.port}/hook`, received, directory);
+  } finally {
+    await server.shutdown();
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const ok = () => new Response(null, { status: 204 });
+const quick = { minDelayMs: 1, maxDelayMs: 2 } satisfies Partial<WebhookOptions>;
+
+async function post(task: SinkTask, batchId: number, outputs: readonly Output[]): Promise<void> {
+  const batch = { batchId, start: batchId * 10, end: batchId * 10 + 10 };
+  await task.write!(outputs, batch);
+  await task.flush!(batch);
+  await task.committed!(batch);
+}
+
+async function open(options: WebhookOptions, context: Partial<SinkContext> = {}) {
+  return await webhook({ ...quick, ...options }).open(sinkContext(context));
+}
+
+function alert(offset: number) {
+  const state = { id: "a1", state: "start", label: "fall", peak: 0.9 } as const;
+  return { ...frame(0, offset), result: { alert: state } };
+}
+
+Deno.test("webhook: findings and alerts are posted in order, signed", async () => {
+  await withReceiver(ok, async (url, received, directory) => {
+    const task = await open({ url: url.replace("//", "//:s3cret%21@"), directory });
+    await post(task, 0, [finding(0, 1), frame(0, 5), alert(6)]);
+    await task.close!();
+    assert.equal(received.length, 2);
+    const [first, second] = received as [Received, Received];
+    assert.equal(JSON.parse(first.body).window.firstOffset, 1);
+    assert.equal(JSON.parse(second.body).alert.id, "a1");
+    const { headers, body } = first;
+    const signature = createHmac("sha256", "s3cret!")
+      .update(`${headers["x-framelane-timestamp"]}.${body}`).digest("hex");
+    assert.equal(headers["x-framelane-signature"], `sha256=${signature}`);
+    assert.equal(headers["x-framelane-delivery"], "test-VideoStreaming-0-1-4");
+    assert.equal(headers["content-type"], "application/json");
+    assert.equal(headers["authorization"], undefined);
+  });
+});
+
+Deno.test("webhook: alerts alone, or all", async () => {
+  await withReceiver(ok, async (url, received, directory) => {
+    for (const [only, count] of [["alerts", 1], ["all", 3]] as const) {
+      received.length = 0;
+      const task = await open({ url, only, directory: `${directory}/${only}` });
+      await post(task, 0, [finding(0, 1), frame(0, 5), alert(6)]);
+      await task.close!();
+      assert.equal(received.length, count);
+    }
+  });
+});
+
+Deno.test("webhook: what fails for a while is tried again, in order", async () => {
+  const answers = [500, 429, 200, 503, 200];
+  await withReceiver(
+    (index) => new Response(null, { status: answers[index]! }),
+    async (url, received, directory) => {
+      const task = await open({ url, directory });
+      await post(task, 0, [finding(0, 1), finding(0, 2)]);
+      await task.close!();
+      assert.deepEqual(
+        received.map(({ body }) => JSON.parse(body).window.firstOffset),
+        [1, 1, 1, 2, 2],
+      );
+    },
+  );
+});
+
+Deno.test("webhook: what is refused, or fails too often, goes to the dead letters without secrets", async () => {
+  await withReceiver(
+    (index) => new Response(null, { status: index === 0 ? 400 : 500 }),
+    async (url, _, directory) => {
+      const said: string[] = [];
+      const deadLetters = `${directory}/dead.jsonl`;
+      const task = await open(
+        { url: `${url}/hidden?key=hidden`, directory, deadLetters, retries: 2, secret: "hidden" },
+        { report: (line) => said.push(line) },
+      );
+      await post(task, 0, [finding(0, 1), finding(0, 2)]);
+      await task.close!();
+      const text = await Deno.readTextFile(deadLetters);
+      const letters = text.trim().split("\n").map((line) => JSON.parse(line));
+      assert.deepEqual(letters.map(({ tries, reason }) => [tries, reason]), [
+        [1, "status 400"],
+        [3, "status 500"],
+      ]);
+      assert.equal(letters[1].body.window.firstOffset, 2);
+      assert.equal(said.length, 1);
+      assert.doesNotMatch(text + said.join(), /hidden/);
+    },
+  );
+});
+
+Deno.test("webhook: redirections are not followed", async () => {
+  await withReceiver(
+    (_, { headers }) =>
+      new Response(null, { status: 307, headers: { location: `http://${headers["host"]}/other` } }),
+    async (url, received, directory) => {
+      const task = await open({ url, directory });
+      await post(task, 0, [finding(0, 1)]);
+      await task.close!();
+      assert.equal(received.length, 1);
+      assert.match(await Deno.readTextFile(`${directory}/dead-letters.jsonl`), /status 307/);
+    },
+  );
+});
+
+Deno.test("webhook: nothing goes out before the commit; what waits survives a crash", async () => {
+  await withReceiver(ok, async (url, received, directory) => {
+    const first = await open({ url, directory });
+    const batch = { batchId: 0, start: 0, end: 10 };
+    await first.write!([finding(0, 1)], batch);
+    await first.flush!(batch);
+    // The batch is committed, and its owner dies.
+    await first.close!();
+    assert.equal(received.length, 0);
+    const second = await open({ url, directory }, { committedBatch: 0, committedEnd: 10 });
+    await second.close!();
+    assert.deepEqual(received.map(({ body }) => JSON.parse(body).window.firstOffset), [1]);
+    const third = await open({ url, directory }, { committedBatch: 0, committedEnd: 10 });
+    await third.close!();
+    assert.equal(received.length, 1);
+  });
+});
+
+Deno.test("webhook: what was never committed is not sent", async () => {
+  await withReceiver(ok, async (url, received, directory) => {
+    const first = await open({ url, directory });
+    const batch = { batchId: 0, start: 0, end: 10 };
+    await first.write!([finding(0, 1)], batch);
+    await first.flush!(batch);
+    await first.close!();
+    const second = await open({ url, directory });
+    await post(second, 0, [finding(0, 2)]);
+    await second.close!();
+    assert.deepEqual(received.map(({ body }) => JSON.parse(body).window.firstOffset), [2]);
+  });
+});
+
+Deno.test("webhook: an address that does not answer blocks no partition beyond its policy", async () => {
+  const released = Promise.withResolvers<void>();
+  await withReceiver(async () => {
+    await released.promise;
+    return ok();
+  }, async (url, received, directory) => {
+    const said: string[] = [];
+    const context = { report: (line: string) => said.push(line) };
+    const options = { url, directory, maxWaiting: 2, maxBlockMs: 20, maxCloseMs: 20 };
+    const task = await open(options, context);
+    const before = performance.now();
+    for (let batch = 0; batch < 3; batch++) await post(task, batch, [finding(0, batch)]);
+    await task.close!();
+    assert.ok(performance.now() - before < 2000);
+    assert.match(await Deno.readTextFile(`${directory}/dead-letters.jsonl`), /2 others wait/);
+    assert.match(said.join("\n"), /2 for http:\/\/127\.0\.0\.1:\d+\/… wait for the next start/);
+    released.resolve();
+    const next = await open(options, { committedBatch: 2, committedEnd: 30 });
+    await next.close!();
+    const bodies = received.map(({ body }) => JSON.parse(body).window.firstOffset);
+    assert.deepEqual([...new Set(bodies)], [0, 1]);
+  });
+});
+
+Deno.test("webhook: nobody at the address is a failure that is tried again", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const task = await open({ url: `http://127.0.0.1:${port}/`, directory, retries: 1 });
+    await post(task, 0, [finding(0, 1)]);
+    await task.close!();
+    const letter = JSON.parse(await Deno.readTextFile(`${directory}/dead-letters.jsonl`));
+    assert.equal(letter.tries, 2);
+    assert.match(letter.reason, /connection/);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("webhook: options are checked, and secrets stay secret", () => {
+  const sink = openSink("webhook:https://:hidden@alarms.example/hidden?key=hidden#only=alerts");
+  assert.equal(sink.uri, "webhook:https://alarms.example/…");
+  const faults: [string, RegExp][] = [
+    ["webhook:", /expected webhook:URL/],
+    ["webhook:hidden", /expected a URL such as https:\/\/host\/path/],
+    ["webhook:ftp://hidden/", /scheme ftp:: expected http: or https:/],
+    ["webhook:https://a/hidden#only=some", /Cannot post "some" alone: expected findings/],
+    ["webhook:https://a/hidden#retries=-1", /Cannot retry -1 times/],
+    ["webhook:https://a/hidden#timeout=1", /Cannot read duration "1"/],
+    ["webhook:https://a/hidden#hidden=1x", /unknown option hidden, expected only, retries/],
+  ];
+  for (const [uri, message] of faults) {
+    assert.throws(() => openSink(uri), (error: Error) => {
+      assert.match(error.message, message);
+      if (!uri.includes("hidden=1x")) assert.doesNotMatch(error.message, /hidden/, error.message);
+      return true;
+    });
+  }
+});
