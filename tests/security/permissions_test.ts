@@ -2,6 +2,7 @@
  * Each task's permissions: the very flags, that none of them is too many, and what they keep out.
  */
 import assert from "node:assert/strict";
+import { camera } from "../../cli/commands/camera.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
@@ -246,8 +247,7 @@ function sorted(of: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(of).sort());
 }
 
-Deno.test("A camera with a local log gives up the network", async () => {
-  const { camera } = await import("../../cli/commands/camera.ts");
+Deno.test("A camera with a local log gives up the network", () => {
   const source = "pattern:";
   const local = { log: "embedded:.framelane/log", source };
   assert.equal(camera.network?.(local), false);
