@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+<<<<<<< HEAD
 import type { Command } from "../../cli/command.ts";
+=======
+// Loaded before the tests: its native library stays with the thread and is no test's leak.
+import "../../runtime/image/mod.ts";
+>>>>>>> main
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { importsOf } from "../../tools/imports.ts";

@@ -2,7 +2,12 @@
  * Each task's permissions: the very flags, that none of them is too many, and what they keep out.
  */
 import assert from "node:assert/strict";
+<<<<<<< HEAD
 import { camera } from "../../cli/commands/camera.ts";
+=======
+// Loaded before the tests: its native library stays with the thread and is no test's leak.
+import "../../runtime/image/mod.ts";
+>>>>>>> main
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
