@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
-<<<<<<< HEAD
-import type { Command } from "../../cli/command.ts";
-=======
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
 import "../../runtime/image/mod.ts";
->>>>>>> main
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { importsOf } from "../../tools/imports.ts";
 import { repositoryFiles } from "../../tools/words.ts";
 
-// Loaded before the tests: native libraries that come along stay for good, which a test may not do.
-const loaded: Readonly<Record<string, Command>> = Object.fromEntries(
-  await Promise.all(Object.entries(commands).map(async ([name, { load }]) => [name, await load()])),
-);
-
 const tasks: Readonly<Record<string, string>> = project.tasks;
 
-Deno.test("Each command loads under its name, has a task, and a help for each option", () => {
-  for (const [name, { summary }] of Object.entries(commands)) {
-    const command = loaded[name]!;
+Deno.test("Each command loads under its name, has a task, and a help for each option", async () => {
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = await load();
     assert.equal(command.name, name);
     assert.match(summary, /^[A-Z].*\.$/, name);
     assert.match(tasks[name] ?? "", new RegExp(` main\\.ts ${name}$`));

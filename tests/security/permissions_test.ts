@@ -2,12 +2,8 @@
  * Each task's permissions: the very flags, that none of them is too many, and what they keep out.
  */
 import assert from "node:assert/strict";
-<<<<<<< HEAD
-import { camera } from "../../cli/commands/camera.ts";
-=======
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
 import "../../runtime/image/mod.ts";
->>>>>>> main
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
@@ -252,7 +248,8 @@ function sorted(of: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(of).sort());
 }
 
-Deno.test("A camera with a local log gives up the network", () => {
+Deno.test("A camera with a local log gives up the network", async () => {
+  const { camera } = await import("../../cli/commands/camera.ts");
   const source = "pattern:";
   const local = { log: "embedded:.framelane/log", source };
   assert.equal(camera.network?.(local), false);
