@@ -1,5 +1,5 @@
 /**
- * A network namespace that a process runs in, with one cable to this machine, which can be cut and made slow.
+ * A network namespace that a process runs in, with one cable to this machine, which can be cut and be slow.
  *
  * @module
  */
@@ -11,17 +11,16 @@ export interface Network {
   readonly within: readonly string[];
   cut(): Promise<void>;
   heal(): Promise<void>;
-  /** Adds a delay to every packet from this machine, and loses some. */
-  slow(delayMs: number, lossPercent: number): Promise<void>;
-  fast(): Promise<void>;
   remove(): Promise<void>;
 }
 
 /**
  * Makes a namespace in which `127.0.0.1:port` is this machine's `127.0.0.1:port`, by the cable: a relay
  * on either end of it.
+ *
+ * @param delayMs how long whatever passes is held up, in each direction.
  */
-export async function network(port: number): Promise<Network> {
+export async function network(port: number, delayMs = 0): Promise<Network> {
   const id = crypto.randomUUID().slice(0, 6);
   const [name, here, there] = [`fl-${id}`, `flh${id}`, `flc${id}`];
   const third = 1 + Math.floor(Math.random() * 250);
@@ -36,28 +35,13 @@ export async function network(port: number): Promise<Network> {
   await run(...within, "ip", "link", "set", there, "up");
   await run(...within, "ip", "link", "set", "lo", "up");
   const relays = [
-    relay([], `${address}:${port}`, `127.0.0.1:${port}`),
-    relay(within, `127.0.0.1:${port}`, `${address}:${port}`),
+    relay([], `${address}:${port}`, `127.0.0.1:${port}`, delayMs),
+    relay(within, `127.0.0.1:${port}`, `${address}:${port}`, 0),
   ];
   return {
     within,
     cut: () => run("ip", "link", "set", here, "down"),
     heal: () => run("ip", "link", "set", here, "up"),
-    slow: (delayMs, lossPercent) =>
-      run(
-        "tc",
-        "qdisc",
-        "add",
-        "dev",
-        here,
-        "root",
-        "netem",
-        "delay",
-        `${delayMs}ms`,
-        "loss",
-        `${lossPercent}%`,
-      ),
-    fast: () => run("tc", "qdisc", "del", "dev", here, "root"),
     async remove() {
       for (const child of relays) {
         child.kill("SIGKILL");
@@ -69,9 +53,23 @@ export async function network(port: number): Promise<Network> {
   };
 }
 
-function relay(within: readonly string[], from: string, to: string): Deno.ChildProcess {
+function relay(
+  within: readonly string[],
+  from: string,
+  to: string,
+  delayMs: number,
+): Deno.ChildProcess {
   const script = fileURLToPath(new URL("./relay.ts", import.meta.url));
-  const [command, ...args] = [...within, Deno.execPath(), "run", "--allow-net", script, from, to];
+  const [command, ...args] = [
+    ...within,
+    Deno.execPath(),
+    "run",
+    "--allow-net",
+    script,
+    from,
+    to,
+    String(delayMs),
+  ];
   return new Deno.Command(command!, { args, stdin: "null", stdout: "null", stderr: "inherit" })
     .spawn();
 }

@@ -8,26 +8,33 @@ import { type Network, network } from "./network.ts";
 
 const CUT_MS = Number(Deno.env.get("FRAMELANE_TEST_CUT_MS") ?? 30_000);
 
-const FAULTS: Record<string, (cable: Network) => Promise<void>> = {
-  "network cut": async (cable) => {
-    await cable.cut();
-    await during(CUT_MS);
-    await cable.heal();
+const FAULTS: Record<string, { delayMs: number; happen: (cable: Network) => Promise<void> }> = {
+  "network cut": {
+    delayMs: 0,
+    async happen(cable) {
+      await cable.cut();
+      await during(CUT_MS);
+      await cable.heal();
+    },
   },
-  "network slowed by 100 ms, 1 % of the packets lost": async (cable) => {
-    await cable.slow(100, 1);
-    await during(CUT_MS);
-    await cable.fast();
+  "network slow, 100 ms each way, and cut": {
+    delayMs: 100,
+    async happen(cable) {
+      await during(CUT_MS);
+      await cable.cut();
+      await during(CUT_MS);
+      await cable.heal();
+    },
   },
 };
 
-for (const [fault, happen] of Object.entries(FAULTS)) {
+for (const [fault, { delayMs, happen }] of Object.entries(FAULTS)) {
   Deno.test(fault, async () => {
     await withKafka({}, async (kafka) => {
       const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
       const url = `kafka://${kafka.bootstrap}`;
       const log = await openLog(url);
-      const cable = await network(Number(kafka.bootstrap.split(":")[1]));
+      const cable = await network(Number(kafka.bootstrap.split(":")[1]), delayMs);
       try {
         const bed = new GroupBed({
           log,
@@ -36,6 +43,7 @@ for (const [fault, happen] of Object.entries(FAULTS)) {
           folder,
           partitions: 2,
           sessionTimeoutMs: 6000,
+          framesPerSecond: 10,
           within: cable.within,
         });
         const recoveryMs: number[] = [];

@@ -64,7 +64,7 @@ export async function randomSteps(
     if (step % 50 === 49) say(`seed ${random.seed}: ${step + 1} steps, ${bed.partitions} cameras`);
   }
   if (runtimes.length === 0) runtimes.push(bed.start());
-  return await bed.untilAllMove(60_000);
+  return await bed.untilAllMove(180_000);
 }
 
 /** Seeds of a run: `FRAMELANE_TEST_SEED` alone, or as many as `FRAMELANE_TEST_SEEDS` says. */

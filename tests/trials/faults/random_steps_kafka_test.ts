@@ -13,7 +13,7 @@ Deno.test("random steps on Kafka", async () => {
     const { verdict } = await brokerTrial(1, async ({ kafka, bed }) => {
       const cut = { cut: () => kafka.pause(), heal: () => kafka.resume() };
       recoveryMs.push(await randomSteps(bed, new Random(seed), STEPS, cut));
-    });
+    }, { framesPerSecond: 10 });
     verdicts.push(verdict);
   }
   reportRow({

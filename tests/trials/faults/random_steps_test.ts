@@ -18,6 +18,7 @@ Deno.test("random steps on the embedded log", async () => {
         source: "VideoStreaming",
         folder: `${directory}/images`,
         partitions: 3,
+        framesPerSecond: 10,
         sessionTimeoutMs: 2000,
       });
       verdicts.push(
