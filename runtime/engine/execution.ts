@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { Clock } from "../clock.ts";
 import { BadFrameError, type Frame, type Output } from "../frame.ts";
 import {
@@ -71,6 +72,9 @@ export interface ExecutionOptions extends ExecutionEvents {
 
 /** A query with live views only commits this often: nothing that it did can be doubled. */
 const LIVE_COMMIT_INTERVAL_MS = 1000;
+
+/** A batch lets the event loop turn at least this often, milliseconds. */
+const TURN_MS = 10;
 
 interface OpenSink {
   readonly sink: Sink<unknown>;
@@ -447,6 +451,7 @@ export class StreamingExecution {
     }
     this.#options.onStep?.("read");
     const started = clock.monotonic();
+    let turned = started;
     const outputs: unknown[] = [];
     const live = sinks.filter(({ sink }) => sink.delivery === "live");
     const arrivals = new Map<number, number>();
@@ -478,6 +483,11 @@ export class StreamingExecution {
       }
       const room = pipeline.push(frame, this.#events);
       if (room !== undefined) await room;
+      // Operators that never wait would keep timers and other lanes from this thread.
+      if (now - turned > TURN_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turned = clock.monotonic();
+      }
     }
     await pipeline.settle();
     this.#options.onStep?.("operators");

@@ -175,6 +175,7 @@ export class RecoveryBed {
       `topic:${topic}`,
       `images:${folder}/images`,
       `events:${folder}/events.jsonl`,
+      `video:${folder}/video?group=300ms&roll=900ms`,
     ];
     return new FramelaneProcess([
       "queries",
