@@ -106,8 +106,10 @@ export class RecoveryBed {
   async prepare(): Promise<void> {
     await this.#log.createTopic(this.#source, PARTITIONS);
     const producer = await this.#log.producer();
+    // Kafka deletes by capture time: frames of long ago are gone before they are compared.
+    const start = Date.now();
     for (let partition = 0; partition < PARTITIONS; partition++) {
-      const frames = markedRecords(partition + 1, FRAMES);
+      const frames = markedRecords(partition + 1, FRAMES, { start });
       await producer.append(this.#source, partition, frames);
       this.#published.push(...frames.map(markOf));
     }
