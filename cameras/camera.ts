@@ -46,6 +46,8 @@ export interface CameraSummary extends PublisherStats {
 
 const DEFAULT_STALL_MS = 20_000;
 const DEFAULT_FLUSH_MS = 5_000;
+/** A log that took longer is away; a live camera does not wait for that. */
+const SETTLE_MS = 1_500;
 
 /**
  * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
@@ -58,6 +60,7 @@ const DEFAULT_FLUSH_MS = 5_000;
 export async function runCamera(options: CameraOptions): Promise<CameraSummary> {
   const run = new CameraRun(options);
   try {
+    await settleIn(options);
     try {
       await run.untilEnd();
     } catch (error) {
@@ -70,6 +73,17 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
     await options.publisher.close();
   }
   return run.summary();
+}
+
+/** A log that is there makes the partition first, so that nothing is dropped while it does. */
+async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
+  const over = new AbortController();
+  const waited = clock.sleep(SETTLE_MS, AbortSignal.any([signal, over.signal])).catch((reason) => {
+    if (!signal.aborted && !over.signal.aborted) throw reason;
+  });
+  await Promise.race([publisher.ready, waited]);
+  over.abort();
+  await waited;
 }
 
 const GAVE_UP = new Error("The log did not take the last frames in time");
