@@ -80,7 +80,6 @@ class StreamTimes {
   #input: VideoInput;
   #first: number | undefined;
   #last: number | undefined;
-  #lapStart = 0;
 
   constructor(input: VideoInput) {
     this.#input = input;
@@ -100,7 +99,6 @@ class StreamTimes {
   beginAgain(): void {
     this.packets = this.images = 0;
     this.#first = undefined;
-    this.#lapStart = (this.#last ?? 0) + this.#input.frameMs;
   }
 
   /**
@@ -114,7 +112,7 @@ class StreamTimes {
     const tolerance = format.includes("mp4")
       ? 2.5 * frameMs
       : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
-    const end = (this.#last ?? 0) + frameMs - this.#lapStart;
+    const end = (this.#last ?? 0) + frameMs;
     if (this.packets < promised && end < duration - tolerance) {
       throw new SourceError(
         "CORRUPT",

@@ -146,6 +146,7 @@ Deno.test("a log that is away costs a live source frames, which its count shows"
 Deno.test("what came before a source failed for good is published", async () => {
   const source = scripted([1, 2, 3, new SourceError("CORRUPT", "Torn tape")]);
   const log = new MemoryLog();
+  log.beforeAppend = () => new Promise((resolve) => setTimeout(resolve, 10));
   await assert.rejects(runToMemory("", { source, log }), /Torn tape/);
   assert.equal(log.records(TOPIC, 0).length, 3);
 });

@@ -50,9 +50,9 @@ Deno.test("a variable frame rate stays as it was filmed", async () => {
 Deno.test("a rotated film stands upright", async () => {
   // Where the white bar, top left as filmed, and the dark one, top right, are when it was turned.
   const expected = {
-    90: { width: 120, height: 160, white: [118, 6], dark: [118, 154] },
-    180: { width: 160, height: 120, white: [154, 118], dark: [6, 118] },
-    270: { width: 120, height: 160, white: [2, 154], dark: [2, 6] },
+    90: { width: 120, height: 160, white: [110, 10], dark: [110, 150] },
+    180: { width: 160, height: 120, white: [150, 110], dark: [10, 110] },
+    270: { width: 120, height: 160, white: [9, 150], dark: [9, 10] },
   } as const;
   await withFolder(async (folder) => {
     for (const rotation of [90, 180, 270] as const) {
