@@ -7,24 +7,11 @@ import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { maySee } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
+import type { ClipProvider } from "./clips.ts";
+import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
-import { type Env, image, json, problem, wholeNumber } from "./respond.ts";
-
-/** What goes into a clip. */
-export interface ClipRequest {
-  readonly lane: Lane;
-  /** First and last offset, both included. */
-  readonly from: number;
-  readonly to: number;
-  /** Aborts when the viewer stops. A stream that nobody wants any more is cancelled. */
-  readonly signal: AbortSignal;
-}
-
-/** Makes an MP4 of frames that the log holds. */
-export type ClipProvider = (
-  request: ClipRequest,
-) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
+import { busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
 
 /** What the routes serve from. */
 export interface ApiOptions {
@@ -38,6 +25,8 @@ export interface ApiOptions {
 
 /** Five minutes at 30 frames a second. */
 const MAX_CLIP_FRAMES = 9_000;
+/** Encoding takes a core: more clips at a time would be taken from the queries. */
+const CLIPS_AT_A_TIME = 2;
 const NO_LANE = "There is no such lane";
 const NO_LOG = "This viewer has no log to look back into";
 
@@ -46,6 +35,7 @@ export function apiRoutes(
   app: Hono<Env>,
   { hub, alerts, history, clips, signal }: ApiOptions,
 ): void {
+  const encoders = new Connections(CLIPS_AT_A_TIME);
   const laneOf = (c: Context<Env>) => hub.lane(c.req.query("lane") ?? "", c.var.visitor);
 
   app.get("/api/lanes", (c) => json(c, hub.lanes(c.var.visitor)));
@@ -102,22 +92,75 @@ export function apiRoutes(
   app.get("/api/clip.mp4", async (c) => {
     const lane = laneOf(c);
     if (lane === undefined) return problem(c, 404, NO_LANE);
-    if (clips === undefined) return problem(c, 503, "This viewer makes no clips");
-    const from = wholeNumber(c.req.query("from"));
-    const to = wholeNumber(c.req.query("to"));
-    if (from === undefined || to === undefined || to < from || to - from >= MAX_CLIP_FRAMES) {
+    if (clips === undefined || history === undefined) {
+      return problem(c, 503, "This viewer makes no clips");
+    }
+    const range = await clipRange(c, history, lane);
+    if (range === undefined) {
       return problem(
         c,
         400,
-        `Expected from=OFFSET and to=OFFSET of at most ${MAX_CLIP_FRAMES} frames`,
+        `Expected from=OFFSET&to=OFFSET or after=MS&before=MS of at most ${MAX_CLIP_FRAMES} frames`,
       );
     }
-    const body = await clips({ lane, from, to, signal });
+    const { from, to } = range;
+    const first = await history.at(lane, from);
+    if (first === undefined || first.offset > to) {
+      return problem(c, 404, "The log does not hold these frames");
+    }
+    const leave = encoders.enter();
+    if (leave === undefined) return busy(c);
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
-    return c.body(body as Uint8Array<ArrayBuffer> | ReadableStream, 200, {
-      "content-type": "video/mp4",
-      "content-disposition": `attachment; filename="${name}"`,
-      "cache-control": "no-store",
-    });
+    try {
+      const body = await clips({ lane, from: first.offset, to, signal });
+      const stream = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
+      return c.body(whenOver(stream, leave), 200, {
+        "content-type": "video/mp4",
+        "content-disposition": `attachment; filename="${name}"`,
+        "cache-control": "no-store",
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
   });
+}
+
+/** The offsets of a clip: given, or those between two capture times. */
+async function clipRange(
+  c: Context<Env>,
+  history: History,
+  lane: Lane,
+): Promise<{ from: number; to: number } | undefined> {
+  const [after, before] = [wholeNumber(c.req.query("after")), wholeNumber(c.req.query("before"))];
+  const byTime = after !== undefined && before !== undefined;
+  const from = byTime ? await history.offsetAt(lane, after) : wholeNumber(c.req.query("from"));
+  const to = byTime ? await history.offsetAt(lane, before) - 1 : wholeNumber(c.req.query("to"));
+  if (from === undefined || to === undefined) return undefined;
+  return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
+}
+
+/** Calls `then` once, when a stream has ended or nobody wants it any more. */
+function whenOver(
+  stream: ReadableStream<Uint8Array>,
+  then: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        then();
+        controller.close();
+      } catch (error) {
+        then();
+        throw error;
+      }
+    },
+    async cancel(reason) {
+      then();
+      await reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
 }

@@ -29,6 +29,7 @@ export interface HistoryOptions {
 const RANGE_FRESH_MS = 500;
 /** Outputs carry their source's time, so the one of a frame is among few of the same time. */
 const OUTPUT_SEARCH = 64;
+const MARKER_SEARCH = 512;
 /** Frames that are taken from a reader at a time. */
 const BATCH = 16;
 
@@ -80,8 +81,10 @@ export class History {
     const { topic, partition } = lane;
     const offset = await this.#log.offsetForTime(topic, partition, Math.ceil(time));
     const next = await this.#firstFrom(topic, partition, offset);
-    if (next?.timestamp === time) return await this.#picture(lane, next);
-    return await this.#picture(lane, await this.#lastBefore(topic, partition, offset, 1) ?? next);
+    const shown = next !== undefined && next.timestamp <= time
+      ? await this.#lastUpTo(next, time)
+      : await this.#lastBefore(topic, partition, offset, 1) ?? next;
+    return await this.#picture(lane, shown);
   }
 
   /** The first offset captured at or after `time`. */
@@ -173,6 +176,24 @@ export class History {
       if (frames.length >= count) return frames[frames.length - count];
       if (from <= earliest) return frames[0];
     }
+  }
+
+  /**
+   * The last frame from `first` on that was captured at or before `time`. Usually `first` itself:
+   * but the markers of transactions have times too, and a search by time may end at one of them.
+   */
+  async #lastUpTo(first: Frame, time: number): Promise<Frame> {
+    let last = first;
+    for (let looked = 0; looked < MARKER_SEARCH; looked += BATCH) {
+      const { topic, partition, offset } = last;
+      const frames = await this.#read(topic, partition, offset + 1, BATCH);
+      for (const frame of frames) {
+        if (frame.timestamp > time) return last;
+        last = frame;
+      }
+      if (frames.length < BATCH) break;
+    }
+    return last;
   }
 
   /** Up to `count` frames of [from, to), without waiting for new ones. */

@@ -7,7 +7,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
-import type { LaneView } from "./protocol.ts";
+import type { LaneView, ServerMessage } from "./protocol.ts";
 import { Scaler } from "./scaler.ts";
 
 /** A feed that works only for lanes that somebody looks at. */
@@ -40,6 +40,7 @@ export class Hub {
   readonly #listeners = new Map<string, Set<PictureListener>>();
   readonly #tickers = new Set<() => void>();
   readonly #intervals = new Map<string, { timestamp: number; interval: number }>();
+  readonly #states = new WeakMap<Visitor, { at: number; text: string }>();
   #unsubscribe: (() => void) | undefined;
   #ticking: AbortController | undefined;
   #closed = false;
@@ -61,6 +62,21 @@ export class Hub {
         ...(lane.exception === undefined ? {} : { exception: maskSecrets(lane.exception) }),
       };
     });
+  }
+
+  /** The state of the lanes as a message for pages: made once for all who may see the same. */
+  stateMessage(visitor: Visitor): string {
+    const at = this.clock.monotonic();
+    const known = this.#states.get(visitor);
+    if (known !== undefined && at - known.at < TICK_MS / 4) return known.text;
+    const message: ServerMessage = {
+      type: "lanes",
+      now: this.clock.now(),
+      lanes: this.lanes(visitor),
+    };
+    const text = JSON.stringify(message);
+    this.#states.set(visitor, { at, text });
+    return text;
   }
 
   /** The lane, if it is there and the visitor may see it. */

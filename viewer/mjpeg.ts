@@ -59,7 +59,7 @@ export function mjpegStream(
         await new Promise<void>((resolve) => wake = resolve);
         picture = hub.feed.latest(lane);
       }
-      const scaled = await hub.scaler.live(picture, width);
+      const scaled = await hub.scaler.live(picture, width) ?? hub.scaler.whole(picture);
       if (over) return;
       // Browsers show a part when they see the boundary after it, so it goes with the part.
       const head = `${sent === undefined ? `--${BOUNDARY}\r\n` : ""}` +

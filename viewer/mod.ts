@@ -5,5 +5,5 @@
  */
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
 export type { CameraPermission } from "./access.ts";
-export type { ClipProvider, ClipRequest } from "./api.ts";
+export type { ClipProvider, ClipRequest } from "./clips.ts";
 export { LogFeed, type LogFeedOptions } from "./log_feed.ts";

@@ -19,9 +19,6 @@ export const MAX_PAGE_MESSAGE = 128 * 1024;
 /** Most frames that one step may go. */
 export const MAX_STEP = 250;
 
-/** Widths that pictures are scaled down to, in pixels. */
-export const SCALED_WIDTHS = [160, 320, 640, 960] as const;
-
 /** A lane as the page sees it. */
 export interface LaneView extends Lane {
   /** Arrival of the last frame, epoch milliseconds, when frames ceased to come. */

@@ -4,9 +4,8 @@
  * @module
  */
 import type { LanePicture } from "../runtime/lanes.ts";
-import { pictureInfo } from "./picture.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
-import { SCALED_WIDTHS } from "./protocol.ts";
+import { pictureInfo } from "./picture.ts";
 
 /** A picture in the size that it is sent in. */
 export interface ScaledPicture {
@@ -20,16 +19,22 @@ export interface ScaledPicture {
 
 /** How the scaler works. */
 export interface ScalerOptions {
-  /** Pictures that are scaled at the same time. Default 2. */
-  readonly concurrency?: number;
+  /** Cores that live pictures may take all together. Default a fifth of the machine's. */
+  readonly cores?: number;
   /** Quality of the small JPEGs, 1 to 100. Default 72. */
   readonly quality?: number;
   /** Pictures with more pixels are never decoded here. Default 64 million. */
   readonly maxPixels?: number;
 }
 
-/** Sources less than this much wider than a tile are sent as they are. */
-const WORTH_SCALING = 1.5;
+/** JPEG decoders halve, quarter and eighth for next to nothing: those are the sizes there are. */
+const MOST_HALVINGS = 3;
+/** A picture may be this much narrower than its tile. */
+const ENOUGH = 0.9;
+/** Work that may be done ahead of the budget, milliseconds. */
+const BURST_MS = 250;
+/** Live pictures that may wait for their turn; what would wait longer is sent as it is. */
+const MOST_WAITING = 6;
 
 /** A picture in all sizes that it was wanted in. */
 interface Sizes {
@@ -37,8 +42,12 @@ interface Sizes {
   readonly small: Map<number, Promise<ScaledPicture>>;
 }
 
-/** Scales pictures down to a few widths, a few at a time. */
+/**
+ * Scales pictures down to a few sizes, within a budget of processor time: what queries need comes
+ * first.
+ */
 export class Scaler {
+  readonly #cores: number;
   readonly #concurrency: number;
   readonly #quality: number;
   readonly #maxPixels: number;
@@ -48,14 +57,22 @@ export class Scaler {
   readonly #busy = new Map<string, Promise<ScaledPicture>>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
+  /** Milliseconds of work that may be done now, as of `#since`. */
+  #budget = BURST_MS;
+  #since = performance.now();
 
   constructor(
-    { concurrency = 2, quality = 72, maxPixels = DEFAULT_MAX_PIXELS }: ScalerOptions = {},
+    {
+      cores = navigator.hardwareConcurrency / 5,
+      quality = 72,
+      maxPixels = DEFAULT_MAX_PIXELS,
+    }: ScalerOptions = {},
   ) {
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new RangeError(`Cannot scale ${concurrency} pictures at a time: expected 1 or more`);
+    if (!(cores > 0)) {
+      throw new RangeError(`Cannot scale with ${cores} cores: expected a number above 0`);
     }
-    this.#concurrency = concurrency;
+    this.#cores = cores;
+    this.#concurrency = Math.ceil(cores);
     this.#quality = quality;
     this.#maxPixels = maxPixels;
   }
@@ -71,20 +88,36 @@ export class Scaler {
   }
 
   /**
-   * The same for a lane's newest picture: while an older one of the lane is being made in this
-   * width, that one is given, so that a lane never has more than one in work.
+   * The same for a lane's newest picture: while an older one of the lane is being made in this size,
+   * that one is given, so that a lane never has more than one in work.
+   *
+   * @returns undefined when there is no time to make it now.
    */
-  live(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> {
-    const target = targetWidth(this.#sizesOf(picture).whole.sourceWidth, width);
+  live(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> | undefined {
+    const { whole, small } = this.#sizesOf(picture);
+    const target = targetWidth(whole.sourceWidth, width);
+    if (target === undefined) return whole;
     const key = `${target} ${picture.lane}`;
-    const busy = this.#busy.get(key);
-    if (target !== undefined && busy !== undefined) return busy;
-    const scaled = this.scaled(picture, width);
-    if (scaled instanceof Promise) {
-      this.#busy.set(key, scaled);
-      void scaled.finally(() => this.#busy.delete(key));
-    }
-    return scaled;
+    const known = small.get(target) ?? this.#busy.get(key);
+    if (known !== undefined) return known;
+    if (!this.#hasTime()) return undefined;
+    const made = this.#make(whole, target);
+    small.set(target, made);
+    this.#busy.set(key, made);
+    void made.finally(() => this.#busy.delete(key));
+    return made;
+  }
+
+  /** The picture as it is. */
+  whole(picture: LanePicture): ScaledPicture {
+    return this.#sizesOf(picture).whole;
+  }
+
+  #hasTime(): boolean {
+    const now = performance.now();
+    this.#budget = Math.min(BURST_MS, this.#budget + (now - this.#since) * this.#cores);
+    this.#since = now;
+    return this.#budget > 0 && this.#waiting.length < MOST_WAITING;
   }
 
   #sizesOf(picture: LanePicture): Sizes {
@@ -105,18 +138,21 @@ export class Scaler {
 
   async #make(whole: ScaledPicture, width: number): Promise<ScaledPicture> {
     await this.#enter();
+    const begun = performance.now();
     try {
       // Loaded when the first small picture is wanted: libvips takes its time and memory.
       const { default: sharp } = await import("sharp");
       const bytes = await sharp(whole.bytes, { failOn: "none", limitInputPixels: this.#maxPixels })
         .autoOrient()
-        .resize({ width, kernel: "mitchell", fastShrinkOnLoad: true })
+        .resize({ width, kernel: "linear", fastShrinkOnLoad: true })
         .jpeg({ quality: this.#quality })
         .toBuffer();
       return { ...whole, bytes, contentType: "image/jpeg" };
     } catch {
       return whole; // a picture that cannot be scaled is still the lane's picture: the page decides
     } finally {
+      // As long as it took: on a busy machine there is less to spare.
+      this.#budget -= performance.now() - begun;
       this.#running--;
       this.#waiting.shift()?.();
     }
@@ -133,6 +169,9 @@ export class Scaler {
 /** The width to scale to, or undefined when the picture should stay as it is. */
 export function targetWidth(sourceWidth: number, tileWidth: number): number | undefined {
   if (tileWidth <= 0 || sourceWidth === 0) return undefined;
-  const width = SCALED_WIDTHS.find((candidate) => candidate >= tileWidth);
-  return width !== undefined && sourceWidth >= width * WORTH_SCALING ? width : undefined;
+  for (let halvings = MOST_HALVINGS; halvings > 0; halvings--) {
+    const width = Math.round(sourceWidth / 2 ** halvings);
+    if (width >= tileWidth * ENOUGH) return width;
+  }
+  return undefined;
 }

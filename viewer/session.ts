@@ -37,6 +37,10 @@ const IN_FLIGHT_BYTES = 3 * 1024 * 1024;
 const STATE_BACKLOG_BYTES = 128 * 1024;
 /** A page that draws nothing of what it was sent for so long is gone or frozen. */
 const UNREAD_MS = 30_000;
+/** A page that has drawn within this takes pictures whole when there is no time to scale them. */
+const NEAR_MS = 250;
+/** A page that is further away gets one whole when a tile has waited for so long. */
+const OVERDUE_MS = 1_000;
 /** A page that draws nothing for so long does not need to be played to. */
 const STUCK_MS = 3_000;
 
@@ -49,6 +53,8 @@ interface Tile {
   /** A picture is being scaled for it. */
   preparing: boolean;
   sentOffset: number;
+  /** Of the clock's `monotonic`. */
+  sentAt: number;
   readonly inFlight: { sequence: number; bytes: number; at: number }[];
 }
 
@@ -75,6 +81,8 @@ export class Session {
   #alertsSent = 0;
   #sequence = 0;
   #bytesInFlight = 0;
+  /** From sending a picture to hearing that it was drawn, milliseconds, smoothed. */
+  #drawnAfter = 0;
   #closed = false;
 
   constructor({ hub, socket, visitor, features, alerts, history }: SessionOptions) {
@@ -164,6 +172,7 @@ export class Session {
           behind: true,
           preparing: false,
           sentOffset: NaN,
+          sentAt: -Infinity,
           inFlight: [],
         });
       }
@@ -214,7 +223,9 @@ export class Session {
   #drawn(slot: number, sequence: number): void {
     const tile = this.#tiles.get(slot);
     while (tile?.inFlight[0] !== undefined && tile.inFlight[0].sequence <= sequence) {
-      this.#bytesInFlight -= tile.inFlight.shift()!.bytes;
+      const { bytes, at } = tile.inFlight.shift()!;
+      this.#bytesInFlight -= bytes;
+      this.#drawnAfter += (this.#hub.clock.monotonic() - at - this.#drawnAfter) / 8;
     }
   }
 
@@ -234,8 +245,9 @@ export class Session {
     }
     const { scaler } = this.#hub;
     const scaled = this.#playback.live
-      ? scaler.live(picture, tile.width)
+      ? scaler.live(picture, tile.width) ?? this.#unscaled(tile, picture)
       : scaler.scaled(picture, tile.width);
+    if (scaled === undefined) return; // with the next picture, or when the page has drawn more
     if (!(scaled instanceof Promise)) {
       this.#send(tile, scaled);
       return;
@@ -249,6 +261,12 @@ export class Session {
       if (fresh && ready.picture.offset !== tile.sentOffset) this.#send(tile, ready);
       this.#flush(tile);
     });
+  }
+
+  /** A picture that there was no time to scale, unless the page is too far away to take it whole. */
+  #unscaled(tile: Tile, picture: LanePicture): ScaledPicture | undefined {
+    const overdue = this.#hub.clock.monotonic() - tile.sentAt > OVERDUE_MS;
+    return this.#drawnAfter < NEAR_MS || overdue ? this.#hub.scaler.whole(picture) : undefined;
   }
 
   #send(tile: Tile, { picture, contentType, bytes, sourceWidth, sourceHeight }: ScaledPicture) {
@@ -267,7 +285,8 @@ export class Session {
     });
     tile.sentOffset = picture.offset;
     tile.behind = this.#latest(tile.lane)?.offset !== picture.offset;
-    tile.inFlight.push({ sequence, bytes: message.length, at: this.#hub.clock.monotonic() });
+    tile.sentAt = this.#hub.clock.monotonic();
+    tile.inFlight.push({ sequence, bytes: message.length, at: tile.sentAt });
     this.#bytesInFlight += message.length;
     this.#socket.send(message);
   }
@@ -291,11 +310,7 @@ export class Session {
   }
 
   #sendState(): void {
-    this.#say({
-      type: "lanes",
-      now: this.#hub.clock.now(),
-      lanes: this.#hub.lanes(this.#visitor),
-    });
+    this.#socket.send(this.#hub.stateMessage(this.#visitor));
     const { version } = this.#alerts;
     if (version === this.#alertsSent) return;
     this.#say({ type: "alerts", alerts: this.#alerts.since(this.#alertsSent, this.#visitor) });

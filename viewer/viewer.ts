@@ -8,9 +8,10 @@ import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
-import type { ClipProvider } from "./api.ts";
 import { createApp } from "./app.ts";
+import { type ClipProvider, clipsFrom } from "./clips.ts";
 import { loadAssets } from "./assets.ts";
+import { Gate, type GateOptions } from "./gate.ts";
 import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
 import { JoinedFeed } from "./joined_feed.ts";
@@ -28,8 +29,8 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly topics: readonly string[];
   /** Topic that a query's outputs are kept in, by the query's name: for looking back. */
   readonly outputTopics?: Readonly<Record<string, string>>;
-  /** Makes MP4s of what the log holds. */
-  readonly clips?: ClipProvider;
+  /** Makes MP4s of what the log holds; with a log there is one, and `false` does without. */
+  readonly clips?: ClipProvider | false;
   /** Address to bind to. Default 127.0.0.1. */
   readonly hostname?: string;
   /** Default 8000; 0 takes any free port. */
@@ -58,7 +59,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot listen on port ${port}: expected a whole number from 0 to 65535`);
   }
-  const { log, topics, outputTopics = {}, clips, report = () => {} } = options;
+  const { log, topics, outputTopics = {}, report = () => {} } = options;
   const access = await Access.create({ ...options, hostname });
   const raw = log === undefined || topics.length === 0 || feed instanceof LogFeed
     ? undefined
@@ -66,6 +67,9 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const hub = new Hub(raw === undefined ? feed : new JoinedFeed([feed, raw]), clock);
   const alerts = new AlertBook(feed, hub.scaler);
   const history = log === undefined ? undefined : new History({ log, outputTopics });
+  const clips = options.clips === false || history === undefined
+    ? undefined
+    : options.clips ?? clipsFrom(history, report);
   const stopping = new AbortController();
   const app = createApp({
     hub,
@@ -78,8 +82,14 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     report,
     signal: stopping.signal,
   });
-  const server = serve(hostname, port, app.fetch);
-  const bound = server.addr.port;
+  const { port: bound, close } = listen({
+    hostname,
+    port,
+    handler: app.fetch,
+    clock,
+    // Behind a proxy everybody comes from the same address.
+    ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
+  });
   return {
     url: `http://${urlHost(hostname)}:${bound}/`,
     port: bound,
@@ -87,29 +97,46 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       stopping.abort(new Error("The viewer stops"));
       alerts.close();
       hub.close();
-      await server.shutdown();
+      await close();
       await raw?.close();
       await history?.close();
     },
   };
 }
 
-function serve(
-  hostname: string,
-  port: number,
-  handler: (request: Request) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
+type Handler = (request: Request) => Response | Promise<Response>;
+
+/** Listens on loopback; on any other address a gate listens, which leads there. */
+function listen(
+  { handler, ...options }: Omit<GateOptions, "target"> & { handler: Handler },
+): { port: number; close: () => Promise<void> } {
+  const { hostname, port } = options;
   try {
-    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new Error(
-        `Cannot listen on ${hostname}:${port}: another program uses this port, choose another one ` +
-          "with --port",
-        { cause: error },
-      );
+    if (isLoopback(hostname)) {
+      const server = Deno.serve({ hostname, port, onListen: () => {} }, handler);
+      return { port: server.addr.port, close: () => server.shutdown() };
     }
-    throw error;
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, handler);
+    try {
+      const gate = new Gate({ ...options, target: server.addr.port });
+      return {
+        port: gate.port,
+        async close() {
+          await gate.close();
+          await server.shutdown();
+        },
+      };
+    } catch (error) {
+      void server.shutdown();
+      throw error;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new Error(
+      `Cannot listen on ${hostname}:${port}: another program uses this port, choose another one ` +
+        "with --port",
+      { cause: error },
+    );
   }
 }
 

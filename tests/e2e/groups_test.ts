@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { records } from "../support/frames.ts";
 import { readAll, whilePublishing, withLog } from "../support/log.ts";
 
 const runtime = (url: string) =>
@@ -44,24 +43,26 @@ const took = (process: FramelaneProcess, partition: number) =>
   process.progress(partition).length > 0;
 
 /**
- * Freezes a process at a moment when it does not hold the log's write lock: on the embedded log a
- * process that is frozen inside a write keeps all others from writing until it goes on.
+ * Freezes a process at a moment when it holds no lock of the log: on the embedded log a process
+ * that is frozen inside a write keeps all others from writing until it goes on.
  */
 async function stopOutsideAWrite(process: FramelaneProcess, log: TopicLog): Promise<void> {
-  const producer = await log.producer();
-  try {
-    for (;;) {
-      process.signal("SIGSTOP");
-      try {
-        await producer.append("LOCK", 0, records(1, 1));
-        return;
-      } catch (error) {
-        if (!(error instanceof LogError) || !error.retryable) throw error;
-        process.signal("SIGCONT");
-      }
+  for (;;) {
+    process.signal("SIGSTOP");
+    try {
+      // Writes to the records and to the checkpoints.
+      const committer = await log.committer({
+        group: "l",
+        query: "l",
+        topic: "LOCK",
+        partition: 0,
+      });
+      await committer.close();
+      return;
+    } catch (error) {
+      if (!(error instanceof LogError) || !error.retryable) throw error;
+      process.signal("SIGCONT");
     }
-  } finally {
-    await producer.close();
   }
 }
 

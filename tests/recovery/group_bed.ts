@@ -9,6 +9,7 @@ import type { TopicLog } from "../../runtime/log/log.ts";
 import { Cameras } from "../support/cameras.ts";
 import { assertFlawless, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
+import { say } from "../support/trial_report.ts";
 import { judgeImages, judgeTopic } from "./outputs.ts";
 
 /** Where the runtimes work. */
@@ -53,6 +54,11 @@ export class GroupBed {
       ]);
       assertFlawless(verdict, "topic and images");
       return verdict;
+    } catch (error) {
+      // What the runtimes had to say is the best hint there is.
+      say(`${this.#cameras.count} frames of each camera`);
+      for (const runtime of this.#runtimes) say(`${runtime.pid}:\n${runtime.output()}`);
+      throw error;
     } finally {
       for (const runtime of this.#runtimes) await runtime.kill();
       await this.#cameras.stop();

@@ -2,6 +2,8 @@
  * Each task's permissions: the very flags, that none of them is too many, and what they keep out.
  */
 import assert from "node:assert/strict";
+// Loaded before the tests: its native library stays with the thread and is no test's leak.
+import "../../runtime/image/mod.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";

@@ -4,8 +4,11 @@ import type { Lane } from "../../runtime/lanes.ts";
 import type { LogReader, PartitionReader, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+// Loads FFmpeg before the tests begin, each of which must leave as much as it found.
+import "../../runtime/video/h264_encoding.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
+import { withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
 const BEGIN = 1_700_000_000_000;
@@ -169,6 +172,49 @@ Deno.test("a query's kept outputs are shown: its pictures, or its findings on th
   );
   assert.deepEqual((await history.at(of("none"), 5))!.bytes, new Uint8Array([5]));
   await history.close();
+});
+
+Deno.test("a stretch of the log comes as an MP4, by offsets or by times", async () => {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 1);
+  log.append(
+    TOPIC,
+    0,
+    Array.from({ length: 30 }, (_, offset) => ({
+      key: null,
+      value: offset === 12 ? new Uint8Array([1, 2, 3]) : paintCode(0, offset, 64, 48),
+      timestamp: BEGIN + offset * 100,
+      headers: {},
+    })),
+  );
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {
+    const clip = (query: string) => fetch(`${viewer.url}api/clip.mp4?lane=greyscale-0&${query}`);
+    const lengths: number[] = [];
+    for (const query of ["from=10&to=19", `after=${BEGIN + 1_000}&before=${BEGIN + 2_000}`]) {
+      const response = await clip(query);
+      assert.equal(response.headers.get("content-type"), "video/mp4");
+      assert.match(
+        response.headers.get("content-disposition")!,
+        /^attachment; filename="camera-1-10-19\.mp4"$/,
+      );
+      const bytes = await response.bytes();
+      assert.equal(new TextDecoder().decode(bytes.subarray(4, 8)), "ftyp");
+      lengths.push(bytes.length);
+    }
+    assert.ok(lengths[0]! > 1_000);
+    assert.equal(lengths[0], lengths[1]);
+    const wrong = ["", "from=5", "from=9&to=3", "from=0&to=9999999", "after=1&before=1"];
+    for (const query of wrong) {
+      const response = await clip(query);
+      assert.equal(response.status, 400, query);
+      await response.body!.cancel();
+    }
+    const gone = await clip("from=500&to=510");
+    assert.equal(gone.status, 404);
+    await gone.body!.cancel();
+    const cancelled = await clip("from=0&to=29");
+    await cancelled.body!.cancel();
+  });
 });
 
 Deno.test("the embedded log looks back like any other", async () => {

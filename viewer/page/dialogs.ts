@@ -4,8 +4,13 @@
  * @module
  */
 import { element, iconButton } from "./dom.ts";
+import { moment } from "./format.ts";
 import { formatNumbers } from "./numbers.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
+import { parseWhen } from "./when.ts";
+
+/** What a clip holds before and after the moment that is looked at, milliseconds. */
+const CLIP_MS = 10_000;
 
 function dialog(title: string, ...content: Node[]): HTMLDialogElement {
   const id = `dialog-${title.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`;
@@ -119,30 +124,68 @@ export function showGroups(
   name.focus();
 }
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ["← ↑ → ↓", "Move between cameras"],
-  ["Enter or double click", "One camera alone, and back"],
-  ["Esc", "Back to the wall"],
-  ["Alt ← Alt →", "Move a camera; or drag it by its name"],
-  ["/", "Search"],
-  ["1 … 9", "Groups, 1 is all cameras"],
-  ["+ −", "More or fewer columns, 0 for the best fit"],
-  ["Space", "Pause and play"],
-  [", .", "One frame back, one frame on; ten with Shift"],
-  ["[ ]", "Slower, faster"],
-  ["L", "Live"],
-  ["T", "Time bar"],
-  ["A", "Alerts"],
-  ["O", "Results over the pictures"],
-  ["G", "Edit groups"],
-  ["D", "Light or dark"],
-  ["F", "Full screen"],
+/** Lets people choose a stretch of time around `position` and download it. */
+export function showClip(lane: string, camera: string, position: number, now: number): void {
+  const from = element("input", { id: "clip-from", value: moment(position - CLIP_MS) });
+  const to = element("input", { id: "clip-to", value: moment(position + CLIP_MS) });
+  const problem = element("p", { class: "problem", role: "alert" });
+  const form = element(
+    "form",
+    { class: "form" },
+    element("label", { for: "clip-from" }, "From"),
+    from,
+    element("label", { for: "clip-to" }, "To"),
+    to,
+    problem,
+    element("button", { type: "submit", class: "button primary" }, "Download MP4"),
+  );
+  const node = dialog(`Clip of ${camera}`, form);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [begin, end] = [parseWhen(from.value, now), parseWhen(to.value, now)];
+    if (begin === undefined || end === undefined || !("time" in begin) || !("time" in end)) {
+      problem.textContent = "Expected times such as 14:03:22 or 2026-11-21 14:03:22";
+      return;
+    }
+    if (begin.time >= end.time) {
+      problem.textContent = "The clip would end before it begins";
+      return;
+    }
+    const query = new URLSearchParams({
+      lane,
+      after: String(begin.time),
+      before: String(end.time),
+    });
+    element("a", { href: `/api/clip.mp4?${query}`, download: true }).click();
+    node.close();
+  });
+}
+
+const KEYS: readonly (readonly [readonly string[], string])[] = [
+  [["←", "↑", "→", "↓"], "Move between cameras"],
+  [["Enter"], "One camera alone, and back; a double click does the same"],
+  [["Esc"], "Back to the wall"],
+  [["Alt", "←"], "Move a camera; or drag it by its name"],
+  [["/"], "Search"],
+  [["1", "9"], "Groups; 1 is all cameras"],
+  [["+", "−", "0"], "More columns, fewer, as many as fit best"],
+  [["Space"], "Pause and play"],
+  [[",", "."], "One frame back, one frame on; ten with Shift"],
+  [["[", "]"], "Slower, faster"],
+  [["L"], "Live"],
+  [["C"], "Download a clip"],
+  [["T"], "Time bar"],
+  [["A"], "Alerts"],
+  [["O"], "Results over the pictures"],
+  [["G"], "Edit groups"],
+  [["D"], "Light or dark"],
+  [["F"], "Full screen"],
 ];
 
 /** Shows what the keys do. */
 export function showKeys(): void {
-  const rows = KEYS.flatMap(([key, meaning]) => [
-    element("dt", {}, ...key.split(" ").map((part) => element("kbd", {}, part))),
+  const rows = KEYS.flatMap(([keys, meaning]) => [
+    element("dt", {}, ...keys.map((key) => element("kbd", {}, key))),
     element("dd", {}, meaning),
   ]);
   dialog("Keyboard", element("dl", { class: "keys" }, ...rows));

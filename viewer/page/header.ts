@@ -175,7 +175,8 @@ export class Header {
           "button",
           { type: "button", class: "count", "data-condition": condition },
           element("i", { class: "state" }),
-          element("span"),
+          element("b"),
+          element("span", {}, ` ${word}`),
         );
         button.addEventListener("click", () => {
           const { condition: shown = "" } = this.#state ?? {};
@@ -184,8 +185,9 @@ export class Header {
         this.#counts.append(button);
       }
       button.hidden = count === 0 && state.condition !== condition;
-      text(button.lastElementChild!, `${count} ${word}`);
+      text(button.querySelector("b")!, String(count));
       set(button, {
+        "aria-label": `${count} ${word}`,
         "aria-pressed": String(state.condition === condition),
         title: state.condition === condition ? "Show all" : `Show only ${word}`,
       });

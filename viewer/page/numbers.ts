@@ -5,7 +5,7 @@
  */
 
 /** `1-3, 7`. */
-export function formatNumbers(numbers: readonly number[]): string {
+export function formatNumbers(numbers: readonly number[], separator = ", "): string {
   const sorted = [...numbers].sort((a, b) => a - b);
   const parts: string[] = [];
   for (let i = 0; i < sorted.length;) {
@@ -14,5 +14,5 @@ export function formatNumbers(numbers: readonly number[]): string {
     parts.push(end === i ? `${sorted[i]}` : `${sorted[i]}-${sorted[end]}`);
     i = end + 1;
   }
-  return parts.join(", ");
+  return parts.join(separator);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { LaneView } from "../protocol.ts";
+import { formatNumbers } from "./numbers.ts";
 
 /** A named set of cameras. */
 export interface Group {
@@ -94,9 +95,9 @@ export function formatState(state: WallState): string {
   return text === "" ? "" : `?${text}`;
 }
 
-/** Groups as `Entrance:1,3~Yard:2`. */
+/** Groups as `Entrance:1,3-5~Yard:2`. */
 export function formatGroups(groups: readonly Group[]): string {
-  return groups.map(({ name, cameras }) => `${name}:${cameras.join(",")}`).join("~");
+  return groups.map(({ name, cameras }) => `${name}:${formatNumbers(cameras, ",")}`).join("~");
 }
 
 /** Reads what `formatGroups` wrote. */
@@ -105,12 +106,8 @@ export function parseGroups(text: string): Group[] {
   for (const part of list(text, "~")) {
     const at = part.lastIndexOf(":");
     const name = groupName(part.slice(0, at));
-    const cameras = list(part.slice(at + 1), ",").map(Number);
-    if (
-      at < 1 || name === "" || !cameras.every((camera) => Number.isInteger(camera) && camera > 0)
-    ) {
-      continue;
-    }
+    const cameras = parseCameras(part.slice(at + 1));
+    if (at < 1 || name === "" || cameras.length === 0) continue;
     if (!groups.some((group) => group.name === name)) groups.push({ name, cameras });
   }
   return groups;

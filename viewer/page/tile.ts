@@ -90,7 +90,12 @@ export class Tile {
       this.#query,
       this.#topic,
       this.#spark,
-      element("span", { class: "number rate", title: "Frames per second" }, this.#rate, " fps"),
+      element(
+        "span",
+        { class: "number rate", title: "Frames per second" },
+        this.#rate,
+        element("i", {}, " fps"),
+      ),
       element(
         "span",
         { class: "number latency", title: "From capture to here, median" },

@@ -17,6 +17,7 @@ export interface TransportOptions {
   /** The server's clock, epoch milliseconds. */
   readonly now: () => number;
   readonly onAlert: (alert: AlertView) => void;
+  readonly onClip: () => void;
 }
 
 const WINDOWS: readonly (readonly [string, number])[] = [
@@ -117,7 +118,14 @@ export class Transport {
         element("div", { class: "where" }, this.#moment, this.#offset),
       ),
       element("div", { class: "rail" }, this.#track, this.#marks, this.#hover),
-      element("div", { class: "controls" }, this.#window, form, this.#live),
+      element(
+        "div",
+        { class: "controls" },
+        this.#window,
+        form,
+        iconButton("download", "Download a clip (C)", options.onClip),
+        this.#live,
+      ),
       this.#problem,
     );
     this.#listen();

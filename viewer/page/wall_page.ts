@@ -7,7 +7,7 @@ import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { PROTOCOL_VERSION } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
 import { Connection, socketUrl } from "./connection.ts";
-import { showGroups, showKeys } from "./dialogs.ts";
+import { showClip, showGroups, showKeys } from "./dialogs.ts";
 import { text } from "./dom.ts";
 import { Header } from "./header.ts";
 import { Panel } from "./panel.ts";
@@ -113,6 +113,7 @@ class WallPage {
       alerts: () => this.#alerts.alerts.values(),
       now: () => Date.now() + this.#skew,
       onAlert: (alert) => this.#openAlert(alert),
+      onClip: () => this.#clip(),
     });
     this.#transport.root.hidden = true;
     document.getElementById("body")!.after(this.#transport.root);
@@ -133,6 +134,7 @@ class WallPage {
         this.#alerts.features = message.features;
         this.#alerts.clear();
         document.body.classList.toggle("no-time", !message.features.time);
+        document.body.classList.toggle("no-clips", !message.features.clips);
         break;
       case "lanes":
         this.#heard = true;
@@ -250,6 +252,12 @@ class WallPage {
     this.#change({ focus: alert.lane, time: true }, "push");
     if (!this.#canLookBack) return;
     this.#time.seek(alert.lane, alert.fromOffset);
+  }
+
+  #clip(): void {
+    const { lead } = this.#wall;
+    if (!this.#alerts.features.clips || lead?.shown === undefined) return;
+    showClip(lead.laneId, lead.lane.camera, lead.shown.timestamp, Date.now() + this.#skew);
   }
 
   /** Carries out what the address asks for, as soon as there is something to do it with. */
@@ -370,6 +378,9 @@ class WallPage {
     switch (key.toLowerCase()) {
       case "l":
         this.#time.goLive();
+        return true;
+      case "c":
+        this.#clip();
         return true;
       case "t":
         this.#change({ time: !time });

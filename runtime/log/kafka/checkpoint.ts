@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { crc32 } from "node:zlib";
 import { type Checkpoint, LogError } from "../log.ts";
 import type { BatchRange } from "../../sinks/sink.ts";
 
@@ -36,6 +37,8 @@ export interface Stored {
 /** What `Stored` is in JSON; short names, since the space is small. */
 interface Metadata {
   readonly framelane: number;
+  /** CRC-32 of the offset and all other fields. */
+  readonly sum: string;
   readonly id: string;
   readonly query: string;
   readonly batch: number;
@@ -48,8 +51,7 @@ interface Metadata {
 /** The metadata of a checkpoint; undefined when its state does not fit in. */
 export function encodeMetadata(stored: Stored): string | undefined {
   const { planned, state, stateAt } = stored;
-  const metadata: Metadata = {
-    framelane: VERSION,
+  const fields: Omit<Metadata, "framelane" | "sum"> = {
     id: stored.queryId,
     query: stored.query,
     batch: stored.batchId,
@@ -60,7 +62,8 @@ export function encodeMetadata(stored: Stored): string | undefined {
     }),
     ...(stateAt === undefined ? {} : { stateAt: [stateAt.partition, stateAt.offset] }),
   };
-  const text = JSON.stringify(metadata);
+  const sum = sumOf(stored.offset, fields);
+  const text = JSON.stringify({ framelane: VERSION, sum, ...fields } satisfies Metadata);
   return Buffer.byteLength(text) <= METADATA_BYTES ? text : undefined;
 }
 
@@ -75,20 +78,23 @@ export function decodeMetadata(
   text: string | null,
   place: string,
 ): Stored | undefined {
-  if (text === null || !text.startsWith('{"framelane"')) return undefined;
+  if (text === null || !isOurs(text)) return undefined;
   let metadata: Partial<Metadata>;
   try {
     metadata = JSON.parse(text);
   } catch (error) {
     throw corrupt(place, (error as Error).message);
   }
-  const { framelane, id, query, batch, restart, plan, state, stateAt } = metadata;
+  if (typeof metadata !== "object" || metadata === null) throw corrupt(place, "it is no object");
+  const { framelane, sum, ...fields } = metadata;
+  const { id, query, batch, restart, plan, state, stateAt } = fields;
   if (typeof framelane === "number" && framelane > VERSION) {
     throw new LogError(
       "CHECKPOINT_NEWER",
       `Cannot read the checkpoint of ${place}: it is of version ${framelane}, this Framelane knows ${VERSION}`,
     );
   }
+  if (sum !== sumOf(offset, fields)) throw corrupt(place, "its checksum does not fit");
   const whole = framelane === VERSION && typeof id === "string" && typeof query === "string" &&
     isCount(batch, -1) && isCount(restart) && restart <= offset &&
     (plan === undefined ||
@@ -107,6 +113,15 @@ export function decodeMetadata(
     ...(state === undefined ? {} : { state: new Uint8Array(Buffer.from(state, "base64")) }),
     ...(stateAt === undefined ? {} : { stateAt: { partition: stateAt[0], offset: stateAt[1] } }),
   };
+}
+
+/** Also what damage has left of ours: taken for somebody else's it would be skipped in silence. */
+function isOurs(text: string): boolean {
+  return text !== "" && '{"framelane"'.startsWith(text) || /"(framelane|sum|restart)"/.test(text);
+}
+
+function sumOf(offset: number, fields: object): string {
+  return crc32(`${offset} ${JSON.stringify(fields)}`).toString(16).padStart(8, "0");
 }
 
 function isCount(value: unknown, minimum = 0): value is number {

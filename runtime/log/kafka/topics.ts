@@ -16,6 +16,8 @@ export const READ_COMMITTED = 1;
 
 /** Frames may be large: a topic of ours takes them whatever the brokers' own limit is. */
 const TOPIC_CONFIGURATION = { "max.message.bytes": String(16 * 1024 * 1024) };
+/** A camera whose clock is ahead still is a camera: brokers refuse more than an hour unless told. */
+const ANY_CLOCK = { "message.timestamp.after.max.ms": String(2n ** 63n - 1n) };
 
 /** Names of topics, sorted, without Kafka's and Framelane's internal ones. */
 export async function listTopics(cluster: Cluster): Promise<string[]> {
@@ -57,8 +59,7 @@ export async function ensureTopic(
       }: expected 1 to 249 letters, digits, dots, dashes and underscores`,
     );
   }
-  const configs = Object.entries({ ...TOPIC_CONFIGURATION, ...configuration })
-    .map(([name, value]) => ({ name, value }));
+  const settings = { ...TOPIC_CONFIGURATION, ...configuration };
   return await cluster.attempt(`Cannot create topic ${topic}`, async () => {
     for (;;) {
       const count = (await cluster.topic(topic, true))?.leaders.length ?? 0;
@@ -66,21 +67,29 @@ export async function ensureTopic(
       const connection = await cluster.any();
       // Somebody else may be doing the same: what counts is what there is afterwards.
       if (count === 0) {
-        await unless(
-          "TOPIC_ALREADY_EXISTS",
-          ask.createTopics(
-            connection,
-            [{
-              name: topic,
-              numPartitions: partitions,
-              replicationFactor: -1,
-              assignments: [],
-              configs,
-            }],
-            cluster.timeoutMs,
-            false,
-          ),
-        );
+        const create = (values: Readonly<Record<string, string>>) =>
+          unless(
+            "TOPIC_ALREADY_EXISTS",
+            ask.createTopics(
+              connection,
+              [{
+                name: topic,
+                numPartitions: partitions,
+                replicationFactor: -1,
+                assignments: [],
+                configs: Object.entries(values).map(([name, value]) => ({ name, value })),
+              }],
+              cluster.timeoutMs,
+              false,
+            ),
+          );
+        try {
+          await create({ ...ANY_CLOCK, ...settings });
+        } catch (error) {
+          // Brokers before 3.6 do not know the limit, and have none.
+          if (!protocolErrors(error).includes("INVALID_CONFIG")) throw error;
+          await create(settings);
+        }
       } else {
         await unless(
           "INVALID_PARTITIONS",

@@ -62,6 +62,36 @@ Deno.test("metadata is ours, somebody else's, or refused: nothing else", () => {
   );
 });
 
+Deno.test("every bit of the metadata and of the offset counts: damage is refused, never read as something else", () => {
+  const stored: Stored = {
+    queryId: "2f0c7a4e-0000-4000-8000-000000000000",
+    query: "greyscale",
+    offset: 1200,
+    batchId: 41,
+    restart: 1180,
+    planned: { batchId: 42, start: 1200, end: 1264 },
+    state: new Uint8Array([1, 2, 3, 250]),
+  };
+  const good = encodeMetadata(stored)!;
+  const refused = (offset: number, text: string) =>
+    assert.throws(() => {
+      // Bits that JSON does not care for leave all as it was.
+      const read = decodeMetadata(offset, text, "q");
+      if (read !== undefined) assert.deepEqual(read, stored);
+      throw read === undefined
+        ? new Error(`Taken for somebody else's: ${text}`)
+        : new LogError("CHECKPOINT_CORRUPT", "as it was");
+    }, (error) => error instanceof LogError && /^CHECKPOINT_(CORRUPT|NEWER)$/.test(error.code));
+  for (let length = 1; length < good.length; length++) refused(1200, good.slice(0, length));
+  for (let at = 0; at < good.length; at++) {
+    for (let bit = 0; bit < 7; bit++) {
+      const flipped = String.fromCharCode(good.charCodeAt(at) ^ (1 << bit));
+      refused(1200, good.slice(0, at) + flipped + good.slice(at + 1));
+    }
+  }
+  for (let bit = 0; bit < 31; bit++) refused(1200 ^ (1 << bit), good);
+});
+
 Deno.test("what was only planned is no checkpoint", () => {
   const stored = { queryId: "x", query: "q", offset: 5, batchId: -1, restart: 5 };
   const planned = { batchId: 0, start: 5, end: 8 };

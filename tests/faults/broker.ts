@@ -1,0 +1,57 @@
+/**
+ * Faults of a broker under running queries and cameras, short and long.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { openLog } from "../../runtime/log/open.ts";
+import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
+import { GroupBed } from "../recovery/group_bed.ts";
+import type { Verdict } from "../support/checker.ts";
+import { say } from "../support/trial_report.ts";
+import { withKafka } from "../support/kafka.ts";
+
+/** The first frame after a broker is back must come within so many milliseconds. */
+export const RECOVERY_MS = 30_000;
+
+/** What a trial is made with. */
+export interface BrokerTrial {
+  readonly kafka: KafkaCluster;
+  readonly bed: GroupBed;
+  /** Waits for the first frames after a fault, and notes how long that took. */
+  recovered(): Promise<void>;
+}
+
+/** Runs a trial on a cluster of its own; fails when anything is lost, doubled, reordered or changed. */
+export async function brokerTrial(
+  nodes: number,
+  trial: (parts: BrokerTrial) => Promise<void>,
+): Promise<{ verdict: Verdict; recoveryMs: number[] }> {
+  const recoveryMs: number[] = [];
+  let verdict: Verdict | undefined;
+  await withKafka({ nodes }, async (kafka) => {
+    const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
+    const url = `kafka://${kafka.bootstrap}`;
+    const log = await openLog(url, { timeoutMs: 2000 });
+    try {
+      const source = "VideoStreaming";
+      const bed = new GroupBed({ log, url, source, folder, partitions: 2, sessionTimeoutMs: 3000 });
+      const recovered = async () => {
+        const ms = await bed.untilAllMove(RECOVERY_MS * 2);
+        recoveryMs.push(ms);
+        say(`first frames ${Math.round(ms)} ms after the fault`);
+        assert.ok(ms <= RECOVERY_MS, `first frame ${Math.round(ms)} ms after the fault`);
+      };
+      verdict = await bed.run((bed) => trial({ kafka, bed, recovered }));
+    } finally {
+      await log.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+  return { verdict: verdict!, recoveryMs };
+}
+
+/** Waits: a fault takes its time. */
+export function during(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,80 @@
+/**
+ * Frames that expire under a query, the same on every log.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { markedRecords } from "../support/checker.ts";
+import { framelane } from "../support/framelane.ts";
+import { readAll } from "../support/log.ts";
+
+/** Where the trial is made. */
+export interface DataLossPlace {
+  readonly log: TopicLog;
+  readonly url: string;
+  readonly topic: string;
+  /** Lets the records below `before` expire. */
+  readonly expire: (topic: string, before: number) => Promise<void>;
+}
+
+/** By default the query stops and says what to do; opted in it goes on and counts each lost frame. */
+export async function dataLoss({ log, url, topic, expire }: DataLossPlace): Promise<void> {
+  const start = Date.now();
+  await log.createTopic(topic, 1);
+  const producer = await log.producer();
+  const publish = (from: number, count: number) =>
+    producer.append(topic, 0, markedRecords(1, count, { from, start }));
+  const run = async (...more: string[]) => {
+    const { code, process } = await framelane([
+      "queries",
+      "passthrough",
+      "--log",
+      url,
+      "--topic",
+      topic,
+      "--group",
+      `${topic}-passthrough`,
+      "--partitions",
+      "0",
+      "--sink",
+      `topic:${topic}-OUT`,
+      "--starting-offsets",
+      "earliest",
+      "--trigger",
+      "available-now",
+      "--executors",
+      "1",
+      "--json",
+      ...more,
+    ]);
+    return { code, process, summary: process.summaries[0]! };
+  };
+  await publish(0, 30);
+  const first = await run();
+  assert.deepEqual([first.code, first.summary.outputs], [0, 30], first.process.output());
+  await publish(30, 50);
+  // Offsets 30 to 46 are lost before the query has read them.
+  await expire(topic, 47);
+  for (let again = 0; again < 2; again++) {
+    const stopped = await run();
+    assert.equal(stopped.code, 1, stopped.process.output());
+    assert.match(
+      stopped.process.output(),
+      /from offset 30: 17 frames were deleted .* holds 47 to 80\. .*--no-fail-on-data-loss/,
+    );
+    assert.equal((await readAll(log, `${topic}-OUT`, 0)).length, 30, "a stop writes nothing");
+  }
+  const opted = await run("--no-fail-on-data-loss");
+  assert.equal(opted.code, 0, opted.process.output());
+  assert.deepEqual([opted.summary.dropped, opted.summary.outputs], [17, 33]);
+  assert.match(opted.process.output(), /Lost 17 frames .*offsets 30 to 46/);
+  await publish(80, 5);
+  await producer.close();
+  const after = await run();
+  assert.deepEqual([after.code, after.summary.dropped, after.summary.outputs], [0, 0, 5]);
+  const seqs = (await readAll(log, `${topic}-OUT`, 0)).map(({ headers }) => Number(headers["seq"]));
+  const expected = Array.from({ length: 85 }, (_, seq) => seq)
+    .filter((seq) => seq < 30 || seq >= 47);
+  assert.deepEqual(seqs, expected);
+}

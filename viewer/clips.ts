@@ -1,0 +1,61 @@
+/**
+ * Clips of what the log holds, as MP4.
+ *
+ * @module
+ */
+import type { Frame } from "../runtime/frame.ts";
+import type { Lane } from "../runtime/lanes.ts";
+import { maskSecrets } from "../runtime/mask.ts";
+import type { History } from "./history.ts";
+
+/** What goes into a clip. */
+export interface ClipRequest {
+  readonly lane: Lane;
+  /** First and last offset, both included. */
+  readonly from: number;
+  readonly to: number;
+  /** Aborts when the viewer stops. A stream that nobody wants any more is cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes an MP4 of frames that the log holds. */
+export type ClipProvider = (
+  request: ClipRequest,
+) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
+
+/** Makes clips from a log's history, as they are downloaded: nothing piles up. */
+export function clipsFrom(history: History, report: (message: string) => void): ClipProvider {
+  return async ({ lane, from, to, signal }) => {
+    // Loaded when the first clip is wanted: FFmpeg takes its time and memory.
+    const { streamClip } = await import("../runtime/video/clip.ts");
+    const chunks = streamClip(framesOf(history, lane, from, to, signal), {
+      signal,
+      report: (message) => report(maskSecrets(`Clip of ${lane.camera}: ${message}`)),
+    });
+    return ReadableStream.from(chunks);
+  };
+}
+
+async function* framesOf(
+  history: History,
+  lane: Lane,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): AsyncGenerator<Frame> {
+  const reader = await history.open(lane, from);
+  try {
+    while (true) {
+      const frames = await reader.read(8, signal, to + 1);
+      if (frames.length === 0) return;
+      for (const frame of frames) {
+        if (frame.offset > to) return;
+        const shown = await history.picture(lane, frame);
+        yield shown === undefined ? frame : { ...frame, value: shown.bytes };
+      }
+      if (reader.position > to) return;
+    }
+  } finally {
+    await reader.close();
+  }
+}
