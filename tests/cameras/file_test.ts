@@ -87,6 +87,39 @@ Deno.test("size and quality are obeyed; MJPEG passes untouched without them", as
   });
 });
 
+Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "m.mkv");
+    await makeVideo(path, { frames: 5, codec: "mjpeg" });
+    const whole = await images(path);
+    const file = await Deno.readFile(path);
+    const third = indexOf(file, whole[2]!.value);
+    // The frame header says how high the picture is: now 0.
+    const header = file.indexOf(0xc0, third);
+    file[header + 4] = file[header + 5] = 0;
+    await Deno.writeFile(path, file);
+    const { reports, stop: _stop, ...rest } = context();
+    const seen: number[] = [];
+    for await (const { value } of makeSource(path).open(rest)) seen.push((await burntIn(value))!);
+    assert.deepEqual(seen, [0, 1, 3, 4]);
+    assert.match(reports[0]!, /^1 damaged packets of video file .* were left out$/);
+
+    const gaps = join(folder, "gaps.avi");
+    await makeVideo(gaps, { frames: 6, codec: "mjpeg", times: (i) => i * i * 30 });
+    const given = await images(gaps);
+    assert.deepEqual(given.map(({ timestamp }) => Math.round(timestamp)), [
+      0,
+      30,
+      120,
+      270,
+      480,
+      750,
+    ]);
+    const bytes = await Deno.readFile(gaps);
+    assert.ok(given.every(({ value }) => indexOf(bytes, value) > 0), "all pass untouched");
+  });
+});
+
 Deno.test("looping goes on without a gap", async () => {
   await withFolder(async (folder) => {
     for (
