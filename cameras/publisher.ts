@@ -5,7 +5,6 @@
  * @module
  */
 import type { Clock } from "../runtime/clock.ts";
-import type { Headers } from "../runtime/frame.ts";
 import { LogError, type LogProducer, type LogRecord, type TopicLog } from "../runtime/log/log.ts";
 import { retry } from "../runtime/retry.ts";
 
@@ -338,27 +337,6 @@ export class FramePublisher {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-/** The headers of a camera's frame. */
-export function frameHeaders(
-  image: {
-    readonly contentType: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly headers?: Headers;
-  },
-  session: string,
-  seq: number,
-): Headers {
-  const headers: Record<string, string> = {
-    "content-type": image.contentType,
-    session,
-    seq: String(seq),
-  };
-  if (image.width !== undefined) headers.width = String(image.width);
-  if (image.height !== undefined) headers.height = String(image.height);
-  return { ...image.headers, ...headers };
 }
 
 function isMissing(error: unknown): boolean {
