@@ -184,7 +184,7 @@ async function queries(seconds: number): Promise<void> {
     args: [
       "run",
       "--quiet",
-      "--allow-all",
+      ...["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`),
       script,
       target.url,
       topic,

@@ -160,10 +160,10 @@ export class PartitionFeed implements PartitionReader {
   /** Takes in what was fetched from offset `next` on. */
   fill(decoded: Decoded, latest: number): void {
     this.latest = Math.max(latest, decoded.next);
-    const { leaderEpoch } = decoded;
-    if (leaderEpoch >= 0 && leaderEpoch !== this.fetchedEpoch) {
-      this.fetchedEpoch = leaderEpoch;
-      this.#epochs.observe(this.topic, this.partition, decoded.next - 1, leaderEpoch);
+    for (const seen of decoded.epochs) {
+      if (seen.epoch < 0) continue;
+      this.fetchedEpoch = seen.epoch;
+      this.#epochs.observe(this.topic, this.partition, seen);
     }
     let next = decoded.next;
     for (const frame of decoded.frames) {

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
 import type { Frame, Headers } from "../../frame.ts";
 import { LogError } from "../log.ts";
+import type { Seen } from "./epochs.ts";
 
 /** A transaction that was aborted: its records from `firstOffset` on are not to be seen. */
 export interface AbortedTransaction {
@@ -20,8 +21,8 @@ export interface Decoded {
   readonly frames: Frame[];
   /** Offset to go on from: behind holes and markers too. */
   readonly next: number;
-  /** Leader epoch of the last batch that something was taken of; −1 when there was none. */
-  readonly leaderEpoch: number;
+  /** Leader epochs of the batches that something was taken of, each with its offsets. */
+  readonly epochs: readonly Seen[];
 }
 
 const HEADER = 61;
@@ -55,7 +56,12 @@ export function decodeBatches(
   const frames: Frame[] = [];
   let budget = limit.bytes;
   let next = from;
-  let leaderEpoch = -1;
+  const epochs: Seen[] = [];
+  const took = (epoch: number, from: number, to: number) => {
+    const last = epochs.at(-1);
+    if (last?.epoch === epoch) last.to = to;
+    else epochs.push({ epoch, from, to });
+  };
   let upcoming = 0;
   for (let at = 0; at + HEADER <= bytes.length;) {
     const size = 12 + view.getInt32(at + 8);
@@ -89,21 +95,21 @@ export function decodeBatches(
         const frame = cursor.frame(topic, partition, base, firstTimestamp, appendTime);
         if (frame.offset < from) continue;
         if (frames.length >= limit.frames || (frames.length > 0 && frame.value.length > budget)) {
-          return { frames, next, leaderEpoch };
+          return { frames, next, epochs };
         }
         budget -= frame.value.length;
-        leaderEpoch = batchEpoch;
+        took(batchEpoch, frame.offset, frame.offset + 1);
         frames.push(frame);
         next = frame.offset + 1;
       }
     }
     if (last >= next) {
+      took(batchEpoch, Math.max(base, from), last + 1);
       next = last + 1;
-      leaderEpoch = batchEpoch;
     }
     at += size;
   }
-  return { frames, next, leaderEpoch };
+  return { frames, next, epochs };
 }
 
 function recordsOf(bytes: Uint8Array, at: number, size: number, attributes: number): Cursor {
