@@ -54,12 +54,14 @@ export function viewerAccess(
   const faults: string[] = [];
   if (!isLoopback(hostname) && token === undefined && proxyHosts.length === 0) {
     faults.push(
-      `Cannot show the viewer on ${hostname} to everybody: give --token (or FRAMELANE_TOKEN), or ` +
-        "--proxy-host where a reverse proxy signs people in, or leave out --host",
+      `Cannot show the viewer on ${hostname} to everybody: set a token (FRAMELANE_TOKEN), or name ` +
+        "with --proxy-host the reverse proxy that signs people in, or leave out --host",
     );
   }
   if (token === undefined && cameraPermissions.length > 0) {
-    faults.push("Cannot limit cameras with --camera-token alone: --token is needed beside it");
+    faults.push(
+      "Cannot limit cameras for some and leave the viewer open to all others: set a token too",
+    );
   }
   if (faults.length > 0) throw new UsageError(faults);
   return {
