@@ -13,6 +13,7 @@ WORKDIR /app
 
 # The dependencies first: they change less often than the code.
 COPY --chown=node:node deno.json deno.lock ./
+COPY --chown=node:node viewer/page/deno.json ./viewer/page/
 RUN deno install --frozen
 
 COPY --chown=node:node . .

@@ -29,11 +29,11 @@ const clip = (name: string) => fileURLToPath(new URL(`../../clips/${name}`, impo
 
 const CAMERAS: readonly DemoCamera[] = [
   { source: clip("bigbuckbunny.mp4"), about: "a video file", query: "motion" },
-  { source: "pattern:?size=640x480&fps=15", about: "a test pattern", query: "greyscale" },
+  { source: "pattern:?size=640x360&fps=15", about: "a test pattern", query: "greyscale" },
   {
-    source: `pan:${clip("astronaut.jpg")}`,
+    source: `pan:${clip("astronaut.jpg")}?size=640x360`,
     about: "a camera that pans over a photograph",
-    query: "tamper",
+    query: "objects",
   },
 ];
 
@@ -151,10 +151,7 @@ async function startCamera(
     report,
   });
   try {
-    const source = await makeSource(camera.source, {
-      loop: true,
-      size: { width: 640, height: 480 },
-    });
+    const source = await makeSource(camera.source, { loop: true });
     await runCamera({ number, source, publisher, clock: systemClock, signal, report });
   } catch (error) {
     if (!signal.aborted) report((error as Error).message);

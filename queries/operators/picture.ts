@@ -71,7 +71,7 @@ function mergeFrames(
   return [...merged.values()];
 }
 
-/** The frame with something drawn on its picture. */
+/** The frame with something drawn on its picture; its header `drawn` says so. */
 export async function drawnOn(
   frame: Frame,
   draw: (image: RawImage) => void,
@@ -81,7 +81,8 @@ export async function drawnOn(
   const image = await decodeImage(frame.value, 3, info);
   try {
     draw(image);
-    return withPicture(frame, await encodeLike(info, image, quality), info);
+    const picture = withPicture(frame, await encodeLike(info, image, quality), info);
+    return { ...picture, headers: { ...picture.headers, drawn: "results" } };
   } finally {
     image.release();
   }

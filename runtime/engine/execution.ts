@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { Clock } from "../clock.ts";
 import { BadFrameError, type Frame, type Output } from "../frame.ts";
 import {
@@ -72,6 +73,9 @@ export interface ExecutionOptions extends ExecutionEvents {
 /** A query with live views only commits this often: nothing that it did can be doubled. */
 const LIVE_COMMIT_INTERVAL_MS = 1000;
 
+/** A batch lets the event loop turn at least this often, milliseconds. */
+const TURN_MS = 10;
+
 interface OpenSink {
   readonly sink: Sink<unknown>;
   readonly task: SinkTask<unknown>;
@@ -114,6 +118,7 @@ export class StreamingExecution {
   #held: RunBatch | undefined;
   #lastCommit = 0;
   #lastReport = 0;
+  #reportDue = false;
   #lastFrame: Frame | undefined;
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
@@ -446,6 +451,7 @@ export class StreamingExecution {
     }
     this.#options.onStep?.("read");
     const started = clock.monotonic();
+    let turned = started;
     const outputs: unknown[] = [];
     const live = sinks.filter(({ sink }) => sink.delivery === "live");
     const arrivals = new Map<number, number>();
@@ -477,6 +483,11 @@ export class StreamingExecution {
       }
       const room = pipeline.push(frame, this.#events);
       if (room !== undefined) await room;
+      // Operators that never wait would keep timers and other lanes from this thread.
+      if (now - turned > TURN_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turned = clock.monotonic();
+      }
     }
     await pipeline.settle();
     this.#options.onStep?.("operators");
@@ -554,9 +565,23 @@ export class StreamingExecution {
     reporter.took("commitOffsets", done - planned);
     reporter.took("triggerExecution", done - started);
     reporter.batchDone(range, intake.latest);
-    if (done - this.#lastReport >= (this.#options.progressIntervalMs ?? 1000)) {
-      this.#reportNow(opened, range);
-    }
+    const early = (this.#options.progressIntervalMs ?? 1000) - (done - this.#lastReport);
+    if (early <= 0) this.#reportNow(opened, range);
+    else this.#reportLater(opened, early);
+  }
+
+  /** The last batches before a pause are reported too, though no later batch does it for them. */
+  #reportLater(opened: Opened, ms: number): void {
+    if (this.#reportDue) return;
+    this.#reportDue = true;
+    this.#clock.sleep(ms, this.#drain.signal).then(
+      () => {
+        this.#reportDue = false;
+        this.#reportNow(opened);
+      },
+      // The query ends, and reports then.
+      () => {},
+    );
   }
 
   /** The topic of the dead letters is made with the first of them. */

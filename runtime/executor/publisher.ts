@@ -61,16 +61,23 @@ export class PicturePublisher {
     if (output === undefined) return;
     this.#last = performance.now();
     const frame: Frame | undefined = isFinding(output) ? output.picture : output;
+    const result = shown(output.result, frame);
     this.#send({
       offset: isFinding(output) ? output.lastOffset : output.offset,
       timestamp: output.timestamp,
       contentType: frame?.headers["content-type"] ?? "image/jpeg",
       headers: frame?.headers ?? {},
-      ...(output.result !== undefined ? { result: output.result } : {}),
+      ...(result !== undefined ? { result } : {}),
       // A copy: the frame may be a view on a buffer that holds many more.
       bytes: frame === undefined
         ? new Uint8Array(0)
         : frame.value.slice() as Uint8Array<ArrayBuffer>,
     });
   }
+}
+
+/** What the viewer has to write on the picture: nothing that the query drew on it already. */
+function shown(result: Result | undefined, frame: Frame | undefined): Result | undefined {
+  if (result === undefined || frame?.headers["drawn"] !== "results") return result;
+  return result.alert === undefined ? undefined : { alert: result.alert };
 }

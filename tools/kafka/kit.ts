@@ -38,18 +38,36 @@ export interface KitOptions {
 export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   const { cacheDir = defaultCacheDir, say = () => {} } = options;
   if (!await hasJava()) await install(["java"], say);
-  const jarDir = join(cacheDir, "lib");
-  if (await completeJars(jarDir) === undefined) await fetchJars(jarDir, say);
-  const jars = await completeJars(jarDir);
-  if (jars === undefined) throw new KitError(`Cannot use ${jarDir}: jars are missing after a copy`);
-  const classpath = jars.map((jar) => join(jarDir, jar)).join(":");
+  const ready = await readyParts(cacheDir);
+  if (ready !== undefined) return ready;
+  await Deno.mkdir(cacheDir, { recursive: true });
+  // Two at once would pull the jars away under each other's brokers.
+  using lock = await Deno.open(join(cacheDir, "lock"), { create: true, write: true });
+  await lock.lock(true);
+  if (await completeJars(join(cacheDir, "lib")) === undefined) {
+    await fetchJars(join(cacheDir, "lib"), say);
+  }
+  const parts = await readyParts(cacheDir);
+  if (parts !== undefined) return parts;
+  say("Preparing Kafka for quick starts (once)");
+  await train(cacheDir, await classpathOf(cacheDir));
+  return (await readyParts(cacheDir))!;
+}
+
+/** What is there; undefined when something is missing. */
+async function readyParts(cacheDir: string): Promise<NodeParts | undefined> {
   const archive = join(cacheDir, "classes.jsa");
   const bootstrap = join(cacheDir, "bootstrap.checkpoint");
-  if (!await exists(archive) || !await exists(bootstrap)) {
-    say("Preparing Kafka for quick starts (once)");
-    await train({ classpath, archive, bootstrap });
-  }
-  return { classpath, archive, bootstrap };
+  const there = await completeJars(join(cacheDir, "lib")) !== undefined &&
+    await exists(archive) && await exists(bootstrap);
+  return there ? { classpath: await classpathOf(cacheDir), archive, bootstrap } : undefined;
+}
+
+async function classpathOf(cacheDir: string): Promise<string> {
+  const dir = join(cacheDir, "lib");
+  const jars = await completeJars(dir);
+  if (jars === undefined) throw new KitError(`Cannot use ${dir}: jars are missing after a copy`);
+  return jars.map((jar) => join(dir, jar)).join(":");
 }
 
 /** The names of the jars, if all that were copied are still there in their full size. */
@@ -70,7 +88,6 @@ async function completeJars(dir: string): Promise<string[] | undefined> {
 async function fetchJars(jarDir: string, say: (line: string) => void): Promise<void> {
   if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
   say(`Fetching Apache Kafka ${KAFKA_VERSION} from Maven Central (43 MB)`);
-  await Deno.mkdir(dirname(jarDir), { recursive: true });
   // Beside the final place: a half copy is never taken for a whole one. What Maven has downloaded
   // stays in its own cache, so a second try goes on where the first one ended.
   const copy = await Deno.makeTempDir({ dir: dirname(jarDir), prefix: "copy-" });
@@ -92,18 +109,16 @@ async function fetchJars(jarDir: string, say: (line: string) => void): Promise<v
       }
     }
     await Deno.writeTextFile(join(copy, MARKER), JSON.stringify({ kafka: KAFKA_VERSION, jars }));
-    if (await completeJars(jarDir) === undefined) {
-      await removeIfThere(jarDir);
-      await Deno.rename(copy, jarDir);
-    }
+    await removeIfThere(jarDir);
+    await Deno.rename(copy, jarDir);
   } finally {
     await removeIfThere(copy);
   }
 }
 
 /** Starts an empty Kafka once, and keeps what loading its classes came to. */
-async function train(parts: Required<NodeParts>): Promise<void> {
-  const dir = await Deno.makeTempDir({ dir: dirname(parts.archive), prefix: "train-" });
+async function train(cacheDir: string, classpath: string): Promise<void> {
+  const dir = await Deno.makeTempDir({ dir: cacheDir, prefix: "train-" });
   try {
     const ports = { client: freePort(), controller: freePort(), internal: 0 };
     const dataDir = join(dir, "data");
@@ -119,7 +134,7 @@ async function train(parts: Required<NodeParts>): Promise<void> {
       }),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(join(dir, "log")));
-    const formatted = await storageTool(parts, dir, [
+    const formatted = await storageTool({ classpath }, dir, [
       "format",
       "--cluster-id",
       "AAAAAAAAAAAAAAAAAAAAAA",
@@ -128,7 +143,7 @@ async function train(parts: Required<NodeParts>): Promise<void> {
     ]);
     if (!formatted.success) throw new KitError(`Cannot format storage: ${formatted.output}`);
     const archive = join(dir, "classes.jsa");
-    const node = runNode({ classpath: parts.classpath }, dir, [
+    const node = runNode({ classpath }, dir, [
       "-Xmx512m",
       `-XX:ArchiveClassesAtExit=${archive}`,
     ]);
@@ -138,10 +153,13 @@ async function train(parts: Required<NodeParts>): Promise<void> {
     }
     node.kill("SIGTERM");
     await node.ended;
-    await Deno.rename(join(dataDir, "bootstrap.checkpoint"), parts.bootstrap);
     // Without the archive Kafka starts all the same, only later: an odd Java may not make one.
-    if (await exists(archive)) await Deno.rename(archive, parts.archive);
-    else await Deno.writeFile(parts.archive, new Uint8Array());
+    if (!await exists(archive)) await Deno.writeFile(archive, new Uint8Array());
+    await Deno.rename(archive, join(cacheDir, "classes.jsa"));
+    await Deno.rename(
+      join(dataDir, "bootstrap.checkpoint"),
+      join(cacheDir, "bootstrap.checkpoint"),
+    );
   } finally {
     await removeIfThere(dir);
   }

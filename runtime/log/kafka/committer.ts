@@ -202,12 +202,13 @@ export class KafkaCommitter implements BatchCommitter {
     };
     try {
       await this.#transactions.run(action, all, offsets, { groups, needsPlaces: outside });
-      this.#stored = stored;
-      this.#known = true;
-      this.#lastWrite = Date.now();
     } catch (error) {
       throw await this.#undo(action, error as LogError);
     }
+    this.#stored = stored;
+    this.#known = true;
+    this.#lastWrite = Date.now();
+    if (records.length > 0) await this.#transactions.settle();
   }
 
   async #stateRecord(state: Uint8Array): Promise<OutputRecord> {
@@ -277,6 +278,7 @@ export class KafkaCommitter implements BatchCommitter {
     this.#closed = true;
     clearInterval(this.#refresh);
     await this.#working;
+    if (this.#broken === undefined) await this.#transactions.settle();
     this.#onClose(this);
   }
 }

@@ -311,7 +311,8 @@ export class KafkaMember implements GroupMember {
     if (remedyOf(error) !== "none") this.#cluster.forgetPlaces();
     if (this.#inTrouble) return;
     this.#inTrouble = true;
-    this.#options.onError?.(toLogError(error, this.#action, this.#cluster.where));
+    const action = `Cannot keep up membership of group ${this.#options.group}`;
+    this.#options.onError?.(toLogError(error, action, this.#cluster.where));
   }
 
   async #pause(ms: number): Promise<void> {

@@ -160,10 +160,12 @@ export class PartitionFeed implements PartitionReader {
   /** Takes in what was fetched from offset `next` on. */
   fill(decoded: Decoded, latest: number): void {
     this.latest = Math.max(latest, decoded.next);
-    const { leaderEpoch } = decoded;
-    if (leaderEpoch >= 0 && leaderEpoch !== this.fetchedEpoch) {
-      this.fetchedEpoch = leaderEpoch;
-      this.#epochs.observe(this.topic, this.partition, decoded.next - 1, leaderEpoch);
+    // Where an epoch begins must be exact: an offset that is taken for one of an earlier epoch looks like
+    // one that was never written.
+    for (const { epoch, from } of decoded.epochs) {
+      if (epoch < 0 || epoch === this.fetchedEpoch) continue;
+      this.fetchedEpoch = epoch;
+      this.#epochs.observe(this.topic, this.partition, from, epoch);
     }
     let next = decoded.next;
     for (const frame of decoded.frames) {

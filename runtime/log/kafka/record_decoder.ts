@@ -20,8 +20,8 @@ export interface Decoded {
   readonly frames: Frame[];
   /** Offset to go on from: behind holes and markers too. */
   readonly next: number;
-  /** Leader epoch of the last batch that something was taken of; −1 when there was none. */
-  readonly leaderEpoch: number;
+  /** Leader epochs of the batches that something was taken of, each with the first offset of it. */
+  readonly epochs: readonly { readonly epoch: number; readonly from: number }[];
 }
 
 const HEADER = 61;
@@ -55,7 +55,10 @@ export function decodeBatches(
   const frames: Frame[] = [];
   let budget = limit.bytes;
   let next = from;
-  let leaderEpoch = -1;
+  const epochs: { epoch: number; from: number }[] = [];
+  const took = (epoch: number, offset: number) => {
+    if (epochs.at(-1)?.epoch !== epoch) epochs.push({ epoch, from: offset });
+  };
   let upcoming = 0;
   for (let at = 0; at + HEADER <= bytes.length;) {
     const size = 12 + view.getInt32(at + 8);
@@ -89,21 +92,21 @@ export function decodeBatches(
         const frame = cursor.frame(topic, partition, base, firstTimestamp, appendTime);
         if (frame.offset < from) continue;
         if (frames.length >= limit.frames || (frames.length > 0 && frame.value.length > budget)) {
-          return { frames, next, leaderEpoch };
+          return { frames, next, epochs };
         }
         budget -= frame.value.length;
-        leaderEpoch = batchEpoch;
+        took(batchEpoch, frame.offset);
         frames.push(frame);
         next = frame.offset + 1;
       }
     }
     if (last >= next) {
+      took(batchEpoch, Math.max(base, from));
       next = last + 1;
-      leaderEpoch = batchEpoch;
     }
     at += size;
   }
-  return { frames, next, leaderEpoch };
+  return { frames, next, epochs };
 }
 
 function recordsOf(bytes: Uint8Array, at: number, size: number, attributes: number): Cursor {

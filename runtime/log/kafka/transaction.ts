@@ -8,10 +8,11 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import type { CommitterOptions, Membership } from "../log.ts";
 import type { OutputRecord } from "../../sinks/sink.ts";
 import type { Cluster } from "./cluster.ts";
-import { protocolErrors } from "./failures.ts";
+import { protocolErrors, remedyOf } from "./failures.ts";
 import { produce } from "./produce_request.ts";
 import { ask } from "./protocol.ts";
 import { encodeBatch, type ProducerIdentity, sizeBound } from "./record_encoder.ts";
@@ -39,6 +40,8 @@ const BATCH_BYTES = 900 * 1024;
 /** The coordinator completes the transaction before in a few ms: asked again soon. */
 const FIRST_DELAY_MS = 1;
 const ALL_REPLICAS = -1;
+/** States of a transaction whose partitions are still being marked. */
+const UNSETTLED = new Set(["PrepareCommit", "PrepareAbort"]);
 
 /** A batch of records on its way to a partition. */
 interface Part {
@@ -55,6 +58,7 @@ export class Transactions {
   readonly #lane: string;
   #identity: ProducerIdentity = { producerId: -1n, epoch: -1 };
   readonly #sequences = new Map<string, number>();
+  #settled = true;
 
   /** @param lane the connections that are used. */
   constructor(cluster: Cluster, id: string, lane: string) {
@@ -110,6 +114,32 @@ export class Transactions {
       const { producerId, epoch } = this.#identity;
       await ask.endTxn(await this.#coordinator(), this.#id, producerId, epoch, true);
     });
+    this.#settled = false;
+  }
+
+  /**
+   * Waits until readers can see what was committed last: the coordinator answers a commit when it is
+   * certain, and marks the partitions after that. The next transaction would wait for the same.
+   */
+  async settle(): Promise<void> {
+    if (this.#settled) return;
+    const deadline = systemClock.monotonic() + this.#cluster.timeoutMs;
+    try {
+      for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
+        await systemClock.sleep(delay, this.#cluster.closing);
+        const { transactionStates: [state] } = await ask.describeTransactions(
+          await this.#coordinator(),
+          [this.#id],
+        );
+        if (!UNSETTLED.has(state!.transactionState)) break;
+      }
+    } catch (error) {
+      // It is committed all the same; whoever comes next meets what is wrong here.
+      const expected = this.#cluster.closing.aborted || remedyOf(error) !== "none" ||
+        protocolErrors(error).length > 0;
+      if (!expected) throw error;
+    }
+    this.#settled = true;
   }
 
   #attempt<T>(action: string, request: () => Promise<T>): Promise<T> {

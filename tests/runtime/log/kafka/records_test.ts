@@ -41,9 +41,9 @@ Deno.test("what is encoded is decoded, by us and by the Kafka client", () => {
       fc.integer({ min: 0, max: 2 ** 40 }),
       (records, compression, offset) => {
         const bytes = stored(encodeBatch(records, { compression }), offset, 7);
-        const { frames, next, leaderEpoch } = decodeBatches(bytes, { ...place, from: offset });
+        const { frames, next, epochs } = decodeBatches(bytes, { ...place, from: offset });
         assert.equal(next, offset + records.length);
-        assert.equal(leaderEpoch, 7);
+        assert.deepEqual(epochs, [{ epoch: 7, from: offset }]);
         frames.forEach((frame, i) => {
           const { key, value, timestamp, headers } = records[i]!;
           assert.equal(frame.offset, offset + i);
