@@ -67,6 +67,8 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       log,
       topics: [...new Set([...topics, ...Object.values(outputTopics)])],
       clock,
+      // Its numbers are those of the raw partitions, which few look at.
+      pollMs: 5_000,
     });
   const joined = raw === undefined
     ? feed
