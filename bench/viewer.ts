@@ -184,7 +184,12 @@ async function queries(seconds: number): Promise<void> {
     args: [
       "run",
       "--quiet",
-      "--allow-all",
+      "--allow-read",
+      "--allow-write",
+      "--allow-net",
+      "--allow-env",
+      "--allow-sys",
+      "--allow-ffi",
       script,
       target.url,
       topic,
