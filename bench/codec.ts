@@ -87,7 +87,8 @@ function ask(worker: Worker, request: CodecWorkerRequest): Promise<CodecWorkerAn
   });
 }
 
-if (import.meta.main) {
+/** The benchmark: the loop in each of its ways. */
+export async function bench(): Promise<void> {
   const frames = await clipFrames();
   const kilobytes = frames.reduce((sum, frame) => sum + frame.length, 0) / frames.length / 1000;
   print(`640×480 JPEG of ${kilobytes.toFixed(0)} KB → grey → JPEG, frames/s`);

@@ -22,6 +22,14 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "Framelane beside Spark, Python and KafkaJS: same frames, same machine, same run",
     load: async () => (await import("./peers.ts")).bench,
   },
+  model: {
+    about: "what models cost, how many cameras this machine carries, how soon an alert is there",
+    load: async () => (await import("./model.ts")).bench,
+  },
+  codec: {
+    about: "the bare codec loop, in all its ways",
+    load: async () => (await import("./codec.ts")).bench,
+  },
   runtime: {
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,

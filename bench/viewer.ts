@@ -184,12 +184,7 @@ async function queries(seconds: number): Promise<void> {
     args: [
       "run",
       "--quiet",
-      "--allow-read",
-      "--allow-write",
-      "--allow-net",
-      "--allow-env",
-      "--allow-sys",
-      "--allow-ffi",
+      ...["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`),
       script,
       target.url,
       topic,

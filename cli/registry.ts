@@ -46,4 +46,9 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Looks into a model and writes its first manifest; checks a manifest; lists presets.",
     load: async () => (await import("./commands/models.ts")).models,
   },
+  evaluate: {
+    summary:
+      "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
+    load: async () => (await import("./commands/evaluate.ts")).evaluate,
+  },
 };

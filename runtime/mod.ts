@@ -45,5 +45,6 @@ export { events, type EventsOptions } from "./sinks/events.ts";
 export { images, type ImagesOptions } from "./sinks/images.ts";
 export { openSink } from "./sinks/open.ts";
 export { topic, type TopicOptions } from "./sinks/topic.ts";
+export type { H264Options, H264Preset } from "./video/h264_options.ts";
 export { video, type VideoOptions } from "./sinks/video.ts";
 export { webhook, type WebhookOptions } from "./sinks/webhook.ts";

@@ -69,7 +69,7 @@ export async function documentationFaults(module: string): Promise<string[]> {
   if (json?.code !== 0) return [`Cannot read the documentation of ${module}: ${json?.output}`];
   const hidden = (lint?.output ?? "").matchAll(/error\[private-type-ref\]: (.*)\n\s*--> (\S+)/g);
   return [
-    ...undocumented(JSON.parse(json.output) as Documentation),
+    ...undocumented(JSON.parse(json.stdout) as Documentation),
     ...[...hidden].map(([, says, where]) => `${where!.replace(`${ROOT}/`, "")} ${says}`),
   ];
 }

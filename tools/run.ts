@@ -7,6 +7,7 @@
 /** How a program ended. */
 export interface Ended {
   readonly code: number;
+  readonly stdout: string;
   /** Standard output and standard error, in that order. */
   readonly output: string;
 }
@@ -29,25 +30,10 @@ export async function run(
       ...(env === undefined ? {} : { env }),
     }).output();
     const decoder = new TextDecoder();
-    return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+    const text = decoder.decode(stdout);
+    return { code, stdout: text, output: text + decoder.decode(stderr) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-}
-
-/** Runs a program to its end; what it says is shown as it comes. */
-export async function show(
-  program: string,
-  args: readonly string[],
-  { env }: { env?: Record<string, string> } = {},
-): Promise<number> {
-  const child = new Deno.Command(program, {
-    args: [...args],
-    stdin: "null",
-    stdout: "inherit",
-    stderr: "inherit",
-    ...(env === undefined ? {} : { env }),
-  }).spawn();
-  return (await child.status).code;
 }

@@ -36,8 +36,8 @@ export function greyscale({ quality = 80 }: GreyscaleOptions = {}): Operator<Fra
   checkQuality(quality);
   return {
     name: `greyscale(quality=${quality})`,
-    // While one frame is encoded the next is decoded: the codec works outside this thread.
-    concurrency: 2,
+    // The codec works outside this thread, so a lone partition keeps two cores busy with three.
+    concurrency: 3,
     open: () => ({
       async process(frame) {
         const info = inspectImage(frame.value);

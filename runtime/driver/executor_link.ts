@@ -23,8 +23,8 @@ export interface ExecutorLink {
   /** Set when one lane holds the thread: nothing else is placed here any more. */
   quarantined: boolean;
   post(message: ToExecutor): void;
-  /** The lane that holds the thread now (0: none or unknown), and how often the event loop turned. */
-  pulse(): { lane: number; heartbeats: number } | undefined;
+  /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
+  pulse(): { lane: number; alive: number } | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -59,7 +59,8 @@ export function startWorker(
     post: (message) => worker.postMessage(message),
     pulse: () => ({
       lane: Atomics.load(cells, SHARED.lane),
-      heartbeats: Atomics.load(cells, SHARED.heartbeats),
+      // A call that does not end is what blocks: many short ones are only a busy thread.
+      alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     async close(graceMs) {
       worker.postMessage({ type: "close" } satisfies ToExecutor);

@@ -7,7 +7,7 @@ import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/proto
 import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts";
 
 /** A thread that shows no life for so long is blocked, milliseconds. */
-const BLOCKED_AFTER_MS = 250;
+const BLOCKED_AFTER_MS = 300;
 const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
 
@@ -28,7 +28,7 @@ export class ExecutorPool {
   readonly #links = new Set<ExecutorLink>();
   /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
   #spare: ExecutorLink | undefined;
-  readonly #pulses = new Map<ExecutorLink, { heartbeats: number; since: number }>();
+  readonly #pulses = new Map<ExecutorLink, { alive: number; since: number }>();
   readonly #blocked = new Map<ExecutorLink, number>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   #started = 0;
@@ -161,8 +161,8 @@ export class ExecutorPool {
       const pulse = link.pulse();
       if (pulse === undefined) continue;
       const last = this.#pulses.get(link);
-      if (last === undefined || last.heartbeats !== pulse.heartbeats) {
-        this.#pulses.set(link, { heartbeats: pulse.heartbeats, since: now });
+      if (last === undefined || last.alive !== pulse.alive) {
+        this.#pulses.set(link, { alive: pulse.alive, since: now });
         const lane = this.#blocked.get(link);
         if (lane !== undefined) {
           this.#blocked.delete(link);

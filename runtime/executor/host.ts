@@ -159,7 +159,9 @@ export class ExecutorHost {
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }, []),
       onBusy: (busy) => {
-        if (this.#busy !== undefined) Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
+        if (this.#busy === undefined) return;
+        Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
+        if (busy) Atomics.add(this.#busy, SHARED.calls, 1);
       },
       ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,

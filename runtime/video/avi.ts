@@ -59,17 +59,22 @@ export const avi: Container = {
     };
   },
 
-  finish(track, entries, length) {
-    const slots = entries.reduce((sum, { step }) => sum + step, 0) + 1;
+  finish(track, index, length) {
+    let slots = 1;
+    let largest = 0;
+    for (let i = 0; i < index.length; i++) {
+      slots += index.step(i);
+      largest = Math.max(largest, index.size(i));
+    }
     const tail = new Uint8Array(CHUNK_HEADER + slots * INDEX_ENTRY);
     const view = new DataView(tail.buffer);
     write(tail, 0, "idx1");
     view.setUint32(4, slots * INDEX_ENTRY, true);
     let at = CHUNK_HEADER;
     let position = 4;
-    for (const { size, step } of entries) {
-      for (let i = Math.max(1, step); i > 0; i--) {
-        const bytes = i === 1 ? size : 0;
+    for (let i = 0; i < index.length; i++) {
+      for (let left = Math.max(1, index.step(i)); left > 0; left--) {
+        const bytes = left === 1 ? index.size(i) : 0;
         write(tail, at, "00dc");
         view.setUint32(at + 4, bytes === 0 ? 0 : KEY_FRAME, true);
         view.setUint32(at + 8, position, true);
@@ -78,7 +83,6 @@ export const avi: Container = {
         position += CHUNK_HEADER + bytes + bytes % 2;
       }
     }
-    const largest = entries.reduce((most, { size }) => Math.max(most, size), 0);
     const sizes = { riff: length + tail.length - 8, movi: length - MOVI, slots, largest };
     return { tail, patch: { position: 0, bytes: header(track, sizes, true) } };
   },

@@ -7,6 +7,7 @@ import { BadFrameError, type Frame } from "../frame.ts";
 import type { IndexEntry } from "./container.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
+import { FrameIndex } from "./frame_index.ts";
 import { mp4 } from "./mp4.ts";
 import type { Picture } from "./picture.ts";
 import { type Piece, Recorder } from "./recorder.ts";
@@ -57,7 +58,8 @@ export async function writeClip(frames: Frames, options: ClipOptions = {}): Prom
     throw new RangeError("Cannot make a clip: expected one frame at least that can be shown");
   }
   entries.push(...mark.group.entries);
-  const { tail, patch } = mp4.finish(mark.track, entries, mark.length, mark.point.delta);
+  const index = new FrameIndex(FrameIndex.encode(entries));
+  const { tail, patch } = mp4.finish(mark.track, index, mark.length, mark.point.delta);
   const file = new Uint8Array(mark.length + tail.length);
   let position = 0;
   for (const chunk of [...chunks, tail]) {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { FrameIndex } from "./frame_index.ts";
+
 /** What all pictures of a file have in common. */
 export interface Track {
   readonly width: number;
@@ -72,7 +74,7 @@ export interface Container {
    *
    * @returns what follows at its end, and what replaces bytes at its beginning after that.
    */
-  finish(track: Track, entries: readonly IndexEntry[], length: number, lastDelta: number): Finish;
+  finish(track: Track, index: FrameIndex, length: number, lastDelta: number): Finish;
 }
 
 /** How a file is finished. */

@@ -5,12 +5,21 @@
  */
 
 /** x264's presets that are fast enough for live video, fastest first. */
-export const PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] as const;
+export type H264Preset = "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";
+
+const PRESETS: readonly H264Preset[] = [
+  "ultrafast",
+  "superfast",
+  "veryfast",
+  "faster",
+  "fast",
+  "medium",
+];
 
 /** How to encode H.264. */
 export interface H264Options {
   /** Default `superfast`. */
-  readonly preset?: typeof PRESETS[number];
+  readonly preset?: H264Preset;
   /** Constant rate factor: 0 (no loss) to 51 (bad). Default 23. */
   readonly crf?: number;
 }

@@ -8,8 +8,9 @@
  *
  * @module
  */
-import type { Appended, Container, IndexEntry, Sample, Track } from "./container.ts";
-import { ascii, box, fullBox, u16, u32, u64 } from "./mp4_box.ts";
+import type { Appended, Container, Sample, Track } from "./container.ts";
+import type { FrameIndex } from "./frame_index.ts";
+import { ascii, box, column32, column64, fullBox, u16, u32, u64 } from "./mp4_box.ts";
 
 /** Ticks a second. */
 const TIMESCALE = 1000;
@@ -45,11 +46,10 @@ export const mp4: Container = {
     };
   },
 
-  finish(track, entries, length, lastDelta) {
-    const deltas = entries.slice(1).map(({ step }) => step);
-    deltas.push(lastDelta);
-    const duration = deltas.reduce((sum, delta) => sum + delta, 0);
-    const tables = indexTables(entries, deltas, mp4.header(track).length);
+  finish(track, index, length, lastDelta) {
+    let duration = lastDelta;
+    for (let i = 1; i < index.length; i++) duration += index.step(i);
+    const tables = indexTables(index, lastDelta, mp4.header(track).length);
     const bytes = new Uint8Array(16);
     const view = new DataView(bytes.buffer);
     view.setUint32(0, 1);
@@ -162,32 +162,30 @@ function emptyTables(): Uint8Array[] {
   ];
 }
 
-function indexTables(
-  entries: readonly IndexEntry[],
-  deltas: readonly number[],
-  headerBytes: number,
-): Uint8Array[] {
+function indexTables(index: FrameIndex, lastDelta: number, headerBytes: number): Uint8Array[] {
+  const { length } = index;
+  // A picture lasts until the next one comes.
+  const deltaAt = (i: number) => i + 1 < length ? index.step(i + 1) : lastDelta;
   const runs: number[] = [];
-  for (const delta of deltas) {
-    if (runs.at(-1) === delta) runs[runs.length - 2]!++;
-    else runs.push(1, delta);
-  }
-  const keys = entries.flatMap(({ key }, index) => key ? [index + 1] : []);
+  const keys: number[] = [];
+  const positions = new Float64Array(length);
   let position = headerBytes;
-  const positions = entries.map(({ size }) => {
-    const at = position + FRAGMENT_BYTES;
-    position = at + size;
-    return at;
-  });
+  for (let i = 0; i < length; i++) {
+    if (runs.at(-1) === deltaAt(i)) runs[runs.length - 2]!++;
+    else runs.push(1, deltaAt(i));
+    if (index.isKey(i)) keys.push(i + 1);
+    positions[i] = position + FRAGMENT_BYTES;
+    position = positions[i]! + index.size(i);
+  }
   const large = position >= 2 ** 32;
   return [
     fullBox("stts", 0, 0, u32(runs.length / 2), u32(runs)),
     fullBox("stss", 0, 0, u32(keys.length), u32(keys)),
     fullBox("stsc", 0, 0, u32(1, 1, 1, 1)),
-    fullBox("stsz", 0, 0, u32(0, entries.length), u32(entries.map(({ size }) => size))),
+    fullBox("stsz", 0, 0, u32(0, length), column32(length, (i) => index.size(i))),
     large
-      ? fullBox("co64", 0, 0, u32(entries.length), u64(positions))
-      : fullBox("stco", 0, 0, u32(entries.length), u32(positions)),
+      ? fullBox("co64", 0, 0, u32(length), column64(length, (i) => positions[i]!))
+      : fullBox("stco", 0, 0, u32(length), column32(length, (i) => positions[i]!)),
   ];
 }
 

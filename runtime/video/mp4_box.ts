@@ -58,6 +58,22 @@ export function u16(...given: readonly (number | readonly number[])[]): Uint8Arr
   return bytes;
 }
 
+/** A table of 32-bit numbers. */
+export function column32(length: number, at: (index: number) => number): Uint8Array {
+  const bytes = new Uint8Array(4 * length);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < length; i++) view.setUint32(4 * i, at(i));
+  return bytes;
+}
+
+/** A table of 64-bit numbers. */
+export function column64(length: number, at: (index: number) => number): Uint8Array {
+  const bytes = new Uint8Array(8 * length);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < length; i++) view.setBigUint64(8 * i, BigInt(at(i)));
+  return bytes;
+}
+
 /** Characters as bytes. */
 export function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);

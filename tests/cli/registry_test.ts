@@ -22,6 +22,11 @@ Deno.test("Each command loads under its name, has a task, and a help for each op
   }
 });
 
+Deno.test("Each task of the command line has a command", () => {
+  const named = Object.keys(tasks).filter((name) => / main\.ts \S+$/.test(tasks[name]!));
+  assert.deepEqual(named.sort(), Object.keys(commands).sort());
+});
+
 Deno.test("A command loads what it needs and no more", async () => {
   const sources = (await repositoryFiles()).filter((file) =>
     /^(cli|cameras|runtime|queries|viewer)\/.*\.ts$/.test(file)

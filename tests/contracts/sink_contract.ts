@@ -80,6 +80,11 @@ interface Life {
   readonly zombie: boolean;
   /** After it, all zombies go on. */
   readonly wakes?: boolean;
+  /**
+   * After its first batch comes an owner that looked at the checkpoint before that batch, was paused,
+   * and takes over now; it gets as far as its own commit, which is refused.
+   */
+  readonly late?: boolean;
 }
 
 const lives = fc.array(
@@ -88,9 +93,16 @@ const lives = fc.array(
     end: fc.constantFrom(...STEPS),
     zombie: fc.boolean(),
     wakes: fc.boolean(),
+    late: fc.boolean(),
   }),
   { maxLength: 6 },
 );
+
+interface Checkpoint {
+  readonly batch: number;
+  readonly end: number;
+  readonly restart: number;
+}
 
 /** A lane's engine: the checkpoint, and what runs from it. */
 class Lane {
@@ -98,9 +110,7 @@ class Lane {
   readonly #subject: SinkSubject;
   readonly #partition: number;
   readonly #offsets: number;
-  #batch = -1;
-  #end = 0;
-  #restart = 0;
+  #checkpoint: Checkpoint = { batch: -1, end: 0, restart: 0 };
   #zombies: { task: SinkTask; rest: (() => Promise<void>)[] }[] = [];
 
   constructor(subject: SinkSubject, sink: Sink, partition: number) {
@@ -111,29 +121,51 @@ class Lane {
   }
 
   get done(): boolean {
-    return this.#end >= this.#offsets;
+    return this.#checkpoint.end >= this.#offsets;
   }
 
   async live(life: Life): Promise<void> {
-    const task = await this.#sink.open(sinkContext({
-      partition: this.#partition,
-      committedEnd: this.#end,
-      committedBatch: this.#batch,
-    }));
+    const task = await this.#open(this.#checkpoint);
     let rest: (() => Promise<void>)[] = [];
     try {
-      if (this.#restart < this.#end) await task.refeed?.(this.#outputs(this.#restart, this.#end));
       for (const [index, size] of life.batches.entries()) {
         if (this.done) break;
-        const steps = this.#steps(task, size);
+        const before = this.#checkpoint;
+        const steps = this.#steps(task, size, before);
         const last = index === life.batches.length - 1;
         const count = last ? STEPS.indexOf(life.end) : steps.length;
         for (const step of steps.slice(0, count)) await step();
         rest = steps.slice(count);
+        if (life.late && index === 0) await this.#comeLate(before);
       }
+    } catch (error) {
+      // It notices the late one, and the query begins again.
+      if (!life.late || (error as { code?: string }).code !== "TAKEN_OVER") throw error;
+      rest = [];
     } finally {
       if (life.zombie) this.#zombies.push({ task, rest });
       else await task.close?.();
+    }
+  }
+
+  async #open(checkpoint: Checkpoint): Promise<SinkTask> {
+    const { batch, end, restart } = checkpoint;
+    const task = await this.#sink.open(sinkContext({
+      partition: this.#partition,
+      committedEnd: end,
+      committedBatch: batch,
+    }));
+    if (restart < end) await task.refeed?.(this.#outputs(restart, end));
+    return task;
+  }
+
+  /** An owner whose view of the checkpoint is old: it can do anything but commit. */
+  async #comeLate(view: Checkpoint): Promise<void> {
+    const task = await this.#open(view);
+    try {
+      for (const step of this.#steps(task, 3, view).slice(0, 2)) await step();
+    } finally {
+      await task.close?.();
     }
   }
 
@@ -159,11 +191,11 @@ class Lane {
     return outputs;
   }
 
-  #steps(task: SinkTask, size: number): (() => Promise<void>)[] {
+  #steps(task: SinkTask, size: number, from: Checkpoint): (() => Promise<void>)[] {
     const batch: BatchRange = {
-      batchId: this.#batch + 1,
-      start: this.#end,
-      end: Math.min(this.#end + size, this.#offsets),
+      batchId: from.batch + 1,
+      start: from.end,
+      end: Math.min(from.end + size, this.#offsets),
     };
     const outputs = this.#outputs(batch.start, batch.end);
     assert.ok(outputs.every((output) => lastOffsetOf(output) < batch.end));
@@ -175,9 +207,8 @@ class Lane {
       },
       async () => await task.flush?.(batch),
       () => {
-        this.#batch = batch.batchId;
-        this.#restart = Math.min(task.restartOffset?.() ?? batch.end, batch.end);
-        this.#end = batch.end;
+        const restart = Math.min(task.restartOffset?.() ?? batch.end, batch.end);
+        this.#checkpoint = { batch: batch.batchId, end: batch.end, restart };
         return Promise.resolve();
       },
       async () => await task.committed?.(batch),
@@ -235,6 +266,43 @@ export function sinkContract(subject: SinkSubject): void {
           await lane.wake();
           await lane.live({ batches: Array(100).fill(3), end: "done", zombie: false });
           assert.deepEqual(await visible(directory), expected, `zombie before ${end}`);
+        });
+      }
+    });
+  });
+
+  Deno.test(`${subject.name}: a batch that was given up and came again with other frames counts once`, async () => {
+    await withDirectory(async (reference) => {
+      const expected = await undisturbed(reference);
+      const lastSteps = ["commit", "committed", "done"] as const;
+      for (const sizes of [[1, 3], [3, 1]] as const) {
+        for (const end of lastSteps) {
+          await withDirectory(async (directory) => {
+            const lane = new Lane(subject, subject.make(directory), 0);
+            for (const before of [0, 5]) {
+              const batches = before === 0 ? [] : [before];
+              await lane.live({ batches: [...batches, sizes[0]], end: "commit", zombie: false });
+              await lane.live({ batches: [sizes[1]], end, zombie: false });
+            }
+            await lane.live({ batches: Array(100).fill(6), end: "done", zombie: false });
+            assert.deepEqual(await visible(directory), expected, `${sizes}, ${end}`);
+          });
+        }
+      }
+    });
+  });
+
+  Deno.test(`${subject.name}: an owner that comes late with an old view takes nothing away`, async () => {
+    await withDirectory(async (reference) => {
+      const expected = await undisturbed(reference);
+      for (const end of STEPS) {
+        await withDirectory(async (directory) => {
+          const lane = new Lane(subject, subject.make(directory), 0);
+          await lane.live({ batches: [5], end: "done", zombie: false });
+          await lane.live({ batches: [4, 2], end, zombie: false, late: true });
+          await lane.live({ batches: [4], end, zombie: false, late: true });
+          await lane.live({ batches: Array(100).fill(6), end: "done", zombie: false });
+          assert.deepEqual(await visible(directory), expected, `ended before ${end}`);
         });
       }
     });

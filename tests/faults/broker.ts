@@ -26,6 +26,7 @@ export interface BrokerTrial {
 export async function brokerTrial(
   nodes: number,
   trial: (parts: BrokerTrial) => Promise<void>,
+  { framesPerSecond = 20 }: { framesPerSecond?: number } = {},
 ): Promise<{ verdict: Verdict; recoveryMs: number[] }> {
   const recoveryMs: number[] = [];
   let verdict: Verdict | undefined;
@@ -35,7 +36,15 @@ export async function brokerTrial(
     const log = await openLog(url, { timeoutMs: 2000 });
     try {
       const source = "VideoStreaming";
-      const bed = new GroupBed({ log, url, source, folder, partitions: 2, sessionTimeoutMs: 3000 });
+      const bed = new GroupBed({
+        log,
+        url,
+        source,
+        folder,
+        framesPerSecond,
+        partitions: 2,
+        sessionTimeoutMs: 3000,
+      });
       const recovered = async () => {
         const ms = await bed.untilAllMove(RECOVERY_MS * 2);
         recoveryMs.push(ms);

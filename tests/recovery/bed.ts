@@ -106,8 +106,10 @@ export class RecoveryBed {
   async prepare(): Promise<void> {
     await this.#log.createTopic(this.#source, PARTITIONS);
     const producer = await this.#log.producer();
+    // Kafka deletes by capture time: frames of long ago are gone before they are compared.
+    const start = Date.now();
     for (let partition = 0; partition < PARTITIONS; partition++) {
-      const frames = markedRecords(partition + 1, FRAMES);
+      const frames = markedRecords(partition + 1, FRAMES, { start });
       await producer.append(this.#source, partition, frames);
       this.#published.push(...frames.map(markOf));
     }
@@ -173,6 +175,7 @@ export class RecoveryBed {
       `topic:${topic}`,
       `images:${folder}/images`,
       `events:${folder}/events.jsonl`,
+      `video:${folder}/video?group=300ms&roll=900ms`,
     ];
     return new FramelaneProcess([
       "queries",

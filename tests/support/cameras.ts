@@ -46,6 +46,13 @@ export class Cameras {
     return this;
   }
 
+  /** Adds a camera, and a partition for it. */
+  async add(): Promise<void> {
+    const { log, topic } = this.#options;
+    await retry(() => log.createTopic(topic, this.#cameras + 1), patience);
+    this.#cameras++;
+  }
+
   /** Ends when all that was begun is in the log. */
   async stop(): Promise<readonly Marked[]> {
     this.#stop.abort(new Error("The cameras were stopped"));

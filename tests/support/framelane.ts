@@ -36,6 +36,8 @@ export type JsonLine =
 export interface ProcessOptions {
   readonly env?: Record<string, string>;
   readonly cwd?: string;
+  /** A command that runs it, such as `ip netns exec NAME`. */
+  readonly within?: readonly string[];
   /** Permissions beyond those that every command gets. */
   readonly permissions?: readonly string[];
 }

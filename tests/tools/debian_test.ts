@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join, ROOT } from "../../tools/paths.ts";
 import { ensure, installCommand, missing, type NeedName, needs } from "../../tools/debian.ts";
 
 Deno.test("The install command names all packages once, and asks nothing", () => {
@@ -29,5 +30,15 @@ Deno.test("Who may not install is told what to install, and nothing is run", asy
 Deno.test("Each need can be probed and met", () => {
   for (const [name, { purpose, packages, probe }] of Object.entries(needs)) {
     assert.ok(purpose.length > 0 && packages.length > 0 && probe.length > 1, name);
+  }
+});
+
+Deno.test("CI installs all that the tests need", async () => {
+  const script = await Deno.readTextFile(join(ROOT, ".ci", "run"));
+  const packages = Object.values(needs).flatMap(({ packages }) => packages)
+    .filter((name) => name !== "default-jre-headless");
+  assert.match(script, /openjdk-17-jre-headless/);
+  for (const name of packages) {
+    assert.match(script, new RegExp(`(^|\\s)${name.replaceAll(".", "\\.")}(\\s|$)`, "m"), name);
   }
 });

@@ -36,7 +36,11 @@ export async function readStored(
   ]);
   if (ours !== undefined) {
     // So that whoever reads on from there finds out when these are not the same frames any more.
-    cluster.epochs.observe(topic, partition, 0, ours.leaderEpoch);
+    cluster.epochs.observe(topic, partition, {
+      epoch: ours.leaderEpoch,
+      from: 0,
+      to: ours.offset,
+    });
   }
   const stored = ours && decodeMetadata(ours.offset, ours.metadata, place);
   const mirror = shared && decodeMetadata(shared.offset, shared.metadata, place);

@@ -8,31 +8,43 @@
  * @module
  */
 
+/** Records of one epoch. */
+export interface Seen {
+  readonly epoch: number;
+  from: number;
+  to: number;
+}
+
 /** Epochs of partitions as far as they were seen, shared by the readers and committers of a log. */
 export class Epochs {
-  /** For each partition the first offset seen of each epoch, ascending. */
-  readonly #seen = new Map<string, { epoch: number; from: number }[]>();
+  /** For each partition what was seen of each epoch: offsets from `from` up to but without `to`. */
+  readonly #seen = new Map<string, Seen[]>();
 
-  /** Remembers that the record at `offset` was written in `epoch`. */
-  observe(topic: string, partition: number, offset: number, epoch: number): void {
-    if (epoch < 0 || offset < 0) return;
+  /** Remembers that the records from `from` up to but without `to` were written in `epoch`. */
+  observe(topic: string, partition: number, { epoch, from, to }: Seen): void {
+    if (epoch < 0 || to <= from) return;
     const key = `${topic}/${partition}`;
     let seen = this.#seen.get(key);
     if (seen === undefined) this.#seen.set(key, seen = []);
     const known = seen.find((one) => one.epoch === epoch);
     if (known === undefined) {
-      seen.push({ epoch, from: offset });
+      seen.push({ epoch, from, to });
       seen.sort((a, b) => a.epoch - b.epoch);
       if (seen.length > MAX_EPOCHS) seen.shift();
-    } else if (offset < known.from) {
-      known.from = offset;
+    } else {
+      // Epochs only grow: whatever lies between two records of one epoch is of it.
+      known.from = Math.min(known.from, from);
+      known.to = Math.max(known.to, to);
     }
   }
 
-  /** The epoch of the record before `offset`; −1 when it is not known. */
+  /**
+   * The epoch of the record before `offset`; −1 when it was not seen. A guess would do harm: for a broker an
+   * offset beyond its epoch's end is one that was never written.
+   */
   before(topic: string, partition: number, offset: number): number {
     return this.#seen.get(`${topic}/${partition}`)
-      ?.findLast(({ from }) => from < offset)?.epoch ?? -1;
+      ?.findLast(({ from, to }) => from < offset && offset <= to)?.epoch ?? -1;
   }
 
   /** The partition's log is another one now. */

@@ -160,12 +160,10 @@ export class PartitionFeed implements PartitionReader {
   /** Takes in what was fetched from offset `next` on. */
   fill(decoded: Decoded, latest: number): void {
     this.latest = Math.max(latest, decoded.next);
-    // Where an epoch begins must be exact: an offset that is taken for one of an earlier epoch looks like
-    // one that was never written.
-    for (const { epoch, from } of decoded.epochs) {
-      if (epoch < 0 || epoch === this.fetchedEpoch) continue;
-      this.fetchedEpoch = epoch;
-      this.#epochs.observe(this.topic, this.partition, from, epoch);
+    for (const seen of decoded.epochs) {
+      if (seen.epoch < 0) continue;
+      this.fetchedEpoch = seen.epoch;
+      this.#epochs.observe(this.topic, this.partition, seen);
     }
     let next = decoded.next;
     for (const frame of decoded.frames) {

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
 import type { Frame, Headers } from "../../frame.ts";
 import { LogError } from "../log.ts";
+import type { Seen } from "./epochs.ts";
 
 /** A transaction that was aborted: its records from `firstOffset` on are not to be seen. */
 export interface AbortedTransaction {
@@ -20,8 +21,8 @@ export interface Decoded {
   readonly frames: Frame[];
   /** Offset to go on from: behind holes and markers too. */
   readonly next: number;
-  /** Leader epochs of the batches that something was taken of, each with the first offset of it. */
-  readonly epochs: readonly { readonly epoch: number; readonly from: number }[];
+  /** Leader epochs of the batches that something was taken of, each with its offsets. */
+  readonly epochs: readonly Seen[];
 }
 
 const HEADER = 61;
@@ -55,9 +56,11 @@ export function decodeBatches(
   const frames: Frame[] = [];
   let budget = limit.bytes;
   let next = from;
-  const epochs: { epoch: number; from: number }[] = [];
-  const took = (epoch: number, offset: number) => {
-    if (epochs.at(-1)?.epoch !== epoch) epochs.push({ epoch, from: offset });
+  const epochs: Seen[] = [];
+  const took = (epoch: number, from: number, to: number) => {
+    const last = epochs.at(-1);
+    if (last?.epoch === epoch) last.to = to;
+    else epochs.push({ epoch, from, to });
   };
   let upcoming = 0;
   for (let at = 0; at + HEADER <= bytes.length;) {
@@ -95,13 +98,13 @@ export function decodeBatches(
           return { frames, next, epochs };
         }
         budget -= frame.value.length;
-        took(batchEpoch, frame.offset);
+        took(batchEpoch, frame.offset, frame.offset + 1);
         frames.push(frame);
         next = frame.offset + 1;
       }
     }
     if (last >= next) {
-      took(batchEpoch, Math.max(base, from));
+      took(batchEpoch, Math.max(base, from), last + 1);
       next = last + 1;
     }
     at += size;

@@ -5,12 +5,11 @@
  */
 import { crc32 } from "node:zlib";
 import type { Container, IndexEntry } from "../../video/container.ts";
+import { ENTRY_BYTES, FrameIndex } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import type { Fence } from "./fence.ts";
 import { exists, readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
 
-const ENTRY_BYTES = 8;
-const KEY_BIT = 0x80000000;
 const INDEX = ".index";
 
 /** Files of one owner of a lane. Calls must not overlap. */
@@ -192,36 +191,25 @@ export class VideoFiles {
   }
 
   async #addEntries(entries: readonly IndexEntry[]): Promise<void> {
-    const bytes = new Uint8Array(entries.length * ENTRY_BYTES);
-    const view = new DataView(bytes.buffer);
-    entries.forEach(({ size, key, step }, index) => {
-      view.setUint32(index * ENTRY_BYTES, key ? size + KEY_BIT : size);
-      view.setUint32(index * ENTRY_BYTES + 4, step);
-    });
+    const bytes = FrameIndex.encode(entries);
     await writeAt(this.#index!, this.#entries * ENTRY_BYTES, bytes);
     this.#entries += entries.length;
   }
 
   async #finish(mark: Mark, last: readonly IndexEntry[]): Promise<void> {
-    const entries = [...await this.#readEntries(), ...last];
+    const known = await readAt(this.#index!, 0, this.#entries * ENTRY_BYTES);
+    const bytes = new Uint8Array(known.length + last.length * ENTRY_BYTES);
+    bytes.set(known);
+    bytes.set(FrameIndex.encode(last), known.length);
+    const index = new FrameIndex(bytes);
     // Without its whole index (its folder was removed) a file stays as it is: it can be played.
-    if (entries.length !== mark.frames || entries.some(({ size }) => size === 0)) return;
+    if (index.length !== mark.frames || !index.isWhole) return;
     const video = this.#video!;
     const { track, length, point } = mark;
-    const { tail, patch } = this.#container.finish(track, entries, length, point.delta);
+    const { tail, patch } = this.#container.finish(track, index, length, point.delta);
     await writeAt(video, length, tail);
     await video.sync();
     await writeAt(video, patch.position, patch.bytes);
     await video.sync();
-  }
-
-  async #readEntries(): Promise<IndexEntry[]> {
-    const bytes = await readAt(this.#index!, 0, this.#entries * ENTRY_BYTES);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return Array.from({ length: Math.floor(bytes.length / ENTRY_BYTES) }, (_, index) => {
-      const word = view.getUint32(index * ENTRY_BYTES);
-      const step = view.getUint32(index * ENTRY_BYTES + 4);
-      return { size: word % KEY_BIT, key: word >= KEY_BIT, step };
-    });
   }
 }

@@ -134,6 +134,9 @@ Deno.test("events: half a line of a writer that died is cut off", async () => {
   await withFile(async (file) => {
     await writeBatch(file, 0, 0, [0]);
     await Deno.writeTextFile(file, '{"query":"te', { append: true });
+    const task = await events({ file }).open(sinkContext({ committedBatch: 0, committedEnd: 1 }));
+    await task.close!();
+    assert.equal((await linesOf(file)).length, 1);
     await writeBatch(file, 0, 1, [1]);
     assert.deepEqual((await linesOf(file)).map((line) => line.window!.firstOffset), [0, 1]);
   });

@@ -45,8 +45,14 @@ class Child {
     return true;
   }
 
+  /** Does nothing to a process that has ended by itself meanwhile. */
   signal(signal: Deno.Signal): void {
-    this.#process.kill(signal);
+    try {
+      this.#process.kill(signal);
+    } catch (error) {
+      const gone = error instanceof TypeError && /already terminated/.test(error.message);
+      if (!gone && !(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   /** Its exit code, and what it said on standard error. */

@@ -53,6 +53,16 @@ Deno.test("video: pauses, and times that go back, are told apart", async () => {
   });
 });
 
+Deno.test("video: a pause in an AVI is as long as it was, a very long one begins a new file", async () => {
+  await withDirectory(async (directory) => {
+    const at = (offset: number, timestamp: number) => ({ ...frame(0, offset), timestamp });
+    const frames = [0, 40, 80, 1080, 1120, 101_120, 101_160].map((time, index) => at(index, time));
+    await (await written({ directory, format: "avi" }, frames)).close!();
+    assert.deepEqual((await probe(`${directory}/CAMERA-1.avi`)).times, [0, 40, 80, 1080, 1120]);
+    assert.deepEqual((await probe(`${directory}/CAMERA-1.000000000005.avi`)).times, [0, 40]);
+  });
+});
+
 Deno.test("video: files roll by duration and by size, and with the size of the pictures", async () => {
   await withDirectory(async (directory) => {
     const small = range(10).map((each, index) => index < 6 ? each : ({ ...each, value: tiny }));

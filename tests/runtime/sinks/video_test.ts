@@ -63,3 +63,25 @@ Deno.test("video: options are checked", () => {
   ];
   for (const [options, message] of faults) assert.throws(() => video(options), message);
 });
+
+Deno.test("video: nothing remains of frames that were never committed", async () => {
+  await withDirectory(async (reference) => {
+    await withDirectory(async (directory) => {
+      await (await written({ directory: reference }, range(5))).close!();
+      const first = await written({ directory }, range(4));
+      const given = { batchId: 1, start: 4, end: 40 };
+      await first.write!(range(36, 4), given);
+      await first.flush!(given);
+      await first.close!();
+      const context = { committedBatch: 0, committedEnd: 4 };
+      const next = await video({ directory }).open(sinkContext(context));
+      await next.refeed!(range(4));
+      const batch = { batchId: 1, start: 4, end: 5 };
+      await next.write!(range(1, 4), batch);
+      await next.flush!(batch);
+      await next.committed!(batch);
+      await next.close!();
+      assert.deepEqual(await visible(directory), await visible(reference));
+    });
+  });
+});

@@ -37,12 +37,16 @@ Deno.test("each epoch of a fetch is remembered from its first record on", () => 
   });
   assert.equal(next, 51);
   assert.deepEqual(epochs, [
-    { epoch: 3, from: 12 },
-    { epoch: 4, from: 17 },
-    { epoch: 6, from: 50 },
+    { epoch: 3, from: 12, to: 17 },
+    { epoch: 4, from: 17, to: 47 },
+    { epoch: 6, from: 50, to: 51 },
   ]);
   const seen = new Epochs();
-  for (const { epoch, from } of epochs) seen.observe("t", 0, from, epoch);
+  for (const one of epochs) seen.observe("t", 0, one);
   const before = (offset: number) => seen.before("t", 0, offset);
-  assert.deepEqual([12, 13, 17, 18, 40, 50, 51].map(before), [-1, 3, 3, 4, 4, 4, 6]);
+  assert.deepEqual([12, 13, 17, 18, 40, 47, 51].map(before), [-1, 3, 3, 4, 4, 4, 6]);
+  // What was not read may be of any epoch.
+  assert.deepEqual([48, 50, 52, 900].map(before), [-1, -1, -1, -1]);
+  seen.observe("t", 0, { epoch: 6, from: 60, to: 70 });
+  assert.deepEqual([55, 70, 71].map(before), [6, 6, -1]);
 });

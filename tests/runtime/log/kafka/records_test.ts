@@ -43,7 +43,7 @@ Deno.test("what is encoded is decoded, by us and by the Kafka client", () => {
         const bytes = stored(encodeBatch(records, { compression }), offset, 7);
         const { frames, next, epochs } = decodeBatches(bytes, { ...place, from: offset });
         assert.equal(next, offset + records.length);
-        assert.deepEqual(epochs, [{ epoch: 7, from: offset }]);
+        assert.deepEqual(epochs, [{ epoch: 7, from: offset, to: offset + records.length }]);
         frames.forEach((frame, i) => {
           const { key, value, timestamp, headers } = records[i]!;
           assert.equal(frame.offset, offset + i);

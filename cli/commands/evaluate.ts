@@ -1,0 +1,133 @@
+/**
+ * `deno task evaluate`: how good a model is on clips of which somebody said what is in them.
+ *
+ * @module
+ */
+import {
+  checkAgainstFile,
+  ManifestError,
+  readManifest,
+} from "../../queries/operators/model/mod.ts";
+import { ClipsError, findClips, type LabelledClip } from "../../tools/evaluate/clips.ts";
+import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
+import { plot, type Report, table } from "../../tools/evaluate/report.ts";
+import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
+import { type Command, parsers, UsageError } from "../command.ts";
+
+interface Values {
+  readonly model?: string;
+  readonly clips?: string;
+  readonly label?: string;
+  readonly threshold?: number;
+  readonly fps: number;
+  readonly out?: string;
+  readonly plot?: string;
+  readonly json?: boolean;
+}
+
+/** Thresholds of the table and of the plot. */
+const THRESHOLDS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
+
+/** The command. */
+export const evaluate: Command = {
+  name: "evaluate",
+  summary:
+    "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
+  options: {
+    model: { value: "MANIFEST", help: "model.json of the model" },
+    clips: {
+      value: "PATH",
+      help: "A folder with a subfolder of clips for each label, or a JSON list of clips",
+    },
+    label: { value: "LABEL", help: "What is looked for; that of the manifest's alert" },
+    threshold: {
+      value: "SCORE",
+      help: "Score that raises an alert; `enter` of the manifest's alert, or 0.6",
+      parse: share,
+    },
+    fps: {
+      value: "F",
+      help: "Frames a second of clips that are folders of images",
+      default: 25,
+      parse: parsers.positive,
+    },
+    out: { value: "FILE", help: "Writes the report as JSON" },
+    plot: { value: "FILE", help: "Writes the curves as SVG" },
+    json: { switch: true, help: "The report as one JSON object on standard output" },
+  },
+  check({ options }) {
+    return ["model", "clips"]
+      .filter((name) => options[name] === undefined)
+      .map((name) => `Cannot evaluate without --${name}`);
+  },
+  async run({ options }, { signal, print, say }) {
+    const values = options as unknown as Values;
+    const { label, alert, clips, sha256, name } = prepare(values);
+    const scored: ScoredClip[] = [];
+    for (const [i, clip] of clips.entries()) {
+      signal.throwIfAborted();
+      const result = await scoreClip(clip, values.model!, label, values.fps, signal);
+      scored.push(result);
+      const found = result.points.length === 0
+        ? "no window: the clip is shorter than one"
+        : `highest score ${Math.max(...result.points.map(({ score }) => score)).toFixed(2)}`;
+      say(`${i + 1}/${clips.length} ${clip.path} ${clip.positive ? label : "quiet"}: ${found}`);
+    }
+    const total = (of: (clip: ScoredClip) => number) =>
+      scored.reduce((sum, clip) => sum + of(clip), 0);
+    const report: Report = {
+      model: { name, sha256 },
+      label,
+      enter: alert.enter,
+      evaluation: evaluateAlerts(scored, alert),
+      sweep: sweep(scored, alert, THRESHOLDS),
+      roc: rocCurve(scored, alert),
+      frames: total(({ frames }) => frames),
+      badFrames: total(({ badFrames }) => badFrames),
+    };
+    const json = JSON.stringify({
+      ...report,
+      clips: scored.map(({ path, positive, points, durationMs }) => ({
+        path,
+        positive,
+        durationMs,
+        points,
+      })),
+    });
+    if (values.out !== undefined) await Deno.writeTextFile(values.out, json + "\n");
+    if (values.plot !== undefined) await Deno.writeTextFile(values.plot, plot(report));
+    if (values.json) print(json);
+    else for (const line of table(report)) print(line);
+    return 0;
+  },
+};
+
+function prepare({ model, clips: path, label: given, threshold }: Values) {
+  try {
+    const manifest = readManifest(model!);
+    const { sha256 } = checkAgainstFile(manifest, model!);
+    const label = given ?? manifest.alert?.label;
+    const labels = manifest.outputs.flatMap((output) => output.labels ?? [output.name]);
+    if (label === undefined || !labels.includes(label)) {
+      throw new UsageError([
+        `Cannot look for ${label ?? "nothing"}: expected --label with one of ${labels.join(", ")}`,
+      ]);
+    }
+    const enter = threshold ?? manifest.alert?.enter ?? 0.6;
+    const exit = Math.min(enter, manifest.alert?.exit ?? 0.4);
+    const alert = { ...manifest.alert, label, enter, exit };
+    const clips: LabelledClip[] = findClips(path!, label);
+    return { label, alert, clips, sha256, name: manifest.name };
+  } catch (error) {
+    if (!(error instanceof ManifestError) && !(error instanceof ClipsError)) throw error;
+    throw new UsageError([error.message]);
+  }
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
+    throw new Error("expected a number from 0 to 1");
+  }
+  return value;
+}

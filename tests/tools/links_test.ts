@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { brokenLinks } from "../../tools/links.ts";
+import { join } from "../../tools/paths.ts";
+import { repositoryFiles } from "../../tools/words.ts";
+
+Deno.test("Links that lead nowhere are found, with their page", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(join(root, "docs"));
+    await Deno.writeTextFile(
+      join(root, "docs/a.md"),
+      "# What holds, and why\n\n[up](../README.md#a)",
+    );
+    await Deno.writeTextFile(
+      join(root, "README.md"),
+      [
+        "# A",
+        "[a](docs/a.md) [why](docs/a.md#what-holds-and-why) [here](#a) [folder](docs/)",
+        "[gone](docs/b.md) ![picture](docs/x.png) [no heading](docs/a.md#nowhere)",
+        "[elsewhere](https://example.com/x) `[code](x.md)`",
+        "```md\n[block](y.md)\n```",
+      ].join("\n"),
+    );
+    assert.deepEqual(await brokenLinks(["README.md", "docs/a.md"], root), [
+      "README.md links to docs/b.md, which is not there",
+      "README.md links to docs/x.png, which is not there",
+      "README.md links to docs/a.md#nowhere, which is not there",
+    ]);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("The pages of this repository lead somewhere", async () => {
+  const pages = (await repositoryFiles()).filter((file) => file.endsWith(".md"));
+  assert.deepEqual(await brokenLinks(pages), []);
+});
+
+Deno.test("Every decision is on the list of decisions", async () => {
+  const files = (await repositoryFiles()).filter((file) =>
+    /^docs\/decisions\/(?!README)/.test(file)
+  );
+  const list = await Deno.readTextFile("docs/decisions/README.md");
+  for (const file of files) assert.ok(list.includes(`(${file.split("/").at(-1)})`), file);
+});

@@ -1,0 +1,195 @@
+/**
+ * How good a model is at raising alerts.
+ *
+ * @module
+ */
+import type { AlertOptions } from "../../queries/operators/alert_options.ts";
+import { alerts } from "../../queries/operators/alerts.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import type { Finding } from "../../runtime/mod.ts";
+import type { ScoredClip, ScorePoint } from "./score.ts";
+
+/** What alerts with certain options do on a set of clips. */
+export interface Evaluation {
+  readonly clips: number;
+  readonly positives: number;
+  /** Positive clips with an alert in time, and without. */
+  readonly truePositives: number;
+  readonly falseNegatives: number;
+  /** Negative clips without an alert, and with one. */
+  readonly trueNegatives: number;
+  readonly falsePositives: number;
+  /** Clips that were told right, of all. */
+  readonly accuracy: number;
+  /** Area under the curve of hits over false alarms, by the clips' highest smoothed score. */
+  readonly rocAuc: number;
+  /** From the beginning of what is looked for to the alert, milliseconds; of the hits. */
+  readonly delayMs: { readonly p50: number | null; readonly p95: number | null };
+  /** Alerts where there was nothing, and for how long there was nothing. */
+  readonly falseAlerts: number;
+  readonly quietHours: number;
+  readonly falseAlertsPerCameraHour: number;
+}
+
+/** A point of the curve of hits over false alarms. */
+export interface RocPoint {
+  readonly threshold: number;
+  readonly hitRate: number;
+  readonly falseAlarmRate: number;
+}
+
+/** What the alerts of one clip do. */
+interface ClipAlerts {
+  /** When the first alert inside the event started, milliseconds after its beginning. */
+  readonly delayMs: number | undefined;
+  /** Alerts that started outside it. */
+  readonly falseAlerts: number;
+  /** Time outside it, milliseconds. */
+  readonly quietMs: number;
+}
+
+/** Evaluates alerts with these options. */
+export function evaluate(clips: readonly ScoredClip[], options: AlertOptions): Evaluation {
+  const positives = clips.filter(({ positive }) => positive);
+  const negatives = clips.filter(({ positive }) => !positive);
+  const told = new Map(clips.map((clip) => [clip, alertsOf(clip, options)]));
+  const hits = positives.filter((clip) => told.get(clip)!.delayMs !== undefined);
+  const alarms = negatives.filter((clip) => told.get(clip)!.falseAlerts > 0);
+  const delays = hits.map((clip) => told.get(clip)!.delayMs!).sort((a, b) => a - b);
+  const falseAlerts = sum([...told.values()].map((one) => one.falseAlerts));
+  const quietHours = sum([...told.values()].map((one) => one.quietMs)) / 3_600_000;
+  const right = hits.length + negatives.length - alarms.length;
+  return {
+    clips: clips.length,
+    positives: positives.length,
+    truePositives: hits.length,
+    falseNegatives: positives.length - hits.length,
+    trueNegatives: negatives.length - alarms.length,
+    falsePositives: alarms.length,
+    accuracy: right / clips.length,
+    rocAuc: rocAuc(clips.map((clip) => [highest(clip, options), clip.positive])),
+    delayMs: { p50: percentile(delays, 0.5), p95: percentile(delays, 0.95) },
+    falseAlerts,
+    quietHours,
+    falseAlertsPerCameraHour: quietHours === 0 ? 0 : falseAlerts / quietHours,
+  };
+}
+
+function alertsOf(clip: ScoredClip, options: AlertOptions): ClipAlerts {
+  const begin = clip.positive ? clip.fromMs ?? 0 : Infinity;
+  const end = clip.positive ? clip.toMs ?? Infinity : -Infinity;
+  const starts = startsOf(clip.points, options);
+  // The windows that still show the event end after it.
+  const inside = starts.filter((time) => time >= begin && time <= end + slackOf(clip.points));
+  const eventMs = clip.positive
+    ? Math.min(end, clip.durationMs) - Math.min(begin, clip.durationMs)
+    : 0;
+  return {
+    delayMs: inside.length === 0 ? undefined : inside[0]! - begin,
+    falseAlerts: starts.length - inside.length,
+    quietMs: clip.durationMs - eventMs,
+  };
+}
+
+/** The time until the first score is there: a window. */
+function slackOf(points: readonly ScorePoint[]): number {
+  return points[0]?.timestamp ?? 0;
+}
+
+/** When the alerts of a series of scores start. */
+export function startsOf(points: readonly ScorePoint[], options: AlertOptions): number[] {
+  return [...follow(points, options)].flatMap(({ timestamp, result }) =>
+    result.alert?.state === "start" ? [timestamp] : []
+  );
+}
+
+function* follow(points: readonly ScorePoint[], options: AlertOptions): Generator<Finding> {
+  const task = alerts<Finding>(options).open({
+    query: "evaluate",
+    topic: "clips",
+    partition: 0,
+    clock: systemClock,
+    signal: new AbortController().signal,
+  });
+  if (task instanceof Promise) throw new Error("Expected alerts to begin at once");
+  for (const [i, { timestamp, score }] of points.entries()) {
+    const outputs = task.process({
+      topic: "clips",
+      partition: 0,
+      key: null,
+      firstOffset: i,
+      lastOffset: i,
+      timestamp,
+      result: { scores: { [options.label]: score } },
+    });
+    if (outputs instanceof Promise) throw new Error("Expected alerts to answer at once");
+    yield* outputs;
+  }
+}
+
+/** The highest smoothed score of a clip: the threshold up to which it raises an alert. */
+function highest({ points }: ScoredClip, { smoothing = 0 }: AlertOptions): number {
+  let smoothed: number | undefined, most = 0;
+  for (const { score } of points) {
+    smoothed = smoothed === undefined ? score : smoothing * smoothed + (1 - smoothing) * score;
+    most = Math.max(most, smoothed);
+  }
+  return most;
+}
+
+/**
+ * The chance that a positive clip scores higher than a negative one; a tie counts half.
+ *
+ * @param scored score and whether it is positive
+ */
+export function rocAuc(scored: readonly (readonly [number, boolean])[]): number {
+  const positives = scored.filter(([, positive]) => positive).map(([score]) => score);
+  const negatives = scored.filter(([, positive]) => !positive).map(([score]) => score);
+  let won = 0;
+  for (const hit of positives) {
+    for (const miss of negatives) won += hit > miss ? 1 : hit === miss ? 0.5 : 0;
+  }
+  return won / (positives.length * negatives.length);
+}
+
+/** Hits and false alarms of clips at every threshold that makes a difference. */
+export function rocCurve(clips: readonly ScoredClip[], options: AlertOptions): RocPoint[] {
+  const scored = clips.map((clip) => [highest(clip, options), clip.positive] as const);
+  const thresholds = [...new Set(scored.map(([score]) => score))].sort((a, b) => b - a);
+  const share = (threshold: number, wanted: boolean) => {
+    const own = scored.filter(([, positive]) => positive === wanted);
+    return own.filter(([score]) => score >= threshold).length / own.length;
+  };
+  return [Infinity, ...thresholds].map((threshold) => ({
+    threshold,
+    hitRate: share(threshold, true),
+    falseAlarmRate: share(threshold, false),
+  }));
+}
+
+/** What each of some thresholds costs and brings. */
+export function sweep(
+  clips: readonly ScoredClip[],
+  options: AlertOptions,
+  thresholds: readonly number[],
+): (Evaluation & { readonly threshold: number })[] {
+  // The distance from entering to leaving an episode stays as it is, as far as there is room.
+  const { enter = 0.6, exit = Math.min(0.4, enter) } = options;
+  return thresholds.map((threshold) => ({
+    threshold,
+    ...evaluate(clips, {
+      ...options,
+      enter: threshold,
+      exit: Math.max(0, threshold - (enter - exit)),
+    }),
+  }));
+}
+
+/** Nearest rank; null where there is nothing. */
+function percentile(sorted: readonly number[], share: number): number | null {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

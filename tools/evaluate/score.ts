@@ -1,0 +1,98 @@
+/**
+ * What a model says of a clip.
+ *
+ * @module
+ */
+import { makeSource } from "../../cameras/open.ts";
+import { model } from "../../queries/operators/model/mod.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import {
+  BadFrameError,
+  type Finding,
+  type Frame,
+  type OperatorTask,
+  type Window,
+} from "../../runtime/mod.ts";
+import type { LabelledClip } from "./clips.ts";
+
+/** The score of a window. */
+export interface ScorePoint {
+  /** Capture time of the window's last frame: when the score is there. Milliseconds from the start. */
+  readonly timestamp: number;
+  readonly score: number;
+}
+
+/** A clip with what the model said of it. */
+export interface ScoredClip extends LabelledClip {
+  readonly points: readonly ScorePoint[];
+  readonly frames: number;
+  /** Frames that could not be decoded. */
+  readonly badFrames: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Runs a model over a clip, frame by frame as a query would.
+ *
+ * @param label whose score counts; where a window has per-frame scores only, the highest of them
+ * @param fps of folders of images, which have no times of their own
+ */
+export async function scoreClip(
+  clip: LabelledClip,
+  manifest: string,
+  label: string,
+  fps: number,
+  signal: AbortSignal,
+): Promise<ScoredClip> {
+  const task = await model(manifest).open({
+    query: "evaluate",
+    topic: "clips",
+    partition: 0,
+    clock: systemClock,
+    signal,
+  });
+  const points: ScorePoint[] = [];
+  let offset = 0, badFrames = 0, first = 0, last = 0;
+  try {
+    const source = makeSource(clip.path, { loop: false, quality: 95 });
+    const context = { camera: "CAMERA-1", clock: systemClock, signal, report: () => {} };
+    for await (const { value, timestamp } of source.open(context)) {
+      signal.throwIfAborted();
+      const time = source.kind === "collection" ? offset * 1000 / fps : timestamp;
+      if (offset === 0) first = time;
+      last = time - first;
+      const frame = frameOf(value, offset++, last);
+      badFrames += await take(task, frame, label, points);
+    }
+  } finally {
+    await task.close?.();
+  }
+  const durationMs = offset < 2 ? last : last * offset / (offset - 1);
+  return { ...clip, points, frames: offset, badFrames, durationMs };
+}
+
+function frameOf(value: Uint8Array, offset: number, timestamp: number): Frame {
+  return { topic: "clips", partition: 0, offset, timestamp, key: null, headers: {}, value };
+}
+
+async function take(
+  task: OperatorTask<Frame | Window, Finding>,
+  frame: Frame,
+  label: string,
+  points: ScorePoint[],
+): Promise<0 | 1> {
+  try {
+    for (const { timestamp, result } of await task.process(frame)) {
+      const scores = [
+        result.scores?.[label],
+        ...(result.frames ?? []).map((f) => f.scores?.[label]),
+      ];
+      const known = scores.filter((score) => score !== undefined);
+      if (known.length > 0) points.push({ timestamp, score: Math.max(...known) });
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof BadFrameError)) throw error;
+    return 1;
+  }
+}
