@@ -69,8 +69,8 @@ export class Access {
     const { hostname, token, metricsToken, cameraPermissions = [], proxyHosts = [] } = options;
     if (token === undefined && !isLoopback(hostname) && proxyHosts.length === 0) {
       throw new Error(
-        `Cannot bind the viewer to ${hostname} without a token: give --token (or FRAMELANE_TOKEN), ` +
-          "or name the reverse proxy's public host, or bind to 127.0.0.1",
+        `Cannot bind the viewer to ${hostname} without a token: set one, or name the reverse proxy ` +
+          "that signs people in, or bind to 127.0.0.1",
       );
     }
     if (token === undefined && cameraPermissions.length > 0) {

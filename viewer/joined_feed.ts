@@ -1,69 +1,140 @@
 /**
- * Several feeds as one: what queries made of the frames, beside the frames as they were.
+ * What queries made of the frames, beside the frames as they were: a runtime's feed and a log's as
+ * one. A query that shows nothing itself (it has no display sink) is shown by what it writes to its
+ * topic, or else by what it reads.
  *
  * @module
  */
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../runtime/progress.ts";
 import type { DemandFeed } from "./hub.ts";
+import type { LogFeed } from "./log_feed.ts";
 
-/** Joins feeds whose lanes have different ids. Where two have the same id, the first feed's is meant. */
+/** What is joined. */
+export interface JoinedFeedOptions {
+  /** The runtime's lanes. */
+  readonly queries: LaneFeed;
+  /** The partitions of the topics that are read and written. */
+  readonly log: LogFeed;
+  /** Topic that a query's outputs are kept in, by the query's name. */
+  readonly outputTopics: Readonly<Record<string, string>>;
+  /** Topics whose partitions are lanes of their own. */
+  readonly topics: readonly string[];
+}
+
+/** Two feeds as one. */
 export class JoinedFeed implements DemandFeed {
-  readonly #feeds: readonly LaneFeed[];
-  /** Asked for with every picture, so it is remembered. */
-  readonly #owners = new Map<string, LaneFeed>();
+  readonly #options: JoinedFeedOptions;
+  #demanded: ReadonlySet<string> = new Set();
+  /** Lanes of the log that may stand in, the best first, by the lane that has no pictures. */
+  #substitutes = new Map<string, readonly string[]>();
+  /** Pictures under the name of the lane that they stand in for. */
+  readonly #renamed = new Map<string, { source: LanePicture; picture: LanePicture }>();
 
-  constructor(feeds: readonly LaneFeed[]) {
-    this.#feeds = feeds;
+  constructor(options: JoinedFeedOptions) {
+    this.#options = options;
   }
 
   lanes(): readonly Lane[] {
-    const seen = new Set<string>();
-    const lanes: Lane[] = [];
-    for (const feed of this.#feeds) {
-      for (const lane of feed.lanes()) {
-        if (seen.has(lane.id)) continue;
-        seen.add(lane.id);
-        lanes.push(lane);
-      }
-    }
-    return lanes.sort((a, b) => a.partition - b.partition);
+    const { queries, log, topics } = this.#options;
+    const own = queries.lanes();
+    this.#findSubstitutes(own);
+    const known = new Set(own.map(({ id }) => id));
+    const raw = log.lanes().filter(({ id, topic }) => !known.has(id) && topics.includes(topic));
+    return [...own.map((lane) => this.#withArrival(lane)), ...raw]
+      .sort((a, b) => a.partition - b.partition);
   }
 
   latest(lane: string): LanePicture | undefined {
-    return this.#feedOf(lane)?.latest(lane);
+    const { queries, log } = this.#options;
+    const own = queries.latest(lane) ?? log.latest(lane);
+    if (own !== undefined) return own;
+    const substitute = this.#substituteOf(lane);
+    return substitute === undefined ? undefined : this.#rename(log.latest(substitute)!, lane);
   }
 
   subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
-    const ends = this.#feeds.map((feed) => feed.subscribe(listener, passive));
+    const { queries, log } = this.#options;
+    const ends = [
+      queries.subscribe(listener, passive),
+      log.subscribe((picture) => {
+        listener(picture);
+        for (const lane of this.#substitutes.keys()) {
+          if (this.#substituteOf(lane) === picture.lane) listener(this.#rename(picture, lane));
+        }
+      }),
+    ];
     return () => ends.forEach((end) => end());
   }
 
   progress(): readonly StreamingQueryProgress[] {
-    return this.#feeds.flatMap((feed) => feed.progress());
+    return this.#options.queries.progress();
   }
 
   history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string } {
-    return this.#feedOf(lane)?.history(lane) ?? { progress: [], plan: "" };
+    const { queries, log } = this.#options;
+    const own = queries.lanes().some(({ id }) => id === lane);
+    return own ? queries.history(lane) : log.history();
   }
 
   demand(lanes: ReadonlySet<string>): void {
-    for (const feed of this.#feeds) {
-      if ("demand" in feed) (feed as DemandFeed).demand(lanes);
+    this.#demanded = lanes;
+    const wanted = new Set(lanes);
+    for (const lane of lanes) {
+      for (const substitute of this.#substitutes.get(lane) ?? []) wanted.add(substitute);
     }
+    this.#options.log.demand(wanted);
   }
 
   async refresh(lane: string): Promise<LanePicture | undefined> {
-    const feed = this.#feedOf(lane);
-    if (feed !== undefined && "refresh" in feed) return await (feed as DemandFeed).refresh(lane);
-    return feed?.latest(lane);
+    const { queries, log } = this.#options;
+    const own = queries.latest(lane);
+    if (own !== undefined) return own;
+    const substitutes = this.#substitutes.get(lane);
+    if (substitutes === undefined) return await log.refresh(lane);
+    for (const substitute of substitutes) {
+      const picture = await log.refresh(substitute);
+      if (picture !== undefined) return this.#rename(picture, lane);
+    }
+    return undefined;
   }
 
-  #feedOf(lane: string): LaneFeed | undefined {
-    const known = this.#owners.get(lane);
-    if (known !== undefined) return known;
-    const owner = this.#feeds.find((feed) => feed.lanes().some(({ id }) => id === lane));
-    if (owner !== undefined) this.#owners.set(lane, owner);
-    return owner;
+  /** The lane that stands in: the best one that has a picture. */
+  #substituteOf(lane: string): string | undefined {
+    return this.#substitutes.get(lane)?.find((id) => this.#options.log.latest(id) !== undefined);
+  }
+
+  /** A query has read frames and shown none: somebody else has to. */
+  #findSubstitutes(own: readonly Lane[]): void {
+    const { queries, log, outputTopics } = this.#options;
+    const substitutes = new Map<string, readonly string[]>();
+    for (const { id, query, topic, partition, lastFrameTimestamp } of own) {
+      if (lastFrameTimestamp === undefined || queries.latest(id) !== undefined) continue;
+      const found = [outputTopics[query], topic].flatMap((wanted) =>
+        log.lanes().filter((lane) => lane.topic === wanted && lane.partition === partition)
+      );
+      if (found.length > 0) substitutes.set(id, found.map((lane) => lane.id));
+    }
+    if (JSON.stringify([...substitutes]) === JSON.stringify([...this.#substitutes])) return;
+    this.#substitutes = substitutes;
+    for (const id of this.#renamed.keys()) if (!substitutes.has(id)) this.#renamed.delete(id);
+    this.demand(this.#demanded);
+  }
+
+  #withArrival(lane: Lane): Lane {
+    if (lane.lastFrameArrival !== undefined || !this.#substitutes.has(lane.id)) return lane;
+    const substitute = this.#substituteOf(lane.id);
+    const shown = this.#options.log.lanes().find(({ id }) => id === substitute);
+    const arrival = shown?.lastFrameArrival ?? lane.lastCommit;
+    return arrival === undefined ? lane : { ...lane, lastFrameArrival: arrival };
+  }
+
+  #rename(source: LanePicture, lane: string): LanePicture {
+    const known = this.#renamed.get(lane);
+    if (known?.source === source) return known.picture;
+    const offset = Number(source.headers["source-offset"] ?? source.offset);
+    const picture = { ...source, lane, offset: Number.isFinite(offset) ? offset : source.offset };
+    this.#renamed.set(lane, { source, picture });
+    return picture;
   }
 }

@@ -121,7 +121,7 @@ export class LogFeed implements DemandFeed {
     try {
       const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(2_000)]);
       const frame = (await reader.read(1, signal))[0];
-      if (frame !== undefined) this.#take(partition, frame);
+      if (frame !== undefined && isImage(frame.value)) this.#take(partition, frame);
     } finally {
       await reader.close();
     }

@@ -4,6 +4,6 @@
  * @module
  */
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
-export type { CameraPermission } from "./access.ts";
+export { type CameraPermission, isLoopback } from "./access.ts";
 export type { ClipProvider, ClipRequest } from "./clips.ts";
 export { LogFeed, type LogFeedOptions } from "./log_feed.ts";

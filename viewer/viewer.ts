@@ -63,8 +63,17 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   const access = await Access.create({ ...options, hostname });
   const raw = log === undefined || topics.length === 0 || feed instanceof LogFeed
     ? undefined
-    : new LogFeed({ log, topics, clock });
-  const hub = new Hub(raw === undefined ? feed : new JoinedFeed([feed, raw]), clock);
+    : new LogFeed({
+      log,
+      topics: [...new Set([...topics, ...Object.values(outputTopics)])],
+      clock,
+      // Its numbers are those of the raw partitions, which few look at.
+      pollMs: 5_000,
+    });
+  const joined = raw === undefined
+    ? feed
+    : new JoinedFeed({ queries: feed, log: raw, outputTopics, topics });
+  const hub = new Hub(joined, clock);
   const alerts = new AlertBook(feed, hub.scaler);
   const history = log === undefined ? undefined : new History({ log, outputTopics });
   const clips = options.clips === false || history === undefined

@@ -15,6 +15,7 @@ import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { groupNames } from "../checkpoint_identity.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 import { findQuery, type FoundQuery } from "../queries_folder.ts";
 
 const DEFAULT_QUERY = "greyscale";
@@ -108,13 +109,7 @@ export const queries: Command = {
       help: `port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
       parse: parsePort,
     },
-    host: {
-      value: "ADDRESS",
-      help: "address of the viewer; other than 127.0.0.1 needs a token",
-      default: "127.0.0.1",
-    },
-    token: { value: "TOKEN", help: "token of the viewer" },
-    "metrics-token": { value: "TOKEN", help: "token of /metrics alone" },
+    ...viewerAccessOptions,
     "session-timeout": {
       value: "MS",
       help: "a silent runtime loses its partitions after so many milliseconds",
@@ -131,6 +126,7 @@ async function run(
   context: CommandContext,
 ): Promise<number> {
   const option = <T>(name: string) => options[name] as T | undefined;
+  const access = viewerAccess(options);
   const logUrl = option<string>("log")!;
   const topic = option<string>("topic")!;
   const trigger = option<string>("trigger");
@@ -170,12 +166,9 @@ async function run(
         log,
         topics: [topic],
         report: context.say,
-        hostname: option<string>("host")!,
         port,
-        ...(options["token"] !== undefined ? { token: option<string>("token")! } : {}),
-        ...(options["metrics-token"] !== undefined
-          ? { metricsToken: option<string>("metrics-token")! }
-          : {}),
+        outputTopics: outputTopics(specs),
+        ...access,
       });
       context.say(`Viewer: ${viewer.url}`);
     }
@@ -218,6 +211,16 @@ async function open(url: string, checkpointDir: string | undefined): Promise<Top
     }
     throw error;
   }
+}
+
+/** Where outputs are kept that the viewer can look back at. */
+function outputTopics(specs: readonly QuerySpec[]): Record<string, string> {
+  const topics: Record<string, string> = {};
+  for (const { name, sinks } of specs) {
+    const topic = sinks.find((uri) => uri.startsWith("topic:"));
+    if (topic !== undefined) topics[name] = topic.slice("topic:".length);
+  }
+  return topics;
 }
 
 /** What the executors need to know of each query. */

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { openLog } from "../../runtime/log/open.ts";
 import { VERSION } from "../../runtime/version.ts";
-import { type CameraPermission, LogFeed, startViewer } from "../../viewer/mod.ts";
+import { LogFeed, startViewer } from "../../viewer/mod.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { openLogOrUsageError } from "../open_log.ts";
+import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
 /** `deno task viewer`. */
 export const viewer: Command = {
@@ -27,30 +28,7 @@ export const viewer: Command = {
       default: 8000,
       parse: parsers.integer(0, 65_535),
     },
-    host: {
-      value: "ADDRESS",
-      help: "address of the viewer; other than 127.0.0.1 needs a token or a proxy",
-      default: "127.0.0.1",
-    },
-    token: { value: "TOKEN", help: "token that opens the viewer" },
-    "metrics-token": { value: "TOKEN", help: "token of /metrics alone" },
-    "camera-token": {
-      value: "TOKEN=1,3",
-      help: "another token, which opens some cameras only",
-      multiple: true,
-      parse: parsePermission,
-    },
-    "proxy-host": {
-      value: "NAME",
-      help: "public name of a reverse proxy that signs people in before it forwards to the viewer",
-      multiple: true,
-    },
-    "embed-origin": {
-      value: "URL",
-      help: "origin of pages that may embed /cam/N, e.g. https://dashboard.example.org",
-      multiple: true,
-      parse: parseOrigin,
-    },
+    ...viewerAccessOptions,
   },
   run,
 };
@@ -63,27 +41,21 @@ async function run(
     throw new UsageError([`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`]);
   }
   const option = <T>(name: string) => options[name] as T | undefined;
+  const access = viewerAccess(options);
   const topics = [option<string | string[]>("topic")!].flat();
-  const log = await openLog(option<string>("log")!);
+  const log = await openLogOrUsageError(option<string>("log")!);
   const feed = new LogFeed({ log, topics });
   try {
     await feed.start();
     if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`);
-    const token = option<string>("token");
-    const metricsToken = option<string>("metrics-token");
     const running = await startViewer({
       feed,
       log,
       topics,
       metrics: () => Promise.resolve(metrics(feed)),
       report: say,
-      hostname: option<string>("host")!,
       port: option<number>("port")!,
-      ...(token === undefined ? {} : { token }),
-      ...(metricsToken === undefined ? {} : { metricsToken }),
-      cameraPermissions: option<CameraPermission[]>("camera-token") ?? [],
-      proxyHosts: option<string[]>("proxy-host") ?? [],
-      embedOrigins: option<string[]>("embed-origin") ?? [],
+      ...access,
     });
     try {
       print(running.url);
@@ -134,20 +106,4 @@ function parseTopics(text: string): string[] {
     throw new Error("expected names of topics separated by commas");
   }
   return topics;
-}
-
-function parsePermission(text: string): CameraPermission {
-  const [, token = "", numbers = ""] = text.match(/^(.+)=(\d+(?:,\d+)*)$/) ?? [];
-  const cameras = numbers.split(",").map(Number);
-  if (token === "" || cameras.some((camera) => camera < 1)) {
-    throw new Error("expected a token, = and numbers of cameras such as 1,3");
-  }
-  return { token, cameras };
-}
-
-function parseOrigin(text: string): string {
-  if (!/^https?:/.test(text) || !URL.canParse(text) || new URL(text).origin !== text) {
-    throw new Error("expected an origin such as https://dashboard.example.org");
-  }
-  return text;
 }

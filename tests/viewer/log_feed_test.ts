@@ -4,7 +4,7 @@ import type { LanePicture } from "../../runtime/lanes.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import { startViewer } from "../../viewer/viewer.ts";
-import { paintCode } from "../support/fake_lanes.ts";
+import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { TestPage, until } from "./kit.ts";
 
 const frame = (offset: number, change: Partial<LogRecord> = {}): LogRecord => ({
@@ -166,4 +166,51 @@ Deno.test("a viewer of a log alone: live, snapshots, and back in time", async ()
       await viewer.stop();
     }
   });
+});
+
+Deno.test("a query without a display is shown by what it writes, or else by what it reads", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 2);
+  await log.createTopic("grey", 2);
+  const lanes = new FakeLanes({ count: 2 });
+  lanes.add({ ...lanes.lanes()[1]!, id: "motion-1", query: "motion" });
+  for (const { id } of lanes.lanes()) lanes.change(id, { lastFrameTimestamp: Date.now() });
+  const viewer = await startViewer({
+    feed: lanes,
+    log,
+    topics: ["VideoStreaming"],
+    outputTopics: { greyscale: "grey" },
+    metrics: () => Promise.resolve(""),
+    port: 0,
+  });
+  try {
+    const page = await TestPage.open(viewer);
+    page.watch("greyscale-0", "motion-1", "greyscale-1");
+    const written = frame(7, { headers: { "source-offset": "70" } });
+    log.append("grey", 0, [written]);
+    const read = frame(9);
+    log.append("VideoStreaming", 1, [read]);
+    await until(() => page.newest(0)?.offset === 70 && page.newest(1)?.offset === 0);
+    assert.deepEqual(page.newest(0)!.image, written.value);
+    assert.deepEqual(page.newest(1)!.image, read.value);
+    // Its topic holds no picture, only what was found.
+    log.append("grey", 1, [frame(1, { value: new TextEncoder().encode("{}") })]);
+    log.append("VideoStreaming", 1, [frame(10)]);
+    await until(() => page.newest(2)?.offset === 1);
+    const snapshot = await fetch(`${viewer.url}cam/1.jpg`);
+    assert.equal(snapshot.headers.get("x-framelane-offset"), "70");
+    await snapshot.body!.cancel();
+    // A display of its own comes first.
+    const own = lanes.push("greyscale-0", { offset: 71 });
+    await until(() => page.newest(0)?.offset === 71);
+    assert.deepEqual(page.newest(0)!.image, own.bytes);
+    const shown = await (await fetch(`${viewer.url}api/lanes`)).json();
+    assert.deepEqual(
+      shown.map(({ id }: { id: string }) => id),
+      ["greyscale-0", "raw-0", "greyscale-1", "motion-1", "raw-1"],
+    );
+    await page.close();
+  } finally {
+    await viewer.stop();
+  }
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
-import type { FakeLanes } from "../support/fake_lanes.ts";
+import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
@@ -140,6 +140,34 @@ Deno.test("without a log there is pausing only", async () => {
     const stepped = await page.time({ action: "step", lead: "greyscale-0", offset: 0, by: 1 });
     assert.equal(stepped.problem, "This viewer has no log to look back into");
     assert.equal((await page.time({ action: "live" })).mode, "live");
+    await page.close();
+  });
+});
+
+Deno.test("a picture that was being scaled when the page went on is not shown", async () => {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 1);
+  const pictures = [0, 1].map((offset) => paintCode(0, offset, 1_280, 720));
+  const records = Array.from({ length: 20 }, (_, offset) => ({
+    key: null,
+    value: pictures[offset % 2]!,
+    timestamp: time(offset),
+    headers: {},
+  }));
+  log.append(TOPIC, 0, records);
+  await withViewer({ log, topics: [TOPIC], lanes: { count: 1 } }, async (viewer) => {
+    const page = await TestPage.open(viewer);
+    page.send({ type: "watch", tiles: [{ slot: 0, lane: "greyscale-0", width: 150 }] });
+    for (let offset = 0; offset < 10; offset++) {
+      await page.time({ action: "seek", lead: "greyscale-0", offset });
+      // By now its picture is being scaled; here the page goes on.
+      await page.time({ action: "seek", lead: "greyscale-0", offset: offset + 10 });
+      await until(() => page.newest(0)?.offset === offset + 10);
+    }
+    const wrong = page.pictures.filter(({ generation, offset }) =>
+      generation % 2 === 0 && offset < 10
+    );
+    assert.deepEqual(wrong.map(({ offset }) => offset), []);
     await page.close();
   });
 });

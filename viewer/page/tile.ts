@@ -22,6 +22,9 @@ export interface TileEvents {
   readonly onSelect: () => void;
 }
 
+/** A lane that is further behind than this is worth a look. */
+const HIGH_LATENCY_MS = 2_000;
+
 /** What is dragged from tile to tile. */
 const DRAGGED = "application/x-framelane-lane";
 
@@ -204,6 +207,8 @@ export class Tile {
     text(this.#rate, rate(lane.framesPerSecondOut));
     text(this.#latency, lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms));
     text(this.#lag, count(lane.lagFrames));
+    this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
+    this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
     this.#notice.hidden = condition === "live";
     if (condition !== "live") this.#drawNotice(condition, now);
     set(this.root, { "aria-label": this.#description(condition) });

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { type Command, parseCommand, UsageError } from "../../cli/command.ts";
+import { viewerAccess, viewerAccessOptions } from "../../cli/viewer_access.ts";
+
+const command: Command = {
+  name: "viewer",
+  summary: "",
+  options: viewerAccessOptions,
+  run: () => Promise.resolve(0),
+};
+
+function access(...argv: string[]) {
+  return viewerAccess(parseCommand(command, argv, () => undefined).options);
+}
+
+Deno.test("the viewer listens to this machine alone, unless somebody guards it", () => {
+  assert.equal(access().hostname, "127.0.0.1");
+  for (const host of ["0.0.0.0", "::", "192.168.0.9"]) {
+    assert.throws(() => access("--host", host), UsageError);
+    assert.equal(access("--host", host, "--token", "t").hostname, host);
+    assert.equal(access("--host", host, "--proxy-host", "wall.example").hostname, host);
+  }
+  assert.throws(() => access("--camera-token", "gate=1"), /set a token too/);
+});
+
+Deno.test("tokens, cameras and origins are read as they are written", () => {
+  const given = access(
+    "--token=all",
+    "--metrics-token=m",
+    "--camera-token=a=b=1,3",
+    "--camera-token=c=2",
+    "--embed-origin=https://house.example:8443",
+  );
+  assert.deepEqual(given, {
+    hostname: "127.0.0.1",
+    token: "all",
+    metricsToken: "m",
+    cameraPermissions: [{ token: "a=b", cameras: [1, 3] }, { token: "c", cameras: [2] }],
+    proxyHosts: [],
+    embedOrigins: ["https://house.example:8443"],
+  });
+  for (const wrong of ["gate", "=1", "gate=", "gate=0", "gate=1;2"]) {
+    assert.throws(() => access("--token=t", `--camera-token=${wrong}`), /expected a token/, wrong);
+  }
+  for (const wrong of ["house.example", "https://house.example/", "ftp://house.example"]) {
+    assert.throws(() => access(`--embed-origin=${wrong}`), /expected an origin/, wrong);
+  }
+});
