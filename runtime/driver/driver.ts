@@ -41,6 +41,8 @@ export interface DriverOptions {
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
 const TOPIC_POLL_MS = 250;
+/** What a take-over may need beyond the session timeout, milliseconds. */
+const TAKEOVER_MS = 3000;
 /** A query without a batch for so long is idle; it is told again and again. */
 const IDLE_MS = 10_000;
 /** Delays before a failed query starts again, milliseconds. */
@@ -86,6 +88,8 @@ export class Driver {
   readonly #owners: PartitionOwner[] = [];
   readonly #stopping = new AbortController();
   readonly #finite = new Map<string, boolean>();
+  /** Ends of the partitions at the start, of queries that end there and share them. */
+  readonly #ends = new Map<QuerySpec, readonly number[]>();
   #plans: Readonly<Record<string, string>> = {};
   #laneNumber = 0;
   #assigned = Promise.withResolvers<void>();
@@ -168,11 +172,52 @@ export class Driver {
    */
   async awaitTermination(): Promise<boolean> {
     await this.#assigned.promise;
-    while (this.#lanes.size > 0) {
-      this.#laneEnded = Promise.withResolvers();
-      await this.#laneEnded.promise;
+    let deadline: number | undefined;
+    for (;;) {
+      while (this.#lanes.size > 0) {
+        this.#laneEnded = Promise.withResolvers();
+        await this.#laneEnded.promise;
+        deadline = undefined;
+      }
+      const failed = this.streams.all.some(({ state }) => state === "failed");
+      if (failed || this.#stopping.signal.aborted) return !failed;
+      deadline ??= this.#clock.monotonic() + this.#sessionTimeoutMs + TAKEOVER_MS;
+      if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
+      await this.#clock.sleep(TOPIC_POLL_MS, this.#stopping.signal).catch(() => {});
     }
-    return this.streams.all.every(({ state }) => state !== "failed");
+  }
+
+  get #sessionTimeoutMs(): number {
+    return this.#options.sessionTimeoutMs ?? 10_000;
+  }
+
+  /**
+   * Whether a query with an end is behind on partitions that another member of its group has. That
+   * member may be dead: then they come here when its session times out.
+   */
+  async #othersBehind(): Promise<boolean> {
+    const { log, topic } = this.#options;
+    for (const [spec, ends] of this.#ends) {
+      const known = await log.checkpoints({ group: spec.group, query: spec.name, topic });
+      for (const [partition, end] of ends.entries()) {
+        if (end === 0 || this.streams.lane(spec.name, partition)?.state === "stopped") continue;
+        const done = known.find((one) => one.partition === partition)?.committed?.end ?? 0;
+        if (done < end) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Where the partitions end that a query with an end shares with others. */
+  async #noteEnds(count: number): Promise<void> {
+    const { log, topic, queries } = this.#options;
+    for (const spec of queries) {
+      if (!this.#finite.get(spec.name) || spec.partitions !== undefined) continue;
+      const ends = await Promise.all(
+        Array.from({ length: count }, (_, partition) => log.offsets(topic, partition)),
+      );
+      this.#ends.set(spec, ends.map(({ latest }) => latest));
+    }
   }
 
   /** Ends all queries: `drain` finishes and commits the batches that run. */
@@ -214,6 +259,7 @@ export class Driver {
           0,
         );
         this.#pool.prepare(lanes);
+        if (partitions === "all") await this.#noteEnds(count);
         return partitions;
       }
       const missing = count === 0

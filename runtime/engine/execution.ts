@@ -259,7 +259,7 @@ export class StreamingExecution {
         topic,
         partition,
         committedEnd: committed?.end ?? 0,
-        ...(committed !== undefined ? { committedBatch: committed.batchId } : {}),
+        committedBatch: committed?.batchId ?? -1,
         clock,
         signal: this.#abort.signal,
         publish: this.#options.publish,

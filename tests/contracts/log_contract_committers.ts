@@ -1,5 +1,7 @@
 /** Obligations: checkpoints. */
 import assert from "node:assert/strict";
+import { systemClock } from "../../runtime/clock.ts";
+import { LogError } from "../../runtime/log/log.ts";
 import type { Obligation } from "./log_contract.ts";
 import {
   eventually,
@@ -269,13 +271,27 @@ export function registerCommitters(obligation: Obligation): void {
     const [partition] = a.held()!;
     const owned = { ...options, partition: partition! };
     await withCommitter(log, { ...owned, membership: a.membership() }, async (committer) => {
-      await committer.plan(batch(0, 0, 1));
-      await committer.commit(batch(0, 0, 1), { end: 1, restart: 1 }, []);
+      // The group may move on to another generation at any time, also just now.
+      const whileOwned = async (step: () => Promise<void>) => {
+        for (;;) {
+          committer.renew(a.membership());
+          try {
+            return await step();
+          } catch (error) {
+            if (!(error instanceof LogError) || error.code !== "STALE_MEMBERSHIP") throw error;
+          }
+          await systemClock.sleep(10);
+        }
+      };
+      const step = async (id: number) => {
+        const [range, end] = [batch(id, id, id + 1), { end: id + 1, restart: id + 1 }];
+        await whileOwned(() => committer.plan(range));
+        await whileOwned(() => committer.commit(range, end, []));
+      };
+      await step(0);
       await b.member.leave();
       await eventually("all partitions", () => a.held()?.length === 2);
-      committer.renew(a.membership());
-      await committer.plan(batch(1, 1, 2));
-      await committer.commit(batch(1, 1, 2), { end: 2, restart: 2 }, []);
+      await step(1);
     });
     await withCommitter(log, { ...owned, membership: a.membership() }, (committer) => {
       assert.equal(committer.committed?.end, 2);

@@ -45,12 +45,15 @@ export function uniqueName(prefix: string): string {
   return `${prefix}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
+/** A broker that lives for seconds: its Java need not become fast. */
+export const smallBroker = { heapMb: 384, jvmFlags: ["-XX:TieredStopAtLevel=1"] } as const;
+
 /** Starts a broker of the test's own, small, which is gone when the body has ended. */
 export async function withKafka(
   options: KafkaOptions,
   body: (kafka: KafkaCluster) => Promise<void>,
 ): Promise<void> {
-  const kafka = await startKafka({ heapMb: 384, ...options });
+  const kafka = await startKafka({ ...smallBroker, ...options });
   try {
     await body(kafka);
   } finally {

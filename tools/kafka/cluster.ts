@@ -31,6 +31,8 @@ export interface KafkaOptions extends KitOptions {
   readonly security?: ListenerSecurity;
   /** Java heap of each node, MiB. Default 1024. */
   readonly heapMb?: number;
+  /** More switches for Java, e.g. `-XX:TieredStopAtLevel=1` for a start with half the work. */
+  readonly jvmFlags?: readonly string[];
   /** How long the start may take. Default 60 000. */
   readonly timeoutMs?: number;
 }
@@ -88,7 +90,8 @@ export interface KafkaCluster {
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const { port, dataDir, nodes: count = 1, security = { protocol: "PLAINTEXT" } } = options;
-  const { heapMb = 1024, timeoutMs = 60_000, extraProperties = {} } = options;
+  const { heapMb = 1024, timeoutMs = 60_000, extraProperties = {}, jvmFlags = [] } = options;
+  const flags = [`-Xmx${heapMb}m`, "-Xms64m", ...jvmFlags];
   if (!Number.isInteger(count) || count < 1 || count > 9) {
     throw new RangeError(`Cannot start ${count} Kafka nodes: expected 1 to 9`);
   }
@@ -108,7 +111,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const nodes = await Promise.all(ports.map(async (of, index) => {
     const id = index + 1;
     const dir = join(root, `node-${id}`);
-    const node = new Node(parts, { id, ports: of, dir, heapMb, timeoutMs });
+    const node = new Node(parts, { id, ports: of, dir, flags, timeoutMs });
     await Deno.mkdir(dir, { recursive: true });
     const configuration = { id, ports: of, quorum, dataDir: join(dir, "data"), security };
     await Deno.writeTextFile(
@@ -246,7 +249,7 @@ class Node implements KafkaNode {
   readonly logFile: string;
   readonly #parts: NodeParts;
   readonly #dir: string;
-  readonly #heapMb: number;
+  readonly #flags: readonly string[];
   readonly #timeoutMs: number;
   readonly #probePort: number;
   #process: NodeProcess | undefined;
@@ -257,7 +260,7 @@ class Node implements KafkaNode {
       id: number;
       ports: NodePorts;
       dir: string;
-      heapMb: number;
+      flags: readonly string[];
       timeoutMs: number;
     },
   ) {
@@ -266,7 +269,7 @@ class Node implements KafkaNode {
     this.logFile = join(of.dir, "broker.log");
     this.#parts = parts;
     this.#dir = of.dir;
-    this.#heapMb = of.heapMb;
+    this.#flags = of.flags;
     this.#timeoutMs = of.timeoutMs;
     this.#probePort = of.ports.internal || of.ports.client;
   }
@@ -280,7 +283,7 @@ class Node implements KafkaNode {
   }
 
   async start(): Promise<void> {
-    const process = runNode(this.#parts, this.#dir, [`-Xmx${this.#heapMb}m`, "-Xms64m"]);
+    const process = runNode(this.#parts, this.#dir, this.#flags);
     this.#process = process;
     let code: number | undefined;
     process.ended.then((ended) => code = ended);

@@ -19,9 +19,14 @@ const REQUEST = new Uint8Array([
  */
 export async function brokersSeenFrom(port: number, timeoutMs = 2_000): Promise<number> {
   let connection: Deno.TcpConn | undefined;
-  const timer = setTimeout(() => connection?.close(), timeoutMs);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    closeQuietly(connection);
+  }, timeoutMs);
   try {
     connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    if (late) return 0;
     await connection.write(REQUEST);
     const answer = new Uint8Array(12);
     for (let filled = 0; filled < answer.length;) {
@@ -58,12 +63,18 @@ function closeQuietly(connection: Deno.TcpConn | undefined): void {
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** Below the ports that the system hands out by itself: between choice and use nobody takes it. */
+const PORTS = { from: 20_000, count: 12_000 };
+const given = new Set<number>();
+
+/** A port of 127.0.0.1 that nobody listens on, never the same twice. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * PORTS.count);
+    if (given.has(port) || portInUse(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 /** True when something listens on a port of this machine. */

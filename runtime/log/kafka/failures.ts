@@ -119,6 +119,15 @@ const CODES: Readonly<Record<string, LogErrorCode>> = {
   SASL_AUTHENTICATION_FAILED: "AUTHENTICATION_FAILED",
 };
 
+/** What to look at, where the name alone does not say it. */
+const HINTS: Readonly<Record<string, string>> = {
+  INVALID_SESSION_TIMEOUT:
+    " (the broker's group.min.session.timeout.ms and group.max.session.timeout.ms bound it)",
+  MESSAGE_TOO_LARGE: " (max.message.bytes of the topic bounds it)",
+  OFFSET_METADATA_TOO_LARGE: " (the broker's offset.metadata.max.bytes bounds it)",
+  INCONSISTENT_GROUP_PROTOCOL: " (other consumers share this group: take another name)",
+};
+
 /** Who wins when a response carries several errors. */
 const GRAVITY: readonly LogErrorCode[] = [
   "AUTHENTICATION_FAILED",
@@ -148,7 +157,7 @@ export function toLogError(error: unknown, action: string, where: string): LogEr
   const names = protocolErrors(error);
   const codes = names.map((name) => CODES[name]).filter((code) => code !== undefined);
   const code = GRAVITY.find((candidate) => codes.includes(candidate));
-  const told = [...new Set(names)].join(", ");
+  const told = [...new Set(names)].map((name) => name + (HINTS[name] ?? "")).join(", ");
   if (code !== undefined) {
     return new LogError(code, `${action}: Kafka at ${where} answered ${told}`, { cause: error });
   }

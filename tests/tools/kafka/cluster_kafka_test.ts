@@ -5,9 +5,7 @@ import { UsageError } from "../../../cli/command.ts";
 import { startKafka } from "../../../tools/kafka/cluster.ts";
 import { KitError } from "../../../tools/kafka/kit.ts";
 import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
-import { until } from "../../support/kafka.ts";
-
-const SMALL = { heapMb: 384 };
+import { smallBroker, until } from "../../support/kafka.ts";
 
 async function topicsOf(bootstrap: string): Promise<string[]> {
   const admin = new Admin({ clientId: "test", bootstrapBrokers: [bootstrap], timeout: 5_000 });
@@ -30,17 +28,17 @@ async function createTopic(bootstrap: string, name: string): Promise<void> {
 Deno.test("a local Kafka keeps its data over a kill, a restart and a new start", async () => {
   const dataDir = await Deno.makeTempDir();
   try {
-    const first = await startKafka({ ...SMALL, dataDir });
+    const first = await startKafka({ ...smallBroker, dataDir });
     try {
       await createTopic(first.bootstrap, "kept");
       await first.nodes[0]!.kill();
-      assert.equal(await brokersSeenFrom(Number(first.bootstrap.split(":")[1])), 0);
+      await first.nodes[0]!.ended;
       await first.nodes[0]!.start();
       assert.deepEqual(await topicsOf(first.bootstrap), ["kept"]);
     } finally {
       await first.stop();
     }
-    const again = await startKafka({ ...SMALL, dataDir });
+    const again = await startKafka({ ...smallBroker, dataDir });
     try {
       assert.deepEqual(await topicsOf(again.bootstrap), ["kept"]);
     } finally {
@@ -52,11 +50,11 @@ Deno.test("a local Kafka keeps its data over a kill, a restart and a new start",
 });
 
 Deno.test("a paused node does not answer, a resumed one does", async () => {
-  const kafka = await startKafka(SMALL);
+  const kafka = await startKafka(smallBroker);
   try {
     const port = Number(kafka.bootstrap.split(":")[1]);
     kafka.pause();
-    assert.equal(await brokersSeenFrom(port, 300), 0);
+    await until("it is held", async () => await brokersSeenFrom(port, 300) === 0);
     kafka.resume();
     await until("the broker answers again", async () => await brokersSeenFrom(port) === 1);
   } finally {
@@ -82,7 +80,7 @@ Deno.test("a port in use is refused by name", async () => {
 
 Deno.test("a configuration that Kafka refuses is reported with Kafka's reason", async () => {
   await assert.rejects(
-    startKafka({ ...SMALL, extraProperties: { "message.max.bytes": "many" } }),
+    startKafka({ ...smallBroker, extraProperties: { "message.max.bytes": "many" } }),
     /Cannot start Kafka: it ended with 1: .*message\.max\.bytes/,
   );
 });
