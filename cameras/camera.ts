@@ -7,8 +7,10 @@ import type { Clock } from "../runtime/clock.ts";
 import { cameraOfPartition } from "../runtime/frame.ts";
 import { Backoff } from "./backoff.ts";
 import { pace } from "./pacing.ts";
-import { frameHeaders, type FramePublisher, type PublisherStats } from "./publisher.ts";
-import { type CameraSource, type PublishTarget, SourceError, type SourceImage } from "./source.ts";
+import { frameHeaders } from "./frame_headers.ts";
+import type { FramePublisher, PublisherStats } from "./publisher.ts";
+import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";
+import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
 /** A camera to run. */
 export interface CameraOptions {
@@ -44,8 +46,9 @@ export interface CameraSummary extends PublisherStats {
   readonly reopened: number;
 }
 
-const DEFAULT_STALL_MS = 20_000;
 const DEFAULT_FLUSH_MS = 5_000;
+/** A log that took longer is away; a live camera does not wait for that. */
+const SETTLE_MS = 1_500;
 
 /**
  * Runs a camera until its source ends, the limit is reached or the signal aborts, then waits until
@@ -58,6 +61,7 @@ const DEFAULT_FLUSH_MS = 5_000;
 export async function runCamera(options: CameraOptions): Promise<CameraSummary> {
   const run = new CameraRun(options);
   try {
+    await settleIn(options);
     try {
       await run.untilEnd();
     } catch (error) {
@@ -70,6 +74,17 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
     await options.publisher.close();
   }
   return run.summary();
+}
+
+/** A log that is there makes the partition first, so that nothing is dropped while it does. */
+async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
+  const over = new AbortController();
+  const waited = clock.sleep(SETTLE_MS, AbortSignal.any([signal, over.signal])).catch((reason) => {
+    if (!signal.aborted && !over.signal.aborted) throw reason;
+  });
+  await Promise.race([publisher.ready, waited]);
+  over.abort();
+  await waited;
 }
 
 const GAVE_UP = new Error("The log did not take the last frames in time");
@@ -164,7 +179,8 @@ class CameraRun {
   /** Takes images until the source ends, the limit is reached or a live source falls silent. */
   async #openOnce(): Promise<void> {
     const { source, clock, signal, report, fps, target, publisher, onFrame } = this.#options;
-    const watchdog = new Watchdog(this.#options, source);
+    const { stallMs = DEFAULT_STALL_MS } = this.#options;
+    const watchdog = new Watchdog(source, clock, stallMs);
     const stop = AbortSignal.any([signal, watchdog.signal]);
     const images = source.open({
       camera: this.#camera,
@@ -219,61 +235,5 @@ class CameraRun {
   #limitReached(): boolean {
     const { limit } = this.#options;
     return limit !== undefined && this.#seq >= limit;
-  }
-}
-
-/** Ends a live source that gives nothing for too long. */
-class Watchdog {
-  readonly #bite = new AbortController();
-  readonly #done = new AbortController();
-  readonly #source: CameraSource;
-  readonly #stallMs: number;
-  readonly #clock: Clock;
-  #last: number;
-
-  constructor({ stallMs = DEFAULT_STALL_MS, clock }: CameraOptions, source: CameraSource) {
-    this.#source = source;
-    this.#stallMs = stallMs;
-    this.#clock = clock;
-    this.#last = clock.monotonic();
-    if (source.kind === "live") void this.#run();
-  }
-
-  get signal(): AbortSignal {
-    return this.#bite.signal;
-  }
-
-  async *watch(images: AsyncIterable<SourceImage>): AsyncGenerator<SourceImage> {
-    for await (const image of images) {
-      this.#last = this.#clock.monotonic();
-      yield image;
-      this.#last = this.#clock.monotonic();
-    }
-  }
-
-  /** @throws {SourceError} when the source was silent for too long. */
-  check(): void {
-    if (!this.#bite.signal.aborted) return;
-    throw new SourceError(
-      "ENDED",
-      `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s`,
-    );
-  }
-
-  close(): void {
-    this.#done.abort();
-  }
-
-  async #run(): Promise<void> {
-    for (;;) {
-      const left = this.#last + this.#stallMs - this.#clock.monotonic();
-      if (left <= 0) return this.#bite.abort();
-      try {
-        await this.#clock.sleep(left, this.#done.signal);
-      } catch (error) {
-        if (this.#done.signal.aborted) return;
-        throw error;
-      }
-    }
   }
 }

@@ -8,6 +8,8 @@ import type { Clock } from "../runtime/clock.ts";
 
 /** Everything is looked at so often, whatever the system says or forgets to say. */
 const RESCAN_MS = 5_000;
+/** The same where the system says nothing. */
+const UNWATCHED_RESCAN_MS = 1_000;
 /** Files that somebody still writes are looked at so often. */
 const RETRY_MS = 100;
 
@@ -16,19 +18,31 @@ export class FolderWatch implements Disposable {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
-  readonly #watcher: Deno.FsWatcher;
+  /** Absent where the system cannot watch (any more): everything is looked at more often then. */
+  readonly #watcher: Deno.FsWatcher | undefined;
   readonly #changed = new Set<string>();
   #all = false;
   #lastScan: number;
   #wake = Promise.withResolvers<void>();
 
-  constructor(folder: string, clock: Clock, signal: AbortSignal) {
+  /** @param watch makes the system's watcher; `Deno.watchFs` unless given */
+  constructor(
+    folder: string,
+    clock: Clock,
+    signal: AbortSignal,
+    watch: (folder: string) => Deno.FsWatcher = (path) => Deno.watchFs(path, { recursive: true }),
+  ) {
     this.#folder = folder;
     this.#clock = clock;
     this.#signal = signal;
     this.#lastScan = clock.monotonic();
-    this.#watcher = Deno.watchFs(folder, { recursive: true });
-    void this.#listen();
+    try {
+      this.#watcher = watch(folder);
+      void this.#listen(this.#watcher);
+    } catch {
+      // Too many watches, or a file system without them: looking again and again finds the same.
+      this.#watcher = undefined;
+    }
   }
 
   /**
@@ -39,7 +53,7 @@ export class FolderWatch implements Disposable {
    */
   async changes(impatient: boolean): Promise<readonly string[] | "all"> {
     if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
-      const rescan = this.#lastScan + RESCAN_MS - this.#clock.monotonic();
+      const rescan = this.#lastScan + this.#rescanMs - this.#clock.monotonic();
       const wait = Math.max(0, impatient ? Math.min(RETRY_MS, rescan) : rescan);
       const stop = new AbortController();
       const abort = () => stop.abort();
@@ -56,7 +70,7 @@ export class FolderWatch implements Disposable {
     const changed = [...this.#changed];
     this.#changed.clear();
     this.#wake = Promise.withResolvers();
-    if (this.#all || this.#clock.monotonic() - this.#lastScan >= RESCAN_MS) {
+    if (this.#all || this.#clock.monotonic() - this.#lastScan >= this.#rescanMs) {
       this.#all = false;
       this.#lastScan = this.#clock.monotonic();
       return "all";
@@ -64,8 +78,12 @@ export class FolderWatch implements Disposable {
     return changed;
   }
 
-  async #listen(): Promise<void> {
-    for await (const event of this.#watcher) {
+  get #rescanMs(): number {
+    return this.#watcher === undefined ? UNWATCHED_RESCAN_MS : RESCAN_MS;
+  }
+
+  async #listen(watcher: Deno.FsWatcher): Promise<void> {
+    for await (const event of watcher) {
       if (event.kind === "access" || event.kind === "remove") continue;
       // A folder that was moved here, or lost events: only a look at everything tells.
       if (event.flag === "rescan" || !event.paths.every((path) => /\.[^./\\]+$/.test(path))) {
@@ -79,6 +97,6 @@ export class FolderWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#watcher.close();
+    this.#watcher?.close();
   }
 }

@@ -5,7 +5,6 @@
  * @module
  */
 import type { Clock } from "../runtime/clock.ts";
-import type { Headers } from "../runtime/frame.ts";
 import { LogError, type LogProducer, type LogRecord, type TopicLog } from "../runtime/log/log.ts";
 import { retry } from "../runtime/retry.ts";
 
@@ -18,7 +17,7 @@ export interface PublisherOptions {
   readonly producer: LogProducer;
   readonly topic: string;
   readonly partition: number;
-  /** Frames that may wait for the log; 64 unless given. Those on their way do not count. */
+  /** Frames that may wait for the log; 128 unless given. Those on their way do not count. */
   readonly bufferFrames?: number;
   readonly overflow: Overflow;
   /** How long a batch may wait for more frames, milliseconds; 0 unless given. */
@@ -58,8 +57,8 @@ export interface PublisherStats {
 
 /** Kafka's brokers refuse batches above 1 MB unless told otherwise. */
 export const DEFAULT_BATCH_BYTES = 896 * 1024;
-/** Four seconds at 15 frames/s. */
-export const DEFAULT_BUFFER_FRAMES = 64;
+/** Four seconds at 30 frames/s. */
+export const DEFAULT_BUFFER_FRAMES = 128;
 /** How long a publisher that is closed waits for an attempt under way. */
 const CLOSE_MS = 500;
 /** What a record costs beside its value. */
@@ -82,6 +81,7 @@ export class FramePublisher {
   #closing = false;
   #closed = false;
   #changed = Promise.withResolvers<void>();
+  #ready = Promise.withResolvers<void>();
 
   /** @throws {RangeError} for options out of range. */
   constructor(options: PublisherOptions) {
@@ -96,8 +96,14 @@ export class FramePublisher {
     this.#options = { ...options, bufferFrames, lingerMs, batchBytes };
     this.#running = this.#run().catch((error) => {
       this.#failure = error ?? new Error("Cannot publish");
+      this.#ready.resolve();
       this.#notify();
     });
+  }
+
+  /** Resolves when the partition is there, or never will be. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   get stats(): PublisherStats {
@@ -174,6 +180,7 @@ export class FramePublisher {
   async #run(): Promise<void> {
     const { topic, partition } = this.#options;
     await this.#untilTaken(() => this.#createPartition());
+    this.#ready.resolve();
     while (!this.#stop.signal.aborted) {
       if (this.#waiting.length === 0) {
         if (this.#closing) return;
@@ -330,27 +337,6 @@ export class FramePublisher {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-/** The headers of a camera's frame. */
-export function frameHeaders(
-  image: {
-    readonly contentType: string;
-    readonly width?: number;
-    readonly height?: number;
-    readonly headers?: Headers;
-  },
-  session: string,
-  seq: number,
-): Headers {
-  const headers: Record<string, string> = {
-    "content-type": image.contentType,
-    session,
-    seq: String(seq),
-  };
-  if (image.width !== undefined) headers.width = String(image.width);
-  if (image.height !== undefined) headers.height = String(image.height);
-  return { ...image.headers, ...headers };
 }
 
 function isMissing(error: unknown): boolean {

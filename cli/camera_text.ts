@@ -20,7 +20,8 @@ export function summaryLine(number: number, stats: PublisherStats, seconds: numb
 
 /** The same for people. */
 export function summaryText(number: number, stats: PublisherStats, seconds: number): string {
-  return `CAMERA-${number}: ${stats.published} frames published, ${stats.dropped} dropped, ${
+  const frames = stats.published === 1 ? "1 frame" : `${stats.published} frames`;
+  return `CAMERA-${number}: ${frames} published, ${stats.dropped} dropped, ${
     megabytes(stats.bytes)
   } in ${seconds.toFixed(1)} s`;
 }

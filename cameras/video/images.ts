@@ -4,6 +4,7 @@
  * @module
  */
 import { AV_CODEC_ID_MJPEG, Packet } from "node-av";
+import { BadFrameError } from "../../runtime/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage } from "../source.ts";
@@ -80,7 +81,6 @@ class StreamTimes {
   #input: VideoInput;
   #first: number | undefined;
   #last: number | undefined;
-  #lapStart = 0;
 
   constructor(input: VideoInput) {
     this.#input = input;
@@ -100,7 +100,6 @@ class StreamTimes {
   beginAgain(): void {
     this.packets = this.images = 0;
     this.#first = undefined;
-    this.#lapStart = (this.#last ?? 0) + this.#input.frameMs;
   }
 
   /**
@@ -114,7 +113,7 @@ class StreamTimes {
     const tolerance = format.includes("mp4")
       ? 2.5 * frameMs
       : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
-    const end = (this.#last ?? 0) + frameMs - this.#lapStart;
+    const end = (this.#last ?? 0) + frameMs;
     if (this.packets < promised && end < duration - tolerance) {
       throw new SourceError(
         "CORRUPT",
@@ -134,6 +133,7 @@ class Lane {
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
   readonly #makers: PictureMaker[] = [];
+  #damaged = 0;
 
   constructor(input: VideoInput, options: VideoImagesOptions, times: StreamTimes) {
     this.#input = input;
@@ -150,10 +150,13 @@ class Lane {
     stop: AbortSignal,
   ): Promise<void> {
     if (this.#passes && this.#decoder === undefined) {
-      if (packet === null) return;
-      const image = this.#pass(packet);
-      if (image === "left out") return;
-      if (image !== undefined) return await push(Promise.resolve(image));
+      const data = packet?.data ?? null;
+      // AVI holds the place of a frame that did not come with an empty packet.
+      if (packet === null || data === null || data.length === 0) return;
+      if (isComplete(data) && !this.#isField(data)) {
+        const image = this.#pass(packet, data);
+        return image === undefined ? undefined : await push(Promise.resolve(image));
+      }
     }
     this.#decoder ??= await VideoDecoder.open(this.#input, this.#options.threads);
     await this.#decoder.decode(packet, async (frame) => {
@@ -171,16 +174,32 @@ class Lane {
     });
   }
 
-  /** The packet's JPEG, or undefined where it is none that stands alone. */
-  #pass(packet: Packet): SourceImage | "left out" | undefined {
-    const { data } = packet;
-    if (data === null || !isComplete(data)) return undefined;
+  /** True for one of the two half-height JPEGs that old capture cards make of a frame. */
+  #isField(data: Uint8Array): boolean {
     const { width, height } = this.#input.stream.codecpar;
-    const info = inspectImage(data);
-    if (info.width !== width || info.height !== height) return undefined;
-    const timestamp = this.#options.timestamp(this.#times.of(packet.pts));
-    if (timestamp === undefined) return "left out";
-    return { value: new Uint8Array(data), contentType: "image/jpeg", timestamp, width, height };
+    try {
+      const info = inspectImage(data);
+      return info.width === width && info.height < height && info.height * 2 >= height;
+    } catch (error) {
+      // Damaged: told where it is left out.
+      if (error instanceof BadFrameError) return false;
+      throw error;
+    }
+  }
+
+  /** The packet's JPEG; undefined where it is damaged or not wanted. */
+  #pass(packet: Packet, data: Uint8Array): SourceImage | undefined {
+    const time = this.#times.of(packet.pts);
+    try {
+      const { width, height } = inspectImage(data);
+      const timestamp = this.#options.timestamp(time);
+      if (timestamp === undefined) return undefined;
+      return { value: new Uint8Array(data), contentType: "image/jpeg", timestamp, width, height };
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      this.#damaged++;
+      return undefined;
+    }
   }
 
   async #maker(): Promise<PictureMaker> {
@@ -205,7 +224,7 @@ class Lane {
   }
 
   reportDamage(): void {
-    const damaged = this.#decoder?.damaged ?? 0;
+    const damaged = this.#damaged + (this.#decoder?.damaged ?? 0);
     if (damaged > 0) {
       this.#options.report(`${damaged} damaged packets of ${this.#input.name} were left out`);
     }

@@ -112,6 +112,33 @@ Deno.test("a live source that falls silent is opened again", async () => {
   assert.match(reports[0]!, /^Source script was silent for 0.04 s/);
 });
 
+Deno.test("a live source that waits for the log is not silent", async () => {
+  const log = new MemoryLog();
+  log.beforeAppend = () => new Promise((resolve) => setTimeout(resolve, 120));
+  const publisher = new FramePublisher({
+    log: log.asTopicLog(),
+    producer: await log.producer(),
+    topic: TOPIC,
+    partition: 0,
+    bufferFrames: 1,
+    overflow: "wait",
+    clock: systemClock,
+    report: () => {},
+  });
+  const summary = await runCamera({
+    number: 1,
+    source: scripted([1, 2, 3, 4]),
+    publisher,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    report: () => {},
+    stallMs: 40,
+    limit: 4,
+  });
+  assert.equal(summary.published, 4);
+  assert.equal(summary.reopened, 0);
+});
+
 Deno.test("a log that is away costs a live source frames, which its count shows", async () => {
   const log = new MemoryLog();
   let away = false;
@@ -146,6 +173,7 @@ Deno.test("a log that is away costs a live source frames, which its count shows"
 Deno.test("what came before a source failed for good is published", async () => {
   const source = scripted([1, 2, 3, new SourceError("CORRUPT", "Torn tape")]);
   const log = new MemoryLog();
+  log.beforeAppend = () => new Promise((resolve) => setTimeout(resolve, 10));
   await assert.rejects(runToMemory("", { source, log }), /Torn tape/);
   assert.equal(log.records(TOPIC, 0).length, 3);
 });

@@ -5,7 +5,7 @@ import { cameras } from "../../cli/commands/cameras.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
-import { burntIn, framelane, withFolder } from "./kit.ts";
+import { burntIn, framelane, until, withFolder } from "./kit.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
 const TOPIC = "VideoStreaming";
@@ -43,14 +43,6 @@ async function countOf(url: string, partition: number): Promise<number> {
       : 0;
   } finally {
     await log.close();
-  }
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!await condition()) {
-    assert.ok(performance.now() < deadline, `waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

@@ -50,9 +50,9 @@ Deno.test("a variable frame rate stays as it was filmed", async () => {
 Deno.test("a rotated film stands upright", async () => {
   // Where the white bar, top left as filmed, and the dark one, top right, are when it was turned.
   const expected = {
-    90: { width: 120, height: 160, white: [118, 6], dark: [118, 154] },
-    180: { width: 160, height: 120, white: [154, 118], dark: [6, 118] },
-    270: { width: 120, height: 160, white: [2, 154], dark: [2, 6] },
+    90: { width: 120, height: 160, white: [110, 10], dark: [110, 150] },
+    180: { width: 160, height: 120, white: [150, 110], dark: [10, 110] },
+    270: { width: 120, height: 160, white: [9, 150], dark: [9, 10] },
   } as const;
   await withFolder(async (folder) => {
     for (const rotation of [90, 180, 270] as const) {
@@ -84,6 +84,39 @@ Deno.test("size and quality are obeyed; MJPEG passes untouched without them", as
     const [good] = await images(path, { quality: 95 }, 1);
     const [poor] = await images(path, { quality: 10 }, 1);
     assert.ok(good!.value.length > 2 * poor!.value.length);
+  });
+});
+
+Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "m.mkv");
+    await makeVideo(path, { frames: 5, codec: "mjpeg" });
+    const whole = await images(path);
+    const file = await Deno.readFile(path);
+    const third = indexOf(file, whole[2]!.value);
+    // The frame header says how high the picture is: now 0.
+    const header = file.indexOf(0xc0, third);
+    file[header + 4] = file[header + 5] = 0;
+    await Deno.writeFile(path, file);
+    const { reports, stop: _stop, ...rest } = context();
+    const seen: number[] = [];
+    for await (const { value } of makeSource(path).open(rest)) seen.push((await burntIn(value))!);
+    assert.deepEqual(seen, [0, 1, 3, 4]);
+    assert.match(reports[0]!, /^1 damaged packets of video file .* were left out$/);
+
+    const gaps = join(folder, "gaps.avi");
+    await makeVideo(gaps, { frames: 6, codec: "mjpeg", times: (i) => i * i * 30 });
+    const given = await images(gaps);
+    assert.deepEqual(given.map(({ timestamp }) => Math.round(timestamp)), [
+      0,
+      30,
+      120,
+      270,
+      480,
+      750,
+    ]);
+    const bytes = await Deno.readFile(gaps);
+    assert.ok(given.every(({ value }) => indexOf(bytes, value) > 0), "all pass untouched");
   });
 });
 

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { dirname, join } from "node:path";
+import { FolderWatch } from "../../cameras/folder_watch.ts";
 import { FolderSource } from "../../cameras/sources/folder.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
+import { FakeClock } from "../../runtime/testing.ts";
 import { MemoryLog } from "../support/memory_log.ts";
-import { runToMemory, take, TOPIC, withFolder } from "./kit.ts";
+import { runToMemory, take, TOPIC, until, withFolder } from "./kit.ts";
 
 /** A small JPEG of one shade of grey. */
 function jpeg(shade: number, side = 32): Promise<Uint8Array> {
@@ -22,8 +24,10 @@ async function put(folder: string, file: string, bytes: Uint8Array): Promise<voi
 function watching(folder: string, kv: Deno.Kv, log: MemoryLog, settleMs = 150) {
   const stop = new AbortController();
   const source = new FolderSource(folder, { settleMs });
-  const running = runToMemory(folder, { source, kv, log, stop });
+  const reports: string[] = [];
+  const running = runToMemory(folder, { source, kv, log, stop, reports });
   return {
+    reports,
     async end() {
       stop.abort();
       return await running;
@@ -201,13 +205,37 @@ Deno.test("folder: broken images are left out, said once, and stop nothing", asy
     const camera = watching(folder, kv, log, 50);
     await put(folder, "z.jpg", good);
     await log.until(TOPIC, 0, 1);
-    const reported = new Promise<void>((resolve) => setTimeout(resolve, 500));
-    await reported;
-    const { reports } = await camera.end();
-    assert.deepEqual(filesIn(log), ["z.jpg"]);
+    const { reports } = camera;
+    await until("all three are told", () => reports.length >= 3);
+    // A good one later on: by then nothing was told twice.
+    await put(folder, "zz.jpg", good);
+    await log.until(TOPIC, 0, 2);
+    await camera.end();
+    assert.deepEqual(filesIn(log), ["z.jpg", "zz.jpg"]);
     for (const name of ["cut.jpg", "empty.jpg", "text.png"]) {
       assert.equal(reports.filter((line) => line.includes(name)).length, 1, name);
     }
+  });
+});
+
+Deno.test("folder: where the system cannot watch, looking again finds what is new", async () => {
+  await withFolder(async (folder) => {
+    const stop = new AbortController();
+    const clock = new FakeClock(1_000);
+    using watch = new FolderWatch(folder, clock, stop.signal, () => {
+      throw new Error("No space left for watches");
+    });
+    const changes = watch.changes(false);
+    await clock.advance(999);
+    assert.equal(clock.sleeping, 1);
+    await clock.advance(1);
+    assert.equal(await changes, "all");
+    const impatient = watch.changes(true);
+    await clock.advance(100);
+    assert.deepEqual(await impatient, []);
+    const stopped = watch.changes(false);
+    stop.abort();
+    assert.deepEqual(await stopped, []);
   });
 });
 

@@ -77,6 +77,19 @@ export async function burntIn(value: Uint8Array): Promise<number | undefined> {
   }
 }
 
+/** Waits for something that happens elsewhere. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error(`Waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** Runs camera 1 into a log in memory. */
 export async function runToMemory(
   text: string,
@@ -89,11 +102,13 @@ export async function runToMemory(
     readonly kv?: Deno.Kv;
     readonly source?: CameraSource;
     readonly bufferFrames?: number;
+    /** Where reports are collected, for who cannot wait for the end. */
+    readonly reports?: string[];
   } = {},
 ) {
   const { settings = {}, limit, log = new MemoryLog(), clock = systemClock, kv } = options;
   const source = options.source ?? makeSource(text, settings);
-  const reports: string[] = [];
+  const { reports = [] } = options;
   const report = (message: string) => void reports.push(message);
   const { signal } = options.stop ?? new AbortController();
   const publisher = new FramePublisher({

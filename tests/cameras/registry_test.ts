@@ -4,15 +4,7 @@ import type { CameraSummary } from "../../cameras/camera.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { withFolder } from "./kit.ts";
-
-const until = async (what: string, condition: () => boolean) => {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
+import { until, withFolder } from "./kit.ts";
 
 const summary = (published: number) => ({ published }) as CameraSummary;
 

@@ -1,0 +1,71 @@
+/**
+ * Notices live sources that fell silent.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/clock.ts";
+import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
+
+/** A source that gives nothing for so long hangs, milliseconds. */
+export const DEFAULT_STALL_MS = 20_000;
+
+/** Ends a live source that gives nothing for too long. */
+export class Watchdog {
+  readonly #bite = new AbortController();
+  readonly #done = new AbortController();
+  readonly #source: CameraSource;
+  readonly #stallMs: number;
+  readonly #clock: Clock;
+  #last: number;
+  #taken = false;
+
+  constructor(source: CameraSource, clock: Clock, stallMs: number) {
+    this.#source = source;
+    this.#stallMs = stallMs;
+    this.#clock = clock;
+    this.#last = clock.monotonic();
+    if (source.kind === "live") void this.#run();
+  }
+
+  get signal(): AbortSignal {
+    return this.#bite.signal;
+  }
+
+  async *watch(images: AsyncIterable<SourceImage>): AsyncGenerator<SourceImage> {
+    for await (const image of images) {
+      // Who takes the images may be slow; that is not the source's silence.
+      this.#taken = true;
+      yield image;
+      this.#taken = false;
+      this.#last = this.#clock.monotonic();
+    }
+  }
+
+  /** @throws {SourceError} when the source was silent for too long. */
+  check(): void {
+    if (!this.#bite.signal.aborted) return;
+    throw new SourceError(
+      "ENDED",
+      `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s`,
+    );
+  }
+
+  close(): void {
+    this.#done.abort();
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const now = this.#clock.monotonic();
+      if (this.#taken) this.#last = now;
+      const left = this.#last + this.#stallMs - now;
+      if (left <= 0) return this.#bite.abort();
+      try {
+        await this.#clock.sleep(left, this.#done.signal);
+      } catch (error) {
+        if (this.#done.signal.aborted) return;
+        throw error;
+      }
+    }
+  }
+}
