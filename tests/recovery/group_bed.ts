@@ -164,8 +164,8 @@ export class GroupBed {
       await Promise.all(Array.from({ length: this.partitions }, async (_, partition) => {
         // A partition that is new gets its output with the first frame.
         await retry(() => log.createTopic(this.output, this.partitions), { signal });
-        const { latest } = await log.offsets(this.output, partition);
-        const output = await reader.open(this.output, partition, latest);
+        const { latest } = await retry(() => log.offsets(this.output, partition), { signal });
+        const output = await retry(() => reader.open(this.output, partition, latest), { signal });
         for (let seq = -1; seq < target;) {
           const frames = await output.read(1000, signal);
           seq = Math.max(seq, ...frames.map(({ headers }) => Number(headers["seq"])));
