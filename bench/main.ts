@@ -30,6 +30,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "the bare codec loop, in all its ways",
     load: async () => (await import("./codec.ts")).bench,
   },
+  isolation: {
+    about: "what a lane that holds its thread does to the others",
+    load: async () => (await import("./isolation.ts")).bench,
+  },
   runtime: {
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,

@@ -1,0 +1,47 @@
+/**
+ * The demo as a person meets it: three lanes alive in a real browser.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { FramelaneProcess } from "../support/framelane.ts";
+import { withBrowser } from "../viewer/browser.ts";
+
+Deno.test("the demo shows three live lanes that change, without an error in the console", async () => {
+  const demo = new FramelaneProcess(["demo", "--port", "0"]);
+  try {
+    const address = () =>
+      demo.said.map((line) => /^Open (http\S+)/.exec(line)?.[1]).find((url) => url !== undefined);
+    await demo.until("the address", () => address() !== undefined);
+    await withBrowser(async (open) => {
+      const page = await open(address()!);
+      const states = async () => {
+        const lanes = await (await fetch(`${address()}api/lanes`)).json() as {
+          state: string;
+          camera: string;
+          framesPerSecondOut: number;
+          lastFrameTimestamp?: number;
+        }[];
+        return lanes;
+      };
+      const deadline = Date.now() + 30_000;
+      let lanes = await states();
+      while (lanes.length < 3 || lanes.some(({ framesPerSecondOut }) => framesPerSecondOut === 0)) {
+        assert.ok(Date.now() < deadline, demo.output());
+        await page.waitForTimeout(200);
+        lanes = await states();
+      }
+      assert.deepEqual(lanes.map(({ camera, state }) => [camera, state]), [
+        ["CAMERA-1", "running"],
+        ["CAMERA-2", "running"],
+        ["CAMERA-3", "running"],
+      ]);
+      await page.waitForFunction("document.querySelectorAll('canvas').length >= 3");
+      const before = await page.screenshot();
+      while (Buffer.compare(before, await page.screenshot()) === 0) {
+        assert.ok(Date.now() < deadline, "The page does not change");
+      }
+    });
+  } finally {
+    assert.equal(await demo.stop(), 0, demo.output());
+  }
+});
