@@ -6,11 +6,11 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Driver } from "../runtime/driver/driver.ts";
 import { print } from "./print.ts";
 import { type BenchLog, embeddedLog } from "./support/logs.ts";
+import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { percentile } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -40,26 +40,7 @@ async function measure(target: BenchLog, seconds: number, blockMs: number): Prom
     },
   });
   await driver.start();
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-read",
-      "--allow-write",
-      "--allow-net",
-      "--allow-env",
-      "--allow-ffi",
-      "--allow-sys",
-      fileURLToPath(new URL("./support/live_cameras.ts", import.meta.url)),
-      target.url,
-      topic,
-      String(PARTITIONS),
-      "15",
-      String(seconds),
-    ],
-    stdin: "null",
-    stdout: "null",
-  }).output();
-  if (!success) throw new Error("The cameras failed");
+  await runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds });
   await driver.stop("abort");
   return latencies;
 }

@@ -15,6 +15,7 @@ import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
 import { type BenchLog, fillTopic, kafkaLog } from "./support/logs.ts";
 import { preparePeers } from "./support/peer_packages.ts";
+import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -274,7 +275,13 @@ export async function bench(args: readonly string[]): Promise<void> {
             target,
             liveTopic,
             seconds * 15 * PARTITIONS,
-            () => publish(target, liveTopic, seconds),
+            () =>
+              runLiveCameras(target, {
+                topic: liveTopic,
+                cameras: PARTITIONS,
+                fps: 15,
+                seconds,
+              }),
           ),
         );
       }
@@ -338,26 +345,3 @@ export async function bench(args: readonly string[]): Promise<void> {
 }
 
 const figure = (value: number) => Number.isFinite(value) ? value.toFixed(0) : "–";
-
-async function publish(target: BenchLog, topic: string, seconds: number): Promise<void> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-read",
-      "--allow-write",
-      "--allow-net",
-      "--allow-env",
-      "--allow-ffi",
-      "--allow-sys",
-      here("./support/live_cameras.ts"),
-      target.url,
-      topic,
-      String(PARTITIONS),
-      "15",
-      String(seconds),
-    ],
-    stdin: "null",
-    stdout: "null",
-  }).output();
-  if (!success) throw new Error("The cameras failed");
-}

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Driver } from "../runtime/driver/driver.ts";
 import { codecLoop } from "./codec.ts";
@@ -13,6 +12,7 @@ import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { type BenchLog, embeddedLog, fillTopic, kafkaLog } from "./support/logs.ts";
 import { cpuSeconds, watchMemory } from "./support/process_stats.ts";
+import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -80,26 +80,7 @@ export async function live(target: BenchLog, seconds: number): Promise<number[]>
       void latencies.push(...endToEnd.map((seconds) => seconds * 1000)),
   });
   await driver.start();
-  const cameras = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-read",
-      "--allow-write",
-      "--allow-net",
-      "--allow-env",
-      "--allow-ffi",
-      "--allow-sys",
-      fileURLToPath(new URL("./support/live_cameras.ts", import.meta.url)),
-      target.url,
-      topic,
-      String(PARTITIONS),
-      "15",
-      String(seconds),
-    ],
-    stdin: "null",
-    stdout: "null",
-  }).spawn();
-  if (!(await cameras.status).success) throw new Error("The cameras failed");
+  await runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds });
   await Promise.all(driver.streams.all.map((query) => query.processAllAvailable()));
   await driver.stop();
   return latencies;

@@ -1,6 +1,6 @@
 import type { Operator } from "../../runtime/mod.ts";
 
 /** An operator that gives nothing. */
-export function stub<In, Out>(): Operator<In, Out> {
-  return { name: "stub", open: () => ({ process: () => [] }) };
+export function silent<In, Out>(): Operator<In, Out> {
+  return { name: "silent", open: () => ({ process: () => [] }) };
 }

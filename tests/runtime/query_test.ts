@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { stub } from "./query_fixtures.ts";
+import { silent } from "./query_fixtures.ts";
 import { type Frame, query, type Window } from "../../runtime/mod.ts";
 import { display } from "../../runtime/mod.ts";
 
 Deno.test("wrong types do not compile", () => {
   const frames = query("types").readStream();
   const windows = frames.window({ frames: 4 });
-  const onFrames = stub<Frame, Frame>();
-  const onWindows = stub<Window, Frame>();
+  const onFrames = silent<Frame, Frame>();
+  const onWindows = silent<Window, Frame>();
   frames.process(onFrames).writeStream(display());
   windows.process(onWindows).writeStream(display());
   // @ts-expect-error an operator on windows cannot be put where frames flow
@@ -41,7 +41,7 @@ Deno.test("all faults of the source options are named together", () => {
 Deno.test("explain prints the plan, one line a step", () => {
   const plan = query("plan").readStream({ startingOffsets: "earliest" })
     .window({ frames: 16, hop: 8, fps: 8 })
-    .process(stub<Window, Frame>())
+    .process(silent<Window, Frame>())
     .writeStream(display())
     .trigger("interval:500ms")
     .overload("latest");
@@ -51,7 +51,7 @@ Deno.test("explain prints the plan, one line a step", () => {
       "query plan",
       '  readStream startingOffsets="earliest"',
       "  window(frames=16 hop=8 fps=8)",
-      "  stub",
+      "  silent",
       "  writeStream display (live)",
       "  trigger interval:500ms",
       "  overload latest",
@@ -67,8 +67,10 @@ Deno.test("a state that cannot be rewound may not stand before a window", () => 
   });
   assert.throws(
     () =>
-      counted.process({ ...stub<Frame, Frame>(), kind: "window" as const }).writeStream(display()),
-    /stub comes after count/,
+      counted.process({ ...silent<Frame, Frame>(), kind: "window" as const }).writeStream(
+        display(),
+      ),
+    /silent comes after count/,
   );
 });
 
