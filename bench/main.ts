@@ -14,6 +14,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many registered cameras in one process: frames, processor, memory",
     load: async () => (await import("./cameras.ts")).bench,
   },
+  kafka: {
+    about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
+    load: async () => (await import("./kafka.ts")).bench,
+  },
   pipeline: {
     about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
     load: async () => (await import("./pipeline.ts")).bench,
