@@ -15,6 +15,8 @@ import type { PipelineSnapshot } from "./pipeline.ts";
 interface SavedState {
   readonly base: number;
   readonly pipeline: string | null;
+  /** The operators need nothing from before the commit: all that is read again is for sinks. */
+  readonly sinksOnly?: true;
 }
 
 /** Where a restart begins. */
@@ -25,6 +27,8 @@ export interface ResumePoint {
   readonly base: number;
   /** The operators' state for `Pipeline.open`. */
   readonly pipeline: Uint8Array | undefined;
+  /** What is read again is for sinks alone: the query can do without. */
+  readonly sinksOnly: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -67,6 +71,7 @@ export class Checkpointing {
       readFrom: Math.min(committed?.restart ?? end, base),
       base,
       pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
+      sinksOnly: saved?.sinksOnly === true,
     };
   }
 
@@ -96,6 +101,7 @@ export class Checkpointing {
     const saved: SavedState = {
       base,
       pipeline: state === undefined ? null : decoder.decode(state),
+      ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
     };
     const plain = base === batch.end && saved.pipeline === null;
     const checkpoint = {
@@ -112,6 +118,11 @@ export class Checkpointing {
         if (renewals === this.#renewals) await this.#untilRenewed(signal);
       }
     }
+  }
+
+  /** The operators begin again, at `offset`. */
+  beginAt(offset: number): void {
+    this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
   }
 
   /** The group moved on to another generation and the partition is still ours. */

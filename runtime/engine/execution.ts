@@ -96,9 +96,11 @@ interface Opened {
   readonly reporter: ProgressReporter;
   readonly source: PartitionReader;
   readonly intake: Intake;
-  readonly pipeline: Pipeline;
+  pipeline: Pipeline;
   readonly sinks: readonly OpenSink[];
   readonly base: number;
+  /** What is read again is for sinks alone. */
+  readonly sinksOnly: boolean;
 }
 
 /** One query on one partition, at work. */
@@ -127,6 +129,8 @@ export class StreamingExecution {
   readonly #topics = new Set<string>();
   /** Frames are read again to bring operators and sinks back: what was counted is not counted again. */
   #rebuilding = true;
+  /** The next frame is the first one of a topic that was made anew. */
+  #madeAnew = false;
   readonly #events: PipelineEvents;
 
   constructor(options: ExecutionOptions) {
@@ -210,7 +214,7 @@ export class StreamingExecution {
     this.#batchId = (committed?.batchId ?? -1) + 1;
     this.#next = committed?.end ?? committer.planned?.start ?? await this.#startOffset();
     const checkpointing = new Checkpointing(committer, this.#next);
-    const { readFrom, base, pipeline: state } = checkpointing.resumePoint(this.#next);
+    const { readFrom, base, pipeline: state, sinksOnly } = checkpointing.resumePoint(this.#next);
     const reporter = new ProgressReporter(
       {
         id: committer.queryId,
@@ -244,14 +248,8 @@ export class StreamingExecution {
         this.#sequence.skip();
       },
     });
-    const pipeline = await Pipeline.open(
-      plan.operators,
-      { query: plan.name, topic, partition, clock, signal: this.#abort.signal },
-      this.#events,
-      base,
-      state,
-    );
-    this.#closers.unshift(() => pipeline.close());
+    const pipeline = await this.#openPipeline(base, state);
+    this.#closers.unshift(() => (this.#opened?.pipeline ?? pipeline).close());
     const sinks: OpenSink[] = [];
     for (const sink of plan.sinks) {
       const task = await sink.open({
@@ -268,7 +266,50 @@ export class StreamingExecution {
       this.#closers.unshift(() => task.close?.());
       sinks.push({ sink, task });
     }
-    return { committer, checkpointing, reporter, source, intake, pipeline, sinks, base };
+    return {
+      committer,
+      checkpointing,
+      reporter,
+      source,
+      intake,
+      pipeline,
+      sinks,
+      base,
+      sinksOnly,
+    };
+  }
+
+  #openPipeline(base: number, state?: Uint8Array): Promise<Pipeline> {
+    const { plan, topic, partition } = this.#options;
+    const context = {
+      query: plan.name,
+      topic,
+      partition,
+      clock: this.#clock,
+      signal: this.#abort.signal,
+    };
+    return Pipeline.open(plan.operators, context, this.#events, base, state);
+  }
+
+  /** The operators begin again at `offset`: what they had open is given up. */
+  async #beginAt(opened: Opened, offset: number): Promise<void> {
+    await opened.pipeline.close();
+    opened.pipeline = await this.#openPipeline(offset);
+    opened.checkpointing.beginAt(offset);
+  }
+
+  /** Goes on in a topic that was made anew, if it was: its offsets begin again. */
+  async #goOnAnew(opened: Opened): Promise<boolean> {
+    const { intake } = opened;
+    const { anew } = intake;
+    if (anew === undefined) return false;
+    await this.#commitHeld(opened, true);
+    await this.#committing;
+    await this.#beginAt(opened, anew);
+    this.#next = anew;
+    this.#madeAnew = true;
+    intake.anew = undefined;
+    return true;
   }
 
   /** Where a query without a checkpoint begins. */
@@ -300,11 +341,28 @@ export class StreamingExecution {
   }
 
   /** Reads again what open windows and unfinished files need. */
-  async #rebuild({ intake, pipeline, sinks, base }: Opened): Promise<void> {
+  async #rebuild(opened: Opened): Promise<void> {
+    const { intake, pipeline, sinks, base, sinksOnly } = opened;
+    const { plan, topic, partition, report } = this.#options;
     const again = sinks.filter(({ task }) => task.refeed !== undefined);
     this.#collect = async (output, cause) => {
       if (cause.offset < base) return;
       for (const { task } of again) await task.refeed!([output]);
+    };
+    let lacking = false;
+    intake.rereading = {
+      until: this.#next,
+      onMissing: (earliest) => {
+        if (!sinksOnly) return false;
+        report(
+          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files go on without`,
+        );
+        lacking = true;
+        // Operators that remember nothing make the same of each frame, wherever they begin.
+        const stateless = plan.operators.every(({ kind }) => kind === undefined);
+        intake.seek(stateless ? earliest : this.#next);
+        return true;
+      },
     };
     while (intake.position < this.#next) {
       const frames = await intake.readUntil(64, this.#next);
@@ -314,7 +372,10 @@ export class StreamingExecution {
       }
       await pipeline.settle();
     }
+    intake.rereading = undefined;
     this.#rebuilding = false;
+    if (await this.#goOnAnew(opened)) return;
+    if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
@@ -345,6 +406,7 @@ export class StreamingExecution {
           const frames = await this.#nextFrames(opened);
           if (frames !== undefined) await this.#runAndCommit(opened, frames);
           else await this.#commitHeld(opened, false);
+          await this.#goOnAnew(opened);
         }
       }
     } catch (error) {
@@ -368,17 +430,32 @@ export class StreamingExecution {
     }
     await this.#runAndCommit(opened, frames, planned.end);
     await this.#committing;
+    await this.#goOnAnew(opened);
   }
 
   /** Batches of everything below an offset. */
   async #runUntil(opened: Opened, end: number, oneBatch: boolean): Promise<void> {
-    const max = this.#options.plan.source.maxFramesPerTrigger ?? 64;
+    const { log, topic, partition, plan } = this.#options;
+    const max = plan.source.maxFramesPerTrigger ?? 64;
     let frames: Frame[] = [];
+    if (this.#next > end) {
+      // Nothing would be read, and nobody would hear that the topic is another one.
+      const range = await log.offsets(topic, partition);
+      if (this.#next > range.latest) opened.intake.lost(range);
+      if (await this.#goOnAnew(opened)) end = range.latest;
+    }
     while (this.#next < end) {
       this.#drain.signal.throwIfAborted();
       const started = this.#clock.monotonic();
       const more = await opened.intake.readUntil(max, end);
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
+      if (opened.intake.anew !== undefined) {
+        if (frames.length > 0) await this.#runAndCommit(opened, frames);
+        frames = [];
+        await this.#goOnAnew(opened);
+        end = (await log.offsets(topic, partition)).latest;
+        continue;
+      }
       const exhausted = more.length === 0 || opened.intake.position >= end;
       frames = frames.concat(more);
       if (exhausted || !oneBatch) {
@@ -405,7 +482,9 @@ export class StreamingExecution {
     }
     if (frames.length < min) {
       const deadline = this.#clock.now() + parseDuration(source.maxTriggerDelay ?? "15m");
-      while (frames.length < min && this.#clock.now() < deadline) {
+      while (
+        frames.length < min && intake.anew === undefined && this.#clock.now() < deadline
+      ) {
         frames.push(...await intake.readBefore(max - frames.length, deadline));
       }
     }
@@ -474,7 +553,7 @@ export class StreamingExecution {
       this.#lastFrame = frame;
       const now = clock.monotonic();
       arrivals.set(frame.offset, now);
-      this.#sequence.see(frame);
+      this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
       const unreadable = this.#unreadable(frame);
       if (unreadable !== undefined) {
@@ -604,6 +683,25 @@ export class StreamingExecution {
       pipeline.stateSizes(),
     );
     this.#options.onProgress?.(progress, measurements);
+  }
+
+  /** The camera's own numbers tell how much a topic that is gone took along. */
+  #see(frame: Frame, reporter: ProgressReporter): void {
+    const sequence = this.#sequence;
+    if (!this.#madeAnew) return sequence.see(frame);
+    this.#madeAnew = false;
+    const { topic, partition, report } = this.#options;
+    const { gaps } = sequence;
+    const known = sequence.knows(frame);
+    sequence.see(frame);
+    const lost = sequence.gaps - gaps;
+    sequence.gaps = gaps;
+    reporter.dropped += lost;
+    report(
+      known
+        ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
+        : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
+    );
   }
 
   /** The error when the bytes are no image. */

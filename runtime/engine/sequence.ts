@@ -29,7 +29,7 @@ export class SequenceTracker {
     if (session === undefined || seq === undefined) return;
     const number = Number(seq);
     if (!Number.isSafeInteger(number) || number < 0) return;
-    const name = `${frame.key ?? ""}/${session}`;
+    const name = nameOf(frame.key, session);
     const last = this.#last.get(name);
     if (name !== this.#current) {
       // A session that comes back after another one did not end: two cameras share the partition.
@@ -47,6 +47,11 @@ export class SequenceTracker {
     else this.orderViolations++;
   }
 
+  /** Whether frames of the same run of its camera were seen before this one. */
+  knows({ key, headers: { session } }: Frame): boolean {
+    return session !== undefined && this.#last.has(nameOf(key, session));
+  }
+
   /** Frames were left out on purpose: what comes next is no gap. */
   skip(): void {
     this.#last.clear();
@@ -59,4 +64,8 @@ export class SequenceTracker {
       this.#last.delete(this.#last.keys().next().value!);
     }
   }
+}
+
+function nameOf(key: string | null, session: string): string {
+  return `${key ?? ""}/${session}`;
 }
