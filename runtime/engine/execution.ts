@@ -31,7 +31,7 @@ import { Checkpointing } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import { Pipeline, type PipelineEvents, type PipelineSnapshot } from "./pipeline.ts";
 import { type Measurements, ProgressReporter } from "./reporter.ts";
-import { SequenceTracker } from "./sequence.ts";
+import { type SeenSequences, SequenceTracker } from "./sequence.ts";
 import type { BatchStep } from "./steps.ts";
 
 /** How a streaming query is stopped: after the batch that runs is committed, or at once. */
@@ -87,6 +87,7 @@ interface RunBatch {
   readonly outputs: readonly unknown[];
   readonly deadLetters: readonly OutputRecord[];
   readonly snapshot: PipelineSnapshot;
+  readonly seen: SeenSequences;
 }
 
 /** What `#takeOver` opens. */
@@ -214,7 +215,10 @@ export class StreamingExecution {
     this.#batchId = (committed?.batchId ?? -1) + 1;
     this.#next = committed?.end ?? committer.planned?.start ?? await this.#startOffset();
     const checkpointing = new Checkpointing(committer, this.#next);
-    const { readFrom, base, pipeline: state, sinksOnly } = checkpointing.resumePoint(this.#next);
+    const { readFrom, base, pipeline: state, sinksOnly, seen } = checkpointing.resumePoint(
+      this.#next,
+    );
+    this.#sequence.restore(seen);
     const reporter = new ProgressReporter(
       {
         id: committer.queryId,
@@ -574,7 +578,13 @@ export class StreamingExecution {
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
-    return { range, outputs, deadLetters: this.#deadLetters, snapshot: pipeline.snapshot() };
+    return {
+      range,
+      outputs,
+      deadLetters: this.#deadLetters,
+      snapshot: pipeline.snapshot(),
+      seen: this.#sequence.seen,
+    };
   }
 
   async #writeLive(
@@ -602,7 +612,7 @@ export class StreamingExecution {
   /** Sinks take the batch, then the checkpoint. */
   async #commit(opened: Opened, batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks, intake } = opened;
-    const { range, outputs, snapshot } = batch;
+    const { range, outputs, snapshot, seen } = batch;
     const { onStep } = this.#options;
     const clock = this.#clock;
     const started = clock.monotonic();
@@ -629,6 +639,7 @@ export class StreamingExecution {
     await checkpointing.commit(
       range,
       snapshot,
+      seen,
       needed.length === 0 ? undefined : Math.min(...needed),
       records,
       this.#drain.signal,
@@ -749,5 +760,6 @@ function join(first: RunBatch, second: RunBatch): RunBatch {
     outputs: [],
     deadLetters: [...first.deadLetters, ...second.deadLetters],
     snapshot: second.snapshot,
+    seen: second.seen,
   };
 }

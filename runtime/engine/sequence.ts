@@ -8,6 +8,14 @@ import type { Frame } from "../frame.ts";
 
 const SESSIONS_REMEMBERED = 8;
 
+/** Of these many a checkpoint tells. */
+const SESSIONS_SAVED = 2;
+/** Names that are longer are not worth the room in a checkpoint. */
+const LONGEST_NAME = 120;
+
+/** Cameras' runs and the last number seen of each, oldest first. */
+export type SeenSequences = readonly (readonly [name: string, last: number])[];
+
 /** Counts what the sequence numbers of one partition say. */
 export class SequenceTracker {
   gaps = 0;
@@ -45,6 +53,17 @@ export class SequenceTracker {
       this.#remember(name, number);
     } else if (number === last) this.duplicates++;
     else this.orderViolations++;
+  }
+
+  /** For the checkpoint, so that a restart hides no gap. */
+  get seen(): SeenSequences {
+    return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
+  }
+
+  /** Goes on where `seen` was. */
+  restore(seen: SeenSequences): void {
+    for (const [name, last] of seen) this.#remember(name, last);
+    this.#current = seen.at(-1)?.[0];
   }
 
   /** Whether frames of the same run of its camera were seen before this one. */

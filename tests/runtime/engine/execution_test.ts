@@ -12,13 +12,13 @@ function log(frames: number, partitions = 1): MemoryLog {
   return log;
 }
 
-function append(log: MemoryLog, frames: number, from = 0): void {
+function append(log: MemoryLog, frames: number, from = 0, session = "s"): void {
   for (let i = from; i < from + frames; i++) {
     log.append("VideoStreaming", 0, [{
       key: "CAMERA-1",
       value: new Uint8Array([i]),
       timestamp: 1000 + i * 100,
-      headers: { session: "s", seq: String(i) },
+      headers: { session, seq: String(i) },
     }]);
   }
 }
@@ -281,26 +281,41 @@ Deno.test("a topic made anew is gone on with where that is allowed, its losses c
   assert.match(running.reports.join(), /Lost 7 frames/);
 });
 
-Deno.test("a query that starts on a topic made anew says that the losses cannot be known", async () => {
+Deno.test("a query that starts on a topic made anew counts its losses too, where that can be known", async () => {
   for (const trigger of ["asap", "available-now"] as const) {
-    const source = log(10);
-    const sink = collect<Frame>();
-    const definition = query("anew")
-      .readStream({ startingOffsets: "earliest", failOnDataLoss: false })
-      .writeStream(sink).trigger("available-now");
-    await runQuery(definition, { log: source });
-    source.makeAnew("VideoStreaming");
-    append(source, 3, 20);
-    const running = startQuery(definition, {
-      log: source,
-      overrides: { trigger: { kind: trigger } },
-    });
-    while (sink.outputs.length < 13) await new Promise((resolve) => setTimeout(resolve, 1));
-    running.stop();
-    await running.ended;
-    assert.deepEqual(offsets(sink.outputs), [...upTo(10), 0, 1, 2]);
-    assert.match(running.reports.join(), /Nobody knows how many frames/);
+    for (const session of ["s", "another"]) {
+      const source = log(10);
+      const sink = collect<Frame>();
+      const definition = query("anew")
+        .readStream({ startingOffsets: "earliest", failOnDataLoss: false })
+        .writeStream(sink).trigger("available-now");
+      await runQuery(definition, { log: source });
+      source.makeAnew("VideoStreaming");
+      append(source, 3, 20, session);
+      const running = startQuery(definition, {
+        log: source,
+        overrides: { trigger: { kind: trigger } },
+      });
+      while (sink.outputs.length < 13) await new Promise((resolve) => setTimeout(resolve, 1));
+      running.stop();
+      const { dropped, gaps } = await running.ended;
+      assert.deepEqual(offsets(sink.outputs), [...upTo(10), 0, 1, 2]);
+      assert.deepEqual([dropped, gaps], [session === "s" ? 10 : 0, 0]);
+      assert.match(
+        running.reports.join(),
+        session === "s" ? /Lost 10 frames/ : /Nobody knows how many frames/,
+      );
+    }
   }
+});
+
+Deno.test("a restart hides no gap of the camera's numbers", async () => {
+  const source = log(10);
+  const definition = query("gap").readStream({ startingOffsets: "earliest" })
+    .writeStream(collect<Frame>()).trigger("available-now");
+  await runQuery(definition, { log: source });
+  append(source, 3, 14);
+  assert.equal((await runQuery(definition, { log: source })).gaps, 4);
 });
 
 /** A sink that must see its outputs again from the last offset that is a multiple of 8. */
