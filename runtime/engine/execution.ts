@@ -34,8 +34,11 @@ import { type Measurements, ProgressReporter } from "./reporter.ts";
 import { type SeenSequences, SequenceTracker } from "./sequence.ts";
 import type { BatchStep } from "./steps.ts";
 
-/** How a streaming query is stopped: after the batch that runs is committed, or at once. */
-export type StopMode = "drain" | "abort";
+/**
+ * How a streaming query is stopped: `drain` after the batch that runs is committed, `move` likewise but another runtime
+ * goes on where it ends, `abort` at once.
+ */
+export type StopMode = "drain" | "move" | "abort";
 
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
@@ -66,6 +69,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly inspect: (value: Uint8Array) => void;
   /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: BadFrameError) => OutputRecord;
+  /** Makes the record by which an alert is remembered; without it none is. */
+  readonly alertRecord?: (output: Output) => OutputRecord;
   /** Milliseconds between two progress reports. Default 1000. */
   readonly progressIntervalMs?: number;
 }
@@ -76,6 +81,9 @@ const LIVE_COMMIT_INTERVAL_MS = 1000;
 /** A batch lets the event loop turn at least this often, milliseconds. */
 const TURN_MS = 10;
 
+/** Of an alert that goes on, one output is remembered in so much capture time, milliseconds. */
+const ALERT_UPDATE_MS = 5_000;
+
 interface OpenSink {
   readonly sink: Sink<unknown>;
   readonly task: SinkTask<unknown>;
@@ -85,7 +93,8 @@ interface OpenSink {
 interface RunBatch {
   readonly range: BatchRange;
   readonly outputs: readonly unknown[];
-  readonly deadLetters: readonly OutputRecord[];
+  /** Dead letters and alerts: committed with the batch. */
+  readonly records: readonly OutputRecord[];
   readonly snapshot: PipelineSnapshot;
   readonly seen: SeenSequences;
 }
@@ -125,7 +134,11 @@ export class StreamingExecution {
   #lastFrame: Frame | undefined;
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  #deadLetters: OutputRecord[] = [];
+  #records: OutputRecord[] = [];
+  /** The alert that was remembered last. */
+  #alert: { readonly id: string; readonly timestamp: number } | undefined;
+  /** Another runtime goes on where this one ends. */
+  #moves = false;
   /** Topics that are known to exist. */
   readonly #topics = new Set<string>();
   /** Frames are read again to bring operators and sinks back: what was counted is not counted again. */
@@ -165,6 +178,7 @@ export class StreamingExecution {
   /** Asks the query to end; `run` resolves when it has. */
   stop(mode: StopMode): void {
     const reason = new StoppedError();
+    this.#moves = mode === "move";
     this.#drain.abort(reason);
     if (mode === "abort") this.#abort.abort(reason);
   }
@@ -311,6 +325,7 @@ export class StreamingExecution {
     await this.#committing;
     await this.#beginAt(opened, anew);
     this.#next = anew;
+    this.#lastFrame = undefined;
     this.#madeAnew = true;
     intake.anew = undefined;
     return true;
@@ -403,6 +418,7 @@ export class StreamingExecution {
         for (;;) {
           await ticks.wait(this.#drain.signal);
           await this.#runUntil(opened, opened.intake.latest, false);
+          if (this.#timersDue(opened)) await this.#runAndCommit(opened, []);
           await this.#commitHeld(opened, false);
         }
       } else {
@@ -418,6 +434,9 @@ export class StreamingExecution {
         await this.#committing.catch(() => {});
         throw error;
       }
+    }
+    if (opened.pipeline.finishes && !this.#moves) {
+      this.#hold(await this.#runBatch(opened, [], this.#next, true));
     }
     await this.#commitHeld(opened, true);
     await this.#committing;
@@ -470,7 +489,8 @@ export class StreamingExecution {
   }
 
   /** Constructs the next batch of the `asap` trigger: undefined when there is something else to do. */
-  async #nextFrames({ intake, pipeline }: Opened): Promise<Frame[] | undefined> {
+  async #nextFrames(opened: Opened): Promise<Frame[] | undefined> {
+    const { intake, pipeline } = opened;
     const { source } = this.#options.plan;
     const max = source.maxFramesPerTrigger ?? 64;
     const min = source.minFramesPerTrigger ?? 1;
@@ -480,10 +500,7 @@ export class StreamingExecution {
       this.#held !== undefined ? this.#clock.now() + LIVE_COMMIT_INTERVAL_MS : Infinity,
     );
     const frames = await intake.readBefore(max, wake);
-    if (frames.length === 0) {
-      const due = pipeline.nextTimer();
-      return due !== undefined && due <= this.#clock.now() ? [] : undefined;
-    }
+    if (frames.length === 0) return this.#timersDue(opened) ? [] : undefined;
     if (frames.length < min) {
       const deadline = this.#clock.now() + parseDuration(source.maxTriggerDelay ?? "15m");
       while (
@@ -502,9 +519,18 @@ export class StreamingExecution {
       frames,
       end ?? (frames.at(-1)?.offset ?? this.#next - 1) + 1,
     );
-    this.#held = this.#held === undefined ? batch : join(this.#held, batch);
+    this.#hold(batch);
     const live = opened.sinks.every(({ sink }) => sink.delivery === "live");
     await this.#commitHeld(opened, !live);
+  }
+
+  #hold(batch: RunBatch): void {
+    this.#held = this.#held === undefined ? batch : join(this.#held, batch);
+  }
+
+  #timersDue({ pipeline }: Opened): boolean {
+    const due = pipeline.nextTimer();
+    return due !== undefined && due <= this.#clock.now();
   }
 
   /** Commits what waits, if it is time. */
@@ -520,8 +546,13 @@ export class StreamingExecution {
     this.#committing.catch((error) => this.#drain.abort(error));
   }
 
-  /** Runs the operators over a batch. */
-  async #runBatch(opened: Opened, frames: readonly Frame[], end: number): Promise<RunBatch> {
+  /** Runs the operators over a batch; the last one ends what they have open. */
+  async #runBatch(
+    opened: Opened,
+    frames: readonly Frame[],
+    end: number,
+    last = false,
+  ): Promise<RunBatch> {
     const { plan } = this.#options;
     const { checkpointing, reporter, pipeline, sinks } = opened;
     const clock = this.#clock;
@@ -538,9 +569,12 @@ export class StreamingExecution {
     const outputs: unknown[] = [];
     const live = sinks.filter(({ sink }) => sink.delivery === "live");
     const arrivals = new Map<number, number>();
-    this.#deadLetters = [];
+    this.#records = [];
+    let byTimer = true;
     this.#collect = (output, cause) => {
-      const captured = (output as { timestamp?: unknown }).timestamp;
+      this.#noteAlert(output);
+      // What no frame has caused has no way from a camera to measure.
+      const captured = byTimer ? clock.now() : (output as { timestamp?: unknown }).timestamp;
       reporter.outputDone(
         clock.monotonic() - (arrivals.get(cause.offset) ?? started),
         typeof captured === "number" ? captured : cause.timestamp,
@@ -549,9 +583,8 @@ export class StreamingExecution {
       outputs.push(output);
       if (live.length > 0) return this.#writeLive(opened, live, output, range);
     };
-    if (frames.length === 0 && this.#lastFrame !== undefined) {
-      await pipeline.runTimers(clock.now(), this.#lastFrame);
-    }
+    if (this.#timersDue(opened)) await pipeline.runTimers(clock.now(), this.#cause());
+    byTimer = false;
     for (const frame of frames) {
       this.#abort.signal.throwIfAborted();
       this.#lastFrame = frame;
@@ -573,6 +606,8 @@ export class StreamingExecution {
       }
     }
     await pipeline.settle();
+    byTimer = true;
+    if (last) await pipeline.finish(this.#cause());
     this.#options.onStep?.("operators");
     this.#next = Math.max(this.#next, end);
     const ms = clock.monotonic() - started;
@@ -581,10 +616,37 @@ export class StreamingExecution {
     return {
       range,
       outputs,
-      deadLetters: this.#deadLetters,
+      records: this.#records,
       snapshot: pipeline.snapshot(),
       seen: this.#sequence.seen,
     };
+  }
+
+  /** The frame that timers' outputs count as caused by; before the first one, a stand-in. */
+  #cause(): Frame {
+    const { topic, partition } = this.#options;
+    return this.#lastFrame ?? {
+      topic,
+      partition,
+      offset: this.#next,
+      timestamp: this.#clock.now(),
+      key: null,
+      headers: {},
+      value: new Uint8Array(),
+    };
+  }
+
+  /** Alerts are remembered in the log, for those who look later or from elsewhere. */
+  #noteAlert(output: unknown): void {
+    const { alertRecord } = this.#options;
+    const { result, timestamp } = output as Output;
+    const alert = result?.alert;
+    if (alert === undefined || alertRecord === undefined) return;
+    const known = this.#alert?.id === alert.id ? this.#alert : undefined;
+    const recent = known !== undefined && timestamp - known.timestamp < ALERT_UPDATE_MS;
+    if (alert.state === "update" && recent) return;
+    this.#alert = { id: alert.id, timestamp };
+    this.#records.push(alertRecord(output as Output));
   }
 
   async #writeLive(
@@ -616,7 +678,7 @@ export class StreamingExecution {
     const { onStep } = this.#options;
     const clock = this.#clock;
     const started = clock.monotonic();
-    const records = [...batch.deadLetters];
+    const records = [...batch.records];
     for (const { sink, task } of sinks) {
       if (task.records !== undefined) records.push(...task.records(outputs, range));
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
@@ -674,7 +736,7 @@ export class StreamingExecution {
     );
   }
 
-  /** The topic of the dead letters is made with the first of them. */
+  /** The topics of dead letters and alerts are made with the first of them. */
   async #ensureTopics(records: readonly OutputRecord[]): Promise<void> {
     const { log, topic } = this.#options;
     for (const { topic: output } of records) {
@@ -728,7 +790,7 @@ export class StreamingExecution {
   #badFrame(frame: Frame, error: BadFrameError): void {
     if (this.#rebuilding || this.#opened === undefined) return;
     this.#opened.reporter.deadLettered++;
-    this.#deadLetters.push(this.#options.deadLetter(frame, error));
+    this.#records.push(this.#options.deadLetter(frame, error));
   }
 
   async #close(): Promise<void> {
@@ -758,7 +820,7 @@ function join(first: RunBatch, second: RunBatch): RunBatch {
   return {
     range: { ...first.range, end: second.range.end },
     outputs: [],
-    deadLetters: [...first.deadLetters, ...second.deadLetters],
+    records: [...first.records, ...second.records],
     snapshot: second.snapshot,
     seen: second.seen,
   };
