@@ -10,7 +10,7 @@ import { systemClock } from "../../runtime/clock.ts";
 import { cameraOfPartition } from "../../runtime/frame.ts";
 import { encodeBatch } from "../../runtime/log/kafka/record_encoder.ts";
 import type { LogProducer, LogRecord, TopicLog } from "../../runtime/log/log.ts";
-import { cpuSeconds, processCpuSeconds } from "../support/process_stats.ts";
+import { cpuSeconds, taskSeconds } from "../support/process_stats.ts";
 import type { Setting } from "./settings.ts";
 
 /**
@@ -266,6 +266,10 @@ async function forEachPartition(
   await Promise.all(Array.from({ length: partitions }, (_, partition) => work(partition)));
 }
 
+function brokerCpuSeconds(pid: number): number | undefined {
+  return Deno.build.os === "linux" ? taskSeconds(`/proc/${pid}/stat`) : undefined;
+}
+
 /** Seconds, and what the processes used of the processor meanwhile. */
 class Meter {
   readonly #pid: number | undefined;
@@ -275,7 +279,7 @@ class Meter {
 
   constructor({ brokerPid }: TrialBed) {
     this.#pid = brokerPid;
-    this.#broker = brokerPid === undefined ? undefined : processCpuSeconds(brokerPid);
+    this.#broker = brokerPid === undefined ? undefined : brokerCpuSeconds(brokerPid);
     this.#own = cpuSeconds();
     this.#at = now();
   }
@@ -283,7 +287,7 @@ class Meter {
   stop(): Pick<Figures, "seconds" | "cpuSeconds" | "brokerSeconds"> {
     const seconds = (now() - this.#at) / 1000;
     const own = cpuSeconds() - this.#own;
-    const broker = this.#broker === undefined ? undefined : processCpuSeconds(this.#pid!);
+    const broker = this.#broker === undefined ? undefined : brokerCpuSeconds(this.#pid!);
     return {
       seconds,
       cpuSeconds: own,

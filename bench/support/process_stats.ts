@@ -11,21 +11,20 @@ export function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
-/** Linux counts in hundredths of a second for programs. */
-const TICKS_PER_SECOND = 100;
-
 /**
- * The same of another process of this machine; undefined where the system does not tell. Deno reads
- * nothing below `/proc` without all permissions, `cat` does.
+ * Processor seconds that a process or one thread has used, user and system.
+ *
+ * @param path its `stat` below `/proc`; 0 when it is gone.
  */
-export function processCpuSeconds(pid: number): number | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  const { success, stdout } = new Deno.Command("cat", { args: [`/proc/${pid}/stat`] }).outputSync();
-  if (!success) return undefined;
-  const stat = new TextDecoder().decode(stdout);
-  // The name of the program stands in brackets and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+export function taskSeconds(path: string): number {
+  // Deno itself lets nobody without all permissions look there.
+  const { stdout, success } = new Deno.Command("cat", { args: [path], stderr: "null" })
+    .outputSync();
+  if (!success) return 0;
+  const text = new TextDecoder().decode(stdout);
+  // The name, in parentheses, may hold spaces. Clock ticks are hundredths of a second.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** Watches how much memory is resident; `stop` says the most that was, in MiB. */
