@@ -143,7 +143,7 @@ export class Driver {
         report: this.#options.report,
         onAssigned: (partition, membership) => this.#begin(spec, partition, membership),
         onKept: (partition, membership) => this.#renew(spec, partition, membership),
-        onRevoked: (partition) => this.#end(spec, partition, "drain"),
+        onRevoked: (partition) => this.#end(spec, partition, "move"),
         onRebalance: () => this.metrics.rebalances.inc({ query: spec.name }),
       });
       this.#owners.push(owner);

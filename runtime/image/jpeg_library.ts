@@ -25,6 +25,8 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // Of the C library that it is linked with; see `addressOf`.
+  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
 } as const;
 
 /** Constants of turbojpeg.h. */
@@ -136,6 +138,14 @@ function acquireTransformer(): Transformer {
 }
 
 /**
+ * Where a buffer lies. `Deno.UnsafePointer` tells too, to programs that may load any library there is;
+ * moving nothing returns the address as well.
+ */
+function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
+  return library!.symbols.memmove(bytes, bytes, 0n);
+}
+
+/**
  * Drops the colour of a JPEG of three components and codes its luma anew, without loss: no sample
  * is computed, so that this costs less than decoding and encoding.
  *
@@ -155,7 +165,7 @@ export async function keepLuma(
   const { handle, busy, outputs, sizes } = transformer;
   busy.add(bytes).add(out);
   try {
-    outputs[0] = Deno.UnsafePointer.value(Deno.UnsafePointer.of(out));
+    outputs[0] = addressOf(out);
     sizes[0] = room;
     const failed = await symbols.tj3Transform(
       handle,
