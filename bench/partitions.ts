@@ -189,7 +189,9 @@ export async function bench(args: readonly string[]): Promise<void> {
     for (const target of targets) await target.close();
   }
   const lines = [
-    `${MANY} cameras × ${RATE / MANY} frames/s of 640×480 over ${MANY} partitions, beside the same ` +
+    `${MANY} cameras × ${
+      RATE / MANY
+    } frames/s of 640×480 over ${MANY} partitions, beside the same ` +
     `${RATE} frames/s over ${FEW}; ${rounds} interleaved rounds of ${seconds} s, medians (lowest–highest). ` +
     `Goals: nothing missing, p99 ≤ ${GOALS.p99Ms} ms, CPU per frame ≤ ${GOALS.cpuRatio} of that with ${FEW} partitions.`,
     "",

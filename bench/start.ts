@@ -144,7 +144,9 @@ export async function bench(args: readonly string[]): Promise<void> {
           if (round > 0) (data[`${target.name}, ${name}`] ??= []).push(ms);
         }
         const ms = await workerStart(target.url);
-        if (round > 0) (parts[`worker of an executor until it is ready, ${target.name}`] ??= []).push(ms);
+        if (round > 0) {
+          (parts[`worker of an executor until it is ready, ${target.name}`] ??= []).push(ms);
+        }
       }
       for (
         const module of [

@@ -64,8 +64,7 @@ export function fetchParts(
     connection.send<Fetched>(
       FETCH,
       VERSION,
-      () =>
-        Writer.create().append(encodeRequest(parts, maxWaitMs, maxBytes)),
+      () => Writer.create().append(encodeRequest(parts, maxWaitMs, maxBytes)),
       (_correlation, _key, _version, reader) => parseFetched(reader.buffer.buffers),
       true,
       true,
