@@ -14,6 +14,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many registered cameras in one process: frames, processor, memory",
     load: async () => (await import("./cameras.ts")).bench,
   },
+  kafka: {
+    about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
+    load: async () => (await import("./kafka.ts")).bench,
+  },
   pipeline: {
     about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
     load: async () => (await import("./pipeline.ts")).bench,
@@ -57,6 +61,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
   scale: {
     about: "many runtimes on one Kafka with hundreds of partitions",
     load: async () => (await import("./scale.ts")).bench,
+  },
+  threads: {
+    about: "where the processor's time goes in a drain, by kind of thread",
+    load: async () => (await import("./threads.ts")).bench,
   },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Writer } from "@platformatic/kafka";
+import { Writer } from "./client.ts";
 import type { Connection } from "./connections.ts";
 import { PieceCursor } from "./piece_cursor.ts";
 import type { AbortedTransaction } from "./record_decoder.ts";
