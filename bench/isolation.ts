@@ -1,8 +1,8 @@
 /**
  * What a lane that holds its thread does to the others: their latency with and without it, in one
- * run.
+ * run. Few lanes have an executor each; many share some, and must move.
  *
- *     deno task bench isolation [--seconds 35] [--block-seconds 30]
+ *     deno task bench isolation [--seconds 35] [--block-seconds 30] [--lanes 3,12]
  *
  * @module
  */
@@ -13,14 +13,19 @@ import { type BenchLog, embeddedLog } from "./support/logs.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { percentile } from "./support/stats.ts";
 
-const PARTITIONS = 3;
+const FRAMES_PER_SECOND = 15;
 const QUERY = new URL("../tests/support/queries/blocking.ts", import.meta.url).href;
 
-/** Latencies of the lanes 1 and 2, milliseconds, while lane 0 blocks for so long at offset 20. */
-async function measure(target: BenchLog, seconds: number, blockMs: number): Promise<number[]> {
+/** Latencies of all lanes but lane 0, milliseconds, while lane 0 blocks for so long at offset 20. */
+async function measure(
+  target: BenchLog,
+  lanes: number,
+  seconds: number,
+  blockMs: number,
+): Promise<number[]> {
   Deno.env.set("FRAMELANE_TEST_BLOCK_MS", String(blockMs));
   const topic = `isolation-${crypto.randomUUID()}`;
-  await target.log.createTopic(topic, PARTITIONS);
+  await target.log.createTopic(topic, lanes);
   const latencies: number[] = [];
   const driver = new Driver({
     log: target.log,
@@ -33,14 +38,14 @@ async function measure(target: BenchLog, seconds: number, blockMs: number): Prom
       sinks: [],
       source: { startingOffsets: "earliest" },
     }],
-    partitions: [0, 1, 2],
+    partitions: Array.from({ length: lanes }, (_, i) => i),
     report: print,
     onMeasurements: ({ partition }, { endToEnd }) => {
       if (partition !== 0) latencies.push(...endToEnd.map((value) => value * 1000));
     },
   });
   await driver.start();
-  await runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds });
+  await runLiveCameras(target, { topic, cameras: lanes, fps: FRAMES_PER_SECOND, seconds });
   await driver.stop("abort");
   return latencies;
 }
@@ -52,24 +57,25 @@ export async function bench(args: readonly string[]): Promise<void> {
     options: {
       seconds: { type: "string", default: "35" },
       "block-seconds": { type: "string", default: "30" },
+      lanes: { type: "string", default: "3,12" },
     },
   });
   const target = await embeddedLog();
   try {
-    for (
-      const [name, block] of [["nobody blocks", 0], [
-        "one blocks",
-        Number(values["block-seconds"]),
-      ]] as const
-    ) {
-      const latencies = await measure(target, Number(values.seconds), block * 1000);
-      print(
-        `${name.padEnd(14)} ${latencies.length} frames of the others, p50 ${
-          percentile(latencies, 0.5).toFixed(1)
-        } ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms, most ${
-          Math.max(...latencies).toFixed(0)
-        } ms`,
-      );
+    for (const lanes of values.lanes.split(",").map(Number)) {
+      const p99s: number[] = [];
+      for (const block of [0, Number(values["block-seconds"])]) {
+        const name = `${lanes} lanes, ${block === 0 ? "nobody" : "one"} blocks`;
+        const latencies = await measure(target, lanes, Number(values.seconds), block * 1000);
+        p99s.push(percentile(latencies, 0.99));
+        print(
+          `${name.padEnd(24)} ${latencies.length} frames of the others, p50 ${
+            percentile(latencies, 0.5).toFixed(1)
+          } ms, p99 ${p99s.at(-1)!.toFixed(1)} ms, most ${Math.max(...latencies).toFixed(0)} ms`,
+        );
+      }
+      const change = (p99s[1]! / p99s[0]! - 1) * 100;
+      print(`${lanes} lanes: p99 of the others ${change >= 0 ? "+" : ""}${change.toFixed(0)} %`);
     }
   } finally {
     await target.close();

@@ -38,6 +38,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,
   },
+  threads: {
+    about: "where the processor's time goes in a drain, by kind of thread",
+    load: async () => (await import("./threads.ts")).bench,
+  },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",
     load: async () => (await import("./viewer.ts")).bench,

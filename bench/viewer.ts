@@ -1,7 +1,7 @@
 /**
  * The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
  *
- *     deno task bench viewer [--seconds 10] [--only lanes|pages|queries]
+ *     deno task bench viewer [--seconds 10] [--rounds 3] [--only lanes|pages|queries|many]
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
-import { cpuSeconds } from "./support/process_stats.ts";
-import { percentile } from "./support/stats.ts";
+import { cpuSeconds, taskSeconds } from "./support/process_stats.ts";
+import { median, percentile, spread } from "./support/stats.ts";
 import type { ViewersReport } from "./support/viewers.ts";
 
 const GREYSCALE = new URL("../queries/greyscale.ts", import.meta.url).href;
@@ -83,13 +83,10 @@ class SteadyLanes implements LaneFeed {
   }
 }
 
-/** Pages in another process; what they saw, and what they cost this one. */
-async function watched(url: string, pages: number, width: number, seconds: number) {
-  const memory: number[] = [];
-  const timer = setInterval(() => memory.push(Deno.memoryUsage().rss / MiB), 250);
-  const [cpu, begun] = [cpuSeconds(), performance.now()];
+/** Pages in another process. `ready` comes when all of them watch, `report` at the end. */
+function openPages(url: string, pages: number, width: number, seconds: number) {
   const script = fileURLToPath(new URL("support/viewers.ts", import.meta.url));
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
+  const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--quiet",
@@ -100,10 +97,31 @@ async function watched(url: string, pages: number, width: number, seconds: numbe
       String(width),
       String(seconds),
     ],
+    stdout: "piped",
     stderr: "inherit",
-  }).output();
+  }).spawn();
+  const ready = Promise.withResolvers<void>();
+  const report = (async () => {
+    let text = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes("\n")) ready.resolve();
+    }
+    await child.status;
+    return JSON.parse(text.trim().split("\n").at(-1)!) as ViewersReport;
+  })();
+  return { pid: child.pid, ready: ready.promise, report };
+}
+
+/** Pages in another process; what they saw, and what they cost this one. */
+async function watched(url: string, pages: number, width: number, seconds: number) {
+  const opened = openPages(url, pages, width, seconds);
+  await opened.ready;
+  const memory: number[] = [];
+  const timer = setInterval(() => memory.push(Deno.memoryUsage().rss / MiB), 250);
+  const [cpu, begun] = [cpuSeconds(), performance.now()];
+  const report = await opened.report;
   clearInterval(timer);
-  const report = JSON.parse(new TextDecoder().decode(stdout)) as ViewersReport;
   const load = ((cpuSeconds() - cpu) / ((performance.now() - begun) / 1_000)) * 100;
   const middle = memory.length >> 1;
   const early = percentile(memory.slice(middle >> 1, middle), 0.5);
@@ -150,11 +168,20 @@ async function lanesAndPages(seconds: number, only: string): Promise<void> {
   }
 }
 
-/** Three cameras through greyscale: capture to sink, alone and with pages that watch. */
-async function queries(seconds: number): Promise<void> {
+/** Cameras through greyscale: capture to sink, by turns alone and with pages that watch. */
+async function queries(
+  { lanes, fps, pages, width, seconds, rounds }: {
+    readonly lanes: number;
+    readonly fps: number;
+    readonly pages: number;
+    readonly width: number;
+    readonly seconds: number;
+    readonly rounds: number;
+  },
+): Promise<void> {
   const target = await embeddedLog();
   const topic = `viewer-${crypto.randomUUID()}`;
-  await target.log.createTopic(topic, 3);
+  await target.log.createTopic(topic, lanes);
   let latencies: number[] = [];
   const driver = new Driver({
     log: target.log,
@@ -167,10 +194,10 @@ async function queries(seconds: number): Promise<void> {
       sinks: ["display"],
       source: { startingOffsets: "latest" },
     }],
-    partitions: [0, 1, 2],
     report: print,
-    onMeasurements: (_query, { endToEnd }) =>
-      void latencies.push(...endToEnd.map((each) => each * 1_000)),
+    onMeasurements: (_query, { endToEnd }) => {
+      for (const each of endToEnd) latencies.push(each * 1_000);
+    },
   });
   const viewer = await startViewer({
     feed: driver.feed,
@@ -188,26 +215,60 @@ async function queries(seconds: number): Promise<void> {
       script,
       target.url,
       topic,
-      "3",
-      "15",
-      String(4 * (seconds + 6)),
+      String(lanes),
+      String(fps),
+      String(rounds * 2 * (seconds + 8) + 10),
     ],
     stdout: "null",
   }).spawn();
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
-  const said = (name: string) => {
-    const [p50, p99] = [percentile(latencies, 0.5), percentile(latencies, 0.99)];
-    print(`${name.padEnd(44)} capture to sink p50 ${p50.toFixed(1)} p99 ${p99.toFixed(1)} ms`);
-  };
-  latencies = [];
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-  said("3 queries × 15 fps, nobody looks");
-  for (const pages of [1, 10, 100]) {
+  await pause(5);
+  const phases: Record<"alone" | "watched", Phase[]> = { alone: [], watched: [] };
+  const seen: ViewersReport[] = [];
+  const measure = async (viewers?: number): Promise<Phase> => {
+    const before = usage(cameras.pid, viewers);
     latencies = [];
-    const seen = await watched(viewer.url, pages, 0, seconds);
-    said(`3 queries × 15 fps, ${pages} page(s)`);
-    row("", seen, seconds);
+    await pause(seconds);
+    const after = usage(cameras.pid, viewers);
+    return {
+      p50: percentile(latencies, 0.5),
+      p99: percentile(latencies, 0.99),
+      cores: after.map((each, index) => (each - before[index]!) / seconds),
+    };
+  };
+  for (let round = 0; round < rounds; round++) {
+    phases.alone.push(await measure());
+    const opened = openPages(viewer.url, pages, width, seconds);
+    await opened.ready;
+    phases.watched.push(await measure(opened.pid));
+    seen.push(await opened.report);
+    await pause(1);
   }
+  const name = `${lanes} queries × ${fps} fps`;
+  const said = (who: string, which: readonly Phase[]) => {
+    const middle = (pick: (phase: Phase) => number) => median(which.map(pick));
+    const [main, executors, camera, page] = [0, 1, 2, 3].map((at) =>
+      middle(({ cores }) => cores[at]!).toFixed(2)
+    );
+    print(
+      `${`${name}, ${who}`.padEnd(44)} capture to sink p50 ` +
+        `${middle(({ p50 }) => p50).toFixed(1)} p99 ${
+          spread(which.map(({ p99 }) => p99), 1)
+        } ms  ` +
+        `cores: driver ${main}, executors ${executors}, cameras ${camera}, pages ${page}`,
+    );
+  };
+  said("nobody looks", phases.alone);
+  said(`${pages} page(s)`, phases.watched);
+  const ratio = median(phases.watched.map(({ p99 }) => p99)) /
+    median(phases.alone.map(({ p99 }) => p99));
+  const all = (pick: (report: ViewersReport) => number) => median(seen.map(pick)).toFixed(1);
+  print(
+    `${"".padEnd(44)} p99 × ${ratio.toFixed(2)}; ${all(({ medianTile }) => medianTile)} fps a ` +
+      `tile (slowest ${all(({ slowestTile }) => slowestTile)}), age p50 ${
+        all(({ ageP50 }) => ageP50)
+      } p99 ${all(({ ageP99 }) => ageP99)} ms, ` +
+      `${all(({ bytes }) => bytes / seconds / 1e6)} MB/s`,
+  );
   cameras.kill();
   await cameras.status;
   await driver.stop();
@@ -215,13 +276,47 @@ async function queries(seconds: number): Promise<void> {
   await target.close();
 }
 
+/** What was measured in one phase. */
+interface Phase {
+  /** Capture to sink, milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Processor time by second: this process's main thread, its others, cameras, pages. */
+  readonly cores: readonly number[];
+}
+
+function pause(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+}
+
+/** Processor seconds so far of this process's main thread, its other threads, cameras and pages. */
+function usage(cameras: number, pages: number | undefined): number[] {
+  const main = taskSeconds(`/proc/${Deno.pid}/task/${Deno.pid}/stat`);
+  return [
+    main,
+    taskSeconds(`/proc/${Deno.pid}/stat`) - main,
+    taskSeconds(`/proc/${cameras}/stat`),
+    pages === undefined ? 0 : taskSeconds(`/proc/${pages}/stat`),
+  ];
+}
+
 /** Runs the benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
-    options: { seconds: { type: "string", default: "10" }, only: { type: "string", default: "" } },
+    options: {
+      seconds: { type: "string", default: "10" },
+      rounds: { type: "string", default: "3" },
+      only: { type: "string", default: "" },
+    },
   });
-  const seconds = Number(values.seconds);
-  if (values.only !== "queries") await lanesAndPages(seconds, values.only);
-  if (values.only === "" || values.only === "queries") await queries(seconds);
+  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
+  const { only } = values;
+  if (only !== "queries" && only !== "many") await lanesAndPages(seconds, only);
+  if (only === "" || only === "queries") {
+    await queries({ lanes: 3, fps: 15, pages: 100, width: 0, seconds, rounds });
+  }
+  if (only === "" || only === "many") {
+    await queries({ lanes: 64, fps: 5, pages: 1, width: 240, seconds, rounds });
+  }
 }

@@ -79,6 +79,11 @@ export interface OperatorTask<In, Out> {
   nextTimer?(): number | undefined;
   /** Called when the time of `nextTimer` has come. */
   onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;
+  /**
+   * Called once when the query ends for good: its trigger has taken all there is, or somebody stopped
+   * it. Not when it fails, nor when the partition moves to another runtime, which goes on from here.
+   */
+  finish?(): readonly Out[] | Promise<readonly Out[]>;
   /** Called once, after the last input, whether the query stops or fails. Frees what the task holds. */
   close?(): void | Promise<void>;
 }

@@ -159,9 +159,9 @@ function pathOf(specifier: string, root: string): string | undefined {
   return path.startsWith("..") || path.startsWith("node_modules/") ? undefined : path;
 }
 
-/** `npm:@scope/name@1.2.3/sub` is `npm:@scope/name`. */
+/** `npm:@scope/name@1.2.3/sub` is `npm:@scope/name`, as a file of it in `node_modules` is. */
 function packageOf(specifier: string): string | undefined {
-  const name = /^npm:\/?((?:@[^/@]+\/)?[^/@]+)/.exec(specifier)?.[1];
+  const name = /^(?:npm:\/?|file:.*\/node_modules\/)((?:@[^/@]+\/)?[^/@]+)/.exec(specifier)?.[1];
   return name === undefined ? undefined : `npm:${name}`;
 }
 

@@ -1,23 +1,55 @@
 /**
- * Alerts as episodes: what the queries said, remembered while the viewer runs.
+ * Alerts as episodes: what the queries say now, and what the log remembers of them.
  *
  * @module
  */
+import type { Clock } from "../runtime/clock.ts";
+import type { Result } from "../runtime/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { cameraOfPartition } from "../runtime/frame.ts";
 import { maySee, type Visitor } from "./access.ts";
+import type { History } from "./history.ts";
 import type { AlertView } from "./protocol.ts";
 import type { Scaler } from "./scaler.ts";
 
 /** Episodes that are remembered; the oldest make place for new ones. */
 const MAX_EPISODES = 500;
 const THUMBNAIL_WIDTH = 320;
+/** Nobody goes on with an episode of which nothing was heard for so long: its runtime is gone. */
+const LOST_MS = 60_000;
+const LOOK_MS = 1_000;
+/** `Lane.query` of a partition as it is. */
+const RAW = "raw";
+
+/** A transition of an alert, wherever it was heard of. */
+interface Transition {
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly camera: string;
+  readonly alert: NonNullable<Result["alert"]>;
+  readonly window: Pick<
+    NonNullable<Result["window"]>,
+    "firstOffset" | "lastOffset" | "firstTimestamp" | "lastTimestamp"
+  >;
+}
 
 interface Episode {
-  view: AlertView;
+  readonly query: string;
+  readonly topic: string;
   readonly partition: number;
+  /** All but the lane, which may not be there yet. */
+  view: Omit<AlertView, "lane">;
+  lane: string | undefined;
+  /** The lane is another one than the query's own. */
+  raw?: boolean;
+  /** It has ended. */
+  over: boolean;
   /** When it last changed, as the book's version then. */
   version: number;
-  readonly thumbnail: Promise<Thumbnail>;
+  /** When it was heard of last, epoch milliseconds. */
+  heard: number;
+  thumbnail: Promise<Thumbnail | undefined> | undefined;
 }
 
 /** A small picture. */
@@ -26,91 +58,186 @@ export interface Thumbnail {
   readonly contentType: string;
 }
 
+/** Where alerts come from, and what shows them. */
+export interface AlertBookOptions {
+  /** Says what is going on now. */
+  readonly feed: LaneFeed;
+  /** All lanes of the wall: an alert is shown on one of them. */
+  readonly lanes: () => readonly Lane[];
+  readonly scaler: Scaler;
+  readonly clock: Clock;
+  /** For the pictures of alerts that are older than this viewer. */
+  readonly history?: History | undefined;
+}
+
 /** Collects the alerts of all lanes. */
 export class AlertBook {
-  readonly #feed: LaneFeed;
-  readonly #scaler: Scaler;
-  /** In order of their beginning. */
+  readonly #options: AlertBookOptions;
   readonly #episodes = new Map<string, Episode>();
   readonly #unsubscribe: () => void;
   #version = 0;
+  #looked = -Infinity;
 
-  constructor(feed: LaneFeed, scaler: Scaler) {
-    this.#feed = feed;
-    this.#scaler = scaler;
-    this.#unsubscribe = feed.subscribe((picture) => this.#take(picture), true);
+  constructor(options: AlertBookOptions) {
+    this.#options = options;
+    this.#unsubscribe = options.feed.subscribe((picture) => this.#see(picture), true);
   }
 
   /** Grows whenever an episode begins or changes. */
   get version(): number {
+    this.#look();
     return this.#version;
   }
 
-  /** Episodes that changed after `version`, oldest first. */
+  /** Episodes that changed after `version`, in order of their beginning. */
   since(version: number, visitor: Visitor): AlertView[] {
+    this.#look();
     const views: AlertView[] = [];
-    for (const episode of this.#episodes.values()) {
-      if (episode.version > version && maySee(visitor, episode.partition)) views.push(episode.view);
+    for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
+      if (lane === undefined || changed <= version || !maySee(visitor, partition)) continue;
+      views.push({ ...view, lane });
     }
-    return views;
+    return views.sort((a, b) => a.fromTime - b.fromTime);
   }
 
-  /** The picture with which an episode began. */
-  thumbnail(id: string, visitor: Visitor): Promise<Thumbnail> | undefined {
+  /** The picture with which an episode began; undefined when there is no such episode, or none left. */
+  thumbnail(id: string, visitor: Visitor): Promise<Thumbnail | undefined> | undefined {
     const episode = this.#episodes.get(id);
-    return episode !== undefined && maySee(visitor, episode.partition)
-      ? episode.thumbnail
-      : undefined;
+    if (episode === undefined || !maySee(visitor, episode.partition)) return undefined;
+    episode.thumbnail ??= this.#fromHistory(episode).catch((error) => {
+      episode.thumbnail = undefined; // the log may be back the next time
+      throw error;
+    });
+    return episode.thumbnail;
+  }
+
+  /** Takes what the log remembers, as of `heard` (epoch milliseconds). Repetitions change nothing. */
+  take(result: Result, heard: number): void {
+    const { query, topic, partition, window, alert, camera } = result;
+    if (query === undefined || topic === undefined || partition === undefined) return;
+    if (window === undefined || alert === undefined) return;
+    const where = { query, topic, partition, camera: camera ?? cameraOfPartition(partition) };
+    this.#take({ ...where, alert, window }, heard);
   }
 
   close(): void {
     this.#unsubscribe();
   }
 
-  #take(picture: LanePicture): void {
+  #see(picture: LanePicture): void {
     const { result } = picture;
     if (result?.alert === undefined) return;
-    const lane = this.#feed.lanes().find(({ id }) => id === picture.lane);
+    const lane = this.#options.feed.lanes().find(({ id }) => id === picture.lane);
     if (lane === undefined) return;
-    const { id, state, label, peak } = result.alert;
-    const key = `${lane.id} ${id}`;
-    const episode = this.#episodes.get(key) ?? this.#begin(key, lane, picture);
-    episode.version = ++this.#version;
-    episode.view = {
-      ...episode.view,
-      label,
-      peak: Math.max(peak, episode.view.peak),
-      active: state !== "end",
-      toOffset: Math.max(episode.view.toOffset, result.window?.lastOffset ?? picture.offset),
-      toTime: Math.max(episode.view.toTime, result.window?.lastTimestamp ?? picture.timestamp),
+    const { query, topic, partition, camera } = lane;
+    const { offset, timestamp } = picture;
+    const window = result.window ?? {
+      firstOffset: offset,
+      lastOffset: offset,
+      firstTimestamp: timestamp,
+      lastTimestamp: timestamp,
     };
+    const transition = { query, topic, partition, camera, alert: result.alert, window };
+    const { episode, began } = this.#take(transition, this.#options.clock.now());
+    if (began && result.alert.state === "start") episode.thumbnail = this.#small(picture);
   }
 
-  #begin(key: string, lane: Lane, picture: LanePicture): Episode {
-    const { window } = picture.result!;
-    const { alert } = picture.result!;
-    const episode: Episode = {
-      partition: lane.partition,
-      version: 0,
-      thumbnail: Promise.resolve(this.#scaler.scaled(picture, THUMBNAIL_WIDTH))
-        .then(({ bytes, contentType }) => ({ bytes, contentType })),
-      view: {
-        id: key,
-        lane: lane.id,
-        camera: lane.camera,
-        label: alert!.label,
-        peak: alert!.peak,
-        active: true,
-        fromOffset: window?.firstOffset ?? picture.offset,
-        toOffset: window?.lastOffset ?? picture.offset,
-        fromTime: window?.firstTimestamp ?? picture.timestamp,
-        toTime: window?.lastTimestamp ?? picture.timestamp,
-      },
+  #take(
+    { query, topic, partition, camera, alert, window }: Transition,
+    heard: number,
+  ): { episode: Episode; began: boolean } {
+    const { id, state, label, peak } = alert;
+    const key = `${topic} ${partition} ${id}`;
+    const known = this.#episodes.get(key);
+    const episode = known ?? this.#begin({ query, topic, partition, lane: undefined, heard }, {
+      id: key,
+      camera,
+      label,
+      peak,
+      active: true,
+      fromOffset: window.firstOffset,
+      toOffset: window.lastOffset,
+      fromTime: window.firstTimestamp,
+      toTime: window.lastTimestamp,
+    });
+    episode.heard = Math.max(episode.heard, heard);
+    // The log tells again what was heard at once: what is over stays over.
+    episode.over ||= state === "end";
+    const { view } = episode;
+    const next = {
+      ...view,
+      peak: Math.max(peak, view.peak),
+      active: this.#isActive(episode),
+      toOffset: Math.max(view.toOffset, window.lastOffset),
+      toTime: Math.max(view.toTime, window.lastTimestamp),
     };
-    this.#episodes.set(key, episode);
+    if (known === undefined || JSON.stringify(next) !== JSON.stringify(view)) {
+      episode.view = next;
+      episode.version = ++this.#version;
+    }
+    return { episode, began: known === undefined };
+  }
+
+  #begin(
+    where: Pick<Episode, "query" | "topic" | "partition" | "lane" | "heard">,
+    view: Episode["view"],
+  ): Episode {
+    const episode = { ...where, view, over: false, version: 0, thumbnail: undefined };
+    this.#place(episode, this.#options.lanes());
+    this.#episodes.set(view.id, episode);
     if (this.#episodes.size > MAX_EPISODES) {
-      this.#episodes.delete(this.#episodes.keys().next().value!);
+      let oldest: Episode = episode;
+      for (const each of this.#episodes.values()) {
+        if (each.view.fromTime < oldest.view.fromTime) oldest = each;
+      }
+      this.#episodes.delete(oldest.view.id);
     }
     return episode;
+  }
+
+  /** Finds the lane to show an episode on: its query's, or else its partition as it is. */
+  #place(episode: Episode, lanes: readonly Lane[]): boolean {
+    const { query, topic, partition } = episode;
+    const there = lanes.filter((lane) => lane.topic === topic && lane.partition === partition);
+    const best = there.find((lane) => lane.query === query) ??
+      there.find((lane) => lane.query === RAW) ?? there[0];
+    if (best === undefined || best.id === episode.lane) return false;
+    episode.lane = best.id;
+    episode.raw = best.query !== query;
+    return true;
+  }
+
+  #isActive({ over, heard }: Episode): boolean {
+    return !over && this.#options.clock.now() - heard < LOST_MS;
+  }
+
+  /** Now and then: lanes that have come, and episodes that nobody goes on with. */
+  #look(): void {
+    const { clock, lanes } = this.#options;
+    if (clock.monotonic() - this.#looked < LOOK_MS) return;
+    this.#looked = clock.monotonic();
+    let known: readonly Lane[] | undefined;
+    for (const episode of this.#episodes.values()) {
+      const moved = (episode.lane === undefined || episode.raw === true) &&
+        this.#place(episode, known ??= lanes());
+      const lost = episode.view.active && !this.#isActive(episode);
+      if (lost) episode.view = { ...episode.view, active: false };
+      if (moved || lost) episode.version = ++this.#version;
+    }
+  }
+
+  #small(picture: LanePicture): Promise<Thumbnail> {
+    return Promise.resolve(this.#options.scaler.scaled(picture, THUMBNAIL_WIDTH))
+      .then(({ bytes, contentType }) => ({ bytes, contentType }));
+  }
+
+  /** The first frame of an episode as the log holds it. */
+  async #fromHistory({ lane, view }: Episode): Promise<Thumbnail | undefined> {
+    const { history, lanes } = this.#options;
+    const shown = lanes().find(({ id }) => id === lane);
+    if (history === undefined || shown === undefined) return undefined;
+    const picture = await history.at(shown, view.fromOffset);
+    // What follows once retention took the frame is no picture of it.
+    return picture?.offset === view.fromOffset ? await this.#small(picture) : undefined;
   }
 }

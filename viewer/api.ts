@@ -28,6 +28,7 @@ const MAX_CLIP_FRAMES = 9_000;
 /** Encoding takes a core: more clips at a time would be taken from the queries. */
 const CLIPS_AT_A_TIME = 2;
 const NO_LANE = "There is no such lane";
+const NO_FRAMES = "The log does not hold these frames";
 const NO_LOG = "This viewer has no log to look back into";
 
 /** Adds the routes. */
@@ -54,8 +55,11 @@ export function apiRoutes(
   app.get("/api/alerts", (c) => json(c, alerts.since(0, c.var.visitor)));
 
   app.get("/api/alerts/thumbnail", async (c) => {
-    const thumbnail = await alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
-    if (thumbnail === undefined) return problem(c, 404, "There is no such alert");
+    const made = alerts.thumbnail(c.req.query("id") ?? "", c.var.visitor);
+    if (made === undefined) return problem(c, 404, "There is no such alert");
+    const thumbnail = await made;
+    // The log does not hold its frames any more.
+    if (thumbnail === undefined) return c.body(null, 204, { "cache-control": "no-store" });
     return c.body(thumbnail.bytes as Uint8Array<ArrayBuffer>, 200, {
       "content-type": thumbnail.contentType,
       "cache-control": "private, max-age=3600",
@@ -103,18 +107,20 @@ export function apiRoutes(
         `Expected from=OFFSET&to=OFFSET or after=MS&before=MS of at most ${MAX_CLIP_FRAMES} frames`,
       );
     }
-    const { from, to } = range;
-    const first = await history.at(lane, from);
-    if (first === undefined || first.offset > to) {
-      return problem(c, 404, "The log does not hold these frames");
-    }
+    const { from } = range;
+    // What is still to come is not waited for.
+    const to = Math.min(range.to, (await history.offsets(lane)).latest - 1);
+    const first = to < from ? undefined : await history.at(lane, from);
+    if (first === undefined || first.offset > to) return problem(c, 404, NO_FRAMES);
     const leave = encoders.enter();
     if (leave === undefined) return busy(c);
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
     try {
       const body = await clips({ lane, from: first.offset, to, signal });
-      const stream = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
-      return c.body(whenOver(stream, leave), 200, {
+      const bytes = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
+      const stream = await begun(bytes, leave);
+      if (stream === undefined) return problem(c, 404, NO_FRAMES);
+      return c.body(stream, 200, {
         "content-type": "video/mp4",
         "content-disposition": `attachment; filename="${name}"`,
         "cache-control": "no-store",
@@ -133,23 +139,35 @@ async function clipRange(
   lane: Lane,
 ): Promise<{ from: number; to: number } | undefined> {
   const [after, before] = [wholeNumber(c.req.query("after")), wholeNumber(c.req.query("before"))];
-  const byTime = after !== undefined && before !== undefined;
+  const byTime = after !== undefined && before !== undefined && after < before;
   const from = byTime ? await history.offsetAt(lane, after) : wholeNumber(c.req.query("from"));
   const to = byTime ? await history.offsetAt(lane, before) - 1 : wholeNumber(c.req.query("to"));
   if (from === undefined || to === undefined) return undefined;
+  // Nobody can know how many frames there are in a time: a clip of too many is cut.
+  if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };
   return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
 }
 
-/** Calls `then` once, when a stream has ended or nobody wants it any more. */
-function whenOver(
+/**
+ * A stream whose first bytes are there; undefined when there are none: no frame could be shown. Calls `then`
+ * once, when it has ended or nobody wants it any more.
+ */
+async function begun(
   stream: ReadableStream<Uint8Array>,
   then: () => void,
-): ReadableStream<Uint8Array> {
+): Promise<ReadableStream<Uint8Array> | undefined> {
   const reader = stream.getReader();
+  const first = await reader.read();
+  let next: Promise<ReadableStreamReadResult<Uint8Array>> | undefined = Promise.resolve(first);
+  if (first.done) {
+    then();
+    return undefined;
+  }
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await reader.read();
+        const { done, value } = await (next ?? reader.read());
+        next = undefined;
         if (!done) return controller.enqueue(value);
         then();
         controller.close();

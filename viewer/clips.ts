@@ -5,6 +5,7 @@
  */
 import type { Frame } from "../runtime/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
+import { LogError, type PartitionReader } from "../runtime/log/log.ts";
 import { maskSecrets } from "../runtime/mask.ts";
 import type { History } from "./history.ts";
 
@@ -46,7 +47,7 @@ async function* framesOf(
   const reader = await history.open(lane, from);
   try {
     while (true) {
-      const frames = await reader.read(8, signal, to + 1);
+      const frames = await next(reader, signal, to);
       if (frames.length === 0) return;
       for (const frame of frames) {
         if (frame.offset > to) return;
@@ -57,5 +58,19 @@ async function* framesOf(
     }
   } finally {
     await reader.close();
+  }
+}
+
+/** The next frames; those that retention took while the clip was downloaded are left out. */
+async function next(reader: PartitionReader, signal: AbortSignal, to: number): Promise<Frame[]> {
+  while (true) {
+    try {
+      return await reader.read(8, signal, to + 1);
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+      const earliest = error.range?.earliest ?? Infinity;
+      if (earliest > to || earliest <= reader.position) return [];
+      reader.seek(earliest);
+    }
   }
 }

@@ -8,6 +8,7 @@ import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import {
   LogError,
   type LogReader,
+  type OffsetRange,
   type PartitionReader,
   type TopicLog,
 } from "../runtime/log/log.ts";
@@ -90,6 +91,11 @@ export class History {
   /** The first offset captured at or after `time`. */
   async offsetAt({ topic, partition }: Lane, time: number): Promise<number> {
     return await this.#log.offsetForTime(topic, partition, Math.ceil(time));
+  }
+
+  /** First offset that the log holds of a lane, and one past the last. */
+  async offsets({ topic, partition }: Lane): Promise<OffsetRange> {
+    return await this.#log.offsets(topic, partition);
   }
 
   /** A reader of the lane's frames from `offset` on; for playback, which reads in order. */

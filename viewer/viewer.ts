@@ -8,6 +8,7 @@ import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
+import { AlertLog } from "./alert_log.ts";
 import { createApp } from "./app.ts";
 import { type ClipProvider, clipsFrom } from "./clips.ts";
 import { loadAssets } from "./assets.ts";
@@ -74,8 +75,20 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     ? feed
     : new JoinedFeed({ queries: feed, log: raw, outputTopics, topics });
   const hub = new Hub(joined, clock);
-  const alerts = new AlertBook(feed, hub.scaler);
   const history = log === undefined ? undefined : new History({ log, outputTopics });
+  const alerts = new AlertBook({
+    feed,
+    lanes: () => joined.lanes(),
+    scaler: hub.scaler,
+    clock,
+    history,
+  });
+  const alertLog = log === undefined || topics.length === 0 ? undefined : new AlertLog({
+    log,
+    topics,
+    clock,
+    onAlert: (result, heard) => alerts.take(result, heard),
+  });
   const clips = options.clips === false || history === undefined
     ? undefined
     : options.clips ?? clipsFrom(history, report);
@@ -104,6 +117,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     port: bound,
     async stop() {
       stopping.abort(new Error("The viewer stops"));
+      await alertLog?.close();
       alerts.close();
       hub.close();
       await close();

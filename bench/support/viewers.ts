@@ -1,6 +1,6 @@
 /**
  * Pages in a process of their own, of which only the sockets are there: each picture is confirmed
- * as it comes. Prints one line of JSON.
+ * as it comes. Prints `ready`, and one line of JSON at the end.
  *
  *     viewers.ts URL COUNT WIDTH SECONDS
  *
@@ -57,6 +57,7 @@ if (import.meta.main) {
   });
   await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.onopen = resolve)));
   await new Promise((resolve) => setTimeout(resolve, 3_000));
+  print("ready");
   counting = true;
   await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1_000));
   counting = false;

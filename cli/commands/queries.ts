@@ -101,7 +101,8 @@ export const queries: Command = {
     model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
     executors: {
       value: "N",
-      help: "worker threads; 0 runs all in the main thread (default: one for each core)",
+      help:
+        "worker threads; 0 runs all in the main thread (default: one for each core, at least 4; no more than there are lanes)",
       parse: parsers.integer(0, 256),
     },
     port: {

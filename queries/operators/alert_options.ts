@@ -18,6 +18,11 @@ export interface AlertOptions {
   readonly smoothing?: number;
   /** No new alert starts for so long after one has ended, milliseconds; 0 unless given. */
   readonly cooldownMs?: number;
+  /**
+   * An alert ends when nothing has come for so long: neither by the clock nor in capture time. 30 000
+   * unless given.
+   */
+  readonly silenceMs?: number;
 }
 
 /** The same with all defaults. */
@@ -26,13 +31,13 @@ export type FullAlertOptions = Required<AlertOptions>;
 /** Fills in the defaults. */
 export function withDefaults(options: AlertOptions): FullAlertOptions {
   const { label, enter = 0.6, of = [1, 1], smoothing = 0, cooldownMs = 0 } = options;
-  const { exit = Math.min(0.4, enter) } = options;
-  return { label, enter, exit, of, smoothing, cooldownMs };
+  const { exit = Math.min(0.4, enter), silenceMs = 30_000 } = options;
+  return { label, enter, exit, of, smoothing, cooldownMs, silenceMs };
 }
 
 /** All faults of alert options: option, accepted, given. */
 export function checkAlertOptions(options: AlertOptions): string[] {
-  const { label, enter, exit, of, smoothing, cooldownMs } = withDefaults(options);
+  const { label, enter, exit, of, smoothing, cooldownMs, silenceMs } = withDefaults(options);
   const faults: string[] = [];
   const check = (fits: boolean, name: string, accepted: string, given: unknown) => {
     if (!fits) faults.push(`${name}: expected ${accepted}, given ${JSON.stringify(given)}`);
@@ -62,6 +67,12 @@ export function checkAlertOptions(options: AlertOptions): string[] {
     "cooldownMs",
     "milliseconds from 0 up",
     cooldownMs,
+  );
+  check(
+    typeof silenceMs === "number" && silenceMs > 0 && Number.isFinite(silenceMs),
+    "silenceMs",
+    "milliseconds above 0",
+    silenceMs,
   );
   return faults;
 }

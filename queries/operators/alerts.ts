@@ -5,11 +5,14 @@
  */
 import {
   type Alert,
+  type Finding,
   firstOffsetOf,
+  lastOffsetOf,
   type Operator,
   type OperatorContext,
   type OperatorTask,
   type Output,
+  type Result,
 } from "../../runtime/mod.ts";
 import {
   type AlertOptions,
@@ -27,6 +30,9 @@ export type { AlertOptions } from "./alert_options.ts";
  * An episode starts when k of the last n smoothed scores reach `enter`, and ends when one falls below
  * `exit`; within `cooldownMs` after its end none starts. Times are capture times. An output that does
  * not have the score counts as 0, so that a label that is only named when it is seen ends too.
+ *
+ * An episode also ends when its camera falls silent for `silenceMs`, and when the query is stopped: then
+ * with a finding of its own, on the last frames there were.
  *
  * The id is made of the query, the partition and the offset at which the episode starts, so a re-run
  * gives the same ids. The state, a few numbers, is part of the checkpoint.
@@ -46,7 +52,7 @@ export type { AlertOptions } from "./alert_options.ts";
  *   .writeStream(display());
  * ```
  */
-export function alerts<T extends Output>(options: AlertOptions): Operator<T, T> {
+export function alerts<T extends Output>(options: AlertOptions): Operator<T, T | Finding> {
   const faults = checkAlertOptions(options);
   if (faults.length > 0) throw new RangeError(`Cannot use alert options: ${faults.join("; ")}`);
   const full = withDefaults(options);
@@ -57,18 +63,32 @@ export function alerts<T extends Output>(options: AlertOptions): Operator<T, T> 
   };
 }
 
+/** The output that was seen last, without its picture. */
+interface Last {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string | null;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** Capture time. */
+  readonly timestamp: number;
+  readonly window: Result["window"] | null;
+  /** When it came, by the clock. */
+  readonly heard: number;
+}
+
 /** What an alert operator remembers. */
 interface State {
   smoothed: number | null;
   /** Of the last n scores, which reached `enter`; the oldest first. */
   hits: boolean[];
   /** The episode under way. */
-  episode: { id: string; peak: number } | null;
+  episode: { id: string; peak: number; last: Last } | null;
   /** Capture time before which no episode starts. */
   quietUntil: number | null;
 }
 
-class AlertsTask<T extends Output> implements OperatorTask<T, T> {
+class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   readonly #options: FullAlertOptions;
   readonly #context: OperatorContext;
   readonly #state: State;
@@ -81,10 +101,31 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T> {
       : JSON.parse(new TextDecoder().decode(context.state)) as State;
   }
 
-  process(output: T): readonly T[] {
+  process(output: T): readonly (T | Finding)[] {
+    const { episode } = this.#state;
+    const silent = episode !== null &&
+      output.timestamp - episode.last.timestamp > this.#options.silenceMs;
+    const ended = silent ? this.#endOf(episode) : [];
     const alert = this.#next(output);
-    if (alert === undefined) return [output];
-    return [{ ...output, result: { ...output.result, alert } }];
+    if (this.#state.episode !== null) this.#state.episode.last = this.#lastOf(output);
+    const marked = alert === undefined
+      ? output
+      : { ...output, result: { ...output.result, alert } };
+    return [...ended, marked];
+  }
+
+  nextTimer(): number | undefined {
+    const { episode } = this.#state;
+    return episode === null ? undefined : episode.last.heard + this.#options.silenceMs;
+  }
+
+  onTimer(): readonly Finding[] {
+    const { episode } = this.#state;
+    return episode === null ? [] : this.#endOf(episode);
+  }
+
+  finish(): readonly Finding[] {
+    return this.onTimer();
   }
 
   #next(output: T): Alert | undefined {
@@ -97,23 +138,50 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T> {
     state.smoothed = smoothed;
     state.hits.push(smoothed >= enter);
     if (state.hits.length > n) state.hits.shift();
-    if (state.episode !== null) {
-      const { id } = state.episode;
-      const peak = Math.max(state.episode.peak, smoothed);
+    const { episode } = state;
+    if (episode !== null) {
+      const { id } = episode;
+      episode.peak = Math.max(episode.peak, smoothed);
       const ends = smoothed < exit;
-      state.episode = ends ? null : { id, peak };
       if (ends) {
+        state.episode = null;
         state.hits = [];
         state.quietUntil = output.timestamp + cooldownMs;
       }
-      return { id, state: ends ? "end" : "update", label, peak: rounded(peak) };
+      return { id, state: ends ? "end" : "update", label, peak: rounded(episode.peak) };
     }
     if (state.quietUntil !== null && output.timestamp < state.quietUntil) return undefined;
     if (state.hits.filter(Boolean).length < k) return undefined;
     const { query, partition } = this.#context;
     const id = `${query}-${partition}-${label}-${firstOffsetOf(output)}`;
-    state.episode = { id, peak: smoothed };
+    state.episode = { id, peak: smoothed, last: this.#lastOf(output) };
     return { id, state: "start", label, peak: rounded(smoothed) };
+  }
+
+  /** Ends an episode on what was seen last: nothing more comes. What was before does not count after. */
+  #endOf({ id, peak, last }: NonNullable<State["episode"]>): readonly Finding[] {
+    const { label, cooldownMs } = this.#options;
+    const { window, heard: _, ...where } = last;
+    this.#state.episode = null;
+    this.#state.hits = [];
+    this.#state.smoothed = null;
+    this.#state.quietUntil = last.timestamp + cooldownMs;
+    const alert: Alert = { id, state: "end", label, peak: rounded(peak) };
+    return [{ ...where, result: { ...(window ? { window } : {}), alert } }];
+  }
+
+  #lastOf(output: T): Last {
+    const { topic, partition, key, timestamp, result } = output;
+    return {
+      topic,
+      partition,
+      key,
+      firstOffset: firstOffsetOf(output),
+      lastOffset: lastOffsetOf(output),
+      timestamp,
+      window: result?.window ?? null,
+      heard: this.#context.clock.now(),
+    };
   }
 
   snapshot(): Uint8Array {

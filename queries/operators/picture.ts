@@ -33,8 +33,11 @@ export async function encodeLike(
   image: RawImage,
   quality: number,
 ): Promise<Uint8Array> {
-  const jpeg = await encodeJpeg(image, { quality });
-  const { orientation = 1 } = info;
+  return orientLike(info, await encodeJpeg(image, { quality }));
+}
+
+/** A JPEG made from the pixels of an image, to be viewed the same way up. */
+export function orientLike({ orientation = 1 }: ImageInfo, jpeg: Uint8Array): Uint8Array {
   return orientation === 1 ? jpeg : withOrientation(jpeg, orientation);
 }
 

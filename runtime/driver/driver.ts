@@ -10,7 +10,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, FromExecutor, PlainError, QuerySpec } from "../executor/protocol.ts";
 import { LogError, type Membership, type TopicLog } from "../log/log.ts";
 import { parseTrigger } from "../trigger.ts";
-import { ExecutorPool } from "./executor_pool.ts";
+import { defaultExecutors, ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
@@ -27,7 +27,7 @@ export interface DriverOptions {
   readonly queries: readonly QuerySpec[];
   /** Share the topic's partitions with the group, or take these alone. Default `all`. */
   readonly partitions?: "all" | readonly number[];
-  /** Workers; 0 runs everything in the main thread. Default: one for each core. */
+  /** Workers; 0 runs everything in the main thread. Default: one for each core, at least four. */
   readonly executors?: number;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
@@ -108,7 +108,7 @@ export class Driver {
       queries: options.queries,
       progressIntervalMs: options.progressIntervalMs ?? 1000,
     };
-    this.#pool = new ExecutorPool(config, options.executors ?? navigator.hardwareConcurrency, {
+    this.#pool = new ExecutorPool(config, options.executors ?? defaultExecutors(), {
       onMessage: (message) => this.#receive(message),
       onStranded: (lanes, why, held) => this.#onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#onBlocked(lane, blocked),
@@ -143,7 +143,7 @@ export class Driver {
         report: this.#options.report,
         onAssigned: (partition, membership) => this.#begin(spec, partition, membership),
         onKept: (partition, membership) => this.#renew(spec, partition, membership),
-        onRevoked: (partition) => this.#end(spec, partition, "drain"),
+        onRevoked: (partition) => this.#end(spec, partition, "move"),
         onRebalance: () => this.metrics.rebalances.inc({ query: spec.name }),
       });
       this.#owners.push(owner);

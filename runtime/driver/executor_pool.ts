@@ -10,6 +10,15 @@ import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts"
 const BLOCKED_AFTER_MS = 300;
 const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
+/** A spare is loaded when the first lanes are well under way: its start would take their processor. */
+const SPARE_AFTER_MS = 2000;
+/** Executors that a machine with few cores has too: few lanes have one each, and none to share. */
+const FEWEST = 4;
+
+/** Workers unless told: one for each core, and no fewer than four. */
+export function defaultExecutors(cores = navigator.hardwareConcurrency): number {
+  return Math.max(FEWEST, cores);
+}
 
 /** Whom the pool tells. */
 export interface PoolEvents {
@@ -28,6 +37,7 @@ export class ExecutorPool {
   readonly #links = new Set<ExecutorLink>();
   /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
   #spare: ExecutorLink | undefined;
+  #spareTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #pulses = new Map<ExecutorLink, { alive: number; since: number }>();
   readonly #blocked = new Map<ExecutorLink, number>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,9 +70,9 @@ export class ExecutorPool {
     let link = usable[0];
     const room = usable.length < Math.max(1, this.#size);
     if (link === undefined || (room && link.lanes.size > 0)) link = this.#take();
-    this.#refill();
     link.lanes.add(message.lane);
     link.post(message);
+    this.#spareSoon();
   }
 
   /** Passes a message on to the executor that runs the lane. */
@@ -92,6 +102,7 @@ export class ExecutorPool {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#spareTimer);
     const all = [...this.#links, ...(this.#spare === undefined ? [] : [this.#spare])];
     await Promise.all(all.map((link) => link.close(CLOSE_GRACE_MS)));
     this.#links.clear();
@@ -109,18 +120,14 @@ export class ExecutorPool {
     return link;
   }
 
-  /** Has a spare loaded once the executors that work have been. */
-  #refill(): void {
-    if (this.#size === 0 || this.#spare !== undefined || this.#closed) return;
-    if (this.#links.size < this.#size && !this.#anyQuarantined()) return;
-    const last = [...this.#links].at(-1);
-    void last?.ready.then(() => {
-      if (!this.#closed) this.#spare ??= this.#begin();
-    }, () => {});
-  }
-
-  #anyQuarantined(): boolean {
-    return [...this.#links].some(({ quarantined }) => quarantined);
+  /** Has a spare loaded where lanes share an executor: one may hold it, and the others must go. */
+  #spareSoon(): void {
+    const shared = [...this.#links].some(({ lanes }) => lanes.size > 1);
+    if (!shared || this.#size === 0 || this.#spare !== undefined || this.#closed) return;
+    this.#spareTimer ??= setTimeout(() => {
+      this.#spareTimer = undefined;
+      this.#spare ??= this.#begin();
+    }, SPARE_AFTER_MS);
   }
 
   #link(): ExecutorLink {

@@ -31,11 +31,14 @@ import { Checkpointing } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import { Pipeline, type PipelineEvents, type PipelineSnapshot } from "./pipeline.ts";
 import { type Measurements, ProgressReporter } from "./reporter.ts";
-import { SequenceTracker } from "./sequence.ts";
+import { type SeenSequences, SequenceTracker } from "./sequence.ts";
 import type { BatchStep } from "./steps.ts";
 
-/** How a streaming query is stopped: after the batch that runs is committed, or at once. */
-export type StopMode = "drain" | "abort";
+/**
+ * How a streaming query is stopped: `drain` after the batch that runs is committed, `move` likewise but another runtime
+ * goes on where it ends, `abort` at once.
+ */
+export type StopMode = "drain" | "move" | "abort";
 
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
@@ -66,6 +69,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly inspect: (value: Uint8Array) => void;
   /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: BadFrameError) => OutputRecord;
+  /** Makes the record by which an alert is remembered; without it none is. */
+  readonly alertRecord?: (output: Output) => OutputRecord;
   /** Milliseconds between two progress reports. Default 1000. */
   readonly progressIntervalMs?: number;
 }
@@ -76,6 +81,9 @@ const LIVE_COMMIT_INTERVAL_MS = 1000;
 /** A batch lets the event loop turn at least this often, milliseconds. */
 const TURN_MS = 10;
 
+/** Of an alert that goes on, one output is remembered in so much capture time, milliseconds. */
+const ALERT_UPDATE_MS = 5_000;
+
 interface OpenSink {
   readonly sink: Sink<unknown>;
   readonly task: SinkTask<unknown>;
@@ -85,8 +93,10 @@ interface OpenSink {
 interface RunBatch {
   readonly range: BatchRange;
   readonly outputs: readonly unknown[];
-  readonly deadLetters: readonly OutputRecord[];
+  /** Dead letters and alerts: committed with the batch. */
+  readonly records: readonly OutputRecord[];
   readonly snapshot: PipelineSnapshot;
+  readonly seen: SeenSequences;
 }
 
 /** What `#takeOver` opens. */
@@ -96,9 +106,11 @@ interface Opened {
   readonly reporter: ProgressReporter;
   readonly source: PartitionReader;
   readonly intake: Intake;
-  readonly pipeline: Pipeline;
+  pipeline: Pipeline;
   readonly sinks: readonly OpenSink[];
   readonly base: number;
+  /** What is read again is for sinks alone. */
+  readonly sinksOnly: boolean;
 }
 
 /** One query on one partition, at work. */
@@ -122,11 +134,17 @@ export class StreamingExecution {
   #lastFrame: Frame | undefined;
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  #deadLetters: OutputRecord[] = [];
+  #records: OutputRecord[] = [];
+  /** The alert that was remembered last. */
+  #alert: { readonly id: string; readonly timestamp: number } | undefined;
+  /** Another runtime goes on where this one ends. */
+  #moves = false;
   /** Topics that are known to exist. */
   readonly #topics = new Set<string>();
   /** Frames are read again to bring operators and sinks back: what was counted is not counted again. */
   #rebuilding = true;
+  /** The next frame is the first one of a topic that was made anew. */
+  #madeAnew = false;
   readonly #events: PipelineEvents;
 
   constructor(options: ExecutionOptions) {
@@ -160,6 +178,7 @@ export class StreamingExecution {
   /** Asks the query to end; `run` resolves when it has. */
   stop(mode: StopMode): void {
     const reason = new StoppedError();
+    this.#moves = mode === "move";
     this.#drain.abort(reason);
     if (mode === "abort") this.#abort.abort(reason);
   }
@@ -210,7 +229,10 @@ export class StreamingExecution {
     this.#batchId = (committed?.batchId ?? -1) + 1;
     this.#next = committed?.end ?? committer.planned?.start ?? await this.#startOffset();
     const checkpointing = new Checkpointing(committer, this.#next);
-    const { readFrom, base, pipeline: state } = checkpointing.resumePoint(this.#next);
+    const { readFrom, base, pipeline: state, sinksOnly, seen } = checkpointing.resumePoint(
+      this.#next,
+    );
+    this.#sequence.restore(seen);
     const reporter = new ProgressReporter(
       {
         id: committer.queryId,
@@ -244,14 +266,8 @@ export class StreamingExecution {
         this.#sequence.skip();
       },
     });
-    const pipeline = await Pipeline.open(
-      plan.operators,
-      { query: plan.name, topic, partition, clock, signal: this.#abort.signal },
-      this.#events,
-      base,
-      state,
-    );
-    this.#closers.unshift(() => pipeline.close());
+    const pipeline = await this.#openPipeline(base, state);
+    this.#closers.unshift(() => (this.#opened?.pipeline ?? pipeline).close());
     const sinks: OpenSink[] = [];
     for (const sink of plan.sinks) {
       const task = await sink.open({
@@ -268,7 +284,51 @@ export class StreamingExecution {
       this.#closers.unshift(() => task.close?.());
       sinks.push({ sink, task });
     }
-    return { committer, checkpointing, reporter, source, intake, pipeline, sinks, base };
+    return {
+      committer,
+      checkpointing,
+      reporter,
+      source,
+      intake,
+      pipeline,
+      sinks,
+      base,
+      sinksOnly,
+    };
+  }
+
+  #openPipeline(base: number, state?: Uint8Array): Promise<Pipeline> {
+    const { plan, topic, partition } = this.#options;
+    const context = {
+      query: plan.name,
+      topic,
+      partition,
+      clock: this.#clock,
+      signal: this.#abort.signal,
+    };
+    return Pipeline.open(plan.operators, context, this.#events, base, state);
+  }
+
+  /** The operators begin again at `offset`: what they had open is given up. */
+  async #beginAt(opened: Opened, offset: number): Promise<void> {
+    await opened.pipeline.close();
+    opened.pipeline = await this.#openPipeline(offset);
+    opened.checkpointing.beginAt(offset);
+  }
+
+  /** Goes on in a topic that was made anew, if it was: its offsets begin again. */
+  async #goOnAnew(opened: Opened): Promise<boolean> {
+    const { intake } = opened;
+    const { anew } = intake;
+    if (anew === undefined) return false;
+    await this.#commitHeld(opened, true);
+    await this.#committing;
+    await this.#beginAt(opened, anew);
+    this.#next = anew;
+    this.#lastFrame = undefined;
+    this.#madeAnew = true;
+    intake.anew = undefined;
+    return true;
   }
 
   /** Where a query without a checkpoint begins. */
@@ -300,11 +360,28 @@ export class StreamingExecution {
   }
 
   /** Reads again what open windows and unfinished files need. */
-  async #rebuild({ intake, pipeline, sinks, base }: Opened): Promise<void> {
+  async #rebuild(opened: Opened): Promise<void> {
+    const { intake, pipeline, sinks, base, sinksOnly } = opened;
+    const { plan, topic, partition, report } = this.#options;
     const again = sinks.filter(({ task }) => task.refeed !== undefined);
     this.#collect = async (output, cause) => {
       if (cause.offset < base) return;
       for (const { task } of again) await task.refeed!([output]);
+    };
+    let lacking = false;
+    intake.rereading = {
+      until: this.#next,
+      onMissing: (earliest) => {
+        if (!sinksOnly) return false;
+        report(
+          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files go on without`,
+        );
+        lacking = true;
+        // Operators that remember nothing make the same of each frame, wherever they begin.
+        const stateless = plan.operators.every(({ kind }) => kind === undefined);
+        intake.seek(stateless ? earliest : this.#next);
+        return true;
+      },
     };
     while (intake.position < this.#next) {
       const frames = await intake.readUntil(64, this.#next);
@@ -314,7 +391,10 @@ export class StreamingExecution {
       }
       await pipeline.settle();
     }
+    intake.rereading = undefined;
     this.#rebuilding = false;
+    if (await this.#goOnAnew(opened)) return;
+    if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
@@ -338,6 +418,7 @@ export class StreamingExecution {
         for (;;) {
           await ticks.wait(this.#drain.signal);
           await this.#runUntil(opened, opened.intake.latest, false);
+          if (this.#timersDue(opened)) await this.#runAndCommit(opened, []);
           await this.#commitHeld(opened, false);
         }
       } else {
@@ -345,6 +426,7 @@ export class StreamingExecution {
           const frames = await this.#nextFrames(opened);
           if (frames !== undefined) await this.#runAndCommit(opened, frames);
           else await this.#commitHeld(opened, false);
+          await this.#goOnAnew(opened);
         }
       }
     } catch (error) {
@@ -352,6 +434,9 @@ export class StreamingExecution {
         await this.#committing.catch(() => {});
         throw error;
       }
+    }
+    if (opened.pipeline.finishes && !this.#moves) {
+      this.#hold(await this.#runBatch(opened, [], this.#next, true));
     }
     await this.#commitHeld(opened, true);
     await this.#committing;
@@ -368,17 +453,32 @@ export class StreamingExecution {
     }
     await this.#runAndCommit(opened, frames, planned.end);
     await this.#committing;
+    await this.#goOnAnew(opened);
   }
 
   /** Batches of everything below an offset. */
   async #runUntil(opened: Opened, end: number, oneBatch: boolean): Promise<void> {
-    const max = this.#options.plan.source.maxFramesPerTrigger ?? 64;
+    const { log, topic, partition, plan } = this.#options;
+    const max = plan.source.maxFramesPerTrigger ?? 64;
     let frames: Frame[] = [];
+    if (this.#next > end) {
+      // Nothing would be read, and nobody would hear that the topic is another one.
+      const range = await log.offsets(topic, partition);
+      if (this.#next > range.latest) opened.intake.lost(range);
+      if (await this.#goOnAnew(opened)) end = range.latest;
+    }
     while (this.#next < end) {
       this.#drain.signal.throwIfAborted();
       const started = this.#clock.monotonic();
       const more = await opened.intake.readUntil(max, end);
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
+      if (opened.intake.anew !== undefined) {
+        if (frames.length > 0) await this.#runAndCommit(opened, frames);
+        frames = [];
+        await this.#goOnAnew(opened);
+        end = (await log.offsets(topic, partition)).latest;
+        continue;
+      }
       const exhausted = more.length === 0 || opened.intake.position >= end;
       frames = frames.concat(more);
       if (exhausted || !oneBatch) {
@@ -389,7 +489,8 @@ export class StreamingExecution {
   }
 
   /** Constructs the next batch of the `asap` trigger: undefined when there is something else to do. */
-  async #nextFrames({ intake, pipeline }: Opened): Promise<Frame[] | undefined> {
+  async #nextFrames(opened: Opened): Promise<Frame[] | undefined> {
+    const { intake, pipeline } = opened;
     const { source } = this.#options.plan;
     const max = source.maxFramesPerTrigger ?? 64;
     const min = source.minFramesPerTrigger ?? 1;
@@ -399,13 +500,12 @@ export class StreamingExecution {
       this.#held !== undefined ? this.#clock.now() + LIVE_COMMIT_INTERVAL_MS : Infinity,
     );
     const frames = await intake.readBefore(max, wake);
-    if (frames.length === 0) {
-      const due = pipeline.nextTimer();
-      return due !== undefined && due <= this.#clock.now() ? [] : undefined;
-    }
+    if (frames.length === 0) return this.#timersDue(opened) ? [] : undefined;
     if (frames.length < min) {
       const deadline = this.#clock.now() + parseDuration(source.maxTriggerDelay ?? "15m");
-      while (frames.length < min && this.#clock.now() < deadline) {
+      while (
+        frames.length < min && intake.anew === undefined && this.#clock.now() < deadline
+      ) {
         frames.push(...await intake.readBefore(max - frames.length, deadline));
       }
     }
@@ -419,9 +519,18 @@ export class StreamingExecution {
       frames,
       end ?? (frames.at(-1)?.offset ?? this.#next - 1) + 1,
     );
-    this.#held = this.#held === undefined ? batch : join(this.#held, batch);
+    this.#hold(batch);
     const live = opened.sinks.every(({ sink }) => sink.delivery === "live");
     await this.#commitHeld(opened, !live);
+  }
+
+  #hold(batch: RunBatch): void {
+    this.#held = this.#held === undefined ? batch : join(this.#held, batch);
+  }
+
+  #timersDue({ pipeline }: Opened): boolean {
+    const due = pipeline.nextTimer();
+    return due !== undefined && due <= this.#clock.now();
   }
 
   /** Commits what waits, if it is time. */
@@ -437,8 +546,13 @@ export class StreamingExecution {
     this.#committing.catch((error) => this.#drain.abort(error));
   }
 
-  /** Runs the operators over a batch. */
-  async #runBatch(opened: Opened, frames: readonly Frame[], end: number): Promise<RunBatch> {
+  /** Runs the operators over a batch; the last one ends what they have open. */
+  async #runBatch(
+    opened: Opened,
+    frames: readonly Frame[],
+    end: number,
+    last = false,
+  ): Promise<RunBatch> {
     const { plan } = this.#options;
     const { checkpointing, reporter, pipeline, sinks } = opened;
     const clock = this.#clock;
@@ -455,9 +569,12 @@ export class StreamingExecution {
     const outputs: unknown[] = [];
     const live = sinks.filter(({ sink }) => sink.delivery === "live");
     const arrivals = new Map<number, number>();
-    this.#deadLetters = [];
+    this.#records = [];
+    let byTimer = true;
     this.#collect = (output, cause) => {
-      const captured = (output as { timestamp?: unknown }).timestamp;
+      this.#noteAlert(output);
+      // What no frame has caused has no way from a camera to measure.
+      const captured = byTimer ? clock.now() : (output as { timestamp?: unknown }).timestamp;
       reporter.outputDone(
         clock.monotonic() - (arrivals.get(cause.offset) ?? started),
         typeof captured === "number" ? captured : cause.timestamp,
@@ -466,15 +583,14 @@ export class StreamingExecution {
       outputs.push(output);
       if (live.length > 0) return this.#writeLive(opened, live, output, range);
     };
-    if (frames.length === 0 && this.#lastFrame !== undefined) {
-      await pipeline.runTimers(clock.now(), this.#lastFrame);
-    }
+    if (this.#timersDue(opened)) await pipeline.runTimers(clock.now(), this.#cause());
+    byTimer = false;
     for (const frame of frames) {
       this.#abort.signal.throwIfAborted();
       this.#lastFrame = frame;
       const now = clock.monotonic();
       arrivals.set(frame.offset, now);
-      this.#sequence.see(frame);
+      this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
       const unreadable = this.#unreadable(frame);
       if (unreadable !== undefined) {
@@ -490,12 +606,47 @@ export class StreamingExecution {
       }
     }
     await pipeline.settle();
+    byTimer = true;
+    if (last) await pipeline.finish(this.#cause());
     this.#options.onStep?.("operators");
     this.#next = Math.max(this.#next, end);
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
-    return { range, outputs, deadLetters: this.#deadLetters, snapshot: pipeline.snapshot() };
+    return {
+      range,
+      outputs,
+      records: this.#records,
+      snapshot: pipeline.snapshot(),
+      seen: this.#sequence.seen,
+    };
+  }
+
+  /** The frame that timers' outputs count as caused by; before the first one, a stand-in. */
+  #cause(): Frame {
+    const { topic, partition } = this.#options;
+    return this.#lastFrame ?? {
+      topic,
+      partition,
+      offset: this.#next,
+      timestamp: this.#clock.now(),
+      key: null,
+      headers: {},
+      value: new Uint8Array(),
+    };
+  }
+
+  /** Alerts are remembered in the log, for those who look later or from elsewhere. */
+  #noteAlert(output: unknown): void {
+    const { alertRecord } = this.#options;
+    const { result, timestamp } = output as Output;
+    const alert = result?.alert;
+    if (alert === undefined || alertRecord === undefined) return;
+    const known = this.#alert?.id === alert.id ? this.#alert : undefined;
+    const recent = known !== undefined && timestamp - known.timestamp < ALERT_UPDATE_MS;
+    if (alert.state === "update" && recent) return;
+    this.#alert = { id: alert.id, timestamp };
+    this.#records.push(alertRecord(output as Output));
   }
 
   async #writeLive(
@@ -523,11 +674,11 @@ export class StreamingExecution {
   /** Sinks take the batch, then the checkpoint. */
   async #commit(opened: Opened, batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks, intake } = opened;
-    const { range, outputs, snapshot } = batch;
+    const { range, outputs, snapshot, seen } = batch;
     const { onStep } = this.#options;
     const clock = this.#clock;
     const started = clock.monotonic();
-    const records = [...batch.deadLetters];
+    const records = [...batch.records];
     for (const { sink, task } of sinks) {
       if (task.records !== undefined) records.push(...task.records(outputs, range));
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
@@ -550,6 +701,7 @@ export class StreamingExecution {
     await checkpointing.commit(
       range,
       snapshot,
+      seen,
       needed.length === 0 ? undefined : Math.min(...needed),
       records,
       this.#drain.signal,
@@ -584,7 +736,7 @@ export class StreamingExecution {
     );
   }
 
-  /** The topic of the dead letters is made with the first of them. */
+  /** The topics of dead letters and alerts are made with the first of them. */
   async #ensureTopics(records: readonly OutputRecord[]): Promise<void> {
     const { log, topic } = this.#options;
     for (const { topic: output } of records) {
@@ -606,6 +758,25 @@ export class StreamingExecution {
     this.#options.onProgress?.(progress, measurements);
   }
 
+  /** The camera's own numbers tell how much a topic that is gone took along. */
+  #see(frame: Frame, reporter: ProgressReporter): void {
+    const sequence = this.#sequence;
+    if (!this.#madeAnew) return sequence.see(frame);
+    this.#madeAnew = false;
+    const { topic, partition, report } = this.#options;
+    const { gaps } = sequence;
+    const known = sequence.knows(frame);
+    sequence.see(frame);
+    const lost = sequence.gaps - gaps;
+    sequence.gaps = gaps;
+    reporter.dropped += lost;
+    report(
+      known
+        ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
+        : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
+    );
+  }
+
   /** The error when the bytes are no image. */
   #unreadable(frame: Frame): BadFrameError | undefined {
     try {
@@ -619,7 +790,7 @@ export class StreamingExecution {
   #badFrame(frame: Frame, error: BadFrameError): void {
     if (this.#rebuilding || this.#opened === undefined) return;
     this.#opened.reporter.deadLettered++;
-    this.#deadLetters.push(this.#options.deadLetter(frame, error));
+    this.#records.push(this.#options.deadLetter(frame, error));
   }
 
   async #close(): Promise<void> {
@@ -649,7 +820,8 @@ function join(first: RunBatch, second: RunBatch): RunBatch {
   return {
     range: { ...first.range, end: second.range.end },
     outputs: [],
-    deadLetters: [...first.deadLetters, ...second.deadLetters],
+    records: [...first.records, ...second.records],
     snapshot: second.snapshot,
+    seen: second.seen,
   };
 }

@@ -143,6 +143,19 @@ export class Pipeline {
     }
   }
 
+  /** Whether an operator has something to say at the end. */
+  get finishes(): boolean {
+    return this.#stages.some(({ task }) => task.finish !== undefined);
+  }
+
+  /** Ends what operators have open; their outputs count as caused by `cause`. */
+  async finish(cause: Frame): Promise<void> {
+    for (const stage of this.#stages) {
+      if (stage.task.finish !== undefined) await stage.emit(await stage.task.finish(), cause);
+      await this.settle();
+    }
+  }
+
   async close(): Promise<void> {
     for (const stage of this.#stages) await stage.close();
   }

@@ -9,6 +9,7 @@ import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
 import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
+import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
 import type { BatchStep } from "../engine/steps.ts";
@@ -153,6 +154,7 @@ export class ExecutorHost {
       clock: systemClock,
       inspect: inspectImage,
       deadLetter: deadLetterRecord,
+      alertRecord: (output) => alertRecord(output, query),
       publish: (output) => pictures.publish(output),
       report: (text) => this.#send({ type: "report", lane, message: text }, []),
       onStarted: (id) => this.#send({ type: "started", lane, id }, []),

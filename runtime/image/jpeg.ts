@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import jpegTurbo from "@julusian/jpeg-turbo";
 import { BadFrameError } from "../frame.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
+import { hasLibrary, keepLuma } from "./jpeg_library.ts";
 import { pool } from "./pool.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 
@@ -50,6 +51,32 @@ export async function decodeJpeg(
     throw new BadFrameError("corrupt", "Cannot decode the JPEG", { cause: error });
   }
   return image;
+}
+
+/**
+ * The luma of a colour JPEG as a grey JPEG, without loss: the coefficients stay as they are, what
+ * they are quantised with too.
+ *
+ * @param bytes the JPEG; must stay as it is until the promise settles
+ * @param info what `inspectImage` said of it, where that is known
+ * @returns undefined where that cannot be had: no colour JPEG, one that is damaged or holds no luma,
+ * or a system without libjpeg-turbo's own library. Decoding then says what is the matter.
+ *
+ * @example
+ * ```ts
+ * import { extractLuma } from "./jpeg.ts";
+ *
+ * const grey = await extractLuma(Deno.readFileSync("frame.jpg"));
+ * if (grey !== undefined) Deno.writeFileSync("grey.jpg", grey);
+ * ```
+ */
+export async function extractLuma(
+  bytes: Uint8Array,
+  info: ImageInfo = inspectImage(bytes),
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (!hasLibrary || info.type !== "jpeg" || info.components !== 3) return undefined;
+  if (!(bytes.buffer instanceof ArrayBuffer)) return undefined;
+  return await keepLuma(bytes as Uint8Array<ArrayBuffer>, info);
 }
 
 /** How to encode. */

@@ -6,6 +6,7 @@
  */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
+import { pool } from "./pool.ts";
 import type { Channels, RawImage } from "./raw.ts";
 
 const SYMBOLS = {
@@ -18,11 +19,24 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  tj3JPEGBufSize: { parameters: ["i32", "i32", "i32"], result: "usize" },
+  tj3Transform: {
+    parameters: ["pointer", "buffer", "usize", "i32", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // Of the C library that it is linked with; see `addressOf`.
+  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
 } as const;
 
 /** Constants of turbojpeg.h. */
 const TJINIT_DECOMPRESS = 1;
+const TJINIT_TRANSFORM = 2;
+const TJPARAM_NOREALLOC = 2;
 const TJPARAM_SCANLIMIT = 13;
+const TJSAMP_GRAY = 3;
+const TJXOPT_GRAY = 8;
+const TJXOPT_COPYNONE = 64;
 const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
 
 /** See `inspectImage`, which counts them too. */
@@ -31,7 +45,7 @@ const MAX_SCANS = 100;
 // Opened with the module: it belongs to the thread, not to who decodes first.
 const library = open();
 
-/** True where `decompressReduced` can be used. */
+/** True where `decompressReduced` and `keepLuma` can be used. */
 export const hasLibrary = library !== undefined;
 
 function open(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
@@ -93,5 +107,79 @@ export async function decompressReduced(
   } finally {
     busy.clear();
     idle.push(decompressor);
+  }
+}
+
+/** A transformer with what it reads and writes, all of it alive as long as it is. */
+interface Transformer {
+  readonly handle: Deno.PointerValue;
+  readonly busy: Set<unknown>;
+  /** Address and size of the output, as the library wants them: arrays of one. */
+  readonly outputs: BigUint64Array<ArrayBuffer>;
+  readonly sizes: BigUint64Array<ArrayBuffer>;
+}
+
+const idleTransformers: Transformer[] = [];
+
+/** A `tjtransform` that keeps the grey part of a whole picture, and nothing but pixels. */
+const LUMA_ONLY = new Uint8Array(40);
+new Int32Array(LUMA_ONLY.buffer)[5] = TJXOPT_GRAY | TJXOPT_COPYNONE;
+
+function acquireTransformer(): Transformer {
+  const free = idleTransformers.pop();
+  if (free !== undefined) return free;
+  const { symbols } = library!;
+  const handle = symbols.tj3Init(TJINIT_TRANSFORM);
+  if (handle === null) throw new Error("Cannot make a JPEG transformer: out of memory");
+  symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
+  symbols.tj3Set(handle, TJPARAM_NOREALLOC, 1);
+  const outputs = new BigUint64Array(1), sizes = new BigUint64Array(1);
+  return { handle, busy: new Set(), outputs, sizes };
+}
+
+/**
+ * Where a buffer lies. `Deno.UnsafePointer` tells too, to programs that may load any library there is;
+ * moving nothing returns the address as well.
+ */
+function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
+  return library!.symbols.memmove(bytes, bytes, 0n);
+}
+
+/**
+ * Drops the colour of a JPEG of three components and codes its luma anew, without loss: no sample
+ * is computed, so that this costs less than decoding and encoding.
+ *
+ * @param bytes must stay as it is until the promise settles
+ * @param size of its picture, pixels
+ * @returns a grey baseline JPEG without metadata on a buffer of exactly its size; undefined where
+ * libjpeg finds anything to complain of, or its components are no luma and chroma.
+ */
+export async function keepLuma(
+  bytes: Uint8Array<ArrayBuffer>,
+  { width, height }: Pick<RawImage, "width" | "height">,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { symbols } = library!;
+  const room = symbols.tj3JPEGBufSize(width, height, TJSAMP_GRAY);
+  const out = pool.acquire(Number(room));
+  const transformer = acquireTransformer();
+  const { handle, busy, outputs, sizes } = transformer;
+  busy.add(bytes).add(out);
+  try {
+    outputs[0] = addressOf(out);
+    sizes[0] = room;
+    const failed = await symbols.tj3Transform(
+      handle,
+      bytes,
+      BigInt(bytes.length),
+      1,
+      new Uint8Array(outputs.buffer),
+      new Uint8Array(sizes.buffer),
+      LUMA_ONLY,
+    );
+    return failed === 0 ? out.slice(0, Number(sizes[0])) : undefined;
+  } finally {
+    busy.clear();
+    idleTransformers.push(transformer);
+    pool.release(out);
   }
 }

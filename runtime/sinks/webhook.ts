@@ -155,7 +155,9 @@ class WebhookTask implements SinkTask {
       const body = JSON.stringify(completeResult(output, query));
       const number = this.#things.length;
       const place = `${firstOffsetOf(output)}-${lastOffsetOf(output)}`;
-      const id = `${query}-${output.topic}-${output.partition}-${place}`;
+      // An alert may end on the very frames that were told of before: nothing came after them.
+      const end = output.result?.alert?.state === "end" ? "-end" : "";
+      const id = `${query}-${output.topic}-${output.partition}-${place}${end}`;
       const repeated = this.#things.some((thing) => thing.id === id);
       this.#things.push({ id: repeated ? `${id}-${number}` : id, body });
     }

@@ -4,11 +4,12 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { StreamingExecution } from "../engine/execution.ts";
+import { type StopMode, StreamingExecution } from "../engine/execution.ts";
 import type { BadFrameError, Frame, Output } from "../frame.ts";
 import type { TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../progress.ts";
 import { overridePlan, type PlanOverrides, type QueryDefinition } from "../query.ts";
+import { alertRecord } from "../sinks/alert_log.ts";
 import type { BatchRange, OutputRecord, Sink } from "../sinks/sink.ts";
 
 /** What a test wants run. */
@@ -31,7 +32,7 @@ export interface RunningQuery {
   readonly ended: Promise<QueryTotals>;
   readonly published: Output[];
   readonly reports: string[];
-  stop(mode?: "drain" | "abort"): void;
+  stop(mode?: StopMode): void;
 }
 
 /** Starts a query on one partition. */
@@ -54,6 +55,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         clock: options.clock ?? systemClock,
         inspect: options.inspect ?? (() => {}),
         deadLetter,
+        alertRecord: (output) => alertRecord(output, definition.plan.name),
         publish: (output) => void published.push(output),
         report: (message) => void reports.push(message),
         ...(options.onProgress !== undefined

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { StopMode } from "../engine/execution.ts";
 import type { Frame, Output } from "../frame.ts";
 import type { LogRecord } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../progress.ts";
@@ -16,7 +17,7 @@ import { collect, type RunningQuery, startQuery } from "./run_query.ts";
 export type StreamStep =
   | { readonly kind: "add"; readonly records: readonly Partial<LogRecord>[] }
   | { readonly kind: "start"; readonly overrides?: PlanOverrides }
-  | { readonly kind: "stop"; readonly mode: "drain" | "abort" }
+  | { readonly kind: "stop"; readonly mode: StopMode }
   | { readonly kind: "crash" }
   | { readonly kind: "advance"; readonly ms: number }
   | { readonly kind: "expire"; readonly offset: number }
@@ -53,9 +54,9 @@ export function startStream(overrides?: PlanOverrides): StreamStep {
   return { kind: "start", ...(overrides !== undefined ? { overrides } : {}) };
 }
 
-/** Ends the query after the batch that runs. */
-export function stopStream(): StreamStep {
-  return { kind: "stop", mode: "drain" };
+/** Ends the query after the batch that runs; with `move` another runtime goes on. */
+export function stopStream(mode: StopMode = "drain"): StreamStep {
+  return { kind: "stop", mode };
 }
 
 /** Fails the next commit, as a process that is killed just before it. */

@@ -12,7 +12,14 @@ const queryFile = (name: string) =>
 const end = (process: FramelaneProcess, partition: number) =>
   process.progress(partition).at(-1)?.sources[0]?.endOffset["VideoStreaming"]?.[partition] ?? 0;
 
-Deno.test("a lane that holds its thread does not hold the others", async () => {
+for (const executors of [[], ["--executors", "1"]]) {
+  const where = executors.length === 0 ? "lanes with an executor each" : "lanes that share one";
+  Deno.test(`a lane that holds its thread does not hold the others: ${where}`, async () => {
+    await blocked(executors);
+  });
+}
+
+async function blocked(executors: readonly string[]): Promise<void> {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 3);
     const process = new FramelaneProcess([
@@ -20,8 +27,7 @@ Deno.test("a lane that holds its thread does not hold the others", async () => {
       queryFile("blocking"),
       "--log",
       url,
-      "--executors",
-      "1",
+      ...executors,
       "--session-timeout",
       "1500",
       "--port",
@@ -46,8 +52,10 @@ Deno.test("a lane that holds its thread does not hold the others", async () => {
       await process.until("the blocker itself", (p) => end(p, 0) > 60);
     });
     assert.equal(await process.stop(), 0, process.output());
+    const moved = process.said.filter((line) => line.includes(" moves: ")).length;
+    assert.equal(moved, executors.length === 0 ? 0 : 2, process.output());
   });
-});
+}
 
 Deno.test("a query that throws starts again and says why; the others never stop", async () => {
   await withLog(async (url, log, directory) => {

@@ -70,11 +70,13 @@ Deno.test("query action runs the model that it is given, and writes what it says
       { last: 0 },
       { last: 0 },
       { last: 13 },
+      undefined,
     ]);
     assert.deepEqual(outputs.map(({ result }) => result.alert?.state), [
       undefined,
       undefined,
       "start",
+      "end",
     ]);
     assert.notDeepEqual(outputs[2]!.picture!.value, numbers[13]);
     assert.equal(inspectImage(outputs[2]!.picture!.value).width, 128);

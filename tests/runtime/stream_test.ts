@@ -1,6 +1,7 @@
 /** Streams as lists of actions, with a clock that stands still. */
 import assert from "node:assert/strict";
 import type { Frame } from "../../runtime/frame.ts";
+import type { Operator } from "../../runtime/operator.ts";
 import { query } from "../../runtime/query.ts";
 import {
   ABORT,
@@ -95,6 +96,81 @@ Deno.test("a timer fires when its time has come although no frame arrives", asyn
       checkAnswer(["silent since 1"], (text) => text),
     ],
   );
+});
+
+/** Frames, and after five silent seconds, or at the end, that it was silent since then. */
+function silence(): Operator<Frame, string> {
+  return {
+    name: "silence",
+    kind: "state",
+    open({ clock, state }) {
+      let last = state === undefined
+        ? undefined
+        : JSON.parse(new TextDecoder().decode(state)) as { offset: number; at: number } | undefined;
+      const end = (why: string) => {
+        const said = last === undefined ? [] : [`${why} since ${last.offset}`];
+        last = undefined;
+        return said;
+      };
+      return {
+        process({ offset }) {
+          last = { offset, at: clock.now() };
+          return [`${offset}`];
+        },
+        nextTimer: () => last === undefined ? undefined : last.at + 5_000,
+        onTimer: () => end("silent"),
+        finish: () => end("ended"),
+        snapshot: () =>
+          last === undefined ? undefined : new TextEncoder().encode(JSON.stringify(last)),
+      };
+    },
+  };
+}
+
+Deno.test("a timer whose time came while nothing ran fires at the next start, without a frame", async () => {
+  await testStream<string>((sink) => all().process(silence()).writeStream(sink), [
+    startStream(),
+    addFrames(0, 100),
+    checkAnswer(["0", "1"], (text) => text),
+    crash(),
+    addFrames(200),
+    advanceClock(60_000),
+    startStream(),
+    checkAnswer(["0", "1", "silent since 1", "2"], (text) => text),
+    advanceClock(5_000),
+    checkAnswer(["0", "1", "silent since 1", "2", "silent since 2"], (text) => text),
+  ]);
+});
+
+Deno.test("a timer fires between the ticks of an interval too", async () => {
+  await testStream<string>(
+    (sink) => all().process(silence()).writeStream(sink).trigger("interval:1s"),
+    [
+      startStream(),
+      addFrames(0),
+      advanceClock(1_000),
+      checkAnswer(["0"], (text) => text),
+      advanceClock(6_000),
+      checkAnswer(["0", "silent since 0"], (text) => text),
+    ],
+  );
+});
+
+Deno.test("what is open when a query is stopped is ended, once, with its last batch", async () => {
+  await testStream<string>((sink) => all().process(silence()).writeStream(sink), [
+    startStream(),
+    addFrames(0, 100),
+    stopStream(),
+    checkAnswer(["0", "1", "ended since 1"], (text) => text),
+    startStream(),
+    addFrames(200),
+    checkAnswer(["0", "1", "ended since 1", "2"], (text) => text),
+    stopStream("move"),
+    checkAnswer(["0", "1", "ended since 1", "2"], (text) => text),
+    startStream(),
+    stopStream(),
+    checkAnswer(["0", "1", "ended since 1", "2", "ended since 2"], (text) => text),
+  ]);
 });
 
 Deno.test("frames that were deleted before they were read stop the query by name", async () => {

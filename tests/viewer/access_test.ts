@@ -200,7 +200,7 @@ Deno.test("who may see some cameras sees nothing of the others, on no route", as
         "api/range?lane=raw-0",
         "api/frame?lane=greyscale-0&offset=0",
         "api/clip.mp4?lane=greyscale-0&from=0&to=1",
-        "api/alerts/thumbnail?id=greyscale-0%20a",
+        "api/alerts/thumbnail?id=VideoStreaming%200%20a",
       ]
     ) assert.equal(await get(path), 404, path);
     assert.equal(await get("metrics"), 401);

@@ -6,6 +6,7 @@ import { openLog } from "../../runtime/log/open.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
+import { clipsFrom } from "../../viewer/clips.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { withViewer } from "./kit.ts";
@@ -209,12 +210,65 @@ Deno.test("a stretch of the log comes as an MP4, by offsets or by times", async 
       assert.equal(response.status, 400, query);
       await response.body!.cancel();
     }
-    const gone = await clip("from=500&to=510");
-    assert.equal(gone.status, 404);
-    await gone.body!.cancel();
+    const missing = [
+      "from=500&to=510",
+      "from=12&to=12", // a frame that is no picture
+      `after=${BEGIN - 9_000}&before=${BEGIN - 5_000}`,
+      `after=${BEGIN + 60_000}&before=${BEGIN + 90_000}`,
+    ];
+    for (const query of missing) {
+      const gone = await clip(query);
+      assert.equal(gone.status, 404, query);
+      assert.deepEqual(await gone.json(), { error: "The log does not hold these frames" });
+    }
+    // What is still to come is not waited for.
+    for (const query of ["from=25&to=500", `after=${BEGIN + 2_450}&before=${BEGIN + 90_000}`]) {
+      const bytes = await (await clip(query)).bytes();
+      assert.equal(new TextDecoder().decode(bytes.subarray(4, 8)), "ftyp", query);
+    }
+    const nobody = await fetch(`${viewer.url}api/clip.mp4?lane=greyscale-7&from=1&to=2`);
+    assert.equal(nobody.status, 404);
+    assert.equal(await nobody.text(), '{"error":"There is no such lane"}');
     const cancelled = await clip("from=0&to=29");
     await cancelled.body!.cancel();
   });
+});
+
+Deno.test("frames that retention takes while a clip is downloaded are left out", async () => {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 1);
+  const value = paintCode(0, 1, 64, 48);
+  log.append(
+    TOPIC,
+    0,
+    Array.from({ length: 60 }, (_, offset) => ({
+      key: null,
+      value,
+      timestamp: BEGIN + offset * 100,
+      headers: {},
+    })),
+  );
+  const history = new History({ log });
+  const taken: number[] = [];
+  const open = history.open.bind(history);
+  history.open = async (...args) => {
+    const reader = await open(...args);
+    const read = reader.read.bind(reader);
+    reader.read = async (...args) => {
+      if (reader.position === 8) log.expire(TOPIC, 0, 40);
+      const frames = await read(...args);
+      taken.push(...frames.map(({ offset }) => offset).filter((offset) => offset < 50));
+      return frames;
+    };
+    return reader;
+  };
+  const { signal } = new AbortController();
+  const chunks = await clipsFrom(history, () => {})({ lane, from: 0, to: 49, signal });
+  const bytes = await new Response(chunks as ReadableStream<Uint8Array>).bytes();
+  assert.equal(new TextDecoder().decode(bytes.subarray(4, 8)), "ftyp");
+  const upTo = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  assert.deepEqual(taken, [...upTo(0, 8), ...upTo(40, 50)]);
+  await history.close();
 });
 
 Deno.test("the embedded log looks back like any other", async () => {

@@ -169,8 +169,8 @@ Deno.test("an alert is counted, listed with its picture, and opens where it bega
       await page.locator(".badge", { hasText: "1" }).waitFor({ state: "hidden" });
       const link = page.getByRole("link", { name: /Clip of fight/ });
       const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
-      assert.equal(download.suggestedFilename(), "camera-2-125-195.mp4");
-      assert.deepEqual(asked, [[125, 195]]);
+      assert.equal(download.suggestedFilename(), "camera-2-100-219.mp4");
+      assert.deepEqual(asked, [[100, 219]]);
       await entry.click();
       await page.locator('.stage [data-lane="greyscale-1"]').waitFor();
       await shows(page, "greyscale-1", 150);

@@ -15,8 +15,8 @@ export interface AlertListEvents {
 
 /** Newest alerts shown; older ones are in the server's list still. */
 const SHOWN = 100;
-/** A clip begins and ends so many frames around its alert. */
-const CLIP_MARGIN = 25;
+/** A clip begins and ends so long before and after its alert, milliseconds. */
+const CLIP_MARGIN_MS = 5_000;
 
 /** The drawer with the alerts. */
 export class AlertList {
@@ -24,7 +24,7 @@ export class AlertList {
   readonly alerts = new Map<string, AlertView>();
   readonly #events: AlertListEvents;
   readonly #list = element("ol", { class: "alerts" });
-  readonly #empty = element("p", { class: "muted" }, "No alerts since the viewer was started");
+  readonly #empty = element("p", { class: "muted" }, "No alerts");
   readonly #items = new Map<string, HTMLElement>();
   features: Features = { time: false, clips: false };
 
@@ -46,6 +46,7 @@ export class AlertList {
     );
   }
 
+  /** How many are going on. */
   get active(): number {
     let active = 0;
     for (const alert of this.alerts.values()) if (alert.active) active++;
@@ -59,13 +60,13 @@ export class AlertList {
       let item = this.#items.get(alert.id);
       if (item === undefined) {
         this.#items.set(alert.id, item = this.#item(alert));
-        this.#list.prepend(item);
+        this.#insert(item, alert);
       }
       this.#update(item, alert);
     }
-    for (const [id, item] of this.#items) {
-      if (this.#items.size <= SHOWN) break;
-      item.remove();
+    while (this.#items.size > SHOWN) {
+      const { id } = this.#oldest();
+      this.#items.get(id)?.remove();
       this.#items.delete(id);
       this.alerts.delete(id);
     }
@@ -77,6 +78,24 @@ export class AlertList {
     this.alerts.clear();
     this.#items.clear();
     this.#list.replaceChildren();
+  }
+
+  /** The newest comes first; what the log remembers comes in any order. */
+  #insert(item: HTMLElement, { fromTime }: AlertView): void {
+    let before = this.#list.firstElementChild;
+    while (before !== null && this.#begun(before) > fromTime) before = before.nextElementSibling;
+    item.dataset["begun"] = String(fromTime);
+    this.#list.insertBefore(item, before);
+  }
+
+  #begun(item: Element): number {
+    return Number((item as HTMLElement).dataset["begun"]);
+  }
+
+  #oldest(): AlertView {
+    return [...this.alerts.values()].reduce((oldest, each) =>
+      each.fromTime < oldest.fromTime ? each : oldest
+    );
   }
 
   #item(alert: AlertView): HTMLElement {
@@ -116,8 +135,8 @@ export class AlertList {
     item.classList.toggle("active", alert.active);
     const query = new URLSearchParams({
       lane: alert.lane,
-      from: String(Math.max(0, alert.fromOffset - CLIP_MARGIN)),
-      to: String(alert.toOffset + CLIP_MARGIN),
+      after: String(Math.max(0, alert.fromTime - CLIP_MARGIN_MS)),
+      before: String(alert.toTime + CLIP_MARGIN_MS),
     });
     const clip = item.querySelector<HTMLAnchorElement>(".clip")!;
     clip.hidden = !this.features.clips || alert.active;

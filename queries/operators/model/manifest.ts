@@ -333,6 +333,7 @@ function readAlert(
     "of",
     "smoothing",
     "cooldownMs",
+    "silenceMs",
   ]);
   const label = faults.text("alert.label", fields["label"]);
   const names = outputs

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeConsumerProtocolAssignment } from "@platformatic/kafka";
+import { decodeConsumerProtocolAssignment } from "./client.ts";
 import { byPlace } from "../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import { checkpointGroup, checkpointOf, decodeMetadata } from "./checkpoint.ts";

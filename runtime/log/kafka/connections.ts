@@ -7,13 +7,13 @@
  * @module
  */
 import { isIP } from "node:net";
-import { Connection, NetworkError } from "@platformatic/kafka";
+import { Connection, NetworkError } from "./client.ts";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { isCertificateProblem } from "./failures.ts";
 import { tlsRefusal } from "./tls_refusal.ts";
 
-export type { Connection } from "@platformatic/kafka";
+export type { Connection } from "./client.ts";
 
 /** Requests that may be under way on one connection. */
 const MAX_IN_FLIGHT = 256;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { GenericError, NetworkError } from "@platformatic/kafka";
+import { GenericError, NetworkError } from "./client.ts";
 import { LogError, type LogErrorCode } from "../log.ts";
 
 /** Names of the protocol errors inside an error of the client, e.g. `NOT_LEADER_OR_FOLLOWER`. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fetchV13 } from "@platformatic/kafka";
+import { fetchV13 } from "./client.ts";
 import type { Connection } from "./connections.ts";
 import { PieceCursor } from "./piece_cursor.ts";
 import type { AbortedTransaction } from "./record_decoder.ts";

@@ -10,7 +10,7 @@ import {
   decodeConsumerProtocolSubscription,
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription,
-} from "@platformatic/kafka";
+} from "./client.ts";
 import { assign, type MemberClaim } from "./assignor.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors } from "./failures.ts";

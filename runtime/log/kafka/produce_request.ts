@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { produceV9, Writer } from "@platformatic/kafka";
+import { produceV9, Writer } from "./client.ts";
 import type { Connection } from "./connections.ts";
 
 /** A record batch for one partition. */

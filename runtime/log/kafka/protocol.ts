@@ -22,7 +22,7 @@ import {
   offsetFetchV8,
   syncGroupV5,
   txnOffsetCommitV3,
-} from "@platformatic/kafka";
+} from "./client.ts";
 
 /** Each request as a function of a connection and its arguments. */
 export const ask = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { protocolErrorsCodesById } from "@platformatic/kafka";
+import { protocolErrorsCodesById } from "./client.ts";
 import { systemClock } from "../../clock.ts";
 import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
 import { brokerName } from "./address.ts";

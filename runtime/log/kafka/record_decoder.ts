@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
+import { compressionsAlgorithmsByBitmask } from "./client.ts";
 import type { Frame, Headers } from "../../frame.ts";
 import { LogError } from "../log.ts";
 import type { Seen } from "./epochs.ts";

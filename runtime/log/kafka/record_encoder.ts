@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { compressionsAlgorithms, crc32c } from "@platformatic/kafka";
+import { compressionsAlgorithms, crc32c } from "./client.ts";
 import type { Compression, LogRecord } from "../log.ts";
 
 /** Who appends. */

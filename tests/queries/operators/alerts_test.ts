@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type AlertOptions, alerts } from "../../../queries/operators/alerts.ts";
-import type { Alert, Finding, Frame, Output } from "../../../runtime/mod.ts";
-import { frameOf, open, run, runWithRestarts } from "./kit.ts";
+import {
+  type Alert,
+  type Finding,
+  firstOffsetOf,
+  type Frame,
+  type Output,
+} from "../../../runtime/mod.ts";
+import { contextOf, frameOf, open, run, runWithRestarts } from "./kit.ts";
 
 /** Frames with a score each, ten a second. */
 function scored(scores: readonly (number | undefined)[]): Frame[] {
@@ -109,4 +115,54 @@ Deno.test("alerts names all faults of its options", () => {
     () => alerts({ label: "", enter: 0.3, exit: 0.5, of: [0, 1] }),
     /label: .*; exit: expected a number up to enter, which is 0.3, given 0.5; of: expected/,
   );
+});
+
+/** What ends an episode that nothing more comes of. */
+const END = {
+  topic: "T",
+  partition: 0,
+  key: "CAMERA-1",
+  firstOffset: 2,
+  lastOffset: 2,
+  timestamp: 200,
+  result: { alert: { id: "test-0-door-1", state: "end", label: "door", peak: 0.9 } },
+};
+
+Deno.test("an episode ends when its camera falls silent: by the clock, also after a restart", async () => {
+  const operator = alerts<Frame>({ label: "door", silenceMs: 5_000 });
+  for (const restart of [false, true]) {
+    let task = await open(operator);
+    assert.equal(task.nextTimer!(), undefined);
+    for (const frame of scored([0.1, 0.9, 0.7])) await task.process(frame);
+    const { clock } = contextOf();
+    assert.equal(task.nextTimer!(), clock.now() + 5_000);
+    if (restart) task = await open(operator, task.snapshot!());
+    assert.equal(task.nextTimer!(), clock.now() + 5_000);
+    assert.deepEqual(await task.onTimer!(clock.now() + 5_000), [END]);
+    assert.equal(task.nextTimer!(), undefined);
+    assert.deepEqual(await task.onTimer!(clock.now() + 9_000), []);
+  }
+});
+
+Deno.test("a pause in capture time ends an episode too, and nothing is carried over it", async () => {
+  const operator = alerts<Frame>({ label: "door", silenceMs: 5_000, smoothing: 0.5, of: [2, 2] });
+  const frames = scored([0.9, 0.9, 0.9, 0.9, 0.9]).map((frame, i) => ({
+    ...frame,
+    timestamp: i < 3 ? frame.timestamp : frame.timestamp + 60_000,
+  }));
+  const outputs = await run(operator, frames);
+  assert.equal(states(outputs.map(({ result }) => result?.alert)), "-sue-s");
+  assert.deepEqual(
+    outputs.map((output) => firstOffsetOf(output)),
+    [0, 1, 2, 2, 3, 4],
+    "the end stands on the last frame before the pause",
+  );
+});
+
+Deno.test("an episode ends with its query; without one there is nothing to say", async () => {
+  const task = await open(alerts<Frame>({ label: "door" }));
+  assert.deepEqual(await task.finish!(), []);
+  for (const frame of scored([0.1, 0.9, 0.7])) await task.process(frame);
+  assert.deepEqual(await task.finish!(), [END]);
+  assert.deepEqual(await task.finish!(), []);
 });

@@ -38,6 +38,25 @@ Deno.test("greyscale gives grey JPEGs of the same size whatever comes", async ()
   }
 });
 
+Deno.test("greyscale keeps each sample of a JPEG's luma, unless a quality is asked for", async () => {
+  const jpegs = [
+    jpegOf(70, 50),
+    await encoded(70, 50, (i) => i.jpeg({ progressive: true })),
+    await encoded(71, 49, (i) => i.jpeg({ chromaSubsampling: "4:4:4" })),
+    await encoded(64, 48, (i) => i.jpeg().withMetadata({ orientation: 6 })),
+  ];
+  for (const jpeg of jpegs) {
+    const before = await decodeImage(jpeg, 1);
+    for (const [options, same] of [[{}, true], [{ quality: 50 }, false]] as const) {
+      const [output] = await run(greyscale(options), [frameOf(jpeg)]);
+      const after = await decodeImage(output!.value, 1);
+      assert.equal(after.data.every((luma, at) => luma === before.data[at]), same);
+      after.release();
+    }
+    before.release();
+  }
+});
+
 Deno.test("greyscale leaves a grey JPEG as it is, but looks for damage", async () => {
   const grey = await encoded(70, 50, (i) => i.toColourspace("b-w").jpeg());
   const [output] = await run(greyscale(), [frameOf(grey)]);

@@ -1,4 +1,10 @@
-import { encodeJpeg, type Frame, type Operator, type RawImage } from "../../../runtime/mod.ts";
+import {
+  encodeJpeg,
+  type Frame,
+  type Operator,
+  type OperatorContext,
+  type RawImage,
+} from "../../../runtime/mod.ts";
 import { FakeClock } from "../../../runtime/testing.ts";
 
 /** Frames of a camera at so many frames a second, from offset 0. */
@@ -28,14 +34,18 @@ export async function run<Out>(
 }
 
 export function open<Out>(operator: Operator<Frame, Out>, state?: Uint8Array) {
-  return operator.open({
+  return operator.open({ ...contextOf(), ...(state === undefined ? {} : { state }) });
+}
+
+/** Where an operator of these tests runs; its clock stands still. */
+export function contextOf(): OperatorContext {
+  return {
     query: "test",
     topic: "T",
     partition: 0,
     clock: new FakeClock(),
     signal: new AbortController().signal,
-    ...(state === undefined ? {} : { state }),
-  });
+  };
 }
 
 /**

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
-import { BadFrameError, type Frame, type Window } from "../../../runtime/frame.ts";
+import { alerts } from "../../../queries/operators/alerts.ts";
+import {
+  BadFrameError,
+  type Frame,
+  type Output,
+  type Result,
+  type Window,
+} from "../../../runtime/frame.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { query } from "../../../runtime/query.ts";
+import { display } from "../../../runtime/sinks/display.ts";
+import type { Sink } from "../../../runtime/sinks/sink.ts";
 import { collect, MemoryLog, runQuery, startQuery } from "../../../runtime/testing.ts";
 
 function log(frames: number, partitions = 1): MemoryLog {
@@ -11,13 +20,13 @@ function log(frames: number, partitions = 1): MemoryLog {
   return log;
 }
 
-function append(log: MemoryLog, frames: number, from = 0): void {
+function append(log: MemoryLog, frames: number, from = 0, session = "s"): void {
   for (let i = from; i < from + frames; i++) {
     log.append("VideoStreaming", 0, [{
       key: "CAMERA-1",
       value: new Uint8Array([i]),
       timestamp: 1000 + i * 100,
-      headers: { session: "s", seq: String(i) },
+      headers: { session, seq: String(i) },
     }]);
   }
 }
@@ -230,6 +239,147 @@ Deno.test("lost frames stop the query by name, or are counted when that is allow
   assert.equal(totals.dropped, 4);
 });
 
+Deno.test("a topic made anew stops the query by name, in a run and after it", async () => {
+  for (const trigger of ["asap", "available-now"] as const) {
+    const source = log(10);
+    const sink = collect<Frame>();
+    const definition = query("anew").readStream({ startingOffsets: "earliest" })
+      .writeStream(sink).trigger("available-now");
+    await runQuery(definition, { log: source });
+    source.makeAnew("VideoStreaming");
+    append(source, 3);
+    await assert.rejects(
+      runQuery(definition, { log: source, overrides: { trigger: { kind: trigger } } }),
+      (error) =>
+        error instanceof LogError && error.code === "OFFSET_OUT_OF_RANGE" &&
+        /from offset 10: the topic was deleted and made anew; the log holds 0 to 3/.test(
+          error.message,
+        ),
+    );
+    assert.deepEqual(offsets(sink.outputs), upTo(10));
+  }
+});
+
+Deno.test("a topic made anew is gone on with where that is allowed, its losses counted exactly", async () => {
+  const source = log(10);
+  const sink = collect<number>();
+  const running = startQuery(
+    query("anew").readStream({ startingOffsets: "earliest", failOnDataLoss: false })
+      // What is open when the old topic goes is given up: no window spans both.
+      .window({ frames: 4, hop: 4 })
+      .map((window: Window) => window.frames.map(({ headers }) => Number(headers["seq"])))
+      .writeStream(sink as never),
+    { log: source },
+  );
+  const windows = async (count: number) => {
+    while (sink.outputs.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  await windows(2);
+  source.makeAnew("VideoStreaming");
+  // 10 to 16 were in the old topic only, or nowhere.
+  append(source, 5, 17);
+  await windows(3);
+  append(source, 3, 22);
+  await windows(4);
+  running.stop();
+  const totals = await running.ended;
+  assert.deepEqual(sink.outputs, [[0, 1, 2, 3], [4, 5, 6, 7], [17, 18, 19, 20], [21, 22, 23, 24]]);
+  assert.deepEqual([totals.dropped, totals.gaps, totals.frames], [7, 0, 18]);
+  assert.match(running.reports.join(), /made anew: going on at 0 instead of 10/);
+  assert.match(running.reports.join(), /Lost 7 frames/);
+});
+
+Deno.test("a query that starts on a topic made anew counts its losses too, where that can be known", async () => {
+  for (const trigger of ["asap", "available-now"] as const) {
+    for (const session of ["s", "another"]) {
+      const source = log(10);
+      const sink = collect<Frame>();
+      const definition = query("anew")
+        .readStream({ startingOffsets: "earliest", failOnDataLoss: false })
+        .writeStream(sink).trigger("available-now");
+      await runQuery(definition, { log: source });
+      source.makeAnew("VideoStreaming");
+      append(source, 3, 20, session);
+      const running = startQuery(definition, {
+        log: source,
+        overrides: { trigger: { kind: trigger } },
+      });
+      while (sink.outputs.length < 13) await new Promise((resolve) => setTimeout(resolve, 1));
+      running.stop();
+      const { dropped, gaps } = await running.ended;
+      assert.deepEqual(offsets(sink.outputs), [...upTo(10), 0, 1, 2]);
+      assert.deepEqual([dropped, gaps], [session === "s" ? 10 : 0, 0]);
+      assert.match(
+        running.reports.join(),
+        session === "s" ? /Lost 10 frames/ : /Nobody knows how many frames/,
+      );
+    }
+  }
+});
+
+Deno.test("a restart hides no gap of the camera's numbers", async () => {
+  const source = log(10);
+  const definition = query("gap").readStream({ startingOffsets: "earliest" })
+    .writeStream(collect<Frame>()).trigger("available-now");
+  await runQuery(definition, { log: source });
+  append(source, 3, 14);
+  assert.equal((await runQuery(definition, { log: source })).gaps, 4);
+});
+
+/** A sink that must see its outputs again from the last offset that is a multiple of 8. */
+function remembering(refed: number[]): Sink<Frame> & { outputs: Frame[] } {
+  const outputs: Frame[] = [];
+  return {
+    uri: "remembering",
+    delivery: "exactly-once",
+    outputs,
+    open: () => ({
+      write: (more) => void outputs.push(...more),
+      restartOffset: () => (outputs.at(-1)?.offset ?? 0) & ~7,
+      refeed: (more) => void refed.push(...more.map(({ offset }) => offset)),
+    }),
+  };
+}
+
+Deno.test("frames that only a sink wants again may be gone: nothing is lost by that", async () => {
+  const source = log(14);
+  const refed: number[] = [];
+  const sink = remembering(refed);
+  const definition = query("again").readStream({
+    startingOffsets: "earliest",
+    maxFramesPerTrigger: 4,
+  })
+    .map((frame) => frame).writeStream(sink).trigger("available-now");
+  await runQuery(definition, { log: source });
+  append(source, 4, 14);
+  source.expire("VideoStreaming", 0, 11);
+  const running = startQuery(definition, { log: source });
+  assert.deepEqual([(await running.ended).dropped, offsets(sink.outputs)], [0, upTo(18)]);
+  assert.deepEqual(refed, [11, 12, 13]);
+  assert.match(running.reports.join(), /again from offset 8: the log holds 11 on. Nothing is lost/);
+});
+
+Deno.test("frames that an open window wants again may not be gone, unless that is allowed", async () => {
+  const source = log(14);
+  const definition = (failOnDataLoss: boolean, sink = collect<Window>()) => ({
+    sink,
+    definition: query("again").readStream({ startingOffsets: "earliest", failOnDataLoss })
+      .window({ frames: 8, hop: 8 }).writeStream(sink as never).trigger("available-now"),
+  });
+  await runQuery(definition(true).definition, { log: source });
+  append(source, 8, 14);
+  source.expire("VideoStreaming", 0, 11);
+  await assert.rejects(
+    runQuery(definition(true).definition, { log: source }),
+    /from offset 8: 3 frames that its open windows need were deleted; the log holds 11 to 22/,
+  );
+  const { sink, definition: allowed } = definition(false);
+  const totals = await runQuery(allowed, { log: source });
+  // They were processed: none is lost, though a window is.
+  assert.equal(totals.dropped, 0);
+  assert.deepEqual(sink.outputs.map(({ firstOffset }) => firstOffset), [11]);
+});
+
 Deno.test("starting offsets: earliest, latest, JSON, last frames, timestamp", async () => {
   const cases: [Record<string, unknown>, number[]][] = [
     [{ startingOffsets: "earliest" }, upTo(6)],
@@ -320,4 +470,61 @@ Deno.test("gaps, duplicates and reorderings of the camera's numbers are counted"
     { log: source },
   );
   assert.deepEqual([totals.gaps, totals.duplicates, totals.orderViolations], [2, 1, 1]);
+});
+
+Deno.test("alerts are remembered in a topic of their own, with the commit of their batch, once", async () => {
+  // Scores of ten frames a second: an episode from 2 to 150, and one that is open at the end.
+  const score = (offset: number) => (offset >= 2 && offset < 150) || offset >= 160 ? 0.9 : 0.1;
+  const definition = (sink: Sink<Output>) =>
+    query("doors").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 7 })
+      .process({
+        name: "scores",
+        open: () => ({
+          process: (
+            frame: Frame,
+          ) => [{ ...frame, result: { scores: { door: score(frame.offset) } } }],
+        }),
+      })
+      .process(alerts({ label: "door" }))
+      .writeStream(sink).trigger("available-now");
+  for (const [sink, crashAt] of [[collect<Output>(), 4], [display(), 1]] as const) {
+    const source = log(170);
+    let commits = 0;
+    source.fail = (point) => {
+      if (point === "before-commit" && ++commits === crashAt) throw new Error("killed");
+    };
+    await assert.rejects(runQuery(definition(sink), { log: source }), /killed/);
+    await runQuery(definition(sink), { log: source });
+    const remembered = source.frames("VideoStreaming.alerts", 0);
+    assert.ok(
+      remembered.every(({ key, headers }) =>
+        key?.startsWith("doors-0-door-") && headers["query"] === "doors"
+      ),
+    );
+    const states = remembered.map(({ value }) => {
+      const { alert, window, topic, camera } = JSON.parse(
+        new TextDecoder().decode(value),
+      ) as Result;
+      assert.deepEqual([topic, camera], ["VideoStreaming", "CAMERA-1"]);
+      return `${alert!.id.slice(-3)} ${alert!.state} ${window!.firstOffset}`;
+    });
+    const all = [
+      "r-2 start 2",
+      "r-2 update 52",
+      "r-2 update 102",
+      "r-2 end 150",
+      "160 start 160",
+      "160 end 169",
+    ];
+    // What goes on is told of every five seconds, and again after a restart.
+    const again = states.filter((state) => !all.includes(state));
+    assert.ok(
+      again.length <= 3 && again.every((state) => state.startsWith("r-2 update")),
+      `${again}`,
+    );
+    for (const edge of ["start", "end"]) {
+      const edges = (list: string[]) => list.filter((state) => state.includes(edge));
+      assert.deepEqual(edges(states), edges(all));
+    }
+  }
 });

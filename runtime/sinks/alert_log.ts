@@ -1,0 +1,49 @@
+/**
+ * Alerts as the log remembers them: for a wall that was opened later, or on another machine.
+ *
+ * @module
+ */
+import { firstOffsetOf, lastOffsetOf, type Output } from "../frame.ts";
+import { completeResult } from "./result.ts";
+import type { OutputRecord } from "./sink.ts";
+
+/** The topic for the alerts on a topic's frames. */
+export function alertTopic(topic: string): string {
+  return `${topic}.alerts`;
+}
+
+/**
+ * The record of an output that carries an alert: its `Result` as JSON, without the findings on single
+ * frames, under the id of the episode. It goes to the same partition of `TOPIC.alerts`.
+ *
+ * @example
+ * ```ts
+ * import { alertRecord } from "./alert_log.ts";
+ *
+ * const frame = {
+ *   topic: "VideoStreaming", partition: 2, offset: 7, timestamp: 1000, key: null, headers: {},
+ *   value: new Uint8Array(),
+ *   result: { alert: { id: "motion-2-motion-7", state: "start", label: "motion", peak: 0.3 } },
+ * } as const;
+ * alertRecord(frame, "motion").key; // "motion-2-motion-7"
+ * ```
+ */
+export function alertRecord(output: Output, query: string): OutputRecord {
+  const { topic, partition, timestamp } = output;
+  const { frames: _, ...result } = completeResult(output, query);
+  return {
+    topic: alertTopic(topic),
+    partition,
+    key: result.alert?.id ?? null,
+    timestamp,
+    value: new TextEncoder().encode(JSON.stringify(result)),
+    headers: {
+      "query": query,
+      "source-topic": topic,
+      "source-partition": String(partition),
+      "source-first-offset": String(firstOffsetOf(output)),
+      "source-last-offset": String(lastOffsetOf(output)),
+      "content-type": "application/json",
+    },
+  };
+}

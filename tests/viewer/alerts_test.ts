@@ -1,0 +1,170 @@
+/** Alerts that the log remembers: of before this viewer, and of runtimes elsewhere. */
+import assert from "node:assert/strict";
+import type { Alert, Frame } from "../../runtime/frame.ts";
+import { alertRecord, alertTopic } from "../../runtime/sinks/alert_log.ts";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { LogFeed } from "../../viewer/log_feed.ts";
+import type { AlertView } from "../../viewer/protocol.ts";
+import { startViewer, type Viewer } from "../../viewer/viewer.ts";
+// Loads FFmpeg before the tests begin, each of which must leave as much as it found.
+import "../../runtime/video/h264_encoding.ts";
+import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
+import { TestPage, until } from "./kit.ts";
+
+const TOPIC = "VideoStreaming";
+const AGO = Date.now() - 3_600_000;
+
+/** Two cameras of an hour ago, five pictures a second. */
+async function recorded(): Promise<MemoryLog> {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 2);
+  for (const partition of [0, 1]) {
+    log.append(
+      TOPIC,
+      partition,
+      Array.from({ length: 30 }, (_, offset) => ({
+        key: null,
+        value: paintCode(partition, offset, 640, 360),
+        timestamp: AGO + 200 * offset,
+        headers: {},
+      })),
+    );
+  }
+  return log;
+}
+
+/** What a runtime remembers of an alert on a frame. */
+async function remember(
+  log: MemoryLog,
+  partition: number,
+  offset: number,
+  alert: Partial<Alert>,
+  timestamp = AGO + 200 * offset,
+): Promise<void> {
+  const frame: Frame = {
+    topic: TOPIC,
+    partition,
+    offset,
+    timestamp,
+    key: null,
+    headers: {},
+    value: new Uint8Array(),
+    result: { alert: { id: "a", state: "start", label: "fight", peak: 0.7, ...alert } },
+  };
+  const { topic, ...record } = alertRecord(frame, "action");
+  await log.createTopic(topic, 2);
+  log.append(topic, partition, [record]);
+}
+
+async function alertsOf(viewer: Viewer): Promise<AlertView[]> {
+  return await (await fetch(`${viewer.url}api/alerts`)).json();
+}
+
+/** `deno task viewer`: the log alone. */
+async function withLogViewer(log: MemoryLog, body: (viewer: Viewer) => Promise<void>) {
+  const feed = new LogFeed({ log, topics: [TOPIC] });
+  await feed.start();
+  const metrics = () => Promise.resolve("");
+  const viewer = await startViewer({ feed, log, metrics, topics: [TOPIC], port: 0 });
+  try {
+    await body(viewer);
+  } finally {
+    await viewer.stop();
+    await feed.close();
+  }
+}
+
+Deno.test("a viewer of the log alone shows alerts of before its start, each once, with picture and clip", async () => {
+  const log = await recorded();
+  await remember(log, 1, 20, { id: "b", label: "fall" });
+  await remember(log, 0, 10, { state: "start", peak: 0.7 });
+  await remember(log, 0, 12, { state: "update", peak: 0.9 });
+  await remember(log, 0, 12, { state: "update", peak: 0.9 }); // by a second runtime
+  await remember(log, 0, 15, { state: "end", peak: 0.9 });
+  log.append(alertTopic(TOPIC), 0, [
+    { key: null, value: new Uint8Array([123]), timestamp: 0, headers: {} },
+    { key: null, value: new TextEncoder().encode('{"alert":{}}'), timestamp: 0, headers: {} },
+  ]);
+  await withLogViewer(log, async (viewer) => {
+    await until(async () => (await alertsOf(viewer)).length === 2);
+    const [first, second] = await alertsOf(viewer);
+    assert.deepEqual(first, {
+      id: "VideoStreaming 0 a",
+      lane: "raw-0",
+      camera: "CAMERA-1",
+      label: "fight",
+      peak: 0.9,
+      active: false,
+      fromOffset: 10,
+      toOffset: 15,
+      fromTime: AGO + 2_000,
+      toTime: AGO + 3_000,
+    });
+    // Its runtime is gone, or else more would have been heard of it since.
+    assert.deepEqual([second!.label, second!.lane, second!.active], ["fall", "raw-1", false]);
+
+    const thumbnail = `${viewer.url}api/alerts/thumbnail?id=${encodeURIComponent(first!.id)}`;
+    const picture = await fetch(thumbnail);
+    assert.equal(picture.headers.get("content-type"), "image/jpeg");
+    assert.ok((await picture.bytes()).length > 500);
+    const range = `after=${first!.fromTime - 400}&before=${first!.toTime + 400}`;
+    const clip = await fetch(`${viewer.url}api/clip.mp4?lane=${first!.lane}&${range}`);
+    assert.match(clip.headers.get("content-disposition")!, /camera-1-8-16\.mp4/);
+    assert.ok((await clip.bytes()).length > 1_000);
+
+    const page = await TestPage.open(viewer);
+    const told = () =>
+      page.messages.flatMap((message) => message.type === "alerts" ? message.alerts : []);
+    await until(() => told().length === 2);
+    await remember(log, 1, 25, { id: "c", label: "fall" }, Date.now());
+    await until(() => told().length === 3);
+    const { label, active } = told().at(-1)!;
+    assert.deepEqual([label, active], ["fall", true]);
+    await remember(log, 1, 26, { id: "c", label: "fall", state: "end" }, Date.now());
+    await until(() => told().at(-1)!.active === false);
+    await page.close();
+  });
+});
+
+Deno.test("an alert whose frames are gone has no picture, and says so without an error", async () => {
+  const log = await recorded();
+  await remember(log, 0, 10, { state: "end" });
+  log.expire(TOPIC, 0, 20);
+  await withLogViewer(log, async (viewer) => {
+    await until(async () => (await alertsOf(viewer)).length === 1);
+    const picture = await fetch(`${viewer.url}api/alerts/thumbnail?id=VideoStreaming%200%20a`);
+    assert.equal(picture.status, 204);
+    const range = `after=${AGO + 1_600}&before=${AGO + 2_400}`;
+    const clip = await fetch(`${viewer.url}api/clip.mp4?lane=raw-0&${range}`);
+    assert.equal(clip.status, 404);
+    await clip.body!.cancel();
+  });
+});
+
+Deno.test("what a runtime says at once and what the log says later is one episode, on its query's lane", async () => {
+  const log = await recorded();
+  await remember(log, 0, 2, { id: "old", state: "end" });
+  const lanes = new FakeLanes({ count: 2, query: "action" });
+  const metrics = () => Promise.resolve("");
+  const viewer = await startViewer({ feed: lanes, log, metrics, topics: [TOPIC], port: 0 });
+  try {
+    const live = (state: "start" | "end", offset: number) =>
+      lanes.push("action-1", {
+        offset,
+        result: { alert: { id: "a", state, label: "fight", peak: 0.8 } },
+      });
+    live("start", 10);
+    live("end", 14);
+    await until(async () => (await alertsOf(viewer)).length === 2);
+    await remember(log, 1, 10, { state: "start", peak: 0.7 }, Date.now());
+    await remember(log, 1, 12, { state: "update", peak: 0.95 }, Date.now());
+    await until(async () => (await alertsOf(viewer)).some(({ peak }) => peak === 0.95));
+    const seen = await alertsOf(viewer);
+    assert.deepEqual(
+      seen.map(({ lane, active, fromOffset, toOffset }) => [lane, active, fromOffset, toOffset]),
+      [["action-0", false, 2, 2], ["action-1", false, 10, 14]],
+    );
+  } finally {
+    await viewer.stop();
+  }
+});
