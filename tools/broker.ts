@@ -68,7 +68,11 @@ async function startFromJars(say: (line: string) => void): Promise<TestBroker> {
   const { startKafka } = await import("./kafka/cluster.ts");
   const kafka = await startKafka({
     say,
-    extraProperties: { "auto.create.topics.enable": false },
+    extraProperties: {
+      "auto.create.topics.enable": false,
+      // Looked for every ten seconds otherwise, which a test would have to wait for.
+      "transaction.abort.timed.out.transaction.cleanup.interval.ms": 100,
+    },
   });
   return {
     address: kafka.bootstrap,

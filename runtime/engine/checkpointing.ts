@@ -11,10 +11,15 @@
 import { type BatchCommitter, type Checkpoint, LogError } from "../log/log.ts";
 import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
+import type { SeenSequences } from "./sequence.ts";
 
 interface SavedState {
   readonly base: number;
   readonly pipeline: string | null;
+  /** The operators need nothing from before the commit: all that is read again is for sinks. */
+  readonly sinksOnly?: true;
+  /** The cameras' own numbers: what comes next is a gap or is not. */
+  readonly seen?: SeenSequences;
 }
 
 /** Where a restart begins. */
@@ -25,6 +30,10 @@ export interface ResumePoint {
   readonly base: number;
   /** The operators' state for `Pipeline.open`. */
   readonly pipeline: Uint8Array | undefined;
+  /** What is read again is for sinks alone: the query can do without. */
+  readonly sinksOnly: boolean;
+  /** Where the cameras' own counts were. */
+  readonly seen: SeenSequences;
 }
 
 const encoder = new TextEncoder();
@@ -67,6 +76,8 @@ export class Checkpointing {
       readFrom: Math.min(committed?.restart ?? end, base),
       base,
       pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
+      sinksOnly: saved?.sinksOnly === true,
+      seen: saved?.seen ?? [],
     };
   }
 
@@ -79,12 +90,14 @@ export class Checkpointing {
    * Commits a batch.
    *
    * @param snapshot the operators after the batch.
+   * @param seen the cameras' own counts after the batch.
    * @param needed oldest offset whose outputs a sink must see again.
    * @param signal ends the wait for the group's next generation.
    */
   async commit(
     batch: BatchRange,
     snapshot: PipelineSnapshot,
+    seen: SeenSequences,
     needed: number | undefined,
     records: readonly OutputRecord[],
     signal: AbortSignal,
@@ -96,8 +109,10 @@ export class Checkpointing {
     const saved: SavedState = {
       base,
       pipeline: state === undefined ? null : decoder.decode(state),
+      ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
+      ...(seen.length === 0 ? {} : { seen }),
     };
-    const plain = base === batch.end && saved.pipeline === null;
+    const plain = base === batch.end && saved.pipeline === null && seen.length === 0;
     const checkpoint = {
       end: batch.end,
       restart: Math.min(base, restart ?? base),
@@ -112,6 +127,11 @@ export class Checkpointing {
         if (renewals === this.#renewals) await this.#untilRenewed(signal);
       }
     }
+  }
+
+  /** The operators begin again, at `offset`. */
+  beginAt(offset: number): void {
+    this.#history = [{ end: offset, snapshot: { restart: undefined, state: undefined } }];
   }
 
   /** The group moved on to another generation and the partition is still ours. */

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
-import { LogError, type PartitionReader } from "../log/log.ts";
+import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import type { OverloadPolicy } from "../overload.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
@@ -28,6 +28,17 @@ export interface IntakeOptions {
   readonly onDropped: (count: number) => void;
 }
 
+/** What is read again after a restart. */
+export interface Rereading {
+  /** Frames below this offset were processed before: none of them can be lost any more. */
+  readonly until: number;
+  /**
+   * Called when the log does not hold all of them any more, with the first offset that it holds; true
+   * when the query does without.
+   */
+  readonly onMissing: (earliest: number) => boolean;
+}
+
 /** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -37,6 +48,13 @@ export class Intake {
   #arrived: { frames: Frame[] } | { error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
+  /** Set while frames are read that were processed before the last restart. */
+  rereading: Rereading | undefined;
+  /**
+   * The topic was deleted and made anew, and that is allowed: offsets begin again here. Reads return what
+   * they have, an empty list perhaps, before the first frame of the new topic.
+   */
+  anew: number | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -59,7 +77,7 @@ export class Intake {
       (arrived !== undefined && "frames" in arrived ? arrived.frames.length : 0);
   }
 
-  /** Frames below `until`, at least one unless there is none any more. */
+  /** Frames below `until`, at least one unless there is none any more or the topic was made anew. */
   async readUntil(max: number, until: number): Promise<Frame[]> {
     for (;;) {
       try {
@@ -70,6 +88,7 @@ export class Intake {
         return within;
       } catch (error) {
         this.#dataLoss(error);
+        if (this.anew !== undefined) return [];
       }
     }
   }
@@ -89,6 +108,7 @@ export class Intake {
       this.#arrived = undefined;
       if ("frames" in arrived) return this.#overload(arrived.frames, max);
       this.#dataLoss(arrived.error);
+      if (this.anew !== undefined) return [];
     }
   }
 
@@ -173,30 +193,58 @@ export class Intake {
 
   /** Frames were deleted before they were read: an error, or a count. */
   #dataLoss(error: unknown): void {
-    const { failOnDataLoss, topic, partition, query, report, onDropped } = this.#options;
     if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-    const { earliest, latest } = error.range!;
+    this.lost(error.range!, error);
+  }
+
+  /**
+   * The log does not hold what comes next.
+   *
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless losses are allowed.
+   */
+  lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
+    const { failOnDataLoss, topic, partition, query, report, onDropped } = this.#options;
     const wanted = this.#source.position;
-    const lost = Math.max(0, earliest - wanted);
+    const done = Math.max(wanted, this.rereading?.until ?? 0);
+    const gone = `offsets ${wanted} to ${earliest - 1}`;
+    if (wanted < earliest && earliest <= done) {
+      if (this.rereading!.onMissing(earliest)) return;
+      if (!failOnDataLoss) {
+        report(
+          `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; what was open is given up`,
+        );
+        this.#source.seek(earliest);
+        return;
+      }
+    }
+    const lost = Math.max(0, earliest - done);
     if (failOnDataLoss) {
-      const what = wanted < earliest
-        ? `${lost} frames were deleted before ${query} read them`
-        : "the topic was deleted and made anew";
+      const what = earliest <= wanted
+        ? "the topic was deleted and made anew"
+        : lost === 0
+        ? `${earliest - wanted} frames that its open windows need were deleted`
+        : `${lost} frames were deleted before ${query} read them`;
       throw new LogError(
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
           "To go on with what is there and count what is lost, run the query with --no-fail-on-data-loss",
-        { range: { earliest, latest }, cause: error },
+        { range: { earliest, latest }, ...(cause === undefined ? {} : { cause }) },
       );
     }
-    report(
-      wanted < earliest
-        ? `Lost ${lost} frames of ${topic} partition ${partition}: offsets ${wanted} to ${
+    if (earliest <= wanted) {
+      report(
+        `${topic} partition ${partition} was made anew: going on at ${earliest} instead of ${done}`,
+      );
+      this.anew = earliest;
+    } else {
+      const from = earliest - lost;
+      report(
+        `Lost ${lost} frames of ${topic} partition ${partition}: offsets ${from} to ${
           earliest - 1
-        } are no longer in the log`
-        : `${topic} partition ${partition} was made anew: going on at ${earliest} instead of ${wanted}`,
-    );
-    onDropped(lost);
+        } are no longer in the log`,
+      );
+      onDropped(lost);
+    }
     this.#source.seek(earliest);
   }
 }

@@ -8,6 +8,14 @@ import type { Frame } from "../frame.ts";
 
 const SESSIONS_REMEMBERED = 8;
 
+/** Of these many a checkpoint tells. */
+const SESSIONS_SAVED = 2;
+/** Names that are longer are not worth the room in a checkpoint. */
+const LONGEST_NAME = 120;
+
+/** Cameras' runs and the last number seen of each, oldest first. */
+export type SeenSequences = readonly (readonly [name: string, last: number])[];
+
 /** Counts what the sequence numbers of one partition say. */
 export class SequenceTracker {
   gaps = 0;
@@ -29,7 +37,7 @@ export class SequenceTracker {
     if (session === undefined || seq === undefined) return;
     const number = Number(seq);
     if (!Number.isSafeInteger(number) || number < 0) return;
-    const name = `${frame.key ?? ""}/${session}`;
+    const name = nameOf(frame.key, session);
     const last = this.#last.get(name);
     if (name !== this.#current) {
       // A session that comes back after another one did not end: two cameras share the partition.
@@ -47,6 +55,22 @@ export class SequenceTracker {
     else this.orderViolations++;
   }
 
+  /** For the checkpoint, so that a restart hides no gap. */
+  get seen(): SeenSequences {
+    return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
+  }
+
+  /** Goes on where `seen` was. */
+  restore(seen: SeenSequences): void {
+    for (const [name, last] of seen) this.#remember(name, last);
+    this.#current = seen.at(-1)?.[0];
+  }
+
+  /** Whether frames of the same run of its camera were seen before this one. */
+  knows({ key, headers: { session } }: Frame): boolean {
+    return session !== undefined && this.#last.has(nameOf(key, session));
+  }
+
   /** Frames were left out on purpose: what comes next is no gap. */
   skip(): void {
     this.#last.clear();
@@ -59,4 +83,8 @@ export class SequenceTracker {
       this.#last.delete(this.#last.keys().next().value!);
     }
   }
+}
+
+function nameOf(key: string | null, session: string): string {
+  return `${key ?? ""}/${session}`;
 }

@@ -274,6 +274,7 @@ export type LogErrorCode =
   | "CHECKPOINT_CORRUPT"
   | "CHECKPOINT_NEWER"
   | "DISK_FULL"
+  | "NO_HANDLES"
   | "CLOSED"
   | "INVALID"
   | "INTERNAL";

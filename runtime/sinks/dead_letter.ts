@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BadFrameError, type Frame } from "../frame.ts";
+import { BadFrameError, type Frame, type Headers } from "../frame.ts";
 import type { OutputRecord } from "./sink.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
@@ -15,10 +15,26 @@ export const DEAD_LETTER_HEADERS = {
   partition: "__streams.errors.partition",
   offset: "__streams.errors.offset",
   reason: "reason",
+  truncated: "truncated",
 } as const;
 
 /** Longest message and stack trace that a dead letter carries, in characters. */
 const MAXIMUM_TEXT = 2000;
+
+/** Room for a header's lengths, and for the header that tells of the cut. */
+const HEADER_BYTES = 20;
+const CUT_BYTES = 128;
+
+/**
+ * What is left of a dead letter that is too large for its topic, largest first. The first is as large as
+ * the frame itself was, which fits where its own topic's limit holds.
+ */
+const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] = [
+  { bytes: Infinity, ownHeaders: true },
+  { bytes: 512 * 1024, ownHeaders: true },
+  { bytes: 64 * 1024, ownHeaders: false },
+  { bytes: 0, ownHeaders: false },
+];
 
 /** The topic for a topic's dead letters. */
 export function deadLetterTopic(topic: string): string {
@@ -27,7 +43,9 @@ export function deadLetterTopic(topic: string): string {
 
 /**
  * The record of a frame that could not be processed: its value, key, capture time and headers as
- * they were, and what went wrong. It goes to the same partition of `TOPIC.dead-letters`.
+ * they were, and what went wrong. It goes to the same partition of `TOPIC.dead-letters`. Where these
+ * words make it too large for its topic, its value is cut, and the header `truncated` says how many bytes it
+ * had: the frame is still in its own topic.
  *
  * @example
  * ```ts
@@ -44,23 +62,51 @@ export function deadLetterTopic(topic: string): string {
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
   const isError = error instanceof Error;
-  return {
-    topic: deadLetterTopic(frame.topic),
-    partition: frame.partition,
-    key: frame.key,
-    value: frame.value,
-    timestamp: frame.timestamp,
-    headers: {
-      ...frame.headers,
-      [names.exception]: isError ? error.name : typeof error,
-      [names.stacktrace]: isError ? shortened(error.stack ?? "") : "",
-      [names.message]: shortened(isError ? error.message : String(error)),
-      [names.topic]: frame.topic,
-      [names.partition]: String(frame.partition),
-      [names.offset]: String(frame.offset),
-      [names.reason]: error instanceof BadFrameError ? error.reason : "error",
-    },
+  const told = {
+    [names.exception]: isError ? error.name : typeof error,
+    [names.stacktrace]: isError ? shortened(error.stack ?? "") : "",
+    [names.message]: shortened(isError ? error.message : String(error)),
+    [names.topic]: frame.topic,
+    [names.partition]: String(frame.partition),
+    [names.offset]: String(frame.offset),
+    [names.reason]: error instanceof BadFrameError ? error.reason : "error",
   };
+  const { key, value, timestamp, partition } = frame;
+  const whole: OutputRecord = {
+    topic: deadLetterTopic(frame.topic),
+    partition,
+    key,
+    value,
+    timestamp,
+    headers: { ...frame.headers, ...told },
+  };
+  return { ...whole, smaller: () => cut(whole, frame, told, 0) };
+}
+
+/** The dead letter with as much of the frame as a step of `CUTS` leaves. */
+function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): OutputRecord {
+  const { bytes, ownHeaders } = CUTS[step]!;
+  const { value } = frame;
+  const left = Math.min(bytes, Math.max(0, value.length - sizeOf(told) - CUT_BYTES));
+  const next = step + 1;
+  return {
+    ...whole,
+    value: value.subarray(0, left),
+    headers: {
+      ...(ownHeaders ? frame.headers : {}),
+      ...told,
+      [DEAD_LETTER_HEADERS.truncated]: String(value.length),
+    },
+    ...(next < CUTS.length ? { smaller: () => cut(whole, frame, told, next) } : {}),
+  };
+}
+
+function sizeOf(headers: Headers): number {
+  const encoder = new TextEncoder();
+  return Object.entries(headers).reduce(
+    (sum, [name, text]) => sum + HEADER_BYTES + encoder.encode(name + text).length,
+    0,
+  );
 }
 
 function shortened(text: string): string {

@@ -102,4 +102,6 @@ export interface SinkTask<T = Output> {
 export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
+  /** What the log takes instead when this one is too large for it; without it the commit fails. */
+  readonly smaller?: () => OutputRecord;
 }

@@ -101,6 +101,14 @@ export class MemoryLog implements TopicLog {
     this.#partition(topic, partition).earliest = offset;
   }
 
+  /** Deletes a topic and makes it again, empty, as a broker does that comes back without its disk. */
+  makeAnew(topic: string): void {
+    for (const partition of this.#topics.get(topic) ?? []) {
+      partition.records.length = partition.earliest = 0;
+    }
+    for (const wake of [...this.#wakers]) wake();
+  }
+
   producer(): Promise<LogProducer> {
     return Promise.resolve({
       append: (topic, partition, records) =>

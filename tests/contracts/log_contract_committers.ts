@@ -76,6 +76,44 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation("a record that is too large is written as the smaller one that it names", async (
+    { log },
+    { tooLargeBytes },
+  ) => {
+    const options = names();
+    const output = unique("output");
+    await log.createTopic(options.topic, 1);
+    const made = (value: string | Uint8Array) => ({
+      ...record(value),
+      topic: output,
+      partition: 0,
+    });
+    const tooLarge = made(new Uint8Array(tooLargeBytes));
+    await withCommitter(log, { ...options, outputTopics: [output] }, async (committer) => {
+      await committer.plan(batch(0, 0, 3));
+      await committer.commit(batch(0, 0, 3), { end: 3, restart: 3 }, [
+        made("before"),
+        { ...tooLarge, smaller: () => ({ ...tooLarge, smaller: () => made("smaller") }) },
+        made("after"),
+      ]);
+      await committer.plan(batch(1, 3, 4));
+      await committer.commit(batch(1, 3, 4), { end: 4, restart: 4 }, [made("next")]);
+    });
+    assert.deepEqual((await readAll(log, output, 0)).map(({ value }) => text(value)), [
+      "before",
+      "smaller",
+      "after",
+      "next",
+    ]);
+    await withCommitter(log, { ...options, outputTopics: [output] }, async (committer) => {
+      await committer.plan(batch(2, 4, 5));
+      await rejectsWith(
+        "TOO_LARGE",
+        () => committer.commit(batch(2, 4, 5), { end: 5, restart: 5 }, [tooLarge]),
+      );
+    });
+  });
+
   obligation("a plan that is not required still frames its commit", async ({ log, reopen }) => {
     const options = names();
     await log.createTopic(options.topic, 1);

@@ -124,7 +124,7 @@ function checkpointError(error: unknown, action: string, path: string): LogError
   if (error instanceof Deno.errors.BadResource) {
     return new LogError("CLOSED", `Cannot ${action}: the log is closed`, { cause: error });
   }
-  switch (storageFault(error)) {
+  switch (storageFault(error, path)) {
     case "malformed":
     case "foreign":
     case "other":

@@ -22,7 +22,7 @@ import {
   keptEntries,
   takeOver,
 } from "./checkpoint_takeover.ts";
-import { encodeRecord } from "./records.ts";
+import { type EncodedRecord, encodeRecord } from "./records.ts";
 
 /** An owned checkpoint. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
@@ -159,7 +159,7 @@ export class EmbeddedCommitter implements BatchCommitter {
 
   async #writeRecords(entry: string, records: readonly OutputRecord[]): Promise<void> {
     const { db, topics, records: table, producers, changes, clock, appender } = this.#parts;
-    const encoded = records.map((record) => ({ record, row: encodeRecord(record) }));
+    const encoded = records.map((record) => ({ record, row: encodeFitting(record) }));
     const bytes = encoded.reduce((sum, { row }) => sum + row.size, 0);
     await db.write(`commit a batch of ${this.#keys.name}`, () => {
       if (!producers.advance(this.#keys.producer, this.#epoch, entry)) throw this.#fenced();
@@ -224,5 +224,16 @@ export class EmbeddedCommitter implements BatchCommitter {
       "FENCED",
       `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken it over`,
     );
+  }
+}
+
+/** @throws {LogError} `TOO_LARGE` when there is nothing smaller to be had. */
+function encodeFitting(record: OutputRecord): EncodedRecord {
+  try {
+    return encodeRecord(record);
+  } catch (error) {
+    const tooLarge = error instanceof LogError && error.code === "TOO_LARGE";
+    if (!tooLarge || record.smaller === undefined) throw error;
+    return encodeFitting(record.smaller());
   }
 }

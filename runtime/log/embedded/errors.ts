@@ -9,6 +9,7 @@ import { LogError } from "../log.ts";
 const texts = {
   busy: /database (?:table )?is (?:locked|busy)|checkpoint in progress/i,
   full: /database or disk is full|no space left on device/i,
+  handles: /too many open files/i,
   foreign: /file is not a database/i,
   malformed: /database disk image is malformed|malformed database schema/i,
   readonly: /attempt to write a readonly database|read-?only file ?system/i,
@@ -18,8 +19,28 @@ const texts = {
 /** What an error of the storage is about. */
 export type StorageFault = keyof typeof texts | "denied" | "other";
 
-/** Classifies an error that SQLite, Deno KV or the file system threw. */
-export function storageFault(error: unknown): StorageFault {
+/**
+ * Classifies an error that SQLite, Deno KV or the file system threw.
+ *
+ * @param path the file that it is about: SQLite does not say why it cannot open or read one.
+ */
+export function storageFault(error: unknown, path?: string): StorageFault {
+  const fault = faultOf(error);
+  const vague = fault === "cannotOpen" || fault === "other";
+  return vague && path !== undefined && outOfHandles(path) ? "handles" : fault;
+}
+
+/** Whether no file can be opened any more, whatever it is. */
+function outOfHandles(path: string): boolean {
+  try {
+    Deno.openSync(path).close();
+    return false;
+  } catch (error) {
+    return faultOf(error) === "handles";
+  }
+}
+
+function faultOf(error: unknown): StorageFault {
   if (
     error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied
   ) return "denied";
@@ -44,13 +65,19 @@ export function storageError(error: unknown, action: string, path: string): LogE
     advice: string,
     retryable = false,
   ) => new LogError(code, `Cannot ${action}: ${advice}`, { cause, retryable });
-  switch (storageFault(error)) {
+  switch (storageFault(error, path)) {
     case "busy":
       return say("UNREACHABLE", `${path} is locked by another process`, true);
     case "full":
       return say(
         "DISK_FULL",
         `no space is left for ${path}; free some or lower retention-bytes`,
+        true,
+      );
+    case "handles":
+      return say(
+        "NO_HANDLES",
+        `out of file handles: too many open files to open ${path}; raise the limit (ulimit -n)`,
         true,
       );
     case "foreign":

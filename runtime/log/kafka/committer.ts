@@ -234,7 +234,13 @@ export class KafkaCommitter implements BatchCommitter {
         this.#broken = told;
       }
     }
-    if (isFencing(told)) {
+    if (isFencing(told) && await this.#transactions.timedOut(action)) {
+      told = new LogError(
+        "UNREACHABLE",
+        `${action}: it took so long that Kafka ended the transaction; nobody else has taken over`,
+        { cause: told },
+      );
+    } else if (isFencing(told)) {
       told = new LogError("FENCED", `${action}: another owner took over`, { cause: told });
     }
     if (told.code !== "STALE_MEMBERSHIP") this.#broken = told;

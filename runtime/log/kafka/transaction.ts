@@ -9,7 +9,7 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import type { CommitterOptions, Membership } from "../log.ts";
+import { type CommitterOptions, LogError, type Membership } from "../log.ts";
 import type { OutputRecord } from "../../sinks/sink.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors, remedyOf } from "./failures.ts";
@@ -35,6 +35,8 @@ export interface OffsetCommit {
  * topics until then, or until its successor starts.
  */
 const TIMEOUT_MS = 15_000;
+/** States of a transaction that was ended without its records being kept. */
+const ABORTED = new Set(["PrepareEpochFence", "PrepareAbort", "CompleteAbort"]);
 /** Records go in batches of this size: topics that others have made may take no more. */
 const BATCH_BYTES = 900 * 1024;
 /** The coordinator completes the transaction before in a few ms: asked again soon. */
@@ -58,13 +60,20 @@ export class Transactions {
   readonly #lane: string;
   #identity: ProducerIdentity = { producerId: -1n, epoch: -1 };
   readonly #sequences = new Map<string, number>();
+  readonly #timeoutMs: number;
   #settled = true;
+  /** When the transaction that runs, or ran last, began. */
+  #begun = Infinity;
 
-  /** @param lane the connections that are used. */
-  constructor(cluster: Cluster, id: string, lane: string) {
+  /**
+   * @param lane the connections that are used.
+   * @param timeoutMs how long a transaction may be open.
+   */
+  constructor(cluster: Cluster, id: string, lane: string, timeoutMs = TIMEOUT_MS) {
     this.#cluster = cluster;
     this.#id = id;
     this.#lane = lane;
+    this.#timeoutMs = timeoutMs;
   }
 
   /**
@@ -78,7 +87,7 @@ export class Transactions {
       const answer = await ask.initProducerId(
         await this.#coordinator(),
         this.#id,
-        TIMEOUT_MS,
+        this.#timeoutMs,
         producerId,
         epoch,
       );
@@ -101,6 +110,7 @@ export class Transactions {
     options: { readonly groups: readonly string[]; readonly needsPlaces: boolean },
   ): Promise<void> {
     const parts = this.#parts(records);
+    this.#begun = systemClock.monotonic();
     await this.#announce(action, parts, options.groups);
     if (options.needsPlaces) {
       await this.#commitOffsets(action, offsets(await this.#write(action, parts)));
@@ -115,6 +125,27 @@ export class Transactions {
       await ask.endTxn(await this.#coordinator(), this.#id, producerId, epoch, true);
     });
     this.#settled = false;
+  }
+
+  /**
+   * Whether the coordinator itself has ended the transaction, because it was open for too long, and
+   * nobody has taken the id over since: it raises the epoch as a new owner would, by one. False also when
+   * that cannot be found out.
+   */
+  async timedOut(action: string): Promise<boolean> {
+    if (systemClock.monotonic() - this.#begun < this.#timeoutMs) return false;
+    const { producerId, epoch } = this.#identity;
+    try {
+      const { transactionStates: [state] } = await this.#attempt(
+        action,
+        async () => ask.describeTransactions(await this.#coordinator(), [this.#id]),
+      );
+      return state!.producerId === producerId && state!.producerEpoch === epoch + 1 &&
+        ABORTED.has(state!.transactionState);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      return false;
+    }
   }
 
   /**
@@ -236,7 +267,29 @@ export class Transactions {
     return first;
   }
 
+  /** @returns the offset of the first record. */
   async #writePart(action: string, part: Part): Promise<number> {
+    try {
+      return await this.#produce(action, part);
+    } catch (error) {
+      // The broker has taken none of it, and the transaction stands.
+      if (!(error instanceof LogError) || error.code !== "TOO_LARGE") throw error;
+      const { records: [only, ...others], sequence } = part;
+      if (others.length === 0) {
+        if (only!.smaller === undefined) throw error;
+        return await this.#writePart(action, { ...part, records: [only!.smaller()] });
+      }
+      let first: number | undefined;
+      for (const [index, record] of part.records.entries()) {
+        const one = { ...part, records: [record], sequence: sequence + index };
+        const offset = await this.#writePart(action, one);
+        first ??= offset;
+      }
+      return first!;
+    }
+  }
+
+  async #produce(action: string, part: Part): Promise<number> {
     const { topic, partition, records, sequence } = part;
     const bytes = encodeBatch(records, {
       identity: this.#identity,

@@ -7,6 +7,7 @@
 /** Why a sink failed, for programs. */
 export type SinkErrorCode =
   | "DISK_FULL"
+  | "NO_HANDLES"
   | "NOT_WRITABLE"
   | "TAKEN_OVER"
   | "CONFLICT"
@@ -17,10 +18,13 @@ export type SinkErrorCode =
 export class SinkError extends Error {
   override readonly name = "SinkError";
   readonly code: SinkErrorCode;
+  /** Somebody may make room soon: worth a try every few seconds, however long it takes. */
+  readonly retryable: boolean;
 
   constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+    this.retryable = code === "DISK_FULL" || code === "NO_HANDLES";
   }
 }
 
@@ -40,6 +44,12 @@ export function failure(action: string, error: unknown): SinkError {
   }
   if (code === "EDQUOT" || /quota exceeded/i.test(text)) {
     return because("DISK_FULL", "the disk quota is used up");
+  }
+  if (code === "EMFILE" || code === "ENFILE" || /too many open files/i.test(text)) {
+    return because(
+      "NO_HANDLES",
+      "out of file handles: too many open files; raise the limit (ulimit -n)",
+    );
   }
   if (code === "EROFS" || /read-only file system/i.test(text)) {
     return because("NOT_WRITABLE", "the file system is read-only");

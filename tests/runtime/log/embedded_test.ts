@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/clock.ts";
 import { Database } from "../../../runtime/log/embedded/database.ts";
+import { storageError } from "../../../runtime/log/embedded/errors.ts";
 import { defaultRetention, parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
@@ -129,6 +130,16 @@ Deno.test("embedded log: a full disk is told and costs nothing that was there", 
       db.close();
     }
   });
+});
+
+Deno.test("embedded log: too many open files are told by name, and tried again", () => {
+  const error = storageError(
+    new Error("Too many open files (os error 24)"),
+    "open the log",
+    "log.db",
+  );
+  assert.deepEqual([error.code, error.retryable], ["NO_HANDLES", true]);
+  assert.match(error.message, /Cannot open the log: out of file handles.*ulimit -n/);
 });
 
 Deno.test("embedded log: a lock that stays is UNREACHABLE, not an endless wait", async () => {

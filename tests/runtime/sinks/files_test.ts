@@ -166,6 +166,11 @@ Deno.test("failure: the usual ones are told in words", () => {
       /^Cannot write: the disk is full$/,
     ],
     [new Error("Disk quota exceeded (os error 122)"), "DISK_FULL", /quota/],
+    [
+      new Error("Too many open files (os error 24)"),
+      "NO_HANDLES",
+      /out of file handles.*ulimit -n/,
+    ],
     [Object.assign(new Error("x"), { code: "EROFS" }), "NOT_WRITABLE", /read-only/],
     [
       new Deno.errors.NotCapable("Requires write access"),
@@ -181,6 +186,7 @@ Deno.test("failure: the usual ones are told in words", () => {
   for (const [error, code, message] of cases) {
     const found = failure("write", error);
     assert.equal(found.code, code);
+    assert.equal(found.retryable, ["DISK_FULL", "NO_HANDLES"].includes(code));
     assert.match(found.message, message);
     assert.equal(failure("again", found), found);
   }

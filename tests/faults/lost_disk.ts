@@ -1,0 +1,218 @@
+/**
+ * A topic whose disk is lost, or that is deleted, under a camera and two queries: the one that may lose
+ * nothing stops and says what to do, the one that may goes on and counts each lost frame.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FramePublisher } from "../../cameras/publisher.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { openLog } from "../../runtime/log/open.ts";
+import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
+import { judgeTopic } from "../recovery/outputs.ts";
+import { type Marked, markedRecords, markOf } from "../support/checker.ts";
+import { FramelaneProcess } from "../support/framelane.ts";
+import { until, withAdmin, withKafka } from "../support/kafka.ts";
+import type { Random } from "../support/random.ts";
+import { say } from "../support/trial_report.ts";
+import { RECOVERY_MS } from "./broker.ts";
+
+const TOPIC = "VideoStreaming";
+
+/** What takes the frames away. */
+export type Loss = "the disk is emptied" | "the topic is deleted";
+
+/** What a trial found. */
+export interface LostDisk {
+  /** Frames that the query counted as lost; as many as the checker misses. */
+  readonly lost: number;
+  readonly recoveryMs: number;
+}
+
+/** Makes a trial on a broker of its own; fails unless everything is stopped, counted and gone on with as it must be. */
+export async function lostDisk(loss: Loss, random: Random): Promise<LostDisk> {
+  const dataDir = await Deno.makeTempDir({ prefix: "framelane-test-" });
+  let found: LostDisk | undefined;
+  try {
+    await withKafka({ dataDir }, async (kafka) => {
+      found = await trial(loss, random, kafka, join(dataDir, "node-1", "data", `${TOPIC}-0`));
+    });
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+  return found!;
+}
+
+async function trial(
+  loss: Loss,
+  random: Random,
+  kafka: KafkaCluster,
+  disk: string,
+): Promise<LostDisk> {
+  const url = `kafka://${kafka.bootstrap}`;
+  const log = await openLog(url, { timeoutMs: 2000 });
+  await log.createTopic(TOPIC, 1);
+  const camera = new Camera(
+    new FramePublisher({
+      log,
+      producer: await log.producer(),
+      topic: TOPIC,
+      partition: 0,
+      overflow: "wait",
+      clock: systemClock,
+      report: (message) => say(`camera: ${message}`),
+    }),
+  );
+  const running: FramelaneProcess[] = [];
+  const start = (name: string, ...more: string[]) => {
+    const process = query(url, name, more);
+    running.push(process);
+    return process;
+  };
+  try {
+    const strict = start("strict");
+    const lenient = start("lenient", "--no-fail-on-data-loss");
+    const reaches = async (output: string, seq: number) => {
+      await until(`frame ${seq} in ${output}`, async () => {
+        const marks = await seqsOf(log, output);
+        return marks.at(-1)! >= seq;
+      }, 2 * RECOVERY_MS);
+    };
+    await reaches("strict-OUT", 10);
+    await reaches("lenient-OUT", 10);
+    // What comes now, nobody reads before it is gone.
+    for (const process of running) process.signal("SIGSTOP");
+    const before = camera.published.length;
+    const unread = random.whole(15, 40);
+    await until("frames that nobody reads", () => camera.published.length >= before + unread);
+    if (loss === "the disk is emptied") {
+      await kafka.nodes[0]!.stop();
+      for (const { name } of Deno.readDirSync(disk)) {
+        if (!name.endsWith("metadata")) await Deno.remove(join(disk, name));
+      }
+      for (const process of running) process.signal("SIGCONT");
+      await kafka.nodes[0]!.start();
+    } else {
+      await withAdmin((admin) => admin.deleteTopics({ topics: [TOPIC] }), kafka.bootstrap);
+      for (const process of running) process.signal("SIGCONT");
+    }
+    const back = performance.now();
+    assert.equal(await strict.ended(), 1, strict.output());
+    assert.match(strict.output(), /the topic was deleted and made anew.*--no-fail-on-data-loss/);
+    await reaches("lenient-OUT", camera.seq + 5);
+    const recoveryMs = performance.now() - back;
+    assert.ok(recoveryMs <= RECOVERY_MS, `first frames ${Math.round(recoveryMs)} ms after it`);
+    if (loss === "the disk is emptied") await stopsAgainAndIsTold(start, reaches, camera);
+    const published = await camera.stop();
+    await reaches("lenient-OUT", published.at(-1)!.seq);
+    assert.equal(await lenient.stop(), 0, lenient.output());
+    const { dropped } = lenient.summaries[0]!;
+    const verdict = await judgeTopic(log, "lenient-OUT", 1, published);
+    assert.deepEqual(
+      [verdict.lost, verdict.doubled, verdict.reordered, verdict.changed],
+      [dropped, 0, 0, 0],
+      `${verdict.faults.join("; ")}\n${lenient.output()}`,
+    );
+    assert.ok(dropped >= unread, `${dropped} lost, of ${unread} that nobody had read`);
+    assert.match(lenient.output(), new RegExp(`Lost ${dropped} frames of ${TOPIC} partition 0`));
+    return { lost: dropped, recoveryMs };
+  } catch (error) {
+    for (const process of running) say(process.output());
+    throw error;
+  } finally {
+    for (const process of running) await process.kill();
+    await camera.stop();
+    await log.close();
+  }
+}
+
+/** The query that stopped stops again; told to go on it takes the new frames, each once. */
+async function stopsAgainAndIsTold(
+  start: (name: string, ...more: string[]) => FramelaneProcess,
+  reaches: (output: string, seq: number) => Promise<void>,
+  camera: Camera,
+): Promise<void> {
+  const again = start("strict");
+  assert.equal(await again.ended(), 1, again.output());
+  assert.match(again.output(), /the topic was deleted and made anew/);
+  const told = start("strict", "--no-fail-on-data-loss");
+  await reaches("strict-OUT", camera.seq + 5);
+  assert.match(told.output(), /Lost \d+ frames of .* with the topic that was there before/);
+  assert.equal(await told.stop(), 0, told.output());
+}
+
+function query(url: string, name: string, more: readonly string[]): FramelaneProcess {
+  return new FramelaneProcess([
+    "queries",
+    "passthrough",
+    "--log",
+    url,
+    "--topic",
+    TOPIC,
+    "--group",
+    `${name}-passthrough`,
+    "--partitions",
+    "0",
+    "--sink",
+    `topic:${name}-OUT`,
+    "--starting-offsets",
+    "earliest",
+    "--port",
+    "off",
+    "--executors",
+    "1",
+    "--json",
+    ...more,
+  ]);
+}
+
+async function seqsOf(log: Awaited<ReturnType<typeof openLog>>, topic: string): Promise<number[]> {
+  if (await log.partitionCount(topic) === 0) return [];
+  const { earliest, latest } = await log.offsets(topic, 0);
+  const reader = await log.reader();
+  try {
+    // Markers of transactions take offsets too.
+    const source = await reader.open(topic, 0, Math.max(earliest, latest - 4));
+    const frames = await source.read(4, AbortSignal.timeout(5000), latest);
+    return frames.map(({ headers }) => Number(headers["seq"]));
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A camera that never rests: 50 frames a second, by the publisher of all cameras. */
+class Camera {
+  /** What the log has confirmed. */
+  readonly published: Marked[] = [];
+  seq = 0;
+  readonly #publisher: FramePublisher;
+  readonly #ended = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(publisher: FramePublisher) {
+    this.#publisher = publisher;
+    this.#done = this.#run();
+    this.#done.catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const start = Date.now();
+    while (!this.#ended.signal.aborted) {
+      const [record] = markedRecords(1, 1, { from: this.seq++, start });
+      await this.#publisher.publish({
+        record: record!,
+        delivered: () => void this.published.push(markOf(record!)),
+      });
+      await systemClock.sleep(20);
+    }
+    await this.#publisher.flush();
+  }
+
+  async stop(): Promise<readonly Marked[]> {
+    this.#ended.abort();
+    await this.#done;
+    await this.#publisher.close();
+    return this.published;
+  }
+}
