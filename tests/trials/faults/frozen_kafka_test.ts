@@ -7,7 +7,7 @@ import { reportRow } from "../../support/trial_report.ts";
 const FROZEN_MS = 27_000;
 /** Not every instant is inside a transaction: until one was, but no more than so often. */
 const [FEWEST, MOST] = [3, 8];
-const INSIDE = /Kafka ended the transaction; nobody else has taken over/;
+const INSIDE = /Cannot commit batch .*starting it again/;
 
 Deno.test("a runtime is frozen inside its transactions: it takes its partitions again, nobody else has", async () => {
   const { verdict, recoveryMs } = await brokerTrial(1, async ({ bed, recovered }) => {
