@@ -133,3 +133,31 @@ export async function dataLossWhileRunning(
     await producer.close();
   }
 }
+
+/** Frames expire that only an unfinished video would see again: nothing is lost, and the query goes on. */
+export async function expiredBehindVideo(
+  { log, url, topic, expire }: DataLossPlace,
+  folder: string,
+): Promise<void> {
+  const start = Date.now();
+  await log.createTopic(topic, 1);
+  const producer = await log.producer();
+  const run = async (from: number, to: number) => {
+    await producer.append(topic, 0, markedRecords(1, to - from, { from, start }));
+    // One group of pictures for all of it: the video wants to see its beginning again.
+    const sinks = ["--sink", `video:${folder}?group=60s`];
+    const process = passthrough(url, topic, topic, [...sinks, "--trigger", "available-now"]);
+    assert.equal(await process.ended(), 0, process.output());
+    assert.equal(process.summaries[0]!.dropped, 0);
+    return process.output();
+  };
+  await run(0, 40);
+  await expire(topic, 30);
+  assert.match(
+    await run(40, 60),
+    /again from offset 0: the log holds 30 on. Nothing is lost by that/,
+  );
+  await producer.close();
+  const seqs = (await readAll(log, `${topic}-OUT`, 0)).map(({ headers }) => Number(headers["seq"]));
+  assert.deepEqual(seqs, Array.from({ length: 60 }, (_, seq) => seq));
+}

@@ -1,6 +1,6 @@
 /** Frames that expire under a query on the embedded log. */
 import { Random } from "../support/random.ts";
-import { dataLoss, dataLossWhileRunning } from "./data_loss.ts";
+import { dataLoss, dataLossWhileRunning, expiredBehindVideo } from "./data_loss.ts";
 import { withEmbeddedPlace } from "./data_loss_places.ts";
 
 Deno.test("frames expire under a query on the embedded log: a named stop; opted in, the exact count", async () => {
@@ -11,4 +11,13 @@ Deno.test("frames expire under a query that runs on the embedded log: a named st
   await withEmbeddedPlace(async (place) => {
     await dataLossWhileRunning(place, Random.fromEnvironment(2));
   });
+});
+
+Deno.test("frames expire that only an unfinished video would see again: nothing is lost", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
+  try {
+    await withEmbeddedPlace((place) => expiredBehindVideo(place, folder));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
