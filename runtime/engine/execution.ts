@@ -146,9 +146,12 @@ export class StreamingExecution {
   /** The next frame is the first one of a topic that was made anew. */
   #madeAnew = false;
   readonly #events: PipelineEvents;
+  /** By which the partition is owned now. */
+  #membership: Membership | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
+    this.#membership = options.membership;
     this.#clock = options.clock;
     this.#sequence = new SequenceTracker(([first, second]) =>
       options.report(
@@ -185,6 +188,8 @@ export class StreamingExecution {
 
   /** The group moved on to another generation and the partition is still ours. */
   renew(membership: Membership): void {
+    // During a take-over there is nobody to tell yet: told as soon as there is.
+    this.#membership = membership;
     this.#opened?.committer.renew(membership);
     this.#opened?.checkpointing.renewed();
   }
@@ -198,6 +203,7 @@ export class StreamingExecution {
   async run(): Promise<QueryTotals> {
     try {
       const opened = this.#opened = await this.#takeOver();
+      if (this.#membership !== undefined) opened.committer.renew(this.#membership);
       this.#lastCommit = this.#lastReport = this.#clock.monotonic();
       this.#options.onStarted?.(opened.committer.queryId);
       await this.#rebuild(opened);
@@ -212,8 +218,9 @@ export class StreamingExecution {
 
   /** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
   async #takeOver(): Promise<Opened> {
-    const { plan, log, reader, topic, partition, group, membership, runId } = this.#options;
+    const { plan, log, reader, topic, partition, group, runId } = this.#options;
     const clock = this.#clock;
+    const membership = this.#membership;
     const outputTopics = plan.sinks.flatMap(({ topics }) => topics ?? []);
     const committer = await log.committer({
       group,
