@@ -14,6 +14,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many registered cameras in one process: frames, processor, memory",
     load: async () => (await import("./cameras.ts")).bench,
   },
+  demo: {
+    about: "from the start of the demo to three live lanes in a browser",
+    load: async () => (await import("./demo.ts")).bench,
+  },
   kafka: {
     about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
     load: async () => (await import("./kafka.ts")).bench,

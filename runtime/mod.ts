@@ -21,15 +21,8 @@ export type { ReadStreamOptions, StartingOffsets } from "./source_options.ts";
 export type { OverloadPolicy } from "./overload.ts";
 export type { LogRecord } from "./log/log.ts";
 export type { Trigger } from "./trigger.ts";
-export {
-  checkWindowOptions,
-  createWindower,
-  type GapPolicy,
-  type RestartPoint,
-  type Windower,
-  type WindowerState,
-  type WindowOptions,
-} from "./window.ts";
+export { createWindower, type RestartPoint, type Windower, type WindowerState } from "./window.ts";
+export { checkWindowOptions, type GapPolicy, type WindowOptions } from "./window_options.ts";
 export type {
   BatchRange,
   Delivery,
