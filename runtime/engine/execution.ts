@@ -13,9 +13,8 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
-import type { Membership } from "../log/log.ts";
+import type { BatchRange, Membership } from "../log/log.ts";
 import type { QueryTotals } from "../progress.ts";
-import type { BatchRange } from "../sinks/sink.ts";
 import { parseDuration, TickTimer } from "../trigger.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, type RunBatch } from "./commits.ts";
