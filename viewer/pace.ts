@@ -9,8 +9,8 @@
 /** How often lateness is looked at, milliseconds. */
 const LOOK_MS = 25;
 /** Mean lateness from which the machine counts as busy, and below which it does not any more, milliseconds. */
-const BUSY_MS = 12;
-const CALM_MS = 5;
+const BUSY_MS = 6;
+const CALM_MS = 3;
 /** Pictures a second for all tiles of a busy machine. */
 const BUSY_PICTURES = 400;
 
