@@ -11,6 +11,7 @@ import { CameraFleet } from "../cli/camera_fleet.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
+import { machineLine, thisMachine } from "./support/machine.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 
 const SAMPLE_MS = 5_000;
@@ -51,8 +52,10 @@ export async function bench(args: readonly string[]): Promise<void> {
       source: { type: "string", default: "clips/bigbuckbunny.mp4" },
       size: { type: "string", default: "640x360" },
       log: { type: "string", default: "" },
+      out: { type: "string" },
     },
   });
+  const machine = await thisMachine("none");
   const count = Number(values.cameras);
   const [width, height] = values.size.split("x").map(Number);
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
@@ -114,23 +117,52 @@ export async function bench(args: readonly string[]): Promise<void> {
     const cores = (last.processorSeconds - first.processorSeconds) / (last.at - first.at) * 1000;
     const seconds = summaries[0]!.seconds!;
     const fewest = Math.min(...summaries.map(({ published }) => published!));
-    print(
+    const wanted = count * Number(values.fps) * seconds;
+    const optional = (pick: string) =>
+      summaries.reduce((sum, summary) => sum + (summary[pick] ?? 0), 0);
+    const lines: string[] = [];
+    const say = (line: string) => {
+      lines.push(line);
+      print(line);
+    };
+    say(machineLine(machine));
+    say(
       `${count} cameras, ${values.source} at ${values.size} and ${values.fps} frames/s, ${
         seconds.toFixed(0)
       } s`,
     );
-    print(`  published  ${total("published")} frames, ${(total("bytes") / 1e6).toFixed(0)} MB`);
-    print(`  a second   ${(total("published") / seconds).toFixed(1)}`);
-    print(`  the least  ${fewest} of one camera`);
-    print(`  dropped    ${total("dropped")}`);
-    print(`  processor  ${cores.toFixed(2)} cores`);
-    print(
+    say(
+      `  published  ${total("published")} frames (${
+        (100 * total("published") / wanted).toFixed(1)
+      } % of ${wanted.toFixed(0)}; starting included), ${(total("bytes") / 1e6).toFixed(0)} MB`,
+    );
+    say(`  a second   ${(total("published") / seconds).toFixed(1)}`);
+    say(`  the least  ${fewest} of one camera`);
+    say(`  dropped    ${total("dropped")}`);
+    say(
+      `  late       ${optional("late")} frames, all recordings together ${
+        optional("behindSeconds").toFixed(1)
+      } s behind their own times`,
+    );
+    say(`  processor  ${cores.toFixed(2)} cores`);
+    say(
       `  memory     ${first.megabytes.toFixed(0)} MB after ${(first.at / 1000).toFixed(0)} s, ${
         last.megabytes.toFixed(0)
       } MB at the end, at most ${
         Math.max(...steady.map(({ megabytes }) => megabytes)).toFixed(0)
       } MB; slope ${slope(steady).toFixed(0)} MB an hour`,
     );
+    if (values.out !== undefined) {
+      await Deno.mkdir(values.out, { recursive: true });
+      await Deno.writeTextFile(
+        `${values.out}/cameras.md`,
+        `# Many cameras in one process\n\nPrinted by \`deno task bench cameras${
+          args.length === 0 ? "" : ` ${args.join(" ")}`
+        }\`: cameras of a registry, each playing a file into the log,\nas \`deno task cameras run\` runs them.\n\n\`\`\`\n${
+          lines.join("\n")
+        }\n\`\`\`\n`,
+      );
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -76,7 +76,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       seconds: positive("live-seconds", values["live-seconds"]),
     },
   };
-  const machine = await thisMachine(values.kafka);
+  const machine = await thisMachine(values.kafka ?? "ours");
   print(machineLine(machine));
   const frames = await clipFrames({ quality: QUALITY });
   const kilobytes = frames.reduce((sum, { length }) => sum + length, 0) / frames.length / 1000;
@@ -101,18 +101,14 @@ export async function bench(args: readonly string[]): Promise<void> {
       } images/s, beside ${PYTHON_WATCHDOG.out} out and ${PYTHON_WATCHDOG.in} in that a Python system ` +
         `with watchdog is reported to do (not measured here)`,
     );
+    const report = { machine, summaries, classic, partitions: PARTITIONS, live: plan.live };
     await Deno.mkdir(values.out, { recursive: true });
     const files = {
       "producer_metrics.csv": csvOf(metricsRows(trials, "producer")),
       "consumer_metrics.csv": csvOf(metricsRows(trials, "consumer")),
       "kafka_performance_results.csv": csvOf(resultRows(summaries)),
-      "index.html": pageOf({
-        machine,
-        summaries,
-        classic,
-        partitions: PARTITIONS,
-        live: plan.live,
-      }),
+      "report.json": JSON.stringify(report, null, 2) + "\n",
+      "index.html": pageOf(report),
     };
     for (const [name, text] of Object.entries(files)) {
       await Deno.writeTextFile(join(values.out, name), text);
