@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { CameraRegistry, openState } from "../cameras/registry.ts";
 import { CameraFleet } from "../cli/camera_fleet.ts";
+import { ProgressBar } from "../cli/progress_bar.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
@@ -100,7 +101,11 @@ export async function bench(args: readonly string[]): Promise<void> {
     const running = fleet.run();
     const begun = performance.now();
     const samples: Usage[] = [];
-    while (performance.now() - begun < Number(values.seconds) * 1000) {
+    const bar = new ProgressBar({ title: "Cameras" });
+    const limit = Number(values.seconds) * 1000;
+    while (performance.now() - begun < limit) {
+      const spent = performance.now() - begun;
+      bar.update(spent, limit, `${(spent / 1000).toFixed(0)} of ${values.seconds} s`);
       await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
       samples.push({
         at: performance.now() - begun,
@@ -108,6 +113,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         megabytes: Deno.memoryUsage().rss / 1024 / 1024,
       });
     }
+    bar.clear();
     stop.abort();
     await running;
     await opened.close();

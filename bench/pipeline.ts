@@ -6,6 +6,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { ProgressBar } from "../cli/progress_bar.ts";
 import { Driver } from "../runtime/driver/driver.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
@@ -118,7 +119,9 @@ export async function bench(args: readonly string[]): Promise<void> {
     const bare: number[] = [];
     const runs = new Map(targets.map((target) => [target, [] as Run[]]));
     const ratios = new Map(targets.map((target) => [target, [] as number[]]));
+    const bar = new ProgressBar({ title: "Pipeline" });
     for (let round = 0; round <= rounds; round++) {
+      bar.update(round, rounds + 1, round === 0 ? "warming up" : `round ${round} of ${rounds}`);
       const loop = (await codecLoop(frames, { total })).framesPerSecond;
       for (const target of targets) {
         const run = await drain(target, topic);
@@ -129,6 +132,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       }
       if (round > 0) bare.push(loop);
     }
+    bar.clear();
     print(`bare codec loop         ${spread(bare)} frames/s`);
     for (const target of targets) {
       const list = runs.get(target)!;
