@@ -25,6 +25,8 @@ interface Usage {
   readonly at: number;
   readonly processorSeconds: number;
   readonly megabytes: number;
+  /** Of these, what JavaScript holds: objects and buffers. */
+  readonly scriptMegabytes: number;
 }
 
 /** Growth per hour by least squares. */
@@ -40,6 +42,14 @@ function slope(samples: readonly Usage[]): number {
     under += (at - middle) ** 2;
   }
   return over / under * 3_600_000;
+}
+
+/** Mean memory of each minute. */
+function byMinute(samples: readonly Usage[]): number[] {
+  const minutes = Map.groupBy(samples, ({ at }) => Math.floor((at - samples[0]!.at) / 60_000));
+  return [...minutes.values()].map((of) =>
+    of.reduce((sum, { megabytes }) => sum + megabytes, 0) / of.length
+  );
 }
 
 /** The benchmark. */
@@ -107,10 +117,12 @@ export async function bench(args: readonly string[]): Promise<void> {
       const spent = performance.now() - begun;
       bar.update(spent, limit, `${(spent / 1000).toFixed(0)} of ${values.seconds} s`);
       await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+      const { rss, heapTotal, external } = Deno.memoryUsage();
       samples.push({
         at: performance.now() - begun,
         processorSeconds: cpuSeconds(),
-        megabytes: Deno.memoryUsage().rss / 1024 / 1024,
+        megabytes: rss / 1024 / 1024,
+        scriptMegabytes: (heapTotal + external) / 1024 / 1024,
       });
     }
     bar.clear();
@@ -156,7 +168,14 @@ export async function bench(args: readonly string[]): Promise<void> {
         last.megabytes.toFixed(0)
       } MB at the end, at most ${
         Math.max(...steady.map(({ megabytes }) => megabytes)).toFixed(0)
-      } MB; slope ${slope(steady).toFixed(0)} MB an hour`,
+      } MB, of which JavaScript holds ${last.scriptMegabytes.toFixed(0)} MB`,
+    );
+    say(`  by minute  ${byMinute(steady).map((mean) => mean.toFixed(0)).join(", ")} MB`);
+    const late = steady.slice(-Math.ceil(steady.length / 2));
+    say(
+      `  slope      ${slope(steady).toFixed(0)} MB an hour, in the second half ${
+        slope(late).toFixed(0)
+      }`,
     );
     if (values.out !== undefined) {
       await Deno.mkdir(values.out, { recursive: true });

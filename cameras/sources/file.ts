@@ -60,7 +60,9 @@ export class VideoFileSource implements CameraSource {
     const name = `video file ${this.description}`;
     await checkFile(this.#path, name);
     const { bulk = false } = this.#options;
-    const threads = bulk ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1)) : 1;
+    const threads = bulk
+      ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1))
+      : 1;
     let lapStart = 0;
     do {
       let end = lapStart;
