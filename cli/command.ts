@@ -46,6 +46,10 @@ export interface Command {
    * before the command runs. Absent: they always do, or the task never had it.
    */
   readonly network?: (options: Readonly<Record<string, unknown>>) => boolean;
+  /** Whether these arguments lead to any file's being written, in the same way. Absent: they do. */
+  readonly writes?: (
+    args: { positionals: readonly string[]; options: Readonly<Record<string, unknown>> },
+  ) => boolean;
   /**
    * Faults that no single option's parser sees: of the arguments, of options taken together. Called
    * with what could be parsed, also where options are at fault, so that all is told together.

@@ -25,8 +25,8 @@ export interface DispatchOptions {
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;
   readonly version: string;
-  /** Gives up the permission to use the network, for good. */
-  readonly giveUpNetwork?: () => Promise<unknown>;
+  /** Gives up the permission to use the network, or to write files, for good. */
+  readonly giveUp?: (permission: "net" | "write") => Promise<unknown>;
 }
 
 /**
@@ -41,7 +41,7 @@ export async function dispatch(
     context,
     environment,
     version,
-    giveUpNetwork = () => Deno.permissions.revoke({ name: "net" }),
+    giveUp = (name) => Deno.permissions.revoke({ name }),
   }: DispatchOptions,
 ): Promise<number> {
   const masked: CommandContext = {
@@ -77,7 +77,7 @@ export async function dispatch(
       return EXIT.done;
     }
     learnFrom(command, rest, environment);
-    return await run(command, rest, masked, environment, giveUpNetwork);
+    return await run(command, rest, masked, environment, giveUp);
   } catch (error) {
     masked.say(describeFailure(error));
     return EXIT.failed;
@@ -89,11 +89,12 @@ async function run(
   argv: readonly string[],
   context: CommandContext,
   environment: (name: string) => string | undefined,
-  giveUpNetwork: () => Promise<unknown>,
+  giveUp: NonNullable<DispatchOptions["giveUp"]>,
 ): Promise<number> {
   try {
     const args = parseCommand(command, argv, environment);
-    if (command.network?.(args.options) === false) await giveUpNetwork();
+    if (command.network?.(args.options) === false) await giveUp("net");
+    if (command.writes?.(args) === false) await giveUp("write");
     return await command.run(args, context);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

@@ -8,6 +8,7 @@ import { LogError } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { type Command, type CommandContext, UsageError } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
+import { isLocalLog } from "../network.ts";
 
 /** The command. */
 export const checkpoints: Command = {
@@ -26,6 +27,7 @@ export const checkpoints: Command = {
     checkpoint: { value: "DIR", help: "folder of the checkpoints (embedded log)" },
     json: { switch: true, help: "one JSON object a line" },
   },
+  network: (options) => !isLocalLog(options["log"] as string),
   run,
 };
 

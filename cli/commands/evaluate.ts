@@ -60,6 +60,7 @@ export const evaluate: Command = {
       .filter((name) => options[name] === undefined)
       .map((name) => `Cannot evaluate without --${name}`);
   },
+  writes: ({ options }) => options["out"] !== undefined || options["plot"] !== undefined,
   async run({ options }, { signal, print, say }) {
     const values = options as unknown as Values;
     const { label, alert, clips, sha256, name } = prepare(values);

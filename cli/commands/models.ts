@@ -15,7 +15,7 @@ import {
   readManifest,
   readOnnx,
   shapeText,
-} from "../../queries/operators/model/mod.ts";
+} from "../../queries/operators/model/files.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 
 const ACTIONS = ["inspect", "check", "presets"] as const;
@@ -52,6 +52,7 @@ export const models: Command = {
     const file = action === "inspect" ? "an .onnx file" : "a model.json";
     return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
   },
+  writes: ({ positionals: [action] }) => action === "inspect",
   run({ positionals: [action, file], options }, context) {
     const values = options as unknown as Values;
     switch (action as typeof ACTIONS[number]) {

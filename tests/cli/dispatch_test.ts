@@ -48,7 +48,7 @@ async function run(
       commands: { camera: entry("camera"), viewer: entry("viewer") },
       environment: (name) => environment[name],
       version: "framelane 1.2.3",
-      giveUpNetwork: () => Promise.resolve(gaveUp++),
+      giveUp: () => Promise.resolve(gaveUp++),
       context: {
         signal: new AbortController().signal,
         print: (line) => out.push(line),

@@ -1,110 +1,243 @@
 /**
- * More than a query can take: a sink that is far too slow, viewers that never read, a backlog that is much
- * larger than memory may grow.
+ * More than a query can take, all at once: a sink that is ten times too slow, viewers that never read,
+ * a camera at ten times its rate. Before it nothing disturbs the same query: what the other lanes do
+ * is measured against that.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { TopicLog } from "../../runtime/log/log.ts";
-import { markedRecords } from "../support/checker.ts";
+import { judge, type Marked, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
+import { MeteredCameras } from "../support/metered_cameras.ts";
 import { residentMiB } from "../support/processes.ts";
+import { say } from "../support/trial_report.ts";
 
 /** Memory may grow by so much, whatever comes. */
 export const GROWTH_MIB = 64;
-/** JPEG decoders stop at the end of the image: what follows makes the frame as large as those of a camera. */
-const PADDING = 100_000;
+/** The other lanes keep at least this share of their throughput. */
+export const THROUGHPUT_KEPT = 0.95;
 
-/** How hard the trial is. */
+const RATE = 10;
+const TIMES = 10;
+const [SLOW, HOT] = [0, 3];
+/** Lanes that nothing is done to; they share their executors with those to which something is. */
+const OTHERS = [1, 2];
+const LANES = 4;
+const SETTLE_MS = 2000;
+/** Frames that come to the slow lane at once: 90 MB, more than memory may grow. */
+const BURST = 1500;
+
+/** How long the trial is, and where. */
 export interface Overload {
   readonly log: TopicLog;
   readonly url: string;
-  /** Frames of each partition that wait when the query starts. */
-  readonly backlog: number;
-  /** How long memory is watched. */
-  readonly watchMs: number;
-  /** How long the sink takes for a frame of partition 0. */
-  readonly slowMs: number;
-  /** Viewers that ask for pictures and never read them. */
+  readonly topic: string;
+  /** How long nothing disturbs, and how long everything does. */
+  readonly calmMs: number;
+  readonly overloadMs: number;
+  /** Viewers that ask for pictures and never read them: half of each kind. */
   readonly viewers: number;
 }
 
-/** Runs the trial; returns how much memory grew, MiB. */
-export async function overload(options: Overload): Promise<number> {
-  const { log, url, backlog, watchMs, slowMs, viewers } = options;
-  await log.createTopic("VideoStreaming", 2);
-  await fill(log, backlog);
+/** What came of it. */
+export interface OverloadReport {
+  /** By how much memory grew, MiB. */
+  readonly grownMiB: number;
+  /** Assignments of partitions during the overload. */
+  readonly rebalances: number;
+  /** Frames out by frames published of the worst other lane, as a share of that in the calm. */
+  readonly throughput: number;
+  /** Capture to sink in the other lanes, median milliseconds: in the calm, in the overload. */
+  readonly latencyMs: readonly [number, number];
+  /** Frames that waited for the slow sink at the end. */
+  readonly backlog: number;
+  /** Over all lanes, after the slow one has caught up. */
+  readonly verdict: Verdict;
+}
+
+/** Runs the trial. */
+export async function overload(options: Overload): Promise<OverloadReport> {
+  const { log, url, topic, calmMs, overloadMs, viewers } = options;
+  const folder = await Deno.makeTempDir({ prefix: "framelane-overload-" });
+  await log.createTopic(topic, LANES);
+  const cameras = new MeteredCameras(log, topic, Array(LANES).fill(RATE)).start();
   const runtime = new FramelaneProcess([
-    "queries",
-    fileURLToPath(new URL("../support/queries/slow.ts", import.meta.url)),
-    "--log",
-    url,
-    "--partitions",
-    "0,1",
-    "--executors",
-    "2",
-    "--port",
-    "0",
-    "--json",
-  ], { env: { FRAMELANE_TEST_SLOW_MS: String(slowMs) } });
+    ...["queries", fileURLToPath(new URL("../support/queries/slow.ts", import.meta.url))],
+    ...["--log", url, "--topic", topic, "--group", `${topic}-group`],
+    ...["--executors", "2", "--port", "0", "--json"],
+  ], {
+    env: { FRAMELANE_TEST_SLOW_MS: String(TIMES * 1000 / RATE), FRAMELANE_TEST_SEEN: folder },
+  });
   const connections: Deno.Conn[] = [];
   try {
-    await runtime.until("progress", (p) => p.progress(0).length > 0 && p.progress(1).length > 0);
-    const viewer = runtime.said.map((line) => /Viewer: (\S+)/.exec(line)?.[1]).find(Boolean)!;
-    for (let index = 0; index < viewers; index++) {
-      connections.push(await neverReads(new URL(viewer), 1 + index % 2));
-    }
-    const before = await residentMiB(runtime.pid);
-    let most = before;
-    const end = performance.now() + watchMs;
-    while (performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      most = Math.max(most, await residentMiB(runtime.pid));
-    }
-    // The slow lane holds nobody up, and nothing was left out to keep up.
     await runtime.until(
-      "the other partition",
-      (p) => totalsOf(p, 1)["frames"] === backlog,
-      60_000,
+      "all lanes",
+      (p) => Array.from({ length: LANES }, (_, lane) => p.progress(lane).length > 0).every(Boolean),
     );
-    const slow = totalsOf(runtime, 0);
-    assert.ok(slow["frames"]! < backlog, "the slow sink was not slow enough to prove anything");
-    assert.equal(slow["dropped"], 0);
-    return most - before;
+    const viewer = new URL(
+      runtime.said.map((line) => /Viewer: (\S+)/.exec(line)?.[1]).find(Boolean)!,
+    );
+    // Somebody looks in the calm as well: the pictures of a page are part of the work.
+    connections.push(await watches(viewer, false));
+    await pause(SETTLE_MS);
+
+    const calm = await phase(folder, cameras, () => watch(runtime.pid, calmMs));
+    const assigned = await rebalances(viewer);
+
+    await Deno.writeTextFile(`${folder}/slow`, "");
+    await cameras.burst(SLOW, BURST);
+    cameras.setRate(HOT, RATE * TIMES);
+    for (let index = 0; index < viewers; index++) {
+      connections.push(await watches(viewer, index % 2 === 0));
+    }
+    const rough = await phase(folder, cameras, () => watch(runtime.pid, overloadMs));
+    const backlog = cameras.counts()[SLOW]! - (await seen(folder, SLOW)).length;
+    const rebalanced = await rebalances(viewer) - assigned;
+    assert.doesNotMatch(runtime.output(), /starting it again/);
+
+    const hot = rough.published[HOT]! / rough.published[OTHERS[0]!]!;
+    assert.ok(hot > TIMES * 0.8, `the hot camera made only ${hot.toFixed(1)} times the frames`);
+    const awaited = BURST + rough.published[SLOW]! * (1 - 1 / TIMES) * 0.8;
+    assert.ok(backlog > awaited, `${backlog} frames waited for the sink: it was not slow enough`);
+
+    await cameras.stop();
+    await Deno.remove(`${folder}/slow`);
+    await caughtUp(folder, cameras, runtime);
+    return {
+      grownMiB: Math.max(...rough.result) - median(calm.result),
+      rebalances: rebalanced,
+      throughput: Math.min(
+        ...OTHERS.map((lane) =>
+          (rough.out[lane]! / rough.published[lane]!) / (calm.out[lane]! / calm.published[lane]!)
+        ),
+      ),
+      latencyMs: [calm.latencyMs, rough.latencyMs],
+      backlog,
+      verdict: total(
+        await Promise.all(
+          cameras.published.map(async (frames, lane) => judge(frames, await seen(folder, lane))),
+        ),
+      ),
+    };
   } finally {
     for (const connection of connections) connection.close();
+    await cameras.stop();
     await runtime.kill();
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
-function totalsOf(runtime: FramelaneProcess, partition: number): Record<string, number> {
-  const last = runtime.progress(partition).at(-1) as unknown as { totals: Record<string, number> };
-  return last.totals;
+/** Fails unless the promises were kept. */
+export function assertKept(report: OverloadReport): void {
+  const { grownMiB, rebalances, throughput, latencyMs, backlog, verdict } = report;
+  say(
+    `memory +${Math.round(grownMiB)} MiB, ${rebalances} rebalances, other lanes at ${
+      (100 * throughput).toFixed(1)
+    } % of their throughput, median latency ${latencyMs.join(" → ")} ms, ${backlog} frames waited`,
+  );
+  assert.ok(grownMiB <= GROWTH_MIB, `grown by ${Math.round(grownMiB)} MiB`);
+  assert.equal(rebalances, 0);
+  assert.ok(throughput >= THROUGHPUT_KEPT, `the other lanes kept ${throughput}`);
+  assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0, changed: 0, faults: [] });
 }
 
-async function fill(log: TopicLog, count: number): Promise<void> {
-  const producer = await log.producer();
-  for (let partition = 0; partition < 2; partition++) {
-    for (let from = 0; from < count; from += 100) {
-      const some = markedRecords(partition + 1, Math.min(100, count - from), {
-        from,
-        start: Date.now(),
-      }).map((record) => {
-        const value = new Uint8Array(record.value.length + PADDING);
-        value.set(record.value);
-        return { ...record, value };
-      });
-      await producer.append("VideoStreaming", partition, some);
+/** Frames in and out of each lane while something is done. */
+async function phase<T>(folder: string, cameras: MeteredCameras, act: () => Promise<T>) {
+  const lanes = Array.from({ length: LANES }, (_, lane) => lane);
+  const linesOf = () => Promise.all(lanes.map(async (lane) => (await lines(folder, lane)).length));
+  const [published, out] = [cameras.counts(), await linesOf()];
+  const result = await act();
+  const [publishedAfter, outAfter] = [cameras.counts(), await linesOf()];
+  const latencies = (await Promise.all(
+    OTHERS.map(async (lane) => (await lines(folder, lane)).slice(out[lane], outAfter[lane])),
+  )).flat().map((line) => Number(line.split(" ")[2]));
+  return {
+    result,
+    published: lanes.map((lane) => publishedAfter[lane]! - published[lane]!),
+    out: lanes.map((lane) => outAfter[lane]! - out[lane]!),
+    latencyMs: median(latencies),
+  };
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
+}
+
+/** Resident memory, several times a second. */
+async function watch(pid: number, ms: number): Promise<number[]> {
+  const samples = [await residentMiB(pid)];
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    await pause(250);
+    samples.push(await residentMiB(pid));
+  }
+  return samples;
+}
+
+async function lines(folder: string, lane: number): Promise<string[]> {
+  const text = await Deno.readTextFile(`${folder}/${lane}`);
+  return text.split("\n").slice(0, -1);
+}
+
+/** What a lane's sink got. */
+async function seen(folder: string, lane: number): Promise<Marked[]> {
+  return (await lines(folder, lane)).map((line) => {
+    const [seq, sha256] = line.split(" ");
+    return { camera: `CAMERA-${lane + 1}`, seq: Number(seq), sha256: sha256! };
+  });
+}
+
+async function caughtUp(
+  folder: string,
+  cameras: MeteredCameras,
+  runtime: FramelaneProcess,
+): Promise<void> {
+  const deadline = performance.now() + 120_000;
+  for (const [lane, frames] of cameras.published.entries()) {
+    while ((await lines(folder, lane)).length < frames.length) {
+      assert.ok(performance.now() < deadline, `lane ${lane} never caught up: ${runtime.output()}`);
+      await pause(100);
     }
   }
-  await producer.close();
 }
 
-/** Asks for a camera's pictures and leaves them in the socket. */
-async function neverReads({ hostname, port }: URL, camera: number): Promise<Deno.Conn> {
+async function rebalances(viewer: URL): Promise<number> {
+  const text = await (await fetch(new URL("metrics", viewer))).text();
+  const counts = [...text.matchAll(/^framelane_rebalances_total\{.*\} (\d+)$/gm)];
+  assert.ok(counts.length > 0, text);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Asks for pictures, as a page or as a stream of one camera, and leaves them in the socket. */
+async function watches({ hostname, port }: URL, page: boolean): Promise<Deno.Conn> {
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  const request = `GET /cam/${camera} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`;
-  await connection.write(new TextEncoder().encode(request));
+  const send = async (bytes: Uint8Array) => {
+    for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+  };
+  const host = `Host: ${hostname}:${port}\r\n`;
+  if (!page) {
+    await send(new TextEncoder().encode(`GET /cam/${HOT + 1} HTTP/1.1\r\n${host}\r\n`));
+    return connection;
+  }
+  await send(
+    new TextEncoder().encode(
+      `GET /ws HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\n` +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    ),
+  );
+  await connection.read(new Uint8Array(4096));
+  const tiles = Array.from(
+    { length: LANES },
+    (_, slot) => ({ slot, lane: `slow-${slot}`, width: 0 }),
+  );
+  const text = new TextEncoder().encode(JSON.stringify({ type: "watch", tiles }));
+  // A masked text frame whose mask is zero.
+  await send(
+    new Uint8Array([0x81, 0xfe, text.length >> 8, text.length & 255, 0, 0, 0, 0, ...text]),
+  );
   return connection;
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

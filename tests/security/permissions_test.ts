@@ -1,84 +1,117 @@
 /**
- * Each task's permissions: the very flags, that none of them is too many, and what they keep out.
+ * Each task's permissions: the very flags, and what they keep out. That each is needed is shown in
+ * `needed_permissions_test.ts`.
  */
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
 import "../../runtime/image/mod.ts";
-import { commands } from "../../cli/registry.ts";
-import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
+import { flagsWithout, inFolder, partsOf, PRODUCT, run, tasks } from "./task.ts";
 
-const tasks: Readonly<Record<string, string>> = project.tasks;
-const PRODUCT = Object.keys(commands);
-
-/** The flags of a task's `deno run`, and what follows them. */
-function partsOf(task: string): { flags: string[]; rest: string[] } {
-  const [deno, run, ...words] = tasks[task]!.split(" ");
-  assert.deepEqual([deno, run], ["deno", "run"], task);
-  const flags = words.filter((word) => word.startsWith("--"));
-  return { flags, rest: words.filter((word) => !word.startsWith("--")) };
-}
-
-async function deno(flags: string[], args: string[], timeoutMs = 20_000) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    cwd: ROOT,
-    args: ["run", ...flags, ...args],
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    signal: AbortSignal.timeout(timeoutMs),
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-}
-
-async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "framelane-permissions-" });
-  try {
-    await act(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const CODE =
-  "--deny-write=main.ts,deno.json,deno.lock,cli,cameras,runtime,queries,viewer,tools,node_modules,.git";
-const COMMON = [
-  "--no-prompt",
-  "--allow-read",
-  "--allow-write",
-  CODE,
-  "--allow-net",
-  "--allow-env=FRAMELANE_*",
-  "--ignore-env",
-  "--allow-ffi=node_modules",
+const OWN = [
+  ...["main.ts", "deno.json", "deno.lock", "cli", "cameras", "runtime", "queries", "viewer"],
+  ...["models", "tools", "tests", "bench", "node_modules", ".git", ".ci", "Dockerfile"],
+  "compose.yaml",
 ];
+const NO_PROMPT = "--no-prompt";
+const FILES = ["--allow-read", "--allow-write", `--deny-write=${OWN.join(",")}`];
+const SETTINGS = "--allow-env=FRAMELANE_*";
+const LIBRARIES = "--allow-ffi=node_modules";
 
-Deno.test("The permissions of each task are these and no others", () => {
-  const expected: Record<string, string[]> = {
-    demo: [
-      "--no-prompt",
-      "--allow-read=.,/etc/alpine-release,/usr/bin/ldd,/proc/self/exe",
+/** What is kept out of every task: see `probe.ts`. */
+const KEPT_OUT = {
+  "write main.ts": "denied",
+  "write a query": "denied",
+  "write a dependency": "denied",
+  "write a test": "denied",
+  "write the CI script": "denied",
+  "write a model": "denied",
+  "run a shell": "denied",
+  "run deno": "denied",
+  "load a library of the system": "denied",
+  "learn the host's name": "denied",
+  "learn who it is": "denied",
+  "signal a process": "denied",
+};
+const UNSEEN = "nothing";
+const LET_THROUGH = {
+  "write .framelane": "allowed",
+  "read the project": "allowed",
+  "read FRAMELANE_TOKEN": "its value",
+};
+/** Where frames come from and go to is the user's choice. */
+const ANY_FILE = { "write outside": "allowed", "read outside": "allowed" };
+const ANY_HOST = { "reach this machine": "granted", "reach other machines": "granted" };
+const THIS_HOST = { "reach this machine": "granted", "reach other machines": "prompt" };
+const NO_HOST = { "reach this machine": "prompt", "reach other machines": "prompt" };
+
+/** A task's flags, and what they let through beside what is kept out of all. */
+interface Fence {
+  readonly flags: readonly string[];
+  readonly lets: Readonly<Record<string, string>>;
+}
+
+const wide: Fence = {
+  flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env", LIBRARIES],
+  lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": UNSEEN },
+};
+
+const FENCES: Readonly<Record<string, Fence>> = {
+  demo: {
+    flags: [
+      NO_PROMPT,
+      "--allow-read=.,/etc/alpine-release,/usr/bin/ldd",
       "--allow-write=.framelane",
       "--allow-net=127.0.0.1",
-      "--allow-env=FRAMELANE_*",
-      "--ignore-env",
-      "--allow-ffi=node_modules",
+      ...[SETTINGS, "--ignore-env", LIBRARIES],
     ],
-    kafka: [
-      "--no-prompt",
-      "--allow-read",
-      "--allow-write",
-      CODE,
-      "--allow-net=127.0.0.1",
-      "--allow-env=FRAMELANE_*",
-      "--ignore-env",
-      "--allow-sys=uid",
+    lets: {
+      "write outside": "denied",
+      "read outside": "denied",
+      ...THIS_HOST,
+      "read AWS_SECRET": UNSEEN,
+    },
+  },
+  camera: wide,
+  cameras: wide,
+  queries: wide,
+  viewer: wide,
+  checkpoints: {
+    flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env"],
+    lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": UNSEEN },
+  },
+  models: {
+    flags: [NO_PROMPT, ...FILES.map((flag) => flag.replace("models,", "")), SETTINGS],
+    lets: {
+      ...ANY_FILE,
+      ...NO_HOST,
+      "write a model": "allowed",
+      "read AWS_SECRET": "denied",
+    },
+  },
+  evaluate: {
+    flags: [NO_PROMPT, ...FILES, SETTINGS, "--ignore-env", LIBRARIES],
+    lets: { ...ANY_FILE, ...NO_HOST, "read AWS_SECRET": UNSEEN },
+  },
+  kafka: {
+    flags: [
+      ...[NO_PROMPT, ...FILES, "--allow-net=127.0.0.1", SETTINGS, "--allow-sys=uid"],
       "--allow-run=java,/usr/bin/java,mvn,/usr/bin/mvn,/usr/bin/apt-get",
     ],
-  };
+    lets: {
+      ...ANY_FILE,
+      ...THIS_HOST,
+      "learn who it is": "allowed",
+      "read AWS_SECRET": "denied",
+    },
+  },
+};
+
+Deno.test("The permissions of each task are these and no others", () => {
+  assert.deepEqual(Object.keys(FENCES).sort(), [...PRODUCT].sort());
   for (const task of PRODUCT) {
     const { flags, rest } = partsOf(task);
-    assert.deepEqual(flags, expected[task] ?? COMMON, task);
+    assert.deepEqual(flags, FENCES[task]!.flags, task);
     assert.deepEqual(rest, ["main.ts", task]);
   }
 });
@@ -90,158 +123,83 @@ Deno.test("No task has all permissions, and none may ask for more", () => {
   }
 });
 
-/** What a task does with one flag gone: it must fail for that very reason. */
-async function failsWithout(
-  task: string,
-  flag: string,
-  args: readonly string[],
-  reason: RegExp,
-): Promise<void> {
-  const { flags, rest } = partsOf(task);
-  const fewer = flags.filter((one) => !one.startsWith(flag));
-  assert.equal(fewer.length, flags.length - 1, `${task} has ${flag} once`);
-  const { code, out, err } = await deno(fewer, [...rest, ...args]);
-  assert.notEqual(code, 0, `${task} without ${flag}: ${out}${err}`);
-  assert.match(out + err, reason, `${task} without ${flag}`);
-}
-
-/** Flags, each with what a task says that lacks it. */
-const REASONS: Record<string, RegExp> = {
-  // Without /proc, a library asks for the processors instead.
-  "--allow-read": /Requires (read|sys) access/,
-  "--allow-write": /--allow-write|equires write access/,
-  "--allow-net": /Requires net access/,
-  "--ignore-env": /Requires env access/,
-  "--allow-ffi": /Requires ffi access/,
-  "--allow-run": /Requires run access/,
-  "--allow-sys": /Requires sys access/,
-};
-
-async function needsEach(
-  t: Deno.TestContext,
-  task: string,
-  flags: readonly string[],
-  args: readonly string[],
-): Promise<void> {
-  for (const flag of flags) {
-    await t.step(`without ${flag}`, () => failsWithout(task, flag, args, REASONS[flag]!));
-  }
-}
-
-async function runsWithAll(task: string, args: readonly string[]): Promise<void> {
-  const { flags, rest } = partsOf(task);
-  const { code, out, err } = await deno(flags, [...rest, ...args]);
-  assert.equal(code, 0, out + err);
-}
-
-Deno.test("Each permission of the demo is needed, and they suffice", async (t) => {
-  const args = ["--port", "0", "--for", "1"];
-  const all = ["--allow-read", "--allow-write", "--allow-net", "--ignore-env", "--allow-ffi"];
-  await needsEach(t, "demo", all, args);
-  await runsWithAll("demo", args);
-});
-
-Deno.test("Each permission of a camera is needed, and they suffice", async (t) => {
+/** What flags let through. */
+async function probe(flags: readonly string[]): Promise<Record<string, string>> {
+  let results: Record<string, string> = {};
   await inFolder(async (folder) => {
-    const args = ["1", "--limit", "1", "--log", `embedded:${folder}/log`];
-    await needsEach(
-      t,
-      "camera",
-      ["--allow-read", "--allow-write", "--ignore-env", "--allow-ffi"],
-      args,
-    );
-    await runsWithAll("camera", args);
-  });
-});
-
-Deno.test("Each permission of queries is needed, and they suffice", async (t) => {
-  await inFolder(async (folder) => {
-    const log = ["--log", `embedded:${folder}/log`];
-    await runsWithAll("camera", ["1", "--limit", "2", ...log]);
-    const args = [
-      ...["greyscale", ...log, "--trigger", "available-now", "--starting-offsets", "earliest"],
-      ...["--port", "0", "--sink", `images:${folder}/images`],
-    ];
-    const most = ["--allow-read", "--allow-write", "--allow-net", "--allow-ffi"];
-    await needsEach(t, "queries", most, args);
-    // It is the Kafka client that looks at the environment; no broker is asked before it does.
-    await needsEach(t, "queries", ["--ignore-env"], [
-      "--log",
-      "kafka://127.0.0.1:1",
-      "--port",
-      "off",
-    ]);
-    await runsWithAll("queries", args);
-  });
-});
-
-/** What the flags of a task let through. */
-async function probe(task: string): Promise<Record<string, string>> {
-  const outside = await Deno.makeTempFile({ prefix: "framelane-outside-" });
-  try {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      cwd: ROOT,
-      args: ["run", ...partsOf(task).flags, "tests/security/probe.ts", outside],
+    const outside = `${folder}/outside`;
+    await Deno.writeTextFile(outside, "");
+    const { code, said } = await run([...flags, "tests/security/probe.ts", outside], {
       env: { FRAMELANE_TOKEN: "x", AWS_SECRET: "x" },
-      stdin: "null",
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-    return JSON.parse(new TextDecoder().decode(stdout));
-  } finally {
-    await Deno.remove(outside);
-  }
+    });
+    assert.equal(code, 0, said);
+    results = JSON.parse(said);
+  });
+  return results;
 }
 
-const KEPT_OUT = {
-  "write main.ts": "denied",
-  "write a query": "denied",
-  "write a dependency": "denied",
-  "run a shell": "denied",
-  "run deno": "denied",
-  "load a library of the system": "denied",
-  "learn the host's name": "denied",
-  "read AWS_SECRET": "nothing",
-};
-
-const LET_THROUGH = {
-  "write .framelane": "allowed",
-  "read the project": "allowed",
-  "reach this machine": "granted",
-  "read FRAMELANE_TOKEN": "its value",
-};
-
-Deno.test("Commands keep out: their own code, other programs and libraries, the environment", async () => {
-  // Where frames come from and go to is the user's choice: any folder, any broker.
-  const chosen = {
-    "write outside": "allowed",
-    "read outside": "allowed",
-    "reach other machines": "granted",
-  };
-  assert.deepEqual(
-    sorted(await probe("queries")),
-    sorted({ ...KEPT_OUT, ...LET_THROUGH, ...chosen }),
-  );
+Deno.test("Each task keeps out what it should, and lets through what it needs", async (t) => {
+  for (const task of PRODUCT) {
+    await t.step(task, async () => {
+      const { flags, lets } = FENCES[task]!;
+      assert.deepEqual(
+        sorted(await probe(flags)),
+        sorted({ ...KEPT_OUT, ...LET_THROUGH, ...lets }),
+      );
+    });
+  }
 });
 
-Deno.test("The demo keeps out also: other folders, other machines", async () => {
-  const closed = {
-    "write outside": "denied",
-    "read outside": "denied",
-    "reach other machines": "prompt",
-  };
-  assert.deepEqual(sorted(await probe("demo")), sorted({ ...KEPT_OUT, ...LET_THROUGH, ...closed }));
+Deno.test("It is --deny-write that keeps the own code out, wherever files may be written", async () => {
+  for (const task of PRODUCT.filter((name) => partsOf(name).flags.includes("--allow-write"))) {
+    const results = await probe(flagsWithout(task, "--deny-write"));
+    for (const [what, result] of Object.entries(results)) {
+      if (what.startsWith("write ")) assert.equal(result, "allowed", `${task}: ${what}`);
+    }
+  }
+  // And it names all there is to protect: what is new in the project's folder has to be thought of.
+  const open = [".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"];
+  const free = [
+    ...open,
+    "README.md",
+    "SECURITY.md",
+    "clips",
+    "docs",
+    ".framelane",
+    ".cache",
+    "data",
+  ];
+  const found = [...Deno.readDirSync(ROOT)].map(({ name }) => name);
+  assert.deepEqual(found.filter((name) => !OWN.includes(name) && !free.includes(name)), []);
 });
 
-Deno.test("The Kafka starter keeps out: its own code, other machines, other programs", async () => {
-  const closed = {
-    "write outside": "allowed",
-    "read outside": "allowed",
-    "reach other machines": "prompt",
+Deno.test("Nobody at a terminal is asked to widen anything", async () => {
+  /** What a terminal shows, up to a question or the program's end. */
+  const ask = async (flags: readonly string[]) => {
+    const command = [Deno.execPath(), "run", ...flags, "tests/security/ask_probe.ts"].join(" ");
+    const child = new Deno.Command("script", {
+      cwd: ROOT,
+      args: ["-qec", command, "/dev/null"],
+      stdin: "piped",
+      stdout: "piped",
+      env: { NO_COLOR: "1" },
+    }).spawn();
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    let said = "";
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      if (/Allow\?|^answer: /m.test(said)) break;
+    }
+    await child.stdin.close();
+    child.kill("SIGTERM");
+    await child.status;
+    clearTimeout(timer);
+    return said;
   };
-  assert.deepEqual(
-    sorted(await probe("kafka")),
-    sorted({ ...KEPT_OUT, ...LET_THROUGH, ...closed }),
-  );
+  const { flags } = partsOf("models");
+  assert.match(await ask(flagsWithout("models", "--no-prompt")), /Allow\?/);
+  const answer = await ask(flags);
+  assert.match(answer, /^answer: (denied|prompt)/);
 });
 
 function sorted(of: Record<string, string>): Record<string, string> {
@@ -257,4 +215,20 @@ Deno.test("A camera with a local log gives up the network", async () => {
   assert.equal(camera.network?.({ ...local, source: "http://127.0.0.1/mjpeg" }), true);
   assert.equal(camera.network?.({ ...local, "metrics-port": 9100 }), true);
   assert.equal(camera.network?.({ ...local, log: "kafka://127.0.0.1:9092" }), true);
+});
+
+Deno.test("Commands give up what their arguments do not need", async () => {
+  const { checkpoints } = await import("../../cli/commands/checkpoints.ts");
+  assert.equal(checkpoints.network?.({ log: "embedded:.framelane" }), false);
+  assert.equal(checkpoints.network?.({ log: "kafka://127.0.0.1:9092" }), true);
+  const { models } = await import("../../cli/commands/models.ts");
+  const writes = (...positionals: string[]) => models.writes?.({ positionals, options: {} });
+  assert.deepEqual(
+    [writes("presets"), writes("check", "m.json"), writes("inspect", "m.onnx")],
+    [false, false, true],
+  );
+  const { evaluate } = await import("../../cli/commands/evaluate.ts");
+  const files = (options: Record<string, unknown>) =>
+    evaluate.writes?.({ positionals: [], options });
+  assert.deepEqual([files({}), files({ out: "x" }), files({ plot: "x" })], [false, true, true]);
 });

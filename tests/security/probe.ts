@@ -21,6 +21,9 @@ const results = {
   "write main.ts": await outcome(() => append("main.ts")),
   "write a query": await outcome(() => append("queries/greyscale.ts")),
   "write a dependency": await outcome(() => append("node_modules/.deno/x")),
+  "write a test": await outcome(() => append("tests/security/probe.ts")),
+  "write the CI script": await outcome(() => append(".ci/run")),
+  "write a model": await outcome(() => append("models/centernet/model.json")),
   "write .framelane": await outcome(() => Deno.mkdir(".framelane", { recursive: true })),
   "read outside": await outcome(() => Deno.readTextFile(outside)),
   "read the project": await outcome(() => Deno.readTextFile("deno.json")),
@@ -28,11 +31,18 @@ const results = {
   "run deno": await outcome(() => new Deno.Command(Deno.execPath()).spawn().kill()),
   "load a library of the system": await outcome(() => Deno.dlopen("/lib/libm.so.6", {})),
   "learn the host's name": await outcome(() => Deno.hostname()),
+  "learn who it is": await outcome(() => Deno.uid()),
+  // No process has this number.
+  "signal a process": await outcome(() => Deno.kill(2 ** 30, "SIGTERM")),
   // Asked, not tried: nothing may be sent anywhere.
   "reach this machine": (await Deno.permissions.query({ name: "net", host: "127.0.0.1:9" })).state,
   "reach other machines":
     (await Deno.permissions.query({ name: "net", host: "192.0.2.1:443" })).state,
   "read FRAMELANE_TOKEN": Deno.env.get("FRAMELANE_TOKEN") === undefined ? "nothing" : "its value",
-  "read AWS_SECRET": Deno.env.get("AWS_SECRET") === undefined ? "nothing" : "its value",
+  "read AWS_SECRET": await outcome(() => Deno.env.get("AWS_SECRET")) === "denied"
+    ? "denied"
+    : Deno.env.get("AWS_SECRET") === undefined
+    ? "nothing"
+    : "its value",
 };
 await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(results)));

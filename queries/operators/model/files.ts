@@ -1,0 +1,9 @@
+/**
+ * Model files and manifests, without what runs them: no native code is loaded.
+ *
+ * @module
+ */
+export { type Draft, draftManifest } from "./draft.ts";
+export { ManifestError, type ModelManifest, parseManifest, readManifest } from "./manifest.ts";
+export { type OnnxFile, type OnnxValue, readOnnx } from "./onnx_file.ts";
+export { checkAgainstFile, shapeText } from "./signature.ts";

@@ -1,0 +1,9 @@
+/** Run with the flags of the Kafka starter: prepares Kafka where nothing is there yet. */
+import { kafkaKit } from "../../tools/kafka/kit.ts";
+
+const cacheDir = await Deno.makeTempDir({ prefix: "framelane-permissions-" });
+try {
+  await kafkaKit({ cacheDir });
+} finally {
+  await Deno.remove(cacheDir, { recursive: true });
+}

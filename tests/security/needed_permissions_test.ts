@@ -1,0 +1,283 @@
+/** Each flag of each task is needed: without it the task fails at something that has a name. */
+import assert from "node:assert/strict";
+// Loaded before the tests: its native library stays with the thread and is no test's leak.
+import "../../runtime/image/mod.ts";
+import { orderModel } from "../queries/operators/model/order_kit.ts";
+import { records } from "../support/frames.ts";
+import { withLog } from "../support/log.ts";
+import { flagsWithout, inFolder, partsOf, PRODUCT, run, tasks } from "./task.ts";
+
+/** How a task is made to need a flag. */
+interface Need {
+  readonly flag: string;
+  readonly args: readonly string[];
+  /** What is said without the flag; with it, that is not said. */
+  readonly says: RegExp;
+  /** Asked for over HTTP once the viewer is there. */
+  readonly path?: string;
+}
+
+/** A task, and what it needs. The first arguments work with all flags. */
+interface Trial {
+  readonly task: string;
+  readonly works: readonly string[];
+  /** For what does not end by itself: what it says when it is at work. */
+  readonly atWork?: RegExp;
+  readonly needs: readonly Need[];
+  /** A setting that is wrong: told of only where the environment may be read. */
+  readonly setting: string;
+}
+
+const read = /Requires read access/;
+const write = /Requires write access/;
+const net = /Requires net access/;
+const env = /Requires env access/;
+const ffi = /Requires ffi access/;
+/** No broker is asked before the client has looked at the environment. */
+const KAFKA = ["--log", "kafka://127.0.0.1:1"];
+const VIEWER = /Stop with Ctrl-C|Viewer: /;
+/** Flags that open nothing: see `permissions_test.ts`. */
+const CLOSING = ["--no-prompt", "--deny-write"];
+
+function trials(folder: string, url: string): Trial[] {
+  const log = ["--log", url];
+  const camera = ["1", "--limit", "1", "--log", `embedded:${folder}/camera`];
+  const cameras = ["run", "--state", `${folder}/state`, "--log", `embedded:${folder}/cameras`];
+  const queries = [
+    ...["greyscale", ...log, "--trigger", "available-now", "--starting-offsets", "earliest"],
+    ...["--port", "0", "--sink", `images:${folder}/images`],
+  ];
+  const viewer = [...log, "--port", "0"];
+  const kafka = ["--data", `${folder}/kafka`, "--port"];
+  const model = ["--model", orderModel("nthwc"), "--label", "last"];
+  const evaluate = [...model, "--clips", `${folder}/clips`, "--out", `${folder}/report.json`];
+  const demo = ["--port", "0", "--for", "1"];
+  return [
+    {
+      task: "demo",
+      works: demo,
+      setting: "FRAMELANE_PORT",
+      needs: [
+        { flag: "--allow-read", args: demo, says: read },
+        { flag: "--allow-write", args: demo, says: /Requires write access to "\.framelane"/ },
+        { flag: "--allow-net", args: demo, says: /Requires net access to "127\.0\.0\.1:0"/ },
+        { flag: "--ignore-env", args: demo, says: env },
+        { flag: "--allow-ffi", args: demo, says: ffi },
+      ],
+    },
+    {
+      task: "camera",
+      works: camera,
+      setting: "FRAMELANE_FPS",
+      needs: [
+        { flag: "--allow-read", args: camera, says: read },
+        { flag: "--allow-write", args: camera, says: write },
+        { flag: "--allow-net", args: [...camera, "--metrics-port", "0"], says: net },
+        { flag: "--ignore-env", args: camera, says: env },
+        { flag: "--allow-ffi", args: camera, says: ffi },
+      ],
+    },
+    {
+      task: "cameras",
+      works: ["list", "--state", `${folder}/state`],
+      setting: "FRAMELANE_FPS",
+      needs: [
+        { flag: "--allow-read", args: cameras, says: read },
+        { flag: "--allow-write", args: cameras, says: write },
+        { flag: "--allow-net", args: [...cameras, "--metrics-port", "0"], says: net },
+        { flag: "--ignore-env", args: cameras, says: env },
+        { flag: "--allow-ffi", args: cameras, says: ffi },
+      ],
+    },
+    {
+      task: "queries",
+      works: queries,
+      setting: "FRAMELANE_PORT",
+      needs: [
+        { flag: "--allow-read", args: queries, says: read },
+        { flag: "--allow-write", args: queries, says: write },
+        { flag: "--allow-net", args: queries, says: net },
+        { flag: "--ignore-env", args: [...KAFKA, "--port", "off"], says: env },
+        { flag: "--allow-ffi", args: queries, says: ffi },
+      ],
+    },
+    {
+      task: "viewer",
+      works: viewer,
+      atWork: VIEWER,
+      setting: "FRAMELANE_PORT",
+      needs: [
+        { flag: "--allow-read", args: viewer, says: read },
+        { flag: "--allow-write", args: viewer, says: /Deno's permissions .*--allow-write/ },
+        { flag: "--allow-net", args: viewer, says: net },
+        { flag: "--ignore-env", args: [...KAFKA, "--port", "0"], says: env },
+        {
+          flag: "--allow-ffi",
+          args: viewer,
+          says: ffi,
+          path: "api/clip.mp4?lane=raw-0&from=0&to=3",
+        },
+      ],
+    },
+    {
+      task: "kafka",
+      works: ["--help"],
+      setting: "FRAMELANE_PORT",
+      needs: [
+        { flag: "--allow-read", args: [...kafka, "1"], says: read },
+        { flag: "--allow-write", args: [...kafka, "1"], says: write },
+        { flag: "--allow-net", args: [...kafka, "1"], says: net },
+        { flag: "--allow-run", args: [...kafka, "1"], says: /Requires run access to "java"/ },
+      ],
+    },
+    {
+      task: "checkpoints",
+      works: ["inspect", ...log],
+      setting: "FRAMELANE_JSON",
+      needs: [
+        { flag: "--allow-read", args: ["inspect", ...log], says: read },
+        { flag: "--allow-write", args: ["inspect", ...log], says: write },
+        { flag: "--allow-net", args: ["inspect", ...KAFKA], says: net },
+        { flag: "--ignore-env", args: ["inspect", ...KAFKA], says: env },
+      ],
+    },
+    {
+      task: "models",
+      works: ["inspect", `${folder}/model.onnx`, "--force"],
+      setting: "FRAMELANE_JSON",
+      needs: [
+        { flag: "--allow-read", args: ["presets"], says: /read access to ".*models\/presets/ },
+        { flag: "--allow-write", args: ["inspect", `${folder}/model.onnx`], says: write },
+      ],
+    },
+    {
+      task: "evaluate",
+      works: evaluate,
+      setting: "FRAMELANE_FPS",
+      needs: [
+        { flag: "--allow-read", args: evaluate, says: read },
+        { flag: "--allow-write", args: evaluate, says: write },
+        { flag: "--ignore-env", args: evaluate, says: env },
+        { flag: "--allow-ffi", args: evaluate, says: ffi },
+      ],
+    },
+  ];
+}
+
+/** What the tasks need to find. */
+async function prepare(folder: string): Promise<void> {
+  await Deno.copyFile("models/centernet/centernet.onnx", `${folder}/model.onnx`);
+  for (const clip of ["last/one", "calm/two"]) {
+    await Deno.mkdir(`${folder}/clips/${clip}`, { recursive: true });
+    await Deno.copyFile("clips/astronaut.jpg", `${folder}/clips/${clip}/000.jpg`);
+  }
+  const { flags, rest } = partsOf("cameras");
+  const added = await run([
+    ...flags,
+    ...rest,
+    "add",
+    "1",
+    "pattern:",
+    "--state",
+    `${folder}/state`,
+  ]);
+  assert.equal(added.code, 0, added.said);
+}
+
+Deno.test("each permission of each task is needed, and they suffice", async (t) => {
+  await inFolder((folder) =>
+    withLog(async (url, log) => {
+      await prepare(folder);
+      await log.createTopic("VideoStreaming", 1);
+      const producer = await log.producer();
+      await producer.append("VideoStreaming", 0, records(1, 4));
+      await producer.close();
+      const all = trials(folder, url);
+      assert.deepEqual(all.map(({ task }) => task).sort(), [...PRODUCT].sort());
+      for (const trial of all) {
+        const { task, needs, setting } = trial;
+        const { flags, rest } = partsOf(task);
+        // Every flag is proven here, or takes away instead of giving.
+        const proven = [...needs.map(({ flag }) => flag), "--allow-env", ...CLOSING];
+        if (task === "kafka") proven.push("--allow-sys");
+        for (const flag of flags) {
+          assert.ok(proven.includes(flag.split("=")[0]!), `${task} ${flag}`);
+        }
+        for (const need of needs) {
+          await t.step(`${task} without ${need.flag}`, () => isNeeded(task, need));
+        }
+        await t.step(`${task} without --allow-env`, () => hearsNothing(task, setting));
+        await t.step(`${task} with all of them`, async () => {
+          const { works, atWork } = trial;
+          const ran = await run(
+            [...flags, ...rest, ...works],
+            atWork === undefined ? {} : { until: atWork },
+          );
+          assert.equal(ran.code, atWork === undefined ? 0 : undefined, ran.said);
+          assert.doesNotMatch(ran.said, /Requires \w+ access/);
+        });
+      }
+    })
+  );
+});
+
+async function isNeeded(task: string, { flag, args, says, path }: Need): Promise<void> {
+  const { rest } = partsOf(task);
+  const { said } = await run([...flagsWithout(task, flag), ...rest, ...args], {
+    until: path === undefined ? says : VIEWER,
+    ...(path === undefined ? {} : { then: (text) => ask(text, path) }),
+  });
+  assert.match(said, says, `${task} without ${flag}`);
+}
+
+/** Asks a viewer for something, as far as it comes. */
+async function ask(said: string, path: string): Promise<void> {
+  const [viewer] = /http:\S+/.exec(said)!;
+  try {
+    await (await fetch(`${viewer}${path}`)).bytes();
+  } catch (error) {
+    // What the viewer says is looked at; that the answer breaks off is part of it.
+    assert.ok(error instanceof TypeError, String(error));
+  }
+}
+
+/** Without the permission a setting in the environment is as good as not there. */
+async function hearsNothing(task: string, setting: string): Promise<void> {
+  const { flags, rest } = partsOf(task);
+  const call = (some: string[]) =>
+    run([...some, ...rest, "--no-such-option"], { env: { [setting]: "nonsense" } });
+  const [heard, deaf] = [await call(flags), await call(flagsWithout(task, "--allow-env"))];
+  assert.equal(heard.code, 2);
+  assert.match(heard.said, new RegExp(`Cannot use ${setting} "nonsense"`));
+  assert.doesNotMatch(deaf.said, new RegExp(`Cannot use ${setting}`));
+}
+
+Deno.test("each place that the demo may read is needed", async () => {
+  const places = /--allow-read=(\S+)/.exec(tasks["demo"]!)![1]!.split(",");
+  const { flags, rest } = partsOf("demo");
+  for (const place of places) {
+    const fewer = `--allow-read=${places.filter((one) => one !== place).join(",")}`;
+    const changed = flags.map((flag) => flag.startsWith("--allow-read") ? fewer : flag);
+    const { said } = await run([...changed, ...rest, "--port", "0", "--for", "1"], {
+      until: VIEWER,
+    });
+    // Without the name of the C library's kind, a package asks for the processors.
+    const library = await run([...changed, "tests/security/sharp_probe.ts"]);
+    assert.match(said + library.said, /Requires (read|sys) access/, `without ${place}`);
+  }
+  const library = await run([...flags, "tests/security/sharp_probe.ts"]);
+  assert.equal(library.code, 0, library.said);
+});
+
+Deno.test("the Kafka starter may ask who it is when Java is to be installed, and run Maven", async () => {
+  const env = { PATH: "/nonexistent" };
+  const { flags, rest } = partsOf("kafka");
+  const fewer = flagsWithout("kafka", "--allow-sys");
+  const denied = await run([...fewer, ...rest, "--port", "1"], { env });
+  assert.match(denied.said, /Requires sys access to "uid"/);
+  const allowed = await run([...flags, ...rest, "--port", "1"], { env });
+  assert.match(allowed.said, /Cannot find java: install Java 17/);
+  const noMaven = flags.map((flag) => flag.replace(",mvn,/usr/bin/mvn", ""));
+  const maven = await run([...noMaven, "tests/security/kit_probe.ts"]);
+  assert.match(maven.said, /Requires run access to "mvn"/);
+});
