@@ -14,6 +14,14 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many registered cameras in one process: frames, processor, memory",
     load: async () => (await import("./cameras.ts")).bench,
   },
+  demo: {
+    about: "from the start of the demo to three live lanes in a browser",
+    load: async () => (await import("./demo.ts")).bench,
+  },
+  kafka: {
+    about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
+    load: async () => (await import("./kafka.ts")).bench,
+  },
   pipeline: {
     about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
     load: async () => (await import("./pipeline.ts")).bench,
@@ -37,6 +45,26 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
   runtime: {
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,
+  },
+  start: {
+    about: "from the start of the process to the first processed frame",
+    load: async () => (await import("./start.ts")).bench,
+  },
+  partitions: {
+    about: "many partitions beside three: drops, latency, processor; idle partitions",
+    load: async () => (await import("./partitions.ts")).bench,
+  },
+  passthrough: {
+    about: "a query without a codec beside the bare Kafka client",
+    load: async () => (await import("./passthrough.ts")).bench,
+  },
+  memory: {
+    about: "memory of `deno task queries` with three live cameras, and whether it grows",
+    load: async () => (await import("./memory.ts")).bench,
+  },
+  scale: {
+    about: "many runtimes on one Kafka with hundreds of partitions",
+    load: async () => (await import("./scale.ts")).bench,
   },
   threads: {
     about: "where the processor's time goes in a drain, by kind of thread",

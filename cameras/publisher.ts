@@ -250,12 +250,20 @@ export class FramePublisher {
       if (!stop.aborted) throw error;
     });
     while (!stop.aborted) {
-      if (this.#closing || this.#batchLength() < this.#waiting.length) enough.abort();
+      if (this.#closing || this.#batchIsFull()) enough.abort();
       else if (await Promise.race([waited, this.#changed.promise.then(() => "more")]) !== "more") {
         return;
       }
     }
     await waited;
+  }
+
+  /** No frame that may come has room in the batch: a frame that fills one alone waits for nobody. */
+  #batchIsFull(): boolean {
+    const length = this.#batchLength();
+    if (length < this.#waiting.length) return true;
+    const bytes = this.#waiting.reduce((sum, { record }) => sum + sizeOf(record), 0);
+    return bytes + RECORD_OVERHEAD >= this.#options.batchBytes!;
   }
 
   #nextBatch(): PublisherFrame[] {
@@ -267,7 +275,7 @@ export class FramePublisher {
     let bytes = 0;
     let length = 0;
     for (const { record } of this.#waiting) {
-      bytes += record.value.length + RECORD_OVERHEAD;
+      bytes += sizeOf(record);
       if (length > 0 && bytes > this.#options.batchBytes!) break;
       length++;
     }
@@ -337,6 +345,10 @@ export class FramePublisher {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+function sizeOf({ value }: LogRecord): number {
+  return value.length + RECORD_OVERHEAD;
 }
 
 function isMissing(error: unknown): boolean {

@@ -21,23 +21,10 @@ export type { ReadStreamOptions, StartingOffsets } from "./source_options.ts";
 export type { OverloadPolicy } from "./overload.ts";
 export type { LogRecord } from "./log/log.ts";
 export type { Trigger } from "./trigger.ts";
-export {
-  checkWindowOptions,
-  createWindower,
-  type GapPolicy,
-  type RestartPoint,
-  type Windower,
-  type WindowerState,
-  type WindowOptions,
-} from "./window.ts";
-export type {
-  BatchRange,
-  Delivery,
-  OutputRecord,
-  Sink,
-  SinkContext,
-  SinkTask,
-} from "./sinks/sink.ts";
+export { createWindower, type RestartPoint, type Windower, type WindowerState } from "./window.ts";
+export { checkWindowOptions, type GapPolicy, type WindowOptions } from "./window_options.ts";
+export type { Delivery, Sink, SinkContext, SinkTask } from "./sinks/sink.ts";
+export type { BatchRange, OutputRecord } from "./log/log.ts";
 export { foreach, foreachBatch } from "./sinks/foreach.ts";
 export { console, type ConsoleOptions } from "./sinks/console.ts";
 export { display } from "./sinks/display.ts";

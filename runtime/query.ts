@@ -13,7 +13,7 @@ import { checkOverload, type OverloadPolicy } from "./overload.ts";
 import type { Sink } from "./sinks/sink.ts";
 import { checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
 import { parseTrigger, type Trigger } from "./trigger.ts";
-import type { WindowOptions } from "./window.ts";
+import type { WindowOptions } from "./window_options.ts";
 
 /** What the runtime makes of a definition, once for each partition. */
 export interface QueryPlan {

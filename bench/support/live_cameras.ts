@@ -2,7 +2,7 @@
  * Cameras in a process of their own, at a steady rate, that cost as little as they can: the same
  * encoded frames again and again. Prints how many were published.
  *
- *     live_cameras.ts LOG TOPIC CAMERAS FPS SECONDS
+ *     live_cameras.ts LOG TOPIC CAMERAS FPS SECONDS [WIDTHxHEIGHT]
  *
  * @module
  */
@@ -10,11 +10,19 @@ import { openLog } from "../../runtime/log/open.ts";
 import { clipFrames } from "../frames.ts";
 import { print } from "../print.ts";
 
-const [url, topic, cameras, fps, seconds] = Deno.args as [string, string, string, string, string];
+const [url, topic, cameras, fps, seconds, size = "640x480"] = Deno.args as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string?,
+];
+const [width, height] = size.split("x").map(Number) as [number, number];
 const log = await openLog(url);
 const producer = await log.producer();
-const frames = await clipFrames();
-const count = Number(fps) * Number(seconds);
+const frames = await clipFrames({ width, height });
+const count = Math.round(Number(fps) * Number(seconds));
 const interval = 1000 / Number(fps);
 print("ready");
 const start = Date.now() + 100;

@@ -12,6 +12,8 @@ export interface BenchLog {
   readonly name: "embedded" | "kafka";
   readonly url: string;
   readonly log: TopicLog;
+  /** Process id of the broker, where it is ours. */
+  readonly brokerPid?: number;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function kafkaLog(address?: string): Promise<BenchLog> {
     name: "kafka",
     url,
     log,
+    ...(broker === undefined ? {} : { brokerPid: broker.pid }),
     async close() {
       await log.close();
       await broker?.stop();

@@ -13,12 +13,14 @@ export interface LiveCameras {
   /** Frames a second of each. */
   readonly fps: number;
   readonly seconds: number;
+  /** `640x480` unless given. */
+  readonly size?: string;
 }
 
 /** Runs cameras until they have published everything. */
 export async function runLiveCameras(
-  { url }: BenchLog,
-  { topic, cameras, fps, seconds }: LiveCameras,
+  { url }: Pick<BenchLog, "url">,
+  { topic, cameras, fps, seconds, size = "640x480" }: LiveCameras,
 ): Promise<void> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -35,6 +37,7 @@ export async function runLiveCameras(
       String(cameras),
       String(fps),
       String(seconds),
+      size,
     ],
     stdin: "null",
     stdout: "null",

@@ -15,6 +15,8 @@ import { DriverFeed } from "./feed.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
+import { nextStart, strandedDelay } from "./restart_policy.ts";
+import { SharedEnds } from "./shared_ends.ts";
 import { StreamingQuery } from "./streaming_query.ts";
 
 /** What to run, and where. */
@@ -45,25 +47,6 @@ const TOPIC_POLL_MS = 250;
 const TAKEOVER_MS = 3000;
 /** A query without a batch for so long is idle; it is told again and again. */
 const IDLE_MS = 10_000;
-/** Delays before a failed query starts again, milliseconds. */
-const RETRYABLE = { first: 100, most: 5000 };
-const FAILURE = { first: 1000, most: 30_000 };
-/** Restarts of a query that has an end; one without an end starts again for ever. */
-const MOST_RETRIES = 8;
-/** A query that ran so long without failing has recovered, milliseconds. */
-const RECOVERED_AFTER_MS = 60_000;
-/** Failures that a restart cannot mend. */
-const FATAL = new Set([
-  "OFFSET_OUT_OF_RANGE",
-  "CHECKPOINT_GAP",
-  "CHECKPOINT_CORRUPT",
-  "CHECKPOINT_NEWER",
-  "AUTHENTICATION_FAILED",
-  "INVALID",
-]);
-/** Another runtime took over: said by the log, or by a sink that noticed it first. */
-const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
-
 interface Lane {
   readonly number: number;
   readonly handle: StreamingQuery;
@@ -88,8 +71,7 @@ export class Driver {
   readonly #owners: PartitionOwner[] = [];
   readonly #stopping = new AbortController();
   readonly #finite = new Map<string, boolean>();
-  /** Ends of the partitions at the start, of queries that end there and share them. */
-  readonly #ends = new Map<QuerySpec, readonly number[]>();
+  readonly #ends: SharedEnds;
   #plans: Readonly<Record<string, string>> = {};
   #laneNumber = 0;
   #assigned = Promise.withResolvers<void>();
@@ -98,6 +80,7 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
     this.metrics = new QueryMetrics();
     this.feed = new DriverFeed(this.streams, this.#clock, () => this.#plans);
@@ -191,33 +174,10 @@ export class Driver {
     return this.#options.sessionTimeoutMs ?? 10_000;
   }
 
-  /**
-   * Whether a query with an end is behind on partitions that another member of its group has. That
-   * member may be dead: then they come here when its session times out.
-   */
-  async #othersBehind(): Promise<boolean> {
-    const { log, topic } = this.#options;
-    for (const [spec, ends] of this.#ends) {
-      const known = await log.checkpoints({ group: spec.group, query: spec.name, topic });
-      for (const [partition, end] of ends.entries()) {
-        if (end === 0 || this.streams.lane(spec.name, partition)?.state === "stopped") continue;
-        const done = known.find((one) => one.partition === partition)?.committed?.end ?? 0;
-        if (done < end) return true;
-      }
-    }
-    return false;
-  }
-
-  /** Where the partitions end that a query with an end shares with others. */
-  async #noteEnds(count: number): Promise<void> {
-    const { log, topic, queries } = this.#options;
-    for (const spec of queries) {
-      if (!this.#finite.get(spec.name) || spec.partitions !== undefined) continue;
-      const ends = await Promise.all(
-        Array.from({ length: count }, (_, partition) => log.offsets(topic, partition)),
-      );
-      this.#ends.set(spec, ends.map(({ latest }) => latest));
-    }
+  #othersBehind(): Promise<boolean> {
+    return this.#ends.othersBehind((query, partition) =>
+      this.streams.lane(query, partition)?.state === "stopped"
+    );
   }
 
   /** Ends all queries: `drain` finishes and commits the batches that run. */
@@ -259,7 +219,12 @@ export class Driver {
           0,
         );
         this.#pool.prepare(lanes);
-        if (partitions === "all") await this.#noteEnds(count);
+        if (partitions === "all") {
+          const sharing = queries.filter((spec) =>
+            this.#finite.get(spec.name) && spec.partitions === undefined
+          );
+          for (const spec of sharing) await this.#ends.note(spec, count);
+        }
         return partitions;
       }
       const missing = count === 0
@@ -406,25 +371,26 @@ export class Driver {
   /** A streaming query failed: it starts again after a while, or ends for good. */
   #onFailure(lane: Lane, error: PlainError): void {
     const { handle, spec } = lane;
-    const finite = this.#finite.get(spec.name) === true;
-    if (this.#clock.monotonic() - lane.startedAt > RECOVERED_AFTER_MS) lane.failures = 0;
-    const pace = error.retryable ? RETRYABLE : FAILURE;
-    const fenced = error.code !== undefined && FENCING.has(error.code);
-    const fatal = error.code !== undefined && FATAL.has(error.code) ||
-      fenced && lane.membership === undefined ||
-      finite && (lane.failures >= MOST_RETRIES || !error.retryable && !fenced);
-    if (fatal) {
+    const next = nextStart({
+      error,
+      failures: lane.failures,
+      ranMs: this.#clock.monotonic() - lane.startedAt,
+      finite: this.#finite.get(spec.name) === true,
+      member: lane.membership !== undefined,
+    });
+    if (next === undefined) {
       handle.failed(error, undefined);
       this.#options.report(`${spec.name} ${handle.name} failed: ${error.message}`);
       return this.#laneGone(lane);
     }
-    const delay = Math.min(pace.most, pace.first * 2 ** lane.failures++);
-    handle.failed(error, delay);
+    const { delayMs } = next;
+    lane.failures = next.failures;
+    handle.failed(error, delayMs);
     this.metrics.restarts.inc(this.metrics.labels(handle));
     this.#options.report(
-      `${spec.name} ${handle.name} failed: ${error.message}; starting it again in ${delay} ms`,
+      `${spec.name} ${handle.name} failed: ${error.message}; starting it again in ${delayMs} ms`,
     );
-    void this.#restart(lane, delay);
+    void this.#restart(lane, delayMs);
   }
 
   async #restart(lane: Lane, delay: number): Promise<void> {
@@ -454,7 +420,7 @@ export class Driver {
       lane.handle.moving();
       this.metrics.restarts.inc(this.metrics.labels(lane.handle));
       // An executor that cannot even start must not be started again in a tight loop.
-      const delay = held ? 0 : Math.min(FAILURE.most, RETRYABLE.first * 2 ** lane.failures++);
+      const delay = held ? 0 : strandedDelay(lane.failures++);
       void this.#restart(lane, delay);
     }
   }

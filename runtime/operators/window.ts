@@ -5,12 +5,8 @@
  */
 import type { Frame, Window } from "../frame.ts";
 import type { Operator } from "../operator.ts";
-import {
-  checkWindowOptions,
-  createWindower,
-  type WindowerState,
-  type WindowOptions,
-} from "../window.ts";
+import { createWindower, type WindowerState } from "../window.ts";
+import { checkWindowOptions, type WindowOptions } from "../window_options.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -85,6 +85,18 @@ Deno.test("lingers for company", async () => {
   assert.deepEqual(log.batches, [6, 1]);
 });
 
+Deno.test("a batch that has no room for another frame does not linger", async () => {
+  const log = new MemoryLog();
+  const { publisher } = await publisherOn(log, { lingerMs: 60_000, batchBytes: 1 });
+  for (let n = 0; n < 3; n++) {
+    await publisher.publish(frame(n));
+    // In a minute that nobody lets pass it would never be there.
+    await log.until(TOPIC, 2, n + 1);
+  }
+  await publisher.close();
+  assert.deepEqual(log.batches, [1, 1, 1]);
+});
+
 Deno.test("full buffer: wait holds the source back, and loses nothing", async () => {
   const log = new MemoryLog();
   const open = gate(log);

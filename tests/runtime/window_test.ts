@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Frame, Window } from "../../runtime/frame.ts";
-import { checkWindowOptions, createWindower, type WindowOptions } from "../../runtime/window.ts";
+import { createWindower } from "../../runtime/window.ts";
+import { checkWindowOptions, type WindowOptions } from "../../runtime/window_options.ts";
 
 function frame(offset: number, timestamp: number, headers: Record<string, string> = {}): Frame {
   return {

@@ -1,0 +1,378 @@
+/**
+ * A sweep as one page: plots, what follows from them, and all figures. It holds all it needs.
+ *
+ * @module
+ */
+import type { Machine } from "../support/machine.ts";
+import { barChart, escape, grouped, type Point, rangeChart, scatter, type Tone } from "./charts.ts";
+import { CLASSIC_IMAGES, type ClassicRun, PYTHON_WATCHDOG } from "./classic.ts";
+import { spreadOf, type Summary } from "./tables.ts";
+import { STYLE } from "./style.ts";
+
+/** What the page tells. */
+export interface Report {
+  readonly machine: Machine;
+  readonly summaries: readonly Summary[];
+  readonly classic: readonly ClassicRun[];
+  readonly partitions: number;
+  readonly live: { readonly fps: number; readonly seconds: number };
+}
+
+const WIDE = 1040;
+const LABELS = 190;
+
+/** The page. */
+export function pageOf(report: Report): string {
+  const { machine, summaries, classic, partitions, live } = report;
+  const [first] = summaries;
+  const kilobytes = (first!.frameBytes / 1000).toFixed(0);
+  const title = "Framelane on Kafka";
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}: batch size × linger × compression</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<header>
+  <p class="over">Batch size × linger × compression</p>
+  <h1>${title}</h1>
+  <p class="lead">${
+    first!.messages
+  } real JPEG frames of 640×480 (${kilobytes} KB each) a run, ${partitions} cameras on
+  ${partitions} partitions, through the cameras’ publisher into Apache Kafka and out of it again,
+  ${summaries.length} settings, ${
+    first!.repeats
+  } interleaved repeats. Medians; whiskers reach from the lowest to the
+  highest repeat.</p>
+  ${machineCard(machine)}
+</header>
+<main>
+${tiles(report)}
+<section>
+  <h2>How fast</h2>
+  <p>${fastWords(summaries)}</p>
+  <div class="legend">${legend(summaries)}</div>
+  <figure>${speedCharts(summaries)}</figure>
+</section>
+<section>
+  <h2>How soon</h2>
+  <p>${partitions} cameras at ${live.fps} frames a second, so that nothing queues. ${
+    soonWords(summaries)
+  }</p>
+  <figure>${
+    rangeChart({
+      title: "Handed over until read by the consumer",
+      unit: "ms: ● half of the frames, ○ 99 of 100",
+      rows: bySpeed(summaries).map((one) => ({
+        label: one.name,
+        tone: one.setting.compression,
+        from: one.liveEndP50.median,
+        to: one.liveEndP99.median,
+      })),
+      width: WIDE,
+      labels: LABELS,
+    })
+  }</figure>
+</section>
+<section>
+  <h2>Both at once</h2>
+  <p>Up is more frames, left is sooner. What lies up and left of another is better in both.</p>
+  <figure>${tradeOff(summaries)}</figure>
+</section>
+<section>
+  <h2>What it costs</h2>
+  <p>${costWords(summaries)}</p>
+  <div class="legend">${costLegend(summaries)}</div>
+  <figure>${costChart(summaries)}</figure>
+</section>
+<section>
+  <h2>The classic job: ${CLASSIC_IMAGES} images</h2>
+  ${classicSection(classic)}
+</section>
+<section>
+  <h2>All figures</h2>
+  <p>Every repeat is in <a href="producer_metrics.csv">producer_metrics.csv</a> and
+  <a href="consumer_metrics.csv">consumer_metrics.csv</a>, medians and extremes in
+  <a href="kafka_performance_results.csv">kafka_performance_results.csv</a>.</p>
+  <div class="scroll">${table(summaries)}</div>
+  <p class="fine">${
+    checkWords(summaries)
+  } Acknowledged means by all in-sync replicas, from an idempotent
+  producer. Frames are JPEG: a compression finds little left to save in them.</p>
+</section>
+</main>
+<footer>Made by <code>deno task bench kafka</code> on ${
+    escape(machine.date)
+  }; no figure is typed by hand.</footer>
+</body>
+</html>
+`;
+}
+
+function machineCard({ processor, cores, memoryGiB, system, deno, kafka, date, load }: Machine) {
+  const entries = [
+    ["Processor", `${processor}, ${cores} cores`],
+    ["Memory", `${memoryGiB} GiB`],
+    ["System", system],
+    ["Deno", deno],
+    ["Kafka", `${kafka}; broker and benchmark share the machine`],
+    ["Date", `${date}; load before: ${load.toFixed(2)}`],
+  ];
+  return `<dl class="machine">${
+    entries.map(([name, value]) => `<div><dt>${name}</dt><dd>${escape(value!)}</dd></div>`).join("")
+  }</dl>`;
+}
+
+function tiles({ summaries, classic }: Report): string {
+  const out = best(summaries, (one) => one.producer.messagesPerSecond.median);
+  const back = best(summaries, (one) => one.consumer.messagesPerSecond.median);
+  const soon = best(summaries, (one) => -one.liveEndP99.median);
+  const ours = spreadOf(classic.map((run) => run.out));
+  const tile = (value: string, unit: string, what: string, tone: Tone) =>
+    `<div class="tile ${tone}"><p class="big">${value} <span>${unit}</span></p><p>${what}</p></div>`;
+  return `<div class="tiles">` +
+    tile(
+      grouped(Math.round(out.producer.messagesPerSecond.median)),
+      "frames/s out",
+      `${Math.round(out.producer.mbPerSecond.median)} MB/s with ${out.name}`,
+      out.setting.compression,
+    ) +
+    tile(
+      grouped(Math.round(back.consumer.messagesPerSecond.median)),
+      "frames/s in",
+      `${Math.round(back.consumer.mbPerSecond.median)} MB/s with ${back.name}`,
+      back.setting.compression,
+    ) +
+    tile(
+      soon.liveEndP99.median.toFixed(1),
+      "ms",
+      `camera to consumer, 99 of 100 frames, with ${soon.name}`,
+      soon.setting.compression,
+    ) +
+    tile(
+      `${(ours.median / PYTHON_WATCHDOG.out).toFixed(1)}×`,
+      "the classic job",
+      `${CLASSIC_IMAGES} images out: ${
+        grouped(Math.round(ours.median))
+      }/s here, ${PYTHON_WATCHDOG.out}/s of Python with watchdog`,
+      "other",
+    ) +
+    `</div>`;
+}
+
+function speedCharts(summaries: readonly Summary[]): string {
+  const side = (which: "producer" | "consumer", title: string, labels: number, width: number) =>
+    barChart({
+      title,
+      unit: "frames/s",
+      width,
+      labels,
+      rows: bySpeed(summaries).map((one) => {
+        const { median, low, high } = one[which].messagesPerSecond;
+        return {
+          label: one.name,
+          tone: one.setting.compression,
+          parts: [{ value: median }],
+          low,
+          high,
+        };
+      }),
+    });
+  const half = (WIDE - LABELS) / 2;
+  return `<div class="pair"><div style="flex:${LABELS + half}">${
+    side("producer", "Out: published and acknowledged", LABELS, LABELS + half)
+  }</div><div style="flex:${half}">${side("consumer", "In: read", 0, half)}</div></div>`;
+}
+
+function tradeOff(summaries: readonly Summary[]): string {
+  return scatter({
+    title: "Frames a second out, by milliseconds from camera to consumer",
+    xTitle: "camera to consumer, 99 of 100 frames, ms",
+    yTitle: "frames a second out, as fast as it goes",
+    points: summaries.map((one): Point => ({
+      label: one.name,
+      tone: one.setting.compression,
+      x: one.liveEndP99.median,
+      y: one.producer.messagesPerSecond.median,
+    })),
+    width: WIDE,
+    height: 460,
+  });
+}
+
+function costParts(one: Summary): { name: string; value: number }[] {
+  const { producer, consumer } = one;
+  const broker = producer.brokerMsPerMessage === undefined ? [] : [{
+    name: "broker",
+    value: producer.brokerMsPerMessage.median + consumer.brokerMsPerMessage!.median,
+  }];
+  return [
+    { name: "producer", value: producer.cpuMsPerMessage.median },
+    ...broker,
+    { name: "consumer", value: consumer.cpuMsPerMessage.median },
+  ];
+}
+
+function costChart(summaries: readonly Summary[]): string {
+  return barChart({
+    title: "Processor time of a frame, out and in",
+    unit: "ms",
+    width: WIDE,
+    labels: LABELS,
+    digits: 2,
+    right: 130,
+    rows: bySpeed(summaries).map((one) => {
+      const saved = 100 * (1 - one.wireBytes / one.frameBytes);
+      const parts = costParts(one);
+      const sum = parts.reduce((all, { value }) => all + value, 0);
+      return {
+        label: one.name,
+        tone: one.setting.compression,
+        parts,
+        text: one.setting.compression === "none"
+          ? sum.toFixed(2)
+          : `${sum.toFixed(2)} · ${saved.toFixed(1)} % smaller`,
+      };
+    }),
+  });
+}
+
+function classicSection(classic: readonly ClassicRun[]): string {
+  const out = spreadOf(classic.map((run) => run.out));
+  const back = spreadOf(classic.map((run) => run.in));
+  const chart = (title: string, ours: typeof out, theirs: number, labels: number, width: number) =>
+    barChart({
+      title,
+      unit: "images/s",
+      width,
+      labels,
+      rows: [
+        {
+          label: "Framelane",
+          tone: "other",
+          parts: [{ value: ours.median }],
+          low: ours.low,
+          high: ours.high,
+        },
+        { label: "Python + watchdog", tone: "quiet", parts: [{ value: theirs }] },
+      ],
+    });
+  const half = (WIDE - LABELS) / 2;
+  return `<p>Out: the camera of a folder finds ${CLASSIC_IMAGES} image files, reads each, checks that it is whole,
+  publishes it and has it acknowledged. In: each is read from the topic, decoded to its pixels and written to a
+  file. One run out, one run in, ${classic.length} times. The figures of the Python system,
+  ${PYTHON_WATCHDOG.out} out and ${PYTHON_WATCHDOG.in} in, are reported ones, from another machine: they were not
+  measured here.</p>
+  <figure><div class="pair"><div style="flex:${LABELS + half}">${
+    chart("Out", out, PYTHON_WATCHDOG.out, LABELS, LABELS + half)
+  }</div><div style="flex:${half}">${
+    chart("In", back, PYTHON_WATCHDOG.in, 0, half)
+  }</div></div></figure>`;
+}
+
+function table(summaries: readonly Summary[]): string {
+  const head = [
+    "batch / linger / compression",
+    "frames/s out",
+    "MB/s",
+    "frames/s in",
+    "MB/s",
+    "frames a batch",
+    "bytes a frame",
+    "live ms acknowledged<br>p50 · p99",
+    "live ms to consumer<br>p50 · p99",
+    "most lag",
+    "errors",
+  ];
+  const rows = bySpeed(summaries).map((one) => [
+    `<span class="key ${one.setting.compression}"></span>${escape(one.name)}`,
+    whole(one.producer.messagesPerSecond.median),
+    whole(one.producer.mbPerSecond.median),
+    whole(one.consumer.messagesPerSecond.median),
+    whole(one.consumer.mbPerSecond.median),
+    one.framesPerBatch.toFixed(1),
+    whole(one.wireBytes),
+    `${one.liveAckP50.median.toFixed(1)} · ${one.liveAckP99.median.toFixed(1)}`,
+    `${one.liveEndP50.median.toFixed(1)} · ${one.liveEndP99.median.toFixed(1)}`,
+    whole(one.liveLag),
+    whole(one.errors),
+  ]);
+  return `<table><thead><tr>${
+    head.map((name) => `<th scope="col">${name}</th>`).join("")
+  }</tr></thead><tbody>${
+    rows.map(([name, ...cells]) =>
+      `<tr><th scope="row">${name}</th>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`
+    ).join("")
+  }</tbody></table>`;
+}
+
+function fastWords(summaries: readonly Summary[]): string {
+  const rate = (one: Summary) => one.producer.messagesPerSecond.median;
+  const fast = best(summaries, rate);
+  const slow = best(summaries, (one) => -rate(one));
+  return `<strong>${escape(fast.name)}</strong> brings ${
+    whole(rate(fast))
+  } frames a second into the log, ${(rate(fast) / rate(slow)).toFixed(1)} times what ${
+    escape(slow.name)
+  } does (${whole(rate(slow))}).`;
+}
+
+function soonWords(summaries: readonly Summary[]): string {
+  const soon = best(summaries, (one) => -one.liveEndP50.median);
+  const late = best(summaries, (one) => one.liveEndP50.median);
+  return `With ${escape(soon.name)} half of the frames are read within ${
+    soon.liveEndP50.median.toFixed(1)
+  } ms, with ${escape(late.name)} within ${
+    late.liveEndP50.median.toFixed(1)
+  } ms: linger is paid for in full by a camera that sends one frame at a time.`;
+}
+
+function costWords(summaries: readonly Summary[]): string {
+  const sum = (one: Summary) => costParts(one).reduce((all, { value }) => all + value, 0);
+  const cheap = best(summaries, (one) => -sum(one));
+  const dear = best(summaries, sum);
+  const saved = best(summaries, (one) => one.frameBytes - one.wireBytes);
+  const share = 100 * (1 - saved.wireBytes / saved.frameBytes);
+  return `A frame costs ${sum(cheap).toFixed(2)} ms of a core with ${escape(cheap.name)} and ${
+    sum(dear).toFixed(2)
+  } ms with ${escape(dear.name)}. The most that compression saves on these JPEGs is ${
+    share.toFixed(1)
+  } % (${escape(saved.name)}).`;
+}
+
+function checkWords(summaries: readonly Summary[]): string {
+  const errors = summaries.reduce((sum, one) => sum + one.errors, 0);
+  const unread = summaries.reduce((sum, one) => sum + one.unread, 0);
+  return `Every frame that was read was compared in number and length: ${errors} lost, doubled, reordered, changed or
+  retried, ${unread} left unread.`;
+}
+
+function legend(summaries: readonly Summary[]): string {
+  const names = [...new Set(summaries.map(({ setting }) => setting.compression))];
+  return names.map((name) => `<span><i class="key ${name}"></i>${name}</span>`).join("");
+}
+
+function costLegend(summaries: readonly Summary[]): string {
+  return costParts(summaries[0]!).map(({ name }, part) =>
+    `<span><i class="key quiet part${part}"></i>${name}</span>`
+  ).join("");
+}
+
+/** The fastest first. */
+function bySpeed(summaries: readonly Summary[]): Summary[] {
+  return summaries.toSorted((a, b) =>
+    b.producer.messagesPerSecond.median - a.producer.messagesPerSecond.median
+  );
+}
+
+function best(summaries: readonly Summary[], by: (one: Summary) => number): Summary {
+  return summaries.reduce((a, b) => by(b) > by(a) ? b : a);
+}
+
+function whole(value: number): string {
+  return grouped(Math.round(value));
+}

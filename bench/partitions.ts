@@ -1,0 +1,222 @@
+/**
+ * Many partitions: 64 cameras at 5 frames/s beside the same frames over 3 partitions, and 256
+ * partitions in which nothing happens.
+ *
+ *     deno task bench partitions [--rounds 3] [--seconds 15] [--only embedded|kafka] [--query NAME,…] [--no-idle] [--kafka HOST:PORT] [--out DIR]
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { Driver } from "../runtime/driver/driver.ts";
+import { print } from "./print.ts";
+import { type BenchLog, embeddedLog, kafkaLog } from "./support/logs.ts";
+import { cpuSeconds } from "./support/process_stats.ts";
+import { table, writeReport } from "./support/report.ts";
+import { runLiveCameras } from "./support/run_live_cameras.ts";
+import { median, percentile, spread } from "./support/stats.ts";
+
+/** Frames a second of all cameras together: 64 × 5. */
+const RATE = 320;
+const FEW = 3;
+const MANY = 64;
+const IDLE = 256;
+/** Starting is no steady state. */
+const WARM_UP_MS = 5_000;
+const IDLE_MS = 10_000;
+const QUERIES = ["passthrough", "greyscale"];
+const GOALS = { p99Ms: 100, cpuRatio: 1.1, idlePercent: 5 } as const;
+
+/** What one run gave. */
+interface Run {
+  readonly frames: number;
+  readonly missing: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Of the process that runs the query, milliseconds a frame. */
+  readonly cpuMsPerFrame: number;
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function driverOf(
+  target: BenchLog,
+  topic: string,
+  query: string,
+  onLatencies: (values: readonly number[]) => void = () => {},
+): Driver {
+  return new Driver({
+    log: target.log,
+    logUrl: target.url,
+    topic,
+    queries: [{
+      name: query,
+      module: new URL(`../queries/${query}.ts`, import.meta.url).href,
+      group: `partitions-${crypto.randomUUID()}`,
+      sinks: ["display"],
+      source: { startingOffsets: "earliest" },
+    }],
+    report: print,
+    onMeasurements: (_query, { endToEnd }) => onLatencies(endToEnd),
+  });
+}
+
+/** All cameras live in another process; the query in this one. */
+async function live(
+  target: BenchLog,
+  query: string,
+  partitions: number,
+  seconds: number,
+): Promise<Run> {
+  const topic = `partitions-${crypto.randomUUID()}`;
+  await target.log.createTopic(topic, partitions);
+  const latencies: number[] = [];
+  let since = 0;
+  let cpuThen = 0;
+  let warm: ReturnType<typeof setTimeout> | undefined;
+  const driver = driverOf(target, topic, query, (values) => {
+    warm ??= setTimeout(() => {
+      since = performance.now();
+      cpuThen = cpuSeconds();
+    }, WARM_UP_MS);
+    if (since > 0) latencies.push(...values.map((value) => value * 1000));
+  });
+  await driver.start();
+  let cpu = 0;
+  let until = 0;
+  // The cameras' process ends a little after its last frame: the figure is taken before that.
+  const end = pause(0).then(async () => {
+    while (since === 0) await pause(20);
+    await pause((seconds - WARM_UP_MS / 1000 - 2) * 1000);
+    cpu = cpuSeconds() - cpuThen;
+    until = performance.now();
+  });
+  await runLiveCameras(target, { topic, cameras: partitions, fps: RATE / partitions, seconds });
+  await end;
+  await Promise.all(driver.streams.all.map((handle) => handle.processAllAvailable()));
+  await driver.stop();
+  const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
+  return {
+    frames,
+    missing: RATE * seconds - frames,
+    p50: percentile(latencies, 0.5),
+    p99: percentile(latencies, 0.99),
+    cpuMsPerFrame: cpu * 1000 / (RATE * (until - since) / 1000),
+  };
+}
+
+/** Percent of a core that the whole runtime takes while no partition has a frame. */
+async function idle(target: BenchLog, query: string): Promise<number> {
+  const topic = `idle-${crypto.randomUUID()}`;
+  await target.log.createTopic(topic, IDLE);
+  const driver = driverOf(target, topic, query);
+  await driver.start();
+  while (driver.streams.all.filter(({ state }) => state === "running").length < IDLE) {
+    await pause(50);
+  }
+  await pause(WARM_UP_MS);
+  const [cpu, started] = [cpuSeconds(), performance.now()];
+  await pause(IDLE_MS);
+  const percent = (cpuSeconds() - cpu) / (performance.now() - started) * 100_000;
+  await driver.stop();
+  return percent;
+}
+
+/** `deno task bench partitions`. */
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    allowNegative: true,
+    options: {
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "15" },
+      only: { type: "string" },
+      query: { type: "string", default: QUERIES.join(",") },
+      idle: { type: "boolean", default: true },
+      kafka: { type: "string" },
+      out: { type: "string", default: "docs/results/partitions" },
+    },
+  });
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const queries = values.query.split(",");
+  const targets: BenchLog[] = [];
+  if (values.only !== "kafka") targets.push(await embeddedLog());
+  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const live_: string[][] = [];
+  const idle_: string[][] = [];
+  const data: Record<string, unknown>[] = [];
+  const verdict = (good: boolean) => good ? "reached" : "missed";
+  try {
+    for (const target of targets) {
+      for (const query of queries) {
+        const few: Run[] = [];
+        const many: Run[] = [];
+        for (let round = 1; round <= rounds; round++) {
+          for (const [partitions, list] of [[FEW, few], [MANY, many]] as const) {
+            const run = await live(target, query, partitions, seconds);
+            list.push(run);
+            print(`${target.name} ${query} ${partitions} partitions: ${JSON.stringify(run)}`);
+          }
+        }
+        const ratios = many.map((run, i) => run.cpuMsPerFrame / few[i]!.cpuMsPerFrame);
+        const missing = many.reduce((sum, run) => sum + run.missing, 0);
+        const p99 = median(many.map((run) => run.p99));
+        data.push({ log: target.name, query, few, many, ratios });
+        live_.push([
+          target.name,
+          query,
+          String(missing),
+          spread(few.map((run) => run.p99)),
+          spread(many.map((run) => run.p99)),
+          spread(few.map((run) => run.cpuMsPerFrame), 2),
+          spread(many.map((run) => run.cpuMsPerFrame), 2),
+          spread(ratios, 2),
+          verdict(missing === 0 && p99 <= GOALS.p99Ms && median(ratios) <= GOALS.cpuRatio),
+        ]);
+      }
+      if (values.idle) {
+        const percent = await idle(target, queries[0]!);
+        print(`${target.name} ${IDLE} idle partitions: ${percent.toFixed(2)} % of a core`);
+        data.push({ log: target.name, idlePercent: percent });
+        idle_.push([
+          target.name,
+          percent.toFixed(1),
+          `< ${GOALS.idlePercent}`,
+          verdict(percent < GOALS.idlePercent),
+        ]);
+      }
+    }
+  } finally {
+    for (const target of targets) await target.close();
+  }
+  const lines = [
+    `${MANY} cameras × ${
+      RATE / MANY
+    } frames/s of 640×480 over ${MANY} partitions, beside the same ` +
+    `${RATE} frames/s over ${FEW}; ${rounds} interleaved rounds of ${seconds} s, medians (lowest–highest). ` +
+    `Goals: nothing missing, p99 ≤ ${GOALS.p99Ms} ms, CPU per frame ≤ ${GOALS.cpuRatio} of that with ${FEW} partitions.`,
+    "",
+    ...table([
+      "log",
+      "query",
+      "frames missing",
+      `p99 ms, ${FEW} partitions`,
+      `p99 ms, ${MANY}`,
+      `CPU ms a frame, ${FEW}`,
+      `CPU ms a frame, ${MANY}`,
+      "ratio",
+      "",
+    ], live_),
+    "",
+    `${IDLE} partitions without frames, percent of a core of the whole runtime:`,
+    "",
+    ...table(["log", "%", "goal", ""], idle_),
+  ];
+  print(lines.join("\n"));
+  await writeReport(values.out, {
+    name: "partitions",
+    title: "Many partitions",
+    command: `deno task bench partitions ${args.join(" ")}`.trim(),
+    lines,
+    data: { runs: data },
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * From the start of the process to the first processed frame, as a user starts it: a backlog waits,
+ * `deno task queries` is spawned, the first line of the `console` sink is the first frame. And where
+ * the time goes: what importing the parts takes, how long a worker needs.
+ *
+ *     deno task bench start [--rounds 7] [--kafka HOST:PORT] [--only embedded|kafka] [--out DIR]
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { clipFrames } from "./frames.ts";
+import { print } from "./print.ts";
+import { type BenchLog, embeddedLog, fillTopic, kafkaLog } from "./support/logs.ts";
+import { table, writeReport } from "./support/report.ts";
+import { median, spread } from "./support/stats.ts";
+
+const PARTITIONS = 3;
+const FRAMES_EACH = 20;
+/** Milliseconds. */
+const GOALS = { embedded: 700, kafka: 1000 } as const;
+const root = fileURLToPath(new URL("../", import.meta.url));
+
+/** One way of starting. */
+interface Start {
+  readonly name: string;
+  readonly flags: readonly string[];
+}
+
+const STARTS: readonly Start[] = [
+  { name: "greyscale, partitions shared with the group", flags: ["--port", "off"] },
+  {
+    name: "greyscale, partitions named",
+    flags: ["--port", "off", "--partitions", "0,1,2"],
+  },
+  { name: "greyscale with the viewer", flags: ["--port", "0"] },
+  { name: "greyscale, no workers", flags: ["--port", "off", "--executors", "0"] },
+];
+
+/** Milliseconds from spawning `deno task queries` to the first frame that it says is done. */
+export async function firstFrame(
+  target: BenchLog,
+  topic: string,
+  flags: readonly string[],
+): Promise<number> {
+  const started = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    cwd: root,
+    args: [
+      ...["task", "--quiet", "queries", "greyscale", "--log", target.url, "--topic", topic],
+      ...["--group", `start-${crypto.randomUUID()}`, "--starting-offsets", "earliest"],
+      ...["--trigger", "available-now", "--sink", "console", ...flags],
+    ],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let said = "";
+  let first: number | undefined;
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    said += text;
+    if (first === undefined && /CAMERA-\d+ #\d+/.test(said)) first = performance.now() - started;
+  }
+  const { success } = await child.status;
+  if (!success || first === undefined) throw new Error(`No frame was processed: ${said}`);
+  return first;
+}
+
+/** Milliseconds that importing a module takes in a process of its own. */
+async function importing(module: string): Promise<number> {
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    cwd: root,
+    args: [
+      ...["eval", "--quiet", "--config", "deno.json"],
+      `const started = performance.now(); await import(${JSON.stringify(module)});` +
+      "Deno.stdout.writeSync(new TextEncoder().encode(String(performance.now() - started)));" +
+      "Deno.exit(0);",
+    ],
+  }).output();
+  if (!success) throw new Error(`Cannot import ${module}`);
+  return Number(new TextDecoder().decode(stdout));
+}
+
+/** Milliseconds from making an executor's worker to its being ready for lanes. */
+async function workerStart(url: string): Promise<number> {
+  const started = performance.now();
+  const worker = new Worker(new URL("../runtime/executor/worker.ts", import.meta.url), {
+    type: "module",
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      worker.onmessage = ({ data }) =>
+        data.type === "ready" ? resolve() : reject(new Error(JSON.stringify(data)));
+      worker.postMessage({
+        type: "open",
+        config: {
+          log: url,
+          topic: "VideoStreaming",
+          queries: [{
+            name: "greyscale",
+            module: new URL("../queries/greyscale.ts", import.meta.url).href,
+            group: "start",
+            sinks: [],
+          }],
+          progressIntervalMs: 1000,
+        },
+      });
+    });
+    return performance.now() - started;
+  } finally {
+    worker.terminate();
+  }
+}
+
+/** `deno task bench start`. */
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: "string", default: "7" },
+      kafka: { type: "string" },
+      only: { type: "string" },
+      out: { type: "string", default: "docs/results/start" },
+    },
+  });
+  const rounds = Number(values.rounds);
+  const targets: BenchLog[] = [];
+  if (values.only !== "kafka") targets.push(await embeddedLog());
+  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const rows: string[][] = [];
+  const data: Record<string, number[]> = {};
+  const parts: Record<string, number[]> = {};
+  try {
+    const frames = await clipFrames({ count: FRAMES_EACH });
+    const topic = `start-${crypto.randomUUID()}`;
+    for (const target of targets) {
+      await fillTopic(target.log, topic, PARTITIONS, FRAMES_EACH, frames);
+    }
+    // The first round fills the caches of the system.
+    for (let round = 0; round <= rounds; round++) {
+      for (const target of targets) {
+        for (const { name, flags } of STARTS) {
+          const ms = await firstFrame(target, topic, flags);
+          if (round > 0) (data[`${target.name}, ${name}`] ??= []).push(ms);
+        }
+        const ms = await workerStart(target.url);
+        if (round > 0) {
+          (parts[`worker of an executor until it is ready, ${target.name}`] ??= []).push(ms);
+        }
+      }
+      for (
+        const module of [
+          "./cli/commands/queries.ts",
+          "./runtime/executor/host.ts",
+          "./queries/greyscale.ts",
+          "./runtime/log/embedded/log.ts",
+          "./runtime/log/kafka/log.ts",
+        ]
+      ) {
+        const ms = await importing(module);
+        if (round > 0) (parts[`importing ${module.slice(2)}`] ??= []).push(ms);
+      }
+    }
+    for (const target of targets) {
+      for (const { name } of STARTS) {
+        const list = data[`${target.name}, ${name}`]!;
+        const goal = GOALS[target.name];
+        rows.push([
+          target.name,
+          name,
+          spread(list),
+          `≤ ${goal}`,
+          median(list) <= goal ? "reached" : "missed",
+        ]);
+      }
+    }
+  } finally {
+    for (const target of targets) await target.close();
+  }
+  const lines = [
+    `Milliseconds from spawning \`deno task queries\` to the first processed frame; ` +
+    `${rounds} rounds, medians (lowest–highest).`,
+    "",
+    ...table(["log", "start", "ms", "goal", ""], rows),
+    "",
+    "Parts of it, each measured alone:",
+    "",
+    ...table(["part", "ms"], Object.entries(parts).map(([name, list]) => [name, spread(list)])),
+  ];
+  print(lines.join("\n"));
+  await writeReport(values.out, {
+    name: "start",
+    title: "Cold start",
+    command: `deno task bench start ${args.join(" ")}`.trim(),
+    lines,
+    data: { firstFrameMs: data, partsMs: parts },
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * What becomes of a streaming query that failed: it starts again after a while, or ends for good.
+ *
+ * @module
+ */
+import type { PlainError } from "../executor/protocol.ts";
+
+/** Delays before a failed query starts again, milliseconds; they double each time. */
+const RETRYABLE = { first: 100, most: 5000 };
+const FAILURE = { first: 1000, most: 30_000 };
+/** Restarts of a query that has an end; one without an end starts again for ever. */
+const MOST_RETRIES = 8;
+/** A query that ran so long without failing has recovered, milliseconds. */
+const RECOVERED_AFTER_MS = 60_000;
+/** Failures that a restart cannot mend. */
+const FATAL = new Set([
+  "OFFSET_OUT_OF_RANGE",
+  "CHECKPOINT_GAP",
+  "CHECKPOINT_CORRUPT",
+  "CHECKPOINT_NEWER",
+  "AUTHENTICATION_FAILED",
+  "INVALID",
+]);
+/** Another runtime took over: said by the log, or by a sink that noticed it first. */
+const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
+
+/** How a query came to fail. */
+export interface Failure {
+  readonly error: PlainError;
+  /** Failures before this one, since it last recovered. */
+  readonly failures: number;
+  /** How long it ran, milliseconds. */
+  readonly ranMs: number;
+  /** The query has an end. */
+  readonly finite: boolean;
+  /** A group gave it the partition, and may give it back. */
+  readonly member: boolean;
+}
+
+/**
+ * The milliseconds to wait before the next start and the failures so far; undefined when there is
+ * no next start.
+ */
+export function nextStart(
+  { error: { code, retryable }, failures, ranMs, finite, member }: Failure,
+): { readonly delayMs: number; readonly failures: number } | undefined {
+  const before = ranMs > RECOVERED_AFTER_MS ? 0 : failures;
+  const fenced = code !== undefined && FENCING.has(code);
+  const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
+    finite && (before >= MOST_RETRIES || !retryable && !fenced);
+  if (fatal) return undefined;
+  const pace = retryable ? RETRYABLE : FAILURE;
+  return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
+}
+
+/** Milliseconds before lanes start again whose executor died, after so many failures. */
+export function strandedDelay(failures: number): number {
+  return Math.min(FAILURE.most, RETRYABLE.first * 2 ** failures);
+}

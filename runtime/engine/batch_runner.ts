@@ -1,0 +1,205 @@
+/**
+ * Running a batch: frames through the operators, in order, and what comes out of them. What is no
+ * image becomes a dead letter, alerts become records, live sinks see each output at once.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { BadFrameError, type Frame, type Output } from "../frame.ts";
+import type { BatchRange, OutputRecord } from "../log/log.ts";
+import { type RunBatch, timed } from "./commits.ts";
+import type { Opened } from "./opened.ts";
+import type { ExecutionOptions } from "./options.ts";
+import type { PipelineEvents } from "./pipeline.ts";
+import type { ProgressReporter } from "./reporter.ts";
+import type { SequenceTracker } from "./sequence.ts";
+
+/** A batch lets the event loop turn at least this often, milliseconds. */
+const TURN_MS = 10;
+
+/** Of an alert that goes on, one output is remembered in so much capture time, milliseconds. */
+const ALERT_UPDATE_MS = 5_000;
+
+/** Runs the batches of one streaming query. */
+export class BatchRunner {
+  /** What the pipeline tells. */
+  readonly events: PipelineEvents;
+  readonly #options: ExecutionOptions;
+  readonly #sequence: SequenceTracker;
+  readonly #abort: AbortSignal;
+  /** Where the pipeline's outputs go. */
+  #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
+  /** Where bad frames go: those that are read again were counted before. */
+  #reject: (frame: Frame, error: BadFrameError) => void = () => {};
+  #records: OutputRecord[] = [];
+  /** The alert that was remembered last. */
+  #alert: { readonly id: string; readonly timestamp: number } | undefined;
+  #lastFrame: Frame | undefined;
+  /** The next frame is the first one of a topic that was made anew. */
+  #madeAnew = false;
+
+  constructor(options: ExecutionOptions, sequence: SequenceTracker, abort: AbortSignal) {
+    this.#options = options;
+    this.#sequence = sequence;
+    this.#abort = abort;
+    this.events = {
+      onOutput: (output, cause) => this.#collect(output, cause),
+      onBadFrame: (frame, error) => this.#reject(frame, error),
+      ...(options.onBusy !== undefined ? { onBusy: options.onBusy } : {}),
+    };
+  }
+
+  /** The topic is another one: nothing that was seen belongs to what comes. */
+  beginAnew(): void {
+    this.#lastFrame = undefined;
+    this.#madeAnew = true;
+  }
+
+  /** Shows operators frames again, and sinks that ask for it the outputs from `base` on. */
+  async again({ pipeline, sinks, base }: Opened, frames: readonly Frame[]): Promise<void> {
+    const tasks = sinks.map(({ task }) => task).filter(({ refeed }) => refeed !== undefined);
+    this.#reject = () => {};
+    this.#collect = async (output, cause) => {
+      if (cause.offset < base) return;
+      for (const task of tasks) await task.refeed!([output]);
+    };
+    for (const frame of frames) {
+      if (this.#unreadable(frame) === undefined) await pipeline.push(frame, this.events);
+    }
+    await pipeline.settle();
+  }
+
+  /** Whether a timer of the operators has come. */
+  timersDue({ pipeline }: Opened): boolean {
+    const due = pipeline.nextTimer();
+    return due !== undefined && due <= this.#options.clock.now();
+  }
+
+  /** Runs the operators over a batch; the last one ends what they have open. */
+  async run(
+    opened: Opened,
+    frames: readonly Frame[],
+    range: BatchRange,
+    last = false,
+  ): Promise<RunBatch> {
+    const { reporter, pipeline, sinks } = opened;
+    const { clock, onStep } = this.#options;
+    onStep?.("read");
+    const started = clock.monotonic();
+    let turned = started;
+    const outputs: unknown[] = [];
+    const live = sinks.filter(({ sink }) => sink.delivery === "live");
+    const arrivals = new Map<number, number>();
+    this.#records = [];
+    let byTimer = true;
+    this.#reject = (frame, error) => {
+      reporter.deadLettered++;
+      this.#records.push(this.#options.deadLetter(frame, error));
+    };
+    this.#collect = (output, cause) => {
+      this.#noteAlert(output as Output);
+      // What no frame has caused has no way from a camera to measure.
+      const captured = byTimer ? clock.now() : (output as { timestamp?: unknown }).timestamp;
+      reporter.outputDone(
+        clock.monotonic() - (arrivals.get(cause.offset) ?? started),
+        typeof captured === "number" ? captured : cause.timestamp,
+        clock.now(),
+      );
+      outputs.push(output);
+      if (live.length > 0) return this.#writeLive(opened, output, range);
+    };
+    const cause = () => this.#lastFrame ?? this.#nobody(range.start);
+    if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), cause());
+    byTimer = false;
+    for (const frame of frames) {
+      this.#abort.throwIfAborted();
+      this.#lastFrame = frame;
+      const now = clock.monotonic();
+      arrivals.set(frame.offset, now);
+      this.#see(frame, reporter);
+      reporter.frameRead(frame.timestamp, clock.now());
+      const unreadable = this.#unreadable(frame);
+      if (unreadable !== undefined) {
+        this.#reject(frame, unreadable);
+        continue;
+      }
+      const room = pipeline.push(frame, this.events);
+      if (room !== undefined) await room;
+      // Operators that never wait would keep timers and other lanes from this thread.
+      if (now - turned > TURN_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turned = clock.monotonic();
+      }
+    }
+    await pipeline.settle();
+    byTimer = true;
+    if (last) await pipeline.finish(cause());
+    onStep?.("operators");
+    const ms = clock.monotonic() - started;
+    reporter.took("addBatch", ms);
+    reporter.took("triggerExecution", ms);
+    return {
+      range,
+      outputs,
+      records: this.#records,
+      snapshot: pipeline.snapshot(),
+      seen: this.#sequence.seen,
+    };
+  }
+
+  /** Stands in for the frame that timers' outputs count as caused by, before the first one. */
+  #nobody(offset: number): Frame {
+    const { topic, partition, clock } = this.#options;
+    const timestamp = clock.now();
+    return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
+  }
+
+  /** Alerts are remembered in the log, for those who look later or from elsewhere. */
+  #noteAlert(output: Output): void {
+    const { alertRecord } = this.#options;
+    const { result, timestamp } = output;
+    const alert = result?.alert;
+    if (alert === undefined || alertRecord === undefined) return;
+    const known = this.#alert?.id === alert.id ? this.#alert : undefined;
+    const recent = known !== undefined && timestamp - known.timestamp < ALERT_UPDATE_MS;
+    if (alert.state === "update" && recent) return;
+    this.#alert = { id: alert.id, timestamp };
+    this.#records.push(alertRecord(output));
+  }
+
+  async #writeLive(opened: Opened, output: unknown, range: BatchRange): Promise<void> {
+    for (const { sink, task } of opened.sinks) {
+      if (sink.delivery !== "live") continue;
+      await timed(opened, this.#options, sink, () => task.write?.([output], range));
+    }
+  }
+
+  /** The camera's own numbers tell how much a topic that is gone took along. */
+  #see(frame: Frame, reporter: ProgressReporter): void {
+    const sequence = this.#sequence;
+    if (!this.#madeAnew) return sequence.see(frame);
+    this.#madeAnew = false;
+    const { topic, partition, report } = this.#options;
+    const { gaps } = sequence;
+    const known = sequence.knows(frame);
+    sequence.see(frame);
+    const lost = sequence.gaps - gaps;
+    sequence.gaps = gaps;
+    reporter.dropped += lost;
+    report(
+      known
+        ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
+        : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
+    );
+  }
+
+  /** The error when the bytes are no image. */
+  #unreadable(frame: Frame): BadFrameError | undefined {
+    try {
+      this.#options.inspect(frame.value);
+    } catch (error) {
+      if (error instanceof BadFrameError) return error;
+      throw error;
+    }
+  }
+}

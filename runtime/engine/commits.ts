@@ -1,0 +1,176 @@
+/**
+ * Committing batches: sinks take a batch, then the checkpoint says so. One batch is committed at a
+ * time, in order; batches of live views wait and are committed together.
+ *
+ * @module
+ */
+import type { Sink } from "../sinks/sink.ts";
+import type { BatchRange, OutputRecord } from "../log/log.ts";
+import { type Opened, outputTopics } from "./opened.ts";
+import type { ExecutionOptions } from "./options.ts";
+import type { PipelineSnapshot } from "./pipeline.ts";
+import type { SeenSequences } from "./sequence.ts";
+
+/** A query with live views only commits this often: nothing that it did can be doubled. */
+export const LIVE_COMMIT_INTERVAL_MS = 1000;
+
+/** A batch that ran and is not committed yet. */
+export interface RunBatch {
+  readonly range: BatchRange;
+  readonly outputs: readonly unknown[];
+  /** Dead letters and alerts: committed with the batch. */
+  readonly records: readonly OutputRecord[];
+  readonly snapshot: PipelineSnapshot;
+  readonly seen: SeenSequences;
+}
+
+/** What a commit tells. */
+export interface CommitEvents {
+  readonly onCommitted: (range: BatchRange) => void;
+  /** A commit failed: whatever waits for frames must hear of it. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** Commits the batches of one streaming query. */
+export class Commits {
+  readonly #opened: Opened;
+  readonly #options: ExecutionOptions;
+  readonly #drain: AbortSignal;
+  readonly #events: CommitEvents;
+  /** Topics that are known to exist. */
+  readonly #topics: Set<string>;
+  #nextBatchId: number;
+  #running: Promise<void> = Promise.resolve();
+  #held: RunBatch | undefined;
+  #last: number;
+
+  constructor(
+    opened: Opened,
+    options: ExecutionOptions,
+    drain: AbortSignal,
+    events: CommitEvents,
+  ) {
+    this.#opened = opened;
+    this.#options = options;
+    this.#drain = drain;
+    this.#events = events;
+    this.#topics = new Set(outputTopics(options));
+    this.#nextBatchId = (opened.committer.committed?.batchId ?? -1) + 1;
+    this.#last = options.clock.monotonic();
+  }
+
+  /** Id of the batch that follows those on their way to the checkpoint. */
+  get nextBatchId(): number {
+    return this.#nextBatchId;
+  }
+
+  /** When a batch that waits should be committed, on the clock; undefined when none does. */
+  get due(): number | undefined {
+    return this.#held === undefined
+      ? undefined
+      : this.#options.clock.now() + LIVE_COMMIT_INTERVAL_MS;
+  }
+
+  /** Takes a batch that ran; it follows all that were taken before. */
+  hold(batch: RunBatch): void {
+    this.#held = this.#held === undefined ? batch : join(this.#held, batch);
+  }
+
+  /** Begins to commit what waits, if it is time or `now`; the commit before must have ended. */
+  async begin(now: boolean): Promise<void> {
+    const batch = this.#held;
+    if (batch === undefined) return;
+    if (!now && this.#options.clock.monotonic() - this.#last < LIVE_COMMIT_INTERVAL_MS) return;
+    this.#held = undefined;
+    this.#nextBatchId = batch.range.batchId + 1;
+    await this.#running;
+    this.#running = this.#commit(batch);
+    this.#running.catch(this.#events.onFailed);
+  }
+
+  /** Waits for the commit that runs. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Sinks take the batch, then the checkpoint. */
+  async #commit(batch: RunBatch): Promise<void> {
+    const { checkpointing, reporter, sinks } = this.#opened;
+    const { range, outputs, snapshot, seen } = batch;
+    const { onStep, clock } = this.#options;
+    const started = clock.monotonic();
+    const records = [...batch.records];
+    for (const { sink, task } of sinks) {
+      if (task.records !== undefined) records.push(...task.records(outputs, range));
+      if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
+        await timed(this.#opened, this.#options, sink, () => task.write!(outputs, range));
+      }
+      onStep?.("write");
+    }
+    for (const { task } of sinks) {
+      await task.flush?.(range);
+      onStep?.("flush");
+    }
+    await this.#ensureTopics(records);
+    const written = clock.monotonic();
+    if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
+    onStep?.("plan");
+    const planned = clock.monotonic();
+    const needed = sinks.map(({ task }) => task.restartOffset?.())
+      .filter((offset) => offset !== undefined);
+    onStep?.("commit.before");
+    await checkpointing.commit(
+      range,
+      snapshot,
+      seen,
+      needed.length === 0 ? undefined : Math.min(...needed),
+      records,
+      this.#drain,
+    );
+    const done = this.#last = clock.monotonic();
+    onStep?.("commit.after");
+    for (const { task } of sinks) {
+      await task.committed?.(range);
+      onStep?.("committed");
+    }
+    reporter.took("addBatch", written - started);
+    reporter.took("walCommit", planned - written);
+    reporter.took("commitOffsets", done - planned);
+    reporter.took("triggerExecution", done - started);
+    this.#events.onCommitted(range);
+  }
+
+  /** The topics of dead letters and alerts are made with the first of them. */
+  async #ensureTopics(records: readonly OutputRecord[]): Promise<void> {
+    const { log, topic } = this.#options;
+    for (const { topic: output } of records) {
+      if (this.#topics.has(output)) continue;
+      await log.createTopic(output, await log.partitionCount(topic));
+      this.#topics.add(output);
+    }
+  }
+}
+
+/** Does what a sink does with outputs, and notes how long it took. */
+export async function timed(
+  { reporter }: Opened,
+  { clock }: ExecutionOptions,
+  sink: Sink<unknown>,
+  work: () => void | Promise<void>,
+): Promise<void> {
+  const started = clock.monotonic();
+  const waiting = work();
+  if (waiting !== undefined) await waiting;
+  reporter.sinkWrite(sink.uri, clock.monotonic() - started);
+}
+
+/** Two batches of a query with live views, committed as one; the views have their outputs. */
+function join(first: RunBatch, second: RunBatch): RunBatch {
+  return {
+    range: { ...first.range, end: second.range.end },
+    outputs: [],
+    records: [...first.records, ...second.records],
+    snapshot: second.snapshot,
+    seen: second.seen,
+  };
+}

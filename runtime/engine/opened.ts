@@ -1,0 +1,189 @@
+/**
+ * Taking a partition over: its checkpoint, and all that a streaming query works with from there on.
+ *
+ * @module
+ */
+import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
+import type { Sink, SinkTask } from "../sinks/sink.ts";
+import { startPoint } from "../source_options.ts";
+import { Checkpointing } from "./checkpointing.ts";
+import { Intake } from "./intake.ts";
+import type { ExecutionOptions } from "./options.ts";
+import { Pipeline, type PipelineEvents } from "./pipeline.ts";
+import { ProgressReporter } from "./reporter.ts";
+import type { SequenceTracker } from "./sequence.ts";
+
+/** A sink, and its work on this partition. */
+export interface OpenSink {
+  readonly sink: Sink<unknown>;
+  readonly task: SinkTask<unknown>;
+}
+
+/** What a streaming query works with. */
+export interface Opened {
+  readonly committer: BatchCommitter;
+  readonly checkpointing: Checkpointing;
+  readonly reporter: ProgressReporter;
+  readonly source: PartitionReader;
+  readonly intake: Intake;
+  pipeline: Pipeline;
+  readonly sinks: readonly OpenSink[];
+  /** Start of the next batch. */
+  readonly next: number;
+  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
+  readonly base: number;
+  /** What is read again is for sinks alone. */
+  readonly sinksOnly: boolean;
+}
+
+/** What the streaming query itself has. */
+export interface Opener {
+  readonly options: ExecutionOptions;
+  readonly events: PipelineEvents;
+  readonly sequence: SequenceTracker;
+  /** Ends every wait for frames. */
+  readonly drain: AbortSignal;
+  /** Ends all work. */
+  readonly abort: AbortSignal;
+  /** Takes what must be closed, also when the rest does not open; called in reverse order. */
+  readonly onClose: (close: () => void | Promise<void>) => void;
+}
+
+/** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
+export async function takeOver(opener: Opener): Promise<Opened> {
+  const { options, sequence, onClose } = opener;
+  const { plan, log, reader, topic, partition, clock } = options;
+  const committer = await openCommitter(options);
+  onClose(() => committer.close());
+  const next = committer.committed?.end ?? committer.planned?.start ?? await startOffset(options);
+  const checkpointing = new Checkpointing(committer, next);
+  const { readFrom, base, pipeline: state, sinksOnly, seen } = checkpointing.resumePoint(next);
+  sequence.restore(seen);
+  const reporter = new ProgressReporter(
+    {
+      id: committer.queryId,
+      runId: options.runId,
+      query: plan.name,
+      topic,
+      partition,
+      sourceDescription: `${log.url}/${topic}/${partition}`,
+      sinkDescription: plan.sinks.map(({ uri }) => uri).join(", "),
+    },
+    clock,
+    sequence,
+  );
+  const source = await reader.open(topic, partition, readFrom);
+  onClose(() => source.close());
+  const intake = new Intake({
+    source,
+    topic,
+    partition,
+    query: plan.name,
+    failOnDataLoss: plan.source.failOnDataLoss ?? true,
+    // What takes all there is and ends has nothing to keep up with.
+    overload: ["available-now", "once"].includes(plan.trigger.kind)
+      ? { kind: "wait" }
+      : plan.overload,
+    clock,
+    signal: opener.drain,
+    report: options.report,
+    onDropped: (count) => {
+      reporter.dropped += count;
+      sequence.skip();
+    },
+  });
+  const opened = {
+    committer,
+    checkpointing,
+    reporter,
+    source,
+    intake,
+    pipeline: await openPipeline(opener, base, state),
+    sinks: [] as OpenSink[],
+    next,
+    base,
+    sinksOnly,
+  };
+  onClose(() => opened.pipeline.close());
+  for (const sink of plan.sinks) {
+    const task = await openTask(sink, opener, committer);
+    onClose(() => task.close?.());
+    opened.sinks.push({ sink, task });
+  }
+  return opened;
+}
+
+/** The operators, as they are when the frames from `base` on are still to come. */
+export function openPipeline(
+  { options, events, abort }: Opener,
+  base: number,
+  state?: Uint8Array,
+): Promise<Pipeline> {
+  const { plan, topic, partition, clock } = options;
+  const context = { query: plan.name, topic, partition, clock, signal: abort };
+  return Pipeline.open(plan.operators, context, events, base, state);
+}
+
+/** Topics that the sinks write to. */
+export function outputTopics({ plan }: ExecutionOptions): string[] {
+  return plan.sinks.flatMap(({ topics }) => topics ?? []);
+}
+
+function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
+  const { plan, log, topic, partition, group, membership } = options;
+  return log.committer({
+    group,
+    query: plan.name,
+    topic,
+    partition,
+    outputTopics: outputTopics(options),
+    ...(membership !== undefined ? { membership } : {}),
+  });
+}
+
+async function openTask(
+  sink: Sink<unknown>,
+  { options, abort }: Opener,
+  { committed }: BatchCommitter,
+): Promise<SinkTask<unknown>> {
+  return await sink.open({
+    query: options.plan.name,
+    topic: options.topic,
+    partition: options.partition,
+    committedEnd: committed?.end ?? 0,
+    committedBatch: committed?.batchId ?? -1,
+    clock: options.clock,
+    signal: abort,
+    publish: options.publish,
+    report: options.report,
+  });
+}
+
+/** Where a query without a checkpoint begins. */
+async function startOffset(
+  { plan, log, topic, partition, clock }: ExecutionOptions,
+): Promise<number> {
+  const point = startPoint(plan.source, topic, partition);
+  const { earliest, latest } = await log.offsets(topic, partition);
+  switch (point.kind) {
+    case "earliest":
+      return earliest;
+    case "latest":
+      return latest;
+    case "last-frames":
+      return Math.max(earliest, latest - point.frames);
+    case "last-ms":
+      return await log.offsetForTime(topic, partition, clock.now() - point.ms);
+    case "timestamp":
+      return await log.offsetForTime(topic, partition, point.timestamp);
+    case "offset":
+      if (point.offset < earliest || point.offset > latest) {
+        throw new LogError(
+          "OFFSET_OUT_OF_RANGE",
+          `Cannot start ${topic} partition ${partition} at offset ${point.offset}: expected ${earliest} to ${latest}`,
+          { range: { earliest, latest } },
+        );
+      }
+      return point.offset;
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What a streaming query needs, and whom it tells what.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { BadFrameError, Frame, Output } from "../frame.ts";
+import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
+import type { StreamingQueryProgress } from "../progress.ts";
+import type { QueryPlan } from "../query.ts";
+import type { Measurements } from "./reporter.ts";
+import type { BatchStep } from "./steps.ts";
+
+/** Whom a streaming query tells what. */
+export interface ExecutionEvents {
+  /** For the viewer; latest wins. */
+  readonly publish: (output: Output) => void;
+  /** A line for people. */
+  readonly report: (message: string) => void;
+  readonly onStarted?: (id: string) => void;
+  readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
+  /** Called around each piece of work that may hold the thread. */
+  readonly onBusy?: (busy: boolean) => void;
+  /** Called at each step of each batch; for trials that crash there. */
+  readonly onStep?: (step: BatchStep) => void;
+}
+
+/** What a streaming query needs. */
+export interface ExecutionOptions extends ExecutionEvents {
+  readonly plan: QueryPlan;
+  readonly log: TopicLog;
+  readonly reader: LogReader;
+  readonly topic: string;
+  readonly partition: number;
+  readonly group: string;
+  readonly membership?: Membership;
+  readonly runId: string;
+  readonly clock: Clock;
+  /** Looks at an encoded image's header; throws `BadFrameError`. */
+  readonly inspect: (value: Uint8Array) => void;
+  /** Makes the dead letter of a frame. */
+  readonly deadLetter: (frame: Frame, error: BadFrameError) => OutputRecord;
+  /** Makes the record by which an alert is remembered; without it none is. */
+  readonly alertRecord?: (output: Output) => OutputRecord;
+  /** Milliseconds between two progress reports. Default 1000. */
+  readonly progressIntervalMs?: number;
+}

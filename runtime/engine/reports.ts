@@ -1,0 +1,76 @@
+/**
+ * When a streaming query tells how it goes: after a batch, at most so often, and once more when a
+ * pause begins.
+ *
+ * @module
+ */
+import type { BatchRange } from "../log/log.ts";
+import type { Opened } from "./opened.ts";
+import type { ExecutionOptions } from "./options.ts";
+
+const INTERVAL_MS = 1000;
+
+/** Sends the progress of one streaming query. */
+export class Reports {
+  readonly #opened: Opened;
+  readonly #options: ExecutionOptions;
+  readonly #drain: AbortSignal;
+  readonly #idle: () => BatchRange;
+  #last: number;
+  #due = false;
+
+  /**
+   * @param drain ends the wait for a later report
+   * @param idle the range that a report names which no batch has caused
+   */
+  constructor(
+    opened: Opened,
+    options: ExecutionOptions,
+    drain: AbortSignal,
+    idle: () => BatchRange,
+  ) {
+    this.#opened = opened;
+    this.#options = options;
+    this.#drain = drain;
+    this.#idle = idle;
+    this.#last = options.clock.monotonic();
+  }
+
+  /** A batch was committed: reports it now, or with those that follow. */
+  batchDone(range: BatchRange): void {
+    const { reporter, intake } = this.#opened;
+    const { clock, progressIntervalMs = INTERVAL_MS } = this.#options;
+    reporter.batchDone(range, intake.latest);
+    const early = progressIntervalMs - (clock.monotonic() - this.#last);
+    if (early <= 0) this.send(range);
+    else this.#sendLater(early);
+  }
+
+  /** Reports now, if there is anything to report. */
+  send(range?: BatchRange): void {
+    const { reporter, intake, pipeline } = this.#opened;
+    const { clock, onProgress } = this.#options;
+    if (!reporter.hasNews) return;
+    this.#last = clock.monotonic();
+    const { progress, measurements } = reporter.report(
+      range ?? this.#idle(),
+      intake.latest,
+      pipeline.stateSizes(),
+    );
+    onProgress?.(progress, measurements);
+  }
+
+  /** The last batches before a pause are reported too, though no later batch does it for them. */
+  #sendLater(ms: number): void {
+    if (this.#due) return;
+    this.#due = true;
+    this.#options.clock.sleep(ms, this.#drain).then(
+      () => {
+        this.#due = false;
+        this.send();
+      },
+      // The query ends, and reports then.
+      () => {},
+    );
+  }
+}
