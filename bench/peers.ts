@@ -8,6 +8,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
 import { barChart } from "./support/plot.ts";
@@ -248,11 +249,17 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     const topic = `peers-${crypto.randomUUID()}`;
     await fillTopic(target.log, topic, PARTITIONS, Math.ceil(total / PARTITIONS), frames);
+    const bar = new ProgressBar({ title: "Peers" });
+    let done = 0;
+    const step = (what: string) => bar.update(done++, rounds * (contenders.length + 1), what);
     for (let round = 1; round <= rounds; round++) {
+      step(`round ${round} of ${rounds}, bare codec loop`);
       bare.push((await codecLoop(frames, { total })).framesPerSecond);
       for (const contender of contenders) {
+        step(`round ${round} of ${rounds}, ${contender.name}`);
         const result = await contender.backlog(target, topic, total);
         outcomes.get(contender)!.push(result);
+        bar.clear();
         print(
           `round ${round} ${contender.name.padEnd(15)} ${
             result.steady.toFixed(0).padStart(6)
@@ -263,6 +270,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         );
       }
     }
+    bar.clear();
     if (seconds > 0) {
       latencies.set("framelane", await live(target, seconds));
       for (const contender of contenders) {
