@@ -23,14 +23,8 @@ export type { LogRecord } from "./log/log.ts";
 export type { Trigger } from "./trigger.ts";
 export { createWindower, type RestartPoint, type Windower, type WindowerState } from "./window.ts";
 export { checkWindowOptions, type GapPolicy, type WindowOptions } from "./window_options.ts";
-export type {
-  BatchRange,
-  Delivery,
-  OutputRecord,
-  Sink,
-  SinkContext,
-  SinkTask,
-} from "./sinks/sink.ts";
+export type { Delivery, Sink, SinkContext, SinkTask } from "./sinks/sink.ts";
+export type { BatchRange, OutputRecord } from "./log/log.ts";
 export { foreach, foreachBatch } from "./sinks/foreach.ts";
 export { console, type ConsoleOptions } from "./sinks/console.ts";
 export { display } from "./sinks/display.ts";

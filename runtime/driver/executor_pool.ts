@@ -5,6 +5,7 @@
  */
 import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
 import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts";
+import { enoughHandles } from "./handles.ts";
 
 /** A thread that shows no life for so long is blocked, milliseconds. */
 const BLOCKED_AFTER_MS = 300;
@@ -69,7 +70,13 @@ export class ExecutorPool {
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
     const room = usable.length < Math.max(1, this.#size);
-    if (link === undefined || (room && link.lanes.size > 0)) link = this.#take();
+    if (link === undefined || (room && link.lanes.size > 0)) link = this.#take() ?? link;
+    if (link === undefined) {
+      // Not from within the call: who starts a lane must have noted it first.
+      const why = "out of file handles for another executor; raise the limit (ulimit -n)";
+      queueMicrotask(() => this.#events.onStranded([message.lane], why, false));
+      return;
+    }
     link.lanes.add(message.lane);
     link.post(message);
     this.#spareSoon();
@@ -112,8 +119,9 @@ export class ExecutorPool {
     for (const link of this.#links) if (link.lanes.has(lane)) return link;
   }
 
-  /** The spare, or a new executor. */
-  #take(): ExecutorLink {
+  /** The spare, or a new executor; undefined when none can be started now. */
+  #take(): ExecutorLink | undefined {
+    if (this.#spare === undefined && this.#size > 0 && !enoughHandles()) return undefined;
     const link = this.#spare ?? this.#begin();
     this.#spare = undefined;
     this.#links.add(link);
@@ -126,7 +134,8 @@ export class ExecutorPool {
     if (!shared || this.#size === 0 || this.#spare !== undefined || this.#closed) return;
     this.#spareTimer ??= setTimeout(() => {
       this.#spareTimer = undefined;
-      this.#spare ??= this.#begin();
+      if (enoughHandles()) this.#spare ??= this.#begin();
+      else this.#spareSoon();
     }, SPARE_AFTER_MS);
   }
 

@@ -6,7 +6,7 @@
  */
 import { setImmediate } from "node:timers";
 import { BadFrameError, type Frame, type Output } from "../frame.ts";
-import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
+import type { BatchRange, OutputRecord } from "../log/log.ts";
 import { type RunBatch, timed } from "./commits.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";

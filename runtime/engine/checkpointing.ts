@@ -8,8 +8,13 @@
  *
  * @module
  */
-import { type BatchCommitter, type Checkpoint, LogError } from "../log/log.ts";
-import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
+import {
+  type BatchCommitter,
+  type BatchRange,
+  type Checkpoint,
+  LogError,
+  type OutputRecord,
+} from "../log/log.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { BatchRange, OutputRecord, Sink } from "../sinks/sink.ts";
+import type { Sink } from "../sinks/sink.ts";
+import type { BatchRange, OutputRecord } from "../log/log.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";

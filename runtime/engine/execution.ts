@@ -13,9 +13,8 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
-import type { Membership } from "../log/log.ts";
+import type { BatchRange, Membership } from "../log/log.ts";
 import type { QueryTotals } from "../progress.ts";
-import type { BatchRange } from "../sinks/sink.ts";
 import { parseDuration, TickTimer } from "../trigger.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, type RunBatch } from "./commits.ts";
@@ -46,6 +45,8 @@ export class StreamingExecution {
   #next = 0;
   /** Another runtime goes on where this one ends. */
   #moves = false;
+  /** A newer membership than that of the start. */
+  #renewed: Membership | undefined;
 
   constructor(options: ExecutionOptions) {
     this.#options = options;
@@ -89,6 +90,8 @@ export class StreamingExecution {
 
   /** The group moved on to another generation and the partition is still ours. */
   renew(membership: Membership): void {
+    // During a take-over there is nobody to tell yet: told as soon as there is.
+    this.#renewed = membership;
     this.#opened?.committer.renew(membership);
     this.#opened?.checkpointing.renewed();
   }
@@ -102,6 +105,7 @@ export class StreamingExecution {
   async run(): Promise<QueryTotals> {
     try {
       const opened = this.#opened = await takeOver(this.#opener);
+      if (this.#renewed !== undefined) opened.committer.renew(this.#renewed);
       this.#next = opened.next;
       const { signal } = this.#drain;
       this.#commits = new Commits(opened, this.#options, signal, {

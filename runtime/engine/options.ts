@@ -5,10 +5,9 @@
  */
 import type { Clock } from "../clock.ts";
 import type { BadFrameError, Frame, Output } from "../frame.ts";
-import type { LogReader, Membership, TopicLog } from "../log/log.ts";
+import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../progress.ts";
 import type { QueryPlan } from "../query.ts";
-import type { OutputRecord } from "../sinks/sink.ts";
 import type { Measurements } from "./reporter.ts";
 import type { BatchStep } from "./steps.ts";
 

@@ -11,7 +11,7 @@ import type {
   StateOperatorProgress,
   StreamingQueryProgress,
 } from "../progress.ts";
-import type { BatchRange } from "../sinks/sink.ts";
+import type { BatchRange } from "../log/log.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 

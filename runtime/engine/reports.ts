@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { BatchRange } from "../sinks/sink.ts";
+import type { BatchRange } from "../log/log.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 

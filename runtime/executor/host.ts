@@ -6,7 +6,7 @@
 import { systemClock } from "../clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import { inspectImage } from "../image/inspect.ts";
-import type { LogReader, TopicLog } from "../log/log.ts";
+import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
 import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
@@ -29,6 +29,12 @@ interface Lane {
   readonly execution: StreamingExecution;
   readonly pictures: PicturePublisher;
   readonly ended: Promise<void>;
+}
+
+/** A lane that waits for its executor. */
+interface Starting {
+  membership: Membership | undefined;
+  stopped: boolean;
 }
 
 /** Loads a query's module and applies what the command line says. */
@@ -58,6 +64,8 @@ export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; expl
 export class ExecutorHost {
   readonly #send: (message: FromExecutor, transfer: ArrayBuffer[]) => void;
   readonly #lanes = new Map<number, Lane>();
+  /** Lanes that are not at work yet, and what was said to them meanwhile. */
+  readonly #starting = new Map<number, Starting>();
   readonly #plans = new Map<string, QueryPlan>();
   #config: ExecutorConfig | undefined;
   #busy: Int32Array | undefined;
@@ -81,14 +89,25 @@ export class ExecutorHost {
         this.#opened = this.#open(message.config, message.busy);
         return await this.#opened;
       case "start":
-        await this.#opened;
-        // Without a log the driver has heard `unusable` and starts the lane elsewhere.
-        if (this.#log !== undefined) await this.#start(message);
+        this.#starting.set(message.lane, { membership: message.membership, stopped: false });
+        try {
+          await this.#opened;
+          // Without a log the driver has heard `unusable` and starts the lane elsewhere.
+          if (this.#log !== undefined) await this.#start(message);
+        } finally {
+          this.#starting.delete(message.lane);
+        }
         return;
-      case "stop":
+      case "stop": {
+        const starting = this.#starting.get(message.lane);
+        if (starting !== undefined) starting.stopped = true;
         return this.#lanes.get(message.lane)?.execution.stop(message.mode);
-      case "renew":
+      }
+      case "renew": {
+        const starting = this.#starting.get(message.lane);
+        if (starting !== undefined) starting.membership = message.membership;
         return this.#lanes.get(message.lane)?.execution.renew(message.membership);
+      }
       case "watch":
         this.#watched = message.watched;
         for (const { pictures } of this.#lanes.values()) pictures.watched = message.watched;
@@ -135,16 +154,18 @@ export class ExecutorHost {
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
-    const { lane, query, partition, runId, membership } = message;
+    const { lane, query, partition, runId } = message;
     const { topic, queries, progressIntervalMs } = this.#config!;
     const pictures = new PicturePublisher(
       (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
       this.#watched,
     );
     const plan = this.#plans.get(query)!;
+    const log = await this.#logOf(plan);
+    const { membership, stopped } = this.#starting.get(lane)!;
     const execution = new StreamingExecution({
       plan,
-      log: await this.#logOf(plan),
+      log,
       reader: this.#reader!,
       topic,
       partition,
@@ -168,6 +189,11 @@ export class ExecutorHost {
       ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
     });
+    if (stopped) {
+      // Its partition is somebody else's by now, who must not be fenced.
+      pictures.close();
+      return this.#send({ type: "stopped", lane, totals: execution.totals }, []);
+    }
     const ended = execution.run().then(
       (totals) => this.#send({ type: "stopped", lane, totals }, []),
       (error) =>

@@ -7,7 +7,6 @@
  * @module
  */
 import type { Frame, Headers } from "../frame.ts";
-import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
 
 /** A record to append. */
 export interface LogRecord {
@@ -16,6 +15,23 @@ export interface LogRecord {
   /** Epoch milliseconds. */
   readonly timestamp: number;
   readonly headers: Headers;
+}
+
+/** A record for a topic of the log. */
+export interface OutputRecord extends LogRecord {
+  readonly topic: string;
+  readonly partition: number;
+  /** What the log takes instead when this one is too large for it; without it the commit fails. */
+  readonly smaller?: () => OutputRecord;
+}
+
+/** Which source offsets a batch takes. */
+export interface BatchRange {
+  readonly batchId: number;
+  /** First offset of the batch. */
+  readonly start: number;
+  /** One past its last offset. */
+  readonly end: number;
 }
 
 /** First offset that is still there, and one past the last readable one. */

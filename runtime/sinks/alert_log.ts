@@ -5,7 +5,7 @@
  */
 import { firstOffsetOf, lastOffsetOf, type Output } from "../frame.ts";
 import { completeResult } from "./result.ts";
-import type { OutputRecord } from "./sink.ts";
+import type { OutputRecord } from "../log/log.ts";
 
 /** The topic for the alerts on a topic's frames. */
 export function alertTopic(topic: string): string {

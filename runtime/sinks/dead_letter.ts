@@ -4,7 +4,7 @@
  * @module
  */
 import { BadFrameError, type Frame, type Headers } from "../frame.ts";
-import type { OutputRecord } from "./sink.ts";
+import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
 export const DEAD_LETTER_HEADERS = {

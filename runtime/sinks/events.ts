@@ -8,7 +8,8 @@ import { explained } from "./files/failure.ts";
 import { splitPath } from "./files/io.ts";
 import { StagedLines } from "./files/staged_lines.ts";
 import { completeResult } from "./result.ts";
-import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { BatchRange } from "../log/log.ts";
 
 /** Options of `events`. */
 export interface EventsOptions {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Output } from "../frame.ts";
-import type { BatchRange, Sink, SinkContext } from "./sink.ts";
+import type { Sink, SinkContext } from "./sink.ts";
+import type { BatchRange } from "../log/log.ts";
 
 /**
  * Gives each batch to a function. After a crash the same batch comes again with the same id and the

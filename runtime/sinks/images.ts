@@ -9,7 +9,8 @@ import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";
 import { completeResult } from "./result.ts";
-import type { BatchRange, Sink, SinkTask } from "./sink.ts";
+import type { Sink, SinkTask } from "./sink.ts";
+import type { BatchRange } from "../log/log.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {

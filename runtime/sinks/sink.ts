@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Output } from "../frame.ts";
-import type { LogRecord } from "../log/log.ts";
+import type { BatchRange, OutputRecord } from "../log/log.ts";
 
 /**
  * - `live`: shown when it happens, not repeated exactly (a browser, a terminal);
@@ -38,15 +38,6 @@ export interface SinkContext {
   readonly publish: (output: Output) => void;
   /** A line for people, attributed to this streaming query. */
   readonly report: (message: string) => void;
-}
-
-/** Which source offsets a batch takes. */
-export interface BatchRange {
-  readonly batchId: number;
-  /** First offset of the batch. */
-  readonly start: number;
-  /** One past its last offset. */
-  readonly end: number;
 }
 
 /** A place where outputs go. A description; `open` makes the task that serves one partition. */
@@ -96,12 +87,4 @@ export interface SinkTask<T = Output> {
   refeed?(outputs: readonly T[]): void | Promise<void>;
   /** Called once, after the last batch, whether the query stops or fails. */
   close?(): void | Promise<void>;
-}
-
-/** A record for a topic of the log. */
-export interface OutputRecord extends LogRecord {
-  readonly topic: string;
-  readonly partition: number;
-  /** What the log takes instead when this one is too large for it; without it the commit fails. */
-  readonly smaller?: () => OutputRecord;
 }

@@ -19,7 +19,8 @@ import { Recorder } from "../video/recorder.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { VideoLane } from "./files/video_lane.ts";
-import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { BatchRange } from "../log/log.ts";
 
 /** Options of `video`. */
 export interface VideoOptions extends H264Options {

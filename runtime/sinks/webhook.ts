@@ -11,7 +11,8 @@ import { appendDurably, splitPath } from "./files/io.ts";
 import { laneKey } from "./files/lane.ts";
 import { type Item, Outbox } from "./files/outbox.ts";
 import { completeResult } from "./result.ts";
-import type { BatchRange, Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { BatchRange } from "../log/log.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {

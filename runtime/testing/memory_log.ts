@@ -9,6 +9,7 @@ import { byPlace } from "../log/checkpoint_order.ts";
 import {
   type Assignment,
   type BatchCommitter,
+  type BatchRange,
   type Checkpoint,
   type CheckpointFilter,
   type CheckpointInfo,
@@ -20,10 +21,10 @@ import {
   type LogReader,
   type LogRecord,
   type OffsetRange,
+  type OutputRecord,
   type PartitionReader,
   type TopicLog,
 } from "../log/log.ts";
-import type { BatchRange, OutputRecord } from "../sinks/sink.ts";
 
 interface Partition {
   readonly records: LogRecord[];

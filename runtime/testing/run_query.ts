@@ -6,11 +6,11 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
 import type { BadFrameError, Frame, Output } from "../frame.ts";
-import type { TopicLog } from "../log/log.ts";
+import type { BatchRange, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../progress.ts";
 import { overridePlan, type PlanOverrides, type QueryDefinition } from "../query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
-import type { BatchRange, OutputRecord, Sink } from "../sinks/sink.ts";
+import type { Sink } from "../sinks/sink.ts";
 
 /** What a test wants run. */
 export interface RunQueryOptions {
@@ -23,6 +23,8 @@ export interface RunQueryOptions {
   /** Looks at each frame's bytes first; accepts everything unless given. */
   readonly inspect?: (value: Uint8Array) => void;
   readonly onProgress?: (progress: StreamingQueryProgress) => void;
+  /** By which the partition is owned. */
+  readonly membership?: Membership;
   readonly progressIntervalMs?: number;
 }
 
@@ -33,6 +35,8 @@ export interface RunningQuery {
   readonly published: Output[];
   readonly reports: string[];
   stop(mode?: StopMode): void;
+  /** The group moved on to another generation. */
+  renew(membership: Membership): void;
 }
 
 /** Starts a query on one partition. */
@@ -61,6 +65,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         ...(options.onProgress !== undefined
           ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
           : {}),
+        ...(options.membership !== undefined ? { membership: options.membership } : {}),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });
       return await execution.run();
@@ -69,7 +74,13 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
     }
   })();
   ended.catch(() => {});
-  return { ended, published, reports, stop: (mode = "drain") => stopped.execution?.stop(mode) };
+  return {
+    ended,
+    published,
+    reports,
+    stop: (mode = "drain") => stopped.execution?.stop(mode),
+    renew: (membership) => stopped.execution?.renew(membership),
+  };
 }
 
 /** Runs a query on one partition until it ends. */

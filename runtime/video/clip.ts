@@ -4,7 +4,7 @@
  * @module
  */
 import { BadFrameError, type Frame } from "../frame.ts";
-import type { IndexEntry } from "./container.ts";
+import type { IndexEntry } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { FrameIndex } from "./frame_index.ts";

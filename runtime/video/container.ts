@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FrameIndex } from "./frame_index.ts";
+import type { FrameIndex, IndexEntry } from "./frame_index.ts";
 
 /** What all pictures of a file have in common. */
 export interface Track {
@@ -29,15 +29,6 @@ export interface Sample {
   readonly delta: number;
   /** The source offset it comes from. */
   readonly offset: number;
-}
-
-/** What the index must know of a sample. */
-export interface IndexEntry {
-  /** Bytes of the picture itself. */
-  readonly size: number;
-  readonly key: boolean;
-  /** Time since the sample before, in the container's units. */
-  readonly step: number;
 }
 
 /** Bytes to add to a file. */

@@ -4,11 +4,19 @@
  *
  * @module
  */
-import type { IndexEntry } from "./container.ts";
 
 /** Bytes of an entry. */
 export const ENTRY_BYTES = 8;
 const KEY_BIT = 0x80000000;
+
+/** What the index must know of a sample. */
+export interface IndexEntry {
+  /** Bytes of the picture itself. */
+  readonly size: number;
+  readonly key: boolean;
+  /** Time since the sample before, in the container's units. */
+  readonly step: number;
+}
 
 /** Entries of all pictures of a file, in order. */
 export class FrameIndex {

@@ -6,7 +6,8 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { Container, IndexEntry, Track } from "./container.ts";
+import type { Container, Track } from "./container.ts";
+import type { IndexEntry } from "./frame_index.ts";
 import type { Encoding, Prepared } from "./encoding.ts";
 import { nextPoint, type TimePoint } from "./timeline.ts";
 

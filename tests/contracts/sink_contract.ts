@@ -13,7 +13,8 @@ import fc from "fast-check";
 import { withFullDisk } from "./disk_faults.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { lastOffsetOf, type Output } from "../../runtime/frame.ts";
-import type { BatchRange, Sink, SinkContext, SinkTask } from "../../runtime/sinks/sink.ts";
+import type { Sink, SinkContext, SinkTask } from "../../runtime/sinks/sink.ts";
+import type { BatchRange } from "../../runtime/log/log.ts";
 
 /** A sink under the contract. */
 export interface SinkSubject {

@@ -5,9 +5,12 @@
  */
 import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
-import { markedRecords } from "../support/checker.ts";
+import { judgeTopic } from "../recovery/outputs.ts";
+import { type Marked, markedRecords, markOf } from "../support/checker.ts";
 import { framelane } from "../support/framelane.ts";
 import { readAll } from "../support/log.ts";
+import type { Random } from "../support/random.ts";
+import { passthrough, reached } from "./passthrough.ts";
 
 /** Where the trial is made. */
 export interface DataLossPlace {
@@ -77,4 +80,84 @@ export async function dataLoss({ log, url, topic, expire }: DataLossPlace): Prom
   const expected = Array.from({ length: 85 }, (_, seq) => seq)
     .filter((seq) => seq < 30 || seq >= 47);
   assert.deepEqual(seqs, expected);
+}
+
+/**
+ * The same while the queries run: they are frozen, frames come and expire, they go on. Returns how many frames the
+ * one that may lose some has counted, which are those that the checker misses.
+ */
+export async function dataLossWhileRunning(
+  { log, url, topic, expire }: DataLossPlace,
+  random: Random,
+): Promise<number> {
+  const start = Date.now();
+  await log.createTopic(topic, 1);
+  const producer = await log.producer();
+  const published: Marked[] = [];
+  const publish = async (count: number) => {
+    const frames = markedRecords(1, count, { from: published.length, start });
+    await producer.append(topic, 0, frames);
+    published.push(...frames.map(markOf));
+  };
+  const strict = passthrough(url, topic, `${topic}-strict`);
+  const lenient = passthrough(url, topic, `${topic}-lenient`, ["--no-fail-on-data-loss"]);
+  const output = `${topic}-lenient-OUT`;
+  const both = [strict, lenient];
+  try {
+    await publish(20);
+    await reached(log, output, 19);
+    await reached(log, `${topic}-strict-OUT`, 19);
+    for (const process of both) process.signal("SIGSTOP");
+    await publish(random.whole(350, 400));
+    await expire(topic, random.whole(290, 340));
+    for (const process of both) process.signal("SIGCONT");
+    assert.equal(await strict.ended(), 1, strict.output());
+    assert.match(
+      strict.output(),
+      /\d+ frames were deleted before passthrough read them.*--no-fail-on-data-loss/,
+    );
+    await publish(10);
+    await reached(log, output, published.length - 1);
+    assert.equal(await lenient.stop(), 0, lenient.output());
+    const { dropped } = lenient.summaries[0]!;
+    const verdict = await judgeTopic(log, output, 1, published);
+    assert.deepEqual(
+      [verdict.lost, verdict.doubled, verdict.reordered, verdict.changed],
+      [dropped, 0, 0, 0],
+      `${verdict.faults.join("; ")}\n${lenient.output()}`,
+    );
+    assert.ok(dropped > 0, lenient.output());
+    return dropped;
+  } finally {
+    for (const process of both) await process.kill();
+    await producer.close();
+  }
+}
+
+/** Frames expire that only an unfinished video would see again: nothing is lost, and the query goes on. */
+export async function expiredBehindVideo(
+  { log, url, topic, expire }: DataLossPlace,
+  folder: string,
+): Promise<void> {
+  const start = Date.now();
+  await log.createTopic(topic, 1);
+  const producer = await log.producer();
+  const run = async (from: number, to: number) => {
+    await producer.append(topic, 0, markedRecords(1, to - from, { from, start }));
+    // One group of pictures for all of it: the video wants to see its beginning again.
+    const sinks = ["--sink", `video:${folder}?group=60s`];
+    const process = passthrough(url, topic, topic, [...sinks, "--trigger", "available-now"]);
+    assert.equal(await process.ended(), 0, process.output());
+    assert.equal(process.summaries[0]!.dropped, 0);
+    return process.output();
+  };
+  await run(0, 40);
+  await expire(topic, 30);
+  assert.match(
+    await run(40, 60),
+    /again from offset 0: the log holds 30 on. Nothing is lost by that/,
+  );
+  await producer.close();
+  const seqs = (await readAll(log, `${topic}-OUT`, 0)).map(({ headers }) => Number(headers["seq"]));
+  assert.deepEqual(seqs, Array.from({ length: 60 }, (_, seq) => seq));
 }

@@ -1,24 +1,14 @@
 /** Frames that expire under a query on Kafka. */
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName, withAdmin } from "../support/kafka.ts";
-import { dataLoss } from "./data_loss.ts";
+import { Random } from "../support/random.ts";
+import { dataLoss, dataLossWhileRunning } from "./data_loss.ts";
+import { withKafkaPlace } from "./data_loss_places.ts";
 
 Deno.test("frames expire under a query on Kafka: a named stop; opted in, the exact count", async () => {
-  const url = kafkaUrl();
-  const log = await openLog(url);
-  try {
-    await dataLoss({
-      log,
-      url,
-      topic: uniqueName("expire"),
-      expire: (name, before) =>
-        withAdmin(async (admin) => {
-          await admin.deleteRecords({
-            topics: [{ name, partitions: [{ partition: 0, offset: BigInt(before) }] }],
-          });
-        }),
-    });
-  } finally {
-    await log.close();
-  }
+  await withKafkaPlace(dataLoss);
+});
+
+Deno.test("frames expire under a query that runs on Kafka: a named stop; opted in, the exact count", async () => {
+  await withKafkaPlace(async (place) => {
+    await dataLossWhileRunning(place, Random.fromEnvironment(2));
+  });
 });

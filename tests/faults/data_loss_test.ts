@@ -1,15 +1,23 @@
 /** Frames that expire under a query on the embedded log. */
-import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
-import { withLog } from "../support/log.ts";
-import { dataLoss } from "./data_loss.ts";
+import { Random } from "../support/random.ts";
+import { dataLoss, dataLossWhileRunning, expiredBehindVideo } from "./data_loss.ts";
+import { withEmbeddedPlace } from "./data_loss_places.ts";
 
 Deno.test("frames expire under a query on the embedded log: a named stop; opted in, the exact count", async () => {
-  await withLog((url, log) =>
-    dataLoss({
-      log,
-      url,
-      topic: "VideoStreaming",
-      expire: (topic, before) => (log as EmbeddedLog).deleteRecords(topic, 0, before),
-    })
-  );
+  await withEmbeddedPlace(dataLoss);
+});
+
+Deno.test("frames expire under a query that runs on the embedded log: a named stop; opted in, the exact count", async () => {
+  await withEmbeddedPlace(async (place) => {
+    await dataLossWhileRunning(place, Random.fromEnvironment(2));
+  });
+});
+
+Deno.test("frames expire that only an unfinished video would see again: nothing is lost", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
+  try {
+    await withEmbeddedPlace((place) => expiredBehindVideo(place, folder));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -12,11 +12,12 @@ import { openLog } from "../../runtime/log/open.ts";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { type Marked, markedRecords, markOf } from "../support/checker.ts";
-import { FramelaneProcess } from "../support/framelane.ts";
+import type { FramelaneProcess } from "../support/framelane.ts";
 import { until, withAdmin, withKafka } from "../support/kafka.ts";
 import type { Random } from "../support/random.ts";
 import { say } from "../support/trial_report.ts";
 import { RECOVERY_MS } from "./broker.ts";
+import { passthrough, reached } from "./passthrough.ts";
 
 const TOPIC = "VideoStreaming";
 
@@ -66,19 +67,14 @@ async function trial(
   );
   const running: FramelaneProcess[] = [];
   const start = (name: string, ...more: string[]) => {
-    const process = query(url, name, more);
+    const process = passthrough(url, TOPIC, name, more);
     running.push(process);
     return process;
   };
   try {
     const strict = start("strict");
     const lenient = start("lenient", "--no-fail-on-data-loss");
-    const reaches = async (output: string, seq: number) => {
-      await until(`frame ${seq} in ${output}`, async () => {
-        const marks = await seqsOf(log, output);
-        return marks.at(-1)! >= seq;
-      }, 2 * RECOVERY_MS);
-    };
+    const reaches = (output: string, seq: number) => reached(log, output, seq, 2 * RECOVERY_MS);
     await reaches("strict-OUT", 10);
     await reaches("lenient-OUT", 10);
     // What comes now, nobody reads before it is gone.
@@ -140,45 +136,6 @@ async function stopsAgainAndIsTold(
   await reaches("strict-OUT", camera.seq + 5);
   assert.match(told.output(), /Lost \d+ frames of .* with the topic that was there before/);
   assert.equal(await told.stop(), 0, told.output());
-}
-
-function query(url: string, name: string, more: readonly string[]): FramelaneProcess {
-  return new FramelaneProcess([
-    "queries",
-    "passthrough",
-    "--log",
-    url,
-    "--topic",
-    TOPIC,
-    "--group",
-    `${name}-passthrough`,
-    "--partitions",
-    "0",
-    "--sink",
-    `topic:${name}-OUT`,
-    "--starting-offsets",
-    "earliest",
-    "--port",
-    "off",
-    "--executors",
-    "1",
-    "--json",
-    ...more,
-  ]);
-}
-
-async function seqsOf(log: Awaited<ReturnType<typeof openLog>>, topic: string): Promise<number[]> {
-  if (await log.partitionCount(topic) === 0) return [];
-  const { earliest, latest } = await log.offsets(topic, 0);
-  const reader = await log.reader();
-  try {
-    // Markers of transactions take offsets too.
-    const source = await reader.open(topic, 0, Math.max(earliest, latest - 4));
-    const frames = await source.read(4, AbortSignal.timeout(5000), latest);
-    return frames.map(({ headers }) => Number(headers["seq"]));
-  } finally {
-    await reader.close();
-  }
 }
 
 /** A camera that never rests: 50 frames a second, by the publisher of all cameras. */

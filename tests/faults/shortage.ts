@@ -17,7 +17,7 @@ import { say } from "../support/trial_report.ts";
 
 const PARTITIONS = 2;
 /** When there is room again all partitions move within so many milliseconds. */
-const RECOVERY_MS = 10_000;
+const RECOVERY_MS = 30_000;
 const QUERY = "chain";
 
 /** Something that runs out. */

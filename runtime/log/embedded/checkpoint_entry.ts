@@ -10,8 +10,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { BatchRange } from "../../sinks/sink.ts";
-import { type Checkpoint, LogError } from "../log.ts";
+import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
 /** Version of the entries. */
 export const checkpointVersion = 1;

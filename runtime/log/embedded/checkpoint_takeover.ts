@@ -4,8 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import type { BatchRange } from "../../sinks/sink.ts";
-import { type Checkpoint, type CommitterOptions, LogError } from "../log.ts";
+import { type BatchRange, type Checkpoint, type CommitterOptions, LogError } from "../log.ts";
 import type { Appender } from "./appender.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import {

@@ -7,13 +7,14 @@
  *
  * @module
  */
-import type { BatchRange, OutputRecord } from "../../sinks/sink.ts";
 import {
   type BatchCommitter,
+  type BatchRange,
   type Checkpoint,
   type CommitterOptions,
   LogError,
   type Membership,
+  type OutputRecord,
 } from "../log.ts";
 import { encodeBatch, encodeCheckpoint, maxStateBytes } from "./checkpoint_entry.ts";
 import {

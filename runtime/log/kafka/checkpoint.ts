@@ -6,8 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
-import { type Checkpoint, LogError } from "../log.ts";
-import type { BatchRange } from "../../sinks/sink.ts";
+import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
 /** The version that is written; newer ones are refused. */
 const VERSION = 1;

@@ -7,13 +7,14 @@
  *
  * @module
  */
-import type { BatchRange, OutputRecord } from "../../sinks/sink.ts";
 import {
   type BatchCommitter,
+  type BatchRange,
   type Checkpoint,
   type CommitterOptions,
   LogError,
   type Membership,
+  type OutputRecord,
 } from "../log.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, type Stored } from "./checkpoint.ts";
 import { readStored } from "./checkpoint_reader.ts";

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { type CommitterOptions, LogError } from "../log.ts";
-import type { OutputRecord } from "../../sinks/sink.ts";
+import { type CommitterOptions, LogError, type OutputRecord } from "../log.ts";
 import type { StatePlace } from "./checkpoint.ts";
 import type { Cluster } from "./cluster.ts";
 import { fetchParts } from "./fetch_request.ts";

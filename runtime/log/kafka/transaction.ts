@@ -9,8 +9,7 @@
  * @module
  */
 import { systemClock } from "../../clock.ts";
-import { type CommitterOptions, LogError, type Membership } from "../log.ts";
-import type { OutputRecord } from "../../sinks/sink.ts";
+import { type CommitterOptions, LogError, type Membership, type OutputRecord } from "../log.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors, remedyOf } from "./failures.ts";
 import { produce } from "./produce_request.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { Container, IndexEntry } from "../../video/container.ts";
-import { ENTRY_BYTES, FrameIndex } from "../../video/frame_index.ts";
+import type { Container } from "../../video/container.ts";
+import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import type { Fence } from "./fence.ts";
 import { exists, readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";

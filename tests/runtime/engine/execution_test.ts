@@ -528,3 +528,41 @@ Deno.test("alerts are remembered in a topic of their own, with the commit of the
     }
   }
 });
+
+Deno.test("a generation that comes during a take-over is the one that commits", async () => {
+  const source = log(3);
+  const [old, young] = [1, 2].map((generation) => ({ memberId: "m", generation }));
+  const opening = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const open = source.committer.bind(source);
+  source.committer = async (options) => {
+    opening.resolve();
+    await gate.promise;
+    const committer = await open(options);
+    let membership = options.membership;
+    return {
+      queryId: committer.queryId,
+      committed: committer.committed,
+      planned: committer.planned,
+      plan: (batch) => committer.plan(batch),
+      // deno-lint-ignore require-await
+      commit: async (...args) => {
+        if (membership !== young) throw new LogError("STALE_MEMBERSHIP", "It is of the past");
+        return committer.commit(...args);
+      },
+      renew: (newer) => void (membership = newer),
+      close: () => committer.close(),
+    };
+  };
+  const sink = collect<Frame>();
+  const running = startQuery(
+    query("renewed").readStream({ startingOffsets: "earliest" }).writeStream(sink)
+      .trigger("available-now"),
+    { log: source, membership: old! },
+  );
+  await opening.promise;
+  running.renew(young!);
+  gate.resolve();
+  await running.ended;
+  assert.deepEqual(offsets(sink.outputs), upTo(3));
+});

@@ -1,4 +1,5 @@
 /** The network between a runtime and its broker, slowed and cut. */
+import assert from "node:assert/strict";
 import { openLog } from "../../../runtime/log/open.ts";
 import { during, RECOVERY_MS } from "../../faults/broker.ts";
 import { GroupBed } from "../../recovery/group_bed.ts";
@@ -50,7 +51,9 @@ for (const [fault, { delayMs, happen }] of Object.entries(FAULTS)) {
         const verdict = await bed.run(async (bed) => {
           await bed.owns(bed.start(), bed.partitions);
           await happen(cable);
-          recoveryMs.push(await bed.untilAllMove(2 * RECOVERY_MS));
+          const ms = await bed.untilAllMove(2 * RECOVERY_MS);
+          assert.ok(ms <= RECOVERY_MS, `first frames ${Math.round(ms)} ms after the cut`);
+          recoveryMs.push(ms);
         });
         reportRow({ fault, repetitions: 1, verdict, recoveryMs });
       } finally {

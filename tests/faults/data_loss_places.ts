@@ -1,0 +1,47 @@
+/**
+ * Logs on which frames can be made to expire.
+ *
+ * @module
+ */
+import type { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
+import { openLog } from "../../runtime/log/open.ts";
+import { kafkaUrl, uniqueName, withAdmin } from "../support/kafka.ts";
+import { withLog } from "../support/log.ts";
+import type { DataLossPlace } from "./data_loss.ts";
+
+/** Runs a trial on the test run's broker. */
+export async function withKafkaPlace(
+  trial: (place: DataLossPlace) => Promise<void>,
+): Promise<void> {
+  const url = kafkaUrl();
+  const log = await openLog(url);
+  try {
+    await trial({
+      log,
+      url,
+      topic: uniqueName("expire"),
+      expire: (name, before) =>
+        withAdmin(async (admin) => {
+          await admin.deleteRecords({
+            topics: [{ name, partitions: [{ partition: 0, offset: BigInt(before) }] }],
+          });
+        }),
+    });
+  } finally {
+    await log.close();
+  }
+}
+
+/** Runs a trial on an embedded log of its own. */
+export async function withEmbeddedPlace(
+  trial: (place: DataLossPlace) => Promise<void>,
+): Promise<void> {
+  await withLog((url, log) =>
+    trial({
+      log,
+      url,
+      topic: "VideoStreaming",
+      expire: (topic, before) => (log as EmbeddedLog).deleteRecords(topic, 0, before),
+    })
+  );
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+// Loaded before the test, with its native library.
+import "../../queries/passthrough.ts";
+import { ExecutorHost } from "../../runtime/executor/host.ts";
+import type { FromExecutor } from "../../runtime/executor/protocol.ts";
+import { withLog } from "../support/log.ts";
+
+const QUERY = {
+  name: "passthrough",
+  module: new URL("../../queries/passthrough.ts", import.meta.url).href,
+  group: "group",
+  sinks: [],
+};
+
+Deno.test("executor: a lane that is stopped before its executor is ready never takes anything over", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 2);
+    const messages: FromExecutor[] = [];
+    const host = new ExecutorHost((message) => void messages.push(message));
+    const opening = host.handle({
+      type: "open",
+      config: { log: url, topic: "VideoStreaming", queries: [QUERY], progressIntervalMs: 1000 },
+    });
+    const starts = [0, 1].map((partition) =>
+      host.handle({
+        type: "start",
+        lane: partition + 1,
+        query: "passthrough",
+        partition,
+        runId: `run-${partition}`,
+      })
+    );
+    await host.handle({ type: "stop", lane: 1, mode: "drain" });
+    await Promise.all([opening, ...starts]);
+    await host.handle({ type: "close" });
+    const lanes = (type: string) =>
+      messages.flatMap((message) =>
+        message.type === type && "lane" in message ? [message.lane] : []
+      );
+    assert.deepEqual(lanes("started").includes(1), false);
+    assert.deepEqual(lanes("stopped").sort(), [1, 2]);
+    const known = await log.checkpoints();
+    assert.deepEqual(known.filter(({ partition }) => partition === 0), []);
+  });
+});
