@@ -106,7 +106,8 @@ async function live(
   const counted = RATE * (until - since) / 1000;
   return {
     frames,
-    missing: RATE * seconds - frames,
+    // As many as the cameras round to.
+    missing: partitions * Math.round(RATE / partitions * seconds) - frames,
     p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),
     cpuMsPerFrame: cpu * 1000 / counted,
