@@ -8,6 +8,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
 import { type Measured, type Outcome, type PeerRow, peersReport } from "./support/peers_report.ts";
@@ -244,12 +245,23 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     const topic = `peers-${crypto.randomUUID()}`;
     await fillTopic(target.log, topic, PARTITIONS, Math.ceil(total / PARTITIONS), frames);
+    const bar = new ProgressBar({ title: "Peers" });
+    const steps = rounds * (2 + contenders.length * (seconds > 0 ? 2 : 1));
+    let done = 0;
+    const step = (round: number, what: string) =>
+      bar.update(done++, steps, `round ${round} of ${rounds}, ${what}`);
+    const say = (line: string) => {
+      bar.clear();
+      print(line);
+    };
     for (let round = 1; round <= rounds; round++) {
+      step(round, "bare codec loop");
       measured.bare.push((await codecLoop(frames, { total })).framesPerSecond);
       for (const contender of contenders) {
+        step(round, contender.name);
         const result = await contender.backlog(target, topic, total);
         rowOf(contender.name).backlog.push(result);
-        print(
+        say(
           `round ${round} ${contender.name.padEnd(15)} ${
             result.steady.toFixed(0).padStart(6)
           } frames/s steady, ` +
@@ -258,6 +270,7 @@ export async function bench(args: readonly string[]): Promise<void> {
             } s`,
         );
       }
+      step(round, "windows");
       if (contenders.some(({ name }) => name === "python-best")) {
         const ours = (await drain(target, topic, WINDOWS)).framesPerSecond;
         const theirs = outcome(
@@ -273,7 +286,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         ).steady;
         measured.windows.framelane.push(ours);
         measured.windows["python-best"].push(theirs);
-        print(
+        say(
           `round ${round} windows         ${ours.toFixed(0).padStart(6)} frames/s, python-best ${
             theirs.toFixed(0)
           }`,
@@ -281,11 +294,13 @@ export async function bench(args: readonly string[]): Promise<void> {
       }
       if (seconds === 0) continue;
       for (const contender of contenders) {
+        step(round, `${contender.name} live`);
         const latencies = await liveOf(contender, target, seconds);
         rowOf(contender.name).live.push(latencies);
-        print(`round ${round} ${contender.name.padEnd(15)} ${latencies.length} frames live`);
+        say(`round ${round} ${contender.name.padEnd(15)} ${latencies.length} frames live`);
       }
     }
+    bar.clear();
   } finally {
     await target.close();
   }

@@ -217,6 +217,26 @@ Deno.test("A camera with a local log gives up the network", async () => {
   assert.equal(camera.network?.({ ...local, log: "kafka://127.0.0.1:9092" }), true);
 });
 
+Deno.test("Images are decoded and made grey with what the demo is allowed", async () => {
+  const { flags } = partsOf("demo");
+  await inFolder(async (folder) => {
+    const script = `${folder}/images.ts`;
+    await Deno.writeTextFile(
+      script,
+      `import { keepLuma } from "${ROOT}/runtime/image/jpeg_library.ts";
+       import { decodeImage, inspectImage } from "${ROOT}/runtime/image/mod.ts";
+       const bytes = Deno.readFileSync("${ROOT}/clips/astronaut.jpg");
+       const { width, height } = inspectImage(bytes);
+       const grey = await keepLuma(bytes, { width, height });
+       const small = await decodeImage(bytes, 3);
+       console.log(inspectImage(grey!).components, small.width === width);`,
+    );
+    const { code, said } = await run([...flags, `--config=${ROOT}/deno.json`, script]);
+    assert.equal(code, 0, said);
+    assert.match(said, /^1 true$/m);
+  });
+});
+
 Deno.test("Commands give up what their arguments do not need", async () => {
   const { checkpoints } = await import("../../cli/commands/checkpoints.ts");
   assert.equal(checkpoints.network?.({ log: "embedded:.framelane" }), false);
