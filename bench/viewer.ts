@@ -1,7 +1,7 @@
 /**
  * The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
  *
- *     deno task bench viewer [--seconds 10] [--rounds 3] [--only lanes|pages|queries|many]
+ *     deno task bench viewer [--seconds 10] [--rounds 3] [--only lanes|pages|frozen|queries|many]
  *
  * @module
  */
@@ -168,6 +168,39 @@ async function lanesAndPages(seconds: number, only: string): Promise<void> {
   }
 }
 
+/** A page whose process stands still for a minute, and one beside it. */
+async function frozen(seconds: number): Promise<void> {
+  const feed = new SteadyLanes(await clipFrames({ quality: 75 }), 64, 5);
+  const metrics = () => Promise.resolve("");
+  const viewer = await startViewer({ feed, metrics, topics: [], port: 0 });
+  const beside = openPages(viewer.url, 1, 0, seconds + 12);
+  const stopped = openPages(viewer.url, 1, 0, seconds + 12);
+  await Promise.all([beside.ready, stopped.ready]);
+  const memory: number[] = [];
+  const timer = setInterval(() => memory.push(Deno.memoryUsage().rss / MiB), 250);
+  await pause(8);
+  const before = percentile(memory.splice(0).slice(16), 0.5);
+  Deno.kill(stopped.pid, "SIGSTOP");
+  await pause(seconds);
+  clearInterval(timer);
+  Deno.kill(stopped.pid, "SIGCONT");
+  const seen = await beside.report;
+  await stopped.report;
+  print(
+    `64 lanes × 5 fps, a page stopped for ${seconds} s`.padEnd(44) +
+      ` memory ${before.toFixed(0)} MiB, then at most ${
+        (Math.max(...memory) - before).toFixed(1)
+      } more, ` +
+      `${(memory.at(-1)! - before).toFixed(1)} at the end; the other page: ` +
+      `${seen.medianTile.toFixed(1)} fps a tile (slowest ${
+        seen.slowestTile.toFixed(1)
+      }), age p50 ` +
+      `${seen.ageP50.toFixed(0)} p99 ${seen.ageP99.toFixed(0)} ms`,
+  );
+  await viewer.stop();
+  feed.stop();
+}
+
 /** Cameras through greyscale: capture to sink, by turns alone and with pages that watch. */
 async function queries(
   { lanes, fps, pages, width, seconds, rounds }: {
@@ -312,7 +345,8 @@ export async function bench(args: readonly string[]): Promise<void> {
   });
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
   const { only } = values;
-  if (only !== "queries" && only !== "many") await lanesAndPages(seconds, only);
+  if (["", "lanes", "pages"].includes(only)) await lanesAndPages(seconds, only);
+  if (only === "" || only === "frozen") await frozen(60);
   if (only === "" || only === "queries") {
     await queries({ lanes: 3, fps: 15, pages: 100, width: 0, seconds, rounds });
   }

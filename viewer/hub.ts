@@ -8,6 +8,7 @@ import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { LaneView, ServerMessage } from "./protocol.ts";
+import { Pace } from "./pace.ts";
 import { Scaler } from "./scaler.ts";
 
 /** A feed that works only for lanes that somebody looks at. */
@@ -37,12 +38,14 @@ export class Hub {
   readonly feed: LaneFeed;
   readonly clock: Clock;
   readonly scaler = new Scaler();
+  readonly pace = new Pace();
   readonly #listeners = new Map<string, Set<PictureListener>>();
   readonly #tickers = new Set<() => void>();
   readonly #intervals = new Map<string, { timestamp: number; interval: number }>();
   readonly #states = new WeakMap<Visitor, { at: number; text: string }>();
   #unsubscribe: (() => void) | undefined;
   #ticking: AbortController | undefined;
+  #watched = 0;
   #closed = false;
 
   constructor(feed: LaneFeed, clock: Clock) {
@@ -96,12 +99,20 @@ export class Hub {
     let listeners = this.#listeners.get(lane);
     if (listeners === undefined) this.#listeners.set(lane, listeners = new Set());
     listeners.add(listener);
+    this.#watched++;
     if (listeners.size === 1) this.#demandChanged();
     return () => {
-      if (!listeners.delete(listener) || listeners.size > 0) return;
+      if (!listeners.delete(listener)) return;
+      this.#watched--;
+      if (listeners.size > 0) return;
       if (this.#listeners.get(lane) === listeners) this.#listeners.delete(lane);
       this.#demandChanged();
     };
+  }
+
+  /** Milliseconds that a tile waits for its next picture at least; 0 while there is time for all. */
+  get interval(): number {
+    return this.pace.interval(this.#watched);
   }
 
   /** Calls `listener` twice a second until the returned function is called. */
@@ -131,8 +142,10 @@ export class Hub {
 
   #demandChanged(): void {
     if (this.#listeners.size > 0) {
+      this.pace.start();
       this.#unsubscribe ??= this.feed.subscribe((picture) => this.#deliver(picture));
     } else {
+      this.pace.stop();
       this.#unsubscribe?.();
       this.#unsubscribe = undefined;
     }

@@ -243,8 +243,11 @@ export class Session {
       tile.behind = false;
       return;
     }
-    const { scaler } = this.#hub;
-    const scaled = this.#playback.live
+    const { scaler, clock } = this.#hub;
+    const { live } = this.#playback;
+    // Later, with a newer one: at the latest with the next tick.
+    if (live && clock.monotonic() - tile.sentAt < this.#hub.interval) return;
+    const scaled = live
       ? scaler.live(picture, tile.width) ?? this.#unscaled(tile, picture)
       : scaler.scaled(picture, tile.width);
     if (scaled === undefined) return; // with the next picture, or when the page has drawn more
@@ -297,6 +300,7 @@ export class Session {
       this.#socket.close(1001, "Nothing was drawn for a long time");
     } else if (this.#socket.bufferedAmount < STATE_BACKLOG_BYTES) {
       this.#sendState();
+      this.#flushAll();
     }
   }
 

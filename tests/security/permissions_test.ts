@@ -14,6 +14,8 @@ const OWN = [
   "compose.yaml",
 ];
 const NO_PROMPT = "--no-prompt";
+/** No permission: frames are garbage outside the heap, which V8 lets pile up to four times this. */
+const SMALL_HEAP = "--v8-flags=--max-semi-space-size=4";
 const FILES = ["--allow-read", "--allow-write", `--deny-write=${OWN.join(",")}`];
 const SETTINGS = "--allow-env=FRAMELANE_*";
 const LIBRARIES = "--allow-ffi=node_modules";
@@ -60,6 +62,7 @@ const FENCES: Readonly<Record<string, Fence>> = {
   demo: {
     flags: [
       NO_PROMPT,
+      SMALL_HEAP,
       "--allow-read=.,/etc/alpine-release,/usr/bin/ldd",
       "--allow-write=.framelane",
       "--allow-net=127.0.0.1",
@@ -74,7 +77,7 @@ const FENCES: Readonly<Record<string, Fence>> = {
   },
   camera: wide,
   cameras: wide,
-  queries: wide,
+  queries: { ...wide, flags: [NO_PROMPT, SMALL_HEAP, ...wide.flags.slice(1)] },
   viewer: wide,
   checkpoints: {
     flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env"],
@@ -215,6 +218,26 @@ Deno.test("A camera with a local log gives up the network", async () => {
   assert.equal(camera.network?.({ ...local, source: "http://127.0.0.1/mjpeg" }), true);
   assert.equal(camera.network?.({ ...local, "metrics-port": 9100 }), true);
   assert.equal(camera.network?.({ ...local, log: "kafka://127.0.0.1:9092" }), true);
+});
+
+Deno.test("Images are decoded and made grey with what the demo is allowed", async () => {
+  const { flags } = partsOf("demo");
+  await inFolder(async (folder) => {
+    const script = `${folder}/images.ts`;
+    await Deno.writeTextFile(
+      script,
+      `import { keepLuma } from "${ROOT}/runtime/image/jpeg_library.ts";
+       import { decodeImage, inspectImage } from "${ROOT}/runtime/image/mod.ts";
+       const bytes = Deno.readFileSync("${ROOT}/clips/astronaut.jpg");
+       const { width, height } = inspectImage(bytes);
+       const grey = await keepLuma(bytes, { width, height });
+       const small = await decodeImage(bytes, 3);
+       console.log(inspectImage(grey!).components, small.width === width);`,
+    );
+    const { code, said } = await run([...flags, `--config=${ROOT}/deno.json`, script]);
+    assert.equal(code, 0, said);
+    assert.match(said, /^1 true$/m);
+  });
 });
 
 Deno.test("Commands give up what their arguments do not need", async () => {

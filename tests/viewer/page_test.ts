@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatNumbers } from "../../viewer/page/numbers.ts";
 import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
-import { bestGrid } from "../../viewer/page/layout.ts";
+import { bestGrid, wallGrid } from "../../viewer/page/layout.ts";
 import {
   formatState,
   groupName,
@@ -151,6 +151,19 @@ Deno.test("the grid shows pictures as large as they can be, and never too small"
       assert.ok(columns >= 1 && columns * rows >= count && columns * (rows - 1) < count);
     },
   ));
+});
+
+Deno.test("a wall of many cameras is dense before it scrolls; a phone scrolls", () => {
+  const wall = (count: number, width: number, height: number) =>
+    wallGrid({ aspect: 16 / 9, gap: 6, caption: 34, smallest: 200, count, width, height });
+  const layout = (count: number, width: number, height: number) => {
+    const { columns, fits, dense } = wall(count, width, height);
+    return { columns, fits, dense };
+  };
+  assert.deepEqual(layout(16, 1440, 850), { columns: 4, fits: true, dense: false });
+  assert.deepEqual(layout(64, 1440, 850), { columns: 8, fits: true, dense: true });
+  assert.deepEqual(layout(200, 1440, 850), { columns: 7, fits: false, dense: false });
+  assert.deepEqual(layout(64, 390, 700), { columns: 1, fits: false, dense: false });
 });
 
 Deno.test("moments are understood as people type them", () => {

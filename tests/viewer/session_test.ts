@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../runtime/clock.ts";
+import { Hub } from "../../viewer/hub.ts";
+import { FakeLanes } from "../support/fake_lanes.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
 
 Deno.test("a page gets the newest picture of each tile, then each as it comes", async () => {
@@ -183,3 +186,18 @@ async function settle(page: TestPage): Promise<void> {
   const seen = page.messages.length;
   await until(() => page.messages.length > seen, "the next state report");
 }
+
+Deno.test("on a busy machine all tiles share a few hundred pictures a second, the newest ones", () => {
+  const feed = new FakeLanes({ count: 2 });
+  const hub = new Hub(feed, systemClock);
+  const ends = Array.from({ length: 200 }, () => hub.listen("greyscale-1", () => {}));
+  assert.equal(hub.interval, 0, "there is time for all");
+  for (let i = 0; i < 40; i++) hub.pace.see(40);
+  assert.equal(hub.interval, 500);
+  for (let i = 0; i < 10; i++) hub.pace.see(0);
+  assert.equal(hub.interval, 500, "not calm yet");
+  for (let i = 0; i < 60; i++) hub.pace.see(0);
+  assert.equal(hub.interval, 0);
+  ends.forEach((end) => end());
+  hub.close();
+});

@@ -27,6 +27,24 @@ export interface Space {
   readonly smallest: number;
 }
 
+/** Where many cameras are to be seen at once, their names go over the pictures. */
+const DENSE = { gap: 2, caption: 0, smallest: 140 };
+/** Narrower windows are phones: there one scrolls. */
+const DENSE_FROM = 700;
+
+/**
+ * The grid of a wall: with a line below each picture, or, where they would not fit otherwise, dense:
+ * without.
+ */
+export function wallGrid(space: Space): Grid & { readonly dense: boolean } {
+  const grid = bestGrid(space);
+  if (!grid.fits && space.width >= DENSE_FROM) {
+    const dense = bestGrid({ ...space, ...DENSE });
+    if (dense.fits) return { ...dense, dense: true };
+  }
+  return { ...grid, dense: false };
+}
+
 /** The grid in which pictures of that aspect come out largest. */
 export function bestGrid(space: Space): Grid {
   const { count, width, height, aspect, gap, caption, smallest } = space;

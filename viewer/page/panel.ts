@@ -119,8 +119,10 @@ export class Panel {
   ): void {
     const condition = conditionOf(lane);
     text(this.#title, lane.camera);
-    set(this.#condition, { "data-condition": condition });
-    text(this.#condition, condition);
+    // "live" beside a picture of the past would be taken for the picture's.
+    const past = shown !== undefined && shown.ageMs === undefined && condition === "live";
+    set(this.#condition, { "data-condition": past ? "past" : condition });
+    text(this.#condition, past ? "looking back" : condition);
     this.#exception.hidden = lane.exception === undefined;
     text(this.#exception, lane.exception ?? "");
     this.#updateViews(lane, others);

@@ -146,7 +146,7 @@ class QueryPage {
       ],
       ["Frames in", `${rate(lane.framesPerSecondIn)} a second`],
       ["Frames out", `${rate(lane.framesPerSecondOut)} a second`],
-      ["Lag", `${count(lane.lagFrames)} frames`],
+      ["Lag", lane.lagFrames === 1 ? "1 frame" : `${count(lane.lagFrames)} frames`],
       [
         "Capture to sink",
         lane.latencyP50Ms === undefined

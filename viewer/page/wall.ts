@@ -6,7 +6,7 @@
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 import { element, set } from "./dom.ts";
-import { bestGrid } from "./layout.ts";
+import { type Space, wallGrid } from "./layout.ts";
 import { Tile } from "./tile.ts";
 
 /** What the wall tells the page. */
@@ -123,6 +123,7 @@ export class Wall {
     const aspect = aspects[aspects.length >> 1] ?? 16 / 9;
     const { style } = this.#grid;
     this.root.classList.toggle("focused", focused);
+    if (focused) this.root.classList.remove("dense");
     if (focused || clientWidth === 0) return;
     const space = {
       count: this.#order.length,
@@ -133,7 +134,8 @@ export class Wall {
       caption: CAPTION,
       smallest: SMALLEST,
     };
-    const grid = this.#columns > 0 ? columnsGrid(this.#columns, space) : bestGrid(space);
+    const grid = this.#columns > 0 ? columnsGrid(this.#columns, space) : wallGrid(space);
+    this.root.classList.toggle("dense", grid.dense);
     this.#gridColumns = grid.columns;
     style.setProperty("--columns", String(grid.columns));
     style.setProperty("--row", grid.fits ? "minmax(0, 1fr)" : `${grid.rowHeight}px`);
@@ -266,10 +268,10 @@ export class Wall {
   }
 }
 
-function columnsGrid(columns: number, space: Parameters<typeof bestGrid>[0]) {
+function columnsGrid(columns: number, space: Space) {
   const { count, width, height, aspect, gap, caption } = space;
   const rows = Math.ceil(count / columns);
   const natural = (width - gap * (columns - 1)) / columns / aspect + caption;
   const rowHeight = Math.round(natural);
-  return { columns, rows, fits: rows * (natural + gap) - gap <= height, rowHeight };
+  return { columns, rows, fits: rows * (natural + gap) - gap <= height, rowHeight, dense: false };
 }

@@ -28,10 +28,7 @@ const MAX_LABELS = 20;
  */
 export function draftManifest(file: OnnxFile, name: string, fileName: string): Draft {
   const notes: string[] = [];
-  const pictures = file.inputs.flatMap((input) => {
-    const guess = guessInput(input, notes);
-    return guess === undefined ? [] : [guess];
-  });
+  const pictures = picturesOf(file, notes);
   const others = file.inputs.filter((input) => !pictures.some((p) => p["name"] === input.name));
   const state: Record<string, unknown>[] = [];
   for (const input of others) {
@@ -119,16 +116,41 @@ function guessLayout(shape: readonly Dimension[]): Layout | undefined {
   return isColor(1) ? "NCTHW" : isColor(2) ? "NTCHW" : undefined;
 }
 
+/**
+ * The inputs that can take pictures. One that comes out again under its name is a state, whatever it
+ * looks like: unless nothing else could take pictures.
+ */
+function picturesOf({ inputs, outputs }: OnnxFile, notes: string[]): Record<string, unknown>[] {
+  const fresh = inputs.filter((input) => namesakesOf(input, outputs).length === 0);
+  for (const candidates of [fresh, inputs]) {
+    const found = candidates.map((input) => guessInput(input, notes))
+      .filter((guess) => guess !== undefined);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
 /** The output that a state input comes from: of the same type and shape, and nearly the same name. */
 function partnerOf(input: OnnxValue, outputs: readonly OnnxValue[]): OnnxValue | undefined {
-  const bare = (name: string) =>
-    name.replace(/(^|[_./])(in|out|input|output|next|new)(?=$|[_./])/g, "");
-  const alike = outputs.filter(({ dtype, shape }) =>
-    dtype === input.dtype && shapeText(shape) === shapeText(input.shape)
-  );
-  const namesakes = alike.filter(({ name }) => bare(name) === bare(input.name));
+  const alike = alikeTo(input, outputs);
+  const namesakes = namesakesOf(input, outputs);
   return namesakes.find(({ name }) => name !== bare(name)) ?? namesakes[0] ??
     (alike.length === 1 ? alike[0] : undefined);
+}
+
+function alikeTo({ dtype, shape }: OnnxValue, outputs: readonly OnnxValue[]): OnnxValue[] {
+  return outputs.filter((output) =>
+    output.dtype === dtype && shapeText(output.shape) === shapeText(shape)
+  );
+}
+
+function namesakesOf(input: OnnxValue, outputs: readonly OnnxValue[]): OnnxValue[] {
+  return alikeTo(input, outputs).filter(({ name }) => bare(name) === bare(input.name));
+}
+
+/** A name without what tells going in from coming out. */
+function bare(name: string): string {
+  return name.replace(/(^|[_./])(in|out|input|output|next|new)(?=$|[_./])/g, "");
 }
 
 function guessOutput({ name, shape }: OnnxValue, frames: number): Record<string, unknown> {

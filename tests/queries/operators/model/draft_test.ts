@@ -50,6 +50,26 @@ Deno.test("a draft fills free dimensions and says so", () => {
   }]);
 });
 
+Deno.test("states are paired by name, also those that look like pictures", () => {
+  const preset = new URL("../../../../models/presets/movinet_a0_stream.json", import.meta.url);
+  const { state, inputs } = readManifest(preset);
+  assert.equal(state.length, 43);
+  const value = (name: string, { dtype, shape }: typeof state[number]) => ({ name, dtype, shape });
+  const file = fileOf(
+    [float("image", 1, 1, 172, 172, 3), ...state.map((each) => value(each.input, each))],
+    [...state.map((each) => value(each.output, each)).reverse(), float("logits", 1, 600)],
+  );
+  const { manifest } = draftManifest(file, "m", "m.onnx");
+  const draft = parseManifest(manifest, "model.json");
+  assert.deepEqual(draft.state, state);
+  assert.deepEqual(draft.inputs.map(({ name, layout }) => [name, layout]), [["image", "NTHWC"]]);
+  assert.deepEqual(draft.inputs.map(({ name }) => name), inputs.map(({ name }) => name));
+  // A model that gives the picture back is fed with it all the same.
+  const echo = fileOf([float("image", 1, 3, 64, 64)], [float("image_out", 1, 3, 64, 64)]);
+  const drafted = draftManifest(echo, "m", "m.onnx").manifest;
+  assert.equal((drafted["input"] as { layout: string }).layout, "NCHW");
+});
+
 Deno.test("presets are manifests, and say where their weights are had", async () => {
   const folder = new URL("../../../../models/presets/", import.meta.url);
   const names: string[] = [];

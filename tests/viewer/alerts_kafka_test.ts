@@ -1,0 +1,74 @@
+/** Alerts that Kafka remembers: in the transaction of their batch, read by a wall elsewhere. */
+import assert from "node:assert/strict";
+import { alerts } from "../../queries/operators/alerts.ts";
+import type { Frame, Output } from "../../runtime/frame.ts";
+import { openLog } from "../../runtime/log/open.ts";
+import { query } from "../../runtime/query.ts";
+import { display } from "../../runtime/sinks/display.ts";
+import { runQuery } from "../../runtime/testing.ts";
+import { LogFeed } from "../../viewer/log_feed.ts";
+import type { AlertView } from "../../viewer/protocol.ts";
+import { startViewer } from "../../viewer/viewer.ts";
+import { paintCode } from "../support/fake_lanes.ts";
+import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { until } from "./kit.ts";
+
+Deno.test("alerts on Kafka: each episode once, on a wall that was started later", async () => {
+  const topic = uniqueName("alerts");
+  const log = await openLog(kafkaUrl());
+  try {
+    await log.createTopic(topic, 2);
+    const producer = await log.producer();
+    const now = Date.now();
+    await producer.append(
+      topic,
+      1,
+      Array.from({ length: 40 }, (_, offset) => ({
+        key: "CAMERA-2",
+        value: paintCode(1, offset, 64, 48),
+        timestamp: now + 100 * offset,
+        headers: {},
+      })),
+    );
+    await producer.close();
+    const open = (offset: number) => offset >= 5 && offset < 20 || offset >= 30;
+    const definition = query("doors").readStream({ startingOffsets: "earliest" })
+      .process({
+        name: "scores",
+        open: () => ({
+          process: (frame: Frame): Output[] => [
+            { ...frame, result: { scores: { door: open(frame.offset) ? 0.9 : 0.1 } } },
+          ],
+        }),
+      })
+      .process(alerts({ label: "door" }))
+      .writeStream(display()).trigger("available-now");
+    await runQuery(definition, { log, topic, partition: 1, group: topic });
+    assert.equal(await log.partitionCount(`${topic}.alerts`), 2);
+
+    const feed = new LogFeed({ log, topics: [topic] });
+    await feed.start();
+    const metrics = () => Promise.resolve("");
+    const viewer = await startViewer({ feed, log, metrics, topics: [topic], port: 0 });
+    try {
+      const seen = async (): Promise<AlertView[]> =>
+        await (await fetch(`${viewer.url}api/alerts`)).json();
+      await until(async () => (await seen()).length === 2, "both are told");
+      assert.deepEqual(
+        (await seen()).map(({ lane, camera, fromOffset, toOffset, active }) => [
+          lane,
+          camera,
+          fromOffset,
+          toOffset,
+          active,
+        ]),
+        [["raw-1", "CAMERA-2", 5, 20, false], ["raw-1", "CAMERA-2", 30, 39, false]],
+      );
+    } finally {
+      await viewer.stop();
+      await feed.close();
+    }
+  } finally {
+    await log.close();
+  }
+});
