@@ -8,7 +8,7 @@ import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { openSink } from "../../runtime/sinks/open.ts";
+import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets, type ReadStreamOptions } from "../../runtime/source_options.ts";
 import { parseTrigger } from "../../runtime/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
@@ -98,6 +98,7 @@ export const queries: Command = {
       help:
         "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
       parse: checked(openSink),
+      show: maskedSink,
     },
     model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
     executors: {
