@@ -23,6 +23,7 @@ import {
 } from "node-av";
 import { launchCamera } from "../cameras/launch.ts";
 import { VideoFileSource } from "../cameras/sources/file.ts";
+import { ProgressBar } from "../cli/progress_bar.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
@@ -189,8 +190,12 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     const rates = ways.map((): number[] => []);
     const costs = ways.map((): number[] => []);
-    for (let round = 0; round <= Number(values.rounds); round++) {
-      for (const [index, { run }] of ways.entries()) {
+    const bar = new ProgressBar({ title: "Camera" });
+    const rounds = Number(values.rounds);
+    for (let round = 0; round <= rounds; round++) {
+      for (const [index, { name, run }] of ways.entries()) {
+        const label = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+        bar.update(round * ways.length + index, (rounds + 1) * ways.length, `${label}, ${name}`);
         const before = cpuUsage();
         const rate = await run();
         const { user, system } = cpuUsage(before);
@@ -200,6 +205,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         costs[index]!.push((user + system) / 1000 / FRAMES);
       }
     }
+    bar.clear();
     print(`${values.source}, ${FRAMES} frames a round, medians of ${values.rounds} rounds`);
     for (const [index, { name }] of ways.entries()) {
       const ratios = rates[index]!.map((rate, round) => rate / rates[0]![round]!);

@@ -24,6 +24,7 @@ import { pageOf } from "./kafka/page.ts";
 import { gridOf, nameOf, parseSettings, type Setting, USUAL_SETTINGS } from "./kafka/settings.ts";
 import {
   csvOf,
+  markdownOf,
   metricsRows,
   resultRows,
   summarize,
@@ -76,7 +77,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       seconds: positive("live-seconds", values["live-seconds"]),
     },
   };
-  const machine = await thisMachine(values.kafka);
+  const machine = await thisMachine(values.kafka ?? "ours");
   print(machineLine(machine));
   const frames = await clipFrames({ quality: QUALITY });
   const kilobytes = frames.reduce((sum, { length }) => sum + length, 0) / frames.length / 1000;
@@ -95,24 +96,22 @@ export async function bench(args: readonly string[]): Promise<void> {
     const folder = join(scratch, "images");
     await fillFolder(folder, [...frames, ...await clipFrames({ quality: 90 })]);
     const classic = await classicJob(target, folder, plan.repeats);
-    print(
-      `${CLASSIC_IMAGES} images: out ${spread(classic.map((run) => run.out))} images/s, in ${
-        spread(classic.map((run) => run.in))
-      } images/s, beside ${PYTHON_WATCHDOG.out} out and ${PYTHON_WATCHDOG.in} in that a Python system ` +
-        `with watchdog is reported to do (not measured here)`,
-    );
+    const classicLine = `${CLASSIC_IMAGES} images: out ${
+      spread(classic.map((run) => run.out))
+    } images/s, in ${
+      spread(classic.map((run) => run.in))
+    } images/s, beside ${PYTHON_WATCHDOG.out} out and ${PYTHON_WATCHDOG.in} in that a Python system ` +
+      `with watchdog is reported to do (not measured here)`;
+    print(classicLine);
+    const report = { machine, summaries, classic, partitions: PARTITIONS, live: plan.live };
     await Deno.mkdir(values.out, { recursive: true });
     const files = {
       "producer_metrics.csv": csvOf(metricsRows(trials, "producer")),
       "consumer_metrics.csv": csvOf(metricsRows(trials, "consumer")),
       "kafka_performance_results.csv": csvOf(resultRows(summaries)),
-      "index.html": pageOf({
-        machine,
-        summaries,
-        classic,
-        partitions: PARTITIONS,
-        live: plan.live,
-      }),
+      "report.json": JSON.stringify(report, null, 2) + "\n",
+      "index.html": pageOf(report),
+      "README.md": readme(machineLine(machine), args, markdownOf(summaries), classicLine),
     };
     for (const [name, text] of Object.entries(files)) {
       await Deno.writeTextFile(join(values.out, name), text);
@@ -122,6 +121,16 @@ export async function bench(args: readonly string[]): Promise<void> {
     await target.close();
     await Deno.remove(scratch, { recursive: true });
   }
+}
+
+/** The folder's page where only text is shown. */
+function readme(machine: string, args: readonly string[], table: string, classic: string): string {
+  return `# Batch size × linger × compression on Kafka\n\n` +
+    `Made by \`deno task bench kafka${args.map((arg) => ` ${arg}`).join("")}\`.\n\n${machine}\n\n` +
+    `[The page with plots](index.html) shows all of it; every repeat is in ` +
+    `[producer_metrics.csv](producer_metrics.csv) and [consumer_metrics.csv](consumer_metrics.csv), ` +
+    `medians and extremes are in [kafka_performance_results.csv](kafka_performance_results.csv).\n\n` +
+    `Medians (lowest–highest):\n\n${table}\n${classic}\n`;
 }
 
 /** All trials, in rounds in which every setting has its turn, so that a busy moment strikes them all. */

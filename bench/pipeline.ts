@@ -8,6 +8,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { ProgressBar } from "../cli/progress_bar.ts";
 import { Driver } from "../runtime/driver/driver.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
@@ -130,7 +131,9 @@ export async function bench(args: readonly string[]): Promise<void> {
         ratios: [] as number[],
       }))
     );
+    const bar = new ProgressBar({ title: "Pipeline" });
     for (let round = 0; round <= rounds; round++) {
+      bar.update(round, rounds + 1, round === 0 ? "warming up" : `round ${round} of ${rounds}`);
       const loop = (await codecLoop(frames, { total })).framesPerSecond;
       // The first round warms caches and compilers up.
       if (round > 0) bare.push(loop);
@@ -141,6 +144,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         ratios.push(result.framesPerSecond / loop);
       }
     }
+    bar.clear();
     print(`${"bare codec loop".padEnd(32)} ${spread(bare)} frames/s`);
     for (const { name, runs, ratios } of rows) {
       print(

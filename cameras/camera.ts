@@ -9,6 +9,7 @@ import { Backoff } from "./backoff.ts";
 import { pace } from "./pacing.ts";
 import { frameHeaders } from "./frame_headers.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";
+import { type Lateness, Punctuality } from "./punctuality.ts";
 import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";
 import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
@@ -32,12 +33,14 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Told whenever something was counted; must return at once. */
   readonly onFrame?: (seq: number) => void;
+  /** Counts how late a recording is; one of its own unless given. */
+  readonly punctuality?: Punctuality;
   /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
   readonly flushMs?: number;
 }
 
 /** What a camera did. */
-export interface CameraSummary extends PublisherStats {
+export interface CameraSummary extends PublisherStats, Lateness {
   readonly camera: string;
   readonly partition: number;
   readonly session: string;
@@ -131,6 +134,7 @@ async function aborted(signal: AbortSignal, other: AbortSignal): Promise<void> {
 /** The state of one run. */
 class CameraRun {
   readonly #options: CameraOptions;
+  readonly #punctuality: Punctuality;
   readonly #camera: string;
   readonly #session = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #start: number;
@@ -140,6 +144,7 @@ class CameraRun {
 
   constructor(options: CameraOptions) {
     this.#options = options;
+    this.#punctuality = options.punctuality ?? new Punctuality();
     this.#camera = cameraOfPartition(options.number - 1);
     this.#start = options.clock.monotonic();
   }
@@ -152,6 +157,8 @@ class CameraRun {
       session: this.#session,
       seconds: (clock.monotonic() - this.#start) / 1000,
       reopened: this.#reopened,
+      late: this.#punctuality.late,
+      behindMs: this.#punctuality.behindMs,
       ...publisher.stats,
     };
   }
@@ -195,6 +202,7 @@ class CameraRun {
           kind: source.kind,
           clock,
           signal: stop,
+          onLate: (ms) => this.#punctuality.fallBehind(ms, report),
           ...(fps === undefined ? {} : { fps }),
         })
       ) {

@@ -7,6 +7,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
 import { type CameraSummary, runCamera } from "./camera.ts";
 import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";
+import { type Lateness, Punctuality } from "./punctuality.ts";
 import type { CameraSource } from "./source.ts";
 import { LogTarget } from "./target.ts";
 
@@ -39,9 +40,12 @@ export interface LaunchOptions {
   readonly onFrame?: () => void;
 }
 
+/** Counts of a camera since its start. */
+export interface CameraStats extends PublisherStats, Lateness {}
+
 /** A camera that runs. */
 export interface LaunchedCamera {
-  readonly stats: PublisherStats;
+  readonly stats: CameraStats;
   /** As `runCamera`. */
   readonly ended: Promise<CameraSummary>;
 }
@@ -68,10 +72,12 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
   const target = kv === undefined
     ? {}
     : { target: new LogTarget({ log, topic, partition, kv, clock, signal }) };
+  const punctuality = new Punctuality();
   const ended = runCamera({
     number,
     source,
     publisher,
+    punctuality,
     clock,
     signal,
     report,
@@ -82,7 +88,8 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
   });
   return {
     get stats() {
-      return publisher.stats;
+      const { late, behindMs } = punctuality;
+      return { ...publisher.stats, late, behindMs };
     },
     ended,
   };

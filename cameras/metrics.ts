@@ -4,13 +4,13 @@
  * @module
  */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { PublisherStats } from "./publisher.ts";
+import type { CameraStats } from "./launch.ts";
 
 /** A camera's counts, never falling while the process lives. */
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;
-  readonly stats: PublisherStats;
+  readonly stats: CameraStats;
 }
 
 const LABELS = ["topic", "partition", "camera"] as const;
@@ -25,6 +25,14 @@ export class CameraMetrics {
   readonly #bytes = this.#counter("published_bytes_total", "Bytes of the published images");
   readonly #batches = this.#counter("producer_batches_total", "Batches that the log took");
   readonly #retries = this.#counter("producer_retries_total", "Attempts that the log did not take");
+  readonly #late = this.#counter(
+    "camera_late_frames_total",
+    "Frames before which a recording stood still, since it could not keep its pace",
+  );
+  readonly #behind = this.#counter(
+    "camera_behind_seconds_total",
+    "How far recordings have fallen behind their own times",
+  );
   readonly #buffered = this.#gauge("producer_buffered_frames", "Frames that wait for the log");
   readonly #last = this.#gauge(
     "camera_last_frame_timestamp_seconds",
@@ -52,6 +60,8 @@ export class CameraMetrics {
       this.#bytes.inc(labels, stats.bytes);
       this.#batches.inc(labels, stats.batches);
       this.#retries.inc(labels, stats.retries);
+      this.#late.inc(labels, stats.late);
+      this.#behind.inc(labels, stats.behindMs / 1000);
       this.#buffered.set(labels, stats.buffered);
       if (stats.lastTimestamp !== undefined) this.#last.set(labels, stats.lastTimestamp / 1000);
     }

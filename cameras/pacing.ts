@@ -16,6 +16,8 @@ export interface PacingOptions {
   readonly fps?: number | "max";
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Told how many milliseconds a recording falls behind its own times, whenever it does. */
+  readonly onLate?: (ms: number) => void;
 }
 
 /** An image with the time that the world is told. */
@@ -36,9 +38,9 @@ const MOST_LATENESS_MS = 250;
  */
 export async function* pace(
   images: AsyncIterable<SourceImage>,
-  { kind, fps, clock, signal }: PacingOptions,
+  { kind, fps, clock, signal, onLate }: PacingOptions,
 ): AsyncGenerator<PacedImage, void, undefined> {
-  const schedule = new Schedule(clock);
+  const schedule = new Schedule(clock, onLate);
   let index = 0;
   for await (const image of images) {
     if (signal.aborted) return;
@@ -73,10 +75,12 @@ export async function* pace(
 /** Lays a recording's times on the clock. */
 class Schedule {
   readonly #clock: Clock;
+  readonly #onLate: ((ms: number) => void) | undefined;
   #start: number | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onLate: ((ms: number) => void) | undefined) {
     this.#clock = clock;
+    this.#onLate = onLate;
   }
 
   /** The time of `own`, counted from the first image on. */
@@ -91,6 +95,7 @@ class Schedule {
     const late = this.#clock.now() - due;
     if (late <= MOST_LATENESS_MS) return due;
     this.#start! += late;
+    this.#onLate?.(late);
     return due + late;
   }
 }

@@ -5,6 +5,8 @@
  */
 import { dirname } from "node:path";
 import type { SourceSettings } from "./open.ts";
+import { MOST_PIXELS_A_SIDE } from "./options.ts";
+import { SourceError } from "./source.ts";
 
 /** A camera as it is registered. */
 export interface RegisteredCamera extends SourceSettings {
@@ -15,6 +17,46 @@ export interface RegisteredCamera extends SourceSettings {
 }
 
 const PREFIX = ["cameras"];
+
+const LONGEST_SOURCE = 8_192;
+
+/**
+ * Reads an entry of the registry, which another version or another program may have written.
+ *
+ * @throws {SourceError} `INVALID` with all faults, without the source: it may hold a password.
+ */
+export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
+  const name = `the registry's entry ${JSON.stringify(key.map(String))}`;
+  const fault = (text: string) => new SourceError("INVALID", `Cannot use ${name}: ${text}`);
+  if (typeof value !== "object" || value === null) throw fault("it is no object");
+  const { number, source, fps, size, quality, loop } = value as Record<string, unknown>;
+  const whole = (of: unknown, most: number) =>
+    typeof of === "number" && Number.isInteger(of) && of >= 1 && of <= most;
+  const sides = size as Record<string, unknown> | undefined | null;
+  const checks: readonly (readonly [boolean, string])[] = [
+    [whole(number, Number.MAX_SAFE_INTEGER) && key.at(-1) === number, "its number is not its key"],
+    [
+      typeof source === "string" && source !== "" && source.length <= LONGEST_SOURCE,
+      "its source is no text",
+    ],
+    [
+      fps === undefined || fps === "max" || typeof fps === "number" && fps > 0 && fps <= 1_000,
+      "its fps is not above 0",
+    ],
+    [
+      size === undefined || typeof sides === "object" && sides !== null &&
+        whole(sides["width"], MOST_PIXELS_A_SIDE) && whole(sides["height"], MOST_PIXELS_A_SIDE),
+      "its size is no width and height",
+    ],
+    [quality === undefined || whole(quality, 100), "its quality is not from 1 to 100"],
+    [loop === undefined || typeof loop === "boolean", "its loop is neither true nor false"],
+  ];
+  const faults = checks.flatMap(([holds, text]) => holds ? [] : [text]);
+  if (faults.length > 0) {
+    throw fault(`${faults.join("; ")}; register it again with cameras add, or remove it`);
+  }
+  return value as RegisteredCamera;
+}
 
 /**
  * Opens the file that holds the registry, readable by nobody else: it keeps passwords.
@@ -32,9 +74,13 @@ export async function openState(path: string): Promise<Deno.Kv> {
 /** The registered cameras. Several processes may use one registry at once. */
 export class CameraRegistry {
   readonly #kv: Deno.Kv;
+  readonly #report: (message: string) => void;
+  readonly #told = new Set<string>();
 
-  constructor(kv: Deno.Kv) {
+  /** @param report Told of each entry that cannot be used, once. */
+  constructor(kv: Deno.Kv, report: (message: string) => void = () => {}) {
     this.#kv = kv;
+    this.#report = report;
   }
 
   /** Registers a camera, or changes it. */
@@ -44,21 +90,36 @@ export class CameraRegistry {
 
   /** @returns false when there was no such camera. */
   async remove(number: number): Promise<boolean> {
-    const key = [...PREFIX, number];
-    if ((await this.#kv.get(key)).value === null) return false;
-    await this.#kv.delete(key);
+    if (!await this.has(number)) return false;
+    await this.#kv.delete([...PREFIX, number]);
     return true;
   }
 
-  async get(number: number): Promise<RegisteredCamera | undefined> {
-    return (await this.#kv.get<RegisteredCamera>([...PREFIX, number])).value ?? undefined;
+  /** Whether something is registered under that number, be it of use or not. */
+  async has(number: number): Promise<boolean> {
+    return (await this.#kv.get([...PREFIX, number])).value !== null;
   }
 
-  /** All cameras by number, each with a version that changes whenever it is registered anew. */
+  /** @throws {SourceError} when the entry cannot be used. */
+  async get(number: number): Promise<RegisteredCamera | undefined> {
+    const { key, value } = await this.#kv.get([...PREFIX, number]);
+    return value === null ? undefined : readEntry(key, value);
+  }
+
+  /**
+   * All cameras by number, each with a version that changes whenever it is registered anew. An entry
+   * that cannot be used costs that camera alone.
+   */
   async list(): Promise<{ readonly camera: RegisteredCamera; readonly version: string }[]> {
     const cameras = [];
-    for await (const entry of this.#kv.list<RegisteredCamera>({ prefix: PREFIX })) {
-      cameras.push({ camera: entry.value, version: entry.versionstamp });
+    for await (const { key, value, versionstamp } of this.#kv.list({ prefix: PREFIX })) {
+      try {
+        cameras.push({ camera: readEntry(key, value), version: versionstamp });
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+        if (!this.#told.has(versionstamp)) this.#report(error.message);
+        this.#told.add(versionstamp);
+      }
     }
     return cameras;
   }

@@ -3,10 +3,14 @@
  *
  * @module
  */
-import { type CameraHost, launchCamera, type LaunchedCamera } from "../cameras/launch.ts";
+import {
+  type CameraHost,
+  type CameraStats,
+  launchCamera,
+  type LaunchedCamera,
+} from "../cameras/launch.ts";
 import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource } from "../cameras/open.ts";
-import type { PublisherStats } from "../cameras/publisher.ts";
 import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
 import { Meter, summaryLine, summaryText } from "./camera_text.ts";
@@ -26,7 +30,7 @@ const BAR_EVERY_MS = 200;
 /** Counts of a camera over all its starts. */
 interface Account {
   readonly meter: Meter;
-  past: PublisherStats;
+  past: CameraStats;
   now: LaunchedCamera | undefined;
 }
 
@@ -130,19 +134,24 @@ export class CameraFleet {
     const running = cameras.filter(({ state }) => state === "running").length;
     let published = 0;
     let dropped = 0;
+    let late = 0;
     for (const { stats } of this.measured()) {
       published += stats.published;
       dropped += stats.dropped;
+      late += stats.late;
     }
     this.#bar.update(
       running,
       undefined,
-      `${running} of ${cameras.length} run, ${published} frames published, ${dropped} dropped`,
+      `${running} of ${cameras.length} run, ${published} frames published, ${dropped} dropped` +
+        (late > 0 ? `, ${late} late` : ""),
     );
   }
 }
 
-const NOTHING: PublisherStats = {
+const NOTHING: CameraStats = {
+  late: 0,
+  behindMs: 0,
   published: 0,
   bytes: 0,
   dropped: 0,
@@ -152,9 +161,11 @@ const NOTHING: PublisherStats = {
   buffered: 0,
 };
 
-function sum(past: PublisherStats, now: PublisherStats): PublisherStats {
+function sum(past: CameraStats, now: CameraStats): CameraStats {
   const lastTimestamp = now.lastTimestamp ?? past.lastTimestamp;
   return {
+    late: past.late + now.late,
+    behindMs: past.behindMs + now.behindMs,
     published: past.published + now.published,
     bytes: past.bytes + now.bytes,
     dropped: past.dropped + now.dropped,

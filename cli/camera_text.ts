@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { PublisherStats } from "../cameras/publisher.ts";
+import type { CameraStats } from "../cameras/launch.ts";
 
 /** The last line about a camera, for programs. */
-export function summaryLine(number: number, stats: PublisherStats, seconds: number): string {
+export function summaryLine(number: number, stats: CameraStats, seconds: number): string {
   return JSON.stringify({
     type: "summary",
     camera: `CAMERA-${number}`,
@@ -15,15 +15,26 @@ export function summaryLine(number: number, stats: PublisherStats, seconds: numb
     dropped: stats.dropped,
     bytes: stats.bytes,
     seconds,
+    ...lateness(stats),
   });
 }
 
 /** The same for people. */
-export function summaryText(number: number, stats: PublisherStats, seconds: number): string {
+export function summaryText(number: number, stats: CameraStats, seconds: number): string {
   const frames = stats.published === 1 ? "1 frame" : `${stats.published} frames`;
+  const behind = stats.late === 0
+    ? ""
+    : `, ${stats.late} of them late: the recording ended ${
+      (stats.behindMs / 1000).toFixed(1)
+    } s behind its own times`;
   return `CAMERA-${number}: ${frames} published, ${stats.dropped} dropped, ${
     megabytes(stats.bytes)
-  } in ${seconds.toFixed(1)} s`;
+  } in ${seconds.toFixed(1)} s${behind}`;
+}
+
+/** Only of a recording that could not keep its pace. */
+function lateness({ late, behindMs }: CameraStats) {
+  return late === 0 ? {} : { late, behindSeconds: Number((behindMs / 1000).toFixed(3)) };
 }
 
 /** How a camera is doing: totals since the start, and the rate since the last look. */
@@ -44,7 +55,7 @@ export class Meter {
   }
 
   /** For a progress line of a program. */
-  progress(number: number, stats: PublisherStats, now: number) {
+  progress(number: number, stats: CameraStats, now: number) {
     const { published, dropped, bytes, buffered } = stats;
     this.#measure(published, now);
     return {
@@ -56,13 +67,14 @@ export class Meter {
       buffered,
       seconds: this.seconds(now),
       framesPerSecond: Number(this.#rate.toFixed(1)),
+      ...lateness(stats),
     };
   }
 
   /** For the right end of a progress bar. */
-  note({ published, dropped, bytes }: PublisherStats, now: number): string {
+  note({ published, dropped, bytes, late }: CameraStats, now: number): string {
     if (now - this.#at >= 1_000 || this.#rate === 0) this.#measure(published, now);
-    const lost = dropped > 0 ? `, ${dropped} dropped` : "";
+    const lost = (dropped > 0 ? `, ${dropped} dropped` : "") + (late > 0 ? `, ${late} late` : "");
     return `${published} frames, ${this.#rate.toFixed(1)}/s, ${megabytes(bytes)}${lost}`;
   }
 

@@ -19,6 +19,8 @@ export interface Option<T = unknown> {
   readonly switch?: boolean;
   /** Turns text into a value. Throws an Error whose message says what is accepted. */
   readonly parse?: (text: string) => T;
+  /** How a value that cannot be used is repeated, where it may hold a secret. */
+  readonly show?: (text: string) => string;
 }
 
 /** The table of a command's options, by flag name without dashes. */
@@ -162,7 +164,9 @@ export function parseCommand(
         values.push(parseOne(option, text));
       } catch (error) {
         faults.push(
-          `Cannot use ${origin} ${JSON.stringify(text)}: ${(error as Error).message}`,
+          `Cannot use ${origin} ${JSON.stringify(option.show?.(text) ?? text)}: ${
+            (error as Error).message
+          }`,
         );
       }
     }

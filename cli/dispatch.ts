@@ -119,12 +119,22 @@ function learnFrom(
   for (const [index, text] of argv.entries()) {
     learnSecrets(text);
     const secret = /^--[a-z-]*(?:token|password|secret)(?:=(.*))?$/is.exec(text);
-    if (secret) learnSecrets(secret[1] ?? argv[index + 1] ?? "", { whole: true });
+    if (secret) learnWhole(secret[1] ?? argv[index + 1] ?? "");
   }
   for (const name of Object.keys(command.options)) {
     const text = environment(environmentName(name)) ?? "";
-    learnSecrets(text, { whole: /token|password|secret/.test(name) });
+    learnSecrets(text);
+    if (/token|password|secret/.test(name)) {
+      for (const word of text.split(/\s+/)) learnWhole(word);
+    }
   }
+  learnWhole(environment("FRAMELANE_WEBHOOK_SECRET") ?? "");
+}
+
+/** A secret, also where it stands before what it opens, as in `TOKEN=1,3`. */
+function learnWhole(text: string): void {
+  learnSecrets(text, { whole: true });
+  learnSecrets(text.replace(/=[^=]*$/, ""), { whole: true });
 }
 
 function overview(commands: DispatchOptions["commands"]): string {

@@ -6,10 +6,10 @@
 
 const LIGHT =
   `--page:#f6f7f9;--card:#fff;--ink:#17202b;--soft:#5b6775;--line:#e3e7ec;--none:#2f6fed;--gzip:#d9730d;
---snappy:#0b8f7d;--lz4:#7c4ddb;--zstd:#cf2f6b;--other:#17202b;--quiet:#98a4b3;--mark:#17202b`;
+--snappy:#0b8f7d;--lz4:#7c4ddb;--zstd:#cf2f6b;--other:#51637a;--quiet:#98a4b3;--mark:#17202b`;
 const DARK =
   `--page:#0f141a;--card:#171e26;--ink:#e8edf3;--soft:#98a5b4;--line:#2a343f;--none:#6b9bff;--gzip:#f5a04c;
---snappy:#3cc4af;--lz4:#ad8bff;--zstd:#ff7aa8;--other:#e8edf3;--quiet:#647283;--mark:#f3f6fa`;
+--snappy:#3cc4af;--lz4:#ad8bff;--zstd:#ff7aa8;--other:#b9c6d6;--quiet:#647283;--mark:#f3f6fa`;
 
 const tones = ["none", "gzip", "snappy", "lz4", "zstd", "other", "quiet"].map((tone) =>
   `.${tone}{--tone:var(--${tone})}`
@@ -44,7 +44,8 @@ padding:18px 0;border-block:1px solid var(--line);font-size:14px}
 section{padding:26px 28px 22px;margin-bottom:20px}
 figure{margin:8px 0 0;overflow-x:auto}
 svg{display:block;width:100%;min-width:680px;height:auto;overflow:visible}
-.pair{display:flex}.pair>div{min-width:0}.pair svg{min-width:0}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:8px}
+.pair svg{min-width:0}
 .legend{display:flex;flex-wrap:wrap;gap:6px 20px;margin:0 0 6px;font-size:14px;color:var(--soft)}
 .legend span{display:inline-flex;align-items:center}
 .key{display:inline-block;width:11px;height:11px;margin-right:8px;border-radius:3px;background:var(--tone)}
@@ -67,7 +68,6 @@ th:first-child{text-align:left;padding-left:0}tbody th{font-weight:600}
 tbody tr:last-child>*{border-bottom:0}
 .fine{margin-top:14px!important;font-size:13.5px}
 footer{padding-block:8px 48px;color:var(--soft);font-size:14px}
-@media (max-width:720px){h1{font-size:32px}header{padding-top:32px}section{padding:20px 16px}
-.pair{flex-direction:column}.pair>div:last-child{max-width:520px}}
+@media (max-width:720px){h1{font-size:32px}header{padding-top:32px}section{padding:20px 16px}}
 @media print{body{background:#fff}section,.tile{break-inside:avoid}}
 `;

@@ -223,6 +223,33 @@ export function csvOf(rows: readonly Readonly<Record<string, Cell>>[]): string {
   return [names.map(cellOf).join(","), ...lines].map((line) => `${line}\n`).join("");
 }
 
+/** The main figures for people who read text. */
+export function markdownOf(summaries: readonly Summary[]): string {
+  const head = [
+    "batch bytes / linger ms / compression",
+    "frames/s out",
+    "frames/s in",
+    "CPU ms a frame, out + in",
+    "live ms to the consumer, p50 / p99",
+    "errors",
+  ];
+  const range = ({ median, low, high }: Spread) =>
+    `${median.toFixed(0)} (${low.toFixed(0)}–${high.toFixed(0)})`;
+  const rows = summaries.map((one) => [
+    one.name,
+    range(one.producer.messagesPerSecond),
+    range(one.consumer.messagesPerSecond),
+    `${one.producer.cpuMsPerMessage.median.toFixed(2)} + ${
+      one.consumer.cpuMsPerMessage.median.toFixed(2)
+    }`,
+    `${one.liveEndP50.median.toFixed(1)} / ${one.liveEndP99.median.toFixed(1)}`,
+    String(one.errors),
+  ]);
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |\n`).join(
+    "",
+  );
+}
+
 function cellOf(cell: Cell): string {
   if (cell === undefined || (typeof cell === "number" && !Number.isFinite(cell))) return "";
   const text = String(cell);

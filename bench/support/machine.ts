@@ -13,16 +13,20 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly system: string;
   readonly deno: string;
-  /** Of the broker, where it is ours. */
-  readonly kafka: string;
+  /** The broker; absent where none has a part in it. */
+  readonly kafka?: string;
   /** `2026-01-31`. */
   readonly date: string;
   /** Processes that wanted a core, mean of the last minute, before the measurement. */
   readonly load: number;
 }
 
-/** Looks at this machine. */
-export async function thisMachine(broker: string | undefined): Promise<Machine> {
+/**
+ * Looks at this machine.
+ *
+ * @param broker `ours`, `none`, or the address of another
+ */
+export async function thisMachine(broker: string): Promise<Machine> {
   return {
     processor: cpus()[0]?.model.trim() || Deno.build.arch,
     cores: navigator.hardwareConcurrency,
@@ -31,7 +35,9 @@ export async function thisMachine(broker: string | undefined): Promise<Machine> 
       `${field(await text("/etc/os-release"), /^PRETTY_NAME="?([^"\n]+)/m) ?? Deno.build.os}, ` +
       `kernel ${Deno.osRelease()}`,
     deno: Deno.version.deno,
-    kafka: broker === undefined ? `Apache Kafka ${KAFKA_VERSION}, one node` : `broker ${broker}`,
+    ...(broker === "none" ? {} : {
+      kafka: broker === "ours" ? `Apache Kafka ${KAFKA_VERSION}, one node` : `broker ${broker}`,
+    }),
     date: new Date().toISOString().slice(0, 10),
     load: Deno.loadavg()[0]!,
   };
@@ -41,7 +47,9 @@ export async function thisMachine(broker: string | undefined): Promise<Machine> 
 export function machineLine(
   { processor, cores, memoryGiB, system, deno, kafka, date, load }: Machine,
 ): string {
-  return `${processor}, ${cores} cores, ${memoryGiB} GiB; ${system}; Deno ${deno}; ${kafka}; ` +
+  return `${processor}, ${cores} cores, ${memoryGiB} GiB; ${system}; Deno ${deno}; ${
+    kafka === undefined ? "" : `${kafka}; `
+  }` +
     `${date}, load ${load.toFixed(2)} before`;
 }
 

@@ -29,10 +29,12 @@ export interface VideoFileOptions extends ImageSettings {
 const MOST_THREADS = 4;
 /** Pictures on their way to the encoder: many small ones, so that the cores are busy while the log
  * takes a batch, few large ones, so that memory stays bounded. */
-const MOST_ENCODERS = 12;
+const MOST_ENCODERS = 6;
 const FEWEST_ENCODERS = 3;
 /** One to show, one to come: a film that is played at its own pace needs no more. */
 const PACED_ENCODERS = 2;
+/** Beyond 1920×1080 a picture takes the thread for more than a millisecond. */
+const MOST_INLINE_PIXELS = 1920 * 1080;
 const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
 
 /** A video file. */
@@ -58,7 +60,9 @@ export class VideoFileSource implements CameraSource {
     const name = `video file ${this.description}`;
     await checkFile(this.#path, name);
     const { bulk = false } = this.#options;
-    const threads = bulk ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+    const threads = bulk
+      ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1))
+      : 1;
     let lapStart = 0;
     do {
       let end = lapStart;
@@ -85,6 +89,7 @@ export class VideoFileSource implements CameraSource {
           const image of videoImages(input, {
             settings: this.#options,
             threads,
+            inline: bulk && isSmall(input.stream.codecpar),
             encoders: bulk
               ? encodersFor(this.#options.size ?? input.stream.codecpar)
               : PACED_ENCODERS,
@@ -107,6 +112,11 @@ export class VideoFileSource implements CameraSource {
       lapStart = end;
     } while (this.#options.loop && !signal.aborted);
   }
+}
+
+/** One that this thread scales in a moment, so that nobody beside it notices. */
+function isSmall({ width, height }: Size): boolean {
+  return width * height <= MOST_INLINE_PIXELS;
 }
 
 function encodersFor({ width, height }: Size): number {

@@ -184,7 +184,8 @@ export class FolderSource implements CameraSource {
       return isFile ? { file, version: `${size}-${mtime?.getTime() ?? 0}` } : undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
+      // Reading it says why not; the folder's other images are not to suffer for it.
+      return { file, version: "unreadable" };
     }
   }
 

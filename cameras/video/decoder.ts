@@ -3,22 +3,34 @@
  *
  * @module
  */
-import { CodecContext, FFmpegError, Frame, type Packet } from "node-av";
+import { AVERROR_EOF, CodecContext, FFmpegError, Frame, type Packet, PosixError } from "node-av";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
+
+/** Comes after each frame: an error object would be made, with its stack, only to be compared. */
+const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
 
 /** A decoder at work on one stream. */
 export class VideoDecoder implements Disposable {
   readonly #context = new CodecContext();
   readonly #frame = new Frame();
+  readonly #inline: boolean;
   #damaged = 0;
 
+  private constructor(inline: boolean) {
+    this.#inline = inline;
+  }
+
   /**
-   * @param threads decodes so many frames at once; a live stream is one frame later for each beyond
+   * @param options.threads decodes so many frames at once; a live stream is one frame later for each beyond
    * the first. 0: one a core.
+   * @param options.inline hands packets over on this thread, which then waits for a decoding thread
    */
-  static async open(input: VideoInput, threads: number): Promise<VideoDecoder> {
-    const decoder = new VideoDecoder();
+  static async open(
+    input: VideoInput,
+    { threads, inline = false }: { readonly threads: number; readonly inline?: boolean },
+  ): Promise<VideoDecoder> {
+    const decoder = new VideoDecoder(inline);
     const context = decoder.#context;
     context.allocContext3(input.decoder);
     context.parametersToContext(input.stream.codecpar);
@@ -44,7 +56,7 @@ export class VideoDecoder implements Disposable {
   }
 
   /**
-   * Decodes a packet off this thread; `null` says that there are no more.
+   * Decodes a packet, off this thread unless told otherwise; `null` says that there are no more.
    *
    * @param take is called for each frame that is ready, in the order of showing. The frame is valid
    * until the promise that it returns resolves.
@@ -55,8 +67,10 @@ export class VideoDecoder implements Disposable {
   ): Promise<void> {
     for (;;) {
       // The work is done here; receiving only hands over what is ready.
-      const code = await this.#context.sendPacket(packet);
-      const full = code < 0 && FFmpegError.fromCode(code)?.isEAGAIN === true;
+      const code = this.#inline
+        ? this.#context.sendPacketSync(packet)
+        : await this.#context.sendPacket(packet);
+      const full = code === MORE_IS_NEEDED;
       if (code < 0 && !full && packet !== null) this.#damaged++;
       await this.#receive(take);
       if (!full) return;
@@ -72,8 +86,7 @@ export class VideoDecoder implements Disposable {
     for (;;) {
       const code = this.#context.receiveFrameSync(this.#frame);
       if (code < 0) {
-        const error = FFmpegError.fromCode(code);
-        if (error?.isEAGAIN || error?.isEOF) return;
+        if (code === MORE_IS_NEEDED || code === AVERROR_EOF) return;
         this.#damaged++;
         continue;
       }

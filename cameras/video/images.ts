@@ -19,6 +19,8 @@ export interface VideoImagesOptions {
   /** Frames to decode at once, and images to encode at once. */
   readonly threads: number;
   readonly encoders: number;
+  /** Hand packets over and scale on this thread: saves two hops to another one and back a frame. */
+  readonly inline?: boolean;
   /**
    * The timestamp for an image, of the stream's time of it in milliseconds; undefined leaves the
    * frame out before it costs anything more.
@@ -158,7 +160,7 @@ class Lane {
         return image === undefined ? undefined : await push(Promise.resolve(image));
       }
     }
-    this.#decoder ??= await VideoDecoder.open(this.#input, this.#options.threads);
+    this.#decoder ??= await VideoDecoder.open(this.#input, this.#options);
     await this.#decoder.decode(packet, async (frame) => {
       if (stop.aborted) return;
       const timestamp = this.#options.timestamp(this.#times.of(frame.bestEffortTimestamp));
@@ -207,7 +209,11 @@ class Lane {
       const idle = this.#idle.pop();
       if (idle !== undefined) return idle;
       if (this.#makers.length < this.#options.encoders) {
-        const maker = new PictureMaker(this.#options.settings, rotationOf(this.#input.stream));
+        const maker = new PictureMaker(
+          this.#options.settings,
+          rotationOf(this.#input.stream),
+          this.#options.inline,
+        );
         this.#makers.push(maker);
         return maker;
       }

@@ -31,10 +31,13 @@ export class PictureMaker implements Disposable {
   readonly #source = new Frame();
   readonly #turner: Turner | undefined;
   readonly #settings: ImageSettings;
+  readonly #inline: boolean;
   #scaled: { readonly frame: Frame; readonly data: Uint8Array } | undefined;
 
-  constructor(settings: ImageSettings, rotation: Rotation) {
+  /** @param inline scales on this thread */
+  constructor(settings: ImageSettings, rotation: Rotation, inline = false) {
     this.#settings = settings;
+    this.#inline = inline;
     this.#scaler.allocContext();
     this.#source.alloc();
     if (rotation.degrees !== 0 || rotation.mirrored) this.#turner = new Turner(rotation);
@@ -53,7 +56,9 @@ export class PictureMaker implements Disposable {
       : await this.#turner.turn(this.#source);
     const { width, height } = this.#settings.size ?? upright;
     const { frame, data } = this.#target(width, height);
-    const code = await this.#scaler.scaleFrame(frame, upright);
+    const code = this.#inline
+      ? this.#scaler.scaleFrameSync(frame, upright)
+      : await this.#scaler.scaleFrame(frame, upright);
     this.#source.unref();
     if (code < 0) {
       throw new SourceError(

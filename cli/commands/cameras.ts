@@ -48,7 +48,7 @@ export const cameras: Command = {
   async run({ positionals: [action, ...rest], options }, context) {
     const values = options as unknown as Values;
     using kv = await openState(values.state);
-    const registry = new CameraRegistry(kv);
+    const registry = new CameraRegistry(kv, context.say);
     switch (action as Action) {
       case "add":
         return await add(registry, Number(rest[0]), rest[1]!, values, context);
@@ -109,7 +109,7 @@ async function add(
     ...(quality === undefined ? {} : { quality }),
     ...(loop === undefined ? {} : { loop }),
   };
-  const known = await registry.get(number) !== undefined;
+  const known = await registry.has(number);
   await registry.add(camera);
   say(`CAMERA-${number} ${known ? "changed" : "added"}: ${describe(camera)}`);
   return 0;

@@ -8,10 +8,11 @@ import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { openSink } from "../../runtime/sinks/open.ts";
+import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets, type ReadStreamOptions } from "../../runtime/source_options.ts";
 import { parseTrigger } from "../../runtime/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
+import { BacklogBar } from "../backlog_bar.ts";
 import { groupNames } from "../checkpoint_identity.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
@@ -97,6 +98,7 @@ export const queries: Command = {
       help:
         "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
       parse: checked(openSink),
+      show: maskedSink,
     },
     model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
     executors: {
@@ -136,6 +138,12 @@ async function run(
   const checkpointDir = option<string>("checkpoint");
   const log = await open(logUrl, checkpointDir);
   const json = option<boolean>("json") === true;
+  // Only work that has an end can say how far it is.
+  const bar = finite && !json ? new BacklogBar() : undefined;
+  const say = (line: string) => {
+    bar?.clear();
+    context.say(line);
+  };
   const started = performance.now();
   let viewer: Viewer | undefined;
   const driver = new Driver({
@@ -147,15 +155,16 @@ async function run(
     partitions: option<"all" | number[]>("partitions")!,
     ...(options["executors"] !== undefined ? { executors: option<number>("executors")! } : {}),
     sessionTimeoutMs: option<number>("session-timeout")!,
-    report: context.say,
+    report: say,
   });
   driver.streams.addListener({
     onQueryProgress: ({ progress }) => {
       if (json) context.print(JSON.stringify({ type: "progress", progress }));
+      bar?.progress(progress);
     },
     onQueryStarted: ({ name, id }) => {
       const query = driver.streams.get(id)?.query;
-      if (!json) context.say(`${query} ${name} reads ${topic}`);
+      if (!json) say(`${query} ${name} reads ${topic}`);
     },
   });
   try {
@@ -166,12 +175,12 @@ async function run(
         metrics: () => driver.metrics.text(Date.now()),
         log,
         topics: [topic],
-        report: context.say,
+        report: say,
         port,
         outputTopics: outputTopics(specs),
         ...access,
       });
-      context.say(`Viewer: ${viewer.url}`);
+      say(`Viewer: ${viewer.url}`);
     }
     const aborted = new Promise<void>((resolve) => {
       if (context.signal.aborted) resolve();
@@ -188,6 +197,7 @@ async function run(
     return ok ? 0 : 1;
   } finally {
     await driver.stop("drain");
+    bar?.clear();
     await viewer?.stop();
     await log.close();
     const seconds = (performance.now() - started) / 1000;

@@ -32,10 +32,15 @@ export interface ImageLimits {
   readonly maxBytes?: number;
 }
 
-/** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. */
+/** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. Small files may hold less. */
 export const DEFAULT_MAX_PIXELS = 64_000_000;
 /** 64 MiB. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+/** What an image may take of memory while it is decoded, however few bytes it has. */
+const UNPACKED_BYTES = 24 * 1024 * 1024;
+/** An image that takes more must have cost its maker something: no photograph packs so many pixels. */
+const MOST_PIXELS_A_BYTE = 32;
 
 /**
  * A hostile progressive JPEG repeats tiny scans, each of which costs a pass over all pixels. Real
@@ -80,7 +85,28 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
         `at most ${maxPixels} pixels are accepted`,
     );
   }
+  checkRatio(info, bytes.length);
   return info;
+}
+
+/** Refuses what is small and unpacks to a lot. */
+function checkRatio(info: ImageInfo, bytes: number): void {
+  const pixels = info.width * info.height;
+  if (pixels * bytesToDecode(info) <= UNPACKED_BYTES || pixels <= bytes * MOST_PIXELS_A_BYTE) {
+    return;
+  }
+  throw new BadFrameError(
+    "too-large",
+    `Cannot take an image of ${info.width}x${info.height} pixels in ${bytes} bytes: ` +
+      `at most ${MOST_PIXELS_A_BYTE} pixels a byte are accepted of one so large`,
+  );
+}
+
+/** Memory that decoders take for a pixel, at most: the picture, and what they keep until it is whole. */
+function bytesToDecode({ type, progressive, components = 3 }: ImageInfo): number {
+  if (type === "jpeg") return progressive ? 3 + 2 * components : 3;
+  // All of WebP, and of PNG when interlaced, is unpacked before the first row is known.
+  return type === "webp" ? 16 : 8;
 }
 
 function readHeader(bytes: Uint8Array): ImageInfo {

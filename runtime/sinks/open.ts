@@ -91,13 +91,13 @@ export function openSink(uri: string): Sink {
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
   if (kind === undefined || (rest !== "" && !/^[:?#]/.test(rest))) {
     throw new RangeError(
-      `Unknown sink ${JSON.stringify(masked(uri))}: expected ${SINK_FORMS.join(", ")}`,
+      `Unknown sink ${JSON.stringify(maskedSink(uri))}: expected ${SINK_FORMS.join(", ")}`,
     );
   }
   const { target, options = [] } = kind;
   const form = target === undefined ? name : `${name}:${target}`;
   const fail = (why: string): never => {
-    throw new RangeError(`Cannot use sink ${JSON.stringify(masked(uri))}: ${why}`);
+    throw new RangeError(`Cannot use sink ${JSON.stringify(maskedSink(uri))}: ${why}`);
   };
   const mark = rest.indexOf(kind.mark ?? "?");
   const given = mark === -1 ? rest : rest.slice(0, mark);
@@ -170,8 +170,8 @@ function rollOf(text: string | undefined): Pick<VideoOptions, "rollMs" | "rollBy
   }
 }
 
-/** Without what may be a secret: user information, values of options, paths of web addresses. */
-function masked(uri: string): string {
+/** A sink's URI without what may be a secret: user information, values of options, paths of web addresses. */
+export function maskedSink(uri: string): string {
   return uri.replace(/\/\/[^/]*@/, "//***@").replace(/(:\/\/[^/]*\/).+$/s, "$1…")
     .replace(/[?#].*$/s, (options) => `${options[0]}…`);
 }

@@ -188,6 +188,39 @@ Deno.test("what is no video says so", async () => {
   });
 });
 
+Deno.test("a codec that nobody decodes is told by the film's name", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "strange.avi");
+    await makeVideo(path, { frames: 5, codec: "mpeg4" });
+    const film = await Deno.readFile(path);
+    // The name of the codec stands twice in an AVI's header.
+    const text = new TextDecoder("latin1").decode(film);
+    for (const { index } of text.matchAll(/FMP4/g)) {
+      film.set(new TextEncoder().encode("ZZZ0"), index);
+    }
+    await Deno.writeFile(path, film);
+    await fails(
+      path,
+      "UNSUPPORTED",
+      /Cannot decode video file .*strange\.avi: there is no decoder/,
+    );
+  });
+});
+
+Deno.test("a film that cannot be read is told, whoever runs it", async () => {
+  await withFolder(async (folder) => {
+    // A link that leads to itself: the superuser, whom no mode keeps out, cannot open it either.
+    const loop = join(folder, "loop.mp4");
+    await Deno.symlink(loop, loop);
+    await fails(loop, "UNREADABLE", /^Cannot open video file .*loop\.mp4: /);
+    const closed = join(folder, "closed.mp4");
+    await makeVideo(closed, { frames: 2 });
+    await Deno.chmod(closed, 0);
+    if (Deno.uid() === 0) assert.equal((await images(closed)).length, 2);
+    else await fails(closed, "UNREADABLE", /^Cannot open video file .*closed\.mp4: /);
+  });
+});
+
 Deno.test("a file cannot make FFmpeg go to the network, or to other files", async () => {
   await withFolder(async (folder) => {
     let requests = 0;

@@ -137,6 +137,32 @@ Deno.test("MJPEG is scaled where asked, thinned out by --fps; bad images are lef
   );
 });
 
+Deno.test("MJPEG that changes its size on the way is followed, or scaled to one", async () => {
+  const large = await encodeJpeg({
+    data: new Uint8Array(96 * 64),
+    width: 96,
+    height: 64,
+    channels: 1,
+  });
+  const changing = [pictures[0]!, large, pictures[1]!];
+  await serving(
+    () => new Response(multipart(changing, true).buffer as ArrayBuffer, { headers: mixed }),
+    async (host) => {
+      const { records } = await runToMemory(`http://${host}/`, { limit: 3 });
+      assert.deepEqual(records.map(({ value }) => value), changing);
+      assert.deepEqual(
+        records.map(({ headers }) => `${headers.width}x${headers.height}`),
+        ["48x32", "96x64", "48x32"],
+      );
+      const scaled = await take(
+        makeSource(`http://${host}/`, { size: { width: 24, height: 16 } }),
+        3,
+      );
+      assert.ok(scaled.every(({ value }) => inspectImage(value).width === 24));
+    },
+  );
+});
+
 Deno.test("a server of single pictures is asked again and again", async () => {
   let requests = 0;
   await serving(

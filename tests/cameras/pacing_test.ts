@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Decimator, LiveTime } from "../../cameras/live_time.ts";
 import { pace } from "../../cameras/pacing.ts";
+import { Punctuality } from "../../cameras/punctuality.ts";
 import type { SourceImage, SourceKind } from "../../cameras/source.ts";
 import type { Clock } from "../../runtime/clock.ts";
 
@@ -39,9 +40,10 @@ async function paced(
     readonly fps?: number | "max";
     readonly clock?: JumpingClock;
     readonly onImage?: (clock: JumpingClock, index: number) => void;
+    readonly onLate?: (ms: number) => void;
   } = {},
 ) {
-  const { clock = new JumpingClock(), fps, onImage } = options;
+  const { clock = new JumpingClock(), fps, onImage, onLate } = options;
   const given: number[] = [];
   const at: number[] = [];
   const { signal } = new AbortController();
@@ -50,6 +52,7 @@ async function paced(
       kind,
       clock,
       signal,
+      ...(onLate === undefined ? {} : { onLate }),
       ...(fps === undefined ? {} : { fps }),
     })
   ) {
@@ -93,7 +96,9 @@ Deno.test("a live source is left alone", async () => {
 });
 
 Deno.test("small delays are caught up, long ones move the rest of the recording", async () => {
+  const late: number[] = [];
   const { given, at } = await paced("recorded", [0, 40, 80, 120, 160, 200], {
+    onLate: (ms) => void late.push(ms),
     onImage(clock, index) {
       if (index === 0) clock.time += 90;
       if (index === 3) clock.time += 5_000;
@@ -103,6 +108,18 @@ Deno.test("small delays are caught up, long ones move the rest of the recording"
   assert.deepEqual(at.slice(0, 4), [0, 90, 90, 120]);
   assert.deepEqual(given.slice(4), [5120, 5160]);
   assert.deepEqual(at.slice(4), [5120, 5160]);
+  // Only what could not be caught up is told: 5 s less the 40 ms until the next frame.
+  assert.deepEqual(late, [4960]);
+});
+
+Deno.test("a recording that falls behind is counted, and told ever more rarely", () => {
+  const punctuality = new Punctuality();
+  const told: string[] = [];
+  for (let i = 0; i < 100; i++) punctuality.fallBehind(300, (line) => void told.push(line));
+  assert.deepEqual([punctuality.late, punctuality.behindMs], [100, 30_000]);
+  assert.equal(told.length, 7);
+  assert.match(told[0]!, /^Cannot keep the pace of the recording: it is 0\.3 s behind/);
+  assert.match(told.at(-1)!, /19\.2 s behind/);
 });
 
 Deno.test("stops in the middle of a wait", async () => {

@@ -37,7 +37,7 @@ const ffi = /Requires ffi access/;
 const KAFKA = ["--log", "kafka://127.0.0.1:1"];
 const VIEWER = /Stop with Ctrl-C|Viewer: /;
 /** Flags that open nothing: see `permissions_test.ts`. */
-const CLOSING = ["--no-prompt", "--deny-write"];
+const CLOSING = ["--no-prompt", "--deny-write", "--v8-flags"];
 
 function trials(folder: string, url: string): Trial[] {
   const log = ["--log", url];

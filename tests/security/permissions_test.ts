@@ -14,6 +14,8 @@ const OWN = [
   "compose.yaml",
 ];
 const NO_PROMPT = "--no-prompt";
+/** No permission: frames are garbage outside the heap, which V8 lets pile up to four times this. */
+const SMALL_HEAP = "--v8-flags=--max-semi-space-size=4";
 const FILES = ["--allow-read", "--allow-write", `--deny-write=${OWN.join(",")}`];
 const SETTINGS = "--allow-env=FRAMELANE_*";
 const LIBRARIES = "--allow-ffi=node_modules";
@@ -60,6 +62,7 @@ const FENCES: Readonly<Record<string, Fence>> = {
   demo: {
     flags: [
       NO_PROMPT,
+      SMALL_HEAP,
       "--allow-read=.,/etc/alpine-release,/usr/bin/ldd",
       "--allow-write=.framelane",
       "--allow-net=127.0.0.1",
@@ -74,7 +77,7 @@ const FENCES: Readonly<Record<string, Fence>> = {
   },
   camera: wide,
   cameras: wide,
-  queries: wide,
+  queries: { ...wide, flags: [NO_PROMPT, SMALL_HEAP, ...wide.flags.slice(1)] },
   viewer: wide,
   checkpoints: {
     flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env"],

@@ -16,6 +16,8 @@ const PERMISSIONS = [
   "--allow-env",
   "--allow-ffi",
   "--allow-sys",
+  // As the tasks have it.
+  "--v8-flags=--max-semi-space-size=4",
 ];
 
 /** One line that a command printed with `--json`. */

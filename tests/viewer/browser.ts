@@ -73,13 +73,18 @@ const EXPECTED = /ERR_CONNECTION_REFUSED|WebSocket connection to .* failed/;
 
 /** The offset that is really on the screen: read from the bar code in the tile's pixels. */
 export async function codeOf(page: Page, lane: string): Promise<number> {
-  return await page.evaluate(([lane, bits]) => {
+  return await codeIn(page, `[data-lane="${lane}"] canvas.screen`);
+}
+
+/** The same of a canvas or an image. */
+export async function codeIn(page: Page, selector: string): Promise<number> {
+  return await page.evaluate(([selector, bits]) => {
     // deno-lint-ignore no-explicit-any
     const { document } = globalThis as any;
-    const screen = document.querySelector(`[data-lane="${lane}"] canvas.screen`);
+    const screen = document.querySelector(selector);
     const copy = document.createElement("canvas");
-    copy.width = screen.width;
-    copy.height = screen.height;
+    copy.width = screen.naturalWidth ?? screen.width;
+    copy.height = screen.naturalHeight ?? screen.height;
     const context = copy.getContext("2d", { willReadFrequently: true });
     context.drawImage(screen, 0, 0);
     const row = context.getImageData(0, 6, copy.width, 1).data;
@@ -89,7 +94,7 @@ export async function codeOf(page: Page, lane: string): Promise<number> {
       code = code * 2 + (row[x * 4] > 127 ? 1 : 0);
     }
     return code;
-  }, [lane, CODE_BITS] as const);
+  }, [selector, CODE_BITS] as const);
 }
 
 /** The offset that a tile says it shows; −1 before its first picture. */

@@ -96,8 +96,16 @@ export function decodeCheckpoint(entry: unknown, name: string): Checkpoint {
     batchId: whole(content, "batchId", name),
     end: whole(content, "end", name),
     restart: whole(content, "restart", name),
-    ...(state === undefined ? {} : { state: Uint8Array.fromBase64(state) }),
+    ...(state === undefined ? {} : { state: bytesOf(state, name) }),
   };
+}
+
+function bytesOf(base64: string, name: string): Uint8Array {
+  try {
+    return Uint8Array.fromBase64(base64);
+  } catch (error) {
+    throw corrupt(name, "its state is no Base64", error);
+  }
 }
 
 /** A whole number of an entry. */

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { Meter, summaryLine, summaryText } from "../../cli/camera_text.ts";
+import type { CameraStats } from "../../cameras/launch.ts";
+
+const punctual: CameraStats = {
+  published: 100,
+  bytes: 4_500_000,
+  dropped: 0,
+  droppedBy: { overflow: 0, "too-large": 0, stopped: 0 },
+  retries: 0,
+  batches: 100,
+  buffered: 0,
+  late: 0,
+  behindMs: 0,
+};
+const late: CameraStats = { ...punctual, late: 3, behindMs: 1_234.5678 };
+
+Deno.test("a camera's summary has the agreed fields, and tells lateness only where there is some", () => {
+  const agreed = {
+    type: "summary",
+    camera: "CAMERA-4",
+    partition: 3,
+    published: 100,
+    dropped: 0,
+    bytes: 4_500_000,
+    seconds: 20,
+  };
+  assert.deepEqual(JSON.parse(summaryLine(4, punctual, 20)), agreed);
+  assert.deepEqual(JSON.parse(summaryLine(4, late, 20)), {
+    ...agreed,
+    late: 3,
+    behindSeconds: 1.235,
+  });
+  assert.equal(
+    summaryText(4, punctual, 20),
+    "CAMERA-4: 100 frames published, 0 dropped, 4.5 MB in 20.0 s",
+  );
+  assert.match(summaryText(4, late, 20), /, 3 of them late: the recording ended 1\.2 s behind/);
+  assert.match(new Meter(0).note(late, 1_000), /, 3 late$/);
+});
