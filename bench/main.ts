@@ -46,6 +46,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,
   },
+  sizing: {
+    about: "what so many cameras need, reckoned from the results of the others",
+    load: async () => (await import("./sizing.ts")).bench,
+  },
   start: {
     about: "from the start of the process to the first processed frame",
     load: async () => (await import("./start.ts")).bench,

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { Driver } from "../runtime/driver/driver.ts";
 import { print } from "./print.ts";
 import { type BenchLog, embeddedLog, kafkaLog } from "./support/logs.ts";
-import { cpuSeconds } from "./support/process_stats.ts";
+import { cpuSeconds, processStats } from "./support/process_stats.ts";
 import { table, writeReport } from "./support/report.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
@@ -34,6 +34,8 @@ interface Run {
   readonly p99: number;
   /** Of the process that runs the query, milliseconds a frame. */
   readonly cpuMsPerFrame: number;
+  /** Of the broker, where it was started for this. */
+  readonly brokerCpuMsPerFrame?: number;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -72,22 +74,28 @@ async function live(
   const latencies: number[] = [];
   let since = 0;
   let cpuThen = 0;
+  let brokerThen = 0;
+  const brokerCpu = () =>
+    target.brokerPid === undefined ? 0 : processStats(target.brokerPid).cpuSeconds;
   let warm: ReturnType<typeof setTimeout> | undefined;
   const driver = driverOf(target, topic, query, (values) => {
     warm ??= setTimeout(() => {
       since = performance.now();
       cpuThen = cpuSeconds();
+      brokerThen = brokerCpu();
     }, WARM_UP_MS);
     if (since > 0) latencies.push(...values.map((value) => value * 1000));
   });
   await driver.start();
   let cpu = 0;
+  let broker = 0;
   let until = 0;
   // The cameras' process ends a little after its last frame: the figure is taken before that.
   const end = pause(0).then(async () => {
     while (since === 0) await pause(20);
     await pause((seconds - WARM_UP_MS / 1000 - 2) * 1000);
     cpu = cpuSeconds() - cpuThen;
+    broker = brokerCpu() - brokerThen;
     until = performance.now();
   });
   await runLiveCameras(target, { topic, cameras: partitions, fps: RATE / partitions, seconds });
@@ -95,12 +103,15 @@ async function live(
   await Promise.all(driver.streams.all.map((handle) => handle.processAllAvailable()));
   await driver.stop();
   const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
+  const counted = RATE * (until - since) / 1000;
   return {
     frames,
-    missing: RATE * seconds - frames,
+    // As many as the cameras round to.
+    missing: partitions * Math.round(RATE / partitions * seconds) - frames,
     p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),
-    cpuMsPerFrame: cpu * 1000 / (RATE * (until - since) / 1000),
+    cpuMsPerFrame: cpu * 1000 / counted,
+    ...(target.brokerPid === undefined ? {} : { brokerCpuMsPerFrame: broker * 1000 / counted }),
   };
 }
 

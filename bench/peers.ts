@@ -2,7 +2,7 @@
  * Framelane beside what a user would pick instead: the same frames, the same machine, the same run,
  * rounds interleaved. Writes a table, a JSON file and a plot.
  *
- *     deno task bench peers [--rounds 5] [--frames 3000] [--live-seconds 20] [--only NAME,…] [--skip NAME,…] [--out DIR] [--kafka HOST:PORT]
+ *     deno task bench peers [--rounds 5] [--frames 3000] [--live-seconds 8] [--only NAME,…] [--skip NAME,…] [--out DIR] [--kafka HOST:PORT]
  *
  * @module
  */
@@ -11,26 +11,17 @@ import { parseArgs } from "node:util";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
-import { barChart } from "./support/plot.ts";
+import { type Measured, type Outcome, type PeerRow, peersReport } from "./support/peers_report.ts";
 import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
 import { type BenchLog, fillTopic, kafkaLog } from "./support/logs.ts";
 import { preparePeers } from "./support/peer_packages.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
-import { median, percentile, spread } from "./support/stats.ts";
+import { writeReport } from "./support/report.ts";
 
 const PARTITIONS = 3;
+const WINDOWS = new URL("./support/window_tensors.ts", import.meta.url).href;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
-/** What one run of one contender gave. */
-interface Outcome {
-  /** Frames a second from the first frame that was done to the last. */
-  readonly steady: number;
-  /** Frames a second from the start of the process to the last frame. */
-  readonly cold: number;
-  /** Seconds from the start of the process to the first frame that was done. */
-  readonly firstFrame: number;
-}
 
 /** Something that does the work. */
 interface Contender {
@@ -173,10 +164,10 @@ export async function bench(args: readonly string[]): Promise<void> {
     options: {
       rounds: { type: "string", default: "5" },
       frames: { type: "string", default: "3000" },
-      "live-seconds": { type: "string", default: "20" },
+      "live-seconds": { type: "string", default: "8" },
       only: { type: "string" },
       skip: { type: "string", default: "" },
-      out: { type: "string", default: "docs/results" },
+      out: { type: "string", default: "docs/results/peers" },
       kafka: { type: "string" },
     },
   });
@@ -243,24 +234,34 @@ export async function bench(args: readonly string[]): Promise<void> {
 
   const frames = await clipFrames();
   const target = await kafkaLog(values.kafka);
-  const outcomes = new Map(contenders.map((one) => [one, [] as Outcome[]]));
-  const bare: number[] = [];
-  const latencies = new Map<string, number[]>();
+  const measured: Measured = {
+    bare: [],
+    rows: contenders.map(({ name, about }): PeerRow => ({ name, about, backlog: [], live: [] })),
+    windows: { framelane: [], "python-best": [] },
+    skipped: [...skipped],
+  };
+  const rowOf = (name: string) => measured.rows.find((row) => row.name === name)!;
+  const begun = performance.now();
   try {
     const topic = `peers-${crypto.randomUUID()}`;
     await fillTopic(target.log, topic, PARTITIONS, Math.ceil(total / PARTITIONS), frames);
     const bar = new ProgressBar({ title: "Peers" });
+    const steps = rounds * (2 + contenders.length * (seconds > 0 ? 2 : 1));
     let done = 0;
-    const step = (what: string) => bar.update(done++, rounds * (contenders.length + 1), what);
+    const step = (round: number, what: string) =>
+      bar.update(done++, steps, `round ${round} of ${rounds}, ${what}`);
+    const say = (line: string) => {
+      bar.clear();
+      print(line);
+    };
     for (let round = 1; round <= rounds; round++) {
-      step(`round ${round} of ${rounds}, bare codec loop`);
-      bare.push((await codecLoop(frames, { total })).framesPerSecond);
+      step(round, "bare codec loop");
+      measured.bare.push((await codecLoop(frames, { total })).framesPerSecond);
       for (const contender of contenders) {
-        step(`round ${round} of ${rounds}, ${contender.name}`);
+        step(round, contender.name);
         const result = await contender.backlog(target, topic, total);
-        outcomes.get(contender)!.push(result);
-        bar.clear();
-        print(
+        rowOf(contender.name).backlog.push(result);
+        say(
           `round ${round} ${contender.name.padEnd(15)} ${
             result.steady.toFixed(0).padStart(6)
           } frames/s steady, ` +
@@ -269,87 +270,67 @@ export async function bench(args: readonly string[]): Promise<void> {
             } s`,
         );
       }
-    }
-    bar.clear();
-    if (seconds > 0) {
-      latencies.set("framelane", await live(target, seconds));
-      for (const contender of contenders) {
-        if (contender.live === undefined) continue;
-        const liveTopic = `live-${crypto.randomUUID()}`;
-        await target.log.createTopic(liveTopic, PARTITIONS);
-        latencies.set(
-          contender.name,
-          await contender.live(
-            target,
-            liveTopic,
-            seconds * 15 * PARTITIONS,
-            () =>
-              runLiveCameras(target, {
-                topic: liveTopic,
-                cameras: PARTITIONS,
-                fps: 15,
-                seconds,
-              }),
-          ),
+      step(round, "windows");
+      if (contenders.some(({ name }) => name === "python-best")) {
+        const ours = (await drain(target, topic, WINDOWS)).framesPerSecond;
+        const theirs = outcome(
+          await runPeer([
+            python,
+            "python_best.py",
+            target.url.replace("kafka://", ""),
+            topic,
+            String(PARTITIONS),
+            String(total),
+            "windows",
+          ]),
+        ).steady;
+        measured.windows.framelane.push(ours);
+        measured.windows["python-best"].push(theirs);
+        say(
+          `round ${round} windows         ${ours.toFixed(0).padStart(6)} frames/s, python-best ${
+            theirs.toFixed(0)
+          }`,
         );
       }
+      if (seconds === 0) continue;
+      for (const contender of contenders) {
+        step(round, `${contender.name} live`);
+        const latencies = await liveOf(contender, target, seconds);
+        rowOf(contender.name).live.push(latencies);
+        say(`round ${round} ${contender.name.padEnd(15)} ${latencies.length} frames live`);
+      }
     }
+    bar.end();
   } finally {
     await target.close();
   }
-  const ours = outcomes.get(framelane) ?? [];
-  const rows = contenders.map((contender) => {
-    const list = outcomes.get(contender)!;
-    const ratio = (field: "steady" | "cold") =>
-      median(list.map((run, i) => (ours[i]?.[field] ?? NaN) / run[field]));
-    const lag = latencies.get(contender.name) ?? [];
-    return {
-      name: contender.name,
-      about: contender.about,
-      steady: list.map(({ steady }) => steady),
-      cold: list.map(({ cold }) => cold),
-      firstFrame: median(list.map(({ firstFrame }) => firstFrame)),
-      steadyRatio: ratio("steady"),
-      coldRatio: ratio("cold"),
-      p50: percentile(lag, 0.5),
-      p99: percentile(lag, 0.99),
-    };
-  });
   const lines = [
-    `Greyscale over a backlog of ${total} frames 640×480, ${PARTITIONS} partitions, Kafka; live: 3 cameras × 15 frames/s. ` +
-    `${navigator.hardwareConcurrency} cores, ${rounds} interleaved rounds, medians (lowest–highest).`,
+    `${total} frames of 640×480 in ${PARTITIONS} partitions on Kafka; live: 3 cameras × 15 frames/s for ${seconds} s. ` +
+    `${rounds} interleaved rounds in ${((performance.now() - begun) / 60_000).toFixed(1)} minutes.`,
     "",
-    "| | steady frames/s | ours ÷ theirs | from cold start | ours ÷ theirs | first frame, s | live p50, ms | live p99, ms |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ...rows.map((row) =>
-      `| ${row.name}: ${row.about} | ${spread(row.steady)} | ${row.steadyRatio.toFixed(2)} | ${
-        spread(row.cold)
-      } | ${row.coldRatio.toFixed(2)} | ${row.firstFrame.toFixed(2)} | ${figure(row.p50)} | ${
-        figure(row.p99)
-      } |`
-    ),
-    `| bare codec loop, no log | ${spread(bare)} | ${
-      median(ours.map(({ steady }, i) => steady / bare[i]!)).toFixed(2)
-    } | | | | | |`,
-    ...[...skipped].map(([name, why]) => `| ${name} | skipped: ${why} | | | | | | |`),
   ];
+  const { lines: tables, plots } = peersReport(measured);
+  lines.push(...tables);
   print(["", ...lines].join("\n"));
-  await Deno.mkdir(values.out, { recursive: true });
-  await Deno.writeTextFile(
-    `${values.out}/peers.md`,
-    `# Framelane and its peers\n\n${lines.join("\n")}\n\n![frames per second](peers.svg)\n`,
-  );
-  await Deno.writeTextFile(
-    `${values.out}/peers.json`,
-    JSON.stringify({ rows, bare }, null, 2) + "\n",
-  );
-  await Deno.writeTextFile(
-    `${values.out}/peers.svg`,
-    barChart("Greyscale over a backlog, frames per second", [
-      ...rows.map(({ name, steady }) => ({ name, values: steady })),
-      { name: "bare codec loop", values: bare },
-    ]),
-  );
+  await writeReport(values.out, {
+    name: "peers",
+    title: "Framelane and its peers",
+    command: `deno task bench peers ${args.join(" ")}`.trim(),
+    lines,
+    data: measured,
+    plots,
+  });
 }
 
-const figure = (value: number) => Number.isFinite(value) ? value.toFixed(0) : "–";
+/** Capture to sink of every frame, milliseconds, at 3 × 15 frames/s. */
+async function liveOf(
+  contender: Contender,
+  target: BenchLog,
+  seconds: number,
+): Promise<number[]> {
+  if (contender.live === undefined) return await live(target, seconds);
+  const topic = `live-${crypto.randomUUID()}`;
+  await target.log.createTopic(topic, PARTITIONS);
+  const cameras = () => runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds });
+  return await contender.live(target, topic, seconds * 15 * PARTITIONS, cameras);
+}

@@ -333,9 +333,7 @@ function soonWords(summaries: readonly Summary[]): string {
   const late = best(summaries, (one) => one.liveEndP50.median);
   return `With ${escape(soon.name)} half of the frames are read within ${
     soon.liveEndP50.median.toFixed(1)
-  } ms, with ${escape(late.name)} within ${
-    late.liveEndP50.median.toFixed(1)
-  } ms: linger is paid for in full by a camera that sends one frame at a time.`;
+  } ms, with ${escape(late.name)} within ${late.liveEndP50.median.toFixed(1)} ms.`;
 }
 
 function costWords(summaries: readonly Summary[]): string {
@@ -346,9 +344,13 @@ function costWords(summaries: readonly Summary[]): string {
   const share = 100 * (1 - saved.wireBytes / saved.frameBytes);
   return `A frame costs ${sum(cheap).toFixed(2)} ms of a core with ${escape(cheap.name)} and ${
     sum(dear).toFixed(2)
-  } ms with ${escape(dear.name)}. The most that compression saves on these JPEGs is ${
-    share.toFixed(1)
-  } % (${escape(saved.name)}).`;
+  } ms with ${escape(dear.name)}. ${
+    share < LEAST_SAVED
+      ? "No compression saves anything on these JPEGs."
+      : `The most that compression saves on these JPEGs is ${share.toFixed(1)} % (${
+        escape(saved.name)
+      }).`
+  }`;
 }
 
 function checkWords(summaries: readonly Summary[]): string {

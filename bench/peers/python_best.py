@@ -38,9 +38,13 @@ def work(partition, results, ready):
             if message.error():
                 raise RuntimeError(message.error())
             if mode == "windows":
-                picture = cv2.imdecode(np.frombuffer(message.value(), np.uint8), cv2.IMREAD_COLOR)
+                # Decoded at half size, which is enough for 224: the fastest that OpenCV has.
+                picture = cv2.imdecode(
+                    np.frombuffer(message.value(), np.uint8), cv2.IMREAD_REDUCED_COLOR_2
+                )
                 small = cv2.resize(picture, (224, 224), interpolation=cv2.INTER_LINEAR)
-                window.append(cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32) / 255)
+                rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+                window.append(np.multiply(rgb, np.float32(1 / 255), dtype=np.float32))
                 if len(window) == 16:
                     np.stack(window, out=tensors)
                     window = window[8:]

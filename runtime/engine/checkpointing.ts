@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Clock } from "../clock.ts";
 import {
   type BatchCommitter,
   type BatchRange,
@@ -41,19 +42,24 @@ export interface ResumePoint {
   readonly seen: SeenSequences;
 }
 
+/** A restart asks the driver by which generation the partition is owned: due when nobody says it by then. */
+const RENEWED_WITHIN_MS = 60_000;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Saves and restores where a streaming query is. */
 export class Checkpointing {
   readonly #committer: BatchCommitter;
+  readonly #clock: Clock;
   #history: { end: number; snapshot: PipelineSnapshot }[];
   #renewed: (() => void) | undefined;
   #renewals = 0;
 
   /** @param start where a query without a checkpoint begins. */
-  constructor(committer: BatchCommitter, start: number) {
+  constructor(committer: BatchCommitter, start: number, clock: Clock) {
     this.#committer = committer;
+    this.#clock = clock;
     const { base, pipeline } = this.resumePoint(start);
     const restart = committer.committed?.restart;
     this.#history = [{
@@ -129,7 +135,7 @@ export class Checkpointing {
         return await this.#committer.commit(batch, checkpoint, records);
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "STALE_MEMBERSHIP") throw error;
-        if (renewals === this.#renewals) await this.#untilRenewed(signal);
+        if (renewals === this.#renewals) await this.#untilRenewed(signal, error);
       }
     }
   }
@@ -145,16 +151,22 @@ export class Checkpointing {
     this.#renewed?.();
   }
 
-  #untilRenewed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const stop = () => reject(signal.reason);
-      if (signal.aborted) return stop();
-      signal.addEventListener("abort", stop, { once: true });
-      this.#renewed = () => {
-        signal.removeEventListener("abort", stop);
-        this.#renewed = undefined;
-        resolve();
-      };
-    });
+  /** @throws {LogError} `STALE_MEMBERSHIP` when nobody says for long what comes after a generation. */
+  async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
+    const renewed = new AbortController();
+    this.#renewed = () => renewed.abort();
+    try {
+      await this.#clock.sleep(RENEWED_WITHIN_MS, AbortSignal.any([signal, renewed.signal]));
+    } catch (error) {
+      if (!renewed.signal.aborted) throw error;
+      return;
+    } finally {
+      this.#renewed = undefined;
+    }
+    throw new LogError(
+      "STALE_MEMBERSHIP",
+      `${stale.message}; no newer generation was heard of for ${RENEWED_WITHIN_MS / 1000} s`,
+      { cause: stale, retryable: true },
+    );
   }
 }

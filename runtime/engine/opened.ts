@@ -56,7 +56,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   const committer = await openCommitter(options);
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ?? await startOffset(options);
-  const checkpointing = new Checkpointing(committer, next);
+  const checkpointing = new Checkpointing(committer, next, clock);
   const { readFrom, base, pipeline: state, sinksOnly, seen } = checkpointing.resumePoint(next);
   sequence.restore(seen);
   const reporter = new ProgressReporter(

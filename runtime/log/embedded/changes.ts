@@ -12,7 +12,7 @@ import { wholeLog } from "./schema.ts";
 const busyPollMs = 2;
 const busyForMs = 1_000;
 /** Poll delay otherwise. */
-const idlePollMs = 5;
+const idlePollMs = 10;
 
 /** What a listener learns of its partition. */
 export type ChangeListener = (range: OffsetRange) => void;

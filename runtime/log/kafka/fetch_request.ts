@@ -90,7 +90,7 @@ function encodeRequest(
   const int32 = (value: number) => at = bytes.writeInt32BE(value, at);
   const int64 = (value: number) => {
     int32(Math.floor(value / 2 ** 32));
-    at = bytes.writeUInt32BE(value < 0 ? 0xffffffff : value % 2 ** 32, at);
+    at = bytes.writeUInt32BE(value % 2 ** 32, at);
   };
   /** What Kafka writes as one more than it is, so that 0 can say that there is none. */
   const count = (value: number) => {
@@ -115,7 +115,8 @@ function encodeRequest(
       int32(leaderEpoch);
       int64(offset);
       int32(fetchedEpoch);
-      int64(-1); // start of a replica's log
+      int32(-1); // start of a replica's log, 64 bits
+      int32(-1);
       int32(maxBytes);
       noTags();
     }

@@ -11,7 +11,7 @@ import { LogError } from "../../../runtime/log/log.ts";
 import { query } from "../../../runtime/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import type { Sink } from "../../../runtime/sinks/sink.ts";
-import { collect, MemoryLog, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { collect, FakeClock, MemoryLog, runQuery, startQuery } from "../../../runtime/testing.ts";
 
 function log(frames: number, partitions = 1): MemoryLog {
   const log = new MemoryLog();
@@ -529,11 +529,19 @@ Deno.test("alerts are remembered in a topic of their own, with the commit of the
   }
 });
 
-Deno.test("a generation that comes during a take-over is the one that commits", async () => {
+const [old, young] = [1, 2].map((generation) => ({ memberId: "m", generation }));
+
+/** A log whose group has gone on to the young generation; take-overs pass the gate. */
+function regrouped(): {
+  source: MemoryLog;
+  opening: PromiseWithResolvers<void>;
+  gate: PromiseWithResolvers<void>;
+  refused: PromiseWithResolvers<void>;
+} {
   const source = log(3);
-  const [old, young] = [1, 2].map((generation) => ({ memberId: "m", generation }));
   const opening = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
+  const refused = Promise.withResolvers<void>();
   const open = source.committer.bind(source);
   source.committer = async (options) => {
     opening.resolve();
@@ -547,13 +555,21 @@ Deno.test("a generation that comes during a take-over is the one that commits", 
       plan: (batch) => committer.plan(batch),
       // deno-lint-ignore require-await
       commit: async (...args) => {
-        if (membership !== young) throw new LogError("STALE_MEMBERSHIP", "It is of the past");
+        if (membership !== young) {
+          refused.resolve();
+          throw new LogError("STALE_MEMBERSHIP", "It is of the past");
+        }
         return committer.commit(...args);
       },
       renew: (newer) => void (membership = newer),
       close: () => committer.close(),
     };
   };
+  return { source, opening, gate, refused };
+}
+
+Deno.test("a generation that comes during a take-over is the one that commits", async () => {
+  const { source, opening, gate } = regrouped();
   const sink = collect<Frame>();
   const running = startQuery(
     query("renewed").readStream({ startingOffsets: "earliest" }).writeStream(sink)
@@ -565,4 +581,25 @@ Deno.test("a generation that comes during a take-over is the one that commits", 
   gate.resolve();
   await running.ended;
   assert.deepEqual(offsets(sink.outputs), upTo(3));
+});
+
+Deno.test("a generation that nobody tells ends the run: its restart asks for it", async () => {
+  const { source, gate, refused } = regrouped();
+  gate.resolve();
+  const clock = new FakeClock();
+  const running = startQuery(
+    query("renewed").readStream({ startingOffsets: "earliest" })
+      .writeStream(collect<Frame>()).trigger("available-now"),
+    { log: source, membership: old!, clock },
+  );
+  await refused.promise;
+  // The wait begins after the refusal.
+  await clock.advance(0);
+  await clock.advance(60_000);
+  await assert.rejects(
+    running.ended,
+    (error) =>
+      error instanceof LogError && error.code === "STALE_MEMBERSHIP" && error.retryable &&
+      /no newer generation was heard of for 60 s/.test(error.message),
+  );
 });

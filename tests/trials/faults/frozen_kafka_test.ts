@@ -5,18 +5,22 @@ import { reportRow } from "../../support/trial_report.ts";
 
 /** A transaction may be open for 15 s, and Kafka looks every 10 s for those that are. */
 const FROZEN_MS = 27_000;
-/** Not every instant is inside a transaction: until one was, but no more than so often. */
+/** Not every request is part of a transaction: until one was, but no more than so often. */
 const [FEWEST, MOST] = [3, 8];
 const INSIDE = /Cannot commit batch .*starting it again/;
 
 Deno.test("a runtime is frozen inside its transactions: it takes its partitions again, nobody else has", async () => {
-  const { verdict, recoveryMs } = await brokerTrial(1, async ({ bed, recovered }) => {
+  const { verdict, recoveryMs } = await brokerTrial(1, async ({ kafka, bed, recovered }) => {
     const runtime = bed.start("--partitions", "0,1");
     await bed.owns(runtime, bed.partitions);
     const inside = () => runtime.said.some((line) => INSIDE.test(line));
     for (let time = 0; time < FEWEST || !inside(); time++) {
       assert.ok(time < MOST, `never inside a transaction: ${runtime.output()}`);
+      // Whatever is asked for now is answered when nobody listens any more.
+      kafka.pause();
+      await during(100);
       runtime.signal("SIGSTOP");
+      kafka.resume();
       await during(FROZEN_MS);
       runtime.signal("SIGCONT");
       await recovered();
