@@ -10,7 +10,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, FromExecutor, PlainError, QuerySpec } from "../executor/protocol.ts";
 import { LogError, type Membership, type TopicLog } from "../log/log.ts";
 import { parseTrigger } from "../trigger.ts";
-import { defaultExecutors, ExecutorPool } from "./executor_pool.ts";
+import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
@@ -29,7 +29,7 @@ export interface DriverOptions {
   readonly queries: readonly QuerySpec[];
   /** Share the topic's partitions with the group, or take these alone. Default `all`. */
   readonly partitions?: "all" | readonly number[];
-  /** Workers; 0 runs everything in the main thread. Default: one for each core, at least four. */
+  /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
@@ -91,7 +91,7 @@ export class Driver {
       queries: options.queries,
       progressIntervalMs: options.progressIntervalMs ?? 1000,
     };
-    this.#pool = new ExecutorPool(config, options.executors ?? defaultExecutors(), {
+    this.#pool = new ExecutorPool(config, options.executors, {
       onMessage: (message) => this.#receive(message),
       onStranded: (lanes, why, held) => this.#onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#onBlocked(lane, blocked),

@@ -13,12 +13,12 @@ const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded when the first lanes are well under way: its start would take their processor. */
 const SPARE_AFTER_MS = 2000;
-/** Executors that a machine with few cores has too: few lanes have one each, and none to share. */
-const FEWEST = 4;
+/** So few lanes have an executor each, whatever the cores: none can hold another's thread. */
+const FEW_LANES = 4;
 
-/** Workers unless told: one for each core, and no fewer than four. */
-export function defaultExecutors(cores = navigator.hardwareConcurrency): number {
-  return Math.max(FEWEST, cores);
+/** Workers unless told: one for each core, or one for each lane where there are few. */
+export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
+  return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
 /** Whom the pool tells. */
@@ -33,7 +33,8 @@ export interface PoolEvents {
 /** Starts executors as they are needed and places lanes on them. */
 export class ExecutorPool {
   readonly #config: ExecutorConfig;
-  readonly #size: number;
+  /** Undefined until the lanes are known that decide it. */
+  #size: number | undefined;
   readonly #events: PoolEvents;
   readonly #links = new Set<ExecutorLink>();
   /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
@@ -46,12 +47,12 @@ export class ExecutorPool {
   #watched = false;
   #closed = false;
 
-  /** @param size number of workers; 0 runs everything in this thread. */
-  constructor(config: ExecutorConfig, size: number, events: PoolEvents) {
+  /** @param size number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
+  constructor(config: ExecutorConfig, size: number | undefined, events: PoolEvents) {
     this.#config = config;
     this.#size = size;
     this.#events = events;
-    if (size > 0) this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
+    if (size !== 0) this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
   }
 
   /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
@@ -61,6 +62,7 @@ export class ExecutorPool {
 
   /** Starts executors for so many lanes, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
+    this.#size ??= executorsFor(lanes);
     while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
   }
 
@@ -69,7 +71,7 @@ export class ExecutorPool {
     const usable = [...this.#links].filter(({ quarantined }) => !quarantined);
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
-    const room = usable.length < Math.max(1, this.#size);
+    const room = usable.length < Math.max(1, this.#size ?? 1);
     if (link === undefined || (room && link.lanes.size > 0)) link = this.#take() ?? link;
     if (link === undefined) {
       // Not from within the call: who starts a lane must have noted it first.
@@ -121,7 +123,7 @@ export class ExecutorPool {
 
   /** The spare, or a new executor; undefined when none can be started now. */
   #take(): ExecutorLink | undefined {
-    if (this.#spare === undefined && this.#size > 0 && !enoughHandles()) return undefined;
+    if (this.#spare === undefined && this.#size !== 0 && !enoughHandles()) return undefined;
     const link = this.#spare ?? this.#begin();
     this.#spare = undefined;
     this.#links.add(link);
