@@ -54,6 +54,8 @@ interface Lane {
   readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
+  /** Kept from run to run: see `ExecutionOptions.shown`. */
+  readonly shown: SharedArrayBuffer;
   stopping: boolean;
   failures: number;
   startedAt: number;
@@ -91,16 +93,19 @@ export class Driver {
       queries: options.queries,
       progressIntervalMs: options.progressIntervalMs ?? 1000,
     };
-    this.#pool = new ExecutorPool(config, options.executors, {
+    for (const { name, trigger } of options.queries) {
+      const { kind } = parseTrigger(trigger ?? "asap");
+      this.#finite.set(name, kind === "available-now" || kind === "once");
+    }
+    // What takes all there is and ends keeps nobody waiting: its lanes may share executors.
+    const ends = [...this.#finite.values()].every((finite) => finite);
+    const executors = options.executors ?? (ends ? navigator.hardwareConcurrency : undefined);
+    this.#pool = new ExecutorPool(config, executors, {
       onMessage: (message) => this.#receive(message),
       onStranded: (lanes, why, held) => this.#onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#onBlocked(lane, blocked),
     });
     this.feed.onWatched = (watched) => this.#pool.watched = watched;
-    for (const { name, trigger } of options.queries) {
-      const { kind } = parseTrigger(trigger ?? "asap");
-      this.#finite.set(name, kind === "available-now" || kind === "once");
-    }
   }
 
   /**
@@ -264,6 +269,7 @@ export class Driver {
       partition,
       ended: Promise.withResolvers(),
       membership,
+      shown: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT),
       stopping: false,
       failures: 0,
       startedAt: 0,
@@ -281,6 +287,7 @@ export class Driver {
       query: lane.spec.name,
       partition: lane.partition,
       runId,
+      shown: lane.shown,
       ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
     });
   }

@@ -37,11 +37,16 @@ export class BatchRunner {
   #lastFrame: Frame | undefined;
   /** The next frame is the first one of a topic that was made anew. */
   #madeAnew = false;
+  readonly #shown: BigInt64Array;
+  /** Frames before this offset have been shown by an earlier run. */
+  #shownBefore: number;
 
   constructor(options: ExecutionOptions, sequence: SequenceTracker, abort: AbortSignal) {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
+    this.#shown = options.shown ?? new BigInt64Array(1);
+    this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
       onOutput: (output, cause) => this.#collect(output, cause),
       onBadFrame: (frame, error) => this.#reject(frame, error),
@@ -53,6 +58,8 @@ export class BatchRunner {
   beginAnew(): void {
     this.#lastFrame = undefined;
     this.#madeAnew = true;
+    this.#shownBefore = 0;
+    Atomics.store(this.#shown, 0, 0n);
   }
 
   /** Shows operators frames again, and sinks that ask for it the outputs from `base` on. */
@@ -99,14 +106,18 @@ export class BatchRunner {
     this.#collect = (output, cause) => {
       this.#noteAlert(output as Output);
       // What no frame has caused has no way from a camera to measure.
+      outputs.push(output);
+      if (cause.offset < this.#shownBefore && live.length === sinks.length) {
+        reporter.outputRepeated();
+        return;
+      }
       const captured = byTimer ? clock.now() : (output as { timestamp?: unknown }).timestamp;
       reporter.outputDone(
         clock.monotonic() - (arrivals.get(cause.offset) ?? started),
         typeof captured === "number" ? captured : cause.timestamp,
         clock.now(),
       );
-      outputs.push(output);
-      if (live.length > 0) return this.#writeLive(opened, output, range);
+      if (live.length > 0) return this.#writeLive(opened, output, cause, range);
     };
     const cause = () => this.#lastFrame ?? this.#nobody(range.start);
     if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), cause());
@@ -167,7 +178,14 @@ export class BatchRunner {
     this.#records.push(alertRecord(output));
   }
 
-  async #writeLive(opened: Opened, output: unknown, range: BatchRange): Promise<void> {
+  async #writeLive(
+    opened: Opened,
+    output: unknown,
+    cause: Frame,
+    range: BatchRange,
+  ): Promise<void> {
+    if (cause.offset < this.#shownBefore) return;
+    Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
     for (const { sink, task } of opened.sinks) {
       if (sink.delivery !== "live") continue;
       await timed(opened, this.#options, sink, () => task.write?.([output], range));

@@ -35,6 +35,11 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly group: string;
   readonly membership?: Membership;
   readonly runId: string;
+  /**
+   * One cell: the offset after the last frame whose outputs live sinks have had. It outlives a run,
+   * so that what runs again after a restart is not shown, nor its latency measured, a second time.
+   */
+  readonly shown?: BigInt64Array;
   readonly clock: Clock;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;

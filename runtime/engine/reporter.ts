@@ -113,6 +113,12 @@ export class ProgressReporter {
     }
   }
 
+  /** An output ran again that was measured before. */
+  outputRepeated(): void {
+    this.outputs++;
+    this.#output++;
+  }
+
   sinkWrite(uri: string, ms: number): void {
     const list = this.#measurements.sinkWrites[uri] ??= [];
     if (list.length < MEASUREMENTS) list.push(ms / 1000);

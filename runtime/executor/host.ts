@@ -172,6 +172,7 @@ export class ExecutorHost {
       group: queries.find(({ name }) => name === query)!.group,
       ...(membership !== undefined ? { membership } : {}),
       runId,
+      shown: new BigInt64Array(message.shown),
       clock: systemClock,
       inspect: inspectImage,
       deadLetter: deadLetterRecord,

@@ -57,6 +57,8 @@ export type ToExecutor =
     readonly partition: number;
     readonly runId: string;
     readonly membership?: Membership;
+    /** See `ExecutionOptions.shown`. */
+    readonly shown: SharedArrayBuffer;
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }

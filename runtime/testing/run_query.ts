@@ -26,6 +26,8 @@ export interface RunQueryOptions {
   /** By which the partition is owned. */
   readonly membership?: Membership;
   readonly progressIntervalMs?: number;
+  /** Up to where live sinks have had their outputs: one cell that outlives a run. */
+  readonly shown?: BigInt64Array;
 }
 
 /** A query at work in a test. */
@@ -65,6 +67,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         ...(options.onProgress !== undefined
           ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
           : {}),
+        ...(options.shown !== undefined ? { shown: options.shown } : {}),
         ...(options.membership !== undefined ? { membership: options.membership } : {}),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });

@@ -28,6 +28,7 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
         query: "passthrough",
         partition,
         runId: `run-${partition}`,
+        shown: new SharedArrayBuffer(8),
       })
     );
     await host.handle({ type: "stop", lane: 1, mode: "drain" });

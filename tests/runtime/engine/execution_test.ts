@@ -603,3 +603,28 @@ Deno.test("a generation that nobody tells ends the run: its restart asks for it"
       /no newer generation was heard of for 60 s/.test(error.message),
   );
 });
+
+Deno.test("what was shown before a restart is not shown, nor measured, again", async () => {
+  const source = log(10);
+  const definition = query("live").readStream({ startingOffsets: "earliest" })
+    .writeStream(display()).trigger("available-now");
+  const shown = new BigInt64Array(1);
+  source.fail = (point) => {
+    if (point === "before-commit") throw new Error("killed");
+  };
+  const first = startQuery(definition, { log: source, shown });
+  await assert.rejects(first.ended, /killed/);
+  assert.deepEqual(first.published.map((frame) => (frame as Frame).offset), upTo(10));
+  source.fail = undefined;
+  append(source, 2, 10);
+  const measured: number[] = [];
+  const second = startQuery(definition, {
+    log: source,
+    shown,
+    onProgress: ({ numInputRows }) => measured.push(numInputRows),
+  });
+  const { outputs } = await second.ended;
+  assert.deepEqual(second.published.map((frame) => (frame as Frame).offset), [10, 11]);
+  assert.equal(outputs, 12);
+  assert.equal(measured.reduce((sum, rows) => sum + rows, 0), 12);
+});
