@@ -615,7 +615,7 @@ Deno.test("what was shown before a restart is not shown, nor measured, again", a
   const first = startQuery(definition, { log: source, shown });
   await assert.rejects(first.ended, /killed/);
   assert.deepEqual(first.published.map((frame) => (frame as Frame).offset), upTo(10));
-  source.fail = undefined;
+  source.fail = () => {};
   append(source, 2, 10);
   const measured: number[] = [];
   const second = startQuery(definition, {
