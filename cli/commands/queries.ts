@@ -104,7 +104,7 @@ export const queries: Command = {
     executors: {
       value: "N",
       help:
-        "worker threads; 0 runs all in the main thread (default: one for each core; up to 4 live partitions have one each)",
+        "worker threads; 0 runs all in the main thread (default: one for each core; up to 4 partitions have one each)",
       parse: parsers.integer(0, 256),
     },
     port: {

@@ -97,10 +97,7 @@ export class Driver {
       const { kind } = parseTrigger(trigger ?? "asap");
       this.#finite.set(name, kind === "available-now" || kind === "once");
     }
-    // What takes all there is and ends keeps nobody waiting: its lanes may share executors.
-    const ends = [...this.#finite.values()].every((finite) => finite);
-    const executors = options.executors ?? (ends ? navigator.hardwareConcurrency : undefined);
-    this.#pool = new ExecutorPool(config, executors, {
+    this.#pool = new ExecutorPool(config, options.executors, {
       onMessage: (message) => this.#receive(message),
       onStranded: (lanes, why, held) => this.#onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#onBlocked(lane, blocked),

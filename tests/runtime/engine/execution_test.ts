@@ -604,7 +604,7 @@ Deno.test("a generation that nobody tells ends the run: its restart asks for it"
   );
 });
 
-Deno.test("what was shown before a restart is not shown, nor measured, again", async () => {
+Deno.test("what was shown before a restart is not shown again", async () => {
   const source = log(10);
   const definition = query("live").readStream({ startingOffsets: "earliest" })
     .writeStream(display()).trigger("available-now");
