@@ -107,7 +107,7 @@ function peer(
 /** Framelane as a user runs it for the cold figures, and its driver for the steady ones. */
 const framelane: Contender = {
   name: "framelane",
-  about: "greyscale query, executors = cores",
+  about: "greyscale query, an executor for each partition",
   async backlog(target, topic, frames) {
     const started = performance.now();
     const group = `peers-${crypto.randomUUID()}`;

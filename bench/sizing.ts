@@ -3,6 +3,7 @@
  * and says from which file each figure is. Nothing is measured here.
  *
  *     deno task bench sizing [--cameras 10000] [--fps 15] [--kilobytes 60] [--hours 24] [--out DIR]
+ *         [--machine-hour 1] [--gigabyte-between-zones 0.01]
  *
  * @module
  */
@@ -52,6 +53,9 @@ export async function bench(args: readonly string[]): Promise<void> {
       fps: { type: "string", default: "15" },
       kilobytes: { type: "string", default: "60" },
       hours: { type: "string", default: "24" },
+      // Prices are yours to say: these are round numbers, in whatever currency.
+      "machine-hour": { type: "string", default: "1" },
+      "gigabyte-between-zones": { type: "string", default: "0.01" },
       results: { type: "string", default: "docs/results" },
       out: { type: "string", default: "docs/results/sizing" },
     },
@@ -86,6 +90,17 @@ export async function bench(args: readonly string[]): Promise<void> {
     storage: Math.ceil(stored / (TERABYTES * DISK_USE)),
   };
   const machines = (query: string) => Math.ceil(rate * cpu(query) / 1000 / (CORES * CPU_USE));
+  const prices = {
+    machine: Number(values["machine-hour"]),
+    traffic: Number(values["gigabyte-between-zones"]),
+  };
+  const allMachines = Math.max(...Object.values(brokers)) + machines("greyscale");
+  const costs = {
+    machines: allMachines * 24 * prices.machine,
+    // Replicas in three zones: each frame goes to two other zones, and two of three times to its
+    // query as well.
+    traffic: (replicated + inGigabytes * 2 / 3) * 86_400 * prices.traffic,
+  };
   const f = (value: number, digits = 0) =>
     value.toLocaleString("en", { maximumFractionDigits: digits });
   const from = "`deno task bench partitions`, 64 partitions";
@@ -130,6 +145,16 @@ export async function bench(args: readonly string[]): Promise<void> {
         `${f(inGigabytes / machines("greyscale") * 8, 1)} Gbit/s`,
         "",
       ],
+      [
+        "machines for a day",
+        f(costs.machines),
+        `${f(allMachines)} machines at ${prices.machine} an hour, with greyscale`,
+      ],
+      [
+        "traffic between three zones for a day",
+        f(costs.traffic),
+        `at ${prices.traffic} a gigabyte; none where all is in one zone`,
+      ],
     ]),
   ];
   print(lines.join("\n"));
@@ -138,6 +163,6 @@ export async function bench(args: readonly string[]): Promise<void> {
     title: "What many cameras need",
     command: `deno task bench sizing ${args.join(" ")}`.trim(),
     lines,
-    data: { rate, inGigabytes, stored, brokers, greyscale: machines("greyscale") },
+    data: { rate, inGigabytes, stored, brokers, greyscale: machines("greyscale"), costs },
   });
 }
