@@ -201,6 +201,10 @@ export class FolderSource implements CameraSource {
       if (error instanceof Deno.errors.NotFound) return new BadFrameError("empty", "It is gone");
       return new BadFrameError("unreadable", (error as Error).message);
     }
+    // What was read must be the version that was looked at, or it would be published once as each.
+    if ((await this.#look(file))?.version !== version) {
+      return new BadFrameError("corrupt", "It changed while it was read");
+    }
     try {
       if (bytes.length > 0 && !endsLikeAnImage(bytes)) {
         throw new BadFrameError("corrupt", "It is cut off");

@@ -177,9 +177,13 @@ Deno.test("camera: a watched folder that another process fills, each image once 
     await camera.output();
     await Deno.copyFile(`${folder}/one.jpg`, `${images}/6.jpg`);
     camera = watch();
-    await until("the last", async () => await countOf(url, 0) === 7);
-    camera.kill("SIGTERM");
-    assert.equal((await camera.output()).code, 0);
+    try {
+      await until("the last", async () => await countOf(url, 0) >= 7);
+    } finally {
+      camera.kill("SIGTERM");
+      const { code, stderr } = await camera.output();
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+    }
     const frames = await framesOf(url, 0);
     assert.deepEqual(
       frames.map(({ headers }) => [headers.file, headers.label]).sort(),

@@ -61,7 +61,7 @@ export async function run(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
+  const timer = setTimeout(() => kill(child), TIMEOUT_MS);
   let said = "";
   const heard = Promise.withResolvers<void>();
   const read = async (stream: ReadableStream<Uint8Array>) => {
@@ -75,7 +75,7 @@ export async function run(
     const first = await Promise.race([ended, heard.promise]);
     if (first !== undefined) return { code: first[2].code, said };
     await then(said);
-    child.kill("SIGKILL");
+    kill(child);
     await ended;
     return { said };
   } finally {
@@ -90,5 +90,14 @@ export async function inFolder(act: (folder: string) => Promise<void>): Promise<
     await act(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Ends a process, unless it ended by itself in the meantime. */
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
   }
 }
