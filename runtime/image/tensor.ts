@@ -15,6 +15,9 @@ import { getKernels } from "./wasm/kernels.ts";
 /** Larger files are decoded on another thread, lest this one is held for more than some milliseconds. */
 const MOST_BYTES = 512 * 1024;
 
+/** Larger pictures are not copied for the kernels, which keep their memory. */
+const MOST_SAMPLES = 32 * 1024 * 1024;
+
 /** What a model wants of one frame. */
 export interface TensorSpec {
   /** Pixels. */
@@ -219,7 +222,7 @@ export class Tensorizer {
 
   #fill(image: RawImage, { crop, content }: Placement): TensorData {
     const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
-    if (this.#layout !== undefined) {
+    if (this.#layout !== undefined && image.data.length <= MOST_SAMPLES) {
       const kernels = getKernels();
       const rows = pictureRows(kernels, image, crop);
       const floats = data as Float32Array<ArrayBuffer>;

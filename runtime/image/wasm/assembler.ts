@@ -182,6 +182,7 @@ export class V128 extends Value<"v128"> {
   high16S = () => this.#one(168);
 
   add16 = (other: V128) => this.#with(142, other);
+  addSaturated16 = (other: V128) => this.#with(143, other);
   sub16 = (other: V128) => this.#with(145, other);
   mul16 = (other: V128) => this.#with(149, other);
   /** `(a * b + 2^14) >> 15`. */

@@ -21,6 +21,8 @@ export interface Planes {
   readonly red: number;
 }
 
+/** Larger pictures are not worth the memory, which the kernels keep: pixels. */
+const MOST_PIXELS = 4096 * 2304;
 const EOI = 0xd9, RST0 = 0xd0;
 /** Codes are read in eights; the last ones of a damaged file may be read far beyond its end. */
 const SLACK = 4096;
@@ -36,6 +38,7 @@ export function decodeHalfSize(kernels: Kernels, jpeg: Uint8Array): Planes | und
   const header = readJpegHeader(jpeg);
   if (header === undefined) return undefined;
   const { width, height, components, restart, start } = header;
+  if (width * height > MOST_PIXELS) return undefined;
   const across = Math.ceil(width / 16), down = Math.ceil(height / 16);
   const units = across * down;
   const stride = 8 * across;

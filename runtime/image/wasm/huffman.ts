@@ -39,7 +39,7 @@ export class HuffmanTables {
     }
     const slot = this.#slots.length < TABLE_SLOTS ? this.#slots.length : this.#slots.shift()!.slot;
     const made = this.#make(this.#kernels.table(slot), definition, dc);
-    this.#slots.push({ slot, dc, definition: made ? definition.slice() : new Uint8Array(0) });
+    this.#slots.push({ slot, dc, definition: Uint8Array.from(made ? definition : []) });
     return made ? this.#kernels.table(slot) : undefined;
   }
 

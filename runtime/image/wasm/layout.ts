@@ -28,7 +28,7 @@ export const TABLES = 2048;
 export const TABLE_SLOTS = 8;
 
 /** So many bits are looked up at once. */
-export const LOOKUP_BITS = 13;
+export const LOOKUP_BITS = 11;
 /** Parts of a Huffman table: see `huffman.ts`. */
 export const LIMITS = 8 << LOOKUP_BITS;
 export const DELTAS = LIMITS + 4 * 18;
@@ -36,4 +36,4 @@ export const SYMBOLS = DELTAS + 4 * 18;
 export const TABLE_BYTES = SYMBOLS + 256;
 
 /** What depends on the picture begins here. */
-export const HEAP = 65_536 * 8;
+export const HEAP = Math.ceil((TABLES + TABLE_SLOTS * TABLE_BYTES) / 65_536) * 65_536;

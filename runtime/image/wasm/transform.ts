@@ -179,7 +179,7 @@ export function addTransforms(module: ModuleBuilder): Transforms {
       f.branchIf(end.ne(129), whole);
       // A flat block.
       const value = from.loadV().mul16(factors.loadV(QUANTIZERS)).shl16(2);
-      const dc = f.v128(value.add16(V128.words(16)).shrS16(5));
+      const dc = f.v128(value.addSaturated16(V128.words(16)).shrS16(5));
       const samples = f.v128(
         dc.narrow16S(dc).shuffle(dc, new Array(16).fill(0)),
       );
