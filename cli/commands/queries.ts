@@ -10,7 +10,7 @@ import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets, type ReadStreamOptions } from "../../runtime/source_options.ts";
-import { parseTrigger } from "../../runtime/trigger.ts";
+import { isFiniteTrigger, parseTrigger } from "../../runtime/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
 import { groupNames } from "../checkpoint_identity.ts";
@@ -133,7 +133,8 @@ async function run(
   const logUrl = option<string>("log")!;
   const topic = option<string>("topic")!;
   const trigger = option<string>("trigger");
-  const finite = trigger === "available-now" || trigger === "once";
+  // Of a query that says so itself nothing is known before it is loaded.
+  const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, logUrl);
   const checkpointDir = option<string>("checkpoint");
   const log = await open(logUrl, checkpointDir);
@@ -189,7 +190,7 @@ async function run(
     const work = driver.start().then(async () => {
       const ok = await driver.awaitTermination();
       // Queries without an end are waited for even while this runtime has no partition.
-      if (!finite && ok) await aborted;
+      if (!driver.finite && ok) await aborted;
       return ok;
     });
     work.catch(() => {});

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
+import type {
+  ExecutorConfig,
+  FromExecutor,
+  LoadedQueries,
+  ToExecutor,
+} from "../executor/protocol.ts";
 import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
@@ -56,7 +61,7 @@ export class ExecutorPool {
   }
 
   /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
-  async open(): Promise<Readonly<Record<string, string>>> {
+  async open(): Promise<LoadedQueries> {
     return await this.#link().ready;
   }
 
