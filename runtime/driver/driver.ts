@@ -152,9 +152,10 @@ export class Driver {
   }
 
   #othersBehind(): Promise<boolean> {
-    return this.#ends.othersBehind((query, partition) =>
-      this.streams.lane(query, partition)?.state === "stopped"
-    );
+    return this.#ends.othersBehind((query, partition) => {
+      const lane = this.streams.lane(query, partition);
+      return lane?.state === "stopped" && !lane.moved;
+    });
   }
 
   /** Ends all queries: `drain` finishes and commits the batches that run. */

@@ -107,7 +107,7 @@ export class DriverFeed implements LaneFeed {
       partition,
       camera: cameraOfPartition(partition),
       state: query.state,
-      ...(query.exception !== undefined && query.state !== "running"
+      ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
         ? { exception: query.exception.message }
         : {}),
       framesPerSecondIn: fps,
