@@ -208,13 +208,14 @@ export class Connection {
   }
 
   #answered(answer: AnswerReader): void {
-    const pending = this.#pending.shift();
+    const [pending] = this.#pending;
     const correlation = answer.int32();
     if (pending?.correlation !== correlation) {
       throw new NetworkError(
         `Answer ${correlation} came where ${pending?.correlation ?? "none"} was awaited`,
       );
     }
+    this.#pending.shift();
     if (pending.flexible) answer.tags();
     pending.take(answer);
     if (this.#pending.length > 0) return;

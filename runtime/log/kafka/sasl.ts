@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Credentials } from "./address.ts";
-import { AuthenticationError, NetworkError } from "./client.ts";
+import { AuthenticationError, ResponseError } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { Refusals } from "./requests/request.ts";
 
@@ -29,7 +29,7 @@ export async function logIn(connection: Connection, credentials: Credentials): P
   const { mechanism, username, password } = credentials;
   await handshake(connection, mechanism);
   let lifetimeMs = 0;
-  let lost: NetworkError | undefined;
+  let lost: Error | undefined;
   const authenticate: Authenticate = (_connection, bytes, done) => {
     connection.request(AUTHENTICATE, (to) => to.bytes(bytes).noTags(), (from) => {
       const refusals = new Refusals();
@@ -39,7 +39,7 @@ export async function logIn(connection: Connection, credentials: Credentials): P
       from.tags();
       return refusals.over(AUTHENTICATE, { authBytes });
     }).then((answer) => done(null, answer), (error) => {
-      if (error instanceof NetworkError) lost = error;
+      if (!(error instanceof ResponseError)) lost = error;
       done(error);
     });
   };
@@ -80,7 +80,7 @@ async function handshake(connection: Connection, mechanism: string): Promise<voi
       return refusals.over(HANDSHAKE, undefined);
     });
   } catch (error) {
-    if (error instanceof NetworkError) throw error;
+    if (!(error instanceof ResponseError)) throw error;
     throw new AuthenticationError("Cannot find a suitable SASL mechanism.", {
       cause: error as Error,
     });
