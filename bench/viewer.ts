@@ -7,17 +7,17 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Driver } from "../runtime/driver/driver.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
+import { oneQuery } from "./support/one_query.ts";
 import { cpuSeconds, politeSeconds, taskSeconds } from "./support/process_stats.ts";
+import { startLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 import type { ViewersReport } from "./support/viewers.ts";
 
-const GREYSCALE = new URL("../queries/greyscale.ts", import.meta.url).href;
 const MiB = 1024 * 1024;
 
 /** Lanes that cost nothing but their pictures, each at a steady rate. */
@@ -216,21 +216,11 @@ async function queries(
   const topic = `viewer-${crypto.randomUUID()}`;
   await target.log.createTopic(topic, lanes);
   let latencies: number[] = [];
-  const driver = new Driver({
-    log: target.log,
-    logUrl: target.url,
+  const driver = oneQuery(target, {
     topic,
-    queries: [{
-      name: "greyscale",
-      module: GREYSCALE,
-      group: `bench-${crypto.randomUUID()}`,
-      sinks: ["display"],
-      source: { startingOffsets: "latest" },
-    }],
-    report: print,
-    onMeasurements: (_query, { endToEnd }) => {
-      for (const each of endToEnd) latencies.push(each * 1_000);
-    },
+    query: "greyscale",
+    startingOffsets: "latest",
+    onLatencies: (milliseconds) => void latencies.push(...milliseconds),
   });
   const viewer = await startViewer({
     feed: driver.feed,
@@ -239,21 +229,12 @@ async function queries(
     port: 0,
   });
   await driver.start();
-  const script = fileURLToPath(new URL("support/live_cameras.ts", import.meta.url));
-  const cameras = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      ...["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`),
-      script,
-      target.url,
-      topic,
-      String(lanes),
-      String(fps),
-      String(rounds * 2 * (seconds + 8) + 10),
-    ],
-    stdout: "null",
-  }).spawn();
+  const cameras = startLiveCameras(target, {
+    topic,
+    cameras: lanes,
+    fps,
+    seconds: rounds * 2 * (seconds + 8) + 10,
+  });
   await pause(5);
   const phases: Record<"alone" | "watched", Phase[]> = { alone: [], watched: [] };
   const seen: ViewersReport[] = [];
