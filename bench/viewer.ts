@@ -13,7 +13,7 @@ import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
-import { cpuSeconds, taskSeconds } from "./support/process_stats.ts";
+import { cpuSeconds, politeSeconds, taskSeconds } from "./support/process_stats.ts";
 import { startLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 import type { ViewersReport } from "./support/viewers.ts";
@@ -260,7 +260,7 @@ async function queries(
   const name = `${lanes} queries × ${fps} fps`;
   const said = (who: string, which: readonly Phase[]) => {
     const middle = (pick: (phase: Phase) => number) => median(which.map(pick));
-    const [main, executors, camera, page] = [0, 1, 2, 3].map((at) =>
+    const [main, executors, small, camera, page] = [0, 1, 2, 3, 4].map((at) =>
       middle(({ cores }) => cores[at]!).toFixed(2)
     );
     print(
@@ -268,7 +268,7 @@ async function queries(
         `${middle(({ p50 }) => p50).toFixed(1)} p99 ${
           spread(which.map(({ p99 }) => p99), 1)
         } ms  ` +
-        `cores: driver ${main}, executors ${executors}, cameras ${camera}, pages ${page}`,
+        `cores: driver ${main}, executors ${executors}, small pictures ${small}, cameras ${camera}, pages ${page}`,
     );
   };
   said("nobody looks", phases.alone);
@@ -295,7 +295,7 @@ interface Phase {
   /** Capture to sink, milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Processor time by second: this process's main thread, its others, cameras, pages. */
+  /** Processor time by second, of what `usage` lists. */
   readonly cores: readonly number[];
 }
 
@@ -303,12 +303,17 @@ function pause(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 }
 
-/** Processor seconds so far of this process's main thread, its other threads, cameras and pages. */
+/**
+ * Processor seconds so far of this process's main thread, its executors, the thread of its small
+ * pictures, cameras and pages.
+ */
 function usage(cameras: number, pages: number | undefined): number[] {
   const main = taskSeconds(`/proc/${Deno.pid}/task/${Deno.pid}/stat`);
+  const small = politeSeconds(Deno.pid);
   return [
     main,
-    taskSeconds(`/proc/${Deno.pid}/stat`) - main,
+    taskSeconds(`/proc/${Deno.pid}/stat`) - main - small,
+    small,
     taskSeconds(`/proc/${cameras}/stat`),
     pages === undefined ? 0 : taskSeconds(`/proc/${pages}/stat`),
   ];
