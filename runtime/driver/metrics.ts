@@ -5,9 +5,9 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../frame.ts";
 import { lagOf } from "../progress.ts";
-import type { Measurements } from "../engine/reporter.ts";
 import { VERSION } from "../version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
@@ -105,6 +105,13 @@ export class QueryMetrics {
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");
     this.#last.set(query, last);
+  }
+
+  /** A query is not here any more: what was counted stays, what changes with time goes. */
+  forget(query: StreamingQuery): void {
+    if (!this.#last.delete(query)) return;
+    const labels = this.labels(query);
+    for (const gauge of [this.#lag, this.#checkpointAge, this.#lastFrame]) gauge.remove(labels);
   }
 
   /** The page of `/metrics`. */
