@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type FunctionBuilder, type I32, type ModuleBuilder, V128 } from "./assembler.ts";
+import { type FunctionBuilder, type I32, type I64, type ModuleBuilder, V128 } from "./assembler.ts";
 import {
   BLOCK_BYTES,
   BLOCKS,
@@ -101,30 +101,37 @@ class BitReader {
   }
 }
 
-/** Reads a code whatever its length, and the value behind it, whose size its lowest four bits tell. */
-function readSlowly(f: FunctionBuilder, reader: BitReader, table: I32) {
+/**
+ * Reads a code that a look-up does not cover, and the value behind it, whose size its lowest four bits
+ * tell.
+ *
+ * @param entry what was looked up: the code's length and symbol, or 0 where it is longer
+ */
+function readSlowly(f: FunctionBuilder, reader: BitReader, table: I32, entry: I64) {
   reader.refill();
-  const peeked = f.i32(reader.bits.shrU(48).wrap());
-  const length = f.i32(0);
-  f.repeat(() => {
-    f.set(length, length.add(1));
-    return peeked.geU(table.add(length.shl(2)).load(LIMITS));
+  const length = f.i32(entry.shrU(8).and(255).wrap());
+  const symbol = f.i32(entry.shrU(16).wrap());
+  f.if(entry.isZero(), () => {
+    const peeked = f.i32(reader.bits.shrU(48).wrap());
+    f.set(length, LOOKUP_BITS);
+    f.repeat(() => {
+      f.set(length, length.add(1));
+      return peeked.geU(table.add(length.shl(2)).load(LIMITS));
+    });
+    f.if(length.gtU(16), () => f.return(-1));
+    const index = table.add(length.shl(2)).load(DELTAS).add(peeked.shrU(f.i32(16).sub(length)));
+    f.set(symbol, table.add(index).load8U(SYMBOLS));
   });
-  f.if(length.gtU(16), () => f.return(-1));
-  const index = table.add(length.shl(2)).load(DELTAS).add(peeked.shrU(f.i32(16).sub(length)));
-  const symbol = f.i32(table.add(index).load8U(SYMBOLS));
   reader.skip(length.extendU());
   const size = f.i64(symbol.and(15).extendU());
-  const value = f.i64(0);
-  f.if(size.isZero().not(), () => {
-    const below = f.i64(-1);
-    f.set(below, below.shl(size).add(1));
-    // A value whose highest bit is 0 lies below zero.
-    f.set(below, below.and(reader.bits.shrS(63).xor(-1)));
-    const shift = f.i64(64);
-    f.set(value, reader.bits.shrU(shift.sub(size)).add(below));
-    reader.skip(size);
-  });
+  const below = f.i64(-1);
+  f.set(below, below.shl(size).add(1));
+  // A value whose highest bit is 0 lies below zero.
+  f.set(below, below.and(reader.bits.shrS(63).xor(-1)));
+  // In two steps, for a size of 0 leaves nothing.
+  const shift = f.i64(63);
+  const value = f.i64(reader.bits.shrU(1).shrU(shift.sub(size)).add(below));
+  reader.skip(size);
   return { symbol, value };
 }
 
@@ -158,8 +165,8 @@ export function addScan(module: ModuleBuilder, { luma, chroma }: Transforms): vo
         const entry = f.i64(lookup(dc));
         const value = f.i64(entry.shl(32).shrS(48));
         f.block((known) => {
-          f.branchIf(entry.isZero().not(), known);
-          f.set(value, readSlowly(f, reader, dc).value);
+          f.branchIf(entry.and(63).isZero().not(), known);
+          f.set(value, readSlowly(f, reader, dc, entry).value);
         });
         reader.skip(entry.shrU(32));
         f.set(value, value.add(prediction.load().extendU()));
@@ -169,31 +176,31 @@ export function addScan(module: ModuleBuilder, { luma, chroma }: Transforms): vo
         const k = f.i32(1);
         f.block((done) => {
           f.loop((again) => {
-            reader.refill();
-            const unrolled = Math.floor(REFILLED / LOOKUP_BITS);
-            for (let i = 1; i <= unrolled; i++) {
-              f.set(entry, lookup(ac));
-              f.if(entry.isZero(), () => {
-                const { symbol, value } = readSlowly(f, reader, ac);
-                f.set(k, k.add(symbol.shrU(4)).add(1));
-                // Nothing but zeros: to the end of the block, or sixteen of them.
-                f.if(symbol.eq(0), () => f.set(k, k.add(127)));
-                f.store16(coefficients.add(k.load8U(ZIGZAG)), value);
-                f.branchIf(k.ltU(64), again);
-                f.branch(done);
-              });
-              f.set(k, k.add(entry.shrU(8).and(255).wrap()));
-              f.store16(coefficients.add(k.load8U(ZIGZAG)), entry.shrU(16));
-              // What follows a block's last coefficient belongs to the next one.
-              f.if(k.geU(64), () => {
-                reader.skip(entry.shrU(32));
-                f.branch(done);
-              });
-              reader.skip(entry);
-              f.set(k, k.add(entry.shrU(40).and(255).wrap()));
-              f.store16(coefficients.add(k.load8U(ZIGZAG)), entry.shrU(48));
-              if (i < unrolled) f.branchIf(k.geU(64), done);
-            }
+            f.block((slow) => {
+              reader.refill();
+              const unrolled = Math.floor(REFILLED / LOOKUP_BITS);
+              for (let i = 1; i <= unrolled; i++) {
+                f.set(entry, lookup(ac));
+                f.branchIf(entry.and(63).isZero(), slow);
+                f.set(k, k.add(entry.shrU(8).and(255).wrap()));
+                f.store16(coefficients.add(k.load8U(ZIGZAG)), entry.shrU(16));
+                // What follows a block's last coefficient belongs to the next one.
+                f.if(k.geU(64), () => {
+                  reader.skip(entry.shrU(32));
+                  f.branch(done);
+                });
+                reader.skip(entry);
+                f.set(k, k.add(entry.shrU(40).and(255).wrap()));
+                f.store16(coefficients.add(k.load8U(ZIGZAG)), entry.shrU(48));
+                f.branchIf(k.geU(64), done);
+              }
+              f.branch(again);
+            });
+            const { symbol, value } = readSlowly(f, reader, ac, entry);
+            f.set(k, k.add(symbol.shrU(4)).add(1));
+            // Nothing but zeros: to the end of the block, or sixteen of them.
+            f.if(symbol.eq(0), () => f.set(k, k.add(127)));
+            f.store16(coefficients.add(k.load8U(ZIGZAG)), value);
             f.branchIf(k.ltU(64), again);
           });
         });

@@ -59,7 +59,7 @@ export class HuffmanTables {
         if (size > (dc ? 11 : 10)) return false;
         if (!dc && size === 0 && symbol !== 0 && symbol !== 0xf0) return false;
         const step = dc ? 0 : symbol === 0 ? END : (symbol >> 4) + 1;
-        enter(code, length, size, step);
+        enter(code, length, symbol, size, step);
       }
       longs[(at + LIMITS >> 2) + length] = code << (16 - length);
     }
@@ -72,10 +72,15 @@ export class HuffmanTables {
 /** What one code gives: its value, the step and the bits that both take. */
 const singles = new Int32Array(1 << LOOKUP_BITS);
 
-/** Enters a code with each value that can follow it, where both fit. */
-function enter(code: number, length: number, size: number, step: number): void {
+/** Enters a code with each value that can follow it, where both fit; else how to go on. */
+function enter(code: number, length: number, symbol: number, size: number, step: number): void {
   const total = length + size;
-  if (total > LOOKUP_BITS) return;
+  if (length > LOOKUP_BITS) return;
+  if (total > LOOKUP_BITS) {
+    const at = code << (LOOKUP_BITS - length);
+    singles.fill(symbol << 16 | length << 8, at, at + (1 << (LOOKUP_BITS - length)));
+    return;
+  }
   const each = 1 << (LOOKUP_BITS - total);
   for (let i = 0, at = code << (LOOKUP_BITS - length); i < 1 << size; i++, at += each) {
     const value = size === 0 ? 0 : i >> (size - 1) === 1 ? i : i - (1 << size) + 1;
@@ -92,10 +97,16 @@ function pair(to: Int32Array, at: number): void {
   for (let bits = 0; bits < singles.length; bits++, at += 2) {
     const first = singles[bits]!;
     const length = first & 63;
+    if (length === 0) {
+      to[at] = first;
+      to[at + 1] = 0;
+      continue;
+    }
     let second = 0;
-    if (length > 0 && (first >> 8 & 255) < END) {
+    if ((first >> 8 & 255) < END) {
       second = singles[bits << length & (singles.length - 1)]!;
-      if (length + (second & 63) > LOOKUP_BITS) second = 0;
+      const both = length + (second & 63);
+      if (both === length || both > LOOKUP_BITS) second = 0;
     }
     if (second === 0) second = first & ~0xffff;
     to[at] = first + (second & 63);

@@ -28,7 +28,7 @@ export const TABLES = 2048;
 export const TABLE_SLOTS = 8;
 
 /** So many bits are looked up at once. */
-export const LOOKUP_BITS = 11;
+export const LOOKUP_BITS = 10;
 /** Parts of a Huffman table: see `huffman.ts`. */
 export const LIMITS = 8 << LOOKUP_BITS;
 export const DELTAS = LIMITS + 4 * 18;
