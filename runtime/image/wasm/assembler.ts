@@ -94,6 +94,8 @@ export class I32 extends Value<"i32"> {
   load = (offset = 0) => this.#load(0x28, offset);
   load8U = (offset = 0) => this.#load(0x2d, offset);
   load16S = (offset = 0) => this.#load(0x2e, offset);
+  load16U = (offset = 0) => this.#load(0x2f, offset);
+  load8as64 = (offset = 0) => new I64("i64", [...this.code, 0x31, ...memory(offset)]);
   load64 = (offset = 0) => new I64("i64", [...this.code, 0x29, ...memory(offset)]);
   /** 16 bytes. */
   loadV = (offset = 0) => this.#vector(0, offset);
@@ -293,8 +295,8 @@ export class FunctionBuilder {
   }
 
   /** The lowest 16 bits. */
-  store16(address: I32, value: I64, offset = 0): void {
-    this.#body.push(...address.code, ...value.code, 0x3d, ...memory(offset));
+  store16(address: I32, value: I32, offset = 0): void {
+    this.#body.push(...address.code, ...value.code, 0x3b, ...memory(offset));
   }
 
   storeV(address: I32, value: V128, offset = 0): void {
