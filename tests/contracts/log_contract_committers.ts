@@ -34,6 +34,48 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation(
+    "a state of any bytes comes back as it was, small or large",
+    async ({ log, reopen }) => {
+      // Every byte, and what is no UTF-8: lone continuations, overlong forms, surrogates, cut sequences.
+      const bytes = [
+        ...Array.from({ length: 256 }, (_, byte) => byte),
+        ...[
+          0x80,
+          0xbf,
+          0xc0,
+          0x80,
+          0xe0,
+          0x80,
+          0xaf,
+          0xed,
+          0xa0,
+          0x80,
+          0xf5,
+          0xff,
+          0xfe,
+          0xe2,
+          0x82,
+        ],
+        ...[0, 0x22, 0x5c, 0x0d, 0x0a, 0xef, 0xbb, 0xbf, 0],
+      ];
+      const small = Uint8Array.from(bytes);
+      const large = Uint8Array.from({ length: 9_000 }, (_, at) => bytes[(at * 7) % bytes.length]!);
+      for (const state of [small, large, small.subarray(1, 2)]) {
+        const options = names();
+        await log.createTopic(options.topic, 1);
+        await withCommitter(log, options, async (committer) => {
+          await committer.plan(batch(0, 0, 4));
+          await committer.commit(batch(0, 0, 4), { end: 4, restart: 2, state }, []);
+        });
+        await withCommitter(await reopen(), options, ({ committed }) => {
+          assert.deepEqual(committed, { batchId: 0, end: 4, restart: 2, state: state.slice() });
+          return Promise.resolve();
+        });
+      }
+    },
+  );
+
   obligation("a new owner goes on where the last one was", async ({ log, reopen }) => {
     const options = names();
     await log.createTopic(options.topic, 1);

@@ -99,7 +99,8 @@ async function restore(root: string, log: string): Promise<void> {
   await Deno.copyFile(`${root}/log.db`, `${log}/log.db`);
 }
 
-function damaged(bytes: Uint8Array, { at, kind, bit = 0 }: Damage): Uint8Array {
+/** The bytes with that damage. */
+export function damaged(bytes: Uint8Array, { at, kind, bit = 0 }: Damage): Uint8Array {
   if (kind === "truncated") return bytes.slice(0, at);
   const copy = bytes.slice();
   copy[at]! ^= 1 << bit;
