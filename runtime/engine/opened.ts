@@ -105,12 +105,18 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     sinksOnly,
   };
   onClose(() => opened.pipeline.close());
+  // All at once: each may take its time, and a query that is told to stop has not much.
+  onClose(() => closeAll(opened.sinks));
   for (const sink of plan.sinks) {
-    const task = await openTask(sink, opener, committer);
-    onClose(() => task.close?.());
-    opened.sinks.push({ sink, task });
+    opened.sinks.push({ sink, task: await openTask(sink, opener, committer) });
   }
   return opened;
+}
+
+/** @throws the first error, when all are closed. */
+async function closeAll(sinks: readonly OpenSink[]): Promise<void> {
+  const closed = await Promise.allSettled(sinks.map(async ({ task }) => await task.close?.()));
+  for (const one of closed) if (one.status === "rejected") throw one.reason;
 }
 
 /** The operators, as they are when the frames from `base` on are still to come. */
