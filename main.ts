@@ -3,11 +3,11 @@
  *
  * @module
  */
-import project from "./deno.json" with { type: "json" };
 import { dispatch } from "./cli/dispatch.ts";
 import { writeLine } from "./cli/output.ts";
 import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
+import project from "./deno.json" with { type: "json" };
 
 const stop = guardProcess();
 

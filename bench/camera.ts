@@ -27,6 +27,7 @@ import { ProgressBar } from "../cli/progress_bar.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
+import { median } from "./support/stats.ts";
 
 /** A way from the film to JPEGs, and how many frames it makes a second. */
 interface Way {
@@ -155,11 +156,6 @@ async function cameraInto(url: string, topic: string, file: string): Promise<num
   } finally {
     await log.close();
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 /** The benchmark. */

@@ -14,6 +14,7 @@ import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
 import { machineLine, thisMachine } from "./support/machine.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
+import { slope } from "./support/stats.ts";
 
 const SAMPLE_MS = 5_000;
 /** Starting is no steady state. */
@@ -29,19 +30,9 @@ interface Usage {
   readonly scriptMegabytes: number;
 }
 
-/** Growth per hour by least squares. */
-function slope(samples: readonly Usage[]): number {
-  const mean = (pick: (usage: Usage) => number) =>
-    samples.reduce((sum, usage) => sum + pick(usage), 0) / samples.length;
-  const middle = mean(({ at }) => at);
-  const level = mean(({ megabytes }) => megabytes);
-  let over = 0;
-  let under = 0;
-  for (const { at, megabytes } of samples) {
-    over += (at - middle) * (megabytes - level);
-    under += (at - middle) ** 2;
-  }
-  return over / under * 3_600_000;
+/** Growth in MiB an hour. */
+function growth(samples: readonly Usage[]): number {
+  return slope(samples.map(({ at, megabytes }) => [at / 3_600_000, megabytes] as const));
 }
 
 /** Mean memory of each minute. */
@@ -173,8 +164,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     say(`  by minute  ${byMinute(steady).map((mean) => mean.toFixed(0)).join(", ")} MB`);
     const late = steady.slice(-Math.ceil(steady.length / 2));
     say(
-      `  slope      ${slope(steady).toFixed(0)} MB an hour, in the second half ${
-        slope(late).toFixed(0)
+      `  slope      ${growth(steady).toFixed(0)} MB an hour, in the second half ${
+        growth(late).toFixed(0)
       }`,
     );
     if (values.out !== undefined) {

@@ -7,9 +7,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { Driver } from "../runtime/driver/driver.ts";
 import { print } from "./print.ts";
 import { type BenchLog, embeddedLog } from "./support/logs.ts";
+import { oneQuery } from "./support/one_query.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { percentile } from "./support/stats.ts";
 
@@ -27,21 +27,14 @@ async function measure(
   const topic = `isolation-${crypto.randomUUID()}`;
   await target.log.createTopic(topic, lanes);
   const latencies: number[] = [];
-  const driver = new Driver({
-    log: target.log,
-    logUrl: target.url,
+  const driver = oneQuery(target, {
     topic,
-    queries: [{
-      name: "blocking",
-      module: QUERY,
-      group: crypto.randomUUID(),
-      sinks: [],
-      source: { startingOffsets: "earliest" },
-    }],
-    partitions: Array.from({ length: lanes }, (_, i) => i),
-    report: print,
-    onMeasurements: ({ partition }, { endToEnd }) => {
-      if (partition !== 0) latencies.push(...endToEnd.map((value) => value * 1000));
+    query: "blocking",
+    module: QUERY,
+    partitions: lanes,
+    sinks: [],
+    onLatencies: (milliseconds, { partition }) => {
+      if (partition !== 0) latencies.push(...milliseconds);
     },
   });
   await driver.start();

@@ -6,8 +6,8 @@
  * ```
  */
 import process from "node:process";
-import { openLog } from "../runtime/log/open.ts";
 import type { LogRecord, PartitionReader, TopicLog } from "../runtime/log/log.ts";
+import { openLog } from "../runtime/log/open.ts";
 
 const frameBytes = 57_000;
 const topic = "VideoStreaming";

@@ -10,8 +10,8 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { Admin, Consumer, MessagesStreamModes, Producer } from "@platformatic/kafka";
 import { writeLine } from "../cli/output.ts";
-import { openLog } from "../runtime/log/open.ts";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
+import { openLog } from "../runtime/log/open.ts";
 
 const FRAME_BYTES = 58_000;
 const FRAMES = 3_000;

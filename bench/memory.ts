@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import project from "../deno.json" with { type: "json" };
 import { print } from "./print.ts";
-import { type BenchLog, embeddedLog, kafkaLog } from "./support/logs.ts";
+import { type BenchLog, benchLogs } from "./support/logs.ts";
 import { lineChart } from "./support/plot.ts";
 import { processStats } from "./support/process_stats.ts";
 import { table, writeReport } from "./support/report.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
-import { median } from "./support/stats.ts";
+import { median, slope } from "./support/stats.ts";
 
 const PARTITIONS = 3;
 const FPS = 15;
@@ -67,18 +67,9 @@ async function watch(target: BenchLog, seconds: number): Promise<Sample[]> {
   return samples;
 }
 
-/** Growth in MiB an hour by least squares. */
-function slope(samples: readonly Sample[]): number {
-  const mean = (pick: (sample: Sample) => number) =>
-    samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length;
-  const [middle, level] = [mean(({ second }) => second), mean(({ megabytes }) => megabytes)];
-  let over = 0;
-  let under = 0;
-  for (const { second, megabytes } of samples) {
-    over += (second - middle) * (megabytes - level);
-    under += (second - middle) ** 2;
-  }
-  return over / under * 3600;
+/** Growth in MiB an hour. */
+function growth(samples: readonly Sample[]): number {
+  return slope(samples.map(({ second, megabytes }) => [second / 3600, megabytes] as const));
 }
 
 /** `deno task bench memory`. */
@@ -93,9 +84,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     },
   });
   const seconds = Number(values.seconds);
-  const targets: BenchLog[] = [];
-  if (values.only !== "kafka") targets.push(await embeddedLog());
-  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const targets = await benchLogs(values);
   const all: { log: string; samples: Sample[] }[] = [];
   try {
     for (const target of targets) {
@@ -115,7 +104,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       level(steady.slice(0, third)).toFixed(0),
       level(steady.slice(-third)).toFixed(0),
       most.toFixed(0),
-      slope(steady).toFixed(0),
+      growth(steady).toFixed(0),
       most <= GOAL ? "reached" : "missed",
     ];
   });

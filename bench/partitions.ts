@@ -7,9 +7,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { Driver } from "../runtime/driver/driver.ts";
 import { print } from "./print.ts";
-import { type BenchLog, embeddedLog, kafkaLog } from "./support/logs.ts";
+import { type BenchLog, benchLogs } from "./support/logs.ts";
+import { oneQuery } from "./support/one_query.ts";
 import { cpuSeconds, processStats } from "./support/process_stats.ts";
 import { table, writeReport } from "./support/report.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
@@ -40,28 +40,6 @@ interface Run {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function driverOf(
-  target: BenchLog,
-  topic: string,
-  query: string,
-  onLatencies: (values: readonly number[]) => void = () => {},
-): Driver {
-  return new Driver({
-    log: target.log,
-    logUrl: target.url,
-    topic,
-    queries: [{
-      name: query,
-      module: new URL(`../queries/${query}.ts`, import.meta.url).href,
-      group: `partitions-${crypto.randomUUID()}`,
-      sinks: ["display"],
-      source: { startingOffsets: "earliest" },
-    }],
-    report: print,
-    onMeasurements: (_query, { endToEnd }) => onLatencies(endToEnd),
-  });
-}
-
 /** All cameras live in another process; the query in this one. */
 async function live(
   target: BenchLog,
@@ -78,13 +56,17 @@ async function live(
   const brokerCpu = () =>
     target.brokerPid === undefined ? 0 : processStats(target.brokerPid).cpuSeconds;
   let warm: ReturnType<typeof setTimeout> | undefined;
-  const driver = driverOf(target, topic, query, (values) => {
-    warm ??= setTimeout(() => {
-      since = performance.now();
-      cpuThen = cpuSeconds();
-      brokerThen = brokerCpu();
-    }, WARM_UP_MS);
-    if (since > 0) latencies.push(...values.map((value) => value * 1000));
+  const driver = oneQuery(target, {
+    topic,
+    query,
+    onLatencies: (milliseconds) => {
+      warm ??= setTimeout(() => {
+        since = performance.now();
+        cpuThen = cpuSeconds();
+        brokerThen = brokerCpu();
+      }, WARM_UP_MS);
+      if (since > 0) latencies.push(...milliseconds);
+    },
   });
   await driver.start();
   let cpu = 0;
@@ -119,7 +101,7 @@ async function live(
 async function idle(target: BenchLog, query: string): Promise<number> {
   const topic = `idle-${crypto.randomUUID()}`;
   await target.log.createTopic(topic, IDLE);
-  const driver = driverOf(target, topic, query);
+  const driver = oneQuery(target, { topic, query });
   await driver.start();
   while (driver.streams.all.filter(({ state }) => state === "running").length < IDLE) {
     await pause(50);
@@ -149,9 +131,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   });
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
   const queries = values.query.split(",");
-  const targets: BenchLog[] = [];
-  if (values.only !== "kafka") targets.push(await embeddedLog());
-  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const targets = await benchLogs(values);
   const live_: string[][] = [];
   const idle_: string[][] = [];
   const data: Record<string, unknown>[] = [];

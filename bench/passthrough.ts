@@ -14,14 +14,14 @@ import { drain } from "./pipeline.ts";
 import { print } from "./print.ts";
 import type { BareReport, BareRequest } from "./support/bare_consumer.ts";
 import { fillTopic, kafkaLog } from "./support/logs.ts";
-import { processStats } from "./support/process_stats.ts";
+import { moduleOf } from "./support/one_query.ts";
 import { barChart } from "./support/plot.ts";
+import { processStats } from "./support/process_stats.ts";
 import { table, writeReport } from "./support/report.ts";
 import { median, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
 const GOAL = 0.8;
-const PASSTHROUGH = new URL("../queries/passthrough.ts", import.meta.url).href;
 
 /** One way of reading a backlog, and what it took. */
 interface Run {
@@ -99,7 +99,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const ways = [
       () => bare(1),
       () => bare(cores),
-      async () => (await drain(target, topic, PASSTHROUGH)).framesPerSecond,
+      async () => (await drain(target, topic, moduleOf("passthrough"))).framesPerSecond,
     ];
     // The first round warms caches and compilers up.
     for (let round = 0; round <= rounds; round++) {

@@ -9,17 +9,17 @@
  */
 import { parseArgs } from "node:util";
 import { ProgressBar } from "../cli/progress_bar.ts";
-import { Driver } from "../runtime/driver/driver.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
-import { type BenchLog, embeddedLog, fillTopic, kafkaLog } from "./support/logs.ts";
+import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
+import { moduleOf, oneQuery } from "./support/one_query.ts";
 import { cpuSeconds, watchMemory } from "./support/process_stats.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
-const GREYSCALE = new URL("../queries/greyscale.ts", import.meta.url).href;
+const GREYSCALE = moduleOf("greyscale");
 const WAYS = {
   "greyscale": GREYSCALE,
   "greyscale, quality 80": new URL("./support/recode.ts", import.meta.url).href,
@@ -31,22 +31,14 @@ interface Run {
 }
 
 /** Runs greyscale over everything in a topic; the time begins when the first lane starts. */
-export async function drain(target: BenchLog, topic: string, query = GREYSCALE): Promise<Run> {
+export async function drain(target: BenchLog, topic: string, module = GREYSCALE): Promise<Run> {
   let started: number | undefined;
-  const driver = new Driver({
-    log: target.log,
-    logUrl: target.url,
+  const driver = oneQuery(target, {
     topic,
-    queries: [{
-      name: "greyscale",
-      module: query,
-      group: `bench-${crypto.randomUUID()}`,
-      sinks: ["display"],
-      trigger: "available-now",
-      source: { startingOffsets: "earliest" },
-    }],
-    partitions: Array.from({ length: PARTITIONS }, (_, i) => i),
-    report: print,
+    query: "greyscale",
+    module,
+    partitions: PARTITIONS,
+    trigger: "available-now",
   });
   let cpu = 0;
   driver.streams.addListener({
@@ -70,21 +62,11 @@ export async function live(target: BenchLog, seconds: number): Promise<number[]>
   const topic = `live-${crypto.randomUUID()}`;
   await target.log.createTopic(topic, PARTITIONS);
   const latencies: number[] = [];
-  const driver = new Driver({
-    log: target.log,
-    logUrl: target.url,
+  const driver = oneQuery(target, {
     topic,
-    queries: [{
-      name: "greyscale",
-      module: GREYSCALE,
-      group: `bench-${crypto.randomUUID()}`,
-      sinks: ["display"],
-      source: { startingOffsets: "earliest" },
-    }],
-    partitions: Array.from({ length: PARTITIONS }, (_, i) => i),
-    report: print,
-    onMeasurements: (_query, { endToEnd }) =>
-      void latencies.push(...endToEnd.map((seconds) => seconds * 1000)),
+    query: "greyscale",
+    partitions: PARTITIONS,
+    onLatencies: (milliseconds) => void latencies.push(...milliseconds),
   });
   await driver.start();
   await runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds });
@@ -114,9 +96,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     `Backlog of ${total} frames 640×480 (${kilobytes.toFixed(0)} KB), ${PARTITIONS} partitions, ` +
       `${navigator.hardwareConcurrency} cores, ${rounds} rounds`,
   );
-  const targets: BenchLog[] = [];
-  if (values.only !== "kafka") targets.push(await embeddedLog());
-  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const targets = await benchLogs(values);
   try {
     const topic = `backlog-${crypto.randomUUID()}`;
     for (const target of targets) {

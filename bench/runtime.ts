@@ -11,7 +11,7 @@ import { query } from "../runtime/query.ts";
 import type { Sink } from "../runtime/sinks/sink.ts";
 import { MemoryLog, runQuery } from "../runtime/testing.ts";
 import { print } from "./print.ts";
-import { type BenchLog, embeddedLog, kafkaLog } from "./support/logs.ts";
+import { type BenchLog, benchLogs } from "./support/logs.ts";
 import { percentile, spread } from "./support/stats.ts";
 
 const FRAMES = 50_000;
@@ -140,9 +140,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         : `${name.padEnd(27)} ${spread(list, 4)} ms per frame`,
     );
   }
-  const targets: BenchLog[] = [];
-  if (values.only !== "kafka") targets.push(await embeddedLog());
-  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const targets = await benchLogs(values);
   for (const target of targets) {
     try {
       for (const records of [0, 1, 64]) {

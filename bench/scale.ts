@@ -10,17 +10,17 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { Driver } from "../runtime/driver/driver.ts";
+import type { Driver } from "../runtime/driver/driver.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
 import { type BenchLog, kafkaLog } from "./support/logs.ts";
+import { oneQuery } from "./support/one_query.ts";
 import { lineChart } from "./support/plot.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { table, writeReport } from "./support/report.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { percentile } from "./support/stats.ts";
 
-const PASSTHROUGH = new URL("../queries/passthrough.ts", import.meta.url).href;
 const LOOK_MS = 5;
 /** Longer than any step may take. */
 const MOST_MS = 60_000;
@@ -61,22 +61,13 @@ class Runtime {
 
   static async make(url: string, topic: string, group: string): Promise<Runtime> {
     const log = await openLog(url);
-    const driver: Driver = new Driver({
-      log,
-      logUrl: url,
+    const driver: Driver = oneQuery({ log, url }, {
       topic,
-      queries: [{
-        name: "passthrough",
-        module: PASSTHROUGH,
-        group,
-        sinks: ["display"],
-        source: { startingOffsets: "earliest" },
-      }],
+      query: "passthrough",
+      group,
       executors: 0,
       report: () => {},
-      onMeasurements: (_query, { endToEnd }) => {
-        for (const value of endToEnd) runtime.latencies.push(value * 1000);
-      },
+      onLatencies: (milliseconds) => void runtime.latencies.push(...milliseconds),
     });
     const runtime = new Runtime(driver, () => log.close());
     const batches = new Map<string, number>();

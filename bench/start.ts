@@ -11,7 +11,8 @@ import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
-import { type BenchLog, embeddedLog, fillTopic, kafkaLog } from "./support/logs.ts";
+import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
+import { moduleOf } from "./support/one_query.ts";
 import { table, writeReport } from "./support/report.ts";
 import { median, spread } from "./support/stats.ts";
 
@@ -98,7 +99,7 @@ async function workerStart(url: string): Promise<number> {
           topic: "VideoStreaming",
           queries: [{
             name: "greyscale",
-            module: new URL("../queries/greyscale.ts", import.meta.url).href,
+            module: moduleOf("greyscale"),
             group: "start",
             sinks: [],
           }],
@@ -124,9 +125,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     },
   });
   const rounds = Number(values.rounds);
-  const targets: BenchLog[] = [];
-  if (values.only !== "kafka") targets.push(await embeddedLog());
-  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const targets = await benchLogs(values);
   const rows: string[][] = [];
   const data: Record<string, number[]> = {};
   const parts: Record<string, number[]> = {};

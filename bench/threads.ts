@@ -9,15 +9,15 @@ import { parseArgs } from "node:util";
 import { clipFrames } from "./frames.ts";
 import { drain } from "./pipeline.ts";
 import { print } from "./print.ts";
-import { type BenchLog, embeddedLog, fillTopic, kafkaLog } from "./support/logs.ts";
+import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
+import { moduleOf } from "./support/one_query.ts";
+import { secondsOf, statFields } from "./support/process_stats.ts";
 import { median } from "./support/stats.ts";
 
 const PARTITIONS = 3;
 const FRAMES = 3000;
 /** Threads that end take their times along, so they are looked at while they run, milliseconds. */
 const SAMPLE_MS = 100;
-/** Milliseconds a clock tick of /proc. */
-const TICK_MS = 10;
 
 const KINDS = {
   deno: "driver",
@@ -36,24 +36,18 @@ async function threads(): Promise<Map<string, Times>> {
   const lines = await read("cat /proc/$PPID/task/*/stat 2>/dev/null || true");
   return new Map(lines.map((line) => {
     const name = line.slice(line.indexOf("(") + 1, line.lastIndexOf(")"));
-    const fields = fieldsOf(line);
-    return [line.split(" ")[0]!, { name, ms: (Number(fields[11]) + Number(fields[12])) * TICK_MS }];
+    return [line.split(" ")[0]!, { name, ms: secondsOf(statFields(line)) * 1000 }];
   }));
 }
 
 async function pageFaults(): Promise<number> {
-  return Number(fieldsOf((await read("cat /proc/$PPID/stat"))[0]!)[7]);
+  return statFields((await read("cat /proc/$PPID/stat"))[0]!)[7]!;
 }
 
 async function read(command: string): Promise<string[]> {
   const { stdout } = await new Deno.Command("sh", { args: ["-c", command], stderr: "inherit" })
     .output();
   return new TextDecoder().decode(stdout).trim().split("\n");
-}
-
-/** What follows the name, which may hold anything. */
-function fieldsOf(stat: string): string[] {
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Milliseconds a frame by kind of thread, and page faults a frame. */
@@ -65,8 +59,7 @@ async function profile(target: BenchLog, topic: string, query: string) {
   };
   const faults = await pageFaults();
   const timer = setInterval(look, SAMPLE_MS);
-  const module = new URL(`../queries/${query}.ts`, import.meta.url).href;
-  const { framesPerSecond, cpuMsPerFrame } = await drain(target, topic, module);
+  const { framesPerSecond, cpuMsPerFrame } = await drain(target, topic, moduleOf(query));
   clearInterval(timer);
   await look();
   const parts = Object.entries(KINDS).map(([start, kind]) => {
@@ -90,9 +83,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       only: { type: "string" },
     },
   });
-  const targets: BenchLog[] = [];
-  if (values.only !== "kafka") targets.push(await embeddedLog());
-  if (values.only !== "embedded") targets.push(await kafkaLog(values.kafka));
+  const targets = await benchLogs(values);
   try {
     const frames = await clipFrames();
     const topic = `threads-${crypto.randomUUID()}`;

@@ -7,17 +7,17 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Driver } from "../runtime/driver/driver.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
-import { cpuSeconds, taskSeconds } from "./support/process_stats.ts";
+import { oneQuery } from "./support/one_query.ts";
+import { cpuSeconds, politeSeconds, taskSeconds } from "./support/process_stats.ts";
+import { startLiveCameras } from "./support/run_live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 import type { ViewersReport } from "./support/viewers.ts";
 
-const GREYSCALE = new URL("../queries/greyscale.ts", import.meta.url).href;
 const MiB = 1024 * 1024;
 
 /** Lanes that cost nothing but their pictures, each at a steady rate. */
@@ -216,21 +216,11 @@ async function queries(
   const topic = `viewer-${crypto.randomUUID()}`;
   await target.log.createTopic(topic, lanes);
   let latencies: number[] = [];
-  const driver = new Driver({
-    log: target.log,
-    logUrl: target.url,
+  const driver = oneQuery(target, {
     topic,
-    queries: [{
-      name: "greyscale",
-      module: GREYSCALE,
-      group: `bench-${crypto.randomUUID()}`,
-      sinks: ["display"],
-      source: { startingOffsets: "latest" },
-    }],
-    report: print,
-    onMeasurements: (_query, { endToEnd }) => {
-      for (const each of endToEnd) latencies.push(each * 1_000);
-    },
+    query: "greyscale",
+    startingOffsets: "latest",
+    onLatencies: (milliseconds) => void latencies.push(...milliseconds),
   });
   const viewer = await startViewer({
     feed: driver.feed,
@@ -239,21 +229,12 @@ async function queries(
     port: 0,
   });
   await driver.start();
-  const script = fileURLToPath(new URL("support/live_cameras.ts", import.meta.url));
-  const cameras = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      ...["read", "write", "net", "env", "sys", "ffi"].map((kind) => `--allow-${kind}`),
-      script,
-      target.url,
-      topic,
-      String(lanes),
-      String(fps),
-      String(rounds * 2 * (seconds + 8) + 10),
-    ],
-    stdout: "null",
-  }).spawn();
+  const cameras = startLiveCameras(target, {
+    topic,
+    cameras: lanes,
+    fps,
+    seconds: rounds * 2 * (seconds + 8) + 10,
+  });
   await pause(5);
   const phases: Record<"alone" | "watched", Phase[]> = { alone: [], watched: [] };
   const seen: ViewersReport[] = [];
@@ -279,7 +260,7 @@ async function queries(
   const name = `${lanes} queries × ${fps} fps`;
   const said = (who: string, which: readonly Phase[]) => {
     const middle = (pick: (phase: Phase) => number) => median(which.map(pick));
-    const [main, executors, camera, page] = [0, 1, 2, 3].map((at) =>
+    const [main, executors, small, camera, page] = [0, 1, 2, 3, 4].map((at) =>
       middle(({ cores }) => cores[at]!).toFixed(2)
     );
     print(
@@ -287,7 +268,7 @@ async function queries(
         `${middle(({ p50 }) => p50).toFixed(1)} p99 ${
           spread(which.map(({ p99 }) => p99), 1)
         } ms  ` +
-        `cores: driver ${main}, executors ${executors}, cameras ${camera}, pages ${page}`,
+        `cores: driver ${main}, executors ${executors}, small pictures ${small}, cameras ${camera}, pages ${page}`,
     );
   };
   said("nobody looks", phases.alone);
@@ -314,7 +295,7 @@ interface Phase {
   /** Capture to sink, milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Processor time by second: this process's main thread, its others, cameras, pages. */
+  /** Processor time by second, of what `usage` lists. */
   readonly cores: readonly number[];
 }
 
@@ -322,12 +303,17 @@ function pause(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 }
 
-/** Processor seconds so far of this process's main thread, its other threads, cameras and pages. */
+/**
+ * Processor seconds so far of this process's main thread, its executors, the thread of its small
+ * pictures, cameras and pages.
+ */
 function usage(cameras: number, pages: number | undefined): number[] {
   const main = taskSeconds(`/proc/${Deno.pid}/task/${Deno.pid}/stat`);
+  const small = politeSeconds(Deno.pid);
   return [
     main,
-    taskSeconds(`/proc/${Deno.pid}/stat`) - main,
+    taskSeconds(`/proc/${Deno.pid}/stat`) - main - small,
+    small,
     taskSeconds(`/proc/${cameras}/stat`),
     pages === undefined ? 0 : taskSeconds(`/proc/${pages}/stat`),
   ];

@@ -6,8 +6,8 @@
 import type { Clock } from "../runtime/clock.ts";
 import { cameraOfPartition } from "../runtime/frame.ts";
 import { Backoff } from "./backoff.ts";
-import { pace } from "./pacing.ts";
 import { frameHeaders } from "./frame_headers.ts";
+import { pace } from "./pacing.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";

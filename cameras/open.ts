@@ -6,14 +6,14 @@
 import { fileURLToPath } from "node:url";
 import { maskUrl } from "../runtime/mask.ts";
 import { parseFps, parseSize, readOptions } from "./options.ts";
+import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 import { DeviceSource } from "./sources/device.ts";
-import { MjpegSource } from "./sources/mjpeg.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
+import { MjpegSource } from "./sources/mjpeg.ts";
 import { PanSource } from "./sources/pan.ts";
 import { PatternSource } from "./sources/pattern.ts";
 import { RtspSource } from "./sources/rtsp.ts";
-import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
 /** What the command line or the registry says beside the source. It wins over the source's options. */
 export interface SourceSettings extends ImageSettings {

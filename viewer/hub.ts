@@ -138,6 +138,7 @@ export class Hub {
     this.#ticking = undefined;
     this.#listeners.clear();
     this.#demandChanged();
+    this.scaler.close();
   }
 
   #demandChanged(): void {

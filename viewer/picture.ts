@@ -13,6 +13,8 @@ export interface PictureInfo {
   /** Pixels; 0 when the header cannot be read. */
   readonly width: number;
   readonly height: number;
+  /** Of a JPEG that lies upright, as nearly all do: its components, where it is grey or of colours. */
+  readonly components?: 1 | 3;
 }
 
 const UNKNOWN: PictureInfo = { contentType: "application/octet-stream", width: 0, height: 0 };
@@ -20,10 +22,10 @@ const UNKNOWN: PictureInfo = { contentType: "application/octet-stream", width: 0
 /** Reads the picture's header. A picture that is none, or is too large to show, has no size. */
 export function pictureInfo(bytes: Uint8Array): PictureInfo {
   try {
-    const { contentType, width, height, orientation = 1 } = inspectImage(bytes);
-    return orientation >= 5
-      ? { contentType, width: height, height: width }
-      : { contentType, width, height };
+    const { type, contentType, width, height, components, orientation = 1 } = inspectImage(bytes);
+    if (orientation >= 5) return { contentType, width: height, height: width };
+    const plain = type === "jpeg" && orientation === 1 && (components === 1 || components === 3);
+    return { contentType, width, height, ...(plain ? { components } : {}) };
   } catch (error) {
     if (error instanceof BadFrameError) return UNKNOWN;
     throw error;

@@ -6,6 +6,7 @@
 import type { LanePicture } from "../runtime/lanes.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { pictureInfo } from "./picture.ts";
+import { Reducer } from "./reducer.ts";
 
 /** A picture in the size that it is sent in. */
 export interface ScaledPicture {
@@ -28,18 +29,23 @@ export interface ScalerOptions {
 }
 
 /** JPEG decoders halve, quarter and eighth for next to nothing: those are the sizes there are. */
-const MOST_HALVINGS = 3;
+const DENOMINATORS = [8, 4, 2] as const;
+type Denominator = typeof DENOMINATORS[number];
 /** A picture may be this much narrower than its tile. */
 const ENOUGH = 0.9;
 /** Work that may be done ahead of the budget, milliseconds. */
 const BURST_MS = 250;
+/** What the thread of the lowest priority takes, nobody else wanted. */
+const PRICE_OF_LEFTOVERS = 0.5;
 /** Live pictures that may wait for their turn; what would wait longer is sent as it is. */
 const MOST_WAITING = 6;
 
 /** A picture in all sizes that it was wanted in. */
 interface Sizes {
   readonly whole: ScaledPicture;
-  readonly small: Map<number, Promise<ScaledPicture>>;
+  /** See `PictureInfo`. */
+  readonly components: 1 | 3 | undefined;
+  readonly small: Map<Denominator, Promise<ScaledPicture>>;
 }
 
 /**
@@ -53,7 +59,8 @@ export class Scaler {
   readonly #maxPixels: number;
   /** Gone when the picture is. */
   readonly #sizes = new WeakMap<LanePicture, Sizes>();
-  /** What is being made of live lanes, by width and lane. */
+  readonly #reducer = new Reducer();
+  /** What is being made of live lanes, by size and lane. */
   readonly #busy = new Map<string, Promise<ScaledPicture>>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
@@ -79,12 +86,10 @@ export class Scaler {
 
   /** The picture, no wider than needed for a tile of `width` device pixels (0: as it is). */
   scaled(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> {
-    const { whole, small } = this.#sizesOf(picture);
-    const target = targetWidth(whole.sourceWidth, width);
-    if (target === undefined) return whole;
-    let made = small.get(target);
-    if (made === undefined) small.set(target, made = this.#make(whole, target));
-    return made;
+    const sizes = this.#sizesOf(picture);
+    const denominator = denominatorFor(sizes.whole.sourceWidth, width);
+    if (denominator === undefined) return sizes.whole;
+    return sizes.small.get(denominator) ?? this.#make(sizes, denominator);
   }
 
   /**
@@ -94,15 +99,14 @@ export class Scaler {
    * @returns undefined when there is no time to make it now.
    */
   live(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> | undefined {
-    const { whole, small } = this.#sizesOf(picture);
-    const target = targetWidth(whole.sourceWidth, width);
-    if (target === undefined) return whole;
-    const key = `${target} ${picture.lane}`;
-    const known = small.get(target) ?? this.#busy.get(key);
+    const sizes = this.#sizesOf(picture);
+    const denominator = denominatorFor(sizes.whole.sourceWidth, width);
+    if (denominator === undefined) return sizes.whole;
+    const key = `${denominator} ${picture.lane}`;
+    const known = sizes.small.get(denominator) ?? this.#busy.get(key);
     if (known !== undefined) return known;
     if (!this.#hasTime()) return undefined;
-    const made = this.#make(whole, target);
-    small.set(target, made);
+    const made = this.#make(sizes, denominator);
     this.#busy.set(key, made);
     void made.finally(() => this.#busy.delete(key));
     return made;
@@ -111,6 +115,10 @@ export class Scaler {
   /** The picture as it is. */
   whole(picture: LanePicture): ScaledPicture {
     return this.#sizesOf(picture).whole;
+  }
+
+  close(): void {
+    this.#reducer.close();
   }
 
   #hasTime(): boolean {
@@ -123,7 +131,7 @@ export class Scaler {
   #sizesOf(picture: LanePicture): Sizes {
     let sizes = this.#sizes.get(picture);
     if (sizes === undefined) {
-      const { contentType, width, height } = pictureInfo(picture.bytes);
+      const { contentType, width, height, components } = pictureInfo(picture.bytes);
       const whole: ScaledPicture = {
         picture,
         contentType,
@@ -131,30 +139,65 @@ export class Scaler {
         sourceWidth: width,
         sourceHeight: height,
       };
-      this.#sizes.set(picture, sizes = { whole, small: new Map() });
+      this.#sizes.set(picture, sizes = { whole, components, small: new Map() });
     }
     return sizes;
   }
 
-  async #make(whole: ScaledPicture, width: number): Promise<ScaledPicture> {
+  #make(sizes: Sizes, denominator: Denominator): Promise<ScaledPicture> {
+    const made = this.#scale(sizes, denominator);
+    sizes.small.set(denominator, made);
+    return made;
+  }
+
+  async #scale({ whole, components }: Sizes, denominator: Denominator): Promise<ScaledPicture> {
     await this.#enter();
-    const begun = performance.now();
     try {
-      // Loaded when the first small picture is wanted: libvips takes its time and memory.
-      const { default: sharp } = await import("sharp");
-      const bytes = await sharp(whole.bytes, { failOn: "none", limitInputPixels: this.#maxPixels })
-        .autoOrient()
-        .resize({ width, kernel: "linear", fastShrinkOnLoad: true })
-        .jpeg({ quality: this.#quality })
-        .toBuffer();
+      const bytes = (components === undefined
+        ? undefined
+        : await this.#reduce(whole, components, denominator)) ??
+        await this.#resize(whole, denominator);
       return { ...whole, bytes, contentType: "image/jpeg" };
     } catch {
       return whole; // a picture that cannot be scaled is still the lane's picture: the page decides
     } finally {
-      // As long as it took: on a busy machine there is less to spare.
-      this.#budget -= performance.now() - begun;
       this.#running--;
       this.#waiting.shift()?.();
+    }
+  }
+
+  async #reduce(
+    { bytes, sourceWidth: width, sourceHeight: height }: ScaledPicture,
+    components: 1 | 3,
+    denominator: Denominator,
+  ): Promise<Uint8Array | undefined> {
+    const size = { width, height, components };
+    const reply = await this.#reducer.reduce(bytes, { size, denominator, quality: this.#quality });
+    // As long as it took: on a busy machine there is less to spare.
+    this.#budget -= reply.ms * PRICE_OF_LEFTOVERS;
+    return reply.bytes;
+  }
+
+  /** What `#reduce` cannot do: other formats, pictures to turn, damaged ones, systems without it. */
+  async #resize(
+    { bytes, sourceWidth }: ScaledPicture,
+    denominator: Denominator,
+  ): Promise<Uint8Array> {
+    const begun = performance.now();
+    try {
+      // Loaded when it is wanted first: libvips takes its time and memory.
+      const { default: sharp } = await import("sharp");
+      return await sharp(bytes, { failOn: "none", limitInputPixels: this.#maxPixels })
+        .autoOrient()
+        .resize({
+          width: Math.ceil(sourceWidth / denominator),
+          kernel: "linear",
+          fastShrinkOnLoad: true,
+        })
+        .jpeg({ quality: this.#quality })
+        .toBuffer();
+    } finally {
+      this.#budget -= performance.now() - begun;
     }
   }
 
@@ -166,12 +209,8 @@ export class Scaler {
   }
 }
 
-/** The width to scale to, or undefined when the picture should stay as it is. */
-export function targetWidth(sourceWidth: number, tileWidth: number): number | undefined {
+/** What to divide the picture's size by, or undefined when it should stay as it is. */
+function denominatorFor(sourceWidth: number, tileWidth: number): Denominator | undefined {
   if (tileWidth <= 0 || sourceWidth === 0) return undefined;
-  for (let halvings = MOST_HALVINGS; halvings > 0; halvings--) {
-    const width = Math.round(sourceWidth / 2 ** halvings);
-    if (width >= tileWidth * ENOUGH) return width;
-  }
-  return undefined;
+  return DENOMINATORS.find((each) => Math.ceil(sourceWidth / each) >= tileWidth * ENOUGH);
 }

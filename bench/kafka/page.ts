@@ -6,8 +6,8 @@
 import type { Machine } from "../support/machine.ts";
 import { barChart, escape, grouped, type Point, rangeChart, scatter, type Tone } from "./charts.ts";
 import { CLASSIC_IMAGES, type ClassicRun, PYTHON_WATCHDOG } from "./classic.ts";
-import { spreadOf, type Summary } from "./tables.ts";
 import { STYLE } from "./style.ts";
+import { spreadOf, type Summary } from "./tables.ts";
 
 /** What the page tells. */
 export interface Report {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { FramePublisher, type PublisherStats } from "../../cameras/publisher.ts";
 import { frameHeaders } from "../../cameras/frame_headers.ts";
+import { FramePublisher, type PublisherStats } from "../../cameras/publisher.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { cameraOfPartition } from "../../runtime/frame.ts";
 import { encodeBatch } from "../../runtime/log/kafka/record_encoder.ts";

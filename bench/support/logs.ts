@@ -50,6 +50,24 @@ export async function kafkaLog(address?: string): Promise<BenchLog> {
   };
 }
 
+/**
+ * The logs to measure on: both kinds, unless `only` one is asked for. Kafka is the broker at
+ * `HOST:PORT`, or one of our own.
+ */
+export async function benchLogs(
+  { only, kafka }: { readonly only?: string | undefined; readonly kafka?: string | undefined },
+): Promise<BenchLog[]> {
+  const logs: BenchLog[] = [];
+  try {
+    if (only !== "kafka") logs.push(await embeddedLog());
+    if (only !== "embedded") logs.push(await kafkaLog(kafka));
+    return logs;
+  } catch (error) {
+    for (const log of logs) await log.close();
+    throw error;
+  }
+}
+
 /** Appends a backlog of `count` frames to each partition of a new topic. */
 export async function fillTopic(
   log: TopicLog,

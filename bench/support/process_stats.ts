@@ -11,20 +11,46 @@ export function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
+const TICKS_A_SECOND = 100;
+const PAGE_BYTES = 4096;
+
+/** The numbers of a `stat` below `/proc`; undefined when what it was of has ended. Linux only. */
+function statOf(path: string): number[] | undefined {
+  // Deno itself lets nobody without all permissions look there.
+  const { stdout, success } = new Deno.Command("cat", { args: [path], stderr: "null" })
+    .outputSync();
+  return success ? statFields(new TextDecoder().decode(stdout)) : undefined;
+}
+
+/** The numbers behind the name, which is in parentheses and may hold anything. */
+export function statFields(stat: string): number[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
+}
+
+/** Processor seconds, user and system. */
+export function secondsOf(fields: readonly number[]): number {
+  return (fields[11]! + fields[12]!) / TICKS_A_SECOND;
+}
+
 /**
  * Processor seconds that a process or one thread has used, user and system.
  *
  * @param path its `stat` below `/proc`; 0 when it is gone.
  */
 export function taskSeconds(path: string): number {
-  // Deno itself lets nobody without all permissions look there.
-  const { stdout, success } = new Deno.Command("cat", { args: [path], stderr: "null" })
-    .outputSync();
-  if (!success) return 0;
-  const text = new TextDecoder().decode(stdout);
-  // The name, in parentheses, may hold spaces. Clock ticks are hundredths of a second.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const fields = statOf(path);
+  return fields === undefined ? 0 : secondsOf(fields);
+}
+
+/** Processor seconds of those threads of a process that let all others go first; Linux only. */
+export function politeSeconds(pid: number): number {
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", 'cat "/proc/$0/task/"*/stat', String(pid)],
+    stderr: "null", // of threads that ended meanwhile
+  }).outputSync();
+  const threads = new TextDecoder().decode(stdout).trim().split("\n").map(statFields);
+  return threads.filter((fields) => fields[16]! > 0)
+    .reduce((sum, fields) => sum + secondsOf(fields), 0);
 }
 
 /** Watches how much memory is resident; `stop` says the most that was, in MiB. */
@@ -51,21 +77,16 @@ export interface ProcessStats {
   readonly megabytes: number;
 }
 
-const TICKS_A_SECOND = 100;
-const PAGE_BYTES = 4096;
-
-/** Looks at a process by its id; Linux only. Another program reads it: Deno keeps `/proc` closed. */
+/**
+ * Looks at a process by its id.
+ *
+ * @throws when it has ended.
+ */
 export function processStats(pid: number): ProcessStats {
-  const { success, stdout } = new Deno.Command("cat", {
-    args: [`/proc/${pid}/stat`],
-    stderr: "null",
-  }).outputSync();
-  if (!success) throw new Error(`Cannot look at process ${pid}: it has ended`);
-  const text = new TextDecoder().decode(stdout);
-  // Behind the name, which may hold anything.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
+  const fields = statOf(`/proc/${pid}/stat`);
+  if (fields === undefined) throw new Error(`Cannot look at process ${pid}: it has ended`);
   return {
-    cpuSeconds: (fields[11]! + fields[12]!) / TICKS_A_SECOND,
+    cpuSeconds: secondsOf(fields),
     minorFaults: fields[7]!,
     megabytes: fields[21]! * PAGE_BYTES / 1024 / 1024,
   };

@@ -1,5 +1,5 @@
 /**
- * Starts `live_cameras.ts` as a process of its own.
+ * Runs `live_cameras.ts` as a process of its own.
  *
  * @module
  */
@@ -17,20 +17,16 @@ export interface LiveCameras {
   readonly size?: string;
 }
 
-/** Runs cameras until they have published everything. */
-export async function runLiveCameras(
+/** Starts cameras in a process of their own, which ends when they have published everything. */
+export function startLiveCameras(
   { url }: Pick<BenchLog, "url">,
   { topic, cameras, fps, seconds, size = "640x480" }: LiveCameras,
-): Promise<void> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
+): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      "--allow-read",
-      "--allow-write",
-      "--allow-net",
-      "--allow-env",
-      "--allow-ffi",
-      "--allow-sys",
+      "--quiet",
+      ...["read", "write", "net", "env", "ffi", "sys"].map((kind) => `--allow-${kind}`),
       fileURLToPath(new URL("./live_cameras.ts", import.meta.url)),
       url,
       topic,
@@ -41,6 +37,14 @@ export async function runLiveCameras(
     ],
     stdin: "null",
     stdout: "null",
-  }).output();
+  }).spawn();
+}
+
+/** Runs cameras until they have published everything. */
+export async function runLiveCameras(
+  target: Pick<BenchLog, "url">,
+  cameras: LiveCameras,
+): Promise<void> {
+  const { success } = await startLiveCameras(target, cameras).status;
   if (!success) throw new Error("The cameras failed");
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
 import {
   type CameraSource,
   DEFAULT_QUALITY,

@@ -7,6 +7,7 @@ import { CameraMetrics } from "../../cameras/metrics.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { maskUrl } from "../../runtime/mask.ts";
+import { CameraFleet } from "../camera_fleet.ts";
 import {
   type CameraOptionValues,
   hostSettings,
@@ -21,7 +22,6 @@ import {
 } from "../camera_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 import { openLogOrUsageError } from "../open_log.ts";
-import { CameraFleet } from "../camera_fleet.ts";
 
 const ACTIONS = ["add", "list", "remove", "run"] as const;
 type Action = typeof ACTIONS[number];

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
 import { startKafka } from "../../tools/kafka/cluster.ts";
+import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
 import { type Command, parsers, UsageError } from "../command.ts";
 
 /** The command. */

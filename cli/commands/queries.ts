@@ -16,8 +16,8 @@ import { BacklogBar } from "../backlog_bar.ts";
 import { groupNames } from "../checkpoint_identity.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
-import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 import { findQuery, type FoundQuery } from "../queries_folder.ts";
+import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
 const DEFAULT_QUERY = "greyscale";
 const DEFAULT_PORT = 8000;

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { cameraOfPartition } from "../frame.ts";
 import type { FromExecutor } from "../executor/protocol.ts";
+import { cameraOfPartition } from "../frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../lanes.ts";
 import { lagOf, type StreamingQueryProgress } from "../progress.ts";
 import type { StreamingQueryManager } from "./manager.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../frame.ts";
 import { lagOf } from "../progress.ts";
-import type { Measurements } from "../engine/reporter.ts";
 import { VERSION } from "../version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { laneName } from "../frame.ts";
 import type { PlainError } from "../executor/protocol.ts";
+import { laneName } from "../frame.ts";
 import {
   lagOf,
   type QueryTotals,

@@ -105,19 +105,21 @@ export class BatchRunner {
     };
     this.#collect = (output, cause) => {
       this.#noteAlert(output as Output);
-      // What no frame has caused has no way from a camera to measure.
       outputs.push(output);
-      if (cause.offset < this.#shownBefore && live.length === sinks.length) {
+      // What a timer makes belongs to no frame: nobody can say that it was shown.
+      const shown = !byTimer && cause.offset < this.#shownBefore;
+      if (shown && live.length === sinks.length) {
         reporter.outputRepeated();
         return;
       }
+      // What no frame has caused has no way from a camera to measure.
       const captured = byTimer ? clock.now() : (output as { timestamp?: unknown }).timestamp;
       reporter.outputDone(
         clock.monotonic() - (arrivals.get(cause.offset) ?? started),
         typeof captured === "number" ? captured : cause.timestamp,
         clock.now(),
       );
-      if (live.length > 0) return this.#writeLive(opened, output, cause, range);
+      if (live.length > 0 && !shown) return this.#writeLive(opened, output, cause, range);
     };
     const cause = () => this.#lastFrame ?? this.#nobody(range.start);
     if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), cause());
@@ -184,12 +186,11 @@ export class BatchRunner {
     cause: Frame,
     range: BatchRange,
   ): Promise<void> {
-    if (cause.offset < this.#shownBefore) return;
-    Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
     for (const { sink, task } of opened.sinks) {
       if (sink.delivery !== "live") continue;
       await timed(opened, this.#options, sink, () => task.write?.([output], range));
     }
+    Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
   }
 
   /** The camera's own numbers tell how much a topic that is gone took along. */

@@ -4,15 +4,15 @@
  *
  * @module
  */
-import type { Sink } from "../sinks/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
+import type { Sink } from "../sinks/sink.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
 
 /** A query with live views only commits this often: nothing that it did can be doubled. */
-export const LIVE_COMMIT_INTERVAL_MS = 1000;
+const LIVE_COMMIT_INTERVAL_MS = 1000;
 
 /** A batch that ran and is not committed yet. */
 export interface RunBatch {

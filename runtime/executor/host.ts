@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
+import type { BatchStep } from "../engine/steps.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
@@ -12,7 +13,6 @@ import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts"
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
-import type { BatchStep } from "../engine/steps.ts";
 import { parseTrigger } from "../trigger.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {

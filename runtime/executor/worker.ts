@@ -5,8 +5,8 @@
  */
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
-import { HEARTBEAT_MS, SHARED } from "./pulse.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
+import { HEARTBEAT_MS, SHARED } from "./pulse.ts";
 
 const host = new ExecutorHost((message: FromExecutor, transfer) =>
   self.postMessage(message, transfer)

@@ -43,19 +43,26 @@ const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
 const MAX_SCANS = 100;
 
 // Opened with the module: it belongs to the thread, not to who decodes first.
-const library = open();
+const library = openLibrary(SYMBOLS);
 
 /** True where `decompressReduced` and `keepLuma` can be used. */
 export const hasLibrary = library !== undefined;
 
-function open(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
+/**
+ * Opens the library for the thread that asks.
+ *
+ * @returns undefined where there is none for this system.
+ */
+export function openLibrary<Symbols extends Deno.ForeignLibraryInterface>(
+  symbols: Symbols,
+): Deno.DynamicLibrary<Symbols> | undefined {
   if (Deno.build.os !== "linux") return undefined;
   const cpu = Deno.build.arch === "x86_64" ? "x64" : "arm64";
   const require = createRequire(import.meta.url);
   const folder = `${dirname(require.resolve("@julusian/jpeg-turbo"))}/prebuilds`;
   for (const platform of [`linux-${cpu}`, `linux-${cpu}-musl`]) {
     try {
-      return Deno.dlopen(`${folder}/jpeg-turbo-${platform}/libturbojpeg.so.0`, SYMBOLS);
+      return Deno.dlopen(`${folder}/jpeg-turbo-${platform}/libturbojpeg.so.0`, symbols);
     } catch (error) {
       // Built for another C library, or not shipped: the addon decodes, at full size.
       if (error instanceof Deno.errors.NotCapable) throw error;

@@ -4,8 +4,8 @@
  * @module
  */
 import { firstOffsetOf, lastOffsetOf, type Output } from "../frame.ts";
-import { completeResult } from "./result.ts";
 import type { OutputRecord } from "../log/log.ts";
+import { completeResult } from "./result.ts";
 
 /** The topic for the alerts on a topic's frames. */
 export function alertTopic(topic: string): string {

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Output } from "../frame.ts";
-import type { Sink, SinkContext } from "./sink.ts";
 import type { BatchRange } from "../log/log.ts";
+import type { Sink, SinkContext } from "./sink.ts";
 
 /**
  * Gives each batch to a function. After a crash the same batch comes again with the same id and the

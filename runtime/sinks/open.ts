@@ -3,13 +3,13 @@
  *
  * @module
  */
+import { parseDuration } from "../trigger.ts";
 import { console } from "./console.ts";
 import { display } from "./display.ts";
 import { events } from "./events.ts";
 import { images } from "./images.ts";
 import type { Sink } from "./sink.ts";
 import { topic } from "./topic.ts";
-import { parseDuration } from "../trigger.ts";
 import { video, type VideoOptions } from "./video.ts";
 import { webhook, type WebhookOptions } from "./webhook.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 import { type Headers, isFinding, type Output } from "../frame.ts";
+import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { completeResult } from "./result.ts";
 import type { Sink } from "./sink.ts";
-import type { OutputRecord } from "../log/log.ts";
 
 /** Options of `topic`. */
 export interface TopicOptions {

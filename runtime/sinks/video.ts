@@ -10,6 +10,7 @@ import {
   lastOffsetOf,
   type Output,
 } from "../frame.ts";
+import type { BatchRange } from "../log/log.ts";
 import { avi } from "../video/avi.ts";
 import type { Container } from "../video/container.ts";
 import type { Encoding, Prepared } from "../video/encoding.ts";
@@ -20,7 +21,6 @@ import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { VideoLane } from "./files/video_lane.ts";
 import type { Sink, SinkContext, SinkTask } from "./sink.ts";
-import type { BatchRange } from "../log/log.ts";
 
 /** Options of `video`. */
 export interface VideoOptions extends H264Options {

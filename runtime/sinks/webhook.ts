@@ -4,6 +4,7 @@
  * @module
  */
 import { firstOffsetOf, isFinding, lastOffsetOf, type Output } from "../frame.ts";
+import type { BatchRange } from "../log/log.ts";
 import { learnSecrets } from "../mask.ts";
 import { Deliverer } from "./delivery.ts";
 import { explained } from "./files/failure.ts";
@@ -12,7 +13,6 @@ import { laneKey } from "./files/lane.ts";
 import { type Item, Outbox } from "./files/outbox.ts";
 import { completeResult } from "./result.ts";
 import type { Sink, SinkContext, SinkTask } from "./sink.ts";
-import type { BatchRange } from "../log/log.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {

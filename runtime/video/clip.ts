@@ -5,9 +5,9 @@
  */
 import { BadFrameError, type Frame } from "../frame.ts";
 import type { IndexEntry } from "./frame_index.ts";
+import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
-import { FrameIndex } from "./frame_index.ts";
 import { mp4 } from "./mp4.ts";
 import type { Picture } from "./picture.ts";
 import { type Piece, Recorder } from "./recorder.ts";

@@ -7,8 +7,8 @@
  */
 import { crc32 } from "node:zlib";
 import type { Container, Track } from "./container.ts";
-import type { IndexEntry } from "./frame_index.ts";
 import type { Encoding, Prepared } from "./encoding.ts";
+import type { IndexEntry } from "./frame_index.ts";
 import { nextPoint, type TimePoint } from "./timeline.ts";
 
 /** Where a file was when its last group of pictures began. */

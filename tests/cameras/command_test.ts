@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseCommand, UsageError } from "../../cli/command.ts";
 import { cameras } from "../../cli/commands/cameras.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { openLog } from "../../runtime/log/open.ts";
 import { burntIn, framelane, until, withFolder } from "./kit.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");

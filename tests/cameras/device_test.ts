@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { makeSource } from "../../cameras/open.ts";
-import { DeviceSource } from "../../cameras/sources/device.ts";
 import { SourceError } from "../../cameras/source.ts";
+import { DeviceSource } from "../../cameras/sources/device.ts";
 import { take } from "./kit.ts";
 
 Deno.test("device: one that is not there says so, and may be plugged in later", async () => {

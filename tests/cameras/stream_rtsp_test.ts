@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
-import { RtspSource } from "../../cameras/sources/rtsp.ts";
 import { SourceError } from "../../cameras/source.ts";
+import { RtspSource } from "../../cameras/sources/rtsp.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
+import { MemoryLog } from "../support/memory_log.ts";
 import { RtspServer } from "../support/rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
 import { burntIn, context, runToMemory, take, TOPIC, withFolder } from "./kit.ts";
-import { MemoryLog } from "../support/memory_log.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
 const PASSWORD = "canary-9f3";

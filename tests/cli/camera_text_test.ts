@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Meter, summaryLine, summaryText } from "../../cli/camera_text.ts";
 import type { CameraStats } from "../../cameras/launch.ts";
+import { Meter, summaryLine, summaryText } from "../../cli/camera_text.ts";
 
 const punctual: CameraStats = {
   published: 100,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
-import "../../runtime/image/mod.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
+import "../../runtime/image/mod.ts";
 import { importsOf } from "../../tools/imports.ts";
 import { repositoryFiles } from "../../tools/words.ts";
 

@@ -5,10 +5,10 @@
  *
  * @module
  */
-import type { LogContract, LogUnderTest } from "./log_contract_kit.ts";
 import { registerCommitters } from "./log_contract_committers.ts";
 import { registerGroups } from "./log_contract_groups.ts";
 import { registerInspection } from "./log_contract_inspection.ts";
+import type { LogContract, LogUnderTest } from "./log_contract_kit.ts";
 import { registerReaders } from "./log_contract_readers.ts";
 import { registerTopics } from "./log_contract_topics.ts";
 

@@ -10,8 +10,8 @@
  *   standard input names a partition: plans and commits batch 0 of query `q` there, with one record
  *   for topic OUT, and prints how that ended. Ends when standard input ends.
  */
-import { openLog } from "../../runtime/log/open.ts";
 import { type BatchCommitter, LogError } from "../../runtime/log/log.ts";
+import { openLog } from "../../runtime/log/open.ts";
 import { record } from "./log_contract_kit.ts";
 
 const print = async (object: Record<string, unknown>) => {

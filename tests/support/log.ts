@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { systemClock } from "../../runtime/clock.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { systemClock } from "../../runtime/clock.ts";
 import { retry } from "../../runtime/retry.ts";
 import { records } from "./frames.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BROKER_VARIABLE, startTestBroker } from "../../tools/broker.ts";
-import { join, ROOT } from "../../tools/paths.ts";
 import { brokersSeenFrom } from "../../tools/kafka/probe.ts";
+import { join, ROOT } from "../../tools/paths.ts";
 
 Deno.test("A broker that is given is used, and left alone", async () => {
   const given = Deno.env.get(BROKER_VARIABLE);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { join, ROOT } from "../../tools/paths.ts";
 import { ensure, installCommand, missing, type NeedName, needs } from "../../tools/debian.ts";
+import { join, ROOT } from "../../tools/paths.ts";
 
 Deno.test("The install command names all packages once, and asks nothing", () => {
   assert.equal(

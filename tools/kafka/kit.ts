@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { dirname, fromFileUrl, join } from "./paths.ts";
 import { type NodeParts, runNode, storageTool } from "./node.ts";
+import { dirname, fromFileUrl, join } from "./paths.ts";
 import { brokersSeenFrom, freePort } from "./probe.ts";
 import { log4jProperties, serverProperties } from "./properties.ts";
 

@@ -5,10 +5,10 @@
  * @module
  */
 import { crc32 } from "node:zlib";
+import type { SinkContext } from "../sink.ts";
 import { Fence } from "./fence.ts";
 import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
 import { isCommitted, type Position } from "./lane.ts";
-import type { SinkContext } from "../sink.ts";
 import { Slots } from "./slots.ts";
 
 const HEADER_BYTES = 8;

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { SinkContext } from "../sink.ts";
 import type { BatchRange } from "../../log/log.ts";
+import type { SinkContext } from "../sink.ts";
 import { exists, syncDirectory, writeDurably } from "./io.ts";
 import { isCommitted, laneKey } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";

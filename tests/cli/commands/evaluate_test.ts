@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { evaluate } from "../../../cli/commands/evaluate.ts";
 import { UsageError } from "../../../cli/command.ts";
+import { evaluate } from "../../../cli/commands/evaluate.ts";
 import { numberedJpeg, orderModel } from "../../queries/operators/model/order_kit.ts";
 
 /** A folder of numbered images: the model's score `last` is the highest number of a window. */

@@ -628,3 +628,38 @@ Deno.test("what was shown before a restart is not shown again", async () => {
   assert.equal(outputs, 12);
   assert.equal(measured.reduce((sum, rows) => sum + rows, 0), 12);
 });
+
+Deno.test("what a timer makes is shown after a restart, though its frame was shown before", async () => {
+  const source = log(3);
+  const clock = new FakeClock(10_000);
+  const silence: Output = {
+    topic: "VideoStreaming",
+    partition: 0,
+    key: "CAMERA-1",
+    firstOffset: 2,
+    lastOffset: 2,
+    timestamp: 5_000,
+    result: {},
+  };
+  const fired = Promise.withResolvers<void>();
+  const definition = query("silence").readStream({ startingOffsets: "earliest" })
+    .transformWithState<null, Output>({
+      name: "silence",
+      init: () => null,
+      handleInput: (_state, frame, timers) => {
+        if (frame.offset === 2) timers.register(5_000);
+        return [];
+      },
+      handleExpiredTimer: () => {
+        fired.resolve();
+        return [silence];
+      },
+    })
+    .writeStream(display()).trigger("asap");
+  const shown = new BigInt64Array([3n]);
+  const running = startQuery(definition, { log: source, clock, shown });
+  await fired.promise;
+  running.stop();
+  await running.ended;
+  assert.deepEqual(running.published, [silence]);
+});

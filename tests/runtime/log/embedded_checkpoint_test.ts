@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { maxStateBytes } from "../../../runtime/log/embedded/checkpoint_entry.ts";
 import { type BatchCommitter } from "../../../runtime/log/log.ts";
 import { readAll, rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
-import { inFolder } from "./embedded_kit.ts";
 import { batch, done, options, output, run, withLog } from "./embedded_checkpoint_kit.ts";
+import { inFolder } from "./embedded_kit.ts";
 
 Deno.test("checkpoint: the past is pruned", async () => {
   await inFolder(async (dir) => {

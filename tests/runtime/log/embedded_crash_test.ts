@@ -4,7 +4,6 @@ import { EmbeddedCommitter } from "../../../runtime/log/embedded/committer.ts";
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { LogChild, readAll, rejectsWith, text } from "../../contracts/log_contract_kit.ts";
-import { inFolder } from "./embedded_kit.ts";
 import {
   batch,
   done,
@@ -18,6 +17,7 @@ import {
   withNext,
   withParts,
 } from "./embedded_checkpoint_kit.ts";
+import { inFolder } from "./embedded_kit.ts";
 
 Deno.test("checkpoint: a crash between records and commit is healed by the next owner", async () => {
   await inFolder((dir) =>

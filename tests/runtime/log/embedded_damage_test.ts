@@ -10,7 +10,6 @@ import {
 import { CheckpointKeys } from "../../../runtime/log/embedded/checkpoint_takeover.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
-import { inFolder } from "./embedded_kit.ts";
 import {
   batch,
   done,
@@ -22,6 +21,7 @@ import {
   withNext,
   withParts,
 } from "./embedded_checkpoint_kit.ts";
+import { inFolder } from "./embedded_kit.ts";
 
 Deno.test("checkpoint: entries that were changed anywhere are refused", () => {
   const state = new Uint8Array([1, 2, 3]);

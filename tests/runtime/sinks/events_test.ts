@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import type { Result } from "../../../runtime/frame.ts";
+import { events } from "../../../runtime/sinks/events.ts";
 import { sinkContext, sinkContract } from "../../contracts/sink_contract.ts";
 import { frame } from "./outputs.ts";
-import { events } from "../../../runtime/sinks/events.ts";
-import type { Result } from "../../../runtime/frame.ts";
 
 sinkContract({
   name: "events",

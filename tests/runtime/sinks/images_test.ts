@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { finding, frame, picture } from "./outputs.ts";
-import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
 import type { Output } from "../../../runtime/frame.ts";
 import { ANNOTATIONS_HEADER, images } from "../../../runtime/sinks/images.ts";
+import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
+import { finding, frame, picture } from "./outputs.ts";
 
 sinkContract({
   name: "images",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { finding, frame } from "./outputs.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
 import type { Output } from "../../../runtime/frame.ts";
 import { console } from "../../../runtime/sinks/console.ts";
 import { display } from "../../../runtime/sinks/display.ts";
+import { sinkContext } from "../../contracts/sink_contract.ts";
+import { finding, frame } from "./outputs.ts";
 
 const batch = { batchId: 0, start: 0, end: 100 };
 

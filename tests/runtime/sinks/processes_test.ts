@@ -1,7 +1,7 @@
 /** File sinks of several processes that are killed and paused at any moment. */
 import assert from "node:assert/strict";
-import { TextLineStream } from "./lines.ts";
 import { visible } from "../../contracts/sink_contract.ts";
+import { TextLineStream } from "./lines.ts";
 
 const OFFSETS = 40;
 const CHILD = new URL("./processes_child.ts", import.meta.url).pathname;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { finding, frame } from "./outputs.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
 import { BadFrameError, type Output } from "../../../runtime/frame.ts";
 import { deadLetterRecord, deadLetterTopic } from "../../../runtime/sinks/dead_letter.ts";
 import { topic } from "../../../runtime/sinks/topic.ts";
+import { sinkContext } from "../../contracts/sink_contract.ts";
+import { finding, frame } from "./outputs.ts";
 
 async function recordsOf(outputs: readonly Output[]) {
   const task = await topic({ name: "OUT" }).open(sinkContext({ query: "grey", partition: 1 }));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { probe } from "../video/probe.ts";
-import { filmed as frame, HEIGHT, WIDTH } from "./filmed.ts";
 import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 import { video } from "../../../runtime/sinks/video.ts";
 import { sinkContext, visible } from "../../contracts/sink_contract.ts";
+import { probe } from "../video/probe.ts";
+import { filmed as frame, HEIGHT, WIDTH } from "./filmed.ts";
 import { range, withDirectory, written } from "./video_kit.ts";
 
 const tiny = await encodeJpeg(

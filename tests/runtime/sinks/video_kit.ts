@@ -2,8 +2,8 @@
 import type { Frame } from "../../../runtime/frame.ts";
 import type { SinkContext } from "../../../runtime/sinks/sink.ts";
 // Loaded before the tests, which would take the library for a leak.
-import "../../../runtime/video/h264_encoding.ts";
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
+import "../../../runtime/video/h264_encoding.ts";
 import { sinkContext } from "../../contracts/sink_contract.ts";
 import { filmed } from "./filmed.ts";
 

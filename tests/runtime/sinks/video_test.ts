@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { filmed as frame } from "./filmed.ts";
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
 import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
+import { filmed as frame } from "./filmed.ts";
 import { range, withDirectory, written } from "./video_kit.ts";
 
 const VARIANTS: Record<string, VideoOptions> = {

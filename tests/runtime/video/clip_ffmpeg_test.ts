@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 // Loaded before the tests, which would take the library for a leak.
-import "../../../runtime/video/h264_encoding.ts";
 import { streamClip, writeClip } from "../../../runtime/video/clip.ts";
+import "../../../runtime/video/h264_encoding.ts";
 import { filmed } from "../sinks/filmed.ts";
 import { probe } from "./probe.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Admin } from "@platformatic/kafka";
-import { kafka as command } from "../../../cli/commands/kafka.ts";
 import { UsageError } from "../../../cli/command.ts";
+import { kafka as command } from "../../../cli/commands/kafka.ts";
 import { startKafka } from "../../../tools/kafka/cluster.ts";
 import { KitError } from "../../../tools/kafka/kit.ts";
 import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";

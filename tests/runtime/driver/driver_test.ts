@@ -1,14 +1,14 @@
 /** The driver in this process, on an embedded log: handles, manager, listeners, progress. */
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
-import "../../runtime/image/mod.ts";
-import { Driver } from "../../runtime/driver/driver.ts";
-import type { StreamingQueryListener } from "../../runtime/driver/manager.ts";
-import type { TopicLog } from "../../runtime/log/log.ts";
-import { records } from "../support/frames.ts";
-import { withLog } from "../support/log.ts";
+import { Driver } from "../../../runtime/driver/driver.ts";
+import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts";
+import "../../../runtime/image/mod.ts";
+import type { TopicLog } from "../../../runtime/log/log.ts";
+import { records } from "../../support/frames.ts";
+import { withLog } from "../../support/log.ts";
 
-const PASSTHROUGH = new URL("../../queries/passthrough.ts", import.meta.url).href;
+const PASSTHROUGH = new URL("../../../queries/passthrough.ts", import.meta.url).href;
 
 function driver(url: string, log: TopicLog, reports: string[] = [], trigger?: string): Driver {
   return new Driver({

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 // Loaded before the test, with its native library.
-import "../../queries/passthrough.ts";
-import { ExecutorHost } from "../../runtime/executor/host.ts";
-import type { FromExecutor } from "../../runtime/executor/protocol.ts";
-import { withLog } from "../support/log.ts";
+import "../../../queries/passthrough.ts";
+import { ExecutorHost } from "../../../runtime/executor/host.ts";
+import type { FromExecutor } from "../../../runtime/executor/protocol.ts";
+import { withLog } from "../../support/log.ts";
 
 const QUERY = {
   name: "passthrough",
-  module: new URL("../../queries/passthrough.ts", import.meta.url).href,
+  module: new URL("../../../queries/passthrough.ts", import.meta.url).href,
   group: "group",
   sinks: [],
 };

@@ -1,0 +1,63 @@
+/**
+ * Waiting for a topic that is not there yet, or has too few partitions.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { LogError, type TopicLog } from "../log/log.ts";
+
+/** How often the log is asked, milliseconds. */
+const POLL_MS = 250;
+
+/** What is waited for. */
+export interface TopicWait {
+  readonly log: TopicLog;
+  readonly topic: string;
+  /** The fewest partitions that will do. */
+  readonly partitions: number;
+  /** Whether a topic that is missing, or a log that is away, is waited for at all. */
+  readonly patient: boolean;
+  /** Told once, when the wait begins. */
+  readonly report: (message: string) => void;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Waits until a topic has so many partitions.
+ *
+ * @returns how many it has.
+ * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` where nobody waits; what the log throws
+ * and does not heal by itself.
+ * @throws the signal's reason when it aborts.
+ */
+export async function waitForPartitions(
+  { log, topic, partitions, patient, report, clock, signal }: TopicWait,
+): Promise<number> {
+  for (let told = false;; told = true) {
+    let count = 0;
+    let away: LogError | undefined;
+    try {
+      count = await log.partitionCount(topic);
+    } catch (error) {
+      if (!(error instanceof LogError) || !error.retryable || !patient) throw error;
+      away = error;
+    }
+    if (count >= partitions) return count;
+    const missing = count === 0
+      ? `Topic ${topic} does not exist in ${log.url}`
+      : `Topic ${topic} in ${log.url} has ${count} partitions, so there is no partition ${
+        partitions - 1
+      }`;
+    if (!patient) {
+      throw new LogError(
+        count === 0 ? "TOPIC_MISSING" : "PARTITION_MISSING",
+        `${missing}: start a camera first, or name another --topic`,
+      );
+    }
+    if (!told) {
+      report(away === undefined ? `${missing}: waiting for a camera` : `${away.message}: waiting`);
+    }
+    await clock.sleep(POLL_MS, signal);
+  }
+}
