@@ -3,14 +3,12 @@
  * letter, and hardly any memory; the frames beside it and the other lanes go on.
  */
 import assert from "node:assert/strict";
-import { Connection } from "../../runtime/log/kafka/client.ts";
-import { produce } from "../../runtime/log/kafka/produce_request.ts";
 import type { Compression, LogRecord } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { assertFlawless, markedRecords, markOf } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { kafkaAddress, kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { appendBatches, kafkaUrl, uniqueName } from "../support/kafka.ts";
 import { readAll } from "../support/log.ts";
 import { bomb } from "../support/packed_batches.ts";
 import { peakMiB } from "../support/processes.ts";
@@ -40,9 +38,6 @@ Deno.test("batches that unpack to gigabytes cost their records and at most 64 Mi
   const url = kafkaUrl();
   const topic = uniqueName("bombs");
   const log = await openLog(url);
-  const [host, port] = kafkaAddress().split(":");
-  const connection = new Connection("framelane-test");
-  await connection.connect(host!, Number(port));
   await log.createTopic(topic, LANES);
   const producer = await log.producer();
   const start = Date.now();
@@ -83,15 +78,7 @@ Deno.test("batches that unpack to gigabytes cost their records and at most 64 Mi
     await done(0, good, 1);
     await done(1, FRAMES, 0);
     const before = await peakMiB(runtime.pid);
-    for (const [codec, size] of BOMBS) {
-      const bytes = bomb(codec, size);
-      say(`${codec}: ${bytes.length} bytes unpack to ${size / MIB} MiB`);
-      await produce(connection, {
-        acks: -1,
-        timeoutMs: 30_000,
-        parts: [{ topic, partition: 0, bytes }],
-      });
-    }
+    await appendBatches(topic, 0, BOMBS.map(([codec, size]) => bomb(codec, size)));
     for (const lane of [0, 1]) await publish(lane, FRAMES);
     await done(1, 2 * FRAMES, 0);
     await done(0, good + FRAMES, 1 + BOMBS.length);
@@ -116,7 +103,6 @@ Deno.test("batches that unpack to gigabytes cost their records and at most 64 Mi
   } finally {
     await runtime.kill();
     await producer.close();
-    await connection.close();
     await log.close();
   }
 });

@@ -6,27 +6,29 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Connection, offsetCommitV9, offsetFetchV8 } from "../../runtime/log/kafka/client.ts";
+import { type Connection, offsetCommitV9, offsetFetchV8 } from "@platformatic/kafka";
 import { type CommitterOptions, LogError } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { kafkaAddress, kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { kafkaUrl, uniqueName, withConnection } from "../support/kafka.ts";
 import { type Damage, damaged, type DamageReport } from "./damage.ts";
 
 const END = 120;
 const STATE = new Uint8Array(256).map((_, byte) => byte);
 
 /** Makes a checkpoint, damages it in each of these ways, and takes it over. */
-export async function damageMetadata(
+export function damageMetadata(choose: (size: number) => Damage[]): Promise<DamageReport> {
+  return withConnection((connection) => damageOver(connection, choose));
+}
+
+async function damageOver(
+  connection: Connection,
   choose: (size: number) => Damage[],
 ): Promise<DamageReport> {
   const topic = uniqueName("damage");
   // The name says that the group is this query's own: the checkpoint lies nowhere else.
   const owned: CommitterOptions = { group: `${topic}-q`, query: "q", topic, partition: 0 };
   const log = await openLog(kafkaUrl());
-  const [host, port] = kafkaAddress().split(":");
-  const connection = new Connection("framelane-test");
   try {
-    await connection.connect(host!, Number(port));
     await log.createTopic(topic, 1);
     const committer = await log.committer(owned);
     await committer.plan({ batchId: 0, start: 0, end: END });
@@ -55,7 +57,6 @@ export async function damageMetadata(
     assert.deepEqual(last.committed, { batchId: 0, ...checkpoint });
     return { read, refused };
   } finally {
-    await connection.close();
     await log.close();
   }
 }

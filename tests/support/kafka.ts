@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { Admin } from "@platformatic/kafka";
+import { Admin, Connection as PackageConnection } from "@platformatic/kafka";
+import { Connection } from "../../runtime/log/kafka/connection.ts";
+import { produce } from "../../runtime/log/kafka/requests/produce.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "../../tools/kafka/cluster.ts";
 
 /** The address of the test run's broker: `host:port`. */
@@ -38,6 +40,47 @@ export async function withAdmin<T>(
   } finally {
     await admin.close();
   }
+}
+
+/** The same over a bare connection, for requests that the administration does not know. */
+export async function withConnection<T>(
+  action: (connection: PackageConnection) => Promise<T>,
+): Promise<T> {
+  const { host, port } = testBroker();
+  const connection = new PackageConnection("framelane-test");
+  await connection.connect(host, port);
+  try {
+    return await action(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Appends record batches that the test has made itself, byte by byte. */
+export async function appendBatches(
+  topic: string,
+  partition: number,
+  batches: Iterable<Uint8Array>,
+): Promise<void> {
+  const [connectTimeoutMs, requestTimeoutMs] = [10_000, 30_000];
+  const { signal } = new AbortController();
+  const connection = await Connection.open(testBroker(), {
+    ...{ connectTimeoutMs, requestTimeoutMs, signal },
+    onEnd() {},
+  });
+  try {
+    for (const bytes of batches) {
+      const parts = [{ topic, partition, bytes }];
+      await produce(connection, { acks: -1, timeoutMs: requestTimeoutMs, parts });
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+function testBroker(): { host: string; port: number } {
+  const [host, port] = kafkaAddress().split(":");
+  return { host: host!, port: Number(port) };
 }
 
 /** A name that nobody else uses: for topics, groups and queries. */
