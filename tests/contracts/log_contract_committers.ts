@@ -156,6 +156,44 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation("a record that is too large may be replaced by one for another topic", async (
+    { log },
+    { tooLargeBytes },
+  ) => {
+    const options = names();
+    const [output, instead] = [unique("output"), unique("instead")];
+    await log.createTopic(options.topic, 2);
+    const made = (value: string, partition = 0) => ({ ...record(value), topic: output, partition });
+    const replaced = (value: string, partition = 0) => ({
+      ...made("", partition),
+      value: new Uint8Array(tooLargeBytes),
+      smaller: () => ({ ...made(value, partition), topic: instead }),
+    });
+    await withCommitter(log, { ...options, outputTopics: [output] }, async (committer) => {
+      await committer.plan(batch(0, 0, 6));
+      await committer.commit(batch(0, 0, 6), { end: 6, restart: 6 }, [
+        replaced("x"),
+        ...[made("a"), made("b"), replaced("y"), made("c"), replaced("z", 1), made("d", 1)],
+      ]);
+      await committer.plan(batch(1, 6, 7));
+      await committer.commit(batch(1, 6, 7), { end: 7, restart: 7 }, [made("e"), replaced("w")]);
+      await committer.plan(batch(2, 7, 8));
+      await committer.commit(batch(2, 7, 8), { end: 8, restart: 8 }, [made("f")]);
+      assert.deepEqual(committer.committed, { batchId: 2, end: 8, restart: 8 });
+    });
+    const read = async (topic: string, partition: number) =>
+      (await readAll(log, topic, partition)).map(({ value }) => text(value)).join("");
+    assert.deepEqual(
+      [
+        await read(output, 0),
+        await read(output, 1),
+        await read(instead, 0),
+        await read(instead, 1),
+      ],
+      ["abcef", "d", "xyw", "z"],
+    );
+  });
+
   obligation("a plan that is not required still frames its commit", async ({ log, reopen }) => {
     const options = names();
     await log.createTopic(options.topic, 1);
