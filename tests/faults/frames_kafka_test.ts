@@ -8,7 +8,7 @@ frameFaults("Kafka", async (test) => {
   const log = await openLog(url);
   try {
     const topic = uniqueName("faulty");
-    await test({ url, log, topic, out: `${topic}-out` });
+    await test({ url, log, topic, out: `${topic}-out`, mostBytes: 16 * 1024 * 1024 });
   } finally {
     await log.close();
   }
