@@ -9,6 +9,7 @@ import type { Frame, Headers } from "../../runtime/frame.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { assertFlawless, judge, type Marked, markedRecords, sha256 } from "../support/checker.ts";
 import { reportRow } from "../support/trial_report.ts";
+import { withFolder } from "../support/folder.ts";
 import { framelane } from "../support/framelane.ts";
 import { readAll } from "../support/log.ts";
 import { Random } from "../support/random.ts";
@@ -200,8 +201,7 @@ export function frameFaults(
 
   Deno.test(`${kind}: a camera whose picture is larger than its log takes drops it, says so and goes on`, async () => {
     await withPlace(async ({ url, log, topic, mostBytes }) => {
-      const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-      try {
+      await withFolder(async (folder) => {
         await Deno.mkdir(`${folder}/pictures`);
         const pictures = markedRecords(1, 5).map(({ value }) => value);
         pictures[2] = padded(pictures[2]!, mostBytes - 240);
@@ -221,9 +221,7 @@ export function frameFaults(
         assert.deepEqual([summary!.published, summary!.dropped], [4, 1]);
         const seen = (await readAll(log, topic, 0)).map(({ value }) => sha256(value));
         assert.deepEqual(seen, pictures.toSpliced(2, 1).map(sha256));
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
+      });
     });
   });
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { framelane, FramelaneProcess } from "../support/framelane.ts";
 import { jpegOf, records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
-import { until } from "../support/kafka.ts";
+import { until } from "../support/until.ts";
 
 /** A secret that no text holds by chance, other for each place. */
 const canary = (place: string) => `c4nary+${place}/xq`;

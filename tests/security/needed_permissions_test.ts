@@ -5,7 +5,8 @@ import "../../runtime/image/mod.ts";
 import { orderModel } from "../queries/operators/model/order_kit.ts";
 import { records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
-import { flagsWithout, inFolder, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { flagsWithout, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { withFolder } from "../support/folder.ts";
 
 /** How a task is made to need a flag. */
 interface Need {
@@ -185,7 +186,7 @@ async function prepare(folder: string): Promise<void> {
 }
 
 Deno.test("each permission of each task is needed, and they suffice", async (t) => {
-  await inFolder((folder) =>
+  await withFolder((folder) =>
     withLog(async (url, log) => {
       await prepare(folder);
       await log.createTopic("VideoStreaming", 1);

@@ -7,7 +7,10 @@
 import { Admin, Connection as PackageConnection } from "@platformatic/kafka";
 import { Connection } from "../../runtime/log/kafka/connection.ts";
 import { produce } from "../../runtime/log/kafka/requests/produce.ts";
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { openLog, type OpenLogOptions } from "../../runtime/log/open.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "../../tools/kafka/cluster.ts";
+import { withFolder } from "./folder.ts";
 
 /** The address of the test run's broker: `host:port`. */
 export function kafkaAddress(): string {
@@ -23,6 +26,22 @@ export function kafkaAddress(): string {
 /** The same as a log's URL. */
 export function kafkaUrl(): string {
   return `kafka://${kafkaAddress()}`;
+}
+
+/** Opens the test run's broker as a log, gives the test a folder too, and cleans up. */
+export async function withKafkaLog(
+  test: (url: string, log: TopicLog, folder: string) => Promise<void>,
+  options: OpenLogOptions = {},
+  url = kafkaUrl(),
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const log = await openLog(url, options);
+    try {
+      await test(url, log, folder);
+    } finally {
+      await log.close();
+    }
+  });
 }
 
 /** Runs something with the Kafka client's own administration, on the test run's broker or another. */
@@ -102,18 +121,5 @@ export async function withKafka(
   } finally {
     // In good order takes seconds with several nodes, and nobody reads the data again.
     await kafka.kill();
-  }
-}
-
-/** Waits until a condition holds; fails with `what` after `timeoutMs`. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
-    await new Promise((next) => setTimeout(next, 10));
   }
 }
