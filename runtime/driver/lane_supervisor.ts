@@ -77,6 +77,7 @@ export class LaneSupervisor implements PoolEvents {
       latestOffset: async () =>
         (await this.#options.log.offsets(this.#options.topic, partition)).latest,
     });
+    this.#forget(spec, partition);
     this.#options.streams.add(handle);
     this.#startLane({
       number,
@@ -100,10 +101,14 @@ export class LaneSupervisor implements PoolEvents {
     this.#pool.post({ type: "renew", lane: lane.number, membership });
   }
 
-  /** Ends one query: `drain` finishes and commits the batch that runs. */
+  /** Ends one query: `drain` finishes and commits the batch that runs, `move` gives it away. */
   async end(spec: QuerySpec, partition: number, mode: StopMode): Promise<void> {
     const lane = this.#find(spec, partition);
-    if (lane !== undefined) await this.#endLane(lane, mode);
+    if (lane !== undefined) {
+      if (mode === "move") lane.handle.moved = true;
+      await this.#endLane(lane, mode);
+    }
+    if (mode === "move") this.#forget(spec, partition);
   }
 
   /** Ends all queries. */
@@ -224,7 +229,8 @@ export class LaneSupervisor implements PoolEvents {
     this.#options.streams.tell("onQueryTerminated", {
       id: handle.id,
       runId: handle.runId,
-      ...(handle.exception !== undefined ? { exception: handle.exception.message } : {}),
+      // One that it has recovered from did not end it.
+      ...(handle.state === "failed" ? { exception: handle.exception!.message } : {}),
     }, handle);
     lane.ended.resolve();
     this.#laneEnded.resolve();
@@ -269,6 +275,11 @@ export class LaneSupervisor implements PoolEvents {
       }
     }
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
+  }
+
+  #forget(spec: QuerySpec, partition: number): void {
+    const before = this.#options.streams.lane(spec.name, partition);
+    if (before !== undefined) this.#options.metrics.forget(before);
   }
 
   #find(spec: QuerySpec, partition: number): Lane | undefined {

@@ -53,6 +53,8 @@ export class StreamingQuery {
   readonly partition: number;
   /** Starts after a failure, in this process. */
   restarts = 0;
+  /** The group gave the partition to another runtime before the query had ended here. */
+  moved = false;
   /** When the last batch was reported, epoch milliseconds. */
   lastCommit: number | undefined;
   readonly #control: QueryControl;

@@ -9,15 +9,16 @@ import type { BatchStep } from "../engine/steps.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
+import { overridePlan, QueryDefinition, type QueryPlan } from "../query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
-import { parseTrigger } from "../trigger.ts";
+import { isFiniteTrigger, parseTrigger } from "../trigger.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
+  type LoadedQuery,
   plainError,
   type QuerySpec,
   type ToExecutor,
@@ -46,7 +47,7 @@ export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; expl
       spec.model === undefined ? {} : { model: spec.model },
     );
   }
-  if (definition === undefined || !("plan" in (definition as object))) {
+  if (typeof definition !== "object" || definition === null || !("plan" in definition)) {
     throw new TypeError(
       `Cannot use ${spec.module} as a query: expected its default export to be a query definition (query(…)…writeStream(…)) or a function that returns one`,
     );
@@ -56,8 +57,7 @@ export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; expl
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
-  const { QueryDefinition: Definition } = await import("../query.ts");
-  return { plan: { ...plan, name: spec.name }, explain: new Definition(plan).explain() };
+  return { plan: { ...plan, name: spec.name }, explain: new QueryDefinition(plan).explain() };
 }
 
 /** Runs streaming queries as the driver says. */
@@ -112,8 +112,6 @@ export class ExecutorHost {
         this.#watched = message.watched;
         for (const { pictures } of this.#lanes.values()) pictures.watched = message.watched;
         return;
-      case "ping":
-        return this.#send({ type: "pong", sent: message.sent }, []);
       case "close":
         return await this.#close();
     }
@@ -124,18 +122,18 @@ export class ExecutorHost {
       this.#config = config;
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
       if (busy !== undefined) this.#busy = new Int32Array(busy);
-      const explained: Record<string, string> = {};
+      const queries: Record<string, LoadedQuery> = {};
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
-        explained[spec.name] = explain;
+        queries[spec.name] = { plan: explain, finite: isFiniteTrigger(plan.trigger) };
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
       });
       this.#reader = await log.reader();
       this.#log = log;
-      this.#send({ type: "ready", plans: explained }, []);
+      this.#send({ type: "ready", queries }, []);
     } catch (error) {
       this.#send({ type: "unusable", error: plainError(error) }, []);
     }
