@@ -115,5 +115,5 @@ Deno.test("a run in whose place another one was started commits nothing", async 
     running.ended,
     (error) => error instanceof LogError && error.code === "FENCED",
   );
-  assert.deepEqual(await source.checkpoints({}), []);
+  assert.equal((await source.checkpoints({}))[0]?.committed, undefined);
 });
