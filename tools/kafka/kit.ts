@@ -20,7 +20,7 @@ const PACKAGES = ["default-jre-headless", "maven"];
 const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
-export const defaultCacheDir = join(here, "..", "..", ".cache", `kafka-${KAFKA_VERSION}`);
+const defaultCacheDir = join(here, "..", "..", ".cache", `kafka-${KAFKA_VERSION}`);
 
 /** Java or Maven is missing, or the jars cannot be had. The message says what to do. */
 export class KitError extends Error {
