@@ -40,7 +40,7 @@ interface Starting {
 }
 
 /** Loads a query's module and applies what the command line says. */
-export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
+async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
   const module = await import(spec.module) as { default?: unknown };
   let definition = module.default;
   if (typeof definition === "function") {
