@@ -5,6 +5,7 @@
  */
 import type { PlainError } from "../executor/protocol.ts";
 import { laneName } from "../frame.ts";
+import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
   type QueryTotals,
@@ -62,7 +63,7 @@ export class StreamingQuery {
   readonly #waiting = new Set<() => void>();
   #id = "";
   #runId = "";
-  #state: "starting" | "running" | "restarting" | "failed" | "stopped" = "starting";
+  #state: LaneState = "starting";
   #message = "Starting";
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
@@ -96,7 +97,7 @@ export class StreamingQuery {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
-  get state(): "starting" | "running" | "restarting" | "failed" | "stopped" {
+  get state(): LaneState {
     return this.#state;
   }
 

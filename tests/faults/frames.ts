@@ -204,7 +204,7 @@ export function frameFaults(
       await withFolder(async (folder) => {
         await Deno.mkdir(`${folder}/pictures`);
         const pictures = markedRecords(1, 5).map(({ value }) => value);
-        pictures[2] = padded(pictures[2]!, mostBytes - 240);
+        pictures[2] = padded(pictures[2]!, mostBytes - 1);
         for (const [index, picture] of pictures.entries()) {
           await Deno.writeFile(`${folder}/pictures/${index}.jpg`, picture);
         }

@@ -81,8 +81,8 @@ const FENCES: Readonly<Record<string, Fence>> = {
   queries: { ...wide, flags: [NO_PROMPT, SMALL_HEAP, ...wide.flags.slice(1)] },
   viewer: wide,
   checkpoints: {
-    flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env"],
-    lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": UNSEEN },
+    flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS],
+    lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": "denied" },
   },
   models: {
     flags: [NO_PROMPT, ...FILES.map((flag) => flag.replace("models,", "")), SETTINGS],
