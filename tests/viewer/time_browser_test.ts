@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { SPEEDS } from "../../viewer/protocol.ts";
 import type { Viewer, ViewerOptions } from "../../viewer/viewer.ts";
 import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { codeOf, offsetOf, withBrowser } from "./browser.ts";
@@ -108,6 +110,40 @@ Deno.test("the track scrubs, the keys step on it, playing goes on from there", a
       assert.equal(await codeOf(page, "greyscale-0"), await offsetOf(page, "greyscale-0"));
     });
   });
+});
+
+Deno.test("each speed goes through the capture times that many times as fast as they passed", async () => {
+  const clock = new FakeClock(Date.now());
+  await withPast(async (viewer, lanes) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?time=1&focus=greyscale-0`);
+      await shows(page, "greyscale-0", FRAMES - 1);
+      const jump = page.getByLabel("Jump to a time or an offset");
+      for (const speed of SPEEDS) {
+        await jump.fill("100");
+        await jump.press("Enter");
+        await shows(page, "greyscale-0", 100);
+        await page.getByLabel("Speed").selectOption(String(speed));
+        const waiting = clock.sleeping;
+        await page.getByRole("button", { name: "Play (Space)" }).click();
+        await until(() => clock.sleeping >= waiting + 2, "both lanes wait for their next frame");
+        for (const seconds of [1, 2]) {
+          await clock.advance(1_000);
+          const offset = 100 + seconds * speed * 1_000 / EVERY_MS;
+          await shows(page, "greyscale-0", offset);
+          await shows(page, "greyscale-1", offset);
+          const moment = await page.locator(".moment").textContent();
+          assert.equal(new Date(moment!).getTime(), time(offset));
+        }
+        await page.keyboard.press(" ");
+        await page.getByRole("button", { name: "Play (Space)" }).waitFor();
+      }
+      await page.keyboard.press("l");
+      const { offset } = lanes.push("greyscale-0", { timestamp: clock.now() });
+      await shows(page, "greyscale-0", offset);
+      assert.equal(await page.getByLabel("Speed").inputValue(), "1", "live has one speed");
+    });
+  }, { clock });
 });
 
 Deno.test("a link leads to the very frame, and the address follows the steps", async () => {
