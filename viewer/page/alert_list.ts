@@ -78,6 +78,7 @@ export class AlertList {
     this.alerts.clear();
     this.#items.clear();
     this.#list.replaceChildren();
+    this.#empty.hidden = false;
   }
 
   /** The newest comes first; what the log remembers comes in any order. */

@@ -5,6 +5,7 @@
  */
 import type { LaneView } from "../protocol.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
+import { fullScreenButton } from "./full_screen.ts";
 import type { WallState } from "./state.ts";
 import { type Condition, conditionOf } from "./tile.ts";
 
@@ -81,11 +82,7 @@ export class Header {
         this.#time,
         this.#alerts,
         iconButton("sun", "Light or dark (D)", events.onTheme),
-        iconButton("expand", "Full screen (F11)", () => {
-          void (document.fullscreenElement === null
-            ? document.documentElement.requestFullscreen()
-            : document.exitFullscreen());
-        }),
+        fullScreenButton(),
         iconButton("help", "Keyboard (?)", events.onHelp),
       ),
     );

@@ -5,7 +5,7 @@
  */
 import type { Result } from "../../runtime/frame.ts";
 import type { LaneView, PictureMessage } from "../protocol.ts";
-import { drawLine, Series } from "./chart.ts";
+import { drawLine, type Series } from "./chart.ts";
 import { element, iconButton, set, svg, text } from "./dom.ts";
 import { clock, count, duration, rate, span } from "./format.ts";
 
@@ -50,7 +50,6 @@ export class Tile {
   readonly slot: number;
   readonly laneId: string;
   readonly root: HTMLElement;
-  readonly fps = new Series(60);
   lane: LaneView;
   /** Offset and capture time of the picture on the screen. */
   shown: { offset: number; timestamp: number } | undefined;
@@ -212,12 +211,11 @@ export class Tile {
     this.#notice.hidden = condition === "live";
     if (condition !== "live") this.#drawNotice(condition, now);
     set(this.root, { "aria-label": this.#description(condition) });
-    if (now > 0) this.fps.push(lane.framesPerSecondOut);
   }
 
-  /** Draws the small chart. */
-  drawSpark(color: string): void {
-    drawLine(this.#spark, this.fps, { color });
+  /** Draws the small chart: of frames per second. */
+  drawSpark(rates: Series, color: string): void {
+    drawLine(this.#spark, rates, { color });
   }
 
   async #decode(): Promise<void> {

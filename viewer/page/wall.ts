@@ -4,6 +4,7 @@
  * @module
  */
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
+import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
 import { element, set } from "./dom.ts";
 import { type Space, wallGrid } from "./layout.ts";
@@ -185,10 +186,10 @@ export class Wall {
     return at < 0 ? undefined : this.#order[at + by]?.laneId;
   }
 
-  /** Redraws what does not come with pictures. */
-  drawSparks(): void {
+  /** Redraws what does not come with pictures; `rates` are the last minute of a lane's. */
+  drawSparks(rates: (lane: string) => Series): void {
     const color = getComputedStyle(this.root).getPropertyValue("--spark");
-    for (const tile of this.#order) tile.drawSpark(color);
+    for (const tile of this.#order) tile.drawSpark(rates(tile.laneId), color);
   }
 
   #select(lane: string): void {
