@@ -23,6 +23,7 @@ export interface WallEvents {
 const GAP = 6;
 const CAPTION = 34;
 const SMALLEST = 200;
+const BORDER = 1;
 
 /** Shows some lanes and keeps them live. */
 export class Wall {
@@ -120,7 +121,8 @@ export class Wall {
   layout(): void {
     const { clientWidth, clientHeight } = this.#grid;
     const focused = this.#focus !== "";
-    const aspects = this.#order.map((tile) => tile.aspect ?? 16 / 9).sort();
+    // Tiles that were never on the screen have none yet.
+    const aspects = this.#order.flatMap((tile) => tile.aspect ?? []).sort((a, b) => a - b);
     const aspect = aspects[aspects.length >> 1] ?? 16 / 9;
     const { style } = this.#grid;
     this.root.classList.toggle("focused", focused);
@@ -139,6 +141,9 @@ export class Wall {
     this.root.classList.toggle("dense", grid.dense);
     this.#gridColumns = grid.columns;
     style.setProperty("--columns", String(grid.columns));
+    // No wider than the widest picture: the space beside the wall is calmer than bars in each tile.
+    const widest = Math.ceil(grid.pictureWidth * Math.max(1, (aspects.at(-1) ?? aspect) / aspect));
+    style.setProperty("--column", `${widest + 2 * BORDER}px`);
     style.setProperty("--row", grid.fits ? "minmax(0, 1fr)" : `${grid.rowHeight}px`);
   }
 
@@ -269,10 +274,18 @@ export class Wall {
   }
 }
 
-function columnsGrid(columns: number, space: Space) {
+/** The same with the columns that somebody asked for. */
+function columnsGrid(columns: number, space: Space): ReturnType<typeof wallGrid> {
   const { count, width, height, aspect, gap, caption } = space;
   const rows = Math.ceil(count / columns);
-  const natural = (width - gap * (columns - 1)) / columns / aspect + caption;
-  const rowHeight = Math.round(natural);
-  return { columns, rows, fits: rows * (natural + gap) - gap <= height, rowHeight, dense: false };
+  const cellWidth = (width - gap * (columns - 1)) / columns;
+  const natural = cellWidth / aspect + caption;
+  return {
+    columns,
+    rows,
+    fits: rows * (natural + gap) - gap <= height,
+    rowHeight: Math.round(natural),
+    pictureWidth: cellWidth,
+    dense: false,
+  };
 }
