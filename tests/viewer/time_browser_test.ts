@@ -5,7 +5,7 @@ import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { SPEEDS } from "../../viewer/protocol.ts";
 import type { Viewer, ViewerOptions } from "../../viewer/viewer.ts";
 import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { codeOf, offsetOf, withBrowser } from "./browser.ts";
+import { codeIn, codeOf, offsetOf, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
@@ -108,6 +108,26 @@ Deno.test("the track scrubs, the keys step on it, playing goes on from there", a
       await page.keyboard.press(".");
       await until(async () => await offsetOf(page, "greyscale-0") > stopped);
       assert.equal(await codeOf(page, "greyscale-0"), await offsetOf(page, "greyscale-0"));
+    });
+  });
+});
+
+Deno.test("pointing at the track shows what was recorded there, and goes nowhere", async () => {
+  await withPast(async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?time=1`);
+      const track = page.getByRole("slider");
+      await until(async () => Number(await track.getAttribute("aria-valuemax")) > 0);
+      const { x, y, width } = (await track.boundingBox())!;
+      for (const share of [0.5, 0.25]) {
+        await page.mouse.move(x + width * share, y + 8);
+        const seen = async () =>
+          await page.locator(".hover img[src]").count() === 1 && await codeIn(page, ".hover img");
+        await until(async () => Math.abs(Number(await seen()) - share * FRAMES) < 4);
+      }
+      await page.mouse.move(x, y - 200);
+      await page.locator(".hover").waitFor({ state: "hidden" });
+      assert.equal(await offsetOf(page, "greyscale-0"), FRAMES - 1, "still live");
     });
   });
 });

@@ -51,3 +51,8 @@ export function recent(time: number): string {
   const today = new Date(time).toDateString() === new Date().toDateString();
   return today ? clock(time) : moment(time);
 }
+
+/** `moment` with milliseconds: frames are closer together than seconds. */
+export function momentOfFrame(time: number): string {
+  return `${moment(time)}.${String(Math.floor(time) % 1_000).padStart(3, "0")}`;
+}

@@ -4,10 +4,10 @@
  * @module
  */
 import type { LaneView } from "../protocol.ts";
+import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
 import { fullScreenButton } from "./full_screen.ts";
 import type { WallState } from "./state.ts";
-import { type Condition, conditionOf } from "./tile.ts";
 
 /** What the bar tells the page. */
 export interface HeaderEvents {

@@ -6,6 +6,7 @@
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
+import { type Condition, conditionOf } from "./condition.ts";
 import { Connection, socketUrl } from "./connection.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
 import { text } from "./dom.ts";
@@ -26,7 +27,6 @@ import {
 } from "./state.ts";
 import { Stats } from "./stats.ts";
 import { toggleTheme } from "./theme.ts";
-import { type Condition, conditionOf } from "./tile.ts";
 import { type Place, TimeControl } from "./time_control.ts";
 import { Transport } from "./transport.ts";
 import { Wall } from "./wall.ts";
@@ -174,7 +174,7 @@ class WallPage {
   #render(): void {
     const state = this.#state;
     const ours = this.#lanes.filter((lane) => this.#cameras?.includes(lane.partition + 1) ?? true);
-    const shown = selectLanes(ours, state, conditionOf, this.#cameras);
+    const shown = selectLanes(ours, state, this.#cameras);
     const focus = ours.find(({ id }) => id === state.focus);
     // The lane that is looked at alone is there even where a filter leaves it out.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
