@@ -1,6 +1,7 @@
 /**
  * Framelane beside what a user would pick instead: the same frames, the same machine, the same run,
- * rounds interleaved. Writes a table, a JSON file and a plot.
+ * rounds interleaved. Writes a table, a JSON file and a plot. `--only windows` leaves nothing but the
+ * windows, beside the best Python.
  *
  *     deno task bench peers [--rounds 5] [--frames 3000] [--live-seconds 8] [--only NAME,…] [--skip NAME,…] [--out DIR] [--kafka HOST:PORT]
  *
@@ -227,9 +228,9 @@ export async function bench(args: readonly string[]): Promise<void> {
   const skipped = new Map<string, string>(missing);
   for (const name of values.skip.split(",").filter(Boolean)) skipped.set(name, "as asked");
   const only = values.only?.split(",");
-  contenders = contenders.filter(({ name }) =>
-    !skipped.has(name) && (only === undefined || only.includes(name))
-  );
+  const isIn = (name: string) => only === undefined || only.includes(name);
+  const hasWindows = !skipped.has("python-best") && (isIn("python-best") || isIn("windows"));
+  contenders = contenders.filter(({ name }) => !skipped.has(name) && isIn(name));
   for (const [name, why] of skipped) print(`skipped ${name}: ${why}`);
 
   const frames = await clipFrames();
@@ -255,8 +256,10 @@ export async function bench(args: readonly string[]): Promise<void> {
       print(line);
     };
     for (let round = 1; round <= rounds; round++) {
-      step(round, "bare codec loop");
-      measured.bare.push((await codecLoop(frames, { total })).framesPerSecond);
+      if (contenders.length > 0) {
+        step(round, "bare codec loop");
+        measured.bare.push((await codecLoop(frames, { total })).framesPerSecond);
+      }
       for (const contender of contenders) {
         step(round, contender.name);
         const result = await contender.backlog(target, topic, total);
@@ -271,7 +274,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         );
       }
       step(round, "windows");
-      if (contenders.some(({ name }) => name === "python-best")) {
+      if (hasWindows) {
         const ours = (await drain(target, topic, WINDOWS)).framesPerSecond;
         const theirs = outcome(
           await runPeer([

@@ -28,11 +28,10 @@ async function identity(directory: string): Promise<string> {
   const path = join(directory, "metadata");
   await Deno.mkdir(directory, { recursive: true });
   try {
-    const file = await Deno.open(path, { write: true, createNew: true });
+    using file = await Deno.open(path, { write: true, createNew: true });
     const id = crypto.randomUUID();
     await file.write(new TextEncoder().encode(JSON.stringify({ id }) + "\n"));
     await file.sync();
-    file.close();
     return id;
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;

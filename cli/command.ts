@@ -118,8 +118,9 @@ export function parseCommand(
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
     const name = token.name.replace(/^no-/, "");
-    const negated = token.rawName.startsWith("--no-") && name in command.options;
-    const option = command.options[negated ? name : token.name];
+    const negated = token.rawName.startsWith("--no-") && Object.hasOwn(command.options, name);
+    const wanted = negated ? name : token.name;
+    const option = Object.hasOwn(command.options, wanted) ? command.options[wanted] : undefined;
     if (option === undefined) {
       const close = nearest(token.name, names);
       faults.push(

@@ -55,6 +55,11 @@ export function parseTrigger(text: string): Trigger {
   );
 }
 
+/** Whether a query with this trigger ends by itself. */
+export function isFiniteTrigger({ kind }: Trigger): boolean {
+  return kind === "available-now" || kind === "once";
+}
+
 /** Waits for ticks of an interval, aligned to the epoch so that restarts keep the rhythm. */
 export class TickTimer {
   readonly #clock: Clock;

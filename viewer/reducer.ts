@@ -42,7 +42,8 @@ export class Reducer {
       type: "module",
       name: "small pictures",
     });
-    worker.onmessage = ({ data }: MessageEvent<ReduceReply>) => this.#waiting.shift()?.resolve(data);
+    worker.onmessage = ({ data }: MessageEvent<ReduceReply>) =>
+      this.#waiting.shift()?.resolve(data);
     worker.onerror = (event) => {
       // Native code may not be loaded here, or memory is out: pictures are scaled without it.
       event.preventDefault();

@@ -4,8 +4,19 @@
  * @module
  */
 import type { Machine } from "../support/machine.ts";
-import { barChart, escape, grouped, type Point, rangeChart, scatter, type Tone } from "./charts.ts";
+import { escape, grouped, type Tone } from "./charts.ts";
 import { CLASSIC_IMAGES, type ClassicRun, PYTHON_WATCHDOG } from "./classic.ts";
+import { checkWords, costWords, fastWords, soonWords } from "./findings.ts";
+import {
+  classicCharts,
+  costChart,
+  costLegend,
+  latencyChart,
+  legend,
+  speedCharts,
+  tradeOff,
+} from "./plots.ts";
+import { best, bySpeed, whole } from "./ranking.ts";
 import { STYLE } from "./style.ts";
 import { spreadOf, type Summary } from "./tables.ts";
 
@@ -17,14 +28,6 @@ export interface Report {
   readonly partitions: number;
   readonly live: { readonly fps: number; readonly seconds: number };
 }
-
-const WIDE = 1040;
-const LABELS = 150;
-/** Per cent: what is less is the headers of a record. */
-const LEAST_SAVED = 0.5;
-/** Of two charts beside each other. */
-const HALF = 520;
-const HALF_LABELS = 140;
 
 /** The page. */
 export function pageOf(report: Report): string {
@@ -68,20 +71,7 @@ ${tiles(report)}
   <p>${partitions} cameras at ${live.fps} frames a second, so that nothing queues. ${
     soonWords(summaries)
   }</p>
-  <figure>${
-    rangeChart({
-      title: "Handed over until read by the consumer",
-      unit: "ms: ● half of the frames, ○ 99 of 100",
-      rows: bySpeed(summaries).map((one) => ({
-        label: one.name,
-        tone: one.setting.compression,
-        from: one.liveEndP50.median,
-        to: one.liveEndP99.median,
-      })),
-      width: WIDE,
-      labels: LABELS,
-    })
-  }</figure>
+  <figure>${latencyChart(summaries)}</figure>
 </section>
 <section>
   <h2>Both at once</h2>
@@ -169,116 +159,13 @@ function tiles({ summaries, classic }: Report): string {
     `</div>`;
 }
 
-function speedCharts(summaries: readonly Summary[]): string {
-  const side = (which: "producer" | "consumer", title: string) =>
-    barChart({
-      title,
-      unit: "frames/s",
-      width: HALF,
-      labels: HALF_LABELS,
-      rows: bySpeed(summaries).map((one) => {
-        const { median, low, high } = one[which].messagesPerSecond;
-        return {
-          label: one.name,
-          tone: one.setting.compression,
-          parts: [{ value: median }],
-          low,
-          high,
-        };
-      }),
-    });
-  return pair(
-    side("producer", "Out: published and acknowledged"),
-    side("consumer", "In: read"),
-  );
-}
-
-/** Two charts beside each other, or below where there is no room. */
-function pair(left: string, right: string): string {
-  return `<div class="pair"><div>${left}</div><div>${right}</div></div>`;
-}
-
-function tradeOff(summaries: readonly Summary[]): string {
-  return scatter({
-    title: "Frames a second out, by milliseconds from camera to consumer",
-    xTitle: "camera to consumer, 99 of 100 frames, ms",
-    yTitle: "frames a second out, as fast as it goes",
-    points: summaries.map((one): Point => ({
-      label: one.name,
-      tone: one.setting.compression,
-      x: one.liveEndP99.median,
-      y: one.producer.messagesPerSecond.median,
-    })),
-    width: WIDE,
-    height: 460,
-  });
-}
-
-function costParts(one: Summary): { name: string; value: number }[] {
-  const { producer, consumer } = one;
-  const broker = producer.brokerMsPerMessage === undefined ? [] : [{
-    name: "broker",
-    value: producer.brokerMsPerMessage.median + consumer.brokerMsPerMessage!.median,
-  }];
-  return [
-    { name: "producer", value: producer.cpuMsPerMessage.median },
-    ...broker,
-    { name: "consumer", value: consumer.cpuMsPerMessage.median },
-  ];
-}
-
-function costChart(summaries: readonly Summary[]): string {
-  return barChart({
-    title: "Processor time of a frame, out and in",
-    unit: "ms",
-    width: WIDE,
-    labels: LABELS,
-    digits: 2,
-    right: 130,
-    rows: bySpeed(summaries).map((one) => {
-      const saved = 100 * (1 - one.wireBytes / one.frameBytes);
-      const parts = costParts(one);
-      const sum = parts.reduce((all, { value }) => all + value, 0);
-      return {
-        label: one.name,
-        tone: one.setting.compression,
-        parts,
-        text: saved < LEAST_SAVED
-          ? sum.toFixed(2)
-          : `${sum.toFixed(2)} · ${saved.toFixed(1)} % smaller`,
-      };
-    }),
-  });
-}
-
 function classicSection(classic: readonly ClassicRun[]): string {
-  const out = spreadOf(classic.map((run) => run.out));
-  const back = spreadOf(classic.map((run) => run.in));
-  const chart = (title: string, ours: typeof out, theirs: number) =>
-    barChart({
-      title,
-      unit: "images/s",
-      width: HALF,
-      labels: HALF_LABELS,
-      rows: [
-        {
-          label: "Framelane",
-          tone: "other",
-          parts: [{ value: ours.median }],
-          low: ours.low,
-          high: ours.high,
-        },
-        { label: "Python + watchdog", tone: "quiet", parts: [{ value: theirs }] },
-      ],
-    });
   return `<p>Out: the camera of a folder finds ${CLASSIC_IMAGES} image files, reads each, checks that it is whole,
   publishes it and has it acknowledged. In: each is read from the topic, decoded to its pixels and written to a
   file. One run out, one run in, ${classic.length} times. The figures of the Python system,
   ${PYTHON_WATCHDOG.out} out and ${PYTHON_WATCHDOG.in} in, are reported ones, from another machine: they were not
   measured here.</p>
-  <figure>${
-    pair(chart("Out", out, PYTHON_WATCHDOG.out), chart("In", back, PYTHON_WATCHDOG.in))
-  }</figure>`;
+  <figure>${classicCharts(classic)}</figure>`;
 }
 
 function table(summaries: readonly Summary[]): string {
@@ -315,73 +202,4 @@ function table(summaries: readonly Summary[]): string {
       `<tr><th scope="row">${name}</th>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`
     ).join("")
   }</tbody></table>`;
-}
-
-function fastWords(summaries: readonly Summary[]): string {
-  const rate = (one: Summary) => one.producer.messagesPerSecond.median;
-  const fast = best(summaries, rate);
-  const slow = best(summaries, (one) => -rate(one));
-  return `<strong>${escape(fast.name)}</strong> brings ${
-    whole(rate(fast))
-  } frames a second into the log, ${(rate(fast) / rate(slow)).toFixed(1)} times what ${
-    escape(slow.name)
-  } does (${whole(rate(slow))}).`;
-}
-
-function soonWords(summaries: readonly Summary[]): string {
-  const soon = best(summaries, (one) => -one.liveEndP50.median);
-  const late = best(summaries, (one) => one.liveEndP50.median);
-  return `With ${escape(soon.name)} half of the frames are read within ${
-    soon.liveEndP50.median.toFixed(1)
-  } ms, with ${escape(late.name)} within ${late.liveEndP50.median.toFixed(1)} ms.`;
-}
-
-function costWords(summaries: readonly Summary[]): string {
-  const sum = (one: Summary) => costParts(one).reduce((all, { value }) => all + value, 0);
-  const cheap = best(summaries, (one) => -sum(one));
-  const dear = best(summaries, sum);
-  const saved = best(summaries, (one) => one.frameBytes - one.wireBytes);
-  const share = 100 * (1 - saved.wireBytes / saved.frameBytes);
-  return `A frame costs ${sum(cheap).toFixed(2)} ms of a core with ${escape(cheap.name)} and ${
-    sum(dear).toFixed(2)
-  } ms with ${escape(dear.name)}. ${
-    share < LEAST_SAVED
-      ? "No compression saves anything on these JPEGs."
-      : `The most that compression saves on these JPEGs is ${share.toFixed(1)} % (${
-        escape(saved.name)
-      }).`
-  }`;
-}
-
-function checkWords(summaries: readonly Summary[]): string {
-  const errors = summaries.reduce((sum, one) => sum + one.errors, 0);
-  const unread = summaries.reduce((sum, one) => sum + one.unread, 0);
-  return `Every frame that was read was compared in number and length: ${errors} lost, doubled, reordered, changed or
-  retried, ${unread} left unread.`;
-}
-
-function legend(summaries: readonly Summary[]): string {
-  const names = [...new Set(summaries.map(({ setting }) => setting.compression))];
-  return names.map((name) => `<span><i class="key ${name}"></i>${name}</span>`).join("");
-}
-
-function costLegend(summaries: readonly Summary[]): string {
-  return costParts(summaries[0]!).map(({ name }, part) =>
-    `<span><i class="key quiet part${part}"></i>${name}</span>`
-  ).join("");
-}
-
-/** The fastest first. */
-function bySpeed(summaries: readonly Summary[]): Summary[] {
-  return summaries.toSorted((a, b) =>
-    b.producer.messagesPerSecond.median - a.producer.messagesPerSecond.median
-  );
-}
-
-function best(summaries: readonly Summary[], by: (one: Summary) => number): Summary {
-  return summaries.reduce((a, b) => by(b) > by(a) ? b : a);
-}
-
-function whole(value: number): string {
-  return grouped(Math.round(value));
 }

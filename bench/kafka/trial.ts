@@ -8,10 +8,10 @@ import { frameHeaders } from "../../cameras/frame_headers.ts";
 import { FramePublisher, type PublisherStats } from "../../cameras/publisher.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { cameraOfPartition } from "../../runtime/frame.ts";
-import { encodeBatch } from "../../runtime/log/kafka/record_encoder.ts";
-import type { LogProducer, LogRecord, TopicLog } from "../../runtime/log/log.ts";
-import { cpuSeconds, taskSeconds } from "../support/process_stats.ts";
+import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
+import { Meter, type Used } from "./meter.ts";
 import type { Setting } from "./settings.ts";
+import { WireMeter } from "./wire_meter.ts";
 
 /**
  * - `burst`: everything is produced as fast as it goes, then everything is consumed;
@@ -20,10 +20,9 @@ import type { Setting } from "./settings.ts";
 export type Load = "burst" | "live";
 
 /** What one side of a trial did. */
-export interface Figures {
+export interface Figures extends Used {
   readonly messages: number;
   readonly bytes: number;
-  readonly seconds: number;
   /**
    * Milliseconds. Producer: from handing a frame over until the log has acknowledged it. Consumer:
    * from handing it over until the reader has it; of a backlog, from the begin of reading.
@@ -35,10 +34,6 @@ export interface Figures {
   readonly lag: number;
   /** Frames that each partition got or gave. */
   readonly distribution: readonly number[];
-  /** Of this process; live, of both sides together. */
-  readonly cpuSeconds: number;
-  /** Of the broker, where it is ours. */
-  readonly brokerSeconds?: number;
   /** Batches, and what a frame takes in them once compressed. */
   readonly batches?: number;
   readonly wireBytes?: number;
@@ -77,7 +72,7 @@ export async function burst(
       for (let seq = 0; seq < each; seq++) await publish(partition, seq);
     });
   });
-  const meter = new Meter(bed);
+  const meter = new Meter(bed.brokerPid);
   const started = now();
   const read = await consume(
     bed,
@@ -99,7 +94,7 @@ export async function live(
   const each = Math.round(fps * seconds);
   const sent = Array.from({ length: bed.partitions }, () => new Float64Array(each));
   const acknowledged = new Array<number>(bed.partitions).fill(0);
-  const meter = new Meter(bed);
+  const meter = new Meter(bed.brokerPid);
   let lag = 0;
   const reading = consume(
     bed,
@@ -163,7 +158,7 @@ async function withPublishers(
     }));
   await Promise.all(publishers.map(({ ready }) => ready));
   const latencyMs: number[] = [];
-  const meter = new Meter(bed);
+  const meter = new Meter(bed.brokerPid);
   await work(async (partition, seq, delivered) => {
     const record = recordOf(bed.frames, partition, seq);
     const taken = now();
@@ -204,7 +199,7 @@ async function consume(
   counts: readonly number[],
   latencyOf: (partition: number, seq: number, at: number) => number,
   onRead: (partition: number, position: number) => void = () => {},
-): Promise<Omit<Figures, "seconds" | "cpuSeconds">> {
+): Promise<Omit<Figures, keyof Used>> {
   const reader = await bed.log.reader();
   const latencyMs: number[] = [];
   const distribution = counts.map(() => 0);
@@ -264,74 +259,4 @@ async function forEachPartition(
   work: (partition: number) => Promise<void>,
 ): Promise<void> {
   await Promise.all(Array.from({ length: partitions }, (_, partition) => work(partition)));
-}
-
-function brokerCpuSeconds(pid: number): number | undefined {
-  return Deno.build.os === "linux" ? taskSeconds(`/proc/${pid}/stat`) : undefined;
-}
-
-/** Seconds, and what the processes used of the processor meanwhile. */
-class Meter {
-  readonly #pid: number | undefined;
-  readonly #broker: number | undefined;
-  readonly #own: number;
-  readonly #at: number;
-
-  constructor({ brokerPid }: TrialBed) {
-    this.#pid = brokerPid;
-    this.#broker = brokerPid === undefined ? undefined : brokerCpuSeconds(brokerPid);
-    this.#own = cpuSeconds();
-    this.#at = now();
-  }
-
-  stop(): Pick<Figures, "seconds" | "cpuSeconds" | "brokerSeconds"> {
-    const seconds = (now() - this.#at) / 1000;
-    const own = cpuSeconds() - this.#own;
-    const broker = this.#broker === undefined ? undefined : brokerCpuSeconds(this.#pid!);
-    return {
-      seconds,
-      cpuSeconds: own,
-      ...(broker === undefined ? {} : { brokerSeconds: broker - this.#broker! }),
-    };
-  }
-}
-
-/** Frames whose batches are looked at; the pictures come again after so many. */
-const SAMPLE_FRAMES = 132;
-
-/** Passes batches on and keeps the first ones, to see how large they are as the broker gets them. */
-class WireMeter implements LogProducer {
-  readonly #producer: LogProducer;
-  readonly #setting: Setting;
-  readonly #sample: (readonly LogRecord[])[] = [];
-  #sampled = 0;
-
-  constructor(producer: LogProducer, setting: Setting) {
-    this.#producer = producer;
-    this.#setting = setting;
-  }
-
-  append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number> {
-    if (partition === 0 && this.#sampled < SAMPLE_FRAMES) {
-      this.#sample.push(records);
-      this.#sampled += records.length;
-    }
-    return this.#producer.append(topic, partition, records);
-  }
-
-  /** What a batch takes, of what its pictures take. */
-  share(): number {
-    const { compression } = this.#setting;
-    let wire = 0;
-    let pictures = 0;
-    for (const records of this.#sample) {
-      wire += encodeBatch(records, { compression }).length;
-      for (const { value } of records) pictures += value.length;
-    }
-    return wire / pictures;
-  }
-
-  close(): Promise<void> {
-    return this.#producer.close();
-  }
 }

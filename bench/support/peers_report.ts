@@ -156,16 +156,15 @@ export function peersReport(measured: Measured): {
     ...skipped.map(([name, why]) => `- ${name}: ${why}`),
   ];
   const measuredRows = rows.filter(({ backlog }) => backlog.length > 0);
-  const plots: Record<string, string> = {
-    backlog: barChart("Greyscale over a backlog, frames per second", [
+  const plots: Record<string, string> = {};
+  if (measuredRows.length > 0) {
+    plots["backlog"] = barChart("Greyscale over a backlog, frames per second", [
       ...measuredRows.map(({ name, backlog }) => ({
         name,
         values: backlog.map((run) => run.steady),
       })),
       { name: "bare codec loop", values: bare },
-    ]),
-  };
-  if (measuredRows.length > 0) {
+    ]);
     plots["cold"] = barChart(
       "The same from the start of the process, frames per second",
       measuredRows.map(({ name, backlog }) => ({ name, values: backlog.map((run) => run.cold) })),

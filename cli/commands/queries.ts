@@ -5,21 +5,17 @@
  */
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
-import type { QuerySpec } from "../../runtime/executor/protocol.ts";
-import { LogError, type TopicLog } from "../../runtime/log/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
-import { parseStartingOffsets, type ReadStreamOptions } from "../../runtime/source_options.ts";
-import { parseTrigger } from "../../runtime/trigger.ts";
+import { parseStartingOffsets } from "../../runtime/source_options.ts";
+import { isFiniteTrigger, parseTrigger } from "../../runtime/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
-import { groupNames } from "../checkpoint_identity.ts";
-import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
+import { type Command, type CommandContext, parsers } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
-import { findQuery, type FoundQuery } from "../queries_folder.ts";
+import { openLogOrUsageError } from "../open_log.ts";
+import { DEFAULT_QUERY, outputTopics, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
-const DEFAULT_QUERY = "greyscale";
 const DEFAULT_PORT = 8000;
 
 /** Checks text with a function that throws and keeps the text: workers parse it again. */
@@ -85,8 +81,8 @@ export const queries: Command = {
     },
     "fail-on-data-loss": {
       switch: true,
-      help: "stop when frames were deleted from the log before they were read",
-      default: true,
+      help:
+        "stop when frames were deleted from the log before they were read (default: the query's own, or true)",
     },
     checkpoint: {
       value: "DIR",
@@ -133,10 +129,11 @@ async function run(
   const logUrl = option<string>("log")!;
   const topic = option<string>("topic")!;
   const trigger = option<string>("trigger");
-  const finite = trigger === "available-now" || trigger === "once";
+  // Of a query that says so itself nothing is known before it is loaded.
+  const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, logUrl);
   const checkpointDir = option<string>("checkpoint");
-  const log = await open(logUrl, checkpointDir);
+  const log = await openLogOrUsageError(logUrl, checkpointDir);
   const json = option<boolean>("json") === true;
   // Only work that has an end can say how far it is.
   const bar = finite && !json ? new BacklogBar() : undefined;
@@ -189,7 +186,7 @@ async function run(
     const work = driver.start().then(async () => {
       const ok = await driver.awaitTermination();
       // Queries without an end are waited for even while this runtime has no partition.
-      if (!finite && ok) await aborted;
+      if (!driver.finite && ok) await aborted;
       return ok;
     });
     work.catch(() => {});
@@ -211,86 +208,6 @@ async function run(
       );
     }
   }
-}
-
-async function open(url: string, checkpointDir: string | undefined): Promise<TopicLog> {
-  try {
-    return await openLog(url, checkpointDir !== undefined ? { checkpointDir } : {});
-  } catch (error) {
-    if (error instanceof LogError && error.code === "INVALID") {
-      throw new UsageError([error.message]);
-    }
-    throw error;
-  }
-}
-
-/** Where outputs are kept that the viewer can look back at. */
-function outputTopics(specs: readonly QuerySpec[]): Record<string, string> {
-  const topics: Record<string, string> = {};
-  for (const { name, sinks } of specs) {
-    const topic = sinks.find((uri) => uri.startsWith("topic:"));
-    if (topic !== undefined) topics[name] = topic.slice("topic:".length);
-  }
-  return topics;
-}
-
-/** What the executors need to know of each query. */
-async function querySpecs(
-  names: readonly string[],
-  options: Record<string, unknown>,
-  logUrl: string,
-): Promise<QuerySpec[]> {
-  const faults: string[] = [];
-  const found: FoundQuery[] = [];
-  for (const name of names.length > 0 ? names : [DEFAULT_QUERY]) {
-    try {
-      found.push(findQuery(name));
-    } catch (error) {
-      faults.push((error as Error).message);
-    }
-  }
-  for (const [index, { name }] of found.entries()) {
-    if (found.findIndex((other) => other.name === name) !== index) {
-      faults.push(`Query ${name} was given more than once`);
-    }
-  }
-  const group = options["group"] as string | undefined;
-  if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
-    faults.push(
-      `Cannot use --group ${
-        JSON.stringify(group)
-      } for ${found.length} queries: a group holds one ` +
-        `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
-    );
-  }
-  if (faults.length > 0) throw new UsageError(faults);
-  const groups = await groupNames(
-    found.map(({ name }) => name),
-    group,
-    logUrl,
-    options["checkpoint"] as string | undefined,
-  );
-  const source: ReadStreamOptions = {
-    ...(options["starting-offsets"] !== undefined
-      ? { startingOffsets: options["starting-offsets"] as "earliest" }
-      : {}),
-    ...(options["starting-timestamp"] !== undefined
-      ? { startingTimestamp: options["starting-timestamp"] as string }
-      : {}),
-    ...(options["max-frames-per-trigger"] !== undefined
-      ? { maxFramesPerTrigger: options["max-frames-per-trigger"] as number }
-      : {}),
-    failOnDataLoss: options["fail-on-data-loss"] as boolean,
-  };
-  return found.map(({ name, module }) => ({
-    name,
-    module,
-    group: groups.get(name)!,
-    sinks: (options["sink"] as string[] | undefined) ?? [],
-    source,
-    ...(options["trigger"] !== undefined ? { trigger: options["trigger"] as string } : {}),
-    ...(options["model"] !== undefined ? { model: options["model"] as string } : {}),
-  }));
 }
 
 function summarize(

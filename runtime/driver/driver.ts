@@ -7,9 +7,8 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
+import type { ExecutorConfig, LoadedQueries, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
-import { parseTrigger } from "../trigger.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { tellIdle } from "./idle.ts";
@@ -58,9 +57,8 @@ export class Driver {
   readonly #lanes: LaneSupervisor;
   readonly #owners: PartitionOwner[] = [];
   readonly #stopping = new AbortController();
-  readonly #finite = new Map<string, boolean>();
   readonly #ends: SharedEnds;
-  #plans: Readonly<Record<string, string>> = {};
+  #queries: LoadedQueries = {};
   #assigned = Promise.withResolvers<void>();
 
   constructor(options: DriverOptions) {
@@ -69,7 +67,7 @@ export class Driver {
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
     this.metrics = new QueryMetrics();
-    this.feed = new DriverFeed(this.streams, this.#clock, () => this.#plans);
+    this.feed = new DriverFeed(this.streams, this.#clock, (query) => this.explain(query));
     const config: ExecutorConfig = {
       log: options.logUrl,
       ...(options.checkpointDir !== undefined ? { checkpointDir: options.checkpointDir } : {}),
@@ -77,10 +75,6 @@ export class Driver {
       queries: options.queries,
       progressIntervalMs: options.progressIntervalMs ?? 1000,
     };
-    for (const { name, trigger } of options.queries) {
-      const { kind } = parseTrigger(trigger ?? "asap");
-      this.#finite.set(name, kind === "available-now" || kind === "once");
-    }
     this.#pool = new ExecutorPool(config, options.executors, {
       onMessage: (message) => this.#lanes.onMessage(message),
       onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
@@ -95,7 +89,7 @@ export class Driver {
       metrics: this.metrics,
       clock: this.#clock,
       signal: this.#stopping.signal,
-      finite: (query) => this.#finite.get(query) === true,
+      finite: (query) => this.#isFinite(query),
       explain: (query) => this.explain(query),
       report: options.report,
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
@@ -109,9 +103,8 @@ export class Driver {
    * @throws when a query cannot be loaded, or the topic has no partition and none is waited for.
    */
   async start(): Promise<void> {
-    const opening = this.#pool.open();
-    const [plans, partitions] = await Promise.all([opening, this.#partitions()]);
-    this.#plans = plans;
+    const opening = this.#pool.open().then((queries) => void (this.#queries = queries));
+    const [partitions] = await Promise.all([this.#partitions(opening), opening]);
     for (const spec of this.#options.queries) {
       const owner = new PartitionOwner({
         log: this.#options.log,
@@ -159,9 +152,10 @@ export class Driver {
   }
 
   #othersBehind(): Promise<boolean> {
-    return this.#ends.othersBehind((query, partition) =>
-      this.streams.lane(query, partition)?.state === "stopped"
-    );
+    return this.#ends.othersBehind((query, partition) => {
+      const lane = this.streams.lane(query, partition);
+      return lane?.state === "stopped" && !lane.moved;
+    });
   }
 
   /** Ends all queries: `drain` finishes and commits the batches that run. */
@@ -175,21 +169,32 @@ export class Driver {
 
   /** The plan of each query, for people. */
   explain(query: string): string {
-    return this.#plans[query] ?? "";
+    return this.#queries[query]?.plan ?? "";
+  }
+
+  /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */
+  get finite(): boolean {
+    return this.#options.queries.every(({ name }) => this.#isFinite(name));
+  }
+
+  #isFinite(query: string): boolean {
+    return this.#queries[query]?.finite === true;
   }
 
   /**
    * Partitions named by hand must exist; for `all` a missing topic is waited for. Once they are
    * known executors load, and the ends of what is shared are noted.
+   *
+   * @param opening when the queries are loaded.
    */
-  async #partitions(): Promise<"all" | readonly number[]> {
+  async #partitions(opening: Promise<void>): Promise<"all" | readonly number[]> {
     const { log, topic, partitions = "all", queries, report } = this.#options;
     const named = queries.flatMap((spec) => spec.partitions ?? []);
     const count = await waitForPartitions({
       log,
       topic,
       partitions: Math.max(0, ...named, ...(partitions === "all" ? [] : partitions)) + 1,
-      patient: !queries.every(({ name }) => this.#finite.get(name)),
+      patient: () => opening.then(() => !this.finite),
       report,
       clock: this.#clock,
       signal: this.#stopping.signal,
@@ -199,8 +204,9 @@ export class Driver {
       queries.reduce((sum, spec) => sum + (spec.partitions?.length ?? here), 0),
     );
     if (partitions === "all") {
+      await opening;
       const sharing = queries.filter((spec) =>
-        this.#finite.get(spec.name) && spec.partitions === undefined
+        this.#isFinite(spec.name) && spec.partitions === undefined
       );
       for (const spec of sharing) await this.#ends.note(spec, count);
     }

@@ -7,6 +7,7 @@ import { ExecutorHost } from "../executor/host.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
+  type LoadedQueries,
   plainError,
   type ToExecutor,
 } from "../executor/protocol.ts";
@@ -16,8 +17,8 @@ import { SHARED } from "../executor/pulse.ts";
 export interface ExecutorLink {
   /** For people, e.g. `executor-1`. */
   readonly name: string;
-  /** Plans by query, for `explain`. Rejects when the executor cannot run at all. */
-  readonly ready: Promise<Readonly<Record<string, string>>>;
+  /** The queries, loaded. Rejects when the executor cannot run at all. */
+  readonly ready: Promise<LoadedQueries>;
   /** Lanes that run here. */
   readonly lanes: Set<number>;
   /** Set when one lane holds the thread: nothing else is placed here any more. */
@@ -48,7 +49,7 @@ export function startWorker(
     type: "module",
     name,
   });
-  const ready = Promise.withResolvers<Readonly<Record<string, string>>>();
+  const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
   const closed = Promise.withResolvers<void>();
   const link: ExecutorLink = {
@@ -89,7 +90,7 @@ export function startWorker(
 
 /** Starts an executor in this thread (`--executors 0`). */
 export function startInline(config: ExecutorConfig, events: LinkEvents): ExecutorLink {
-  const ready = Promise.withResolvers<Readonly<Record<string, string>>>();
+  const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
   const host = new ExecutorHost((message) => {
     receive(message, ready);
@@ -114,9 +115,9 @@ export function startInline(config: ExecutorConfig, events: LinkEvents): Executo
 
 function receive(
   message: FromExecutor,
-  ready: PromiseWithResolvers<Readonly<Record<string, string>>>,
+  ready: PromiseWithResolvers<LoadedQueries>,
 ): void {
-  if (message.type === "ready") ready.resolve(message.plans);
+  if (message.type === "ready") ready.resolve(message.queries);
   if (message.type === "unusable") {
     const error = new Error(message.error.message);
     error.name = message.error.name;

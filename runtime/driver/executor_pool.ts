@@ -3,8 +3,13 @@
  *
  * @module
  */
-import type { ExecutorConfig, FromExecutor, ToExecutor } from "../executor/protocol.ts";
-import { type ExecutorLink, startInline, startWorker } from "./executor_link.ts";
+import type {
+  ExecutorConfig,
+  FromExecutor,
+  LoadedQueries,
+  ToExecutor,
+} from "../executor/protocol.ts";
+import { type ExecutorLink, type LinkEvents, startInline, startWorker } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
 /** A thread that shows no life for so long is blocked, milliseconds. */
@@ -30,33 +35,51 @@ export interface PoolEvents {
   onBlocked(lane: number, blocked: boolean): void;
 }
 
+/** Starts an executor. */
+export type StartLink = (
+  name: string,
+  config: ExecutorConfig,
+  events: LinkEvents,
+) => ExecutorLink;
+
 /** Starts executors as they are needed and places lanes on them. */
 export class ExecutorPool {
   readonly #config: ExecutorConfig;
   /** Undefined until the lanes are known that decide it. */
   #size: number | undefined;
   readonly #events: PoolEvents;
+  readonly #startLink: StartLink;
   readonly #links = new Set<ExecutorLink>();
   /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
   #spare: ExecutorLink | undefined;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #pulses = new Map<ExecutorLink, { alive: number; since: number }>();
   readonly #blocked = new Map<ExecutorLink, number>();
+  /** Ends under way. */
+  readonly #leaving = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   #started = 0;
   #watched = false;
   #closed = false;
 
   /** @param size number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
-  constructor(config: ExecutorConfig, size: number | undefined, events: PoolEvents) {
+  constructor(
+    config: ExecutorConfig,
+    size: number | undefined,
+    events: PoolEvents,
+    startLink: StartLink = size === 0
+      ? (_name, config, events) => startInline(config, events)
+      : startWorker,
+  ) {
     this.#config = config;
     this.#size = size;
     this.#events = events;
+    this.#startLink = startLink;
     if (size !== 0) this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
   }
 
   /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
-  async open(): Promise<Readonly<Record<string, string>>> {
+  async open(): Promise<LoadedQueries> {
     return await this.#link().ready;
   }
 
@@ -89,9 +112,15 @@ export class ExecutorPool {
     this.#linkOf(message.lane)?.post(message);
   }
 
-  /** Forgets a lane that has ended. */
+  /** Forgets a lane that has ended, or that is given up. */
   ended(lane: number): void {
-    this.#linkOf(lane)?.lanes.delete(lane);
+    const link = this.#linkOf(lane);
+    if (link === undefined) return;
+    link.lanes.delete(lane);
+    if (!link.quarantined || link.lanes.size > 0) return;
+    // What held the thread is gone with its lane; a thread that is held even so is of no use.
+    if (this.#blocked.has(link)) this.#dismiss(link);
+    else link.quarantined = false;
   }
 
   /** Whether the lane's executor answers. */
@@ -113,7 +142,7 @@ export class ExecutorPool {
     clearInterval(this.#timer);
     clearTimeout(this.#spareTimer);
     const all = [...this.#links, ...(this.#spare === undefined ? [] : [this.#spare])];
-    await Promise.all(all.map((link) => link.close(CLOSE_GRACE_MS)));
+    await Promise.all([...all.map((link) => link.close(CLOSE_GRACE_MS)), ...this.#leaving]);
     this.#links.clear();
   }
 
@@ -152,23 +181,29 @@ export class ExecutorPool {
       onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
       onDeath: (link: ExecutorLink, error: Error) => this.#bury(link, error),
     };
-    const link = this.#size === 0
-      ? startInline(this.#config, events)
-      : startWorker(`executor-${++this.#started}`, this.#config, events);
+    const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
     if (this.#watched) link.post({ type: "watch", watched: true });
     link.ready.catch((error) => this.#bury(link, error as Error));
     return link;
   }
 
-  #bury(link: ExecutorLink, error: Error): void {
-    if (this.#closed) return;
-    if (this.#spare === link) this.#spare = undefined;
-    if (!this.#links.delete(link)) return;
+  /** Ends an executor that nothing runs on any more. */
+  #dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
+    this.#links.delete(link);
     this.#pulses.delete(link);
     this.#blocked.delete(link);
+    const leaving = link.close(graceMs).finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  #bury(link: ExecutorLink, error: Error): void {
+    if (this.#closed) return;
+    const spare = this.#spare === link;
+    if (spare) this.#spare = undefined;
+    if (!spare && !this.#links.has(link)) return;
     const lanes = [...link.lanes];
     link.lanes.clear();
-    void link.close(0);
+    this.#dismiss(link, 0);
     if (lanes.length > 0) this.#events.onStranded(lanes, error.message, false);
   }
 

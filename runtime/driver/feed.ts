@@ -20,7 +20,7 @@ export class DriverFeed implements LaneFeed {
   onWatched: (watched: boolean) => void = () => {};
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
-  readonly #plans: () => Readonly<Record<string, string>>;
+  readonly #planOf: (query: string) => string;
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   /** Listeners that count as somebody who looks. */
@@ -29,11 +29,11 @@ export class DriverFeed implements LaneFeed {
   constructor(
     streams: StreamingQueryManager,
     clock: Clock,
-    plans: () => Readonly<Record<string, string>>,
+    planOf: (query: string) => string,
   ) {
     this.#streams = streams;
     this.#clock = clock;
-    this.#plans = plans;
+    this.#planOf = planOf;
   }
 
   lanes(): readonly Lane[] {
@@ -61,7 +61,7 @@ export class DriverFeed implements LaneFeed {
     const query = this.#streams.all.find((one) => laneId(one) === lane);
     return {
       progress: query?.recentProgress ?? [],
-      plan: query === undefined ? "" : this.#plans()[query.query] ?? "",
+      plan: query === undefined ? "" : this.#planOf(query.query),
     };
   }
 
@@ -107,7 +107,7 @@ export class DriverFeed implements LaneFeed {
       partition,
       camera: cameraOfPartition(partition),
       state: query.state,
-      ...(query.exception !== undefined && query.state !== "running"
+      ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
         ? { exception: query.exception.message }
         : {}),
       framesPerSecondIn: fps,

@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { FromExecutor, PlainError, QuerySpec } from "../executor/protocol.ts";
+import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import type { DriverFeed } from "./feed.ts";
@@ -46,7 +46,7 @@ interface Lane {
   readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
-  /** Kept from run to run: see `ExecutionOptions.shown`. */
+  /** Kept from run to run: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
   stopping: boolean;
   /** Since it last recovered. */
@@ -54,6 +54,9 @@ interface Lane {
   /** By the monotonic clock, milliseconds. */
   startedAt: number;
 }
+
+/** No run has this number. */
+const NOBODY = 0;
 
 /** Supervises the lanes of a driver. */
 export class LaneSupervisor implements PoolEvents {
@@ -77,6 +80,7 @@ export class LaneSupervisor implements PoolEvents {
       latestOffset: async () =>
         (await this.#options.log.offsets(this.#options.topic, partition)).latest,
     });
+    this.#forget(spec, partition);
     this.#options.streams.add(handle);
     this.#startLane({
       number,
@@ -85,7 +89,7 @@ export class LaneSupervisor implements PoolEvents {
       partition,
       ended: Promise.withResolvers(),
       membership,
-      shown: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT),
+      shown: new SharedArrayBuffer(SHOWN.bytes),
       stopping: false,
       failures: 0,
       startedAt: 0,
@@ -100,10 +104,14 @@ export class LaneSupervisor implements PoolEvents {
     this.#pool.post({ type: "renew", lane: lane.number, membership });
   }
 
-  /** Ends one query: `drain` finishes and commits the batch that runs. */
+  /** Ends one query: `drain` finishes and commits the batch that runs, `move` gives it away. */
   async end(spec: QuerySpec, partition: number, mode: StopMode): Promise<void> {
     const lane = this.#find(spec, partition);
-    if (lane !== undefined) await this.#endLane(lane, mode);
+    if (lane !== undefined) {
+      if (mode === "move") lane.handle.moved = true;
+      await this.#endLane(lane, mode);
+    }
+    if (mode === "move") this.#forget(spec, partition);
   }
 
   /** Ends all queries. */
@@ -189,6 +197,7 @@ export class LaneSupervisor implements PoolEvents {
     this.#lanes.set(lane.number, lane);
     lane.startedAt = this.#options.clock.monotonic();
     lane.handle.starting(runId);
+    letCommit(lane, lane.number);
     this.#pool.start({
       type: "start",
       lane: lane.number,
@@ -218,13 +227,15 @@ export class LaneSupervisor implements PoolEvents {
 
   #laneGone(lane: Lane): void {
     if (!this.#lanes.delete(lane.number)) return;
+    letCommit(lane, NOBODY);
     const { handle } = lane;
     this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
     this.#options.streams.tell("onQueryTerminated", {
       id: handle.id,
       runId: handle.runId,
-      ...(handle.exception !== undefined ? { exception: handle.exception.message } : {}),
+      // One that it has recovered from did not end it.
+      ...(handle.state === "failed" ? { exception: handle.exception!.message } : {}),
     }, handle);
     lane.ended.resolve();
     this.#laneEnded.resolve();
@@ -258,6 +269,7 @@ export class LaneSupervisor implements PoolEvents {
 
   async #restart(lane: Lane, delay: number): Promise<void> {
     this.#lanes.delete(lane.number);
+    letCommit(lane, NOBODY);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
     if (delay > 0) {
@@ -271,9 +283,19 @@ export class LaneSupervisor implements PoolEvents {
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
   }
 
+  #forget(spec: QuerySpec, partition: number): void {
+    const before = this.#options.streams.lane(spec.name, partition);
+    if (before !== undefined) this.#options.metrics.forget(before);
+  }
+
   #find(spec: QuerySpec, partition: number): Lane | undefined {
     for (const lane of this.#lanes.values()) {
       if (lane.spec.name === spec.name && lane.partition === partition) return lane;
     }
   }
+}
+
+/** Says which run of a lane may commit, to those that are held too: they need not hear a message. */
+function letCommit({ shown }: Lane, run: number): void {
+  Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
 }

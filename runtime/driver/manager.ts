@@ -72,11 +72,6 @@ export class StreamingQueryManager {
   }
 
   /** @internal */
-  remove(query: StreamingQuery): void {
-    this.#queries.delete(`${query.query}-${query.partition}`);
-  }
-
-  /** @internal */
   tell<K extends keyof StreamingQueryListener>(
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],

@@ -107,6 +107,13 @@ export class QueryMetrics {
     this.#last.set(query, last);
   }
 
+  /** A query is not here any more: what was counted stays, what changes with time goes. */
+  forget(query: StreamingQuery): void {
+    if (!this.#last.delete(query)) return;
+    const labels = this.labels(query);
+    for (const gauge of [this.#lag, this.#checkpointAge, this.#lastFrame]) gauge.remove(labels);
+  }
+
   /** The page of `/metrics`. */
   async text(now: number): Promise<string> {
     for (const query of this.#last.keys()) {

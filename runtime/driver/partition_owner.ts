@@ -33,7 +33,7 @@ export class PartitionOwner {
     this.#options = options;
   }
 
-  /** Resolves when the first partitions were assigned. */
+  /** Resolves when the first partitions were assigned, or when the signal aborts before. */
   async start(): Promise<void> {
     const { partitions, log, group, topic, sessionTimeoutMs, signal, clock, report } =
       this.#options;
@@ -42,8 +42,9 @@ export class PartitionOwner {
       return;
     }
     const first = Promise.withResolvers<void>();
-    const join = () =>
-      log.joinGroup({
+    signal.addEventListener("abort", () => first.resolve(), { once: true });
+    const join = async () => {
+      const member = await log.joinGroup({
         group,
         topic,
         ...(sessionTimeoutMs !== undefined ? { sessionTimeoutMs } : {}),
@@ -53,7 +54,11 @@ export class PartitionOwner {
         },
         onError: (error) => report(`Group ${group}: ${error.message}`),
       });
-    this.#member = await retry(join, {
+      // Who was stopped meanwhile must not keep partitions from the others.
+      if (signal.aborted) await member.leave();
+      else this.#member = member;
+    };
+    await retry(join, {
       clock,
       signal,
       minDelayMs: 100,

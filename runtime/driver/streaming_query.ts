@@ -5,6 +5,7 @@
  */
 import type { PlainError } from "../executor/protocol.ts";
 import { laneName } from "../frame.ts";
+import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
   type QueryTotals,
@@ -53,6 +54,8 @@ export class StreamingQuery {
   readonly partition: number;
   /** Starts after a failure, in this process. */
   restarts = 0;
+  /** The group gave the partition to another runtime before the query had ended here. */
+  moved = false;
   /** When the last batch was reported, epoch milliseconds. */
   lastCommit: number | undefined;
   readonly #control: QueryControl;
@@ -60,7 +63,7 @@ export class StreamingQuery {
   readonly #waiting = new Set<() => void>();
   #id = "";
   #runId = "";
-  #state: "starting" | "running" | "restarting" | "failed" | "stopped" = "starting";
+  #state: LaneState = "starting";
   #message = "Starting";
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
@@ -94,7 +97,7 @@ export class StreamingQuery {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
-  get state(): "starting" | "running" | "restarting" | "failed" | "stopped" {
+  get state(): LaneState {
     return this.#state;
   }
 

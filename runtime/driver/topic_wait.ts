@@ -15,8 +15,8 @@ export interface TopicWait {
   readonly topic: string;
   /** The fewest partitions that will do. */
   readonly partitions: number;
-  /** Whether a topic that is missing, or a log that is away, is waited for at all. */
-  readonly patient: boolean;
+  /** Asked when the topic is missing, or the log away: whether that is waited for at all. */
+  readonly patient: () => Promise<boolean>;
   /** Told once, when the wait begins. */
   readonly report: (message: string) => void;
   readonly clock: Clock;
@@ -40,7 +40,7 @@ export async function waitForPartitions(
     try {
       count = await log.partitionCount(topic);
     } catch (error) {
-      if (!(error instanceof LogError) || !error.retryable || !patient) throw error;
+      if (!(error instanceof LogError) || !error.retryable || !await patient()) throw error;
       away = error;
     }
     if (count >= partitions) return count;
@@ -49,7 +49,7 @@ export async function waitForPartitions(
       : `Topic ${topic} in ${log.url} has ${count} partitions, so there is no partition ${
         partitions - 1
       }`;
-    if (!patient) {
+    if (!await patient()) {
       throw new LogError(
         count === 0 ? "TOPIC_MISSING" : "PARTITION_MISSING",
         `${missing}: start a camera first, or name another --topic`,

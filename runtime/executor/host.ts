@@ -9,17 +9,19 @@ import type { BatchStep } from "../engine/steps.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { overridePlan, type QueryDefinition, type QueryPlan } from "../query.ts";
+import { overridePlan, QueryDefinition, type QueryPlan } from "../query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
-import { parseTrigger } from "../trigger.ts";
+import { isFiniteTrigger, parseTrigger } from "../trigger.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
+  type LoadedQuery,
   plainError,
   type QuerySpec,
+  SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
 import { PicturePublisher } from "./publisher.ts";
@@ -38,7 +40,7 @@ interface Starting {
 }
 
 /** Loads a query's module and applies what the command line says. */
-export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
+async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
   const module = await import(spec.module) as { default?: unknown };
   let definition = module.default;
   if (typeof definition === "function") {
@@ -46,7 +48,7 @@ export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; expl
       spec.model === undefined ? {} : { model: spec.model },
     );
   }
-  if (definition === undefined || !("plan" in (definition as object))) {
+  if (typeof definition !== "object" || definition === null || !("plan" in definition)) {
     throw new TypeError(
       `Cannot use ${spec.module} as a query: expected its default export to be a query definition (query(…)…writeStream(…)) or a function that returns one`,
     );
@@ -56,8 +58,7 @@ export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; expl
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
-  const { QueryDefinition: Definition } = await import("../query.ts");
-  return { plan: { ...plan, name: spec.name }, explain: new Definition(plan).explain() };
+  return { plan: { ...plan, name: spec.name }, explain: new QueryDefinition(plan).explain() };
 }
 
 /** Runs streaming queries as the driver says. */
@@ -112,8 +113,6 @@ export class ExecutorHost {
         this.#watched = message.watched;
         for (const { pictures } of this.#lanes.values()) pictures.watched = message.watched;
         return;
-      case "ping":
-        return this.#send({ type: "pong", sent: message.sent }, []);
       case "close":
         return await this.#close();
     }
@@ -124,18 +123,18 @@ export class ExecutorHost {
       this.#config = config;
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
       if (busy !== undefined) this.#busy = new Int32Array(busy);
-      const explained: Record<string, string> = {};
+      const queries: Record<string, LoadedQuery> = {};
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
-        explained[spec.name] = explain;
+        queries[spec.name] = { plan: explain, finite: isFiniteTrigger(plan.trigger) };
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
       });
       this.#reader = await log.reader();
       this.#log = log;
-      this.#send({ type: "ready", plans: explained }, []);
+      this.#send({ type: "ready", queries }, []);
     } catch (error) {
       this.#send({ type: "unusable", error: plainError(error) }, []);
     }
@@ -160,6 +159,7 @@ export class ExecutorHost {
       (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
       this.#watched,
     );
+    const shown = new BigInt64Array(message.shown);
     const plan = this.#plans.get(query)!;
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
@@ -172,7 +172,8 @@ export class ExecutorHost {
       group: queries.find(({ name }) => name === query)!.group,
       ...(membership !== undefined ? { membership } : {}),
       runId,
-      shown: new BigInt64Array(message.shown),
+      shown,
+      owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
       deadLetter: deadLetterRecord,

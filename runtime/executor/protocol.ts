@@ -37,6 +37,17 @@ export interface ExecutorConfig {
   readonly progressIntervalMs: number;
 }
 
+/** What an executor knows of a query once it has loaded it. */
+export interface LoadedQuery {
+  /** The plan, for people. */
+  readonly plan: string;
+  /** Whether it ends by itself: its trigger is `available-now` or `once`. */
+  readonly finite: boolean;
+}
+
+/** All queries of a driver, by name. */
+export type LoadedQueries = Readonly<Record<string, LoadedQuery>>;
+
 /** An error as plain data. */
 export interface PlainError {
   readonly name: string;
@@ -46,6 +57,15 @@ export interface PlainError {
   readonly code?: string;
   readonly retryable: boolean;
 }
+
+/** What is where in the cells that a lane's runs share, 64 bits each. */
+export const SHOWN = {
+  /** See `ExecutionOptions.shown`. */
+  offset: 0,
+  /** Number of the run that may commit; 0 when none may. */
+  run: 1,
+  bytes: 2 * BigInt64Array.BYTES_PER_ELEMENT,
+} as const;
 
 /** From the driver. A lane's number is unique for the life of the driver. */
 export type ToExecutor =
@@ -57,18 +77,17 @@ export type ToExecutor =
     readonly partition: number;
     readonly runId: string;
     readonly membership?: Membership;
-    /** See `ExecutionOptions.shown`. */
+    /** Cells of a lane that outlive its runs: see `SHOWN`. */
     readonly shown: SharedArrayBuffer;
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
   | { readonly type: "watch"; readonly watched: boolean }
-  | { readonly type: "ping"; readonly sent: number }
   | { readonly type: "close" };
 
 /** From an executor. */
 export type FromExecutor =
-  | { readonly type: "ready"; readonly plans: Readonly<Record<string, string>> }
+  | { readonly type: "ready"; readonly queries: LoadedQueries }
   | { readonly type: "unusable"; readonly error: PlainError }
   | { readonly type: "started"; readonly lane: number; readonly id: string }
   | {
@@ -94,7 +113,6 @@ export type FromExecutor =
     readonly totals: QueryTotals;
     readonly error?: PlainError;
   }
-  | { readonly type: "pong"; readonly sent: number }
   | { readonly type: "closed" };
 
 /** Makes plain data of an error, its causes in the message. */

@@ -17,7 +17,7 @@ export interface Crop {
 const ONE = 2048;
 
 /** For each position of the result: where the two samples lie that it mixes, and how much of each. */
-interface Taps {
+export interface Taps {
   readonly first: Int32Array;
   readonly second: Int32Array;
   readonly firstWeight: Int32Array;
@@ -27,7 +27,8 @@ interface Taps {
 const cache = new Map<string, Taps>();
 const CACHED = 64;
 
-function tapsOf(from: number, to: number, step: number): Taps {
+/** Taps to resize so many pixels to so many, each `step` samples from the next. */
+export function tapsOf(from: number, to: number, step: number): Taps {
   const key = `${from}:${to}:${step}`;
   const cached = cache.get(key);
   if (cached !== undefined) return cached;

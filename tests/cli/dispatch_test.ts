@@ -162,3 +162,11 @@ Deno.test("The network is given up when the options need none, and only then", a
   assert.equal((await run(["camera", "--source", "away"], { network })).gaveUp, 0);
   assert.equal((await run(["camera", "--source", "local"])).gaveUp, 0);
 });
+
+Deno.test("options that every object has are unknown all the same", async () => {
+  for (const flag of ["--constructor=1", "--no-constructor", "--toString"]) {
+    const { code, err } = await run(["camera", flag]);
+    assert.equal(code, 2, flag);
+    assert.match(err[0]!, /^Unknown option --/);
+  }
+});

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { decodeConsumerProtocolAssignment } from "./client.ts";
 import { byPlace } from "../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import { checkpointGroup, checkpointOf, decodeMetadata } from "./checkpoint.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors } from "./failures.ts";
-import { ask } from "./protocol.ts";
+import { decodeAssignment } from "./requests/consumer_protocol.ts";
+import { describeGroup, fetchOffsets, listGroups } from "./requests/groups.ts";
+import { describeTransaction } from "./requests/transactions.ts";
 import { transactionalId } from "./transaction.ts";
 
 const ACTION = "Cannot list the checkpoints";
@@ -39,31 +40,22 @@ async function groupNames(cluster: Cluster): Promise<string[]> {
   return await cluster.attempt(ACTION, async () => {
     const answers = await Promise.all(
       (await cluster.brokers()).map(async (broker) =>
-        await ask.listGroups(await cluster.connections.get(broker, "main"), [], [])
+        await listGroups(await cluster.connections.get(broker, "main"))
       ),
     );
-    return answers.flatMap(({ groups }) => groups.map(({ groupId }) => groupId)).sort();
+    return answers.flat().sort();
   });
 }
 
 async function checkpointsOf(cluster: Cluster, group: string): Promise<CheckpointInfo[]> {
-  const topics = await cluster.attempt(ACTION, async () => {
+  const committed = await cluster.attempt(ACTION, async () => {
     const broker = await cluster.coordinator("group", group);
-    const { groups } = await ask.offsetFetch(
-      await cluster.connections.get(broker, "main"),
-      [{ groupId: group, memberEpoch: -1, topics: null }],
-      false,
-    );
-    return groups[0]?.topics ?? [];
+    const connection = await cluster.connections.get(broker, "main");
+    return await fetchOffsets(connection, group, undefined, false);
   });
-  const infos: CheckpointInfo[] = [];
-  for (const { name: topic, partitions } of topics) {
-    for (const { partitionIndex: partition, committedOffset, metadata } of partitions) {
-      const info = infoOf({ group, topic, partition }, Number(committedOffset), metadata ?? null);
-      if (info !== undefined) infos.push(info);
-    }
-  }
-  return infos;
+  return committed.flatMap(({ topic, partition, offset, metadata }) =>
+    infoOf({ group, topic, partition }, offset, metadata) ?? []
+  );
 }
 
 /** Undefined when the offset is somebody else's, or only repeats a checkpoint for lag tools. */
@@ -125,11 +117,8 @@ async function epochOf(cluster: Cluster, id: string): Promise<number | undefined
   return await cluster.attempt(ACTION, async () => {
     const broker = await cluster.coordinator("transaction", id);
     try {
-      const { transactionStates: [state] } = await ask.describeTransactions(
-        await cluster.connections.get(broker, "main"),
-        [id],
-      );
-      return state?.producerEpoch;
+      const connection = await cluster.connections.get(broker, "main");
+      return (await describeTransaction(connection, id)).epoch;
     } catch (error) {
       // Kafka forgets ids that nobody uses for a week.
       if (protocolErrors(error).includes("TRANSACTIONAL_ID_NOT_FOUND")) return undefined;
@@ -146,17 +135,11 @@ async function memberOf(
 ): Promise<string | undefined> {
   return await cluster.attempt(ACTION, async () => {
     const broker = await cluster.coordinator("group", group);
-    const { groups: [described] } = await ask.describeGroups(
-      await cluster.connections.get(broker, "main"),
-      [group],
-      false,
-    );
-    if (described?.protocolType !== CONSUMERS) return undefined;
-    return described.members.find(({ memberAssignment }) =>
-      memberAssignment.length > 0 &&
-      decodeConsumerProtocolAssignment(memberAssignment).assignedPartitions.some((of) =>
-        of.topic === topic && of.partitions.includes(partition)
-      )
+    const connection = await cluster.connections.get(broker, "main");
+    const { protocolType, members } = await describeGroup(connection, group);
+    if (protocolType !== CONSUMERS) return undefined;
+    return members.find(({ assignment }) =>
+      decodeAssignment(assignment).get(topic)?.includes(partition)
     )?.memberId;
   });
 }

@@ -6,15 +6,8 @@
 import type { CommitterOptions } from "../log.ts";
 import { checkpointGroup, decodeMetadata, type Stored } from "./checkpoint.ts";
 import type { Cluster } from "./cluster.ts";
-import { ask } from "./protocol.ts";
+import { type CommittedOffset, fetchOffsets } from "./requests/groups.ts";
 import { readState } from "./state_topic.ts";
-
-/** A group's offset of a partition. */
-interface Committed {
-  readonly offset: number;
-  readonly leaderEpoch: number;
-  readonly metadata: string | null;
-}
 
 /**
  * The checkpoint that is stored; undefined when there is none.
@@ -74,24 +67,11 @@ async function committedOffset(
   group: string,
   topic: string,
   partition: number,
-): Promise<Committed | undefined> {
+): Promise<CommittedOffset | undefined> {
   return await cluster.attempt(action, async () => {
     const broker = await cluster.coordinator("group", group);
-    const { groups } = await ask.offsetFetch(
-      await cluster.connections.get(broker, "main"),
-      [{
-        groupId: group,
-        memberEpoch: -1,
-        topics: [{ name: topic, partitionIndexes: [partition] }],
-      }],
-      true,
-    );
-    const found = groups[0]?.topics[0]?.partitions[0];
-    const offset = Number(found?.committedOffset ?? -1);
-    return offset < 0 ? undefined : {
-      offset,
-      leaderEpoch: found!.committedLeaderEpoch,
-      metadata: found!.metadata ?? null,
-    };
+    const connection = await cluster.connections.get(broker, "main");
+    const [found] = await fetchOffsets(connection, group, { topic, partition }, true);
+    return found === undefined || found.offset < 0 ? undefined : found;
   }, { firstDelayMs: 1 });
 }

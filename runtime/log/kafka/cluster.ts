@@ -7,10 +7,12 @@
 import { systemClock } from "../../clock.ts";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
-import { type Connection, Connections } from "./connections.ts";
+import type { Connection } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import { Epochs } from "./epochs.ts";
 import { protocolErrors, remedyOf, toLogError } from "./failures.ts";
-import { ask, type MetadataResponse } from "./protocol.ts";
+import { GroupCommits } from "./group_commits.ts";
+import { findCoordinator, type Metadata, metadata } from "./requests/cluster.ts";
 
 /** A topic as the cluster's metadata has it. */
 export interface TopicMetadata {
@@ -38,6 +40,7 @@ const MAX_DELAY_MS = 250;
 export class Cluster {
   readonly connections: Connections;
   readonly epochs = new Epochs();
+  readonly groupCommits = new GroupCommits(this);
   readonly timeoutMs: number;
   readonly #address: KafkaAddress;
   #brokers = new Map<number, Broker>();
@@ -161,7 +164,7 @@ export class Cluster {
   /** The names of all topics. */
   async topicNames(): Promise<string[]> {
     const response = await this.#metadata(null);
-    return response.topics.map(({ name }) => name!);
+    return response.topics.map(({ name }) => name);
   }
 
   /**
@@ -189,28 +192,28 @@ export class Cluster {
       return undefined;
     }
     const leaders: { broker: number; epoch: number }[] = [];
-    for (const { partitionIndex, leaderId, leaderEpoch } of topic.partitions) {
-      leaders[partitionIndex] = { broker: leaderId, epoch: leaderEpoch };
+    for (const { partition, leader, leaderEpoch } of topic.partitions) {
+      leaders[partition] = { broker: leader, epoch: leaderEpoch };
     }
-    const metadata = { name, id: topic.topicId, leaders };
-    this.#topics.set(name, { topic: metadata, at: Date.now() });
-    return metadata;
+    const known = { name, id: topic.id, leaders };
+    this.#topics.set(name, { topic: known, at: Date.now() });
+    return known;
   }
 
-  async #metadata(topics: string[] | null): Promise<MetadataResponse> {
+  async #metadata(topics: string[] | null): Promise<Metadata> {
     const connection = await this.any();
-    let response: MetadataResponse;
+    let response: Metadata;
     try {
-      response = await ask.metadata(connection, topics, false);
+      response = await metadata(connection, topics);
     } catch (error) {
       // A topic without leader or that is missing is an answer, not a failure.
-      const answer = (error as { response?: MetadataResponse }).response;
+      const answer = (error as { response?: Metadata }).response;
       const names = protocolErrors(error);
       if (answer === undefined || !names.every((name) => ANSWERS.has(name))) throw error;
       response = answer;
     }
     this.#brokers = new Map(
-      response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]),
+      response.brokers.map(({ id, host, port }) => [id, { host, port }]),
     );
     return response;
   }
@@ -239,12 +242,7 @@ export class Cluster {
     const name = `${kind} ${key}`;
     const known = this.#coordinators.get(name);
     if (known !== undefined) return known;
-    const { coordinators: [found] } = await ask.findCoordinator(
-      await this.any(),
-      kind === "group" ? 0 : 1,
-      [key],
-    );
-    const broker = { host: found!.host, port: found!.port };
+    const broker = await findCoordinator(await this.any(), kind, key);
     this.#coordinators.set(name, broker);
     return broker;
   }

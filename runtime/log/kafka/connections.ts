@@ -6,17 +6,14 @@
  *
  * @module
  */
-import { isIP } from "node:net";
-import { Connection, NetworkError } from "./client.ts";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+import { NetworkError } from "./client.ts";
+import { Connection } from "./connection.ts";
 import { isCertificateProblem } from "./failures.ts";
 import { tlsRefusal } from "./tls_refusal.ts";
 
-export type { Connection } from "./client.ts";
-
-/** Requests that may be under way on one connection. */
-const MAX_IN_FLIGHT = 256;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** All connections of one log. */
 export class Connections {
@@ -43,15 +40,11 @@ export class Connections {
     const key = `${brokerName(broker)}/${lane}`;
     const known = this.#lanes.get(key);
     if (known !== undefined) return known.ready;
-    const connection = this.#make(broker, this.#timeoutMs + extraMs);
-    const made: Lane = { connection, ready: this.#dial(connection, broker) };
+    const dialling = new AbortController();
     const forget = () => {
       if (this.#lanes.get(key) === made) this.#lanes.delete(key);
     };
-    // A lost connection is noticed by whoever waits for an answer on it; here it is only forgotten.
-    connection.on("error", forget);
-    connection.on("close", forget);
-    connection.on("closing", forget);
+    const made: Lane = { dialling, ready: this.#open(broker, dialling.signal, extraMs, forget) };
     made.ready.catch(forget);
     this.#lanes.set(key, made);
     return made.ready;
@@ -71,33 +64,23 @@ export class Connections {
     await Promise.all([...this.#lanes.keys()].map((key) => this.#end(key)));
   }
 
-  #make({ host }: Broker, requestTimeout: number): Connection {
+  async #open(
+    broker: Broker,
+    signal: AbortSignal,
+    extraMs: number,
+    onEnd: () => void,
+  ): Promise<Connection> {
     const { tls, credentials } = this.#address;
-    // An address is checked against the certificate without being announced as a name.
-    const serverName = tls?.serverName ?? (isIP(host) === 0 ? host : undefined);
-    return new Connection("framelane", {
-      connectTimeout: Math.min(this.#timeoutMs, 10_000),
-      requestTimeout,
-      maxInflights: MAX_IN_FLIGHT,
-      ...(tls === undefined ? {} : {
-        tls: {
-          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-          ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-          ...(tls.key === undefined ? {} : { key: tls.key }),
-        },
-        ...(serverName === undefined ? {} : { tlsServerName: serverName }),
-      }),
-      ...(credentials === undefined ? {} : { sasl: { ...credentials } }),
-    });
-  }
-
-  async #dial(connection: Connection, broker: Broker): Promise<Connection> {
     try {
-      await connection.connect(broker.host, broker.port);
-      return connection;
+      return await Connection.open(broker, {
+        ...(tls === undefined ? {} : { tls }),
+        ...(credentials === undefined ? {} : { credentials }),
+        connectTimeoutMs: Math.min(this.#timeoutMs, CONNECT_TIMEOUT_MS),
+        requestTimeoutMs: this.#timeoutMs + extraMs,
+        signal,
+        onEnd,
+      });
     } catch (error) {
-      connection.socket?.destroy();
-      const { tls } = this.#address;
       const refused = tls !== undefined && isCertificateProblem(error);
       const reason = refused ? await tlsRefusal(broker, tls, this.#timeoutMs) : undefined;
       if (reason === undefined) throw error;
@@ -106,19 +89,17 @@ export class Connections {
   }
 
   async #end(key: string): Promise<void> {
-    const { connection } = this.#lanes.get(key)!;
+    const { dialling, ready } = this.#lanes.get(key)!;
     this.#lanes.delete(key);
-    if (connection.isConnected()) {
-      await connection.close();
-    } else {
-      // Still being dialled: the client has no way to break that off, but it gives up on an error.
-      connection.emit("error", new NetworkError("Connection closed", { canRetry: false }));
-      connection.socket?.destroy();
-    }
+    dialling.abort(new NetworkError("Connection closed", { canRetry: false }));
+    // Whoever asked for it hears why there is none.
+    const connection = await ready.catch(() => undefined);
+    await connection?.close();
   }
 }
 
+/** One connection, or the way to it. */
 interface Lane {
-  readonly connection: Connection;
+  readonly dialling: AbortController;
   readonly ready: Promise<Connection>;
 }

@@ -11,8 +11,8 @@
 import { systemClock } from "../../clock.ts";
 import type { Broker } from "./address.ts";
 import type { Cluster } from "./cluster.ts";
-import { type FetchedPart, type FetchPart, fetchParts } from "./fetch_request.ts";
 import type { PartitionFeed } from "./partition_reader.ts";
+import { type FetchedPart, type FetchPart, fetchParts } from "./requests/fetch.ts";
 
 /** How long a request waits at the broker for the next frame. */
 const MAX_WAIT_MS = 500;

@@ -4,23 +4,20 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import {
-  decodeConsumerProtocolAssignment,
-  decodeConsumerProtocolSubscription,
-  encodeConsumerProtocolAssignment,
-  encodeConsumerProtocolSubscription,
-} from "./client.ts";
 import { assign, type MemberClaim } from "./assignor.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors } from "./failures.ts";
-import { ask, type JoinGroupResponse } from "./protocol.ts";
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from "./requests/consumer_protocol.ts";
+import { heartbeat, joinGroup, leaveGroup, syncGroup } from "./requests/groups.ts";
 
 const PROTOCOL_TYPE = "consumer";
 /** A name of its own: a consumer that shares partitions in another way is refused by Kafka. */
 const PROTOCOL = "framelane";
-const SUBSCRIPTION_VERSION = 2;
-const ASSIGNMENT_VERSION = 0;
 
 /** What a member says of itself when it joins. */
 export interface JoinRequest {
@@ -64,29 +61,23 @@ export class GroupRequests {
   /** Joins; returns when all members have, or have run out of time. */
   async join(request: JoinRequest): Promise<Joined> {
     const { group, topic, memberId, generation, owned } = request;
-    const metadata = encodeConsumerProtocolSubscription({
-      version: SUBSCRIPTION_VERSION,
-      topics: [topic],
-      userData: Buffer.alloc(0),
-      ownedPartitions: [{ topic, partitions: [...owned] }],
-      generationId: generation,
-      rackId: null,
-    });
-    const answer: JoinGroupResponse = await ask.joinGroup(
-      await this.#coordinator(),
+    const answer = await joinGroup(await this.#coordinator(), {
       group,
-      request.sessionTimeoutMs,
-      request.rebalanceTimeoutMs,
       memberId,
-      null,
-      PROTOCOL_TYPE,
-      [{ name: PROTOCOL, metadata }],
-      null,
-    );
+      sessionTimeoutMs: request.sessionTimeoutMs,
+      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+      protocolType: PROTOCOL_TYPE,
+      protocol: PROTOCOL,
+      metadata: encodeSubscription({
+        topics: [topic],
+        owned: new Map([[topic, owned]]),
+        generation,
+      }),
+    });
     const leads = answer.leader === answer.memberId && !answer.skipAssignment;
     return {
       memberId: answer.memberId,
-      generation: answer.generationId,
+      generation: answer.generation,
       ...(leads ? { claims: answer.members.map(claimOf) } : {}),
     };
   }
@@ -100,13 +91,7 @@ export class GroupRequests {
     const shares = assign(joined.claims!, counts);
     const assignments = [...shares].map(([memberId, share]) => ({
       memberId,
-      assignment: encodeConsumerProtocolAssignment({
-        version: ASSIGNMENT_VERSION,
-        assignedPartitions: [...share].map(([name, partitions]) => ({
-          topic: name,
-          partitions: [...partitions],
-        })),
-      }),
+      assignment: encodeAssignment(share),
     }));
     return await this.#sync(joined, assignments, topic);
   }
@@ -118,47 +103,34 @@ export class GroupRequests {
 
   async #sync(
     { memberId, generation }: Joined,
-    assignments: { memberId: string; assignment: Buffer }[],
+    assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[],
     topic: string,
   ): Promise<number[]> {
-    const { assignment } = await ask.syncGroup(
+    const share = await syncGroup(
       await this.#coordinator(),
-      this.#group,
-      generation,
-      memberId,
-      null,
+      { group: this.#group, memberId, generation },
       PROTOCOL_TYPE,
       PROTOCOL,
       assignments,
     );
-    const { assignedPartitions } = decodeConsumerProtocolAssignment(assignment);
-    return assignedPartitions
-      .filter((one) => one.topic === topic)
-      .flatMap(({ partitions }) => partitions)
-      .sort((a, b) => a - b);
+    return (decodeAssignment(share).get(topic) ?? []).toSorted((a, b) => a - b);
   }
 
   /** Says that the member is alive. */
   async heartbeat(memberId: string, generation: number): Promise<void> {
-    await ask.heartbeat(await this.#coordinator(), this.#group, generation, memberId, null);
+    await heartbeat(await this.#coordinator(), { group: this.#group, memberId, generation });
   }
 
   /** Leaves, over another lane: a join may be waiting on the usual one. */
   async leave(memberId: string): Promise<void> {
-    await ask.leaveGroup(await this.#coordinator("main"), this.#group, [
-      { memberId, groupInstanceId: null, reason: null },
-    ]);
+    await leaveGroup(await this.#coordinator("main"), { group: this.#group, memberId });
   }
 }
 
-function claimOf({ memberId, metadata }: { memberId: string; metadata: Buffer }): MemberClaim {
-  const { topics, ownedPartitions, generationId } = decodeConsumerProtocolSubscription(metadata);
-  return {
-    memberId,
-    topics,
-    owned: new Map((ownedPartitions ?? []).map(({ topic, partitions }) => [topic, partitions])),
-    generation: generationId ?? -1,
-  };
+function claimOf(
+  { memberId, metadata }: { readonly memberId: string; readonly metadata: Uint8Array },
+): MemberClaim {
+  return { memberId, ...decodeSubscription(metadata) };
 }
 
 /** What the group's coordinator answered, as far as a member acts on it. */

@@ -6,9 +6,9 @@
 import { type Compression, LogError, type LogRecord } from "../log.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors } from "./failures.ts";
-import { produce } from "./produce_request.ts";
-import { ask } from "./protocol.ts";
-import { encodeBatch, type ProducerIdentity, sizeBound } from "./record_encoder.ts";
+import { encodeBatch, sizeBound } from "./record_encoder.ts";
+import { produce } from "./requests/produce.ts";
+import { initProducerId, type ProducerIdentity } from "./requests/transactions.ts";
 
 /** How a partition is appended to. */
 export interface QueueOptions {
@@ -17,6 +17,8 @@ export interface QueueOptions {
   readonly idempotent: boolean;
 }
 
+/** Of transactions, of which there are none. */
+const UNUSED_TIMEOUT_MS = 60_000;
 /** Calls are put together in one batch up to this size; a larger call goes alone. */
 const BATCH_BYTES = 512 * 1024;
 /** No broker takes more in one request (`socket.request.max.bytes`): it would close the connection. */
@@ -118,14 +120,7 @@ export class PartitionQueue {
     const again = this.#repeated();
     if (again !== undefined) return again;
     if (this.#options.idempotent && this.#identity === undefined) {
-      const { producerId, producerEpoch } = await ask.initProducerId(
-        await this.#cluster.any(),
-        null,
-        60_000,
-        -1n,
-        -1,
-      );
-      this.#identity = { producerId, epoch: producerEpoch };
+      this.#identity = await initProducerId(await this.#cluster.any(), null, UNUSED_TIMEOUT_MS);
       this.#sequence = 0;
     }
     const calls: Call[] = [];

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { protocolErrorsCodesById } from "./client.ts";
 import { systemClock } from "../../clock.ts";
 import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
 import { brokerName } from "./address.ts";
+import { protocolErrorsCodesById } from "./client.ts";
 import { type Cluster, missing } from "./cluster.ts";
-import type { FetchedPart } from "./fetch_request.ts";
 import { Fetcher } from "./fetcher.ts";
 import { type Bounds, PartitionFeed } from "./partition_reader.ts";
 import { decodeBatches } from "./record_decoder.ts";
+import type { FetchedPart } from "./requests/fetch.ts";
 import { offsetRange } from "./topics.ts";
 
 const FIRST_DELAY_MS = 20;

@@ -7,12 +7,7 @@
 import { Buffer } from "node:buffer";
 import { compressionsAlgorithms, crc32c } from "./client.ts";
 import type { Compression, LogRecord } from "../log.ts";
-
-/** Who appends. */
-export interface ProducerIdentity {
-  readonly producerId: bigint;
-  readonly epoch: number;
-}
+import type { ProducerIdentity } from "./requests/transactions.ts";
 
 /** A batch to be encoded. */
 export interface BatchOptions {

@@ -7,8 +7,8 @@
 import { type CommitterOptions, LogError, type OutputRecord } from "../log.ts";
 import type { StatePlace } from "./checkpoint.ts";
 import type { Cluster } from "./cluster.ts";
-import { fetchParts } from "./fetch_request.ts";
 import { decodeBatches } from "./record_decoder.ts";
+import { fetchParts } from "./requests/fetch.ts";
 
 /** Where states are kept. */
 export const STATE_TOPIC = "__framelane_state";

@@ -6,13 +6,11 @@
 import { LogError, type OffsetRange } from "../log.ts";
 import { type Cluster } from "./cluster.ts";
 import { protocolErrors } from "./failures.ts";
-import { ask } from "./protocol.ts";
+import { createPartitions, createTopic, listOffset } from "./requests/cluster.ts";
 
 /** Kafka's own words for the ends of a partition. */
-const LATEST = -1n;
-const EARLIEST = -2n;
-/** Only what was committed counts. */
-export const READ_COMMITTED = 1;
+const LATEST = -1;
+const EARLIEST = -2;
 
 /** Frames may be large: a topic of ours takes them whatever the brokers' own limit is. */
 const TOPIC_CONFIGURATION = { "max.message.bytes": String(16 * 1024 * 1024) };
@@ -70,18 +68,7 @@ export async function ensureTopic(
         const create = (values: Readonly<Record<string, string>>) =>
           unless(
             "TOPIC_ALREADY_EXISTS",
-            ask.createTopics(
-              connection,
-              [{
-                name: topic,
-                numPartitions: partitions,
-                replicationFactor: -1,
-                assignments: [],
-                configs: Object.entries(values).map(([name, value]) => ({ name, value })),
-              }],
-              cluster.timeoutMs,
-              false,
-            ),
+            createTopic(connection, topic, partitions, values, cluster.timeoutMs),
           );
         try {
           await create({ ...ANY_CLOCK, ...settings });
@@ -93,12 +80,7 @@ export async function ensureTopic(
       } else {
         await unless(
           "INVALID_PARTITIONS",
-          ask.createPartitions(
-            connection,
-            [{ name: topic, count: partitions, assignments: null }],
-            cluster.timeoutMs,
-            false,
-          ),
+          createPartitions(connection, topic, partitions, cluster.timeoutMs),
         );
       }
       await visible(cluster, topic);
@@ -131,8 +113,8 @@ export async function offsetRange(
   partition: number,
 ): Promise<OffsetRange> {
   const [earliest, latest] = await Promise.all([
-    listOffset(cluster, topic, partition, EARLIEST),
-    listOffset(cluster, topic, partition, LATEST),
+    findOffset(cluster, topic, partition, EARLIEST),
+    findOffset(cluster, topic, partition, LATEST),
   ]);
   return { earliest, latest: Math.max(earliest, latest) };
 }
@@ -144,31 +126,22 @@ export async function offsetAt(
   partition: number,
   timestamp: number,
 ): Promise<number> {
-  const found = await listOffset(
-    cluster,
-    topic,
-    partition,
-    BigInt(Math.max(0, Math.ceil(timestamp))),
-  );
+  const found = await findOffset(cluster, topic, partition, Math.max(0, Math.ceil(timestamp)));
   return found >= 0 ? found : (await offsetRange(cluster, topic, partition)).latest;
 }
 
-async function listOffset(
+async function findOffset(
   cluster: Cluster,
   topic: string,
   partition: number,
-  timestamp: bigint,
+  timestamp: number,
 ): Promise<number> {
   return await cluster.attempt(
     `Cannot find an offset of ${topic} partition ${partition}`,
     async () => {
       const { broker, epoch } = await cluster.leader(topic, partition);
       const connection = await cluster.connections.get(broker, "main");
-      const { topics } = await ask.listOffsets(connection, -1, READ_COMMITTED, [{
-        name: topic,
-        partitions: [{ partitionIndex: partition, currentLeaderEpoch: epoch, timestamp }],
-      }]);
-      return Number(topics[0]!.partitions[0]!.offset);
+      return await listOffset(connection, { topic, partition, leaderEpoch: epoch }, timestamp);
     },
   );
 }

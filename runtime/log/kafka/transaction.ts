@@ -12,19 +12,23 @@ import { systemClock } from "../../clock.ts";
 import { type CommitterOptions, LogError, type Membership, type OutputRecord } from "../log.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors, remedyOf } from "./failures.ts";
-import { produce } from "./produce_request.ts";
-import { ask } from "./protocol.ts";
-import { encodeBatch, type ProducerIdentity, sizeBound } from "./record_encoder.ts";
+import { encodeBatch, sizeBound } from "./record_encoder.ts";
+import type { OffsetToCommit } from "./requests/groups.ts";
+import { produce } from "./requests/produce.ts";
+import {
+  addOffsets,
+  addPartitions,
+  commitOffset,
+  describeTransaction,
+  endTransaction,
+  initProducerId,
+  type Owner,
+  type ProducerIdentity,
+} from "./requests/transactions.ts";
 
 /** An offset to be committed with a transaction. */
-export interface OffsetCommit {
+export interface OffsetCommit extends OffsetToCommit {
   readonly group: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  /** Leader epoch of the record before `offset`; −1 when unknown. */
-  readonly leaderEpoch: number;
-  readonly metadata: string;
   /** The group's generation by which the partition is owned. */
   readonly membership?: Membership;
 }
@@ -81,17 +85,11 @@ export class Transactions {
    * @throws {LogError} `FENCED` when somebody else has taken it over since.
    */
   async begin(action: string): Promise<void> {
-    const { producerId, epoch } = this.#identity;
-    await this.#attempt(action, async () => {
-      const answer = await ask.initProducerId(
-        await this.#coordinator(),
-        this.#id,
-        this.#timeoutMs,
-        producerId,
-        epoch,
-      );
-      this.#identity = { producerId: answer.producerId, epoch: answer.producerEpoch };
-    });
+    const current = this.#identity;
+    this.#identity = await this.#attempt(
+      action,
+      async () => initProducerId(await this.#coordinator(), this.#id, this.#timeoutMs, current),
+    );
     this.#sequences.clear();
   }
 
@@ -119,10 +117,10 @@ export class Transactions {
         this.#commitOffsets(action, offsets(new Map())),
       ]);
     }
-    await this.#attempt(action, async () => {
-      const { producerId, epoch } = this.#identity;
-      await ask.endTxn(await this.#coordinator(), this.#id, producerId, epoch, true);
-    });
+    await this.#attempt(
+      action,
+      async () => endTransaction(await this.#coordinator(), this.#owner),
+    );
     this.#settled = false;
   }
 
@@ -135,12 +133,12 @@ export class Transactions {
     if (systemClock.monotonic() - this.#begun < this.#timeoutMs) return false;
     const { producerId, epoch } = this.#identity;
     try {
-      const { transactionStates: [state] } = await this.#attempt(
+      const known = await this.#attempt(
         action,
-        async () => ask.describeTransactions(await this.#coordinator(), [this.#id]),
+        async () => describeTransaction(await this.#coordinator(), this.#id),
       );
-      return state!.producerId === producerId && state!.producerEpoch === epoch + 1 &&
-        ABORTED.has(state!.transactionState);
+      return known.producerId === producerId && known.epoch === epoch + 1 &&
+        ABORTED.has(known.state);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
       return false;
@@ -157,11 +155,8 @@ export class Transactions {
     try {
       for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
         await systemClock.sleep(delay, this.#cluster.closing);
-        const { transactionStates: [state] } = await ask.describeTransactions(
-          await this.#coordinator(),
-          [this.#id],
-        );
-        if (!UNSETTLED.has(state!.transactionState)) break;
+        const { state } = await describeTransaction(await this.#coordinator(), this.#id);
+        if (!UNSETTLED.has(state)) break;
       }
     } catch (error) {
       // It is committed all the same; whoever comes next meets what is wrong here.
@@ -170,6 +165,10 @@ export class Transactions {
       if (!expected) throw error;
     }
     this.#settled = true;
+  }
+
+  get #owner(): Owner {
+    return { transactionalId: this.#id, ...this.#identity };
   }
 
   #attempt<T>(action: string, request: () => Promise<T>): Promise<T> {
@@ -191,29 +190,15 @@ export class Transactions {
       if (!topics.has(topic)) topics.set(topic, new Set());
       topics.get(topic)!.add(partition);
     }
-    const { producerId, epoch: producerEpoch } = this.#identity;
     const announce = async (request: () => Promise<unknown>) => {
       await this.#attempt(action, request);
     };
     const requests = groups.map((group) =>
-      announce(async () =>
-        ask.addOffsetsToTxn(await this.#coordinator(), this.#id, producerId, producerEpoch, group)
-      )
+      announce(async () => addOffsets(await this.#coordinator(), this.#owner, group))
     );
     if (topics.size > 0) {
-      const named = [...topics].map(([name, partitions]) => ({
-        name,
-        partitions: [...partitions],
-      }));
-      const request = {
-        transactionalId: this.#id,
-        producerId,
-        producerEpoch,
-        verifyOnly: false,
-        topics: named,
-      };
       requests.push(
-        announce(async () => ask.addPartitionsToTxn(await this.#coordinator(), [request])),
+        announce(async () => addPartitions(await this.#coordinator(), this.#owner, [...topics])),
       );
     }
     await Promise.all(requests);
@@ -311,28 +296,11 @@ export class Transactions {
   async #commitOffsets(action: string, commits: readonly OffsetCommit[]): Promise<void> {
     await Promise.all(commits.map((commit) =>
       this.#attempt(action, async () => {
-        const { group, topic, partition, offset, leaderEpoch, metadata, membership } = commit;
-        const { producerId, epoch } = this.#identity;
+        const { group, membership } = commit;
         const broker = await this.#cluster.coordinator("group", group);
-        await ask.txnOffsetCommit(
-          await this.#cluster.connections.get(broker, this.#lane),
-          this.#id,
-          group,
-          producerId,
-          epoch,
-          membership?.generation ?? -1,
-          membership?.memberId ?? "",
-          null,
-          [{
-            name: topic,
-            partitions: [{
-              partitionIndex: partition,
-              committedOffset: BigInt(offset),
-              committedLeaderEpoch: leaderEpoch,
-              committedMetadata: metadata,
-            }],
-          }],
-        );
+        const connection = await this.#cluster.connections.get(broker, this.#lane);
+        const member = { group, ...membership ?? { memberId: "", generation: -1 } };
+        await commitOffset(connection, this.#owner, member, commit);
       })
     ));
   }

@@ -4,20 +4,27 @@ import assert from "node:assert/strict";
 import { Driver } from "../../../runtime/driver/driver.ts";
 import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts";
 import "../../../runtime/image/mod.ts";
-import type { TopicLog } from "../../../runtime/log/log.ts";
+import { LogError, type TopicLog } from "../../../runtime/log/log.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
 
+const ALL_THERE_IS = new URL("../../support/queries/all_there_is.ts", import.meta.url).href;
 const PASSTHROUGH = new URL("../../../queries/passthrough.ts", import.meta.url).href;
 
-function driver(url: string, log: TopicLog, reports: string[] = [], trigger?: string): Driver {
+function driver(
+  url: string,
+  log: TopicLog,
+  reports: string[] = [],
+  trigger?: string,
+  module = PASSTHROUGH,
+): Driver {
   return new Driver({
     log,
     logUrl: url,
     topic: "VideoStreaming",
     queries: [{
       name: "passthrough",
-      module: PASSTHROUGH,
+      module,
       group: "g",
       sinks: [],
       source: { startingOffsets: "earliest" },
@@ -195,5 +202,28 @@ Deno.test("metrics have the names and labels of the contract", async () => {
     assert.match(text, /framelane_sink_write_seconds_count\{[^}]*sink="display"\} 5/);
     assert.match(text, /framelane_build_info\{version="[^"]+"\} 1/);
     await one.stop();
+  });
+});
+
+Deno.test("a query whose own trigger has an end is waited for until it ends, its topic is not", async () => {
+  await withLog(async (url, log) => {
+    const early = driver(url, log, [], undefined, ALL_THERE_IS);
+    await assert.rejects(
+      early.start(),
+      (error) => error instanceof LogError && error.code === "TOPIC_MISSING",
+    );
+    await early.stop();
+    await log.createTopic("VideoStreaming", 1);
+    await append(log, 0, 5);
+    const one = driver(url, log, [], undefined, ALL_THERE_IS);
+    await one.start();
+    assert.equal(one.finite, true);
+    assert.ok(await one.awaitTermination());
+    assert.equal(one.streams.all[0]!.totals.frames, 5);
+    await one.stop();
+    const without = driver(url, log);
+    await without.start();
+    assert.equal(without.finite, false);
+    await without.stop();
   });
 });

@@ -1,8 +1,107 @@
 import assert from "node:assert/strict";
-import { executorsFor } from "../../../runtime/driver/executor_pool.ts";
+import type { ExecutorLink } from "../../../runtime/driver/executor_link.ts";
+import { ExecutorPool, executorsFor } from "../../../runtime/driver/executor_pool.ts";
+import type { ExecutorConfig, LoadedQueries } from "../../../runtime/executor/protocol.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
   const executors = (cores: number) => [1, 3, 4, 5, 64].map((lanes) => executorsFor(lanes, cores));
   assert.deepEqual(executors(2), [2, 3, 4, 2, 2]);
   assert.deepEqual(executors(8), [8, 8, 8, 8, 8]);
+});
+
+const CONFIG: ExecutorConfig = { log: "", topic: "", queries: [], progressIntervalMs: 1000 };
+
+/** An executor of which the test says when its thread turns. */
+class FakeExecutor implements ExecutorLink {
+  readonly name = "fake";
+  readonly loaded = Promise.withResolvers<LoadedQueries>();
+  readonly ready = this.loaded.promise;
+  readonly lanes = new Set<number>();
+  readonly closing = Promise.withResolvers<void>();
+  quarantined = false;
+  closed = false;
+  holder = 0;
+  #turns = 0;
+
+  post(): void {}
+
+  pulse(): { lane: number; alive: number } {
+    return { lane: this.holder, alive: this.holder === 0 ? ++this.#turns : this.#turns };
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    this.closing.resolve();
+    return Promise.resolve();
+  }
+}
+
+/** A pool of such executors, and what it says of blocked lanes. */
+function pool(size: number) {
+  const executors: FakeExecutor[] = [];
+  let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
+  const made = new ExecutorPool(CONFIG, size, {
+    onMessage: () => {},
+    onStranded: () => {},
+    onBlocked: (lane, blocked) => heard.resolve([lane, blocked]),
+  }, () => {
+    const executor = new FakeExecutor();
+    executors.push(executor);
+    return executor;
+  });
+  const next = async () => {
+    const event = await heard.promise;
+    heard = Promise.withResolvers();
+    return event;
+  };
+  const start = (lane: number) =>
+    made.start({
+      type: "start",
+      lane,
+      query: "q",
+      partition: 0,
+      runId: "r",
+      shown: new SharedArrayBuffer(8),
+    });
+  return { made, executors, next, start };
+}
+
+Deno.test("an executor that a lane held serves others once it turns and the lane is gone", async () => {
+  const { made, executors, next, start } = pool(1);
+  start(1);
+  for (let lane = 1; lane < 4; lane++) {
+    const holding = executors.find(({ lanes }) => lanes.has(lane))!;
+    holding.holder = lane;
+    assert.deepEqual(await next(), [lane, true]);
+    holding.holder = 0;
+    assert.deepEqual(await next(), [lane, false]);
+    made.ended(lane);
+    start(lane + 1);
+  }
+  assert.equal(executors.length, 1);
+  await made.close();
+});
+
+Deno.test("an executor that a lane still holds when it is given up is ended", async () => {
+  const { made, executors, next, start } = pool(1);
+  start(1);
+  executors[0]!.holder = 1;
+  assert.deepEqual(await next(), [1, true]);
+  assert.equal(made.responsive(1), false);
+  made.ended(1);
+  assert.equal(executors[0]!.closed, true);
+  start(2);
+  assert.equal(executors.length, 2);
+  await made.close();
+});
+
+Deno.test("a spare that cannot run is ended", async () => {
+  const { made, executors, start } = pool(1);
+  start(1);
+  start(2);
+  while (executors.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  const [, spare] = executors;
+  spare!.loaded.reject(new Error("no such query"));
+  await spare!.closing.promise;
+  await made.close();
 });

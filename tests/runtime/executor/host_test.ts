@@ -44,3 +44,23 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
     assert.deepEqual(known.filter(({ partition }) => partition === 0), []);
   });
 });
+
+Deno.test("executor: a module without a query is named, whatever it exports", async () => {
+  for (const source of ["export default 7", "export default null", "export const query = {}"]) {
+    const messages: FromExecutor[] = [];
+    const host = new ExecutorHost((message) => void messages.push(message));
+    const module = `data:text/javascript,${encodeURIComponent(source)}`;
+    await host.handle({
+      type: "open",
+      config: {
+        log: "embedded:none",
+        topic: "VideoStreaming",
+        queries: [{ ...QUERY, module }],
+        progressIntervalMs: 1000,
+      },
+    });
+    const [message] = messages;
+    assert.ok(message?.type === "unusable");
+    assert.match(message.error.message, /^Cannot use data:.* as a query: expected its default/);
+  }
+});

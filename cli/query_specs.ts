@@ -1,0 +1,90 @@
+/**
+ * The queries that a command line asks for, as executors load them.
+ *
+ * @module
+ */
+import type { QuerySpec } from "../runtime/executor/protocol.ts";
+import type { ReadStreamOptions } from "../runtime/source_options.ts";
+import { groupNames } from "./checkpoint_identity.ts";
+import { UsageError } from "./command.ts";
+import { findQuery, type FoundQuery } from "./queries_folder.ts";
+
+/** What runs when no query is named. */
+export const DEFAULT_QUERY = "greyscale";
+
+/** Where outputs are kept that the viewer can look back at. */
+export function outputTopics(specs: readonly QuerySpec[]): Record<string, string> {
+  const topics: Record<string, string> = {};
+  for (const { name, sinks } of specs) {
+    const topic = sinks.find((uri) => uri.startsWith("topic:"));
+    if (topic !== undefined) topics[name] = topic.slice("topic:".length);
+  }
+  return topics;
+}
+
+/**
+ * What the executors need to know of each query.
+ *
+ * @param names as given; `greyscale` when there are none.
+ * @param options of `deno task queries`, parsed.
+ * @throws {UsageError} naming every fault.
+ */
+export async function querySpecs(
+  names: readonly string[],
+  options: Record<string, unknown>,
+  logUrl: string,
+): Promise<QuerySpec[]> {
+  const faults: string[] = [];
+  const found: FoundQuery[] = [];
+  for (const name of names.length > 0 ? names : [DEFAULT_QUERY]) {
+    try {
+      found.push(findQuery(name));
+    } catch (error) {
+      faults.push((error as Error).message);
+    }
+  }
+  for (const [index, { name }] of found.entries()) {
+    if (found.findIndex((other) => other.name === name) !== index) {
+      faults.push(`Query ${name} was given more than once`);
+    }
+  }
+  const group = options["group"] as string | undefined;
+  if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
+    faults.push(
+      `Cannot use --group ${
+        JSON.stringify(group)
+      } for ${found.length} queries: a group holds one ` +
+        `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
+    );
+  }
+  if (faults.length > 0) throw new UsageError(faults);
+  const groups = await groupNames(
+    found.map(({ name }) => name),
+    group,
+    logUrl,
+    options["checkpoint"] as string | undefined,
+  );
+  const source: ReadStreamOptions = {
+    ...(options["starting-offsets"] !== undefined
+      ? { startingOffsets: options["starting-offsets"] as "earliest" }
+      : {}),
+    ...(options["starting-timestamp"] !== undefined
+      ? { startingTimestamp: options["starting-timestamp"] as string }
+      : {}),
+    ...(options["max-frames-per-trigger"] !== undefined
+      ? { maxFramesPerTrigger: options["max-frames-per-trigger"] as number }
+      : {}),
+    ...(options["fail-on-data-loss"] !== undefined
+      ? { failOnDataLoss: options["fail-on-data-loss"] as boolean }
+      : {}),
+  };
+  return found.map(({ name, module }) => ({
+    name,
+    module,
+    group: groups.get(name)!,
+    sinks: (options["sink"] as string[] | undefined) ?? [],
+    source,
+    ...(options["trigger"] !== undefined ? { trigger: options["trigger"] as string } : {}),
+    ...(options["model"] !== undefined ? { model: options["model"] as string } : {}),
+  }));
+}

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { parseCommand, UsageError } from "../../cli/command.ts";
+import { queries } from "../../cli/commands/queries.ts";
+import { querySpecs } from "../../cli/query_specs.ts";
+
+async function specs(...argv: string[]) {
+  const { positionals, options } = parseCommand(queries, argv, () => undefined);
+  return await querySpecs(positionals, options, "embedded:none");
+}
+
+Deno.test("what no flag says is left to the query itself", async () => {
+  const [spec] = await specs();
+  assert.equal(spec!.name, "greyscale");
+  assert.equal(spec!.group, "framelane-greyscale");
+  assert.deepEqual(spec!.source, {});
+  assert.equal("trigger" in spec!, false);
+  assert.deepEqual(spec!.sinks, []);
+});
+
+Deno.test("flags of the source go to each query", async () => {
+  const flags = ["--no-fail-on-data-loss", "--starting-offsets", "-10 frames"];
+  for (const { source } of await specs("motion", "tamper", ...flags)) {
+    assert.deepEqual(source, { failOnDataLoss: false, startingOffsets: "-10 frames" });
+  }
+  const [strict] = await specs("--fail-on-data-loss");
+  assert.deepEqual(strict!.source, { failOnDataLoss: true });
+});
+
+Deno.test("faults of names and groups are told together", async () => {
+  await assert.rejects(
+    specs("motoin", "tamper", "motion", "tamper", "--group", "one"),
+    (error) =>
+      error instanceof UsageError && error.faults.length === 3 &&
+      /did you mean motion\?/.test(error.faults[0]!) &&
+      /tamper was given more than once/.test(error.faults[1]!) &&
+      /one-\{query\}/.test(error.faults[2]!),
+  );
+});

@@ -1,0 +1,166 @@
+/** Frames that are gone from the log before a streaming query has read them. */
+import assert from "node:assert/strict";
+import type { Frame, Window } from "../../../runtime/frame.ts";
+import { LogError } from "../../../runtime/log/log.ts";
+import { query } from "../../../runtime/query.ts";
+import type { Sink } from "../../../runtime/sinks/sink.ts";
+import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { append, logOf, offsets, upTo } from "./kit.ts";
+
+Deno.test("lost frames stop the query by name, or are counted when that is allowed", async () => {
+  const source = logOf(10);
+  const definition = (failOnDataLoss: boolean, sink = collect<Frame>()) => ({
+    sink,
+    definition: query("loss").readStream({ startingOffsets: "earliest", failOnDataLoss })
+      .writeStream(sink).trigger("available-now"),
+  });
+  const first = definition(true);
+  source.fail = (point) => {
+    if (point === "read" && source.frames("VideoStreaming", 0).length === 10) {
+      source.fail = () => {};
+    }
+  };
+  await runQuery(first.definition, { log: source });
+  append(source, 10, 10);
+  source.expire("VideoStreaming", 0, 14);
+  await assert.rejects(
+    runQuery(first.definition, { log: source }),
+    /Cannot read VideoStreaming partition 0 from offset 10: 4 frames were deleted before loss read them; the log holds 14 to 20/,
+  );
+  const second = definition(false);
+  const totals = await runQuery(second.definition, { log: source });
+  assert.deepEqual(offsets(second.sink.outputs), [14, 15, 16, 17, 18, 19]);
+  assert.equal(totals.dropped, 4);
+});
+
+Deno.test("a topic made anew stops the query by name, in a run and after it", async () => {
+  for (const trigger of ["asap", "available-now"] as const) {
+    const source = logOf(10);
+    const sink = collect<Frame>();
+    const definition = query("anew").readStream({ startingOffsets: "earliest" })
+      .writeStream(sink).trigger("available-now");
+    await runQuery(definition, { log: source });
+    source.makeAnew("VideoStreaming");
+    append(source, 3);
+    await assert.rejects(
+      runQuery(definition, { log: source, overrides: { trigger: { kind: trigger } } }),
+      (error) =>
+        error instanceof LogError && error.code === "OFFSET_OUT_OF_RANGE" &&
+        /from offset 10: the topic was deleted and made anew; the log holds 0 to 3/.test(
+          error.message,
+        ),
+    );
+    assert.deepEqual(offsets(sink.outputs), upTo(10));
+  }
+});
+
+Deno.test("a topic made anew is gone on with where that is allowed, its losses counted exactly", async () => {
+  const source = logOf(10);
+  const sink = collect<number>();
+  const running = startQuery(
+    query("anew").readStream({ startingOffsets: "earliest", failOnDataLoss: false })
+      // What is open when the old topic goes is given up: no window spans both.
+      .window({ frames: 4, hop: 4 })
+      .map((window: Window) => window.frames.map(({ headers }) => Number(headers["seq"])))
+      .writeStream(sink as never),
+    { log: source },
+  );
+  const windows = async (count: number) => {
+    while (sink.outputs.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  await windows(2);
+  source.makeAnew("VideoStreaming");
+  // 10 to 16 were in the old topic only, or nowhere.
+  append(source, 5, 17);
+  await windows(3);
+  append(source, 3, 22);
+  await windows(4);
+  running.stop();
+  const totals = await running.ended;
+  assert.deepEqual(sink.outputs, [[0, 1, 2, 3], [4, 5, 6, 7], [17, 18, 19, 20], [21, 22, 23, 24]]);
+  assert.deepEqual([totals.dropped, totals.gaps, totals.frames], [7, 0, 18]);
+  assert.match(running.reports.join(), /made anew: going on at 0 instead of 10/);
+  assert.match(running.reports.join(), /Lost 7 frames/);
+});
+
+Deno.test("a query that starts on a topic made anew counts its losses too, where that can be known", async () => {
+  for (const trigger of ["asap", "available-now"] as const) {
+    for (const session of ["s", "another"]) {
+      const source = logOf(10);
+      const sink = collect<Frame>();
+      const definition = query("anew")
+        .readStream({ startingOffsets: "earliest", failOnDataLoss: false })
+        .writeStream(sink).trigger("available-now");
+      await runQuery(definition, { log: source });
+      source.makeAnew("VideoStreaming");
+      append(source, 3, 20, session);
+      const running = startQuery(definition, {
+        log: source,
+        overrides: { trigger: { kind: trigger } },
+      });
+      while (sink.outputs.length < 13) await new Promise((resolve) => setTimeout(resolve, 1));
+      running.stop();
+      const { dropped, gaps } = await running.ended;
+      assert.deepEqual(offsets(sink.outputs), [...upTo(10), 0, 1, 2]);
+      assert.deepEqual([dropped, gaps], [session === "s" ? 10 : 0, 0]);
+      assert.match(
+        running.reports.join(),
+        session === "s" ? /Lost 10 frames/ : /Nobody knows how many frames/,
+      );
+    }
+  }
+});
+
+/** A sink that must see its outputs again from the last offset that is a multiple of 8. */
+function remembering(refed: number[]): Sink<Frame> & { outputs: Frame[] } {
+  const outputs: Frame[] = [];
+  return {
+    uri: "remembering",
+    delivery: "exactly-once",
+    outputs,
+    open: () => ({
+      write: (more) => void outputs.push(...more),
+      restartOffset: () => (outputs.at(-1)?.offset ?? 0) & ~7,
+      refeed: (more) => void refed.push(...more.map(({ offset }) => offset)),
+    }),
+  };
+}
+
+Deno.test("frames that only a sink wants again may be gone: nothing is lost by that", async () => {
+  const source = logOf(14);
+  const refed: number[] = [];
+  const sink = remembering(refed);
+  const definition = query("again").readStream({
+    startingOffsets: "earliest",
+    maxFramesPerTrigger: 4,
+  })
+    .map((frame) => frame).writeStream(sink).trigger("available-now");
+  await runQuery(definition, { log: source });
+  append(source, 4, 14);
+  source.expire("VideoStreaming", 0, 11);
+  const running = startQuery(definition, { log: source });
+  assert.deepEqual([(await running.ended).dropped, offsets(sink.outputs)], [0, upTo(18)]);
+  assert.deepEqual(refed, [11, 12, 13]);
+  assert.match(running.reports.join(), /again from offset 8: the log holds 11 on. Nothing is lost/);
+});
+
+Deno.test("frames that an open window wants again may not be gone, unless that is allowed", async () => {
+  const source = logOf(14);
+  const definition = (failOnDataLoss: boolean, sink = collect<Window>()) => ({
+    sink,
+    definition: query("again").readStream({ startingOffsets: "earliest", failOnDataLoss })
+      .window({ frames: 8, hop: 8 }).writeStream(sink as never).trigger("available-now"),
+  });
+  await runQuery(definition(true).definition, { log: source });
+  append(source, 8, 14);
+  source.expire("VideoStreaming", 0, 11);
+  await assert.rejects(
+    runQuery(definition(true).definition, { log: source }),
+    /from offset 8: 3 frames that its open windows need were deleted; the log holds 11 to 22/,
+  );
+  const { sink, definition: allowed } = definition(false);
+  const totals = await runQuery(allowed, { log: source });
+  // They were processed: none is lost, though a window is.
+  assert.equal(totals.dropped, 0);
+  assert.deepEqual(sink.outputs.map(({ firstOffset }) => firstOffset), [11]);
+});

@@ -1,0 +1,151 @@
+/** What a streaming query keeps from one run to the next. */
+import assert from "node:assert/strict";
+import type { Frame, Output, Window } from "../../../runtime/frame.ts";
+import { query } from "../../../runtime/query.ts";
+import { display } from "../../../runtime/sinks/display.ts";
+import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { append, logOf, offsets, upTo } from "./kit.ts";
+
+Deno.test("a crash at any step and a restart give the outputs of an undisturbed run", async () => {
+  for (const point of ["plan", "before-commit", "after-commit"] as const) {
+    for (let at = 1; at <= 5; at++) {
+      const source = logOf(10);
+      const definition = (sink: ReturnType<typeof collect<Frame>>) =>
+        query("crash").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 3 })
+          .writeStream(sink, {
+            uri: "topic:OUT",
+            delivery: "exactly-once",
+            open: () => ({
+              records: (outputs) =>
+                outputs.map((frame) => ({
+                  topic: "OUT",
+                  partition: (frame as Frame).partition,
+                  key: (frame as Frame).key,
+                  value: (frame as Frame).value,
+                  timestamp: (frame as Frame).timestamp,
+                  headers: {},
+                })),
+            }),
+          }).trigger("available-now");
+      let calls = 0;
+      source.fail = (where) => {
+        if (where === point && ++calls === at) throw new Error("crash");
+      };
+      await runQuery(definition(collect()), { log: source }).catch((error) =>
+        assert.equal(error.message, "crash")
+      );
+      source.fail = () => {};
+      await runQuery(definition(collect()), { log: source });
+      assert.deepEqual(source.frames("OUT", 0).map(({ value }) => value[0]), upTo(10));
+    }
+  }
+});
+
+Deno.test("windows are the same with a restart after every batch", async () => {
+  const whole = collect<Window>();
+  const options = { frames: 5, hop: 2 } as const;
+  await runQuery(
+    query("w").readStream({ startingOffsets: "earliest" }).window(options).writeStream(whole)
+      .trigger("available-now"),
+    { log: logOf(30) },
+  );
+  const pieces = collect<Window>();
+  const source = logOf(0);
+  for (let i = 0; i < 30; i += 3) {
+    append(source, 3, i);
+    await runQuery(
+      query("w").readStream({ startingOffsets: "earliest" }).window(options).writeStream(pieces)
+        .trigger("available-now"),
+      { log: source },
+    );
+  }
+  const shape = (windows: readonly Window[]) => windows.map(({ frames }) => offsets(frames));
+  assert.equal(whole.outputs.length, 13);
+  assert.deepEqual(shape(pieces.outputs), shape(whole.outputs));
+});
+
+Deno.test("state and timers survive a restart", async () => {
+  const source = logOf(4);
+  const sink = collect<string>();
+  const definition = () =>
+    query("state").readStream({ startingOffsets: "earliest" })
+      .transformWithState<{ count: number }, string>({
+        name: "count",
+        init: () => ({ count: 0 }),
+        handleInput: (state, frame) => [`${frame.offset}:${++state.count}`],
+      })
+      .writeStream(sink).trigger("available-now");
+  await runQuery(definition(), { log: source });
+  append(source, 2, 4);
+  await runQuery(definition(), { log: source });
+  assert.deepEqual(sink.outputs, ["0:1", "1:2", "2:3", "3:4", "4:5", "5:6"]);
+});
+
+Deno.test("a restart hides no gap of the camera's numbers", async () => {
+  const source = logOf(10);
+  const definition = query("gap").readStream({ startingOffsets: "earliest" })
+    .writeStream(collect<Frame>()).trigger("available-now");
+  await runQuery(definition, { log: source });
+  append(source, 3, 14);
+  assert.equal((await runQuery(definition, { log: source })).gaps, 4);
+});
+
+Deno.test("what was shown before a restart is not shown again", async () => {
+  const source = logOf(10);
+  const definition = query("live").readStream({ startingOffsets: "earliest" })
+    .writeStream(display()).trigger("available-now");
+  const shown = new BigInt64Array(1);
+  source.fail = (point) => {
+    if (point === "before-commit") throw new Error("killed");
+  };
+  const first = startQuery(definition, { log: source, shown });
+  await assert.rejects(first.ended, /killed/);
+  assert.deepEqual(first.published.map((frame) => (frame as Frame).offset), upTo(10));
+  source.fail = () => {};
+  append(source, 2, 10);
+  const measured: number[] = [];
+  const second = startQuery(definition, {
+    log: source,
+    shown,
+    onProgress: ({ numInputRows }) => measured.push(numInputRows),
+  });
+  const { outputs } = await second.ended;
+  assert.deepEqual(second.published.map((frame) => (frame as Frame).offset), [10, 11]);
+  assert.equal(outputs, 12);
+  assert.equal(measured.reduce((sum, rows) => sum + rows, 0), 12);
+});
+
+Deno.test("what a timer makes is shown after a restart, though its frame was shown before", async () => {
+  const source = logOf(3);
+  const clock = new FakeClock(10_000);
+  const silence: Output = {
+    topic: "VideoStreaming",
+    partition: 0,
+    key: "CAMERA-1",
+    firstOffset: 2,
+    lastOffset: 2,
+    timestamp: 5_000,
+    result: {},
+  };
+  const fired = Promise.withResolvers<void>();
+  const definition = query("silence").readStream({ startingOffsets: "earliest" })
+    .transformWithState<null, Output>({
+      name: "silence",
+      init: () => null,
+      handleInput: (_state, frame, timers) => {
+        if (frame.offset === 2) timers.register(5_000);
+        return [];
+      },
+      handleExpiredTimer: () => {
+        fired.resolve();
+        return [silence];
+      },
+    })
+    .writeStream(display()).trigger("asap");
+  const shown = new BigInt64Array([3n]);
+  const running = startQuery(definition, { log: source, clock, shown });
+  await fired.promise;
+  running.stop();
+  await running.ended;
+  assert.deepEqual(running.published, [silence]);
+});
