@@ -21,6 +21,7 @@ import {
   type LoadedQuery,
   plainError,
   type QuerySpec,
+  SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
 import { PicturePublisher } from "./publisher.ts";
@@ -158,6 +159,7 @@ export class ExecutorHost {
       (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
       this.#watched,
     );
+    const shown = new BigInt64Array(message.shown);
     const plan = this.#plans.get(query)!;
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
@@ -170,7 +172,8 @@ export class ExecutorHost {
       group: queries.find(({ name }) => name === query)!.group,
       ...(membership !== undefined ? { membership } : {}),
       runId,
-      shown: new BigInt64Array(message.shown),
+      shown,
+      owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
       deadLetter: deadLetterRecord,

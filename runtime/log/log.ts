@@ -202,6 +202,15 @@ export interface CommitterOptions {
   readonly membership?: Membership;
 }
 
+/** What a commit need not promise. */
+export interface CommitOptions {
+  /**
+   * Running the batch again would do no harm, and the caller sees to it that nobody else in this process
+   * commits for the partition: a log may then take the membership's word for it. Default false.
+   */
+  readonly repeatable?: boolean;
+}
+
 /** Where a streaming query is. */
 export interface Checkpoint {
   /** Batches 0 … `batchId` are committed; −1 when none is. */
@@ -270,6 +279,7 @@ export interface BatchCommitter {
     batch: BatchRange,
     checkpoint: Omit<Checkpoint, "batchId">,
     records: readonly OutputRecord[],
+    options?: CommitOptions,
   ): Promise<void>;
   /** A new generation of the same membership (a rebalance that left the partition where it was). */
   renew(membership: Membership): void;

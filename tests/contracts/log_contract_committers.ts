@@ -338,6 +338,90 @@ export function registerCommitters(obligation: Obligation): void {
     await a.member.leave();
   });
 
+  obligation("commits that may be repeated stand like others", async ({ log, reopen }) => {
+    const group = `${unique("group")}-greyscale`;
+    const options = { group, query: "greyscale", topic: unique("light") };
+    const count = 5;
+    await log.createTopic(options.topic, count);
+    const a = await join(log, { group, topic: options.topic });
+    await eventually("all partitions", () => a.held()?.length === count);
+    const owned = { ...options, membership: a.membership() };
+    const partitions = Array.from({ length: count }, (_, partition) => partition);
+    const committers = await Promise.all(
+      partitions.map((partition) => log.committer({ ...owned, partition })),
+    );
+    const all = (id: number, repeatable: boolean, state?: Uint8Array) =>
+      Promise.all(committers.map(async (committer, partition) => {
+        const [start, end] = [id * 10 + partition, (id + 1) * 10 + partition];
+        const range = batch(id, id === 0 ? 0 : start, end);
+        await committer.plan(range, false);
+        const checkpoint = { end, restart: end, ...(state === undefined ? {} : { state }) };
+        await committer.commit(range, checkpoint, [], { repeatable });
+      }));
+    await all(0, true, new Uint8Array([1, 2, 255]));
+    await all(1, false);
+    await all(2, true);
+    // Too large for what Kafka keeps beside an offset.
+    await all(3, true, new Uint8Array(9_000).fill(7));
+    await all(4, true, new Uint8Array([0, 200]));
+    const ends = (await (await reopen()).checkpoints({ group })).map(({ committed }) =>
+      committed?.end
+    );
+    assert.deepEqual(ends.sort(), partitions.map((partition) => 50 + partition));
+    for (const committer of committers) await committer.close();
+    for (const partition of partitions) {
+      await withCommitter(log, { ...owned, partition }, (committer) => {
+        assert.deepEqual(committer.committed, {
+          batchId: 4,
+          end: 50 + partition,
+          restart: 50 + partition,
+          state: new Uint8Array([0, 200]),
+        });
+        return Promise.resolve();
+      });
+    }
+    await a.member.leave();
+  });
+
+  obligation(
+    "the word of a generation that is gone counts after its renewal",
+    async ({ log, reopen }) => {
+      const group = `${unique("group")}-greyscale`;
+      const options = { group, query: "greyscale", topic: unique("stale") };
+      await log.createTopic(options.topic, 2);
+      const a = await join(log, { group, topic: options.topic });
+      await eventually("all partitions", () => a.held()?.length === 2);
+      const old = a.membership();
+      const b = await join(await reopen(), { group, topic: options.topic });
+      await eventually("a share", () => a.held()?.length === 1 && b.held()?.length === 1);
+      const [partition] = a.held()!;
+      await withCommitter(
+        log,
+        { ...options, partition: partition!, membership: old },
+        async (committer) => {
+          const [range, end] = [batch(0, 0, 1), { end: 1, restart: 1 }];
+          const commit = async () => {
+            await committer.plan(range, false);
+            await committer.commit(range, end, [], { repeatable: true });
+          };
+          // Some logs go by the member alone as long as the partition is its.
+          await commit().catch(async (error) => {
+            assert.equal((error as LogError).code, "STALE_MEMBERSHIP");
+            assert.deepEqual(await log.checkpoints({ group }), []);
+            committer.renew(a.membership());
+            await commit();
+          });
+          assert.deepEqual(
+            (await log.checkpoints({ group })).map(({ committed }) => committed?.end),
+            [1],
+          );
+        },
+      );
+      await b.member.leave();
+      await a.member.leave();
+    },
+  );
+
   obligation("a closed committer says so", async ({ log }) => {
     const options = names();
     await log.createTopic(options.topic, 1);

@@ -13,6 +13,7 @@ import { type CommitterOptions, LogError, type Membership, type OutputRecord } f
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors, remedyOf } from "./failures.ts";
 import { encodeBatch, sizeBound } from "./record_encoder.ts";
+import type { OffsetToCommit } from "./requests/groups.ts";
 import { produce } from "./requests/produce.ts";
 import {
   addOffsets,
@@ -26,14 +27,8 @@ import {
 } from "./requests/transactions.ts";
 
 /** An offset to be committed with a transaction. */
-export interface OffsetCommit {
+export interface OffsetCommit extends OffsetToCommit {
   readonly group: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  /** Leader epoch of the record before `offset`; −1 when unknown. */
-  readonly leaderEpoch: number;
-  readonly metadata: string;
   /** The group's generation by which the partition is owned. */
   readonly membership?: Membership;
 }
@@ -301,14 +296,11 @@ export class Transactions {
   async #commitOffsets(action: string, commits: readonly OffsetCommit[]): Promise<void> {
     await Promise.all(commits.map((commit) =>
       this.#attempt(action, async () => {
-        const { membership, ...offset } = commit;
-        const broker = await this.#cluster.coordinator("group", commit.group);
+        const { group, membership } = commit;
+        const broker = await this.#cluster.coordinator("group", group);
         const connection = await this.#cluster.connections.get(broker, this.#lane);
-        await commitOffset(connection, this.#owner, {
-          generation: membership?.generation ?? -1,
-          memberId: membership?.memberId ?? "",
-          ...offset,
-        });
+        const member = { group, ...membership ?? { memberId: "", generation: -1 } };
+        await commitOffset(connection, this.#owner, member, commit);
       })
     ));
   }
