@@ -1,6 +1,6 @@
 /**
  * What a streaming query reports. Spark's fields in Spark's order, so that whoever reads Spark's
- * progress reads ours; `latencies`, `drops` and `frames` are what video adds.
+ * progress reads ours; what follows `observedMetrics` is added: latencies, whose lane it is, totals.
  *
  * @module
  */
@@ -99,7 +99,7 @@ export interface QueryTotals {
   readonly frames: number;
   /** Outputs handed to the sinks. */
   readonly outputs: number;
-  /** Frames that the overload policy left out. */
+  /** Frames that the overload policy left out, or that the log lost before they were read. */
   readonly dropped: number;
   /** Frames that could not be processed. */
   readonly deadLettered: number;
