@@ -111,6 +111,17 @@ export interface QueryTotals {
   readonly orderViolations: number;
 }
 
+/** Totals of a run in which nothing has happened. */
+export const NO_TOTALS: QueryTotals = {
+  frames: 0,
+  outputs: 0,
+  dropped: 0,
+  deadLettered: 0,
+  gaps: 0,
+  duplicates: 0,
+  orderViolations: 0,
+};
+
 /** Spark's status of a streaming query. */
 export interface StreamingQueryStatus {
   readonly message: string;
