@@ -42,7 +42,7 @@ const FRAMES = 1_000;
  * Decoding on this thread with FFmpeg's own threads, encoding on the pool, memory reused: nothing
  * but the codecs, and the fastest of the arrangements that were tried.
  */
-export async function bareLoop(file: string, frames: number): Promise<number> {
+async function bareLoop(file: string, frames: number): Promise<number> {
   Log.setLevel(AV_LOG_QUIET);
   const inFlight = 6;
   const quality = 80;

@@ -42,7 +42,7 @@ async function measured(frames: number, work: () => Promise<number>): Promise<Ru
 }
 
 /** Frames a second of so many consumers of one group, each in a worker. */
-export async function bareConsumers(
+async function bareConsumers(
   count: number,
   request: BareRequest,
   frames: number,

@@ -251,7 +251,8 @@ async function queries(
   };
   for (let round = 0; round < rounds; round++) {
     phases.alone.push(await measure());
-    const opened = openPages(viewer.url, pages, width, seconds);
+    // A little longer, so that they are there to be looked at when the phase ends.
+    const opened = openPages(viewer.url, pages, width, seconds + 1);
     await opened.ready;
     phases.watched.push(await measure(opened.pid));
     seen.push(await opened.report);
@@ -281,7 +282,7 @@ async function queries(
       `tile (slowest ${all(({ slowestTile }) => slowestTile)}), age p50 ${
         all(({ ageP50 }) => ageP50)
       } p99 ${all(({ ageP99 }) => ageP99)} ms, ` +
-      `${all(({ bytes }) => bytes / seconds / 1e6)} MB/s`,
+      `${all(({ bytes }) => bytes / (seconds + 1) / 1e6)} MB/s`,
   );
   cameras.kill();
   await cameras.status;

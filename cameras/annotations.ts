@@ -90,7 +90,7 @@ function readPairs(text: string): Map<string, Headers> {
 }
 
 /** Rows of comma-separated values; quoted ones may hold commas, line ends and doubled quotes. */
-export function parseCsv(text: string): string[][] {
+function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   let field = "";

@@ -19,7 +19,7 @@ export class FolderWatch implements Disposable {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   /** Absent where the system cannot watch (any more): everything is looked at more often then. */
-  readonly #watcher: Deno.FsWatcher | undefined;
+  #watcher: Deno.FsWatcher | undefined;
   readonly #changed = new Set<string>();
   #all = false;
   #lastScan: number;
@@ -83,17 +83,24 @@ export class FolderWatch implements Disposable {
   }
 
   async #listen(watcher: Deno.FsWatcher): Promise<void> {
-    for await (const event of watcher) {
-      if (event.kind === "access" || event.kind === "remove") continue;
-      // A folder that was moved here, or lost events: only a look at everything tells.
-      if (event.flag === "rescan" || !event.paths.every((path) => /\.[^./\\]+$/.test(path))) {
-        this.#all = true;
-      }
-      for (const path of event.paths) {
-        this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));
-      }
+    try {
+      for await (const event of watcher) this.#note(event);
+    } catch {
+      // Looking again and again finds the same.
+      this.#watcher = undefined;
+      this.#all = true;
       this.#wake.resolve();
     }
+  }
+
+  #note({ kind, flag, paths }: Deno.FsEvent): void {
+    if (kind === "access" || kind === "remove") return;
+    // A folder that was moved here, or lost events: only a look at everything tells.
+    if (flag === "rescan" || !paths.every((path) => /\.[^./\\]+$/.test(path))) this.#all = true;
+    for (const path of paths) {
+      this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));
+    }
+    this.#wake.resolve();
   }
 
   [Symbol.dispose](): void {

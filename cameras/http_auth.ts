@@ -16,11 +16,21 @@ export function splitCredentials(url: string): { url: string; credentials?: Cred
   const parsed = new URL(url);
   if (parsed.username === "" && parsed.password === "") return { url };
   const credentials = {
-    user: decodeURIComponent(parsed.username),
-    password: decodeURIComponent(parsed.password),
+    user: decoded(parsed.username),
+    password: decoded(parsed.password),
   };
   parsed.username = parsed.password = "";
   return { url: parsed.href, credentials };
+}
+
+/** A per cent sign that encodes nothing stands for itself: few people encode the one in a password. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return text;
+  }
 }
 
 /**

@@ -73,9 +73,17 @@ export async function* parts(
 
 async function readHeaders(input: ByteQueue): Promise<Map<string, string> | undefined> {
   const headers = new Map<string, string>();
-  for (;;) {
+  for (let bytes = 0;;) {
     const line = await input.until(LF, MOST_HEADER_BYTES);
     if (line === undefined) return undefined;
+    bytes += line.length + LF.length;
+    if (bytes > MOST_HEADER_BYTES) {
+      throw new SourceError(
+        "CORRUPT",
+        `Cannot read a part with headers of more than ${MOST_HEADER_BYTES} bytes`,
+        { retryable: true },
+      );
+    }
     const text = new TextDecoder().decode(line).trim();
     if (text === "") return headers;
     const colon = text.indexOf(":");

@@ -51,6 +51,8 @@ const WELL_AFTER_MS = 60_000;
 export class CameraSupervisor {
   readonly #options: SupervisorOptions;
   readonly #cameras = new Map<number, Supervised>();
+  /** Cameras that were removed and have not left their partitions yet. */
+  readonly #leaving = new Map<number, Promise<void>>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -68,7 +70,7 @@ export class CameraSupervisor {
     let away = false;
     while (!signal.aborted) {
       try {
-        await this.#follow(await registry.list());
+        this.#follow(await registry.list());
         away = false;
       } catch (error) {
         if (!away) report(`Cannot read the registry: ${(error as Error).message}`);
@@ -78,29 +80,32 @@ export class CameraSupervisor {
         if (!signal.aborted) throw reason;
       });
     }
-    await Promise.all([...this.#cameras.values()].map((camera) => camera.stop()));
+    await Promise.all([
+      ...[...this.#cameras.values()].map((camera) => camera.stop()),
+      ...this.#leaving.values(),
+    ]);
   }
 
-  async #follow(
+  #follow(
     registered: readonly { readonly camera: RegisteredCamera; readonly version: string }[],
-  ): Promise<void> {
+  ): void {
     const { report } = this.#options;
     const numbers = new Set(registered.map(({ camera }) => camera.number));
     for (const [number, camera] of this.#cameras) {
       if (numbers.has(number)) continue;
       this.#cameras.delete(number);
       report("removed", number);
-      void camera.stop();
+      const left = camera.stop().finally(() => this.#leaving.delete(number));
+      this.#leaving.set(number, left);
     }
     for (const { camera, version } of registered) {
       const running = this.#cameras.get(camera.number);
       if (running?.version === version) continue;
       if (running !== undefined) report("changed", camera.number);
       // The old one leaves the partition before the new one enters it.
-      const begin = running?.stop() ?? Promise.resolve();
+      const begin = running?.stop() ?? this.#leaving.get(camera.number) ?? Promise.resolve();
       this.#cameras.set(camera.number, new Supervised(camera, version, begin, this.#options));
     }
-    await Promise.resolve();
   }
 }
 

@@ -173,7 +173,7 @@ export function numberFaults(positionals: readonly string[]): string[] {
 }
 
 /** Reads n of `CAMERA-n`. */
-export function parseCameraNumber(text: string): number {
+function parseCameraNumber(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > 10_000) {
     throw new Error(

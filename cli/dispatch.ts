@@ -17,7 +17,7 @@ import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";
 
 /** Exit codes of every command. */
-export const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
+const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
 /** What a run of the command line needs from outside. */
 export interface DispatchOptions {

@@ -17,7 +17,7 @@ export interface FoundQuery {
 }
 
 /** Names of the queries that come with Framelane, sorted. */
-export function shippedQueries(): string[] {
+function shippedQueries(): string[] {
   return [...Deno.readDirSync(FOLDER)]
     .filter(({ name, isFile }) => isFile && name.endsWith(".ts"))
     .map(({ name }) => name.slice(0, -3))

@@ -157,7 +157,7 @@ export function parseStartingOffsets(
  *
  * @throws {RangeError} when it is neither.
  */
-export function parseTimestamp(given: number | string): number {
+function parseTimestamp(given: number | string): number {
   const number = typeof given === "number" ? given : /^\d+$/.test(given) ? Number(given) : NaN;
   const timestamp = Number.isFinite(number) ? number : Date.parse(String(given));
   if (!Number.isFinite(timestamp)) {

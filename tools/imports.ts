@@ -40,7 +40,7 @@ const CONCRETE = String
   .raw`runtime/(log/(kafka|embedded)|sinks/(?!sink\.ts|mod\.ts|open\.ts)|operators|image)`;
 
 /** The rules. A file is held to every rule whose `of` matches. */
-export const RULES: readonly Rule[] = [
+const RULES: readonly Rule[] = [
   { says: "Nothing imports main.ts", of: /^/, not: /^main\.ts$/ },
   {
     says: "The frame and the interfaces import each other alone",

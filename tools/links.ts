@@ -6,7 +6,7 @@
 import { dirname, join, ROOT } from "./paths.ts";
 
 /** The targets of a page's links and pictures, without those to other places. */
-export function localLinks(markdown: string): string[] {
+function localLinks(markdown: string): string[] {
   const prose = markdown.replace(/^```[\s\S]*?^```/gm, "").replace(/`[^`\n]*`/g, "");
   return [...prose.matchAll(/\]\(([^)\s]+)(?:\s+"[^"]*")?\)/g)]
     .map(([, target]) => target!)
@@ -14,7 +14,7 @@ export function localLinks(markdown: string): string[] {
 }
 
 /** The anchors that a page's headings make. */
-export function anchorsOf(markdown: string): Set<string> {
+function anchorsOf(markdown: string): Set<string> {
   const prose = markdown.replace(/^```[\s\S]*?^```/gm, "");
   return new Set(
     [...prose.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) =>

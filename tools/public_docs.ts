@@ -27,7 +27,7 @@ interface Documented {
 }
 
 /** What has no description. */
-export function undocumented({ nodes }: Documentation): string[] {
+function undocumented({ nodes }: Documentation): string[] {
   const faults: string[] = [];
   for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {
     const declarations = symbol.declarations.filter((of) => of.declarationKind === "export");

@@ -247,7 +247,7 @@ function placeLabels(
 }
 
 /** Round steps from 0 to at least nearly the highest value. */
-export function niceTicks(most: number, count: number): number[] {
+function niceTicks(most: number, count: number): number[] {
   const rough = most / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((one) => one >= rough)!;

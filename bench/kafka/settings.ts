@@ -14,7 +14,7 @@ export interface Setting {
   readonly compression: Compression;
 }
 
-export const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "snappy", "lz4", "zstd"];
+const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 /** What is swept unless something else is asked for. */
 export const USUAL_SETTINGS: readonly Setting[] = [

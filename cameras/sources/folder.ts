@@ -167,10 +167,15 @@ export class FolderSource implements CameraSource {
   async #list(): Promise<string[]> {
     const files: string[] = [];
     const walk = async (below: string) => {
-      for await (const entry of Deno.readDir(join(this.#folder, below))) {
-        const path = below === "" ? entry.name : `${below}/${entry.name}`;
-        if (entry.isDirectory && !entry.name.startsWith(".")) await walk(path);
-        else if (isImageName(path)) files.push(path);
+      try {
+        for await (const entry of Deno.readDir(join(this.#folder, below))) {
+          const path = below === "" ? entry.name : `${below}/${entry.name}`;
+          if (entry.isDirectory && !entry.name.startsWith(".")) await walk(path);
+          else if (isImageName(path)) files.push(path);
+        }
+      } catch (error) {
+        // One that went meanwhile holds nothing; the folder itself is to be there.
+        if (below === "" || !(error instanceof Deno.errors.NotFound)) throw error;
       }
     };
     await walk("");

@@ -65,6 +65,7 @@ export class PanSource implements CameraSource {
       }
     } finally {
       frame.release();
+      picture.release();
     }
   }
 

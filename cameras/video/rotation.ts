@@ -23,7 +23,7 @@ export interface Rotation {
 }
 
 /** As it is. */
-export const UPRIGHT: Rotation = { degrees: 0, mirrored: false };
+const UPRIGHT: Rotation = { degrees: 0, mirrored: false };
 
 /** What the metadata of a stream say about its rotation, to the nearest quarter. */
 export function rotationOf(stream: Stream): Rotation {

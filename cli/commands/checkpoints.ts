@@ -3,12 +3,16 @@
  *
  * @module
  */
-import type { CheckpointInfo, OffsetRange, TopicLog } from "../../runtime/log/log.ts";
-import { LogError } from "../../runtime/log/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
+import {
+  type CheckpointInfo,
+  LogError,
+  type OffsetRange,
+  type TopicLog,
+} from "../../runtime/log/log.ts";
 import { type Command, type CommandContext, UsageError } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
 import { isLocalLog } from "../network.ts";
+import { openLogOrUsageError } from "../open_log.ts";
 
 /** The command. */
 export const checkpoints: Command = {
@@ -49,7 +53,7 @@ async function run(
   }
   const text = (name: string) => options[name] as string | undefined;
   const [group, topic, query, checkpointDir] = ["group", "topic", "query", "checkpoint"].map(text);
-  const log = await open(text("log")!, checkpointDir);
+  const log = await openLogOrUsageError(text("log")!, checkpointDir);
   try {
     const infos = await log.checkpoints({
       ...(group !== undefined ? { group } : {}),
@@ -68,17 +72,6 @@ async function run(
     return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
   } finally {
     await log.close();
-  }
-}
-
-async function open(url: string, checkpointDir: string | undefined): Promise<TopicLog> {
-  try {
-    return await openLog(url, checkpointDir !== undefined ? { checkpointDir } : {});
-  } catch (error) {
-    if (error instanceof LogError && error.code === "INVALID") {
-      throw new UsageError([error.message]);
-    }
-    throw error;
   }
 }
 

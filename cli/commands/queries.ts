@@ -5,15 +5,14 @@
  */
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
-import { LogError, type TopicLog } from "../../runtime/log/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets } from "../../runtime/source_options.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
-import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
+import { type Command, type CommandContext, parsers } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { openLogOrUsageError } from "../open_log.ts";
 import { DEFAULT_QUERY, outputTopics, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -134,7 +133,7 @@ async function run(
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, logUrl);
   const checkpointDir = option<string>("checkpoint");
-  const log = await open(logUrl, checkpointDir);
+  const log = await openLogOrUsageError(logUrl, checkpointDir);
   const json = option<boolean>("json") === true;
   // Only work that has an end can say how far it is.
   const bar = finite && !json ? new BacklogBar() : undefined;
@@ -208,17 +207,6 @@ async function run(
         context,
       );
     }
-  }
-}
-
-async function open(url: string, checkpointDir: string | undefined): Promise<TopicLog> {
-  try {
-    return await openLog(url, checkpointDir !== undefined ? { checkpointDir } : {});
-  } catch (error) {
-    if (error instanceof LogError && error.code === "INVALID") {
-      throw new UsageError([error.message]);
-    }
-    throw error;
   }
 }
 

@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { FromExecutor, PlainError, QuerySpec } from "../executor/protocol.ts";
+import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import type { DriverFeed } from "./feed.ts";
@@ -46,7 +46,7 @@ interface Lane {
   readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
-  /** Kept from run to run: see `ExecutionOptions.shown`. */
+  /** Kept from run to run: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
   stopping: boolean;
   /** Since it last recovered. */
@@ -54,6 +54,9 @@ interface Lane {
   /** By the monotonic clock, milliseconds. */
   startedAt: number;
 }
+
+/** No run has this number. */
+const NOBODY = 0;
 
 /** Supervises the lanes of a driver. */
 export class LaneSupervisor implements PoolEvents {
@@ -86,7 +89,7 @@ export class LaneSupervisor implements PoolEvents {
       partition,
       ended: Promise.withResolvers(),
       membership,
-      shown: new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT),
+      shown: new SharedArrayBuffer(SHOWN.bytes),
       stopping: false,
       failures: 0,
       startedAt: 0,
@@ -194,6 +197,7 @@ export class LaneSupervisor implements PoolEvents {
     this.#lanes.set(lane.number, lane);
     lane.startedAt = this.#options.clock.monotonic();
     lane.handle.starting(runId);
+    letCommit(lane, lane.number);
     this.#pool.start({
       type: "start",
       lane: lane.number,
@@ -223,6 +227,7 @@ export class LaneSupervisor implements PoolEvents {
 
   #laneGone(lane: Lane): void {
     if (!this.#lanes.delete(lane.number)) return;
+    letCommit(lane, NOBODY);
     const { handle } = lane;
     this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
@@ -264,6 +269,7 @@ export class LaneSupervisor implements PoolEvents {
 
   async #restart(lane: Lane, delay: number): Promise<void> {
     this.#lanes.delete(lane.number);
+    letCommit(lane, NOBODY);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
     if (delay > 0) {
@@ -287,4 +293,9 @@ export class LaneSupervisor implements PoolEvents {
       if (lane.spec.name === spec.name && lane.partition === partition) return lane;
     }
   }
+}
+
+/** Says which run of a lane may commit, to those that are held too: they need not hear a message. */
+function letCommit({ shown }: Lane, run: number): void {
+  Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
 }

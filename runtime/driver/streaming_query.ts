@@ -5,8 +5,10 @@
  */
 import type { PlainError } from "../executor/protocol.ts";
 import { laneName } from "../frame.ts";
+import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
+  NO_TOTALS,
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
@@ -26,16 +28,6 @@ export class StreamingQueryException extends Error {
 }
 
 const RECENT_PROGRESS = 100;
-
-const NO_TOTALS: QueryTotals = {
-  frames: 0,
-  outputs: 0,
-  dropped: 0,
-  deadLettered: 0,
-  gaps: 0,
-  duplicates: 0,
-  orderViolations: 0,
-};
 
 /** What only the driver may do with a handle. */
 export interface QueryControl {
@@ -62,7 +54,7 @@ export class StreamingQuery {
   readonly #waiting = new Set<() => void>();
   #id = "";
   #runId = "";
-  #state: "starting" | "running" | "restarting" | "failed" | "stopped" = "starting";
+  #state: LaneState = "starting";
   #message = "Starting";
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
@@ -96,7 +88,7 @@ export class StreamingQuery {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
-  get state(): "starting" | "running" | "restarting" | "failed" | "stopped" {
+  get state(): LaneState {
     return this.#state;
   }
 

@@ -13,6 +13,7 @@ import {
   type BatchCommitter,
   type BatchRange,
   type Checkpoint,
+  type CommitOptions,
   LogError,
   type OutputRecord,
 } from "../log/log.ts";
@@ -103,6 +104,7 @@ export class Checkpointing {
    * @param snapshot the operators after the batch.
    * @param seen the cameras' own counts after the batch.
    * @param needed oldest offset whose outputs a sink must see again.
+   * @param options what the commit need not promise.
    * @param signal ends the wait for the group's next generation.
    */
   async commit(
@@ -111,6 +113,7 @@ export class Checkpointing {
     seen: SeenSequences,
     needed: number | undefined,
     records: readonly OutputRecord[],
+    options: CommitOptions,
     signal: AbortSignal,
   ): Promise<void> {
     this.#history.push({ end: batch.end, snapshot });
@@ -132,7 +135,7 @@ export class Checkpointing {
     for (;;) {
       const renewals = this.#renewals;
       try {
-        return await this.#committer.commit(batch, checkpoint, records);
+        return await this.#committer.commit(batch, checkpoint, records, options);
       } catch (error) {
         if (!(error instanceof LogError) || error.code !== "STALE_MEMBERSHIP") throw error;
         if (renewals === this.#renewals) await this.#untilRenewed(signal, error);

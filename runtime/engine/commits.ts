@@ -4,14 +4,17 @@
  *
  * @module
  */
-import type { BatchRange, OutputRecord } from "../log/log.ts";
+import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { Sink } from "../sinks/sink.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
 
-/** A query with live views only commits this often: nothing that it did can be doubled. */
+/**
+ * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
+ * executor do it at the same moment, so that a log can take their commits together.
+ */
 const LIVE_COMMIT_INTERVAL_MS = 1000;
 
 /** A batch that ran and is not committed yet. */
@@ -66,9 +69,10 @@ export class Commits {
 
   /** When a batch that waits should be committed, on the clock; undefined when none does. */
   get due(): number | undefined {
-    return this.#held === undefined
-      ? undefined
-      : this.#options.clock.now() + LIVE_COMMIT_INTERVAL_MS;
+    if (this.#held === undefined) return undefined;
+    const { clock } = this.#options;
+    const since = clock.monotonic() % LIVE_COMMIT_INTERVAL_MS;
+    return clock.now() + LIVE_COMMIT_INTERVAL_MS - since;
   }
 
   /** Takes a batch that ran; it follows all that were taken before. */
@@ -80,7 +84,7 @@ export class Commits {
   async begin(now: boolean): Promise<void> {
     const batch = this.#held;
     if (batch === undefined) return;
-    if (!now && this.#options.clock.monotonic() - this.#last < LIVE_COMMIT_INTERVAL_MS) return;
+    if (!now && momentOf(this.#options.clock.monotonic()) === momentOf(this.#last)) return;
     this.#held = undefined;
     this.#nextBatchId = batch.range.batchId + 1;
     await this.#running;
@@ -100,8 +104,11 @@ export class Commits {
     const { onStep, clock } = this.#options;
     const started = clock.monotonic();
     const records = [...batch.records];
+    const replaced = new Set<OutputRecord>();
     for (const { sink, task } of sinks) {
-      if (task.records !== undefined) records.push(...task.records(outputs, range));
+      if (task.records !== undefined) {
+        for (const record of task.records(outputs, range)) records.push(noted(record, replaced));
+      }
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
         await timed(this.#opened, this.#options, sink, () => task.write!(outputs, range));
       }
@@ -119,15 +126,20 @@ export class Commits {
     const needed = sinks.map(({ task }) => task.restartOffset?.())
       .filter((offset) => offset !== undefined);
     onStep?.("commit.before");
+    if (this.#options.owns?.() === false) {
+      throw new LogError("FENCED", "Cannot commit: another run of this query has taken over");
+    }
     await checkpointing.commit(
       range,
       snapshot,
       seen,
       needed.length === 0 ? undefined : Math.min(...needed),
       records,
+      { repeatable: sinks.every(({ sink }) => sink.delivery === "live") },
       this.#drain,
     );
     const done = this.#last = clock.monotonic();
+    reporter.deadLettered += replaced.size;
     onStep?.("commit.after");
     for (const { task } of sinks) {
       await task.committed?.(range);
@@ -149,6 +161,23 @@ export class Commits {
       this.#topics.add(output);
     }
   }
+}
+
+/** The record; when the log takes its smaller stand-in instead, it is noted. */
+function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord {
+  const { smaller } = record;
+  if (smaller === undefined) return record;
+  return {
+    ...record,
+    smaller: () => {
+      replaced.add(record);
+      return smaller();
+    },
+  };
+}
+
+function momentOf(monotonic: number): number {
+  return Math.floor(monotonic / LIVE_COMMIT_INTERVAL_MS);
 }
 
 /** Does what a sink does with outputs, and notes how long it took. */

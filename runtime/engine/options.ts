@@ -40,6 +40,8 @@ export interface ExecutionOptions extends ExecutionEvents {
    * so that what runs again after a restart is not shown, nor its latency measured, a second time.
    */
   readonly shown?: BigInt64Array;
+  /** Whether the driver still means this run, and has not started another one in its place. */
+  readonly owns?: () => boolean;
   readonly clock: Clock;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;

@@ -21,6 +21,7 @@ import {
   type LoadedQuery,
   plainError,
   type QuerySpec,
+  SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
 import { PicturePublisher } from "./publisher.ts";
@@ -39,7 +40,7 @@ interface Starting {
 }
 
 /** Loads a query's module and applies what the command line says. */
-export async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
+async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
   const module = await import(spec.module) as { default?: unknown };
   let definition = module.default;
   if (typeof definition === "function") {
@@ -158,6 +159,7 @@ export class ExecutorHost {
       (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
       this.#watched,
     );
+    const shown = new BigInt64Array(message.shown);
     const plan = this.#plans.get(query)!;
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
@@ -170,7 +172,8 @@ export class ExecutorHost {
       group: queries.find(({ name }) => name === query)!.group,
       ...(membership !== undefined ? { membership } : {}),
       runId,
-      shown: new BigInt64Array(message.shown),
+      shown,
+      owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
       deadLetter: deadLetterRecord,

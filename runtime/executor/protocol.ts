@@ -58,6 +58,15 @@ export interface PlainError {
   readonly retryable: boolean;
 }
 
+/** What is where in the cells that a lane's runs share, 64 bits each. */
+export const SHOWN = {
+  /** See `ExecutionOptions.shown`. */
+  offset: 0,
+  /** Number of the run that may commit; 0 when none may. */
+  run: 1,
+  bytes: 2 * BigInt64Array.BYTES_PER_ELEMENT,
+} as const;
+
 /** From the driver. A lane's number is unique for the life of the driver. */
 export type ToExecutor =
   | { readonly type: "open"; readonly config: ExecutorConfig; readonly busy?: SharedArrayBuffer }
@@ -68,7 +77,7 @@ export type ToExecutor =
     readonly partition: number;
     readonly runId: string;
     readonly membership?: Membership;
-    /** See `ExecutionOptions.shown`. */
+    /** Cells of a lane that outlive its runs: see `SHOWN`. */
     readonly shown: SharedArrayBuffer;
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }

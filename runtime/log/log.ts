@@ -21,7 +21,10 @@ export interface LogRecord {
 export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
-  /** What the log takes instead when this one is too large for it; without it the commit fails. */
+  /**
+   * What the log takes instead when this one is too large for its topic; without it the commit fails.
+   * It may be meant for another topic, which is made if it is not there.
+   */
   readonly smaller?: () => OutputRecord;
 }
 
@@ -202,6 +205,15 @@ export interface CommitterOptions {
   readonly membership?: Membership;
 }
 
+/** What a commit need not promise. */
+export interface CommitOptions {
+  /**
+   * Running the batch again would do no harm, and the caller sees to it that nobody else in this process
+   * commits for the partition: a log may then take the membership's word for it. Default false.
+   */
+  readonly repeatable?: boolean;
+}
+
 /** Where a streaming query is. */
 export interface Checkpoint {
   /** Batches 0 … `batchId` are committed; −1 when none is. */
@@ -270,6 +282,7 @@ export interface BatchCommitter {
     batch: BatchRange,
     checkpoint: Omit<Checkpoint, "batchId">,
     records: readonly OutputRecord[],
+    options?: CommitOptions,
   ): Promise<void>;
   /** A new generation of the same membership (a rebalance that left the partition where it was). */
   renew(membership: Membership): void;

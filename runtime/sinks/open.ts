@@ -14,7 +14,7 @@ import { video, type VideoOptions } from "./video.ts";
 import { webhook, type WebhookOptions } from "./webhook.ts";
 
 /** What `--sink` takes, for help and messages. */
-export const SINK_FORMS = [
+const SINK_FORMS = [
   "display",
   "console",
   "images:DIR",

@@ -28,6 +28,8 @@ export interface RunQueryOptions {
   readonly progressIntervalMs?: number;
   /** Up to where live sinks have had their outputs: one cell that outlives a run. */
   readonly shown?: BigInt64Array;
+  /** Whether nobody else has been started in its place; always unless given. */
+  readonly owns?: () => boolean;
 }
 
 /** A query at work in a test. */
@@ -68,6 +70,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
           ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
           : {}),
         ...(options.shown !== undefined ? { shown: options.shown } : {}),
+        ...(options.owns !== undefined ? { owns: options.owns } : {}),
         ...(options.membership !== undefined ? { membership: options.membership } : {}),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });

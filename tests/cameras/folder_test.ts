@@ -7,7 +7,9 @@ import { inspectImage } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { FakeClock } from "../../runtime/testing.ts";
 import { MemoryLog } from "../support/memory_log.ts";
-import { runToMemory, take, TOPIC, until, withFolder } from "./kit.ts";
+import { runToMemory, take, TOPIC } from "./kit.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "../support/folder.ts";
 
 /** A small JPEG of one shade of grey. */
 function jpeg(shade: number, side = 32): Promise<Uint8Array> {
@@ -238,6 +240,47 @@ Deno.test("folder: where the system cannot watch, looking again finds what is ne
     const stopped = watch.changes(false);
     stop.abort();
     assert.deepEqual(await stopped, []);
+  });
+});
+
+Deno.test("folder: a watch that fails on the way costs nothing but time", async () => {
+  await withFolder(async (folder) => {
+    const stop = new AbortController();
+    const clock = new FakeClock(1_000);
+    const failed = Promise.withResolvers<void>();
+    using watch = new FolderWatch(folder, clock, stop.signal, () => {
+      // deno-lint-ignore require-yield
+      async function* events(): AsyncGenerator<Deno.FsEvent> {
+        await failed.promise;
+        throw new Error("The watch broke");
+      }
+      return Object.assign(events(), { close() {} }) as unknown as Deno.FsWatcher;
+    });
+    const changes = watch.changes(false);
+    failed.resolve();
+    assert.equal(await changes, "all");
+    const next = watch.changes(false);
+    await clock.advance(1_000);
+    assert.equal(await next, "all");
+    stop.abort();
+  });
+});
+
+Deno.test("folder: one in it that goes while it is looked through is no failure", async () => {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "gone"));
+    await put(folder, "a.jpg", await jpeg(40));
+    const { readDir } = Deno;
+    Deno.readDir = (path) => {
+      if (String(path).endsWith("gone")) Deno.removeSync(path);
+      return readDir(path);
+    };
+    try {
+      const images = await take(new FolderSource(folder, { mode: "once" }));
+      assert.equal(images.length, 1);
+    } finally {
+      Deno.readDir = readDir;
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { authorize } from "../../cameras/http_auth.ts";
+import { authorize, splitCredentials } from "../../cameras/http_auth.ts";
 import { boundaryOf, parts } from "../../cameras/multipart.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -79,6 +79,8 @@ Deno.test("multipart: what is too large or none at all is refused", async () => 
   await assert.rejects(read(multipart(pictures, true), 100), /at most 100 are accepted/);
   await assert.rejects(read(multipart([new Uint8Array(5_000)], false), 100), /at most 100/);
   await assert.rejects(read(text("Hello"), 100), /Cannot find the boundary/);
+  const lines = Array.from({ length: 2_000 }, (_, i) => `x-${i}: ${"y".repeat(20)}\r\n`).join("");
+  await assert.rejects(read(text(`--frame\r\n${lines}`), 100), /headers of more than 16384 bytes/);
   assert.equal(boundaryOf('multipart/x-mixed-replace;boundary="a b"'), "--a b");
   assert.equal(boundaryOf("multipart/x-mixed-replace; boundary=--x"), "--x");
   assert.equal(boundaryOf("image/jpeg; boundary=x"), undefined);
@@ -206,6 +208,17 @@ Deno.test("passwords: Basic and Digest are answered, wrong ones told without sho
       }
     });
   }
+});
+
+Deno.test("passwords: a per cent sign that encodes nothing stands for itself", () => {
+  assert.deepEqual(splitCredentials("http://me:100%@host/x"), {
+    url: "http://host/x",
+    credentials: { user: "me", password: "100%" },
+  });
+  assert.deepEqual(splitCredentials("http://m%40e:a%3Ab@host/x").credentials, {
+    user: "m@e",
+    password: "a:b",
+  });
 });
 
 Deno.test("digest: known answer of RFC 7616, and what cannot be answered", () => {

@@ -4,7 +4,8 @@ import type { CameraSummary } from "../../cameras/camera.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { until, withFolder } from "./kit.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "../support/folder.ts";
 
 const summary = (published: number) => ({ published }) as CameraSummary;
 
@@ -92,6 +93,52 @@ Deno.test("supervisor: follows the registry: added, changed, removed", async () 
   stage.stop.abort();
   await ended;
   assert.equal(stage.running.size, 0);
+});
+
+Deno.test("supervisor: a camera that comes back waits until it has left its partition", async () => {
+  const camera = { number: 1, source: "pattern:" };
+  const left = Promise.withResolvers<CameraSummary>();
+  const stop = new AbortController();
+  let listed = [{ camera, version: "1" }];
+  let looks = 0;
+  const runs: string[] = [];
+  const supervisor = new CameraSupervisor({
+    registry: {
+      list: () => {
+        looks++;
+        return Promise.resolve(listed);
+      },
+    },
+    clock: systemClock,
+    signal: stop.signal,
+    pollMs: 5,
+    report: () => {},
+    run: async (_camera, signal) => {
+      runs.push("in");
+      const gone = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => gone.resolve(), { once: true });
+      await gone.promise;
+      const result = await left.promise;
+      runs.push("out");
+      return result;
+    },
+  });
+  const ended = supervisor.run();
+  const look = async () => {
+    const before = looks;
+    await until("the registry is looked at", () => looks > before + 1);
+  };
+  await until("it runs", () => runs.length === 1);
+  listed = [];
+  await look();
+  listed = [{ camera, version: "2" }];
+  await look();
+  assert.deepEqual(runs, ["in"]);
+  left.resolve(summary(1));
+  await until("it runs again", () => runs.length === 3);
+  assert.deepEqual(runs, ["in", "out", "in"]);
+  stop.abort();
+  await ended;
 });
 
 Deno.test("supervisor: one that fails starts again, and leaves the others alone", async () => {

@@ -84,13 +84,14 @@ try {
       const lines = (buffered + chunk).split("\n");
       buffered = lines.pop()!;
       for (const line of lines) {
-        const partition = Number(line);
+        const [partition, repeatable] = [Number.parseInt(line), line.endsWith("repeatable")];
         const batch = { batchId: 0, start: 0, end: 1 };
         try {
           const committer = committers.get(partition)!;
           await committer.plan(batch);
           const output = { topic: out, partition, ...record("from the child") };
-          await committer.commit(batch, { end: 1, restart: 1 }, [output]);
+          const outputs = repeatable ? [] : [output];
+          await committer.commit(batch, { end: 1, restart: 1 }, outputs, { repeatable });
           await print({ committed: true });
         } catch (error) {
           await print({ code: error instanceof LogError ? error.code : String(error) });

@@ -34,6 +34,48 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation(
+    "a state of any bytes comes back as it was, small or large",
+    async ({ log, reopen }) => {
+      // Every byte, and what is no UTF-8: lone continuations, overlong forms, surrogates, cut sequences.
+      const bytes = [
+        ...Array.from({ length: 256 }, (_, byte) => byte),
+        ...[
+          0x80,
+          0xbf,
+          0xc0,
+          0x80,
+          0xe0,
+          0x80,
+          0xaf,
+          0xed,
+          0xa0,
+          0x80,
+          0xf5,
+          0xff,
+          0xfe,
+          0xe2,
+          0x82,
+        ],
+        ...[0, 0x22, 0x5c, 0x0d, 0x0a, 0xef, 0xbb, 0xbf, 0],
+      ];
+      const small = Uint8Array.from(bytes);
+      const large = Uint8Array.from({ length: 9_000 }, (_, at) => bytes[(at * 7) % bytes.length]!);
+      for (const state of [small, large, small.subarray(1, 2)]) {
+        const options = names();
+        await log.createTopic(options.topic, 1);
+        await withCommitter(log, options, async (committer) => {
+          await committer.plan(batch(0, 0, 4));
+          await committer.commit(batch(0, 0, 4), { end: 4, restart: 2, state }, []);
+        });
+        await withCommitter(await reopen(), options, ({ committed }) => {
+          assert.deepEqual(committed, { batchId: 0, end: 4, restart: 2, state: state.slice() });
+          return Promise.resolve();
+        });
+      }
+    },
+  );
+
   obligation("a new owner goes on where the last one was", async ({ log, reopen }) => {
     const options = names();
     await log.createTopic(options.topic, 1);
@@ -112,6 +154,44 @@ export function registerCommitters(obligation: Obligation): void {
         () => committer.commit(batch(2, 4, 5), { end: 5, restart: 5 }, [tooLarge]),
       );
     });
+  });
+
+  obligation("a record that is too large may be replaced by one for another topic", async (
+    { log },
+    { tooLargeBytes },
+  ) => {
+    const options = names();
+    const [output, instead] = [unique("output"), unique("instead")];
+    await log.createTopic(options.topic, 2);
+    const made = (value: string, partition = 0) => ({ ...record(value), topic: output, partition });
+    const replaced = (value: string, partition = 0) => ({
+      ...made("", partition),
+      value: new Uint8Array(tooLargeBytes),
+      smaller: () => ({ ...made(value, partition), topic: instead }),
+    });
+    await withCommitter(log, { ...options, outputTopics: [output] }, async (committer) => {
+      await committer.plan(batch(0, 0, 6));
+      await committer.commit(batch(0, 0, 6), { end: 6, restart: 6 }, [
+        replaced("x"),
+        ...[made("a"), made("b"), replaced("y"), made("c"), replaced("z", 1), made("d", 1)],
+      ]);
+      await committer.plan(batch(1, 6, 7));
+      await committer.commit(batch(1, 6, 7), { end: 7, restart: 7 }, [made("e"), replaced("w")]);
+      await committer.plan(batch(2, 7, 8));
+      await committer.commit(batch(2, 7, 8), { end: 8, restart: 8 }, [made("f")]);
+      assert.deepEqual(committer.committed, { batchId: 2, end: 8, restart: 8 });
+    });
+    const read = async (topic: string, partition: number) =>
+      (await readAll(log, topic, partition)).map(({ value }) => text(value)).join("");
+    assert.deepEqual(
+      [
+        await read(output, 0),
+        await read(output, 1),
+        await read(instead, 0),
+        await read(instead, 1),
+      ],
+      ["abcef", "d", "xyw", "z"],
+    );
   });
 
   obligation("a plan that is not required still frames its commit", async ({ log, reopen }) => {
@@ -337,6 +417,90 @@ export function registerCommitters(obligation: Obligation): void {
     });
     await a.member.leave();
   });
+
+  obligation("commits that may be repeated stand like others", async ({ log, reopen }) => {
+    const group = `${unique("group")}-greyscale`;
+    const options = { group, query: "greyscale", topic: unique("light") };
+    const count = 5;
+    await log.createTopic(options.topic, count);
+    const a = await join(log, { group, topic: options.topic });
+    await eventually("all partitions", () => a.held()?.length === count);
+    const owned = { ...options, membership: a.membership() };
+    const partitions = Array.from({ length: count }, (_, partition) => partition);
+    const committers = await Promise.all(
+      partitions.map((partition) => log.committer({ ...owned, partition })),
+    );
+    const all = (id: number, repeatable: boolean, state?: Uint8Array) =>
+      Promise.all(committers.map(async (committer, partition) => {
+        const [start, end] = [id * 10 + partition, (id + 1) * 10 + partition];
+        const range = batch(id, id === 0 ? 0 : start, end);
+        await committer.plan(range, false);
+        const checkpoint = { end, restart: end, ...(state === undefined ? {} : { state }) };
+        await committer.commit(range, checkpoint, [], { repeatable });
+      }));
+    await all(0, true, new Uint8Array([1, 2, 255]));
+    await all(1, false);
+    await all(2, true);
+    // Too large for what Kafka keeps beside an offset.
+    await all(3, true, new Uint8Array(9_000).fill(7));
+    await all(4, true, new Uint8Array([0, 200]));
+    const ends = (await (await reopen()).checkpoints({ group })).map(({ committed }) =>
+      committed?.end
+    );
+    assert.deepEqual(ends.sort(), partitions.map((partition) => 50 + partition));
+    for (const committer of committers) await committer.close();
+    for (const partition of partitions) {
+      await withCommitter(log, { ...owned, partition }, (committer) => {
+        assert.deepEqual(committer.committed, {
+          batchId: 4,
+          end: 50 + partition,
+          restart: 50 + partition,
+          state: new Uint8Array([0, 200]),
+        });
+        return Promise.resolve();
+      });
+    }
+    await a.member.leave();
+  });
+
+  obligation(
+    "the word of a generation that is gone counts after its renewal",
+    async ({ log, reopen }) => {
+      const group = `${unique("group")}-greyscale`;
+      const options = { group, query: "greyscale", topic: unique("stale") };
+      await log.createTopic(options.topic, 2);
+      const a = await join(log, { group, topic: options.topic });
+      await eventually("all partitions", () => a.held()?.length === 2);
+      const old = a.membership();
+      const b = await join(await reopen(), { group, topic: options.topic });
+      await eventually("a share", () => a.held()?.length === 1 && b.held()?.length === 1);
+      const [partition] = a.held()!;
+      await withCommitter(
+        log,
+        { ...options, partition: partition!, membership: old },
+        async (committer) => {
+          const [range, end] = [batch(0, 0, 1), { end: 1, restart: 1 }];
+          const commit = async () => {
+            await committer.plan(range, false);
+            await committer.commit(range, end, [], { repeatable: true });
+          };
+          // Some logs go by the member alone as long as the partition is its.
+          await commit().catch(async (error) => {
+            assert.equal((error as LogError).code, "STALE_MEMBERSHIP");
+            assert.deepEqual(await log.checkpoints({ group }), []);
+            committer.renew(a.membership());
+            await commit();
+          });
+          assert.deepEqual(
+            (await log.checkpoints({ group })).map(({ committed }) => committed?.end),
+            [1],
+          );
+        },
+      );
+      await b.member.leave();
+      await a.member.leave();
+    },
+  );
 
   obligation("a closed committer says so", async ({ log }) => {
     const options = names();

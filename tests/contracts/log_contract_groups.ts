@@ -142,59 +142,69 @@ export function registerGroups(obligation: Obligation): void {
     },
   );
 
-  obligation("a stopped owner that wakes up writes nothing", async ({ log }, contract) => {
-    const [topic, group, out] = [unique("zombie"), unique("group"), unique("out")];
-    const { sessionTimeoutMs } = contract;
-    await log.createTopic(topic, 1);
-    await append(log, topic, 0, records(1));
-    const child = new LogChild(contract.childFlags(log), [
-      "member",
-      log.url,
-      topic,
-      group,
-      `${sessionTimeoutMs}`,
-      out,
-    ]);
-    try {
-      while (((await child.next()).assigned as number[]).length < 1);
-      child.kill("SIGSTOP");
-      const member = await join(log, { group, topic, sessionTimeoutMs });
-      await eventually(
-        "the partition",
-        () => member.held()?.length === 1,
-        sessionTimeoutMs + 5_000,
-      );
-      await withCommitter(
-        log,
-        {
-          group,
-          query: "q",
-          topic,
-          partition: 0,
-          outputTopics: [out],
-          membership: member.membership(),
-        },
-        async (committer) => {
-          assert.equal(committer.committed, undefined);
-          const batch = { batchId: 0, start: 0, end: 1 };
-          await committer.plan(batch);
-          child.kill("SIGCONT");
-          await child.tell("0");
-          let answer = await child.next();
-          while ("assigned" in answer) answer = await child.next();
-          assert.deepEqual(answer, { code: "FENCED" });
-          const output = { topic: out, partition: 0, ...record("from the successor") };
-          await committer.commit(batch, { end: 1, restart: 1 }, [output]);
-        },
-      );
-      assert.deepEqual((await readAll(log, out, 0)).map((f) => text(f.value)), [
-        "from the successor",
+  for (const repeatable of [false, true]) {
+    const kind = repeatable ? "commits nothing that may be repeated" : "writes nothing";
+    obligation(`a stopped owner that wakes up ${kind}`, async ({ log }, contract) => {
+      const [topic, group, out] = [unique("zombie"), `${unique("group")}-q`, unique("out")];
+      const { sessionTimeoutMs } = contract;
+      await log.createTopic(topic, 1);
+      await append(log, topic, 0, records(1));
+      const child = new LogChild(contract.childFlags(log), [
+        "member",
+        log.url,
+        topic,
+        group,
+        `${sessionTimeoutMs}`,
+        out,
       ]);
-      await member.member.leave();
-    } finally {
-      await child.end();
-    }
-  });
+      try {
+        while (((await child.next()).assigned as number[]).length < 1);
+        child.kill("SIGSTOP");
+        const member = await join(log, { group, topic, sessionTimeoutMs });
+        await eventually(
+          "the partition",
+          () => member.held()?.length === 1,
+          sessionTimeoutMs + 5_000,
+        );
+        await withCommitter(
+          log,
+          {
+            group,
+            query: "q",
+            topic,
+            partition: 0,
+            outputTopics: [out],
+            membership: member.membership(),
+          },
+          async (committer) => {
+            assert.equal(committer.committed, undefined);
+            const batch = { batchId: 0, start: 0, end: 1 };
+            await committer.plan(batch);
+            child.kill("SIGCONT");
+            await child.tell(repeatable ? "0 repeatable" : "0");
+            let answer = await child.next();
+            while ("assigned" in answer) answer = await child.next();
+            assert.deepEqual(answer, { code: "FENCED" });
+            const output = { topic: out, partition: 0, ...record("from the successor") };
+            await committer.commit(batch, { end: 1, restart: 1 }, repeatable ? [] : [output], {
+              repeatable,
+            });
+          },
+        );
+        assert.deepEqual(
+          (await readAll(log, out, 0)).map((f) => text(f.value)),
+          repeatable ? [] : ["from the successor"],
+        );
+        assert.deepEqual(
+          (await log.checkpoints({ group })).map(({ committed }) => committed?.end),
+          [1],
+        );
+        await member.member.leave();
+      } finally {
+        await child.end();
+      }
+    });
+  }
 
   obligation("a membership that never was owns nothing", async ({ log }) => {
     const [topic, group] = [unique("forged"), unique("group")];

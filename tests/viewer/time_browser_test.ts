@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { SPEEDS } from "../../viewer/protocol.ts";
 import type { Viewer, ViewerOptions } from "../../viewer/viewer.ts";
 import { type FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { codeOf, offsetOf, withBrowser } from "./browser.ts";
+import { codeIn, codeOf, offsetOf, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
@@ -108,6 +110,60 @@ Deno.test("the track scrubs, the keys step on it, playing goes on from there", a
       assert.equal(await codeOf(page, "greyscale-0"), await offsetOf(page, "greyscale-0"));
     });
   });
+});
+
+Deno.test("pointing at the track shows what was recorded there, and goes nowhere", async () => {
+  await withPast(async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?time=1`);
+      const track = page.getByRole("slider");
+      await until(async () => Number(await track.getAttribute("aria-valuemax")) > 0);
+      const { x, y, width } = (await track.boundingBox())!;
+      for (const share of [0.5, 0.25]) {
+        await page.mouse.move(x + width * share, y + 8);
+        const seen = async () =>
+          await page.locator(".hover img[src]").count() === 1 && await codeIn(page, ".hover img");
+        await until(async () => Math.abs(Number(await seen()) - share * FRAMES) < 4);
+      }
+      await page.mouse.move(x, y - 200);
+      await page.locator(".hover").waitFor({ state: "hidden" });
+      assert.equal(await offsetOf(page, "greyscale-0"), FRAMES - 1, "still live");
+    });
+  });
+});
+
+Deno.test("each speed goes through the capture times that many times as fast as they passed", async () => {
+  const clock = new FakeClock(Date.now());
+  await withPast(async (viewer, lanes) => {
+    await withBrowser(async (open) => {
+      const page = await open(`${viewer.url}?time=1&focus=greyscale-0`);
+      await shows(page, "greyscale-0", FRAMES - 1);
+      const jump = page.getByLabel("Jump to a time or an offset");
+      for (const speed of SPEEDS) {
+        await jump.fill("100");
+        await jump.press("Enter");
+        await shows(page, "greyscale-0", 100);
+        await page.getByLabel("Speed").selectOption(String(speed));
+        const waiting = clock.sleeping;
+        await page.getByRole("button", { name: "Play (Space)" }).click();
+        await until(() => clock.sleeping >= waiting + 2, "both lanes wait for their next frame");
+        for (const seconds of [1, 2]) {
+          await clock.advance(1_000);
+          const offset = 100 + seconds * speed * 1_000 / EVERY_MS;
+          await shows(page, "greyscale-0", offset);
+          await shows(page, "greyscale-1", offset);
+          const moment = await page.locator(".moment").textContent();
+          assert.equal(new Date(moment!).getTime(), time(offset));
+        }
+        await page.keyboard.press(" ");
+        await page.getByRole("button", { name: "Play (Space)" }).waitFor();
+      }
+      await page.keyboard.press("l");
+      const { offset } = lanes.push("greyscale-0", { timestamp: clock.now() });
+      await shows(page, "greyscale-0", offset);
+      assert.equal(await page.getByLabel("Speed").inputValue(), "1", "live has one speed");
+    });
+  }, { clock });
 });
 
 Deno.test("a link leads to the very frame, and the address follows the steps", async () => {

@@ -116,6 +116,32 @@ Deno.test("groups, search, conditions and order choose what is shown", async () 
   });
 });
 
+Deno.test("the wall fills the screen and comes back, by key and by button", async () => {
+  await withViewer({ lanes: { count: 2 } }, async (viewer) => {
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      await page.locator(".tile").nth(1).waitFor();
+      const button = page.getByRole("button", { name: "Full screen (F)" });
+      const fills = () => button.getAttribute("aria-pressed");
+      const really = () =>
+        page.evaluate(() => {
+          // deno-lint-ignore no-explicit-any
+          const { document } = globalThis as any;
+          return document.fullscreenElement === document.documentElement;
+        });
+      for (const ask of [() => page.keyboard.press("f"), () => button.click()]) {
+        await ask();
+        await until(async () => await fills() === "true");
+        assert.ok(await really());
+        await page.locator(".tile").first().click();
+        await ask();
+        await until(async () => await fills() === "false");
+        assert.ok(!await really());
+      }
+    });
+  });
+});
+
 Deno.test("a page of some cameras shows those, in the order of the address", async () => {
   await withViewer({ lanes: { count: 8 } }, async (viewer) => {
     await withBrowser(async (open) => {

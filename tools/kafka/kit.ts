@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { run as runProgram } from "../run.ts";
 import { type NodeParts, runNode, storageTool } from "./node.ts";
 import { dirname, fromFileUrl, join } from "./paths.ts";
 import { brokersSeenFrom, freePort } from "./probe.ts";
@@ -20,7 +21,7 @@ const PACKAGES = ["default-jre-headless", "maven"];
 const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
-export const defaultCacheDir = join(here, "..", "..", ".cache", `kafka-${KAFKA_VERSION}`);
+const defaultCacheDir = join(here, "..", "..", ".cache", `kafka-${KAFKA_VERSION}`);
 
 /** Java or Maven is missing, or the jars cannot be had. The message says what to do. */
 export class KitError extends Error {
@@ -208,20 +209,9 @@ async function run(
   args: string[],
   env: Record<string, string> = {},
 ): Promise<{ success: boolean; code: number; output: string }> {
-  try {
-    const { success, code, stdout, stderr } = await new Deno.Command(command, {
-      args,
-      env,
-      stdin: "null",
-    }).output();
-    const text = new TextDecoder();
-    return { success, code, output: text.decode(stdout) + text.decode(stderr) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      return { success: false, code: 127, output: `${command}: not found` };
-    }
-    throw error;
-  }
+  const { code, output } = await runProgram(command, args, { env }) ??
+    { code: 127, output: `${command}: not found` };
+  return { success: code === 0, code, output };
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -5,7 +5,7 @@
  */
 import type { AlertView, Features } from "../protocol.ts";
 import { element, iconButton, set, text } from "./dom.ts";
-import { duration, moment } from "./format.ts";
+import { duration, recent } from "./format.ts";
 
 /** What the list tells the page. */
 export interface AlertListEvents {
@@ -78,6 +78,7 @@ export class AlertList {
     this.alerts.clear();
     this.#items.clear();
     this.#list.replaceChildren();
+    this.#empty.hidden = false;
   }
 
   /** The newest comes first; what the log remembers comes in any order. */
@@ -131,7 +132,7 @@ export class AlertList {
     text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
     text(camera!, alert.camera);
     const lasted = duration(Math.max(0, alert.toTime - alert.fromTime));
-    text(when!, `${moment(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
+    text(when!, `${recent(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
     item.classList.toggle("active", alert.active);
     const query = new URLSearchParams({
       lane: alert.lane,

@@ -5,6 +5,7 @@
  */
 import { element, iconButton } from "./dom.ts";
 import { moment } from "./format.ts";
+import { KEY_HELP } from "./keys.ts";
 import { formatNumbers } from "./numbers.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
 import { parseWhen } from "./when.ts";
@@ -161,30 +162,9 @@ export function showClip(lane: string, camera: string, position: number, now: nu
   });
 }
 
-const KEYS: readonly (readonly [readonly string[], string])[] = [
-  [["←", "↑", "→", "↓"], "Move between cameras"],
-  [["Enter"], "One camera alone, and back; a double click does the same"],
-  [["Esc"], "Back to the wall"],
-  [["Alt", "←"], "Move a camera; or drag it by its name"],
-  [["/"], "Search"],
-  [["1", "9"], "Groups; 1 is all cameras"],
-  [["+", "−", "0"], "More columns, fewer, as many as fit best"],
-  [["Space"], "Pause and play"],
-  [[",", "."], "One frame back, one frame on; ten with Shift"],
-  [["[", "]"], "Slower, faster"],
-  [["L"], "Live"],
-  [["C"], "Download a clip"],
-  [["T"], "Time bar"],
-  [["A"], "Alerts"],
-  [["O"], "Results over the pictures"],
-  [["G"], "Edit groups"],
-  [["D"], "Light or dark"],
-  [["F"], "Full screen"],
-];
-
 /** Shows what the keys do. */
 export function showKeys(): void {
-  const rows = KEYS.flatMap(([keys, meaning]) => [
+  const rows = KEY_HELP.flatMap(([keys, meaning]) => [
     element("dt", {}, ...keys.map((key) => element("kbd", {}, key))),
     element("dd", {}, meaning),
   ]);

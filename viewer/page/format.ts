@@ -45,3 +45,14 @@ export function moment(time: number): string {
   const two = (value: number) => String(value).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(time)}`;
 }
+
+/** The same without the date when it was today. */
+export function recent(time: number): string {
+  const today = new Date(time).toDateString() === new Date().toDateString();
+  return today ? clock(time) : moment(time);
+}
+
+/** `moment` with milliseconds: frames are closer together than seconds. */
+export function momentOfFrame(time: number): string {
+  return `${moment(time)}.${String(Math.floor(time) % 1_000).padStart(3, "0")}`;
+}

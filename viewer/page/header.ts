@@ -4,9 +4,10 @@
  * @module
  */
 import type { LaneView } from "../protocol.ts";
+import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
+import { fullScreenButton } from "./full_screen.ts";
 import type { WallState } from "./state.ts";
-import { type Condition, conditionOf } from "./tile.ts";
 
 /** What the bar tells the page. */
 export interface HeaderEvents {
@@ -81,11 +82,7 @@ export class Header {
         this.#time,
         this.#alerts,
         iconButton("sun", "Light or dark (D)", events.onTheme),
-        iconButton("expand", "Full screen (F11)", () => {
-          void (document.fullscreenElement === null
-            ? document.documentElement.requestFullscreen()
-            : document.exitFullscreen());
-        }),
+        fullScreenButton(),
         iconButton("help", "Keyboard (?)", events.onHelp),
       ),
     );

@@ -12,6 +12,8 @@ export interface Grid {
   readonly fits: boolean;
   /** Height of a row in CSS pixels, where the wall scrolls. */
   readonly rowHeight: number;
+  /** Width of the pictures in CSS pixels. */
+  readonly pictureWidth: number;
 }
 
 /** The space and what goes into it, in CSS pixels. */
@@ -29,18 +31,22 @@ export interface Space {
 
 /** Where many cameras are to be seen at once, their names go over the pictures. */
 const DENSE = { gap: 2, caption: 0, smallest: 140 };
+/** Pictures that are narrower may be dense so that they grow, if they do by this much. */
+const SMALL = 240;
+const WORTH = 1.15;
 /** Narrower windows are phones: there one scrolls. */
 const DENSE_FROM = 700;
 
 /**
- * The grid of a wall: with a line below each picture, or, where they would not fit otherwise, dense:
- * without.
+ * The grid of a wall: with a line below each picture, or dense: without, where they would not fit
+ * otherwise, or are small and gain by it.
  */
 export function wallGrid(space: Space): Grid & { readonly dense: boolean } {
   const grid = bestGrid(space);
-  if (!grid.fits && space.width >= DENSE_FROM) {
+  if (space.width >= DENSE_FROM && (!grid.fits || grid.pictureWidth < SMALL)) {
     const dense = bestGrid({ ...space, ...DENSE });
-    if (dense.fits) return { ...dense, dense: true };
+    const gains = dense.pictureWidth >= grid.pictureWidth * WORTH;
+    if (dense.fits && (!grid.fits || gains)) return { ...dense, dense: true };
   }
   return { ...grid, dense: false };
 }
@@ -49,18 +55,16 @@ export function wallGrid(space: Space): Grid & { readonly dense: boolean } {
 export function bestGrid(space: Space): Grid {
   const { count, width, height, aspect, gap, caption, smallest } = space;
   let best: Grid | undefined;
-  let bestWidth = 0;
   for (let columns = 1; columns <= Math.max(1, count); columns++) {
     const rows = Math.ceil(count / columns);
     const cellWidth = (width - gap * (columns - 1)) / columns;
     const cellHeight = (height - gap * (rows - 1)) / rows;
     const pictureWidth = Math.min(cellWidth, (cellHeight - caption) * aspect);
-    if (pictureWidth > bestWidth) {
-      bestWidth = pictureWidth;
-      best = { columns, rows, fits: true, rowHeight: cellHeight };
+    if (pictureWidth > (best?.pictureWidth ?? 0)) {
+      best = { columns, rows, fits: true, rowHeight: cellHeight, pictureWidth };
     }
   }
-  if (best !== undefined && bestWidth >= Math.min(smallest, width)) return best;
+  if (best !== undefined && best.pictureWidth >= Math.min(smallest, width)) return best;
   const columns = Math.max(1, Math.min(count, Math.floor((width + gap) / (smallest + gap))));
   const cellWidth = (width - gap * (columns - 1)) / columns;
   return {
@@ -68,5 +72,6 @@ export function bestGrid(space: Space): Grid {
     rows: Math.ceil(count / columns),
     fits: false,
     rowHeight: Math.round(cellWidth / aspect + caption),
+    pictureWidth: cellWidth,
   };
 }

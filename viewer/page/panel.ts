@@ -5,10 +5,10 @@
  */
 import type { LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
+import { conditionOf } from "./condition.ts";
 import { element, iconButton, set, text } from "./dom.ts";
 import { count, duration, moment, rate, span } from "./format.ts";
 import type { LaneStats } from "./stats.ts";
-import { conditionOf } from "./tile.ts";
 
 /** What the panel tells the page. */
 export interface PanelEvents {

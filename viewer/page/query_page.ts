@@ -6,9 +6,9 @@
 import type { StreamingQueryProgress } from "../../runtime/progress.ts";
 import type { LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
+import { conditionOf } from "./condition.ts";
 import { element, set, text } from "./dom.ts";
 import { clock, count, duration, moment, rate, span } from "./format.ts";
-import { conditionOf } from "./tile.ts";
 
 interface Details {
   readonly lane: LaneView;

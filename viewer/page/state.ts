@@ -4,6 +4,7 @@
  * @module
  */
 import type { LaneView } from "../protocol.ts";
+import { conditionOf } from "./condition.ts";
 import { formatNumbers } from "./numbers.ts";
 
 /** A named set of cameras. */
@@ -135,7 +136,6 @@ export function parseCameras(text: string): number[] {
 export function selectLanes(
   lanes: readonly LaneView[],
   state: WallState,
-  conditionOf: (lane: LaneView) => string,
   cameras?: readonly number[],
 ): LaneView[] {
   const processed = lanes.some((lane) => lane.query !== "raw");

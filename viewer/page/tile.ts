@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { Result } from "../../runtime/frame.ts";
 import type { LaneView, PictureMessage } from "../protocol.ts";
-import { drawLine, Series } from "./chart.ts";
-import { element, iconButton, set, svg, text } from "./dom.ts";
-import { clock, count, duration, rate, span } from "./format.ts";
+import { drawLine, type Series } from "./chart.ts";
+import { type Condition, conditionOf, noticeOf } from "./condition.ts";
+import { element, iconButton, set, text } from "./dom.ts";
+import { count, duration, rate } from "./format.ts";
+import { ResultOverlay } from "./result_overlay.ts";
 
 /** What a tile tells the page. */
 export interface TileEvents {
@@ -28,29 +29,11 @@ const HIGH_LATENCY_MS = 2_000;
 /** What is dragged from tile to tile. */
 const DRAGGED = "application/x-framelane-lane";
 
-/** How a lane is, in one word that people and style sheets know. */
-export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
-
-/** The condition of a lane. */
-export function conditionOf(lane: LaneView): Condition {
-  switch (lane.state) {
-    case "failed":
-    case "stopped":
-    case "restarting":
-      return lane.state;
-    case "starting":
-    case "running":
-      if (lane.stalledSince !== undefined) return "stalled";
-      return lane.lastFrameArrival === undefined ? "starting" : "live";
-  }
-}
-
 /** Shows one lane. */
 export class Tile {
   readonly slot: number;
   readonly laneId: string;
   readonly root: HTMLElement;
-  readonly fps = new Series(60);
   lane: LaneView;
   /** Offset and capture time of the picture on the screen. */
   shown: { offset: number; timestamp: number } | undefined;
@@ -58,8 +41,7 @@ export class Tile {
   aspect: number | undefined;
   readonly #events: TileEvents;
   readonly #canvas = element("canvas", { class: "screen" });
-  readonly #boxes = svg("svg", { class: "boxes", "aria-hidden": "true" });
-  readonly #scores = element("ul", { class: "scores" });
+  readonly #overlay = new ResultOverlay();
   readonly #notice = element("div", { class: "notice" });
   readonly #state = element("span", { class: "state", role: "img" });
   readonly #camera = element("span", { class: "camera" });
@@ -113,8 +95,8 @@ export class Tile {
         "div",
         { class: "picture" },
         this.#canvas,
-        this.#boxes,
-        this.#scores,
+        this.#overlay.boxes,
+        this.#overlay.scores,
         this.#notice,
         this.#expand,
       ),
@@ -161,7 +143,7 @@ export class Tile {
     this.#source = { width: picture.sourceWidth, height: picture.sourceHeight };
     this.shown = { offset: picture.offset, timestamp: picture.timestamp };
     this.root.dataset["offset"] = String(picture.offset);
-    this.#drawResult(overlay ? picture.result : undefined, picture);
+    this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
     this.#events.onDone(this.slot, picture.sequence);
     return true;
   }
@@ -210,14 +192,13 @@ export class Tile {
     this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
     this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
     this.#notice.hidden = condition === "live";
-    if (condition !== "live") this.#drawNotice(condition, now);
+    if (condition !== "live") this.#drawNotice(now);
     set(this.root, { "aria-label": this.#description(condition) });
-    if (now > 0) this.fps.push(lane.framesPerSecondOut);
   }
 
-  /** Draws the small chart. */
-  drawSpark(color: string): void {
-    drawLine(this.#spark, this.fps, { color });
+  /** Draws the small chart: of frames per second. */
+  drawSpark(rates: Series, color: string): void {
+    drawLine(this.#spark, rates, { color });
   }
 
   async #decode(): Promise<void> {
@@ -281,69 +262,13 @@ export class Tile {
     });
   }
 
-  #drawNotice(condition: Condition, now: number): void {
-    const { lane } = this;
-    const [title, detail] = (() => {
-      switch (condition) {
-        case "starting":
-          return ["Waiting for the first frame", ""];
-        case "stalled":
-          return [
-            `No frames since ${clock(lane.stalledSince!)}`,
-            now > 0 ? `${span(now - lane.stalledSince!)} ago` : "",
-          ];
-        case "restarting":
-          return ["Restarting", lane.exception ?? ""];
-        case "failed":
-          return ["Query failed", lane.exception ?? ""];
-        default:
-          return ["Stopped", ""];
-      }
-    })();
+  #drawNotice(now: number): void {
+    const { title, detail } = noticeOf(this.lane, now);
     if (this.#notice.childElementCount === 0) {
       this.#notice.append(element("strong"), element("span"));
     }
-    text(this.#notice.children[0]!, title!);
-    text(this.#notice.children[1]!, detail!);
-  }
-
-  #drawResult(result: Result | undefined, picture: PictureMessage): void {
-    const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
-      result?.frames?.at(-1);
-    const objects = found?.objects ?? [];
-    const alert = result?.alert !== undefined && result.alert.state !== "end";
-    this.root.classList.toggle("alerting", alert);
-    const scores = Object.entries(result?.scores ?? found?.scores ?? {});
-    if (objects.length === 0 && this.#boxes.childElementCount > 0) this.#boxes.replaceChildren();
-    if (objects.length > 0) {
-      const { sourceWidth: width, sourceHeight: height } = picture;
-      set(this.#boxes, { viewBox: `0 0 ${width} ${height}` });
-      // The same size on the screen, however large the source is.
-      const { clientWidth, clientHeight } = this.#canvas;
-      const size = 13 * Math.max(width / clientWidth, height / clientHeight);
-      this.#boxes.replaceChildren(...objects.flatMap(({ label, score, box }) => {
-        const [left, top, right, bottom] = box;
-        const caption = `${label} ${Math.round(score * 100)}%`;
-        const above = top > size * 1.5;
-        return [
-          svg("rect", { x: left, y: top, width: right - left, height: bottom - top }),
-          svg("text", {
-            x: left,
-            y: above ? top - size * 0.4 : top + size * 1.1,
-            "font-size": size,
-          }, caption),
-        ];
-      }));
-    }
-    if (scores.length === 0 && this.#scores.childElementCount > 0) this.#scores.replaceChildren();
-    if (scores.length > 0) {
-      this.#scores.classList.toggle("alert", alert);
-      this.#scores.replaceChildren(
-        ...scores.slice(0, 4).map(([label, score]) =>
-          element("li", {}, `${label} `, element("b", {}, score.toFixed(2)))
-        ),
-      );
-    }
+    text(this.#notice.children[0]!, title);
+    text(this.#notice.children[1]!, detail);
   }
 
   #description(condition: Condition): string {

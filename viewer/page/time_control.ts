@@ -82,6 +82,8 @@ export class TimeControl {
   apply(view: TimeView): void {
     this.#view = view;
     this.#since = performance.now();
+    // What happens cannot be shown faster than it happens.
+    if (view.mode === "live") this.speed = 1;
     if (view.generation > this.#sent) this.#sent = view.generation;
     this.#onChange();
     this.#proceed();

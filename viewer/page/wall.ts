@@ -4,6 +4,7 @@
  * @module
  */
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
+import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
 import { element, set } from "./dom.ts";
 import { type Space, wallGrid } from "./layout.ts";
@@ -22,6 +23,7 @@ export interface WallEvents {
 const GAP = 6;
 const CAPTION = 34;
 const SMALLEST = 200;
+const BORDER = 1;
 
 /** Shows some lanes and keeps them live. */
 export class Wall {
@@ -119,7 +121,8 @@ export class Wall {
   layout(): void {
     const { clientWidth, clientHeight } = this.#grid;
     const focused = this.#focus !== "";
-    const aspects = this.#order.map((tile) => tile.aspect ?? 16 / 9).sort();
+    // Tiles that were never on the screen have none yet.
+    const aspects = this.#order.flatMap((tile) => tile.aspect ?? []).sort((a, b) => a - b);
     const aspect = aspects[aspects.length >> 1] ?? 16 / 9;
     const { style } = this.#grid;
     this.root.classList.toggle("focused", focused);
@@ -138,6 +141,9 @@ export class Wall {
     this.root.classList.toggle("dense", grid.dense);
     this.#gridColumns = grid.columns;
     style.setProperty("--columns", String(grid.columns));
+    // No wider than the widest picture: the space beside the wall is calmer than bars in each tile.
+    const widest = Math.ceil(grid.pictureWidth * Math.max(1, (aspects.at(-1) ?? aspect) / aspect));
+    style.setProperty("--column", `${widest + 2 * BORDER}px`);
     style.setProperty("--row", grid.fits ? "minmax(0, 1fr)" : `${grid.rowHeight}px`);
   }
 
@@ -185,10 +191,10 @@ export class Wall {
     return at < 0 ? undefined : this.#order[at + by]?.laneId;
   }
 
-  /** Redraws what does not come with pictures. */
-  drawSparks(): void {
+  /** Redraws what does not come with pictures; `rates` are the last minute of a lane's. */
+  drawSparks(rates: (lane: string) => Series): void {
     const color = getComputedStyle(this.root).getPropertyValue("--spark");
-    for (const tile of this.#order) tile.drawSpark(color);
+    for (const tile of this.#order) tile.drawSpark(rates(tile.laneId), color);
   }
 
   #select(lane: string): void {
@@ -268,10 +274,18 @@ export class Wall {
   }
 }
 
-function columnsGrid(columns: number, space: Space) {
+/** The same with the columns that somebody asked for. */
+function columnsGrid(columns: number, space: Space): ReturnType<typeof wallGrid> {
   const { count, width, height, aspect, gap, caption } = space;
   const rows = Math.ceil(count / columns);
-  const natural = (width - gap * (columns - 1)) / columns / aspect + caption;
-  const rowHeight = Math.round(natural);
-  return { columns, rows, fits: rows * (natural + gap) - gap <= height, rowHeight, dense: false };
+  const cellWidth = (width - gap * (columns - 1)) / columns;
+  const natural = cellWidth / aspect + caption;
+  return {
+    columns,
+    rows,
+    fits: rows * (natural + gap) - gap <= height,
+    rowHeight: Math.round(natural),
+    pictureWidth: cellWidth,
+    dense: false,
+  };
 }

@@ -4,14 +4,18 @@
  * @module
  */
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
-import { PROTOCOL_VERSION } from "../protocol.ts";
+import { PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
+import { type Condition, conditionOf } from "./condition.ts";
 import { Connection, socketUrl } from "./connection.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
 import { text } from "./dom.ts";
+import { toggleFullScreen } from "./full_screen.ts";
 import { Header } from "./header.ts";
+import { type KeyActions, listenForKeys } from "./keys.ts";
 import { Panel } from "./panel.ts";
 import {
+  formatGroups,
   formatState,
   type Group,
   MAX_COLUMNS,
@@ -21,10 +25,8 @@ import {
   selectLanes,
   type WallState,
 } from "./state.ts";
-import { formatGroups } from "./state.ts";
 import { Stats } from "./stats.ts";
 import { toggleTheme } from "./theme.ts";
-import { type Condition, conditionOf } from "./tile.ts";
 import { type Place, TimeControl } from "./time_control.ts";
 import { Transport } from "./transport.ts";
 import { Wall } from "./wall.ts";
@@ -117,7 +119,7 @@ class WallPage {
     });
     this.#transport.root.hidden = true;
     document.getElementById("body")!.after(this.#transport.root);
-    addEventListener("keydown", (event) => this.#key(event));
+    listenForKeys(this.#keyActions());
     addEventListener("popstate", () => {
       this.#state = { ...parseState(location.search), groups: this.#state.groups };
       this.#render();
@@ -133,6 +135,7 @@ class WallPage {
         this.#canLookBack = this.#transport.enabled = message.features.time;
         this.#alerts.features = message.features;
         this.#alerts.clear();
+        this.#header.setAlerts(0);
         document.body.classList.toggle("no-time", !message.features.time);
         document.body.classList.toggle("no-clips", !message.features.clips);
         break;
@@ -144,7 +147,7 @@ class WallPage {
         this.#stats.push(message.lanes);
         this.#announce();
         this.#render();
-        this.#wall.drawSparks();
+        this.#wall.drawSparks((lane) => this.#stats.of(lane).framesOut);
         this.#seekAtStart();
         break;
       case "alerts":
@@ -171,7 +174,7 @@ class WallPage {
   #render(): void {
     const state = this.#state;
     const ours = this.#lanes.filter((lane) => this.#cameras?.includes(lane.partition + 1) ?? true);
-    const shown = selectLanes(ours, state, conditionOf, this.#cameras);
+    const shown = selectLanes(ours, state, this.#cameras);
     const focus = ours.find(({ id }) => id === state.focus);
     // The lane that is looked at alone is there even where a filter leaves it out.
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
@@ -298,112 +301,38 @@ class WallPage {
     }
   }
 
-  #key(event: KeyboardEvent): void {
-    const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || document.querySelector("dialog[open]") !== null) return;
-    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) {
-      if (key === "Escape") target.blur();
-      return;
-    }
-    const onButton = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
-    if (onButton && (key === " " || key === "Enter")) return;
-    if (this.#act(event)) event.preventDefault();
+  #keyActions(): KeyActions {
+    const time = this.#time;
+    return {
+      move: (columns, rows) => this.#wall.move(columns, rows),
+      reorder: (by) => this.#moveSelected(by),
+      group: (index) => this.#showGroup(index),
+      step: (frames) => time.step(frames),
+      alone: () => this.#focus(this.#state.focus === "" ? this.#wall.lead?.laneId ?? "" : ""),
+      back: () => this.#alerts.root.hidden ? this.#focus("") : this.#toggleAlerts(),
+      search: () => this.#header.search.focus(),
+      moreColumns: () => this.#change({ columns: Math.min(MAX_COLUMNS, this.#state.columns + 1) }),
+      fewerColumns: () => this.#change({ columns: Math.max(1, (this.#state.columns || 4) - 1) }),
+      bestColumns: () => this.#change({ columns: 0 }),
+      togglePlaying: () => time.toggle(),
+      slower: () => time.play(Math.max(SPEEDS[0]!, time.speed / 2)),
+      faster: () => time.play(Math.min(SPEEDS.at(-1)!, time.speed * 2)),
+      live: () => time.goLive(),
+      clip: () => this.#clip(),
+      timeBar: () => this.#change({ time: !this.#state.time }),
+      alerts: () => this.#toggleAlerts(),
+      overlay: () => this.#change({ overlay: !this.#state.overlay }),
+      groups: () => this.#editGroups(),
+      theme: toggleTheme,
+      fullScreen: toggleFullScreen,
+      help: showKeys,
+    };
   }
 
-  /** @returns true when the key meant something. */
-  #act({ key, altKey, shiftKey }: KeyboardEvent): boolean {
-    const arrows: Record<string, [number, number]> = {
-      ArrowLeft: [-1, 0],
-      ArrowRight: [1, 0],
-      ArrowUp: [0, -1],
-      ArrowDown: [0, 1],
-    };
-    const arrow = arrows[key];
-    if (arrow !== undefined) {
-      if (altKey) this.#moveSelected(arrow[0] + arrow[1]);
-      else this.#wall.move(...arrow);
-      return true;
-    }
-    if (altKey) return false;
-    if (key >= "1" && key <= "9") {
-      const group = Number(key) === 1 ? "" : this.#state.groups[Number(key) - 2]?.name;
-      if (group !== undefined) this.#change({ group });
-      return group !== undefined;
-    }
-    const { columns, overlay, time, focus } = this.#state;
-    const step = shiftKey ? 10 : 1;
-    switch (key) {
-      case "Enter":
-        this.#focus(focus === "" ? this.#wall.lead?.laneId ?? "" : "");
-        return true;
-      case "Escape":
-        if (!this.#alerts.root.hidden) this.#toggleAlerts();
-        else this.#focus("");
-        return true;
-      case "/":
-        this.#header.search.focus();
-        return true;
-      case "+":
-        this.#change({ columns: Math.min(MAX_COLUMNS, columns + 1) });
-        return true;
-      case "-":
-        this.#change({ columns: Math.max(1, (columns || 4) - 1) });
-        return true;
-      case "0":
-        this.#change({ columns: 0 });
-        return true;
-      case " ":
-        this.#time.toggle();
-        return true;
-      case ",":
-      case "<":
-      case ";":
-        this.#time.step(-step);
-        return true;
-      case ".":
-      case ">":
-      case ":":
-        this.#time.step(step);
-        return true;
-      case "[":
-        this.#time.play(Math.max(0.5, this.#time.speed / 2));
-        return true;
-      case "]":
-        this.#time.play(Math.min(8, this.#time.speed * 2));
-        return true;
-      case "?":
-        showKeys();
-        return true;
-    }
-    switch (key.toLowerCase()) {
-      case "l":
-        this.#time.goLive();
-        return true;
-      case "c":
-        this.#clip();
-        return true;
-      case "t":
-        this.#change({ time: !time });
-        return true;
-      case "a":
-        this.#toggleAlerts();
-        return true;
-      case "o":
-        this.#change({ overlay: !overlay });
-        return true;
-      case "g":
-        this.#editGroups();
-        return true;
-      case "d":
-        toggleTheme();
-        return true;
-      case "f":
-        void (document.fullscreenElement === null
-          ? document.documentElement.requestFullscreen()
-          : document.exitFullscreen());
-        return true;
-    }
-    return false;
+  #showGroup(index: number): boolean {
+    const group = index === 0 ? "" : this.#state.groups[index - 1]?.name;
+    if (group !== undefined) this.#change({ group });
+    return group !== undefined;
   }
 
   #moveSelected(by: number): void {

@@ -13,7 +13,7 @@ import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 
 /** Version of the entries. */
-export const checkpointVersion = 1;
+const checkpointVersion = 1;
 
 /** The largest state, bytes: an entry of Deno KV is at most 64 KiB. */
 export const maxStateBytes = 45_000;

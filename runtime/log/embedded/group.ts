@@ -14,7 +14,7 @@ import type { Topics } from "./topics.ts";
 
 /** How often a member looks at its group. */
 const tickMs = 50;
-export const minSessionTimeoutMs = 300;
+const minSessionTimeoutMs = 300;
 
 /** The parts of an open log that groups need. */
 export interface GroupParts {

@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { Epochs } from "./epochs.ts";
 import { protocolErrors, remedyOf, toLogError } from "./failures.ts";
+import { GroupCommits } from "./group_commits.ts";
 import { findCoordinator, type Metadata, metadata } from "./requests/cluster.ts";
 
 /** A topic as the cluster's metadata has it. */
@@ -39,6 +40,7 @@ const MAX_DELAY_MS = 250;
 export class Cluster {
   readonly connections: Connections;
   readonly epochs = new Epochs();
+  readonly groupCommits = new GroupCommits(this);
   readonly timeoutMs: number;
   readonly #address: KafkaAddress;
   #brokers = new Map<number, Broker>();

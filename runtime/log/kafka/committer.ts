@@ -1,7 +1,8 @@
 /**
  * The checkpoint of one query on one partition, kept in Kafka.
  *
- * A batch is committed by one transaction that holds the outputs and the group's offset. Whoever
+ * A batch is committed by one transaction that holds the outputs and the group's offset; one that has
+ * none, and may be repeated, by the group's member alone, together with those of other lanes. Whoever
  * opens a committer takes over the transactional id of the query and the partition: the former
  * owner can neither finish what it has begun nor begin anything.
  *
@@ -11,6 +12,7 @@ import {
   type BatchCommitter,
   type BatchRange,
   type Checkpoint,
+  type CommitOptions,
   type CommitterOptions,
   LogError,
   type Membership,
@@ -148,6 +150,7 @@ export class KafkaCommitter implements BatchCommitter {
     batch: BatchRange,
     checkpoint: Omit<Checkpoint, "batchId">,
     records: readonly OutputRecord[],
+    options: CommitOptions = {},
   ): Promise<void> {
     return this.#inTurn(async () => {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
@@ -160,16 +163,46 @@ export class KafkaCommitter implements BatchCommitter {
         throw new LogError("INVALID", `${action}: restart ${restart} is not in 0 to ${end}`);
       }
       const { queryId, query } = this.#stored;
-      await this.#write(action, records, {
+      const stored = {
         queryId,
         query,
         offset: end,
         batchId: batch.batchId,
         restart,
         ...(state === undefined ? {} : { state }),
-      }, true);
+      };
+      const light = options.repeatable === true && records.length === 0;
+      if (!light || !await this.#writeLightly(stored)) {
+        await this.#write(action, records, stored, true);
+      }
       this.#planned = undefined;
     });
+  }
+
+  /**
+   * Commits by the group's member alone, where there is one and the state is small.
+   *
+   * @returns false when it takes a transaction.
+   */
+  async #writeLightly(stored: Stored): Promise<boolean> {
+    const { group, topic, partition } = this.#options;
+    const metadata = encodeMetadata(stored);
+    const membership = this.#membership;
+    if (metadata === undefined || membership === undefined || this.#group !== group) return false;
+    const leaderEpoch = this.#cluster.epochs.before(topic, partition, stored.offset);
+    try {
+      await this.#cluster.groupCommits.commit(
+        { group, ...membership },
+        { topic, partition, offset: stored.offset, leaderEpoch, metadata },
+      );
+    } catch (error) {
+      if ((error as LogError).code !== "STALE_MEMBERSHIP") this.#broken = error as LogError;
+      throw error;
+    }
+    this.#stored = stored;
+    this.#known = true;
+    this.#lastWrite = Date.now();
+    return true;
   }
 
   /** One transaction. */

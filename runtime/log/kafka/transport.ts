@@ -2,16 +2,11 @@
  * Bytes to and from a broker, plain or over TLS.
  *
  * Plain connections are Deno's own: what is read lands where it is wanted, without a buffer for each
- * 64 KiB on the way. TLS goes through `node:tls`, which takes a client's certificate and the name that
- * the broker's must carry.
+ * 64 KiB on the way.
  *
  * @module
  */
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { Broker, Tls } from "./address.ts";
-import { NetworkError } from "./client.ts";
 
 /** A way for bytes. */
 export interface Transport {
@@ -33,16 +28,15 @@ export async function dial(
   tls: Tls | undefined,
   signal: AbortSignal,
 ): Promise<Transport> {
-  return tls === undefined
-    ? new PlainTransport(await dialPlain(broker, signal))
-    : new TlsTransport(await dialTls(broker, tls, signal));
+  if (tls === undefined) return new PlainTransport(await dialPlain(broker, signal));
+  // What few need is loaded when it is needed: each executor loads for itself.
+  const { dialTls } = await import("./tls_transport.ts");
+  return await dialTls(broker, tls, signal);
 }
 
 /** A name may stand for several addresses, of which the broker listens on one. */
 async function dialPlain({ host, port }: Broker, signal: AbortSignal): Promise<Deno.TcpConn> {
-  const addresses = isIP(host) === 0
-    ? (await unlessAborted(lookup(host, { all: true }), signal)).map(({ address }) => address)
-    : [host];
+  const addresses = isAddress(host) ? [host] : await unlessAborted(addressesOf(host), signal);
   let problem: unknown;
   for (const hostname of addresses) {
     const dialling = Deno.connect({ hostname, port });
@@ -62,34 +56,14 @@ async function dialPlain({ host, port }: Broker, signal: AbortSignal): Promise<D
   throw problem;
 }
 
-function dialTls({ host, port }: Broker, tls: Tls, signal: AbortSignal): Promise<TLSSocket> {
-  const { ca, cert, key } = tls;
-  // An address is checked against the certificate without being announced as a name.
-  const servername = tls.serverName ?? (isIP(host) === 0 ? host : undefined);
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-  const socket = connectTls({
-    host,
-    port,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(servername === undefined ? {} : { servername }),
-  });
-  socket.setNoDelay(true);
-  const abort = () => {
-    socket.destroy();
-    reject(signal.reason);
-  };
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  socket.once("secureConnect", () => resolve(socket));
-  socket.once("error", (error: NodeJS.ErrnoException) => {
-    socket.destroy();
-    const early = error.code === "ECONNRESET" &&
-      error.message.includes("secure TLS connection was established");
-    reject(early ? new NetworkError("TLS handshake failed", { cause: error }) : error);
-  });
-  return promise.finally(() => signal.removeEventListener("abort", abort));
+/** Whether a host is named by its address. */
+export function isAddress(host: string): boolean {
+  return /^[\d.]+$/.test(host) || host.includes(":");
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  const { lookup } = await import("node:dns/promises");
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -121,40 +95,5 @@ class PlainTransport implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.#connection.close();
-  }
-}
-
-class TlsTransport implements Transport {
-  readonly #socket: TLSSocket;
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
-
-  constructor(socket: TLSSocket) {
-    this.#socket = socket;
-    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    // Whoever reads hears of it; a socket that nobody listens to would end the process.
-    socket.on("error", () => {});
-  }
-
-  async read(into: Uint8Array): Promise<number | null> {
-    while (this.#chunk.length === 0) {
-      const { value, done } = await this.#chunks.next();
-      if (done === true) return null;
-      this.#chunk = value;
-    }
-    const length = Math.min(into.length, this.#chunk.length);
-    into.set(this.#chunk.subarray(0, length));
-    this.#chunk = this.#chunk.subarray(length);
-    return length;
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.#socket.write(bytes, (error) => error instanceof Error ? reject(error) : resolve())
-    );
-  }
-
-  close(): void {
-    this.#socket.destroy();
   }
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/frame.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { query } from "../../../runtime/query.ts";
+import { display } from "../../../runtime/sinks/display.ts";
 import { collect, FakeClock, type MemoryLog, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 
@@ -98,4 +99,21 @@ Deno.test("a generation that nobody tells ends the run: its restart asks for it"
       error instanceof LogError && error.code === "STALE_MEMBERSHIP" && error.retryable &&
       /no newer generation was heard of for 60 s/.test(error.message),
   );
+});
+
+Deno.test("a run in whose place another one was started commits nothing", async () => {
+  const source = logOf(3);
+  let owned = true;
+  const definition = query("replaced").readStream({ startingOffsets: "earliest" })
+    .map((frame: Frame) => {
+      owned = false;
+      return frame;
+    })
+    .writeStream(display()).trigger("available-now");
+  const running = startQuery(definition, { log: source, owns: () => owned });
+  await assert.rejects(
+    running.ended,
+    (error) => error instanceof LogError && error.code === "FENCED",
+  );
+  assert.equal((await source.checkpoints({}))[0]?.committed, undefined);
 });

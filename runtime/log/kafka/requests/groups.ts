@@ -12,6 +12,7 @@ const HEARTBEAT = { key: 12, version: 4 };
 const LEAVE_GROUP = { key: 13, version: 5 };
 const LIST_GROUPS = { key: 16, version: 4 };
 const DESCRIBE_GROUPS = { key: 15, version: 5 };
+const OFFSET_COMMIT = { key: 8, version: 8 };
 const OFFSET_FETCH = { key: 9, version: 8 };
 
 /** A member of a group, as its coordinator knows it. */
@@ -188,18 +189,52 @@ export function describeGroup(connection: Connection, group: string): Promise<Gr
   });
 }
 
-/** An offset that a group has committed. */
-export interface CommittedOffset {
+/** An offset of a partition, for the group to keep. */
+export interface OffsetToCommit {
   readonly topic: string;
   readonly partition: number;
-  /** −1 when there is none. */
   readonly offset: number;
+  /** Leader epoch of the record before `offset`; −1 when unknown. */
   readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+/** Commits offsets by a member's word. */
+export function commitOffsets(
+  connection: Connection,
+  member: GroupMembership,
+  offsets: readonly OffsetToCommit[],
+): Promise<void> {
+  return connection.request(OFFSET_COMMIT, (to) => {
+    to.string(member.group).int32(member.generation).string(member.memberId).string(null);
+    to.structs([...Map.groupBy(offsets, ({ topic }) => topic)], ([topic, of]) => {
+      to.string(topic).structs(of, ({ partition, offset, leaderEpoch, metadata }) => {
+        to.int32(partition).int64(offset).int32(leaderEpoch).string(metadata);
+      });
+    });
+    to.noTags();
+  }, (from) => {
+    const refusals = new Refusals();
+    from.skip(4);
+    from.structs(() => {
+      const topic = from.string();
+      from.structs(() => {
+        const partition = from.int32();
+        refusals.note(from.int16(), `${topic}/${partition}`);
+      });
+    });
+    from.tags();
+    return refusals.over(OFFSET_COMMIT, undefined);
+  });
+}
+
+/** An offset that a group has committed. */
+export interface CommittedOffset extends Omit<OffsetToCommit, "metadata"> {
   readonly metadata: string | null;
 }
 
 /**
- * The offsets of a group.
+ * The offsets of a group; −1 where there is none.
  *
  * @param place one partition, or all that the group has offsets of.
  * @param stable fails, to be asked again, while a transaction has such an offset open.

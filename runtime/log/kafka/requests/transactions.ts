@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection } from "../connection.ts";
+import type { GroupMembership, OffsetToCommit } from "./groups.ts";
 import { Refusals } from "./request.ts";
 
 const INIT_PRODUCER_ID = { key: 22, version: 4 };
@@ -91,26 +92,21 @@ export function addOffsets(
   });
 }
 
-/** Commits an offset when the transaction does. */
+/**
+ * Commits an offset when the transaction does.
+ *
+ * @param member by which the group knows who commits: generation −1 and no name where nobody is one.
+ */
 export function commitOffset(
   connection: Connection,
   { transactionalId, producerId, epoch }: Owner,
-  commit: {
-    readonly group: string;
-    /** By which the group knows who commits: −1 and empty where nobody is a member. */
-    readonly generation: number;
-    readonly memberId: string;
-    readonly topic: string;
-    readonly partition: number;
-    readonly offset: number;
-    readonly leaderEpoch: number;
-    readonly metadata: string;
-  },
+  member: GroupMembership,
+  commit: OffsetToCommit,
 ): Promise<void> {
-  const { group, generation, memberId, topic, partition, offset, leaderEpoch, metadata } = commit;
+  const { topic, partition, offset, leaderEpoch, metadata } = commit;
   return connection.request(TXN_OFFSET_COMMIT, (to) => {
-    to.string(transactionalId).string(group).int64(producerId).int16(epoch);
-    to.int32(generation).string(memberId).string(null);
+    to.string(transactionalId).string(member.group).int64(producerId).int16(epoch);
+    to.int32(member.generation).string(member.memberId).string(null);
     to.structs([topic], () => {
       to.string(topic);
       to.structs([partition], () => {

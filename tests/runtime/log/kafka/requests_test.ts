@@ -198,6 +198,33 @@ const CASES: Record<string, () => [ours: Uint8Array, theirs: Uint8Array]> = {
     sent((to) => groups.describeGroup(to, "g")),
     bytesOf(apis.describeGroupsV5.createRequest(["g"], false)),
   ],
+  "committing offsets by a member's word": () => [
+    sent((to) =>
+      groups.commitOffsets(to, member, [
+        { topic: "t", partition: 1, offset: 2 ** 40, leaderEpoch: 3, metadata: "größe" },
+        { topic: "t", partition: 2, offset: 0, leaderEpoch: -1, metadata: "" },
+      ])
+    ),
+    bytesOf(
+      apis.offsetCommitV8.createRequest(member.group, member.generation, member.memberId, null, [{
+        name: "t",
+        partitions: [
+          {
+            partitionIndex: 1,
+            committedOffset: 2n ** 40n,
+            committedLeaderEpoch: 3,
+            committedMetadata: "größe",
+          },
+          {
+            partitionIndex: 2,
+            committedOffset: 0n,
+            committedLeaderEpoch: -1,
+            committedMetadata: "",
+          },
+        ],
+      }]),
+    ),
+  ],
   "an offset of a group": () => [
     sent((to) => groups.fetchOffsets(to, "g", { topic: "t", partition: 4 }, true)),
     bytesOf(apis.offsetFetchV8.createRequest(
@@ -250,8 +277,7 @@ const CASES: Record<string, () => [ours: Uint8Array, theirs: Uint8Array]> = {
   ],
   "committing an offset": () => [
     sent((to) =>
-      transactions.commitOffset(to, owner, {
-        ...member,
+      transactions.commitOffset(to, owner, member, {
         topic: "t",
         partition: 1,
         offset: 2 ** 40,

@@ -1,0 +1,62 @@
+/**
+ * The picture above the track: what was recorded where the pointer is.
+ *
+ * @module
+ */
+import { element, text } from "./dom.ts";
+import { momentOfFrame } from "./format.ts";
+
+const WIDTH = 160;
+/** Between it and the ends of the track, CSS pixels. */
+const MARGIN = 8;
+
+/** A small picture with its time. */
+export class Preview {
+  readonly #image = element("img", { alt: "", width: WIDTH });
+  readonly #time = element("span");
+  readonly root = element(
+    "div",
+    { class: "hover", hidden: true, "aria-hidden": "true" },
+    this.#image,
+    this.#time,
+  );
+  /** What is pointed at. */
+  #wanted: { readonly lane: string; readonly time: number } | undefined;
+  #loading = false;
+
+  /** Shows what a lane had at a capture time, above `clientX`. */
+  show(lane: string, moment: number, clientX: number): void {
+    const rail = this.root.parentElement!.getBoundingClientRect();
+    const half = WIDTH / 2 + MARGIN;
+    const x = Math.min(Math.max(clientX - rail.left, half), Math.max(half, rail.width - half));
+    this.root.style.left = `${x}px`;
+    this.root.hidden = false;
+    text(this.#time, momentOfFrame(moment).slice(11));
+    this.#wanted = { lane, time: Math.round(moment) };
+    if (!this.#loading) void this.#load();
+  }
+
+  hide(): void {
+    this.root.hidden = true;
+    this.#wanted = undefined;
+  }
+
+  /** One picture at a time, of wherever the pointer is by then. */
+  async #load(): Promise<void> {
+    this.#loading = true;
+    let loaded: { readonly time: number } | undefined;
+    while (this.#wanted !== undefined && this.#wanted.time !== loaded?.time) {
+      const { lane, time } = loaded = this.#wanted;
+      const query = new URLSearchParams({ lane, time: String(time), width: String(WIDTH) });
+      const image = new Image();
+      image.src = `/api/frame?${query}`;
+      try {
+        await image.decode();
+        this.#image.src = image.src;
+      } catch {
+        this.#image.removeAttribute("src"); // nothing was recorded there
+      }
+    }
+    this.#loading = false;
+  }
+}

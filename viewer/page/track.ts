@@ -1,0 +1,226 @@
+/**
+ * The track: a stretch of the recording, where in it the wall is, and the alerts in it.
+ *
+ * @module
+ */
+import type { AlertView, RangeView } from "../protocol.ts";
+import { element, set, svg } from "./dom.ts";
+import { clock, momentOfFrame, span } from "./format.ts";
+import { Preview } from "./preview.ts";
+import type { Place, TimeControl } from "./time_control.ts";
+
+/** What the track needs to know. */
+export interface TrackOptions {
+  readonly time: TimeControl;
+  readonly place: () => Place | undefined;
+  readonly alerts: () => Iterable<AlertView>;
+  readonly onAlert: (alert: AlertView) => void;
+}
+
+/** How much of the recording the track can stand for, milliseconds. */
+const STRETCHES: readonly (readonly [string, number])[] = [
+  ["All", Infinity],
+  ["6 h", 6 * 3_600_000],
+  ["1 h", 3_600_000],
+  ["10 min", 600_000],
+  ["1 min", 60_000],
+];
+/** How often it is asked what the log holds. */
+const RANGE_EVERY_MS = 2_000;
+
+/** A slider over capture time. */
+export class Track {
+  readonly root: HTMLElement;
+  /** Chooses how much of the recording the track stands for. */
+  readonly stretch = element("select", {
+    "aria-label": "Part of the recording",
+    title: "Part of the recording",
+  });
+  readonly #options: TrackOptions;
+  readonly #track = element("div", {
+    class: "track",
+    role: "slider",
+    tabindex: 0,
+    "aria-label": "Position in the recording",
+    "aria-valuemin": 0,
+    "aria-valuemax": 0,
+    "aria-valuenow": 0,
+  });
+  readonly #ticks = svg("svg", { class: "ticks", "aria-hidden": "true" });
+  readonly #fill = element("div", { class: "fill" });
+  readonly #head = element("div", { class: "head" });
+  readonly #marks = element("div", { class: "marks", "aria-hidden": "true" });
+  readonly #preview = new Preview();
+  /** True when there is a log to look back into. */
+  enabled = false;
+  #range: RangeView = { earliest: 0, latest: 0 };
+  #rangeFor = "";
+  #rangeAt = -Infinity;
+  #dragging = false;
+  #position: number | undefined;
+  #marksFor = "";
+
+  constructor(options: TrackOptions) {
+    this.#options = options;
+    this.stretch.append(
+      ...STRETCHES.map(([label], index) => element("option", { value: index }, label)),
+    );
+    this.stretch.addEventListener("change", () => this.update(this.#position));
+    this.#track.append(this.#ticks, this.#fill, this.#head);
+    this.root = element("div", { class: "rail" }, this.#track, this.#marks, this.#preview.root);
+    this.#listen();
+  }
+
+  /** True while somebody drags along the track. */
+  get dragging(): boolean {
+    return this.#dragging;
+  }
+
+  /** Shows where the page is: `position` is the capture time, unknown before the first picture. */
+  update(position: number | undefined): void {
+    this.#position = position;
+    void this.#fetchRange(this.#options.place()?.lane);
+    const view = this.#stretchAt(position);
+    if (view === undefined) return;
+    const { start, end } = view;
+    const share = (moment: number) => (moment - start) / Math.max(1, end - start);
+    const { earliestTime = start, latestTime = end } = this.#range;
+    const left = Math.max(0, share(earliestTime));
+    this.#fill.style.left = `${left * 100}%`;
+    this.#fill.style.width = `${Math.max(0, Math.min(1, share(latestTime)) - left) * 100}%`;
+    const now = Math.min(1, Math.max(0, share(position ?? end)));
+    this.#head.style.left = `${now * 100}%`;
+    set(this.#track, {
+      "aria-valuemin": Math.round(start),
+      "aria-valuemax": Math.round(end),
+      "aria-valuenow": Math.round(Math.min(end, Math.max(start, position ?? end))),
+      "aria-valuetext": position === undefined ? "live" : momentOfFrame(position),
+    });
+    this.#updateTicks(start, end);
+    this.#updateMarks(start, end);
+  }
+
+  /** The stretch of time that the track stands for. */
+  #stretchAt(position: number | undefined): { start: number; end: number } | undefined {
+    const { earliestTime, latestTime } = this.#range;
+    if (earliestTime === undefined || latestTime === undefined) return undefined;
+    const length = STRETCHES[Number(this.stretch.value)]![1];
+    const end = Math.max(latestTime, position ?? 0);
+    if (end - earliestTime <= length) return { start: earliestTime, end };
+    if (position === undefined || this.#options.time.live) return { start: end - length, end };
+    const start = Math.min(Math.max(position - length / 2, earliestTime), end - length);
+    return { start, end: start + length };
+  }
+
+  #updateTicks(start: number, end: number): void {
+    const width = this.#track.clientWidth;
+    if (width === 0) return;
+    const step = tickStep(end - start, Math.max(2, Math.floor(width / 90)));
+    const first = Math.ceil(start / step) * step;
+    const key = `${width} ${first} ${step} ${Math.round((start / step) * 500)}`;
+    if (this.#ticks.dataset["key"] === key) return;
+    this.#ticks.dataset["key"] = key;
+    const nodes: SVGElement[] = [];
+    for (let at = first; at <= end; at += step) {
+      const x = ((at - start) / (end - start)) * width;
+      nodes.push(svg("line", { x1: x, x2: x, y1: 0, y2: 5 }));
+      if (x > 26 && x < width - 26) {
+        nodes.push(svg("text", { x, y: 15 }, step < 60_000 ? clock(at) : clock(at).slice(0, 5)));
+      }
+    }
+    this.#ticks.replaceChildren(...nodes);
+  }
+
+  #updateMarks(start: number, end: number): void {
+    const visible = [...this.#options.alerts()]
+      .filter(({ fromTime, toTime }) => toTime >= start && fromTime <= end).slice(-200);
+    const key = JSON.stringify([
+      visible.map(({ id, toTime }) => [id, toTime]),
+      Math.round(start / (end - start) * 400),
+      Math.round(end / (end - start) * 400),
+    ]);
+    if (key === this.#marksFor) return;
+    this.#marksFor = key;
+    this.#marks.replaceChildren(...visible.map((alert) => {
+      const left = Math.max(0, (alert.fromTime - start) / (end - start));
+      const right = Math.min(1, (alert.toTime - start) / (end - start));
+      const mark = element("div", { class: "mark", title: `${alert.label}, ${alert.camera}` });
+      mark.style.left = `${left * 100}%`;
+      mark.style.width = `max(4px, ${(right - left) * 100}%)`;
+      mark.addEventListener("click", () => this.#options.onAlert(alert));
+      return mark;
+    }));
+  }
+
+  #listen(): void {
+    const { time } = this.#options;
+    const track = this.#track;
+    const timeAt = (event: PointerEvent) => {
+      const view = this.#stretchAt(time.position ?? this.#options.place()?.timestamp);
+      const { left, width } = track.getBoundingClientRect();
+      if (view === undefined || width === 0) return undefined;
+      const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
+      return view.start + share * (view.end - view.start);
+    };
+    const scrub = (event: PointerEvent) => {
+      const moment = timeAt(event);
+      if (moment !== undefined) time.jump(moment);
+    };
+    track.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      this.#dragging = true;
+      track.setPointerCapture(event.pointerId);
+      scrub(event);
+    });
+    track.addEventListener("pointermove", (event) => {
+      if (this.#dragging) scrub(event);
+      const moment = timeAt(event);
+      if (moment !== undefined) this.#showPreview(moment, event.clientX);
+    });
+    const release = () => this.#dragging = false;
+    track.addEventListener("pointerup", release);
+    track.addEventListener("pointercancel", release);
+    track.addEventListener("pointerleave", () => this.#preview.hide());
+    track.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 }[event.key];
+      if (by !== undefined) time.step(by);
+      else if (event.key === "End") time.goLive();
+      else if (event.key === "Home" && this.#range.earliestTime !== undefined) {
+        time.jump(this.#range.earliestTime);
+      } else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  #showPreview(moment: number, clientX: number): void {
+    const lane = this.#options.place()?.lane;
+    if (lane !== undefined) this.#preview.show(lane, moment, clientX);
+  }
+
+  async #fetchRange(lane: string | undefined): Promise<void> {
+    const now = performance.now();
+    if (lane === undefined || !this.enabled) return;
+    if (lane === this.#rangeFor && now - this.#rangeAt < RANGE_EVERY_MS) return;
+    this.#rangeFor = lane;
+    this.#rangeAt = now;
+    try {
+      const response = await fetch(`/api/range?${new URLSearchParams({ lane })}`);
+      if (!response.ok) return;
+      this.#range = await response.json() as RangeView;
+      const { earliestTime, latestTime } = this.#range;
+      if (earliestTime !== undefined && latestTime !== undefined) {
+        this.#track.title = `${span(latestTime - earliestTime)} recorded`;
+      }
+    } catch {
+      this.#rangeAt = -Infinity; // the connection is lost: the page says so already
+    }
+  }
+}
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+
+/** A round distance between ticks, so that there are at most `most` of them. */
+function tickStep(length: number, most: number): number {
+  for (const seconds of STEPS) if (length / (seconds * 1_000) <= most) return seconds * 1_000;
+  return Math.ceil(length / most / 86_400_000) * 86_400_000;
+}
