@@ -32,6 +32,8 @@ export interface Frame {
   readonly value: Uint8Array;
   /** What operators found on this frame; absent until one of them says something. */
   readonly result?: Result;
+  /** Why the log could not give the record back: no operator sees it, it goes to the dead letters. */
+  readonly fault?: BadFrameError;
 }
 
 /** An ordered list of frames of one partition. */

@@ -212,8 +212,9 @@ export class BatchRunner {
     );
   }
 
-  /** The error when the bytes are no image. */
+  /** The error when the bytes are no image, or could not be had. */
   #unreadable(frame: Frame): BadFrameError | undefined {
+    if (frame.fault !== undefined) return frame.fault;
     try {
       this.#options.inspect(frame.value);
     } catch (error) {

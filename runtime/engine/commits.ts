@@ -104,8 +104,11 @@ export class Commits {
     const { onStep, clock } = this.#options;
     const started = clock.monotonic();
     const records = [...batch.records];
+    const replaced = new Set<OutputRecord>();
     for (const { sink, task } of sinks) {
-      if (task.records !== undefined) records.push(...task.records(outputs, range));
+      if (task.records !== undefined) {
+        for (const record of task.records(outputs, range)) records.push(noted(record, replaced));
+      }
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
         await timed(this.#opened, this.#options, sink, () => task.write!(outputs, range));
       }
@@ -136,6 +139,7 @@ export class Commits {
       this.#drain,
     );
     const done = this.#last = clock.monotonic();
+    reporter.deadLettered += replaced.size;
     onStep?.("commit.after");
     for (const { task } of sinks) {
       await task.committed?.(range);
@@ -157,6 +161,19 @@ export class Commits {
       this.#topics.add(output);
     }
   }
+}
+
+/** The record; when the log takes its smaller stand-in instead, it is noted. */
+function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord {
+  const { smaller } = record;
+  if (smaller === undefined) return record;
+  return {
+    ...record,
+    smaller: () => {
+      replaced.add(record);
+      return smaller();
+    },
+  };
 }
 
 function momentOf(monotonic: number): number {

@@ -6,6 +6,7 @@
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
 import type { Sink, SinkTask } from "../sinks/sink.ts";
 import { startPoint } from "../source_options.ts";
+import { isFiniteTrigger } from "../trigger.ts";
 import { Checkpointing } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -81,9 +82,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     query: plan.name,
     failOnDataLoss: plan.source.failOnDataLoss ?? true,
     // What takes all there is and ends has nothing to keep up with.
-    overload: ["available-now", "once"].includes(plan.trigger.kind)
-      ? { kind: "wait" }
-      : plan.overload,
+    overload: isFiniteTrigger(plan.trigger) ? { kind: "wait" } : plan.overload,
     clock,
     signal: opener.drain,
     report: options.report,
@@ -105,12 +104,18 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     sinksOnly,
   };
   onClose(() => opened.pipeline.close());
+  // All at once: each may take its time, and a query that is told to stop has not much.
+  onClose(() => closeAll(opened.sinks));
   for (const sink of plan.sinks) {
-    const task = await openTask(sink, opener, committer);
-    onClose(() => task.close?.());
-    opened.sinks.push({ sink, task });
+    opened.sinks.push({ sink, task: await openTask(sink, opener, committer) });
   }
   return opened;
+}
+
+/** @throws the first error, when all are closed. */
+async function closeAll(sinks: readonly OpenSink[]): Promise<void> {
+  const closed = await Promise.allSettled(sinks.map(async ({ task }) => await task.close?.()));
+  for (const one of closed) if (one.status === "rejected") throw one.reason;
 }
 
 /** The operators, as they are when the frames from `base` on are still to come. */

@@ -21,7 +21,10 @@ export interface LogRecord {
 export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
-  /** What the log takes instead when this one is too large for it; without it the commit fails. */
+  /**
+   * What the log takes instead when this one is too large for its topic; without it the commit fails.
+   * It may be meant for another topic, which is made if it is not there.
+   */
   readonly smaller?: () => OutputRecord;
 }
 

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type Headers, isFinding, type Output } from "../frame.ts";
+import { BadFrameError, type Headers, isFinding, type Output } from "../frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
+import { deadLetterRecord } from "./dead_letter.ts";
 import { completeResult } from "./result.ts";
 import type { Sink } from "./sink.ts";
 
@@ -25,6 +26,7 @@ const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
  * `source-partition` and `source-offset` are added, `content-type` is made sure of, and what
  * operators found goes into the header `result` as JSON. A finding on a window becomes a record
  * with the `Result` as its JSON value and the headers `source-first-offset` and `source-last-offset`.
+ * A frame that is larger than the topic takes goes to the dead letters instead.
  *
  * @example
  * ```ts
@@ -82,12 +84,13 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
   const found: Headers = output.result === undefined
     ? {}
     : { "result": JSON.stringify(completeResult(output, query)) };
+  const { value } = output;
   return {
     topic,
     partition,
     key,
     timestamp,
-    value: output.value,
+    value,
     headers: {
       ...withoutOrigin(output.headers),
       ...source,
@@ -95,6 +98,14 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
       "content-type": contentTypeOf(output),
       ...found,
     },
+    smaller: () =>
+      deadLetterRecord(
+        output,
+        new BadFrameError(
+          "too-large",
+          `Cannot write a frame of ${value.length} bytes to topic ${topic}: it takes no record so large`,
+        ),
+      ),
   };
 }
 

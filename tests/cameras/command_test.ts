@@ -5,7 +5,9 @@ import { cameras } from "../../cli/commands/cameras.ts";
 import type { Frame } from "../../runtime/frame.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { burntIn, framelane, until, withFolder } from "./kit.ts";
+import { burntIn, framelane } from "./kit.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "../support/folder.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
 const TOPIC = "VideoStreaming";

@@ -5,7 +5,8 @@ import { SourceError, type SourceErrorCode } from "../../cameras/source.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { makeVideo } from "../support/videos.ts";
-import { burntIn, context, runToMemory, take, withFolder } from "./kit.ts";
+import { burntIn, context, runToMemory, take } from "./kit.ts";
+import { withFolder } from "../support/folder.ts";
 
 const images = (path: string, settings: SourceSettings = {}, limit = Infinity) =>
   take(makeSource(path, settings), limit);

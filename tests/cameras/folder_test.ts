@@ -7,7 +7,9 @@ import { inspectImage } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { FakeClock } from "../../runtime/testing.ts";
 import { MemoryLog } from "../support/memory_log.ts";
-import { runToMemory, take, TOPIC, until, withFolder } from "./kit.ts";
+import { runToMemory, take, TOPIC } from "./kit.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "../support/folder.ts";
 
 /** A small JPEG of one shade of grey. */
 function jpeg(shade: number, side = 32): Promise<Uint8Array> {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { runCamera } from "../../cameras/camera.ts";
 import { makeSource, type SourceSettings } from "../../cameras/open.ts";
 import { readPatternSeq } from "../../cameras/pattern_picture.ts";
@@ -12,19 +11,10 @@ import type { CameraSource, SourceContext, SourceImage } from "../../cameras/sou
 import { LogTarget } from "../../cameras/target.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
+import { denoArguments } from "../support/framelane.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 
 export const TOPIC = "frames";
-
-/** Runs the body with a folder of its own. */
-export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "framelane-cameras-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** The machine's clock, whose sleeps end at once. */
 export const hurriedClock: Clock = {
@@ -74,19 +64,6 @@ export async function burntIn(value: Uint8Array): Promise<number | undefined> {
     return readPatternSeq(image);
   } finally {
     image.release();
-  }
-}
-
-/** Waits for something that happens elsewhere. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
@@ -149,22 +126,9 @@ export function framelane(
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
 ): Deno.Command {
-  const root = join(import.meta.dirname!, "..", "..");
   return new Deno.Command(Deno.execPath(), {
     ...options,
-    args: [
-      "run",
-      "--no-prompt",
-      "--allow-read",
-      "--allow-write",
-      "--allow-net",
-      "--allow-env",
-      "--allow-ffi",
-      "--allow-sys",
-      `--config=${join(root, "deno.json")}`,
-      join(root, "main.ts"),
-      ...args,
-    ],
+    args: denoArguments(args),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

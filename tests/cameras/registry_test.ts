@@ -4,7 +4,8 @@ import type { CameraSummary } from "../../cameras/camera.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { until, withFolder } from "./kit.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "../support/folder.ts";
 
 const summary = (published: number) => ({ published }) as CameraSummary;
 

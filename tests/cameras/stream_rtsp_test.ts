@@ -7,7 +7,8 @@ import { inspectImage } from "../../runtime/image/inspect.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { RtspServer } from "../support/rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
-import { burntIn, context, runToMemory, take, TOPIC, withFolder } from "./kit.ts";
+import { burntIn, context, runToMemory, take, TOPIC } from "./kit.ts";
+import { withFolder } from "../support/folder.ts";
 
 const CLIP = join(import.meta.dirname!, "..", "..", "clips", "bigbuckbunny.mp4");
 const PASSWORD = "canary-9f3";

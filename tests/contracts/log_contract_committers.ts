@@ -34,6 +34,48 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation(
+    "a state of any bytes comes back as it was, small or large",
+    async ({ log, reopen }) => {
+      // Every byte, and what is no UTF-8: lone continuations, overlong forms, surrogates, cut sequences.
+      const bytes = [
+        ...Array.from({ length: 256 }, (_, byte) => byte),
+        ...[
+          0x80,
+          0xbf,
+          0xc0,
+          0x80,
+          0xe0,
+          0x80,
+          0xaf,
+          0xed,
+          0xa0,
+          0x80,
+          0xf5,
+          0xff,
+          0xfe,
+          0xe2,
+          0x82,
+        ],
+        ...[0, 0x22, 0x5c, 0x0d, 0x0a, 0xef, 0xbb, 0xbf, 0],
+      ];
+      const small = Uint8Array.from(bytes);
+      const large = Uint8Array.from({ length: 9_000 }, (_, at) => bytes[(at * 7) % bytes.length]!);
+      for (const state of [small, large, small.subarray(1, 2)]) {
+        const options = names();
+        await log.createTopic(options.topic, 1);
+        await withCommitter(log, options, async (committer) => {
+          await committer.plan(batch(0, 0, 4));
+          await committer.commit(batch(0, 0, 4), { end: 4, restart: 2, state }, []);
+        });
+        await withCommitter(await reopen(), options, ({ committed }) => {
+          assert.deepEqual(committed, { batchId: 0, end: 4, restart: 2, state: state.slice() });
+          return Promise.resolve();
+        });
+      }
+    },
+  );
+
   obligation("a new owner goes on where the last one was", async ({ log, reopen }) => {
     const options = names();
     await log.createTopic(options.topic, 1);
@@ -112,6 +154,44 @@ export function registerCommitters(obligation: Obligation): void {
         () => committer.commit(batch(2, 4, 5), { end: 5, restart: 5 }, [tooLarge]),
       );
     });
+  });
+
+  obligation("a record that is too large may be replaced by one for another topic", async (
+    { log },
+    { tooLargeBytes },
+  ) => {
+    const options = names();
+    const [output, instead] = [unique("output"), unique("instead")];
+    await log.createTopic(options.topic, 2);
+    const made = (value: string, partition = 0) => ({ ...record(value), topic: output, partition });
+    const replaced = (value: string, partition = 0) => ({
+      ...made("", partition),
+      value: new Uint8Array(tooLargeBytes),
+      smaller: () => ({ ...made(value, partition), topic: instead }),
+    });
+    await withCommitter(log, { ...options, outputTopics: [output] }, async (committer) => {
+      await committer.plan(batch(0, 0, 6));
+      await committer.commit(batch(0, 0, 6), { end: 6, restart: 6 }, [
+        replaced("x"),
+        ...[made("a"), made("b"), replaced("y"), made("c"), replaced("z", 1), made("d", 1)],
+      ]);
+      await committer.plan(batch(1, 6, 7));
+      await committer.commit(batch(1, 6, 7), { end: 7, restart: 7 }, [made("e"), replaced("w")]);
+      await committer.plan(batch(2, 7, 8));
+      await committer.commit(batch(2, 7, 8), { end: 8, restart: 8 }, [made("f")]);
+      assert.deepEqual(committer.committed, { batchId: 2, end: 8, restart: 8 });
+    });
+    const read = async (topic: string, partition: number) =>
+      (await readAll(log, topic, partition)).map(({ value }) => text(value)).join("");
+    assert.deepEqual(
+      [
+        await read(output, 0),
+        await read(output, 1),
+        await read(instead, 0),
+        await read(instead, 1),
+      ],
+      ["abcef", "d", "xyw", "z"],
+    );
   });
 
   obligation("a plan that is not required still frames its commit", async ({ log, reopen }) => {

@@ -3,26 +3,13 @@
  * terminal.
  */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
+import { denoArguments, ROOT } from "../support/framelane.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CLIP = `${ROOT}clips/bigbuckbunny.mp4`;
 
 /** Runs a command of Framelane on a terminal of 120 columns, or with pipes. */
 async function run(terminal: boolean, args: readonly string[]): Promise<string> {
-  const command = [
-    Deno.execPath(),
-    "run",
-    "--no-prompt",
-    "--allow-read",
-    "--allow-write",
-    "--allow-net",
-    "--allow-env",
-    "--allow-ffi",
-    "--allow-sys",
-    `${ROOT}main.ts`,
-    ...args,
-  ];
+  const command = [Deno.execPath(), ...denoArguments(args)];
   const quoted = command.map((word) => `'${word}'`).join(" ");
   const [program, ...rest] = terminal
     ? ["script", "-qefc", `stty cols 120; exec ${quoted}`, "/dev/null"]

@@ -4,12 +4,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { openLog } from "../../runtime/log/open.ts";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { GroupBed } from "../recovery/group_bed.ts";
 import type { Verdict } from "../support/checker.ts";
 import { say } from "../support/trial_report.ts";
-import { withKafka } from "../support/kafka.ts";
+import { withKafka, withKafkaLog } from "../support/kafka.ts";
 
 /** The first frame after a broker is back must come within so many milliseconds. */
 export const RECOVERY_MS = 30_000;
@@ -30,33 +29,29 @@ export async function brokerTrial(
 ): Promise<{ verdict: Verdict; recoveryMs: number[] }> {
   const recoveryMs: number[] = [];
   let verdict: Verdict | undefined;
-  await withKafka({ nodes }, async (kafka) => {
-    const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-    const url = `kafka://${kafka.bootstrap}`;
-    const log = await openLog(url, { timeoutMs: 2000 });
-    try {
-      const source = "VideoStreaming";
-      const bed = new GroupBed({
-        log,
-        url,
-        source,
-        folder,
-        framesPerSecond,
-        partitions: 2,
-        sessionTimeoutMs: 3000,
-      });
-      const recovered = async () => {
-        const ms = await bed.untilAllMove(RECOVERY_MS * 2);
-        recoveryMs.push(ms);
-        say(`first frames ${Math.round(ms)} ms after the fault`);
-        assert.ok(ms <= RECOVERY_MS, `first frame ${Math.round(ms)} ms after the fault`);
-      };
-      verdict = await bed.run((bed) => trial({ kafka, bed, recovered }));
-    } finally {
-      await log.close();
-      await Deno.remove(folder, { recursive: true });
-    }
-  });
+  await withKafka({ nodes }, (kafka) =>
+    withKafkaLog(
+      async (url, log, folder) => {
+        const bed = new GroupBed({
+          log,
+          url,
+          source: "VideoStreaming",
+          folder,
+          framesPerSecond,
+          partitions: 2,
+          sessionTimeoutMs: 3000,
+        });
+        const recovered = async () => {
+          const ms = await bed.untilAllMove(RECOVERY_MS * 2);
+          recoveryMs.push(ms);
+          say(`first frames ${Math.round(ms)} ms after the fault`);
+          assert.ok(ms <= RECOVERY_MS, `first frame ${Math.round(ms)} ms after the fault`);
+        };
+        verdict = await bed.run((bed) => trial({ kafka, bed, recovered }));
+      },
+      { timeoutMs: 2000 },
+      `kafka://${kafka.bootstrap}`,
+    ));
   return { verdict: verdict!, recoveryMs };
 }
 

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { LogError } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
+import { withFolder } from "../support/folder.ts";
 import type { Random } from "../support/random.ts";
 
 const OWNED = { group: "g", query: "q", topic: "VideoStreaming", partition: 0 };
@@ -46,8 +47,7 @@ export function damages(size: number, count: number, random: Random): Damage[] {
 export async function damageCheckpoints(
   choose: (size: number) => Damage[],
 ): Promise<DamageReport> {
-  const root = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  try {
+  return await withFolder(async (root) => {
     const [log, good] = [`${root}/log`, `${root}/good.kv`];
     await makeCheckpoints(`embedded:${log}`);
     const file = `${log}/checkpoints.kv`;
@@ -62,9 +62,7 @@ export async function damageCheckpoints(
       else refused++;
     }
     return { read, refused };
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  });
 }
 
 async function makeCheckpoints(url: string): Promise<void> {
@@ -99,7 +97,8 @@ async function restore(root: string, log: string): Promise<void> {
   await Deno.copyFile(`${root}/log.db`, `${log}/log.db`);
 }
 
-function damaged(bytes: Uint8Array, { at, kind, bit = 0 }: Damage): Uint8Array {
+/** The bytes with that damage. */
+export function damaged(bytes: Uint8Array, { at, kind, bit = 0 }: Damage): Uint8Array {
   if (kind === "truncated") return bytes.slice(0, at);
   const copy = bytes.slice();
   copy[at]! ^= 1 << bit;

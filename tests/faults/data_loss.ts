@@ -7,7 +7,6 @@ import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { type Marked, markedRecords, markOf } from "../support/checker.ts";
-import { framelane } from "../support/framelane.ts";
 import { readAll } from "../support/log.ts";
 import type { Random } from "../support/random.ts";
 import { passthrough, reached } from "./passthrough.ts";
@@ -29,28 +28,8 @@ export async function dataLoss({ log, url, topic, expire }: DataLossPlace): Prom
   const publish = (from: number, count: number) =>
     producer.append(topic, 0, markedRecords(1, count, { from, start }));
   const run = async (...more: string[]) => {
-    const { code, process } = await framelane([
-      "queries",
-      "passthrough",
-      "--log",
-      url,
-      "--topic",
-      topic,
-      "--group",
-      `${topic}-passthrough`,
-      "--partitions",
-      "0",
-      "--sink",
-      `topic:${topic}-OUT`,
-      "--starting-offsets",
-      "earliest",
-      "--trigger",
-      "available-now",
-      "--executors",
-      "1",
-      "--json",
-      ...more,
-    ]);
+    const process = passthrough(url, topic, topic, ["--trigger", "available-now", ...more]);
+    const code = await process.ended();
     return { code, process, summary: process.summaries[0]! };
   };
   await publish(0, 30);

@@ -1,4 +1,5 @@
 /** Frames that expire under a query on the embedded log. */
+import { withFolder } from "../support/folder.ts";
 import { Random } from "../support/random.ts";
 import { dataLoss, dataLossWhileRunning, expiredBehindVideo } from "./data_loss.ts";
 import { withEmbeddedPlace } from "./data_loss_places.ts";
@@ -14,10 +15,5 @@ Deno.test("frames expire under a query that runs on the embedded log: a named st
 });
 
 Deno.test("frames expire that only an unfinished video would see again: nothing is lost", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  try {
-    await withEmbeddedPlace((place) => expiredBehindVideo(place, folder));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await withFolder((folder) => withEmbeddedPlace((place) => expiredBehindVideo(place, folder)));
 });

@@ -5,9 +5,11 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { Frame, Headers } from "../../runtime/frame.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { assertFlawless, judge, type Marked, markedRecords, sha256 } from "../support/checker.ts";
 import { reportRow } from "../support/trial_report.ts";
+import { withFolder } from "../support/folder.ts";
 import { framelane } from "../support/framelane.ts";
 import { readAll } from "../support/log.ts";
 import { Random } from "../support/random.ts";
@@ -18,21 +20,30 @@ export interface Place {
   readonly log: TopicLog;
   readonly topic: string;
   readonly out: string;
+  /** The largest record that it takes. */
+  readonly mostBytes: number;
 }
+
+/** Room for what a record has besides its value. */
+const BESIDE = 600;
+/** Larger records go alone. */
+const ALONE = 100_000;
 
 async function publish({ log, topic }: Place, records: readonly LogRecord[]): Promise<void> {
   await log.createTopic(topic, 1);
   const producer = await log.producer();
   // A bad camera's frames do not all fit into one request.
-  for (let at = 0; at < records.length; at += 100) {
-    await producer.append(topic, 0, records.slice(at, at + 100));
+  for (let at = 0, end = 0; at < records.length; at = end) {
+    const large = records.slice(at, at + 100).findIndex(({ value }) => value.length > ALONE);
+    end = at + (large < 0 ? 100 : Math.max(1, large));
+    await producer.append(topic, 0, records.slice(at, end));
   }
   await producer.close();
 }
 
-async function run({ url, topic, out }: Place) {
+async function run({ url, topic, out }: Place, query = "greyscale") {
   const { code, process } = await framelane([
-    ...["queries", "greyscale", "--log", url, "--topic", topic, "--group", `${topic}-group`],
+    ...["queries", query, "--log", url, "--topic", topic, "--group", `${topic}-group`],
     ...["--starting-offsets", "earliest", "--trigger", "available-now", "--sink", `topic:${out}`],
     ...["--executors", "1", "--json"],
   ]);
@@ -69,14 +80,25 @@ const offsetsOf = async (log: TopicLog, topic: string, header: string) =>
   (await readAll(log, topic, 0)).map(({ headers }) => Number(headers[header]));
 
 /** Ways of being no image, with the reason that is given. */
-const SPOILED: Readonly<Record<string, (value: Uint8Array, random: Random) => Uint8Array>> = {
+const SPOILED: Readonly<
+  Record<string, (value: Uint8Array, random: Random, mostBytes: number) => Uint8Array>
+> = {
   empty: () => new Uint8Array(0),
   truncated: (value, random) => value.slice(0, random.whole(1, value.length - 40)),
   "wrong type": () => new TextEncoder().encode("<html>no picture</html>"),
   "corrupt header": (value) => value.map((byte, i) => (i < 160 && i > 1 ? 0xff : byte)),
   "truncated in its header": (value, random) => value.slice(0, random.whole(3, 100)),
   "claims to be huge": (value) => withSize(value, 0xffff, 0xffff),
+  "as large as the log takes": (value, _, mostBytes) =>
+    padded(withSize(value, 0xffff, 0xffff), mostBytes - BESIDE),
 };
+
+/** The same with so many bytes: JPEG decoders stop at the end of the image. */
+function padded(value: Uint8Array, bytes: number): Uint8Array {
+  const large = new Uint8Array(bytes);
+  large.set(value);
+  return large;
+}
 
 /** A JPEG whose frame header says another size. */
 function withSize(value: Uint8Array, width: number, height: number): Uint8Array {
@@ -92,6 +114,13 @@ function withSize(value: Uint8Array, width: number, height: number): Uint8Array 
   throw new Error("Cannot find the frame header");
 }
 
+function assertDeadLetter(headers: Headers): void {
+  for (const name of ["exception", "message", "topic", "partition", "stacktrace"]) {
+    assert.notEqual(headers[`__streams.errors.${name}`], undefined, name);
+  }
+  assert.match(headers["reason"]!, /^(empty|corrupt|unsupported-type|too-large)$/);
+}
+
 /** Registers the trials for a kind of log. */
 export function frameFaults(
   kind: string,
@@ -99,20 +128,20 @@ export function frameFaults(
 ): void {
   Deno.test(`${kind}: 1 % bad frames: each a dead letter with reason and KIP-1034 headers, neighbours untouched, no restart`, async () => {
     await withPlace(async (place) => {
-      const { log, topic, out } = place;
+      const { log, topic, out, mostBytes } = place;
       const random = Random.fromEnvironment(4);
-      const records = markedRecords(1, 700, { start: Date.now() - 700 * 66 });
+      const records = markedRecords(1, 800, { start: Date.now() - 800 * 66 });
       const bad = new Map<number, string>();
       for (const [index, kind] of Object.keys(SPOILED).entries()) {
         bad.set(index * 100 + random.whole(20, 90), kind);
       }
       // Two in a row.
-      bad.set(690, "empty").set(691, "wrong type");
+      bad.set(790, "empty").set(791, "wrong type");
       await publish(
         place,
         records.map((record, offset) =>
           bad.has(offset)
-            ? { ...record, value: SPOILED[bad.get(offset)!]!(record.value, random) }
+            ? { ...record, value: SPOILED[bad.get(offset)!]!(record.value, random, mostBytes) }
             : record
         ),
       );
@@ -135,12 +164,64 @@ export function frameFaults(
         letters.map(({ headers }) => Number(headers["__streams.errors.offset"])),
         [...bad.keys()].sort((a, b) => a - b),
       );
-      for (const { headers } of letters) {
-        for (const name of ["exception", "message", "topic", "partition", "stacktrace"]) {
-          assert.notEqual(headers[`__streams.errors.${name}`], undefined, name);
+      for (const { headers } of letters) assertDeadLetter(headers);
+      // With what is said of it the largest is larger than its topic takes: it is cut, and says so.
+      const cut = letters.filter(({ headers }) => headers["truncated"] !== undefined);
+      assert.deepEqual(cut.map(({ headers }) => headers["truncated"]), [`${mostBytes - BESIDE}`]);
+      assert.ok(cut[0]!.value.length > 0);
+    });
+  });
+
+  Deno.test(`${kind}: a good frame that an output topic does not take is a dead letter, the others go on`, async () => {
+    await withPlace(async (place) => {
+      const { log, topic, mostBytes } = place;
+      const records = markedRecords(1, 30, { start: Date.now() - 60_000 });
+      const large = 17;
+      // With the headers of an output it is just too large.
+      const value = padded(records[large]!.value, mostBytes - 240);
+      records[large] = { ...records[large]!, value };
+      await publish(place, records);
+      const process = await run(place, "passthrough");
+      const [summary] = process.summaries;
+      assert.equal(summary!.deadLettered, 1);
+      assert.doesNotMatch(process.output(), /starting it again/);
+      await verdictOn(
+        `a frame that the output topic does not take, ${kind}: dead-lettered, the others`,
+        place,
+        records.filter((_, offset) => offset !== large),
+      );
+      const letters = await readAll(log, `${topic}.dead-letters`, 0);
+      assert.equal(letters.length, 1);
+      const [{ headers }] = letters as [Frame];
+      assertDeadLetter(headers);
+      assert.equal(headers["reason"], "too-large");
+      assert.equal(headers["__streams.errors.offset"], `${large}`);
+    });
+  });
+
+  Deno.test(`${kind}: a camera whose picture is larger than its log takes drops it, says so and goes on`, async () => {
+    await withPlace(async ({ url, log, topic, mostBytes }) => {
+      await withFolder(async (folder) => {
+        await Deno.mkdir(`${folder}/pictures`);
+        const pictures = markedRecords(1, 5).map(({ value }) => value);
+        pictures[2] = padded(pictures[2]!, mostBytes - 1);
+        for (const [index, picture] of pictures.entries()) {
+          await Deno.writeFile(`${folder}/pictures/${index}.jpg`, picture);
         }
-        assert.match(headers["reason"]!, /^(empty|corrupt|unsupported-type|too-large)$/);
-      }
+        const { code, process } = await framelane([
+          ...["camera", "1", "--source", `${folder}/pictures`, "--no-loop", "--log", url],
+          ...["--topic", topic, "--state", `${folder}/cameras.kv`, "--json"],
+        ]);
+        assert.equal(code, 0, process.output());
+        assert.match(
+          process.output(),
+          /A frame of \d+ bytes is too large for the log and was dropped/,
+        );
+        const [summary] = process.summaries;
+        assert.deepEqual([summary!.published, summary!.dropped], [4, 1]);
+        const seen = (await readAll(log, topic, 0)).map(({ value }) => sha256(value));
+        assert.deepEqual(seen, pictures.toSpliced(2, 1).map(sha256));
+      });
     });
   });
 

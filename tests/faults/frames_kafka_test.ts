@@ -1,15 +1,12 @@
 /** Faulty frames on Kafka. */
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { uniqueName, withKafkaLog } from "../support/kafka.ts";
 import { frameFaults } from "./frames.ts";
 
-frameFaults("Kafka", async (test) => {
-  const url = kafkaUrl();
-  const log = await openLog(url);
-  try {
+/** What topics of Framelane take. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+frameFaults("Kafka", (test) =>
+  withKafkaLog((url, log) => {
     const topic = uniqueName("faulty");
-    await test({ url, log, topic, out: `${topic}-out` });
-  } finally {
-    await log.close();
-  }
-});
+    return test({ url, log, topic, out: `${topic}-out`, mostBytes: MOST_BYTES });
+  }));

@@ -13,11 +13,13 @@ import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { type Marked, markedRecords, markOf } from "../support/checker.ts";
 import type { FramelaneProcess } from "../support/framelane.ts";
-import { until, withAdmin, withKafka } from "../support/kafka.ts";
+import { withAdmin, withKafka } from "../support/kafka.ts";
 import type { Random } from "../support/random.ts";
 import { say } from "../support/trial_report.ts";
 import { RECOVERY_MS } from "./broker.ts";
 import { passthrough, reached } from "./passthrough.ts";
+import { until } from "../support/until.ts";
+import { withFolder } from "../support/folder.ts";
 
 const TOPIC = "VideoStreaming";
 
@@ -33,16 +35,13 @@ export interface LostDisk {
 
 /** Makes a trial on a broker of its own; fails unless everything is stopped, counted and gone on with as it must be. */
 export async function lostDisk(loss: Loss, random: Random): Promise<LostDisk> {
-  const dataDir = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  let found: LostDisk | undefined;
-  try {
+  return await withFolder(async (dataDir) => {
+    let found: LostDisk | undefined;
     await withKafka({ dataDir }, async (kafka) => {
       found = await trial(loss, random, kafka, join(dataDir, "node-1", "data", `${TOPIC}-0`));
     });
-  } finally {
-    await Deno.remove(dataDir, { recursive: true });
-  }
-  return found!;
+    return found!;
+  });
 }
 
 async function trial(

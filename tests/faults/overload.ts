@@ -12,7 +12,7 @@ import { judge, type Marked, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { MeteredCameras } from "../support/metered_cameras.ts";
 import { residentMiB } from "../support/processes.ts";
-import { say } from "../support/trial_report.ts";
+import { reportRow, say } from "../support/trial_report.ts";
 
 /** Memory may grow by so much, whatever comes. */
 export const GROWTH_MIB = 64;
@@ -141,6 +141,17 @@ export function assertKept(report: OverloadReport): void {
   assert.equal(rebalances, 0);
   assert.ok(throughput >= THROUGHPUT_KEPT, `the other lanes kept ${throughput}`);
   assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0, changed: 0, faults: [] });
+}
+
+/** Prints the row of the table: where it was and for how long, and what came of it. */
+export function reportOverload(report: OverloadReport, where: string): void {
+  const [grown, kept] = [Math.round(report.grownMiB), (100 * report.throughput).toFixed(1)];
+  reportRow({
+    fault:
+      `sink 10 times too slow, viewers never read, a camera 10 times as fast, ${where}: memory +${grown} MiB, other lanes ${kept} %`,
+    repetitions: 1,
+    verdict: report.verdict,
+  });
 }
 
 /** Frames in and out of each lane while something is done. */

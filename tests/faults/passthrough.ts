@@ -5,7 +5,7 @@
  */
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { until } from "../support/kafka.ts";
+import { until } from "../support/until.ts";
 
 /** Starts it; its output goes to the topic `NAME-OUT`. */
 export function passthrough(

@@ -10,10 +10,10 @@ import { assertSame, collect, judgeImages, judgeTopic, type Places } from "../re
 import { Cameras } from "../support/cameras.ts";
 import { assertFlawless, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
-import { until } from "../support/kafka.ts";
 import { withLog } from "../support/log.ts";
 import { readAll } from "../support/log.ts";
 import { say } from "../support/trial_report.ts";
+import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
 /** When there is room again all partitions move within so many milliseconds. */

@@ -3,22 +3,15 @@
  * `deno task test:recovery`.
  */
 import assert from "node:assert/strict";
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { uniqueName, withKafkaLog } from "../support/kafka.ts";
 import { Random } from "../support/random.ts";
 import { RecoveryBed, trials } from "./bed.ts";
 
 Deno.test("kill -9 at 8 points on Kafka: outputs as if nothing had happened", async () => {
-  const url = kafkaUrl();
-  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  const log = await openLog(url);
-  try {
+  await withKafkaLog(async (url, log, folder) => {
     const bed = new RecoveryBed({ log, url, source: uniqueName("kill"), folder });
     await bed.prepare();
     for (const trial of trials(8, Random.fromEnvironment(2))) await bed.run(trial);
     assert.ok(bed.killed >= 6, `only ${bed.killed} kills came in time`);
-  } finally {
-    await log.close();
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -2,8 +2,7 @@
  * Runtimes that freeze, wake up, die and leave on Kafka: a zombie writes nothing after its successor has
  * started, and partitions move in time.
  */
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { uniqueName, withKafkaLog } from "../support/kafka.ts";
 import { say } from "../support/trial_report.ts";
 import { GroupBed, twins } from "./group_bed.ts";
 
@@ -11,18 +10,12 @@ const SESSION_TIMEOUT_MS = 6000;
 /** The promise is session timeout + 5 s; the machine that runs the tests may have more to do. */
 const MOVE_MS = SESSION_TIMEOUT_MS + 5000 + 10_000;
 
-async function withBed(name: string, trial: (bed: GroupBed) => Promise<void>): Promise<void> {
-  const url = kafkaUrl();
-  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  const log = await openLog(url);
-  try {
+function withBed(name: string, trial: (bed: GroupBed) => Promise<void>): Promise<void> {
+  return withKafkaLog(async (url, log, folder) => {
     const source = uniqueName(name);
     await new GroupBed({ log, url, source, folder, sessionTimeoutMs: SESSION_TIMEOUT_MS })
       .run(trial);
-  } finally {
-    await log.close();
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 Deno.test("SIGSTOP, kill -9 and Ctrl-C on Kafka: partitions move in time, the zombie writes nothing", async () => {

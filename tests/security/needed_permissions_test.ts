@@ -5,7 +5,8 @@ import "../../runtime/image/mod.ts";
 import { orderModel } from "../queries/operators/model/order_kit.ts";
 import { records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
-import { flagsWithout, inFolder, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { flagsWithout, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { withFolder } from "../support/folder.ts";
 
 /** How a task is made to need a flag. */
 interface Need {
@@ -33,22 +34,39 @@ const write = /Requires write access/;
 const net = /Requires net access/;
 const env = /Requires env access/;
 const ffi = /Requires ffi access/;
-/** No broker is asked before the client has looked at the environment. */
-const KAFKA = ["--log", "kafka://127.0.0.1:1"];
 const VIEWER = /Stop with Ctrl-C|Viewer: /;
 /** Flags that open nothing: see `permissions_test.ts`. */
 const CLOSING = ["--no-prompt", "--deny-write", "--v8-flags"];
+
+/** What says that a flag is missing, where nothing else is said. */
+const SAYS: Readonly<Record<string, RegExp>> = {
+  "--allow-read": read,
+  "--allow-write": write,
+  "--allow-net": net,
+  "--ignore-env": env,
+  "--allow-ffi": ffi,
+};
+
+/** Flags that the same arguments need. */
+function needs(args: readonly string[], ...flags: readonly string[]): Need[] {
+  return flags.map((flag) => ({ flag, args, says: SAYS[flag]! }));
+}
+
+const FILES = ["--allow-read", "--allow-write"];
+const LIBRARIES = ["--ignore-env", "--allow-ffi"];
 
 function trials(folder: string, url: string): Trial[] {
   const log = ["--log", url];
   const camera = ["1", "--limit", "1", "--log", `embedded:${folder}/camera`];
   const cameras = ["run", "--state", `${folder}/state`, "--log", `embedded:${folder}/cameras`];
+  const metrics = ["--metrics-port", "0"];
   const queries = [
     ...["greyscale", ...log, "--trigger", "available-now", "--starting-offsets", "earliest"],
     ...["--port", "0", "--sink", `images:${folder}/images`],
   ];
   const viewer = [...log, "--port", "0"];
-  const kafka = ["--data", `${folder}/kafka`, "--port"];
+  const clip = { args: viewer, path: "api/clip.mp4?lane=raw-0&from=0&to=3" };
+  const kafka = ["--data", `${folder}/kafka`, "--port", "1"];
   const model = ["--model", orderModel("nthwc"), "--label", "last"];
   const evaluate = [...model, "--clips", `${folder}/clips`, "--out", `${folder}/report.json`];
   const demo = ["--port", "0", "--for", "1"];
@@ -58,11 +76,9 @@ function trials(folder: string, url: string): Trial[] {
       works: demo,
       setting: "FRAMELANE_PORT",
       needs: [
-        { flag: "--allow-read", args: demo, says: read },
+        ...needs(demo, "--allow-read", ...LIBRARIES),
         { flag: "--allow-write", args: demo, says: /Requires write access to "\.framelane"/ },
         { flag: "--allow-net", args: demo, says: /Requires net access to "127\.0\.0\.1:0"/ },
-        { flag: "--ignore-env", args: demo, says: env },
-        { flag: "--allow-ffi", args: demo, says: ffi },
       ],
     },
     {
@@ -70,11 +86,8 @@ function trials(folder: string, url: string): Trial[] {
       works: camera,
       setting: "FRAMELANE_FPS",
       needs: [
-        { flag: "--allow-read", args: camera, says: read },
-        { flag: "--allow-write", args: camera, says: write },
-        { flag: "--allow-net", args: [...camera, "--metrics-port", "0"], says: net },
-        { flag: "--ignore-env", args: camera, says: env },
-        { flag: "--allow-ffi", args: camera, says: ffi },
+        ...needs(camera, ...FILES, ...LIBRARIES),
+        ...needs([...camera, ...metrics], "--allow-net"),
       ],
     },
     {
@@ -82,11 +95,8 @@ function trials(folder: string, url: string): Trial[] {
       works: ["list", "--state", `${folder}/state`],
       setting: "FRAMELANE_FPS",
       needs: [
-        { flag: "--allow-read", args: cameras, says: read },
-        { flag: "--allow-write", args: cameras, says: write },
-        { flag: "--allow-net", args: [...cameras, "--metrics-port", "0"], says: net },
-        { flag: "--ignore-env", args: cameras, says: env },
-        { flag: "--allow-ffi", args: cameras, says: ffi },
+        ...needs(cameras, ...FILES, ...LIBRARIES),
+        ...needs([...cameras, ...metrics], "--allow-net"),
       ],
     },
     {
@@ -94,11 +104,8 @@ function trials(folder: string, url: string): Trial[] {
       works: queries,
       setting: "FRAMELANE_PORT",
       needs: [
-        { flag: "--allow-read", args: queries, says: read },
-        { flag: "--allow-write", args: queries, says: write },
-        { flag: "--allow-net", args: queries, says: net },
-        { flag: "--ignore-env", args: [...KAFKA, "--port", "off"], says: env },
-        { flag: "--allow-ffi", args: queries, says: ffi },
+        ...needs(queries, ...FILES, "--allow-net", "--allow-ffi"),
+        ...needs([...queries, "--sink", `video:${folder}/video`], "--ignore-env"),
       ],
     },
     {
@@ -107,16 +114,10 @@ function trials(folder: string, url: string): Trial[] {
       atWork: VIEWER,
       setting: "FRAMELANE_PORT",
       needs: [
-        { flag: "--allow-read", args: viewer, says: read },
+        ...needs(viewer, "--allow-read", "--allow-net"),
         { flag: "--allow-write", args: viewer, says: /Deno's permissions .*--allow-write/ },
-        { flag: "--allow-net", args: viewer, says: net },
-        { flag: "--ignore-env", args: [...KAFKA, "--port", "0"], says: env },
-        {
-          flag: "--allow-ffi",
-          args: viewer,
-          says: ffi,
-          path: "api/clip.mp4?lane=raw-0&from=0&to=3",
-        },
+        { flag: "--ignore-env", says: env, ...clip },
+        { flag: "--allow-ffi", says: ffi, ...clip },
       ],
     },
     {
@@ -124,10 +125,8 @@ function trials(folder: string, url: string): Trial[] {
       works: ["--help"],
       setting: "FRAMELANE_PORT",
       needs: [
-        { flag: "--allow-read", args: [...kafka, "1"], says: read },
-        { flag: "--allow-write", args: [...kafka, "1"], says: write },
-        { flag: "--allow-net", args: [...kafka, "1"], says: net },
-        { flag: "--allow-run", args: [...kafka, "1"], says: /Requires run access to "java"/ },
+        ...needs(kafka, ...FILES, "--allow-net"),
+        { flag: "--allow-run", args: kafka, says: /Requires run access to "java"/ },
       ],
     },
     {
@@ -135,10 +134,8 @@ function trials(folder: string, url: string): Trial[] {
       works: ["inspect", ...log],
       setting: "FRAMELANE_JSON",
       needs: [
-        { flag: "--allow-read", args: ["inspect", ...log], says: read },
-        { flag: "--allow-write", args: ["inspect", ...log], says: write },
-        { flag: "--allow-net", args: ["inspect", ...KAFKA], says: net },
-        { flag: "--ignore-env", args: ["inspect", ...KAFKA], says: env },
+        ...needs(["inspect", ...log], ...FILES),
+        ...needs(["inspect", "--log", "kafka://127.0.0.1:1"], "--allow-net"),
       ],
     },
     {
@@ -147,19 +144,14 @@ function trials(folder: string, url: string): Trial[] {
       setting: "FRAMELANE_JSON",
       needs: [
         { flag: "--allow-read", args: ["presets"], says: /read access to ".*models\/presets/ },
-        { flag: "--allow-write", args: ["inspect", `${folder}/model.onnx`], says: write },
+        ...needs(["inspect", `${folder}/model.onnx`], "--allow-write"),
       ],
     },
     {
       task: "evaluate",
       works: evaluate,
       setting: "FRAMELANE_FPS",
-      needs: [
-        { flag: "--allow-read", args: evaluate, says: read },
-        { flag: "--allow-write", args: evaluate, says: write },
-        { flag: "--ignore-env", args: evaluate, says: env },
-        { flag: "--allow-ffi", args: evaluate, says: ffi },
-      ],
+      needs: needs(evaluate, ...FILES, ...LIBRARIES),
     },
   ];
 }
@@ -185,7 +177,7 @@ async function prepare(folder: string): Promise<void> {
 }
 
 Deno.test("each permission of each task is needed, and they suffice", async (t) => {
-  await inFolder((folder) =>
+  await withFolder((folder) =>
     withLog(async (url, log) => {
       await prepare(folder);
       await log.createTopic("VideoStreaming", 1);

@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
 import "../../runtime/image/mod.ts";
 import { ROOT } from "../../tools/paths.ts";
-import { flagsWithout, inFolder, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { flagsWithout, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { withFolder } from "../support/folder.ts";
 
 const OWN = [
   ...["main.ts", "deno.json", "deno.lock", "cli", "cameras", "runtime", "queries", "viewer"],
@@ -80,8 +81,8 @@ const FENCES: Readonly<Record<string, Fence>> = {
   queries: { ...wide, flags: [NO_PROMPT, SMALL_HEAP, ...wide.flags.slice(1)] },
   viewer: wide,
   checkpoints: {
-    flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env"],
-    lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": UNSEEN },
+    flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS],
+    lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": "denied" },
   },
   models: {
     flags: [NO_PROMPT, ...FILES.map((flag) => flag.replace("models,", "")), SETTINGS],
@@ -129,7 +130,7 @@ Deno.test("No task has all permissions, and none may ask for more", () => {
 /** What flags let through. */
 async function probe(flags: readonly string[]): Promise<Record<string, string>> {
   let results: Record<string, string> = {};
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const outside = `${folder}/outside`;
     await Deno.writeTextFile(outside, "");
     const { code, said } = await run([...flags, "tests/security/probe.ts", outside], {
@@ -222,7 +223,7 @@ Deno.test("A camera with a local log gives up the network", async () => {
 
 Deno.test("Images are decoded and made grey with what the demo is allowed", async () => {
   const { flags } = partsOf("demo");
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const script = `${folder}/images.ts`;
     await Deno.writeTextFile(
       script,

@@ -83,16 +83,6 @@ export async function run(
   }
 }
 
-/** Gives the test a folder outside the project, and removes it afterwards. */
-export async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "framelane-permissions-" });
-  try {
-    await act(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 /** Ends a process, unless it ended by itself in the meantime. */
 function kill(child: Deno.ChildProcess): void {
   try {

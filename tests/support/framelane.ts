@@ -6,7 +6,8 @@
 import { fileURLToPath } from "node:url";
 import type { StreamingQueryProgress } from "../../runtime/progress.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** The folder of the project, with a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const PERMISSIONS = [
   "--no-prompt",
@@ -19,6 +20,14 @@ const PERMISSIONS = [
   // As the tasks have it.
   "--v8-flags=--max-semi-space-size=4",
 ];
+
+/** The arguments with which Deno runs a command of Framelane. */
+export function denoArguments(
+  args: readonly string[],
+  permissions: readonly string[] = [],
+): string[] {
+  return ["run", ...PERMISSIONS, ...permissions, `${ROOT}main.ts`, ...args];
+}
 
 /** One line that a command printed with `--json`. */
 export type JsonLine =
@@ -60,7 +69,7 @@ export class FramelaneProcess {
     options: ProcessOptions = {},
   ) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...PERMISSIONS, ...options.permissions ?? [], `${ROOT}main.ts`, ...args],
+      args: denoArguments(args, options.permissions),
       cwd: options.cwd ?? ROOT,
       env: { ...options.env, NO_COLOR: "1" },
       stdin: "null",

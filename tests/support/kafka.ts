@@ -4,8 +4,13 @@
  *
  * @module
  */
-import { Admin } from "@platformatic/kafka";
+import { Admin, Connection as PackageConnection } from "@platformatic/kafka";
+import { Connection } from "../../runtime/log/kafka/connection.ts";
+import { produce } from "../../runtime/log/kafka/requests/produce.ts";
+import type { TopicLog } from "../../runtime/log/log.ts";
+import { openLog, type OpenLogOptions } from "../../runtime/log/open.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "../../tools/kafka/cluster.ts";
+import { withFolder } from "./folder.ts";
 
 /** The address of the test run's broker: `host:port`. */
 export function kafkaAddress(): string {
@@ -23,6 +28,22 @@ export function kafkaUrl(): string {
   return `kafka://${kafkaAddress()}`;
 }
 
+/** Opens the test run's broker as a log, gives the test a folder too, and cleans up. */
+export async function withKafkaLog(
+  test: (url: string, log: TopicLog, folder: string) => Promise<void>,
+  options: OpenLogOptions = {},
+  url = kafkaUrl(),
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const log = await openLog(url, options);
+    try {
+      await test(url, log, folder);
+    } finally {
+      await log.close();
+    }
+  });
+}
+
 /** Runs something with the Kafka client's own administration, on the test run's broker or another. */
 export async function withAdmin<T>(
   action: (admin: Admin) => Promise<T>,
@@ -38,6 +59,47 @@ export async function withAdmin<T>(
   } finally {
     await admin.close();
   }
+}
+
+/** The same over a bare connection, for requests that the administration does not know. */
+export async function withConnection<T>(
+  action: (connection: PackageConnection) => Promise<T>,
+): Promise<T> {
+  const { host, port } = testBroker();
+  const connection = new PackageConnection("framelane-test");
+  await connection.connect(host, port);
+  try {
+    return await action(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Appends record batches that the test has made itself, byte by byte. */
+export async function appendBatches(
+  topic: string,
+  partition: number,
+  batches: Iterable<Uint8Array>,
+): Promise<void> {
+  const [connectTimeoutMs, requestTimeoutMs] = [10_000, 30_000];
+  const { signal } = new AbortController();
+  const connection = await Connection.open(testBroker(), {
+    ...{ connectTimeoutMs, requestTimeoutMs, signal },
+    onEnd() {},
+  });
+  try {
+    for (const bytes of batches) {
+      const parts = [{ topic, partition, bytes }];
+      await produce(connection, { acks: -1, timeoutMs: requestTimeoutMs, parts });
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+function testBroker(): { host: string; port: number } {
+  const [host, port] = kafkaAddress().split(":");
+  return { host: host!, port: Number(port) };
 }
 
 /** A name that nobody else uses: for topics, groups and queries. */
@@ -59,18 +121,5 @@ export async function withKafka(
   } finally {
     // In good order takes seconds with several nodes, and nobody reads the data again.
     await kafka.kill();
-  }
-}
-
-/** Waits until a condition holds; fails with `what` after `timeoutMs`. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
-    await new Promise((next) => setTimeout(next, 10));
   }
 }

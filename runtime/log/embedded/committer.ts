@@ -160,7 +160,14 @@ export class EmbeddedCommitter implements BatchCommitter {
 
   async #writeRecords(entry: string, records: readonly OutputRecord[]): Promise<void> {
     const { db, topics, records: table, producers, changes, clock, appender } = this.#parts;
-    const encoded = records.map((record) => ({ record, row: encodeFitting(record) }));
+    const encoded = records.map(fitting);
+    const elsewhere = encoded.filter(({ record }, i) => record.topic !== records[i]!.topic);
+    if (elsewhere.length > 0) {
+      // By itself: what is made within a write that fails must not be remembered.
+      await db.write(`make topics for ${this.#keys.name}`, () => {
+        for (const { record } of elsewhere) topics.ensure(record.topic, record.partition + 1);
+      });
+    }
     const bytes = encoded.reduce((sum, { row }) => sum + row.size, 0);
     await db.write(`commit a batch of ${this.#keys.name}`, () => {
       if (!producers.advance(this.#keys.producer, this.#epoch, entry)) throw this.#fenced();
@@ -228,13 +235,17 @@ export class EmbeddedCommitter implements BatchCommitter {
   }
 }
 
-/** @throws {LogError} `TOO_LARGE` when there is nothing smaller to be had. */
-function encodeFitting(record: OutputRecord): EncodedRecord {
+/**
+ * The record, or what is to be written instead.
+ *
+ * @throws {LogError} `TOO_LARGE` when there is nothing smaller to be had.
+ */
+function fitting(record: OutputRecord): { record: OutputRecord; row: EncodedRecord } {
   try {
-    return encodeRecord(record);
+    return { record, row: encodeRecord(record) };
   } catch (error) {
     const tooLarge = error instanceof LogError && error.code === "TOO_LARGE";
     if (!tooLarge || record.smaller === undefined) throw error;
-    return encodeFitting(record.smaller());
+    return fitting(record.smaller());
   }
 }

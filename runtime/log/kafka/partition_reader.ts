@@ -7,7 +7,7 @@ import type { Frame } from "../../frame.ts";
 import { LogError, type PartitionReader } from "../log.ts";
 import type { Leader } from "./cluster.ts";
 import type { Epochs } from "./epochs.ts";
-import type { Decoded } from "./record_decoder.ts";
+import { type Decoded, weightOf } from "./record_decoder.ts";
 
 /** What a reader may hold. */
 export interface Bounds {
@@ -122,7 +122,7 @@ export class PartitionFeed implements PartitionReader {
     let end = this.#taken;
     const limit = Math.min(this.#frames.length, this.#taken + max);
     while (end < limit && this.#frames[end]!.offset < until) {
-      this.#bytes -= this.#frames[end]!.value.length;
+      this.#bytes -= weightOf(this.#frames[end]!);
       end++;
     }
     const frames = this.#frames.slice(this.#taken, end);
@@ -167,7 +167,7 @@ export class PartitionFeed implements PartitionReader {
     }
     let next = decoded.next;
     for (const frame of decoded.frames) {
-      const size = frame.value.length;
+      const size = weightOf(frame);
       const full = this.buffered >= this.#bounds.frames ||
         (this.buffered > 0 && this.#bytes + size > this.#bounds.bytes);
       if (full) {

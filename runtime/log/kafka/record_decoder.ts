@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { compressionsAlgorithmsByBitmask } from "./client.ts";
-import type { Frame, Headers } from "../../frame.ts";
+import { BadFrameError, type Frame, type Headers } from "../../frame.ts";
 import { LogError } from "../log.ts";
 import type { Seen } from "./epochs.ts";
+import { FREE_BYTES, unpack } from "./unpack.ts";
 
 /** A transaction that was aborted: its records from `firstOffset` on are not to be seen. */
 export interface AbortedTransaction {
@@ -30,14 +29,19 @@ const COMPRESSION = 0b111;
 const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
 const LOG_APPEND_TIME = 1 << 3;
+/** Unpacking goes on, batch after batch, up to so much. */
+const UNPACKED_BYTES = 2 * FREE_BYTES;
 const NO_HEADERS: Headers = Object.freeze({});
+const NO_VALUE = new Uint8Array(0);
 const text = new TextDecoder();
 
 /**
  * Decodes the whole batches in `bytes`.
  *
  * @param from records below this offset are left out: a batch is always sent as a whole.
- * @param limit how many frames and how many bytes of values are wanted; one frame always passes.
+ * @param limit how many frames and how many bytes of them are wanted; one frame always passes.
+ * @returns what could be read. Records that could not (their batch unpacks to too much, or is damaged) are
+ * empty frames with their offset and a `fault`.
  */
 export function decodeBatches(
   bytes: Uint8Array,
@@ -62,7 +66,19 @@ export function decodeBatches(
     if (last?.epoch === epoch) last.to = to;
     else epochs.push({ epoch, from, to });
   };
+  /** Takes the frame, unless there is no room for it. */
+  const take = (frame: Frame, epoch: number, packed: boolean): boolean => {
+    const weight = weightOf(frame);
+    if (frames.length >= limit.frames || (frames.length > 0 && weight > budget)) return false;
+    budget -= weight;
+    took(epoch, frame.offset, frame.offset + 1);
+    // What was unpacked may be much larger than the frames that are taken of it.
+    frames.push(packed ? { ...frame, value: frame.value.slice() } : frame);
+    next = frame.offset + 1;
+    return true;
+  };
   let upcoming = 0;
+  let unpacked = 0;
   for (let at = 0; at + HEADER <= bytes.length;) {
     const size = 12 + view.getInt32(at + 8);
     if (at + size > bytes.length) break;
@@ -90,17 +106,37 @@ export function decodeBatches(
       const appendTime = (attributes & LOG_APPEND_TIME) !== 0
         ? Number(view.getBigInt64(at + 35))
         : undefined;
-      const cursor = recordsOf(bytes, at, size, attributes);
-      for (let i = 0; i < count; i++) {
-        const frame = cursor.frame(topic, partition, base, firstTimestamp, appendTime);
-        if (frame.offset < from) continue;
-        if (frames.length >= limit.frames || (frames.length > 0 && frame.value.length > budget)) {
-          return { frames, next, epochs };
+      const compression = count > 0 && last >= from ? attributes & COMPRESSION : 0;
+      // The rest comes with the next fetch: others want the thread too.
+      if (compression !== 0 && unpacked >= UNPACKED_BYTES && frames.length > 0) break;
+      try {
+        let records = bytes.subarray(at + HEADER, at + size);
+        if (compression !== 0) {
+          unpacked += FREE_BYTES;
+          records = unpack(records, compression);
+          unpacked += records.length - FREE_BYTES;
         }
-        budget -= frame.value.length;
-        took(batchEpoch, frame.offset, frame.offset + 1);
-        frames.push(frame);
-        next = frame.offset + 1;
+        const cursor = new Cursor(records);
+        const origin = { topic, partition, base, from, firstTimestamp, appendTime };
+        for (let i = 0; i < count; i++) {
+          const frame = cursor.frame(origin);
+          if (frame === undefined) continue;
+          if (!(frame.offset >= next && frame.offset <= last)) {
+            throw new RangeError(`it holds offset ${frame.offset} between ${next} and ${last}`);
+          }
+          if (!take(frame, batchEpoch, compression !== 0)) return { frames, next, epochs };
+        }
+      } catch (error) {
+        const fault = error instanceof BadFrameError
+          ? error
+          : new BadFrameError("corrupt", `Cannot read a record batch: ${(error as Error).message}`);
+        // Nobody knows the records that are left, but each has its offset: none is passed over in silence.
+        const timestamp = appendTime ?? firstTimestamp;
+        for (let offset = Math.max(base, next); offset <= last; offset++) {
+          const place = { topic, partition, offset, timestamp };
+          const frame = { ...place, key: null, headers: NO_HEADERS, value: NO_VALUE, fault };
+          if (!take(frame, batchEpoch, false)) return { frames, next, epochs };
+        }
       }
     }
     if (last >= next) {
@@ -112,16 +148,21 @@ export function decodeBatches(
   return { frames, next, epochs };
 }
 
-function recordsOf(bytes: Uint8Array, at: number, size: number, attributes: number): Cursor {
-  const records = bytes.subarray(at + HEADER, at + size);
-  const compression = attributes & COMPRESSION;
-  if (compression === 0) return new Cursor(records);
-  const algorithm = compressionsAlgorithmsByBitmask[compression];
-  if (algorithm === undefined) {
-    throw new LogError("INVALID", `Cannot read records: compression ${compression} is unknown`);
-  }
-  const { buffer, byteOffset, byteLength } = records;
-  return new Cursor(algorithm.decompressSync(Buffer.from(buffer, byteOffset, byteLength)));
+/** Bytes that a frame stands for in a buffer: headers may be as large as pictures. */
+export function weightOf({ value, key, headers }: Frame): number {
+  let weight = value.length + (key?.length ?? 0);
+  for (const name in headers) weight += name.length + headers[name]!.length;
+  return weight;
+}
+
+/** What the records of a batch have in common. */
+interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly base: number;
+  readonly from: number;
+  readonly firstTimestamp: number;
+  readonly appendTime: number | undefined;
 }
 
 /** Walks over the records of a batch. */
@@ -133,17 +174,16 @@ class Cursor {
     this.#bytes = bytes;
   }
 
-  frame(
-    topic: string,
-    partition: number,
-    base: number,
-    firstTimestamp: number,
-    appendTime: number | undefined,
-  ): Frame {
+  /** The next record; undefined when it lies below `from`. */
+  frame({ topic, partition, base, from, firstTimestamp, appendTime }: Origin): Frame | undefined {
     const end = this.#varint() + this.#at;
     this.#at++;
     const timestamp = firstTimestamp + this.#varint();
     const offset = base + this.#varint();
+    if (offset < from) {
+      this.#at = end;
+      return undefined;
+    }
     const key = this.#take();
     const value = this.#take();
     const headers = this.#headers();
@@ -155,7 +195,7 @@ class Cursor {
       timestamp: appendTime ?? timestamp,
       key: key === null ? null : text.decode(key),
       headers,
-      value: value ?? new Uint8Array(0),
+      value: value ?? NO_VALUE,
     };
   }
 
@@ -177,6 +217,7 @@ class Cursor {
   #take(): Uint8Array<ArrayBuffer> | null {
     const length = this.#varint();
     if (length < 0) return null;
+    if (this.#at + length > this.#bytes.length) throw new RangeError("it ends inside a record");
     const { buffer, byteOffset } = this.#bytes;
     const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset + this.#at, length);
     this.#at += length;
@@ -187,7 +228,8 @@ class Cursor {
     let shift = 1;
     let rest = 0;
     for (;;) {
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw new RangeError("it ends inside a record");
       rest += (byte & 127) * shift;
       if (byte < 128) break;
       shift *= 128;

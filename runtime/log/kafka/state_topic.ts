@@ -57,6 +57,12 @@ export async function readState(
         `Cannot read the checkpoint of ${place}: its state is not at offset ${offset} of ${STATE_TOPIC} partition ${partition}`,
       );
     }
+    if (frame.fault !== undefined) {
+      throw new LogError(
+        "CHECKPOINT_CORRUPT",
+        `Cannot read the checkpoint of ${place}: its state at offset ${offset} of ${STATE_TOPIC} partition ${partition} is damaged: ${frame.fault.message}`,
+      );
+    }
     return frame.value.slice();
   });
 }

@@ -25,6 +25,7 @@ import {
   type Owner,
   type ProducerIdentity,
 } from "./requests/transactions.ts";
+import { ensureTopic } from "./topics.ts";
 
 /** An offset to be committed with a transaction. */
 export interface OffsetCommit extends OffsetToCommit {
@@ -54,6 +55,12 @@ interface Part {
   readonly partition: number;
   readonly records: readonly OutputRecord[];
   readonly sequence: number;
+}
+
+/** What became of a batch. */
+interface Written {
+  readonly offset?: number;
+  readonly others: readonly OutputRecord[];
 }
 
 /** One transactional id, owned. */
@@ -241,35 +248,59 @@ export class Transactions {
   /** @returns the first offset of each partition. */
   async #write(action: string, parts: readonly Part[]): Promise<Map<string, number>> {
     const first = new Map<string, number>();
+    const elsewhere: OutputRecord[] = [];
     const partitions = Map.groupBy(parts, ({ topic, partition }) => `${topic}/${partition}`);
     await Promise.all([...partitions].map(async ([key, of]) => {
+      // What went elsewhere leaves no gap in the numbers.
+      let gone = 0;
       for (const part of of) {
-        const offset = await this.#writePart(action, part);
-        if (!first.has(key)) first.set(key, offset);
+        const moved = { ...part, sequence: part.sequence - gone };
+        const { offset, others } = await this.#writePart(action, moved);
+        if (offset !== undefined && !first.has(key)) first.set(key, offset);
+        elsewhere.push(...others);
+        gone += others.length;
       }
+      if (gone > 0) this.#sequences.set(key, this.#sequences.get(key)! - gone);
     }));
+    if (elsewhere.length > 0) await this.#writeElsewhere(action, elsewhere);
     return first;
   }
 
-  /** @returns the offset of the first record. */
-  async #writePart(action: string, part: Part): Promise<number> {
+  /** Records that took the place of larger ones and are meant for topics that nobody has announced. */
+  async #writeElsewhere(action: string, records: readonly OutputRecord[]): Promise<void> {
+    for (const { topic, partition } of records) {
+      await ensureTopic(this.#cluster, topic, partition + 1);
+    }
+    const parts = this.#parts(records);
+    await this.#announce(action, parts, []);
+    await this.#write(action, parts);
+  }
+
+  /** @returns the offset of the first record that was written, and those that are meant for another topic. */
+  async #writePart(action: string, part: Part): Promise<Written> {
     try {
-      return await this.#produce(action, part);
+      return { offset: await this.#produce(action, part), others: [] };
     } catch (error) {
       // The broker has taken none of it, and the transaction stands.
       if (!(error instanceof LogError) || error.code !== "TOO_LARGE") throw error;
-      const { records: [only, ...others], sequence } = part;
-      if (others.length === 0) {
-        if (only!.smaller === undefined) throw error;
-        return await this.#writePart(action, { ...part, records: [only!.smaller()] });
+      const { topic, partition, records, sequence } = part;
+      if (records.length === 1) {
+        const smaller = records[0]!.smaller?.();
+        if (smaller === undefined) throw error;
+        if (smaller.topic !== topic || smaller.partition !== partition) {
+          return { others: [smaller] };
+        }
+        return await this.#writePart(action, { ...part, records: [smaller] });
       }
-      let first: number | undefined;
-      for (const [index, record] of part.records.entries()) {
-        const one = { ...part, records: [record], sequence: sequence + index };
-        const offset = await this.#writePart(action, one);
-        first ??= offset;
+      let offset: number | undefined;
+      const others: OutputRecord[] = [];
+      for (const [index, record] of records.entries()) {
+        const one = { ...part, records: [record], sequence: sequence + index - others.length };
+        const written = await this.#writePart(action, one);
+        offset ??= written.offset;
+        others.push(...written.others);
       }
-      return first!;
+      return { ...(offset === undefined ? {} : { offset }), others };
     }
   }
 

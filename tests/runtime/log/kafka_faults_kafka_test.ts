@@ -5,7 +5,8 @@ import { retry } from "../../support/retry.ts";
 import { LogError, type LogRecord } from "../../../runtime/log/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import { rejectsWith, take, text } from "../../contracts/log_contract_kit.ts";
-import { until, withAdmin, withKafka } from "../../support/kafka.ts";
+import { withAdmin, withKafka } from "../../support/kafka.ts";
+import { until } from "../../support/until.ts";
 
 const record = (value: string): LogRecord => ({
   key: null,

@@ -17,7 +17,8 @@ Deno.test("topic: a frame keeps key, time and headers and says where it comes fr
     key: "CAMERA-2",
     headers: { "seq": "7", "label": "x", "query": "before", "source-first-offset": "1" },
   }]);
-  assert.deepEqual(record, {
+  const { smaller, ...whole } = record!;
+  assert.deepEqual(whole, {
     topic: "OUT",
     partition: 1,
     key: "CAMERA-2",
@@ -33,6 +34,11 @@ Deno.test("topic: a frame keeps key, time and headers and says where it comes fr
       "content-type": "image/jpeg",
     },
   });
+  // What is too large for the topic goes elsewhere.
+  const letter = smaller!();
+  assert.deepEqual([letter.topic, letter.partition], ["VideoStreaming.dead-letters", 1]);
+  assert.equal(letter.headers["reason"], "too-large");
+  assert.equal(letter.headers["__streams.errors.offset"], "7");
 });
 
 Deno.test("topic: what was found on a frame goes into the header result", async () => {

@@ -5,7 +5,8 @@ import { kafka as command } from "../../../cli/commands/kafka.ts";
 import { startKafka } from "../../../tools/kafka/cluster.ts";
 import { KitError } from "../../../tools/kafka/kit.ts";
 import { brokersSeenFrom, freePort } from "../../../tools/kafka/probe.ts";
-import { smallBroker, until } from "../../support/kafka.ts";
+import { smallBroker } from "../../support/kafka.ts";
+import { until } from "../../support/until.ts";
 
 async function topicsOf(bootstrap: string): Promise<string[]> {
   const admin = new Admin({ clientId: "test", bootstrapBrokers: [bootstrap], timeout: 5_000 });

@@ -1,7 +1,6 @@
 /** A sink ten times too slow, viewers that never read and a camera at ten times its rate, for ten minutes. */
-import { assertKept, overload } from "../../faults/overload.ts";
+import { assertKept, overload, reportOverload } from "../../faults/overload.ts";
 import { withLog } from "../../support/log.ts";
-import { reportRow } from "../../support/trial_report.ts";
 
 Deno.test("a slow sink, viewers that never read and a fast camera, ten minutes", async () => {
   await withLog(async (url, log) => {
@@ -10,12 +9,6 @@ Deno.test("a slow sink, viewers that never read and a fast camera, ten minutes",
       ...{ calmMs: 60_000, overloadMs: 600_000, viewers: 20 },
     });
     assertKept(report);
-    const [grown, kept] = [Math.round(report.grownMiB), (100 * report.throughput).toFixed(1)];
-    reportRow({
-      fault:
-        `sink 10 times too slow, viewers that never read, a camera at 10 times its rate, 10 min: memory +${grown} MiB, no rebalance, other lanes ${kept} %`,
-      repetitions: 1,
-      verdict: report.verdict,
-    });
+    reportOverload(report, "embedded log, 10 min");
   });
 });

@@ -1,5 +1,6 @@
 /** A runtime whose disk is full, and one without file handles, for a while and again and again. */
 import { handles, run, type Shortage, shortageTrial } from "../../faults/shortage.ts";
+import { withFolder } from "../../support/folder.ts";
 import { reportRow } from "../../support/trial_report.ts";
 
 const AWAY_MS = 20_000;
@@ -48,13 +49,7 @@ Deno.test("the disk is full", async () => {
 });
 
 Deno.test("no file handles are left", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-  try {
-    await report(
-      `no file handles for ${AWAY_MS / 1000} s, embedded log`,
-      handles(folder, AWAY_MS),
-    );
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await withFolder((folder) =>
+    report(`no file handles for ${AWAY_MS / 1000} s, embedded log`, handles(folder, AWAY_MS))
+  );
 });
