@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Counter, Gauge, Registry } from "prom-client";
+import { MetricSet } from "../runtime/metric_set.ts";
 import type { CameraStats } from "./launch.ts";
 
 /** A camera's counts, never falling while the process lives. */
@@ -17,24 +17,30 @@ const LABELS = ["topic", "partition", "camera"] as const;
 
 /** Turns counts into metrics when somebody asks. */
 export class CameraMetrics {
-  readonly registry = new Registry();
+  readonly #set = new MetricSet(LABELS);
   readonly #topic: string;
   readonly #cameras: () => readonly MeasuredCamera[];
-  readonly #published = this.#counter("frames_published_total", "Frames that the log holds");
-  readonly #dropped = this.#counter("frames_dropped_total", "Frames that it never got", "reason");
-  readonly #bytes = this.#counter("published_bytes_total", "Bytes of the published images");
-  readonly #batches = this.#counter("producer_batches_total", "Batches that the log took");
-  readonly #retries = this.#counter("producer_retries_total", "Attempts that the log did not take");
-  readonly #late = this.#counter(
+  readonly #published = this.#set.counter("frames_published_total", "Frames that the log holds");
+  readonly #dropped = this.#set.counter("frames_dropped_total", "Frames that it never got", [
+    ...LABELS,
+    "reason",
+  ]);
+  readonly #bytes = this.#set.counter("published_bytes_total", "Bytes of the published images");
+  readonly #batches = this.#set.counter("producer_batches_total", "Batches that the log took");
+  readonly #retries = this.#set.counter(
+    "producer_retries_total",
+    "Attempts that the log did not take",
+  );
+  readonly #late = this.#set.counter(
     "camera_late_frames_total",
     "Frames before which a recording stood still, since it could not keep its pace",
   );
-  readonly #behind = this.#counter(
+  readonly #behind = this.#set.counter(
     "camera_behind_seconds_total",
     "How far recordings have fallen behind their own times",
   );
-  readonly #buffered = this.#gauge("producer_buffered_frames", "Frames that wait for the log");
-  readonly #last = this.#gauge(
+  readonly #buffered = this.#set.gauge("producer_buffered_frames", "Frames that wait for the log");
+  readonly #last = this.#set.gauge(
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest published frame",
   );
@@ -46,7 +52,7 @@ export class CameraMetrics {
 
   /** The metrics in Prometheus' text format. */
   async text(): Promise<string> {
-    this.registry.resetMetrics();
+    this.#set.registry.resetMetrics();
     for (const { number, stats } of this.#cameras()) {
       const labels = {
         topic: this.#topic,
@@ -65,7 +71,7 @@ export class CameraMetrics {
       this.#buffered.set(labels, stats.buffered);
       if (stats.lastTimestamp !== undefined) this.#last.set(labels, stats.lastTimestamp / 1000);
     }
-    return await this.registry.metrics();
+    return await this.#set.registry.metrics();
   }
 
   /** Serves `/metrics` and `/healthz` on this machine only, until the signal aborts. */
@@ -74,26 +80,8 @@ export class CameraMetrics {
       const { pathname } = new URL(request.url);
       if (pathname === "/healthz") return new Response("ok\n");
       if (pathname !== "/metrics") return new Response("Not found\n", { status: 404 });
-      const headers = { "content-type": this.registry.contentType };
+      const headers = { "content-type": this.#set.registry.contentType };
       return new Response(await this.text(), { headers });
-    });
-  }
-
-  #counter(name: string, help: string, ...more: string[]): Counter {
-    return new Counter({
-      name: `framelane_${name}`,
-      help,
-      labelNames: [...LABELS, ...more],
-      registers: [this.registry],
-    });
-  }
-
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({
-      name: `framelane_${name}`,
-      help,
-      labelNames: [...LABELS],
-      registers: [this.registry],
     });
   }
 }

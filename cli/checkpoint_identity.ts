@@ -23,20 +23,18 @@ export async function groupNames(
   return new Map(queries.map((query) => [query, pattern.replaceAll("{query}", query)]));
 }
 
-/** Reads the folder's identity, or gives it one. */
+/** Reads the folder's identity, or gives it one: of several runtimes that begin, all take the same. */
 async function identity(directory: string): Promise<string> {
   const path = join(directory, "metadata");
   await Deno.mkdir(directory, { recursive: true });
+  let text: string;
   try {
-    using file = await Deno.open(path, { write: true, createNew: true });
-    const id = crypto.randomUUID();
-    await file.write(new TextEncoder().encode(JSON.stringify({ id }) + "\n"));
-    await file.sync();
-    return id;
+    text = await Deno.readTextFile(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await give(path, crypto.randomUUID());
+    text = await Deno.readTextFile(path);
   }
-  const text = await Deno.readTextFile(path);
   let id: unknown;
   try {
     id = (JSON.parse(text) as { id?: unknown }).id;
@@ -47,4 +45,19 @@ async function identity(directory: string): Promise<string> {
     throw new Error(`Cannot read the identity in ${path}: expected {"id":"…"} with a UUID`);
   }
   return id;
+}
+
+/** Nobody sees the file before it is whole, and who comes second leaves it as it is. */
+async function give(path: string, id: string): Promise<void> {
+  const whole = `${path}.${id}`;
+  try {
+    await Deno.writeTextFile(whole, JSON.stringify({ id }) + "\n", { createNew: true });
+    using file = await Deno.open(whole);
+    await file.sync();
+    await Deno.link(whole, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    await Deno.remove(whole);
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * What a streaming query reports. Spark's fields in Spark's order, so that whoever reads Spark's
- * progress reads ours; `latencies`, `drops` and `frames` are what video adds.
+ * progress reads ours; what follows `observedMetrics` is added: latencies, whose lane it is, totals.
  *
  * @module
  */
@@ -99,7 +99,7 @@ export interface QueryTotals {
   readonly frames: number;
   /** Outputs handed to the sinks. */
   readonly outputs: number;
-  /** Frames that the overload policy left out. */
+  /** Frames that the overload policy left out, or that the log lost before they were read. */
   readonly dropped: number;
   /** Frames that could not be processed. */
   readonly deadLettered: number;
@@ -110,6 +110,17 @@ export interface QueryTotals {
   /** Sequence numbers that came late. */
   readonly orderViolations: number;
 }
+
+/** Totals of a run in which nothing has happened. */
+export const NO_TOTALS: QueryTotals = {
+  frames: 0,
+  outputs: 0,
+  dropped: 0,
+  deadLettered: 0,
+  gaps: 0,
+  duplicates: 0,
+  orderViolations: 0,
+};
 
 /** Spark's status of a streaming query. */
 export interface StreamingQueryStatus {

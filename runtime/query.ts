@@ -42,12 +42,14 @@ export interface QueryPlan {
  * ```
  */
 export function query(name: string): QueryBuilder {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) {
-    throw new RangeError(
-      `Cannot name a query ${JSON.stringify(name)}: expected 1 to 64 letters, digits, - and _`,
-    );
-  }
-  return new QueryBuilder(name);
+  return new QueryBuilder(checkName(name));
+}
+
+function checkName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
+  throw new RangeError(
+    `Cannot name a query ${JSON.stringify(name)}: expected 1 to 64 letters, digits, - and _`,
+  );
 }
 
 /** A query with a name and nothing else. */
@@ -61,10 +63,11 @@ export class QueryBuilder {
   /**
    * Reads the topic's frames, each partition in offset order.
    *
-   * @throws {RangeError} naming every fault of the options.
+   * @throws {RangeError} naming every fault of the options, or that `queryName` is no name.
    */
   readStream(options: ReadStreamOptions = {}): FrameStream {
-    return new FrameStream(options.queryName ?? this.#name, checkReadOptions(options), []);
+    const { queryName = this.#name } = options;
+    return new FrameStream(checkName(queryName), checkReadOptions(options), []);
   }
 }
 

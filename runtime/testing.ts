@@ -30,4 +30,4 @@ export {
   type StreamCheck,
   type StreamStep,
   testStream,
-} from "./testing/stream_test.ts";
+} from "./testing/stream_actions.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 /** What happens to open windows where the stream has a gap. */
 export type GapPolicy = "reset" | "drop" | "pad";
 

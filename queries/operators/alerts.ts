@@ -20,6 +20,7 @@ import {
   type FullAlertOptions,
   withDefaults,
 } from "./alert_options.ts";
+import { rounded } from "./rounded.ts";
 
 export type { AlertOptions } from "./alert_options.ts";
 
@@ -187,8 +188,4 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   snapshot(): Uint8Array {
     return new TextEncoder().encode(JSON.stringify(this.#state));
   }
-}
-
-function rounded(score: number): number {
-  return Math.round(score * 10_000) / 10_000;
 }

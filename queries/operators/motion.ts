@@ -18,6 +18,7 @@ import { type SmallLuma, smallLuma } from "./luma.ts";
 import { checkNumbers } from "./options.ts";
 import { drawnOn, withResult } from "./picture.ts";
 import { connectedRegions } from "./regions.ts";
+import { rounded } from "./rounded.ts";
 
 /** How to look for motion. */
 export interface MotionOptions {
@@ -180,9 +181,4 @@ function compare(
       ],
     }));
   return { energy: rounded(changed / data.length), objects };
-}
-
-/** Four digits: what is beyond them is noise, and would fill the events. */
-function rounded(share: number): number {
-  return Math.round(share * 10_000) / 10_000;
 }

@@ -22,6 +22,7 @@ import { checkAgainstFile, dimsOf } from "./model/signature.ts";
 import { frameSpec } from "./model/window_tensor.ts";
 import { checkNumbers } from "./options.ts";
 import { drawnOn, drawObjects, withResult } from "./picture.ts";
+import { rounded } from "./rounded.ts";
 
 /** How to look for objects. */
 export interface ObjectsOptions {
@@ -119,7 +120,7 @@ export function objects(options: ObjectsOptions = {}): Operator<Frame, Frame> {
             .slice(0, maxObjects)
             .map(({ channel, score, box }): DetectedObject => ({
               label: names[channel]!,
-              score: Math.round(score * 10_000) / 10_000,
+              score: rounded(score),
               box: toSource(tensor.placement, box).map(Math.round) as unknown as Box,
             }));
           return { found, ms };

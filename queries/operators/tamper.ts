@@ -8,6 +8,7 @@ import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
 import { checkNumbers } from "./options.ts";
 import { drawnOn, withResult } from "./picture.ts";
+import { rounded } from "./rounded.ts";
 
 /** How to look for tampering. */
 export interface TamperOptions {
@@ -177,8 +178,4 @@ function sameSamples(a: Uint8Array, b: Uint8Array): boolean {
 /** 0 up to `begin`, 1 from `sure` on, a straight line between them. */
 function ramp(value: number, begin: number, sure: number): number {
   return Math.min(1, Math.max(0, (value - begin) / (sure - begin)));
-}
-
-function rounded(score: number): number {
-  return Math.round(score * 10_000) / 10_000;
 }

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Counter } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../frame.ts";
+import { MetricSet } from "../metric_set.ts";
 import { lagOf } from "../progress.ts";
 import { VERSION } from "../version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
@@ -16,62 +17,61 @@ const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 
 /** All metrics of one driver. */
 export class QueryMetrics {
-  readonly registry = new Registry();
-  readonly restarts = this.#counter("query_restarts_total", "Starts after a failure");
-  readonly rebalances = new Counter({
-    name: "framelane_rebalances_total",
-    help: "Assignments of partitions received from the group",
-    labelNames: ["query"],
-    registers: [this.registry],
-  });
-  readonly #consumed = this.#counter("frames_consumed_total", "Frames read from the log");
-  readonly #processed = this.#counter("frames_processed_total", "Outputs handed to the sinks");
-  readonly #dropped = this.#counter(
+  readonly #set = new MetricSet(LABELS);
+  readonly restarts = this.#set.counter("query_restarts_total", "Starts after a failure");
+  readonly rebalances = this.#set.counter(
+    "rebalances_total",
+    "Assignments of partitions received from the group",
+    ["query"],
+  );
+  readonly #consumed = this.#set.counter("frames_consumed_total", "Frames read from the log");
+  readonly #processed = this.#set.counter("frames_processed_total", "Outputs handed to the sinks");
+  readonly #dropped = this.#set.counter(
     "frames_dropped_total",
     "Frames left out by the overload policy or lost to retention",
   );
-  readonly #deadLettered = this.#counter(
+  readonly #deadLettered = this.#set.counter(
     "frames_dead_lettered_total",
     "Frames that could not be processed",
   );
-  readonly #violations = this.#counter(
+  readonly #violations = this.#set.counter(
     "order_violations_total",
     "Sequence numbers that came late, as the camera counts",
   );
-  readonly #gaps = this.#counter(
+  readonly #gaps = this.#set.counter(
     "gaps_total",
     "Sequence numbers that never came, as the camera counts",
   );
-  readonly #endToEnd = this.#histogram("end_to_end_latency_seconds", "Capture to sink");
-  readonly #processing = this.#histogram(
+  readonly #endToEnd = this.#set.histogram(
+    "end_to_end_latency_seconds",
+    "Capture to sink",
+    SECONDS,
+  );
+  readonly #processing = this.#set.histogram(
     "window_processing_seconds",
     "A frame or window through the operators",
+    SECONDS,
   );
-  readonly #sinkWrites = new Histogram({
-    name: "framelane_sink_write_seconds",
-    help: "One write of a sink",
-    labelNames: [...LABELS, "sink"],
-    buckets: SECONDS,
-    registers: [this.registry],
-  });
-  readonly #lag = this.#gauge("source_lag_frames", "Frames in the log that were not read yet");
-  readonly #checkpointAge = this.#gauge(
+  readonly #sinkWrites = this.#set.histogram(
+    "sink_write_seconds",
+    "One write of a sink",
+    SECONDS,
+    [...LABELS, "sink"],
+  );
+  readonly #lag = this.#set.gauge("source_lag_frames", "Frames in the log that were not read yet");
+  readonly #checkpointAge = this.#set.gauge(
     "checkpoint_age_seconds",
     "Time since the last report of a commit",
   );
-  readonly #lastFrame = this.#gauge(
+  readonly #lastFrame = this.#set.gauge(
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
   constructor() {
-    new Gauge({
-      name: "framelane_build_info",
-      help: "Version of Framelane",
-      labelNames: ["version"],
-      registers: [this.registry],
-    }).set({ version: VERSION }, 1);
+    this.#set.gauge("build_info", "Version of Framelane", ["version"])
+      .set({ version: VERSION }, 1);
   }
 
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
@@ -126,34 +126,6 @@ export class QueryMetrics {
       const newest = query.lastProgress?.eventTime.max;
       if (newest !== undefined) this.#lastFrame.set(labels, Date.parse(newest) / 1000);
     }
-    return await this.registry.metrics();
-  }
-
-  #counter(name: string, help: string): Counter {
-    return new Counter({
-      name: `framelane_${name}`,
-      help,
-      labelNames: [...LABELS],
-      registers: [this.registry],
-    });
-  }
-
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({
-      name: `framelane_${name}`,
-      help,
-      labelNames: [...LABELS],
-      registers: [this.registry],
-    });
-  }
-
-  #histogram(name: string, help: string): Histogram {
-    return new Histogram({
-      name: `framelane_${name}`,
-      help,
-      labelNames: [...LABELS],
-      buckets: SECONDS,
-      registers: [this.registry],
-    });
+    return await this.#set.registry.metrics();
   }
 }

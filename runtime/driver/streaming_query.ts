@@ -8,6 +8,7 @@ import { laneName } from "../frame.ts";
 import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
+  NO_TOTALS,
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
@@ -27,16 +28,6 @@ export class StreamingQueryException extends Error {
 }
 
 const RECENT_PROGRESS = 100;
-
-const NO_TOTALS: QueryTotals = {
-  frames: 0,
-  outputs: 0,
-  dropped: 0,
-  deadLettered: 0,
-  gaps: 0,
-  duplicates: 0,
-  orderViolations: 0,
-};
 
 /** What only the driver may do with a handle. */
 export interface QueryControl {

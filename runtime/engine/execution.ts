@@ -14,8 +14,8 @@
 import type { Clock } from "../clock.ts";
 import type { Frame } from "../frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
-import type { QueryTotals } from "../progress.ts";
-import { parseDuration, TickTimer } from "../trigger.ts";
+import { NO_TOTALS, type QueryTotals } from "../progress.ts";
+import { isFiniteTrigger, parseDuration, TickTimer } from "../trigger.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, type RunBatch } from "./commits.ts";
 import { type Opened, type Opener, openPipeline, takeOver } from "./opened.ts";
@@ -69,15 +69,7 @@ export class StreamingExecution {
 
   /** Totals of this run so far. */
   get totals(): QueryTotals {
-    return this.#opened?.reporter.totals ?? {
-      frames: 0,
-      outputs: 0,
-      dropped: 0,
-      deadLettered: 0,
-      gaps: 0,
-      duplicates: 0,
-      orderViolations: 0,
-    };
+    return this.#opened?.reporter.totals ?? NO_TOTALS;
   }
 
   /** Asks the query to end; `run` resolves when it has. */
@@ -186,7 +178,7 @@ export class StreamingExecution {
     try {
       const { planned } = opened.checkpointing;
       if (planned !== undefined) await this.#rerun(opened, planned);
-      if (trigger.kind === "available-now" || trigger.kind === "once") {
+      if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest, trigger.kind === "once");
       } else if (trigger.kind === "interval") {

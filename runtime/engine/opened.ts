@@ -6,6 +6,7 @@
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
 import type { Sink, SinkTask } from "../sinks/sink.ts";
 import { startPoint } from "../source_options.ts";
+import { isFiniteTrigger } from "../trigger.ts";
 import { Checkpointing } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
@@ -81,9 +82,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     query: plan.name,
     failOnDataLoss: plan.source.failOnDataLoss ?? true,
     // What takes all there is and ends has nothing to keep up with.
-    overload: ["available-now", "once"].includes(plan.trigger.kind)
-      ? { kind: "wait" }
-      : plan.overload,
+    overload: isFiniteTrigger(plan.trigger) ? { kind: "wait" } : plan.overload,
     clock,
     signal: opener.drain,
     report: options.report,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+
 /** Smallest size class, bytes. */
 const MIN_CLASS = 64 * 1024;
 

@@ -29,6 +29,7 @@ Deno.test("wrong types do not compile", () => {
 Deno.test("names are checked, and say what is accepted", () => {
   assert.throws(() => query("no spaces"), /"no spaces".*letters, digits/);
   assert.equal(query("a").readStream({ queryName: "b" }).writeStream(display()).plan.name, "b");
+  assert.throws(() => query("a").readStream({ queryName: "a/b" }), /"a\/b": expected 1 to 64/);
 });
 
 Deno.test("all faults of the source options are named together", () => {

@@ -1,0 +1,10 @@
+/**
+ * Scores as they are told.
+ *
+ * @module
+ */
+
+/** Four digits: what is beyond them is noise, and would fill the events. */
+export function rounded(score: number): number {
+  return Math.round(score * 10_000) / 10_000;
+}

@@ -1,0 +1,51 @@
+/**
+ * What cuts windows: frames in, windows out, and where to start again.
+ *
+ * @module
+ */
+import type { Frame, Window } from "../frame.ts";
+
+/** A point to start again from: the frame to read first, and the windower's state before it. */
+export interface RestartPoint {
+  readonly offset: number;
+  readonly state: WindowerState;
+}
+
+/** The windower's state between two frames when no window is open. Plain numbers. */
+export interface WindowerState {
+  /** Samples since the grid began. */
+  readonly samples: number;
+  /** Frames since the grid began, for `every`. */
+  readonly seen: number;
+  /** Capture time where the grid began. */
+  readonly origin: number | null;
+  /** Last tick taken, for `fps`. */
+  readonly tick: number;
+  /** Capture time of the last frame. */
+  readonly last: number | null;
+  /** Windows that start before this sample (or time) are closed. */
+  readonly closed: number;
+  /** Highest capture time seen, for time windows. */
+  readonly highest: number | null;
+}
+
+/** Cuts one partition's frames into windows. */
+export interface Windower {
+  /** Takes the next frame in offset order; returns the windows that it completes. */
+  push(frame: Frame): Window[];
+  /**
+   * True when `push` of this frame would take it as a sample. One that is not wanted may still be held
+   * for ticks at which no frame comes.
+   */
+  wants(frame: Frame): boolean;
+  /** Where a new windower must start to be where this one is; undefined when no window is open. */
+  restartPoint(): RestartPoint | undefined;
+  /** State after the last frame, for a start without open windows. */
+  state(): WindowerState;
+  /** Frames that open windows hold. */
+  readonly held: number;
+  /** Bytes of their images. */
+  readonly heldBytes: number;
+  /** Frames that came too late for any window. */
+  readonly late: number;
+}
