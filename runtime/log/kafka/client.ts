@@ -1,8 +1,8 @@
 /**
- * The parts of `@platformatic/kafka` that are used: its errors, compression and checksums. The package's
- * own entry, its connections and its requests load validators, schema registries and clients that
- * nothing here needs, which takes every executor another 200 ms of processor time: see
- * `docs/decisions/kafka-client.md`.
+ * The parts of `@platformatic/kafka` that are used: its errors and compression, and the checksum that
+ * it uses. The package's own entry, its connections and its requests load validators, schema
+ * registries and clients that nothing here needs, which takes every executor another 200 ms of
+ * processor time: see `docs/decisions/kafka-client.md`.
  *
  * @module
  */
@@ -21,5 +21,4 @@ export {
   compressionsAlgorithms,
   compressionsAlgorithmsByBitmask,
 } from "../../../node_modules/@platformatic/kafka/dist/protocol/compression.js";
-// @ts-types="../../../node_modules/@platformatic/kafka/dist/protocol/crc32c.d.ts"
-export { crc32c } from "../../../node_modules/@platformatic/kafka/dist/protocol/crc32c.js";
+export { crc32c } from "@platformatic/wasm-utils";
