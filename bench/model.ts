@@ -1,7 +1,7 @@
 /**
  * What models cost, how many cameras this machine carries, and how soon an alert is there.
  *
- *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40]
+ *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40] [--only tensors]
  *
  * Without a manifest it measures the query `objects`. Rates are runs for each second of processor time,
  * all threads together: what one core does that does nothing else.
@@ -23,6 +23,7 @@ import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { percentile } from "./support/stats.ts";
+import { tensorStages } from "./support/tensor_stages.ts";
 
 const TOPIC = "VideoStreaming";
 const CENTERNET = new URL("../models/centernet/model.json", import.meta.url).pathname;
@@ -202,10 +203,14 @@ export async function bench(args: readonly string[]): Promise<void> {
       runs: { type: "string", default: "200" },
       fps: { type: "string", default: "5" },
       seconds: { type: "string", default: "40" },
+      only: { type: "string" },
     },
   });
   const frames = await clipFrames({ quality: 80 });
   await measureTensors(frames, 1000);
+  const stages = await tensorStages(await clipFrames());
+  for (const [stage, ms] of stages) print(`  ${stage.padEnd(48)} ${ms.toFixed(3)} ms a frame`);
+  if (values.only === "tensors") return;
   await measureModel(values.manifest, frames, Number(values.runs), Number(values.fps));
   await measureDelay(Number(values.seconds));
 }

@@ -17,6 +17,7 @@ import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
 import { type BenchLog, fillTopic, kafkaLog } from "./support/logs.ts";
 import { preparePeers } from "./support/peer_packages.ts";
+import { FIRST_FRAMES } from "./support/window_tensors.ts";
 import { runLiveCameras } from "./support/run_live_cameras.ts";
 import { writeReport } from "./support/report.ts";
 
@@ -275,7 +276,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       }
       step(round, "windows");
       if (hasWindows) {
-        const ours = (await drain(target, topic, WINDOWS)).framesPerSecond;
+        const ours = await windowsPerSecond(target, topic);
         const theirs = outcome(
           await runPeer([
             python,
@@ -323,6 +324,17 @@ export async function bench(args: readonly string[]): Promise<void> {
     data: measured,
     plots,
   });
+}
+
+/** Frames a second into windows, like the peer's: from the first frame that was done to the last. */
+async function windowsPerSecond(target: BenchLog, topic: string): Promise<number> {
+  const channel = new BroadcastChannel(FIRST_FRAMES);
+  const firsts: number[] = [];
+  channel.onmessage = ({ data }: MessageEvent<number>) => void firsts.push(data);
+  const { frames, ended } = await drain(target, topic, WINDOWS);
+  channel.close();
+  if (firsts.length !== PARTITIONS) throw new Error(`${firsts.length} lanes told of a first frame`);
+  return (frames - 1) * 1000 / (ended - Math.min(...firsts));
 }
 
 /** Capture to sink of every frame, milliseconds, at 3 × 15 frames/s. */

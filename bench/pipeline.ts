@@ -28,6 +28,9 @@ const WAYS = {
 interface Run {
   readonly framesPerSecond: number;
   readonly cpuMsPerFrame: number;
+  readonly frames: number;
+  /** Epoch milliseconds. */
+  readonly ended: number;
 }
 
 /** Runs greyscale over everything in a topic; the time begins when the first lane starts. */
@@ -51,10 +54,11 @@ export async function drain(target: BenchLog, topic: string, module = GREYSCALE)
   await driver.start();
   if (!await driver.awaitTermination()) throw new Error("A query failed");
   const seconds = (performance.now() - started!) / 1000;
+  const ended = performance.timeOrigin + performance.now();
   cpu = cpuSeconds() - cpu;
   const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
   await driver.stop();
-  return { framesPerSecond: frames / seconds, cpuMsPerFrame: cpu * 1000 / frames };
+  return { framesPerSecond: frames / seconds, cpuMsPerFrame: cpu * 1000 / frames, frames, ended };
 }
 
 /** Three cameras live, in another process; capture to sink of every frame, milliseconds. */

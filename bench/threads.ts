@@ -1,7 +1,7 @@
 /**
  * Where the processor's time goes in a drain of a backlog: by kind of thread, with page faults.
  *
- *     deno task bench threads [--rounds 3] [--query greyscale,passthrough] [--kafka HOST:PORT] [--only embedded|kafka]
+ *     deno task bench threads [--rounds 3] [--query greyscale,passthrough,windows] [--kafka HOST:PORT] [--only embedded|kafka]
  *
  * @module
  */
@@ -14,6 +14,7 @@ import { moduleOf } from "./support/one_query.ts";
 import { secondsOf, statFields } from "./support/process_stats.ts";
 import { median } from "./support/stats.ts";
 
+const WINDOWS = new URL("./support/window_tensors.ts", import.meta.url).href;
 const PARTITIONS = 3;
 const FRAMES = 3000;
 /** Threads that end take their times along, so they are looked at while they run, milliseconds. */
@@ -59,7 +60,11 @@ async function profile(target: BenchLog, topic: string, query: string) {
   };
   const faults = await pageFaults();
   const timer = setInterval(look, SAMPLE_MS);
-  const { framesPerSecond, cpuMsPerFrame } = await drain(target, topic, moduleOf(query));
+  const { framesPerSecond, cpuMsPerFrame } = await drain(
+    target,
+    topic,
+    query === "windows" ? WINDOWS : moduleOf(query),
+  );
   clearInterval(timer);
   await look();
   const parts = Object.entries(KINDS).map(([start, kind]) => {

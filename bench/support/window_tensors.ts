@@ -24,6 +24,15 @@ const INPUT: ModelInput = {
   std: [1, 1, 1],
 };
 
+/** Where lanes tell when their first frame was done, epoch milliseconds. */
+export const FIRST_FRAMES = "window-tensors";
+
+function tellFirstFrame(): void {
+  const channel = new BroadcastChannel(FIRST_FRAMES);
+  channel.postMessage(performance.timeOrigin + performance.now());
+  channel.close();
+}
+
 function windowTensors(): Operator<Frame, Frame> {
   return {
     name: "window-tensors",
@@ -32,6 +41,7 @@ function windowTensors(): Operator<Frame, Frame> {
       const windower = createWindower({ frames: INPUT.frames, hop: INPUT.frames / 2 });
       const tensors = new FrameTensors([INPUT], true);
       const window = new WindowTensor(INPUT);
+      let isFirst = true;
       return {
         async process(frame) {
           await tensors.add(frame);
@@ -39,6 +49,8 @@ function windowTensors(): Operator<Frame, Frame> {
             window.fill(frames.map(({ offset }) => tensors.get(offset, 0)));
           }
           tensors.forgetBelow(windower.restartPoint()?.offset ?? Infinity);
+          if (isFirst) tellFirstFrame();
+          isFirst = false;
           return [frame];
         },
         restartOffset: () => windower.restartPoint()?.offset,

@@ -5,11 +5,13 @@
  *
  * @module
  */
-import { type FunctionBuilder, type I32, type ModuleBuilder, V128 } from "./assembler.ts";
+import type { FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import { type I32, V128 } from "./values.ts";
 import {
   BLOCK_BYTES,
   BLOCKS,
   COEFFICIENTS,
+  DC_BITS,
   DELTAS,
   ENDS,
   LIMITS,
@@ -22,6 +24,8 @@ import {
 import type { Transforms } from "./transform.ts";
 
 const REVERSED = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
+/** Parts of an entry: see `huffman.ts`. */
+const BOTH_LENGTHS = 0, STEP = 1, VALUE = 2, LENGTH = 4, SECOND_STEP = 5, SECOND_VALUE = 6;
 /** After a refill there are at least so many bits. */
 const REFILLED = 56;
 
@@ -83,6 +87,15 @@ class BitReader {
     return this.#count.wrap();
   }
 
+  /** Takes the unread bits in again, and as many more that were read too soon. */
+  giveBack(length: I32): void {
+    this.#f.set(this.#count, this.#count.add(length.extendU()));
+    const behind = this.#f.i64(this.#count.add(7).shrU(3));
+    const missing = this.#f.i64(0);
+    this.#f.set(missing, missing.sub(this.#count).and(7));
+    this.#f.set(this.bits, this.#next.add(behind.wrap()).load64().shl(missing));
+  }
+
   refill(): void {
     this.#f.set(this.bits, this.bits.or(this.#next.load64().shrU(this.#count)));
     const taken = this.#f.i64(63);
@@ -101,30 +114,42 @@ class BitReader {
   }
 }
 
-/** Reads a code whatever its length, and the value behind it, whose size its lowest four bits tell. */
-function readSlowly(f: FunctionBuilder, reader: BitReader, table: I32) {
-  reader.refill();
-  const peeked = f.i32(reader.bits.shrU(48).wrap());
-  const length = f.i32(0);
-  f.repeat(() => {
-    f.set(length, length.add(1));
-    return peeked.geU(table.add(length.shl(2)).load(LIMITS));
+/**
+ * Reads a code and the value behind it, whose size its lowest four bits tell. There must be bits enough
+ * for both.
+ *
+ * @param entry what was looked up: the code's length and symbol, or nothing where it is longer
+ */
+function readCode(
+  f: FunctionBuilder,
+  reader: BitReader,
+  table: I32,
+  entry: I32,
+  bits: number,
+) {
+  const length = f.i32(entry.load8U(STEP));
+  const symbol = f.i32(entry.load8U(VALUE));
+  f.if(length.not(), () => {
+    const peeked = f.i32(reader.bits.shrU(48).wrap());
+    f.set(length, bits);
+    f.repeat(() => {
+      f.set(length, length.add(1));
+      return peeked.geU(table.add(length.shl(2)).load(LIMITS));
+    });
+    f.if(length.gtU(16), () => f.return(-1));
+    const index = table.add(length.shl(2)).load(DELTAS).add(peeked.shrU(f.i32(16).sub(length)));
+    f.set(symbol, table.add(index).load8U(SYMBOLS));
   });
-  f.if(length.gtU(16), () => f.return(-1));
-  const index = table.add(length.shl(2)).load(DELTAS).add(peeked.shrU(f.i32(16).sub(length)));
-  const symbol = f.i32(table.add(index).load8U(SYMBOLS));
   reader.skip(length.extendU());
   const size = f.i64(symbol.and(15).extendU());
-  const value = f.i64(0);
-  f.if(size.isZero().not(), () => {
-    const below = f.i64(-1);
-    f.set(below, below.shl(size).add(1));
-    // A value whose highest bit is 0 lies below zero.
-    f.set(below, below.and(reader.bits.shrS(63).xor(-1)));
-    const shift = f.i64(64);
-    f.set(value, reader.bits.shrU(shift.sub(size)).add(below));
-    reader.skip(size);
-  });
+  const below = f.i64(-1);
+  f.set(below, below.shl(size).add(1));
+  // A value whose highest bit is 0 lies below zero.
+  f.set(below, below.and(reader.bits.shrS(63).xor(-1)));
+  // In two steps, for a size of 0 leaves nothing.
+  const shift = f.i64(63);
+  const value = f.i32(reader.bits.shrU(1).shrU(shift.sub(size)).add(below).wrap());
+  reader.skip(size);
   return { symbol, value };
 }
 
@@ -143,8 +168,8 @@ export function addScan(module: ModuleBuilder, { luma, chroma }: Transforms): vo
     const constant = f.i32(0);
     const column = f.i32(from.remU(width));
     const at = f.i32(from.divU(width).mul(stride).add(column).shl(3));
-    const lookup = (table: I32) =>
-      table.add(reader.bits.shrU(64 - LOOKUP_BITS).wrap().shl(3)).load64();
+    const lookup = (table: I32, bits: number) =>
+      table.add(reader.bits.shrU(64 - bits).wrap().shl(3));
     f.repeat(() => {
       const block = f.i32(BLOCKS);
       const ended = f.i32(ENDS);
@@ -155,50 +180,49 @@ export function addScan(module: ModuleBuilder, { luma, chroma }: Transforms): vo
         const coefficients = f.i32(block.load(12));
         for (let row = 0; row < 8; row++) f.storeV(coefficients, zero, 16 * row);
         reader.refill();
-        const entry = f.i64(lookup(dc));
-        const value = f.i64(entry.shl(32).shrS(48));
-        f.block((known) => {
-          f.branchIf(entry.isZero().not(), known);
-          f.set(value, readSlowly(f, reader, dc).value);
-        });
-        reader.skip(entry.shrU(32));
-        f.set(value, value.add(prediction.load().extendU()));
-        f.store(prediction, value.wrap());
+        const entry = f.i32(lookup(dc, DC_BITS));
+        const { value } = readCode(f, reader, dc, entry, DC_BITS);
+        f.set(value, value.add(prediction.load()));
+        f.store(prediction, value);
         f.store16(coefficients, value);
 
-        const k = f.i32(1);
+        const k = f.i32(1), first = f.i32(0);
+        const length = f.i64(0);
+        const place = (number: I32) => coefficients.add(number.load8U(ZIGZAG));
         f.block((done) => {
           f.loop((again) => {
+            f.block((slow) => {
+              reader.refill();
+              for (let i = 0; i < Math.floor(REFILLED / LOOKUP_BITS); i++) {
+                f.set(entry, lookup(ac, LOOKUP_BITS));
+                f.set(length, entry.load8as64(BOTH_LENGTHS));
+                f.branchIf(length.isZero(), slow);
+                f.set(first, k.add(entry.load8U(STEP)));
+                f.store16(place(first), entry.load16U(VALUE));
+                f.set(k, first.add(entry.load8U(SECOND_STEP)));
+                f.store16(place(k), entry.load16U(SECOND_VALUE));
+                reader.skip(length);
+                f.branchIf(k.geU(64), done);
+              }
+              f.branch(again);
+            });
             reader.refill();
-            const unrolled = Math.floor(REFILLED / LOOKUP_BITS);
-            for (let i = 1; i <= unrolled; i++) {
-              f.set(entry, lookup(ac));
-              f.if(entry.isZero(), () => {
-                const { symbol, value } = readSlowly(f, reader, ac);
-                f.set(k, k.add(symbol.shrU(4)).add(1));
-                // Nothing but zeros: to the end of the block, or sixteen of them.
-                f.if(symbol.eq(0), () => f.set(k, k.add(127)));
-                f.store16(coefficients.add(k.load8U(ZIGZAG)), value);
-                f.branchIf(k.ltU(64), again);
-                f.branch(done);
-              });
-              f.set(k, k.add(entry.shrU(8).and(255).wrap()));
-              f.store16(coefficients.add(k.load8U(ZIGZAG)), entry.shrU(16));
-              // What follows a block's last coefficient belongs to the next one.
-              f.if(k.geU(64), () => {
-                reader.skip(entry.shrU(32));
-                f.branch(done);
-              });
-              reader.skip(entry);
-              f.set(k, k.add(entry.shrU(40).and(255).wrap()));
-              f.store16(coefficients.add(k.load8U(ZIGZAG)), entry.shrU(48));
-              if (i < unrolled) f.branchIf(k.geU(64), done);
-            }
+            const { symbol, value } = readCode(f, reader, ac, entry, LOOKUP_BITS);
+            f.set(k, k.add(symbol.shrU(4)).add(1));
+            // Nothing but zeros: to the end of the block, or sixteen of them.
+            f.if(symbol.eq(0), () => f.set(k, k.add(127)));
+            f.store16(place(k), value);
             f.branchIf(k.ltU(64), again);
+            f.set(first, k);
           });
         });
+        // What followed the block's last coefficient belongs to the next one.
+        f.if(first.eq(64).and(k.ne(64)), () => {
+          reader.giveBack(entry.load8U(BOTH_LENGTHS).sub(entry.load8U(LENGTH)));
+          f.set(k, 64);
+        });
         // Zeros beyond the block's end: libjpeg shall say what it makes of them.
-        f.if(k.sub(65).ltU(64), () => f.return(-1));
+        f.if(k.sub(65).ltU(64).or(k.gtU(191)), () => f.return(-1));
         f.store(ended, k);
         f.set(ended, ended.add(4));
         f.set(block, block.add(16));

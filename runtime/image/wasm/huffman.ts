@@ -4,7 +4,7 @@
  * @module
  */
 import type { Kernels } from "./kernels.ts";
-import { DELTAS, LIMITS, LOOKUP_BITS, SYMBOLS, TABLE_SLOTS } from "./layout.ts";
+import { DC_BITS, DELTAS, LIMITS, LOOKUP_BITS, SYMBOLS, TABLE_SLOTS } from "./layout.ts";
 
 /** The step of what ends a block: beyond any other. */
 const END = 128;
@@ -58,8 +58,10 @@ export class HuffmanTables {
         const size = dc ? symbol : symbol & 15;
         if (size > (dc ? 11 : 10)) return false;
         if (!dc && size === 0 && symbol !== 0 && symbol !== 0xf0) return false;
-        const step = dc ? 0 : symbol === 0 ? END : (symbol >> 4) + 1;
-        enter(code, length, size, step);
+        const step = symbol === 0 ? END : (symbol >> 4) + 1;
+        if (dc) enterCode(code, length, symbol, DC_BITS);
+        else if (length + size > LOOKUP_BITS) enterCode(code, length, symbol, LOOKUP_BITS);
+        else enterValues(code, length, size, step);
       }
       longs[(at + LIMITS >> 2) + length] = code << (16 - length);
     }
@@ -72,10 +74,16 @@ export class HuffmanTables {
 /** What one code gives: its value, the step and the bits that both take. */
 const singles = new Int32Array(1 << LOOKUP_BITS);
 
-/** Enters a code with each value that can follow it, where both fit. */
-function enter(code: number, length: number, size: number, step: number): void {
+/** Enters a code without a value: its length and its symbol, where a step and a value would be. */
+function enterCode(code: number, length: number, symbol: number, bits: number): void {
+  if (length > bits) return;
+  const at = code << (bits - length);
+  singles.fill(symbol << 16 | length << 8, at, at + (1 << (bits - length)));
+}
+
+/** Enters a code with each value that can follow it. */
+function enterValues(code: number, length: number, size: number, step: number): void {
   const total = length + size;
-  if (total > LOOKUP_BITS) return;
   const each = 1 << (LOOKUP_BITS - total);
   for (let i = 0, at = code << (LOOKUP_BITS - length); i < 1 << size; i++, at += each) {
     const value = size === 0 ? 0 : i >> (size - 1) === 1 ? i : i - (1 << size) + 1;
@@ -92,10 +100,16 @@ function pair(to: Int32Array, at: number): void {
   for (let bits = 0; bits < singles.length; bits++, at += 2) {
     const first = singles[bits]!;
     const length = first & 63;
+    if (length === 0) {
+      to[at] = first;
+      to[at + 1] = 0;
+      continue;
+    }
     let second = 0;
-    if (length > 0 && (first >> 8 & 255) < END) {
+    if ((first >> 8 & 255) < END) {
       second = singles[bits << length & (singles.length - 1)]!;
-      if (length + (second & 63) > LOOKUP_BITS) second = 0;
+      const both = length + (second & 63);
+      if (both === length || both > LOOKUP_BITS) second = 0;
     }
     if (second === 0) second = first & ~0xffff;
     to[at] = first + (second & 63);

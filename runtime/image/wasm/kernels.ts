@@ -87,7 +87,7 @@ export class Kernels {
     this.#bytes = new Uint8Array(buffer);
     this.#floats = new Float32Array(buffer);
     this.#longs = new Int32Array(buffer);
-    this.#bytes.fill(128, ZIGZAG, ZIGZAG + 192);
+    this.#bytes.fill(128, ZIGZAG, BLOCKS);
     NATURAL.forEach((place, i) => this.#bytes[ZIGZAG + i + 1] = 2 * place);
     for (let block = 0; block < 6; block++) {
       const at = (BLOCKS + 16 * block) >> 2;

@@ -27,8 +27,9 @@ export const BLOCK_BYTES = 144;
 export const TABLES = 2048;
 export const TABLE_SLOTS = 8;
 
-/** So many bits are looked up at once. */
-export const LOOKUP_BITS = 11;
+/** So many bits are looked up at once: of AC with values, as often as not two; of DC a code alone. */
+export const LOOKUP_BITS = 10;
+export const DC_BITS = 8;
 /** Parts of a Huffman table: see `huffman.ts`. */
 export const LIMITS = 8 << LOOKUP_BITS;
 export const DELTAS = LIMITS + 4 * 18;

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type FunctionBuilder, type I32, type ModuleBuilder, V128 } from "./assembler.ts";
+import type { FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import { type I32, V128 } from "./values.ts";
 import { FLOATS } from "./layout.ts";
 
 const ZERO = V128.words(0);

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type FunctionBuilder, type I32, type ModuleBuilder, V128 } from "./assembler.ts";
+import type { FunctionBuilder, Local, ModuleBuilder } from "./assembler.ts";
+import { type I32, V128 } from "./values.ts";
 import { BLOCK_BYTES, QUANTIZERS } from "./layout.ts";
 
 /** Numbers of the functions, for who calls them. */
@@ -36,6 +37,7 @@ const F = {
 } as const;
 
 type Vectors = readonly V128[];
+type Four = [V128, V128, V128, V128];
 
 /** Both halves of a vector of 16 bits, as they are worked on at 32 bits. */
 const HALVES = [0, 1] as const;
@@ -128,6 +130,53 @@ function eightOf(f: FunctionBuilder, c: Vectors, shift: number): V128[] {
   return halves[0]!.map((low, i) => f.v128(low.narrow32S(halves[1]![i]!)));
 }
 
+/** One way of the transform of 8 where all but the first four are 0, of the given halves. */
+function eightOfFour(
+  f: FunctionBuilder,
+  [c0, c1, c2, c3]: Readonly<Four>,
+  shift: number,
+  halves: readonly (0 | 1)[],
+): V128[] {
+  const rounding = f.v128(V128.longs(1 << (shift - 1)));
+  const zero = V128.words(0);
+  const [low, high] = halves.map((half) => {
+    const dot = (pair: V128, a: number, b: number) => f.v128(pair.dot(V128.words(a, b)));
+    const first = half === 0 ? c0.low16S() : c0.high16S();
+    const even = f.v128(first.shl32(13).add32(rounding));
+    const second = f.v128(unpack(c2, zero, half));
+    const tmp3 = dot(second, F["0.541"] + F["0.765"], 0), tmp2 = dot(second, F["0.541"], 0);
+    const evens = [even.add32(tmp3), even.add32(tmp2), even.sub32(tmp2), even.sub32(tmp3)]
+      .map((value) => f.v128(value));
+    const odd = f.v128(unpack(c3, c1, half));
+    const threes = F["1.175"] - F["1.961"], ones = F["1.175"] - F["0.390"];
+    const odds = [
+      dot(odd, F["1.175"], ones + F["1.501"] - F["0.899"]),
+      dot(odd, threes + F["3.072"] - F["2.562"], F["1.175"]),
+      dot(odd, F["1.175"] - F["2.562"], ones),
+      dot(odd, threes, F["1.175"] - F["0.899"]),
+    ];
+    return [0, 1, 2, 3, 3, 2, 1, 0].map((i, place) => {
+      const both = place < 4 ? evens[i]!.add32(odds[i]!) : evens[i]!.sub32(odds[i]!);
+      return f.v128(both.shrS32(shift));
+    });
+  });
+  return low!.map((value, i) => f.v128(value.narrow32S(high?.[i] ?? value)));
+}
+
+/** The lower halves of eight vectors, rows to four columns. */
+function transposeHalf(f: FunctionBuilder, rows: Vectors): Four {
+  const pairs = [0, 2, 4, 6].map((i) => f.v128(rows[i]!.unpackLow16(rows[i + 1]!)));
+  const [a, b, c, d] = pairs as V128[] as Four;
+  const [low, high] = [f.v128(a.unpackLow32(b)), f.v128(a.unpackHigh32(b))];
+  const [low2, high2] = [f.v128(c.unpackLow32(d)), f.v128(c.unpackHigh32(d))];
+  return [
+    f.v128(low.unpackLow64(low2)),
+    f.v128(low.unpackHigh64(low2)),
+    f.v128(high.unpackLow64(high2)),
+    f.v128(high.unpackHigh64(high2)),
+  ];
+}
+
 /** A block's rows, each factor applied. */
 function dequantized(
   f: FunctionBuilder,
@@ -144,6 +193,32 @@ function dequantized(
   return result;
 }
 
+/** Writes eight columns of eight samples as rows. */
+function storeColumns(
+  f: FunctionBuilder,
+  columns: Vectors,
+  to: Local<"i32">,
+  stride: I32,
+): void {
+  const turns = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
+  const pairs = [0, 2, 4, 6].map((i) => {
+    const bytes = f.v128(columns[i]!.narrow16S(columns[i + 1]!));
+    return f.v128(bytes.shuffle(bytes, turns));
+  });
+  const [p, q, r, s] = pairs as V128[] as Four;
+  for (const high of [false, true]) {
+    const left = f.v128(high ? p.unpackHigh16(q) : p.unpackLow16(q));
+    const right = f.v128(high ? r.unpackHigh16(s) : r.unpackLow16(s));
+    for (const samples of [left.unpackLow32(right), left.unpackHigh32(right)]) {
+      const two = f.v128(samples);
+      f.storeHalf(to, two, 0);
+      f.set(to, to.add(stride));
+      f.storeHalf(to, two, 1);
+      f.set(to, to.add(stride));
+    }
+  }
+}
+
 /**
  * Adds `luma(coefficients, to, stride)`, two blocks side by side to four rows of eight samples each,
  * and `chroma(coefficients, component, to, stride, end)`, one block to eight rows of eight, less 128.
@@ -158,7 +233,7 @@ export function addTransforms(module: ModuleBuilder): Transforms {
       const rows = [0, BLOCK_BYTES].flatMap((at) =>
         fourOf(f, dequantized(f, [0, 1, 2, 3, 5, 6, 7], from, at, factors), 12)
       );
-      const [a, b, c, d] = fourOf(f, transpose(f, rows), 19) as [V128, V128, V128, V128];
+      const [a, b, c, d] = fourOf(f, transpose(f, rows), 19) as Four;
       const left = f.v128(a.narrow16S(b)), right = f.v128(c.narrow16S(d));
       for (const row of [0, 2]) {
         const bytes = [row, row + 1].flatMap((r) =>
@@ -189,25 +264,17 @@ export function addTransforms(module: ModuleBuilder): Transforms {
       }
       f.leave();
     });
+    f.block((whole) => {
+      f.branchIf(end.sub(129).geU(10), whole);
+      // Ten coefficients lie in the first four rows and columns.
+      const few = dequantized(f, [0, 1, 2, 3], from, 0, factors) as Four;
+      const columns = transposeHalf(f, eightOfFour(f, few, 11, [0]));
+      storeColumns(f, eightOfFour(f, columns, 18, HALVES), to, stride);
+      f.leave();
+    });
     const rows = eightOf(f, dequantized(f, [0, 1, 2, 3, 4, 5, 6, 7], from, 0, factors), 11);
     const columns = eightOf(f, transpose(f, rows), 18);
-    const turns = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
-    const pairs = [0, 2, 4, 6].map((i) => {
-      const bytes = f.v128(columns[i]!.narrow16S(columns[i + 1]!));
-      return f.v128(bytes.shuffle(bytes, turns));
-    });
-    const [p, q, r, s] = pairs as V128[] as [V128, V128, V128, V128];
-    for (const high of [false, true]) {
-      const left = f.v128(high ? p.unpackHigh16(q) : p.unpackLow16(q));
-      const right = f.v128(high ? r.unpackHigh16(s) : r.unpackLow16(s));
-      for (const samples of [left.unpackLow32(right), left.unpackHigh32(right)]) {
-        const two = f.v128(samples);
-        f.storeHalf(to, two, 0);
-        f.set(to, to.add(stride));
-        f.storeHalf(to, two, 1);
-        f.set(to, to.add(stride));
-      }
-    }
+    storeColumns(f, columns, to, stride);
   });
   return { luma, chroma };
 }

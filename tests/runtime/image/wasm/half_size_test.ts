@@ -137,9 +137,13 @@ Deno.test("tables of many cameras take turns", async () => {
         .jpeg({ ...SUBSAMPLED, quality: 60 + top / 4, optimiseCoding: true }).toBuffer()
     ),
   );
+  // As a reader does that uses its memory again.
+  const memory = Buffer.alloc(Math.max(...pictures.map(({ length }) => length)));
   for (let round = 0; round < 3; round++) {
     for (const jpeg of pictures) {
-      assert.equal(maxDifference(halfSize(jpeg)!, (await byLibrary(jpeg))!), 0);
+      memory.set(jpeg);
+      const pixels = halfSize(memory.subarray(0, jpeg.length));
+      assert.equal(maxDifference(pixels!, (await byLibrary(jpeg))!), 0);
     }
   }
 });
