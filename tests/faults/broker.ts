@@ -49,8 +49,7 @@ export async function brokerTrial(
         };
         verdict = await bed.run((bed) => trial({ kafka, bed, recovered }));
       },
-      { timeoutMs: 2000 },
-      `kafka://${kafka.bootstrap}`,
+      { url: `kafka://${kafka.bootstrap}`, timeoutMs: 2000 },
     ));
   return { verdict: verdict!, recoveryMs };
 }

@@ -4,8 +4,7 @@
  * @module
  */
 import type { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
-import { openLog } from "../../runtime/log/open.ts";
-import { kafkaUrl, uniqueName, withAdmin } from "../support/kafka.ts";
+import { uniqueName, withAdmin, withKafkaLog } from "../support/kafka.ts";
 import { withLog } from "../support/log.ts";
 import type { DataLossPlace } from "./data_loss.ts";
 
@@ -13,10 +12,8 @@ import type { DataLossPlace } from "./data_loss.ts";
 export async function withKafkaPlace(
   trial: (place: DataLossPlace) => Promise<void>,
 ): Promise<void> {
-  const url = kafkaUrl();
-  const log = await openLog(url);
-  try {
-    await trial({
+  await withKafkaLog((url, log) =>
+    trial({
       log,
       url,
       topic: uniqueName("expire"),
@@ -26,10 +23,8 @@ export async function withKafkaPlace(
             topics: [{ name, partitions: [{ partition: 0, offset: BigInt(before) }] }],
           });
         }),
-    });
-  } finally {
-    await log.close();
-  }
+    })
+  );
 }
 
 /** Runs a trial on an embedded log of its own. */

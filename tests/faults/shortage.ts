@@ -5,8 +5,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { assertSame, collect, judgeImages, judgeTopic, type Places } from "../recovery/outputs.ts";
+import {
+  assertSame,
+  collect,
+  commandInto,
+  judgeImages,
+  judgeTopic,
+  type Places,
+} from "../recovery/outputs.ts";
 import { Cameras } from "../support/cameras.ts";
 import { assertFlawless, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
@@ -18,7 +24,6 @@ import { until } from "../support/until.ts";
 const PARTITIONS = 2;
 /** When there is room again all partitions move within so many milliseconds. */
 const RECOVERY_MS = 30_000;
-const QUERY = "chain";
 
 /** Something that runs out. */
 export interface Shortage {
@@ -116,33 +121,13 @@ async function finish(url: string, places: Places): Promise<void> {
   assert.equal(await rest.ended(), 0, rest.output());
 }
 
-function start(url: string, { topic, folder }: Places, trigger: string): FramelaneProcess {
-  const sinks = [
-    `topic:${topic}`,
-    `images:${folder}/images`,
-    `events:${folder}/events.jsonl`,
-    `video:${folder}/video?group=300ms&roll=900ms`,
-  ];
-  return new FramelaneProcess([
-    "queries",
-    fileURLToPath(new URL(`../support/queries/${QUERY}.ts`, import.meta.url)),
-    "--log",
-    url,
-    "--group",
-    `${topic}-${QUERY}`,
-    "--partitions",
-    Array.from({ length: PARTITIONS }, (_, partition) => partition).join(","),
-    "--checkpoint",
-    `${folder}/.checkpoint`,
-    "--trigger",
-    trigger,
-    ...sinks.flatMap((sink) => ["--sink", sink]),
-    "--port",
-    "off",
-    "--executors",
-    "1",
-    "--json",
-  ]);
+function start(url: string, places: Places, trigger: string): FramelaneProcess {
+  const checkpoint = `${places.folder}/.checkpoint`;
+  return new FramelaneProcess(
+    commandInto(places, { url, query: "chain", partitions: PARTITIONS }, [
+      ...["--checkpoint", checkpoint, "--trigger", trigger],
+    ]),
+  );
 }
 
 /** Runs a command; fails with what it said. */

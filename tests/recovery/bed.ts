@@ -5,7 +5,6 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
 import { CRASH_VARIABLE } from "../../runtime/executor/crash.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
@@ -22,6 +21,7 @@ import type { Random } from "../support/random.ts";
 import {
   assertSame,
   collect,
+  commandInto,
   judgeImages,
   judgeTopic,
   type Outputs,
@@ -170,31 +170,10 @@ export class RecoveryBed {
     return { topic: `${this.#source}-OUT-${number}`, folder };
   }
 
-  #start(query: string, { topic, folder }: Places, kill?: KillPoint): FramelaneProcess {
-    const sinks = [
-      `topic:${topic}`,
-      `images:${folder}/images`,
-      `events:${folder}/events.jsonl`,
-      `video:${folder}/video?group=300ms&roll=900ms`,
-    ];
-    return new FramelaneProcess([
-      "queries",
-      fileURLToPath(new URL(`../support/queries/${query}.ts`, import.meta.url)),
-      "--log",
-      this.#url,
-      "--topic",
-      this.#source,
-      "--group",
-      `${topic}-${query}`,
-      "--partitions",
-      Array.from({ length: PARTITIONS }, (_, partition) => partition).join(","),
-      "--trigger",
-      "available-now",
-      ...sinks.flatMap((sink) => ["--sink", sink]),
-      "--executors",
-      "1",
-      "--json",
-    ], {
+  #start(query: string, places: Places, kill?: KillPoint): FramelaneProcess {
+    const what = { url: this.#url, query, partitions: PARTITIONS };
+    const more = ["--topic", this.#source, "--trigger", "available-now"];
+    return new FramelaneProcess(commandInto(places, what, more), {
       // Only a process that may send signals can end itself as kill -9 does.
       permissions: ["--allow-run"],
       env: kill !== undefined && "at" in kill ? { [CRASH_VARIABLE]: kill.at } : {},

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { judge, type Marked, markOf, sha256, type Verdict } from "../support/checker.ts";
 import { readAll } from "../support/log.ts";
@@ -13,6 +14,28 @@ import { readAll } from "../support/log.ts";
 export interface Places {
   readonly topic: string;
   readonly folder: string;
+}
+
+/** The command of a query of `tests/support/queries` whose outputs of each kind go to these places. */
+export function commandInto(
+  { topic, folder }: Places,
+  { url, query, partitions }: { url: string; query: string; partitions: number },
+  more: readonly string[],
+): string[] {
+  const sinks = [
+    `topic:${topic}`,
+    `images:${folder}/images`,
+    `events:${folder}/events.jsonl`,
+    `video:${folder}/video?group=300ms&roll=900ms`,
+  ];
+  const module = fileURLToPath(new URL(`../support/queries/${query}.ts`, import.meta.url));
+  const all = Array.from({ length: partitions }, (_, partition) => partition).join(",");
+  return [
+    ...["queries", module, "--log", url, "--group", `${topic}-${query}`, "--partitions", all],
+    ...sinks.flatMap((sink) => ["--sink", sink]),
+    ...["--port", "off", "--executors", "1", "--json"],
+    ...more,
+  ];
 }
 
 /** What is there: names, and the bytes or a sum of them. */

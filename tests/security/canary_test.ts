@@ -5,65 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { join } from "node:path";
 import { framelane, FramelaneProcess } from "../support/framelane.ts";
 import { jpegOf, records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
 import { until } from "../support/until.ts";
-
-/** A secret that no text holds by chance, other for each place. */
-const canary = (place: string) => `c4nary+${place}/xq`;
-/** Where a URL holds it. */
-const encoded = (place: string) => encodeURIComponent(canary(place));
-
-/** Every way in which a canary may be written. */
-function forms(place: string): string[] {
-  const plain = canary(place);
-  return [
-    plain,
-    encoded(place),
-    encodeURIComponent(encoded(place)),
-    JSON.stringify(plain).slice(1, -1),
-    // In Base64 at each of the three places where it can begin.
-    ...[0, 1, 2].map((shift) =>
-      Buffer.from("x".repeat(shift) + plain).toString("base64").slice(4, -4)
-    ),
-    Buffer.from(plain).toString("hex"),
-    `c4nary%2B${place}`,
-    `c4nary ${place}`,
-  ];
-}
-
-const PLACES = [
-  ...["rtsp", "mjpeg", "query", "kafka", "viewer", "metrics", "camera", "webhook", "path", "key"],
-  ...["signing", "environment"],
-];
-
-/** Fails when a canary is in it. */
-function clean(what: string, content: string | Uint8Array): void {
-  const bytes = Buffer.from(content as string);
-  for (const place of PLACES) {
-    for (const form of forms(place)) {
-      assert.ok(bytes.indexOf(form) < 0, `${what} holds the secret of ${place} as ${form}`);
-    }
-  }
-}
-
-async function cleanFiles(folder: string): Promise<number> {
-  let files = 0;
-  for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
-    clean("a file's name", name);
-    if (isDirectory) files += await cleanFiles(join(folder, name));
-    else if (isFile && !name.startsWith("registry")) {
-      clean(join(folder, name), await Deno.readFile(join(folder, name)));
-      files++;
-    }
-  }
-  return files;
-}
-
-const said = (process: FramelaneProcess) =>
-  [...process.said, ...process.lines.map((line) => JSON.stringify(line))].join("\n");
+import { canary, clean, cleanFiles, cleanPages, encoded, forms, said } from "./canary.ts";
 
 /** Runs a command that fails, and looks at all that it says. */
 async function fails(
@@ -78,25 +24,6 @@ async function fails(
     await process.kill();
   }
   clean(args.join(" "), said(process));
-}
-
-/** Looks at all that a viewer answers, with its token, with none and with a wrong one; gives its address. */
-async function cleanPages(query: FramelaneProcess, lane: string): Promise<string> {
-  const viewer = /Viewer: (\S+)/.exec(said(query))![1]!;
-  const authorization = `Bearer ${canary("viewer")}`;
-  for (
-    const path of [
-      ...["", "healthz", "metrics", "api/queries", "api/lanes", `queries/${lane}`, "api/alerts"],
-      ...[`api/range?lane=${lane}`, "cam/9", "nothing", "assets/page/main.ts", "cameras/1"],
-    ]
-  ) {
-    for (const headers of [{}, { authorization }, { authorization: "Bearer wrong" }]) {
-      const response = await fetch(`${viewer}${path}`, { headers });
-      clean(path, JSON.stringify([...response.headers]));
-      clean(path, await response.text());
-    }
-  }
-  return viewer;
 }
 
 Deno.test("canary: it is seen where it is", () => {
@@ -234,108 +161,5 @@ Deno.test("canary: a camera, a query and a viewer at work", async () => {
     clean("checkpoints", said(inspected.process));
     await server.shutdown();
     assert.ok(await cleanFiles(folder) >= 6);
-  });
-});
-
-/** Servers that fail a webhook, each in its own way, and say all that they were told. */
-function failingServers() {
-  const answers: Readonly<Record<string, (told: string, url: string) => Response>> = {
-    "500": (told) => new Response(told, { status: 500, statusText: "Not now" }),
-    "503": (told) => new Response(told, { status: 503, headers: { "retry-after": "0" } }),
-    "403": (told) => new Response(told, { status: 403, headers: { "x-told": told } }),
-    "302": (told, url) => new Response(told, { status: 302, headers: { location: url } }),
-  };
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const told = `${request.url} ${JSON.stringify([...request.headers])}`;
-    return answers[new URL(request.url).pathname.split("/")[1]!]!(told, request.url);
-  });
-  // Takes connections and hangs up.
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const hangsUp = (async () => {
-    for await (const connection of listener) connection.close();
-  })();
-  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const free = (nobody.addr as Deno.NetAddr).port;
-  nobody.close();
-  const [address, deaf] = [server.addr.port, (listener.addr as Deno.NetAddr).port];
-  return {
-    hosts: [
-      ...Object.keys(answers).map((status) => `http://HOOK@127.0.0.1:${address}/${status}`),
-      `https://HOOK@127.0.0.1:${address}/tls`,
-      `http://HOOK@127.0.0.1:${deaf}/away`,
-      `http://HOOK@127.0.0.1:${free}/refused`,
-      "http://HOOK@nobody.invalid/unknown",
-    ],
-    async close() {
-      listener.close();
-      await hangsUp;
-      await server.shutdown();
-    },
-  };
-}
-
-Deno.test("canary: webhooks whose server refuses, fails, hangs up or is away", async () => {
-  await withLog(async (url, log, folder) => {
-    const servers = failingServers();
-    const deadLetters = `${folder}/dead-letters.jsonl`;
-    const secrets = `u.v:${encoded("webhook")}`;
-    const command = (retries: number) => [
-      ...["queries", "greyscale", "--log", url, "--starting-offsets", "earliest", "--json"],
-      ...["--port", "0", "--executors", "1"],
-      ...servers.hosts.flatMap((host) => [
-        "--sink",
-        `webhook:${host.replace("HOOK", secrets)}/${encoded("path")}?key=${encoded("key")}` +
-        `#only=all&retries=${retries}&dead-letters=${deadLetters}`,
-      ]),
-    ];
-    const options = {
-      env: {
-        FRAMELANE_TOKEN: canary("viewer"),
-        FRAMELANE_WEBHOOK_SECRET: canary("signing"),
-      },
-      // What waits for delivery lies here.
-      cwd: folder,
-    };
-    await log.createTopic("VideoStreaming", 1);
-    const producer = await log.producer();
-    const FRAMES = 3;
-    await producer.append("VideoStreaming", 0, records(1, FRAMES));
-    await producer.close();
-    try {
-      // Stopped while everything still waits for another try.
-      const first = new FramelaneProcess(command(1000), options);
-      try {
-        await first.until("frames", (p) => p.progress(0).at(-1)?.totals.outputs === FRAMES);
-        await cleanPages(first, "greyscale-0");
-      } finally {
-        await first.stop();
-      }
-      clean("a query that stops while it delivers", said(first));
-      assert.match(said(first), /wait for the next start/);
-      assert.ok(await cleanFiles(folder) > servers.hosts.length);
-
-      const second = new FramelaneProcess(command(0), options);
-      try {
-        const given = async () =>
-          (await Deno.readTextFile(deadLetters).catch(() => "")).split("\n").length - 1;
-        const all = FRAMES * servers.hosts.length;
-        await until("dead letters", async () => await given() === all, 30_000);
-        await cleanPages(second, "greyscale-0");
-      } finally {
-        await second.stop();
-      }
-      clean("a query that gives up", said(second));
-      const told = said(first) + said(second);
-      const reasons = ["status 500", "status 503", "status 403", "status 302", "dns error"];
-      for (const reason of [...reasons, "connection refused", "the connection failed"]) {
-        assert.match(told, new RegExp(`Cannot deliver to https?://[^ ]+…: ${reason};`));
-        assert.ok((await Deno.readTextFile(deadLetters)).includes(`"reason":"${reason}"`), reason);
-      }
-      const inspected = await framelane(["checkpoints", "inspect", "--log", url, "--json"]);
-      clean("checkpoints", said(inspected.process));
-      assert.ok(await cleanFiles(folder) > 0);
-    } finally {
-      await servers.close();
-    }
   });
 });

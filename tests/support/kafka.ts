@@ -28,11 +28,10 @@ export function kafkaUrl(): string {
   return `kafka://${kafkaAddress()}`;
 }
 
-/** Opens the test run's broker as a log, gives the test a folder too, and cleans up. */
+/** Opens the test run's broker, or another, as a log, gives the test a folder too, and cleans up. */
 export async function withKafkaLog(
   test: (url: string, log: TopicLog, folder: string) => Promise<void>,
-  options: OpenLogOptions = {},
-  url = kafkaUrl(),
+  { url = kafkaUrl(), ...options }: OpenLogOptions & { url?: string } = {},
 ): Promise<void> {
   await withFolder(async (folder) => {
     const log = await openLog(url, options);

@@ -12,7 +12,7 @@ import { systemClock } from "../../clock.ts";
 import { type CommitterOptions, LogError, type Membership, type OutputRecord } from "../log.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors, remedyOf } from "./failures.ts";
-import { encodeBatch, sizeBound } from "./record_encoder.ts";
+import { encodeBatch } from "./record_encoder.ts";
 import type { OffsetToCommit } from "./requests/groups.ts";
 import { produce } from "./requests/produce.ts";
 import {
@@ -26,6 +26,7 @@ import {
   type ProducerIdentity,
 } from "./requests/transactions.ts";
 import { ensureTopic } from "./topics.ts";
+import { cutIntoParts, type Part } from "./transaction_parts.ts";
 
 /** An offset to be committed with a transaction. */
 export interface OffsetCommit extends OffsetToCommit {
@@ -41,21 +42,11 @@ export interface OffsetCommit extends OffsetToCommit {
 const TIMEOUT_MS = 15_000;
 /** States of a transaction that was ended without its records being kept. */
 const ABORTED = new Set(["PrepareEpochFence", "PrepareAbort", "CompleteAbort"]);
-/** Records go in batches of this size: topics that others have made may take no more. */
-const BATCH_BYTES = 900 * 1024;
 /** The coordinator completes the transaction before in a few ms: asked again soon. */
 const FIRST_DELAY_MS = 1;
 const ALL_REPLICAS = -1;
 /** States of a transaction whose partitions are still being marked. */
 const UNSETTLED = new Set(["PrepareCommit", "PrepareAbort"]);
-
-/** A batch of records on its way to a partition. */
-interface Part {
-  readonly topic: string;
-  readonly partition: number;
-  readonly records: readonly OutputRecord[];
-  readonly sequence: number;
-}
 
 /** What became of a batch. */
 interface Written {
@@ -113,7 +104,7 @@ export class Transactions {
     offsets: (written: ReadonlyMap<string, number>) => readonly OffsetCommit[],
     options: { readonly groups: readonly string[]; readonly needsPlaces: boolean },
   ): Promise<void> {
-    const parts = this.#parts(records);
+    const parts = cutIntoParts(records, this.#sequences);
     this.#begun = systemClock.monotonic();
     await this.#announce(action, parts, options.groups);
     if (options.needsPlaces) {
@@ -211,40 +202,6 @@ export class Transactions {
     await Promise.all(requests);
   }
 
-  /** Cuts the records of each partition into batches, in order, and numbers them. */
-  #parts(records: readonly OutputRecord[]): Part[] {
-    const partitions = new Map<string, OutputRecord[]>();
-    for (const record of records) {
-      const key = `${record.topic}/${record.partition}`;
-      const known = partitions.get(key);
-      if (known === undefined) partitions.set(key, [record]);
-      else known.push(record);
-    }
-    const parts: Part[] = [];
-    for (const [key, of] of partitions) {
-      const { topic, partition } = of[0]!;
-      let sequence = this.#sequences.get(key) ?? 0;
-      let batch: OutputRecord[] = [];
-      let size = 0;
-      const cut = () => {
-        if (batch.length === 0) return;
-        parts.push({ topic, partition, records: batch, sequence });
-        sequence += batch.length;
-        batch = [];
-        size = 0;
-      };
-      for (const record of of) {
-        const bytes = sizeBound([record]);
-        if (size + bytes > BATCH_BYTES) cut();
-        batch.push(record);
-        size += bytes;
-      }
-      cut();
-      this.#sequences.set(key, sequence);
-    }
-    return parts;
-  }
-
   /** @returns the first offset of each partition. */
   async #write(action: string, parts: readonly Part[]): Promise<Map<string, number>> {
     const first = new Map<string, number>();
@@ -271,7 +228,7 @@ export class Transactions {
     for (const { topic, partition } of records) {
       await ensureTopic(this.#cluster, topic, partition + 1);
     }
-    const parts = this.#parts(records);
+    const parts = cutIntoParts(records, this.#sequences);
     await this.#announce(action, parts, []);
     await this.#write(action, parts);
   }

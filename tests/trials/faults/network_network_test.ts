@@ -1,9 +1,8 @@
 /** The network between a runtime and its broker, slowed and cut. */
 import assert from "node:assert/strict";
-import { openLog } from "../../../runtime/log/open.ts";
 import { during, RECOVERY_MS } from "../../faults/broker.ts";
 import { GroupBed } from "../../recovery/group_bed.ts";
-import { withKafka } from "../../support/kafka.ts";
+import { withKafka, withKafkaLog } from "../../support/kafka.ts";
 import { reportRow } from "../../support/trial_report.ts";
 import { type Network, network } from "./network.ts";
 
@@ -31,36 +30,35 @@ const FAULTS: Record<string, { delayMs: number; happen: (cable: Network) => Prom
 
 for (const [fault, { delayMs, happen }] of Object.entries(FAULTS)) {
   Deno.test(fault, async () => {
-    await withKafka({}, async (kafka) => {
-      const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
-      const url = `kafka://${kafka.bootstrap}`;
-      const log = await openLog(url);
-      const cable = await network(Number(kafka.bootstrap.split(":")[1]), delayMs);
-      try {
-        const bed = new GroupBed({
-          log,
-          url,
-          source: "VideoStreaming",
-          folder,
-          partitions: 2,
-          sessionTimeoutMs: 6000,
-          framesPerSecond: 10,
-          within: cable.within,
-        });
-        const recoveryMs: number[] = [];
-        const verdict = await bed.run(async (bed) => {
-          await bed.owns(bed.start(), bed.partitions);
-          await happen(cable);
-          const ms = await bed.untilAllMove(2 * RECOVERY_MS);
-          assert.ok(ms <= RECOVERY_MS, `first frames ${Math.round(ms)} ms after the cut`);
-          recoveryMs.push(ms);
-        });
-        reportRow({ fault, repetitions: 1, verdict, recoveryMs });
-      } finally {
-        await log.close();
-        await cable.remove();
-        await Deno.remove(folder, { recursive: true });
-      }
-    });
+    await withKafka({}, (kafka) =>
+      withKafkaLog(
+        async (url, log, folder) => {
+          const cable = await network(Number(kafka.bootstrap.split(":")[1]), delayMs);
+          try {
+            const bed = new GroupBed({
+              log,
+              url,
+              source: "VideoStreaming",
+              folder,
+              partitions: 2,
+              sessionTimeoutMs: 6000,
+              framesPerSecond: 10,
+              within: cable.within,
+            });
+            const recoveryMs: number[] = [];
+            const verdict = await bed.run(async (bed) => {
+              await bed.owns(bed.start(), bed.partitions);
+              await happen(cable);
+              const ms = await bed.untilAllMove(2 * RECOVERY_MS);
+              assert.ok(ms <= RECOVERY_MS, `first frames ${Math.round(ms)} ms after the cut`);
+              recoveryMs.push(ms);
+            });
+            reportRow({ fault, repetitions: 1, verdict, recoveryMs });
+          } finally {
+            await cable.remove();
+          }
+        },
+        { url: `kafka://${kafka.bootstrap}` },
+      ));
   });
 }

@@ -46,6 +46,11 @@ Deno.test("a frame of more than 64 MiB in a topic that takes it is a dead letter
     assertFlawless(verdict, "neighbours");
     const [letter] = await readAll(log, `${topic}.dead-letters`, 0);
     assert.equal(letter!.headers["reason"], "too-large");
+    // Refused as a picture: its output topic would not have taken it either.
+    assert.match(
+      letter!.headers["__streams.errors.message"]!,
+      /^Cannot take an image of 68157440 /,
+    );
     assert.equal(letter!.headers["truncated"], String(65 * MIB));
     assert.equal(letter!.headers["__streams.errors.offset"], String(LARGE));
   } finally {

@@ -132,6 +132,17 @@ Deno.test("an unknown compression and a batch that ends too soon are faults of t
   );
 });
 
+Deno.test("a record that says it lies beyond its batch is no silent jump", () => {
+  const two = encodeBatch([records[0]!, records[0]!]).subarray(61);
+  const second = packedBatch([records[0]!], "none", two.subarray(two.length / 2));
+  const after = { bytes: encodeBatch(records), count: 5 };
+  const { frames, next } = decodeBatches(stored([{ bytes: second, count: 1 }, after]), place);
+  assert.equal(next, 6);
+  assert.deepEqual(frames.map(({ offset }) => offset), [0, 1, 2, 3, 4, 5]);
+  assert.equal(frames[0]!.fault?.reason, "corrupt");
+  assert.match(frames[0]!.fault!.message, /holds offset 1 between 0 and 0/);
+});
+
 Deno.test("bombs in a row are unpacked a few at a time", () => {
   const bombs = stored(
     Array.from({ length: 6 }, () => ({ bytes: bomb("zstd", 64 * 2 ** 20), count: 1 })),
@@ -139,4 +150,16 @@ Deno.test("bombs in a row are unpacked a few at a time", () => {
   const { frames, next } = decodeBatches(bombs, place);
   assert.equal(frames.length, 2);
   assert.equal(next, 2);
+});
+
+Deno.test("headers count in what is read at once", () => {
+  const heavy = records.map((record) => ({ ...record, headers: { note: "x".repeat(100_000) } }));
+  for (const compression of ["none", "gzip"] as const) {
+    const bytes = stored([{ bytes: encodeBatch(heavy, { compression }), count: 5 }]);
+    const { frames, next } = decodeBatches(bytes, {
+      ...place,
+      limit: { frames: 100, bytes: 250_000 },
+    });
+    assert.deepEqual([frames.length, next], [2, 2]);
+  }
 });
