@@ -98,6 +98,10 @@ export class FunctionBuilder {
     this.#body.push(...address.code, ...I32.of(value).code, 0x3a, ...memory(offset));
   }
 
+  store64(address: I32, value: I64, offset = 0): void {
+    this.#body.push(...address.code, ...value.code, 0x37, ...memory(offset));
+  }
+
   /** The lowest 16 bits. */
   store16(address: I32, value: I32, offset = 0): void {
     this.#body.push(...address.code, ...value.code, 0x3b, ...memory(offset));

@@ -25,9 +25,10 @@ import type { Transforms } from "./transform.ts";
 
 const REVERSED = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
 /** Parts of an entry: see `huffman.ts`. */
-const BOTH_LENGTHS = 0, STEP = 1, VALUE = 2, LENGTH = 4, SECOND_STEP = 5, SECOND_VALUE = 6;
+export const BOTH_LENGTHS = 0, STEP = 1, LENGTH = 4, SECOND_STEP = 5;
+const VALUE = 2, SECOND_VALUE = 6;
 /** After a refill there are at least so many bits. */
-const REFILLED = 56;
+export const REFILLED = 56;
 
 /**
  * `unstuff(from, to)` copies codes up to the next marker without the zeros that follow 255, and
@@ -64,7 +65,7 @@ export function addUnstuff(module: ModuleBuilder): void {
 }
 
 /** Codes, and how far they have been read: the next bits are the highest of `bits`. */
-class BitReader {
+export class BitReader {
   readonly #f: FunctionBuilder;
   readonly #next;
   readonly bits;
@@ -85,6 +86,11 @@ class BitReader {
   /** Bits that were taken in and are unread. */
   get count(): I32 {
     return this.#count.wrap();
+  }
+
+  /** How many bits were read since the codes began at `start`. */
+  position(start: I32): I32 {
+    return start.sub(this.#next).shl(3).sub(this.count);
   }
 
   /** Takes the unread bits in again, and as many more that were read too soon. */
@@ -120,7 +126,7 @@ class BitReader {
  *
  * @param entry what was looked up: the code's length and symbol, or nothing where it is longer
  */
-function readCode(
+export function readCode(
   f: FunctionBuilder,
   reader: BitReader,
   table: I32,
@@ -251,6 +257,6 @@ export function addScan(module: ModuleBuilder, { luma, chroma }: Transforms): vo
       f.set(units, units.sub(1));
       return units.ne(0);
     });
-    f.return(start.sub(reader.next).shl(3).sub(reader.count));
+    f.return(reader.position(start));
   });
 }

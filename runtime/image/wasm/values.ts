@@ -84,6 +84,8 @@ export class I32 extends Value<"i32"> {
   gtU = (other: Like32) => this.#with(0x4b, other);
   geU = (other: Like32) => this.#with(0x4f, other);
   not = () => new I32("i32", [...this.code, 0x45]);
+  /** How many of the highest bits are 0. */
+  clz = () => new I32("i32", [...this.code, 0x67]);
   /** How many of the lowest bits are 0. */
   ctz = () => new I32("i32", [...this.code, 0x68]);
   extendU = () => new I64("i64", [...this.code, 0xad]);
