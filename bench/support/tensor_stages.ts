@@ -7,7 +7,7 @@ import { frameSpec, WindowTensor } from "../../queries/operators/model/window_te
 import type { ModelInput } from "../../queries/operators/model/manifest.ts";
 import { decodeReduced, Tensorizer } from "../../runtime/mod.ts";
 import { decodeHalfSize } from "../../runtime/image/wasm/half_size.ts";
-import { getKernels } from "../../runtime/image/wasm/kernels.ts";
+import { getTensorKernels } from "../../runtime/image/wasm/kernels.ts";
 import { percentile } from "./stats.ts";
 
 const INPUT: ModelInput = {
@@ -33,7 +33,7 @@ export async function tensorStages(
   slices = 100,
 ): Promise<ReadonlyMap<string, number>> {
   const frame = (i: number) => frames[i % frames.length]!;
-  const kernels = getKernels();
+  const kernels = getTensorKernels();
   const tensorizer = new Tensorizer(frameSpec(INPUT, true));
   const picture = await decodeReduced(frame(0), 3, 2);
   const window = new WindowTensor(INPUT);

@@ -10,6 +10,8 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { hasLibrary, keepLuma } from "./jpeg_library.ts";
 import { pool } from "./pool.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
+import { getLumaKernels } from "./wasm/kernels.ts";
+import { takeLuma } from "./wasm/luma_jpeg.ts";
 
 const FORMATS = {
   1: jpegTurbo.FORMAT_GRAY,
@@ -60,7 +62,8 @@ export async function decodeJpeg(
  * @param bytes the JPEG; must stay as it is until the promise settles
  * @param info what `inspectImage` said of it, where that is known
  * @returns undefined where that cannot be had: no colour JPEG, one that is damaged or holds no luma,
- * or a system without libjpeg-turbo's own library. Decoding then says what is the matter.
+ * or, where it is not of the usual kind (baseline, 4:2:0, no restart markers, 512 KB at most), a
+ * system without libjpeg-turbo's own library. Decoding then says what is the matter.
  *
  * @example
  * ```ts
@@ -74,7 +77,9 @@ export async function extractLuma(
   bytes: Uint8Array,
   info: ImageInfo = inspectImage(bytes),
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (!hasLibrary || info.type !== "jpeg" || info.components !== 3) return undefined;
+  if (info.type !== "jpeg" || info.components !== 3) return undefined;
+  const taken = takeLuma(getLumaKernels(), bytes);
+  if (taken !== undefined || !hasLibrary) return taken;
   if (!(bytes.buffer instanceof ArrayBuffer)) return undefined;
   return await keepLuma(bytes as Uint8Array<ArrayBuffer>, info);
 }

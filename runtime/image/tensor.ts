@@ -10,10 +10,8 @@ import type { RawImage } from "./raw.ts";
 import { type Crop, resizeRows } from "./resize.ts";
 import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./wasm/float_tensor.ts";
 import { decodeHalfSize } from "./wasm/half_size.ts";
-import { getKernels } from "./wasm/kernels.ts";
-
-/** Larger files are decoded on another thread, lest this one is held for more than some milliseconds. */
-const MOST_BYTES = 512 * 1024;
+import { getTensorKernels } from "./wasm/kernels.ts";
+import { MOST_BYTES } from "./wasm/scan.ts";
 
 /** Larger pictures are not copied for the kernels, which keep their memory. */
 const MOST_SAMPLES = 32 * 1024 * 1024;
@@ -211,7 +209,7 @@ export class Tensorizer {
   ): TensorData | undefined {
     if (this.#layout === undefined || denominator !== 2) return undefined;
     if (type !== "jpeg" || components !== 3 || bytes.length > MOST_BYTES) return undefined;
-    const kernels = getKernels();
+    const kernels = getTensorKernels();
     const planes = decodeHalfSize(kernels, bytes);
     if (planes === undefined) return undefined;
     const data = this.#idle.pop() as Float32Array<ArrayBuffer> ?? new Float32Array(this.size);
@@ -223,7 +221,7 @@ export class Tensorizer {
   #fill(image: RawImage, { crop, content }: Placement): TensorData {
     const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
     if (this.#layout !== undefined && image.data.length <= MOST_SAMPLES) {
-      const kernels = getKernels();
+      const kernels = getTensorKernels();
       const rows = pictureRows(kernels, image, crop);
       const floats = data as Float32Array<ArrayBuffer>;
       fillFloats(kernels, rows, crop, content, this.#layout, floats);

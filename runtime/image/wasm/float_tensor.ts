@@ -6,7 +6,7 @@
 import type { RawImage } from "../raw.ts";
 import { type Crop, type Taps, tapsOf } from "../resize.ts";
 import type { Planes } from "./half_size.ts";
-import type { Kernels } from "./kernels.ts";
+import type { Kernels, TensorFunctions } from "./kernels.ts";
 import { FLOATS } from "./layout.ts";
 
 /** How samples become floats, and where they lie. */
@@ -25,7 +25,11 @@ export interface FloatLayout {
 type ReadRow = (y: number, to: number) => void;
 
 /** Rows of planes that the kernels decoded. */
-export function planeRows(kernels: Kernels, planes: Planes, { left, top, width }: Crop): ReadRow {
+export function planeRows(
+  kernels: Kernels<TensorFunctions>,
+  planes: Planes,
+  { left, top, width }: Crop,
+): ReadRow {
   const { stride, luma, blue, red } = planes;
   return (y, to) => {
     const at = (top + y) * stride + left;
@@ -35,7 +39,7 @@ export function planeRows(kernels: Kernels, planes: Planes, { left, top, width }
 
 /** Rows of a picture of three channels, which is copied into the kernels' memory. */
 export function pictureRows(
-  kernels: Kernels,
+  kernels: Kernels<TensorFunctions>,
   { data, width: whole, channels }: RawImage,
   { left, top, width, height }: Crop,
 ): ReadRow {
@@ -55,7 +59,7 @@ export function pictureRows(
  * @param read gives rows of `crop`; reserved memory stays as it is
  */
 export function fillFloats(
-  kernels: Kernels,
+  kernels: Kernels<TensorFunctions>,
   read: ReadRow,
   crop: Crop,
   content: Crop,
@@ -88,7 +92,7 @@ type WriteRow = (row: number, y: number) => void;
 
 /** Turns rows into floats. Kernels take four pixels at a time: what is left over goes a detour. */
 function floatWriter(
-  kernels: Kernels,
+  kernels: Kernels<TensorFunctions>,
   { left, top, width }: Crop,
   { width: whole, height, color, order, factors, offsets }: FloatLayout,
   output: number,
@@ -126,7 +130,12 @@ function floatWriter(
   };
 }
 
-function copyRows(kernels: Kernels, read: ReadRow, { width, height }: Crop, write: WriteRow): void {
+function copyRows(
+  kernels: Kernels<TensorFunctions>,
+  read: ReadRow,
+  { width, height }: Crop,
+  write: WriteRow,
+): void {
   const row = kernels.reserve(4 * width);
   for (let y = 0; y < height; y++) {
     read(y, row);
@@ -135,7 +144,7 @@ function copyRows(kernels: Kernels, read: ReadRow, { width, height }: Crop, writ
 }
 
 function halveRows(
-  kernels: Kernels,
+  kernels: Kernels<TensorFunctions>,
   read: ReadRow,
   { width, height }: Crop,
   write: WriteRow,
@@ -151,7 +160,7 @@ function halveRows(
 }
 
 function mixRows(
-  kernels: Kernels,
+  kernels: Kernels<TensorFunctions>,
   read: ReadRow,
   crop: Crop,
   { width, height }: Crop,
@@ -186,7 +195,10 @@ function mixRows(
 }
 
 /** Writes taps as the kernel wants them: both pixels side by side, the weights of both. */
-function writeTaps(kernels: Kernels, { first, second, firstWeight, secondWeight }: Taps): number {
+function writeTaps(
+  kernels: Kernels<TensorFunctions>,
+  { first, second, firstWeight, secondWeight }: Taps,
+): number {
   const at = kernels.reserve(8 * first.length);
   const to = kernels.longs;
   // The kernel takes four at a time.

@@ -4,7 +4,7 @@
  * @module
  */
 import { readJpegHeader } from "./jpeg_header.ts";
-import { type Kernels, NATURAL } from "./kernels.ts";
+import { type Kernels, NATURAL, type TensorFunctions } from "./kernels.ts";
 import { PLANES, PREDICTIONS, QUANTIZERS } from "./layout.ts";
 import { enterScan, MOST_PIXELS, readSegment } from "./scan.ts";
 
@@ -26,7 +26,10 @@ export interface Planes {
  *
  * @returns undefined for another kind, and where anything is odd: libjpeg then says what it is.
  */
-export function decodeHalfSize(kernels: Kernels, jpeg: Uint8Array): Planes | undefined {
+export function decodeHalfSize(
+  kernels: Kernels<TensorFunctions>,
+  jpeg: Uint8Array,
+): Planes | undefined {
   const header = readJpegHeader(jpeg);
   if (header === undefined) return undefined;
   const { width, height, components, restart } = header;

@@ -5,6 +5,7 @@
  */
 import { ModuleBuilder } from "./assembler.ts";
 import { addScan, addUnstuff } from "./entropy.ts";
+import { addLuma } from "./luma.ts";
 import {
   BLOCK_BYTES,
   BLOCKS,
@@ -18,9 +19,13 @@ import {
 import { addPixels } from "./pixels.ts";
 import { addTransforms } from "./transform.ts";
 
-/** What the module exports. Numbers are addresses and counts; see where each is written. */
+/** What every module exports. Numbers are addresses and counts; see where each is written. */
 export interface Functions {
   unstuff(from: number, to: number): number;
+}
+
+/** What makes tensors of pictures. */
+export interface TensorFunctions extends Functions {
   scan(
     start: number,
     end: number,
@@ -64,25 +69,46 @@ function naturalOrder(): number[] {
   return order;
 }
 
+/** What takes luma out of pictures. */
+export interface LumaFunctions extends Functions {
+  note(
+    start: number,
+    end: number,
+    units: number,
+    width: number,
+    records: number,
+    pitch: number,
+  ): number;
+  gather(
+    codes: number,
+    record: number,
+    across: number,
+    down: number,
+    pitch: number,
+    to: number,
+  ): number;
+  stuff(from: number, end: number, to: number): number;
+}
+
 /** Kernels with their memory. One frame at a time: nothing in it outlives a call from outside. */
-export class Kernels {
-  readonly functions: Functions;
+export class Kernels<F extends Functions = Functions> {
+  readonly functions: F;
   readonly #memory: WebAssembly.Memory;
   #bytes: Uint8Array<ArrayBuffer>;
   #floats: Float32Array<ArrayBuffer>;
   #longs: Int32Array<ArrayBuffer>;
   #used = HEAP;
 
-  constructor() {
+  /** @param add writes the functions, but for those that all have. */
+  constructor(add: (module: ModuleBuilder) => void) {
     const module = new ModuleBuilder();
     addUnstuff(module);
-    addScan(module, addTransforms(module));
-    addPixels(module);
+    add(module);
     this.#memory = new WebAssembly.Memory({ initial: HEAP / PAGE });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
       memory: { memory: this.#memory },
     });
-    this.functions = instance.exports as unknown as Functions;
+    this.functions = instance.exports as unknown as F;
     const buffer = this.#memory.buffer as ArrayBuffer;
     this.#bytes = new Uint8Array(buffer);
     this.#floats = new Float32Array(buffer);
@@ -134,9 +160,23 @@ export class Kernels {
   }
 }
 
-let kernels: Kernels | undefined;
+/** Kernels that make tensors of pictures. */
+export function makeTensorKernels(): Kernels<TensorFunctions> {
+  return new Kernels((module) => {
+    addScan(module, addTransforms(module));
+    addPixels(module);
+  });
+}
 
-/** The kernels of this thread, made when first asked for. */
-export function getKernels(): Kernels {
-  return kernels ??= new Kernels();
+let tensorKernels: Kernels<TensorFunctions> | undefined;
+let lumaKernels: Kernels<LumaFunctions> | undefined;
+
+/** This thread's kernels that make tensors, made when first asked for. */
+export function getTensorKernels(): Kernels<TensorFunctions> {
+  return tensorKernels ??= makeTensorKernels();
+}
+
+/** This thread's kernels that take luma out, made when first asked for. */
+export function getLumaKernels(): Kernels<LumaFunctions> {
+  return lumaKernels ??= new Kernels(addLuma);
 }

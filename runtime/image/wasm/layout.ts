@@ -23,6 +23,8 @@ export const FLOATS = 896;
 /** Coefficients of six blocks, 16 bits each; a block has room for what is thrown away. */
 export const COEFFICIENTS = 1024;
 export const BLOCK_BYTES = 144;
+/** For each size of a DC difference its code and the code's length, 32 bits each: see `luma.ts`. */
+export const DC_CODES = 1888;
 /** Huffman tables. */
 export const TABLES = 2048;
 export const TABLE_SLOTS = 8;

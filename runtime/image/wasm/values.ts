@@ -73,6 +73,7 @@ export class I32 extends Value<"i32"> {
   remU = (other: Like32) => this.#with(0x70, other);
   and = (other: Like32) => this.#with(0x71, other);
   or = (other: Like32) => this.#with(0x72, other);
+  xor = (other: Like32) => this.#with(0x73, other);
   shl = (other: Like32) => this.#with(0x74, other);
   shrS = (other: Like32) => this.#with(0x75, other);
   shrU = (other: Like32) => this.#with(0x76, other);

@@ -5,11 +5,11 @@ import sharp from "sharp";
 import { BadFrameError } from "../../../../runtime/frame.ts";
 import { decodeReduced, inspectImage } from "../../../../runtime/image/mod.ts";
 import { decodeHalfSize } from "../../../../runtime/image/wasm/half_size.ts";
-import { Kernels } from "../../../../runtime/image/wasm/kernels.ts";
+import { makeTensorKernels } from "../../../../runtime/image/wasm/kernels.ts";
 import { encoded, jpegOf, maxDifference, withSegment } from "../fixtures.ts";
 
 const SUBSAMPLED = { chromaSubsampling: "4:2:0" } as const;
-const kernels = new Kernels();
+const kernels = makeTensorKernels();
 const astronaut = Deno.readFileSync(new URL("../../../../clips/astronaut.jpg", import.meta.url));
 const restarts = Deno.readFileSync(new URL("./restarts.jpg", import.meta.url));
 
