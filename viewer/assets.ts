@@ -17,6 +17,7 @@ export interface Asset {
 
 const PAGE_FILES = [
   "page/alert_list.ts",
+  "page/announcer.ts",
   "page/chart.ts",
   "page/condition.ts",
   "page/connection.ts",

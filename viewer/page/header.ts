@@ -28,6 +28,16 @@ const COUNTED: readonly (readonly [Condition, string])[] = [
   ["stopped", "stopped"],
 ];
 
+/** The name, which leads to the wall. */
+export function brand(): HTMLElement {
+  return element(
+    "a",
+    { class: "brand", href: "/" },
+    element("img", { src: "/assets/page/icon.svg", alt: "", width: 24, height: 24 }),
+    element("span", {}, "Framelane"),
+  );
+}
+
 /** The bar. */
 export class Header {
   readonly root: HTMLElement;
@@ -65,12 +75,7 @@ export class Header {
     this.#alerts = iconButton("bell", "Alerts (A)", events.onAlerts);
     this.#alerts.append(this.#badge);
     root.append(
-      element(
-        "a",
-        { class: "brand", href: "/" },
-        element("img", { src: "/assets/page/icon.svg", alt: "", width: 24, height: 24 }),
-        element("span", {}, "Framelane"),
-      ),
+      brand(),
       this.#tabs,
       this.#counts,
       element("label", { class: "search" }, icon("search"), this.search),

@@ -9,6 +9,7 @@ import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, set, text } from "./dom.ts";
 import { clock, count, duration, moment, rate, span } from "./format.ts";
+import { brand } from "./header.ts";
 
 interface Details {
   readonly lane: LaneView;
@@ -43,12 +44,7 @@ class QueryPage {
     this.#lane = lane;
     const bar = document.getElementById("bar")!;
     bar.append(
-      element(
-        "a",
-        { class: "brand", href: "/" },
-        element("img", { src: "/assets/page/icon.svg", alt: "", width: 24, height: 24 }),
-        element("span", {}, "Framelane"),
-      ),
+      brand(),
       element(
         "nav",
         { class: "tabs", "aria-label": "Pages" },
@@ -176,13 +172,13 @@ class QueryPage {
   }
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {
-    const charts: [string, (each: StreamingQueryProgress) => number | undefined, string][] = [
-      ["Frames in a second", (each) => each.inputRowsPerSecond, ""],
-      ["Processed a second", (each) => each.processedRowsPerSecond, ""],
-      ["Batch, ms", (each) => each.batchDuration, ""],
-      ["End to end p50, ms", (each) => each.latencies?.e2eLatencyMs.P50, ""],
-      ["End to end p99, ms", (each) => each.latencies?.e2eLatencyMs.P99, ""],
-      ["Behind, frames", behind, ""],
+    const charts: [string, (each: StreamingQueryProgress) => number | undefined][] = [
+      ["Frames in a second", (each) => each.inputRowsPerSecond],
+      ["Processed a second", (each) => each.processedRowsPerSecond],
+      ["Batch, ms", (each) => each.batchDuration],
+      ["End to end p50, ms", (each) => each.latencies?.e2eLatencyMs.P50],
+      ["End to end p99, ms", (each) => each.latencies?.e2eLatencyMs.P99],
+      ["Behind, frames", behind],
     ];
     if (this.#charts.childElementCount === 0) {
       for (const [title] of charts) {

@@ -6,7 +6,7 @@
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
-import { type Condition, conditionOf } from "./condition.ts";
+import { Announcer } from "./announcer.ts";
 import { Connection, socketUrl } from "./connection.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
 import { text } from "./dom.ts";
@@ -49,8 +49,7 @@ class WallPage {
   readonly #transport: Transport;
   readonly #stats = new Stats();
   readonly #banner = document.getElementById("banner")!;
-  readonly #news = document.getElementById("news")!;
-  readonly #conditions = new Map<string, Condition>();
+  readonly #announcer = new Announcer(document.getElementById("news")!);
   #state: WallState = parseState(location.search);
   #lanes: readonly LaneView[] = [];
   #heard = false;
@@ -145,7 +144,7 @@ class WallPage {
         this.#skew = message.now - Date.now();
         this.#lanes = message.lanes;
         this.#stats.push(message.lanes);
-        this.#announce();
+        this.#announcer.take(message.lanes);
         this.#render();
         this.#wall.drawSparks((lane) => this.#stats.of(lane).framesOut);
         this.#seekAtStart();
@@ -288,17 +287,6 @@ class WallPage {
     }
     const seconds = Math.ceil(((nextTry ?? 0) - performance.now()) / 1_000);
     text(this.#banner, `Connection lost. Trying again in ${Math.max(1, seconds)} s …`);
-  }
-
-  /** Tells screen readers what changed. */
-  #announce(): void {
-    for (const lane of this.#lanes) {
-      const condition = conditionOf(lane);
-      const before = this.#conditions.get(lane.id);
-      this.#conditions.set(lane.id, condition);
-      if (before === undefined || before === condition) continue;
-      text(this.#news, `${lane.camera} ${lane.query}: ${condition}`);
-    }
   }
 
   #keyActions(): KeyActions {

@@ -1,0 +1,33 @@
+/**
+ * Tells screen readers what changed: the pictures say it to everybody else.
+ *
+ * @module
+ */
+import type { LaneView } from "../protocol.ts";
+import { type Condition, conditionOf } from "./condition.ts";
+import { text } from "./dom.ts";
+
+/** Says which lanes have another condition than before. */
+export class Announcer {
+  readonly #root: HTMLElement;
+  readonly #conditions = new Map<string, Condition>();
+
+  /** @param root a live region of the page */
+  constructor(root: HTMLElement) {
+    this.#root = root;
+  }
+
+  /** Takes a report of all lanes. What is seen for the first time is no news. */
+  take(lanes: readonly LaneView[]): void {
+    const news: string[] = [];
+    for (const lane of lanes) {
+      const condition = conditionOf(lane);
+      const before = this.#conditions.get(lane.id);
+      this.#conditions.set(lane.id, condition);
+      if (before !== undefined && before !== condition) {
+        news.push(`${lane.camera} ${lane.query}: ${condition}`);
+      }
+    }
+    if (news.length > 0) text(this.#root, news.join(", "));
+  }
+}
