@@ -41,7 +41,7 @@ export function greyscale({ quality }: GreyscaleOptions = {}): Operator<Frame, F
   if (quality !== undefined) checkQuality(quality);
   return {
     name: quality === undefined ? "greyscale" : `greyscale(quality=${quality})`,
-    // The codec works outside this thread, so a lone partition keeps two cores busy with three.
+    // A codec works outside this thread, so a lone partition keeps two cores busy with three.
     concurrency: 3,
     open: () => ({
       async process(frame) {

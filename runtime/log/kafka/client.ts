@@ -19,6 +19,5 @@ export {
 // @ts-types="../../../node_modules/@platformatic/kafka/dist/protocol/compression.d.ts"
 export {
   compressionsAlgorithms,
-  compressionsAlgorithmsByBitmask,
 } from "../../../node_modules/@platformatic/kafka/dist/protocol/compression.js";
 export { crc32c } from "@platformatic/wasm-utils";
