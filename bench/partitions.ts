@@ -2,7 +2,7 @@
  * Many partitions: 64 cameras at 5 frames/s beside the same frames over 3 partitions, and 256
  * partitions in which nothing happens.
  *
- *     deno task bench partitions [--rounds 3] [--seconds 15] [--only embedded|kafka] [--query NAME,…] [--no-idle] [--kafka HOST:PORT] [--out DIR]
+ *     deno task bench partitions [--rounds 3] [--seconds 30] [--only embedded|kafka] [--query NAME,…] [--no-idle] [--kafka HOST:PORT] [--out DIR]
  *
  * @module
  */
@@ -20,8 +20,8 @@ const RATE = 320;
 const FEW = 3;
 const MANY = 64;
 const IDLE = 256;
-/** Starting is no steady state. */
-const WARM_UP_MS = 5_000;
+/** Starting is no steady state: each executor's code is compiled, and compiled better, for some time. */
+const WARM_UP_MS = 15_000;
 const IDLE_MS = 10_000;
 const QUERIES = ["passthrough", "greyscale"];
 const GOALS = { p99Ms: 100, cpuRatio: 1.1, idlePercent: 5 } as const;
@@ -121,7 +121,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     allowNegative: true,
     options: {
       rounds: { type: "string", default: "3" },
-      seconds: { type: "string", default: "15" },
+      seconds: { type: "string", default: "30" },
       only: { type: "string" },
       query: { type: "string", default: QUERIES.join(",") },
       idle: { type: "boolean", default: true },

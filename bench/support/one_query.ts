@@ -15,7 +15,7 @@ export interface OneQuery {
   readonly query: string;
   /** URL of its module; the one of that name in `queries/` unless given. */
   readonly module?: string;
-  /** Group whose offsets are the checkpoint; a new one unless given. */
+  /** Group whose offsets are the checkpoint; a new one, named after the query as is usual, unless given. */
   readonly group?: string;
   /** Takes partitions 0 to so many less one alone; shares all with the group unless given. */
   readonly partitions?: number;
@@ -44,7 +44,7 @@ export function oneQuery(
     topic,
     query,
     module = moduleOf(query),
-    group = `bench-${crypto.randomUUID()}`,
+    group = `bench-${crypto.randomUUID()}-${query}`,
     partitions,
     startingOffsets = "earliest",
     sinks = ["display"],

@@ -11,6 +11,8 @@ import type { OverloadPolicy } from "../overload.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
+/** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
+const ARRIVED = new Error("Frames have arrived");
 
 /** What the intake needs, and whom it tells. */
 export interface IntakeOptions {
@@ -141,7 +143,7 @@ export class Intake {
       : undefined;
     await (timeUp === undefined ? arrived : Promise.race([arrived, timeUp]));
     this.#wake = undefined;
-    timer.abort();
+    timer.abort(ARRIVED);
     await timeUp;
   }
 
