@@ -26,6 +26,7 @@ const SYMBOLS = {
   // Of the C library that it is linked with.
   memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
   setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+  sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" },
 } as const;
 
 /** Constants of turbojpeg.h. */
@@ -42,6 +43,9 @@ const TJPF_GRAY = 6;
 /** Constants of sys/resource.h: the calling thread, and the least that it can ask for. */
 const PRIO_PROCESS = 0;
 const LOWEST_PRIORITY = 19;
+/** Of sched.h: who wakes up does not wait for such a thread's turn to end. */
+const SCHED_IDLE = 5;
+const CALLING_THREAD = 0;
 
 /** See `inspectImage`, which counts them too. */
 const MAX_SCANS = 100;
@@ -58,6 +62,7 @@ export const canReduce = library !== undefined;
 export function stepBack(): void {
   // Linux counts threads here, whatever its name says. It never refuses to lower a priority.
   library?.symbols.setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
+  library?.symbols.sched_setscheduler(CALLING_THREAD, SCHED_IDLE, new Int32Array(1));
 }
 
 /** What is known of a JPEG that is to be reduced. */
