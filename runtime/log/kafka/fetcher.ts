@@ -24,11 +24,11 @@ const LANES = 6;
 const LAST_LANE_WAIT_MS = 25;
 /**
  * With many partitions frames come at any moment, and each request names all of them: requests follow
- * one another by a quarter of a millisecond for each partition, so that one brings several frames.
+ * one another by half a millisecond for each partition, so that one brings several frames.
  */
 const PACED_FROM = 16;
-const PACE_MS = 0.25;
-const MAX_PACE_MS = 10;
+const PACE_MS = 0.5;
+const MAX_PACE_MS = 20;
 /** Of one partition, of one answer. */
 const PART_BYTES = 2 * 1024 * 1024;
 const ANSWER_BYTES = 8 * 1024 * 1024;
