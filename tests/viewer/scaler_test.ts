@@ -106,11 +106,11 @@ Deno.test("small JPEGs come from a thread that lets all others go first", async 
   });
 });
 
-/** Ids of this process's threads that have the lowest priority. */
+/** Ids of this process's threads that run only while no other wants to. */
 async function politeThreads(): Promise<string[]> {
-  const args = ["-L", "-o", "ni=,lwp=", "-p", String(Deno.pid)];
+  const args = ["-L", "-o", "cls=,lwp=", "-p", String(Deno.pid)];
   const { success, stdout } = await new Deno.Command("ps", { args }).output();
   assert.ok(success);
   const rows = new TextDecoder().decode(stdout).split("\n").map((line) => line.trim().split(/\s+/));
-  return rows.filter(([nice]) => nice === "19").map(([, id]) => id!);
+  return rows.filter(([scheduling]) => scheduling === "IDL").map(([, id]) => id!);
 }
