@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { CameraRegistry, openState } from "../cameras/registry.ts";
 import { CameraFleet } from "../cli/camera_fleet.ts";
 import { ProgressBar } from "../cli/progress_bar.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/base/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
 import { machineLine, thisMachine } from "./support/machine.ts";

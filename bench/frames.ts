@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { makeSource } from "../cameras/open.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/base/clock.ts";
 
 /** Which frames. */
 export interface ClipOptions {

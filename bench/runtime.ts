@@ -6,9 +6,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import type { Frame, Window } from "../runtime/frame.ts";
-import { query } from "../runtime/query.ts";
-import type { Sink } from "../runtime/sinks/sink.ts";
+import type { Frame, Window } from "../runtime/definition/frame.ts";
+import { query } from "../runtime/definition/query.ts";
+import type { Sink } from "../runtime/definition/sink.ts";
 import { MemoryLog, runQuery } from "../runtime/testing.ts";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs } from "./support/logs.ts";

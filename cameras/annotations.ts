@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { Headers } from "../runtime/frame.ts";
+import type { Headers } from "../runtime/definition/frame.ts";
 
 /** Files that are looked for, the first one wins. */
 const FILES = ["annotations.csv", "labels.csv", "labels.txt"];

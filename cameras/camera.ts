@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
-import { cameraOfPartition } from "../runtime/frame.ts";
-import { Backoff } from "./backoff.ts";
+import type { Clock } from "../runtime/base/clock.ts";
+import { cameraOfPartition } from "../runtime/definition/frame.ts";
+import { Backoff } from "../runtime/base/wait.ts";
 import { frameHeaders } from "./frame_headers.ts";
 import { pace } from "./pacing.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { relative, sep } from "node:path";
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 
 /** Everything is looked at so often, whatever the system says or forgets to say. */
 const RESCAN_MS = 5_000;

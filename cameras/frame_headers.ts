@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Headers } from "../runtime/frame.ts";
+import type { Headers } from "../runtime/definition/frame.ts";
 
 /** The headers of a camera's frame. */
 export function frameHeaders(

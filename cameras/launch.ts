@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
 import { type CameraSummary, runCamera } from "./camera.ts";
 import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";

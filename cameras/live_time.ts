@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 
 /** A stream this late against its best frame had a pause, or its clock jumped. */
 const MOST_DELAY_MS = 1_000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MetricSet } from "../runtime/metric_set.ts";
+import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./launch.ts";
 
 /** A camera's counts, never falling while the process lives. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { maskUrl } from "../runtime/mask.ts";
+import { maskUrl } from "../runtime/base/mask.ts";
 import { parseFps, parseSize, readOptions } from "./options.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 import { DeviceSource } from "./sources/device.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
 /** How to pace. */

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type LogProducer, type LogRecord, type TopicLog } from "../runtime/log/log.ts";
-import { retry } from "../runtime/retry.ts";
+import { retry } from "../runtime/base/wait.ts";
 
 /** What happens to a frame when the buffer is full. */
 export type Overflow = "wait" | "drop-oldest" | "drop-newest";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BadFrameError } from "../runtime/frame.ts";
+import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, inspectImage } from "../runtime/image/inspect.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 

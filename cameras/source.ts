@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
-import type { Headers } from "../runtime/frame.ts";
+import type { Clock } from "../runtime/base/clock.ts";
+import type { Headers } from "../runtime/definition/frame.ts";
 
 /** One encoded image as a source gives it. */
 export interface SourceImage {

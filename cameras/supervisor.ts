@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
-import { Backoff } from "./backoff.ts";
+import type { Clock } from "../runtime/base/clock.ts";
+import { Backoff } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
 import type { CameraRegistry, RegisteredCamera } from "./registry.ts";
 

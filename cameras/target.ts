@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
-import { retry } from "../runtime/retry.ts";
+import { retry } from "../runtime/base/wait.ts";
 import type { PublishedRecord, PublishTarget } from "./source.ts";
 
 /** Records to look through at a time. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 
 /**
  * Times of frames at a steady rate, each given when it has come: epoch milliseconds. Whoever asks

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
 /** A source that gives nothing for so long hangs, milliseconds. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OffsetJson, StreamingQueryProgress } from "../runtime/progress.ts";
+import type { OffsetJson, StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 /** One streaming query on its way from where it began to where the topic ended then. */

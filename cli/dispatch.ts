@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { learnSecrets, maskSecrets } from "../runtime/mask.ts";
+import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   type Command,
   type CommandContext,

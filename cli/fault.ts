@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { maskSecrets } from "../runtime/mask.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
 
 /** Causes beyond this depth say nothing new. */
 const DEEPEST_CAUSE = 8;

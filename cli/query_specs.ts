@@ -4,7 +4,7 @@
  * @module
  */
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
-import type { ReadStreamOptions } from "../runtime/source_options.ts";
+import type { ReadStreamOptions } from "../runtime/definition/source_options.ts";
 import { groupNames } from "./checkpoint_identity.ts";
 import { UsageError } from "./command.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";

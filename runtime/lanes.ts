@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Headers, Result } from "./frame.ts";
-import type { StreamingQueryProgress } from "./progress.ts";
+import type { Headers, Result } from "./definition/frame.ts";
+import type { StreamingQueryProgress } from "./definition/progress.ts";
 
 /** A picture of a lane. */
 export interface LanePicture {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-export * from "./frame.ts";
+export * from "./definition/frame.ts";
 export * from "./image/mod.ts";
-export type { Clock } from "./clock.ts";
-export type { Operator, OperatorContext, OperatorTask } from "./operator.ts";
+export type { Clock } from "./base/clock.ts";
+export type { Operator, OperatorContext, OperatorTask } from "./definition/operator.ts";
 export type { StateProcessor, Timers } from "./operators/state.ts";
 export {
   FrameStream,
@@ -15,15 +15,24 @@ export {
   QueryDefinition,
   type QueryPlan,
   Stream,
-} from "./query.ts";
-export type { OffsetJson } from "./progress.ts";
-export type { ReadStreamOptions, StartingOffsets } from "./source_options.ts";
-export type { OverloadPolicy } from "./overload.ts";
+} from "./definition/query.ts";
+export type { OffsetJson } from "./definition/progress.ts";
+export type { ReadStreamOptions, StartingOffsets } from "./definition/source_options.ts";
+export type { OverloadPolicy } from "./definition/overload.ts";
 export type { LogRecord } from "./log/log.ts";
-export type { Trigger } from "./trigger.ts";
-export { createWindower, type RestartPoint, type Windower, type WindowerState } from "./window.ts";
-export { checkWindowOptions, type GapPolicy, type WindowOptions } from "./window_options.ts";
-export type { Delivery, Sink, SinkContext, SinkTask } from "./sinks/sink.ts";
+export type { Trigger } from "./definition/trigger.ts";
+export {
+  createWindower,
+  type RestartPoint,
+  type Windower,
+  type WindowerState,
+} from "./windows/window.ts";
+export {
+  checkWindowOptions,
+  type GapPolicy,
+  type WindowOptions,
+} from "./windows/window_options.ts";
+export type { Delivery, Sink, SinkContext, SinkTask } from "./definition/sink.ts";
 export type { BatchRange, OutputRecord } from "./log/log.ts";
 export { foreach, foreachBatch } from "./sinks/foreach.ts";
 export { console, type ConsoleOptions } from "./sinks/console.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
-import type { Result } from "../runtime/frame.ts";
+import type { Clock } from "../runtime/base/clock.ts";
+import type { Result } from "../runtime/definition/frame.ts";
 import type { LogReader, TopicLog } from "../runtime/log/log.ts";
 import { alertTopic } from "../runtime/sinks/alert_log.ts";
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
-import type { Result } from "../runtime/frame.ts";
+import type { Clock } from "../runtime/base/clock.ts";
+import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
-import { cameraOfPartition } from "../runtime/frame.ts";
+import { cameraOfPartition } from "../runtime/definition/frame.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { History } from "./history.ts";
 import type { AlertView } from "./protocol.ts";

@@ -5,7 +5,7 @@
  */
 import { Hono } from "hono";
 import { LogError } from "../runtime/log/log.ts";
-import { maskSecrets } from "../runtime/mask.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
 import type { Access } from "./access.ts";
 import { apiRoutes } from "./api.ts";
 import type { AlertBook } from "./alerts.ts";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Frame } from "../runtime/frame.ts";
+import type { Frame } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError, type PartitionReader } from "../runtime/log/log.ts";
-import { maskSecrets } from "../runtime/mask.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
 
 /** What goes into a clip. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 
 /** Where the gate stands, and what it bears with. */
 export interface GateOptions {

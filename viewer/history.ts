@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame, Result } from "../runtime/frame.ts";
+import type { Frame, Result } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import {
   LogError,

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
-import { maskSecrets } from "../runtime/mask.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { LaneView, ServerMessage } from "./protocol.ts";
 import { Pace } from "./pace.ts";

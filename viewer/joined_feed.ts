@@ -6,7 +6,7 @@
  * @module
  */
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
-import type { StreamingQueryProgress } from "../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { DemandFeed } from "./hub.ts";
 import type { LogFeed } from "./log_feed.ts";
 

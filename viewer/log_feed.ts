@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../runtime/clock.ts";
-import { cameraOf, cameraOfPartition, type Frame, laneName } from "../runtime/frame.ts";
+import { type Clock, systemClock } from "../runtime/base/clock.ts";
+import { cameraOf, cameraOfPartition, type Frame, laneName } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
-import type { StreamingQueryProgress } from "../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { DemandFeed } from "./hub.ts";
 import { isImage } from "./picture.ts";
 

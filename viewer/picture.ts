@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BadFrameError } from "../runtime/frame.ts";
+import { BadFrameError } from "../runtime/definition/frame.ts";
 import { inspectImage } from "../runtime/image/inspect.ts";
 
 /** Type and upright size of a picture. */

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
-import { maskSecrets } from "../runtime/mask.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
 import { SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Result } from "../runtime/frame.ts";
+import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
 /** Raised when a page of an older version could not work with the server any more. */

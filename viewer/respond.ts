@@ -5,7 +5,7 @@
  */
 import type { Context } from "hono";
 import type { LanePicture } from "../runtime/lanes.ts";
-import { maskSecrets } from "../runtime/mask.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
 import type { Access, Visitor } from "./access.ts";
 import type { Asset } from "./assets.ts";
 import type { Scaler } from "./scaler.ts";

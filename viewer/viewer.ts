@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../runtime/clock.ts";
+import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { launchCamera } from "../../cameras/launch.ts";
 import { openState } from "../../cameras/registry.ts";
 import { FolderSource } from "../../cameras/sources/folder.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { decodeJpeg } from "../../runtime/image/jpeg.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 

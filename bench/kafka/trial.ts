@@ -6,8 +6,8 @@
  */
 import { frameHeaders } from "../../cameras/frame_headers.ts";
 import { FramePublisher, type PublisherStats } from "../../cameras/publisher.ts";
-import { systemClock } from "../../runtime/clock.ts";
-import { cameraOfPartition } from "../../runtime/frame.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import { cameraOfPartition } from "../../runtime/definition/frame.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { Meter, type Used } from "./meter.ts";
 import type { Setting } from "./settings.ts";

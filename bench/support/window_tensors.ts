@@ -8,7 +8,7 @@ import { FrameTensors } from "../../queries/operators/model/frame_tensors.ts";
 import type { ModelInput } from "../../queries/operators/model/manifest.ts";
 import { WindowTensor } from "../../queries/operators/model/window_tensor.ts";
 import { display, type Frame, type Operator, query } from "../../runtime/mod.ts";
-import { createWindower } from "../../runtime/window.ts";
+import { createWindower } from "../../runtime/windows/window.ts";
 
 const INPUT: ModelInput = {
   name: "frames",

@@ -4,7 +4,7 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { BadFrameError } from "../../runtime/frame.ts";
+import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { Annotations } from "../annotations.ts";
 import { FolderWatch } from "../folder_watch.ts";
 import { FILE_HEADER, PublishedFiles, VERSION_HEADER } from "../published.ts";

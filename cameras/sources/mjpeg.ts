@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { BadFrameError } from "../../runtime/frame.ts";
+import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
-import { maskSecrets, maskUrl } from "../../runtime/mask.ts";
+import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
 import { authorize, type Credentials, splitCredentials } from "../http_auth.ts";
 import { Decimator } from "../live_time.ts";
 import { boundaryOf, parts } from "../multipart.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { maskUrl } from "../../runtime/mask.ts";
+import { maskUrl } from "../../runtime/base/mask.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../source.ts";
 import { liveVideo, type StreamOptions } from "./live_video.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { AV_CODEC_ID_MJPEG, Packet } from "node-av";
-import { BadFrameError } from "../../runtime/frame.ts";
+import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage } from "../source.ts";

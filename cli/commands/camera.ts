@@ -8,7 +8,7 @@ import { CameraMetrics } from "../../cameras/metrics.ts";
 import { ACCEPTED_SOURCES, makeSource } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { SourceError } from "../../cameras/source.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
   type CameraOptionValues,

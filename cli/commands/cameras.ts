@@ -5,8 +5,8 @@
  */
 import { CameraMetrics } from "../../cameras/metrics.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
-import { systemClock } from "../../runtime/clock.ts";
-import { maskUrl } from "../../runtime/mask.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
 import {
   type CameraOptionValues,

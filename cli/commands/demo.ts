@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { runCamera } from "../../cameras/camera.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";

@@ -6,8 +6,8 @@
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
-import { parseStartingOffsets } from "../../runtime/source_options.ts";
-import { isFiniteTrigger, parseTrigger } from "../../runtime/trigger.ts";
+import { parseStartingOffsets } from "../../runtime/definition/source_options.ts";
+import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VERSION } from "../../runtime/version.ts";
+import { VERSION } from "../../runtime/base/version.ts";
 import { LogFeed, startViewer } from "../../viewer/mod.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, LoadedQueries, QuerySpec } from "../executor/protocol.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { FromExecutor } from "../executor/protocol.ts";
-import { cameraOfPartition } from "../frame.ts";
+import { cameraOfPartition } from "../definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../lanes.ts";
-import { lagOf, type StreamingQueryProgress } from "../progress.ts";
+import { lagOf, type StreamingQueryProgress } from "../definition/progress.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 

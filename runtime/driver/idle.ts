@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 
 /** A query without a batch for so long is idle; it is told again and again. Milliseconds. */

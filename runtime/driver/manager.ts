@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StreamingQueryProgress } from "../progress.ts";
+import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 /** Hears what streaming queries do. All methods are optional; what they throw is reported, not fatal. */

@@ -6,10 +6,10 @@
  */
 import type { Counter } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
-import { cameraOfPartition } from "../frame.ts";
-import { MetricSet } from "../metric_set.ts";
-import { lagOf } from "../progress.ts";
-import { VERSION } from "../version.ts";
+import { cameraOfPartition } from "../definition/frame.ts";
+import { MetricSet } from "../base/metric_set.ts";
+import { lagOf } from "../definition/progress.ts";
+import { VERSION } from "../base/version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 const LABELS = ["topic", "partition", "camera", "query"] as const;

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
-import { retry } from "../retry.ts";
+import { retry } from "../base/wait.ts";
 
 /** What the owner needs, and whom it tells. */
 export interface PartitionOwnerOptions {

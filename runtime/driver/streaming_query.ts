@@ -4,7 +4,7 @@
  * @module
  */
 import type { PlainError } from "../executor/protocol.ts";
-import { laneName } from "../frame.ts";
+import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
@@ -12,7 +12,7 @@ import {
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
-} from "../progress.ts";
+} from "../definition/progress.ts";
 
 /** Why a streaming query stopped. */
 export class StreamingQueryException extends Error {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { LogError, type TopicLog } from "../log/log.ts";
 
 /** How often the log is asked, milliseconds. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { BadFrameError, type Frame, type Output } from "../frame.ts";
+import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import { type RunBatch, timed } from "./commits.ts";
 import type { Opened } from "./opened.ts";

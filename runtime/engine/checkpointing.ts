@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import {
   type BatchCommitter,
   type BatchRange,

@@ -5,7 +5,7 @@
  * @module
  */
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
-import type { Sink } from "../sinks/sink.ts";
+import type { Sink } from "../definition/sink.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";

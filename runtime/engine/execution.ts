@@ -11,11 +11,11 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { Frame } from "../frame.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
-import { NO_TOTALS, type QueryTotals } from "../progress.ts";
-import { isFiniteTrigger, parseDuration, TickTimer } from "../trigger.ts";
+import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
+import { isFiniteTrigger, parseDuration, TickTimer } from "../definition/trigger.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, type RunBatch } from "./commits.ts";
 import { type Opened, type Opener, openPipeline, takeOver } from "./opened.ts";

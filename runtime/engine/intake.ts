@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { Frame } from "../frame.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
-import type { OverloadPolicy } from "../overload.ts";
+import type { OverloadPolicy } from "../definition/overload.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;

@@ -4,9 +4,9 @@
  * @module
  */
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
-import type { Sink, SinkTask } from "../sinks/sink.ts";
-import { startPoint } from "../source_options.ts";
-import { isFiniteTrigger } from "../trigger.ts";
+import type { Sink, SinkTask } from "../definition/sink.ts";
+import { startPoint } from "../definition/source_options.ts";
+import { isFiniteTrigger } from "../definition/trigger.ts";
 import { Checkpointing } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { BadFrameError, Frame, Output } from "../frame.ts";
+import type { Clock } from "../base/clock.ts";
+import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
-import type { StreamingQueryProgress } from "../progress.ts";
-import type { QueryPlan } from "../query.ts";
+import type { StreamingQueryProgress } from "../definition/progress.ts";
+import type { QueryPlan } from "../definition/query.ts";
 import type { Measurements } from "./reporter.ts";
 import type { BatchStep } from "./steps.ts";
 

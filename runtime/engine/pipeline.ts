@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { BadFrameError, type Frame } from "../frame.ts";
-import type { Operator, OperatorContext, OperatorTask } from "../operator.ts";
-import type { StateOperatorProgress } from "../progress.ts";
+import { BadFrameError, type Frame } from "../definition/frame.ts";
+import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import type { StateOperatorProgress } from "../definition/progress.ts";
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {

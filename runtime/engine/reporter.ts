@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import { cameraOfPartition, laneName } from "../frame.ts";
+import type { Clock } from "../base/clock.ts";
+import { cameraOfPartition, laneName } from "../definition/frame.ts";
 import type {
   DurationMs,
   QueryTotals,
   StateOperatorProgress,
   StreamingQueryProgress,
-} from "../progress.ts";
+} from "../definition/progress.ts";
 import type { BatchRange } from "../log/log.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LatencyPercentiles } from "../progress.ts";
+import type { LatencyPercentiles } from "../definition/progress.ts";
 
 const CAPACITY = 4096;
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Frame } from "../frame.ts";
+import type { Frame } from "../definition/frame.ts";
 
 const SESSIONS_REMEMBERED = 8;
 

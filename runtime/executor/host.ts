@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import type { BatchStep } from "../engine/steps.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { overridePlan, QueryDefinition, type QueryPlan } from "../query.ts";
+import { overridePlan, QueryDefinition, type QueryPlan } from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
-import { isFiniteTrigger, parseTrigger } from "../trigger.ts";
+import { isFiniteTrigger, parseTrigger } from "../definition/trigger.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,

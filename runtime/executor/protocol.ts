@@ -5,10 +5,10 @@
  */
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { Headers, Result } from "../frame.ts";
+import type { Headers, Result } from "../definition/frame.ts";
 import type { Membership } from "../log/log.ts";
-import type { QueryTotals, StreamingQueryProgress } from "../progress.ts";
-import type { ReadStreamOptions } from "../source_options.ts";
+import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
+import type { ReadStreamOptions } from "../definition/source_options.ts";
 
 /** A query as an executor loads it. */
 export interface QuerySpec {

@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type Frame, type Headers, isFinding, type Output, type Result } from "../frame.ts";
+import {
+  type Frame,
+  type Headers,
+  isFinding,
+  type Output,
+  type Result,
+} from "../definition/frame.ts";
 
 /** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
 const WATCHED_INTERVAL_MS = 15;

@@ -4,7 +4,7 @@
  * @module
  */
 import type Sharp from "sharp";
-import { BadFrameError } from "../frame.ts";
+import { BadFrameError } from "../definition/frame.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { decompressReduced, hasLibrary } from "./jpeg_library.ts";

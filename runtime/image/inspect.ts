@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BadFrameError } from "../frame.ts";
+import { BadFrameError } from "../definition/frame.ts";
 
 /** An encoding that Framelane accepts. */
 export type ImageType = "jpeg" | "png" | "webp";

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import jpegTurbo from "@julusian/jpeg-turbo";
-import { BadFrameError } from "../frame.ts";
+import { BadFrameError } from "../definition/frame.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { hasLibrary, keepLuma } from "./jpeg_library.ts";
 import { pool } from "./pool.ts";

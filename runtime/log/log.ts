@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Frame, Headers } from "../frame.ts";
+import type { Frame, Headers } from "../definition/frame.ts";
 
 /** A record to append. */
 export interface LogRecord {
@@ -46,7 +46,7 @@ export interface OffsetRange {
 /**
  * A log, open. All methods may be called concurrently. A method that meets a log which is away
  * throws a retryable `LogError` (`UNREACHABLE`) within `timeoutMs` of `openLog`: waiting and trying again is
- * done once, in `runtime/retry.ts`, not in the implementations.
+ * done once, in `runtime/base/wait.ts`, not in the implementations.
  */
 export interface TopicLog {
   /** The log's URL without secrets. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Operator } from "../operator.ts";
+import type { Operator } from "../definition/operator.ts";
 
 /** An operator that replaces each item. */
 export function mapOperator<In, Out>(

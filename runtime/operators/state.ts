@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Operator } from "../operator.ts";
+import type { Operator } from "../definition/operator.ts";
 
 /** Timers of a stateful processor; part of the state. */
 export interface Timers {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { firstOffsetOf, lastOffsetOf, type Output } from "../frame.ts";
+import { firstOffsetOf, lastOffsetOf, type Output } from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
-import { completeResult } from "./result.ts";
+import { completeResult } from "../definition/result.ts";
 
 /** The topic for the alerts on a topic's frames. */
 export function alertTopic(topic: string): string {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { cameraOf, isFinding, type Output, type Result } from "../frame.ts";
-import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import { cameraOf, isFinding, type Output, type Result } from "../definition/frame.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `console`. */
 export interface ConsoleOptions {

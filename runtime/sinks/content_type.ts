@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame } from "../frame.ts";
+import type { Frame } from "../definition/frame.ts";
 
 /**
  * Content type of a frame's value: by its first bytes where they tell, since headers are optional

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BadFrameError, type Frame, type Headers } from "../frame.ts";
+import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
@@ -50,7 +50,7 @@ export function deadLetterTopic(topic: string): string {
  * @example
  * ```ts
  * import { deadLetterRecord } from "./dead_letter.ts";
- * import { BadFrameError } from "../frame.ts";
+ * import { BadFrameError } from "../definition/frame.ts";
  *
  * const frame = {
  *   topic: "VideoStreaming", partition: 2, offset: 7, timestamp: 1000, key: null, headers: {},

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../definition/sink.ts";
 
 /**
  * Shows outputs in the browser, live: each as soon as it is there, the newest one wins, and after a

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Output, Result } from "../frame.ts";
+import type { Output, Result } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { explained } from "./files/failure.ts";
 import { splitPath } from "./files/io.ts";
 import { StagedLines } from "./files/staged_lines.ts";
-import { completeResult } from "./result.ts";
-import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import { completeResult } from "../definition/result.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `events`. */
 export interface EventsOptions {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Output } from "../frame.ts";
+import type { Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
-import type { Sink, SinkContext } from "./sink.ts";
+import type { Sink, SinkContext } from "../definition/sink.ts";
 
 /**
  * Gives each batch to a function. After a crash the same batch comes again with the same id and the

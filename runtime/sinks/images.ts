@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { cameraOfPartition, type Frame, isFinding, type Output } from "../frame.ts";
+import { cameraOfPartition, type Frame, isFinding, type Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { contentTypeOf, endingOf } from "./content_type.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";
-import { completeResult } from "./result.ts";
-import type { Sink, SinkTask } from "./sink.ts";
+import { completeResult } from "../definition/result.ts";
+import type { Sink, SinkTask } from "../definition/sink.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {

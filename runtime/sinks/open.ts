@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { parseDuration } from "../trigger.ts";
+import { parseDuration } from "../definition/trigger.ts";
 import { console } from "./console.ts";
 import { display } from "./display.ts";
 import { events } from "./events.ts";
 import { images } from "./images.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink } from "../definition/sink.ts";
 import { topic } from "./topic.ts";
 import { video, type VideoOptions } from "./video.ts";
 import { webhook, type WebhookOptions } from "./webhook.ts";

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { BadFrameError, type Headers, isFinding, type Output } from "../frame.ts";
+import { BadFrameError, type Headers, isFinding, type Output } from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { deadLetterRecord } from "./dead_letter.ts";
-import { completeResult } from "./result.ts";
-import type { Sink } from "./sink.ts";
+import { completeResult } from "../definition/result.ts";
+import type { Sink } from "../definition/sink.ts";
 
 /** Options of `topic`. */
 export interface TopicOptions {

@@ -9,7 +9,7 @@ import {
   isFinding,
   lastOffsetOf,
   type Output,
-} from "../frame.ts";
+} from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { avi } from "../video/avi.ts";
 import type { Container } from "../video/container.ts";
@@ -20,7 +20,7 @@ import { Recorder } from "../video/recorder.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { VideoLane } from "./files/video_lane.ts";
-import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `video`. */
 export interface VideoOptions extends H264Options {

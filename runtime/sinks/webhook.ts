@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { firstOffsetOf, isFinding, lastOffsetOf, type Output } from "../frame.ts";
+import { firstOffsetOf, isFinding, lastOffsetOf, type Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
-import { learnSecrets } from "../mask.ts";
+import { learnSecrets } from "../base/mask.ts";
 import { Deliverer } from "./delivery.ts";
 import { explained } from "./files/failure.ts";
 import { appendDurably, splitPath } from "./files/io.ts";
 import { laneKey } from "./files/lane.ts";
 import { type Item, Outbox } from "./files/outbox.ts";
-import { completeResult } from "./result.ts";
-import type { Sink, SinkContext, SinkTask } from "./sink.ts";
+import { completeResult } from "../definition/result.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `webhook`. */
 export interface WebhookOptions {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Frame } from "../frame.ts";
+import type { Frame } from "../definition/frame.ts";
 import { byPlace } from "../log/checkpoint_order.ts";
 import {
   type Assignment,

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
-import type { BadFrameError, Frame, Output } from "../frame.ts";
+import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { BatchRange, Membership, OutputRecord, TopicLog } from "../log/log.ts";
-import type { QueryTotals, StreamingQueryProgress } from "../progress.ts";
-import { overridePlan, type PlanOverrides, type QueryDefinition } from "../query.ts";
+import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
+import { overridePlan, type PlanOverrides, type QueryDefinition } from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
-import type { Sink } from "../sinks/sink.ts";
+import type { Sink } from "../definition/sink.ts";
 
 /** What a test wants run. */
 export interface RunQueryOptions {

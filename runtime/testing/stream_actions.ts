@@ -5,10 +5,10 @@
  * @module
  */
 import type { StopMode } from "../engine/execution.ts";
-import type { Frame, Output } from "../frame.ts";
+import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";
-import type { StreamingQueryProgress } from "../progress.ts";
-import { type PlanOverrides, type QueryDefinition } from "../query.ts";
+import type { StreamingQueryProgress } from "../definition/progress.ts";
+import { type PlanOverrides, type QueryDefinition } from "../definition/query.ts";
 import { FakeClock, settle } from "./fake_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
 import { collect, type RunningQuery, startQuery } from "./run_query.ts";

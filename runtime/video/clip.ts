@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BadFrameError, type Frame } from "../frame.ts";
+import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { IndexEntry } from "./frame_index.ts";
 import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
@@ -33,7 +33,7 @@ export type Frames = Iterable<Frame> | AsyncIterable<Frame>;
  *
  * @example
  * ```ts
- * import type { Frame } from "../frame.ts";
+ * import type { Frame } from "../definition/frame.ts";
  * import { writeClip } from "./clip.ts";
  *
  * async function save(episode: readonly Frame[]): Promise<void> {
@@ -76,7 +76,7 @@ export async function writeClip(frames: Frames, options: ClipOptions = {}): Prom
  *
  * @example
  * ```ts
- * import type { Frame } from "../frame.ts";
+ * import type { Frame } from "../definition/frame.ts";
  * import { streamClip } from "./clip.ts";
  *
  * function download(frames: AsyncIterable<Frame>): Response {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BadFrameError } from "../frame.ts";
+import { BadFrameError } from "../definition/frame.ts";
 import { decodeImage } from "../image/decode.ts";
 import { inspectImage } from "../image/inspect.ts";
 import { encodeJpeg } from "../image/jpeg.ts";

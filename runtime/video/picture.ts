@@ -22,7 +22,7 @@ import {
   Packet,
   SoftwareScaleContext,
 } from "node-av";
-import { BadFrameError } from "../frame.ts";
+import { BadFrameError } from "../definition/frame.ts";
 import { decodeImage } from "../image/decode.ts";
 import { inspectImage } from "../image/inspect.ts";
 

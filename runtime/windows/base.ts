@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Frame, Window } from "../frame.ts";
-import type { GapPolicy, WindowOptions } from "../window_options.ts";
+import type { Frame, Window } from "../definition/frame.ts";
+import type { GapPolicy, WindowOptions } from "./window_options.ts";
 import type { RestartPoint, Windower, WindowerState } from "./windower.ts";
 
 /** A window that is not complete yet. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Frame, Window } from "../frame.ts";
-import type { GapPolicy } from "../window_options.ts";
+import type { Frame, Window } from "../definition/frame.ts";
+import type { GapPolicy } from "./window_options.ts";
 import { BaseWindower } from "./base.ts";
 
 /** Windows of a number of frames; window j holds the samples j·hop … j·hop + frames − 1. */

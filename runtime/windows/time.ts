@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Frame, Window } from "../frame.ts";
-import type { GapPolicy } from "../window_options.ts";
+import type { Frame, Window } from "../definition/frame.ts";
+import type { GapPolicy } from "./window_options.ts";
 import { BaseWindower, type OpenWindow } from "./base.ts";
 
 /** Windows of capture time [k·hopMs, k·hopMs + durationMs), closed by the watermark. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame, Window } from "../frame.ts";
+import type { Frame, Window } from "../definition/frame.ts";
 
 /** A point to start again from: the frame to read first, and the windower's state before it. */
 export interface RestartPoint {

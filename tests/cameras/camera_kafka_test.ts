@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { Frame } from "../../runtime/frame.ts";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { kafkaUrl, uniqueName } from "../support/kafka.ts";
 import { burntIn, framelane } from "./kit.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { runCamera } from "../../cameras/camera.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import { type CameraSource, SourceError, type SourceImage } from "../../cameras/source.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { hurriedClock, runToMemory, TOPIC } from "./kit.ts";

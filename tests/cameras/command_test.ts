@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseCommand, UsageError } from "../../cli/command.ts";
 import { cameras } from "../../cli/commands/cameras.ts";
-import type { Frame } from "../../runtime/frame.ts";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { burntIn, framelane } from "./kit.ts";

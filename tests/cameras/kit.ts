@@ -9,7 +9,7 @@ import { readPatternSeq } from "../../cameras/pattern_picture.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
 import { LogTarget } from "../../cameras/target.ts";
-import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { denoArguments } from "../support/framelane.ts";
 import { MemoryLog } from "../support/memory_log.ts";

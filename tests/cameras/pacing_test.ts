@@ -3,7 +3,7 @@ import { Decimator, LiveTime } from "../../cameras/live_time.ts";
 import { pace } from "../../cameras/pacing.ts";
 import { Punctuality } from "../../cameras/punctuality.ts";
 import type { SourceImage, SourceKind } from "../../cameras/source.ts";
-import type { Clock } from "../../runtime/clock.ts";
+import type { Clock } from "../../runtime/base/clock.ts";
 
 /** A clock that jumps to the end of each sleep. */
 class JumpingClock implements Clock {

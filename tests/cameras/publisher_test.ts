@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FramePublisher, type PublisherOptions } from "../../cameras/publisher.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { hurriedClock, TOPIC } from "./kit.ts";

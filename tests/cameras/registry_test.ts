@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CameraSummary } from "../../cameras/camera.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import { CameraSupervisor } from "../../cameras/supervisor.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { until } from "../support/until.ts";
 import { withFolder } from "../support/folder.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BacklogBar } from "../../cli/backlog_bar.ts";
-import type { StreamingQueryProgress } from "../../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 
 function progress(id: string, start: number, end: number, latest: number): StreamingQueryProgress {
   const at = (offset: number) => ({ VideoStreaming: { [id]: offset } });

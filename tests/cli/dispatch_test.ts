@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Command, parsers, UsageError } from "../../cli/command.ts";
 import { dispatch } from "../../cli/dispatch.ts";
-import { forgetSecrets } from "../../runtime/mask.ts";
+import { forgetSecrets } from "../../runtime/base/mask.ts";
 
 interface Run {
   code: number;

@@ -1,6 +1,6 @@
 /** Obligations: checkpoints. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import type { Obligation } from "./log_contract.ts";
 import {

@@ -1,6 +1,6 @@
 /** Obligations: groups. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import type { Obligation } from "./log_contract.ts";
 import {
   append,

@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { systemClock } from "../../runtime/clock.ts";
-import type { Frame } from "../../runtime/frame.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import {
   type Assignment,
   type BatchCommitter,

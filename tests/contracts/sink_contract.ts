@@ -10,10 +10,10 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { systemClock } from "../../runtime/clock.ts";
-import { lastOffsetOf, type Output } from "../../runtime/frame.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import { lastOffsetOf, type Output } from "../../runtime/definition/frame.ts";
 import type { BatchRange } from "../../runtime/log/log.ts";
-import type { Sink, SinkContext, SinkTask } from "../../runtime/sinks/sink.ts";
+import type { Sink, SinkContext, SinkTask } from "../../runtime/definition/sink.ts";
 import { withFullDisk } from "./disk_faults.ts";
 
 /** A sink under the contract. */

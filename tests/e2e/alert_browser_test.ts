@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import jpegTurbo from "@julusian/jpeg-turbo";
-import type { Result } from "../../runtime/frame.ts";
+import type { Result } from "../../runtime/definition/frame.ts";
 import { orderModel } from "../queries/operators/model/order_kit.ts";
 import { framelane, FramelaneProcess } from "../support/framelane.ts";
 import { withLog } from "../support/log.ts";

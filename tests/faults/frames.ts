@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Frame, Headers } from "../../runtime/frame.ts";
+import type { Frame, Headers } from "../../runtime/definition/frame.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { assertFlawless, judge, type Marked, markedRecords, sha256 } from "../support/checker.ts";
 import { reportRow } from "../support/trial_report.ts";

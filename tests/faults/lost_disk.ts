@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FramePublisher } from "../../cameras/publisher.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { judgeTopic } from "../recovery/outputs.ts";

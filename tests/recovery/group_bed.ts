@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
-import { retry } from "../../runtime/retry.ts";
+import { retry } from "../../runtime/base/wait.ts";
 import { Cameras } from "../support/cameras.ts";
 import { assertFlawless, total, type Verdict } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";

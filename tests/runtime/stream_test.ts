@@ -1,8 +1,8 @@
 /** Streams as lists of actions, with a clock that stands still. */
 import assert from "node:assert/strict";
-import type { Frame } from "../../runtime/frame.ts";
-import type { Operator } from "../../runtime/operator.ts";
-import { query } from "../../runtime/query.ts";
+import type { Frame } from "../../runtime/definition/frame.ts";
+import type { Operator } from "../../runtime/definition/operator.ts";
+import { query } from "../../runtime/definition/query.ts";
 import {
   ABORT,
   addFrames,

@@ -8,7 +8,7 @@ import { dispatch } from "../../cli/dispatch.ts";
 import { commands } from "../../cli/registry.ts";
 import { ManifestError, parseManifest } from "../../queries/operators/model/files.ts";
 import { SequenceTracker } from "../../runtime/engine/sequence.ts";
-import { BadFrameError, type Frame, type Headers } from "../../runtime/frame.ts";
+import { BadFrameError, type Frame, type Headers } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import {
   decodeBatch,
@@ -17,7 +17,7 @@ import {
 } from "../../runtime/log/embedded/checkpoint_entry.ts";
 import { decodeMetadata, encodeMetadata } from "../../runtime/log/kafka/checkpoint.ts";
 import { LogError } from "../../runtime/log/log.ts";
-import { forgetSecrets } from "../../runtime/mask.ts";
+import { forgetSecrets } from "../../runtime/base/mask.ts";
 import { query } from "../../runtime/mod.ts";
 import { deadLetterRecord } from "../../runtime/sinks/dead_letter.ts";
 import { topic } from "../../runtime/sinks/topic.ts";

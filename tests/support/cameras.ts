@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
-import { retry } from "../../runtime/retry.ts";
+import { retry } from "../../runtime/base/wait.ts";
 import { type Marked, markedRecords, markOf } from "./checker.ts";
 
 /** What the cameras do. */

@@ -6,10 +6,10 @@
  */
 import { Buffer } from "node:buffer";
 import jpeg from "@julusian/jpeg-turbo";
-import { type Clock, systemClock } from "../../runtime/clock.ts";
-import { cameraOfPartition, laneName } from "../../runtime/frame.ts";
+import { type Clock, systemClock } from "../../runtime/base/clock.ts";
+import { cameraOfPartition, laneName } from "../../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../../runtime/lanes.ts";
-import type { StreamingQueryProgress } from "../../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 
 /** What the lanes are like. */
 export interface FakeLanesOptions {

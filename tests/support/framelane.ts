@@ -4,7 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { StreamingQueryProgress } from "../../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 
 /** The folder of the project, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));

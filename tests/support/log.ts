@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { systemClock } from "../../runtime/clock.ts";
-import type { Frame } from "../../runtime/frame.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { retry } from "../../runtime/retry.ts";
+import { retry } from "../../runtime/base/wait.ts";
 import { records } from "./frames.ts";
 
 /** Gives the test an empty embedded log and removes it afterwards. */

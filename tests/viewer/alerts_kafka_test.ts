@@ -1,9 +1,9 @@
 /** Alerts that Kafka remembers: in the transaction of their batch, read by a wall elsewhere. */
 import assert from "node:assert/strict";
 import { alerts } from "../../queries/operators/alerts.ts";
-import type { Frame, Output } from "../../runtime/frame.ts";
+import type { Frame, Output } from "../../runtime/definition/frame.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { query } from "../../runtime/query.ts";
+import { query } from "../../runtime/definition/query.ts";
 import { display } from "../../runtime/sinks/display.ts";
 import { runQuery } from "../../runtime/testing.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";

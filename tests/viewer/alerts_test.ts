@@ -1,6 +1,6 @@
 /** Alerts that the log remembers: of before this viewer, and of runtimes elsewhere. */
 import assert from "node:assert/strict";
-import type { Alert, Frame } from "../../runtime/frame.ts";
+import type { Alert, Frame } from "../../runtime/definition/frame.ts";
 import { alertRecord, alertTopic } from "../../runtime/sinks/alert_log.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";

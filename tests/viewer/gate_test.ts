@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { Gate, type GateOptions } from "../../viewer/gate.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Frame } from "../../runtime/frame.ts";
+import type { Frame } from "../../runtime/definition/frame.ts";
 import type { Lane } from "../../runtime/lanes.ts";
 import type { LogReader, PartitionReader, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { Hub } from "../../viewer/hub.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
 import { TestPage, until, withViewer } from "./kit.ts";

@@ -5,7 +5,7 @@
  */
 import type { AlertOptions } from "../../queries/operators/alert_options.ts";
 import { alerts } from "../../queries/operators/alerts.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import type { Finding } from "../../runtime/mod.ts";
 import type { ScoredClip, ScorePoint } from "./score.ts";
 

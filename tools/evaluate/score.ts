@@ -5,7 +5,7 @@
  */
 import { makeSource } from "../../cameras/open.ts";
 import { model } from "../../queries/operators/model/mod.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import {
   BadFrameError,
   type Finding,

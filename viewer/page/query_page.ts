@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StreamingQueryProgress } from "../../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import type { LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";

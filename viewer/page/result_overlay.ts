@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DetectedObject } from "../../runtime/frame.ts";
+import type { DetectedObject } from "../../runtime/definition/frame.ts";
 import type { PictureMessage } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 

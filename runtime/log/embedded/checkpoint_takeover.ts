@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type BatchRange, type Checkpoint, type CommitterOptions, LogError } from "../log.ts";
 import type { Appender } from "./appender.ts";
 import type { ChangeWatcher } from "./changes.ts";

@@ -5,7 +5,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { join } from "node:path";
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../log.ts";
 import { storageError, storageFault } from "./errors.ts";
 import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";

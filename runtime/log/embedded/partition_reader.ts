@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame } from "../../frame.ts";
+import type { Frame } from "../../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";

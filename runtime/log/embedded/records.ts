@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame, Headers } from "../../frame.ts";
+import type { Frame, Headers } from "../../definition/frame.ts";
 import { LogError, type LogRecord } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetLimit, offsetOfId, recordId, wholeLog } from "./schema.ts";

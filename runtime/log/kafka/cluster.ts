@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import { LogError } from "../log.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import type { Connection } from "./connection.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import type { Broker, Credentials, Tls } from "./address.ts";
 import { NetworkError, TimeoutError } from "./client.ts";
 import type { Call } from "./requests/request.ts";

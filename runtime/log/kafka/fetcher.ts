@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import type { Broker } from "./address.ts";
 import type { Cluster } from "./cluster.ts";
 import type { PartitionFeed } from "./partition_reader.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError } from "../log.ts";
 import type { Cluster } from "./cluster.ts";
 import { remedyOf, toLogError } from "./failures.ts";

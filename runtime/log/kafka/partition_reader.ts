@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame } from "../../frame.ts";
+import type { Frame } from "../../definition/frame.ts";
 import { LogError, type PartitionReader } from "../log.ts";
 import type { Leader } from "./cluster.ts";
 import type { Epochs } from "./epochs.ts";

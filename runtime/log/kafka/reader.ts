@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../log.ts";
 import { brokerName } from "./address.ts";
 import { protocolErrorsCodesById } from "./client.ts";

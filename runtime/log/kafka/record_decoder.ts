@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BadFrameError, type Frame, type Headers } from "../../frame.ts";
+import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
 import { LogError } from "../log.ts";
 import type { Seen } from "./epochs.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { systemClock } from "../../base/clock.ts";
 import { type CommitterOptions, LogError, type Membership, type OutputRecord } from "../log.ts";
 import type { Cluster } from "./cluster.ts";
 import { protocolErrors, remedyOf } from "./failures.ts";

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { BadFrameError } from "../../frame.ts";
+import { BadFrameError } from "../../definition/frame.ts";
 import { compressionsAlgorithms } from "./client.ts";
 
 /** A batch may unpack to so much, however small it is. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SinkContext } from "../sink.ts";
+import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
 
 /** Where a lane stands. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import type { SinkContext } from "../sink.ts";
+import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
 import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
 import { isCommitted, type Position } from "./lane.ts";

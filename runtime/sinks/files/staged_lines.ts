@@ -5,7 +5,7 @@
  * @module
  */
 import type { BatchRange } from "../../log/log.ts";
-import type { SinkContext } from "../sink.ts";
+import type { SinkContext } from "../../definition/sink.ts";
 import { exists, syncDirectory, writeDurably } from "./io.ts";
 import { isCommitted, laneKey } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";

@@ -13,7 +13,7 @@
 import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
-import type { SinkContext } from "../sink.ts";
+import type { SinkContext } from "../../definition/sink.ts";
 import { allGone, live } from "./alive.ts";
 import { Fence } from "./fence.ts";
 import { exists, syncDirectory } from "./io.ts";

@@ -7,7 +7,7 @@ import {
 } from "../../../runtime/driver/manager.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import type { PlainError, QuerySpec, ToExecutor } from "../../../runtime/executor/protocol.ts";
-import type { StreamingQueryProgress } from "../../../runtime/progress.ts";
+import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { FakeClock, MemoryLog } from "../../../runtime/testing.ts";
 
 const SPEC: QuerySpec = { name: "q", module: "", group: "g", sinks: [] };

@@ -1,10 +1,10 @@
 /** Alerts that a streaming query remembers in the log. */
 import assert from "node:assert/strict";
 import { alerts } from "../../../queries/operators/alerts.ts";
-import type { Frame, Output, Result } from "../../../runtime/frame.ts";
-import { query } from "../../../runtime/query.ts";
+import type { Frame, Output, Result } from "../../../runtime/definition/frame.ts";
+import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
-import type { Sink } from "../../../runtime/sinks/sink.ts";
+import type { Sink } from "../../../runtime/definition/sink.ts";
 import { collect, runQuery } from "../../../runtime/testing.ts";
 import { logOf } from "./kit.ts";
 

@@ -1,9 +1,9 @@
 /** Frames that are gone from the log before a streaming query has read them. */
 import assert from "node:assert/strict";
-import type { Frame, Window } from "../../../runtime/frame.ts";
+import type { Frame, Window } from "../../../runtime/definition/frame.ts";
 import { LogError } from "../../../runtime/log/log.ts";
-import { query } from "../../../runtime/query.ts";
-import type { Sink } from "../../../runtime/sinks/sink.ts";
+import { query } from "../../../runtime/definition/query.ts";
+import type { Sink } from "../../../runtime/definition/sink.ts";
 import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 

@@ -1,7 +1,7 @@
 /** What one run of a streaming query reads, in which order, and what it leaves out. */
 import assert from "node:assert/strict";
-import { BadFrameError, type Frame } from "../../../runtime/frame.ts";
-import { query } from "../../../runtime/query.ts";
+import { BadFrameError, type Frame } from "../../../runtime/definition/frame.ts";
+import { query } from "../../../runtime/definition/query.ts";
 import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Frame } from "../../../runtime/frame.ts";
+import type { Frame } from "../../../runtime/definition/frame.ts";
 import { MemoryLog } from "../../../runtime/testing.ts";
 
 /** A log whose partition 0 of `VideoStreaming` holds so many frames. */

@@ -1,7 +1,7 @@
 /** What a streaming query keeps from one run to the next. */
 import assert from "node:assert/strict";
-import type { Frame, Output, Window } from "../../../runtime/frame.ts";
-import { query } from "../../../runtime/query.ts";
+import type { Frame, Output, Window } from "../../../runtime/definition/frame.ts";
+import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";

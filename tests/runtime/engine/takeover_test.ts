@@ -1,8 +1,8 @@
 /** Who may commit: a second owner, and the generations of a group. */
 import assert from "node:assert/strict";
-import type { Frame } from "../../../runtime/frame.ts";
+import type { Frame } from "../../../runtime/definition/frame.ts";
 import { LogError } from "../../../runtime/log/log.ts";
-import { query } from "../../../runtime/query.ts";
+import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { collect, FakeClock, type MemoryLog, startQuery } from "../../../runtime/testing.ts";
 import { append, logOf, offsets, upTo } from "./kit.ts";

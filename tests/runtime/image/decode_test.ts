@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import sharp from "sharp";
-import { BadFrameError } from "../../../runtime/frame.ts";
+import { BadFrameError } from "../../../runtime/definition/frame.ts";
 import {
   BufferPool,
   type Channels,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BadFrameError } from "../../../runtime/frame.ts";
+import { BadFrameError } from "../../../runtime/definition/frame.ts";
 import { type ImageLimits, inspectImage } from "../../../runtime/image/mod.ts";
 import { encoded, jpegOf } from "./fixtures.ts";
 

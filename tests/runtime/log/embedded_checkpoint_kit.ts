@@ -1,5 +1,5 @@
 /** Checkpoints for the tests of the embedded log. */
-import { systemClock } from "../../../runtime/clock.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import { Appender } from "../../../runtime/log/embedded/appender.ts";
 import { ChangeWatcher } from "../../../runtime/log/embedded/changes.ts";
 import { CheckpointStore } from "../../../runtime/log/embedded/checkpoint_store.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock } from "../../../runtime/clock.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import { assignPartitions } from "../../../runtime/log/embedded/assignment.ts";
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import type { LogError } from "../../../runtime/log/log.ts";

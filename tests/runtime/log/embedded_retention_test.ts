@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { systemClock } from "../../../runtime/clock.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import { append, readAll, record, records, text } from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { systemClock } from "../../../runtime/clock.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import { Database } from "../../../runtime/log/embedded/database.ts";
 import { storageError } from "../../../runtime/log/embedded/errors.ts";
 import { defaultRetention, parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Result } from "../../../runtime/frame.ts";
+import type { Result } from "../../../runtime/definition/frame.ts";
 import { events } from "../../../runtime/sinks/events.ts";
 import { sinkContext, sinkContract } from "../../contracts/sink_contract.ts";
 import { frame } from "./outputs.ts";

@@ -1,5 +1,5 @@
 /** Frames with pictures that can be decoded, for the tests of video. */
-import type { Frame } from "../../../runtime/frame.ts";
+import type { Frame } from "../../../runtime/definition/frame.ts";
 import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 
 export const WIDTH = 32;

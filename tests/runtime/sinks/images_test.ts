@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Output } from "../../../runtime/frame.ts";
+import type { Output } from "../../../runtime/definition/frame.ts";
 import { ANNOTATIONS_HEADER, images } from "../../../runtime/sinks/images.ts";
 import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
 import { finding, frame, picture } from "./outputs.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Output } from "../../../runtime/frame.ts";
+import type { Output } from "../../../runtime/definition/frame.ts";
 import { console } from "../../../runtime/sinks/console.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { sinkContext } from "../../contracts/sink_contract.ts";

@@ -1,5 +1,5 @@
 /** Outputs for the tests of sinks: the same for the same offset. */
-import type { Finding, Frame } from "../../../runtime/frame.ts";
+import type { Finding, Frame } from "../../../runtime/definition/frame.ts";
 
 /** Bytes that begin like a JPEG and tell the offset. */
 export function picture(offset: number): Uint8Array {

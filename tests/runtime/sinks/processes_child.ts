@@ -2,10 +2,10 @@
  * A runtime in a process of its own, to be killed and paused: one partition, all file sinks, a
  * checkpoint of plain files. A commit is a file that only one can make. Says each step before it does it.
  */
-import { systemClock } from "../../../runtime/clock.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
 import { events } from "../../../runtime/sinks/events.ts";
 import { images } from "../../../runtime/sinks/images.ts";
-import type { SinkTask } from "../../../runtime/sinks/sink.ts";
+import type { SinkTask } from "../../../runtime/definition/sink.ts";
 import { video } from "../../../runtime/sinks/video.ts";
 import { filmed } from "./filmed.ts";
 

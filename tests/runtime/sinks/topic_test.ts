@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BadFrameError, type Output } from "../../../runtime/frame.ts";
+import { BadFrameError, type Output } from "../../../runtime/definition/frame.ts";
 import { deadLetterRecord, deadLetterTopic } from "../../../runtime/sinks/dead_letter.ts";
 import { topic } from "../../../runtime/sinks/topic.ts";
 import { sinkContext } from "../../contracts/sink_contract.ts";

@@ -1,6 +1,6 @@
 /** Helpers of the tests of the video sink. */
-import type { Frame } from "../../../runtime/frame.ts";
-import type { SinkContext } from "../../../runtime/sinks/sink.ts";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { SinkContext } from "../../../runtime/definition/sink.ts";
 // Loaded before the tests, which would take the library for a leak.
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
 import "../../../runtime/video/h264_encoding.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import type { Output } from "../../../runtime/frame.ts";
+import type { Output } from "../../../runtime/definition/frame.ts";
 import { openSink } from "../../../runtime/sinks/open.ts";
-import type { SinkContext, SinkTask } from "../../../runtime/sinks/sink.ts";
+import type { SinkContext, SinkTask } from "../../../runtime/definition/sink.ts";
 import { webhook, type WebhookOptions } from "../../../runtime/sinks/webhook.ts";
 import { sinkContext } from "../../contracts/sink_contract.ts";
 import { finding, frame } from "./outputs.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import jpegTurbo from "@julusian/jpeg-turbo";
 import sharp from "sharp";
-import { BadFrameError } from "../../../../runtime/frame.ts";
+import { BadFrameError } from "../../../../runtime/definition/frame.ts";
 import { decodeReduced, inspectImage } from "../../../../runtime/image/mod.ts";
 import { decodeHalfSize } from "../../../../runtime/image/wasm/half_size.ts";
 import { makeTensorKernels } from "../../../../runtime/image/wasm/kernels.ts";

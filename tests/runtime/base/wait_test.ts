@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
-import type { Clock } from "../../runtime/clock.ts";
-import { LogError } from "../../runtime/log/log.ts";
-import { isRetryable, retry } from "../../runtime/retry.ts";
+import type { Clock } from "../../../runtime/base/clock.ts";
+import { LogError } from "../../../runtime/log/log.ts";
+import {
+  Backoff,
+  DeadlineError,
+  isRetryable,
+  Notifier,
+  retry,
+  Semaphore,
+  withDeadline,
+} from "../../../runtime/base/wait.ts";
 
 /** A clock on which sleeping is noted and takes no time. */
 function noting(): Clock & { readonly slept: number[] } {
@@ -89,4 +97,59 @@ Deno.test("retry: delays are checked", async () => {
   for (const delays of [{ minDelayMs: 0 }, { minDelayMs: 5, maxDelayMs: 4 }, { minDelayMs: NaN }]) {
     await assert.rejects(retry(() => 1, delays), /^RangeError: Cannot retry with delays/);
   }
+});
+
+Deno.test("Backoff: delays double up to the longest, half of each is jitter, reset begins again", () => {
+  const backoff = new Backoff({ minDelayMs: 100, maxDelayMs: 350, jitter: () => 0 });
+  assert.deepEqual([1, 2, 3, 4].map(() => backoff.next()), [50, 100, 175, 175]);
+  assert.equal(backoff.failures, 4);
+  backoff.reset();
+  assert.equal(backoff.next(), 50);
+  assert.throws(() => new Backoff({ minDelayMs: 10, maxDelayMs: 1 }), /expected 0 < minDelayMs/);
+});
+
+Deno.test("withDeadline: aborts what takes too long, and leaves no timer behind", async () => {
+  let seen: AbortSignal | undefined;
+  await assert.rejects(
+    withDeadline("Asking", 1, (signal) => {
+      seen = signal;
+      return new Promise(() => {});
+    }),
+    (error) => error instanceof DeadlineError && error.message === "Asking took longer than 1 ms",
+  );
+  assert.ok(seen?.aborted);
+  assert.equal(await withDeadline("Asking", 60_000, () => Promise.resolve(42)), 42);
+  const stop = new AbortController();
+  const stopped = withDeadline("Asking", 60_000, () => new Promise(() => {}), stop);
+  stop.abort(new Error("Enough"));
+  await assert.rejects(stopped, /Enough/);
+});
+
+Deno.test("Notifier: wakes all who wait now, and nobody later", async () => {
+  const changed = new Notifier();
+  changed.notify();
+  const both = Promise.all([changed.wait(), changed.wait()]);
+  changed.notify();
+  await both;
+  await assert.rejects(changed.wait(AbortSignal.abort(new Error("Enough"))), /Enough/);
+});
+
+Deno.test("Semaphore: at most so many at once, in order, also when one fails or gives up", async () => {
+  const semaphore = new Semaphore(1);
+  const order: number[] = [];
+  const first = Promise.withResolvers<void>();
+  const one = semaphore.run(async () => {
+    await first.promise;
+    throw new Error("Broken");
+  });
+  const stop = new AbortController();
+  const two = semaphore.run(() => void order.push(2), stop.signal);
+  const three = semaphore.run(() => void order.push(3));
+  stop.abort(new Error("Enough"));
+  first.resolve();
+  await assert.rejects(one, /Broken/);
+  await assert.rejects(two, /Enough/);
+  await three;
+  await semaphore.run(() => void order.push(4));
+  assert.deepEqual(order, [3, 4]);
 });

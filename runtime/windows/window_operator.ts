@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Frame, Window } from "../frame.ts";
-import type { Operator } from "../operator.ts";
-import { createWindower, type WindowerState } from "../window.ts";
-import { checkWindowOptions, type WindowOptions } from "../window_options.ts";
+import type { Frame, Window } from "../definition/frame.ts";
+import type { Operator } from "../definition/operator.ts";
+import { createWindower, type WindowerState } from "./window.ts";
+import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

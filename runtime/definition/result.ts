@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cameraOf, isFinding, type Output, type Result } from "../frame.ts";
+import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
 
 /**
  * The result of an output as it goes into a record, a line or a request: what the operator said,

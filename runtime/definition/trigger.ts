@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../base/clock.ts";
 
 /**
  * - `asap`: as soon as there is a frame, with as many as wait (one when idle, large under backlog);

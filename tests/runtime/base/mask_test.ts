@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { forgetSecrets, learnSecrets, MASK, maskSecrets, maskUrl } from "../../runtime/mask.ts";
+import {
+  forgetSecrets,
+  learnSecrets,
+  MASK,
+  maskSecrets,
+  maskUrl,
+} from "../../../runtime/base/mask.ts";
 
 Deno.test("maskSecrets hides the password of any URL and keeps the rest", () => {
   const cases: [string, string][] = [

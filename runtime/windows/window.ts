@@ -9,11 +9,11 @@
  * @module
  */
 import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
-import { CountWindower } from "./windows/count.ts";
-import { TimeWindower } from "./windows/time.ts";
-import type { Windower, WindowerState } from "./windows/windower.ts";
+import { CountWindower } from "./count.ts";
+import { TimeWindower } from "./time.ts";
+import type { Windower, WindowerState } from "./windower.ts";
 
-export type { RestartPoint, Windower, WindowerState } from "./windows/windower.ts";
+export type { RestartPoint, Windower, WindowerState } from "./windower.ts";
 
 /**
  * Makes a windower for one partition.

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { Output } from "../frame.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Output } from "./frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 
 /**

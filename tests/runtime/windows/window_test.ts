@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Frame, Window } from "../../runtime/frame.ts";
-import { createWindower } from "../../runtime/window.ts";
-import { checkWindowOptions, type WindowOptions } from "../../runtime/window_options.ts";
+import type { Frame, Window } from "../../../runtime/definition/frame.ts";
+import { createWindower } from "../../../runtime/windows/window.ts";
+import { checkWindowOptions, type WindowOptions } from "../../../runtime/windows/window_options.ts";
 
 function frame(offset: number, timestamp: number, headers: Record<string, string> = {}): Frame {
   return {

@@ -6,14 +6,14 @@
  */
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
-import { filterOperator, mapOperator } from "./operators/functions.ts";
-import { stateOperator, type StateProcessor } from "./operators/state.ts";
-import { windowOperator } from "./operators/window.ts";
+import { filterOperator, mapOperator } from "../operators/functions.ts";
+import { stateOperator, type StateProcessor } from "../operators/state.ts";
+import { windowOperator } from "../windows/window_operator.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
-import type { Sink } from "./sinks/sink.ts";
+import type { Sink } from "./sink.ts";
 import { checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
 import { parseTrigger, type Trigger } from "./trigger.ts";
-import type { WindowOptions } from "./window_options.ts";
+import type { WindowOptions } from "../windows/window_options.ts";
 
 /** What the runtime makes of a definition, once for each partition. */
 export interface QueryPlan {
@@ -33,7 +33,7 @@ export interface QueryPlan {
  * @throws {RangeError} when the name is of another form.
  * @example
  * ```ts
- * import { console, query } from "./mod.ts";
+ * import { console, query } from "../mod.ts";
  *
  * export default query("sizes")
  *   .readStream({ startingOffsets: "earliest" })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type Frame, query, type Window } from "../../runtime/mod.ts";
-import { display } from "../../runtime/mod.ts";
-import { silent } from "./query_fixtures.ts";
+import { type Frame, query, type Window } from "../../../runtime/mod.ts";
+import { display } from "../../../runtime/mod.ts";
+import { silent } from "../query_fixtures.ts";
 
 Deno.test("wrong types do not compile", () => {
   const frames = query("types").readStream();
