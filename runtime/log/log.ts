@@ -297,6 +297,8 @@ export type LogErrorCode =
   | "PARTITION_MISSING"
   | "OFFSET_OUT_OF_RANGE"
   | "TOO_LARGE"
+  | "REFUSED"
+  | "UNSUPPORTED"
   | "FENCED"
   | "STALE_MEMBERSHIP"
   | "CHECKPOINT_GAP"
