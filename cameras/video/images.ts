@@ -6,6 +6,7 @@
 import { AV_CODEC_ID_MJPEG, AV_FRAME_FLAG_INTERLACED, type Frame, type Packet } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
+import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
@@ -13,6 +14,7 @@ import { FrameFilter } from "./filter.ts";
 import type { VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
 import { rotationOf } from "./rotation.ts";
+import { StreamTimes } from "./stream_times.ts";
 
 /** How to make images of a stream. */
 export interface VideoImagesOptions {
@@ -27,6 +29,10 @@ export interface VideoImagesOptions {
    * frame out before it costs anything more.
    */
   readonly timestamp: (streamMs: number) => number | undefined;
+  /** The limit of jumps, and their count. */
+  readonly times: CaptureTimes;
+  /** Frames come when they do: where their times say nothing, their arrival does. */
+  readonly live?: boolean;
   /** Begin again at the end, where the container can go back. Times go on. */
   readonly loop?: boolean;
   /** Damaged packets are told here, once. */
@@ -47,7 +53,7 @@ export function videoImages(
   const made = prefetch<SourceImage | undefined>(depth, async (push, stop) => {
     const interrupt = () => input.interrupt();
     stop.addEventListener("abort", interrupt, { once: true });
-    const times = new StreamTimes(input);
+    const times = new StreamTimes(input, options.times, options.live);
     try {
       const lane = new Lane(input, options, times);
       try {
@@ -60,7 +66,7 @@ export function videoImages(
           }
           if (stop.aborted) return;
           await lane.handle(null, push, stop);
-          times.checkEnd();
+          times.checkEnd(input);
         } while (options.loop && times.images > 0 && await lane.beginAgain());
         lane.reportDamage();
       } finally {
@@ -78,56 +84,6 @@ export function videoImages(
 
 async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenerator<T, void> {
   for await (const item of items) if (item !== undefined) yield item;
-}
-
-/** Times of one stream: from its first frame on, never backwards. */
-class StreamTimes {
-  /** Of this lap. */
-  packets = 0;
-  images = 0;
-  #input: VideoInput;
-  #first: number | undefined;
-  #last: number | undefined;
-
-  constructor(input: VideoInput) {
-    this.#input = input;
-  }
-
-  /** Milliseconds since the stream's first frame. */
-  of(timestamp: bigint): number {
-    const ms = this.#input.milliseconds(timestamp);
-    const expected = this.#last === undefined ? 0 : this.#last + this.#input.frameMs;
-    if (ms !== undefined) this.#first ??= ms - expected;
-    const time = ms === undefined ? expected : ms - this.#first!;
-    this.images++;
-    return this.#last = Math.max(time, this.#last ?? 0);
-  }
-
-  /** The stream begins anew; its first frame follows the last one. */
-  beginAgain(): void {
-    this.packets = this.images = 0;
-    this.#first = undefined;
-  }
-
-  /**
-   * A file that ends before what its header promised was cut off. MP4 names every frame; elsewhere
-   * the promise is rough.
-   */
-  checkEnd(): void {
-    const { stream, frameMs, name, format } = this.#input;
-    const duration = this.#input.milliseconds(stream.duration) ?? 0;
-    const promised = Number(stream.nbFrames);
-    const tolerance = format.includes("mp4")
-      ? 2.5 * frameMs
-      : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
-    const end = (this.#last ?? 0) + frameMs;
-    if (this.packets < promised && end < duration - tolerance) {
-      throw new SourceError(
-        "CORRUPT",
-        `Cannot read all of ${name}: it is cut off after ${this.packets} of ${promised} frames`,
-      );
-    }
-  }
 }
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;

@@ -40,6 +40,11 @@ export interface VideoInputOptions {
   readonly options?: Readonly<Record<string, string>>;
   /** False for a stream from elsewhere, which may be well again later. */
   readonly local: boolean;
+  /**
+   * False for inputs that name their codec before the first frame: frames are not read ahead to guess
+   * sizes and rates, which takes seconds where times are wrong. True unless given.
+   */
+  readonly probe?: boolean;
   /** How long opening may take; absent: as long as it takes. */
   readonly openTimeoutMs?: number;
 }
@@ -64,8 +69,7 @@ export class VideoInput implements AsyncDisposable {
   readonly #context: FormatContext;
   readonly #local: boolean;
   readonly #packet = new Packet();
-  /** Aborts when a call that hangs is left to itself. */
-  readonly #left = new AbortController();
+  readonly #patience = new Patience();
   #reading: Promise<number> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -109,10 +113,10 @@ export class VideoInput implements AsyncDisposable {
     }
     const context = new FormatContext();
     context.allocContext();
-    const left = new AbortController();
+    const patience = new Patience();
     const interrupt = () => {
       context.interrupt();
-      leaveSoon(left);
+      patience.begin();
     };
     signal.addEventListener("abort", interrupt, { once: true });
     let late = false;
@@ -122,8 +126,8 @@ export class VideoInput implements AsyncDisposable {
     }, openTimeoutMs);
     try {
       return await settled(
-        this.#openContext(context, inputFormat, options, left.signal),
-        left.signal,
+        this.#openContext(context, inputFormat, options, patience.signal),
+        patience.signal,
       );
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -136,6 +140,7 @@ export class VideoInput implements AsyncDisposable {
       throw error;
     } finally {
       clearTimeout(timer);
+      patience.end();
       signal.removeEventListener("abort", interrupt);
     }
   }
@@ -147,7 +152,7 @@ export class VideoInput implements AsyncDisposable {
     options: VideoInputOptions,
     left: AbortSignal,
   ): Promise<VideoInput> {
-    const { url, name, protocols, local } = options;
+    const { url, name, protocols, local, probe = true } = options;
     let opened = false;
     const check = (code: number) => {
       if (code < 0) throw describeAvError("open", name, code, local);
@@ -161,7 +166,7 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(url, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
-      check(await context.findStreamInfo(null));
+      if (probe) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
       if (index < 0 || stream === undefined) {
@@ -196,12 +201,12 @@ export class VideoInput implements AsyncDisposable {
    */
   async read(): Promise<Packet | undefined> {
     for (;;) {
-      this.#left.signal.throwIfAborted();
+      this.#patience.signal.throwIfAborted();
       this.#packet.unref();
       this.#reading = this.#context.readFrame(this.#packet).finally(() => {
         this.#reading = undefined;
       });
-      const code = await settled(this.#reading, this.#left.signal);
+      const code = await settled(this.#reading, this.#patience.signal);
       if (code < 0) {
         if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
@@ -225,7 +230,7 @@ export class VideoInput implements AsyncDisposable {
   /** Makes a `read` that waits end at once, and all later ones. */
   interrupt(): void {
     this.#context.interrupt();
-    leaveSoon(this.#left);
+    this.#patience.begin();
   }
 
   /** Milliseconds of a timestamp of the stream; undefined where there is none. */
@@ -235,9 +240,9 @@ export class VideoInput implements AsyncDisposable {
 
   /** A read that hangs in the system is left behind; it closes the input when it returns. */
   async close(): Promise<void> {
-    const ended = this.#reading?.catch(() => {}).then(() => this.#close());
-    if (ended === undefined) return await this.#close();
-    await settled(ended, this.#left.signal).catch(() => {});
+    const ended = this.#reading?.catch(() => {}).then(() => this.#close()) ?? this.#close();
+    await settled(ended, this.#patience.signal).catch(() => {});
+    this.#patience.end();
   }
 
   #close(): Promise<void> {
@@ -250,6 +255,24 @@ export class VideoInput implements AsyncDisposable {
 }
 
 /** FFmpeg looks for an interruption between calls of the system, of which one may hang. */
-function leaveSoon(left: AbortController): void {
-  setTimeout(() => left.abort(new Error("The system call hangs")), LEAVE_AFTER_MS);
+class Patience {
+  readonly #over = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Aborts when a call that hangs is left to itself. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** It was interrupted: it may go on for a moment. */
+  begin(): void {
+    this.#timer ??= setTimeout(
+      () => this.#over.abort(new Error("The system call hangs")),
+      LEAVE_AFTER_MS,
+    );
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
 }
