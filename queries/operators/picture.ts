@@ -9,8 +9,10 @@ import {
   drawLabelledBox,
   encodeJpeg,
   type Frame,
+  type FrameResult,
   type ImageInfo,
   inspectImage,
+  type Output,
   type RawImage,
   type Result,
   withOrientation,
@@ -42,36 +44,58 @@ export function orientLike({ orientation = 1 }: ImageInfo, jpeg: Uint8Array): Ui
 }
 
 /**
- * The frame with findings added to those that it has: scores of the same name are replaced, objects
- * are appended.
+ * An output with findings added to those that it has: what has a name (scores, zones, counts, data)
+ * replaces what had the same name, objects are appended.
  */
-export function withResult(frame: Frame, result: Result): Frame {
-  const before = frame.result;
-  if (before === undefined) return { ...frame, result };
-  const scores = { ...before.scores, ...result.scores };
-  const frames = mergeFrames(before.frames, result.frames);
+export function withResult<T extends Output>(output: T, added: Result): T {
+  return { ...output, result: mergeResults(output.result ?? {}, added) };
+}
+
+/** Two results of the same output as one; see {@linkcode withResult}. */
+export function mergeResults(before: Result, added: Result): Result {
+  const frames = mergeFrames(before.frames, added.frames);
   return {
-    ...frame,
-    result: {
-      ...before,
-      ...result,
-      ...(Object.keys(scores).length > 0 ? { scores } : {}),
-      ...(frames.length > 0 ? { frames } : {}),
-    },
+    ...before,
+    ...added,
+    ...named("scores", before, added),
+    ...(frames.length > 0 ? { frames } : {}),
+    ...named("zones", before, added),
+    ...named("counts", before, added),
+    ...named("data", before, added),
   };
 }
 
+function named<K extends string>(
+  field: K,
+  before: { readonly [key in K]?: object },
+  added: { readonly [key in K]?: object },
+): object {
+  if (before[field] === undefined || added[field] === undefined) return {};
+  return { [field]: { ...before[field], ...added[field] } };
+}
+
 function mergeFrames(
-  before: Result["frames"] = [],
-  added: Result["frames"] = [],
-): NonNullable<Result["frames"]> {
+  before: readonly FrameResult[] = [],
+  added: readonly FrameResult[] = [],
+): readonly FrameResult[] {
+  if (before.length === 0 || added.length === 0) return before.length === 0 ? added : before;
   const merged = new Map(before.map((entry) => [entry.offset, entry]));
   for (const entry of added) {
     const old = merged.get(entry.offset);
-    const objects = [...old?.objects ?? [], ...entry.objects ?? []];
-    merged.set(entry.offset, { ...old, ...entry, ...(objects.length > 0 ? { objects } : {}) });
+    if (old === undefined) {
+      merged.set(entry.offset, entry);
+      continue;
+    }
+    const objects = [...old.objects ?? [], ...entry.objects ?? []];
+    merged.set(entry.offset, {
+      ...old,
+      ...entry,
+      ...named("scores", old, entry),
+      ...(old.objects !== undefined || entry.objects !== undefined ? { objects } : {}),
+      ...named("data", old, entry),
+    });
   }
-  return [...merged.values()];
+  return [...merged.values()].sort((a, b) => a.offset - b.offset);
 }
 
 /** The frame with something drawn on its picture; its header `drawn` says so. */

@@ -53,13 +53,36 @@ export interface Window {
   readonly gaps: number;
 }
 
-/** One thing that was seen in a frame. */
+/** What JSON can hold. */
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [name: string]: Json | undefined };
+
+/** What operators add for themselves, by name; it reaches every sink as it is. */
+export type ResultData = Readonly<Record<string, Json>>;
+
+/** One object that was seen in a frame. */
 export interface DetectedObject {
   readonly label: string;
   /** 0 to 1. */
   readonly score: number;
   /** Left, top, right, bottom in pixels of the source frame. */
   readonly box: readonly [number, number, number, number];
+  /** The same whole number on each frame that shows this object, within a session of its camera. */
+  readonly track?: number;
+  /** x and y in pixels of the source frame, and a score from 0 to 1, in the order of the model. */
+  readonly keypoints?: readonly (readonly [x: number, y: number, score: number])[];
+  readonly data?: ResultData;
+}
+
+/** How often a line was crossed from its left hand to its right (`in`) and back (`out`). */
+export interface LineCount {
+  readonly in: number;
+  readonly out: number;
 }
 
 /** Findings on one frame of a window. */
@@ -68,6 +91,7 @@ export interface FrameResult {
   readonly timestamp: number;
   readonly scores?: Readonly<Record<string, number>>;
   readonly objects?: readonly DetectedObject[];
+  readonly data?: ResultData;
 }
 
 /** A transition of an alert; one `id` for the whole episode. */
@@ -98,7 +122,12 @@ export interface Result {
   readonly inferMs?: number;
   readonly scores?: Readonly<Record<string, number>>;
   readonly frames?: readonly FrameResult[];
+  /** How many objects are in each zone, by the zones' names. */
+  readonly zones?: Readonly<Record<string, number>>;
+  /** Crossings so far of each line, by the lines' names. */
+  readonly counts?: Readonly<Record<string, LineCount>>;
   readonly alert?: Alert;
+  readonly data?: ResultData;
 }
 
 /**
