@@ -63,8 +63,12 @@ const TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
 
 /** The codec that a record's `content-type` names; undefined for everything but `video/h264` and `video/h265`. */
 export function videoCodecOf(contentType: string | undefined): VideoCodec | undefined {
-  const type = contentType?.split(";")[0]!.trim().toLowerCase();
-  return type === "video/h264" ? "h264" : type === "video/h265" ? "h265" : undefined;
+  const [type] = contentType?.toLowerCase().split(";", 1) ?? [];
+  return type?.trim() === "video/h264"
+    ? "h264"
+    : type?.trim() === "video/h265"
+    ? "h265"
+    : undefined;
 }
 
 /**
