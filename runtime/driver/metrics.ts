@@ -28,7 +28,8 @@ export class QueryMetrics {
   readonly #processed = this.#set.counter("frames_processed_total", "Outputs handed to the sinks");
   readonly #dropped = this.#set.counter(
     "frames_dropped_total",
-    "Frames left out by the overload policy or lost to retention",
+    "Frames dropped by the overload policy, lost to retention, or without a keyframe",
+    [...LABELS, "reason"],
   );
   readonly #deadLettered = this.#set.counter(
     "frames_dead_lettered_total",
@@ -100,7 +101,9 @@ export class QueryMetrics {
     };
     add(this.#consumed, "frames");
     add(this.#processed, "outputs");
-    add(this.#dropped, "dropped");
+    for (const [reason, count] of Object.entries({ overload: 0, ...measurements.dropped })) {
+      this.#dropped.inc({ ...labels, reason }, count);
+    }
     add(this.#deadLettered, "deadLettered");
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");
