@@ -5,6 +5,7 @@
  * @module
  */
 import { BadFrameError, type Frame } from "../definition/frame.ts";
+import { numbered } from "./identity.ts";
 import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 
@@ -201,11 +202,11 @@ class Stage {
     }
     if (outputs instanceof Promise) {
       return outputs.then(
-        (settled) => this.emit(settled, cause),
+        (settled) => this.emit(numbered(settled, item), cause),
         (error) => this.#bad(error, cause),
       );
     }
-    return this.emit(outputs, cause);
+    return this.emit(numbered(outputs, item), cause);
   }
 
   #process(item: unknown): readonly unknown[] | Promise<readonly unknown[]> {
@@ -230,7 +231,7 @@ class Stage {
     this.#emitted = this.#emitted.then(async () => {
       try {
         const settled = await work;
-        if (this.#failure === undefined) await this.emit(settled, cause);
+        if (this.#failure === undefined) await this.emit(numbered(settled, item), cause);
       } catch (error) {
         this.#failure ??= { error };
       } finally {
