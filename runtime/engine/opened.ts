@@ -122,7 +122,7 @@ export function openPipeline(
 ): Promise<Pipeline> {
   const { plan, topic, partition, clock } = options;
   const context = { query: plan.name, topic, partition, clock, signal: abort };
-  return Pipeline.open(plan.operators, context, events, base, state);
+  return Pipeline.open(plan.operators, context, events, base, state, plan.droppedState);
 }
 
 /** Topics that the sinks write to. */
