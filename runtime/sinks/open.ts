@@ -43,7 +43,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     options: ["rate"],
     open: (_, options) => console(withNumber("linesPerSecond", options.get("rate"))),
   },
-  images: { target: "DIR", opens: { target: "folder" }, open: (directory) => images({ directory }) },
+  images: {
+    target: "DIR",
+    opens: { target: "folder" },
+    open: (directory) => images({ directory }),
+  },
   video: {
     target: "DIR",
     opens: { target: "folder" },
