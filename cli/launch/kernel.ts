@@ -189,18 +189,21 @@ export class CLibrary {
     const fd = this.#common.open(text(path), OPEN_PATH, 0);
     if (fd < 0) return;
     const rule = new DataView(new ArrayBuffer(12));
-    const isFolder = statOf(path)?.isDirectory ?? false;
-    rule.setBigUint64(0, isFolder ? rights : rights & FILE_ONLY, true);
     rule.setInt32(8, fd, true);
-    this.#rule(ruleset, RULE.path, rule.buffer);
+    // Rights on folders are refused for a file.
+    for (const wanted of [rights, rights & FILE_ONLY]) {
+      rule.setBigUint64(0, wanted, true);
+      if (this.#rule(ruleset, RULE.path, rule.buffer)) break;
+    }
+    this.#common.close(fd);
   }
 
   #allowPort(ruleset: number, port: number, right: bigint): void {
     this.#rule(ruleset, RULE.port, new BigUint64Array([right, BigInt(port)]).buffer);
   }
 
-  #rule(ruleset: number, kind: number, rule: ArrayBuffer): void {
-    this.#linux!.addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0);
+  #rule(ruleset: number, kind: number, rule: ArrayBuffer): boolean {
+    return this.#linux!.addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0) === 0n;
   }
 }
 

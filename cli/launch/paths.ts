@@ -38,6 +38,8 @@ export function realPath(path: string): string {
       const real = Deno.realPathSync(place).replaceAll("\\", "/");
       return rest === "" ? real : real.replace(/\/$/, "") + rest;
     } catch (error) {
+      // Of /proc, /sys and /dev Deno tells only programs with all permissions.
+      if (error instanceof Deno.errors.NotCapable) return path;
       if (
         !(error instanceof Deno.errors.NotFound) && !(error instanceof Deno.errors.NotADirectory)
       ) {

@@ -72,7 +72,7 @@ function flagsFor(
   writable: boolean,
 ): string[] {
   const write = writable ? access.write.map(({ path }) => path) : [];
-  const flags = ["--no-prompt", "--cached-only", "--deny-import"];
+  const flags = ["--no-prompt", "--node-modules-dir=manual", "--cached-only", "--deny-import"];
   if (row.v8 !== undefined) flags.push(`--v8-flags=${row.v8}`);
   const allow = (kind: string, values: Iterable<string>) => {
     const list = [...new Set(values)].map((value) => value.replaceAll(",", ",,"));

@@ -36,7 +36,13 @@ const env = /Requires env access/;
 const ffi = /Requires ffi access/;
 const VIEWER = /Stop with Ctrl-C|Viewer: /;
 /** Flags that open nothing: see `permissions_test.ts`. */
-const CLOSING = ["--no-prompt", "--cached-only", "--deny-import", "--v8-flags"];
+const CLOSING = [
+  "--no-prompt",
+  "--node-modules-dir",
+  "--cached-only",
+  "--deny-import",
+  "--v8-flags",
+];
 
 /** What says that a flag is missing, where nothing else is said. */
 const SAYS: Readonly<Record<string, RegExp>> = {
