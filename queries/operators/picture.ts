@@ -5,73 +5,83 @@
  */
 import {
   type Color,
-  decodeImage,
   drawLabelledBox,
   encodeJpeg,
   type Frame,
-  type ImageInfo,
-  inspectImage,
+  type FrameResult,
+  type Output,
+  type Picture,
+  pictureOf,
   type RawImage,
   type Result,
-  withOrientation,
+  upright,
 } from "../../runtime/mod.ts";
 
 /** The frame with a picture of the same size in place of its own. */
-export function withPicture(frame: Frame, jpeg: Uint8Array, info: ImageInfo): Frame {
-  const headers = {
-    ...frame.headers,
-    "content-type": "image/jpeg",
-    width: String(info.width),
-    height: String(info.height),
-  };
-  return { ...frame, value: jpeg, headers };
-}
-
-/** Encodes what an image was decoded to, to be viewed the same way up. */
-export async function encodeLike(
-  info: ImageInfo,
-  image: RawImage,
-  quality: number,
-): Promise<Uint8Array> {
-  return orientLike(info, await encodeJpeg(image, { quality }));
-}
-
-/** A JPEG made from the pixels of an image, to be viewed the same way up. */
-export function orientLike({ orientation = 1 }: ImageInfo, jpeg: Uint8Array): Uint8Array {
-  return orientation === 1 ? jpeg : withOrientation(jpeg, orientation);
+export function withPicture(
+  frame: Frame,
+  jpeg: Uint8Array,
+  { width, height }: Pick<Picture, "width" | "height">,
+): Frame {
+  // Those of an access unit do not describe an image.
+  const { keyframe: _, codec: __, ...headers } = frame.headers;
+  const size = { width: String(width), height: String(height) };
+  return { ...frame, value: jpeg, headers: { ...headers, "content-type": "image/jpeg", ...size } };
 }
 
 /**
- * The frame with findings added to those that it has: scores of the same name are replaced, objects
- * are appended.
+ * An output with findings added to those that it has: what has a name (scores, zones, counts, data)
+ * replaces what had the same name, objects are appended.
  */
-export function withResult(frame: Frame, result: Result): Frame {
-  const before = frame.result;
-  if (before === undefined) return { ...frame, result };
-  const scores = { ...before.scores, ...result.scores };
-  const frames = mergeFrames(before.frames, result.frames);
+export function withResult<T extends Output>(output: T, added: Result): T {
+  return { ...output, result: mergeResults(output.result ?? {}, added) };
+}
+
+/** Two results of the same output as one; see {@linkcode withResult}. */
+export function mergeResults(before: Result, added: Result): Result {
+  const frames = mergeFrames(before.frames, added.frames);
   return {
-    ...frame,
-    result: {
-      ...before,
-      ...result,
-      ...(Object.keys(scores).length > 0 ? { scores } : {}),
-      ...(frames.length > 0 ? { frames } : {}),
-    },
+    ...before,
+    ...added,
+    ...named("scores", before, added),
+    ...(frames.length > 0 ? { frames } : {}),
+    ...named("zones", before, added),
+    ...named("counts", before, added),
+    ...named("data", before, added),
   };
 }
 
+function named<K extends string>(
+  field: K,
+  before: { readonly [key in K]?: object },
+  added: { readonly [key in K]?: object },
+): object {
+  if (before[field] === undefined || added[field] === undefined) return {};
+  return { [field]: { ...before[field], ...added[field] } };
+}
+
 function mergeFrames(
-  before: Result["frames"] = [],
-  added: Result["frames"] = [],
-): NonNullable<Result["frames"]> {
+  before: readonly FrameResult[] = [],
+  added: readonly FrameResult[] = [],
+): readonly FrameResult[] {
+  if (before.length === 0 || added.length === 0) return before.length === 0 ? added : before;
   const merged = new Map(before.map((entry) => [entry.offset, entry]));
   for (const entry of added) {
     const old = merged.get(entry.offset);
-    const objects = [...old?.objects ?? [], ...entry.objects ?? []];
-    merged.set(entry.offset, { ...old, ...entry, ...(objects.length > 0 ? { objects } : {}) });
+    if (old === undefined) {
+      merged.set(entry.offset, entry);
+      continue;
+    }
+    const objects = [...old.objects ?? [], ...entry.objects ?? []];
+    merged.set(entry.offset, {
+      ...old,
+      ...entry,
+      ...named("scores", old, entry),
+      ...(old.objects !== undefined || entry.objects !== undefined ? { objects } : {}),
+      ...named("data", old, entry),
+    });
   }
-  return [...merged.values()];
+  return [...merged.values()].sort((a, b) => a.offset - b.offset);
 }
 
 /** The frame with something drawn on its picture; its header `drawn` says so. */
@@ -80,14 +90,19 @@ export async function drawnOn(
   draw: (image: RawImage) => void,
   quality = 80,
 ): Promise<Frame> {
-  const info = inspectImage(frame.value);
-  const image = await decodeImage(frame.value, 3, info);
+  const picture = await pictureOf(frame);
   try {
-    draw(image);
-    const picture = withPicture(frame, await encodeLike(info, image, quality), info);
-    return { ...picture, headers: { ...picture.headers, drawn: "results" } };
+    const image = await picture.pixels(3);
+    try {
+      draw(image);
+      const jpeg = upright(await encodeJpeg(image, { quality }), picture);
+      const drawn = withPicture(frame, jpeg, picture);
+      return { ...drawn, headers: { ...drawn.headers, drawn: "results" } };
+    } finally {
+      image.release();
+    }
   } finally {
-    image.release();
+    picture.release();
   }
 }
 

@@ -6,9 +6,11 @@
 import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
 
 /**
- * The result of an output as it goes into a record, a line or a request: what the operator said,
- * with the fields that only the sink's place in the query tells. A frame that nobody said anything
- * about has a result too: that it was processed.
+ * The result of an output as it goes into a record, a line or a request: all that operators found and
+ * added, with the fields that only the sink's place in the query tells. A frame without findings has a
+ * result too: that it was processed.
+ *
+ * @throws {TypeError} when an operator added something that JSON cannot hold, such as a function.
  *
  * @example
  * ```ts
@@ -16,27 +18,66 @@ import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
  *
  * const frame = {
  *   topic: "VideoStreaming", partition: 0, offset: 7, timestamp: 1000, key: null, headers: {},
- *   value: new Uint8Array(), result: { scores: { motion: 0.5 } },
+ *   value: new Uint8Array(), result: { scores: { motion: 0.5 }, data: { lux: 120 } },
  * };
- * completeResult(frame, "motion").window?.firstOffset; // 7
+ * const { window, data } = completeResult(frame, "motion");
+ * console.log(window?.firstOffset, data); // 7 { lux: 120 }
  * ```
  */
 export function completeResult(output: Output, query: string): Result {
-  const { topic, partition, result } = output;
-  const window = result?.window ?? windowOf(output);
-  const { model, inferMs, scores, frames, alert } = result ?? {};
+  const { topic, partition, result = {} } = output;
+  const { window = windowOf(output), ...found } = plainResult(result);
+  const number = isFinding(output) ? output.number ?? 0 : 0;
   return {
-    query: result?.query ?? query,
-    topic: result?.topic ?? topic,
-    partition: result?.partition ?? partition,
-    camera: result?.camera ?? cameraOf(output),
-    window,
-    ...(model !== undefined ? { model } : {}),
-    ...(inferMs !== undefined ? { inferMs } : {}),
-    ...(scores !== undefined ? { scores } : {}),
-    ...(frames !== undefined ? { frames } : {}),
-    ...(alert !== undefined ? { alert } : {}),
+    query,
+    topic,
+    partition,
+    camera: cameraOf(output),
+    window: number === 0 ? window : { ...window, number },
+    ...found,
   };
+}
+
+/**
+ * A result of nothing but what JSON can hold: maps become objects, sets and typed arrays become lists,
+ * dates ISO 8601, big integers numbers, or text where they are too large for that. Numbers that are
+ * none become null.
+ *
+ * @throws {TypeError} naming the field that has another kind of value.
+ */
+export function plainResult(result: Result): Result {
+  return plain(result, "result") as Result;
+}
+
+function plain(value: unknown, path: string): unknown {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return value;
+    case "number":
+      return Number.isFinite(value) ? value : null;
+    case "bigint":
+      return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+    case "object":
+      if (value === null) return null;
+      if (Array.isArray(value)) return value.map((item, i) => plain(item, `${path}[${i}]`));
+      if (value instanceof Date) return plain(value.toJSON(), path);
+      if (value instanceof Set) return plain([...value], path);
+      if (value instanceof Map) return plain(Object.fromEntries(value), path);
+      if (ArrayBuffer.isView(value) && Symbol.iterator in value) {
+        return plain(Array.from(value as Iterable<unknown> & ArrayBufferView), path);
+      }
+      return Object.fromEntries(
+        Object.entries(value).flatMap(([name, item]) =>
+          item === undefined ? [] : [[name, plain(item, `${path}.${name}`)]]
+        ),
+      );
+    default:
+      throw new TypeError(
+        `Cannot put ${path} into a result: expected what JSON can hold, given a ${typeof value}`,
+      );
+  }
 }
 
 function windowOf(output: Output): NonNullable<Result["window"]> {

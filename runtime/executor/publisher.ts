@@ -11,6 +11,7 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
+import { plainResult } from "../definition/result.ts";
 
 /** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
 const WATCHED_INTERVAL_MS = 15;
@@ -82,8 +83,10 @@ export class PicturePublisher {
   }
 }
 
-/** What the viewer has to write on the picture: nothing that the query drew on it already. */
+/** What the viewer shows: of a picture that was drawn on, nothing that would be drawn twice. */
 function shown(result: Result | undefined, frame: Frame | undefined): Result | undefined {
-  if (result === undefined || frame?.headers["drawn"] !== "results") return result;
-  return result.alert === undefined ? undefined : { alert: result.alert };
+  if (result === undefined) return undefined;
+  if (frame?.headers["drawn"] !== "results") return plainResult(result);
+  const { frames: _, scores: __, ...rest } = result;
+  return Object.keys(rest).length === 0 ? undefined : plainResult(rest);
 }

@@ -37,6 +37,11 @@ export interface BatchRange {
   readonly end: number;
 }
 
+/** Whether a plan only says at which offset a query begins: the first batch, without a frame. */
+export function saysFirst({ batchId, start, end }: BatchRange): boolean {
+  return batchId === 0 && start === end;
+}
+
 /** First offset that is still there, and one past the last readable one. */
 export interface OffsetRange {
   readonly earliest: number;
@@ -81,8 +86,18 @@ export interface TopicLog {
    * created, nobody is fenced. One that cannot be trusted is in the list, with its `fault`.
    */
   checkpoints(filter?: CheckpointFilter): Promise<CheckpointInfo[]>;
+  /** What its files take, for metrics; absent where the log keeps none on this machine. */
+  storage?(): Promise<LogStorage>;
   /** Closes everything that was opened through this log. */
   close(): Promise<void>;
+}
+
+/** What a log's files take on this machine, bytes. */
+export interface LogStorage {
+  /** Free on the disk that the log is on; absent where this cannot be told (`--allow-sys=statfs`). */
+  readonly diskFreeBytes?: number;
+  /** The write-ahead log of its database, which long readers keep from starting over. */
+  readonly walBytes: number;
 }
 
 /** Compression of record batches; the embedded log stores values as they are. */
@@ -203,6 +218,11 @@ export interface CommitterOptions {
   readonly outputTopics?: readonly string[];
   /** Membership by which this partition is owned; absent when partitions were named by hand. */
   readonly membership?: Membership;
+  /**
+   * Takes the checkpoint over only while no runtime owns it (no member of the group holds the partition, no
+   * committer of a living process is open); `OWNED` otherwise. A reset asks for it. Default false.
+   */
+  readonly unowned?: boolean;
 }
 
 /** What a commit need not promise. */
@@ -262,7 +282,8 @@ export interface BatchCommitter {
   readonly planned: BatchRange | undefined;
   /**
    * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
-   * gap: a batch with another id throws `CHECKPOINT_GAP`.
+   * gap: a batch with another id throws `CHECKPOINT_GAP`. The first batch may be planned empty, which
+   * says where the query begins (`saysFirst`); a plan with its frames then takes its place.
    *
    * @param required true unless given; false when every sink is exact whatever the batches are: a log on which the
    * plan is costly may then leave it out.
@@ -300,11 +321,14 @@ export type LogErrorCode =
   | "REFUSED"
   | "UNSUPPORTED"
   | "FENCED"
+  | "OWNED"
   | "STALE_MEMBERSHIP"
   | "CHECKPOINT_GAP"
   | "CHECKPOINT_CORRUPT"
   | "CHECKPOINT_NEWER"
+  | "CHECKPOINT_CHANGED"
   | "DISK_FULL"
+  | "DELETED"
   | "NO_HANDLES"
   | "CLOSED"
   | "INVALID"

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { cameraOf, isFinding, type Output, type Result } from "../definition/frame.ts";
+import {
+  cameraOf,
+  isFinding,
+  type Output,
+  type Result,
+  type ResultData,
+} from "../definition/frame.ts";
+import { plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `console`. */
@@ -101,16 +108,29 @@ function timeOf(timestamp: number): string {
 
 const MAXIMUM_WORDS = 5;
 
-function wordsOf({ scores = {}, frames = [], alert }: Result): string[] {
+function wordsOf(result: Result): string[] {
+  const { scores = {}, frames = [], zones = {}, counts = {}, alert, data } = result;
   const best = Object.entries(scores).sort(([, a], [, b]) => b - a).slice(0, MAXIMUM_WORDS)
     .map(([label, score]) => `${label} ${score.toFixed(2)}`);
   const objects = (frames.at(-1)?.objects ?? []).slice(0, MAXIMUM_WORDS)
-    .map(({ label, score }) => `${label} ${score.toFixed(2)}`);
+    .map(({ label, score, track }) =>
+      `${label}${track === undefined ? "" : `#${track}`} ${score.toFixed(2)}`
+    );
   return [
     best.join(", "),
     objects.length === 0 ? "" : `[${objects.join(", ")}]`,
+    ...Object.entries(zones).map(([name, present]) => `${name}: ${present}`),
+    ...Object.entries(counts).map(([name, count]) => `${name}: ${count.in} in, ${count.out} out`),
     alert === undefined
       ? ""
       : `ALERT ${alert.state} ${alert.label} ${alert.peak.toFixed(2)} ${alert.id}`,
+    data === undefined ? "" : dataText(data),
   ];
+}
+
+const MAXIMUM_DATA = 120;
+
+function dataText(data: ResultData): string {
+  const text = JSON.stringify(plainResult({ data }).data);
+  return text.length <= MAXIMUM_DATA ? text : `${text.slice(0, MAXIMUM_DATA)}…`;
 }

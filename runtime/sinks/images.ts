@@ -3,14 +3,22 @@
  *
  * @module
  */
-import { cameraOfPartition, type Frame, isFinding, type Output } from "../definition/frame.ts";
+import {
+  BadFrameError,
+  cameraOfPartition,
+  type Frame,
+  isFinding,
+  numberSuffix,
+  type Output,
+  outputName,
+} from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
-import { contentTypeOf, endingOf } from "./content_type.ts";
+import { asImage, contentTypeOf, endingOf } from "./content_type.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";
 import { completeResult } from "../definition/result.ts";
-import type { Sink, SinkTask } from "../definition/sink.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
@@ -23,14 +31,17 @@ export interface ImagesOptions {
 /** First line of `annotations.csv`. */
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
+/** Offsets in names of files have so many digits. */
+const OFFSET_DIGITS = 12;
+
 /** Pictures that are written at the same time: enough to share the disk's syncs. */
 const PARALLEL_WRITES = 8;
 
 /**
- * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`; the ending says
- * the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
+ * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`, then
+ * `FIRST-LAST.2.jpg` where several begin with this frame; the ending says the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
  * (ISO 8601), label, result (JSON). Both appear when their batch is committed, exactly once. Bytes
- * are the output's own, never encoded again.
+ * are the output's own, never encoded again; of an access unit its picture as a JPEG.
  *
  * A folder belongs to one query for each camera; two queries need two folders, or
  * `images:DIR/{query}`.
@@ -68,7 +79,7 @@ export function images(options: ImagesOptions = {}): Sink {
           lockTimeoutMs,
           lastOffsetOf: (row) => lastOffsetOfRow(row, camera),
         }, context);
-        return new ImagesTask(lines, camera, context.query, action);
+        return new ImagesTask(lines, camera, action, context);
       });
     },
   };
@@ -79,13 +90,20 @@ class ImagesTask implements SinkTask {
   readonly #camera: string;
   readonly #query: string;
   readonly #action: string;
+  readonly #report: (message: string) => void;
   #rows = "";
   #files: string[] = [];
   #lastName = "";
   #repeats = 0;
 
-  constructor(lines: StagedLines, camera: string, query: string, action: string) {
+  constructor(
+    lines: StagedLines,
+    camera: string,
+    action: string,
+    { query, report }: SinkContext,
+  ) {
     this.#lines = lines;
+    this.#report = report;
     this.#camera = camera;
     this.#query = query;
     this.#action = action;
@@ -95,9 +113,9 @@ class ImagesTask implements SinkTask {
     await explained(this.#action, async () => {
       const work: { name: string; value: Uint8Array }[] = [];
       for (const output of outputs) {
-        const picture = isFinding(output) ? output.picture : output;
-        const name = picture === undefined ? "" : this.#nameOf(output, picture);
-        if (picture !== undefined) work.push({ name, value: picture.value });
+        const image = await this.#imageOf(isFinding(output) ? output.picture : output);
+        const name = image === undefined ? "" : this.#nameOf(output, image);
+        if (image !== undefined) work.push({ name, value: image.value });
         this.#rows += this.#rowOf(output, name);
       }
       let next = 0;
@@ -129,15 +147,22 @@ class ImagesTask implements SinkTask {
     await explained(this.#action, () => this.#lines.close());
   }
 
-  /** Several outputs of one frame or window are numbered. */
+  async #imageOf(picture: Frame | undefined): Promise<Frame | undefined> {
+    try {
+      return picture === undefined ? undefined : await asImage(picture);
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      this.#report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
+      return undefined;
+    }
+  }
+
   #nameOf(output: Output, picture: Frame): string {
-    const name = isFinding(output)
-      ? `${padded(output.firstOffset)}-${padded(output.lastOffset)}`
-      : padded(output.offset);
+    const name = outputName(output, OFFSET_DIGITS);
+    // Numbered here where a program writes outputs without the runtime, which numbers them itself.
     this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
     this.#lastName = name;
-    const number = this.#repeats === 0 ? "" : `.${this.#repeats + 1}`;
-    return `${name}${number}.${endingOf(contentTypeOf(picture))}`;
+    return `${name}${numberSuffix(this.#repeats)}.${endingOf(contentTypeOf(picture))}`;
   }
 
   #rowOf(output: Output, name: string): string {
@@ -153,10 +178,6 @@ class ImagesTask implements SinkTask {
       output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
     ].map(field).join(",") + "\n";
   }
-}
-
-function padded(offset: number): string {
-  return String(offset).padStart(12, "0");
 }
 
 /** Epoch milliseconds as ISO 8601; as the number where it is beyond what a date can be. */

@@ -1,0 +1,216 @@
+/**
+ * Pictures to tensors of floats in one pass: a row's colours, its resizing, its floats.
+ *
+ * @module
+ */
+import type { RawImage } from "../raw.ts";
+import { type Crop, type Taps, tapsOf } from "../resize.ts";
+import type { Planes } from "./half_size.ts";
+import type { Kernels } from "./kernels.ts";
+import { FLOATS } from "./layout.ts";
+
+/** How samples become floats, and where they lie. */
+export interface FloatLayout {
+  /** Pixels of the tensor. */
+  readonly width: number;
+  readonly height: number;
+  readonly color: "RGB" | "BGR";
+  readonly order: "HWC" | "CHW";
+  /** A sample of 0 to 255 becomes `sample * factor + offset`, in the order of `color`. */
+  readonly factors: readonly number[];
+  readonly offsets: readonly number[];
+}
+
+/** Where rows of a picture come from: writes the wanted part of one, four bytes for each pixel. */
+type ReadRow = (y: number, to: number) => void;
+
+/** Rows of planes that the kernels decoded. */
+export function planeRows(
+  kernels: Kernels,
+  planes: Planes,
+  { left, top, width }: Crop,
+): ReadRow {
+  const { stride, luma, blue, red } = planes;
+  return (y, to) => {
+    const at = (top + y) * stride + left;
+    kernels.functions.colours(luma + at, blue + at, red + at, to, to + 4 * width);
+  };
+}
+
+/** Rows of a picture of three channels, which is copied into the kernels' memory. */
+export function pictureRows(
+  kernels: Kernels,
+  { data, width: whole, channels }: RawImage,
+  { left, top, width, height }: Crop,
+): ReadRow {
+  kernels.clear();
+  const stride = whole * channels;
+  const copy = kernels.reserve(height * stride);
+  kernels.bytes.set(data.subarray(top * stride, (top + height) * stride), copy);
+  return (y, to) => {
+    kernels.functions.widen(copy + y * stride + left * channels, to, to + 4 * width);
+  };
+}
+
+/**
+ * Resizes `crop` to `content` of a tensor and turns it into floats; the values of the samples are those
+ * of `resizeRows`. Outside `content` the tensor is black.
+ *
+ * @param read gives rows of `crop`; reserved memory stays as it is
+ */
+export function fillFloats(
+  kernels: Kernels,
+  read: ReadRow,
+  crop: Crop,
+  content: Crop,
+  layout: FloatLayout,
+  tensor: Float32Array<ArrayBuffer>,
+): void {
+  const output = kernels.reserve(4 * tensor.length);
+  const isWhole = content.width === layout.width && content.height === layout.height;
+  const write = floatWriter(kernels, content, layout, output);
+  if (!isWhole) {
+    blacken(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length), layout);
+  }
+  const { width, height } = content;
+  if (crop.width === width && crop.height === height) copyRows(kernels, read, content, write);
+  else if (crop.width === 2 * width && crop.height === 2 * height) {
+    halveRows(kernels, read, content, write);
+  } else mixRows(kernels, read, crop, content, write);
+  tensor.set(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length));
+}
+
+function blacken(tensor: Float32Array, { order, offsets }: FloatLayout): void {
+  const plane = tensor.length / 3;
+  for (let c = 0; c < 3; c++) {
+    if (order === "CHW") tensor.fill(offsets[c]!, c * plane, (c + 1) * plane);
+    else for (let at = c; at < tensor.length; at += 3) tensor[at] = offsets[c]!;
+  }
+}
+
+type WriteRow = (row: number, y: number) => void;
+
+/** Turns rows into floats. Kernels take four pixels at a time: what is left over goes a detour. */
+function floatWriter(
+  kernels: Kernels,
+  { left, top, width }: Crop,
+  { width: whole, height, color, order, factors, offsets }: FloatLayout,
+  output: number,
+): WriteRow {
+  const rest = width % 4, even = width - rest;
+  const detour = kernels.reserve(64);
+  const { functions } = kernels;
+  const of = (values: readonly number[], i: number) =>
+    order === "HWC" ? values[i % 3]! : values[Math.floor(i / 4)]!;
+  for (let i = 0; i < 12; i++) {
+    kernels.floats[(FLOATS >> 2) + i] = of(factors, i);
+    kernels.floats[(FLOATS >> 2) + 12 + i] = of(offsets, i);
+  }
+  if (order === "HWC") {
+    const convert = color === "RGB" ? functions.pixelsRgb : functions.pixelsBgr;
+    return (row, y) => {
+      const to = output + 12 * ((top + y) * whole + left);
+      if (even > 0) convert(row, to, row + 4 * even);
+      if (rest === 0) return;
+      convert(row + 4 * even, detour, row + 4 * even + 1);
+      kernels.floats.copyWithin((to >> 2) + 3 * even, detour >> 2, (detour >> 2) + 3 * rest);
+    };
+  }
+  const convert = color === "RGB" ? functions.planesRgb : functions.planesBgr;
+  const plane = whole * height;
+  return (row, y) => {
+    const to = output + 4 * ((top + y) * whole + left);
+    if (even > 0) convert(row, to, 4 * plane, row + 4 * even);
+    if (rest === 0) return;
+    convert(row + 4 * even, detour, 16, row + 4 * even + 1);
+    for (let c = 0; c < 3; c++) {
+      const from = (detour >> 2) + 4 * c;
+      kernels.floats.copyWithin((to >> 2) + c * plane + even, from, from + rest);
+    }
+  };
+}
+
+function copyRows(
+  kernels: Kernels,
+  read: ReadRow,
+  { width, height }: Crop,
+  write: WriteRow,
+): void {
+  const row = kernels.reserve(4 * width);
+  for (let y = 0; y < height; y++) {
+    read(y, row);
+    write(row, y);
+  }
+}
+
+function halveRows(
+  kernels: Kernels,
+  read: ReadRow,
+  { width, height }: Crop,
+  write: WriteRow,
+): void {
+  const [upper, lower] = [kernels.reserve(8 * width), kernels.reserve(8 * width)];
+  const row = kernels.reserve(4 * width);
+  for (let y = 0; y < height; y++) {
+    read(2 * y, upper);
+    read(2 * y + 1, lower);
+    kernels.functions.halve(upper, lower, row, row + 4 * width);
+    write(row, y);
+  }
+}
+
+function mixRows(
+  kernels: Kernels,
+  read: ReadRow,
+  crop: Crop,
+  { width, height }: Crop,
+  write: WriteRow,
+): void {
+  const pixels = kernels.reserve(4 * crop.width);
+  const columns = writeTaps(kernels, tapsOf(crop.width, width, 4));
+  // Two rows of the source, already resized across; each is used for several rows of the result.
+  let upper = kernels.reserve(8 * width), lower = kernels.reserve(8 * width);
+  let upperRow = -1, lowerRow = -1;
+  const row = kernels.reserve(4 * width);
+  const { functions } = kernels;
+  const across = (y: number, to: number) => {
+    read(y, pixels);
+    functions.across(pixels, columns, to, to + 8 * width);
+  };
+  const { first, second, firstWeight, secondWeight } = tapsOf(crop.height, height, 1);
+  for (let y = 0; y < height; y++) {
+    const one = first[y]!, other = second[y]!;
+    if (one !== upperRow) {
+      if (one === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
+      else across(one, upper);
+      upperRow = one;
+    }
+    if (other !== lowerRow) {
+      across(other, lower);
+      lowerRow = other;
+    }
+    functions.down(upper, lower, firstWeight[y]!, secondWeight[y]!, row, row + 4 * width);
+    write(row, y);
+  }
+}
+
+/** Writes taps as the kernel wants them: both pixels side by side, the weights of both. */
+function writeTaps(
+  kernels: Kernels,
+  { first, second, firstWeight, secondWeight }: Taps,
+): number {
+  const at = kernels.reserve(8 * first.length);
+  const to = kernels.longs;
+  // The kernel takes four at a time.
+  const length = (first.length + 3) & ~3;
+  for (let i = 0, place = at >> 2; i < length; i++, place += 2) {
+    const isEdge = first[i] === second[i];
+    to[place] = first[i] ?? 0;
+    // At an edge both are the same pixel: all of the weight is its own.
+    to[place + 1] = isEdge ? ONE : secondWeight[i]! << 16 | firstWeight[i]!;
+  }
+  return at;
+}
+
+/** The whole of a weight. */
+const ONE = 2048;

@@ -1,0 +1,98 @@
+/**
+ * The luma of a colour JPEG as a grey JPEG, its codes as they are.
+ *
+ * @module
+ */
+import { readJpegHeader } from "./jpeg_header.ts";
+import type { Kernels } from "./kernels.ts";
+import { DC_CODES, PREDICTIONS, RECORD_BYTES } from "./layout.ts";
+import { enterScan, MOST_BYTES, MOST_PIXELS, readSegment } from "./scan.ts";
+
+/** The usual table for DC of luma: 16 counts and the symbols. A source's own may lack some. */
+const DC_TABLE = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+  .concat([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+/** A difference may take so many bytes more than the source's own did. */
+const DC_GROWTH = 3;
+const SOI = 0xd8, APP0 = 0xe0, DQT = 0xdb, SOF0 = 0xc0, DHT = 0xc4, SOS = 0xda, EOI = 0xd9;
+const JFIF = [...new TextEncoder().encode("JFIF"), 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
+
+/**
+ * Takes the luma out of a baseline JPEG of 4:2:0 of `MOST_BYTES` at most, without restart markers: no
+ * coefficient is changed, most codes are copied.
+ *
+ * @returns a grey baseline JPEG of the same size without metadata; undefined for another kind, and
+ * where anything is odd: libjpeg then says what it is.
+ */
+export function takeLuma(
+  kernels: Kernels,
+  jpeg: Uint8Array,
+): Uint8Array<ArrayBuffer> | undefined {
+  const header = jpeg.length > MOST_BYTES ? undefined : readJpegHeader(jpeg);
+  if (header === undefined || header.restart !== 0) return undefined;
+  const { width, height, components } = header;
+  if (width * height > MOST_PIXELS) return undefined;
+  const scan = enterScan(kernels, header, jpeg);
+  if (scan === undefined) return undefined;
+  enterDcCodes(kernels);
+
+  const unitsAcross = Math.ceil(width / 16), unitsDown = Math.ceil(height / 16);
+  const mcus = unitsAcross * unitsDown;
+  const pitch = 2 * unitsAcross * RECORD_BYTES;
+  const records = kernels.reserve(2 * unitsDown * pitch);
+  const { functions } = kernels;
+  kernels.longs.fill(0, PREDICTIONS >> 2, (PREDICTIONS >> 2) + 3);
+  const whole = readSegment(kernels, scan, {
+    from: scan.input,
+    marker: "end",
+    read: (start, end) => functions.findCodes(start, end, mcus, 6, 4, unitsAcross, records, pitch),
+  });
+  if (whole === undefined) return undefined;
+
+  // Units may reach beyond the picture; a grey one ends with its own blocks.
+  const across = Math.ceil(width / 8), down = Math.ceil(height / 8);
+  const most = scan.coded + DC_GROWTH * across * down + 64;
+  const from = kernels.reserve(most) + most;
+  const end = functions.copyLuma(scan.codes, records, across, down, pitch, from);
+  if (end === 0) return undefined;
+  const to = kernels.reserve(2 * (from - end) + 64);
+  const codes = kernels.bytes.subarray(to, functions.stuff(from, end, to));
+
+  const head = headOf(width, height, components[0]!);
+  const grey = new Uint8Array(head.length + codes.length + 2);
+  grey.set(head);
+  grey.set(codes, head.length);
+  grey.set([0xff, EOI], head.length + codes.length);
+  return grey;
+}
+
+/** What a grey JPEG has before its codes. */
+function headOf(
+  width: number,
+  height: number,
+  { factors, ac }: { readonly factors: Uint8Array; readonly ac: Uint8Array },
+): number[] {
+  const size = [height >> 8, height & 255, width >> 8, width & 255];
+  return [
+    ...[0xff, SOI],
+    ...segment(APP0, JFIF),
+    ...segment(DQT, [0, ...factors]),
+    ...segment(SOF0, [8, ...size, 1, 1, 0x11, 0]),
+    ...segment(DHT, [0, ...DC_TABLE, 0x10, ...ac]),
+    ...segment(SOS, [1, 1, 0, 0, 63, 0]),
+  ];
+}
+
+function segment(marker: number, content: readonly number[]): number[] {
+  const length = content.length + 2;
+  return [0xff, marker, length >> 8, length & 255, ...content];
+}
+
+function enterDcCodes({ longs }: Kernels): void {
+  let code = 0, at = 16;
+  for (let length = 1; length <= 16; length++) {
+    code <<= 1;
+    for (let n = DC_TABLE[length - 1]!; n > 0; n--, code++, at++) {
+      longs.set([code, length], (DC_CODES >> 2) + 2 * DC_TABLE[at]!);
+    }
+  }
+}

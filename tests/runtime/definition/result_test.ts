@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Frame, Output, Result } from "../../../runtime/definition/frame.ts";
+import { completeResult } from "../../../runtime/definition/result.ts";
+import { PicturePublisher } from "../../../runtime/executor/publisher.ts";
+import { alertRecord } from "../../../runtime/sinks/alert_log.ts";
+import { lineOf } from "../../../runtime/sinks/console.ts";
+import { events } from "../../../runtime/sinks/events.ts";
+import { images } from "../../../runtime/sinks/images.ts";
+import { recordOf } from "../../../runtime/sinks/topic.ts";
+import { sinkContext } from "../../contracts/sink_contract.ts";
+import { finding, frame } from "../sinks/outputs.ts";
+
+const followed = {
+  frames: [{
+    offset: 7,
+    timestamp: 280,
+    objects: [{ label: "person", score: 0.65, box: [4, 12, 269, 385], track: 7 }],
+  }],
+  zones: { door: 2 },
+  counts: { entrance: { in: 3, out: 1 } },
+  data: { plate: "B-XY 12", speeds: [1.5, null], nested: { deep: true } },
+} as const satisfies Result;
+
+/** What the file and topic sinks keep of an output's result, by sink. */
+async function kept(output: Output): Promise<Record<string, Result>> {
+  const directory = await Deno.makeTempDir();
+  const batch = { batchId: 0, start: 0, end: 100 };
+  try {
+    for (const sink of [events({ file: `${directory}/e` }), images({ directory })]) {
+      const task = await sink.open(sinkContext({ committedBatch: -1 }));
+      await task.write!([output], batch);
+      await task.flush!(batch);
+      await task.committed!(batch);
+      await task.close!();
+    }
+    const [, row] = (await Deno.readTextFile(`${directory}/annotations.csv`)).split("\n");
+    const { headers, value } = recordOf(output, "test", "out");
+    const text = headers["result"] ?? new TextDecoder().decode(value);
+    const alert = new TextDecoder().decode(alertRecord(output, "test").value);
+    return {
+      events: JSON.parse(await Deno.readTextFile(`${directory}/e`)),
+      images: JSON.parse(/"(\{.*\})"$/.exec(row!)![1]!.replaceAll('""', '"')),
+      topic: JSON.parse(text),
+      alert: JSON.parse(alert),
+    };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("what operators add reaches every sink as it is", async () => {
+  for (const output of [frame(0, 7), finding(0, 7)]) {
+    for (const [sink, result] of Object.entries(await kept({ ...output, result: followed }))) {
+      const { zones, counts, data, frames } = result;
+      assert.deepEqual({ zones, counts, data }, {
+        zones: followed.zones,
+        counts: followed.counts,
+        data: followed.data,
+      }, sink);
+      if (sink !== "alert") assert.deepEqual(frames, followed.frames, sink);
+    }
+  }
+});
+
+Deno.test("whatever JSON holds survives, whatever its name", () => {
+  const named = fc.dictionary(fc.string().filter((name) => name !== "__proto__"), fc.jsonValue());
+  fc.assert(fc.property(named, (data) => {
+    const result = completeResult({ ...frame(0, 7), result: { data } as Result }, "test");
+    assert.equal(JSON.stringify(result.data), JSON.stringify(data));
+  }));
+});
+
+Deno.test("maps, sets, typed arrays, dates and large numbers become what JSON holds", () => {
+  const data = {
+    map: new Map([["a", 1n]]),
+    set: new Set(["x"]),
+    vector: new Float32Array([0.5, NaN]),
+    date: new Date(0),
+    large: 2n ** 70n,
+    absent: undefined,
+  };
+  const output = { ...frame(0, 7), result: { data } as unknown as Result };
+  assert.deepEqual(completeResult(output, "test").data, {
+    map: { a: 1 },
+    set: ["x"],
+    vector: [0.5, null],
+    date: "1970-01-01T00:00:00.000Z",
+    large: String(2n ** 70n),
+  });
+  const wrong = { ...frame(0, 7), result: { data: { f: [() => {}] } } as unknown as Result };
+  assert.throws(() => completeResult(wrong, "test"), /Cannot put result.data.f\[0\] .*a function/);
+});
+
+Deno.test("the viewer gets all findings, without what is drawn on the picture already", () => {
+  const sent: (Result | undefined)[] = [];
+  const publish = (output: Frame) => {
+    const publisher = new PicturePublisher(({ result }) => void sent.push(result), true);
+    publisher.publish(output);
+    publisher.close();
+  };
+  const output = { ...frame(0, 7), result: followed };
+  publish(output);
+  publish({ ...output, headers: { drawn: "results" } });
+  const { frames: _, ...rest } = followed;
+  assert.deepEqual(sent, [followed, rest]);
+});
+
+Deno.test("console: a line says tracks, zones, counts and what operators added", () => {
+  assert.match(
+    lineOf({ ...frame(0, 7), result: followed }),
+    / \[person#7 0\.65\] door: 2 entrance: 3 in, 1 out \{"plate":"B-XY 12",/,
+  );
+});
