@@ -72,7 +72,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     sequence,
   );
-  const source = await reader.open(topic, partition, resume.readFrom);
+  const source = await reader.open(topic, partition, resume.readFrom, options.report);
   onClose(() => source.close());
   const intake = new Intake({
     source,

@@ -138,9 +138,16 @@ export interface LogReader {
    * Starts to read a partition at `offset`. The same partition may be opened several times (several
    * queries), each at its own offset.
    *
+   * @param onProblem called with what keeps the reader from going on although it may pass (an error that
+   * repeats, an open transaction of somebody else), once for each problem.
    * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
-  open(topic: string, partition: number, offset: number): Promise<PartitionReader>;
+  open(
+    topic: string,
+    partition: number,
+    offset: number,
+    onProblem?: (problem: string) => void,
+  ): Promise<PartitionReader>;
   close(): Promise<void>;
 }
 
@@ -161,7 +168,7 @@ export interface PartitionReader {
   read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]>;
   /** Frames that `read` would return at once. */
   readonly buffered: number;
-  /** Offset that follows the last frame returned by `read`. */
+  /** Offset at which `read` goes on: behind the last frame that it returned, and behind holes read past since. */
   readonly position: number;
   /** One past the last offset of the partition that the reader has heard of. */
   readonly latest: number;

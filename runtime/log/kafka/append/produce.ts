@@ -19,7 +19,7 @@ export async function produce(
 ): Promise<number[]> {
   const { acks, batches } = request;
   const as = connection.versions.encoding(PRODUCE);
-  const call = { key: PRODUCE.key, ...as };
+  const call = { name: PRODUCE.name, key: PRODUCE.key, ...as };
   if (acks === 0) {
     await connection.send(call, (to) => writeProduce(to, request, as.version), options);
     return batches.map(() => -1);

@@ -10,14 +10,14 @@ import { CLIENT_ID } from "./framing.ts";
 
 /** What a broker knows, by the numbers of requests. */
 export class Versions {
-  /** Before it was asked for. */
-  static readonly none = new Versions("", new Map());
+  /** Before it was asked for, and of a broker that closes the connection when it is asked: the highest are tried. */
+  static readonly unknown = new Versions("");
   readonly #broker: string;
-  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
+  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]> | undefined;
 
   constructor(
     broker: string,
-    known: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
+    known?: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
   ) {
     this.#broker = broker;
     this.#known = known;
@@ -29,6 +29,7 @@ export class Versions {
    * @throws {UnsupportedError} when there is none.
    */
   of({ name, key, versions: [lowest, highest] }: Spoken): number {
+    if (this.#known === undefined) return highest;
     const known = this.#known.get(key);
     const version = Math.min(highest, known?.[1] ?? -1);
     if (known === undefined || version < lowest || version < known[0]) {
@@ -72,7 +73,13 @@ export async function askVersions(connection: Requester, broker: string): Promis
     const as = { version, flexible: version >= API_VERSIONS.flexible };
     const body = { clientSoftwareName: CLIENT_ID, clientSoftwareVersion: "0" };
     return connection.request(
-      { key: API_VERSIONS.key, version, flexible: as.flexible, flexibleResponse: false },
+      {
+        name: API_VERSIONS.name,
+        key: API_VERSIONS.key,
+        version,
+        flexible: as.flexible,
+        flexibleResponse: false,
+      },
       (to) => API_VERSIONS.request.write(to, body, as),
       (from) =>
         // A broker that does not know the version answers in the form of version 0.
