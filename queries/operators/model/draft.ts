@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Layout } from "./manifest.ts";
+import type { Layout } from "./manifest_input.ts";
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { shapeText } from "./signature.ts";
 

@@ -4,4 +4,6 @@
  * @module
  */
 export * from "./files.ts";
+export { checkModel, Inference } from "./inference.ts";
 export { model, type ModelOptions } from "./model.ts";
+export { type Device, DEVICES, listDevices } from "./devices.ts";
