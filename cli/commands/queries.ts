@@ -5,6 +5,7 @@
  */
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
+import { DEVICES } from "../../queries/operators/model/device_names.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets } from "../../runtime/definition/source_options.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
@@ -97,6 +98,12 @@ export const queries: Command = {
       show: maskedSink,
     },
     model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
+    zones: { value: "FILE", help: "JSON file of zones and lines, for queries that take one" },
+    device: {
+      value: DEVICES.join("|"),
+      help: "where models run (default cpu); `deno task models devices` says what each needs",
+      parse: parsers.oneOf(...DEVICES),
+    },
     executors: {
       value: "N",
       help:

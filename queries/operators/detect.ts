@@ -6,9 +6,9 @@
 import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
 import { isStill } from "./gate_mark.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
-import { checkModel, type CheckedModel, Inference } from "./model/inference.ts";
+import { type CheckedModel, checkModel, Inference } from "./model/inference.ts";
 import type { ModelManifest } from "./model/manifest.ts";
-import type { Device } from "./model/devices.ts";
+import type { Device } from "./model/device_names.ts";
 import { checkNumbers } from "./options.ts";
 import { withResult } from "./picture.ts";
 
@@ -63,7 +63,9 @@ export function detect(
   if (!looksAtFrames(model.manifest)) {
     throw new RangeError(
       `Cannot run model ${model.manifest.name} on single frames: it takes windows of ` +
-        `${model.manifest.frames} frames${model.manifest.state.length > 0 ? " and has a state" : ""}`,
+        `${model.manifest.frames} frames${
+          model.manifest.state.length > 0 ? " and has a state" : ""
+        }`,
     );
   }
   const wanted = labels === undefined ? undefined : new Set(labels);

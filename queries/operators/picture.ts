@@ -4,19 +4,23 @@
  * @module
  */
 import {
-  type Color,
   decodeImage,
-  drawLabelledBox,
   encodeJpeg,
   type Frame,
   type FrameResult,
   type ImageInfo,
   inspectImage,
+  isFinding,
   type Output,
   type RawImage,
   type Result,
   withOrientation,
 } from "../../runtime/mod.ts";
+
+/** The picture of an output: itself, or the one that a finding shows. */
+export function pictureOf(output: Output): Frame | undefined {
+  return isFinding(output) ? output.picture : output;
+}
 
 /** The frame with a picture of the same size in place of its own. */
 export function withPicture(frame: Frame, jpeg: Uint8Array, info: ImageInfo): Frame {
@@ -112,21 +116,5 @@ export async function drawnOn(
     return { ...picture, headers: { ...picture.headers, drawn: "results" } };
   } finally {
     image.release();
-  }
-}
-
-/** Draws what was found: a box and a name each. */
-export function drawObjects(
-  image: RawImage,
-  objects: readonly {
-    readonly label: string;
-    readonly score: number;
-    readonly box: readonly [number, number, number, number];
-  }[],
-  color: Color | ((label: string) => Color),
-): void {
-  for (const { label, score, box } of objects) {
-    const shade = typeof color === "function" ? color(label) : color;
-    drawLabelledBox(image, box, `${label} ${score.toFixed(2)}`, shade);
   }
 }

@@ -4,10 +4,7 @@
  * @module
  */
 import { listSupportedBackends } from "onnxruntime-node";
-
-/** Devices, as ONNX Runtime's providers are named. */
-export const DEVICES = ["cpu", "cuda", "coreml", "webgpu"] as const;
-export type Device = typeof DEVICES[number];
+import { type Device, DEVICES } from "./device_names.ts";
 
 /** What a device needs that the package does not bring. */
 const NEEDS: Readonly<Record<Device, string>> = {

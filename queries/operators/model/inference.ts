@@ -39,6 +39,8 @@ export function checkModel(path: string | URL): CheckedModel {
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */
   readonly ms: number;
+  /** The tensors that were read. */
+  readonly outputs: ReadonlyMap<string, ModelTensor>;
   /** Its state after the run. */
   readonly state: Readonly<Record<string, ModelTensor>>;
 }
@@ -81,16 +83,20 @@ export class Inference {
     for (const [i, input] of manifest.inputs.entries()) {
       feeds[input.name] = this.#inputs[i]!.fill(tensors[i]!);
     }
-    const first = manifest.inputs[0]!, placements = tensors[0]!.map(({ placement }) => placement);
+    // Findings are on the frames of the longest input.
+    const longest = manifest.inputs.findIndex(({ frames }) => frames === manifest.frames);
+    const input = manifest.inputs[longest]!;
+    const placements = tensors[longest]!.map(({ placement }) => placement);
     for (const [name, value] of Object.entries(manifest.constants)) {
       const onnx = this.#file.inputs.find((input) => input.name === name)!;
-      feeds[name] = constantOf(onnx, value, first, placements[0]!, first.frames);
+      feeds[name] = constantOf(onnx, value, input, placements[0]!, manifest.frames);
     }
     const { outputs, ms } = await this.#session.run(feeds, this.#fetches);
-    const context = { frames: first.frames, placements, input: first };
+    const context = { frames: manifest.frames, placements, input };
     return {
       ...this.#readers.read(outputs, context),
       ms,
+      outputs,
       state: Object.fromEntries(
         manifest.state.map(({ input, output }) => [input, outputs.get(output)!]),
       ),

@@ -22,7 +22,7 @@ import {
 } from "../../../runtime/mod.ts";
 import { checkNumbers } from "../options.ts";
 import { mergeResults } from "../picture.ts";
-import type { Device } from "./devices.ts";
+import type { Device } from "./device_names.ts";
 import { FrameTensors } from "./frame_tensors.ts";
 import { checkModel, Inference, type Inferred } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";

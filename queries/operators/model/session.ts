@@ -5,7 +5,8 @@
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { float16Bits } from "../../../runtime/mod.ts";
-import { type Device, deviceError, providersOf } from "./devices.ts";
+import type { Device } from "./device_names.ts";
+import { deviceError, providersOf } from "./devices.ts";
 
 /** Samples of a tensor of the model's; float16 as its bits. */
 export type Samples =

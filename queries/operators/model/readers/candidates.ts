@@ -89,8 +89,7 @@ export class Candidates {
     const width = Math.min(boxes[i + 2]!, boxes[j + 2]!) - Math.max(boxes[i]!, boxes[j]!);
     const height = Math.min(boxes[i + 3]!, boxes[j + 3]!) - Math.max(boxes[i + 1]!, boxes[j + 1]!);
     if (width <= 0 || height <= 0) return 0;
-    const area = (at: number) =>
-      (boxes[at + 2]! - boxes[at]!) * (boxes[at + 3]! - boxes[at + 1]!);
+    const area = (at: number) => (boxes[at + 2]! - boxes[at]!) * (boxes[at + 3]! - boxes[at + 1]!);
     return width * height / (area(i) + area(j) - width * height);
   }
 

@@ -83,8 +83,10 @@ function bestClasses({ data, rows, rowStep, step }: Table, first: number, classe
 }
 
 /** Middle, width and height, then the scores of the classes. */
-const yolov8: Decode = ({ name, labels, threshold }, { main, unitX, unitY }, found) => {
-  const table = tableOf(name, main, knownColumns(main, labels && 4 + labels.length));
+const yolov8: Decode = (output, { main, unitX, unitY }, found) => {
+  const { name, labels, threshold } = output;
+  const known = output.columns?.length ?? knownColumns(main, labels && 4 + labels.length);
+  const table = tableOf(name, main, known);
   const { data, rows, columns, rowStep, step } = table;
   const classes = labels?.length ?? columns - 4;
   if (classes < 1 || columns < 4 + classes) {
@@ -144,7 +146,8 @@ const yolox: Decode = (output, head, found) => {
   for (const stride of STRIDES) {
     if (row === rows) break;
     const across = Math.floor(width / stride), down = Math.floor(height / stride);
-    for (let cell = 0; cell < across * down && row < rows; cell++, row++) {
+    if (row + across * down > rows) break;
+    for (let cell = 0; cell < across * down; cell++, row++) {
       const from = row * rowStep, to = row * columns;
       decoded[to] = (data[from]! + cell % across) * stride;
       decoded[to + 1] = (data[from + step]! + Math.floor(cell / across)) * stride;
@@ -182,7 +185,11 @@ function sidesOf(name: string, { data, step }: Table, columns: readonly Column[]
       const a = place(low), b = place(size);
       return (at: number) => [data[at + a]!, data[at + a]! + data[at + b]!] as const;
     }
-    throw unreadable(name, [columns.length], `columns ${low} and ${high}, or ${middle} and ${size}`);
+    throw unreadable(
+      name,
+      [columns.length],
+      `columns ${low} and ${high}, or ${middle} and ${size}`,
+    );
   };
   return {
     across: axis("left", "right", "x", "width"),

@@ -41,9 +41,10 @@ type Read = (
 /** Boxes and class scores as YOLOv8 has them, then x, y (and score) of each point. */
 const readBoxes: Read = (output, values, placement) => {
   const { name, labels = ["person"], points, iou, agnostic, maxObjects } = output;
-  const table = tableOf(name, values);
-  const { data, columns, rowStep, step } = table;
   const first = 4 + labels.length;
+  const known = [3, 2].map((numbers) => first + numbers * points.length)
+    .find((size) => values.shape.includes(size));
+  const { data, columns, rowStep, step } = tableOf(name, values, known);
   const each = (columns - first) / points.length;
   if (each !== 2 && each !== 3) {
     throw unreadable(name, values.shape, `${labels.length} scores and ${points.length} points`);
@@ -55,7 +56,7 @@ const readBoxes: Read = (output, values, placement) => {
     format: "yolov8",
     labels,
     activation: "none",
-    columns: [],
+    columns: new Array(columns).fill("other"),
     units: "pixels",
     firstClass: 0,
     decoded: true,
@@ -85,7 +86,12 @@ const readPoints: Read = (output, values, placement, { input }) => {
     points.map((_, p) => {
       const at = p * rowStep;
       const sure = score! < 0 ? 1 : data[at + score! * step]!;
-      return pointOf(placement, data[at + x! * step]! * scaleX, data[at + y! * step]! * scaleY, sure);
+      return pointOf(
+        placement,
+        data[at + x! * step]! * scaleX,
+        data[at + y! * step]! * scaleY,
+        sure,
+      );
     }),
   );
 };

@@ -52,8 +52,7 @@ export function tooMany(name: string, shape: readonly number[]) {
 }
 
 function named({ name, labels, top }: ScoresOutput, values: Numbers, invalid: Set<string>): Scores {
-  const labelOf = (i: number) =>
-    labels?.[i] ?? (values.length === 1 ? name : `${name}.${i}`);
+  const labelOf = (i: number) => labels?.[i] ?? (values.length === 1 ? name : `${name}.${i}`);
   let order = Array.from(values.keys());
   if (top !== undefined && top < values.length) {
     order = order.filter((i) => Number.isFinite(values[i]))
