@@ -18,7 +18,7 @@ import {
   type RawImage,
   type Result,
 } from "../../runtime/mod.ts";
-import { drawnOn, pictureOf } from "./picture.ts";
+import { drawnOn, shownFrame } from "./picture.ts";
 
 /** How to draw. */
 export interface DrawnOptions {
@@ -57,7 +57,7 @@ export function drawn<T extends Output>(options: DrawnOptions = {}): Operator<T,
     open: () => ({
       async process(output) {
         const { result } = output;
-        const picture = pictureOf(output);
+        const picture = shownFrame(output);
         if (picture === undefined || result === undefined) return [output];
         const objects = objectsOn(picture, result);
         const lines = linesOf(result, scores);

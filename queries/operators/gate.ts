@@ -63,7 +63,8 @@ export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
   });
   const motion = withMotionDefaults(options);
   return {
-    name: `gate(everyMs=${everyMs} holdMs=${holdMs})`,
+    name: "gate",
+    settings: `everyMs=${everyMs} holdMs=${holdMs}`,
     kind: "window",
     open(context) {
       const history = new History({

@@ -7,7 +7,10 @@
 import { setImmediate } from "node:timers";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
+import { isFiniteTrigger } from "../definition/trigger.ts";
 import { type RunBatch, timed } from "./commits.ts";
+import { OutputNumbers } from "./identity.ts";
+import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineEvents } from "./pipeline.ts";
@@ -35,6 +38,8 @@ export class BatchRunner {
   /** The alert that was remembered last. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
+  readonly #numbers = new OutputNumbers();
+  readonly #leftOut: LeftOutFrames;
   /** The next frame is the first one of a topic that was made anew. */
   #madeAnew = false;
   readonly #shown: BigInt64Array;
@@ -45,6 +50,7 @@ export class BatchRunner {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
+    this.#leftOut = new LeftOutFrames(options);
     this.#shown = options.shown ?? new BigInt64Array(1);
     this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
@@ -54,16 +60,25 @@ export class BatchRunner {
     };
   }
 
+  /** Goes on after what was committed. */
+  resume({ resume }: Opened): void {
+    this.#numbers.restore(resume.last);
+  }
+
   /** The topic is another one: nothing that was seen belongs to what comes. */
   beginAnew(): void {
     this.#lastFrame = undefined;
     this.#madeAnew = true;
+    this.#numbers.restore(undefined);
     this.#shownBefore = 0;
     Atomics.store(this.#shown, 0, 0n);
   }
 
   /** Shows operators frames again, and sinks that ask for it the outputs from `base` on. */
-  async again({ pipeline, sinks, base }: Opened, frames: readonly Frame[]): Promise<void> {
+  async again(
+    { pipeline, sinks, resume: { base } }: Opened,
+    frames: readonly Frame[],
+  ): Promise<void> {
     const tasks = sinks.map(({ task }) => task).filter(({ refeed }) => refeed !== undefined);
     this.#reject = () => {};
     this.#collect = async (output, cause) => {
@@ -71,9 +86,10 @@ export class BatchRunner {
       for (const task of tasks) await task.refeed!([output]);
     };
     for (const frame of frames) {
-      if (this.#unreadable(frame) === undefined) await pipeline.push(frame, this.events);
+      if (frame.fault === undefined) await pipeline.push(frame, this.events);
     }
     await pipeline.settle();
+    this.#leftOut.seenBefore(pipeline.leftOut());
   }
 
   /** Whether a timer of the operators has come. */
@@ -103,7 +119,8 @@ export class BatchRunner {
       reporter.deadLettered++;
       this.#records.push(this.#options.deadLetter(frame, error));
     };
-    this.#collect = (output, cause) => {
+    this.#collect = (made, cause) => {
+      const output = this.#numbers.number(made);
       this.#noteAlert(output as Output);
       outputs.push(output);
       // What a timer makes belongs to no frame: nobody can say that it was shown.
@@ -131,9 +148,8 @@ export class BatchRunner {
       arrivals.set(frame.offset, now);
       this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
-      const unreadable = this.#unreadable(frame);
-      if (unreadable !== undefined) {
-        this.#reject(frame, unreadable);
+      if (frame.fault !== undefined) {
+        this.#reject(frame, frame.fault);
         continue;
       }
       const room = pipeline.push(frame, this.events);
@@ -146,17 +162,19 @@ export class BatchRunner {
     }
     await pipeline.settle();
     byTimer = true;
-    if (last) await pipeline.finish(cause());
+    if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
     onStep?.("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
+    this.#leftOut.see(pipeline.leftOut(), reporter);
     return {
       range,
       outputs,
       records: this.#records,
       snapshot: pipeline.snapshot(),
       seen: this.#sequence.seen,
+      last: this.#numbers.last,
     };
   }
 
@@ -204,22 +222,11 @@ export class BatchRunner {
     sequence.see(frame);
     const lost = sequence.gaps - gaps;
     sequence.gaps = gaps;
-    reporter.dropped += lost;
+    reporter.drop(lost, "lost");
     report(
       known
         ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
         : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
     );
-  }
-
-  /** The error when the bytes are no image, or could not be had. */
-  #unreadable(frame: Frame): BadFrameError | undefined {
-    if (frame.fault !== undefined) return frame.fault;
-    try {
-      this.#options.inspect(frame.value);
-    } catch (error) {
-      if (error instanceof BadFrameError) return error;
-      throw error;
-    }
   }
 }

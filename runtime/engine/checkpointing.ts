@@ -16,7 +16,10 @@ import {
   type CommitOptions,
   LogError,
   type OutputRecord,
+  saysFirst,
 } from "../log/log.ts";
+import type { LastOutput } from "./identity.ts";
+import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
 
@@ -27,10 +30,23 @@ interface SavedState {
   readonly sinksOnly?: true;
   /** The cameras' own numbers: what comes next is a gap or is not. */
   readonly seen?: SeenSequences;
+  /** The keyframe on which the frame to read first hangs. */
+  readonly keyframe?: number;
+  /** The output that came last, where the next one may be of the same frame or window. */
+  readonly last?: LastOutput;
+}
+
+/** Where a streaming query is after a batch. */
+export interface AfterBatch {
+  readonly snapshot: PipelineSnapshot;
+  readonly seen: SeenSequences;
+  readonly last: LastOutput | undefined;
 }
 
 /** Where a restart begins. */
 export interface ResumePoint {
+  /** Offset of the keyframe on which the frame at `readFrom` hangs; `readFrom` where there is none. */
+  readonly keyframe: number;
   /** Offset to read from. */
   readonly readFrom: number;
   /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
@@ -41,6 +57,7 @@ export interface ResumePoint {
   readonly sinksOnly: boolean;
   /** Where the cameras' own counts were. */
   readonly seen: SeenSequences;
+  readonly last: LastOutput | undefined;
 }
 
 /** A restart asks the driver by which generation the partition is owned: due when nobody says it by then. */
@@ -53,13 +70,15 @@ const decoder = new TextDecoder();
 export class Checkpointing {
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
+  readonly #groups: FrameGroups | undefined;
   #history: { end: number; snapshot: PipelineSnapshot }[];
   #renewed: (() => void) | undefined;
   #renewals = 0;
 
   /** @param start where a query without a checkpoint begins. */
-  constructor(committer: BatchCommitter, start: number, clock: Clock) {
+  constructor(committer: BatchCommitter, start: number, clock: Clock, groups?: FrameGroups) {
     this.#committer = committer;
+    this.#groups = groups;
     this.#clock = clock;
     const { base, pipeline } = this.resumePoint(start);
     const restart = committer.committed?.restart;
@@ -74,7 +93,8 @@ export class Checkpointing {
 
   /** The batch that was planned before a crash and not committed. */
   get planned(): BatchRange | undefined {
-    return this.#committer.planned;
+    const { planned } = this.#committer;
+    return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
   resumePoint(start: number): ResumePoint {
@@ -84,12 +104,15 @@ export class Checkpointing {
       ? undefined
       : JSON.parse(decoder.decode(committed.state)) as SavedState;
     const base = saved?.base ?? end;
+    const readFrom = Math.min(committed?.restart ?? end, base);
     return {
-      readFrom: Math.min(committed?.restart ?? end, base),
+      keyframe: saved?.keyframe ?? readFrom,
+      readFrom,
       base,
       pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
+      last: saved?.last,
     };
   }
 
@@ -101,16 +124,14 @@ export class Checkpointing {
   /**
    * Commits a batch.
    *
-   * @param snapshot the operators after the batch.
-   * @param seen the cameras' own counts after the batch.
+   * @param after where operators, cameras' counts and outputs were after the batch.
    * @param needed oldest offset whose outputs a sink must see again.
    * @param options what the commit need not promise.
    * @param signal ends the wait for the group's next generation.
    */
   async commit(
     batch: BatchRange,
-    snapshot: PipelineSnapshot,
-    seen: SeenSequences,
+    { snapshot, seen, last }: AfterBatch,
     needed: number | undefined,
     records: readonly OutputRecord[],
     options: CommitOptions,
@@ -120,16 +141,21 @@ export class Checkpointing {
     const keep = Math.min(batch.end, needed ?? batch.end);
     while (this.#history[1] !== undefined && this.#history[1].end <= keep) this.#history.shift();
     const { end: base, snapshot: { restart, state } } = this.#history[0]!;
+    const readFrom = Math.min(base, restart ?? base);
+    const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
     const saved: SavedState = {
       base,
       pipeline: state === undefined ? null : decoder.decode(state),
       ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
+      ...(keyframe === readFrom ? {} : { keyframe }),
+      ...(last === undefined || snapshot.state === undefined ? {} : { last }),
     };
-    const plain = base === batch.end && saved.pipeline === null && seen.length === 0;
+    const plain = base === batch.end && saved.pipeline === null && seen.length === 0 &&
+      keyframe === readFrom;
     const checkpoint = {
       end: batch.end,
-      restart: Math.min(base, restart ?? base),
+      restart: readFrom,
       ...(plain ? {} : { state: encoder.encode(JSON.stringify(saved)) }),
     };
     for (;;) {

@@ -99,6 +99,7 @@ export class StreamingExecution {
       const opened = this.#opened = await takeOver(this.#opener);
       if (this.#renewed !== undefined) opened.committer.renew(this.#renewed);
       this.#next = opened.next;
+      this.#runner.resume(opened);
       const { signal } = this.#drain;
       this.#commits = new Commits(opened, this.#options, signal, {
         onCommitted: (range) => this.#reports.batchDone(range),
@@ -110,6 +111,9 @@ export class StreamingExecution {
         end: this.#next,
       }));
       this.#options.onStarted?.(opened.committer.queryId);
+      for (const change of opened.pipeline.changes) {
+        this.#options.report(`The query changed since its checkpoint was written: ${change}`);
+      }
       await this.#rebuild(opened);
       await this.#runBatches(opened);
     } catch (error) {
@@ -138,12 +142,14 @@ export class StreamingExecution {
     this.#next = anew;
     this.#runner.beginAnew();
     intake.anew = undefined;
+    // Kept at once: a restart before the next batch would take the old offset for one of this topic.
+    if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], anew);
     return true;
   }
 
   /** Reads again what open windows and unfinished files need. */
   async #rebuild(opened: Opened): Promise<void> {
-    const { intake, sinksOnly } = opened;
+    const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
     let lacking = false;
     intake.rereading = {

@@ -7,7 +7,7 @@ import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.
 import type { Sink, SinkTask } from "../definition/sink.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
-import { Checkpointing } from "./checkpointing.ts";
+import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { Pipeline, type PipelineEvents } from "./pipeline.ts";
@@ -31,10 +31,7 @@ export interface Opened {
   readonly sinks: readonly OpenSink[];
   /** Start of the next batch. */
   readonly next: number;
-  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
-  readonly base: number;
-  /** What is read again is for sinks alone. */
-  readonly sinksOnly: boolean;
+  readonly resume: ResumePoint;
 }
 
 /** What the streaming query itself has. */
@@ -53,13 +50,15 @@ export interface Opener {
 /** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
-  const { plan, log, reader, topic, partition, clock } = options;
+  const { plan, log, reader, topic, partition, clock, inspect, groups } = options;
+  if (groups !== undefined) onClose(() => groups.close());
   const committer = await openCommitter(options);
   onClose(() => committer.close());
-  const next = committer.committed?.end ?? committer.planned?.start ?? await startOffset(options);
-  const checkpointing = new Checkpointing(committer, next, clock);
-  const { readFrom, base, pipeline: state, sinksOnly, seen } = checkpointing.resumePoint(next);
-  sequence.restore(seen);
+  const next = committer.committed?.end ?? committer.planned?.start ??
+    await beginning(opener, committer);
+  const checkpointing = new Checkpointing(committer, next, clock, groups);
+  const resume = checkpointing.resumePoint(next);
+  sequence.restore(resume.seen);
   const reporter = new ProgressReporter(
     {
       id: committer.queryId,
@@ -73,7 +72,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     sequence,
   );
-  const source = await reader.open(topic, partition, readFrom);
+  const source = await reader.open(topic, partition, resume.readFrom);
   onClose(() => source.close());
   const intake = new Intake({
     source,
@@ -86,22 +85,25 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     signal: opener.drain,
     report: options.report,
-    onDropped: (count) => {
-      reporter.dropped += count;
+    inspect,
+    ...(groups === undefined ? {} : { groups }),
+    onDropped: (count, reason) => {
+      reporter.drop(count, reason);
       sequence.skip();
     },
   });
+  const { keyframe, readFrom } = resume;
+  if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const opened = {
     committer,
     checkpointing,
     reporter,
     source,
     intake,
-    pipeline: await openPipeline(opener, base, state),
+    pipeline: await openPipeline(opener, resume.base, resume.pipeline),
     sinks: [] as OpenSink[],
     next,
-    base,
-    sinksOnly,
+    resume,
   };
   onClose(() => opened.pipeline.close());
   // All at once: each may take its time, and a query that is told to stop has not much.
@@ -126,7 +128,7 @@ export function openPipeline(
 ): Promise<Pipeline> {
   const { plan, topic, partition, clock } = options;
   const context = { query: plan.name, topic, partition, clock, signal: abort };
-  return Pipeline.open(plan.operators, context, events, base, state);
+  return Pipeline.open(plan.operators, context, events, base, state, plan.droppedState);
 }
 
 /** Topics that the sinks write to. */
@@ -164,12 +166,18 @@ async function openTask(
   });
 }
 
-/** Where a query without a checkpoint begins. */
-async function startOffset(
-  { plan, log, topic, partition, clock }: ExecutionOptions,
-): Promise<number> {
-  const point = startPoint(plan.source, topic, partition);
+/** Where a query without a checkpoint begins: kept from now on, whether or not a batch comes. */
+async function beginning({ options }: Opener, committer: BatchCommitter): Promise<number> {
+  const start = await startOffset(options);
+  await committer.plan({ batchId: 0, start, end: start }, true);
+  return start;
+}
+
+async function startOffset(options: ExecutionOptions): Promise<number> {
+  const { plan, log, topic, partition, clock } = options;
   const { earliest, latest } = await log.offsets(topic, partition);
+  if (options.foundLater === true) return earliest;
+  const point = startPoint(plan.source, topic, partition);
   switch (point.kind) {
     case "earliest":
       return earliest;
@@ -182,13 +190,13 @@ async function startOffset(
     case "timestamp":
       return await log.offsetForTime(topic, partition, point.timestamp);
     case "offset":
-      if (point.offset < earliest || point.offset > latest) {
-        throw new LogError(
-          "OFFSET_OUT_OF_RANGE",
-          `Cannot start ${topic} partition ${partition} at offset ${point.offset}: expected ${earliest} to ${latest}`,
-          { range: { earliest, latest } },
-        );
-      }
-      return point.offset;
+      // Where losses are allowed, reading counts what is no longer there, and goes on.
+      if (plan.source.failOnDataLoss === false) return point.offset;
+      if (point.offset >= earliest && point.offset <= latest) return point.offset;
+      throw new LogError(
+        "OFFSET_OUT_OF_RANGE",
+        `Cannot start ${topic} partition ${partition} at offset ${point.offset}: expected ${earliest} to ${latest}`,
+        { range: { earliest, latest } },
+      );
   }
 }

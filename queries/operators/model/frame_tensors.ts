@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Frame, type FrameTensor, inspectImage, Tensorizer } from "../../../runtime/mod.ts";
+import { type Frame, type FrameTensor, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
 import type { ModelInput } from "./manifest_input.ts";
 import { frameSpec, padBars } from "./window_tensor.ts";
 
@@ -28,10 +28,11 @@ export class FrameDecoder {
    * @throws {BadFrameError} when it cannot be decoded.
    */
   async decode(frame: Frame): Promise<readonly FrameTensor[]> {
-    const info = inspectImage(frame.value);
+    const picture = await pictureOf(frame);
     const settled = await Promise.allSettled(
-      this.#tensorizers.map((tensorizer) => tensorizer.tensor(frame.value, info)),
+      this.#tensorizers.map((tensorizer) => tensorizer.ofPicture(picture)),
     );
+    picture.release();
     const tensors = settled.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
     const failed = settled.find((one) => one.status === "rejected");
     if (failed !== undefined) {

@@ -255,8 +255,8 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
   #findingOf(window: Window, inferred: Inferred): Finding {
     const { keep: [from, to] } = this.#manifest;
     const { scores, frames, data, ms } = inferred;
-    const { topic, partition, key, firstOffset, lastOffset, firstTimestamp, lastTimestamp } =
-      window;
+    const { topic, partition, key, number } = window;
+    const { firstOffset, lastOffset, firstTimestamp, lastTimestamp } = window;
     const found: Result = {
       window: {
         firstOffset,
@@ -285,6 +285,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
       key,
       firstOffset,
       lastOffset,
+      ...(number === undefined ? {} : { number }),
       timestamp: lastTimestamp,
       result: withEarlier(window.frames, found),
       picture: window.frames.at(-1)!,

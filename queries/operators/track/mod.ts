@@ -12,7 +12,7 @@ import {
 } from "../../../runtime/mod.ts";
 import { isStill } from "../gate_mark.ts";
 import { checkNumbers } from "../options.ts";
-import { pictureOf } from "../picture.ts";
+import { shownFrame } from "../picture.ts";
 import { Tracker, type TrackerState } from "./tracker.ts";
 
 /** How to follow. */
@@ -69,7 +69,8 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
     lostMs: { min: 0, max: 86_400_000 },
   });
   return {
-    name: `track(sure=${sure} lostMs=${lostMs})`,
+    name: "track",
+    settings: `sure=${sure} begin=${begin} lostMs=${lostMs}`,
     kind: "state",
     open(context) {
       const saved = context.state === undefined
@@ -96,7 +97,7 @@ export function track<T extends Output>(options: TrackOptions = {}): Operator<T,
         process(output) {
           const { result } = output;
           if (result?.frames === undefined) return [output];
-          const picture = pictureOf(output);
+          const picture = shownFrame(output);
           const own = picture?.headers["session"] ?? null;
           if (own !== session) {
             if (session !== null) tracker.reset();

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Frame, inspectImage, type Operator, type Output } from "../../../runtime/mod.ts";
-import { mergeResults, pictureOf } from "../picture.ts";
+import { type Frame, type Operator, type Output, pictureOf } from "../../../runtime/mod.ts";
+import { mergeResults, shownFrame } from "../picture.ts";
 import { parseZones, type Places, readZones } from "./file.ts";
 import { type Seen, Watcher, type WatcherState } from "./watcher.ts";
 
@@ -52,7 +52,8 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
     });
   const names = [...checked.zones, ...checked.lines].map(({ name }) => name);
   return {
-    name: `zones(${names.join(" ")})`,
+    name: "zones",
+    settings: names.join(" "),
     kind: "state",
     open(context) {
       const saved = context.state === undefined
@@ -62,16 +63,16 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
       let { session, lastOffset } = saved ?? { session: null, lastOffset: -1 };
       let seen: Seen | undefined;
       return {
-        process(output) {
+        async process(output) {
           const { result } = output;
-          const picture = pictureOf(output);
+          const picture = shownFrame(output);
           if (result?.frames === undefined || picture === undefined) return [output];
           const own = picture.headers["session"] ?? null;
           if (own !== session) {
             if (session !== null) watcher.reset();
             session = own;
           }
-          const { width, height } = sizeOf(picture);
+          const { width, height } = await sizeOf(picture);
           for (const { objects = [], offset, timestamp } of result.frames) {
             if (offset <= lastOffset && seen !== undefined) continue;
             lastOffset = Math.max(lastOffset, offset);
@@ -95,9 +96,11 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
   };
 }
 
-/** Pixels of a frame, as its picture says, or else its headers. */
-function sizeOf({ value, headers }: Frame): { readonly width: number; readonly height: number } {
-  const width = Number(headers["width"]), height = Number(headers["height"]);
+/** Pixels of a frame, as its headers say, or else its picture. */
+async function sizeOf(frame: Frame): Promise<{ readonly width: number; readonly height: number }> {
+  const width = Number(frame.headers["width"]), height = Number(frame.headers["height"]);
   if (width > 0 && height > 0) return { width, height };
-  return inspectImage(value);
+  const picture = await pictureOf(frame);
+  picture.release();
+  return picture;
 }
