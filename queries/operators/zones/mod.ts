@@ -34,12 +34,11 @@ interface State {
  * import { track } from "../track/mod.ts";
  * import { zones } from "./mod.ts";
  *
- * const places = { zones: [], lines: [{ name: "door", from: [0.2, 0.5], to: [0.8, 0.5] }] } as const;
  * export default query("visitors")
  *   .readStream()
  *   .process(detect())
  *   .process(track())
- *   .process(zones(places))
+ *   .process(zones({ zones: [], lines: [{ name: "door", from: [0.2, 0.5], to: [0.8, 0.5] }] }))
  *   .writeStream(events());
  * ```
  */
