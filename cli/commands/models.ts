@@ -15,6 +15,7 @@ import {
   readOnnx,
   shapeText,
 } from "../../queries/operators/model/files.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 
 const ACTIONS = ["inspect", "check", "presets", "devices"] as const;
@@ -34,9 +35,20 @@ export const models: Command = {
     "Looks into a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
   positionals: "inspect X.onnx | check model.json | presets | devices",
   options: {
-    out: { value: "FILE", help: "Where inspect writes the manifest; model.json beside the model" },
+    out: {
+      value: "FILE",
+      help: "Where inspect writes the manifest; model.json beside the model",
+      opens: "file",
+    },
     force: { switch: true, help: "Write over a manifest that is there" },
     json: { switch: true, help: "One JSON object on standard output" },
+    ...fenceOptions,
+  },
+  needs: {
+    positionals: "model",
+    authors: ["models"],
+    native: ["jpeg", "onnx"],
+    hidesEnvironment: true,
   },
   check({ positionals: [action, ...rest] }) {
     const wanted = action === "presets" || action === "devices" ? 0 : 1;
@@ -53,7 +65,6 @@ export const models: Command = {
     const file = action === "inspect" ? "an .onnx file" : "a model.json";
     return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
   },
-  writes: ({ positionals: [action] }) => action === "inspect",
   run({ positionals: [action, file], options }, context) {
     const values = options as unknown as Values;
     switch (action as typeof ACTIONS[number]) {
