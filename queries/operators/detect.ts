@@ -5,6 +5,7 @@
  */
 import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
 import { isStill } from "./gate_mark.ts";
+import { providersOf } from "./model/devices.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
 import { type CheckedModel, checkModel, Inference } from "./model/inference.ts";
 import type { ModelManifest } from "./model/manifest.ts";
@@ -59,6 +60,7 @@ export function detect(
     maxObjects: { min: 1, max: 1000, whole: true },
     threads: { min: 1, max: 64, whole: true },
   });
+  providersOf(device);
   const model = adjusted(checkModel(manifest), options);
   if (!looksAtFrames(model.manifest)) {
     throw new RangeError(

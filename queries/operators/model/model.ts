@@ -23,6 +23,7 @@ import {
 import { checkNumbers } from "../options.ts";
 import { mergeResults } from "../picture.ts";
 import type { Device } from "./device_names.ts";
+import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
 import { checkModel, Inference, type Inferred } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
@@ -75,6 +76,7 @@ export function model(
   options: ModelOptions = {},
 ): Operator<Frame | Window, Finding> {
   const { threads = 1, reduce = true, device = "cpu" } = options;
+  providersOf(device);
   const model = checkModel(manifest);
   const checked = model.manifest;
   const windows = checkWindowOptions({
