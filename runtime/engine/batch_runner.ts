@@ -7,8 +7,10 @@
 import { setImmediate } from "node:timers";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
+import { isFiniteTrigger } from "../definition/trigger.ts";
 import { type RunBatch, timed } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
+import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineEvents } from "./pipeline.ts";
@@ -37,6 +39,7 @@ export class BatchRunner {
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
+  readonly #leftOut: LeftOutFrames;
   /** The next frame is the first one of a topic that was made anew. */
   #madeAnew = false;
   readonly #shown: BigInt64Array;
@@ -47,6 +50,7 @@ export class BatchRunner {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
+    this.#leftOut = new LeftOutFrames(options);
     this.#shown = options.shown ?? new BigInt64Array(1);
     this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
@@ -82,9 +86,10 @@ export class BatchRunner {
       for (const task of tasks) await task.refeed!([output]);
     };
     for (const frame of frames) {
-      if (this.#unreadable(frame) === undefined) await pipeline.push(frame, this.events);
+      if (frame.fault === undefined) await pipeline.push(frame, this.events);
     }
     await pipeline.settle();
+    this.#leftOut.seenBefore(pipeline.leftOut());
   }
 
   /** Whether a timer of the operators has come. */
@@ -143,9 +148,8 @@ export class BatchRunner {
       arrivals.set(frame.offset, now);
       this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
-      const unreadable = this.#unreadable(frame);
-      if (unreadable !== undefined) {
-        this.#reject(frame, unreadable);
+      if (frame.fault !== undefined) {
+        this.#reject(frame, frame.fault);
         continue;
       }
       const room = pipeline.push(frame, this.events);
@@ -158,11 +162,12 @@ export class BatchRunner {
     }
     await pipeline.settle();
     byTimer = true;
-    if (last) await pipeline.finish(cause());
+    if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
     onStep?.("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
+    this.#leftOut.see(pipeline.leftOut(), reporter);
     return {
       range,
       outputs,
@@ -217,22 +222,11 @@ export class BatchRunner {
     sequence.see(frame);
     const lost = sequence.gaps - gaps;
     sequence.gaps = gaps;
-    reporter.dropped += lost;
+    reporter.drop(lost, "lost");
     report(
       known
         ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
         : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
     );
-  }
-
-  /** The error when the bytes are no image, or could not be had. */
-  #unreadable(frame: Frame): BadFrameError | undefined {
-    if (frame.fault !== undefined) return frame.fault;
-    try {
-      this.#options.inspect(frame.value);
-    } catch (error) {
-      if (error instanceof BadFrameError) return error;
-      throw error;
-    }
   }
 }

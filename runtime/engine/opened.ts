@@ -50,11 +50,12 @@ export interface Opener {
 /** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
-  const { plan, log, reader, topic, partition, clock } = options;
+  const { plan, log, reader, topic, partition, clock, inspect, groups } = options;
+  if (groups !== undefined) onClose(() => groups.close());
   const committer = await openCommitter(options);
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ?? await startOffset(options);
-  const checkpointing = new Checkpointing(committer, next, clock);
+  const checkpointing = new Checkpointing(committer, next, clock, groups);
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter(
@@ -83,11 +84,15 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     signal: opener.drain,
     report: options.report,
-    onDropped: (count) => {
-      reporter.dropped += count;
+    inspect,
+    ...(groups === undefined ? {} : { groups }),
+    onDropped: (count, reason) => {
+      reporter.drop(count, reason);
       sequence.skip();
     },
   });
+  const { keyframe, readFrom } = resume;
+  if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const opened = {
     committer,
     checkpointing,
@@ -122,7 +127,7 @@ export function openPipeline(
 ): Promise<Pipeline> {
   const { plan, topic, partition, clock } = options;
   const context = { query: plan.name, topic, partition, clock, signal: abort };
-  return Pipeline.open(plan.operators, context, events, base, state);
+  return Pipeline.open(plan.operators, context, events, base, state, plan.droppedState);
 }
 
 /** Topics that the sinks write to. */

@@ -6,8 +6,9 @@
  */
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { numbered } from "./identity.ts";
-import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import type { LeftOut, Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
+import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {
@@ -27,22 +28,18 @@ export interface PipelineSnapshot {
   readonly state: Uint8Array | undefined;
 }
 
-interface StageState {
-  /** Offset of the first frame the operator must see again; null: only new ones. */
-  readonly restart: number | null;
-  /** Base64. */
-  readonly state: string | null;
-}
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Chained operators at work on one partition. */
 export class Pipeline {
+  /** What the query has otherwise than the one that wrote the checkpoint, for people. */
+  readonly changes: readonly string[];
   readonly #stages: Stage[];
 
-  private constructor(stages: Stage[]) {
+  private constructor(stages: Stage[], changes: readonly string[]) {
     this.#stages = stages;
+    this.changes = changes;
   }
 
   /**
@@ -50,6 +47,8 @@ export class Pipeline {
    *
    * @param end committed end: a `state` operator is shown no frame below it.
    * @param saved what `snapshot` returned before the restart.
+   * @param dropped names of steps whose state the query lets go of.
+   * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
   static async open(
     operators: readonly Operator<unknown, unknown>[],
@@ -57,10 +56,17 @@ export class Pipeline {
     events: PipelineEvents,
     end: number,
     saved?: Uint8Array,
+    dropped?: readonly string[],
   ): Promise<Pipeline> {
-    const states = saved === undefined
-      ? []
-      : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages;
+    const { states, changes } = matchStates(
+      context.query,
+      operators,
+      saved === undefined
+        ? []
+        : (JSON.parse(decoder.decode(saved)) as { stages: StepState[] }).stages,
+      dropped,
+    );
+    const names = stepNames(operators);
     const stages: Stage[] = [];
     try {
       for (const [index, operator] of operators.entries()) {
@@ -70,14 +76,14 @@ export class Pipeline {
           ...(typeof state?.state === "string" ? { state: fromBase64(state.state) } : {}),
         });
         const from = operator.kind === undefined ? 0 : state?.restart ?? end;
-        stages.push(new Stage(operator, task, from, events));
+        stages.push(new Stage(operator, names[index]!, task, from, events));
       }
     } catch (error) {
       for (const stage of stages) await stage.close();
       throw error;
     }
     stages.forEach((stage, index) => stage.next = stages[index + 1]);
-    return new Pipeline(stages);
+    return new Pipeline(stages, changes);
   }
 
   /** Takes the next frame; resolves when there is room for another. */
@@ -99,12 +105,16 @@ export class Pipeline {
   snapshot(): PipelineSnapshot {
     let restart: number | undefined;
     let any = false;
-    const stages = this.#stages.map(({ task }): StageState => {
+    const stages = this.#stages.map(({ task, saved }): StepState => {
       const offset = task.restartOffset?.();
       const state = task.snapshot?.();
       if (offset !== undefined) restart = Math.min(restart ?? offset, offset);
       if (offset !== undefined || state !== undefined) any = true;
-      return { restart: offset ?? null, state: state === undefined ? null : toBase64(state) };
+      return {
+        ...saved,
+        restart: offset ?? null,
+        state: state === undefined ? null : toBase64(state),
+      };
     });
     return {
       restart,
@@ -116,10 +126,34 @@ export class Pipeline {
   stateSizes(): StateOperatorProgress[] {
     return this.#stages.flatMap(({ task, name }) => {
       const size = task.stateSize?.();
-      return size === undefined
-        ? []
-        : [{ operatorName: name, numRowsTotal: size.items, memoryUsedBytes: size.bytes }];
+      return size === undefined ? [] : [{
+        operatorName: name,
+        numRowsTotal: size.items,
+        memoryUsedBytes: size.bytes,
+        ...droppedRows(task.leftOut?.()),
+      }];
     });
+  }
+
+  /** Frames of this run that no window has. */
+  leftOut(): LeftOut {
+    const sum = { late: 0, ahead: 0 };
+    for (const { task } of this.#stages) {
+      const { late = 0, ahead = 0 } = task.leftOut?.() ?? {};
+      sum.late += late;
+      sum.ahead += ahead;
+    }
+    return sum;
+  }
+
+  /** Capture time up to which all operators that know one are done. */
+  watermark(): number | undefined {
+    let lowest: number | undefined;
+    for (const { task } of this.#stages) {
+      const time = task.watermark?.();
+      if (time !== undefined) lowest = Math.min(lowest ?? time, time);
+    }
+    return lowest;
   }
 
   /** The earliest time at which an operator wants to be called. */
@@ -150,9 +184,11 @@ export class Pipeline {
   }
 
   /** Ends what operators have open; their outputs count as caused by `cause`. */
-  async finish(cause: Frame): Promise<void> {
+  async finish(cause: Frame, finite: boolean): Promise<void> {
     for (const stage of this.#stages) {
-      if (stage.task.finish !== undefined) await stage.emit(await stage.task.finish(), cause);
+      if (stage.task.finish !== undefined) {
+        await stage.emit(await stage.task.finish(finite), cause);
+      }
       await this.settle();
     }
   }
@@ -174,17 +210,26 @@ class Stage {
   #room: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
 
+  readonly #operator: Operator<unknown, unknown>;
+
   constructor(
     operator: Operator<unknown, unknown>,
+    name: string,
     task: OperatorTask<unknown, unknown>,
     from: number,
     events: PipelineEvents,
   ) {
-    this.name = operator.name;
+    this.name = name;
+    this.#operator = operator;
     this.task = task;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
     this.#from = from;
     this.#events = events;
+  }
+
+  /** What says in a checkpoint whose state it is. */
+  get saved(): Pick<StepState, "name" | "kind" | "dropped"> {
+    return namedState(this.name, this.#operator);
   }
 
   push(item: unknown, cause: Frame): void | Promise<void> {
@@ -274,6 +319,12 @@ class Stage {
     await this.#emitted;
     await this.task.close?.();
   }
+}
+
+function droppedRows(leftOut: LeftOut | undefined): Partial<StateOperatorProgress> {
+  if (leftOut === undefined) return {};
+  const { late, ahead } = leftOut;
+  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -23,7 +23,15 @@ export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
+  /** Frames dropped, by reason. */
+  readonly dropped: Partial<Record<DropReason, number>>;
 }
+
+/**
+ * Why a frame was dropped: the query's overload policy, a log that deleted it before it was read, or a
+ * video stream whose keyframe never came.
+ */
+export type DropReason = "overload" | "lost" | "no-keyframe";
 
 /** Latencies are those of the last so many milliseconds. */
 const LATENCY_SPAN_MS = 10_000;
@@ -45,16 +53,17 @@ export interface ReporterIdentity {
 export class ProgressReporter {
   frames = 0;
   outputs = 0;
-  dropped = 0;
   deadLettered = 0;
-  lost = 0;
+  late = 0;
+  ahead = 0;
   readonly #identity: ReporterIdentity;
   readonly #clock: Clock;
   readonly #sequence: SequenceTracker;
   readonly #queueing = new Samples();
   readonly #processing = new Samples();
   readonly #endToEnd = new Samples();
-  #measurements: Measurements = { endToEnd: [], processing: [], sinkWrites: {} };
+  #measurements: Measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
+  #dropped = 0;
   #durations: Partial<Record<Step, number>> = {};
   #reportStart: number;
   #reportStartWall: number;
@@ -76,16 +85,25 @@ export class ProgressReporter {
     this.#reportStartWall = clock.now();
   }
 
+  /** Counts frames that no operator sees. */
+  drop(count: number, reason: DropReason): void {
+    this.#dropped += count;
+    const { dropped } = this.#measurements;
+    dropped[reason] = (dropped[reason] ?? 0) + count;
+  }
+
   get totals(): QueryTotals {
     const { gaps, duplicates, orderViolations } = this.#sequence;
     return {
       frames: this.frames,
       outputs: this.outputs,
-      dropped: this.dropped,
+      dropped: this.#dropped,
       deadLettered: this.deadLettered,
       gaps,
       duplicates,
       orderViolations,
+      ...(this.late > 0 ? { late: this.late } : {}),
+      ...(this.ahead > 0 ? { ahead: this.ahead } : {}),
     };
   }
 
@@ -144,8 +162,17 @@ export class ProgressReporter {
     return this.#batches > 0;
   }
 
-  /** Makes a report of everything since the last one. */
-  report(batch: BatchRange, latest: number, stateOperators: readonly StateOperatorProgress[]): {
+  /**
+   * Makes a report of everything since the last one.
+   *
+   * @param watermark capture time up to which the operators are done; the highest seen unless given.
+   */
+  report(
+    batch: BatchRange,
+    latest: number,
+    stateOperators: readonly StateOperatorProgress[],
+    watermark = this.#watermark,
+  ): {
     progress: StreamingQueryProgress;
     measurements: Measurements;
   } {
@@ -197,7 +224,7 @@ export class ProgressReporter {
           avg: iso(this.#eventSum / this.#input),
           max: iso(this.#eventMax),
           min: iso(this.#eventMin),
-          watermark: iso(this.#watermark!),
+          watermark: iso(watermark!),
         }
         : {},
       stateOperators,
@@ -232,7 +259,7 @@ export class ProgressReporter {
       totals: this.totals,
     };
     const measurements = this.#measurements;
-    this.#measurements = { endToEnd: [], processing: [], sinkWrites: {} };
+    this.#measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
     this.#durations = {};
     this.#reportStart = monotonic;
     this.#reportStartWall = now;
