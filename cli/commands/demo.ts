@@ -89,7 +89,7 @@ async function run(
     });
     viewer = await startViewer({
       feed: driver.feed,
-      metrics: () => driver!.metrics.text(Date.now()),
+      metrics: async () => driver!.metrics.text(Date.now(), await log.storage?.()),
       log,
       topics: [DEFAULT_TOPIC],
       port: options["port"] as number,

@@ -169,7 +169,7 @@ async function run(
     if (port !== "off") {
       viewer = await startViewer({
         feed: driver.feed,
-        metrics: () => driver.metrics.text(Date.now()),
+        metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
         log,
         topics: [topic],
         report: say,

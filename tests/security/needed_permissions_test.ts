@@ -139,6 +139,12 @@ function trials(folder: string, url: string): Trial[] {
       ],
     },
     {
+      task: "log",
+      works: ["retention", ...log],
+      setting: "FRAMELANE_JSON",
+      needs: needs(["retention", ...log], ...FILES),
+    },
+    {
       task: "models",
       works: ["inspect", `${folder}/model.onnx`, "--force"],
       setting: "FRAMELANE_JSON",

@@ -84,6 +84,10 @@ const FENCES: Readonly<Record<string, Fence>> = {
     flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS],
     lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": "denied" },
   },
+  log: {
+    flags: [NO_PROMPT, ...FILES, SETTINGS],
+    lets: { ...ANY_FILE, ...NO_HOST, "read AWS_SECRET": "denied" },
+  },
   models: {
     flags: [NO_PROMPT, ...FILES.map((flag) => flag.replace("models,", "")), SETTINGS],
     lets: {

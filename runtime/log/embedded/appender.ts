@@ -105,7 +105,9 @@ export class Appender {
       for (const record of records) group.push(record);
       return start;
     });
-    const chunks = new Map([...grouped].map(([id, records]) => [id, chunksOf(records)]));
+    const chunks = new Map(
+      [...grouped].map(([id, records]) => [id, chunksOf(records, topics.row(id).retention)]),
+    );
     for (let tries = 1;; tries++) {
       const placed = new Map<number, Placed>();
       try {

@@ -42,11 +42,9 @@ export class ArrivalClock {
       this.#doubted = undefined;
       return Math.floor(wall);
     }
+    const waitMs = Math.abs(step) > pauseMs ? confirmLargeMs : confirmMs;
     if (Math.abs((this.#doubted?.offset ?? Infinity) - offset) > toleranceMs) {
       this.#doubted = { offset, since: monotonic };
-    }
-    const waitMs = Math.abs(step) > pauseMs ? confirmLargeMs : confirmMs;
-    if (this.#doubted!.since === monotonic) {
       this.#tell(
         `The clock is ${
           Math.round(step / 1000)

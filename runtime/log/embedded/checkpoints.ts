@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
 import {
   corrupt,
@@ -77,19 +78,40 @@ export class Checkpoints {
     }));
   }
 
-  /** Within a transaction: a new owner; all earlier epochs are fenced. */
+  /**
+   * Within a transaction: a new owner; all earlier epochs are fenced.
+   *
+   * @throws {LogError} `CHECKPOINT_CORRUPT` when a first start would be one only because a row is damaged.
+   */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
+    if (this.find(key) === undefined) this.#checkRows(key);
     return toRow(
       this.#db.get<Columns>(
-        `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process)
-         VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE
+        `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
+         VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE
          SET epoch = epoch + 1, member = excluded.member, process = excluded.process RETURNING ${columns}`,
         ...cells(key),
         crypto.randomUUID(),
         member,
         process,
+        sumOf(cells(key)),
       )!,
     );
+  }
+
+  /** A checkpoint whose name is damaged, or its index, cannot be found: that must not look like a first start. */
+  #checkRows(key: CheckpointKey): void {
+    const rows = this.#db.all<[...ReturnType<typeof cells>, number]>(
+      "SELECT +store, +grp, +query, +topic, +partition, sum FROM checkpoints NOT INDEXED",
+    );
+    const wanted = sumOf(cells(key));
+    for (const [store, group, query, topic, partition, sum] of rows) {
+      if (sum === sumOf([store, group, query, topic, partition]) && sum !== wanted) continue;
+      throw corrupt(
+        `the checkpoint of query ${query} on ${topic}/${partition}`,
+        "its row is damaged",
+      );
+    }
   }
 
   /** Within a transaction: the owner has let go, unless another has taken over. */
@@ -187,6 +209,10 @@ function cells(
   { store, group, query, topic, partition }: CheckpointKey,
 ): [string, string, string, string, number] {
   return [store, group, query, topic, partition];
+}
+
+function sumOf(name: ReturnType<typeof cells>): number {
+  return crc32(JSON.stringify(name));
 }
 
 function gap(name: string, why: string): LogError {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { LogError } from "../log.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
@@ -161,6 +161,13 @@ export class Database {
       if (error instanceof Deno.errors.NotFound) return;
       throw storageError(error, "sync the log", this.path);
     }
+  }
+
+  /** Copies the database as it is at one moment. */
+  async copyTo(path: string): Promise<void> {
+    this.checkPresent();
+    // All pages at once: what others write meanwhile would begin the copy again.
+    await backup(this.#db, path, { rate: 2 ** 31 - 1 });
   }
 
   /** Length of the write-ahead log. */

@@ -103,7 +103,7 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
     if (version < schemaVersion) {
       throw refuse(
         `its format is version ${version}, older than version ${schemaVersion}, which this Framelane reads; ` +
-          "convert it with: deno task log convert DIR",
+          "convert it: deno task log convert --log embedded:DIR",
       );
     }
     if (version > schemaVersion) {

@@ -23,6 +23,7 @@ import {
 } from "../log.ts";
 import { Appender, EmbeddedProducer } from "./appender.ts";
 import { ArrivalClock } from "./arrivals.ts";
+import { backup, type BackupReport } from "./backup.ts";
 import { ChangeWatcher } from "./changes.ts";
 import { listCheckpoints } from "./checkpoint_list.ts";
 import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
@@ -232,6 +233,21 @@ export class EmbeddedLog implements TopicLog {
     });
     if (Object.keys(change).length > 0) await expire(parts);
     return kept;
+  }
+
+  /** Copies the log, as it is at this moment, into a new folder, while others use it. */
+  async backup(to: string, signal?: AbortSignal): Promise<BackupReport> {
+    return await backup(this.#place.dir, (await this.#open()).db, to, signal);
+  }
+
+  /** What SQLite says of its file; undefined when it is whole. */
+  async damage(): Promise<string | undefined> {
+    const { db } = await this.#open();
+    const verdict = await db.read(
+      "check the database",
+      () => db.all<[string]>("PRAGMA integrity_check(5)").flat().join("; "),
+    );
+    return verdict === "ok" ? undefined : verdict;
   }
 
   /**

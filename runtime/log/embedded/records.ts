@@ -12,10 +12,14 @@ import { offsetLimit, offsetOfId, placeId, wholeLog } from "./schema.ts";
 import { SegmentLost } from "./errors.ts";
 import type { Placed } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
+import type { Retention } from "./url.ts";
 
 /** What one chunk holds at most: retention, time and damage are known this finely. */
 const chunkRecords = 64;
 const chunkBytes = 1 << 20;
+
+/** Chunks that lie behind each other are read together, so many bytes at most. */
+const readAhead = 1 << 20;
 
 type ChunkRow = [
   first: number,
@@ -28,13 +32,14 @@ type ChunkRow = [
 
 const chunkColumns = `${offsetOfId}, count, segment, position, size, max_time`;
 
-/** How the records are divided into chunks. */
-export function chunksOf(records: readonly EncodedRecord[]): EncodedRecord[][] {
+/** How the records are divided into chunks, so that retention need not keep much more than it should. */
+export function chunksOf(records: readonly EncodedRecord[], kept: Retention): EncodedRecord[][] {
+  const most = Math.min(chunkBytes, kept.bytes / 16);
   const chunks: EncodedRecord[][] = [];
   let bytes = 0;
   for (const record of records) {
     const last = chunks.at(-1);
-    if (last !== undefined && last.length < chunkRecords && bytes + record.size <= chunkBytes) {
+    if (last !== undefined && last.length < chunkRecords && bytes + record.size <= most) {
       last.push(record);
       bytes += record.size;
     } else {
@@ -162,7 +167,7 @@ export class Records {
     const chunks = this.#chunks(id, offset, maxFrames);
     const frames: Frame[] = [];
     let [next, bytes] = [offset, 0];
-    for (const [first, count, segment, position, size, time] of chunks) {
+    for (const [i, [first, count, segment, position, size, time]] of chunks.entries()) {
       next = Math.max(next, first);
       // Records of a chunk that were read before are passed over.
       const known = cursor.next?.offset === next && cursor.next.segment === segment
@@ -172,17 +177,18 @@ export class Records {
       const from = known ?? position;
       const left = position + size - from;
       if (left > maxBytes - bytes && count === 1 && !(always && frames.length === 0)) break;
-      const read = cursor.read(segment, from, left, () => this.#file(segment));
+      const ahead = Math.min(readAhead, maxBytes - bytes, end(chunks, i) - from);
+      const read = cursor.read(segment, from, left, () => this.#file(segment), ahead);
       for (let at = 0; seen < first + count; seen++) {
         if (frames.length >= maxFrames) return { frames, next };
         const place = { topic, partition, offset: seen };
-        if (read === undefined) {
-          frames.push(badFrame(place, time, "the segment file is gone, it"));
-          next = seen + 1;
+        if (seen < next) {
+          if (read !== undefined) at += recordSize(read, at) ?? read.length;
           continue;
         }
-        if (seen < next) {
-          at += recordSize(read, at) ?? read.length;
+        if (read === undefined) {
+          frames.push(badFrame(place, time, "its segment file is gone: it"));
+          next = seen + 1;
           continue;
         }
         const length = recordSize(read, at) ?? 0;
@@ -284,6 +290,16 @@ export class Records {
   }
 }
 
+/** Where the bytes end that follow each other from the chunk at `i` on. */
+function end(chunks: readonly ChunkRow[], i: number): number {
+  let [, , segment, position, size] = chunks[i]!;
+  for (const [, , other, start, length] of chunks.slice(i + 1)) {
+    if (other !== segment || start !== position + size) break;
+    size += length;
+  }
+  return position + size;
+}
+
 /** The segment that one reader has open, and where its next record begins. */
 export class SegmentCursor {
   readonly place: { readonly id: number; readonly topic: string; readonly partition: number };
@@ -292,30 +308,52 @@ export class SegmentCursor {
     | undefined;
   #open: { readonly segment: number; readonly file: Deno.FsFile } | undefined;
   #buffer = new Uint8Array(64 << 10);
+  /** What the buffer holds. */
+  #held = { segment: -1, position: 0, size: 0 };
 
   constructor(place: SegmentCursor["place"]) {
     this.place = place;
   }
 
-  /** Bytes of a segment, good until the next call; fewer when the file is shorter, undefined when it is gone. */
+  /**
+   * Bytes of a segment, good until the next call; fewer when the file is shorter, undefined when it is gone.
+   *
+   * @param ahead so many bytes may be read at once, for the next calls.
+   */
   read(
     segment: number,
     position: number,
     size: number,
     file: () => string | undefined,
+    ahead = size,
   ): Uint8Array | undefined {
+    const from = position - this.#held.position;
+    if (
+      this.#held.segment !== segment || from < 0 || from + size > this.#held.size
+    ) {
+      if (!this.#fill(segment, position, Math.max(size, ahead), file)) return undefined;
+      return this.#buffer.subarray(0, Math.min(size, this.#held.size));
+    }
+    return this.#buffer.subarray(from, from + size);
+  }
+
+  #fill(segment: number, position: number, size: number, file: () => string | undefined): boolean {
     if (this.#open?.segment !== segment) {
       this.close();
       try {
         const path = file();
-        if (path === undefined) return undefined;
+        if (path === undefined) return false;
         this.#open = { segment, file: Deno.openSync(path) };
       } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
+        if (error instanceof Deno.errors.NotFound) return false;
         throw error;
       }
     }
-    if (this.#buffer.length < size) this.#buffer = new Uint8Array(2 ** Math.ceil(Math.log2(size)));
+    // A large record must not hold its room for ever.
+    const room = 2 ** Math.ceil(Math.log2(Math.max(size, 64 << 10)));
+    if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
+      this.#buffer = new Uint8Array(room);
+    }
     const { file: handle } = this.#open!;
     handle.seekSync(position, Deno.SeekMode.Start);
     let got = 0;
@@ -324,14 +362,13 @@ export class SegmentCursor {
       if (more === null) break;
       got += more;
     }
-    const bytes = this.#buffer.subarray(0, got);
-    // One large record must not hold its room for ever.
-    if (this.#buffer.length > 4 << 20) this.#buffer = new Uint8Array(64 << 10);
-    return bytes;
+    this.#held = { segment, position, size: got };
+    return true;
   }
 
   close(): void {
     this.#open?.file.close();
     this.#open = undefined;
+    this.#held = { segment: -1, position: 0, size: 0 };
   }
 }

@@ -29,7 +29,7 @@ export const wholeLog = 0;
  * A commit writes whole pages: with frames elsewhere, small ones write least. docs/decisions/embedded-log.md
  * has the figures.
  */
-export const pageSize = 1_024;
+export const pageSize = 512;
 
 /**
  * - `log`: `place` is the device and inode of the file, by which a copy of it is noticed; `family` is the identity that
@@ -37,6 +37,7 @@ export const pageSize = 1_024;
  * - `partitions`: `floor` is the first offset kept when somebody last looked, `bytes` all bytes ever appended.
  * - `segments`: `next` is one past the last offset; it, `bytes` and `max_time` are set when the segment is sealed.
  * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them.
+ * - `checkpoints`: `process` is the presence of the owner's log, `sum` the CRC-32 of what names the checkpoint.
  * - `entries`: `offsets/N` and `commits/N` of a checkpoint; docs/checkpoint-format.md tells more.
  * - `claims`: `target` shall own a partition, `holder` has not let go of it yet.
  */
@@ -65,7 +66,7 @@ CREATE TABLE chunks (
 CREATE TABLE checkpoints (
   id INTEGER PRIMARY KEY, store TEXT NOT NULL, grp TEXT NOT NULL, query TEXT NOT NULL,
   topic TEXT NOT NULL, partition INTEGER NOT NULL, query_id TEXT NOT NULL, epoch INTEGER NOT NULL,
-  member TEXT, process TEXT, UNIQUE (store, grp, query, topic, partition)
+  member TEXT, process TEXT, sum INTEGER NOT NULL, UNIQUE (store, grp, query, topic, partition)
 ) STRICT;
 CREATE TABLE entries (id INTEGER PRIMARY KEY, offsets TEXT, commits TEXT) STRICT;
 CREATE TABLE groups (
