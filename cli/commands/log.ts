@@ -10,6 +10,7 @@ import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { type Command, type CommandContext, nearest, parsers } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
+import { fenceOptions } from "../fence_options.ts";
 
 const ACTIONS = ["retention", "check", "backup", "convert"] as const;
 type Action = typeof ACTIONS[number];
@@ -29,7 +30,7 @@ export const log: Command = {
   summary:
     "Looks after an embedded log: how much of a topic is kept, whether all is whole, copies while it is in use, old formats.",
   options: {
-    log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG },
+    log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG, opens: "log" },
     bytes: {
       value: "N",
       help: "retention: keeps this many bytes of each partition of the topic",
@@ -43,11 +44,14 @@ export const log: Command = {
     checkpoint: {
       value: "DIR",
       multiple: true,
+      opens: "folder",
       help: "convert: a folder of checkpoints that was used with the log",
     },
     json: { switch: true, help: "one JSON object a line" },
+    ...fenceOptions,
   },
-  network: () => false,
+  // The folder of a backup.
+  needs: { positionals: "folder" },
   check({ positionals: [action, ...rest], options }) {
     if (action === undefined) return [`Nothing to do: expected ${ACTIONS.join(", ")}`];
     if (!isAction(action)) {

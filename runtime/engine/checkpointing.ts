@@ -16,6 +16,7 @@ import {
   type CommitOptions,
   LogError,
   type OutputRecord,
+  saysFirst,
 } from "../log/log.ts";
 import type { LastOutput } from "./identity.ts";
 import type { FrameGroups } from "./options.ts";
@@ -92,7 +93,8 @@ export class Checkpointing {
 
   /** The batch that was planned before a crash and not committed. */
   get planned(): BatchRange | undefined {
-    return this.#committer.planned;
+    const { planned } = this.#committer;
+    return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
   resumePoint(start: number): ResumePoint {

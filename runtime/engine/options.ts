@@ -50,6 +50,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
+  /** The partition came into being while the query ran: without a checkpoint it is read from the start. */
+  readonly foundLater?: boolean;
   readonly runId: string;
   /**
    * One cell: the offset after the last frame whose outputs live sinks have had. It outlives a run,

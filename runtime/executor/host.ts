@@ -172,6 +172,7 @@ export class ExecutorHost {
       partition,
       group: queries.find(({ name }) => name === query)!.group,
       ...(membership !== undefined ? { membership } : {}),
+      foundLater: message.foundLater === true,
       runId,
       shown,
       owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),

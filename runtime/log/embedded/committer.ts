@@ -12,6 +12,7 @@ import {
   LogError,
   type Membership,
   type OutputRecord,
+  saysFirst,
 } from "../log.ts";
 import type { Appender } from "./appender.ts";
 import { maxStateBytes } from "./checkpoint_entry.ts";
@@ -122,7 +123,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (batch.batchId !== next) {
         throw this.#gap(batch, `the next batch is ${next}`);
       }
-      if (this.#planned !== undefined) this.#checkPlanned(batch);
+      if (this.#planned !== undefined && !saysFirst(this.#planned)) this.#checkPlanned(batch);
       this.#planned = { ...batch };
       // It need not be durable: it is written together with the commit.
       if (!required) return;
