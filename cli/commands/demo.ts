@@ -14,6 +14,7 @@ import { openLog } from "../../runtime/log/open.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
 import { DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
+import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { findQuery } from "../queries_folder.ts";
 
@@ -87,6 +88,7 @@ async function run(
       log,
       logUrl,
       topic: DEFAULT_TOPIC,
+      ...executorPermissions(),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
         group: `framelane-${query}`,
