@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import {
   BadFrameError,
   checkWindowOptions,
@@ -87,6 +88,7 @@ export function model(
   return {
     name: `model(${checked.name})`,
     kind: "window",
+    reads: [dirname(checked.file)],
     async open(context) {
       const session = await openSession(checked.file, threads);
       return new ModelTask({ manifest: checked, sha256, session, windows, reduce, context });
