@@ -208,8 +208,12 @@ export class AccessPlan {
   #listen(host: string, port: string): void {
     if (!/^\d+$/.test(port)) return;
     const place = `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
-    for (const one of sameHosts(place)) this.access.listens.add(one);
-    this.#net(place);
+    // A viewer that others reach sits behind a gate of its own, on any port of this machine.
+    const gate = sameHosts(place).length === 1 ? sameHosts("127.0.0.1") : [];
+    for (const one of [...sameHosts(place), ...gate]) {
+      this.access.listens.add(one);
+      this.access.net?.add(one);
+    }
   }
 
   #net(host: string): void {

@@ -100,7 +100,9 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
   assert.deepEqual(written(...hook), ["/d"]);
   assert.deepEqual(queries("--port", "off", ...hook)["net"], ["alarm.example:443"]);
   assert.deepEqual(queries("--port", "off")["net"], undefined);
-  assert.deepEqual(queries("--host", "::", "--port", "80")["net"], ["[::]:80"]);
+  assert.deepEqual(queries("--host", "::", "--port", "80")["net"], [
+    ...["127.0.0.1", "[::1]", "[::]:80", "localhost"],
+  ]);
   assert.ok(queries()["net"]!.includes("127.0.0.1:8000"));
   assert.ok(queries("--model", "/m/x/model.json")["read"]!.includes("/m/x"));
   assert.deepEqual(
