@@ -5,24 +5,25 @@
  */
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
-import { ACCEPTED_SOURCES, makeSource } from "../../cameras/open.ts";
+import { acceptedSources, makeSource, needsNetwork } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
+import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
   type CameraOptionValues,
   hostSettings,
-  imageOptions,
   metricsOptions,
   numberFaults,
   parseSource,
   producerFaults,
   producerOptions,
   producerSettings,
+  settingOptions,
   targetOptions,
 } from "../camera_options.ts";
-import { Meter, summaryLine, summaryText } from "../camera_text.ts";
+import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
 import { isLocalLog } from "../network.ts";
 import { openLogOrUsageError } from "../open_log.ts";
@@ -42,18 +43,17 @@ export const camera: Command = {
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
   options: {
-    source: { value: "URI", help: ACCEPTED_SOURCES, default: "pattern:", parse: parseSource },
+    source: { value: "URI", help: acceptedSources(), default: "pattern:", parse: parseSource },
     ...targetOptions,
-    ...imageOptions,
+    ...settingOptions,
     limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
   },
-  // RTSP is FFmpeg's, which Deno's permissions do not reach.
   network: (options) =>
     !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
-    /^https?:/i.test(options["source"] as string),
+    needsNetwork(options["source"] as string),
   check({ positionals, options }) {
     return [...numberFaults(positionals), ...producerFaults(options)];
   },
@@ -61,7 +61,8 @@ export const camera: Command = {
     const values = options as unknown as Values;
     const log = await openLogOrUsageError(values.log);
     try {
-      return await publish(Number(positionals[0]), log, values, context);
+      const settings = settingsFromFlags(options);
+      return await publish(Number(positionals[0]), log, values, settings, context);
     } finally {
       await log.close();
     }
@@ -72,15 +73,16 @@ async function publish(
   number: number,
   log: TopicLog,
   values: Values,
+  settings: CameraSettings,
   { signal, print, say }: CommandContext,
 ): Promise<number> {
-  const { topic, fps, limit, json = false } = values;
+  const { topic, limit, json = false } = values;
   const clock = systemClock;
-  const source = makeSource(values.source, values);
-  const bar = new ProgressBar({ title: `CAMERA-${number}` });
+  const source = makeSource(values.source, settings);
+  const bar = new ProgressBar({ title: cameraTitle(number, settings) });
   const report = (message: string) => {
     bar.clear();
-    say(`CAMERA-${number}: ${message}`);
+    say(`${cameraTitle(number, settings)}: ${message}`);
   };
   using kv = source.kind === "collection" ? await openState(values.state) : undefined;
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`);
@@ -97,7 +99,7 @@ async function publish(
     source,
     signal,
     report,
-    ...(fps === undefined ? {} : { fps }),
+    settings,
     ...(limit === undefined ? {} : { limit }),
     onFrame() {
       if (json) return;
@@ -113,7 +115,7 @@ async function publish(
     say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
   }
   const tick = setInterval(() => {
-    const progress = meter.progress(number, launched.stats, clock.monotonic());
+    const progress = meter.progress(number, settings, launched.stats, clock.monotonic());
     if (json) print(JSON.stringify({ type: "progress", progress }));
   }, PROGRESS_EVERY_MS);
   let failed = false;
@@ -130,6 +132,6 @@ async function publish(
   bar.clear();
   const { stats } = launched;
   const seconds = meter.seconds(clock.monotonic());
-  print(json ? summaryLine(number, stats, seconds) : summaryText(number, stats, seconds));
+  print((json ? summaryLine : summaryText)(number, settings, stats, seconds));
   return failed || stats.droppedBy.stopped > 0 ? 1 : 0;
 }
