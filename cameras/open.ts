@@ -4,10 +4,18 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+<<<<<<< HEAD
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError } from "./source.ts";
 import { imageSettings, type SourceKindRow } from "./source_kind.ts";
 import { deviceRow } from "./sources/device.ts";
+=======
+import type { UriAccess } from "../runtime/base/access.ts";
+import { maskUrl } from "../runtime/base/mask.ts";
+import { parseFps, parseSize, readOptions } from "./options.ts";
+import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
+import { DeviceSource } from "./sources/device.ts";
+>>>>>>> main
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
 import { mjpegRow } from "./sources/mjpeg.ts";
@@ -64,6 +72,20 @@ export function acceptedSources(): string {
 export function needsNetwork(text: string): boolean {
   return rowOf(schemeOf(text))?.network ?? false;
 }
+
+/** What each kind of source opens, by its scheme, for the launcher; "" is a path. */
+export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = {
+  "": { target: "read" },
+  file: { target: "read" },
+  pan: { target: "read" },
+  pattern: {},
+  device: { target: "device" },
+  http: { target: "host" },
+  https: { target: "host" },
+  rtsp: { target: "stream" },
+  rtsps: { target: "stream" },
+  "rtsp+udp": { target: "stream" },
+};
 
 /**
  * Makes a source of what `acceptedSources` names.

@@ -25,7 +25,7 @@ import {
 } from "../camera_options.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
-import { isLocalLog } from "../network.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -43,17 +43,32 @@ export const camera: Command = {
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
   options: {
+<<<<<<< HEAD
     source: { value: "URI", help: acceptedSources(), default: "pattern:", parse: parseSource },
+=======
+    source: {
+      value: "URI",
+      help: ACCEPTED_SOURCES,
+      default: "pattern:",
+      parse: parseSource,
+      opens: "source",
+    },
+>>>>>>> main
     ...targetOptions,
     ...settingOptions,
     limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
+    ...fenceOptions,
   },
+<<<<<<< HEAD
   network: (options) =>
     !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
     needsNetwork(options["source"] as string),
+=======
+  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
+>>>>>>> main
   check({ positionals, options }) {
     return [...numberFaults(positionals), ...producerFaults(options)];
   },
