@@ -16,6 +16,7 @@ export const settingOptions: Options = Object.fromEntries(
     help: row.help,
     ...(row.value === undefined ? { switch: true } : { value: row.value }),
     ...(row.parse === undefined ? {} : { parse: row.parse }),
+    ...(row.opens === undefined ? {} : { opens: row.opens }),
   }]),
 );
 

@@ -5,7 +5,7 @@
  */
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
-import { acceptedSources, makeSource, needsNetwork } from "../../cameras/open.ts";
+import { acceptedSources, makeSource } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -43,17 +43,13 @@ export const camera: Command = {
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
   options: {
-<<<<<<< HEAD
-    source: { value: "URI", help: acceptedSources(), default: "pattern:", parse: parseSource },
-=======
     source: {
       value: "URI",
-      help: ACCEPTED_SOURCES,
+      help: acceptedSources(),
       default: "pattern:",
       parse: parseSource,
       opens: "source",
     },
->>>>>>> main
     ...targetOptions,
     ...settingOptions,
     limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
@@ -62,13 +58,7 @@ export const camera: Command = {
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
     ...fenceOptions,
   },
-<<<<<<< HEAD
-  network: (options) =>
-    !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
-    needsNetwork(options["source"] as string),
-=======
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
->>>>>>> main
   check({ positionals, options }) {
     return [...numberFaults(positionals), ...producerFaults(options)];
   },
