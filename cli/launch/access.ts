@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type AccessWord, hostOf, openedBy, type UriAccess } from "../../runtime/base/access.ts";
+import {
+  type AccessWord,
+  hostOf,
+  openedBy,
+  RELAY_PORTS,
+  type UriAccess,
+} from "../../runtime/base/access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
 import { absolute, parentOf, statOf } from "./paths.ts";
 
@@ -239,6 +245,7 @@ export class AccessPlan {
   }
 
   #uri(table: LaunchTable["sinks"], uri: string, why: string): void {
+    const { access } = this;
     const { opens, target, url, options } = openedBy(table, uri);
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
@@ -253,7 +260,14 @@ export class AccessPlan {
       case "host":
         return void (URL.canParse(url) && this.#net(hostOf(url)));
       case "stream":
-        this.access.streams.add(URL.canParse(url) ? Number(new URL(url).port) || 554 : 554);
+        if (!URL.canParse(url)) return;
+        access.streams.add(Number(/\d+$/.exec(hostOf(url))![0]));
+        this.#net(hostOf(url));
+        for (const relay of RELAY_PORTS) {
+          access.streams.add(relay);
+          access.listens.add(`127.0.0.1:${relay}`);
+          access.net?.add(`127.0.0.1:${relay}`);
+        }
     }
   }
 }

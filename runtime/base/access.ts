@@ -40,9 +40,12 @@ export type AccessWord =
   | "hosts"
   | "libraries";
 
+/** Ports on this machine where a camera's login and certificate are taken care of for FFmpeg. */
+export const RELAY_PORTS: readonly number[] = Array.from({ length: 16 }, (_, i) => 39_554 + i);
+
 /** What a sink's or a source's URI opens, by its target and by its options. */
 export interface UriAccess {
-  /** `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself. */
+  /** `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself, or by a relay. */
   readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream";
   /** What options follow; `?` unless given. */
   readonly mark?: string;
@@ -80,8 +83,14 @@ export function openedBy(table: Readonly<Record<string, UriAccess>>, uri: string
   };
 }
 
-/** Host and port of a web address. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  "http:": 80,
+  "https:": 443,
+  "rtsps:": 322,
+};
+
+/** Host and port of the address of a page or a stream. */
 export function hostOf(url: string): string {
   const { hostname, port, protocol } = new URL(url);
-  return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+  return `${hostname}:${port || (DEFAULT_PORTS[protocol] ?? 554)}`;
 }
