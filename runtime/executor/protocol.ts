@@ -77,6 +77,8 @@ export type ToExecutor =
     readonly partition: number;
     readonly runId: string;
     readonly membership?: Membership;
+    /** See `ExecutionOptions.foundLater`. */
+    readonly foundLater?: boolean;
     /** Cells of a lane that outlive its runs: see `SHOWN`. */
     readonly shown: SharedArrayBuffer;
   }
