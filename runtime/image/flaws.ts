@@ -48,14 +48,16 @@ export function refusal(
   return new BadFrameError(FLAWS[flaw], message, options);
 }
 
-const repairs = new Map<Flaw, number>();
+const repairs = new WeakMap<Uint8Array, Set<Flaw>>();
 
-/** Counts what was repaired of one image. */
-export function countRepairs(flaws: Iterable<Flaw>): void {
-  for (const flaw of new Set(flaws)) repairs.set(flaw, (repairs.get(flaw) ?? 0) + 1);
+/** Remembers what was repaired while an image was decoded. */
+export function noteRepairs(image: Uint8Array, flaws: Iterable<Flaw>): void {
+  const noted = repairs.get(image);
+  if (noted === undefined) repairs.set(image, new Set(flaws));
+  else for (const flaw of flaws) noted.add(flaw);
 }
 
-/** Images that this thread repaired so far, by flaw. */
-export function repairCounts(): ReadonlyMap<Flaw, number> {
-  return repairs;
+/** What was repaired so far of an image, which is told by its array. */
+export function repairsOf(image: Uint8Array): ReadonlySet<Flaw> | undefined {
+  return repairs.get(image);
 }

@@ -6,7 +6,7 @@
 import { readJpegHeader } from "./jpeg_header.ts";
 import { type Kernels, NATURAL } from "./kernels.ts";
 import { PLANES, QUANTIZERS } from "./layout.ts";
-import { noteRepairs } from "./repair.ts";
+import { noteSegments } from "./repair.ts";
 import { enterScan, MOST_PIXELS, readScan } from "./scan.ts";
 
 /** A picture at half size: for each pixel a sample in each plane, those of colour less 128. */
@@ -55,7 +55,7 @@ export function decodeHalfSize(
     (start, end, mcus, first) => functions.decodeHalf(start, end, mcus, mcusAcross, stride, first),
   );
   if (segments === undefined) return undefined;
-  noteRepairs(header, segments);
+  noteSegments(jpeg, header, segments);
   const [luma, blue, red] = planes as [number, number, number];
   return { width: Math.ceil(width / 2), height: Math.ceil(height / 2), stride, luma, blue, red };
 }

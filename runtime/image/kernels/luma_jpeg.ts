@@ -7,7 +7,7 @@ import { APP0, DHT, DQT, EOI, SOF0, SOI, SOS } from "../jpeg_headers.ts";
 import { readJpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";
 import { DC_CODES, RECORD_BYTES } from "./layout.ts";
-import { noteRepairs } from "./repair.ts";
+import { noteSegments } from "./repair.ts";
 import { enterScan, MOST_BYTES, MOST_PIXELS, readScan } from "./scan.ts";
 
 /** The usual table for DC of luma: 16 counts and the symbols. A source's own may lack some. */
@@ -47,7 +47,7 @@ export function takeLuma(
       functions.findCodes(start, end, mcus, scan.blocks, 4, mcusAcross, records, pitch),
   );
   if (segments === undefined) return undefined;
-  noteRepairs(header, segments);
+  noteSegments(jpeg, header, segments);
 
   // MCUs may reach beyond the picture; a grey one ends with its own blocks.
   const across = Math.ceil(width / 8), down = Math.ceil(height / 8);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { countRepairs, type Flaw } from "../flaws.ts";
+import { type Flaw, noteRepairs } from "../flaws.ts";
 import { countScans, EOI, readJpegHeaders } from "../jpeg_headers.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg_header.ts";
 import { type Kernels, withKernels } from "./kernels.ts";
@@ -19,11 +19,15 @@ export interface Repaired {
   readonly flaws: readonly Flaw[];
 }
 
-/** Counts what a kernel read over. */
-export function noteRepairs({ hasStray }: JpegHeader, segments: readonly Segment[]): void {
+/** Remembers what a kernel read over. */
+export function noteSegments(
+  jpeg: Uint8Array,
+  { hasStray }: JpegHeader,
+  segments: readonly Segment[],
+): void {
   const flaws = segments.flatMap(({ flaw }) => flaw ?? []);
   if (hasStray) flaws.push("stray-before-segment");
-  if (flaws.length > 0) countRepairs(flaws);
+  if (flaws.length > 0) noteRepairs(jpeg, flaws);
 }
 
 /**
@@ -60,10 +64,10 @@ export function repairJpeg(jpeg: Uint8Array): Repaired | undefined {
   return { flaws: [...flaws], bytes: joined(jpeg, kept, end === undefined) };
 }
 
-/** The repaired bytes, counted; undefined where there is nothing to repair, or nothing that can be. */
+/** The repaired bytes; undefined where there is nothing to repair, or nothing that can be. */
 export function repaired(jpeg: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   const result = repairJpeg(jpeg);
-  if (result?.bytes !== undefined) countRepairs(result.flaws);
+  if (result?.bytes !== undefined) noteRepairs(jpeg, result.flaws);
   return result?.bytes;
 }
 
