@@ -4,7 +4,12 @@
  * @module
  */
 /// <reference lib="deno.worker" />
-import { canReduce, type JpegSize, reduceJpeg, yieldToOthers } from "../runtime/image/reduce_jpeg.ts";
+import {
+  canReduce,
+  type JpegSize,
+  reduceJpeg,
+  yieldToOthers,
+} from "../runtime/image/reduce_jpeg.ts";
 
 /** A picture to make smaller. */
 export interface ReduceRequest {

@@ -46,8 +46,8 @@ export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 /** What an image may take of memory while it is decoded: a night scene has few bytes a pixel. */
 const MAX_DECODING_BYTES = 512 * 1024 * 1024;
 
-/** Pixels times scans: each scan is a pass over all pixels. */
-const MAX_WORK = 10 * DEFAULT_MAX_PIXELS;
+/** Pixels times scans: each scan is a pass over all pixels, of 5 ns each. */
+const MAX_WORK = 4 * DEFAULT_MAX_PIXELS;
 
 const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" } as const;
 
@@ -130,9 +130,10 @@ function readJpeg(bytes: Uint8Array): ImageInfo {
   const progressive = process === SOF2;
   const flaws: Flaw[] = headers.stray.length > 0 ? ["stray-before-segment"] : [];
   if (progressive || scan[0] !== components.length) {
-    const { scans, end } = countScans(bytes, start);
     // A sequential JPEG has each component once.
-    checkScans(width * height, scans, progressive ? MAX_SCANS : components.length);
+    const most = progressive ? MAX_SCANS : components.length;
+    const { scans, end } = countScans(bytes, start, most);
+    checkScans(width * height, scans, most);
     if (end === undefined) flaws.push("end-missing");
     else if (end < bytes.length) flaws.push("trailer");
   } else if (bytes.at(-2) !== 0xff || bytes.at(-1) !== 0xd9) {
@@ -156,7 +157,7 @@ function checkScans(pixels: number, scans: number, most: number): void {
   if (scans <= most && scans * pixels <= MAX_WORK) return;
   throw refusal(
     "work",
-    `Cannot take a JPEG of ${scans} scans of ${pixels} pixels: at most ${most} scans, and ` +
+    `Cannot take a JPEG of ${scans} scans or more of ${pixels} pixels: at most ${most} scans, and ` +
       `${MAX_WORK} pixels in all scans, are accepted`,
   );
 }

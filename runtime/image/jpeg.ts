@@ -8,7 +8,7 @@ import jpegTurbo from "@julusian/jpeg-turbo";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { repaired } from "./kernels/repair.ts";
-import { decompress, hasLibrary, keepLuma } from "./turbojpeg.ts";
+import { DAMAGED, decompress, hasLibrary, keepLuma } from "./turbojpeg.ts";
 import { pool } from "./pool.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
@@ -90,9 +90,9 @@ async function decompressByAddon(
     });
     return undefined;
   } catch (error) {
-    // The addon has no words for it.
-    const complaint = hasLibrary ? await decompress(ofOwnMemory(jpeg), image, 1) : undefined;
-    return complaint ?? (error instanceof Error ? error.message : String(error));
+    // The addon's message is that of its thread, mostly "No error".
+    if (error instanceof Error) return DAMAGED;
+    throw error;
   }
 }
 

@@ -104,14 +104,18 @@ export interface JpegScans {
   readonly end: number | undefined;
 }
 
-/** Counts the scans, the first one included. */
-export function countScans(bytes: Uint8Array, start: number): JpegScans {
+/** Counts the scans, the first one included, up to one more than `most`. */
+export function countScans(bytes: Uint8Array, start: number, most: number): JpegScans {
   let scans = 1;
-  for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at)) {
-    while (bytes[at] === 0xff) at++;
-    const marker = bytes[at++];
-    if (marker === EOI) return { scans, end: at };
-    if (marker === SOS) scans++;
+  // Byte by byte: a file made of markers must cost no more than another one.
+  let before = 0;
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (before === 0xff) {
+      if (byte === EOI) return { scans, end: at + 1 };
+      if (byte === SOS && ++scans > most) break;
+    }
+    before = byte;
   }
   return { scans, end: undefined };
 }

@@ -45,13 +45,20 @@ const SYMBOLS = {
 
 /** Constants of turbojpeg.h. */
 const TJINIT_COMPRESS = 0, TJINIT_DECOMPRESS = 1, TJINIT_TRANSFORM = 2;
-const TJPARAM_NOREALLOC = 2, TJPARAM_QUALITY = 3, TJPARAM_SUBSAMP = 4, TJPARAM_SCANLIMIT = 13;
+const TJPARAM_STOPONWARNING = 0,
+  TJPARAM_NOREALLOC = 2,
+  TJPARAM_QUALITY = 3,
+  TJPARAM_SUBSAMP = 4,
+  TJPARAM_SCANLIMIT = 13;
 const TJPARAM_JPEGWIDTH = 5, TJPARAM_JPEGHEIGHT = 6;
 const TJSAMP_420 = 2, TJSAMP_GRAY = 3;
 const TJXOPT_GRAY = 8, TJXOPT_COPYNONE = 64;
 const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
 /** Bytes of an error message, its end included. */
 const MESSAGE_BYTES = 200;
+
+/** What is said of a JPEG where the library's own words cannot be had. */
+export const DAMAGED = "codes are damaged or missing";
 
 /** Most scans of a JPEG: real progressive ones have about ten. */
 export const MAX_SCANS = 100;
@@ -94,7 +101,11 @@ function acquire(kind: Kind): Codec {
   const { symbols } = library!;
   const handle = symbols.tj3Init(kind);
   if (handle === null) throw new Error("Cannot make a JPEG codec: out of memory");
-  if (kind !== TJINIT_COMPRESS) symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
+  if (kind !== TJINIT_COMPRESS) {
+    symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
+    // Nothing that libjpeg complains of is taken: the rest would be work for nothing.
+    symbols.tj3Set(handle, TJPARAM_STOPONWARNING, 1);
+  }
   if (kind !== TJINIT_DECOMPRESS) symbols.tj3Set(handle, TJPARAM_NOREALLOC, 1);
   return { handle, busy: new Set() };
 }
@@ -113,9 +124,7 @@ function complaint({ handle }: Codec): string {
   symbols.strncpy(text, symbols.tj3GetErrorStr(handle), BigInt(MESSAGE_BYTES - 1));
   const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
   // The words of a warning stay with the thread that decoded.
-  return message === "No error"
-    ? "codes are damaged or missing"
-    : message.replace(/^tj3\w+\(\): /, "");
+  return message === "No error" ? DAMAGED : message.replace(/^tj3\w+\(\): /, "");
 }
 
 /** Reads a header and sets the size of the result; false where that is not what there is room for. */

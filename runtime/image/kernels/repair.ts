@@ -48,7 +48,7 @@ export function repairJpeg(jpeg: Uint8Array): Repaired | undefined {
   if (header !== undefined && segments === undefined) return undefined;
   let end: number | undefined;
   if (segments === undefined) {
-    end = countScans(jpeg, start).end;
+    end = countScans(jpeg, start, Infinity).end;
     kept.push(start, end ?? jpeg.length);
   } else {
     for (const { from, codes, marker, next, flaw } of segments) {
