@@ -131,7 +131,10 @@ function readJpeg(bytes: Uint8Array): ImageInfo {
   const flaws: Flaw[] = headers.stray.length > 0 ? ["stray-before-segment"] : [];
   if (progressive || scan[0] !== components.length) {
     // A sequential JPEG has each component once.
-    const most = progressive ? MAX_SCANS : components.length;
+    const most = Math.min(
+      progressive ? MAX_SCANS : components.length,
+      Math.floor(MAX_WORK / (width * height)),
+    );
     const { scans, end } = countScans(bytes, start, most);
     checkScans(width * height, scans, most);
     if (end === undefined) flaws.push("end-missing");
@@ -154,11 +157,11 @@ function readJpeg(bytes: Uint8Array): ImageInfo {
 }
 
 function checkScans(pixels: number, scans: number, most: number): void {
-  if (scans <= most && scans * pixels <= MAX_WORK) return;
+  if (scans <= most) return;
   throw refusal(
     "work",
-    `Cannot take a JPEG of ${scans} scans or more of ${pixels} pixels: at most ${most} scans, and ` +
-      `${MAX_WORK} pixels in all scans, are accepted`,
+    `Cannot take a JPEG of ${scans} scans or more of ${pixels} pixels each: ` +
+      `at most ${most} are accepted`,
   );
 }
 

@@ -61,9 +61,9 @@ export async function decodeJpeg(
     channels,
   );
   const decode = (jpeg: Uint8Array) =>
-    denominator === undefined
-      ? decompressByAddon(jpeg, image)
-      : decompress(ofOwnMemory(jpeg), image, denominator);
+    hasLibrary
+      ? decompress(ofOwnMemory(jpeg), image, denominator ?? 1, denominator === undefined)
+      : decompressByAddon(jpeg, image);
   try {
     const whole = flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
     let complaint = await decode(whole ?? bytes);
@@ -79,7 +79,7 @@ export async function decodeJpeg(
   }
 }
 
-/** @returns undefined when it is done, else what is wrong. */
+/** @returns undefined when it is done at full size, else what is wrong. */
 async function decompressByAddon(
   jpeg: Uint8Array,
   image: PooledImage,

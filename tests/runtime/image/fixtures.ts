@@ -77,8 +77,8 @@ export function withSegment(jpeg: Uint8Array, marker: number, body: Uint8Array):
   ]);
 }
 
-/** A sequential JPEG of many empty scans of one component, in few bytes. */
-export function bomb(width: number, height: number, scans: number): Uint8Array {
+/** A JPEG of many empty scans of one component, in few bytes; sequential unless said otherwise. */
+export function bomb(width: number, height: number, scans: number, process = 0xc0): Uint8Array {
   const segment = (marker: number, ...content: number[]) => {
     const length = content.length + 2;
     return [0xff, marker, length >> 8, length & 255, ...content];
@@ -89,7 +89,7 @@ export function bomb(width: number, height: number, scans: number): Uint8Array {
   return Uint8Array.from([
     ...[0xff, 0xd8],
     ...segment(0xdb, 0, ...new Array(64).fill(1)),
-    ...segment(0xc0, 8, ...size, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0),
+    ...segment(process, 8, ...size, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0),
     ...segment(0xc4, 0, ...table, 16, ...table),
     ...[1, 2, 3].flatMap(one),
     ...new Array(scans).fill(one(1)).flat(),

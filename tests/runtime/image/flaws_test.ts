@@ -148,6 +148,7 @@ Deno.test("what is not repaired is refused with one reason on every road", async
       restarts.map((byte, i) => byte === 0xd3 && restarts[i - 1] === 0xff ? 0xd5 : byte),
     ],
     ["work", "many baseline scans", bomb(2000, 2000, 500)],
+    ["work", "passes over many pixels", bomb(8000, 7000, 9, 0xc2)],
   ];
   for (const [flaw, name, bytes] of refused) {
     for (const [road, take] of Object.entries(ROADS)) {
