@@ -22,10 +22,12 @@ export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
   /**
-   * What the log takes instead when this one is too large for its topic; without it the commit fails.
-   * It may be meant for another topic, which is made if it is not there.
+   * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
+   * fails. It may be meant for another topic, which is made if it is not there.
    */
-  readonly smaller?: () => OutputRecord;
+  readonly smaller?: (refusal: LogError) => OutputRecord;
+  /** Left out, counted and reported, where its topic is not there and cannot be made. */
+  readonly optional?: boolean;
 }
 
 /** Which source offsets a batch takes. */
@@ -317,7 +319,10 @@ export interface BatchCommitter {
   close(): Promise<void>;
 }
 
-/** What went wrong, for programs. */
+/**
+ * What went wrong, for programs. `REFUSED`: the topic's rules do not allow the record. `UNSUPPORTED`: the server
+ * lacks what is needed.
+ */
 export type LogErrorCode =
   | "UNREACHABLE"
   | "AUTHENTICATION_FAILED"

@@ -294,7 +294,7 @@ export class Transactions {
       if (!refused) throw error;
       const { topic, partition, records, sequence } = batch;
       if (records.length === 1) {
-        const smaller = records[0]!.smaller?.();
+        const smaller = records[0]!.smaller?.(error);
         if (smaller === undefined) throw error;
         if (smaller.topic !== topic || smaller.partition !== partition) {
           return { others: [smaller] };

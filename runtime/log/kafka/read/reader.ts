@@ -206,6 +206,7 @@ export class KafkaReader implements LogReader {
   async #outOfRange(one: BufferedPartition, diverged: boolean): Promise<void> {
     const { version, topic, partition, next } = one;
     this.#detach(one);
+    one.failures++;
     await this.#persist(one, async (signal) => {
       const range = await offsetRange(this.#cluster, topic, partition);
       const leader = await this.#cluster.leader(topic, partition, signal, true);
