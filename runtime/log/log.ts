@@ -25,7 +25,7 @@ export interface OutputRecord extends LogRecord {
    * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
    * fails. It may be meant for another topic, which is made if it is not there.
    */
-  readonly smaller?: (refusal: LogError) => OutputRecord;
+  readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
   /** Left out, counted and reported, where its topic is not there and cannot be made. */
   readonly optional?: boolean;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { systemClock } from "../../../base/clock.ts";
-import { type Api, API_VERSIONS, type Call, checked } from "../protocol/api.ts";
+import { type Api, type Call, checked } from "../protocol/api.ts";
 import {
   ClosedError,
   LoginError,
@@ -16,7 +16,7 @@ import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { dial, type Transport } from "./transport.ts";
-import { askVersions, Versions } from "./versions.ts";
+import { askVersions, closedOn, Versions } from "./versions.ts";
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -278,18 +278,9 @@ export class Connection {
   }
 
   #closedByBroker(): ClosedError {
-    const { credentials } = this.#options;
-    const call = this.#pending[0]?.call;
-    if (this.#responses > 0 || call === undefined || call.key === API_VERSIONS.key) {
-      return new ClosedError("it closed the connection");
-    }
-    return new ClosedError(
-      this.#versions === Versions.unknown
-        ? `it closed the connection when asked for ${call.name} in version ${call.version}, and before that for its versions (ApiVersions): expected Apache Kafka 2.5 or later`
-        : credentials === undefined
-        ? "it closed the connection at the first request: it may want a login (user:password@ before the host)"
-        : "it closed the connection at the first request",
-    );
+    // A broker that has answered before has its reasons; one that has not does not like the request.
+    const call = this.#responses > 0 ? undefined : this.#pending[0]?.call;
+    return closedOn(call, this.#versions, this.#options.credentials !== undefined);
   }
 
   #received(response: ResponseReader): void {

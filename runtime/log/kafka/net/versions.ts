@@ -4,7 +4,7 @@
  * @module
  */
 import { API_VERSIONS, type Call, checked, errorOf, type Spoken } from "../protocol/api.ts";
-import { UnsupportedError } from "../protocol/errors.ts";
+import { ClosedError, UnsupportedError } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { CLIENT_ID } from "./framing.ts";
 
@@ -98,4 +98,22 @@ export async function askVersions(connection: Requester, broker: string): Promis
       apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]),
     ),
   );
+}
+
+/** The error of a broker that closed the connection when its first request was this one. */
+export function closedOn(
+  call: Call | undefined,
+  versions: Versions,
+  loggedIn: boolean,
+): ClosedError {
+  if (call === undefined || call.key === API_VERSIONS.key) {
+    return new ClosedError("it closed the connection");
+  }
+  if (versions === Versions.unknown) {
+    return new ClosedError(
+      `it closed the connection when asked for ${call.name} in version ${call.version}, and before that for its versions (ApiVersions): expected Apache Kafka 2.5 or later`,
+    );
+  }
+  const hint = loggedIn ? "" : ": it may want a login (user:password@ before the host)";
+  return new ClosedError(`it closed the connection at the first request${hint}`);
 }
