@@ -5,6 +5,7 @@
  */
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
+import { DEVICES } from "../../queries/operators/model/device_names.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets } from "../../runtime/definition/source_options.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
@@ -101,6 +102,16 @@ export const queries: Command = {
       value: "MANIFEST",
       help: "model.json of a model, for queries that take one",
       opens: "beside",
+    },
+    zones: {
+      value: "FILE",
+      help: "JSON file of zones and lines, for queries that take one",
+      opens: "read",
+    },
+    device: {
+      value: DEVICES.join("|"),
+      help: "where models run (default cpu); `deno task models devices` says what each needs",
+      parse: parsers.oneOf(...DEVICES),
     },
     executors: {
       value: "N",
