@@ -203,7 +203,10 @@ export class StreamingExecution {
       } else {
         for (;;) {
           const frames = await this.#nextFrames(opened);
-          if (frames !== undefined) await this.#runAndCommit(opened, frames);
+          // The batch ends behind holes (markers of transactions) that follow its frames.
+          const end = Math.max(opened.intake.taken, (frames?.at(-1)?.offset ?? -1) + 1);
+          if (frames?.length === 0) await this.#runAndCommit(opened, frames);
+          else if (frames !== undefined) await this.#runAndCommit(opened, frames, end);
           else await this.#commits.begin(false);
           await this.#goOnAnew(opened);
         }

@@ -13,6 +13,8 @@ import type { DropReason } from "./reporter.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
+/** With the overload policy `latest`: of this many offsets each is looked at, what lies before them is skipped. */
+const READ_THROUGH = 1_024;
 /** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
 const ARRIVED = new Error("Frames have arrived");
 
@@ -49,7 +51,10 @@ export class Intake {
   readonly #source: PartitionReader;
   /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
-  #arrived: { frames: Frame[] } | { error: unknown } | undefined;
+  #arrived: { frames: Frame[]; next: number } | { error: unknown } | undefined;
+  #taken = 0;
+  /** With the overload policy `latest`: the newest frame so far, and the offset up to which is read on. */
+  #newest: { readonly frame: Frame; readonly until: number } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
   /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
@@ -74,6 +79,11 @@ export class Intake {
 
   get latest(): number {
     return this.#source.latest;
+  }
+
+  /** Offset behind the frames that `readBefore` returned last, and behind holes after them. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** Frames that can be had at once. */
@@ -112,21 +122,27 @@ export class Intake {
         return [];
       }
       this.#arrived = undefined;
-      if ("frames" in arrived) return this.#overload(arrived.frames, max);
+      if ("frames" in arrived) {
+        this.#taken = arrived.next;
+        return this.#overload(arrived.frames);
+      }
       this.#dataLoss(arrived.error);
       if (this.anew !== undefined) return [];
     }
   }
 
   seek(offset: number): void {
+    this.#newest = undefined;
     if (offset !== this.#source.position) this.#options.groups?.interrupt();
     this.#source.seek(offset);
   }
 
   #startRead(max: number): void {
-    this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
+    const { signal } = this.#options;
+    const until = this.#newest?.until ?? Infinity;
+    this.#pending = this.#source.read(this.#affordable(max), signal, until).then(
       (frames) => {
-        this.#arrived = { frames: this.#take(frames) };
+        this.#arrived = { frames: this.#take(frames), next: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -215,7 +231,7 @@ export class Intake {
   }
 
   /** Applies the overload policy; an empty list means that the source went on elsewhere. */
-  #overload(frames: Frame[], max: number): Frame[] {
+  #overload(frames: Frame[]): Frame[] {
     const { overload, onDropped } = this.#options;
     const waiting = Math.max(this.#source.latest - this.#source.position, this.#source.buffered);
     const total = frames.length + waiting;
@@ -232,10 +248,7 @@ export class Intake {
       case "wait":
         return frames;
       case "latest":
-        if (total <= 1) return frames;
-        if (total > max && waiting > 0) return skipTo(this.#source.latest - 1);
-        onDropped(frames.length - 1, "overload");
-        return frames.slice(-1);
+        return this.#newestOf(frames, waiting, skipTo);
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
         if (excess <= 0) return frames;
@@ -252,6 +265,25 @@ export class Intake {
         return kept;
       }
     }
+  }
+
+  /**
+   * The newest frame of all that wait now. They are read up to there, since offsets have holes and each
+   * dropped frame is counted; what arrives meanwhile waits for the next time.
+   */
+  #newestOf(frames: Frame[], waiting: number, skipTo: (offset: number) => Frame[]): Frame[] {
+    const { position, latest } = this.#source;
+    if (waiting > READ_THROUGH && this.#newest === undefined) {
+      return skipTo(latest - READ_THROUGH);
+    }
+    const held = this.#newest === undefined ? [] : [this.#newest.frame];
+    const until = this.#newest?.until ?? latest;
+    const all = [...held, ...frames];
+    const frame = all.at(-1);
+    if (frame === undefined) return [];
+    if (all.length > 1) this.#options.onDropped(all.length - 1, "overload");
+    this.#newest = frames.length > 0 && position < until ? { frame, until } : undefined;
+    return this.#newest === undefined ? [frame] : [];
   }
 
   /** Frames were deleted before they were read: an error, or a count. */
