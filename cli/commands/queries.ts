@@ -149,6 +149,8 @@ export const queries: Command = {
     // What sinks keep that a query names itself.
     writes: [".framelane"],
     listens: DEFAULT_PORT,
+    // How much room the log has left.
+    sys: ["statfs"],
     v8: SMALL_HEAP,
   },
   run,
@@ -203,7 +205,7 @@ async function run(
     if (port !== "off") {
       viewer = await startViewer({
         feed: driver.feed,
-        metrics: () => driver.metrics.text(Date.now()),
+        metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
         log,
         topics: [topic],
         report: say,
