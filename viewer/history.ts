@@ -139,7 +139,16 @@ export class History {
     const output = await this.#outputOf(topic, frame);
     if (output === undefined) return raw;
     if (isImage(output.value)) {
-      return { ...raw, bytes: output.value, headers: output.headers };
+      const { result: text, ...headers } = output.headers;
+      const found = text === undefined || headers["drawn"] === "results"
+        ? undefined
+        : parseResult(new TextEncoder().encode(text));
+      return {
+        ...raw,
+        bytes: output.value,
+        headers,
+        ...(found === undefined ? {} : { result: found }),
+      };
     }
     const result = parseResult(output.value);
     return result === undefined ? raw : { ...raw, result };
