@@ -245,7 +245,10 @@ export class History {
 }
 
 /** What a query found: beside the picture in a header, unless it is drawn there; or the whole output. */
-function resultOf({ value, headers }: Pick<Frame, "value" | "headers">, isPicture: boolean): Result | undefined {
+function resultOf(
+  { value, headers }: Pick<Frame, "value" | "headers">,
+  isPicture: boolean,
+): Result | undefined {
   const { result, drawn } = headers;
   if (result === undefined) return isPicture ? undefined : parseResult(value);
   return drawn === "results" ? undefined : parseResult(new TextEncoder().encode(result));
