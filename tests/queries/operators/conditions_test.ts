@@ -114,7 +114,16 @@ Deno.test("a score that is no number ends nothing and is told; the alert ends wi
     said.push(output!.result!.alert);
     assert.equal(output!.result!.data !== undefined, Number.isNaN(x));
   }
-  assert.equal(said.find((alert) => alert?.state === "end")?.peak, 0.9);
+  assert.deepEqual(said.map((alert) => alert?.state), [
+    "start",
+    "update",
+    "update",
+    "update",
+    "update",
+    "end",
+    undefined,
+  ]);
+  assert.equal(said[5]!.peak, 0.9);
   assert.ok(said.every((alert) => alert === undefined || Number.isFinite(alert.peak)));
   assert.ok(!new TextDecoder().decode(task.snapshot!()!).includes('null,"hits"'));
 });
