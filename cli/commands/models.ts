@@ -48,7 +48,6 @@ export const models: Command = {
     positionals: "model",
     authors: ["models"],
     native: ["jpeg", "onnx"],
-    hidesEnvironment: true,
   },
   check({ positionals: [action, ...rest] }) {
     const wanted = action === "presets" || action === "devices" ? 0 : 1;
