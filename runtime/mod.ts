@@ -21,7 +21,7 @@ export type { OffsetJson } from "./definition/progress.ts";
 export type { ReadStreamOptions, StartingOffsets } from "./definition/source_options.ts";
 export type { OverloadPolicy } from "./definition/overload.ts";
 export type { LogRecord } from "./log/log.ts";
-export type { Trigger } from "./definition/trigger.ts";
+export type { Trigger, TriggerSpec } from "./definition/trigger.ts";
 export {
   createWindower,
   type RestartPoint,

@@ -11,8 +11,8 @@ import { stateOperator, type StateProcessor } from "../operators/state.ts";
 import { windowOperator } from "../windows/window_operator.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
 import type { Sink } from "./sink.ts";
-import { checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
-import { parseTrigger, type Trigger } from "./trigger.ts";
+import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
+import { checkTrigger, isFiniteTrigger, type Trigger, type TriggerSpec } from "./trigger.ts";
 import type { WindowOptions } from "../windows/window_options.ts";
 
 /** What the runtime makes of a definition, once for each partition. */
@@ -128,7 +128,11 @@ export class Stream<T> {
     return this.process(stateOperator(processor), step);
   }
 
-  /** Ends the query in one or several sinks, each of which gets every output. */
+  /**
+   * Ends the query in one or several sinks, each of which gets every output.
+   *
+   * @throws {RangeError} when there is none, or one that is no sink.
+   */
   writeStream(
     ...sinks: T extends Output ? Sink<T>[] | Sink<Output>[] : Sink<T>[]
   ): QueryDefinition {
@@ -157,6 +161,7 @@ export class QueryDefinition {
 
   constructor(plan: QueryPlan) {
     checkSteps(plan);
+    checkSinks(plan);
     this.plan = plan;
   }
 
@@ -165,9 +170,8 @@ export class QueryDefinition {
    *
    * @throws {RangeError} when it is none of these.
    */
-  trigger(trigger: Trigger | string): QueryDefinition {
-    const parsed = typeof trigger === "string" ? parseTrigger(trigger) : trigger;
-    return new QueryDefinition({ ...this.plan, trigger: parsed });
+  trigger(trigger: Trigger | TriggerSpec): QueryDefinition {
+    return new QueryDefinition({ ...this.plan, trigger: checkTrigger(trigger) });
   }
 
   /**
@@ -216,6 +220,11 @@ export interface PlanOverrides {
   readonly source?: ReadStreamOptions;
 }
 
+/** Whether a query ends by itself: its trigger takes what there is, or its read has an end. */
+export function endsByItself({ trigger, source }: QueryPlan): boolean {
+  return isFiniteTrigger(trigger) || hasEnd(source);
+}
+
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
   return {
@@ -252,6 +261,22 @@ function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Oper
     ...(state !== undefined ? { state } : {}),
     open: (context) => operator.open(context),
   };
+}
+
+function checkSinks({ name, sinks }: QueryPlan): void {
+  if (sinks.length === 0) {
+    throw new RangeError(
+      `Cannot run query ${name} without a sink: expected at least one, such as display()`,
+    );
+  }
+  for (const sink of sinks as readonly unknown[]) {
+    if (typeof sink === "object" && sink !== null && "open" in sink) continue;
+    throw new RangeError(
+      `Cannot run query ${name} with the sink ${
+        String(sink)
+      }: expected one such as display() or foreachBatch(…)`,
+    );
+  }
 }
 
 /** Replayed frames do not pass an operator whose state came from the checkpoint. */

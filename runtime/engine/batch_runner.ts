@@ -7,7 +7,6 @@
 import { setImmediate } from "node:timers";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
-import { isFiniteTrigger } from "../definition/trigger.ts";
 import { type RunBatch, timed } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
 import { LeftOutFrames } from "./left_out.ts";
@@ -98,12 +97,12 @@ export class BatchRunner {
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; the last one ends what they have open. */
+  /** Runs the operators over a batch; with the last one what they have open ends. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
     range: BatchRange,
-    last = false,
+    last?: "ended" | "stopped",
   ): Promise<RunBatch> {
     const { reporter, pipeline, sinks } = opened;
     const { clock, onStep } = this.#options;
@@ -162,7 +161,7 @@ export class BatchRunner {
     }
     await pipeline.settle();
     byTimer = true;
-    if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
+    if (last !== undefined) await pipeline.finish(cause(), last === "ended");
     onStep?.("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);

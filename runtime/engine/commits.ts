@@ -28,7 +28,7 @@ export interface RunBatch extends AfterBatch {
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
   /** A commit failed: whatever waits for frames must hear of it. */
-  readonly onFailed: (error: unknown) => void;
+  readonly onFailed: (error: unknown, range: BatchRange) => void;
 }
 
 /** Commits the batches of one streaming query. */
@@ -86,7 +86,7 @@ export class Commits {
     this.#nextBatchId = batch.range.batchId + 1;
     await this.#running;
     this.#running = this.#commit(batch);
-    this.#running.catch(this.#events.onFailed);
+    this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
   /** Waits for the commit that runs. */

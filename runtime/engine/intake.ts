@@ -43,17 +43,29 @@ export interface Rereading {
   readonly onMissing: (earliest: number) => boolean;
 }
 
+/** Frames, and how far their reading went. */
+export interface Taken {
+  readonly frames: readonly Frame[];
+  /** One past the last offset that was read, or left out: frames before it do not come any more. */
+  readonly end: number;
+}
+
+/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
+const NEWEST_KEPT = 16;
+
 /** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: PartitionReader;
   /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
-  #arrived: { frames: Frame[] } | { error: unknown } | undefined;
+  #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
   /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
   #linked = false;
+  /** Frames that `sample` has looked at. */
+  #sampled = 0;
   /** Set while frames are read that were processed before the last restart. */
   rereading: Rereading | undefined;
   /**
@@ -99,8 +111,34 @@ export class Intake {
     }
   }
 
-  /** At least one frame, or none when `time` (of the clock, epoch milliseconds) comes first. */
-  async readBefore(max: number, time: number): Promise<Frame[]> {
+  /**
+   * Frames below `until`, as many as `max` where there are, less what the overload policy leaves out;
+   * undefined when the topic was made anew.
+   */
+  async readUpTo(max: number, until: number): Promise<Taken | undefined> {
+    for (;;) {
+      const frames: Frame[] = [];
+      let more = max;
+      while (more > 0 && this.position < until && this.anew === undefined) {
+        const read = await this.readUntil(max - frames.length, until);
+        frames.push(...read);
+        more = read.length === 0 ? 0 : max - frames.length;
+      }
+      if (this.anew !== undefined) {
+        return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
+      }
+      // Nothing but holes is left where less came than was asked for.
+      const end = frames.length < max ? until : Math.min(until, this.position);
+      const taken = this.#overload({ frames, end }, max);
+      if (taken.frames.length > 0 || taken.end >= until) return taken;
+    }
+  }
+
+  /**
+   * What comes next, perhaps nothing but frames that were left out; undefined when `time` (of the clock,
+   * epoch milliseconds) comes first, or the topic was made anew.
+   */
+  async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
     for (;;) {
       signal.throwIfAborted();
@@ -109,12 +147,12 @@ export class Intake {
       const arrived = this.#arrived;
       if (arrived === undefined) {
         signal.throwIfAborted();
-        return [];
+        return undefined;
       }
       this.#arrived = undefined;
-      if ("frames" in arrived) return this.#overload(arrived.frames, max);
+      if ("frames" in arrived) return this.#overload(arrived, max);
       this.#dataLoss(arrived.error);
-      if (this.anew !== undefined) return [];
+      if (this.anew !== undefined) return undefined;
     }
   }
 
@@ -126,7 +164,7 @@ export class Intake {
   #startRead(max: number): void {
     this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#arrived = { frames: this.#take(frames) };
+        this.#arrived = { frames: this.#take(frames), end: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -214,43 +252,44 @@ export class Intake {
     this.#source.seek(until);
   }
 
-  /** Applies the overload policy; an empty list means that the source went on elsewhere. */
-  #overload(frames: Frame[], max: number): Frame[] {
+  /** Applies the overload policy. */
+  #overload(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
-    const waiting = Math.max(this.#source.latest - this.#source.position, this.#source.buffered);
+    const { frames, end } = taken;
+    const buffered = this.#source.buffered;
+    const waiting = Math.max(this.#source.latest - end, buffered);
     const total = frames.length + waiting;
-    const skipTo = (offset: number) => {
-      if (this.#linked) {
-        onDropped(frames.length, "overload");
-        return [];
-      }
-      onDropped(frames.length + Math.max(0, offset - this.#source.position), "overload");
+    const keep = (kept: readonly Frame[]): Taken => {
+      onDropped(frames.length - kept.length, "overload");
+      return { frames: kept, end };
+    };
+    /** Passes over frames unread; those that later ones hang on must be read all the same. */
+    const passTo = (offset: number): Taken => {
+      if (this.#linked || offset <= end) return keep([]);
+      onDropped(frames.length + offset - end, "overload");
       this.#source.seek(offset);
-      return [];
+      return { frames: [], end: offset };
     };
     switch (overload.kind) {
       case "wait":
-        return frames;
+        return taken;
       case "latest":
-        if (total <= 1) return frames;
-        if (total > max && waiting > 0) return skipTo(this.#source.latest - 1);
-        onDropped(frames.length - 1, "overload");
-        return frames.slice(-1);
+        if (total <= 1) return taken;
+        if (waiting > max && this.#source.latest - NEWEST_KEPT > end) {
+          return passTo(this.#source.latest - NEWEST_KEPT);
+        }
+        // What is not buffered may be no frame: the newest one that is known is kept.
+        return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
-        if (excess <= 0) return frames;
-        if (excess >= frames.length) {
-          return skipTo(this.#source.position + excess - frames.length);
-        }
-        onDropped(excess, "overload");
-        return frames.slice(excess);
+        if (excess <= 0) return taken;
+        return excess >= frames.length
+          ? passTo(end + excess - frames.length)
+          : keep(frames.slice(excess));
       }
-      case "sample": {
-        if (total <= overload.maxLagFrames) return frames;
-        const kept = frames.filter(({ offset }) => offset % overload.every === 0);
-        onDropped(frames.length - kept.length, "overload");
-        return kept;
-      }
+      case "sample":
+        if (total <= overload.maxLagFrames) return taken;
+        return keep(frames.filter(() => this.#sampled++ % overload.every === 0));
     }
   }
 

@@ -9,11 +9,16 @@ import type { BatchStep } from "../engine/steps.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { overridePlan, QueryDefinition, type QueryPlan } from "../definition/query.ts";
+import {
+  endsByItself,
+  overridePlan,
+  QueryDefinition,
+  type QueryPlan,
+} from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
-import { isFiniteTrigger, parseTrigger } from "../definition/trigger.ts";
+import { parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
@@ -128,7 +133,7 @@ export class ExecutorHost {
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
-        queries[spec.name] = { plan: explain, finite: isFiniteTrigger(plan.trigger) };
+        queries[spec.name] = { plan: explain, finite: endsByItself(plan) };
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
@@ -183,7 +188,8 @@ export class ExecutorHost {
       alertRecord: (output) => alertRecord(output, query),
       publish: (output) => pictures.publish(output),
       report: (text) => this.#send({ type: "report", lane, message: text }, []),
-      onStarted: (id) => this.#send({ type: "started", lane, id }, []),
+      onStarted: (id, next) => this.#send({ type: "started", lane, id, next }, []),
+      onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }, []),
       onBusy: (busy) => {
@@ -206,7 +212,10 @@ export class ExecutorHost {
           type: "stopped",
           lane,
           totals: execution.totals,
-          error: plainError(error),
+          error: {
+            ...plainError(error),
+            ...(execution.batch === undefined ? {} : { batch: execution.batch }),
+          },
         }, []),
     ).finally(() => {
       pictures.close();

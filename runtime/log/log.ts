@@ -149,7 +149,8 @@ export interface PartitionReader {
   /**
    * The next frames in offset order, at least one, at most `max`: what is buffered is returned at
    * once, otherwise the call waits for the next append. Offsets only grow; holes (compaction,
-   * transaction markers) are skipped silently and are no loss. Sees committed records only.
+   * transaction markers) are skipped silently and are no loss: without `until`, an empty list says that
+   * there was nothing else up to `position`. Sees committed records only.
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` when the next offset is no longer there (retention) or
    * not there yet (the topic was recreated); `error.range` says what is. `UNREACHABLE` is never thrown: the
@@ -161,7 +162,7 @@ export interface PartitionReader {
   read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]>;
   /** Frames that `read` would return at once. */
   readonly buffered: number;
-  /** Offset that follows the last frame returned by `read`. */
+  /** Offset that follows the last frame returned by `read`, and the holes behind it that are known. */
   readonly position: number;
   /** One past the last offset of the partition that the reader has heard of. */
   readonly latest: number;

@@ -39,8 +39,20 @@ const decoder = new TextDecoder();
 export function stateOperator<State, In, Out>(
   processor: StateProcessor<State, In, Out>,
 ): Operator<In, Out> {
+  const { name } = processor;
+  if (typeof name !== "string" || name === "") {
+    throw new RangeError(
+      `Cannot keep the state of a step named ${JSON.stringify(name)}: expected text`,
+    );
+  }
+  for (const method of ["init", "handleInput"] as const) {
+    if (typeof processor[method] === "function") continue;
+    throw new TypeError(
+      `Cannot use ${method} of ${name}: expected a function, given ${String(processor[method])}`,
+    );
+  }
   return {
-    name: processor.name,
+    name,
     kind: "state",
     open(context) {
       const restored = context.state === undefined

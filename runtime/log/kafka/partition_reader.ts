@@ -113,6 +113,11 @@ export class PartitionFeed implements PartitionReader {
       }
       if (this.buffered > 0) return this.#take(max, until);
       if (this.#next >= until) return [];
+      if (until === Infinity && this.#next > this.#position && this.#error === undefined) {
+        // Nothing but holes was read: whoever waits for the end of the partition is there.
+        this.#position = this.#next;
+        return [];
+      }
       if (this.#error !== undefined) throw this.#error;
       await this.#change(signal);
     }
@@ -136,7 +141,8 @@ export class PartitionFeed implements PartitionReader {
       this.#frames = this.#frames.slice(this.#taken);
       this.#taken = 0;
     }
-    if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
+    if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
+    else if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     if (this.room !== undefined) this.#feeder.changed(this);
     return frames;
   }
