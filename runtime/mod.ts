@@ -6,7 +6,14 @@
 export * from "./definition/frame.ts";
 export * from "./image/mod.ts";
 export type { Clock } from "./base/clock.ts";
-export type { LeftOut, Operator, OperatorContext, OperatorTask } from "./definition/operator.ts";
+export type {
+  LeftOut,
+  Observed,
+  Operator,
+  OperatorContext,
+  OperatorTask,
+} from "./definition/operator.ts";
+export type { Observation, Observations } from "./operators/observe.ts";
 export type { StateProcessor, Timers } from "./operators/state.ts";
 export {
   FrameStream,

@@ -19,6 +19,14 @@ export interface OperatorContext {
   readonly state?: Uint8Array;
 }
 
+/** A metric of an operator's own. */
+export interface Observed {
+  readonly metric: string;
+  readonly value: number;
+  /** The value adds up over reports: a counter. */
+  readonly counts: boolean;
+}
+
 /** Frames that no window has. */
 export interface LeftOut {
   /** Frames that came when their windows were closed. */
@@ -58,6 +66,8 @@ export interface Operator<In, Out> {
    * frames again. Absent: it keeps nothing between inputs.
    */
   readonly kind?: "window" | "state";
+  /** Name under which its metrics stand in progress reports (`observedMetrics`). */
+  readonly observes?: string;
   /** `drop` lets go of the state that a checkpoint holds under this name, once. */
   readonly state?: "drop";
   /** Called once for each partition before its first input, and again after a restart. */
@@ -87,6 +97,8 @@ export interface OperatorTask<In, Out> {
   stateSize?(): { readonly items: number; readonly bytes: number };
   /** Frames of this run that no window has, although they were good: too late, or too far ahead. */
   leftOut?(): LeftOut;
+  /** The metrics of what passed since the last call. */
+  observed?(): readonly Observed[];
   /** Capture time up to which everything is done: what comes with an earlier one is late. */
   watermark?(): number | undefined;
   /**

@@ -7,6 +7,7 @@
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
 import { filterOperator, mapOperator } from "../operators/functions.ts";
+import { type Observations, observeOperator } from "../operators/observe.ts";
 import { stateOperator, type StateProcessor } from "../operators/state.ts";
 import { windowOperator } from "../windows/window_operator.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
@@ -115,6 +116,24 @@ export class Stream<T> {
   /** Keeps the items for which `predicate` is true. */
   filter(predicate: (item: T) => boolean | Promise<boolean>): Stream<T> {
     return this.process(filterOperator(predicate));
+  }
+
+  /**
+   * Keeps metrics of what passes, from one progress report to the next: they stand in
+   * `observedMetrics` under this name, and on `/metrics` as `framelane_observed_NAME_METRIC`.
+   *
+   * @throws {RangeError} naming every name or metric that is none.
+   * @example
+   * ```ts
+   * import { display, query } from "../mod.ts";
+   *
+   * export default query("sizes").readStream()
+   *   .observe("images", { frames: "count", largest: { max: (frame) => frame.value.length } })
+   *   .writeStream(display());
+   * ```
+   */
+  observe(name: string, observations: Observations<T>): Stream<T> {
+    return this.process(observeOperator(name, observations));
   }
 
   /**
@@ -283,18 +302,20 @@ function checkSinks({ name, sinks }: QueryPlan): void {
 function checkSteps(plan: QueryPlan): void {
   let stateful: string | undefined;
   const names = new Set<string>();
-  for (const { name, kind } of plan.operators) {
-    if (kind === undefined) continue;
+  for (const { name, kind, observes } of plan.operators) {
+    if (kind === undefined && observes === undefined) continue;
     if (names.has(name)) {
       throw new RangeError(
-        `Cannot run query ${plan.name}: two steps with state are named ${
+        `Cannot run query ${plan.name}: two steps with ${
+          kind === undefined ? "metrics" : "state"
+        } are named ${
           JSON.stringify(name)
         }; give one another name, with .process(operator, { name: "…" })`,
       );
     }
     names.add(name);
     if (kind === "state") stateful ??= name;
-    else if (stateful !== undefined) {
+    else if (kind === "window" && stateful !== undefined) {
       throw new RangeError(
         `Cannot run query ${plan.name}: ${name} comes after ${stateful}, whose state cannot be ` +
           `rewound to rebuild open windows; put ${stateful} after ${name}`,

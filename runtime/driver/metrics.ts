@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Counter } from "prom-client";
+import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
@@ -68,6 +68,7 @@ export class QueryMetrics {
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
+  readonly #observed = new Map<string, Counter | Gauge>();
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
   constructor() {
@@ -92,6 +93,11 @@ export class QueryMetrics {
     for (const [sink, list] of Object.entries(measurements.sinkWrites)) {
       for (const seconds of list) this.#sinkWrites.observe({ ...labels, sink }, seconds);
     }
+    for (const { name, metrics } of measurements.observed ?? []) {
+      for (const { metric, value, counts } of metrics) {
+        this.#observe(`observed_${name}_${metric}`, labels, value, counts);
+      }
+    }
     const { totals } = query;
     const last = this.#last.get(query) ?? {};
     const add = (counter: Counter, name: keyof typeof totals, reason?: string) => {
@@ -112,6 +118,20 @@ export class QueryMetrics {
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");
     this.#last.set(query, last);
+  }
+
+  /** A metric of a query's own: a counter where values add up, else the value of the last report. */
+  #observe(name: string, labels: Record<string, string>, value: number, counts: boolean): void {
+    const help = "A metric that a query observes";
+    if (counts) {
+      const counter = this.#observed.get(name) ?? this.#set.counter(`${name}_total`, help);
+      this.#observed.set(name, counter);
+      if ("inc" in counter) counter.inc(labels, Math.max(0, value));
+    } else {
+      const gauge = this.#observed.get(name) ?? this.#set.gauge(name, help);
+      this.#observed.set(name, gauge);
+      if ("set" in gauge) gauge.set(labels, value);
+    }
   }
 
   /** A query is not here any more: what was counted stays, what changes with time goes. */

@@ -89,6 +89,7 @@ export class BatchRunner {
     }
     await pipeline.settle();
     this.#leftOut.seenBefore(pipeline.leftOut());
+    pipeline.observed();
   }
 
   /** Whether a timer of the operators has come. */

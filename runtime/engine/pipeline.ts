@@ -6,7 +6,13 @@
  */
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { numbered } from "./identity.ts";
-import type { LeftOut, Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import type {
+  LeftOut,
+  Observed,
+  Operator,
+  OperatorContext,
+  OperatorTask,
+} from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
@@ -30,6 +36,12 @@ export interface PipelineSnapshot {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** The metrics of one operator. */
+export interface NamedMetrics {
+  readonly name: string;
+  readonly metrics: readonly Observed[];
+}
 
 /** Chained operators at work on one partition. */
 export class Pipeline {
@@ -135,6 +147,13 @@ export class Pipeline {
     });
   }
 
+  /** The operators' own metrics since the last call. */
+  observed(): NamedMetrics[] {
+    return this.#stages.flatMap(({ task, observes }) =>
+      observes === undefined ? [] : [{ name: observes, metrics: task.observed?.() ?? [] }]
+    );
+  }
+
   /** Frames of this run that no window has. */
   leftOut(): LeftOut {
     const sum = { late: 0, ahead: 0 };
@@ -225,6 +244,11 @@ class Stage {
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
     this.#from = from;
     this.#events = events;
+  }
+
+  /** Name under which its metrics stand. */
+  get observes(): string | undefined {
+    return this.#operator.observes;
   }
 
   /** What says in a checkpoint whose state it is. */

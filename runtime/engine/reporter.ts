@@ -12,6 +12,7 @@ import type {
   StreamingQueryProgress,
 } from "../definition/progress.ts";
 import type { BatchRange } from "../log/log.ts";
+import type { NamedMetrics } from "./pipeline.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
@@ -23,6 +24,8 @@ export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
+  /** Metrics of operators' own. */
+  readonly observed?: readonly NamedMetrics[];
   /** Frames dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
 }
@@ -172,6 +175,7 @@ export class ProgressReporter {
     latest: number,
     stateOperators: readonly StateOperatorProgress[],
     watermark = this.#watermark,
+    observed: readonly NamedMetrics[] = [],
   ): {
     progress: StreamingQueryProgress;
     measurements: Measurements;
@@ -242,7 +246,12 @@ export class ProgressReporter {
         },
       }],
       sink: { description: sinkDescription, numOutputRows: this.#output },
-      observedMetrics: {},
+      observedMetrics: Object.fromEntries(
+        observed.map(({ name, metrics }) => [
+          name,
+          Object.fromEntries(metrics.map(({ metric, value }) => [metric, value])),
+        ]),
+      ),
       ...(queueing && processing && endToEnd
         ? {
           latencies: {
@@ -258,7 +267,7 @@ export class ProgressReporter {
       camera: cameraOfPartition(partition),
       totals: this.totals,
     };
-    const measurements = this.#measurements;
+    const measurements = { ...this.#measurements, observed };
     this.#measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
     this.#durations = {};
     this.#reportStart = monotonic;

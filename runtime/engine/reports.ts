@@ -57,6 +57,7 @@ export class Reports {
       intake.latest,
       pipeline.stateSizes(),
       pipeline.watermark(),
+      pipeline.observed(),
     );
     onProgress?.(progress, measurements);
   }

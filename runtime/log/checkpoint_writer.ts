@@ -1,0 +1,29 @@
+/**
+ * Who wrote a checkpoint: it is in the state, for people and for whoever finds it changed.
+ *
+ * @module
+ */
+
+/** The version and the definition that wrote a checkpoint. */
+export interface CheckpointWriter {
+  /** Version of Framelane. */
+  readonly version: string;
+  /** Names of the query's steps, in their order. */
+  readonly steps: readonly string[];
+}
+
+/** Who wrote a state; undefined where it does not say. */
+export function writerOf(state: Uint8Array | undefined): CheckpointWriter | undefined {
+  if (state === undefined) return undefined;
+  try {
+    const { writer } = JSON.parse(new TextDecoder().decode(state)) as { writer?: unknown };
+    return isWriter(writer) ? writer : undefined;
+  } catch {
+    return undefined; // Not the engine's state: a test's, or another program's.
+  }
+}
+
+function isWriter(value: unknown): value is CheckpointWriter {
+  return typeof value === "object" && value !== null && "version" in value &&
+    typeof value.version === "string" && "steps" in value && Array.isArray(value.steps);
+}
