@@ -9,6 +9,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
 import { lagOf } from "../definition/progress.ts";
+import type { LogStorage } from "../log/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
@@ -69,6 +70,16 @@ export class QueryMetrics {
     "Capture time of the newest frame",
   );
   readonly #observed = new Map<string, Counter | Gauge>();
+  readonly #diskFree = this.#set.gauge(
+    "log_disk_free_bytes",
+    "Free on the disk that the embedded log is on",
+    [],
+  );
+  readonly #wal = this.#set.gauge(
+    "log_wal_bytes",
+    "Write-ahead log of the embedded log's database: long readers let it grow",
+    [],
+  );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
   constructor() {
@@ -123,15 +134,14 @@ export class QueryMetrics {
   /** A metric of a query's own: a counter where values add up, else the value of the last report. */
   #observe(name: string, labels: Record<string, string>, value: number, counts: boolean): void {
     const help = "A metric that a query observes";
-    if (counts) {
-      const counter = this.#observed.get(name) ?? this.#set.counter(`${name}_total`, help);
-      this.#observed.set(name, counter);
-      if ("inc" in counter) counter.inc(labels, Math.max(0, value));
-    } else {
-      const gauge = this.#observed.get(name) ?? this.#set.gauge(name, help);
-      this.#observed.set(name, gauge);
-      if ("set" in gauge) gauge.set(labels, value);
+    const full = counts ? `${name}_total` : name;
+    let metric = this.#observed.get(full);
+    if (metric === undefined) {
+      metric = counts ? this.#set.counter(full, help) : this.#set.gauge(full, help);
+      this.#observed.set(full, metric);
     }
+    if (counts) metric.inc(labels, Math.max(0, value));
+    else if ("set" in metric) metric.set(labels, value);
   }
 
   /** A query is not here any more: what was counted stays, what changes with time goes. */
@@ -142,7 +152,9 @@ export class QueryMetrics {
   }
 
   /** The page of `/metrics`. */
-  async text(now: number): Promise<string> {
+  async text(now: number, storage?: LogStorage): Promise<string> {
+    if (storage !== undefined) this.#wal.set(storage.walBytes);
+    if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     for (const query of this.#last.keys()) {
       const labels = this.labels(query);
       const source = query.lastProgress?.sources[0];

@@ -12,14 +12,14 @@ export interface CheckpointWriter {
   readonly steps: readonly string[];
 }
 
-/** Who wrote a state; undefined where it does not say. */
-export function writerOf(state: Uint8Array | undefined): CheckpointWriter | undefined {
-  if (state === undefined) return undefined;
+/** Who wrote a state, as a part of its listing; nothing where it does not say. */
+export function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {
+  if (state === undefined) return {};
   try {
     const { writer } = JSON.parse(new TextDecoder().decode(state)) as { writer?: unknown };
-    return isWriter(writer) ? writer : undefined;
+    return isWriter(writer) ? { writer } : {};
   } catch {
-    return undefined; // Not the engine's state: a test's, or another program's.
+    return {}; // Not the engine's state: a test's, or another program's.
   }
 }
 

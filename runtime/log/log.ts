@@ -7,6 +7,7 @@
  * @module
  */
 import type { Frame, Headers } from "../definition/frame.ts";
+import type { CheckpointWriter } from "./checkpoint_writer.ts";
 
 /** A record to append. */
 export interface LogRecord {
@@ -264,7 +265,11 @@ export interface CheckpointInfo {
   /** Absent when it cannot be read. */
   readonly queryId?: string;
   /** The last commit; absent before the first one. */
-  readonly committed?: Omit<Checkpoint, "state"> & { readonly stateBytes: number };
+  readonly committed?: Omit<Checkpoint, "state"> & {
+    readonly stateBytes: number;
+    /** Absent where it is not known: an older version, or a state that lies elsewhere. */
+    readonly writer?: CheckpointWriter;
+  };
   /** A batch that was planned and is not committed. */
   readonly planned?: BatchRange;
   /** The last owner that is known. `member` is its id in the group, where it came by the group. */
@@ -319,6 +324,8 @@ export type LogErrorCode =
   | "PARTITION_MISSING"
   | "OFFSET_OUT_OF_RANGE"
   | "TOO_LARGE"
+  | "REFUSED"
+  | "UNSUPPORTED"
   | "FENCED"
   | "OWNED"
   | "STALE_MEMBERSHIP"
