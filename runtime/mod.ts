@@ -14,7 +14,7 @@ export type {
   OperatorTask,
 } from "./definition/operator.ts";
 export type { Observation, Observations } from "./operators/observe.ts";
-export type { StateProcessor, Timers } from "./operators/state.ts";
+export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
 export {
   FrameStream,
   query,
@@ -41,6 +41,7 @@ export {
   type GapPolicy,
   type WindowOptions,
 } from "./windows/window_options.ts";
+export { type SessionOptions, sessionWindow } from "./windows/session.ts";
 export type { Delivery, Sink, SinkContext, SinkTask } from "./definition/sink.ts";
 export type { BatchRange, OutputRecord } from "./log/log.ts";
 export { foreach, foreachBatch } from "./sinks/foreach.ts";

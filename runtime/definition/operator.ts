@@ -19,12 +19,14 @@ export interface OperatorContext {
   readonly state?: Uint8Array;
 }
 
-/** A metric of an operator's own. */
+/** A metric of an operator's own, over some items. */
 export interface Observed {
   readonly metric: string;
-  readonly value: number;
-  /** The value adds up over reports: a counter. */
-  readonly counts: boolean;
+  readonly kind: "count" | "sum" | "avg" | "min" | "max";
+  /** The sum of the items' values; with `min` and `max` the least or greatest of them. */
+  readonly total: number;
+  /** How many items had a value. */
+  readonly count: number;
 }
 
 /** Frames that no window has. */

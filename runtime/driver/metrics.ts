@@ -104,10 +104,8 @@ export class QueryMetrics {
     for (const [sink, list] of Object.entries(measurements.sinkWrites)) {
       for (const seconds of list) this.#sinkWrites.observe({ ...labels, sink }, seconds);
     }
-    for (const { name, metrics } of measurements.observed ?? []) {
-      for (const { metric, value, counts } of metrics) {
-        this.#observe(`observed_${name}_${metric}`, labels, value, counts);
-      }
+    for (const { name, metric, value, counts } of measurements.observed ?? []) {
+      this.#observe(`observed_${name}_${metric}`, labels, value, counts);
     }
     const { totals } = query;
     const last = this.#last.get(query) ?? {};

@@ -175,6 +175,7 @@ export class BatchRunner {
       snapshot: pipeline.snapshot(),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
+      observed: pipeline.observed(),
     };
   }
 

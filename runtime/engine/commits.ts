@@ -7,6 +7,7 @@
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { AfterBatch } from "./checkpointing.ts";
+import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 
@@ -22,6 +23,8 @@ export interface RunBatch extends AfterBatch {
   readonly outputs: readonly unknown[];
   /** Dead letters and alerts: committed with the batch. */
   readonly records: readonly OutputRecord[];
+  /** Metrics of operators' own. */
+  readonly observed: readonly NamedMetrics[];
 }
 
 /** What a commit tells. */
@@ -136,6 +139,7 @@ export class Commits {
     );
     const done = this.#last = clock.monotonic();
     reporter.deadLettered += replaced.size;
+    reporter.observed.add(batch.observed);
     onStep?.("commit.after");
     for (const { task } of sinks) {
       await task.committed?.(range);
@@ -196,5 +200,6 @@ function join(first: RunBatch, second: RunBatch): RunBatch {
     range: { ...first.range, end: second.range.end },
     outputs: [],
     records: [...first.records, ...second.records],
+    observed: [...first.observed, ...second.observed],
   };
 }

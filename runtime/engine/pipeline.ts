@@ -6,14 +6,9 @@
  */
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { numbered } from "./identity.ts";
-import type {
-  LeftOut,
-  Observed,
-  Operator,
-  OperatorContext,
-  OperatorTask,
-} from "../definition/operator.ts";
+import type { LeftOut, Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
+import type { NamedMetrics } from "./observed.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
 /** What the pipeline tells the streaming query while it works. */
@@ -36,12 +31,6 @@ export interface PipelineSnapshot {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** The metrics of one operator. */
-export interface NamedMetrics {
-  readonly name: string;
-  readonly metrics: readonly Observed[];
-}
 
 /** Chained operators at work on one partition. */
 export class Pipeline {

@@ -12,7 +12,7 @@ import type {
   StreamingQueryProgress,
 } from "../definition/progress.ts";
 import type { BatchRange } from "../log/log.ts";
-import type { NamedMetrics } from "./pipeline.ts";
+import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
@@ -25,7 +25,7 @@ export interface Measurements {
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
   /** Metrics of operators' own. */
-  readonly observed?: readonly NamedMetrics[];
+  readonly observed?: readonly ReportedMetric[];
   /** Frames dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
 }
@@ -58,6 +58,8 @@ export class ProgressReporter {
   outputs = 0;
   deadLettered = 0;
   late = 0;
+  /** Metrics of operators' own. */
+  readonly observed = new ObservedMetrics();
   ahead = 0;
   readonly #identity: ReporterIdentity;
   readonly #clock: Clock;
@@ -175,11 +177,11 @@ export class ProgressReporter {
     latest: number,
     stateOperators: readonly StateOperatorProgress[],
     watermark = this.#watermark,
-    observed: readonly NamedMetrics[] = [],
   ): {
     progress: StreamingQueryProgress;
     measurements: Measurements;
   } {
+    const observed = this.observed.take();
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     const seconds = (monotonic - this.#reportStart) / 1000;
@@ -246,12 +248,7 @@ export class ProgressReporter {
         },
       }],
       sink: { description: sinkDescription, numOutputRows: this.#output },
-      observedMetrics: Object.fromEntries(
-        observed.map(({ name, metrics }) => [
-          name,
-          Object.fromEntries(metrics.map(({ metric, value }) => [metric, value])),
-        ]),
-      ),
+      observedMetrics: observedJson(observed),
       ...(queueing && processing && endToEnd
         ? {
           latencies: {

@@ -57,7 +57,6 @@ export class Reports {
       intake.latest,
       pipeline.stateSizes(),
       pipeline.watermark(),
-      pipeline.observed(),
     );
     onProgress?.(progress, measurements);
   }

@@ -18,7 +18,8 @@ export type Observations<T> = Readonly<Record<string, Observation<T>>>;
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const KINDS = ["sum", "avg", "min", "max"] as const;
-type Kind = typeof KINDS[number] | "count";
+type Kind = Observed["kind"];
+const START: Record<Kind, number> = { count: 0, sum: 0, avg: 0, min: Infinity, max: -Infinity };
 
 interface Metric<T> {
   readonly kind: Kind;
@@ -48,29 +49,26 @@ export function observeOperator<T>(
     name: `observe(${name})`,
     observes: name,
     open() {
-      let sums = new Map<string, { total: number; count: number }>();
+      let found = new Map<string, Observed>();
       return {
         process(item) {
           for (const [metric, { kind, value }] of metrics) {
             const number = value(item);
             // What has no value for this item is no part of it.
             if (!Number.isFinite(number)) continue;
-            const before = sums.get(metric);
-            const total = before === undefined ? number : joined(kind, before.total, number);
-            sums.set(metric, { total, count: (before?.count ?? 0) + 1 });
+            const { total, count } = found.get(metric) ?? { total: START[kind], count: 0 };
+            found.set(metric, {
+              metric,
+              kind,
+              total: joined(kind, total, number),
+              count: count + 1,
+            });
           }
           return [item];
         },
         observed() {
-          const all: Observed[] = [];
-          for (const [metric, { kind }] of metrics) {
-            const sum = sums.get(metric);
-            const counts = kind === "count" || kind === "sum";
-            if (sum === undefined && !counts) continue;
-            const { total, count } = sum ?? { total: 0, count: 1 };
-            all.push({ metric, counts, value: kind === "avg" ? total / count : total });
-          }
-          sums = new Map();
+          const all = [...found.values()];
+          found = new Map();
           return all;
         },
       };
