@@ -15,7 +15,7 @@ import type { ExecutionOptions } from "./options.ts";
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
  * executor do it at the same moment, so that a log can take their commits together.
  */
-const LIVE_COMMIT_INTERVAL_MS = 1000;
+export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
 /** A batch that ran and is not committed yet. */
 export interface RunBatch extends AfterBatch {

@@ -18,7 +18,7 @@ import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
 import { isFiniteTrigger, TickTimer } from "../definition/trigger.ts";
 import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
-import { Commits, type RunBatch } from "./commits.ts";
+import { Commits, LIVE_COMMIT_INTERVAL_MS, type RunBatch } from "./commits.ts";
 import { type Opened, type Opener, openPipeline, takeOver } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
@@ -225,7 +225,8 @@ export class StreamingExecution {
           latest = Math.max(latest, opened.intake.latest);
           const taken = await this.#builder.atTick(this.#next, latest);
           if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
-          else await this.#commits.begin(false);
+          // Live views' batches are committed together, but do not wait for a tick that is far away.
+          await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
           await this.#goOnAnew(opened);
           latest = 0;
         }
