@@ -24,12 +24,9 @@ import type { ExecutionOptions } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
 import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
+import { type StopMode, StoppedError } from "./stop.ts";
 
-/**
- * How a streaming query is stopped: `drain` after the batch that runs is committed, `move` likewise but another runtime
- * goes on where it ends, `abort` at once.
- */
-export type StopMode = "drain" | "move" | "abort";
+export type { StopMode } from "./stop.ts";
 
 /** One query on one partition, at work. */
 export class StreamingExecution {
@@ -348,15 +345,6 @@ export class StreamingExecution {
         this.#options.report(`Cannot close: ${(error as Error).message}`);
       }
     }
-  }
-}
-
-/** The query was asked to stop. */
-class StoppedError extends Error {
-  override readonly name = "StoppedError";
-
-  constructor() {
-    super("The streaming query was stopped");
   }
 }
 

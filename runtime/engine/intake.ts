@@ -118,16 +118,14 @@ export class Intake {
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
       const frames: Frame[] = [];
-      let more = max;
-      while (more > 0 && this.position < until && this.anew === undefined) {
+      while (frames.length < max && this.position < until && this.anew === undefined) {
         const read = await this.readUntil(max - frames.length, until);
+        if (read.length === 0) break;
         frames.push(...read);
-        more = read.length === 0 ? 0 : max - frames.length;
       }
       if (this.anew !== undefined) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
-      // Nothing but holes is left where less came than was asked for.
       const end = frames.length < max ? until : Math.min(until, this.position);
       const taken = this.#overload({ frames, end }, max);
       if (taken.frames.length > 0 || taken.end >= until) return taken;
@@ -263,7 +261,7 @@ export class Intake {
       onDropped(frames.length - kept.length, "overload");
       return { frames: kept, end };
     };
-    /** Passes over frames unread; those that later ones hang on must be read all the same. */
+    /** Those that later ones hang on must be read all the same. */
     const passTo = (offset: number): Taken => {
       if (this.#linked || offset <= end) return keep([]);
       onDropped(frames.length + offset - end, "overload");

@@ -8,6 +8,7 @@ import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { numbered } from "./identity.ts";
 import type { LeftOut, Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
+import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
@@ -332,12 +333,6 @@ class Stage {
     await this.#emitted;
     await this.task.close?.();
   }
-}
-
-function droppedRows(leftOut: LeftOut | undefined): Partial<StateOperatorProgress> {
-  if (leftOut === undefined) return {};
-  const { late, ahead } = leftOut;
-  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
 }
 
 function toBase64(bytes: Uint8Array): string {
