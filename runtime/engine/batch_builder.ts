@@ -11,8 +11,8 @@ import type { ReadEnd } from "./read_end.ts";
 
 /** What may not wait for frames. */
 export interface Duties {
-  /** When one of them is due, epoch milliseconds; undefined when none is. */
-  readonly due: () => number | undefined;
+  /** When one of them is due, epoch milliseconds; `Infinity` when none is. */
+  readonly due: () => number;
   /** Whether a timer of the operators has come. */
   readonly timersDue: () => boolean;
 }
@@ -54,9 +54,11 @@ export class BatchBuilder {
   async asSoonAsPossible(next: number): Promise<Taken | undefined> {
     const { clock } = this.#options;
     for (let end = this.#frames.at(-1)?.offset ?? next - 1;;) {
-      const due = this.#duties.due() ?? Infinity;
       const room = this.max - this.#frames.length;
-      const taken = await this.#intake.readBefore(room, Math.min(due, this.#deadline));
+      const taken = await this.#intake.readBefore(
+        room,
+        Math.min(this.#duties.due(), this.#deadline),
+      );
       if (taken !== undefined) {
         const { frames, end: read } = this.#end.clip(taken);
         if (frames.length > 0 && this.#frames.length === 0) {

@@ -125,7 +125,7 @@ export class StreamingExecution {
       }));
       this.#end = await ReadEnd.of(this.#options);
       this.#builder = new BatchBuilder(this.#options, opened.intake, this.#end, {
-        due: () => earliest(opened.pipeline.nextTimer(), this.#commits.due),
+        due: () => Math.min(opened.pipeline.nextTimer() ?? Infinity, this.#commits.due ?? Infinity),
         timersDue: () => this.#runner.timersDue(opened),
       });
       this.#options.onStarted?.(opened.committer.queryId, this.#next);
@@ -346,9 +346,4 @@ export class StreamingExecution {
       }
     }
   }
-}
-
-function earliest(...times: (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -88,7 +88,7 @@ export class Intake {
     return this.#source.latest;
   }
 
-  /** Frames that can be had at once. */
+  /** What can be had at once. */
   get buffered(): number {
     const arrived = this.#arrived;
     return this.#source.buffered +
@@ -254,8 +254,8 @@ export class Intake {
   #overload(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
     const { frames, end } = taken;
-    const buffered = this.#source.buffered;
-    const waiting = Math.max(this.#source.latest - end, buffered);
+    const { buffered, latest } = this.#source;
+    const waiting = Math.max(latest - end, buffered);
     const total = frames.length + waiting;
     const keep = (kept: readonly Frame[]): Taken => {
       onDropped(frames.length - kept.length, "overload");
@@ -273,9 +273,7 @@ export class Intake {
         return taken;
       case "latest":
         if (total <= 1) return taken;
-        if (waiting > max && this.#source.latest - NEWEST_KEPT > end) {
-          return passTo(this.#source.latest - NEWEST_KEPT);
-        }
+        if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
         // What is not buffered may be no frame: the newest one that is known is kept.
         return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {

@@ -132,7 +132,7 @@ export class Pipeline {
         operatorName: name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...droppedRows(task.leftOut?.()),
+        ...leftOutProgress(task.leftOut?.()),
       }];
     });
   }
