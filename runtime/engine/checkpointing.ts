@@ -14,12 +14,12 @@ import {
   type BatchCommitter,
   type BatchRange,
   type Checkpoint,
+  type CheckpointWriter,
   type CommitOptions,
   LogError,
   type OutputRecord,
   saysFirst,
 } from "../log/log.ts";
-import type { CheckpointWriter } from "../log/checkpoint_writer.ts";
 import type { LastOutput } from "./identity.ts";
 import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";

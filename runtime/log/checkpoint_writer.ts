@@ -3,14 +3,7 @@
  *
  * @module
  */
-
-/** The version and the definition that wrote a checkpoint. */
-export interface CheckpointWriter {
-  /** Version of Framelane. */
-  readonly version: string;
-  /** Names of the query's steps, in their order. */
-  readonly steps: readonly string[];
-}
+import type { CheckpointWriter } from "./log.ts";
 
 /** Who wrote a state, as a part of its listing; nothing where it does not say. */
 export function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {

@@ -7,7 +7,6 @@
  * @module
  */
 import type { Frame, Headers } from "../definition/frame.ts";
-import type { CheckpointWriter } from "./checkpoint_writer.ts";
 
 /** A record to append. */
 export interface LogRecord {
@@ -253,6 +252,14 @@ export interface CheckpointFilter {
   readonly group?: string;
   readonly query?: string;
   readonly topic?: string;
+}
+
+/** The version and the definition that wrote a checkpoint. */
+export interface CheckpointWriter {
+  /** Version of Framelane. */
+  readonly version: string;
+  /** Names of the query's steps, in their order. */
+  readonly steps: readonly string[];
 }
 
 /** A checkpoint as others see it. */
