@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import type { UriAccess } from "../runtime/base/access.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError } from "./source.ts";
 import { imageSettings, type SourceKindRow } from "./source_kind.ts";
@@ -17,11 +18,10 @@ import { rtspRow } from "./sources/rtsp.ts";
 
 /** Files and folders need no scheme; `file:` may stand before them. */
 const pathRow: SourceKindRow = {
-  schemes: ["file"],
+  schemes: ["", "file"],
   form: "a video file, a folder of images",
   help: "Any video file that FFmpeg reads; a folder of JPEG, PNG and WebP images",
-  network: false,
-  secret: false,
+  access: { target: "read" },
   make: (text, rest, settings) =>
     fromPath(/^file:\/\//i.test(text) ? fileURLToPath(text) : rest, settings),
 };
@@ -43,8 +43,7 @@ const rows: SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow
  *   schemes: ["still"],
  *   form: "still:",
  *   help: "A pattern that stands still",
- *   network: false,
- *   secret: false,
+ *   access: {},
  *   make: (text) => new PatternSource(text, { motion: false }),
  * });
  * ```
@@ -60,10 +59,10 @@ export function acceptedSources(): string {
   return rows.map(({ form }) => form).join(", ");
 }
 
-/** Whether opening a source reaches other machines. */
-export function needsNetwork(text: string): boolean {
-  return rowOf(schemeOf(text))?.network ?? false;
-}
+/** What each kind of source opens, by its scheme, for the launcher; "" is a path. */
+export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = Object.fromEntries(
+  rows.flatMap(({ schemes, access }) => schemes.map((scheme) => [scheme, access] as const)),
+);
 
 /**
  * Makes a source of what `acceptedSources` names.
@@ -73,10 +72,10 @@ export function needsNetwork(text: string): boolean {
  */
 export function makeSource(text: string, settings: CameraSettings = {}): CameraSource {
   const scheme = schemeOf(text);
-  const rest = text.slice(scheme.length + 1);
+  const rest = scheme === "" ? text : text.slice(scheme.length + 1);
   const row = rowOf(scheme);
   if (row !== undefined) return row.make(text, rest, settings);
-  if (scheme === "" || (!rest.startsWith("//") && kindOf(text) !== "missing")) {
+  if (!rest.startsWith("//") && kindOf(text) !== "missing") {
     return fromPath(text, settings);
   }
   throw new SourceError(

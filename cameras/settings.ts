@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { MOST_PIXELS_A_SIDE, parseFps, parseSize } from "./options.ts";
 import type { Size } from "./source.ts";
@@ -43,6 +44,8 @@ export interface SettingRow<T> {
   /** What its value looks like; absent for switches. */
   readonly value?: string;
   readonly help: string;
+  /** What its value lets the run touch. */
+  readonly opens?: AccessWord;
   /** Throws an Error that says what is accepted. */
   readonly parse?: (text: string) => T;
   /** Whether the registry may hold it. */
@@ -124,6 +127,7 @@ export const SETTINGS: Rows = {
     flag: "tls-ca",
     value: "FILE",
     help: "Trust the certificates in this PEM file, and no others (https://, rtsps://)",
+    opens: "read",
     valid: (value) => typeof value === "string" && value !== "",
     show: (file) => `trusts ${file}`,
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UriAccess } from "../runtime/base/access.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
@@ -13,10 +14,8 @@ export interface SourceKindRow {
   /** How it is written, for help and messages: `rtsp://…`. */
   readonly form: string;
   readonly help: string;
-  /** True where opening it reaches other machines: the process keeps its permission to. */
-  readonly network: boolean;
-  /** True where its text may hold a password, in the way of URLs. */
-  readonly secret: boolean;
+  /** What it opens: the launcher allows that and nothing else. */
+  readonly access: UriAccess;
   /**
    * Makes the source. Nothing is opened.
    *

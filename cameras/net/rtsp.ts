@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { RELAY_PORTS } from "../../runtime/base/access.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, type Connection, type Peer } from "./connection.ts";
@@ -89,7 +90,7 @@ export class RtspRelay implements Disposable {
   #failure: unknown;
 
   private constructor(upstream: Connection, uri: string, credentials: Credentials | undefined) {
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.#listener = listen();
     this.#upstream = upstream;
     this.#uri = uri;
     this.#credentials = credentials;
@@ -108,7 +109,13 @@ export class RtspRelay implements Disposable {
     credentials: Credentials | undefined,
     signal: AbortSignal,
   ): Promise<RtspRelay> {
-    return new RtspRelay(await connect(peer, signal), uri, credentials);
+    const upstream = await connect(peer, signal);
+    try {
+      return new RtspRelay(upstream, uri, credentials);
+    } catch (error) {
+      upstream.close();
+      throw error;
+    }
   }
 
   /** Where FFmpeg finds the camera. */
@@ -212,6 +219,18 @@ export class RtspRelay implements Disposable {
       }
     }
   }
+}
+
+/** Listens on a free one of the ports that the launcher allows. */
+function listen(): Deno.TcpListener {
+  for (const port of RELAY_PORTS) {
+    try {
+      return Deno.listen({ hostname: "127.0.0.1", port });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
 }
 
 const DOLLAR = 36;

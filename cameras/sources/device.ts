@@ -69,8 +69,7 @@ export const deviceRow: SourceKindRow = {
   schemes: ["device"],
   form: "device:0",
   help: "A webcam: its number, or its path below /dev",
-  network: false,
-  secret: false,
+  access: { target: "device" },
   make(text, rest, settings) {
     const { rest: device, options } = readOptions(text, rest, {
       captureSize(size: string) {

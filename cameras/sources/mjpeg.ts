@@ -234,8 +234,7 @@ export const mjpegRow: SourceKindRow = {
   schemes: ["http", "https"],
   form: "http://… (MJPEG)",
   help: "MJPEG, or one picture a request, over HTTP",
-  network: true,
-  secret: true,
+  access: { target: "host" },
   make(text, _rest, settings) {
     checkUrl(maskUrl(text), text);
     return new MjpegSource(text, networkSettings(settings));

@@ -136,8 +136,7 @@ export const panRow: SourceKindRow = {
   schemes: ["pan"],
   form: "pan:PICTURE",
   help: "A camera that pans over a picture",
-  network: false,
-  secret: false,
+  access: { target: "read" },
   make(text, rest, settings) {
     const { rest: path, options } = readOptions(text, rest, {
       size: parseSize,

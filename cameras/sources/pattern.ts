@@ -75,8 +75,7 @@ export const patternRow: SourceKindRow = {
   schemes: ["pattern"],
   form: "pattern:",
   help: "A generated picture: name, number, time and motion",
-  network: false,
-  secret: false,
+  access: {},
   make(text, rest, settings) {
     const { options } = readOptions(text, rest, {
       size: parseSize,

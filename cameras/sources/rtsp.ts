@@ -179,8 +179,7 @@ export const rtspRow: SourceKindRow = {
   schemes: ["rtsp", "rtsps", "rtsp+udp"],
   form: "rtsp://…",
   help: "A network camera",
-  network: true,
-  secret: true,
+  access: { target: "stream" },
   make(text, _rest, settings) {
     checkUrl(maskUrl(text), text);
     return new RtspSource(text, networkSettings(settings));

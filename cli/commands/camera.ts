@@ -5,7 +5,7 @@
  */
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
-import { acceptedSources, makeSource, needsNetwork } from "../../cameras/open.ts";
+import { acceptedSources, makeSource } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -25,7 +25,7 @@ import {
 } from "../camera_options.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
-import { isLocalLog } from "../network.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -43,17 +43,22 @@ export const camera: Command = {
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
   options: {
-    source: { value: "URI", help: acceptedSources(), default: "pattern:", parse: parseSource },
+    source: {
+      value: "URI",
+      help: acceptedSources(),
+      default: "pattern:",
+      parse: parseSource,
+      opens: "source",
+    },
     ...targetOptions,
     ...settingOptions,
     limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
+    ...fenceOptions,
   },
-  network: (options) =>
-    !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
-    needsNetwork(options["source"] as string),
+  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check({ positionals, options }) {
     return [...numberFaults(positionals), ...producerFaults(options)];
   },

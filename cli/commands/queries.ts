@@ -5,13 +5,15 @@
  */
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
+import { DEVICES } from "../../queries/operators/model/device_names.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets } from "../../runtime/definition/source_options.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { DEFAULT_QUERY, outputTopics, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
@@ -46,7 +48,12 @@ export const queries: Command = {
     `your own .ts file; ${DEFAULT_QUERY} when none is given.`,
   positionals: "[NAME…]",
   options: {
-    log: { value: "URI", help: "embedded:DIR or kafka://host:port", default: DEFAULT_LOG },
+    log: {
+      value: "URI",
+      help: "embedded:DIR or kafka://host:port",
+      default: DEFAULT_LOG,
+      opens: "log",
+    },
     topic: { value: "T", help: "topic to read", default: DEFAULT_TOPIC },
     partitions: {
       value: "all|0,2",
@@ -87,6 +94,7 @@ export const queries: Command = {
     checkpoint: {
       value: "DIR",
       help: "folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
+      opens: "folder",
     },
     sink: {
       value: "URI",
@@ -95,8 +103,23 @@ export const queries: Command = {
         "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
       parse: checked(openSink),
       show: maskedSink,
+      opens: "sink",
     },
-    model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
+    model: {
+      value: "MANIFEST",
+      help: "model.json of a model, for queries that take one",
+      opens: "beside",
+    },
+    zones: {
+      value: "FILE",
+      help: "JSON file of zones and lines, for queries that take one",
+      opens: "read",
+    },
+    device: {
+      value: DEVICES.join("|"),
+      help: "where models run (default cpu); `deno task models devices` says what each needs",
+      parse: parsers.oneOf(...DEVICES),
+    },
     executors: {
       value: "N",
       help:
@@ -107,6 +130,7 @@ export const queries: Command = {
       value: "PORT|off",
       help: `port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
       parse: parsePort,
+      opens: "listen",
     },
     ...viewerAccessOptions,
     "session-timeout": {
@@ -116,6 +140,18 @@ export const queries: Command = {
       default: 10_000,
     },
     json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+    ...fenceOptions,
+  },
+  needs: {
+    positionals: "query",
+    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
+    hidesEnvironment: true,
+    // What sinks keep that a query names itself.
+    writes: [".framelane"],
+    listens: DEFAULT_PORT,
+    // How much room the log has left.
+    sys: ["statfs"],
+    v8: SMALL_HEAP,
   },
   run,
 };
@@ -169,7 +205,7 @@ async function run(
     if (port !== "off") {
       viewer = await startViewer({
         feed: driver.feed,
-        metrics: () => driver.metrics.text(Date.now()),
+        metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
         log,
         topics: [topic],
         report: say,

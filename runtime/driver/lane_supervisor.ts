@@ -46,6 +46,8 @@ interface Lane {
   readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
+  /** The partition came into being while the query ran. */
+  readonly foundLater: boolean;
   /** Kept from run to run: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
   stopping: boolean;
@@ -72,7 +74,12 @@ export class LaneSupervisor implements PoolEvents {
   }
 
   /** A partition came: its query starts. */
-  begin(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
+  begin(
+    spec: QuerySpec,
+    partition: number,
+    membership: Membership | undefined,
+    foundLater = false,
+  ): void {
     const number = ++this.#laneNumber;
     const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
@@ -89,6 +96,7 @@ export class LaneSupervisor implements PoolEvents {
       partition,
       ended: Promise.withResolvers(),
       membership,
+      foundLater,
       shown: new SharedArrayBuffer(SHOWN.bytes),
       stopping: false,
       failures: 0,
@@ -205,6 +213,7 @@ export class LaneSupervisor implements PoolEvents {
       partition: lane.partition,
       runId,
       shown: lane.shown,
+      foundLater: lane.foundLater,
       ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
     });
   }

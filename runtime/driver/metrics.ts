@@ -9,6 +9,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
 import { lagOf } from "../definition/progress.ts";
+import type { LogStorage } from "../log/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
@@ -28,7 +29,7 @@ export class QueryMetrics {
   readonly #processed = this.#set.counter("frames_processed_total", "Outputs handed to the sinks");
   readonly #dropped = this.#set.counter(
     "frames_dropped_total",
-    "Frames left out by the overload policy or lost to retention; reason late or ahead: that no window takes",
+    "Frames that reached no operator or no window, by reason: overload, lost, no-keyframe, late, ahead",
     [...LABELS, "reason"],
   );
   readonly #deadLettered = this.#set.counter(
@@ -68,6 +69,16 @@ export class QueryMetrics {
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
+  readonly #diskFree = this.#set.gauge(
+    "log_disk_free_bytes",
+    "Free on the disk that the embedded log is on",
+    [],
+  );
+  readonly #wal = this.#set.gauge(
+    "log_wal_bytes",
+    "Write-ahead log of the embedded log's database: long readers let it grow",
+    [],
+  );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
   constructor() {
@@ -103,7 +114,9 @@ export class QueryMetrics {
     };
     add(this.#consumed, "frames");
     add(this.#processed, "outputs");
-    add(this.#dropped, "dropped");
+    for (const [reason, count] of Object.entries({ overload: 0, ...measurements.dropped })) {
+      this.#dropped.inc({ ...labels, reason }, count);
+    }
     add(this.#dropped, "late", "late");
     add(this.#dropped, "ahead", "ahead");
     add(this.#deadLettered, "deadLettered");
@@ -120,7 +133,9 @@ export class QueryMetrics {
   }
 
   /** The page of `/metrics`. */
-  async text(now: number): Promise<string> {
+  async text(now: number, storage?: LogStorage): Promise<string> {
+    if (storage !== undefined) this.#wal.set(storage.walBytes);
+    if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     for (const query of this.#last.keys()) {
       const labels = this.labels(query);
       const source = query.lastProgress?.sources[0];

@@ -86,7 +86,7 @@ export class BatchRunner {
       for (const task of tasks) await task.refeed!([output]);
     };
     for (const frame of frames) {
-      if (this.#unreadable(frame) === undefined) await pipeline.push(frame, this.events);
+      if (frame.fault === undefined) await pipeline.push(frame, this.events);
     }
     await pipeline.settle();
     this.#leftOut.seenBefore(pipeline.leftOut());
@@ -148,9 +148,8 @@ export class BatchRunner {
       arrivals.set(frame.offset, now);
       this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
-      const unreadable = this.#unreadable(frame);
-      if (unreadable !== undefined) {
-        this.#reject(frame, unreadable);
+      if (frame.fault !== undefined) {
+        this.#reject(frame, frame.fault);
         continue;
       }
       const room = pipeline.push(frame, this.events);
@@ -223,22 +222,11 @@ export class BatchRunner {
     sequence.see(frame);
     const lost = sequence.gaps - gaps;
     sequence.gaps = gaps;
-    reporter.dropped += lost;
+    reporter.drop(lost, "lost");
     report(
       known
         ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
         : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
     );
-  }
-
-  /** The error when the bytes are no image, or could not be had. */
-  #unreadable(frame: Frame): BadFrameError | undefined {
-    if (frame.fault !== undefined) return frame.fault;
-    try {
-      this.#options.inspect(frame.value);
-    } catch (error) {
-      if (error instanceof BadFrameError) return error;
-      throw error;
-    }
   }
 }

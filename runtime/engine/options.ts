@@ -25,6 +25,22 @@ export interface ExecutionEvents {
   readonly onStep?: (step: BatchStep) => void;
 }
 
+/** Which frames of a lane hang on earlier ones: access units of video do, images do not. */
+export interface FrameGroups {
+  /**
+   * Takes the next frame, in offset order.
+   *
+   * @returns `no-keyframe` when it hangs on a frame that never came.
+   * @throws {BadFrameError} when its bytes are no access unit.
+   */
+  take(frame: Frame): "image" | "unit" | "no-keyframe";
+  /** Frames are missing here. */
+  interrupt(): void;
+  /** The oldest offset to read so that all from `offset` on can be decoded. */
+  neededFor(offset: number): number;
+  close(): Promise<void>;
+}
+
 /** What a streaming query needs. */
 export interface ExecutionOptions extends ExecutionEvents {
   readonly plan: QueryPlan;
@@ -34,6 +50,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
+  /** The partition came into being while the query ran: without a checkpoint it is read from the start. */
+  readonly foundLater?: boolean;
   readonly runId: string;
   /**
    * One cell: the offset after the last frame whose outputs live sinks have had. It outlives a run,
@@ -45,6 +63,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly clock: Clock;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
+  /** Puts access units into their groups; without it every frame is an image. */
+  readonly groups?: FrameGroups;
   /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: BadFrameError) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
@@ -62,6 +63,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         runId: crypto.randomUUID(),
         clock: options.clock ?? systemClock,
         inspect: options.inspect ?? (() => {}),
+        groups: new GroupTracker((message) => void reports.push(message)),
         deadLetter,
         alertRecord: (output) => alertRecord(output, definition.plan.name),
         publish: (output) => void published.push(output),

@@ -15,7 +15,7 @@ import {
   decodeCheckpoint,
   encodeEntry,
 } from "../../runtime/log/embedded/checkpoint_entry.ts";
-import { decodeMetadata, encodeMetadata } from "../../runtime/log/kafka/checkpoint.ts";
+import { decodeMetadata, encodeMetadata } from "../../runtime/log/kafka/checkpoint/metadata.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { forgetSecrets } from "../../runtime/base/mask.ts";
 import { query } from "../../runtime/mod.ts";
@@ -285,7 +285,6 @@ Deno.test("fuzz: the command line refuses what it does not know, with 2 and in w
         commands,
         environment,
         version: "0",
-        giveUp: () => Promise.resolve(),
         context: {
           signal: AbortSignal.abort(),
           print: (line) => void said.push(line),
