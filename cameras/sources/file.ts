@@ -56,7 +56,7 @@ export class VideoFileSource implements CameraSource {
     return this.#frames;
   }
 
-  async *open({ signal, times, report }: SourceContext): AsyncGenerator<SourceImage> {
+  async *open({ signal, times, report, onPacket }: SourceContext): AsyncGenerator<SourceImage> {
     const name = `video file ${this.description}`;
     const format = await formatOf(this.#path, name);
     const { bulk = false } = this.#options;
@@ -100,6 +100,7 @@ export class VideoFileSource implements CameraSource {
             loop: this.#options.loop ?? false,
             times,
             report,
+            ...(onPacket === undefined ? {} : { onPacket }),
           })
         ) {
           if (signal.aborted) return;
