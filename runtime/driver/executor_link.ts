@@ -37,17 +37,36 @@ export interface LinkEvents {
   onDeath(link: ExecutorLink, error: Error): void;
 }
 
+/** Starts an executor. */
+export type StartLink = (
+  name: string,
+  config: ExecutorConfig,
+  events: LinkEvents,
+) => ExecutorLink;
+
+/** How executors start: in this thread when there are to be 0 workers, else each in its own. */
+export function linkStarter(
+  size: number | undefined,
+  permissions?: Deno.PermissionOptionsObject,
+): StartLink {
+  return size === 0
+    ? (_name, config, events) => startInline(config, events)
+    : (name, config, events) => startWorker(name, config, events, permissions);
+}
+
 /** Starts an executor in a worker. */
 export function startWorker(
   name: string,
   config: ExecutorConfig,
   events: LinkEvents,
+  permissions?: Deno.PermissionOptionsObject,
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
     type: "module",
     name,
+    ...(permissions === undefined ? {} : { deno: { permissions } }),
   });
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});

@@ -9,7 +9,7 @@ import type {
   LoadedQueries,
   ToExecutor,
 } from "../executor/protocol.ts";
-import { type ExecutorLink, type LinkEvents, startInline, startWorker } from "./executor_link.ts";
+import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
 /** A thread that shows no life for so long is blocked, milliseconds. */
@@ -34,13 +34,6 @@ export interface PoolEvents {
   /** A lane holds its thread, or no longer does. */
   onBlocked(lane: number, blocked: boolean): void;
 }
-
-/** Starts an executor. */
-export type StartLink = (
-  name: string,
-  config: ExecutorConfig,
-  events: LinkEvents,
-) => ExecutorLink;
 
 /** Starts executors as they are needed and places lanes on them. */
 export class ExecutorPool {
@@ -67,9 +60,7 @@ export class ExecutorPool {
     config: ExecutorConfig,
     size: number | undefined,
     events: PoolEvents,
-    startLink: StartLink = size === 0
-      ? (_name, config, events) => startInline(config, events)
-      : startWorker,
+    startLink: StartLink = linkStarter(size),
   ) {
     this.#config = config;
     this.#size = size;
