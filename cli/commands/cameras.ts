@@ -144,7 +144,7 @@ async function list(
     const status = await registry.status(number);
     const failure = status?.error === undefined
       ? ""
-      : `\n${" ".repeat(10)}${status.state}: ${status.error}`;
+      : `\n${" ".repeat(10)}${status.error} (${status.state})`;
     print(
       json
         ? JSON.stringify({
