@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { UsageError } from "../../../cli/command.ts";
+import { parseCommand, UsageError } from "../../../cli/command.ts";
 import { evaluate } from "../../../cli/commands/evaluate.ts";
 import { numberedJpeg, orderModel } from "../../queries/operators/model/order_kit.ts";
 
