@@ -45,7 +45,7 @@ export const models: Command = {
     ...fenceOptions,
   },
   needs: {
-    positionals: "model",
+    positionals: { inspect: "model", check: "model" },
     authors: ["models"],
     native: ["jpeg", "onnx"],
   },
