@@ -81,11 +81,13 @@ export class LaneSupervisor implements PoolEvents {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
+    const shown = new SharedArrayBuffer(SHOWN.bytes);
     const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.explain(spec.name),
       latestOffset: async () =>
         (await this.#options.log.offsets(this.#options.topic, partition)).latest,
+      isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
     this.#options.streams.add(handle);
@@ -97,7 +99,7 @@ export class LaneSupervisor implements PoolEvents {
       ended: Promise.withResolvers(),
       membership,
       foundLater,
-      shown: new SharedArrayBuffer(SHOWN.bytes),
+      shown,
       stopping: false,
       failures: 0,
       startedAt: 0,
@@ -120,6 +122,11 @@ export class LaneSupervisor implements PoolEvents {
       await this.#endLane(lane, mode);
     }
     if (mode === "move") this.#forget(spec, partition);
+  }
+
+  /** Waits until each query has begun, or has failed. */
+  async allBegun(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map(({ handle }) => handle.settled()));
   }
 
   /** Ends all queries. */
@@ -145,7 +152,7 @@ export class LaneSupervisor implements PoolEvents {
     const { handle } = lane;
     switch (message.type) {
       case "started":
-        handle.started(message.id);
+        handle.started(message.id, message.next);
         this.#options.streams.tell("onQueryStarted", {
           id: message.id,
           runId: handle.runId,
@@ -194,7 +201,7 @@ export class LaneSupervisor implements PoolEvents {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
     const name = `${lane.spec.name} ${lane.handle.name}`;
-    lane.handle.said(blocked ? "Blocks its thread" : "Processing frames");
+    lane.handle.said(blocked ? "Blocks its thread" : undefined);
     this.#options.report(
       blocked ? `${name} blocks its thread; other queries move` : `${name} goes on`,
     );

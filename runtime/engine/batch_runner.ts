@@ -7,7 +7,6 @@
 import { setImmediate } from "node:timers";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
-import { isFiniteTrigger } from "../definition/trigger.ts";
 import { type RunBatch, timed } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
 import { LeftOutFrames } from "./left_out.ts";
@@ -90,6 +89,7 @@ export class BatchRunner {
     }
     await pipeline.settle();
     this.#leftOut.seenBefore(pipeline.leftOut());
+    pipeline.observed();
   }
 
   /** Whether a timer of the operators has come. */
@@ -98,12 +98,12 @@ export class BatchRunner {
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; the last one ends what they have open. */
+  /** Runs the operators over a batch; with the last one what they have open ends. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
     range: BatchRange,
-    last = false,
+    last?: "ended" | "stopped",
   ): Promise<RunBatch> {
     const { reporter, pipeline, sinks } = opened;
     const { clock, onStep } = this.#options;
@@ -162,7 +162,7 @@ export class BatchRunner {
     }
     await pipeline.settle();
     byTimer = true;
-    if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
+    if (last !== undefined) await pipeline.finish(cause(), last === "ended");
     for (const { value } of frames) reporter.repaired(this.#options.repairs?.(value) ?? []);
     onStep?.("operators");
     const ms = clock.monotonic() - started;
@@ -176,6 +176,7 @@ export class BatchRunner {
       snapshot: pipeline.snapshot(),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
+      observed: pipeline.observed(),
     };
   }
 

@@ -7,6 +7,7 @@
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { AfterBatch } from "./checkpointing.ts";
+import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 
@@ -14,7 +15,7 @@ import type { ExecutionOptions } from "./options.ts";
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
  * executor do it at the same moment, so that a log can take their commits together.
  */
-const LIVE_COMMIT_INTERVAL_MS = 1000;
+export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
 /** A batch that ran and is not committed yet. */
 export interface RunBatch extends AfterBatch {
@@ -22,13 +23,15 @@ export interface RunBatch extends AfterBatch {
   readonly outputs: readonly unknown[];
   /** Dead letters and alerts: committed with the batch. */
   readonly records: readonly OutputRecord[];
+  /** Metrics of operators' own. */
+  readonly observed: readonly NamedMetrics[];
 }
 
 /** What a commit tells. */
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
   /** A commit failed: whatever waits for frames must hear of it. */
-  readonly onFailed: (error: unknown) => void;
+  readonly onFailed: (error: unknown, range: BatchRange) => void;
 }
 
 /** Commits the batches of one streaming query. */
@@ -86,7 +89,7 @@ export class Commits {
     this.#nextBatchId = batch.range.batchId + 1;
     await this.#running;
     this.#running = this.#commit(batch);
-    this.#running.catch(this.#events.onFailed);
+    this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
   /** Waits for the commit that runs. */
@@ -136,6 +139,7 @@ export class Commits {
     );
     const done = this.#last = clock.monotonic();
     reporter.deadLettered += replaced.size;
+    reporter.observed.add(batch.observed);
     onStep?.("commit.after");
     for (const { task } of sinks) {
       await task.committed?.(range);
@@ -209,5 +213,6 @@ function join(first: RunBatch, second: RunBatch): RunBatch {
     range: { ...first.range, end: second.range.end },
     outputs: [],
     records: [...first.records, ...second.records],
+    observed: [...first.observed, ...second.observed],
   };
 }

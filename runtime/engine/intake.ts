@@ -13,8 +13,6 @@ import type { DropReason } from "./reporter.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** With the overload policy `latest`: of this many offsets each is looked at, what lies before them is skipped. */
-const READ_THROUGH = 1_024;
 /** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
 const ARRIVED = new Error("Frames have arrived");
 
@@ -45,20 +43,29 @@ export interface Rereading {
   readonly onMissing: (earliest: number) => boolean;
 }
 
+/** Frames, and how far their reading went. */
+export interface Taken {
+  readonly frames: readonly Frame[];
+  /** One past the last offset that was read, or left out: frames before it do not come any more. */
+  readonly end: number;
+}
+
+/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
+const NEWEST_KEPT = 16;
+
 /** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: PartitionReader;
   /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
-  #arrived: { frames: Frame[]; next: number } | { error: unknown } | undefined;
-  #taken = 0;
-  /** With the overload policy `latest`: the newest frame so far, and the offset up to which is read on. */
-  #newest: { readonly frame: Frame; readonly until: number } | undefined;
+  #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
   /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
   #linked = false;
+  /** Frames that `sample` has looked at. */
+  #sampled = 0;
   /** Set while frames are read that were processed before the last restart. */
   rereading: Rereading | undefined;
   /**
@@ -81,12 +88,7 @@ export class Intake {
     return this.#source.latest;
   }
 
-  /** Offset behind the frames that `readBefore` returned last, and behind holes after them. */
-  get taken(): number {
-    return this.#taken;
-  }
-
-  /** Frames that can be had at once. */
+  /** What can be had at once. */
   get buffered(): number {
     const arrived = this.#arrived;
     return this.#source.buffered +
@@ -109,8 +111,32 @@ export class Intake {
     }
   }
 
-  /** At least one frame, or none when `time` (of the clock, epoch milliseconds) comes first. */
-  async readBefore(max: number, time: number): Promise<Frame[]> {
+  /**
+   * Frames below `until`, as many as `max` where there are, less what the overload policy leaves out;
+   * undefined when the topic was made anew.
+   */
+  async readUpTo(max: number, until: number): Promise<Taken | undefined> {
+    for (;;) {
+      const frames: Frame[] = [];
+      while (frames.length < max && this.position < until && this.anew === undefined) {
+        const read = await this.readUntil(max - frames.length, until);
+        if (read.length === 0) break;
+        frames.push(...read);
+      }
+      if (this.anew !== undefined) {
+        return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
+      }
+      const end = frames.length < max ? until : Math.min(until, this.position);
+      const taken = this.#overload({ frames, end }, max);
+      if (taken.frames.length > 0 || taken.end >= until) return taken;
+    }
+  }
+
+  /**
+   * What comes next, perhaps nothing but frames that were left out; undefined when `time` (of the clock,
+   * epoch milliseconds) comes first, or the topic was made anew.
+   */
+  async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
     for (;;) {
       signal.throwIfAborted();
@@ -119,30 +145,24 @@ export class Intake {
       const arrived = this.#arrived;
       if (arrived === undefined) {
         signal.throwIfAborted();
-        return [];
+        return undefined;
       }
       this.#arrived = undefined;
-      if ("frames" in arrived) {
-        this.#taken = arrived.next;
-        return this.#overload(arrived.frames);
-      }
+      if ("frames" in arrived) return this.#overload(arrived, max);
       this.#dataLoss(arrived.error);
-      if (this.anew !== undefined) return [];
+      if (this.anew !== undefined) return undefined;
     }
   }
 
   seek(offset: number): void {
-    this.#newest = undefined;
     if (offset !== this.#source.position) this.#options.groups?.interrupt();
     this.#source.seek(offset);
   }
 
   #startRead(max: number): void {
-    const { signal } = this.#options;
-    const until = this.#newest?.until ?? Infinity;
-    this.#pending = this.#source.read(this.#affordable(max), signal, until).then(
+    this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#arrived = { frames: this.#take(frames), next: this.#source.position };
+        this.#arrived = { frames: this.#take(frames), end: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -230,60 +250,43 @@ export class Intake {
     this.#source.seek(until);
   }
 
-  /** Applies the overload policy; an empty list means that the source went on elsewhere. */
-  #overload(frames: Frame[]): Frame[] {
+  /** Applies the overload policy. */
+  #overload(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
-    const waiting = Math.max(this.#source.latest - this.#source.position, this.#source.buffered);
+    const { frames, end } = taken;
+    const { buffered, latest } = this.#source;
+    const waiting = Math.max(latest - end, buffered);
     const total = frames.length + waiting;
-    const skipTo = (offset: number) => {
-      if (this.#linked) {
-        onDropped(frames.length, "overload");
-        return [];
-      }
-      onDropped(frames.length + Math.max(0, offset - this.#source.position), "overload");
+    const keep = (kept: readonly Frame[]): Taken => {
+      onDropped(frames.length - kept.length, "overload");
+      return { frames: kept, end };
+    };
+    /** Those that later ones hang on must be read all the same. */
+    const passTo = (offset: number): Taken => {
+      if (this.#linked || offset <= end) return keep([]);
+      onDropped(frames.length + offset - end, "overload");
       this.#source.seek(offset);
-      return [];
+      return { frames: [], end: offset };
     };
     switch (overload.kind) {
       case "wait":
-        return frames;
+        return taken;
       case "latest":
-        return this.#newestOf(frames, waiting, skipTo);
+        if (total <= 1) return taken;
+        if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
+        // What is not buffered may be no frame: the newest one that is known is kept.
+        return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
-        if (excess <= 0) return frames;
-        if (excess >= frames.length) {
-          return skipTo(this.#source.position + excess - frames.length);
-        }
-        onDropped(excess, "overload");
-        return frames.slice(excess);
+        if (excess <= 0) return taken;
+        return excess >= frames.length
+          ? passTo(end + excess - frames.length)
+          : keep(frames.slice(excess));
       }
-      case "sample": {
-        if (total <= overload.maxLagFrames) return frames;
-        const kept = frames.filter(({ offset }) => offset % overload.every === 0);
-        onDropped(frames.length - kept.length, "overload");
-        return kept;
-      }
+      case "sample":
+        if (total <= overload.maxLagFrames) return taken;
+        return keep(frames.filter(() => this.#sampled++ % overload.every === 0));
     }
-  }
-
-  /**
-   * The newest frame of all that wait now. They are read up to there, since offsets have holes and each
-   * dropped frame is counted; what arrives meanwhile waits for the next time.
-   */
-  #newestOf(frames: Frame[], waiting: number, skipTo: (offset: number) => Frame[]): Frame[] {
-    const { position, latest } = this.#source;
-    if (waiting > READ_THROUGH && this.#newest === undefined) {
-      return skipTo(latest - READ_THROUGH);
-    }
-    const held = this.#newest === undefined ? [] : [this.#newest.frame];
-    const until = this.#newest?.until ?? latest;
-    const all = [...held, ...frames];
-    const frame = all.at(-1);
-    if (frame === undefined) return [];
-    if (all.length > 1) this.#options.onDropped(all.length - 1, "overload");
-    this.#newest = frames.length > 0 && position < until ? { frame, until } : undefined;
-    return this.#newest === undefined ? [frame] : [];
   }
 
   /** Frames were deleted before they were read: an error, or a count. */

@@ -13,6 +13,7 @@ import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { Pipeline, type PipelineEvents } from "./pipeline.ts";
 import { ProgressReporter } from "./reporter.ts";
+import { stepNames } from "./step_states.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
 /** A sink, and its work on this partition. */
@@ -57,7 +58,13 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(opener, committer);
-  const checkpointing = new Checkpointing(committer, next, clock, groups);
+  const checkpointing = new Checkpointing(
+    committer,
+    next,
+    clock,
+    stepNames(plan.operators),
+    groups,
+  );
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter(

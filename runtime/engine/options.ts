@@ -17,7 +17,10 @@ export interface ExecutionEvents {
   readonly publish: (output: Output) => void;
   /** A line for people. */
   readonly report: (message: string) => void;
-  readonly onStarted?: (id: string) => void;
+  /** It has taken its partition over; frames from `next` on are still to come. */
+  readonly onStarted?: (id: string, next: number) => void;
+  /** A batch begins, or no batch runs any more. */
+  readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
   /** Called around each piece of work that may hold the thread. */
   readonly onBusy?: (busy: boolean) => void;

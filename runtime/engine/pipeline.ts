@@ -8,6 +8,8 @@ import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { numbered } from "./identity.ts";
 import type { LeftOut, Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
+import { leftOutProgress } from "./left_out.ts";
+import type { NamedMetrics } from "./observed.ts";
 import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
 
 /** What the pipeline tells the streaming query while it works. */
@@ -130,9 +132,16 @@ export class Pipeline {
         operatorName: name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...droppedRows(task.leftOut?.()),
+        ...leftOutProgress(task.leftOut?.()),
       }];
     });
+  }
+
+  /** The operators' own metrics since the last call. */
+  observed(): NamedMetrics[] {
+    return this.#stages.flatMap(({ task, observes }) =>
+      observes === undefined ? [] : [{ name: observes, metrics: task.observed?.() ?? [] }]
+    );
   }
 
   /** Frames of this run that no window has. */
@@ -227,6 +236,11 @@ class Stage {
     this.#events = events;
   }
 
+  /** Name under which its metrics stand. */
+  get observes(): string | undefined {
+    return this.#operator.observes;
+  }
+
   /** What says in a checkpoint whose state it is. */
   get saved(): Pick<StepState, "name" | "kind" | "dropped"> {
     return namedState(this.name, this.#operator);
@@ -319,12 +333,6 @@ class Stage {
     await this.#emitted;
     await this.task.close?.();
   }
-}
-
-function droppedRows(leftOut: LeftOut | undefined): Partial<StateOperatorProgress> {
-  if (leftOut === undefined) return {};
-  const { late, ahead } = leftOut;
-  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
 }
 
 function toBase64(bytes: Uint8Array): string {

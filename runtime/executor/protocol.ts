@@ -6,8 +6,8 @@
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { Headers, Result } from "../definition/frame.ts";
+import type { BatchRange, Membership } from "../log/log.ts";
 import type { QueryOptions } from "../definition/query_options.ts";
-import type { Membership } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
 
@@ -57,6 +57,8 @@ export interface PlainError {
   /** `LogError.code`, where it is one. */
   readonly code?: string;
   readonly retryable: boolean;
+  /** The batch that was under way. */
+  readonly batch?: BatchRange;
 }
 
 /** What is where in the cells that a lane's runs share, 64 bits each. */
@@ -65,7 +67,9 @@ export const SHOWN = {
   offset: 0,
   /** Number of the run that may commit; 0 when none may. */
   run: 1,
-  bytes: 2 * BigInt64Array.BYTES_PER_ELEMENT,
+  /** 1 while a batch runs. */
+  active: 2,
+  bytes: 3 * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
 
 /** From the driver. A lane's number is unique for the life of the driver. */
@@ -92,7 +96,7 @@ export type ToExecutor =
 export type FromExecutor =
   | { readonly type: "ready"; readonly queries: LoadedQueries }
   | { readonly type: "unusable"; readonly error: PlainError }
-  | { readonly type: "started"; readonly lane: number; readonly id: string }
+  | { readonly type: "started"; readonly lane: number; readonly id: string; readonly next?: number }
   | {
     readonly type: "progress";
     readonly lane: number;

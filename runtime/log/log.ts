@@ -158,7 +158,8 @@ export interface PartitionReader {
   /**
    * The next frames in offset order, at least one, at most `max`: what is buffered is returned at
    * once, otherwise the call waits for the next append. Offsets only grow; holes (compaction,
-   * transaction markers) are skipped silently and are no loss. Sees committed records only.
+   * transaction markers) are skipped silently and are no loss: without `until`, an empty list says that
+   * there was nothing else up to `position`. Sees committed records only.
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` when the next offset is no longer there (retention) or
    * not there yet (the topic was recreated); `error.range` says what is. `UNREACHABLE` is never thrown: the
@@ -262,6 +263,14 @@ export interface CheckpointFilter {
   readonly topic?: string;
 }
 
+/** The version and the definition that wrote a checkpoint. */
+export interface CheckpointWriter {
+  /** Version of Framelane. */
+  readonly version: string;
+  /** Names of the query's steps, in their order. */
+  readonly steps: readonly string[];
+}
+
 /** A checkpoint as others see it. */
 export interface CheckpointInfo {
   /** The group that holds it; on Kafka it shows in lag tools under this name. */
@@ -272,7 +281,11 @@ export interface CheckpointInfo {
   /** Absent when it cannot be read. */
   readonly queryId?: string;
   /** The last commit; absent before the first one. */
-  readonly committed?: Omit<Checkpoint, "state"> & { readonly stateBytes: number };
+  readonly committed?: Omit<Checkpoint, "state"> & {
+    readonly stateBytes: number;
+    /** Absent where it is not known: an older version, or a state that lies elsewhere. */
+    readonly writer?: CheckpointWriter;
+  };
   /** A batch that was planned and is not committed. */
   readonly planned?: BatchRange;
   /** The last owner that is known. `member` is its id in the group, where it came by the group. */

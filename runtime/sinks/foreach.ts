@@ -29,6 +29,7 @@ export function foreachBatch<T = Output>(
     context: SinkContext,
   ) => void | Promise<void>,
 ): Sink<T> {
+  checkFunction("foreachBatch", write);
   return {
     uri: "foreachBatch",
     delivery: "at-least-once",
@@ -41,6 +42,7 @@ export function foreachBatch<T = Output>(
 export function foreach<T = Output>(
   write: (output: T, context: SinkContext) => void | Promise<void>,
 ): Sink<T> {
+  checkFunction("foreach", write);
   return {
     uri: "foreach",
     delivery: "at-least-once",
@@ -50,4 +52,9 @@ export function foreach<T = Output>(
       },
     }),
   };
+}
+
+function checkFunction(sink: string, given: unknown): void {
+  if (typeof given === "function") return;
+  throw new TypeError(`Cannot write with ${sink}(${String(given)}): expected a function`);
 }

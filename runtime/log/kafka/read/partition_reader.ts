@@ -142,6 +142,11 @@ export class BufferedPartition implements PartitionReader {
       }
       if (this.buffered > 0) return this.#take(max, until);
       if (this.#next >= until) return [];
+      if (until === Infinity && this.#next > this.#position && this.#error === undefined) {
+        // Nothing but holes was read: whoever waits for the end of the partition is there.
+        this.#position = this.#next;
+        return [];
+      }
       if (this.#error !== undefined) throw this.#error;
       await this.#change(signal);
     }
@@ -167,6 +172,8 @@ export class BufferedPartition implements PartitionReader {
     }
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
+    // Behind the holes that follow, so that reading on does not tell of them again.
+    if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
     if (this.room !== undefined) this.#owner.changed(this);
     return frames;
   }
