@@ -18,6 +18,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "from the start of the demo to three live lanes in a browser",
     load: async () => (await import("./demo.ts")).bench,
   },
+  log: {
+    about: "both logs: appends, reads, processor, bytes written for each byte of a frame",
+    load: async () => (await import("./log.ts")).bench,
+  },
   kafka: {
     about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
     load: async () => (await import("./kafka.ts")).bench,

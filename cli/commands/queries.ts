@@ -16,6 +16,7 @@ import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
+import { parsePartitions } from "../partitions.ts";
 import { DEFAULT_QUERY, outputTopics, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -27,14 +28,6 @@ function checked(check: (text: string) => unknown): (text: string) => string {
     check(text);
     return text;
   };
-}
-
-function parsePartitions(text: string): "all" | number[] {
-  if (text === "all") return "all";
-  if (!/^\d+(,\d+)*$/.test(text)) {
-    throw new Error("expected all or partition numbers such as 0,2");
-  }
-  return [...new Set(text.split(",").map(Number))].sort((a, b) => a - b);
 }
 
 function parsePort(text: string): number | "off" {
