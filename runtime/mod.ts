@@ -42,15 +42,5 @@ export {
   type WindowOptions,
 } from "./windows/window_options.ts";
 export { type SessionOptions, sessionWindow } from "./windows/session.ts";
-export type { Delivery, Sink, SinkContext, SinkTask } from "./definition/sink.ts";
-export type { BatchRange, OutputRecord } from "./log/log.ts";
-export { foreach, foreachBatch } from "./sinks/foreach.ts";
-export { console, type ConsoleOptions } from "./sinks/console.ts";
-export { display } from "./sinks/display.ts";
-export { events, type EventsOptions } from "./sinks/events.ts";
-export { images, type ImagesOptions } from "./sinks/images.ts";
-export { openSink } from "./sinks/open.ts";
-export { topic, type TopicOptions } from "./sinks/topic.ts";
+export * from "./sinks/mod.ts";
 export type { H264Options, H264Preset } from "./video/h264_options.ts";
-export { video, type VideoOptions } from "./sinks/video.ts";
-export { webhook, type WebhookOptions } from "./sinks/webhook.ts";

@@ -118,7 +118,7 @@ export class Commits {
       await task.flush?.(range);
       onStep?.("flush");
     }
-    await this.#ensureTopics(records);
+    const lost = await this.#ensureTopics(records);
     const written = clock.monotonic();
     if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
     onStep?.("plan");
@@ -133,7 +133,7 @@ export class Commits {
       range,
       batch,
       needed.length === 0 ? undefined : Math.min(...needed),
-      records,
+      records.filter((record) => !lost.has(record)),
       { repeatable: sinks.every(({ sink }) => sink.delivery === "live") },
       this.#drain,
     );
@@ -152,14 +152,27 @@ export class Commits {
     this.#events.onCommitted(range);
   }
 
-  /** The topics of dead letters and alerts are made with the first of them. */
-  async #ensureTopics(records: readonly OutputRecord[]): Promise<void> {
-    const { log, topic } = this.#options;
-    for (const { topic: output } of records) {
+  /**
+   * The topics of dead letters and alerts are made with the first of them.
+   *
+   * @returns dead letters that have no topic: a user may not be allowed to make one, a name too long.
+   */
+  async #ensureTopics(records: readonly OutputRecord[]): Promise<ReadonlySet<OutputRecord>> {
+    const { log, topic, report } = this.#options;
+    const lost = new Set<OutputRecord>();
+    for (const record of records) {
+      const { topic: output, optional = false, headers } = record;
       if (this.#topics.has(output)) continue;
-      await log.createTopic(output, await log.partitionCount(topic));
-      this.#topics.add(output);
+      try {
+        await log.createTopic(output, await log.partitionCount(topic));
+        this.#topics.add(output);
+      } catch (error) {
+        if (!optional || !(error instanceof LogError) || error.retryable) throw error;
+        lost.add(record);
+        report(`Cannot keep a dead letter (${headers["reason"] ?? "error"}): ${error.message}`);
+      }
     }
+    return lost;
   }
 }
 
@@ -169,9 +182,9 @@ function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord 
   if (smaller === undefined) return record;
   return {
     ...record,
-    smaller: () => {
+    smaller: (refusal) => {
       replaced.add(record);
-      return smaller();
+      return smaller(refusal);
     },
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
+import { lastFramesFrom } from "../log/last_frames.ts";
 import type { Sink, SinkTask } from "../definition/sink.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
@@ -79,7 +80,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     sequence,
   );
-  const source = await reader.open(topic, partition, resume.readFrom);
+  const source = await reader.open(topic, partition, resume.readFrom, options.report);
   onClose(() => source.close());
   const intake = new Intake({
     source,
@@ -191,7 +192,7 @@ async function startOffset(options: ExecutionOptions): Promise<number> {
     case "latest":
       return latest;
     case "last-frames":
-      return Math.max(earliest, latest - point.frames);
+      return await lastFramesFrom(log, topic, partition, point.frames);
     case "last-ms":
       return await log.offsetForTime(topic, partition, clock.now() - point.ms);
     case "timestamp":

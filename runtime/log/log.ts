@@ -22,10 +22,12 @@ export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
   /**
-   * What the log takes instead when this one is too large for its topic; without it the commit fails.
-   * It may be meant for another topic, which is made if it is not there.
+   * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
+   * fails. It may be meant for another topic, which is made if it is not there.
    */
-  readonly smaller?: () => OutputRecord;
+  readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
+  /** Left out, counted and reported, where its topic is not there and cannot be made. */
+  readonly optional?: boolean;
 }
 
 /** Which source offsets a batch takes. */
@@ -138,9 +140,16 @@ export interface LogReader {
    * Starts to read a partition at `offset`. The same partition may be opened several times (several
    * queries), each at its own offset.
    *
+   * @param onProblem called with what keeps the reader from going on although it may pass (an error that
+   * repeats, an open transaction of somebody else), once for each problem.
    * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
-  open(topic: string, partition: number, offset: number): Promise<PartitionReader>;
+  open(
+    topic: string,
+    partition: number,
+    offset: number,
+    onProblem?: (problem: string) => void,
+  ): Promise<PartitionReader>;
   close(): Promise<void>;
 }
 
@@ -162,7 +171,7 @@ export interface PartitionReader {
   read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]>;
   /** Frames that `read` would return at once. */
   readonly buffered: number;
-  /** Offset that follows the last frame returned by `read`, and the holes behind it that are known. */
+  /** Offset at which `read` goes on: behind the last frame that it returned, and behind holes read past since. */
   readonly position: number;
   /** One past the last offset of the partition that the reader has heard of. */
   readonly latest: number;
@@ -323,7 +332,10 @@ export interface BatchCommitter {
   close(): Promise<void>;
 }
 
-/** What went wrong, for programs. */
+/**
+ * What went wrong, for programs. `REFUSED`: the topic's rules do not allow the record. `UNSUPPORTED`: the server
+ * lacks what is needed.
+ */
 export type LogErrorCode =
   | "UNREACHABLE"
   | "AUTHENTICATION_FAILED"
