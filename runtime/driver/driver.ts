@@ -79,6 +79,8 @@ export class Driver {
       onMessage: (message) => this.#lanes.onMessage(message),
       onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
+      onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
+      mayMove: (lane) => this.#lanes.mayMove(lane),
     });
     this.#lanes = new LaneSupervisor({
       pool: this.#pool,

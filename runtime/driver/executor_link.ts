@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { MessageChannel, Worker } from "node:worker_threads";
+import { messageOf } from "../base/errors.ts";
 import { ExecutorHost } from "../executor/host.ts";
 import {
   type ExecutorConfig,
@@ -11,7 +13,7 @@ import {
   plainError,
   type ToExecutor,
 } from "../executor/protocol.ts";
-import { SHARED } from "../executor/pulse.ts";
+import { SHARED, type WorkerData } from "../executor/pulse.ts";
 
 /** An executor as the driver sees it. */
 export interface ExecutorLink {
@@ -21,8 +23,6 @@ export interface ExecutorLink {
   readonly ready: Promise<LoadedQueries>;
   /** Lanes that run here. */
   readonly lanes: Set<number>;
-  /** Set when one lane holds the thread: nothing else is placed here any more. */
-  quarantined: boolean;
   post(message: ToExecutor): void;
   /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
   pulse(): { lane: number; alive: number } | undefined;
@@ -33,9 +33,12 @@ export interface ExecutorLink {
 /** Whom a link tells. */
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
-  /** The worker died of an error outside any lane. */
-  onDeath(link: ExecutorLink, error: Error): void;
+  /** The worker has ended, by whatever the lane did that had its thread; 0: nobody knows which. */
+  onDeath(link: ExecutorLink, error: Error, lane: number): void;
 }
+
+/** Memory of one executor's heap, MiB; frames lie outside it. A worker that needs more ends alone. */
+const HEAP_MIB = 1024;
 
 /** Starts an executor in a worker. */
 export function startWorker(
@@ -45,46 +48,57 @@ export function startWorker(
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
+  // A port of its own: what code of users posts by itself is not taken for the executor's.
+  const { port1: control, port2 } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
-    type: "module",
     name,
+    workerData: { control: port2, shared } satisfies WorkerData,
+    transferList: [port2],
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
   });
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
   const closed = Promise.withResolvers<void>();
+  const lane = () => Atomics.load(cells, SHARED.lane);
   const link: ExecutorLink = {
     name,
     ready: ready.promise,
     lanes: new Set(),
-    quarantined: false,
-    post: (message) => worker.postMessage(message),
+    post: (message) => control.postMessage(message),
     pulse: () => ({
-      lane: Atomics.load(cells, SHARED.lane),
+      lane: lane(),
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     async close(graceMs) {
-      worker.postMessage({ type: "close" } satisfies ToExecutor);
+      control.postMessage({ type: "close" } satisfies ToExecutor);
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, graceMs));
       await Promise.race([closed.promise, late]);
       clearTimeout(timer);
-      worker.terminate();
+      control.close();
+      await worker.terminate();
     },
   };
-  worker.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
-    receive(data, ready);
-    if (data.type === "closed") closed.resolve();
-    events.onMessage(link, data);
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    const error = new Error(`Executor ${name} died: ${event.message}`);
+  control.on("message", (message: FromExecutor) => {
+    receive(message, ready);
+    if (message.type === "closed") closed.resolve();
+    events.onMessage(link, message);
+  });
+  let failure: string | undefined;
+  worker.on("error", (error: Error) => failure = messageOf(error));
+  worker.on("exit", (code: number) => {
+    control.close();
+    const error = new Error(
+      failure === undefined
+        ? `Executor ${name} was ended from within, with exit code ${code}`
+        : `Executor ${name} died: ${failure}`,
+    );
     ready.reject(error);
     closed.resolve();
-    events.onDeath(link, error);
-  };
-  link.post({ type: "open", config, busy: shared });
+    events.onDeath(link, error, lane());
+  });
+  link.post({ type: "open", config });
   return link;
 }
 
@@ -98,13 +112,12 @@ export function startInline(config: ExecutorConfig, events: LinkEvents): Executo
   });
   const fail = (error: unknown) => {
     ready.reject(error);
-    events.onDeath(link, error instanceof Error ? error : new Error(String(error)));
+    events.onDeath(link, error instanceof Error ? error : new Error(String(error)), 0);
   };
   const link: ExecutorLink = {
     name: "main thread",
     ready: ready.promise,
     lanes: new Set(),
-    quarantined: false,
     post: (message) => void host.handle(message).catch(fail),
     pulse: () => undefined,
     close: () => host.handle({ type: "close" }),

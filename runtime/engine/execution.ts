@@ -18,7 +18,7 @@ import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
 import { isFiniteTrigger, parseDuration, TickTimer } from "../definition/trigger.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, type RunBatch } from "./commits.ts";
-import { type Opened, type Opener, openPipeline, takeOver } from "./opened.ts";
+import { type Opened, type Opener, takeOver } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
@@ -122,8 +122,7 @@ export class StreamingExecution {
 
   /** The operators begin again at `offset`: what they had open is given up. */
   async #beginAt(opened: Opened, offset: number): Promise<void> {
-    await opened.pipeline.close();
-    opened.pipeline = await openPipeline(this.#opener, offset);
+    await opened.pipeline.beginAgain(offset);
     opened.checkpointing.beginAt(offset);
   }
 
@@ -293,8 +292,7 @@ export class StreamingExecution {
       end ?? (frames.at(-1)?.offset ?? this.#next - 1) + 1,
     );
     this.#commits.hold(batch);
-    const live = opened.sinks.every(({ sink }) => sink.delivery === "live");
-    await this.#commits.begin(!live);
+    await this.#commits.begin(!opened.sinks.live);
   }
 
   async #runBatch(
@@ -305,7 +303,7 @@ export class StreamingExecution {
   ): Promise<RunBatch> {
     const { checkpointing, reporter, sinks } = opened;
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
-    if (sinks.some(({ sink }) => sink.needsPlan === true)) {
+    if (sinks.needsPlan) {
       await this.#commits.settled();
       const started = this.#clock.monotonic();
       if (checkpointing.planned === undefined) await checkpointing.plan(range, true);

@@ -4,23 +4,28 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
+import type { Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
+import type { OperatorError } from "../definition/operator_error.ts";
+import type { InputAside } from "./stage.ts";
 import type { Measurements } from "./reporter.ts";
+import type { PicturePort } from "./sinks.ts";
 import type { BatchStep } from "./steps.ts";
 
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
-  /** For the viewer; latest wins. */
-  readonly publish: (output: Output) => void;
   /** A line for people. */
   readonly report: (message: string) => void;
   readonly onStarted?: (id: string) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
-  /** Called around each piece of work that may hold the thread. */
-  readonly onBusy?: (busy: boolean) => void;
+  /** Called before each call of an operator. */
+  readonly onCall?: () => void;
+  /** A function of a sink, which must not run twice at once, begins or ends. */
+  readonly onFunction?: (atWork: boolean) => void;
+  /** An operator has failed too often on an input, which was put aside. */
+  readonly onPutAside?: (error: OperatorError) => void;
   /** Called at each step of each batch; for trials that crash there. */
   readonly onStep?: (step: BatchStep) => void;
 }
@@ -35,6 +40,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly group: string;
   readonly membership?: Membership;
   readonly runId: string;
+  /** Inputs that earlier runs have failed on too often. */
+  readonly aside?: readonly InputAside[];
   /**
    * One cell: the offset after the last frame whose outputs live sinks have had. It outlives a run,
    * so that what runs again after a restart is not shown, nor its latency measured, a second time.
@@ -43,10 +50,12 @@ export interface ExecutionOptions extends ExecutionEvents {
   /** Whether the driver still means this run, and has not started another one in its place. */
   readonly owns?: () => boolean;
   readonly clock: Clock;
+  /** The way to the wall. */
+  readonly pictures: PicturePort;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
   /** Makes the dead letter of a frame. */
-  readonly deadLetter: (frame: Frame, error: BadFrameError) => OutputRecord;
+  readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */
   readonly alertRecord?: (output: Output) => OutputRecord;
   /** Milliseconds between two progress reports. Default 1000. */

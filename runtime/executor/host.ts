@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import type { BatchStep } from "../engine/steps.ts";
@@ -25,7 +26,7 @@ import {
   type ToExecutor,
 } from "./protocol.ts";
 import { PicturePublisher } from "./publisher.ts";
-import { SHARED } from "./pulse.ts";
+import { asLane, SHARED } from "./pulse.ts";
 
 interface Lane {
   readonly execution: StreamingExecution;
@@ -69,7 +70,7 @@ export class ExecutorHost {
   readonly #starting = new Map<number, Starting>();
   readonly #plans = new Map<string, QueryPlan>();
   #config: ExecutorConfig | undefined;
-  #busy: Int32Array | undefined;
+  readonly #cells: Int32Array | undefined;
   #log: TopicLog | undefined;
   /** Logs of queries that keep their checkpoints elsewhere, by folder. */
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
@@ -78,16 +79,32 @@ export class ExecutorHost {
   #watched = false;
   #onStep: ((step: BatchStep) => void) | undefined;
 
-  /** @param send gives a message to the driver. */
-  constructor(send: (message: FromExecutor, transfer: ArrayBuffer[]) => void) {
+  /**
+   * @param send gives a message to the driver.
+   * @param cells shared with the driver: see `SHARED`; none in the main thread.
+   */
+  constructor(
+    send: (message: FromExecutor, transfer: ArrayBuffer[]) => void,
+    cells?: Int32Array,
+  ) {
     this.#send = send;
+    this.#cells = cells;
+  }
+
+  /** Reports what nobody has caught, in the name of the lane that it comes from (0: all of them). */
+  reportUnhandled(lane: number, error: unknown): void {
+    const place = placeOf(error);
+    const where = place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
+    const message = `An error that nothing caught: ${messageOf(error)}${where}`;
+    const known = this.#lanes.has(lane) ? [lane] : [...this.#lanes.keys()];
+    for (const one of known) this.#send({ type: "report", lane: one, message }, []);
   }
 
   /** Takes a message of the driver. Never throws: what goes wrong is a message back. */
   async handle(message: ToExecutor): Promise<void> {
     switch (message.type) {
       case "open":
-        this.#opened = this.#open(message.config, message.busy);
+        this.#opened = this.#open(message.config);
         return await this.#opened;
       case "start":
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
@@ -118,11 +135,10 @@ export class ExecutorHost {
     }
   }
 
-  async #open(config: ExecutorConfig, busy: SharedArrayBuffer | undefined): Promise<void> {
+  async #open(config: ExecutorConfig): Promise<void> {
     try {
       this.#config = config;
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
-      if (busy !== undefined) this.#busy = new Int32Array(busy);
       const queries: Record<string, LoadedQuery> = {};
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
@@ -178,16 +194,17 @@ export class ExecutorHost {
       inspect: inspectImage,
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
-      publish: (output) => pictures.publish(output),
+      pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }, []),
       onStarted: (id) => this.#send({ type: "started", lane, id }, []),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }, []),
-      onBusy: (busy) => {
-        if (this.#busy === undefined) return;
-        Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
-        if (busy) Atomics.add(this.#busy, SHARED.calls, 1);
-      },
+      ...(this.#cells === undefined ? {} : {
+        onCall: () => void Atomics.add(this.#cells!, SHARED.calls, 1),
+      }),
+      onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
+      onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }, []),
+      ...(message.aside !== undefined ? { aside: message.aside } : {}),
       ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
     });
@@ -196,7 +213,7 @@ export class ExecutorHost {
       pictures.close();
       return this.#send({ type: "stopped", lane, totals: execution.totals }, []);
     }
-    const ended = execution.run().then(
+    const ended = asLane(lane, () => execution.run()).then(
       (totals) => this.#send({ type: "stopped", lane, totals }, []),
       (error) =>
         this.#send({

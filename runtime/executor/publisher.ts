@@ -46,7 +46,7 @@ export class PicturePublisher {
     if (watched && this.#waiting !== undefined) this.#flush();
   }
 
-  publish(output: Output): void {
+  show(output: Output): void {
     // An alert must not be replaced by the next picture before anyone saw it.
     const urgent = output.result?.alert !== undefined;
     this.#waiting = output;

@@ -3,25 +3,35 @@
  *
  * @module
  */
-/// <reference lib="deno.worker" />
+import { workerData } from "node:worker_threads";
 import { ExecutorHost } from "./host.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
-import { HEARTBEAT_MS, SHARED } from "./pulse.ts";
+import { HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
-const host = new ExecutorHost((message: FromExecutor, transfer) =>
-  self.postMessage(message, transfer)
+const { control, shared } = workerData as WorkerData;
+const cells = new Int32Array(shared);
+const heartbeat = setInterval(() => Atomics.add(cells, SHARED.heartbeats, 1), HEARTBEAT_MS);
+watchTurns(cells);
+
+const host = new ExecutorHost(
+  (message: FromExecutor, transfer) => control.postMessage(message, transfer),
+  cells,
 );
 
-let heartbeat: ReturnType<typeof setInterval> | undefined;
+// A promise that code of users forgot, or an error in a timer, must not end the other lanes.
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  host.reportUnhandled(laneNow(), event.reason);
+});
+globalThis.addEventListener("error", (event) => {
+  event.preventDefault();
+  host.reportUnhandled(laneNow(), event.error ?? event.message);
+});
 
-self.onmessage = ({ data }: MessageEvent<ToExecutor>) => {
-  if (data.type === "open" && data.busy !== undefined) {
-    const shared = new Int32Array(data.busy);
-    heartbeat = setInterval(() => Atomics.add(shared, SHARED.heartbeats, 1), HEARTBEAT_MS);
-  }
-  host.handle(data).then(() => {
-    if (data.type !== "close") return;
+control.on("message", (message: ToExecutor) => {
+  host.handle(message).then(() => {
+    if (message.type !== "close") return;
     clearInterval(heartbeat);
-    self.close();
+    control.close();
   });
-};
+});

@@ -7,7 +7,7 @@ import { BadFrameError, type Headers, isFinding, type Output } from "../definiti
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { deadLetterRecord } from "./dead_letter.ts";
-import { completeResult } from "../definition/result.ts";
+import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 
 /** Options of `topic`. */
@@ -46,6 +46,7 @@ export function topic(options: TopicOptions): Sink {
   return {
     uri: `topic:${name}`,
     delivery: "exactly-once",
+    check: checkOutput,
     topics: [name],
     open({ query, topic: source }) {
       if (source === name) {

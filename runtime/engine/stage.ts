@@ -1,0 +1,368 @@
+/**
+ * One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
+ *
+ * @module
+ */
+import { Backoff } from "../base/wait.ts";
+import { BadFrameError, type Frame } from "../definition/frame.ts";
+import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import {
+  type FailedInput,
+  OperatorError,
+  type OperatorErrorPolicy,
+} from "../definition/operator_error.ts";
+import type { PipelineEvents } from "./pipeline.ts";
+
+/** Waits between the tries of one input, milliseconds. */
+const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
+/** A round of timers calls one operator this often at most: frames must have their turn. */
+const TIMERS_A_ROUND = 64;
+
+/** An input that an operator failed on in earlier runs: it is not given it again. */
+export interface InputAside extends FailedInput {
+  readonly message: string;
+  readonly stack?: string;
+}
+
+/** What a restart needs to know of a stage's errors. */
+export interface StageErrors {
+  /** Offsets of the inputs that were put aside. */
+  readonly aside?: readonly number[];
+  /** Inputs put aside since the last success. */
+  readonly inARow?: number;
+}
+
+/** What all stages of a pipeline share. */
+export interface StageOptions {
+  readonly context: Omit<OperatorContext, "state">;
+  readonly events: PipelineEvents;
+  readonly policy: OperatorErrorPolicy;
+  readonly aside: readonly InputAside[];
+}
+
+/** One operator of a pipeline, with the next one behind it. */
+export class Stage {
+  readonly name: string;
+  readonly task: OperatorTask<unknown, unknown>;
+  readonly #next: Stage | undefined;
+  readonly #limit: number;
+  readonly #from: number;
+  readonly #stateless: boolean;
+  readonly #options: StageOptions;
+  readonly #backoff = new Backoff(RETRY);
+  /** Inputs that earlier runs have put aside, by offset. */
+  readonly #skipped: ReadonlyMap<number, Error>;
+  /** Timers that earlier runs have put aside: what they throw is only reported. */
+  readonly #asideTimers: ReadonlySet<number>;
+  /** Timers that the operator goes on asking for. */
+  readonly #deadTimers = new Set<number>();
+  /** Offsets of all inputs put aside, for the checkpoint. */
+  readonly #aside: Set<number>;
+  #inARow: number;
+  /** Offset of the newest frame. */
+  #last: number;
+  #started = 0;
+  #ended = 0;
+  #succeeded = false;
+  #underWay = 0;
+  #emitted: Promise<void> = Promise.resolve();
+  #room: (() => void) | undefined;
+  #failure: { error: unknown } | undefined;
+
+  /**
+   * @param from the stage is shown no frame below this offset.
+   * @param errors what the checkpoint says of them.
+   */
+  constructor(
+    operator: Operator<unknown, unknown>,
+    task: OperatorTask<unknown, unknown>,
+    next: Stage | undefined,
+    from: number,
+    errors: StageErrors,
+    options: StageOptions,
+  ) {
+    this.name = operator.name;
+    this.task = task;
+    this.#next = next;
+    this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
+    this.#from = from;
+    this.#last = from;
+    this.#stateless = operator.kind === undefined;
+    this.#options = options;
+    const aside = options.aside.filter((input) => input.operator === operator.name);
+    const inputs = aside.filter(({ timer }) => timer === undefined);
+    this.#skipped = new Map([
+      ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
+      ...inputs.map(({ offset, message, stack }) =>
+        [offset, Object.assign(new Error(message), { stack })] as const
+      ),
+    ]);
+    this.#asideTimers = new Set(aside.flatMap(({ timer }) => timer ?? []));
+    this.#aside = new Set(errors.aside);
+    this.#inARow = errors.inARow ?? 0;
+  }
+
+  /** What a restart from `restart` on needs to know; undefined when nothing. */
+  errors(restart: number): StageErrors | undefined {
+    for (const offset of this.#aside) if (offset < restart) this.#aside.delete(offset);
+    if (this.#aside.size === 0 && this.#inARow === 0) return undefined;
+    return { aside: [...this.#aside], inARow: this.#inARow };
+  }
+
+  /** Whether it has failed on all that it was given. */
+  get failedOnAll(): boolean {
+    return this.#inARow > 0 && !this.#succeeded;
+  }
+
+  push(item: unknown, cause: Frame): void | Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (cause.offset < this.#from) return;
+    this.#last = cause.offset;
+    const failed = this.#skipped.size === 0 ? undefined : this.#skipped.get(cause.offset);
+    if (failed !== undefined) {
+      return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
+    }
+    return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
+  }
+
+  #one(item: unknown, cause: Frame): void | Promise<void> {
+    let outputs: readonly unknown[] | Promise<readonly unknown[]>;
+    try {
+      outputs = this.#process(item);
+    } catch (error) {
+      return this.#retry(item, cause, error).then((late) => this.emit(late, cause));
+    }
+    if (!(outputs instanceof Promise)) {
+      this.#passed();
+      return this.emit(outputs, cause);
+    }
+    return outputs.then(
+      (settled) => {
+        this.#passed();
+        return this.emit(settled, cause);
+      },
+      async (error) => await this.emit(await this.#retry(item, cause, error), cause),
+    );
+  }
+
+  /** Calls the operator. What it gives is an array of outputs, or a promise of one. */
+  #process(item: unknown): readonly unknown[] | Promise<readonly unknown[]> {
+    this.#options.events.onCall?.();
+    this.#started++;
+    let outputs: unknown;
+    try {
+      outputs = this.task.process(item);
+    } catch (error) {
+      this.#ended++;
+      throw error;
+    }
+    if (Array.isArray(outputs)) {
+      this.#ended++;
+      return this.#checked(outputs);
+    }
+    return Promise.resolve(outputs)
+      .finally(() => void this.#ended++)
+      .then((settled) => this.#checked(settled));
+  }
+
+  /** Calls that have not ended, and how many have: the one stands while the other does not grow. */
+  get calls(): { readonly open: number; readonly ended: number } {
+    return { open: this.#started - this.#ended, ended: this.#ended };
+  }
+
+  #checked(outputs: unknown): readonly unknown[] {
+    if (!Array.isArray(outputs)) {
+      throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
+    }
+    if (this.#next === undefined) {
+      for (const output of outputs) this.#options.events.checkOutput?.(output);
+    }
+    return outputs;
+  }
+
+  #passed(): void {
+    this.#succeeded = true;
+    if (this.#inARow === 0) return;
+    this.#inARow = 0;
+    this.#backoff.reset();
+  }
+
+  /**
+   * The operator failed on an input: it is tried again, as the policy says, and put aside at last. What keeps
+   * something between inputs may be half changed: its query starts again from the checkpoint.
+   *
+   * @returns the outputs of a later try; none when the input was put aside.
+   */
+  async #retry(item: unknown, cause: Frame, first: unknown): Promise<readonly unknown[]> {
+    const { context: { clock, signal }, events, policy } = this.#options;
+    let error = first;
+    for (let tried = 1;; tried++) {
+      if (signal.aborted) throw error;
+      if (error instanceof BadFrameError) {
+        events.onBadFrame(cause, error);
+        return [];
+      }
+      const failure = this.#errorOf(error, this.#inputOf(cause));
+      if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
+      if (tried >= policy.tries) {
+        this.#putAside(failure, cause);
+        return [];
+      }
+      await clock.sleep(this.#backoff.next(), signal);
+      try {
+        const outputs = await this.#process(item);
+        this.#passed();
+        return outputs;
+      } catch (again) {
+        error = again;
+      }
+    }
+  }
+
+  #inputOf(cause: Frame, timer?: number): FailedInput {
+    return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
+  }
+
+  #errorOf(error: unknown, input: FailedInput): OperatorError {
+    const { context, policy } = this.#options;
+    return new OperatorError(input, context, error, {
+      final: policy.kind === "stop",
+      ...(policy.kind === "dead-letter" ? { tries: policy.tries } : {}),
+    });
+  }
+
+  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one input too many. */
+  #putAside(failure: OperatorError, cause: Frame): void {
+    const { context, events, policy } = this.#options;
+    this.#aside.add(cause.offset);
+    if (!events.onPutAside(failure, cause)) return;
+    this.#inARow++;
+    const limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
+    if (this.#inARow < limit) return;
+    throw new OperatorError(failure.input, context, failure.cause, {
+      final: true,
+      why: `; it has failed on ${this.#inARow} inputs in a row`,
+    });
+  }
+
+  async #several(item: unknown, cause: Frame): Promise<void> {
+    const outputs = Promise.resolve().then(() => this.#process(item));
+    this.#underWay++;
+    // Every link handles its own error, so that none is ever unhandled; `settle` and the next
+    // `push` throw the first. Of an input that failed the next tries wait for their turn.
+    const work = outputs.then((settled) => () => {
+      this.#passed();
+      return settled;
+    }, (error) => () => this.#retry(item, cause, error));
+    this.#emitted = this.#emitted.then(async () => {
+      try {
+        if (this.#failure !== undefined) return;
+        const settled = await (await work)();
+        await this.emit(settled, cause);
+      } catch (error) {
+        this.#failure ??= { error };
+      } finally {
+        this.#underWay--;
+        this.#room?.();
+      }
+    });
+    while (this.#underWay >= this.#limit) {
+      await new Promise<void>((resolve) => this.#room = resolve);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  emit(outputs: readonly unknown[], cause: Frame): void | Promise<void> {
+    if (outputs.length === 1) return this.#pass(outputs[0], cause);
+    if (outputs.length > 1) {
+      return (async () => {
+        for (const output of outputs) await this.#pass(output, cause);
+      })();
+    }
+  }
+
+  #pass(output: unknown, cause: Frame): void | Promise<void> {
+    return this.#next !== undefined
+      ? this.#next.push(output, cause)
+      : this.#options.events.onOutput(output, cause);
+  }
+
+  /**
+   * The earliest time at which the operator wants to be called; undefined when it does not.
+   *
+   * @throws {OperatorError} when what it gives is no time.
+   */
+  nextTimer(): number | undefined {
+    const time: unknown = this.task.nextTimer?.();
+    if (time === undefined || time === Infinity) return undefined;
+    if (typeof time === "number" && !Number.isNaN(time)) {
+      return this.#deadTimers.has(time) ? undefined : time;
+    }
+    throw new OperatorError(
+      { operator: this.name, offset: this.#last },
+      this.#options.context,
+      new RangeError(`Cannot set a timer at ${String(time)}: expected epoch milliseconds`),
+      { final: true },
+    );
+  }
+
+  /** Runs the timers that are due; their outputs count as caused by `cause`. */
+  async runTimers(now: number, cause: Frame): Promise<void> {
+    for (let calls = 0; calls < TIMERS_A_ROUND; calls++) {
+      const due = this.nextTimer();
+      if (due === undefined || due > now) return;
+      const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
+      if (this.nextTimer() === due) {
+        // It would be called without end.
+        if (!this.#asideTimers.has(due)) throw this.#timerStands(due, cause);
+        this.#deadTimers.add(due);
+      }
+      await this.emit(outputs, cause);
+    }
+  }
+
+  #timerStands(due: number, cause: Frame): OperatorError {
+    const error = new RangeError(
+      "Cannot set the timer that was called again: expected a later time",
+    );
+    return this.#errorOf(error, this.#inputOf(cause, due));
+  }
+
+  /** Ends what the operator has open. */
+  async finish(cause: Frame): Promise<void> {
+    if (this.task.finish === undefined) return;
+    await this.emit(await this.#call(() => this.task.finish!(), cause), cause);
+  }
+
+  /** A call that no frame has caused. */
+  async #call(
+    work: () => readonly unknown[] | Promise<readonly unknown[]>,
+    cause: Frame,
+    timer?: number,
+  ): Promise<readonly unknown[]> {
+    const { events, context } = this.#options;
+    events.onCall?.();
+    this.#started++;
+    try {
+      return this.#checked(await work());
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      const failure = this.#errorOf(error, this.#inputOf(cause, timer));
+      if (timer === undefined || !this.#asideTimers.has(timer)) throw failure;
+      events.onPutAside(failure);
+      return [];
+    } finally {
+      this.#ended++;
+    }
+  }
+
+  async settle(): Promise<void> {
+    await this.#emitted;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async close(): Promise<void> {
+    await this.#emitted;
+    await this.task.close?.();
+  }
+}
