@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { CaptureTimes } from "../cameras/capture_times.ts";
 import { makeSource } from "../cameras/open.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 
@@ -26,6 +27,7 @@ export async function clipFrames(
   const context = {
     camera: "CAMERA-1",
     clock: systemClock,
+    times: new CaptureTimes(systemClock),
     signal: new AbortController().signal,
     report: () => {},
   };

@@ -6,6 +6,7 @@
 import type { Clock } from "../runtime/base/clock.ts";
 import { cameraOfPartition } from "../runtime/definition/frame.ts";
 import { Backoff } from "../runtime/base/wait.ts";
+import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { frameHeaders } from "./frame_headers.ts";
 import { pace } from "./pacing.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";
@@ -33,6 +34,8 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Told whenever something was counted; must return at once. */
   readonly onFrame?: (seq: number) => void;
+  /** Capture times and what was wrong with them; of its own unless given. */
+  readonly times?: CaptureTimes;
   /** Counts how late a recording is; one of its own unless given. */
   readonly punctuality?: Punctuality;
   /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
@@ -40,7 +43,7 @@ export interface CameraOptions {
 }
 
 /** What a camera did. */
-export interface CameraSummary extends PublisherStats, Lateness {
+export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
   readonly camera: string;
   readonly partition: number;
   readonly session: string;
@@ -135,6 +138,7 @@ async function aborted(signal: AbortSignal, other: AbortSignal): Promise<void> {
 class CameraRun {
   readonly #options: CameraOptions;
   readonly #punctuality: Punctuality;
+  readonly #times: CaptureTimes;
   readonly #camera: string;
   readonly #session = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #start: number;
@@ -145,6 +149,7 @@ class CameraRun {
   constructor(options: CameraOptions) {
     this.#options = options;
     this.#punctuality = options.punctuality ?? new Punctuality();
+    this.#times = options.times ?? new CaptureTimes(options.clock, options.report);
     this.#camera = cameraOfPartition(options.number - 1);
     this.#start = options.clock.monotonic();
   }
@@ -159,6 +164,8 @@ class CameraRun {
       reopened: this.#reopened,
       late: this.#punctuality.late,
       behindMs: this.#punctuality.behindMs,
+      clockSteps: this.#times.clockSteps,
+      timeJumps: this.#times.timeJumps,
       ...publisher.stats,
     };
   }
@@ -192,6 +199,7 @@ class CameraRun {
     const images = source.open({
       camera: this.#camera,
       clock,
+      times: this.#times,
       signal: stop,
       report,
       ...(target === undefined ? {} : { target }),
@@ -200,7 +208,7 @@ class CameraRun {
       for await (
         const { image, timestamp } of pace(watchdog.watch(images), {
           kind: source.kind,
-          clock,
+          times: this.#times,
           signal: stop,
           onLate: (ms) => this.#punctuality.fallBehind(ms, report),
           ...(fps === undefined ? {} : { fps }),

@@ -6,6 +6,7 @@
 import type { Clock } from "../runtime/base/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
 import { type CameraSummary, runCamera } from "./camera.ts";
+import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import type { CameraSource } from "./source.ts";
@@ -41,7 +42,7 @@ export interface LaunchOptions {
 }
 
 /** Counts of a camera since its start. */
-export interface CameraStats extends PublisherStats, Lateness {}
+export interface CameraStats extends PublisherStats, Lateness, TimeFaults {}
 
 /** A camera that runs. */
 export interface LaunchedCamera {
@@ -73,11 +74,13 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
     ? {}
     : { target: new LogTarget({ log, topic, partition, kv, clock, signal }) };
   const punctuality = new Punctuality();
+  const times = new CaptureTimes(clock, report);
   const ended = runCamera({
     number,
     source,
     publisher,
     punctuality,
+    times,
     clock,
     signal,
     report,
@@ -89,7 +92,8 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
   return {
     get stats() {
       const { late, behindMs } = punctuality;
-      return { ...publisher.stats, late, behindMs };
+      const { clockSteps, timeJumps } = times;
+      return { ...publisher.stats, late, behindMs, clockSteps, timeJumps };
     },
     ended,
   };

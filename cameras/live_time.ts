@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/base/clock.ts";
+import type { CaptureTimes } from "./capture_times.ts";
 
 /** A stream this late against its best frame had a pause, or its clock jumped. */
 const MOST_DELAY_MS = 1_000;
@@ -16,22 +16,23 @@ const DRIFT_SHARE = 0.01;
  * frame is dated later than it arrived.
  */
 export class LiveTime {
-  readonly #clock: Clock;
+  readonly #times: CaptureTimes;
   #offset: number | undefined;
   #last = -Infinity;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(times: CaptureTimes) {
+    this.#times = times;
   }
 
   /** The capture time, epoch milliseconds, of a frame that has just arrived. */
   of(streamMs: number): number {
-    const now = this.#clock.now();
+    const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
     if (this.#offset === undefined || late < 0 || late > MOST_DELAY_MS) this.#offset = offset;
     else this.#offset += late * DRIFT_SHARE;
-    return this.#last = Math.max(this.#last, streamMs + this.#offset);
+    this.#last = Math.max(this.#last, streamMs + this.#offset);
+    return this.#times.at(this.#last);
   }
 }
 

@@ -21,7 +21,7 @@ export class CameraMetrics {
   readonly #topic: string;
   readonly #cameras: () => readonly MeasuredCamera[];
   readonly #published = this.#set.counter("frames_published_total", "Frames that the log holds");
-  readonly #dropped = this.#set.counter("frames_dropped_total", "Frames that it never got", [
+  readonly #dropped = this.#set.counter("frames_dropped_total", "Frames dropped before the log", [
     ...LABELS,
     "reason",
   ]);
@@ -38,6 +38,14 @@ export class CameraMetrics {
   readonly #behind = this.#set.counter(
     "camera_behind_seconds_total",
     "How far recordings have fallen behind their own times",
+  );
+  readonly #clockSteps = this.#set.counter(
+    "camera_clock_steps_total",
+    "Steps of the machine's clock that capture times followed",
+  );
+  readonly #timeJumps = this.#set.counter(
+    "camera_time_jumps_total",
+    "Jumps of a stream's own time that were put right",
   );
   readonly #buffered = this.#set.gauge("producer_buffered_frames", "Frames that wait for the log");
   readonly #last = this.#set.gauge(
@@ -68,6 +76,8 @@ export class CameraMetrics {
       this.#retries.inc(labels, stats.retries);
       this.#late.inc(labels, stats.late);
       this.#behind.inc(labels, stats.behindMs / 1000);
+      this.#clockSteps.inc(labels, stats.clockSteps);
+      this.#timeJumps.inc(labels, stats.timeJumps);
       this.#buffered.set(labels, stats.buffered);
       if (stats.lastTimestamp !== undefined) this.#last.set(labels, stats.lastTimestamp / 1000);
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/base/clock.ts";
+import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
 /** How to pace. */
@@ -14,7 +14,7 @@ export interface PacingOptions {
    * or `max` where it has none. A live source limits itself.
    */
   readonly fps?: number | "max";
-  readonly clock: Clock;
+  readonly times: CaptureTimes;
   readonly signal: AbortSignal;
   /** Told how many milliseconds a recording falls behind its own times, whenever it does. */
   readonly onLate?: (ms: number) => void;
@@ -38,9 +38,10 @@ const MOST_LATENESS_MS = 250;
  */
 export async function* pace(
   images: AsyncIterable<SourceImage>,
-  { kind, fps, clock, signal, onLate }: PacingOptions,
+  { kind, fps, times, signal, onLate }: PacingOptions,
 ): AsyncGenerator<PacedImage, void, undefined> {
-  const schedule = new Schedule(clock, onLate);
+  const { clock } = times;
+  const schedule = new Schedule(times, onLate);
   let index = 0;
   for await (const image of images) {
     if (signal.aborted) return;
@@ -49,16 +50,16 @@ export async function* pace(
       continue;
     }
     if (kind === "collection" && typeof fps !== "number") {
-      yield { image, timestamp: clock.now() };
+      yield { image, timestamp: times.now() };
       continue;
     }
     if (fps === "max") {
-      yield { image, timestamp: schedule.at(image.timestamp) };
+      yield { image, timestamp: schedule.spaced(image.timestamp) };
       continue;
     }
     const own = fps === undefined ? image.timestamp : index++ * 1000 / fps;
     const due = schedule.next(own);
-    const wait = due - clock.now();
+    const wait = due - clock.monotonic();
     // A timer's resolution: shorter waits take longer than they should.
     if (wait >= 1) {
       try {
@@ -68,34 +69,37 @@ export async function* pace(
         throw error;
       }
     }
-    yield { image, timestamp: due };
+    yield { image, timestamp: times.at(due) };
   }
 }
 
 /** Lays a recording's times on the clock. */
 class Schedule {
-  readonly #clock: Clock;
+  readonly #times: CaptureTimes;
   readonly #onLate: ((ms: number) => void) | undefined;
   #start: number | undefined;
+  #epoch: number | undefined;
 
-  constructor(clock: Clock, onLate: ((ms: number) => void) | undefined) {
-    this.#clock = clock;
+  constructor(times: CaptureTimes, onLate: ((ms: number) => void) | undefined) {
+    this.#times = times;
     this.#onLate = onLate;
   }
 
-  /** The time of `own`, counted from the first image on. */
-  at(own: number): number {
-    this.#start ??= this.#clock.now() - own;
-    return this.#start + own;
+  /** The epoch time of `own`, counted from the first image on, whatever the clock does. */
+  spaced(own: number): number {
+    this.#epoch ??= this.#times.now() - own;
+    return this.#epoch + own;
   }
 
-  /** The same, moved to the present when the recording is late. */
+  /** The moment of `own` on the monotonic clock: the present when the recording is late. */
   next(own: number): number {
-    const due = this.at(own);
-    const late = this.#clock.now() - due;
-    if (late <= MOST_LATENESS_MS) return due;
-    this.#start! += late;
-    this.#onLate?.(late);
-    return due + late;
+    const now = this.#times.clock.monotonic();
+    this.#start ??= now - own;
+    const late = now - this.#start - own;
+    if (late > MOST_LATENESS_MS) {
+      this.#start += late;
+      this.#onLate?.(late);
+    }
+    return this.#start + own;
   }
 }

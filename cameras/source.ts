@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../runtime/base/clock.ts";
+import type { CaptureTimes } from "./capture_times.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
 
 /** One encoded image as a source gives it. */
@@ -38,6 +39,8 @@ export interface SourceContext {
   /** `CAMERA-n`. */
   readonly camera: string;
   readonly clock: Clock;
+  /** Capture times on that clock, and the count of what was wrong with times. */
+  readonly times: CaptureTimes;
   /** Aborts when the source must end: its images then end without an error. */
   readonly signal: AbortSignal;
   /** A line for people. */

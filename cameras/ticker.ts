@@ -3,21 +3,22 @@
  *
  * @module
  */
-import type { Clock } from "../runtime/base/clock.ts";
+import type { CaptureTimes } from "./capture_times.ts";
 
 /**
- * Times of frames at a steady rate, each given when it has come: epoch milliseconds. Whoever asks
- * too late gets the present time, and the beat goes on from there. Ends when the signal aborts.
+ * Times of frames at a steady rate, each given when it has come: epoch milliseconds. A reader that
+ * asks too late gets the present time, and the beat goes on from there. Ends when the signal aborts.
  */
 export async function* ticks(
   fps: number,
-  clock: Clock,
+  times: CaptureTimes,
   signal: AbortSignal,
 ): AsyncGenerator<number, void, undefined> {
+  const { clock } = times;
   const interval = 1000 / fps;
-  let due = clock.now();
+  let due = clock.monotonic();
   while (!signal.aborted) {
-    const now = clock.now();
+    const now = clock.monotonic();
     if (due > now) {
       try {
         await clock.sleep(due - now, signal);
@@ -28,7 +29,7 @@ export async function* ticks(
     } else if (now - due > interval) {
       due = now;
     }
-    yield due;
+    yield times.at(due);
     due += interval;
   }
 }

@@ -152,6 +152,8 @@ export class CameraFleet {
 const NOTHING: CameraStats = {
   late: 0,
   behindMs: 0,
+  clockSteps: 0,
+  timeJumps: 0,
   published: 0,
   bytes: 0,
   dropped: 0,
@@ -166,6 +168,8 @@ function sum(past: CameraStats, now: CameraStats): CameraStats {
   return {
     late: past.late + now.late,
     behindMs: past.behindMs + now.behindMs,
+    clockSteps: past.clockSteps + now.clockSteps,
+    timeJumps: past.timeJumps + now.timeJumps,
     published: past.published + now.published,
     bytes: past.bytes + now.bytes,
     dropped: past.dropped + now.dropped,

@@ -32,9 +32,13 @@ export function summaryText(number: number, stats: CameraStats, seconds: number)
   } in ${seconds.toFixed(1)} s${behind}`;
 }
 
-/** Only of a recording that could not keep its pace. */
-function lateness({ late, behindMs }: CameraStats) {
-  return late === 0 ? {} : { late, behindSeconds: Number((behindMs / 1000).toFixed(3)) };
+/** What was wrong with a camera's times; nothing of one whose times were right. */
+function lateness({ late, behindMs, clockSteps, timeJumps }: CameraStats) {
+  return {
+    ...(late === 0 ? {} : { late, behindSeconds: Number((behindMs / 1000).toFixed(3)) }),
+    ...(clockSteps === 0 ? {} : { clockSteps }),
+    ...(timeJumps === 0 ? {} : { timeJumps }),
+  };
 }
 
 /** How a camera is doing: totals since the start, and the rate since the last look. */

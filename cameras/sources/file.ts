@@ -56,7 +56,7 @@ export class VideoFileSource implements CameraSource {
     return this.#frames;
   }
 
-  async *open({ signal, report }: SourceContext): AsyncGenerator<SourceImage> {
+  async *open({ signal, times, report }: SourceContext): AsyncGenerator<SourceImage> {
     const name = `video file ${this.description}`;
     await checkFile(this.#path, name);
     const { bulk = false } = this.#options;
@@ -95,6 +95,7 @@ export class VideoFileSource implements CameraSource {
               : PACED_ENCODERS,
             timestamp,
             loop: this.#options.loop ?? false,
+            times,
             report,
           })
         ) {

@@ -20,7 +20,7 @@ export interface StreamOptions extends ImageSettings {
 export async function* liveVideo(
   inputOptions: VideoInputOptions,
   { fps, ...settings }: StreamOptions,
-  { signal, clock, report }: SourceContext,
+  { signal, times, report }: SourceContext,
 ): AsyncGenerator<SourceImage> {
   let input: VideoInput;
   try {
@@ -32,7 +32,7 @@ export async function* liveVideo(
   const interrupt = () => input.interrupt();
   signal.addEventListener("abort", interrupt, { once: true });
   try {
-    const time = new LiveTime(clock);
+    const time = new LiveTime(times);
     const decimator = new Decimator(fps);
     for await (
       const image of videoImages(input, {
@@ -44,6 +44,8 @@ export async function* liveVideo(
           const timestamp = time.of(streamMs);
           return decimator.accepts(timestamp) ? timestamp : undefined;
         },
+        times,
+        live: true,
         report,
       })
     ) {

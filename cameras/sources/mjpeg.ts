@@ -79,7 +79,7 @@ export class MjpegSource implements CameraSource {
 
   /** Encoded images with the times of their arrival. */
   async *#bodies(
-    { clock }: SourceContext,
+    { times }: SourceContext,
     end: AbortSignal,
   ): AsyncGenerator<{ body: Uint8Array; timestamp: number }> {
     const { fps } = this.#options;
@@ -90,7 +90,7 @@ export class MjpegSource implements CameraSource {
       const decimator = new Decimator(fps);
       const chunks = this.#impatiently(response.body, end);
       for await (const { body } of parts(chunks, boundary, DEFAULT_MAX_BYTES)) {
-        const timestamp = clock.now();
+        const timestamp = times.now();
         if (decimator.accepts(timestamp)) yield { body, timestamp };
       }
       return;
@@ -105,7 +105,7 @@ export class MjpegSource implements CameraSource {
       );
     }
     let next: Response | undefined = response;
-    for await (const timestamp of ticks(fps ?? 1, clock, end)) {
+    for await (const timestamp of ticks(fps ?? 1, times, end)) {
       next ??= await this.#get(end);
       yield { body: await this.#whole(next, end), timestamp };
       next = undefined;

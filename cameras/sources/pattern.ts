@@ -43,7 +43,7 @@ export class PatternSource implements CameraSource {
     this.#options = options;
   }
 
-  async *open({ camera, clock, signal }: SourceContext): AsyncGenerator<SourceImage> {
+  async *open({ camera, times, signal }: SourceContext): AsyncGenerator<SourceImage> {
     const { size = DEFAULT_SIZE, fps = DEFAULT_FPS, quality = DEFAULT_QUALITY } = this.#options;
     const look: PatternLook = {
       ...size,
@@ -54,7 +54,7 @@ export class PatternSource implements CameraSource {
     const background = prepareBackground(look);
     const data = new Uint8Array(background.length);
     let seq = 0;
-    for await (const timestamp of ticks(fps, clock, signal)) {
+    for await (const timestamp of ticks(fps, times, signal)) {
       data.set(background);
       const canvas = { ...size, channels: 4 as const, data };
       drawPattern(canvas, look, seq++, timestamp);

@@ -3,15 +3,18 @@
  *
  * @module
  */
-import { AV_CODEC_ID_MJPEG, Packet } from "node-av";
+import { AV_CODEC_ID_MJPEG, AV_FRAME_FLAG_INTERLACED, type Frame, type Packet } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
+import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
+import { FrameFilter } from "./filter.ts";
 import type { VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
 import { rotationOf } from "./rotation.ts";
+import { StreamTimes } from "./stream_times.ts";
 
 /** How to make images of a stream. */
 export interface VideoImagesOptions {
@@ -19,13 +22,17 @@ export interface VideoImagesOptions {
   /** Frames to decode at once, and images to encode at once. */
   readonly threads: number;
   readonly encoders: number;
-  /** Hand packets over and scale on this thread: saves two hops to another one and back a frame. */
+  /** Hand packets over on this thread: saves a hop to another one and back a frame. */
   readonly inline?: boolean;
   /**
    * The timestamp for an image, of the stream's time of it in milliseconds; undefined leaves the
    * frame out before it costs anything more.
    */
   readonly timestamp: (streamMs: number) => number | undefined;
+  /** The limit of jumps, and their count. */
+  readonly times: CaptureTimes;
+  /** Frames come when they do: where their times say nothing, their arrival does. */
+  readonly live?: boolean;
   /** Begin again at the end, where the container can go back. Times go on. */
   readonly loop?: boolean;
   /** Damaged packets are told here, once. */
@@ -43,23 +50,23 @@ export function videoImages(
   options: VideoImagesOptions,
 ): AsyncGenerator<SourceImage, void, undefined> {
   const depth = options.encoders;
-  return prefetch<SourceImage>(depth, async (push, stop) => {
+  const made = prefetch<SourceImage | undefined>(depth, async (push, stop) => {
     const interrupt = () => input.interrupt();
     stop.addEventListener("abort", interrupt, { once: true });
-    const packet = new Packet();
-    packet.alloc();
-    const times = new StreamTimes(input);
+    const times = new StreamTimes(input, options.times, options.live);
     try {
       const lane = new Lane(input, options, times);
       try {
         do {
-          while (!stop.aborted && await input.read(packet)) {
+          for (;;) {
+            const packet = stop.aborted ? undefined : await input.read();
+            if (packet === undefined) break;
             times.packets++;
             await lane.handle(packet, push, stop);
           }
           if (stop.aborted) return;
           await lane.handle(null, push, stop);
-          times.checkEnd();
+          times.checkEnd(input);
         } while (options.loop && times.images > 0 && await lane.beginAgain());
         lane.reportDamage();
       } finally {
@@ -69,61 +76,23 @@ export function videoImages(
       // A read that was interrupted because the reader stopped is no failure.
       if (!stop.aborted) throw error;
     } finally {
-      packet.free();
       stop.removeEventListener("abort", interrupt);
     }
   });
+  return withoutGaps(made);
 }
 
-/** Times of one stream: from its first frame on, never backwards. */
-class StreamTimes {
-  /** Of this lap. */
-  packets = 0;
-  images = 0;
-  #input: VideoInput;
-  #first: number | undefined;
-  #last: number | undefined;
-
-  constructor(input: VideoInput) {
-    this.#input = input;
-  }
-
-  /** Milliseconds since the stream's first frame. */
-  of(timestamp: bigint): number {
-    const ms = this.#input.milliseconds(timestamp);
-    const expected = this.#last === undefined ? 0 : this.#last + this.#input.frameMs;
-    if (ms !== undefined) this.#first ??= ms - expected;
-    const time = ms === undefined ? expected : ms - this.#first!;
-    this.images++;
-    return this.#last = Math.max(time, this.#last ?? 0);
-  }
-
-  /** The stream begins anew; its first frame follows the last one. */
-  beginAgain(): void {
-    this.packets = this.images = 0;
-    this.#first = undefined;
-  }
-
-  /**
-   * A file that ends before what its header promised was cut off. MP4 names every frame; elsewhere
-   * the promise is rough.
-   */
-  checkEnd(): void {
-    const { stream, frameMs, name, format } = this.#input;
-    const duration = this.#input.milliseconds(stream.duration) ?? 0;
-    const promised = Number(stream.nbFrames);
-    const tolerance = format.includes("mp4")
-      ? 2.5 * frameMs
-      : Math.max(1_000, 2.5 * frameMs, 0.02 * duration);
-    const end = (this.#last ?? 0) + frameMs;
-    if (this.packets < promised && end < duration - tolerance) {
-      throw new SourceError(
-        "CORRUPT",
-        `Cannot read all of ${name}: it is cut off after ${this.packets} of ${promised} frames`,
-      );
-    }
-  }
+async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenerator<T, void> {
+  for await (const item of items) if (item !== undefined) yield item;
 }
+
+type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
+
+/**
+ * Both fields of an interlaced frame become one whole frame, by FFmpeg's `yadif`; frames that are not
+ * interlaced pass as they are.
+ */
+const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
 
 /** Decodes and encodes, or passes what is JPEG already. */
 class Lane {
@@ -135,7 +104,12 @@ class Lane {
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
   readonly #makers: PictureMaker[] = [];
+  /** Made at the first interlaced frame; from then on every frame goes through it. */
+  #deinterlacer: FrameFilter | undefined;
+  /** Timestamps of the frames that it holds. */
+  readonly #held: (number | undefined)[] = [];
   #damaged = 0;
+  #unusable = 0;
 
   constructor(input: VideoInput, options: VideoImagesOptions, times: StreamTimes) {
     this.#input = input;
@@ -146,11 +120,7 @@ class Lane {
       !mirrored && options.settings.size === undefined && options.settings.quality === undefined;
   }
 
-  async handle(
-    packet: Packet | null,
-    push: (image: Promise<SourceImage>) => Promise<void>,
-    stop: AbortSignal,
-  ): Promise<void> {
+  async handle(packet: Packet | null, push: Push, stop: AbortSignal): Promise<void> {
     if (this.#passes && this.#decoder === undefined) {
       const data = packet?.data ?? null;
       // AVI holds the place of a frame that did not come with an empty packet.
@@ -164,16 +134,48 @@ class Lane {
     await this.#decoder.decode(packet, async (frame) => {
       if (stop.aborted) return;
       const timestamp = this.#options.timestamp(this.#times.of(frame.bestEffortTimestamp));
-      if (timestamp === undefined) return;
-      const maker = await this.#maker();
-      maker.take(frame);
-      const work = maker.encode().finally(() => {
-        this.#busy.delete(work);
-        this.#idle.push(maker);
-      });
-      this.#busy.add(work);
-      await push(work.then((picture) => ({ ...picture, contentType: "image/jpeg", timestamp })));
+      if (this.#deinterlacer === undefined && frame.hasFlags(AV_FRAME_FLAG_INTERLACED)) {
+        this.#deinterlacer = new FrameFilter([DEINTERLACE]);
+      }
+      if (this.#deinterlacer === undefined) return await this.#encode(frame, timestamp, push);
+      this.#held.push(timestamp);
+      await this.#deinterlace(frame, push);
     });
+    if (packet === null && !stop.aborted) await this.#deinterlace(null, push);
+  }
+
+  /** Frames come out in order, one for each that went in, one later. */
+  async #deinterlace(frame: Frame | null, push: Push): Promise<void> {
+    try {
+      await this.#deinterlacer?.run(frame, async (whole) => {
+        await this.#encode(whole, this.#held.shift(), push);
+      });
+    } catch (error) {
+      this.#leaveOut(error);
+      this.#held.length = 0;
+      this.#deinterlacer?.[Symbol.dispose]();
+      this.#deinterlacer = undefined;
+    }
+  }
+
+  async #encode(frame: Frame, timestamp: number | undefined, push: Push): Promise<void> {
+    if (timestamp === undefined) return;
+    const maker = await this.#maker();
+    maker.take(frame);
+    const work = maker.encode().catch((error) => this.#leaveOut(error)).finally(() => {
+      this.#busy.delete(work);
+      this.#idle.push(maker);
+    });
+    this.#busy.add(work);
+    await push(
+      work.then((picture) => picture && { ...picture, contentType: "image/jpeg", timestamp }),
+    );
+  }
+
+  /** A frame that cannot be converted costs that frame. */
+  #leaveOut(error: unknown): undefined {
+    if (!(error instanceof SourceError)) throw error;
+    if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is left out`);
   }
 
   /** True for one of the two half-height JPEGs that old capture cards make of a frame. */
@@ -212,7 +214,6 @@ class Lane {
         const maker = new PictureMaker(
           this.#options.settings,
           rotationOf(this.#input.stream),
-          this.#options.inline,
         );
         this.#makers.push(maker);
         return maker;
@@ -234,11 +235,17 @@ class Lane {
     if (damaged > 0) {
       this.#options.report(`${damaged} damaged packets of ${this.#input.name} were left out`);
     }
+    if (this.#unusable > 0) {
+      this.#options.report(
+        `${this.#unusable} frames of ${this.#input.name} could not be converted and were left out`,
+      );
+    }
   }
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#busy);
     for (const maker of this.#makers) maker[Symbol.dispose]();
+    this.#deinterlacer?.[Symbol.dispose]();
     this.#decoder?.[Symbol.dispose]();
   }
 }

@@ -16,9 +16,10 @@ import {
   FormatContext,
   InputFormat,
   Log,
-  type Packet,
+  Packet,
   type Stream,
 } from "node-av";
+import { settled } from "../../runtime/base/wait.ts";
 import { SourceError } from "../source.ts";
 import { describeAvError } from "./errors.ts";
 
@@ -37,11 +38,19 @@ export interface VideoInputOptions {
   readonly format?: string;
   /** Further options of FFmpeg's demuxer. */
   readonly options?: Readonly<Record<string, string>>;
-  /** Files are read on this thread, which is cheaper than a hop to another one and back. */
+  /** False for a stream from elsewhere, which may be well again later. */
   readonly local: boolean;
+  /**
+   * False for inputs that name their codec before the first frame: frames are not read ahead to guess
+   * sizes and rates, which takes seconds where times are wrong. True unless given.
+   */
+  readonly probe?: boolean;
   /** How long opening may take; absent: as long as it takes. */
   readonly openTimeoutMs?: number;
 }
+
+/** How long a call of the system may go on after an interruption. */
+const LEAVE_AFTER_MS = 500;
 
 /** Containers that know where each frame lies. */
 const INDEXED = ["mp4", "matroska", "avi"];
@@ -59,6 +68,9 @@ export class VideoInput implements AsyncDisposable {
   readonly frameMs: number;
   readonly #context: FormatContext;
   readonly #local: boolean;
+  readonly #packet = new Packet();
+  readonly #patience = new Patience();
+  #reading: Promise<number> | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(
@@ -69,6 +81,7 @@ export class VideoInput implements AsyncDisposable {
   ) {
     this.#context = context;
     this.#local = local;
+    this.#packet.alloc();
     this.stream = stream;
     this.decoder = decoder;
     this.name = name;
@@ -86,7 +99,7 @@ export class VideoInput implements AsyncDisposable {
    * @throws the signal's reason when it aborts.
    */
   static async open(options: VideoInputOptions, signal: AbortSignal): Promise<VideoInput> {
-    const { url, name, protocols, format, openTimeoutMs } = options;
+    const { name, format, openTimeoutMs } = options;
     signal.throwIfAborted();
     let inputFormat: InputFormat | null = null;
     if (format !== undefined) {
@@ -100,22 +113,60 @@ export class VideoInput implements AsyncDisposable {
     }
     const context = new FormatContext();
     context.allocContext();
-    const interrupt = () => context.interrupt();
+    const patience = new Patience();
+    const interrupt = () => {
+      context.interrupt();
+      patience.begin();
+    };
     signal.addEventListener("abort", interrupt, { once: true });
     let late = false;
     const timer = openTimeoutMs === undefined ? undefined : setTimeout(() => {
       late = true;
-      context.interrupt();
+      interrupt();
     }, openTimeoutMs);
+    try {
+      return await settled(
+        this.#openContext(context, inputFormat, options, patience.signal),
+        patience.signal,
+      );
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (late) {
+        throw new SourceError(
+          "UNREACHABLE",
+          `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s`,
+        );
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      patience.end();
+      signal.removeEventListener("abort", interrupt);
+    }
+  }
+
+  /** Opens the best video stream; closes everything again where that fails or comes too late. */
+  static async #openContext(
+    context: FormatContext,
+    inputFormat: InputFormat | null,
+    options: VideoInputOptions,
+    left: AbortSignal,
+  ): Promise<VideoInput> {
+    const { url, name, protocols, local, probe = true } = options;
     let opened = false;
+    const check = (code: number) => {
+      if (code < 0) throw describeAvError("open", name, code, local);
+      left.throwIfAborted();
+    };
     try {
       using dictionary = Dictionary.fromObject({
         ...options.options,
         protocol_whitelist: protocols.join(","),
       });
-      check(await context.openInput(url, inputFormat, dictionary));
-      opened = true;
-      check(await context.findStreamInfo(null));
+      const code = await context.openInput(url, inputFormat, dictionary);
+      opened = code >= 0;
+      check(code);
+      if (probe) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
       if (index < 0 || stream === undefined) {
@@ -133,46 +184,34 @@ export class VideoInput implements AsyncDisposable {
       for (const other of context.streams) {
         if (other.index !== index) other.discard = AVDISCARD_ALL;
       }
-      signal.throwIfAborted();
       return new VideoInput(context, stream, decoder, options);
     } catch (error) {
       if (opened) await context.closeInput();
       else context.freeContext();
-      if (signal.aborted) throw signal.reason;
-      if (late) {
-        throw new SourceError(
-          "UNREACHABLE",
-          `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s`,
-        );
-      }
       throw error;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", interrupt);
-    }
-
-    function check(code: number): void {
-      if (code < 0) throw describeAvError("open", name, code, options.local);
     }
   }
 
   /**
-   * Reads the next packet of the video stream.
+   * Reads the next packet of the video stream, off this thread: a file on a slow share may take its
+   * time as well.
    *
-   * @returns false at the end of the input.
+   * @returns the packet, valid until the next call; undefined at the end of the input.
    * @throws {SourceError} when the input fails.
    */
-  async read(packet: Packet): Promise<boolean> {
+  async read(): Promise<Packet | undefined> {
     for (;;) {
-      packet.unref();
-      const code = this.#local
-        ? this.#context.readFrameSync(packet)
-        : await this.#context.readFrame(packet);
+      this.#patience.signal.throwIfAborted();
+      this.#packet.unref();
+      this.#reading = this.#context.readFrame(this.#packet).finally(() => {
+        this.#reading = undefined;
+      });
+      const code = await settled(this.#reading, this.#patience.signal);
       if (code < 0) {
-        if (FFmpegError.fromCode(code)?.isEOF) return false;
+        if (FFmpegError.fromCode(code)?.isEOF) return undefined;
         throw describeAvError("read", this.name, code, this.#local);
       }
-      if (packet.streamIndex === this.stream.index) return true;
+      if (this.#packet.streamIndex === this.stream.index) return this.#packet;
     }
   }
 
@@ -188,9 +227,10 @@ export class VideoInput implements AsyncDisposable {
     return await this.#context.seekFrame(index, begin, AVSEEK_FLAG_BACKWARD) >= 0;
   }
 
-  /** Makes a `read` that waits return at once, and all later ones. */
+  /** Makes a `read` that waits end at once, and all later ones. */
   interrupt(): void {
     this.#context.interrupt();
+    this.#patience.begin();
   }
 
   /** Milliseconds of a timestamp of the stream; undefined where there is none. */
@@ -198,12 +238,41 @@ export class VideoInput implements AsyncDisposable {
     return timestamp === AV_NOPTS_VALUE ? undefined : Number(timestamp) * this.tickMs;
   }
 
-  /** Never while a `read` is under way. */
-  close(): Promise<void> {
-    return this.#closed ??= this.#context.closeInput();
+  /** A read that hangs in the system is left behind; it closes the input when it returns. */
+  async close(): Promise<void> {
+    const ended = this.#reading?.catch(() => {}).then(() => this.#close()) ?? this.#close();
+    await settled(ended, this.#patience.signal).catch(() => {});
+    this.#patience.end();
+  }
+
+  #close(): Promise<void> {
+    return this.#closed ??= this.#context.closeInput().finally(() => this.#packet.free());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** FFmpeg looks for an interruption between calls of the system, of which one may hang. */
+class Patience {
+  readonly #over = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Aborts when a call that hangs is left to itself. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** It was interrupted: it may go on for a moment. */
+  begin(): void {
+    this.#timer ??= setTimeout(
+      () => this.#over.abort(new Error("The system call hangs")),
+      LEAVE_AFTER_MS,
+    );
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -12,8 +12,9 @@ import {
 } from "node-av";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { DEFAULT_QUALITY, type ImageSettings, SourceError } from "../source.ts";
-import { Turner } from "./rotation.ts";
-import type { Rotation } from "./rotation.ts";
+import { plainColours } from "./colour.ts";
+import { FrameFilter } from "./filter.ts";
+import { type Rotation, turningSteps } from "./rotation.ts";
 
 /** A frame as a JPEG. */
 export interface Picture {
@@ -29,37 +30,39 @@ export interface Picture {
 export class PictureMaker implements Disposable {
   readonly #scaler = new SoftwareScaleContext();
   readonly #source = new Frame();
-  readonly #turner: Turner | undefined;
+  readonly #turner: FrameFilter | undefined;
+  readonly #turned = new Frame();
   readonly #settings: ImageSettings;
-  readonly #inline: boolean;
   #scaled: { readonly frame: Frame; readonly data: Uint8Array } | undefined;
 
-  /** @param inline scales on this thread */
-  constructor(settings: ImageSettings, rotation: Rotation, inline = false) {
+  constructor(settings: ImageSettings, rotation: Rotation) {
     this.#settings = settings;
-    this.#inline = inline;
     this.#scaler.allocContext();
     this.#source.alloc();
-    if (rotation.degrees !== 0 || rotation.mirrored) this.#turner = new Turner(rotation);
+    this.#turned.alloc();
+    const steps = turningSteps(rotation);
+    if (steps.length > 0) this.#turner = new FrameFilter(steps);
   }
 
   /** Takes a frame over: whoever decoded it may go on at once. */
   take(frame: Frame): void {
     this.#source.unref();
     this.#source.ref(frame);
+    plainColours(this.#source);
   }
 
-  /** Encodes the frame that was taken. */
+  /**
+   * Encodes the frame that was taken.
+   *
+   * @throws {SourceError} `CORRUPT` when this frame cannot be converted.
+   */
   async encode(): Promise<Picture> {
-    const upright = this.#turner === undefined
-      ? this.#source
-      : await this.#turner.turn(this.#source);
+    const upright = await this.#upright();
     const { width, height } = this.#settings.size ?? upright;
     const { frame, data } = this.#target(width, height);
-    const code = this.#inline
-      ? this.#scaler.scaleFrameSync(frame, upright)
-      : await this.#scaler.scaleFrame(frame, upright);
+    const code = await this.#scaler.scaleFrame(frame, upright);
     this.#source.unref();
+    this.#turned.unref();
     if (code < 0) {
       throw new SourceError(
         "CORRUPT",
@@ -72,6 +75,15 @@ export class PictureMaker implements Disposable {
       width,
       height,
     };
+  }
+
+  async #upright(): Promise<Frame> {
+    if (this.#turner === undefined) return this.#source;
+    await this.#turner.run(this.#source, (frame) => {
+      this.#turned.unref();
+      this.#turned.ref(frame);
+    });
+    return this.#turned;
   }
 
   #target(width: number, height: number) {
@@ -95,6 +107,7 @@ export class PictureMaker implements Disposable {
   [Symbol.dispose](): void {
     this.#turner?.[Symbol.dispose]();
     this.#scaled?.frame.free();
+    this.#turned.free();
     this.#source.free();
     this.#scaler.freeContext();
   }

@@ -7,7 +7,9 @@ import {
   type Alert,
   type Finding,
   firstOffsetOf,
+  isFinding,
   lastOffsetOf,
+  numberSuffix,
   type Operator,
   type OperatorContext,
   type OperatorTask,
@@ -35,8 +37,8 @@ export type { AlertOptions } from "./alert_options.ts";
  * An episode also ends when its camera falls silent for `silenceMs`, and when the query is stopped: then
  * with a finding of its own, on the last frames there were.
  *
- * The id is made of the query, the partition and the offset at which the episode starts, so a re-run
- * gives the same ids. The state, a few numbers, is part of the checkpoint.
+ * The id is made of the query, the partition, the label and the frame or window at which the episode
+ * starts, so a re-run gives the same ids. The state, a few numbers, is part of the checkpoint.
  *
  * @throws {RangeError} naming every option that is wrong.
  *
@@ -71,6 +73,8 @@ interface Last {
   readonly key: string | null;
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** `Finding.number`. */
+  readonly number?: number;
   /** Capture time. */
   readonly timestamp: number;
   readonly window: Result["window"] | null;
@@ -154,7 +158,9 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     if (state.quietUntil !== null && output.timestamp < state.quietUntil) return undefined;
     if (state.hits.filter(Boolean).length < k) return undefined;
     const { query, partition } = this.#context;
-    const id = `${query}-${partition}-${label}-${firstOffsetOf(output)}`;
+    const id = `${query}-${partition}-${label}-${firstOffsetOf(output)}${
+      numberSuffix(numberOf(output))
+    }`;
     state.episode = { id, peak: smoothed, last: this.#lastOf(output) };
     return { id, state: "start", label, peak: rounded(smoothed) };
   }
@@ -173,12 +179,14 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
 
   #lastOf(output: T): Last {
     const { topic, partition, key, timestamp, result } = output;
+    const number = numberOf(output);
     return {
       topic,
       partition,
       key,
       firstOffset: firstOffsetOf(output),
       lastOffset: lastOffsetOf(output),
+      ...(number === undefined ? {} : { number }),
       timestamp,
       window: result?.window ?? null,
       heard: this.#context.clock.now(),
@@ -188,4 +196,8 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   snapshot(): Uint8Array {
     return new TextEncoder().encode(JSON.stringify(this.#state));
   }
+}
+
+function numberOf(output: Output): number | undefined {
+  return isFinding(output) ? output.number : undefined;
 }

@@ -32,6 +32,11 @@ export interface Frame {
   readonly value: Uint8Array;
   /** What operators found on this frame; absent until one of them says something. */
   readonly result?: Result;
+  /**
+   * Which of the outputs made of this frame or window it is, from 0, which is left out. Set by the
+   * runtime on what goes to sinks.
+   */
+  readonly part?: number;
   /** Why the log could not give the record back: no operator sees it, it goes to the dead letters. */
   readonly fault?: BadFrameError;
 }
@@ -43,9 +48,14 @@ export interface Window {
   readonly key: string | null;
   /** The frames in offset order. */
   readonly frames: readonly Frame[];
-  /** Offset of the first frame: the window's identity. */
+  /** Offset of the first frame: with `number`, the window's identity. */
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /**
+   * Which of the windows that begin with this frame it is, from 0, which is left out. Several do
+   * where frames are held (`fps`) and where windows by time overlap.
+   */
+  readonly number?: number;
   /** Capture time of the first frame, epoch milliseconds. */
   readonly firstTimestamp: number;
   readonly lastTimestamp: number;
@@ -112,6 +122,8 @@ export interface Result {
   readonly window?: {
     readonly firstOffset: number;
     readonly lastOffset: number;
+    /** `Window.number`. */
+    readonly number?: number;
     readonly firstTimestamp: number;
     readonly lastTimestamp: number;
     readonly frames: number;
@@ -132,7 +144,7 @@ export interface Result {
 
 /**
  * The finding on a window: a result, and if the operator drew one, a picture to show with it.
- * Its identity is the window's first offset.
+ * Its identity is the window's: first offset and number.
  */
 export interface Finding {
   readonly topic: string;
@@ -140,6 +152,10 @@ export interface Finding {
   readonly key: string | null;
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** `Window.number`; the runtime sets it where an operator does not. */
+  readonly number?: number;
+  /** See `Frame.part`. */
+  readonly part?: number;
   /** Capture time of the last frame, epoch milliseconds. */
   readonly timestamp: number;
   readonly result: Result;
@@ -163,6 +179,36 @@ export function firstOffsetOf(output: Output): number {
 /** Last source offset that went into an output. */
 export function lastOffsetOf(output: Output): number {
   return isFinding(output) ? output.lastOffset : output.offset;
+}
+
+/** What a window's number adds to the name of something made of it: nothing, `.2`, `.3`, … */
+export function numberSuffix(number = 0): string {
+  return number === 0 ? "" : `.${number + 1}`;
+}
+
+/**
+ * The name of an output within its partition: `OFFSET` or `FIRST-LAST`, then the number of the window
+ * and of the output where there are several. The same in any run, whatever its batches.
+ *
+ * @param digits offsets are filled up with zeros to this length.
+ *
+ * @example
+ * ```ts
+ * import { outputName } from "./frame.ts";
+ *
+ * const window = { topic: "T", partition: 0, key: null, timestamp: 0, result: {} };
+ * outputName({ ...window, firstOffset: 3, lastOffset: 7 }); // "3-7"
+ * outputName({ ...window, firstOffset: 3, lastOffset: 7, number: 1 }); // "3-7.2"
+ * outputName({ ...window, firstOffset: 3, lastOffset: 7, number: 1, part: 1 }); // "3-7.2-2"
+ * ```
+ */
+export function outputName(output: Output, digits = 1): string {
+  const padded = (offset: number) => String(offset).padStart(digits, "0");
+  const { part = 0 } = output;
+  if (!isFinding(output)) return padded(output.offset) + numberSuffix(part);
+  const { firstOffset, lastOffset, number = 0 } = output;
+  const suffix = part === 0 ? numberSuffix(number) : `.${number + 1}-${part + 1}`;
+  return `${padded(firstOffset)}-${padded(lastOffset)}${suffix}`;
 }
 
 /** The name of the camera that owns a partition: `CAMERA-n` for partition n − 1. */

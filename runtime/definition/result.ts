@@ -47,13 +47,15 @@ export function checkOutput(output: Output): void {
  */
 export function completeResult(output: Output, query: string): Result {
   const { topic, partition, result = {} } = output;
+  const { window = windowOf(output), ...found } = plainResult(result);
+  const number = isFinding(output) ? output.number ?? 0 : 0;
   return {
     query,
     topic,
     partition,
     camera: cameraOf(output),
-    window: windowOf(output),
-    ...plainResult(result),
+    window: number === 0 ? window : { ...window, number },
+    ...found,
   };
 }
 

@@ -11,6 +11,7 @@ import type { OperatorError } from "../definition/operator_error.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { RunBatch } from "./commits.ts";
+import { OutputNumbers } from "./identity.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineEvents } from "./pipeline.ts";
@@ -39,6 +40,7 @@ export class BatchRunner {
   /** The alert that was remembered last. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
+  readonly #numbers = new OutputNumbers();
   /** The next frame is the first one of a topic that was made anew. */
   #madeAnew = false;
   readonly #shown: BigInt64Array;
@@ -60,16 +62,25 @@ export class BatchRunner {
     };
   }
 
+  /** Goes on after what was committed. */
+  resume({ resume }: Opened): void {
+    this.#numbers.restore(resume.last);
+  }
+
   /** The topic is another one: nothing that was seen belongs to what comes. */
   beginAnew(): void {
     this.#lastFrame = undefined;
     this.#madeAnew = true;
+    this.#numbers.restore(undefined);
     this.#shownBefore = 0;
     Atomics.store(this.#shown, 0, 0n);
   }
 
   /** Shows operators frames again, and sinks that ask for it the outputs from `base` on. */
-  async again({ pipeline, sinks, base }: Opened, frames: readonly Frame[]): Promise<void> {
+  async again(
+    { pipeline, sinks, resume: { base } }: Opened,
+    frames: readonly Frame[],
+  ): Promise<void> {
     this.#reject = undefined;
     this.#collect = async (output, cause) => {
       if (cause.offset >= base) await sinks.refeed(output);
@@ -106,7 +117,8 @@ export class BatchRunner {
       reporter.deadLettered++;
       this.#records.push(this.#options.deadLetter(frame, error));
     };
-    this.#collect = (output, cause) => {
+    this.#collect = (made, cause) => {
+      const output = this.#numbers.number(made);
       if (typeof output === "object" && output !== null) this.#noteAlert(output as Output);
       outputs.push(output);
       // What a timer makes belongs to no frame: nobody can say that it was shown.
@@ -162,6 +174,7 @@ export class BatchRunner {
       records: this.#records,
       snapshot: pipeline.snapshot(range.end),
       seen: this.#sequence.seen,
+      last: this.#numbers.last,
     };
   }
 

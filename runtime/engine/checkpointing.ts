@@ -17,6 +17,7 @@ import {
   LogError,
   type OutputRecord,
 } from "../log/log.ts";
+import type { LastOutput } from "./identity.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
 
@@ -27,6 +28,15 @@ interface SavedState {
   readonly sinksOnly?: true;
   /** The cameras' own numbers: what comes next is a gap or is not. */
   readonly seen?: SeenSequences;
+  /** The output that came last, where the next one may be of the same frame or window. */
+  readonly last?: LastOutput;
+}
+
+/** Where a streaming query is after a batch. */
+export interface AfterBatch {
+  readonly snapshot: PipelineSnapshot;
+  readonly seen: SeenSequences;
+  readonly last: LastOutput | undefined;
 }
 
 /** Where a restart begins. */
@@ -41,6 +51,7 @@ export interface ResumePoint {
   readonly sinksOnly: boolean;
   /** Where the cameras' own counts were. */
   readonly seen: SeenSequences;
+  readonly last: LastOutput | undefined;
 }
 
 /** A restart asks the driver by which generation the partition is owned: due when nobody says it by then. */
@@ -90,6 +101,7 @@ export class Checkpointing {
       pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
+      last: saved?.last,
     };
   }
 
@@ -101,16 +113,14 @@ export class Checkpointing {
   /**
    * Commits a batch.
    *
-   * @param snapshot the operators after the batch.
-   * @param seen the cameras' own counts after the batch.
+   * @param after where operators, cameras' counts and outputs were after the batch.
    * @param needed oldest offset whose outputs a sink must see again.
    * @param options what the commit need not promise.
    * @param signal ends the wait for the group's next generation.
    */
   async commit(
     batch: BatchRange,
-    snapshot: PipelineSnapshot,
-    seen: SeenSequences,
+    { snapshot, seen, last }: AfterBatch,
     needed: number | undefined,
     records: readonly OutputRecord[],
     options: CommitOptions,
@@ -125,6 +135,7 @@ export class Checkpointing {
       pipeline: state === undefined ? null : decoder.decode(state),
       ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
+      ...(last === undefined || snapshot.state === undefined ? {} : { last }),
     };
     const plain = base === batch.end && saved.pipeline === null && seen.length === 0;
     const checkpoint = {

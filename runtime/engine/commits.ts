@@ -5,10 +5,9 @@
  * @module
  */
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
+import type { AfterBatch } from "./checkpointing.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
-import type { PipelineSnapshot } from "./pipeline.ts";
-import type { SeenSequences } from "./sequence.ts";
 
 /**
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
@@ -17,13 +16,11 @@ import type { SeenSequences } from "./sequence.ts";
 const LIVE_COMMIT_INTERVAL_MS = 1000;
 
 /** A batch that ran and is not committed yet. */
-export interface RunBatch {
+export interface RunBatch extends AfterBatch {
   readonly range: BatchRange;
   readonly outputs: readonly unknown[];
   /** Dead letters and alerts: committed with the batch. */
   readonly records: readonly OutputRecord[];
-  readonly snapshot: PipelineSnapshot;
-  readonly seen: SeenSequences;
 }
 
 /** What a commit tells. */
@@ -99,7 +96,7 @@ export class Commits {
   /** Sinks take the batch, then the checkpoint. */
   async #commit(batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
-    const { range, outputs, snapshot, seen } = batch;
+    const { range, outputs } = batch;
     const { onStep, clock } = this.#options;
     const started = clock.monotonic();
     const replaced = new Set<OutputRecord>();
@@ -116,8 +113,7 @@ export class Commits {
     }
     await checkpointing.commit(
       range,
-      snapshot,
-      seen,
+      batch,
       sinks.restartOffset(),
       records,
       { repeatable: sinks.live },
@@ -165,10 +161,9 @@ function momentOf(monotonic: number): number {
 /** Two batches of a query with live views, committed as one; the views have their outputs. */
 function join(first: RunBatch, second: RunBatch): RunBatch {
   return {
+    ...second,
     range: { ...first.range, end: second.range.end },
     outputs: [],
     records: [...first.records, ...second.records],
-    snapshot: second.snapshot,
-    seen: second.seen,
   };
 }

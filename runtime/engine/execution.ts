@@ -99,6 +99,7 @@ export class StreamingExecution {
       const opened = this.#opened = await takeOver(this.#opener);
       if (this.#renewed !== undefined) opened.committer.renew(this.#renewed);
       this.#next = opened.next;
+      this.#runner.resume(opened);
       const { signal } = this.#drain;
       this.#commits = new Commits(opened, this.#options, signal, {
         onCommitted: (range) => this.#reports.batchDone(range),
@@ -142,7 +143,7 @@ export class StreamingExecution {
 
   /** Reads again what open windows and unfinished files need. */
   async #rebuild(opened: Opened): Promise<void> {
-    const { intake, sinksOnly } = opened;
+    const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
     let lacking = false;
     intake.rereading = {

@@ -6,7 +6,7 @@
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
-import { Checkpointing } from "./checkpointing.ts";
+import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { Pipeline, type PipelineEvents } from "./pipeline.ts";
@@ -25,10 +25,7 @@ export interface Opened {
   readonly sinks: SinkSet;
   /** Start of the next batch. */
   readonly next: number;
-  /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
-  readonly base: number;
-  /** What is read again is for sinks alone. */
-  readonly sinksOnly: boolean;
+  readonly resume: ResumePoint;
 }
 
 /** What the streaming query itself has. */
@@ -52,8 +49,8 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ?? await startOffset(options);
   const checkpointing = new Checkpointing(committer, next, clock);
-  const { readFrom, base, pipeline: state, sinksOnly, seen } = checkpointing.resumePoint(next);
-  sequence.restore(seen);
+  const resume = checkpointing.resumePoint(next);
+  sequence.restore(resume.seen);
   const reporter = new ProgressReporter(
     {
       id: committer.queryId,
@@ -67,7 +64,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     sequence,
   );
-  const source = await reader.open(topic, partition, readFrom);
+  const source = await reader.open(topic, partition, resume.readFrom);
   onClose(() => source.close());
   const intake = new Intake({
     source,
@@ -93,8 +90,8 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       policy: plan.onOperatorError,
       aside: options.aside ?? [],
     },
-    base,
-    state,
+    resume.base,
+    resume.pipeline,
   );
   onClose(() => pipeline.close());
   const sinks = await SinkSet.open(plan.sinks, {
@@ -122,8 +119,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     pipeline,
     sinks,
     next,
-    base,
-    sinksOnly,
+    resume,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   OperatorError,
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
+import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./pipeline.ts";
 
 /** Waits between the tries of one input, milliseconds. */
@@ -158,11 +159,11 @@ export class Stage {
     }
     if (Array.isArray(outputs)) {
       this.#ended++;
-      return this.#checked(outputs);
+      return this.#checked(outputs, item);
     }
     return Promise.resolve(outputs)
       .finally(() => void this.#ended++)
-      .then((settled) => this.#checked(settled));
+      .then((settled) => this.#checked(settled, item));
   }
 
   /** Calls that have not ended, and how many have: the one stands while the other does not grow. */
@@ -170,14 +171,15 @@ export class Stage {
     return { open: this.#started - this.#ended, ended: this.#ended };
   }
 
-  #checked(outputs: unknown): readonly unknown[] {
+  /** @throws {TypeError} when these are no outputs that the next operator, or the sinks, can take. */
+  #checked(outputs: unknown, input?: unknown): readonly unknown[] {
     if (!Array.isArray(outputs)) {
       throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
     }
     if (this.#next === undefined) {
       for (const output of outputs) this.#options.events.checkOutput?.(output);
     }
-    return outputs;
+    return numbered(outputs, input);
   }
 
   #passed(): void {

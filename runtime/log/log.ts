@@ -81,8 +81,18 @@ export interface TopicLog {
    * created, nobody is fenced. One that cannot be trusted is in the list, with its `fault`.
    */
   checkpoints(filter?: CheckpointFilter): Promise<CheckpointInfo[]>;
+  /** What its files take, for metrics; absent where the log keeps none on this machine. */
+  storage?(): Promise<LogStorage>;
   /** Closes everything that was opened through this log. */
   close(): Promise<void>;
+}
+
+/** What a log's files take on this machine, bytes. */
+export interface LogStorage {
+  /** Free on the disk that the log is on; absent where this cannot be told (`--allow-sys=statfs`). */
+  readonly diskFreeBytes?: number;
+  /** The write-ahead log of its database, which long readers keep from starting over. */
+  readonly walBytes: number;
 }
 
 /** Compression of record batches; the embedded log stores values as they are. */
@@ -203,6 +213,11 @@ export interface CommitterOptions {
   readonly outputTopics?: readonly string[];
   /** Membership by which this partition is owned; absent when partitions were named by hand. */
   readonly membership?: Membership;
+  /**
+   * Takes the checkpoint over only while no runtime owns it (no member of the group holds the partition, no
+   * committer of a living process is open); `OWNED` otherwise. A reset asks for it. Default false.
+   */
+  readonly unowned?: boolean;
 }
 
 /** What a commit need not promise. */
@@ -298,11 +313,13 @@ export type LogErrorCode =
   | "OFFSET_OUT_OF_RANGE"
   | "TOO_LARGE"
   | "FENCED"
+  | "OWNED"
   | "STALE_MEMBERSHIP"
   | "CHECKPOINT_GAP"
   | "CHECKPOINT_CORRUPT"
   | "CHECKPOINT_NEWER"
   | "DISK_FULL"
+  | "DELETED"
   | "NO_HANDLES"
   | "CLOSED"
   | "INVALID"

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { firstOffsetOf, lastOffsetOf, type Output } from "../definition/frame.ts";
+import type { Output } from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { completeResult } from "../definition/result.ts";
+import { windowHeaders } from "./topic.ts";
 
 /** The topic for the alerts on a topic's frames. */
 export function alertTopic(topic: string): string {
@@ -41,8 +42,7 @@ export function alertRecord(output: Output, query: string): OutputRecord {
       "query": query,
       "source-topic": topic,
       "source-partition": String(partition),
-      "source-first-offset": String(firstOffsetOf(output)),
-      "source-last-offset": String(lastOffsetOf(output)),
+      ...windowHeaders(output),
       "content-type": "application/json",
     },
   };

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { cameraOfPartition, type Frame, isFinding, type Output } from "../definition/frame.ts";
+import {
+  cameraOfPartition,
+  type Frame,
+  isFinding,
+  numberSuffix,
+  type Output,
+  outputName,
+} from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { contentTypeOf, endingOf } from "./content_type.ts";
 import { explained } from "./files/failure.ts";
@@ -23,12 +30,15 @@ export interface ImagesOptions {
 /** First line of `annotations.csv`. */
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
+/** Offsets in names of files have so many digits. */
+const OFFSET_DIGITS = 12;
+
 /** Pictures that are written at the same time: enough to share the disk's syncs. */
 const PARALLEL_WRITES = 8;
 
 /**
- * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`; the ending says
- * the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
+ * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`, then
+ * `FIRST-LAST.2.jpg` where several begin with this frame; the ending says the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
  * (ISO 8601), label, result (JSON). Both appear when their batch is committed, exactly once. Bytes
  * are the output's own, never encoded again.
  *
@@ -130,15 +140,12 @@ class ImagesTask implements SinkTask {
     await explained(this.#action, () => this.#lines.close());
   }
 
-  /** Several outputs of one frame or window are numbered. */
   #nameOf(output: Output, picture: Frame): string {
-    const name = isFinding(output)
-      ? `${padded(output.firstOffset)}-${padded(output.lastOffset)}`
-      : padded(output.offset);
+    const name = outputName(output, OFFSET_DIGITS);
+    // Numbered here where a program writes outputs without the runtime, which numbers them itself.
     this.#repeats = name === this.#lastName ? this.#repeats + 1 : 0;
     this.#lastName = name;
-    const number = this.#repeats === 0 ? "" : `.${this.#repeats + 1}`;
-    return `${name}${number}.${endingOf(contentTypeOf(picture))}`;
+    return `${name}${numberSuffix(this.#repeats)}.${endingOf(contentTypeOf(picture))}`;
   }
 
   #rowOf(output: Output, name: string): string {
@@ -154,10 +161,6 @@ class ImagesTask implements SinkTask {
       output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
     ].map(field).join(",") + "\n";
   }
-}
-
-function padded(offset: number): string {
-  return String(offset).padStart(12, "0");
 }
 
 /** Epoch milliseconds as ISO 8601; as the number where it is beyond what a date can be. */

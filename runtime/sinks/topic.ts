@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { BadFrameError, type Headers, isFinding, type Output } from "../definition/frame.ts";
+import {
+  BadFrameError,
+  firstOffsetOf,
+  type Headers,
+  isFinding,
+  lastOffsetOf,
+  type Output,
+} from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { deadLetterRecord } from "./dead_letter.ts";
@@ -76,8 +83,7 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
       value: new TextEncoder().encode(JSON.stringify(completeResult(output, query))),
       headers: {
         ...source,
-        "source-first-offset": String(output.firstOffset),
-        "source-last-offset": String(output.lastOffset),
+        ...windowHeaders(output),
         "content-type": "application/json",
       },
     };
@@ -110,12 +116,23 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
   };
 }
 
+/** Which window an output is of, as headers: `source-window-number` where several begin with one frame. */
+export function windowHeaders(output: Output): Headers {
+  const number = isFinding(output) ? output.number ?? 0 : 0;
+  return {
+    "source-first-offset": String(firstOffsetOf(output)),
+    "source-last-offset": String(lastOffsetOf(output)),
+    ...(number === 0 ? {} : { "source-window-number": String(number) }),
+  };
+}
+
 /** What an earlier query said of its own source must not be taken for ours. */
 function withoutOrigin(headers: Headers): Headers {
   const {
     "source-offset": _offset,
     "source-first-offset": _first,
     "source-last-offset": _last,
+    "source-window-number": _number,
     "result": _result,
     ...others
   } = headers;

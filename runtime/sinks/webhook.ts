@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { firstOffsetOf, isFinding, lastOffsetOf, type Output } from "../definition/frame.ts";
+import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { learnSecrets } from "../base/mask.ts";
 import { Deliverer } from "./delivery.ts";
@@ -155,14 +155,17 @@ class WebhookTask implements SinkTask {
     for (const output of outputs) {
       if (!this.#concerns(output)) continue;
       const body = JSON.stringify(completeResult(output, query));
-      const number = this.#things.length;
-      const place = `${firstOffsetOf(output)}-${lastOffsetOf(output)}`;
-      // An alert may end on the very frames that were told of before: nothing came after them.
-      const end = output.result?.alert?.state === "end" ? "-end" : "";
-      const id = `${query}-${output.topic}-${output.partition}-${place}${end}`;
-      const repeated = this.#things.some((thing) => thing.id === id);
-      this.#things.push({ id: repeated ? `${id}-${number}` : id, body });
+      this.#things.push({ id: this.#idOf(output), body });
     }
+  }
+
+  /** The same for the same output in any run, whatever its batches. */
+  #idOf(output: Output): string {
+    const { query } = this.#context;
+    const id = `${query}-${output.topic}-${output.partition}-${outputName(output)}`;
+    // The same again comes only from a program that writes outputs without the runtime.
+    const same = this.#things.filter((thing) => thing.id === id || thing.id.startsWith(`${id}#`));
+    return same.length === 0 ? id : `${id}#${same.length + 1}`;
   }
 
   async flush({ batchId, end }: BatchRange): Promise<void> {

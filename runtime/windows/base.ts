@@ -1,9 +1,10 @@
 /**
- * What windows by count and by time have in common: sampling, gaps, the point to start again from.
+ * What windows by count and by time have in common: gaps, identity, the point to start again from.
  *
  * @module
  */
 import type { Frame, Window } from "../definition/frame.ts";
+import { NO_SAMPLES, Sampler } from "./sampler.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";
 import type { RestartPoint, Windower, WindowerState } from "./windower.ts";
 
@@ -11,45 +12,40 @@ import type { RestartPoint, Windower, WindowerState } from "./windower.ts";
 export interface OpenWindow {
   /** Sample number or epoch time at which it starts. */
   readonly start: number;
+  /** Its number among the windows that begin with the same frame. */
+  readonly number: number;
   readonly frames: Frame[];
   broken: boolean;
   /** Pauses beyond `maxGapMs` and jumps of the camera's sequence numbers inside. */
   gaps: number;
 }
 
-const FRESH: WindowerState = {
+/** Where no frame has been seen. */
+export const FRESH: WindowerState = {
+  ...NO_SAMPLES,
   samples: 0,
-  seen: 0,
-  origin: null,
-  tick: -1,
   last: null,
-  closed: 0,
+  closed: null,
   highest: null,
 };
 
 /** A windower but for where windows begin and end. */
 export abstract class BaseWindower implements Windower {
-  protected samples: number;
-  protected seen: number;
-  protected origin: number | null;
-  protected tick: number;
-  protected last: number | null;
-  protected closed: number;
-  protected highest: number | null;
+  protected readonly sampler: Sampler;
   protected open: OpenWindow[] = [];
-  protected previous: Frame | undefined;
-  late = 0;
+  protected lateFrames = 0;
+  ahead = 0;
+  #last: number | null;
+  #previous: Frame | undefined;
+  /** A frame far ahead of those before it, which the next one confirms or refutes. */
+  #doubtful: Frame | undefined;
+  #first: { readonly offset: number; windows: number } | undefined;
   /** State before each frame that an open window may still need, by offset, oldest first. */
   readonly #before = new Map<number, WindowerState>();
 
-  constructor(protected readonly options: WindowOptions, state: WindowerState = FRESH) {
-    this.samples = state.samples;
-    this.seen = state.seen;
-    this.origin = state.origin;
-    this.tick = state.tick;
-    this.last = state.last;
-    this.closed = state.closed;
-    this.highest = state.highest;
+  constructor(protected readonly options: WindowOptions, state: WindowerState) {
+    this.sampler = new Sampler(options, state);
+    this.#last = state.last;
   }
 
   get held(): number {
@@ -61,55 +57,77 @@ export abstract class BaseWindower implements Windower {
     return [...frames].reduce((sum, { value }) => sum + value.length, 0);
   }
 
+  get late(): number {
+    return this.lateFrames + this.sampler.late;
+  }
+
+  get watermark(): number | undefined {
+    return undefined;
+  }
+
   state(): WindowerState {
-    const { samples, seen, origin, tick, last, closed, highest } = this;
-    return { samples, seen, origin, tick, last, closed, highest };
+    return { ...FRESH, ...this.sampler.state(), last: this.#last, ...this.gridState() };
   }
 
   push(frame: Frame): Window[] {
     const done: Window[] = [];
-    const before = this.state();
-    if (this.#isAfterPause(frame)) this.onGap(this.options.gap!, frame, done);
-    if (this.previous !== undefined && missesBetween(this.previous, frame)) {
-      for (const window of this.open) window.gaps++;
+    const doubtful = this.#doubtful;
+    if (doubtful !== undefined) {
+      this.#doubtful = undefined;
+      if (frame.timestamp >= doubtful.timestamp - this.options.maxStepMs!) {
+        this.#take(doubtful, done);
+      } else {
+        this.ahead++;
+        this.#before.delete(doubtful.offset);
+      }
     }
-    this.#before.set(frame.offset, before);
-    this.last = frame.timestamp;
-    this.origin ??= frame.timestamp;
-    this.take(frame, done);
-    this.previous = frame;
+    this.#before.set(frame.offset, this.state());
+    if (this.isFarAhead(frame)) this.#doubtful = frame;
+    else this.#take(frame, done);
     this.#forget();
     return done;
   }
 
+  flush(): Window[] {
+    const done: Window[] = [];
+    this.closeAll(done);
+    this.#previous = undefined;
+    this.#forget();
+    return done;
+  }
+
+  #take(frame: Frame, done: Window[]): void {
+    if (this.#isAfterPause(frame)) {
+      this.onGap(this.options.gap!, frame, done, frame.timestamp < this.#last!);
+    }
+    if (this.#previous !== undefined && missesBetween(this.#previous, frame)) {
+      for (const window of this.open) window.gaps++;
+    }
+    this.#last = frame.timestamp;
+    this.take(frame, done);
+    this.#previous = frame;
+  }
+
   wants(frame: Frame): boolean {
-    const { fps, every = 1 } = this.options;
-    if (this.origin === null || this.#isAfterPause(frame)) return true;
-    return fps === undefined ? this.seen % every === 0 : this.#tickOf(frame, fps) > this.tick;
+    return this.#isAfterPause(frame) || this.sampler.wants(frame);
   }
 
   #isAfterPause({ timestamp }: Frame): boolean {
     const { maxGapMs } = this.options;
-    return maxGapMs !== undefined && this.last !== null &&
-      Math.abs(timestamp - this.last) > maxGapMs;
-  }
-
-  #tickOf({ timestamp }: Frame, fps: number): number {
-    return Math.round((timestamp - this.origin!) * fps / 1000);
+    return maxGapMs !== undefined && this.#last !== null &&
+      Math.abs(timestamp - this.#last) > maxGapMs;
   }
 
   restartPoint(): RestartPoint | undefined {
-    let oldest: number | undefined;
-    for (const window of this.open) {
-      const first = window.frames[0]?.offset;
-      if (first !== undefined && (oldest === undefined || first < oldest)) oldest = first;
-    }
+    const needed = this.open.map(({ frames }) => frames[0]!.offset);
     // A held frame may start the next window although no window has it yet.
-    if (this.options.fps !== undefined && this.previous !== undefined) {
-      oldest = Math.min(oldest ?? this.previous.offset, this.previous.offset);
+    if (this.sampler.held !== undefined && this.options.fps !== undefined) {
+      needed.push(this.sampler.held.offset);
     }
-    if (oldest === undefined) return undefined;
-    return { offset: oldest, state: this.#before.get(oldest)! };
+    if (this.#doubtful !== undefined) needed.push(this.#doubtful.offset);
+    if (needed.length === 0) return undefined;
+    const offset = Math.min(...needed);
+    return { offset, state: this.#before.get(offset)! };
   }
 
   #forget(): void {
@@ -120,54 +138,46 @@ export abstract class BaseWindower implements Windower {
     }
   }
 
-  /** The samples that a frame brings: itself none, once or, held, the frame before it. */
-  protected *sample(frame: Frame): Generator<Frame | undefined> {
-    const { fps, every } = this.options;
-    if (fps !== undefined) {
-      const tick = this.#tickOf(frame, fps);
-      if (tick <= this.tick) {
-        if (frame.timestamp < this.highestTick(fps)) this.late++;
-        return;
-      }
-      for (let missed = this.tick + 1; missed < tick; missed++) yield this.previous;
-      this.tick = tick;
-      yield frame;
-    } else if (this.seen++ % (every ?? 1) === 0) yield frame;
-  }
-
-  private highestTick(fps: number): number {
-    return this.origin! + (this.tick - 0.5) * 1000 / fps;
+  /** A window that begins with this frame; it must be filled at once. */
+  protected begin(start: number, first: Frame): OpenWindow {
+    if (this.#first?.offset !== first.offset) this.#first = { offset: first.offset, windows: 0 };
+    return { start, number: this.#first.windows++, frames: [], broken: false, gaps: 0 };
   }
 
   protected restartGrid(): void {
     this.open = [];
-    this.previous = undefined;
-    this.samples = 0;
-    this.seen = 0;
-    this.origin = null;
-    this.tick = -1;
-    this.closed = 0;
-    this.highest = null;
+    this.#previous = undefined;
+    this.sampler.restart();
   }
 
-  protected finish(window: OpenWindow): Window {
-    const first = window.frames[0]!;
-    const last = window.frames.at(-1)!;
+  protected finish({ frames, number, gaps }: OpenWindow): Window {
+    const first = frames[0]!;
+    const last = frames.at(-1)!;
     return {
       topic: first.topic,
       partition: first.partition,
       key: last.key,
-      frames: window.frames,
+      frames,
       firstOffset: first.offset,
       lastOffset: last.offset,
+      ...(number === 0 ? {} : { number }),
       firstTimestamp: first.timestamp,
       lastTimestamp: last.timestamp,
-      gaps: window.gaps,
+      gaps,
     };
   }
 
+  /** True for a frame that waits until the next one confirms its capture time. */
+  protected isFarAhead(_frame: Frame): boolean {
+    return false;
+  }
+
+  /** The part of the state that says how the grid of windows lies. */
+  protected abstract gridState(): Partial<WindowerState>;
   protected abstract take(frame: Frame, done: Window[]): void;
-  protected abstract onGap(policy: GapPolicy, next: Frame, done: Window[]): void;
+  protected abstract onGap(policy: GapPolicy, next: Frame, done: Window[], back: boolean): void;
+  /** Ends all open windows; those that are whole, or count as whole, are done. */
+  protected abstract closeAll(done: Window[]): void;
 }
 
 /** True when sequence numbers of the camera are missing between two frames that follow each other. */

@@ -4,48 +4,116 @@
  * @module
  */
 import type { Frame, Window } from "../definition/frame.ts";
-import type { GapPolicy } from "./window_options.ts";
-import { BaseWindower, type OpenWindow } from "./base.ts";
+import { BaseWindower, FRESH, type OpenWindow } from "./base.ts";
+import type { Sample } from "./sampler.ts";
+import type { GapPolicy, WindowOptions } from "./window_options.ts";
+import type { WindowerState } from "./windower.ts";
 
 /** Windows of capture time [k·hopMs, k·hopMs + durationMs), closed by the watermark. */
 export class TimeWindower extends BaseWindower {
   readonly #duration = this.options.durationMs!;
   readonly #hop = this.options.hopMs ?? this.options.durationMs!;
+  readonly #lateness = this.options.latenessMs ?? 0;
+  /** Windows that start before this time are closed. */
+  #closed: number | null;
+  #highest: number | null;
+  /** Windows that began before the frame at which reading began again: they are done. */
+  #begun: readonly number[];
 
-  protected override take(frame: Frame, done: Window[]): void {
-    const { timestamp } = frame;
-    this.highest = Math.max(this.highest ?? timestamp, timestamp);
-    const watermark = this.highest - (this.options.latenessMs ?? 0);
-    while (this.open[0] !== undefined && this.open[0].start + this.#duration <= watermark) {
-      const window = this.open.shift()!;
-      this.closed = Math.max(this.closed, window.start + this.#hop);
-      if (!window.broken) done.push(this.finish(window));
-    }
-    let joined = false;
-    for (const sample of this.sample(frame)) {
-      if (sample === undefined) continue;
-      const newest = Math.floor(sample.timestamp / this.#hop) * this.#hop;
-      for (let start = newest; start > sample.timestamp - this.#duration; start -= this.#hop) {
-        if (start < this.closed || start + this.#duration <= watermark) break;
-        joined = true;
-        const window = this.#window(start);
-        if (window.frames.at(-1) !== sample) window.frames.push(sample);
-      }
-    }
-    if (!joined && this.options.fps === undefined && (this.options.every ?? 1) === 1) this.late++;
+  constructor(options: WindowOptions, state: WindowerState = FRESH) {
+    super(options, state);
+    this.#closed = state.closed;
+    this.#highest = state.highest;
+    this.#begun = state.begun ?? [];
   }
 
-  #window(start: number): OpenWindow {
+  override get watermark(): number | undefined {
+    return this.#highest === null ? undefined : this.#highest - this.#lateness;
+  }
+
+  protected override gridState(): Partial<WindowerState> {
+    const begun = [...this.#begun, ...this.open.map(({ start }) => start)];
+    return {
+      closed: this.#closed,
+      highest: this.#highest,
+      ...(begun.length === 0 ? {} : { begun }),
+    };
+  }
+
+  protected override isFarAhead({ timestamp }: Frame): boolean {
+    return this.#highest !== null && timestamp > this.#highest + this.options.maxStepMs!;
+  }
+
+  protected override take(frame: Frame, done: Window[]): void {
+    for (const { frame: sample, time } of this.sampler.take(frame)) {
+      this.#advance(time, done);
+      if (sample !== undefined) this.#join({ frame: sample, time });
+    }
+    this.#advance(frame.timestamp, done);
+  }
+
+  /** Closes the windows that are over at a capture time. */
+  #advance(time: number, done: Window[]): void {
+    this.#highest = Math.max(this.#highest ?? time, time);
+    while (this.open[0] !== undefined && this.#isOver(this.open[0].start)) {
+      const window = this.open.shift()!;
+      this.#close(window.start);
+      done.push(this.finish(window));
+    }
+    if (this.#begun.length > 0) this.#begun = this.#begun.filter((start) => !this.#isOver(start));
+  }
+
+  #isOver(start: number): boolean {
+    return start + this.#duration <= this.watermark!;
+  }
+
+  #close(start: number): void {
+    this.#closed = Math.max(this.#closed ?? -Infinity, start + this.#hop);
+  }
+
+  /** Puts a sample into the windows that lie around its time, all of which may be over. */
+  #join({ frame, time }: Sample & { frame: Frame }): void {
+    const newest = Math.floor(time / this.#hop) * this.#hop;
+    const starts: number[] = [];
+    let start = newest;
+    for (; start > time - this.#duration && !this.#isOver(start); start -= this.#hop) {
+      if (start < (this.#closed ?? -Infinity) || this.#begun.includes(start)) continue;
+      starts.push(start);
+    }
+    // Between windows that do not touch there is nothing to be late for.
+    if (start === newest && newest > time - this.#duration) this.lateFrames++;
+    for (const one of starts.reverse()) this.#windowAt(one, frame).frames.push(frame);
+  }
+
+  #windowAt(start: number, first: Frame): OpenWindow {
     const found = this.open.find((window) => window.start === start);
     if (found !== undefined) return found;
-    const window = { start, frames: [], broken: false, gaps: 0 };
+    const window = this.begin(start, first);
     this.open.push(window);
     this.open.sort((a, b) => a.start - b.start);
     return window;
   }
 
-  protected override onGap(policy: GapPolicy, _next: Frame, _done: Window[]): void {
-    if (policy === "drop") { for (const window of this.open) window.broken = true; }
-    else this.restartGrid();
+  protected override onGap(policy: GapPolicy, _next: Frame, _done: Window[], back: boolean): void {
+    if (policy === "reset" || back) return this.restartGrid();
+    // What the gap is in is closed; the grid of window starts goes on.
+    for (const { start } of this.open) this.#close(start);
+    for (const start of this.#begun) this.#close(start);
+    this.#begun = [];
+    this.open = [];
+    if (this.options.fps !== undefined) this.sampler.restart();
+  }
+
+  protected override closeAll(done: Window[]): void {
+    const last = this.open.at(-1);
+    if (last !== undefined) this.#advance(last.start + this.#duration + this.#lateness, done);
+    this.sampler.restart();
+  }
+
+  protected override restartGrid(): void {
+    super.restartGrid();
+    this.#closed = null;
+    this.#highest = null;
+    this.#begun = [];
   }
 }

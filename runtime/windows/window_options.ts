@@ -35,9 +35,29 @@ export interface WindowOptions {
    * - `pad`: open windows are completed by repeating their last frame, then as `reset`.
    */
   readonly gap?: GapPolicy;
-  /** How late a frame may be and still join its time window, milliseconds. Only with `durationMs`. */
+  /**
+   * How late a frame may be and still join its time window, milliseconds. Only with `durationMs`, and
+   * not with `fps`: a tick is taken once.
+   */
   readonly latenessMs?: number;
+  /**
+   * Longest step of capture time, milliseconds, that one frame alone can make a time window end by.
+   * One further ahead waits for the next frame: if that is as far, time did go on; else it joins no
+   * window and is counted. Only with `durationMs`; default 60,000 or two windows, whichever is longer.
+   */
+  readonly maxStepMs?: number;
+  /**
+   * Closes open windows when no frame has come for so long, milliseconds by the clock, and at the end
+   * of a query that takes all there is. Off by default. With `frames` it needs `gap: "pad"`.
+   */
+  readonly silenceMs?: number;
 }
+
+/** The longest step that is believed at once, unless given, milliseconds. */
+const MAX_STEP_MS = 60_000;
+
+const NUMBERS = ["durationMs", "hopMs", "fps", "maxGapMs", "maxStepMs", "silenceMs"] as const;
+const KNOWN = new Set<string>([...NUMBERS, "frames", "hop", "every", "gap", "latenessMs"]);
 
 /**
  * Checks window options.
@@ -46,7 +66,8 @@ export interface WindowOptions {
  * @throws {RangeError} naming every fault: field, given, accepted.
  */
 export function checkWindowOptions(options: WindowOptions): WindowOptions {
-  const faults: string[] = [];
+  const faults = Object.keys(options).filter((name) => !KNOWN.has(name))
+    .map((name) => `${name}: unknown; expected ${[...KNOWN].join(", ")}`);
   const whole = (name: keyof WindowOptions) => {
     const value = options[name];
     if (value !== undefined && (!Number.isInteger(value) || (value as number) < 1)) {
@@ -60,7 +81,7 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
     }
   };
   for (const name of ["frames", "hop", "every"] as const) whole(name);
-  for (const name of ["durationMs", "hopMs", "fps", "maxGapMs"] as const) positive(name);
+  for (const name of NUMBERS) positive(name);
   if ((options.frames === undefined) === (options.durationMs === undefined)) {
     faults.push("frames, durationMs: expected exactly one of them");
   }
@@ -73,7 +94,16 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
   if (options.fps !== undefined && options.every !== undefined) {
     faults.push("fps, every: expected at most one of them");
   }
+  if (options.durationMs === undefined && options.maxStepMs !== undefined) {
+    faults.push("maxStepMs: goes with durationMs");
+  }
+  if (options.frames !== undefined && options.silenceMs !== undefined && options.gap !== "pad") {
+    faults.push('silenceMs: with frames it needs gap "pad", which fills windows up');
+  }
   if (options.latenessMs !== undefined) {
+    if (options.fps !== undefined) {
+      faults.push("latenessMs, fps: expected at most one of them; a tick is taken once");
+    }
     if (options.durationMs === undefined) faults.push("latenessMs: goes with durationMs");
     if (!(options.latenessMs >= 0)) {
       faults.push(`latenessMs: expected a number from 0 up, given ${options.latenessMs}`);
@@ -93,6 +123,9 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
   return {
     ...options,
     gap: options.gap ?? "reset",
+    ...(options.durationMs !== undefined
+      ? { maxStepMs: options.maxStepMs ?? Math.max(MAX_STEP_MS, 2 * options.durationMs) }
+      : {}),
     ...(maxGapMs !== undefined ? { maxGapMs } : {}),
   };
 }

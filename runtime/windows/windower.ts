@@ -23,10 +23,12 @@ export interface WindowerState {
   readonly tick: number;
   /** Capture time of the last frame. */
   readonly last: number | null;
-  /** Windows that start before this sample (or time) are closed. */
-  readonly closed: number;
+  /** Windows that start before this time are closed. */
+  readonly closed: number | null;
   /** Highest capture time seen, for time windows. */
   readonly highest: number | null;
+  /** Time windows that have begun and hold frames from before; none when absent. */
+  readonly begun?: readonly number[];
 }
 
 /** Cuts one partition's frames into windows. */
@@ -38,6 +40,8 @@ export interface Windower {
    * for ticks at which no frame comes.
    */
   wants(frame: Frame): boolean;
+  /** Closes the open windows as if their time were over; what comes next begins new ones. */
+  flush(): Window[];
   /** Where a new windower must start to be where this one is; undefined when no window is open. */
   restartPoint(): RestartPoint | undefined;
   /** State after the last frame, for a start without open windows. */
@@ -48,4 +52,8 @@ export interface Windower {
   readonly heldBytes: number;
   /** Frames that came too late for any window. */
   readonly late: number;
+  /** Frames whose capture time was too far ahead to be believed, and that no window has. */
+  readonly ahead: number;
+  /** Windows that end at or before this capture time are closed; undefined where time closes none. */
+  readonly watermark: number | undefined;
 }

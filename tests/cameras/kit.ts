@@ -4,6 +4,7 @@
  * @module
  */
 import { runCamera } from "../../cameras/camera.ts";
+import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource, type SourceSettings } from "../../cameras/open.ts";
 import { readPatternSeq } from "../../cameras/pattern_picture.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
@@ -35,6 +36,7 @@ export function context(
   return {
     camera: "CAMERA-1",
     clock: systemClock,
+    times: new CaptureTimes(overrides.clock ?? systemClock, (message) => reports.push(message)),
     signal: stop.signal,
     report: (message) => reports.push(message),
     ...overrides,

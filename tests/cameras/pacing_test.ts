@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { Decimator, LiveTime } from "../../cameras/live_time.ts";
 import { pace } from "../../cameras/pacing.ts";
 import { Punctuality } from "../../cameras/punctuality.ts";
@@ -50,7 +51,7 @@ async function paced(
   for await (
     const { timestamp } of pace(images(times), {
       kind,
-      clock,
+      times: new CaptureTimes(clock),
       signal,
       ...(onLate === undefined ? {} : { onLate }),
       ...(fps === undefined ? {} : { fps }),
@@ -133,7 +134,7 @@ Deno.test("stops in the middle of a wait", async () => {
   for await (
     const { timestamp } of pace(images([0, 1000, 2000]), {
       kind: "recorded",
-      clock,
+      times: new CaptureTimes(clock),
       signal: stop.signal,
     })
   ) given.push(timestamp);
@@ -142,7 +143,7 @@ Deno.test("stops in the middle of a wait", async () => {
 
 Deno.test("live times: jitter stays out, no frame comes from the future, pauses are followed", () => {
   const clock = new JumpingClock();
-  const live = new LiveTime(clock);
+  const live = new LiveTime(new CaptureTimes(clock));
   const jitter = [30, 0, 12, 45, 3, 0, 22, 8];
   const stamps = jitter.map((delay, i) => {
     clock.time = 1_000_000 + i * 40 + delay;

@@ -12,6 +12,8 @@ const punctual: CameraStats = {
   buffered: 0,
   late: 0,
   behindMs: 0,
+  clockSteps: 0,
+  timeJumps: 0,
 };
 const late: CameraStats = { ...punctual, late: 3, behindMs: 1_234.5678 };
 

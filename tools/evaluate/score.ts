@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { model } from "../../queries/operators/model/mod.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
@@ -55,7 +56,13 @@ export async function scoreClip(
   let offset = 0, badFrames = 0, first = 0, last = 0;
   try {
     const source = makeSource(clip.path, { loop: false, quality: 95 });
-    const context = { camera: "CAMERA-1", clock: systemClock, signal, report: () => {} };
+    const context = {
+      camera: "CAMERA-1",
+      clock: systemClock,
+      times: new CaptureTimes(systemClock),
+      signal,
+      report: () => {},
+    };
     for await (const { value, timestamp } of source.open(context)) {
       signal.throwIfAborted();
       const time = source.kind === "collection" ? offset * 1000 / fps : timestamp;

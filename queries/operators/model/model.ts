@@ -222,8 +222,8 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
         }
       }
     }
-    const { topic, partition, key, firstOffset, lastOffset, firstTimestamp, lastTimestamp } =
-      window;
+    const { topic, partition, key, number } = window;
+    const { firstOffset, lastOffset, firstTimestamp, lastTimestamp } = window;
     const result: Result = {
       window: {
         firstOffset,
@@ -252,6 +252,7 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
       key,
       firstOffset,
       lastOffset,
+      ...(number === undefined ? {} : { number }),
       timestamp: lastTimestamp,
       result,
       picture: window.frames.at(-1)!,

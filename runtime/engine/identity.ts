@@ -1,0 +1,63 @@
+/**
+ * Whose outputs are whose: findings take the number of the window that they were made of, and several
+ * outputs of one frame or window are numbered, whatever the batches.
+ *
+ * @module
+ */
+
+/** What outputs have that are named: by hand-made operators perhaps only a part of it. */
+interface Named {
+  readonly offset?: number;
+  readonly firstOffset?: number;
+  readonly lastOffset?: number;
+  readonly number?: number;
+  readonly part?: number;
+}
+
+/** The output that came last, as a checkpoint keeps it: first and last offset, number, part. */
+export type LastOutput = readonly [first: number, last: number, number: number, part: number];
+
+function isNamed(item: unknown): item is Named {
+  return typeof item === "object" && item !== null;
+}
+
+/** The outputs that an operator made of an input; findings on a window get its number. */
+export function numbered(outputs: readonly unknown[], input: unknown): readonly unknown[] {
+  if (!isNamed(input) || input.number === undefined) return outputs;
+  const { firstOffset, number } = input;
+  return outputs.map((output) =>
+    isNamed(output) && output.firstOffset === firstOffset && output.number === undefined
+      ? { ...output, number }
+      : output
+  );
+}
+
+/** Numbers the outputs that one frame or window has several of. */
+export class OutputNumbers {
+  #last: LastOutput | undefined;
+
+  /** The output that came last; undefined before the first one. */
+  get last(): LastOutput | undefined {
+    return this.#last;
+  }
+
+  /** Goes on after the output that a checkpoint names. */
+  restore(last: LastOutput | undefined): void {
+    this.#last = last;
+  }
+
+  /** The output, with its part where it is not the first of its frame or window. */
+  number(output: unknown): unknown {
+    if (!isNamed(output)) return output;
+    const first = output.firstOffset ?? output.offset;
+    if (first === undefined) return output;
+    const last = output.lastOffset ?? first;
+    const { number = 0 } = output;
+    const before = this.#last;
+    const same = before !== undefined && before[0] === first && before[1] === last &&
+      before[2] === number;
+    const part = same ? before[3] + 1 : 0;
+    this.#last = [first, last, number, part];
+    return part === 0 ? output : { ...output, part };
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Which frames of a stream count: every one, every n-th, or one for each tick of a frame rate.
+ *
+ * @module
+ */
+import type { Frame } from "../definition/frame.ts";
+import type { WindowOptions } from "./window_options.ts";
+import type { WindowerState } from "./windower.ts";
+
+/** A frame that counts, at the capture time for which it stands. */
+export interface Sample {
+  /** Undefined where the frame that is held came before the one at which reading began again. */
+  readonly frame: Frame | undefined;
+  /** Epoch milliseconds: the frame's own, or that of the tick for which it is held. */
+  readonly time: number;
+}
+
+/** The part of a windower's state that belongs to its sampler. */
+export type SamplerState = Pick<WindowerState, "seen" | "origin" | "tick">;
+
+/** Where no frame has been seen. */
+export const NO_SAMPLES: SamplerState = { seen: 0, origin: null, tick: -1 };
+
+/**
+ * Takes samples. With `fps`, tick k lies at `origin + k·1000/fps`; it takes the first frame within
+ * half a tick of it, and where none comes the newest frame before it is held.
+ */
+export class Sampler {
+  readonly #fps: number | undefined;
+  readonly #every: number;
+  #seen: number;
+  #origin: number | null;
+  #tick: number;
+  #held: Frame | undefined;
+  /** Frames that came when a later tick was taken. */
+  late = 0;
+
+  constructor({ fps, every = 1 }: WindowOptions, { seen, origin, tick }: SamplerState) {
+    this.#fps = fps;
+    this.#every = every;
+    this.#seen = seen;
+    this.#origin = origin;
+    this.#tick = tick;
+  }
+
+  /** The frame that fills ticks at which none comes. */
+  get held(): Frame | undefined {
+    return this.#held;
+  }
+
+  state(): SamplerState {
+    return { seen: this.#seen, origin: this.#origin, tick: this.#tick };
+  }
+
+  /** Ticks without a frame that a time leaves behind. */
+  missed(time: number): number {
+    return this.#fps === undefined || this.#origin === null
+      ? 0
+      : Math.max(0, this.#tickOf(time, this.#fps) - this.#tick - 1);
+  }
+
+  /** Whether `take` of this frame would return it. */
+  wants({ timestamp }: Frame): boolean {
+    if (this.#fps === undefined) return this.#seen % this.#every === 0;
+    return this.#origin === null || this.#tickOf(timestamp, this.#fps) > this.#tick;
+  }
+
+  /** The samples that a frame brings: held ones for the ticks before it, then itself if it counts. */
+  take(frame: Frame): Sample[] {
+    const { timestamp } = frame;
+    this.#origin ??= timestamp;
+    const own = { frame, time: timestamp };
+    if (this.#fps === undefined) return this.#seen++ % this.#every === 0 ? [own] : [];
+    const tick = this.#tickOf(timestamp, this.#fps);
+    if (tick < this.#tick) this.late++;
+    const samples: Sample[] = [];
+    if (tick > this.#tick) {
+      for (let missed = this.#tick + 1; missed < tick; missed++) {
+        samples.push({ frame: this.#held, time: this.#origin + missed * 1000 / this.#fps });
+      }
+      this.#tick = tick;
+      samples.push(own);
+    }
+    // A late frame shows what was before the one that is held.
+    if (this.#held === undefined || timestamp >= this.#held.timestamp) this.#held = frame;
+    return samples;
+  }
+
+  /** Forgets what was: the next frame begins a new series of ticks. */
+  restart(): void {
+    this.#seen = 0;
+    this.#origin = null;
+    this.#tick = -1;
+    this.#held = undefined;
+  }
+
+  #tickOf(time: number, fps: number): number {
+    return Math.round((time - this.#origin!) * fps / 1000);
+  }
+}
