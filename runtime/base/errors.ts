@@ -42,7 +42,7 @@ export function stackOf(thrown: unknown): string | undefined {
 
 /** A property of a value; undefined when it has none, or reading it throws. */
 export function read(value: unknown, property: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
+  if (value === null || value === undefined) return undefined;
   try {
     return (value as Record<string, unknown>)[property];
   } catch {

@@ -12,7 +12,7 @@ import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
  * @throws {TypeError} saying which field is at fault.
  */
 export function checkOutput(output: Output): void {
-  const { partition, timestamp } = output;
+  const { partition, timestamp, result } = output;
   const fault = (field: string, expected: string, given: unknown) => {
     throw new TypeError(
       `Cannot pass this output on: ${field} is ${typeof given}, expected ${expected}`,
@@ -20,6 +20,7 @@ export function checkOutput(output: Output): void {
   };
   if (typeof partition !== "number") fault("partition", "a number", partition);
   if (!Number.isFinite(timestamp)) fault("timestamp", "epoch milliseconds", timestamp);
+  if (result !== undefined) plainResult(result);
   const frame = isFinding(output) ? output.picture : output;
   if (frame === undefined) return;
   if (!(frame.value instanceof Uint8Array)) fault("value", "bytes", frame.value);

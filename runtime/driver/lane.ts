@@ -48,3 +48,8 @@ export function inFunction({ shown }: Lane): boolean {
 export function titleOf({ spec, handle }: Lane): string {
   return `${spec.name} ${handle.name}`;
 }
+
+/** The query and its partition, whatever the run. */
+export function keyOf({ spec, partition }: Lane): string {
+  return `${spec.name}-${partition}`;
+}

@@ -12,7 +12,8 @@ import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import { FailedInputs } from "./failed_inputs.ts";
 import type { DriverFeed } from "./feed.ts";
-import { inFunction, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
+import { inFunction, keyOf, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
+import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { queryError, type QueryErrorEvent } from "./query_error.ts";
@@ -45,8 +46,7 @@ export class LaneSupervisor implements PoolEvents {
   readonly #options: LaneSupervisorOptions;
   readonly #pool: LaneSupervisorOptions["pool"];
   readonly #lanes = new Map<number, Lane>();
-  /** Runs that were given up and have not ended, by number. */
-  readonly #lingering = new Map<number, Lane & { readonly over: PromiseWithResolvers<void> }>();
+  readonly #lingering = new Lingering();
   #laneNumber = 0;
   #laneEnded = Promise.withResolvers<void>();
 
@@ -81,13 +81,11 @@ export class LaneSupervisor implements PoolEvents {
       told: true,
       alone: false,
     };
-    const before = [...this.#lingering.values()].find((one) =>
-      one.spec.name === spec.name && one.partition === partition
-    );
+    const before = this.#lingering.over(keyOf(lane));
     if (before === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
     this.#options.report(`${titleOf(lane)} waits for its earlier run to end`);
-    void before.over.promise.then(() => this.#lanes.has(number) && this.#startLane(lane));
+    void before.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
   /** The group went on to another generation and left the partition here. */
@@ -245,18 +243,19 @@ export class LaneSupervisor implements PoolEvents {
       return this.#laneGone(lane);
     }
     this.#pool.post({ type: "stop", lane: lane.number, mode });
-    const timer = setTimeout(() => {
+    const timer = new AbortController();
+    this.#options.clock.sleep(DRAIN_MS, timer.signal).then(() => {
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       this.#linger(lane);
       this.#laneGone(lane);
-    }, DRAIN_MS);
+    }, () => {}); // It has ended in time.
     await lane.ended.promise;
-    clearTimeout(timer);
+    timer.abort();
   }
 
   /** The run does not end: its function may go on, and must not run beside another one. */
   #linger(lane: Lane): void {
-    this.#lingering.set(lane.number, { ...lane, over: Promise.withResolvers() });
+    this.#lingering.add(lane.number, keyOf(lane));
     const what = inFunction(lane) ? "a function of its sink" : "its run";
     this.#options.report(
       `${titleOf(lane)} is given up after ${DRAIN_MS / 1000} s: ${what} still works. ` +
@@ -265,11 +264,7 @@ export class LaneSupervisor implements PoolEvents {
   }
 
   #lingeringEnded(number: number): void {
-    const lane = this.#lingering.get(number);
-    if (lane === undefined) return;
-    this.#lingering.delete(number);
-    this.#pool.ended(number);
-    lane.over.resolve();
+    if (this.#lingering.ended(number)) this.#pool.ended(number);
   }
 
   /** A run ended; listeners hear of each once, with its error where it failed. */

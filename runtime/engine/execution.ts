@@ -130,14 +130,13 @@ export class StreamingExecution {
   /** Goes on in a topic that was made anew, if it was: its offsets begin again. */
   async #goOnAnew(opened: Opened): Promise<boolean> {
     const { intake } = opened;
-    const { anew } = intake;
-    if (anew === undefined) return false;
+    const start = intake.takeRecreated();
+    if (start === undefined) return false;
     await this.#commits.begin(true);
     await this.#commits.settled();
-    await this.#beginAt(opened, anew);
-    this.#next = anew;
+    await this.#beginAt(opened, start);
+    this.#next = start;
     this.#runner.beginAnew();
-    intake.anew = undefined;
     return true;
   }
 
@@ -146,7 +145,7 @@ export class StreamingExecution {
     const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
     let lacking = false;
-    intake.rereading = {
+    await intake.reread({
       until: this.#next,
       onMissing: (earliest) => {
         if (!sinksOnly) return false;
@@ -159,13 +158,7 @@ export class StreamingExecution {
         intake.seek(stateless ? earliest : this.#next);
         return true;
       },
-    };
-    while (intake.position < this.#next) {
-      const frames = await intake.readUntil(64, this.#next);
-      if (frames.length === 0) break;
-      await this.#runner.again(opened, frames);
-    }
-    intake.rereading = undefined;
+    }, (frames) => this.#runner.again(opened, frames));
     if (await this.#goOnAnew(opened)) return;
     if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
@@ -180,7 +173,7 @@ export class StreamingExecution {
       if (planned !== undefined) await this.#rerun(opened, planned);
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
-        await this.#runUntil(opened, latest, trigger.kind === "once");
+        await this.#runUntil(opened, latest);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(
@@ -190,7 +183,7 @@ export class StreamingExecution {
           ));
         for (;;) {
           await ticks.wait(this.#drain.signal);
-          await this.#runUntil(opened, opened.intake.latest, false);
+          await this.#runUntil(opened, opened.intake.latest);
           if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, []);
           await this.#commits.begin(false);
         }
@@ -214,6 +207,9 @@ export class StreamingExecution {
     await this.#commits.begin(true);
     await this.#commits.settled();
     this.#reports.send();
+    // What ends by itself must not look like a query that had nothing to find.
+    const failed = isFiniteTrigger(trigger) ? opened.pipeline.failedOnAll : undefined;
+    if (failed !== undefined) throw failed;
   }
 
   /** A batch that was planned before a crash runs again with exactly its offsets. */
@@ -230,10 +226,9 @@ export class StreamingExecution {
   }
 
   /** Batches of everything below an offset. */
-  async #runUntil(opened: Opened, end: number, oneBatch: boolean): Promise<void> {
+  async #runUntil(opened: Opened, end: number): Promise<void> {
     const { log, topic, partition, plan } = this.#options;
     const max = plan.source.maxFramesPerTrigger ?? 64;
-    let frames: Frame[] = [];
     if (this.#next > end) {
       // Nothing would be read, and nobody would hear that the topic is another one.
       const range = await log.offsets(topic, partition);
@@ -243,21 +238,14 @@ export class StreamingExecution {
     while (this.#next < end) {
       this.#drain.signal.throwIfAborted();
       const started = this.#clock.monotonic();
-      const more = await opened.intake.readUntil(max, end);
+      const frames = await opened.intake.readUntil(max, end);
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
-      if (opened.intake.anew !== undefined) {
-        if (frames.length > 0) await this.#runAndCommit(opened, frames);
-        frames = [];
-        await this.#goOnAnew(opened);
+      if (await this.#goOnAnew(opened)) {
         end = (await log.offsets(topic, partition)).latest;
         continue;
       }
-      const exhausted = more.length === 0 || opened.intake.position >= end;
-      frames = frames.concat(more);
-      if (exhausted || !oneBatch) {
-        await this.#runAndCommit(opened, frames, exhausted ? end : undefined);
-        frames = [];
-      }
+      const exhausted = frames.length === 0 || opened.intake.position >= end;
+      await this.#runAndCommit(opened, frames, exhausted ? end : undefined);
     }
   }
 
@@ -277,7 +265,7 @@ export class StreamingExecution {
     if (frames.length < min) {
       const deadline = this.#clock.now() + parseDuration(source.maxTriggerDelay ?? "15m");
       while (
-        frames.length < min && intake.anew === undefined && this.#clock.now() < deadline
+        frames.length < min && !intake.recreated && this.#clock.now() < deadline
       ) {
         frames.push(...await intake.readBefore(max - frames.length, deadline));
       }

@@ -11,6 +11,8 @@ import type { OverloadPolicy } from "../definition/overload.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
+/** Frames read again at once after a restart. */
+const REREAD_FRAMES = 64;
 /** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
 const ARRIVED = new Error("Frames have arrived");
 
@@ -50,13 +52,8 @@ export class Intake {
   #arrived: { frames: Frame[] } | { error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
-  /** Set while frames are read that were processed before the last restart. */
-  rereading: Rereading | undefined;
-  /**
-   * The topic was deleted and made anew, and that is allowed: offsets begin again here. Reads return what
-   * they have, an empty list perhaps, before the first frame of the new topic.
-   */
-  anew: number | undefined;
+  #rereading: Rereading | undefined;
+  #recreatedAt: number | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -79,7 +76,36 @@ export class Intake {
       (arrived !== undefined && "frames" in arrived ? arrived.frames.length : 0);
   }
 
-  /** Frames below `until`, at least one unless there is none any more or the topic was made anew. */
+  /**
+   * Whether the topic was deleted and created again, and that is allowed. Until `takeRecreated` reads return
+   * what they have, an empty list perhaps, and nothing of the new topic.
+   */
+  get recreated(): boolean {
+    return this.#recreatedAt !== undefined;
+  }
+
+  /** Goes on in the new topic: the offset at which it begins; undefined when there is none. */
+  takeRecreated(): number | undefined {
+    const offset = this.#recreatedAt;
+    this.#recreatedAt = undefined;
+    return offset;
+  }
+
+  /** Reads frames again that were processed before the last restart, as long as the topic holds them. */
+  async reread(again: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
+    this.#rereading = again;
+    try {
+      while (this.position < again.until) {
+        const frames = await this.readUntil(REREAD_FRAMES, again.until);
+        if (frames.length === 0) break;
+        await take(frames);
+      }
+    } finally {
+      this.#rereading = undefined;
+    }
+  }
+
+  /** Frames below `until`, at least one unless there is none any more or the topic was created again. */
   async readUntil(max: number, until: number): Promise<Frame[]> {
     for (;;) {
       try {
@@ -90,7 +116,7 @@ export class Intake {
         return within;
       } catch (error) {
         this.#dataLoss(error);
-        if (this.anew !== undefined) return [];
+        if (this.recreated) return [];
       }
     }
   }
@@ -110,7 +136,7 @@ export class Intake {
       this.#arrived = undefined;
       if ("frames" in arrived) return this.#overload(arrived.frames, max);
       this.#dataLoss(arrived.error);
-      if (this.anew !== undefined) return [];
+      if (this.recreated) return [];
     }
   }
 
@@ -207,10 +233,10 @@ export class Intake {
   lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
     const { failOnDataLoss, topic, partition, query, report, onDropped } = this.#options;
     const wanted = this.#source.position;
-    const done = Math.max(wanted, this.rereading?.until ?? 0);
+    const done = Math.max(wanted, this.#rereading?.until ?? 0);
     const gone = `offsets ${wanted} to ${earliest - 1}`;
     if (wanted < earliest && earliest <= done) {
-      if (this.rereading!.onMissing(earliest)) return;
+      if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
         report(
           `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; what was open is given up`,
@@ -237,7 +263,7 @@ export class Intake {
       report(
         `${topic} partition ${partition} was made anew: going on at ${earliest} instead of ${done}`,
       );
-      this.anew = earliest;
+      this.#recreatedAt = earliest;
     } else {
       const from = earliest - lost;
       report(

@@ -175,9 +175,9 @@ export class Pipeline {
     for (const stage of this.#stages) await stage.runTimers(now, cause);
   }
 
-  /** The name of an operator that has failed on all that it was given. */
-  get failing(): string | undefined {
-    return this.#stages.find(({ failedOnAll }) => failedOnAll)?.name;
+  /** The error of an operator that has failed on all that it was given. */
+  get failedOnAll(): OperatorError | undefined {
+    return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
   }
 
   /** Operators with calls that have not ended. */

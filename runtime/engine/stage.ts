@@ -65,6 +65,7 @@ export class Stage {
   #started = 0;
   #ended = 0;
   #succeeded = false;
+  #lastFailure: OperatorError | undefined;
   #underWay = 0;
   #emitted: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
@@ -110,9 +111,14 @@ export class Stage {
     return { aside: [...this.#aside], inARow: this.#inARow };
   }
 
-  /** Whether it has failed on all that it was given. */
-  get failedOnAll(): boolean {
-    return this.#inARow > 0 && !this.#succeeded;
+  /** The error of an operator that has failed on all that it was given. */
+  get failedOnAll(): OperatorError | undefined {
+    if (this.#inARow === 0 || this.#succeeded || this.#lastFailure === undefined) return undefined;
+    const { input, cause } = this.#lastFailure;
+    return new OperatorError(input, this.#options.context, cause, {
+      final: true,
+      why: "; it has failed on every frame",
+    });
   }
 
   push(item: unknown, cause: Frame): void | Promise<void> {
@@ -239,6 +245,7 @@ export class Stage {
     this.#aside.add(cause.offset);
     if (!events.onPutAside(failure, cause)) return;
     this.#inARow++;
+    this.#lastFailure = failure;
     const limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
     if (this.#inARow < limit) return;
     throw new OperatorError(failure.input, context, failure.cause, {

@@ -7,7 +7,11 @@ import type { Operator } from "../definition/operator.ts";
 
 /** Timers of a stateful processor; part of the state. */
 export interface Timers {
-  /** Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or soon after. */
+  /**
+   * Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or soon after.
+   *
+   * @throws {RangeError} when it is no time, or, in `handleExpiredTimer`, none after that of the call.
+   */
   register(time: number): void;
   /** Takes a registered time back; nothing happens when there is none. */
   delete(time: number): void;
@@ -46,8 +50,18 @@ export function stateOperator<State, In, Out>(
         : JSON.parse(decoder.decode(context.state)) as { state: State; timers: number[] };
       const state = restored?.state ?? processor.init();
       let times = restored?.timers ?? [];
+      // A handler that sets its own time again would be called without end.
+      let handling = -Infinity;
       const timers: Timers = {
         register(time) {
+          if (!Number.isFinite(time) || time <= handling) {
+            const limit = handling === -Infinity
+              ? ""
+              : ` after ${handling}, which is being handled`;
+            throw new RangeError(
+              `Cannot register a timer at ${time}: expected epoch milliseconds${limit}`,
+            );
+          }
           if (!times.includes(time)) times = [...times, time].sort((a, b) => a - b);
         },
         delete(time) {
@@ -56,12 +70,16 @@ export function stateOperator<State, In, Out>(
         list: () => times,
       };
       return {
-        process: (input) => processor.handleInput(state, input, timers),
+        process(input) {
+          handling = -Infinity;
+          return processor.handleInput(state, input, timers);
+        },
         nextTimer: () => times[0],
         onTimer(now) {
           const time = times[0];
           if (time === undefined || time > now) return [];
           times = times.slice(1);
+          handling = time;
           return processor.handleExpiredTimer?.(state, time, timers) ?? [];
         },
         snapshot: () => encoder.encode(JSON.stringify({ state, timers: times })),

@@ -96,7 +96,7 @@ Deno.test("the viewer gets all findings, without what is drawn on the picture al
   const sent: (Result | undefined)[] = [];
   const publish = (output: Frame) => {
     const publisher = new PicturePublisher(({ result }) => void sent.push(result), true);
-    publisher.publish(output);
+    publisher.show(output);
     publisher.close();
   };
   const output = { ...frame(0, 7), result: followed };
