@@ -6,7 +6,7 @@
 export * from "./definition/frame.ts";
 export * from "./image/mod.ts";
 export type { Clock } from "./base/clock.ts";
-export type { Operator, OperatorContext, OperatorTask } from "./definition/operator.ts";
+export type { LeftOut, Operator, OperatorContext, OperatorTask } from "./definition/operator.ts";
 export type { StateProcessor, Timers } from "./operators/state.ts";
 export {
   FrameStream,
@@ -14,6 +14,7 @@ export {
   QueryBuilder,
   QueryDefinition,
   type QueryPlan,
+  type StepOptions,
   Stream,
 } from "./definition/query.ts";
 export type { OffsetJson } from "./definition/progress.ts";

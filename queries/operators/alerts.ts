@@ -60,7 +60,8 @@ export function alerts<T extends Output>(options: AlertOptions): Operator<T, T |
   if (faults.length > 0) throw new RangeError(`Cannot use alert options: ${faults.join("; ")}`);
   const full = withDefaults(options);
   return {
-    name: `alerts(${full.label} enter=${full.enter} exit=${full.exit} of=${full.of.join("/")})`,
+    name: `alerts(${full.label})`,
+    settings: `enter=${full.enter} exit=${full.exit} of=${full.of.join("/")}`,
     kind: "state",
     open: (context) => new AlertsTask<T>(full, context),
   };

@@ -5,14 +5,12 @@
  */
 import {
   checkQuality,
-  decodeImage,
-  extractLuma,
   type Frame,
-  type ImageInfo,
-  inspectImage,
+  greyJpegOf,
   type Operator,
+  pictureOf,
 } from "../../runtime/mod.ts";
-import { encodeLike, orientLike, withPicture } from "./picture.ts";
+import { withPicture } from "./picture.ts";
 
 /** How to make frames grey. */
 export interface GreyscaleOptions {
@@ -45,24 +43,13 @@ export function greyscale({ quality }: GreyscaleOptions = {}): Operator<Frame, F
     concurrency: 3,
     open: () => ({
       async process(frame) {
-        const info = inspectImage(frame.value);
-        const luma = quality === undefined ? await extractLuma(frame.value, info) : undefined;
-        const jpeg = luma === undefined
-          ? await recode(frame.value, info, quality)
-          : orientLike(info, luma);
-        return [withPicture(frame, jpeg, info)];
+        const picture = await pictureOf(frame);
+        try {
+          return [withPicture(frame, await greyJpegOf(picture, quality), picture)];
+        } finally {
+          picture.release();
+        }
       },
     }),
   };
-}
-
-async function recode(bytes: Uint8Array, info: ImageInfo, quality = 80): Promise<Uint8Array> {
-  const grey = await decodeImage(bytes, 1, info);
-  try {
-    return info.type === "jpeg" && info.components === 1
-      ? bytes
-      : await encodeLike(info, grey, quality);
-  } finally {
-    grey.release();
-  }
 }

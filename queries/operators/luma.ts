@@ -4,10 +4,10 @@
  * @module
  */
 import {
-  decodeReduced,
   type Denominator,
   type Frame,
-  inspectImage,
+  type Picture,
+  pictureOf,
   shrink,
 } from "../../runtime/mod.ts";
 
@@ -29,11 +29,20 @@ export interface SmallLuma {
  * @throws {BadFrameError} when the frame cannot be decoded.
  */
 export async function smallLuma(frame: Frame, samples: number): Promise<SmallLuma> {
-  const info = inspectImage(frame.value);
-  const wanted = Math.max(1, Math.round(Math.sqrt(info.width * info.height / samples)));
+  const picture = await pictureOf(frame);
+  try {
+    return await reduceLuma(picture, samples);
+  } finally {
+    picture.release();
+  }
+}
+
+async function reduceLuma(picture: Picture, samples: number): Promise<SmallLuma> {
+  const { width, height } = picture;
+  const wanted = Math.max(1, Math.round(Math.sqrt(width * height / samples)));
   const denominator = ([8, 4, 2, 1] as const).find((d) => d <= wanted) as Denominator;
   const factor = Math.floor(wanted / denominator);
-  const decoded = await decodeReduced(frame.value, 1, denominator, info);
+  const decoded = await picture.pixels(1, denominator);
   const small = factor === 1 ? decoded : shrink(decoded, factor);
   try {
     return {
@@ -41,8 +50,8 @@ export async function smallLuma(frame: Frame, samples: number): Promise<SmallLum
       width: small.width,
       height: small.height,
       factor: denominator * factor,
-      sourceWidth: info.width,
-      sourceHeight: info.height,
+      sourceWidth: width,
+      sourceHeight: height,
     };
   } finally {
     small.release();

@@ -8,9 +8,9 @@ import {
   type DetectedObject,
   drawText,
   type Frame,
-  inspectImage,
   labelScale,
   type Operator,
+  pictureOf,
   type RawImage,
   Tensorizer,
   toSource,
@@ -104,7 +104,8 @@ export function objects(options: ObjectsOptions = {}): Operator<Frame, Frame> {
       const tensorizer = new Tensorizer(frameSpec(input!, true));
       const shape = dimsOf(input!);
       const detect = async (frame: Frame) => {
-        const tensor = await tensorizer.tensor(frame.value, inspectImage(frame.value));
+        const picture = await pictureOf(frame);
+        const tensor = await tensorizer.ofPicture(picture).finally(() => picture.release());
         try {
           const feeds = { [input!.name]: { dtype: input!.dtype, shape, data: tensor.data } };
           const { outputs, ms } = await session.run(feeds, [heat!.name, sides.name]);

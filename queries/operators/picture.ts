@@ -5,42 +5,28 @@
  */
 import {
   type Color,
-  decodeImage,
   drawLabelledBox,
   encodeJpeg,
   type Frame,
   type FrameResult,
-  type ImageInfo,
-  inspectImage,
   type Output,
+  type Picture,
+  pictureOf,
   type RawImage,
   type Result,
-  withOrientation,
+  upright,
 } from "../../runtime/mod.ts";
 
 /** The frame with a picture of the same size in place of its own. */
-export function withPicture(frame: Frame, jpeg: Uint8Array, info: ImageInfo): Frame {
-  const headers = {
-    ...frame.headers,
-    "content-type": "image/jpeg",
-    width: String(info.width),
-    height: String(info.height),
-  };
-  return { ...frame, value: jpeg, headers };
-}
-
-/** Encodes what an image was decoded to, to be viewed the same way up. */
-export async function encodeLike(
-  info: ImageInfo,
-  image: RawImage,
-  quality: number,
-): Promise<Uint8Array> {
-  return orientLike(info, await encodeJpeg(image, { quality }));
-}
-
-/** A JPEG made from the pixels of an image, to be viewed the same way up. */
-export function orientLike({ orientation = 1 }: ImageInfo, jpeg: Uint8Array): Uint8Array {
-  return orientation === 1 ? jpeg : withOrientation(jpeg, orientation);
+export function withPicture(
+  frame: Frame,
+  jpeg: Uint8Array,
+  { width, height }: Pick<Picture, "width" | "height">,
+): Frame {
+  // Those of an access unit do not describe an image.
+  const { keyframe: _, codec: __, ...headers } = frame.headers;
+  const size = { width: String(width), height: String(height) };
+  return { ...frame, value: jpeg, headers: { ...headers, "content-type": "image/jpeg", ...size } };
 }
 
 /**
@@ -104,14 +90,19 @@ export async function drawnOn(
   draw: (image: RawImage) => void,
   quality = 80,
 ): Promise<Frame> {
-  const info = inspectImage(frame.value);
-  const image = await decodeImage(frame.value, 3, info);
+  const picture = await pictureOf(frame);
   try {
-    draw(image);
-    const picture = withPicture(frame, await encodeLike(info, image, quality), info);
-    return { ...picture, headers: { ...picture.headers, drawn: "results" } };
+    const image = await picture.pixels(3);
+    try {
+      draw(image);
+      const jpeg = upright(await encodeJpeg(image, { quality }), picture);
+      const drawn = withPicture(frame, jpeg, picture);
+      return { ...drawn, headers: { ...drawn.headers, drawn: "results" } };
+    } finally {
+      image.release();
+    }
   } finally {
-    image.release();
+    picture.release();
   }
 }
 

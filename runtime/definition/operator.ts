@@ -19,6 +19,14 @@ export interface OperatorContext {
   readonly state?: Uint8Array;
 }
 
+/** Frames that no window has. */
+export interface LeftOut {
+  /** Frames that came when their windows were closed. */
+  readonly late: number;
+  /** Frames whose capture time was too far ahead to be believed. */
+  readonly ahead: number;
+}
+
 /**
  * One step of a query: takes `In`, gives `Out`.
  *
@@ -34,7 +42,10 @@ export interface OperatorContext {
  * ```
  */
 export interface Operator<In, Out> {
+  /** For people, and of an operator with `kind` the name under which a checkpoint keeps its state. */
   readonly name: string;
+  /** For people: what may change while the state stays what it is. */
+  readonly settings?: string;
   /**
    * How many `process` calls of one partition may be under way at once; their outputs are emitted
    * in input order whatever order they finish in. 1 unless the operator says otherwise. An
@@ -47,6 +58,8 @@ export interface Operator<In, Out> {
    * frames again. Absent: it keeps nothing between inputs.
    */
   readonly kind?: "window" | "state";
+  /** `drop` lets go of the state that a checkpoint holds under this name, once. */
+  readonly state?: "drop";
   /** Called once for each partition before its first input, and again after a restart. */
   open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;
 }
@@ -73,6 +86,10 @@ export interface OperatorTask<In, Out> {
   snapshot?(): Uint8Array | undefined;
   /** What it keeps, for progress reports: items, and bytes as far as they are known. */
   stateSize?(): { readonly items: number; readonly bytes: number };
+  /** Frames of this run that no window has, although they were good: too late, or too far ahead. */
+  leftOut?(): LeftOut;
+  /** Capture time up to which everything is done: what comes with an earlier one is late. */
+  watermark?(): number | undefined;
   /**
    * A timer: the time (epoch milliseconds, of the context's clock) at which `onTimer` wants to be
    * called although no input came, or undefined.
@@ -81,10 +98,10 @@ export interface OperatorTask<In, Out> {
   /** Called when the time of `nextTimer` has come. */
   onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;
   /**
-   * Called once when the query ends for good: its trigger has taken all there is, or somebody stopped
-   * it. Not when it fails, nor when the partition moves to another runtime, which goes on from here.
+   * Called once when the query ends for good: its trigger has taken all there is (`finite`), or it was
+   * stopped. Not when it fails, nor when the partition moves to another runtime, which goes on from here.
    */
-  finish?(): readonly Out[] | Promise<readonly Out[]>;
+  finish?(finite?: boolean): readonly Out[] | Promise<readonly Out[]>;
   /** Called once, after the last input, whether the query stops or fails. Frees what the task holds. */
   close?(): void | Promise<void>;
 }

@@ -53,6 +53,10 @@ export interface StateOperatorProgress {
   readonly operatorName: string;
   readonly numRowsTotal: number;
   readonly memoryUsedBytes: number;
+  /** Frames of this run that came when their windows were closed. */
+  readonly numRowsDroppedByWatermark?: number;
+  /** `numRowsTooFarAhead`: frames whose capture time was too far ahead to be believed. */
+  readonly customMetrics?: Readonly<Record<string, number>>;
 }
 
 /** One progress report of a streaming query. */
@@ -109,6 +113,10 @@ export interface QueryTotals {
   readonly duplicates: number;
   /** Sequence numbers that came late. */
   readonly orderViolations: number;
+  /** Frames that came too late for their windows; they reached no window. */
+  readonly late?: number;
+  /** Frames whose capture time was too far ahead to be believed; they reached no window. */
+  readonly ahead?: number;
 }
 
 /** Totals of a run in which nothing has happened. */

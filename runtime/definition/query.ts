@@ -30,6 +30,16 @@ export interface QueryPlan {
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
   readonly onOperatorError: OperatorErrorPolicy;
+  /** Names of steps whose state in a checkpoint is let go of. */
+  readonly droppedState?: readonly string[];
+}
+
+/** How a step is known. */
+export interface StepOptions {
+  /** Name under which a checkpoint keeps the step's state; the operator's own unless given. */
+  readonly name?: string;
+  /** `drop` lets go of the state that a checkpoint holds under this name, once. */
+  readonly state?: "drop";
 }
 
 /**
@@ -93,9 +103,14 @@ export class Stream<T> {
     this.operators = operators;
   }
 
-  /** Applies an operator. One that takes something else than `T` does not compile. */
-  process<Out>(operator: Operator<T, Out>): Stream<Out> {
-    return new Stream<Out>(this.queryName, this.source, [...this.operators, erase(operator)]);
+  /**
+   * Applies an operator. One that takes something else than `T` does not compile.
+   *
+   * @throws {RangeError} when the step's options are not what is accepted.
+   */
+  process<Out>(operator: Operator<T, Out>, step: StepOptions = {}): Stream<Out> {
+    const named = erase(withStep(operator, step));
+    return new Stream<Out>(this.queryName, this.source, [...this.operators, named]);
   }
 
   /** Replaces each item by what `transform` makes of it. */
@@ -110,10 +125,13 @@ export class Stream<T> {
 
   /**
    * Processes with a state of its own in each partition, and timers. The state is part of the
-   * checkpoint: a few kilobytes of JSON at most.
+   * checkpoint, by the processor's name: a few kilobytes of JSON at most.
    */
-  transformWithState<State, Out>(processor: StateProcessor<State, T, Out>): Stream<Out> {
-    return this.process(stateOperator(processor));
+  transformWithState<State, Out>(
+    processor: StateProcessor<State, T, Out>,
+    step: StepOptions = {},
+  ): Stream<Out> {
+    return this.process(stateOperator(processor), step);
   }
 
   /** Ends the query in one or several sinks, each of which gets every output. */
@@ -135,8 +153,8 @@ export class Stream<T> {
 /** A stream of frames, which can be cut into windows. */
 export class FrameStream extends Stream<Frame> {
   /** Cuts the stream into windows: ordered lists of frames. */
-  window(options: WindowOptions): Stream<Window> {
-    return this.process(windowOperator(options));
+  window(options: WindowOptions, step: StepOptions = {}): Stream<Window> {
+    return this.process(windowOperator(options), step);
   }
 }
 
@@ -145,7 +163,7 @@ export class QueryDefinition {
   readonly plan: QueryPlan;
 
   constructor(plan: QueryPlan) {
-    checkStateOrder(plan);
+    checkSteps(plan);
     this.plan = plan;
   }
 
@@ -184,6 +202,15 @@ export class QueryDefinition {
     return new QueryDefinition({ ...this.plan, onOperatorError: checkOperatorErrors(policy) });
   }
 
+  /**
+   * Lets go of the state that a checkpoint holds of steps which the query no longer has; without it
+   * such a checkpoint is refused.
+   */
+  dropState(...names: string[]): QueryDefinition {
+    const droppedState = [...this.plan.droppedState ?? [], ...names];
+    return new QueryDefinition({ ...this.plan, droppedState });
+  }
+
   /** The plan for people, one line a step. */
   explain(): string {
     const { name, source, operators, sinks, trigger, overload, onOperatorError } = this.plan;
@@ -194,7 +221,7 @@ export class QueryDefinition {
       `query ${name}`,
       `  readStream ${settings.join(" ")}`.trimEnd(),
       ...operators.map((operator) =>
-        `  ${operator.name}${
+        `  ${operator.name}${operator.settings === undefined ? "" : ` ${operator.settings}`}${
           (operator.concurrency ?? 1) > 1 ? ` (${operator.concurrency} at once, in order)` : ""
         }`
       ),
@@ -229,12 +256,44 @@ function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown>
   return operator as unknown as Operator<unknown, unknown>;
 }
 
+/** The operator under another name, or one that lets go of its state. */
+function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
+  const { name = operator.name, state, ...unknown } = step;
+  const faults = Object.keys(unknown).map((key) => `${key}: unknown; expected name or state`);
+  if (typeof name !== "string" || name === "") {
+    faults.push(`name: expected text, given ${JSON.stringify(name)}`);
+  }
+  if (state !== undefined && state !== "drop") {
+    faults.push(`state: expected "drop", given ${JSON.stringify(state)}`);
+  }
+  if (faults.length > 0) throw new RangeError(`Cannot add a step: ${faults.join("; ")}`);
+  if (step.name === undefined && state === undefined) return operator;
+  return {
+    name,
+    ...(operator.concurrency !== undefined ? { concurrency: operator.concurrency } : {}),
+    ...(operator.kind !== undefined ? { kind: operator.kind } : {}),
+    ...(operator.settings !== undefined ? { settings: operator.settings } : {}),
+    ...(state !== undefined ? { state } : {}),
+    open: (context) => operator.open(context),
+  };
+}
+
 /** Replayed frames do not pass an operator whose state came from the checkpoint. */
-function checkStateOrder(plan: QueryPlan): void {
+function checkSteps(plan: QueryPlan): void {
   let stateful: string | undefined;
+  const names = new Set<string>();
   for (const { name, kind } of plan.operators) {
+    if (kind === undefined) continue;
+    if (names.has(name)) {
+      throw new RangeError(
+        `Cannot run query ${plan.name}: two steps with state are named ${
+          JSON.stringify(name)
+        }; give one another name, with .process(operator, { name: "…" })`,
+      );
+    }
+    names.add(name);
     if (kind === "state") stateful ??= name;
-    if (kind === "window" && stateful !== undefined) {
+    else if (stateful !== undefined) {
       throw new RangeError(
         `Cannot run query ${plan.name}: ${name} comes after ${stateful}, whose state cannot be ` +
           `rewound to rebuild open windows; put ${stateful} after ${name}`,

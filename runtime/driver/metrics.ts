@@ -28,7 +28,8 @@ export class QueryMetrics {
   readonly #processed = this.#set.counter("frames_processed_total", "Outputs handed to the sinks");
   readonly #dropped = this.#set.counter(
     "frames_dropped_total",
-    "Frames left out by the overload policy or lost to retention",
+    "Frames left out by the overload policy or lost to retention; reason late or ahead: that no window takes",
+    [...LABELS, "reason"],
   );
   readonly #deadLettered = this.#set.counter(
     "frames_dead_lettered_total",
@@ -93,14 +94,18 @@ export class QueryMetrics {
     }
     const { totals } = query;
     const last = this.#last.get(query) ?? {};
-    const add = (counter: Counter, name: keyof typeof totals) => {
-      const more = totals[name] - (last[name] ?? 0);
-      counter.inc(labels, Math.max(0, more));
-      last[name] = totals[name];
+    const add = (counter: Counter, name: keyof typeof totals, reason?: string) => {
+      const total = totals[name] ?? 0;
+      const more = total - (last[name] ?? 0);
+      last[name] = total;
+      if (reason === undefined) counter.inc(labels, Math.max(0, more));
+      else if (more > 0) counter.inc({ ...labels, reason }, more);
     };
     add(this.#consumed, "frames");
     add(this.#processed, "outputs");
     add(this.#dropped, "dropped");
+    add(this.#dropped, "late", "late");
+    add(this.#dropped, "ahead", "ahead");
     add(this.#deadLettered, "deadLettered");
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");

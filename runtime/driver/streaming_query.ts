@@ -245,5 +245,7 @@ function addTotals(a: QueryTotals, b: QueryTotals): QueryTotals {
     gaps: a.gaps + b.gaps,
     duplicates: a.duplicates + b.duplicates,
     orderViolations: a.orderViolations + b.orderViolations,
+    late: (a.late ?? 0) + (b.late ?? 0),
+    ahead: (a.ahead ?? 0) + (b.ahead ?? 0),
   };
 }

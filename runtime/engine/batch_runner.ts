@@ -10,8 +10,10 @@ import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
+import { isFiniteTrigger } from "../definition/trigger.ts";
 import type { RunBatch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
+import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineEvents } from "./pipeline.ts";
@@ -41,6 +43,7 @@ export class BatchRunner {
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
+  readonly #leftOut: LeftOutFrames;
   /** The next frame is the first one of a topic that was made anew. */
   #madeAnew = false;
   readonly #shown: BigInt64Array;
@@ -51,6 +54,7 @@ export class BatchRunner {
     this.#options = options;
     this.#sequence = sequence;
     this.#abort = abort;
+    this.#leftOut = new LeftOutFrames(options);
     this.#shown = options.shown ?? new BigInt64Array(1);
     this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
@@ -89,6 +93,7 @@ export class BatchRunner {
       if (this.#unreadable(frame) === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
+    this.#leftOut.seenBefore(pipeline.leftOut());
   }
 
   /** Whether a timer of the operators has come. */
@@ -163,11 +168,12 @@ export class BatchRunner {
     }
     await pipeline.settle();
     byTimer = true;
-    if (last) await pipeline.finish(cause());
+    if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
     onStep?.("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);
+    this.#leftOut.see(pipeline.leftOut(), reporter);
     return {
       range,
       outputs,

@@ -111,6 +111,9 @@ export class StreamingExecution {
         end: this.#next,
       }));
       this.#options.onStarted?.(opened.committer.queryId);
+      for (const change of opened.pipeline.changes) {
+        this.#options.report(`The query changed since its checkpoint was written: ${change}`);
+      }
       await this.#rebuild(opened);
       await this.#runBatches(opened);
     } catch (error) {

@@ -92,6 +92,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     },
     resume.base,
     resume.pipeline,
+    plan.droppedState,
   );
   onClose(() => pipeline.close());
   const sinks = await SinkSet.open(plan.sinks, {

@@ -5,10 +5,11 @@
  * @module
  */
 import type { BadFrameError, Frame } from "../definition/frame.ts";
-import type { Operator, OperatorTask } from "../definition/operator.ts";
+import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import { Stage, type StageErrors, type StageOptions } from "./stage.ts";
+import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {
@@ -36,12 +37,7 @@ export interface PipelineSnapshot {
   readonly state: Uint8Array | undefined;
 }
 
-interface StageState extends StageErrors {
-  /** Offset of the first frame the operator must see again; null: only new ones. */
-  readonly restart: number | null;
-  /** Base64. */
-  readonly state: string | null;
-}
+type StageState = StepState & StageErrors;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -51,6 +47,7 @@ export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   #stages: readonly Stage[] = [];
+  #changes: readonly string[] = [];
 
   private constructor(
     operators: readonly Operator<unknown, unknown>[],
@@ -65,29 +62,44 @@ export class Pipeline {
    *
    * @param end committed end: a `state` operator is shown no frame below it.
    * @param saved what `snapshot` returned before the restart.
+   * @param dropped names of steps whose state the query lets go of.
+   * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
   static async open(
     operators: readonly Operator<unknown, unknown>[],
     options: StageOptions,
     end: number,
     saved?: Uint8Array,
+    dropped?: readonly string[],
   ): Promise<Pipeline> {
     const pipeline = new Pipeline(operators, options);
-    await pipeline.#open(end, saved);
+    await pipeline.#open(end, saved, dropped);
     return pipeline;
+  }
+
+  /** What the query has otherwise than the one that wrote the checkpoint, for people. */
+  get changes(): readonly string[] {
+    return this.#changes;
   }
 
   /** Gives up what the operators have open: they begin again with the frame at `offset`. */
   async beginAgain(offset: number): Promise<void> {
     await this.close();
-    await this.#open(offset, undefined);
+    await this.#open(offset);
   }
 
-  async #open(end: number, saved: Uint8Array | undefined): Promise<void> {
+  async #open(end: number, saved?: Uint8Array, dropped?: readonly string[]): Promise<void> {
     const options = this.#options;
-    const states = saved === undefined
-      ? []
-      : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages;
+    const { states, changes } = matchStates(
+      options.context.query,
+      this.#operators,
+      saved === undefined
+        ? []
+        : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages,
+      dropped,
+    );
+    this.#changes = changes;
+    const names = stepNames(this.#operators);
     const tasks: OperatorTask<unknown, unknown>[] = [];
     try {
       for (const [index, operator] of this.#operators.entries()) {
@@ -107,7 +119,8 @@ export class Pipeline {
     this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
       const state = states[index];
       const from = operator.kind === undefined ? 0 : state?.restart ?? end;
-      return [new Stage(operator, tasks[index]!, behind[0], from, state ?? {}, options), ...behind];
+      const step = { operator, name: names[index]!, task: tasks[index]! };
+      return [new Stage(step, behind[0], from, state ?? {}, options), ...behind];
     }, []);
   }
 
@@ -139,6 +152,7 @@ export class Pipeline {
       const errors = stage.errors(restart ?? end);
       if (state !== undefined || errors !== undefined) any = true;
       return {
+        ...stage.saved,
         restart: points[index] ?? null,
         state: state === undefined ? null : toBase64(state),
         ...errors,
@@ -154,10 +168,34 @@ export class Pipeline {
   stateSizes(): StateOperatorProgress[] {
     return this.#stages.flatMap(({ task, name }) => {
       const size = task.stateSize?.();
-      return size === undefined
-        ? []
-        : [{ operatorName: name, numRowsTotal: size.items, memoryUsedBytes: size.bytes }];
+      return size === undefined ? [] : [{
+        operatorName: name,
+        numRowsTotal: size.items,
+        memoryUsedBytes: size.bytes,
+        ...droppedRows(task.leftOut?.()),
+      }];
     });
+  }
+
+  /** Frames of this run that no window has. */
+  leftOut(): LeftOut {
+    const sum = { late: 0, ahead: 0 };
+    for (const { task } of this.#stages) {
+      const { late = 0, ahead = 0 } = task.leftOut?.() ?? {};
+      sum.late += late;
+      sum.ahead += ahead;
+    }
+    return sum;
+  }
+
+  /** Capture time up to which all operators that know one are done. */
+  watermark(): number | undefined {
+    let lowest: number | undefined;
+    for (const { task } of this.#stages) {
+      const time = task.watermark?.();
+      if (time !== undefined) lowest = Math.min(lowest ?? time, time);
+    }
+    return lowest;
   }
 
   /** The earliest time at which an operator wants to be called. */
@@ -191,9 +229,9 @@ export class Pipeline {
   }
 
   /** Ends what operators have open; their outputs count as caused by `cause`. */
-  async finish(cause: Frame): Promise<void> {
+  async finish(cause: Frame, finite: boolean): Promise<void> {
     for (const stage of this.#stages) {
-      await stage.finish(cause);
+      await stage.finish(cause, finite);
       await this.settle();
     }
   }
@@ -211,4 +249,10 @@ function toBase64(bytes: Uint8Array): string {
 
 function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+function droppedRows(leftOut: LeftOut | undefined): Partial<StateOperatorProgress> {
+  if (leftOut === undefined) return {};
+  const { late, ahead } = leftOut;
+  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
 }

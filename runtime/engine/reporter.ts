@@ -47,7 +47,8 @@ export class ProgressReporter {
   outputs = 0;
   dropped = 0;
   deadLettered = 0;
-  lost = 0;
+  late = 0;
+  ahead = 0;
   readonly #identity: ReporterIdentity;
   readonly #clock: Clock;
   readonly #sequence: SequenceTracker;
@@ -86,6 +87,8 @@ export class ProgressReporter {
       gaps,
       duplicates,
       orderViolations,
+      ...(this.late > 0 ? { late: this.late } : {}),
+      ...(this.ahead > 0 ? { ahead: this.ahead } : {}),
     };
   }
 
@@ -144,8 +147,17 @@ export class ProgressReporter {
     return this.#batches > 0;
   }
 
-  /** Makes a report of everything since the last one. */
-  report(batch: BatchRange, latest: number, stateOperators: readonly StateOperatorProgress[]): {
+  /**
+   * Makes a report of everything since the last one.
+   *
+   * @param watermark capture time up to which the operators are done; the highest seen unless given.
+   */
+  report(
+    batch: BatchRange,
+    latest: number,
+    stateOperators: readonly StateOperatorProgress[],
+    watermark = this.#watermark,
+  ): {
     progress: StreamingQueryProgress;
     measurements: Measurements;
   } {
@@ -197,7 +209,7 @@ export class ProgressReporter {
           avg: iso(this.#eventSum / this.#input),
           max: iso(this.#eventMax),
           min: iso(this.#eventMin),
-          watermark: iso(this.#watermark!),
+          watermark: iso(watermark!),
         }
         : {},
       stateOperators,

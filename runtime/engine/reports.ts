@@ -56,6 +56,7 @@ export class Reports {
       range ?? this.#idle(),
       intake.latest,
       pipeline.stateSizes(),
+      pipeline.watermark(),
     );
     onProgress?.(progress, measurements);
   }

@@ -13,6 +13,7 @@ import {
 } from "../definition/operator_error.ts";
 import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./pipeline.ts";
+import { namedState, type StepState } from "./step_states.ts";
 
 /** Waits between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
@@ -41,10 +42,19 @@ export interface StageOptions {
   readonly aside: readonly InputAside[];
 }
 
+/** An operator, the name of its step, and its work on the partition. */
+export interface Step {
+  readonly operator: Operator<unknown, unknown>;
+  readonly name: string;
+  readonly task: OperatorTask<unknown, unknown>;
+}
+
 /** One operator of a pipeline, with the next one behind it. */
 export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
+  /** What says in a checkpoint whose state it is. */
+  readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
   readonly #next: Stage | undefined;
   readonly #limit: number;
   readonly #from: number;
@@ -76,14 +86,14 @@ export class Stage {
    * @param errors what the checkpoint says of them.
    */
   constructor(
-    operator: Operator<unknown, unknown>,
-    task: OperatorTask<unknown, unknown>,
+    { operator, name, task }: Step,
     next: Stage | undefined,
     from: number,
     errors: StageErrors,
     options: StageOptions,
   ) {
-    this.name = operator.name;
+    this.name = name;
+    this.saved = namedState(name, operator);
     this.task = task;
     this.#next = next;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
@@ -91,7 +101,7 @@ export class Stage {
     this.#last = from;
     this.#stateless = operator.kind === undefined;
     this.#options = options;
-    const aside = options.aside.filter((input) => input.operator === operator.name);
+    const aside = options.aside.filter((input) => input.operator === name);
     const inputs = aside.filter(({ timer }) => timer === undefined);
     this.#skipped = new Map([
       ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
@@ -338,9 +348,9 @@ export class Stage {
   }
 
   /** Ends what the operator has open. */
-  async finish(cause: Frame): Promise<void> {
+  async finish(cause: Frame, finite: boolean): Promise<void> {
     if (this.task.finish === undefined) return;
-    await this.emit(await this.#call(() => this.task.finish!(), cause), cause);
+    await this.emit(await this.#call(() => this.task.finish!(finite), cause), cause);
   }
 
   /** A call that no frame has caused. */

@@ -8,6 +8,7 @@ export * from "./draw.ts";
 export * from "./inspect.ts";
 export * from "./jpeg.ts";
 export * from "./orientation.ts";
+export * from "./picture.ts";
 export { BufferPool } from "./pool.ts";
 export type { Channels, RawImage } from "./raw.ts";
 export { resize } from "./resize.ts";

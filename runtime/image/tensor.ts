@@ -6,6 +6,7 @@
  */
 import { decodeReduced, type Denominator } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
+import type { Picture } from "./picture.ts";
 import type { RawImage } from "./raw.ts";
 import { type Crop, resizeRows } from "./resize.ts";
 import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./wasm/float_tensor.ts";
@@ -178,7 +179,30 @@ export class Tensorizer {
     const placement = placementOf(this.spec, info.width, info.height);
     const quick = this.#decodeHere(bytes, info, placement);
     if (quick !== undefined) return this.#lend(quick, placement);
-    const image = await decodeReduced(bytes, this.#channels, placement.denominator, info);
+    return await this.#fromPixels(
+      decodeReduced(bytes, this.#channels, placement.denominator, info),
+      placement,
+    );
+  }
+
+  /**
+   * A frame's picture as a tensor.
+   *
+   * @throws {BadFrameError} when the frame cannot be decoded.
+   */
+  async ofPicture(picture: Picture): Promise<FrameTensor> {
+    if (picture.image !== undefined) {
+      return await this.tensor(picture.image.bytes, picture.image.info);
+    }
+    const placement = placementOf(this.spec, picture.width, picture.height);
+    return await this.#fromPixels(
+      picture.pixels(this.#channels, placement.denominator),
+      placement,
+    );
+  }
+
+  async #fromPixels(pixels: Promise<RawImage>, placement: Placement): Promise<FrameTensor> {
+    const image = await pixels;
     try {
       return this.#lend(this.#fill(image, placement), placement);
     } finally {

@@ -318,6 +318,7 @@ export type LogErrorCode =
   | "CHECKPOINT_GAP"
   | "CHECKPOINT_CORRUPT"
   | "CHECKPOINT_NEWER"
+  | "CHECKPOINT_CHANGED"
   | "DISK_FULL"
   | "DELETED"
   | "NO_HANDLES"

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Operator } from "../definition/operator.ts";
+import { checkJsonState } from "./json_state.ts";
 
 /** Timers of a stateful processor; part of the state. */
 export interface Timers {
@@ -21,8 +22,9 @@ export interface Timers {
 
 /** User code with a state of its own in each partition. */
 export interface StateProcessor<State, In, Out> {
+  /** Names the state in the checkpoint: keep it, wherever the step stands in the query. */
   readonly name: string;
-  /** The state before the first input. Must survive `JSON.stringify`. */
+  /** The state before the first input. It must be what JSON gives back as it was. */
   init(): State;
   /** Takes the next input in order; may change `state` in place. */
   handleInput(state: State, input: In, timers: Timers): readonly Out[] | Promise<readonly Out[]>;
@@ -59,7 +61,7 @@ export function stateOperator<State, In, Out>(
               ? ""
               : ` after ${handling}, which is being handled`;
             throw new RangeError(
-              `Cannot register a timer at ${time}: expected epoch milliseconds${limit}`,
+              `Cannot register a timer of ${processor.name} at ${time}: expected epoch milliseconds${limit}`,
             );
           }
           if (!times.includes(time)) times = [...times, time].sort((a, b) => a - b);
@@ -82,7 +84,10 @@ export function stateOperator<State, In, Out>(
           handling = time;
           return processor.handleExpiredTimer?.(state, time, timers) ?? [];
         },
-        snapshot: () => encoder.encode(JSON.stringify({ state, timers: times })),
+        snapshot() {
+          checkJsonState(processor.name, state);
+          return encoder.encode(JSON.stringify({ state, timers: times }));
+        },
         stateSize: () => ({ items: 1, bytes: JSON.stringify(state).length }),
       };
     },

@@ -48,6 +48,10 @@ export abstract class BaseWindower implements Windower {
     this.#last = state.last;
   }
 
+  get hasOpen(): boolean {
+    return this.open.length > 0;
+  }
+
   get held(): number {
     return this.#before.size;
   }

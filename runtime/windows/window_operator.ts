@@ -23,12 +23,25 @@ export function windowOperator(options: WindowOptions): Operator<Frame, Window> 
         ? undefined
         : JSON.parse(decoder.decode(context.state)) as WindowerState;
       const windower = createWindower(checked, state);
+      const { silenceMs } = checked;
+      /** When the last frame came, by the clock. */
+      let heard = context.clock.now();
       return {
-        process: (frame) => windower.push(frame),
+        process(frame) {
+          heard = context.clock.now();
+          return windower.push(frame);
+        },
         stateSize: () => ({ items: windower.held, bytes: windower.heldBytes }),
+        leftOut: () => ({ late: windower.late, ahead: windower.ahead }),
+        watermark: () => windower.watermark,
         restartOffset: () => windower.restartPoint()?.offset,
         snapshot: () =>
           encoder.encode(JSON.stringify(windower.restartPoint()?.state ?? windower.state())),
+        ...(silenceMs === undefined ? {} : {
+          nextTimer: () => windower.hasOpen ? heard + silenceMs : undefined,
+          onTimer: () => windower.flush(),
+          finish: (finite) => finite === true ? windower.flush() : [],
+        }),
       };
     },
   };

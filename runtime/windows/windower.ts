@@ -46,6 +46,8 @@ export interface Windower {
   restartPoint(): RestartPoint | undefined;
   /** State after the last frame, for a start without open windows. */
   state(): WindowerState;
+  /** Whether a window is open. */
+  readonly hasOpen: boolean;
   /** Frames that open windows hold. */
   readonly held: number;
   /** Bytes of their images. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Frame, type FrameTensor, inspectImage, Tensorizer } from "../../../runtime/mod.ts";
+import { type Frame, type FrameTensor, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
 import type { ModelInput } from "./manifest.ts";
 import { frameSpec } from "./window_tensor.ts";
 
@@ -35,10 +35,11 @@ export class FrameTensors {
    */
   async add(frame: Frame): Promise<void> {
     if (this.#held.has(frame.offset)) return;
-    const info = inspectImage(frame.value);
+    const picture = await pictureOf(frame);
     const settled = await Promise.allSettled(
-      this.#tensorizers.map((tensorizer) => tensorizer.tensor(frame.value, info)),
+      this.#tensorizers.map((tensorizer) => tensorizer.ofPicture(picture)),
     );
+    picture.release();
     const tensors = settled.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
     const failed = settled.find((one) => one.status === "rejected");
     if (failed !== undefined) {

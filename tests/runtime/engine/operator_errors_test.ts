@@ -262,7 +262,7 @@ Deno.test("timers that are no time, or stand still, are refused by the operator'
   };
   await assert.rejects(
     timed(() => NaN),
-    /alarm of query timers .* offset 0: Cannot register a timer at NaN/,
+    /alarm of query timers .* offset 0: Cannot register a timer of alarm at NaN/,
   );
   // A time of its own that comes again, at a later start: once handled, it must not stand.
   const custom = (nextTimer: () => number) => {

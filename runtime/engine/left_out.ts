@@ -1,0 +1,52 @@
+/**
+ * Frames that were good and that no window has: counted, and told.
+ *
+ * @module
+ */
+import type { LeftOut } from "../definition/operator.ts";
+import type { ExecutionOptions } from "./options.ts";
+
+/** It is told at most this often, milliseconds. */
+const TOLD_EVERY_MS = 60_000;
+
+/** Counts what the operators of one streaming query leave out. */
+export class LeftOutFrames {
+  readonly #options: ExecutionOptions;
+  #seen: LeftOut = { late: 0, ahead: 0 };
+  #untold = { late: 0, ahead: 0 };
+  #told = -Infinity;
+
+  constructor(options: ExecutionOptions) {
+    this.#options = options;
+  }
+
+  /** Frames that were read again were counted when they came first. */
+  seenBefore(counts: LeftOut): void {
+    this.#seen = counts;
+  }
+
+  /** Takes the operators' counts after a batch, and adds what is new. */
+  see(counts: LeftOut, totals: { late: number; ahead: number }): void {
+    for (const kind of ["late", "ahead"] as const) {
+      // Operators that were opened again count from 0.
+      const before = Math.min(this.#seen[kind], counts[kind]);
+      this.#untold[kind] += counts[kind] - before;
+      totals[kind] += counts[kind] - before;
+    }
+    this.#seen = counts;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { late, ahead } = this.#untold;
+    const { clock, report, topic, partition } = this.#options;
+    if (late + ahead === 0 || clock.monotonic() - this.#told < TOLD_EVERY_MS) return;
+    const parts = [
+      ...(late > 0 ? [`${late} came too late for their windows`] : []),
+      ...(ahead > 0 ? [`${ahead} had capture times too far ahead of their neighbours'`] : []),
+    ];
+    report(`Frames of ${topic} partition ${partition} that no window has: ${parts.join(", ")}`);
+    this.#told = clock.monotonic();
+    this.#untold = { late: 0, ahead: 0 };
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Which state of a checkpoint belongs to which step of the query: the one of the same name, wherever
+ * it stands now.
+ *
+ * @module
+ */
+import type { Operator } from "../definition/operator.ts";
+import { LogError } from "../log/log.ts";
+
+/** A step's part of a checkpoint. */
+export interface StepState {
+  /** Absent in checkpoints of versions that kept states by position. */
+  readonly name?: string;
+  readonly kind?: "window" | "state";
+  /** Offset of the first frame the operator must see again; null: only new ones. */
+  readonly restart: number | null;
+  /** Base64. */
+  readonly state: string | null;
+  /** The step has let go of what the checkpoint held before. */
+  readonly dropped?: true;
+}
+
+type AnyOperator = Operator<unknown, unknown>;
+
+/** Names of the steps; of several without state that share one, the later ones are numbered. */
+export function stepNames(operators: readonly AnyOperator[]): string[] {
+  const times = new Map<string, number>();
+  return operators.map(({ name }) => {
+    const time = (times.get(name) ?? 0) + 1;
+    times.set(name, time);
+    return time === 1 ? name : `${name}#${time}`;
+  });
+}
+
+/** What the steps of a query begin with. */
+export interface MatchedStates<S> {
+  /** In the order of the operators. */
+  readonly states: readonly (S | undefined)[];
+  /** What is different from the query that wrote the checkpoint, for people. */
+  readonly changes: readonly string[];
+}
+
+/**
+ * Gives each step its state.
+ *
+ * @param dropped names of steps whose state the query lets go of.
+ * @throws {LogError} `CHECKPOINT_CHANGED` when the checkpoint holds state that no step has a name for.
+ */
+export function matchStates<S extends StepState>(
+  query: string,
+  operators: readonly AnyOperator[],
+  saved: readonly S[],
+  dropped: readonly string[] = [],
+): MatchedStates<S> {
+  const holds = ({ state, restart }: S) => state !== null || restart !== null;
+  if (saved.length === 0) return { states: operators.map(() => undefined), changes: [] };
+  if (saved.every(({ name }) => name === undefined)) {
+    const fits = saved.length === operators.length &&
+      saved.every((one, index) => !holds(one) || operators[index]!.kind !== undefined);
+    if (fits || !saved.some(holds)) return { states: fits ? saved : [], changes: [] };
+    throw new LogError(
+      "CHECKPOINT_CHANGED",
+      `Cannot resume query ${query}: an earlier version wrote its checkpoint, by the position of ${saved.length} steps, and the query has other ones now: ${
+        operators.map(({ name }) => name).join(", ") || "none"
+      }. Run the query as it was once with this version, or reset the checkpoint`,
+    );
+  }
+  const names = stepNames(operators);
+  const byName = new Map(saved.map((one) => [one.name!, one]));
+  const changes: string[] = [];
+  const states = names.map((name, index) => {
+    const operator = operators[index]!;
+    const found = byName.get(name);
+    byName.delete(name);
+    if (operator.kind === undefined) return found;
+    const drops = operator.state === "drop" || dropped.includes(name);
+    if (found === undefined) changes.push(`step ${name} is new and begins without state`);
+    else if (drops && found.dropped !== true && holds(found)) {
+      changes.push(`step ${name} lets go of its state`);
+      return undefined;
+    }
+    return found;
+  });
+  for (const [name, one] of byName) {
+    if (!holds(one)) continue;
+    if (one.kind === "state" && !dropped.includes(name)) throw changed(query, name, names);
+    changes.push(
+      one.kind === "state"
+        ? `the state of step ${name} is let go of`
+        : `step ${name} is gone, and with it the windows that it had open`,
+    );
+  }
+  return { states, changes };
+}
+
+/** A step's part of the next checkpoint: what tells it again. */
+export function namedState(
+  name: string,
+  { kind, state }: AnyOperator,
+): Pick<StepState, "name" | "kind" | "dropped"> {
+  return {
+    name,
+    ...(kind === undefined ? {} : { kind }),
+    ...(state === "drop" ? { dropped: true as const } : {}),
+  };
+}
+
+function changed(query: string, name: string, names: readonly string[]): LogError {
+  return new LogError(
+    "CHECKPOINT_CHANGED",
+    `Cannot resume query ${query}: its checkpoint holds state of a step named ${
+      JSON.stringify(name)
+    }, and the query has ${
+      names.map((one) => JSON.stringify(one)).join(", ") || "no steps"
+    }. Give a step that name again, with .process(operator, { name: ${
+      JSON.stringify(name)
+    } }), or let go of the state with .dropState(${JSON.stringify(name)})`,
+  );
+}

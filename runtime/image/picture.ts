@@ -1,0 +1,138 @@
+/**
+ * What a frame shows, as pixels. Operators ask a frame for its picture and never learn how it was
+ * encoded: as an image by itself, or as an access unit of a video stream.
+ *
+ * @module
+ */
+import type { Frame } from "../definition/frame.ts";
+import { unitOf } from "../video/groups.ts";
+import { decodeImage, decodeReduced, type Denominator } from "./decode.ts";
+import { type ImageInfo, inspectImage } from "./inspect.ts";
+import { encodeJpeg, extractLuma } from "./jpeg.ts";
+import { withOrientation } from "./orientation.ts";
+import type { Channels, RawImage } from "./raw.ts";
+
+/** A frame's picture. */
+export interface Picture {
+  /** Pixels, as stored: an orientation is not applied. */
+  readonly width: number;
+  readonly height: number;
+  /** EXIF orientation, 1 (upright) to 8; absent when the frame carries none. */
+  readonly orientation?: number;
+  /** The image that the picture was made of; absent where the frame is part of a video stream. */
+  readonly image?: { readonly bytes: Uint8Array; readonly info: ImageInfo };
+  /**
+   * The pixels, at one over `denominator` of the size, rounded up; full range.
+   *
+   * @param channels 1 grey, 3 RGB, 4 RGBA
+   * @throws {BadFrameError} when the frame cannot be decoded.
+   */
+  pixels(channels: Channels, denominator?: Denominator): Promise<RawImage>;
+  /** Gives the memory back. Once, when nothing more is asked for; pixels already had stay. */
+  release(): void;
+}
+
+/**
+ * The picture of a frame. Release it when the frame has been processed: an access unit's picture is
+ * decoded once for all who ask meanwhile, and once more for who asks much later.
+ *
+ * @throws {BadFrameError} when the frame cannot be decoded.
+ *
+ * @example
+ * ```ts
+ * import type { Frame } from "../definition/frame.ts";
+ * import { pictureOf } from "./picture.ts";
+ *
+ * export async function brightness(frame: Frame): Promise<number> {
+ *   const picture = await pictureOf(frame);
+ *   const grey = await picture.pixels(1, 8);
+ *   const sum = grey.data.reduce((total, sample) => total + sample, 0);
+ *   grey.release();
+ *   picture.release();
+ *   return sum / grey.data.length;
+ * }
+ * ```
+ */
+export async function pictureOf({ value }: Pick<Frame, "value">): Promise<Picture> {
+  const unit = unitOf(value);
+  return unit === undefined
+    ? new ImagePicture(value, inspectImage(value))
+    : await (await unit.group.decoder()).picture(unit);
+}
+
+class ImagePicture implements Picture {
+  readonly image: { readonly bytes: Uint8Array; readonly info: ImageInfo };
+
+  constructor(bytes: Uint8Array, info: ImageInfo) {
+    this.image = { bytes, info };
+  }
+
+  get width(): number {
+    return this.image.info.width;
+  }
+
+  get height(): number {
+    return this.image.info.height;
+  }
+
+  get orientation(): number {
+    return this.image.info.orientation ?? 1;
+  }
+
+  pixels(channels: Channels, denominator: Denominator = 1): Promise<RawImage> {
+    const { bytes, info } = this.image;
+    return denominator === 1
+      ? decodeImage(bytes, channels, info)
+      : decodeReduced(bytes, channels, denominator, info);
+  }
+
+  release(): void {}
+}
+
+/**
+ * A JPEG of the picture: of a JPEG its own bytes, of anything else encoded with `quality`.
+ *
+ * @param quality 1 to 100; 80 unless given
+ * @throws {BadFrameError} when the frame cannot be decoded.
+ */
+export async function jpegOf(picture: Picture, quality = 80): Promise<Uint8Array> {
+  if (picture.image?.info.type === "jpeg") return picture.image.bytes;
+  return await encodePixels(picture, 3, quality);
+}
+
+/**
+ * A grey JPEG of the picture. Of a colour JPEG the luma is kept as it is, without loss and in less
+ * time, unless a quality is given; a grey JPEG is decoded, so that damage is found, and stays as it is.
+ *
+ * @throws {BadFrameError} when the frame cannot be decoded.
+ */
+export async function greyJpegOf(picture: Picture, quality?: number): Promise<Uint8Array> {
+  const { image } = picture;
+  if (image?.info.type === "jpeg" && quality === undefined) {
+    const luma = await extractLuma(image.bytes, image.info);
+    if (luma !== undefined) return upright(luma, picture);
+  }
+  if (image?.info.type === "jpeg" && image.info.components === 1) {
+    (await picture.pixels(1)).release();
+    return image.bytes;
+  }
+  return await encodePixels(picture, 1, quality);
+}
+
+/** A JPEG made from the picture's pixels, to be viewed the same way up. */
+export function upright(jpeg: Uint8Array, { orientation = 1 }: Picture): Uint8Array {
+  return orientation === 1 ? jpeg : withOrientation(jpeg, orientation);
+}
+
+async function encodePixels(
+  picture: Picture,
+  channels: Channels,
+  quality = 80,
+): Promise<Uint8Array> {
+  const pixels = await picture.pixels(channels);
+  try {
+    return upright(await encodeJpeg(pixels, { quality }), picture);
+  } finally {
+    pixels.release();
+  }
+}

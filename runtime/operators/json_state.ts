@@ -1,0 +1,63 @@
+/**
+ * State that a checkpoint can hold: what JSON gives back as it was.
+ *
+ * @module
+ */
+
+/** State that would not survive a restart. */
+export class StateError extends TypeError {
+  override readonly name = "StateError";
+  /** Starting the query again does not help. */
+  readonly code = "INVALID";
+}
+
+/**
+ * Checks that JSON gives a state back as it is.
+ *
+ * @param step name of the operator whose state it is.
+ * @throws {StateError} naming the first part that is something else, by its path.
+ *
+ * @example
+ * ```ts
+ * import { checkJsonState } from "./json_state.ts";
+ *
+ * checkJsonState("count", { frames: 3, labels: ["door"] });
+ * ```
+ */
+export function checkJsonState(step: string, state: unknown): void {
+  const fault = faultOf(state, "state", new Set());
+  if (fault === undefined) return;
+  throw new StateError(
+    `Cannot keep the state of ${step}: ${fault}; expected what JSON gives back as it was: null, booleans, finite numbers, text, lists and plain objects`,
+  );
+}
+
+function faultOf(value: unknown, path: string, around: Set<object>): string | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return undefined;
+    case "number":
+      return Number.isFinite(value) ? undefined : `${path} is ${value}`;
+    case "object":
+      break;
+    default:
+      return `${path} is ${value === undefined ? "undefined" : `a ${typeof value}`}`;
+  }
+  if (value === null) return undefined;
+  if (around.has(value)) return `${path} contains itself`;
+  const prototype = Object.getPrototypeOf(value);
+  const list = Array.isArray(value);
+  if (!list && prototype !== Object.prototype && prototype !== null) {
+    return `${path} is a ${prototype.constructor?.name ?? "object of a class"}`;
+  }
+  around.add(value);
+  for (const [key, part] of Object.entries(value)) {
+    // A field that is undefined is left out, and reads as undefined afterwards.
+    if (part === undefined && !list) continue;
+    const fault = faultOf(part, list ? `${path}[${key}]` : `${path}.${key}`, around);
+    if (fault !== undefined) return fault;
+  }
+  around.delete(value);
+  return undefined;
+}

@@ -1,0 +1,210 @@
+/**
+ * Access units of H.264 and H.265 in Annex B form (ITU-T H.264 and H.265, annexes B): what the bytes
+ * alone say of them. An access unit is one frame of a stream, as the camera sent it.
+ *
+ * @module
+ */
+import { BadFrameError } from "../definition/frame.ts";
+
+/** A codec whose access units can be records of a topic. */
+export type VideoCodec = "h264" | "h265";
+
+/** What the bytes of an access unit say. */
+export interface AccessUnit {
+  /** It decodes by itself: it begins a group of pictures, and its parameter sets are in it. */
+  readonly keyframe: boolean;
+  /** As in RFC 6381, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`; known where the parameter sets are. */
+  readonly codec?: string;
+}
+
+/** NAL unit types of both codecs, by what they are to a reader of access units. */
+interface NalTypes {
+  /** Type of the unit that begins with these bytes. */
+  type(header: number): number;
+  /** A coded slice of a picture. */
+  slice(type: number): boolean;
+  /** A slice of a picture at which decoding can begin. */
+  randomAccess(type: number): boolean;
+  /** Parameter sets that a keyframe must bring. */
+  readonly parameterSets: readonly number[];
+  /** The sequence parameter set. */
+  readonly sps: number;
+  /** Supplemental enhancement information that stands before the slices. */
+  readonly sei: number;
+  codec(sps: Uint8Array): string | undefined;
+}
+
+const TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
+  h264: {
+    type: (header) => header & 0x1f,
+    slice: (type) => type >= 1 && type <= 5,
+    randomAccess: (type) => type === 5,
+    parameterSets: [7, 8],
+    sps: 7,
+    sei: 6,
+    codec: (sps) =>
+      sps.length < 4
+        ? undefined
+        : `avc1.${
+          [...sps.subarray(1, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+        }`,
+  },
+  h265: {
+    type: (header) => (header >> 1) & 0x3f,
+    slice: (type) => type <= 31,
+    // Instantaneous, broken-link and clean random access.
+    randomAccess: (type) => type >= 16 && type <= 23,
+    parameterSets: [32, 33, 34],
+    sps: 33,
+    sei: 39,
+    codec: hevcCodec,
+  },
+};
+
+/** The codec that a record's `content-type` names; undefined for everything but `video/h264` and `video/h265`. */
+export function videoCodecOf(contentType: string | undefined): VideoCodec | undefined {
+  const [type] = contentType?.toLowerCase().split(";", 1) ?? [];
+  return type?.trim() === "video/h264"
+    ? "h264"
+    : type?.trim() === "video/h265"
+    ? "h265"
+    : undefined;
+}
+
+/**
+ * Looks at an access unit, up to its first slice: what follows is neither read nor checked.
+ *
+ * @throws {BadFrameError} `empty` when it holds no bytes, `corrupt` when it holds no coded slice.
+ *
+ * @example
+ * ```ts
+ * import { inspectAccessUnit } from "./access_unit.ts";
+ *
+ * const unit = Uint8Array.of(0, 0, 1, 0x67, 0x64, 0, 0x1f, 0, 0, 1, 0x68, 0xee, 0, 0, 1, 0x65, 0x88);
+ * console.assert(inspectAccessUnit("h264", unit).codec === "avc1.64001f");
+ * ```
+ */
+export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessUnit {
+  if (bytes.length === 0) {
+    throw new BadFrameError("empty", "Cannot use the access unit: it holds no bytes");
+  }
+  const types = TYPES[codec];
+  const seen = new Set<number>();
+  let name: string | undefined;
+  let recovers = false;
+  for (const unit of nalUnits(bytes)) {
+    const type = types.type(unit[0]!);
+    if (types.slice(type)) {
+      const complete = types.parameterSets.every((set) => seen.has(set));
+      const keyframe = complete &&
+        (types.randomAccess(type) || (codec === "h264" && recovers && isIntraSlice(unit)));
+      return { keyframe, ...(name === undefined ? {} : { codec: name }) };
+    }
+    seen.add(type);
+    if (type === types.sps) name = types.codec(unit);
+    if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(unit);
+  }
+  throw new BadFrameError(
+    "corrupt",
+    `Cannot use the access unit of ${bytes.length} bytes: it holds no coded slice of ${
+      codec === "h264" ? "H.264" : "H.265"
+    } behind a start code`,
+  );
+}
+
+/** The NAL units of a byte stream, without start codes and trailing zeros. */
+export function* nalUnits(stream: Uint8Array): Generator<Uint8Array<ArrayBufferLike>> {
+  let begin = afterStartCode(stream, 0);
+  while (begin < stream.length) {
+    const next = afterStartCode(stream, begin);
+    let end = next === Infinity ? stream.length : next - 3;
+    while (end > begin && stream[end - 1] === 0) end--;
+    if (end > begin) yield stream.subarray(begin, end);
+    begin = next;
+  }
+}
+
+/** The position behind the next start code; `Infinity` where there is none. */
+function afterStartCode(stream: Uint8Array, from: number): number {
+  for (let at = stream.indexOf(1, from + 2); at !== -1; at = stream.indexOf(1, at + 1)) {
+    if (stream[at - 1] === 0 && stream[at - 2] === 0) return at + 1;
+  }
+  return Infinity;
+}
+
+/** The payload of a NAL unit without the bytes that keep start codes out of it. */
+function unescaped(unit: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(unit.length);
+  let length = 0, zeros = 0;
+  for (const byte of unit) {
+    if (zeros >= 2 && byte === 3) {
+      zeros = 0;
+      continue;
+    }
+    zeros = byte === 0 ? zeros + 1 : 0;
+    bytes[length++] = byte;
+  }
+  return bytes.subarray(0, length);
+}
+
+/** A recovery point of H.264 at which the picture is right at once: a keyframe of an open group. */
+function recoversAtOnce(sei: Uint8Array): boolean {
+  const bytes = unescaped(sei.subarray(1));
+  for (let at = 0; at + 2 <= bytes.length && bytes[at] !== 0x80;) {
+    let type = 0, size = 0;
+    while (bytes[at] === 255) type += bytes[at++]!;
+    type += bytes[at++] ?? 0;
+    while (bytes[at] === 255) size += bytes[at++]!;
+    size += bytes[at++] ?? 0;
+    // Its first number, in Exp-Golomb code, counts the frames until recovery: a leading 1 is none.
+    if (type === 6) return (bytes[at] ?? 0) >= 0x80;
+    at += size;
+  }
+  return false;
+}
+
+/** Whether an H.264 slice's type, the second number of its header, is I. */
+function isIntraSlice(slice: Uint8Array): boolean {
+  const bits = new BitReader(unescaped(slice.subarray(1, 16)));
+  bits.exponentialGolomb();
+  return bits.exponentialGolomb() % 5 === 2;
+}
+
+class BitReader {
+  #at = 0;
+  constructor(readonly bytes: Uint8Array) {}
+
+  exponentialGolomb(): number {
+    let zeros = 0;
+    while (zeros < 31 && this.#bit() === 0) zeros++;
+    let value = 1;
+    for (let i = 0; i < zeros; i++) value = value * 2 + this.#bit();
+    return value - 1;
+  }
+
+  #bit(): number {
+    const byte = this.bytes[this.#at >> 3] ?? 0;
+    return (byte >> (7 - (this.#at++ & 7))) & 1;
+  }
+}
+
+/** ISO/IEC 14496-15, annex E: profile, compatibility, tier and level, constraints. */
+function hevcCodec(sps: Uint8Array): string | undefined {
+  const bytes = unescaped(sps.subarray(2, 32));
+  if (bytes.length < 13) return undefined;
+  const [, head = 0] = bytes;
+  const space = ["", "A", "B", "C"][head >> 6]!;
+  let compatibility = 0;
+  // The flags stand in the string in reverse order of bits.
+  for (let bit = 0; bit < 32; bit++) {
+    if ((bytes[2 + (bit >> 3)]! >> (7 - (bit & 7))) & 1) compatibility += 2 ** bit;
+  }
+  const constraints = [...bytes.subarray(6, 12)];
+  while (constraints.at(-1) === 0) constraints.pop();
+  return [
+    `hvc1.${space}${head & 0x1f}`,
+    compatibility.toString(16).toUpperCase(),
+    `${head & 0x20 ? "H" : "L"}${bytes[12]}`,
+    ...constraints.map((byte) => byte.toString(16).toUpperCase()),
+  ].join(".");
+}

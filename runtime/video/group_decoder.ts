@@ -1,0 +1,178 @@
+/**
+ * Decodes access units of one lane with FFmpeg, each once while its group goes on.
+ *
+ * Decoding waits until somebody asks for a picture. Then everything that the picture hangs on and that
+ * has not been decoded is decoded first, so a lane whose pictures nobody looks at costs nothing.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  AV_CODEC_FLAG_LOW_DELAY,
+  AV_LOG_QUIET,
+  Codec,
+  CodecContext,
+  FF_DECODER_H264,
+  FF_DECODER_HEVC,
+  FFmpegError,
+  Frame,
+  Log,
+  Packet,
+} from "node-av";
+import { BadFrameError } from "../definition/frame.ts";
+import type { VideoCodec } from "./access_unit.ts";
+import type { Group, Unit } from "./groups.ts";
+import { PictureConverter, VideoPicture } from "./video_picture.ts";
+
+// FFmpeg would write to standard error what it thinks of every unit.
+Log.setLevel(AV_LOG_QUIET);
+
+/** Pictures that are kept for those who ask again: as many as operators work on at once, and some. */
+const KEPT_PICTURES = 6;
+const KEPT_BYTES = 96 * 1024 * 1024;
+/** No camera sends larger pictures; more would be a bomb. */
+const MAX_PIXELS = 64 * 1024 * 1024;
+
+const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
+
+/** Decoder of one lane. */
+export class GroupDecoder {
+  readonly #converter = new PictureConverter();
+  readonly #packet = new Packet();
+  readonly #frame = new Frame();
+  #context: { readonly codec: VideoCodec; readonly decoder: CodecContext } | undefined;
+  /** What the decoder has seen: the group and how many of its units. */
+  #group: Group | undefined;
+  #seen = 0;
+  /** Units of the group from here on hang on a damaged one. */
+  #damagedAt = Infinity;
+  /** Calls wait for each other: a decoder is a sequence. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #kept: { readonly group: Group; readonly index: number; readonly picture: VideoPicture }[] = [];
+  #closed = false;
+
+  constructor() {
+    this.#packet.alloc();
+    this.#frame.alloc();
+  }
+
+  /**
+   * The picture of a unit; release it after use.
+   *
+   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it hangs on is.
+   */
+  picture(unit: Unit): Promise<VideoPicture> {
+    const kept = this.#find(unit);
+    if (kept !== undefined) return Promise.resolve(kept.retain());
+    const turn = this.#turn.then(async () => {
+      return this.#find(unit)?.retain() ?? await this.#decodeUpTo(unit);
+    });
+    this.#turn = turn.catch(() => {}); // Who asked for it hears of it.
+    return turn;
+  }
+
+  /** Frees everything but pictures that are still held. */
+  close(): void {
+    this.#closed = true;
+    this.#turn = this.#turn.then(() => {
+      for (const { picture } of this.#kept.splice(0)) picture.release();
+      this.#context?.decoder.freeContext();
+      this.#packet.free();
+      this.#frame.free();
+      this.#converter.close();
+    });
+  }
+
+  #find({ group, index }: Unit): VideoPicture | undefined {
+    return this.#kept.find((one) => one.group === group && one.index === index)?.picture;
+  }
+
+  async #decodeUpTo({ group, index }: Unit): Promise<VideoPicture> {
+    if (this.#closed) throw new Error("Cannot decode: the lane has ended");
+    if (this.#group !== group || this.#seen > index) await this.#begin(group);
+    const { decoder } = this.#context!;
+    let picture: VideoPicture | undefined;
+    while (this.#seen <= index) {
+      const at = this.#seen++;
+      picture = await this.#decode(decoder, group, at);
+      if (picture === undefined) this.#damagedAt = Math.min(this.#damagedAt, at);
+    }
+    if (picture === undefined || index > this.#damagedAt) {
+      throw index > this.#damagedAt
+        ? new BadFrameError(
+          "damaged",
+          `Cannot decode access unit ${index} of its group: unit ${this.#damagedAt}, which it hangs on, is damaged`,
+        )
+        : new BadFrameError(
+          "corrupt",
+          `Cannot decode access unit ${index} of its group: it is damaged`,
+        );
+    }
+    return picture.retain();
+  }
+
+  async #begin(group: Group): Promise<void> {
+    this.#group = group;
+    this.#seen = 0;
+    this.#damagedAt = Infinity;
+    if (this.#context?.codec === group.codec) return this.#context.decoder.flushBuffers();
+    this.#context?.decoder.freeContext();
+    this.#context = undefined;
+    const codec = Codec.findDecoderByName(DECODERS[group.codec]);
+    if (codec === null) {
+      throw new Error(`Cannot decode ${group.codec}: FFmpeg was built without it`);
+    }
+    const decoder = new CodecContext();
+    decoder.allocContext3(codec);
+    decoder.threadCount = 1;
+    // Units come in the order of showing, so that none waits for another.
+    decoder.setFlags(AV_CODEC_FLAG_LOW_DELAY);
+    const code = await decoder.open2(codec, null);
+    if (code < 0) {
+      decoder.freeContext();
+      throw new Error(`Cannot open the ${group.codec} decoder: ${FFmpegError.strerror(code)}`);
+    }
+    this.#context = { codec: group.codec, decoder };
+  }
+
+  /** Decodes one unit off this thread; undefined when it is damaged. */
+  async #decode(
+    decoder: CodecContext,
+    group: Group,
+    index: number,
+  ): Promise<VideoPicture | undefined> {
+    const bytes = group.units[index]!;
+    this.#packet.data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#packet.pts = BigInt(index);
+    try {
+      if (await decoder.sendPacket(this.#packet) < 0) return undefined;
+    } finally {
+      this.#packet.unref();
+    }
+    for (;;) {
+      if (decoder.receiveFrameSync(this.#frame) < 0) return undefined;
+      try {
+        if (this.#frame.pts !== BigInt(index)) continue;
+        const { width, height, decodeErrorFlags } = this.#frame;
+        if (decodeErrorFlags !== 0) return undefined;
+        if (width * height > MAX_PIXELS) {
+          throw new BadFrameError(
+            "too-large",
+            `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
+          );
+        }
+        return this.#keep(group, index, this.#frame);
+      } finally {
+        this.#frame.unref();
+      }
+    }
+  }
+
+  #keep(group: Group, index: number, frame: Frame): VideoPicture {
+    const picture = new VideoPicture(frame, this.#converter);
+    this.#kept.push({ group, index, picture });
+    const most = Math.max(1, Math.min(KEPT_PICTURES, Math.floor(KEPT_BYTES / picture.bytes)));
+    while (this.#kept.length > most) this.#kept.shift()!.picture.release();
+    return picture;
+  }
+}

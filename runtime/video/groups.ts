@@ -1,0 +1,154 @@
+/**
+ * Groups of pictures: which access units one hangs on. A group begins at a keyframe; each further unit
+ * needs all units before it in its group, and nothing else.
+ *
+ * @module
+ */
+import type { Frame } from "../definition/frame.ts";
+import {
+  type AccessUnit,
+  inspectAccessUnit,
+  type VideoCodec,
+  videoCodecOf,
+} from "./access_unit.ts";
+import type { GroupDecoder } from "./group_decoder.ts";
+
+/** A longer group is no group that one could go back to: its keyframes come too rarely. */
+const MAX_GROUP_UNITS = 3_000;
+const MAX_GROUP_BYTES = 64 * 1024 * 1024;
+/** Access units without a keyframe after which the lane says so once. */
+const REPORT_AFTER = 100;
+
+/** A keyframe and the access units that hang on it. */
+export interface Group {
+  readonly codec: VideoCodec;
+  /** In decoding order. */
+  readonly units: Uint8Array[];
+  /** Decodes units of this lane. */
+  readonly decoder: () => Promise<GroupDecoder>;
+}
+
+/** An access unit at its place in its group. */
+export interface Unit {
+  readonly group: Group;
+  /** Its place in `group.units`. */
+  readonly index: number;
+}
+
+// By the bytes themselves: a copy of a frame keeps them, a frame with another picture has others.
+const units = new WeakMap<Uint8Array, Unit>();
+
+/** The place of an access unit in its group; undefined for an image, and for bytes that no lane has read. */
+export function unitOf(value: Uint8Array): Unit | undefined {
+  return units.get(value);
+}
+
+/** What a lane did with a frame: an image, an access unit that can be decoded, or one that cannot. */
+export type Linked = "image" | "unit" | "no-keyframe";
+
+/** Puts the access units of one lane into their groups. It sees each frame once, in offset order. */
+export class GroupTracker {
+  readonly #report: (message: string) => void;
+  #decoder: Promise<GroupDecoder> | undefined;
+  #group: Group | undefined;
+  #bytes = 0;
+  /** Offsets of keyframes, oldest first: those of groups that may be read again, and of the last one. */
+  #keyframes: number[] = [];
+  #without = 0;
+  #last: Frame | undefined;
+
+  /** @param report takes a line for people. */
+  constructor(report: (message: string) => void) {
+    this.#report = report;
+  }
+
+  /**
+   * Takes the next frame.
+   *
+   * @returns `no-keyframe` for an access unit that hangs on one which never came.
+   * @throws {BadFrameError} when its bytes are no access unit; what hangs on it cannot be decoded.
+   */
+  take(frame: Frame): Linked {
+    const codec = videoCodecOf(frame.headers["content-type"]);
+    if (codec === undefined) return "image";
+    const before = this.#last;
+    this.#last = frame;
+    let unit: AccessUnit;
+    try {
+      unit = inspectAccessUnit(codec, frame.value);
+    } catch (error) {
+      this.interrupt();
+      throw error;
+    }
+    if (unit.keyframe) this.#begin(codec, frame.offset);
+    else if (this.#group !== undefined && !this.#follows(before, frame, codec)) this.interrupt();
+    const group = this.#group;
+    if (group === undefined) {
+      if (++this.#without === REPORT_AFTER) {
+        this.#report(
+          `No keyframe among the last ${REPORT_AFTER} access units of ${frame.topic} partition ${frame.partition}: ` +
+            "they cannot be decoded. A keyframe is an IDR picture with its parameter sets in the same record",
+        );
+      }
+      return "no-keyframe";
+    }
+    this.#without = 0;
+    units.set(frame.value, { group, index: group.units.length });
+    group.units.push(frame.value);
+    this.#bytes += frame.value.length;
+    return "unit";
+  }
+
+  /** Frames were left out: what comes before the next keyframe cannot be decoded. */
+  interrupt(): void {
+    this.#group = undefined;
+  }
+
+  /**
+   * The oldest offset to read so that all from `offset` on can be decoded; `offset` itself where nothing
+   * hangs on an earlier keyframe. Offsets only grow from call to call.
+   */
+  neededFor(offset: number): number {
+    // Without an open group the next unit that counts is a keyframe.
+    const next = (this.#last?.offset ?? -1) + 1;
+    if (this.#group === undefined && offset >= next) return offset;
+    const keyframes = this.#keyframes;
+    while (keyframes[1] !== undefined && keyframes[1] <= offset) keyframes.shift();
+    return Math.min(offset, keyframes[0] ?? offset);
+  }
+
+  /** Frees the decoder. No picture may be asked for afterwards. */
+  async close(): Promise<void> {
+    (await this.#decoder)?.close();
+  }
+
+  #begin(codec: VideoCodec, offset: number): void {
+    const decoder = () =>
+      this.#decoder ??= import("./group_decoder.ts").then(({ GroupDecoder }) => new GroupDecoder());
+    this.#group = { codec, units: [], decoder };
+    this.#bytes = 0;
+    this.#keyframes.push(offset);
+  }
+
+  /** Whether a unit can hang on the one before it. */
+  #follows(
+    before: Frame | undefined,
+    { headers, topic, partition }: Frame,
+    codec: VideoCodec,
+  ): boolean {
+    if (this.#group!.codec !== codec || before === undefined) return false;
+    if (this.#group!.units.length >= MAX_GROUP_UNITS || this.#bytes >= MAX_GROUP_BYTES) {
+      this.#report(
+        `A group of pictures in ${topic} partition ${partition} has reached ${
+          this.#group!.units.length
+        } access units and ${this.#bytes} bytes ` +
+          `without a keyframe: expected one within ${MAX_GROUP_UNITS} units and ${MAX_GROUP_BYTES} bytes; what follows is dropped until it comes`,
+      );
+      return false;
+    }
+    const { session, seq } = before.headers;
+    if (session !== headers["session"]) return false;
+    return seq === undefined || headers["seq"] === undefined ||
+      Number(headers["seq"]) === Number(seq) + 1;
+  }
+}

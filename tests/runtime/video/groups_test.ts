@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { BadFrameError, type Frame } from "../../../runtime/definition/frame.ts";
+import { pictureOf } from "../../../runtime/image/picture.ts";
+import { inspectAccessUnit, nalUnits } from "../../../runtime/video/access_unit.ts";
+import { GroupTracker, unitOf } from "../../../runtime/video/groups.ts";
+import { accessUnits } from "../../support/access_units.ts";
+import { Random } from "../../support/random.ts";
+
+function frameOf(value: Uint8Array, offset: number, codec = "h264", headers = {}): Frame {
+  return {
+    topic: "VideoStreaming",
+    partition: 0,
+    offset,
+    timestamp: offset * 40,
+    key: "CAMERA-1",
+    headers: { "content-type": `video/${codec}`, ...headers },
+    value: value.slice(),
+  };
+}
+
+async function grey(frame: Frame): Promise<Uint8Array> {
+  const picture = await pictureOf(frame);
+  const pixels = await picture.pixels(1);
+  picture.release();
+  const copy = pixels.data.slice();
+  pixels.release();
+  return copy;
+}
+
+const silent = () => {};
+
+for (const codec of ["h264", "h265"] as const) {
+  Deno.test(`${codec}: pictures are the same in whatever order they are asked for`, async () => {
+    const units = await accessUnits({ codec, frames: 25, gop: 10 });
+    assert.equal(units.length, 25);
+    const read = () => {
+      const tracker = new GroupTracker(silent);
+      const frames = units.map((unit, offset) => frameOf(unit, offset, codec));
+      for (const frame of frames) assert.equal(tracker.take(frame), "unit");
+      return { tracker, frames };
+    };
+    const inOrder = read();
+    const expected: Uint8Array[] = [];
+    for (const frame of inOrder.frames) expected.push(await grey(frame));
+    assert.equal(new Set(expected.map((pixels) => pixels.join())).size, 25);
+    await inOrder.tracker.close();
+
+    const random = new Random(7);
+    const { tracker, frames } = read();
+    const asked = Array.from({ length: 60 }, () => Math.floor(random.next() * 25));
+    const got = await Promise.all(asked.map((offset) => grey(frames[offset]!)));
+    for (const [i, pixels] of got.entries()) assert.deepEqual(pixels, expected[asked[i]!]);
+    await tracker.close();
+  });
+}
+
+Deno.test("A keyframe is told by its bytes, and says its codec", async () => {
+  const units = await accessUnits({ frames: 12, gop: 5 });
+  const looked = units.map((unit) => inspectAccessUnit("h264", unit));
+  assert.deepEqual(looked.map(({ keyframe }) => keyframe), units.map((_, i) => i % 5 === 0));
+  assert.match(looked[0]!.codec!, /^avc1\.[0-9a-f]{6}$/);
+  const [hevc] = await accessUnits({ codec: "h265", frames: 1 });
+  assert.match(inspectAccessUnit("h265", hevc!).codec!, /^hvc1\.\d+\.[0-9A-F]+\.L\d+/);
+});
+
+Deno.test("Without its parameter sets an IDR picture is no keyframe", async () => {
+  const [first] = await accessUnits({ frames: 1 });
+  const slice = [...nalUnits(first!)].find((unit) => (unit[0]! & 31) === 5)!;
+  const bare = new Uint8Array([0, 0, 0, 1, ...slice]);
+  assert.deepEqual(inspectAccessUnit("h264", bare), { keyframe: false });
+});
+
+Deno.test("What is no access unit costs itself, and what hangs on it until the next keyframe", async () => {
+  const units = await accessUnits({ frames: 10, gop: 5 });
+  const tracker = new GroupTracker(silent);
+  const taken = units.map((unit, offset) => {
+    try {
+      return tracker.take(frameOf(offset === 2 ? Uint8Array.of(1, 2, 3) : unit, offset));
+    } catch (error) {
+      assert.ok(error instanceof BadFrameError);
+      return error.reason;
+    }
+  });
+  assert.deepEqual(taken, [
+    ...["unit", "unit", "corrupt", "no-keyframe", "no-keyframe"],
+    ...Array(5).fill("unit"),
+  ]);
+});
+
+Deno.test("Units before the first keyframe and after a gap are not decoded", async () => {
+  const units = await accessUnits({ frames: 15, gop: 5 });
+  const reports: string[] = [];
+  const tracker = new GroupTracker((message) => reports.push(message));
+  const taken = [3, 4, 5, 6, 8, 9, 10, 11].map((seq) =>
+    tracker.take(frameOf(units[seq]!, seq, "h264", { session: "a", seq: String(seq) }))
+  );
+  assert.deepEqual(taken, [
+    ...["no-keyframe", "no-keyframe", "unit", "unit"],
+    ...["no-keyframe", "no-keyframe", "unit", "unit"],
+  ]);
+  const image = { ...frameOf(new Uint8Array(1), 12), headers: {} };
+  assert.equal(tracker.take(image), "image");
+  for (let i = 0; i < 100; i++) tracker.take(frameOf(units[6]!, 13 + i));
+  assert.equal(reports.length, 1);
+  assert.match(
+    reports[0]!,
+    /No keyframe among the last 100 access units of VideoStreaming partition 0/,
+  );
+});
+
+Deno.test("A restart goes back to the keyframe that the oldest frame needed hangs on", async () => {
+  const units = await accessUnits({ frames: 20, gop: 5 });
+  const tracker = new GroupTracker(silent);
+  const needed: number[] = [];
+  for (const [offset, unit] of units.entries()) {
+    tracker.take(frameOf(unit, offset));
+    needed.push(tracker.neededFor(Math.max(0, offset - 2)));
+  }
+  assert.deepEqual(needed, [0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 10, 10, 10, 10, 10, 15, 15, 15]);
+  assert.equal(tracker.neededFor(20), 15);
+  tracker.interrupt();
+  assert.equal(tracker.neededFor(21), 21);
+});
+
+Deno.test("A damaged unit is a bad frame, and so is what hangs on it", async () => {
+  const units = await accessUnits({ frames: 10, gop: 5 });
+  const tracker = new GroupTracker(silent);
+  const frames = units.map((unit, offset) => {
+    // The rest of it was lost on the way.
+    return frameOf(offset === 2 ? unit.subarray(0, unit.length >> 1) : unit, offset);
+  });
+  const reasons: string[] = [];
+  for (const frame of frames) {
+    tracker.take(frame);
+    try {
+      await grey(frame);
+      reasons.push("good");
+    } catch (error) {
+      assert.ok(error instanceof BadFrameError, String(error));
+      reasons.push(error.reason);
+    }
+  }
+  assert.deepEqual(reasons.slice(0, 2), ["good", "good"]);
+  assert.deepEqual(reasons.slice(2, 5), ["corrupt", "damaged", "damaged"]);
+  assert.deepEqual(reasons.slice(5), Array(5).fill("good"));
+  assert.notEqual(unitOf(frames[0]!.value), undefined);
+  await tracker.close();
+});

@@ -1,0 +1,101 @@
+/**
+ * Access units of H.264 and H.265, made here: moving pictures whose every frame differs.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  AV_LOG_QUIET,
+  AV_PIX_FMT_YUV420P,
+  Codec,
+  CodecContext,
+  Dictionary,
+  FF_ENCODER_LIBX264,
+  FF_ENCODER_LIBX265,
+  Frame,
+  Log,
+  Packet,
+  Rational,
+} from "node-av";
+import type { VideoCodec } from "../../runtime/video/access_unit.ts";
+
+// The encoders would write their statistics to standard error.
+Log.setLevel(AV_LOG_QUIET);
+
+/** What to encode. */
+export interface StreamOptions {
+  readonly codec?: VideoCodec;
+  readonly frames: number;
+  readonly width?: number;
+  readonly height?: number;
+  /** Frames from keyframe to keyframe. */
+  readonly gop?: number;
+  /** Further parameters of x264 or x265, as `a=b:c=d`. */
+  readonly parameters?: string;
+  /** Offset of the pattern, so that streams differ. */
+  readonly seed?: number;
+}
+
+/** Encodes a pattern that moves: one access unit a frame, in Annex B form. */
+export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]> {
+  const { codec = "h264", frames, width = 160, height = 96, gop = 10, seed = 0 } = options;
+  const encoder = Codec.findEncoderByName(
+    codec === "h264" ? FF_ENCODER_LIBX264 : FF_ENCODER_LIBX265,
+  );
+  if (encoder === null) throw new Error(`FFmpeg has no encoder of ${codec} here`);
+  const context = new CodecContext();
+  context.allocContext3(encoder);
+  context.width = width;
+  context.height = height;
+  context.pixelFormat = AV_PIX_FMT_YUV420P;
+  context.timeBase = new Rational(1, 25);
+  context.framerate = new Rational(25, 1);
+  context.threadCount = 1;
+  context.gopSize = gop;
+  context.maxBFrames = 0;
+  const fixed = codec === "h264"
+    ? "scenecut=0:repeat-headers=1"
+    : "scenecut=0:bframes=0:log-level=none:repeat-headers=1";
+  const parameters = [fixed, options.parameters].filter((one) => one !== undefined).join(":");
+  const settings = Dictionary.fromObject({
+    preset: "ultrafast",
+    tune: "zerolatency",
+    [codec === "h264" ? "x264-params" : "x265-params"]: parameters,
+  });
+  const code = await context.open2(encoder, settings);
+  settings.free();
+  if (code < 0) throw new Error(`Cannot open the encoder of ${codec}: ${code}`);
+  const packet = new Packet();
+  packet.alloc();
+  const units: Uint8Array[] = [];
+  const receive = () => {
+    while (context.receivePacketSync(packet) >= 0) {
+      units.push(new Uint8Array(packet.data!));
+      packet.unref();
+    }
+  };
+  for (let i = 0; i < frames; i++) {
+    const frame = Frame.fromVideoBuffer(patternOf(width, height, i + seed), {
+      width,
+      height,
+      format: AV_PIX_FMT_YUV420P,
+    });
+    frame.pts = BigInt(i);
+    context.sendFrameSync(frame);
+    frame.free();
+    receive();
+  }
+  context.sendFrameSync(null);
+  receive();
+  packet.free();
+  context.freeContext();
+  return units;
+}
+
+function patternOf(width: number, height: number, step: number): Buffer {
+  const luma = Buffer.alloc(width * height * 3 / 2, 128);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) luma[y * width + x] = 16 + ((x * 3 + y * 2 + step * 7) % 220);
+  }
+  return luma;
+}
