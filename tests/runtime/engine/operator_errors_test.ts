@@ -28,6 +28,7 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
     throw new TypeError("Cannot read gauge");
   },
   "throws null": () => {
+    // deno-lint-ignore no-throw-literal
     throw null;
   },
   "throws what cannot be printed": () => {
