@@ -9,6 +9,7 @@ import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
 import { closingLine, type TestCounts } from "./junit.ts";
+import { kernelFaults } from "./kernels.ts";
 import { importFaults, type Lock, lockFaults } from "./lock.ts";
 import { join, ROOT } from "./paths.ts";
 import { documentationFaults } from "./public_docs.ts";
@@ -118,6 +119,7 @@ const checks: readonly Check[] = [
   { name: "import directions", check: checkImports },
   { name: "words", check: checkWords },
   { name: "dependencies", check: checkLock },
+  { name: "kernels", check: async () => ofFindings(await kernelFaults()) },
   { name: "public documentation", check: checkPublicDocs },
   { name: "examples", check: checkExamples },
   {

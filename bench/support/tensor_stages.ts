@@ -6,8 +6,8 @@
 import { frameSpec, WindowTensor } from "../../queries/operators/model/window_tensor.ts";
 import type { ModelInput } from "../../queries/operators/model/manifest.ts";
 import { decodeReduced, Tensorizer } from "../../runtime/mod.ts";
-import { decodeHalfSize } from "../../runtime/image/wasm/half_size.ts";
-import { getTensorKernels } from "../../runtime/image/wasm/kernels.ts";
+import { decodeHalfSize } from "../../runtime/image/kernels/half_size.ts";
+import { Kernels } from "../../runtime/image/kernels/kernels.ts";
 import { percentile } from "./stats.ts";
 
 const INPUT: ModelInput = {
@@ -33,7 +33,7 @@ export async function tensorStages(
   slices = 100,
 ): Promise<ReadonlyMap<string, number>> {
   const frame = (i: number) => frames[i % frames.length]!;
-  const kernels = getTensorKernels();
+  const kernels = new Kernels();
   const tensorizer = new Tensorizer(frameSpec(INPUT, true));
   const picture = await decodeReduced(frame(0), 3, 2);
   const window = new WindowTensor(INPUT);

@@ -16,6 +16,7 @@ import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
+import { PartitionsFound } from "./partitions_found.ts";
 import { SharedEnds } from "./shared_ends.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 import { waitForPartitions } from "./topic_wait.ts";
@@ -107,6 +108,7 @@ export class Driver {
   async start(): Promise<void> {
     const opening = this.#pool.open().then((queries) => void (this.#queries = queries));
     const [partitions] = await Promise.all([this.#partitions(opening), opening]);
+    const found = await PartitionsFound.before(this.#options, this.#stopping.signal);
     for (const spec of this.#options.queries) {
       const owner = new PartitionOwner({
         log: this.#options.log,
@@ -119,7 +121,8 @@ export class Driver {
         signal: this.#stopping.signal,
         clock: this.#clock,
         report: this.#options.report,
-        onAssigned: (partition, membership) => this.#lanes.begin(spec, partition, membership),
+        onAssigned: (partition, membership) =>
+          this.#lanes.begin(spec, partition, membership, found.later(spec, partition)),
         onKept: (partition, membership) => this.#lanes.renew(spec, partition, membership),
         onRevoked: (partition) => this.#lanes.end(spec, partition, "move"),
         onRebalance: () => this.metrics.rebalances.inc({ query: spec.name }),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { InputAside } from "../engine/stage.ts";
+import type { InputAside } from "../engine/put_aside.ts";
 import type { PlainError } from "../executor/protocol.ts";
 
 /** Inputs remembered; older ones are in the checkpoint. */

@@ -17,6 +17,8 @@ export interface Lane {
   readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
+  /** The partition came into being while the query ran. */
+  readonly foundLater: boolean;
   /** Kept from run to run: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
   readonly failedInputs: FailedInputs;

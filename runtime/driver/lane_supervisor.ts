@@ -13,10 +13,10 @@ import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import { FailedInputs } from "./failed_inputs.ts";
 import type { DriverFeed } from "./feed.ts";
 import { inFunction, keyOf, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
+import { LaneEvents } from "./lane_events.ts";
 import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
-import { queryError, type QueryErrorEvent } from "./query_error.ts";
 import { nextStart, strandedDelay } from "./restart_policy.ts";
 import { StreamingQuery } from "./streaming_query.ts";
 
@@ -45,6 +45,7 @@ export interface LaneSupervisorOptions {
 export class LaneSupervisor implements PoolEvents {
   readonly #options: LaneSupervisorOptions;
   readonly #pool: LaneSupervisorOptions["pool"];
+  readonly #events: LaneEvents;
   readonly #lanes = new Map<number, Lane>();
   readonly #lingering = new Lingering();
   #laneNumber = 0;
@@ -53,10 +54,16 @@ export class LaneSupervisor implements PoolEvents {
   constructor(options: LaneSupervisorOptions) {
     this.#options = options;
     this.#pool = options.pool;
+    this.#events = new LaneEvents(options.streams, options.clock);
   }
 
   /** A partition came: its query starts. */
-  begin(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
+  begin(
+    spec: QuerySpec,
+    partition: number,
+    membership: Membership | undefined,
+    foundLater = false,
+  ): void {
     const number = ++this.#laneNumber;
     const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
@@ -73,6 +80,7 @@ export class LaneSupervisor implements PoolEvents {
       partition,
       ended: Promise.withResolvers(),
       membership,
+      foundLater,
       shown: new SharedArrayBuffer(SHOWN.bytes),
       failedInputs: new FailedInputs(),
       stopping: false,
@@ -133,12 +141,7 @@ export class LaneSupervisor implements PoolEvents {
     switch (message.type) {
       case "started":
         handle.started(message.id);
-        this.#options.streams.tell("onQueryStarted", {
-          id: message.id,
-          runId: handle.runId,
-          name: handle.name,
-          timestamp: new Date(this.#options.clock.now()).toISOString(),
-        });
+        this.#events.started(lane);
         return;
       case "progress":
         handle.progressed(message.progress, this.#options.clock.now());
@@ -160,7 +163,7 @@ export class LaneSupervisor implements PoolEvents {
         return;
       case "put-aside":
         this.#options.report(`${titleOf(lane)} puts an input aside: ${message.error.message}`);
-        this.#tellError(lane, message.error, "dead-letter");
+        this.#events.failed(lane, message.error, "dead-letter");
         return;
       case "stopped":
         handle.runEnded(message.totals);
@@ -180,7 +183,7 @@ export class LaneSupervisor implements PoolEvents {
         continue;
       }
       this.#options.report(`${titleOf(lane)} moves: ${why}`);
-      this.#runOver(lane);
+      this.#events.ended(lane);
       lane.handle.moving();
       this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
       // An executor that cannot even start must not be started again in a tight loop.
@@ -230,6 +233,7 @@ export class LaneSupervisor implements PoolEvents {
       partition: lane.partition,
       runId,
       shown: lane.shown,
+      foundLater: lane.foundLater,
       ...(aside.length > 0 ? { aside } : {}),
       ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
     }, lane.alone);
@@ -267,34 +271,17 @@ export class LaneSupervisor implements PoolEvents {
     if (this.#lingering.ended(number)) this.#pool.ended(number);
   }
 
-  /** A run ended; listeners hear of each once, with its error where it failed. */
-  #runOver(lane: Lane, error?: PlainError): void {
-    const { handle } = lane;
-    if (lane.told) return;
-    lane.told = true;
-    this.#options.streams.tell("onQueryTerminated", {
-      id: handle.id,
-      runId: handle.runId,
-      ...(error !== undefined ? { exception: handle.exception!.message } : {}),
-    });
-  }
-
   #laneGone(lane: Lane, error?: PlainError): void {
     if (!this.#lanes.delete(lane.number)) return;
     letCommit(lane, NOBODY);
     const { handle } = lane;
     if (!this.#lingering.has(lane.number)) this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
-    this.#runOver(lane, error);
+    this.#events.ended(lane, error);
     this.#options.streams.terminated(handle);
     lane.ended.resolve();
     this.#laneEnded.resolve();
     this.#laneEnded = Promise.withResolvers();
-  }
-
-  #tellError(lane: Lane, error: PlainError, action: QueryErrorEvent["action"]): void {
-    const event = queryError(lane.handle, error, action, this.#options.clock.now());
-    this.#options.streams.tell("onQueryError", event);
   }
 
   /** A streaming query failed: it starts again after a while, or ends for good. */
@@ -309,7 +296,7 @@ export class LaneSupervisor implements PoolEvents {
       finite: this.#options.finite(spec.name),
       member: lane.membership !== undefined,
     });
-    this.#tellError(lane, error, next === undefined ? "stop" : "restart");
+    this.#events.failed(lane, error, next === undefined ? "stop" : "restart");
     if (next === undefined) {
       handle.failed(error, undefined);
       this.#options.report(`${titleOf(lane)} failed: ${error.message}`);
@@ -318,7 +305,7 @@ export class LaneSupervisor implements PoolEvents {
     const delayMs = failed?.aside === true ? 0 : next.delayMs;
     lane.failures = failed?.aside === true ? 0 : next.failures;
     handle.failed(error, delayMs);
-    this.#runOver(lane, error);
+    this.#events.ended(lane, error);
     this.#options.metrics.restarts.inc(this.#options.metrics.labels(handle));
     this.#options.report(
       `${titleOf(lane)} failed: ${error.message}; starting it again ` +

@@ -28,7 +28,7 @@ export class QueryMetrics {
   readonly #processed = this.#set.counter("frames_processed_total", "Outputs handed to the sinks");
   readonly #dropped = this.#set.counter(
     "frames_dropped_total",
-    "Frames left out by the overload policy or lost to retention; reason late or ahead: that no window takes",
+    "Frames that reached no operator or no window, by reason: overload, lost, no-keyframe, late, ahead",
     [...LABELS, "reason"],
   );
   readonly #deadLettered = this.#set.counter(
@@ -103,7 +103,9 @@ export class QueryMetrics {
     };
     add(this.#consumed, "frames");
     add(this.#processed, "outputs");
-    add(this.#dropped, "dropped");
+    for (const [reason, count] of Object.entries({ overload: 0, ...measurements.dropped })) {
+      this.#dropped.inc({ ...labels, reason }, count);
+    }
     add(this.#dropped, "late", "late");
     add(this.#dropped, "ahead", "ahead");
     add(this.#deadLettered, "deadLettered");

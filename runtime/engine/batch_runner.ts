@@ -5,8 +5,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { messageOf } from "../base/errors.ts";
-import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
+import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
@@ -90,7 +89,7 @@ export class BatchRunner {
       if (cause.offset >= base) await sinks.refeed(output);
     };
     for (const frame of frames) {
-      if (this.#unreadable(frame) === undefined) await pipeline.push(frame);
+      if (frame.fault === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
     this.#leftOut.seenBefore(pipeline.leftOut());
@@ -153,9 +152,8 @@ export class BatchRunner {
       arrivals.set(frame.offset, now);
       this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
-      const unreadable = this.#unreadable(frame);
-      if (unreadable !== undefined) {
-        this.#reject?.(frame, unreadable);
+      if (frame.fault !== undefined) {
+        this.#reject?.(frame, frame.fault);
         continue;
       }
       const room = pipeline.push(frame);
@@ -227,26 +225,12 @@ export class BatchRunner {
     sequence.see(frame);
     const lost = sequence.gaps - gaps;
     sequence.gaps = gaps;
-    reporter.dropped += lost;
+    reporter.drop(lost, "lost");
     report(
       known
         ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
         : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
     );
-  }
-
-  /** The error when the bytes are no image, or could not be had. */
-  #unreadable(frame: Frame): BadFrameError | undefined {
-    if (frame.fault !== undefined) return frame.fault;
-    try {
-      this.#options.inspect(frame.value);
-    } catch (error) {
-      if (error instanceof BadFrameError) return error;
-      // A fault of our own, which must cost no more than the frame.
-      return new BadFrameError("error", `Cannot inspect the frame: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
   }
 }
 

@@ -16,8 +16,10 @@ import {
   type CommitOptions,
   LogError,
   type OutputRecord,
+  saysFirst,
 } from "../log/log.ts";
 import type { LastOutput } from "./identity.ts";
+import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
 import type { SeenSequences } from "./sequence.ts";
 
@@ -28,6 +30,8 @@ interface SavedState {
   readonly sinksOnly?: true;
   /** The cameras' own numbers: what comes next is a gap or is not. */
   readonly seen?: SeenSequences;
+  /** The keyframe on which the frame to read first hangs. */
+  readonly keyframe?: number;
   /** The output that came last, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
 }
@@ -41,6 +45,8 @@ export interface AfterBatch {
 
 /** Where a restart begins. */
 export interface ResumePoint {
+  /** Offset of the keyframe on which the frame at `readFrom` hangs; `readFrom` where there is none. */
+  readonly keyframe: number;
   /** Offset to read from. */
   readonly readFrom: number;
   /** Outputs caused by frames from here on are shown again to the sinks that asked for it. */
@@ -64,13 +70,15 @@ const decoder = new TextDecoder();
 export class Checkpointing {
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
+  readonly #groups: FrameGroups | undefined;
   #history: { end: number; snapshot: PipelineSnapshot }[];
   #renewed: (() => void) | undefined;
   #renewals = 0;
 
   /** @param start where a query without a checkpoint begins. */
-  constructor(committer: BatchCommitter, start: number, clock: Clock) {
+  constructor(committer: BatchCommitter, start: number, clock: Clock, groups?: FrameGroups) {
     this.#committer = committer;
+    this.#groups = groups;
     this.#clock = clock;
     const { base, pipeline } = this.resumePoint(start);
     const restart = committer.committed?.restart;
@@ -85,7 +93,8 @@ export class Checkpointing {
 
   /** The batch that was planned before a crash and not committed. */
   get planned(): BatchRange | undefined {
-    return this.#committer.planned;
+    const { planned } = this.#committer;
+    return planned === undefined || saysFirst(planned) ? undefined : planned;
   }
 
   resumePoint(start: number): ResumePoint {
@@ -95,8 +104,10 @@ export class Checkpointing {
       ? undefined
       : JSON.parse(decoder.decode(committed.state)) as SavedState;
     const base = saved?.base ?? end;
+    const readFrom = Math.min(committed?.restart ?? end, base);
     return {
-      readFrom: Math.min(committed?.restart ?? end, base),
+      keyframe: saved?.keyframe ?? readFrom,
+      readFrom,
       base,
       pipeline: typeof saved?.pipeline === "string" ? encoder.encode(saved.pipeline) : undefined,
       sinksOnly: saved?.sinksOnly === true,
@@ -130,17 +141,21 @@ export class Checkpointing {
     const keep = Math.min(batch.end, needed ?? batch.end);
     while (this.#history[1] !== undefined && this.#history[1].end <= keep) this.#history.shift();
     const { end: base, snapshot: { restart, state } } = this.#history[0]!;
+    const readFrom = Math.min(base, restart ?? base);
+    const keyframe = this.#groups?.neededFor(readFrom) ?? readFrom;
     const saved: SavedState = {
       base,
       pipeline: state === undefined ? null : decoder.decode(state),
       ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
+      ...(keyframe === readFrom ? {} : { keyframe }),
       ...(last === undefined || snapshot.state === undefined ? {} : { last }),
     };
-    const plain = base === batch.end && saved.pipeline === null && seen.length === 0;
+    const plain = base === batch.end && saved.pipeline === null && seen.length === 0 &&
+      keyframe === readFrom;
     const checkpoint = {
       end: batch.end,
-      restart: Math.min(base, restart ?? base),
+      restart: readFrom,
       ...(plain ? {} : { state: encoder.encode(JSON.stringify(saved)) }),
     };
     for (;;) {

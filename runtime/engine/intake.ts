@@ -4,10 +4,13 @@
  *
  * @module
  */
+import { messageOf } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Frame } from "../definition/frame.ts";
+import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
+import type { ExecutionOptions } from "./options.ts";
+import type { DropReason } from "./reporter.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
@@ -17,7 +20,7 @@ const REREAD_FRAMES = 64;
 const ARRIVED = new Error("Frames have arrived");
 
 /** What the intake needs, and whom it tells. */
-export interface IntakeOptions {
+export interface IntakeOptions extends Pick<ExecutionOptions, "inspect" | "groups"> {
   readonly source: PartitionReader;
   readonly topic: string;
   readonly partition: number;
@@ -29,7 +32,7 @@ export interface IntakeOptions {
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
   /** Frames that were left out, or lost. */
-  readonly onDropped: (count: number) => void;
+  readonly onDropped: (count: number, reason: DropReason) => void;
 }
 
 /** What is read again after a restart. */
@@ -52,6 +55,8 @@ export class Intake {
   #arrived: { frames: Frame[] } | { error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
+  /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
+  #linked = false;
   #rereading: Rereading | undefined;
   #recreatedAt: number | undefined;
 
@@ -110,10 +115,10 @@ export class Intake {
     for (;;) {
       try {
         const frames = await this.#source.read(this.#affordable(max), this.#options.signal, until);
-        this.#weigh(frames);
         const within = frames.filter(({ offset }) => offset < until);
         if (within.length < frames.length) this.#source.seek(until);
-        return within;
+        const taken = this.#take(within);
+        if (taken.length > 0 || within.length === 0) return taken;
       } catch (error) {
         this.#dataLoss(error);
         if (this.recreated) return [];
@@ -141,14 +146,14 @@ export class Intake {
   }
 
   seek(offset: number): void {
+    if (offset !== this.#source.position) this.#options.groups?.interrupt();
     this.#source.seek(offset);
   }
 
   #startRead(max: number): void {
     this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#weigh(frames);
-        this.#arrived = { frames };
+        this.#arrived = { frames: this.#take(frames) };
       },
       (error) => {
         this.#arrived = { error };
@@ -177,10 +182,68 @@ export class Intake {
     return Math.max(1, Math.min(max, Math.floor(MAX_READ_BYTES / this.#meanBytes)));
   }
 
-  #weigh(frames: readonly Frame[]): void {
-    for (const { value } of frames) {
-      this.#meanBytes += (Math.max(1, value.length) - this.#meanBytes) / 16;
+  /** Looks at frames that were read: bad ones carry their fault, those without a keyframe are left out. */
+  #take(frames: readonly Frame[]): Frame[] {
+    const taken: Frame[] = [];
+    let undecodable = 0;
+    for (const frame of frames) {
+      this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
+      const looked = this.#look(frame);
+      if (looked !== undefined) taken.push(looked);
+      else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
+    if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
+    return taken;
+  }
+
+  #look(frame: Frame): Frame | undefined {
+    const { inspect, groups } = this.#options;
+    if (frame.fault !== undefined) {
+      groups?.interrupt();
+      return frame;
+    }
+    try {
+      const kind = groups?.take(frame) ?? "image";
+      if (kind === "no-keyframe") return undefined;
+      if (kind === "image") inspect(frame.value);
+      this.#linked = kind === "unit";
+      return frame;
+    } catch (error) {
+      // Any other is a fault of our own, which must cost no more than the frame.
+      const fault = error instanceof BadFrameError
+        ? error
+        : new BadFrameError("error", `Cannot inspect the frame: ${messageOf(error)}`, {
+          cause: error,
+        });
+      return { ...frame, fault };
+    }
+  }
+
+  /**
+   * Reads what the frame at `until` hangs on, from its keyframe on. No operator sees it: it only has to
+   * be there when a picture is decoded. Where the log lacks it, the lane goes on at the next keyframe.
+   */
+  async readGroup(keyframe: number, until: number): Promise<void> {
+    const { signal, groups, report, topic, partition } = this.#options;
+    this.#source.seek(keyframe);
+    while (this.#source.position < until) {
+      try {
+        const frames = await this.#source.read(this.#affordable(64), signal, until);
+        if (frames.length === 0) break;
+        for (const frame of frames) if (frame.offset < until) this.#look(frame);
+      } catch (error) {
+        if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+        const { earliest } = error.range!;
+        if (earliest <= this.#source.position) break; // Another topic: who reads on says so.
+        groups?.interrupt();
+        report(
+          `The keyframe at offset ${keyframe} of ${topic} partition ${partition} is no longer in the log: ` +
+            "frames are dropped until the next one",
+        );
+        this.#source.seek(Math.min(earliest, until));
+      }
+    }
+    this.#source.seek(until);
   }
 
   /** Applies the overload policy; an empty list means that the source went on elsewhere. */
@@ -189,7 +252,11 @@ export class Intake {
     const waiting = Math.max(this.#source.latest - this.#source.position, this.#source.buffered);
     const total = frames.length + waiting;
     const skipTo = (offset: number) => {
-      onDropped(frames.length + Math.max(0, offset - this.#source.position));
+      if (this.#linked) {
+        onDropped(frames.length, "overload");
+        return [];
+      }
+      onDropped(frames.length + Math.max(0, offset - this.#source.position), "overload");
       this.#source.seek(offset);
       return [];
     };
@@ -199,7 +266,7 @@ export class Intake {
       case "latest":
         if (total <= 1) return frames;
         if (total > max && waiting > 0) return skipTo(this.#source.latest - 1);
-        onDropped(frames.length - 1);
+        onDropped(frames.length - 1, "overload");
         return frames.slice(-1);
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
@@ -207,13 +274,13 @@ export class Intake {
         if (excess >= frames.length) {
           return skipTo(this.#source.position + excess - frames.length);
         }
-        onDropped(excess);
+        onDropped(excess, "overload");
         return frames.slice(excess);
       }
       case "sample": {
         if (total <= overload.maxLagFrames) return frames;
         const kept = frames.filter(({ offset }) => offset % overload.every === 0);
-        onDropped(frames.length - kept.length);
+        onDropped(frames.length - kept.length, "overload");
         return kept;
       }
     }
@@ -231,7 +298,8 @@ export class Intake {
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` unless losses are allowed.
    */
   lost({ earliest, latest }: OffsetRange, cause?: unknown): void {
-    const { failOnDataLoss, topic, partition, query, report, onDropped } = this.#options;
+    const { failOnDataLoss, topic, partition, query, report, onDropped, groups } = this.#options;
+    groups?.interrupt();
     const wanted = this.#source.position;
     const done = Math.max(wanted, this.#rereading?.until ?? 0);
     const gone = `offsets ${wanted} to ${earliest - 1}`;
@@ -271,7 +339,7 @@ export class Intake {
           earliest - 1
         } are no longer in the log`,
       );
-      onDropped(lost);
+      onDropped(lost, "lost");
     }
     this.#source.seek(earliest);
   }

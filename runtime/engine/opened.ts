@@ -44,11 +44,13 @@ export interface Opener {
 /** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
-  const { plan, log, reader, topic, partition, clock } = options;
+  const { plan, log, reader, topic, partition, clock, inspect, groups } = options;
+  if (groups !== undefined) onClose(() => groups.close());
   const committer = await openCommitter(options);
   onClose(() => committer.close());
-  const next = committer.committed?.end ?? committer.planned?.start ?? await startOffset(options);
-  const checkpointing = new Checkpointing(committer, next, clock);
+  const next = committer.committed?.end ?? committer.planned?.start ??
+    await beginning(opener, committer);
+  const checkpointing = new Checkpointing(committer, next, clock, groups);
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter(
@@ -77,11 +79,15 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     signal: opener.drain,
     report: options.report,
-    onDropped: (count) => {
-      reporter.dropped += count;
+    inspect,
+    ...(groups === undefined ? {} : { groups }),
+    onDropped: (count, reason) => {
+      reporter.drop(count, reason);
       sequence.skip();
     },
   });
+  const { keyframe, readFrom } = resume;
+  if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
   const pipeline = await Pipeline.open(
     plan.operators,
     {
@@ -141,12 +147,18 @@ function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
   });
 }
 
-/** Where a query without a checkpoint begins. */
-async function startOffset(
-  { plan, log, topic, partition, clock }: ExecutionOptions,
-): Promise<number> {
-  const point = startPoint(plan.source, topic, partition);
+/** Where a query without a checkpoint begins: kept from now on, whether or not a batch comes. */
+async function beginning({ options }: Opener, committer: BatchCommitter): Promise<number> {
+  const start = await startOffset(options);
+  await committer.plan({ batchId: 0, start, end: start }, true);
+  return start;
+}
+
+async function startOffset(options: ExecutionOptions): Promise<number> {
+  const { plan, log, topic, partition, clock } = options;
   const { earliest, latest } = await log.offsets(topic, partition);
+  if (options.foundLater === true) return earliest;
+  const point = startPoint(plan.source, topic, partition);
   switch (point.kind) {
     case "earliest":
       return earliest;
@@ -159,13 +171,13 @@ async function startOffset(
     case "timestamp":
       return await log.offsetForTime(topic, partition, point.timestamp);
     case "offset":
-      if (point.offset < earliest || point.offset > latest) {
-        throw new LogError(
-          "OFFSET_OUT_OF_RANGE",
-          `Cannot start ${topic} partition ${partition} at offset ${point.offset}: expected ${earliest} to ${latest}`,
-          { range: { earliest, latest } },
-        );
-      }
-      return point.offset;
+      // Where losses are allowed, reading counts what is no longer there, and goes on.
+      if (plan.source.failOnDataLoss === false) return point.offset;
+      if (point.offset >= earliest && point.offset <= latest) return point.offset;
+      throw new LogError(
+        "OFFSET_OUT_OF_RANGE",
+        `Cannot start ${topic} partition ${partition} at offset ${point.offset}: expected ${earliest} to ${latest}`,
+        { range: { earliest, latest } },
+      );
   }
 }

@@ -9,7 +9,7 @@ import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.t
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
-import type { InputAside } from "./stage.ts";
+import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
 import type { PicturePort } from "./sinks.ts";
 import type { BatchStep } from "./steps.ts";
@@ -30,6 +30,22 @@ export interface ExecutionEvents {
   readonly onStep?: (step: BatchStep) => void;
 }
 
+/** Which frames of a lane hang on earlier ones: access units of video do, images do not. */
+export interface FrameGroups {
+  /**
+   * Takes the next frame, in offset order.
+   *
+   * @returns `no-keyframe` when it hangs on a frame that never came.
+   * @throws {BadFrameError} when its bytes are no access unit.
+   */
+  take(frame: Frame): "image" | "unit" | "no-keyframe";
+  /** Frames are missing here. */
+  interrupt(): void;
+  /** The oldest offset to read so that all from `offset` on can be decoded. */
+  neededFor(offset: number): number;
+  close(): Promise<void>;
+}
+
 /** What a streaming query needs. */
 export interface ExecutionOptions extends ExecutionEvents {
   readonly plan: QueryPlan;
@@ -39,6 +55,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
+  /** The partition came into being while the query ran: without a checkpoint it is read from the start. */
+  readonly foundLater?: boolean;
   readonly runId: string;
   /** Inputs that earlier runs have failed on too often. */
   readonly aside?: readonly InputAside[];
@@ -54,6 +72,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly pictures: PicturePort;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
+  /** Puts access units into their groups; without it every frame is an image. */
+  readonly groups?: FrameGroups;
   /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */

@@ -8,7 +8,8 @@ import type { BadFrameError, Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
-import { Stage, type StageErrors, type StageOptions } from "./stage.ts";
+import type { StepErrors } from "./put_aside.ts";
+import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
 /** What the pipeline tells the streaming query while it works. */
@@ -37,7 +38,7 @@ export interface PipelineSnapshot {
   readonly state: Uint8Array | undefined;
 }
 
-type StageState = StepState & StageErrors;
+type StageState = StepState & StepErrors;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -23,7 +23,15 @@ export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
+  /** Frames dropped, by reason. */
+  readonly dropped: Partial<Record<DropReason, number>>;
 }
+
+/**
+ * Why a frame was dropped: the query's overload policy, a log that deleted it before it was read, or a
+ * video stream whose keyframe never came.
+ */
+export type DropReason = "overload" | "lost" | "no-keyframe";
 
 /** Latencies are those of the last so many milliseconds. */
 const LATENCY_SPAN_MS = 10_000;
@@ -45,7 +53,6 @@ export interface ReporterIdentity {
 export class ProgressReporter {
   frames = 0;
   outputs = 0;
-  dropped = 0;
   deadLettered = 0;
   late = 0;
   ahead = 0;
@@ -55,7 +62,8 @@ export class ProgressReporter {
   readonly #queueing = new Samples();
   readonly #processing = new Samples();
   readonly #endToEnd = new Samples();
-  #measurements: Measurements = { endToEnd: [], processing: [], sinkWrites: {} };
+  #measurements: Measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
+  #dropped = 0;
   #durations: Partial<Record<Step, number>> = {};
   #reportStart: number;
   #reportStartWall: number;
@@ -77,12 +85,19 @@ export class ProgressReporter {
     this.#reportStartWall = clock.now();
   }
 
+  /** Counts frames that no operator sees. */
+  drop(count: number, reason: DropReason): void {
+    this.#dropped += count;
+    const { dropped } = this.#measurements;
+    dropped[reason] = (dropped[reason] ?? 0) + count;
+  }
+
   get totals(): QueryTotals {
     const { gaps, duplicates, orderViolations } = this.#sequence;
     return {
       frames: this.frames,
       outputs: this.outputs,
-      dropped: this.dropped,
+      dropped: this.#dropped,
       deadLettered: this.deadLettered,
       gaps,
       duplicates,
@@ -244,7 +259,7 @@ export class ProgressReporter {
       totals: this.totals,
     };
     const measurements = this.#measurements;
-    this.#measurements = { endToEnd: [], processing: [], sinkWrites: {} };
+    this.#measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
     this.#durations = {};
     this.#reportStart = monotonic;
     this.#reportStartWall = now;

@@ -112,10 +112,10 @@ export class SinkSet {
   async show(output: unknown, batch: BatchRange): Promise<void> {
     for (const { sink, task } of this.#sinks) {
       if (sink.delivery !== "live") continue;
-      if (sink.shows === true) this.#options.pictures.show(output as Output);
-      if (task.write !== undefined) {
-        await this.#call(sink, batch, () => task.write!([output], batch));
-      }
+      await this.#call(sink, batch, () => {
+        if (sink.shows === true) this.#options.pictures.show(output as Output);
+        return task.write?.([output], batch);
+      });
     }
   }
 

@@ -13,26 +13,13 @@ import {
 } from "../definition/operator_error.ts";
 import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./pipeline.ts";
+import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
 /** Waits between the tries of one input, milliseconds. */
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
 /** A round of timers calls one operator this often at most: frames must have their turn. */
 const TIMERS_A_ROUND = 64;
-
-/** An input that an operator failed on in earlier runs: it is not given it again. */
-export interface InputAside extends FailedInput {
-  readonly message: string;
-  readonly stack?: string;
-}
-
-/** What a restart needs to know of a stage's errors. */
-export interface StageErrors {
-  /** Offsets of the inputs that were put aside. */
-  readonly aside?: readonly number[];
-  /** Inputs put aside since the last success. */
-  readonly inARow?: number;
-}
 
 /** What all stages of a pipeline share. */
 export interface StageOptions {
@@ -61,21 +48,13 @@ export class Stage {
   readonly #stateless: boolean;
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
-  /** Inputs that earlier runs have put aside, by offset. */
-  readonly #skipped: ReadonlyMap<number, Error>;
-  /** Timers that earlier runs have put aside: what they throw is only reported. */
-  readonly #asideTimers: ReadonlySet<number>;
+  readonly #aside: PutAside;
   /** Timers that the operator goes on asking for. */
   readonly #deadTimers = new Set<number>();
-  /** Offsets of all inputs put aside, for the checkpoint. */
-  readonly #aside: Set<number>;
-  #inARow: number;
   /** Offset of the newest frame. */
   #last: number;
   #started = 0;
   #ended = 0;
-  #succeeded = false;
-  #lastFailure: OperatorError | undefined;
   #underWay = 0;
   #emitted: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
@@ -89,7 +68,7 @@ export class Stage {
     { operator, name, task }: Step,
     next: Stage | undefined,
     from: number,
-    errors: StageErrors,
+    errors: StepErrors,
     options: StageOptions,
   ) {
     this.name = name;
@@ -101,41 +80,24 @@ export class Stage {
     this.#last = from;
     this.#stateless = operator.kind === undefined;
     this.#options = options;
-    const aside = options.aside.filter((input) => input.operator === name);
-    const inputs = aside.filter(({ timer }) => timer === undefined);
-    this.#skipped = new Map([
-      ...(errors.aside ?? []).map((offset) => [offset, new Error("Put aside before")] as const),
-      ...inputs.map(({ offset, message, stack }) =>
-        [offset, Object.assign(new Error(message), { stack })] as const
-      ),
-    ]);
-    this.#asideTimers = new Set(aside.flatMap(({ timer }) => timer ?? []));
-    this.#aside = new Set(errors.aside);
-    this.#inARow = errors.inARow ?? 0;
+    this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
   }
 
-  /** What a restart from `restart` on needs to know; undefined when nothing. */
-  errors(restart: number): StageErrors | undefined {
-    for (const offset of this.#aside) if (offset < restart) this.#aside.delete(offset);
-    if (this.#aside.size === 0 && this.#inARow === 0) return undefined;
-    return { aside: [...this.#aside], inARow: this.#inARow };
+  /** What a restart from `restart` on needs to know of its errors; undefined when nothing. */
+  errors(restart: number): StepErrors | undefined {
+    return this.#aside.errors(restart);
   }
 
   /** The error of an operator that has failed on all that it was given. */
   get failedOnAll(): OperatorError | undefined {
-    if (this.#inARow === 0 || this.#succeeded || this.#lastFailure === undefined) return undefined;
-    const { input, cause } = this.#lastFailure;
-    return new OperatorError(input, this.#options.context, cause, {
-      final: true,
-      why: "; it has failed on every frame",
-    });
+    return this.#aside.failedOnAll;
   }
 
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (cause.offset < this.#from) return;
     this.#last = cause.offset;
-    const failed = this.#skipped.size === 0 ? undefined : this.#skipped.get(cause.offset);
+    const failed = this.#aside.skipped(cause.offset);
     if (failed !== undefined) {
       return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
     }
@@ -199,10 +161,7 @@ export class Stage {
   }
 
   #passed(): void {
-    this.#succeeded = true;
-    if (this.#inARow === 0) return;
-    this.#inARow = 0;
-    this.#backoff.reset();
+    if (this.#aside.passed()) this.#backoff.reset();
   }
 
   /**
@@ -251,17 +210,8 @@ export class Stage {
 
   /** @throws {OperatorError} `OPERATOR_FAILED` when it is one input too many. */
   #putAside(failure: OperatorError, cause: Frame): void {
-    const { context, events, policy } = this.#options;
-    this.#aside.add(cause.offset);
-    if (!events.onPutAside(failure, cause)) return;
-    this.#inARow++;
-    this.#lastFailure = failure;
-    const limit = policy.kind === "dead-letter" ? policy.maxInARow : Infinity;
-    if (this.#inARow < limit) return;
-    throw new OperatorError(failure.input, context, failure.cause, {
-      final: true,
-      why: `; it has failed on ${this.#inARow} inputs in a row`,
-    });
+    this.#aside.remember(cause.offset);
+    if (this.#options.events.onPutAside(failure, cause)) this.#aside.count(failure);
   }
 
   async #several(item: unknown, cause: Frame): Promise<void> {
@@ -333,7 +283,7 @@ export class Stage {
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
         // It would be called without end.
-        if (!this.#asideTimers.has(due)) throw this.#timerStands(due, cause);
+        if (!this.#aside.holdsTimer(due)) throw this.#timerStands(due, cause);
         this.#deadTimers.add(due);
       }
       await this.emit(outputs, cause);
@@ -367,7 +317,7 @@ export class Stage {
     } catch (error) {
       if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, timer));
-      if (timer === undefined || !this.#asideTimers.has(timer)) throw failure;
+      if (timer === undefined || !this.#aside.holdsTimer(timer)) throw failure;
       events.onPutAside(failure);
       return [];
     } finally {

@@ -15,6 +15,7 @@ import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { openSink } from "../sinks/open.ts";
 import { isFiniteTrigger, parseTrigger } from "../definition/trigger.ts";
+import { GroupTracker } from "../video/groups.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
@@ -187,11 +188,13 @@ export class ExecutorHost {
       partition,
       group: queries.find(({ name }) => name === query)!.group,
       ...(membership !== undefined ? { membership } : {}),
+      foundLater: message.foundLater === true,
       runId,
       shown,
       owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
+      groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text }, [])),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
       pictures,

@@ -7,7 +7,7 @@ import { messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/e
 import { isRetryable } from "../base/wait.ts";
 import { type FailedInput, OperatorError } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
-import type { InputAside } from "../engine/stage.ts";
+import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { Headers, Result } from "../definition/frame.ts";
@@ -92,6 +92,8 @@ export type ToExecutor =
     readonly membership?: Membership;
     /** Inputs that earlier runs have failed on too often. */
     readonly aside?: readonly InputAside[];
+    /** See `ExecutionOptions.foundLater`. */
+    readonly foundLater?: boolean;
     /** Cells of a lane that outlive its runs: see `SHOWN`. */
     readonly shown: SharedArrayBuffer;
   }

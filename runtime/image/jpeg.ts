@@ -10,8 +10,8 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { hasLibrary, keepLuma } from "./jpeg_library.ts";
 import { pool } from "./pool.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
-import { getLumaKernels } from "./wasm/kernels.ts";
-import { takeLuma } from "./wasm/luma_jpeg.ts";
+import { withKernels } from "./kernels/kernels.ts";
+import { takeLuma } from "./kernels/luma_jpeg.ts";
 
 const FORMATS = {
   1: jpegTurbo.FORMAT_GRAY,
@@ -78,7 +78,7 @@ export async function extractLuma(
   info: ImageInfo = inspectImage(bytes),
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (info.type !== "jpeg" || info.components !== 3) return undefined;
-  const taken = takeLuma(getLumaKernels(), bytes);
+  const taken = withKernels((kernels) => takeLuma(kernels, bytes));
   if (taken !== undefined || !hasLibrary) return taken;
   if (!(bytes.buffer instanceof ArrayBuffer)) return undefined;
   return await keepLuma(bytes as Uint8Array<ArrayBuffer>, info);

@@ -9,13 +9,10 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import type { Picture } from "./picture.ts";
 import type { RawImage } from "./raw.ts";
 import { type Crop, resizeRows } from "./resize.ts";
-import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./wasm/float_tensor.ts";
-import { decodeHalfSize } from "./wasm/half_size.ts";
-import { getTensorKernels } from "./wasm/kernels.ts";
-import { MOST_BYTES } from "./wasm/scan.ts";
-
-/** Larger pictures are not copied for the kernels, which keep their memory. */
-const MOST_SAMPLES = 32 * 1024 * 1024;
+import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./kernels/float_tensor.ts";
+import { decodeHalfSize } from "./kernels/half_size.ts";
+import { withKernels } from "./kernels/kernels.ts";
+import { MOST_BYTES } from "./kernels/scan.ts";
 
 /** What a model wants of one frame. */
 export interface TensorSpec {
@@ -233,24 +230,32 @@ export class Tensorizer {
   ): TensorData | undefined {
     if (this.#layout === undefined || denominator !== 2) return undefined;
     if (type !== "jpeg" || components !== 3 || bytes.length > MOST_BYTES) return undefined;
-    const kernels = getTensorKernels();
-    const planes = decodeHalfSize(kernels, bytes);
-    if (planes === undefined) return undefined;
-    const data = this.#idle.pop() as Float32Array<ArrayBuffer> ?? new Float32Array(this.size);
-    const rows = planeRows(kernels, planes, crop);
-    fillFloats(kernels, rows, crop, content, this.#layout, data);
-    return data;
+    const layout = this.#layout;
+    return withKernels((kernels) => {
+      const planes = decodeHalfSize(kernels, bytes);
+      if (planes === undefined) return undefined;
+      const data = this.#takeFloats();
+      fillFloats(kernels, planeRows(kernels, planes, crop), crop, content, layout, data);
+      return data;
+    });
+  }
+
+  #takeFloats(): Float32Array<ArrayBuffer> {
+    return this.#idle.pop() as Float32Array<ArrayBuffer> ?? new Float32Array(this.size);
   }
 
   #fill(image: RawImage, { crop, content }: Placement): TensorData {
-    const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
-    if (this.#layout !== undefined && image.data.length <= MOST_SAMPLES) {
-      const kernels = getTensorKernels();
-      const rows = pictureRows(kernels, image, crop);
-      const floats = data as Float32Array<ArrayBuffer>;
-      fillFloats(kernels, rows, crop, content, this.#layout, floats);
+    const layout = this.#layout;
+    const quick = layout && withKernels((kernels) => {
+      const data = this.#takeFloats();
+      fillFloats(kernels, pictureRows(kernels, image, crop), crop, content, layout, data);
       return data;
-    }
+    });
+    return quick ?? this.#fillByTables(image, crop, content);
+  }
+
+  #fillByTables(image: RawImage, crop: Crop, content: Crop): TensorData {
+    const data = this.#idle.pop() ?? allocate(this.spec.dtype, this.size);
     const { width, height, order, color } = this.spec;
     const tables = this.#tables;
     if (content.width < width || content.height < height) this.#blacken(data);

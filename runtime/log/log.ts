@@ -37,6 +37,11 @@ export interface BatchRange {
   readonly end: number;
 }
 
+/** Whether a plan only says at which offset a query begins: the first batch, without a frame. */
+export function saysFirst({ batchId, start, end }: BatchRange): boolean {
+  return batchId === 0 && start === end;
+}
+
 /** First offset that is still there, and one past the last readable one. */
 export interface OffsetRange {
   readonly earliest: number;
@@ -277,7 +282,8 @@ export interface BatchCommitter {
   readonly planned: BatchRange | undefined;
   /**
    * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
-   * gap: a batch with another id throws `CHECKPOINT_GAP`.
+   * gap: a batch with another id throws `CHECKPOINT_GAP`. The first batch may be planned empty, which
+   * says where the query begins (`saysFirst`); a plan with its frames then takes its place.
    *
    * @param required true unless given; false when every sink is exact whatever the batches are: a log on which the
    * plan is costly may then leave it out.

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
-import type { InputAside } from "../engine/stage.ts";
+import type { InputAside } from "../engine/put_aside.ts";
 import type { BatchRange, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import { overridePlan, type PlanOverrides, type QueryDefinition } from "../definition/query.ts";
@@ -65,6 +66,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         runId: crypto.randomUUID(),
         clock: options.clock ?? systemClock,
         inspect: options.inspect ?? (() => {}),
+        groups: new GroupTracker((message) => void reports.push(message)),
         deadLetter,
         alertRecord: (output) => alertRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },

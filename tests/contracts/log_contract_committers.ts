@@ -216,6 +216,26 @@ export function registerCommitters(obligation: Obligation): void {
     });
   });
 
+  obligation("first offsets are kept, and a plan of the first batch takes their place", async (
+    { log, reopen },
+  ) => {
+    const options = names();
+    await log.createTopic(options.topic, 1);
+    await withCommitter(log, options, (committer) => committer.plan(batch(0, 4, 4)));
+    await withCommitter(await reopen(), options, async (committer) => {
+      assert.equal(committer.committed, undefined);
+      assert.deepEqual(committer.planned, batch(0, 4, 4));
+      await committer.plan(batch(0, 4, 6));
+    });
+    await withCommitter(log, options, async (committer) => {
+      assert.deepEqual(committer.planned, batch(0, 4, 6));
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(0, 4, 7)));
+      await committer.commit(batch(0, 4, 6), { end: 6, restart: 6 }, []);
+      await committer.plan(batch(1, 6, 6));
+      await rejectsWith("CHECKPOINT_GAP", () => committer.plan(batch(1, 6, 7)));
+    });
+  });
+
   obligation("gaps in the batches are refused", async ({ log }) => {
     const options = names();
     await log.createTopic(options.topic, 1);

@@ -187,7 +187,6 @@ Deno.test("metrics have the names and labels of the contract", async () => {
       const name of [
         "frames_consumed_total",
         "frames_processed_total",
-        "frames_dropped_total",
         "frames_dead_lettered_total",
         "order_violations_total",
         "gaps_total",
@@ -198,6 +197,7 @@ Deno.test("metrics have the names and labels of the contract", async () => {
         "window_processing_seconds_count",
       ]
     ) assert.ok(text.includes(`framelane_${name}{${labels}}`), `${name} in\n${text}`);
+    assert.match(text, /framelane_frames_dropped_total\{[^}]*reason="overload"\} 0/);
     assert.match(text, /framelane_frames_consumed_total\{[^}]*\} 5/);
     assert.match(text, /framelane_sink_write_seconds_count\{[^}]*sink="display"\} 5/);
     assert.match(text, /framelane_build_info\{version="[^"]+"\} 1/);

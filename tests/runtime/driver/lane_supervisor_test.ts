@@ -73,7 +73,7 @@ function supervised(
         }],
         totals: TOTALS,
       } as unknown as StreamingQueryProgress,
-      measurements: { endToEnd: [], processing: [], sinkWrites: {} },
+      measurements: { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} },
     });
   const stopped = (error?: PlainError) =>
     lanes.onMessage({

@@ -4,9 +4,8 @@
  * @module
  */
 import { readJpegHeader } from "./jpeg_header.ts";
-import type { Kernels, LumaFunctions } from "./kernels.ts";
-import { DC_CODES, PREDICTIONS } from "./layout.ts";
-import { RECORD_BYTES } from "./luma.ts";
+import type { Kernels } from "./kernels.ts";
+import { DC_CODES, PREDICTIONS, RECORD_BYTES } from "./layout.ts";
 import { enterScan, MOST_BYTES, MOST_PIXELS, readSegment } from "./scan.ts";
 
 /** The usual table for DC of luma: 16 counts and the symbols. A source's own may lack some. */
@@ -17,8 +16,6 @@ const DC_GROWTH = 3;
 const SOI = 0xd8, APP0 = 0xe0, DQT = 0xdb, SOF0 = 0xc0, DHT = 0xc4, SOS = 0xda, EOI = 0xd9;
 const JFIF = [...new TextEncoder().encode("JFIF"), 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
 
-const prepared = new WeakSet<Kernels<LumaFunctions>>();
-
 /**
  * Takes the luma out of a baseline JPEG of 4:2:0 of `MOST_BYTES` at most, without restart markers: no
  * coefficient is changed, most codes are copied.
@@ -27,7 +24,7 @@ const prepared = new WeakSet<Kernels<LumaFunctions>>();
  * where anything is odd: libjpeg then says what it is.
  */
 export function takeLuma(
-  kernels: Kernels<LumaFunctions>,
+  kernels: Kernels,
   jpeg: Uint8Array,
 ): Uint8Array<ArrayBuffer> | undefined {
   const header = jpeg.length > MOST_BYTES ? undefined : readJpegHeader(jpeg);
@@ -36,12 +33,10 @@ export function takeLuma(
   if (width * height > MOST_PIXELS) return undefined;
   const scan = enterScan(kernels, header, jpeg);
   if (scan === undefined) return undefined;
-  if (!prepared.has(kernels)) {
-    enterDcCodes(kernels);
-    prepared.add(kernels);
-  }
+  enterDcCodes(kernels);
 
   const unitsAcross = Math.ceil(width / 16), unitsDown = Math.ceil(height / 16);
+  const mcus = unitsAcross * unitsDown;
   const pitch = 2 * unitsAcross * RECORD_BYTES;
   const records = kernels.reserve(2 * unitsDown * pitch);
   const { functions } = kernels;
@@ -49,8 +44,7 @@ export function takeLuma(
   const whole = readSegment(kernels, scan, {
     from: scan.input,
     marker: "end",
-    read: (start, end) =>
-      functions.note(start, end, unitsAcross * unitsDown, unitsAcross, records, pitch),
+    read: (start, end) => functions.findCodes(start, end, mcus, 6, 4, unitsAcross, records, pitch),
   });
   if (whole === undefined) return undefined;
 
@@ -58,7 +52,7 @@ export function takeLuma(
   const across = Math.ceil(width / 8), down = Math.ceil(height / 8);
   const most = scan.coded + DC_GROWTH * across * down + 64;
   const from = kernels.reserve(most) + most;
-  const end = functions.gather(scan.codes, records, across, down, pitch, from);
+  const end = functions.copyLuma(scan.codes, records, across, down, pitch, from);
   if (end === 0) return undefined;
   const to = kernels.reserve(2 * (from - end) + 64);
   const codes = kernels.bytes.subarray(to, functions.stuff(from, end, to));
@@ -93,7 +87,7 @@ function segment(marker: number, content: readonly number[]): number[] {
   return [0xff, marker, length >> 8, length & 255, ...content];
 }
 
-function enterDcCodes({ longs }: Kernels<LumaFunctions>): void {
+function enterDcCodes({ longs }: Kernels): void {
   let code = 0, at = 16;
   for (let length = 1; length <= 16; length++) {
     code <<= 1;

@@ -4,7 +4,16 @@
  * @module
  */
 import type { Kernels } from "./kernels.ts";
-import { DC_BITS, DELTAS, LIMITS, LOOKUP_BITS, SYMBOLS, TABLE_SLOTS } from "./layout.ts";
+import {
+  DC_BITS,
+  DELTAS,
+  LIMITS,
+  LOOKUP_BITS,
+  SYMBOLS,
+  TABLE_BYTES,
+  TABLE_SLOTS,
+  TABLES,
+} from "./layout.ts";
 
 /** The step of what ends a block: beyond any other. */
 const END = 128;
@@ -35,12 +44,12 @@ export class HuffmanTables {
     if (index >= 0) {
       const [found] = this.#slots.splice(index, 1);
       this.#slots.push(found!);
-      return this.#kernels.table(found!.slot);
+      return addressOf(found!.slot);
     }
     const slot = this.#slots.length < TABLE_SLOTS ? this.#slots.length : this.#slots.shift()!.slot;
-    const made = this.#make(this.#kernels.table(slot), definition, dc);
+    const made = this.#make(addressOf(slot), definition, dc);
     this.#slots.push({ slot, dc, definition: Uint8Array.from(made ? definition : []) });
-    return made ? this.#kernels.table(slot) : undefined;
+    return made ? addressOf(slot) : undefined;
   }
 
   #make(at: number, definition: Uint8Array, dc: boolean): boolean {
@@ -69,6 +78,10 @@ export class HuffmanTables {
     pair(longs, at >> 2);
     return index === symbols.length;
   }
+}
+
+function addressOf(slot: number): number {
+  return TABLES + slot * TABLE_BYTES;
 }
 
 /** What one code gives: its value, the step and the bits that both take. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { readJpegHeader } from "./jpeg_header.ts";
-import { type Kernels, NATURAL, type TensorFunctions } from "./kernels.ts";
+import { type Kernels, NATURAL } from "./kernels.ts";
 import { PLANES, PREDICTIONS, QUANTIZERS } from "./layout.ts";
 import { enterScan, MOST_PIXELS, readSegment } from "./scan.ts";
 
@@ -27,7 +27,7 @@ export interface Planes {
  * @returns undefined for another kind, and where anything is odd: libjpeg then says what it is.
  */
 export function decodeHalfSize(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   jpeg: Uint8Array,
 ): Planes | undefined {
   const header = readJpegHeader(jpeg);
@@ -59,7 +59,7 @@ export function decodeHalfSize(
     const next = readSegment(kernels, scan, {
       from: at,
       marker: unit + count === units ? "end" : segment % 8,
-      read: (start, end) => functions.scan(start, end, count, across, stride, unit),
+      read: (start, end) => functions.decodeHalf(start, end, count, across, stride, unit),
     });
     if (next === undefined) return undefined;
     at = next;

@@ -5,14 +5,15 @@ import fc from "fast-check";
 import sharp from "sharp";
 import { decodeJpeg, inspectImage } from "../../../../runtime/image/mod.ts";
 import { keepLuma } from "../../../../runtime/image/jpeg_library.ts";
-import { getLumaKernels } from "../../../../runtime/image/wasm/kernels.ts";
-import { takeLuma } from "../../../../runtime/image/wasm/luma_jpeg.ts";
+import { Kernels } from "../../../../runtime/image/kernels/kernels.ts";
+import { takeLuma } from "../../../../runtime/image/kernels/luma_jpeg.ts";
 import { jpegOf, withSegment } from "../fixtures.ts";
 
 const SUBSAMPLED = { chromaSubsampling: "4:2:0" } as const;
 const astronaut = Deno.readFileSync(new URL("../../../../clips/astronaut.jpg", import.meta.url));
 
-const take = (jpeg: Uint8Array) => takeLuma(getLumaKernels(), jpeg);
+const kernels = new Kernels();
+const take = (jpeg: Uint8Array) => takeLuma(kernels, jpeg);
 
 /** Every sample of a grey picture. */
 async function samples(jpeg: Uint8Array): Promise<Uint8Array> {

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { HuffmanTables } from "./huffman.ts";
 import type { JpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";
-import { BLOCKS, UNSTUFFED } from "./layout.ts";
+import { BLOCK_BYTES, BLOCKS, COEFFICIENTS, PREDICTIONS, UNSTUFFED } from "./layout.ts";
 
 /** Larger files are left to another thread, lest this one is held for more than some milliseconds. */
 export const MOST_BYTES = 512 * 1024;
@@ -16,8 +15,6 @@ export const MOST_PIXELS = 4096 * 2304;
 const EOI = 0xd9, RST0 = 0xd0;
 /** Codes are read in eights; the last ones of a damaged file may be read far beyond its end. */
 const SLACK = 4096;
-
-const tablesOf = new WeakMap<Kernels, HuffmanTables>();
 
 /** Codes in the kernels' memory. */
 export interface Scan {
@@ -46,13 +43,15 @@ export function enterScan(
   bytes.set(jpeg.subarray(start), input);
   // So that reading ends, whatever is missing.
   bytes.set([0xff, EOI], input + coded);
-  let tables = tablesOf.get(kernels);
-  if (tables === undefined) tablesOf.set(kernels, tables = new HuffmanTables(kernels));
+  const { tables } = kernels;
   for (const [i, { dc, ac }] of components.entries()) {
     const found = [tables.find(dc, true), tables.find(ac, false)];
     if (found[0] === undefined || found[1] === undefined) return undefined;
     const blocks = i === 0 ? [0, 1, 2, 3] : [3 + i];
-    for (const block of blocks) longs.set(found as number[], (BLOCKS + 16 * block) >> 2);
+    for (const block of blocks) {
+      const places = [PREDICTIONS + 4 * i, COEFFICIENTS + BLOCK_BYTES * block];
+      longs.set([...found as number[], ...places], (BLOCKS + 16 * block) >> 2);
+    }
   }
   return { input, coded, codes };
 }

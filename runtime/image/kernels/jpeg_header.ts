@@ -35,8 +35,9 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   let isYcc = false;
   for (let at = 2; at + 4 <= bytes.length;) {
     const marker = bytes[at + 1]!;
-    const end = at + 2 + (bytes[at + 2]! << 8) + bytes[at + 3]!;
-    if (bytes[at] !== 0xff || end > bytes.length) return undefined;
+    const length = (bytes[at + 2]! << 8) + bytes[at + 3]!;
+    const end = at + 2 + length;
+    if (bytes[at] !== 0xff || length < 2 || end > bytes.length) return undefined;
     const content = bytes.subarray(at + 4, end);
     at = end;
     if (marker === DQT) {
@@ -46,8 +47,10 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
     } else if (marker === SOF0 || marker === SOF1) {
       if (frame !== undefined || content.length !== 15) return undefined;
       frame = content;
-    } else if (marker === DRI) restart = (content[0]! << 8) + content[1]!;
-    else if (marker === APP14) {
+    } else if (marker === DRI) {
+      if (content.length !== 2) return undefined;
+      restart = (content[0]! << 8) + content[1]!;
+    } else if (marker === APP14) {
       if (startsWith(content, "Adobe") && content[11] !== 1) return undefined;
     } else if (marker === SOS) {
       if (frame === undefined) return undefined;

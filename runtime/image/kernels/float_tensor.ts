@@ -6,7 +6,7 @@
 import type { RawImage } from "../raw.ts";
 import { type Crop, type Taps, tapsOf } from "../resize.ts";
 import type { Planes } from "./half_size.ts";
-import type { Kernels, TensorFunctions } from "./kernels.ts";
+import type { Kernels } from "./kernels.ts";
 import { FLOATS } from "./layout.ts";
 
 /** How samples become floats, and where they lie. */
@@ -26,7 +26,7 @@ type ReadRow = (y: number, to: number) => void;
 
 /** Rows of planes that the kernels decoded. */
 export function planeRows(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   planes: Planes,
   { left, top, width }: Crop,
 ): ReadRow {
@@ -39,7 +39,7 @@ export function planeRows(
 
 /** Rows of a picture of three channels, which is copied into the kernels' memory. */
 export function pictureRows(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   { data, width: whole, channels }: RawImage,
   { left, top, width, height }: Crop,
 ): ReadRow {
@@ -59,7 +59,7 @@ export function pictureRows(
  * @param read gives rows of `crop`; reserved memory stays as it is
  */
 export function fillFloats(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   read: ReadRow,
   crop: Crop,
   content: Crop,
@@ -92,7 +92,7 @@ type WriteRow = (row: number, y: number) => void;
 
 /** Turns rows into floats. Kernels take four pixels at a time: what is left over goes a detour. */
 function floatWriter(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   { left, top, width }: Crop,
   { width: whole, height, color, order, factors, offsets }: FloatLayout,
   output: number,
@@ -131,7 +131,7 @@ function floatWriter(
 }
 
 function copyRows(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   read: ReadRow,
   { width, height }: Crop,
   write: WriteRow,
@@ -144,7 +144,7 @@ function copyRows(
 }
 
 function halveRows(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   read: ReadRow,
   { width, height }: Crop,
   write: WriteRow,
@@ -160,7 +160,7 @@ function halveRows(
 }
 
 function mixRows(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   read: ReadRow,
   crop: Crop,
   { width, height }: Crop,
@@ -196,7 +196,7 @@ function mixRows(
 
 /** Writes taps as the kernel wants them: both pixels side by side, the weights of both. */
 function writeTaps(
-  kernels: Kernels<TensorFunctions>,
+  kernels: Kernels,
   { first, second, firstWeight, secondWeight }: Taps,
 ): number {
   const at = kernels.reserve(8 * first.length);

@@ -4,12 +4,12 @@ import jpegTurbo from "@julusian/jpeg-turbo";
 import sharp from "sharp";
 import { BadFrameError } from "../../../../runtime/definition/frame.ts";
 import { decodeReduced, inspectImage } from "../../../../runtime/image/mod.ts";
-import { decodeHalfSize } from "../../../../runtime/image/wasm/half_size.ts";
-import { makeTensorKernels } from "../../../../runtime/image/wasm/kernels.ts";
+import { decodeHalfSize } from "../../../../runtime/image/kernels/half_size.ts";
+import { Kernels } from "../../../../runtime/image/kernels/kernels.ts";
 import { encoded, jpegOf, maxDifference, withSegment } from "../fixtures.ts";
 
 const SUBSAMPLED = { chromaSubsampling: "4:2:0" } as const;
-const kernels = makeTensorKernels();
+const kernels = new Kernels();
 const astronaut = Deno.readFileSync(new URL("../../../../clips/astronaut.jpg", import.meta.url));
 const restarts = Deno.readFileSync(new URL("./restarts.jpg", import.meta.url));
 

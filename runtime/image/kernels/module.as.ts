@@ -1,0 +1,24 @@
+// @ts-nocheck: AssemblyScript, which tools/kernels.ts compiles to kernels.wasm
+/**
+ * All kernels. They trust their arguments: what calls them checks every size and length that a file
+ * states, and gives each buffer the room that its kernel names.
+ *
+ * @module
+ */
+import { unstuff } from "./entropy.as.ts";
+import { decodeHalf } from "./half_size.as.ts";
+import { copyLuma, findCodes, stuff } from "./luma.as.ts";
+import {
+  across,
+  colours,
+  down,
+  halve,
+  pixelsBgr,
+  pixelsRgb,
+  planesBgr,
+  planesRgb,
+  widen,
+} from "./pixels.as.ts";
+
+export { across, colours, copyLuma, decodeHalf, down, findCodes, halve, pixelsBgr, pixelsRgb };
+export { planesBgr, planesRgb, stuff, unstuff, widen };
