@@ -159,6 +159,9 @@ async function run(
       if (json) context.print(JSON.stringify({ type: "progress", progress }));
       bar?.progress(progress);
     },
+    onQueryError: (event) => {
+      if (json) context.print(JSON.stringify({ type: "error", ...event }));
+    },
     onQueryStarted: ({ name, id }) => {
       const query = driver.streams.get(id)?.query;
       if (!json) say(`${query} ${name} reads ${topic}`);
