@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import type { UriAccess } from "../runtime/base/access.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
 import { parseFps, parseSize, readOptions } from "./options.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
@@ -26,6 +27,20 @@ export interface SourceSettings extends ImageSettings {
 /** What a source may be, for help and messages. */
 export const ACCEPTED_SOURCES =
   "a video file, a folder of images, rtsp://…, http://… (MJPEG), device:0, pattern:, pan:PICTURE";
+
+/** What each kind of source opens, by its scheme, for the launcher; "" is a path. */
+export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = {
+  "": { target: "read" },
+  file: { target: "read" },
+  pan: { target: "read" },
+  pattern: {},
+  device: { target: "device" },
+  http: { target: "host" },
+  https: { target: "host" },
+  rtsp: { target: "stream" },
+  rtsps: { target: "stream" },
+  "rtsp+udp": { target: "stream" },
+};
 
 /**
  * Makes a source of what `ACCEPTED_SOURCES` names.

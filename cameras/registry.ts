@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { makeFolder } from "../runtime/base/folders.ts";
 import { dirname } from "node:path";
 import type { SourceSettings } from "./open.ts";
 import { MOST_PIXELS_A_SIDE } from "./options.ts";
@@ -63,7 +64,7 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
  */
 export async function openState(path: string): Promise<Deno.Kv> {
   if (path !== ":memory:") {
-    await Deno.mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     // Made first, so that it is nobody else's from the beginning.
     const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
     file.close();

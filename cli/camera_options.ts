@@ -42,12 +42,14 @@ export const targetOptions = {
     help: "embedded:DIR or kafka://host:port[,host:port]",
     default: DEFAULT_LOG,
     parse: parseLog,
+    opens: "log",
   },
   topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parseTopic },
   state: {
     value: "FILE",
     help: "Where the registry, and what was published of folders, is kept",
     default: ".framelane/cameras.kv",
+    opens: "database",
   },
 } as const satisfies Options;
 
@@ -100,6 +102,7 @@ export const metricsOptions = {
     value: "PORT",
     help: "Serve Prometheus metrics on 127.0.0.1, at /metrics",
     parse: parsers.integer(0, 65_535),
+    opens: "metrics",
   },
 } as const satisfies Options;
 

@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
+import type { AccessWord } from "../runtime/base/access.ts";
+import type { LaunchRow } from "./launch/access.ts";
+import { environmentName, tokensOf } from "./launch/arguments.ts";
 
 /** One option of a command. */
 export interface Option<T = unknown> {
@@ -19,6 +21,8 @@ export interface Option<T = unknown> {
   readonly switch?: boolean;
   /** Turns text into a value. Throws an Error whose message says what is accepted. */
   readonly parse?: (text: string) => T;
+  /** What the value lets the run touch: the launcher allows that and nothing else. */
+  readonly opens?: AccessWord;
   /** How a value that cannot be used is repeated, where it may hold a secret. */
   readonly show?: (text: string) => string;
 }
@@ -43,15 +47,8 @@ export interface Command {
   /** Shown in the usage line, e.g. `N` or `[NAME…]`. */
   readonly positionals?: string;
   readonly options: Options;
-  /**
-   * Whether these options need the network at all; where they do not, the permission is given up
-   * before the command runs. Absent: they always do, or the task never had it.
-   */
-  readonly network?: (options: Readonly<Record<string, unknown>>) => boolean;
-  /** Whether these arguments lead to any file's being written, in the same way. Absent: they do. */
-  readonly writes?: (
-    args: { positionals: readonly string[]; options: Readonly<Record<string, unknown>> },
-  ) => boolean;
+  /** What the command needs whatever its options are, and what its positionals open. */
+  readonly needs?: Omit<LaunchRow, "switches" | "options">;
   /**
    * Faults that no single option's parser sees: of the arguments, of options taken together. Called
    * with what could be parsed, also where options are at fault, so that all is told together.
@@ -82,11 +79,6 @@ export class UsageError extends Error {
   }
 }
 
-/** The environment variable of an option: `starting-offsets` is `FRAMELANE_STARTING_OFFSETS`. */
-export function environmentName(option: string): string {
-  return `FRAMELANE_${option.toUpperCase().replaceAll("-", "_")}`;
-}
-
 /**
  * Parses a command's arguments. The flag wins over the environment variable, which wins over the
  * default.
@@ -102,45 +94,29 @@ export function parseCommand(
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
   const names = Object.keys(command.options);
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: Object.fromEntries(
-      names.map((
-        name,
-      ) => [name, { type: command.options[name]!.switch ? "boolean" : "string" } as const]),
-    ),
-    strict: false,
-    allowNegative: true,
-    allowPositionals: true,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === "positional") positionals.push(token.value);
-    if (token.kind !== "option") continue;
-    const name = token.name.replace(/^no-/, "");
-    const negated = token.rawName.startsWith("--no-") && Object.hasOwn(command.options, name);
-    const wanted = negated ? name : token.name;
-    const option = Object.hasOwn(command.options, wanted) ? command.options[wanted] : undefined;
-    if (option === undefined) {
-      const close = nearest(token.name, names);
-      faults.push(
-        `Unknown option ${token.rawName}${close ? `: did you mean --${close}?` : ""}`,
-      );
+  for (const token of tokensOf(argv, command.options)) {
+    if (token.kind === "positional") {
+      positionals.push(token.value);
+      continue;
+    }
+    const { name, flag, value, negated } = token;
+    const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
+    if (option === undefined || !flag.startsWith("--")) {
+      const close = nearest(name, names);
+      faults.push(`Unknown option ${flag}${close ? `: did you mean --${close}?` : ""}`);
     } else if (option.switch) {
-      if (token.value !== undefined) {
-        faults.push(
-          `Option ${token.rawName} takes no value: given ${JSON.stringify(token.value)}`,
-        );
+      if (value !== undefined) {
+        faults.push(`Option ${flag} takes no value: given ${JSON.stringify(value)}`);
       }
-      given.set(negated ? name : token.name, [negated ? "false" : "true"]);
+      given.set(name, [negated ? "false" : "true"]);
     } else if (negated) {
-      faults.push(`Unknown option ${token.rawName}: --${name} takes a value`);
-    } else if (token.value === undefined) {
-      faults.push(`Option ${token.rawName} needs a value: ${option.value ?? "VALUE"}`);
-    } else if (given.has(token.name) && !option.multiple) {
-      faults.push(`Option ${token.rawName} was given more than once`);
+      faults.push(`Unknown option ${flag}: --${name} takes a value`);
+    } else if (value === undefined) {
+      faults.push(`Option ${flag} needs a value: ${option.value ?? "VALUE"}`);
+    } else if (given.has(name) && !option.multiple) {
+      faults.push(`Option ${flag} was given more than once`);
     } else {
-      given.set(token.name, [...(given.get(token.name) ?? []), token.value]);
+      given.set(name, [...(given.get(name) ?? []), value]);
     }
   }
   const options: Record<string, unknown> = {};
@@ -174,6 +150,8 @@ export function parseCommand(
     options[name] = option.multiple ? values : values[0];
   }
   faults.push(...command.check?.({ positionals, options }) ?? []);
+  // What the launcher found wrong with the places that this run would write to.
+  faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError(faults);
   return { positionals, options };
 }

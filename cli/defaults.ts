@@ -8,3 +8,5 @@
 export const DEFAULT_LOG = "embedded:.framelane";
 /** The topic that cameras publish to. */
 export const DEFAULT_TOPIC = "VideoStreaming";
+/** Frames lie outside V8's heap, which would let four times this much pile up before it looks. */
+export const SMALL_HEAP = "--max-semi-space-size=4";

@@ -7,12 +7,12 @@ import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   type Command,
   type CommandContext,
-  environmentName,
   help,
   nearest,
   parseCommand,
   UsageError,
 } from "./command.ts";
+import { asksForHelp, environmentName } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";
 
@@ -25,8 +25,6 @@ export interface DispatchOptions {
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;
   readonly version: string;
-  /** Gives up the permission to use the network, or to write files, for good. */
-  readonly giveUp?: (permission: "net" | "write") => Promise<unknown>;
 }
 
 /**
@@ -41,7 +39,6 @@ export async function dispatch(
     context,
     environment,
     version,
-    giveUp = (name) => Deno.permissions.revoke({ name }),
   }: DispatchOptions,
 ): Promise<number> {
   const masked: CommandContext = {
@@ -77,7 +74,7 @@ export async function dispatch(
       return EXIT.done;
     }
     learnFrom(command, rest, environment);
-    return await run(command, rest, masked, environment, giveUp);
+    return await run(command, rest, masked, environment);
   } catch (error) {
     masked.say(describeFailure(error));
     return EXIT.failed;
@@ -89,12 +86,9 @@ async function run(
   argv: readonly string[],
   context: CommandContext,
   environment: (name: string) => string | undefined,
-  giveUp: NonNullable<DispatchOptions["giveUp"]>,
 ): Promise<number> {
   try {
     const args = parseCommand(command, argv, environment);
-    if (command.network?.(args.options) === false) await giveUp("net");
-    if (command.writes?.(args) === false) await giveUp("write");
     return await command.run(args, context);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -102,12 +96,6 @@ async function run(
     context.say(`deno task ${command.name} --help lists what is accepted`);
     return EXIT.wrongUse;
   }
-}
-
-function asksForHelp(argv: readonly string[]): boolean {
-  const end = argv.indexOf("--");
-  const flags = end < 0 ? argv : argv.slice(0, end);
-  return flags.includes("--help") || flags.includes("-h");
 }
 
 /** Secrets that arrive by argument or environment are masked wherever they turn up later. */

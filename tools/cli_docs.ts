@@ -1,12 +1,14 @@
 /**
- * `deno task docs:cli`: writes `docs/cli.md` from the commands' own option tables. With `--check` it
- * only says whether the page is up to date.
+ * `deno task docs:cli`: writes `docs/cli.md` and the launcher's table from the commands' own option
+ * tables. With `--check` it only says whether they are up to date.
  *
  * @module
  */
-import { type Command, environmentName } from "../cli/command.ts";
+import type { Command } from "../cli/command.ts";
+import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
+import { launchTable } from "./launch_table.ts";
 import { join, ROOT } from "./paths.ts";
 
 /** The reference as Markdown. */
@@ -57,17 +59,17 @@ function section(command: Command): string[] {
   ];
 }
 
-/** Markdown as `deno fmt` lays it out. */
-export async function formatted(markdown: string): Promise<string> {
+/** Text as `deno fmt` lays it out. */
+export async function formatted(text: string, kind: "md" | "json" = "md"): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext", "md", "-"],
+    args: ["fmt", "--ext", kind, "-"],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(markdown));
+  await writer.write(new TextEncoder().encode(text));
   await writer.close();
   const { success, stdout } = await child.output();
   if (!success) throw new Error("Cannot format the reference");
@@ -75,12 +77,17 @@ export async function formatted(markdown: string): Promise<string> {
 }
 
 if (import.meta.main) {
-  const file = join(ROOT, "docs", "cli.md");
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
-  const text = await formatted(commandReference(all));
-  if (!Deno.args.includes("--check")) await Deno.writeTextFile(file, text);
-  else if (await Deno.readTextFile(file) !== text) {
-    writeLine(Deno.stderr, "docs/cli.md is out of date: run deno task docs:cli");
-    Deno.exit(1);
+  const made = {
+    "docs/cli.md": await formatted(commandReference(all)),
+    "cli/launch/table.json": await formatted(JSON.stringify(launchTable(all)), "json"),
+  };
+  for (const [name, text] of Object.entries(made)) {
+    const file = join(ROOT, name);
+    if (!Deno.args.includes("--check")) await Deno.writeTextFile(file, text);
+    else if (await Deno.readTextFile(file) !== text) {
+      writeLine(Deno.stderr, `${name} is out of date: run deno task docs:cli`);
+      Deno.exit(1);
+    }
   }
 }

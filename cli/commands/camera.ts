@@ -24,7 +24,7 @@ import {
 } from "../camera_options.ts";
 import { Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
-import { isLocalLog } from "../network.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -42,18 +42,22 @@ export const camera: Command = {
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
   options: {
-    source: { value: "URI", help: ACCEPTED_SOURCES, default: "pattern:", parse: parseSource },
+    source: {
+      value: "URI",
+      help: ACCEPTED_SOURCES,
+      default: "pattern:",
+      parse: parseSource,
+      opens: "source",
+    },
     ...targetOptions,
     ...imageOptions,
     limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
+    ...fenceOptions,
   },
-  // RTSP is FFmpeg's, which Deno's permissions do not reach.
-  network: (options) =>
-    !isLocalLog(options["log"] as string) || options["metrics-port"] !== undefined ||
-    /^https?:/i.test(options["source"] as string),
+  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check({ positionals, options }) {
     return [...numberFaults(positionals), ...producerFaults(options)];
   },

@@ -21,6 +21,7 @@ import {
   targetOptions,
 } from "../camera_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 
 const ACTIONS = ["add", "list", "remove", "run"] as const;
@@ -41,7 +42,10 @@ export const cameras: Command = {
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output" },
+    ...fenceOptions,
   },
+  // Its sources stand in the registry, and may change while it runs.
+  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },
   check({ positionals, options }) {
     return [...argumentFaults(positionals), ...producerFaults(options)];
   },

@@ -11,7 +11,7 @@ import {
 } from "../../runtime/log/log.ts";
 import { type Command, type CommandContext, UsageError } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
-import { isLocalLog } from "../network.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 
 /** The command. */
@@ -21,17 +21,26 @@ export const checkpoints: Command = {
   summary:
     "Lists the checkpoints of a log: how far each query is on each partition, and who owns it. Only looks.",
   options: {
-    log: { value: "URI", help: "embedded:DIR or kafka://host:port", default: DEFAULT_LOG },
+    log: {
+      value: "URI",
+      help: "embedded:DIR or kafka://host:port",
+      default: DEFAULT_LOG,
+      opens: "log",
+    },
     group: {
       value: "G",
       help: "only those of this group, and of the queries that share it (default: all)",
     },
     topic: { value: "T", help: "only those on this topic (default: all)" },
     query: { value: "Q", help: "only those of this query (default: all)" },
-    checkpoint: { value: "DIR", help: "folder of the checkpoints (embedded log)" },
+    checkpoint: {
+      value: "DIR",
+      help: "folder of the checkpoints (embedded log)",
+      opens: "folder",
+    },
     json: { switch: true, help: "one JSON object a line" },
+    ...fenceOptions,
   },
-  network: (options) => !isLocalLog(options["log"] as string),
   run,
 };
 

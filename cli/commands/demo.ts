@@ -13,7 +13,8 @@ import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
-import { DEFAULT_TOPIC } from "../defaults.ts";
+import { DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { findQuery } from "../queries_folder.ts";
 
 interface DemoCamera {
@@ -47,8 +48,16 @@ export const demo: Command = {
       help: "port of the viewer",
       default: 8000,
       parse: parsers.integer(0, 65_535),
+      opens: "listen",
     },
     for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
+    ...fenceOptions,
+  },
+  needs: {
+    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
+    hidesEnvironment: true,
+    writes: [FOLDER],
+    v8: SMALL_HEAP,
   },
   run,
 };

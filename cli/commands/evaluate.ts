@@ -12,6 +12,7 @@ import { ClipsError, findClips, type LabelledClip } from "../../tools/evaluate/c
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
 import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { type Command, parsers, UsageError } from "../command.ts";
 
 interface Values {
@@ -34,10 +35,11 @@ export const evaluate: Command = {
   summary:
     "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
   options: {
-    model: { value: "MANIFEST", help: "model.json of the model" },
+    model: { value: "MANIFEST", help: "model.json of the model", opens: "beside" },
     clips: {
       value: "PATH",
       help: "A folder with a subfolder of clips for each label, or a JSON list of clips",
+      opens: "clips",
     },
     label: { value: "LABEL", help: "What is looked for; that of the manifest's alert" },
     threshold: {
@@ -51,16 +53,17 @@ export const evaluate: Command = {
       default: 25,
       parse: parsers.positive,
     },
-    out: { value: "FILE", help: "Writes the report as JSON" },
-    plot: { value: "FILE", help: "Writes the curves as SVG" },
+    out: { value: "FILE", help: "Writes the report as JSON", opens: "file" },
+    plot: { value: "FILE", help: "Writes the curves as SVG", opens: "file" },
     json: { switch: true, help: "The report as one JSON object on standard output" },
+    ...fenceOptions,
   },
+  needs: { native: ["jpeg", "sharp", "ffmpeg", "onnx"], hidesEnvironment: true },
   check({ options }) {
     return ["model", "clips"]
       .filter((name) => options[name] === undefined)
       .map((name) => `Cannot evaluate without --${name}`);
   },
-  writes: ({ options }) => options["out"] !== undefined || options["plot"] !== undefined,
   async run({ options }, { signal, print, say }) {
     const values = options as unknown as Values;
     const { label, alert, clips, sha256, name } = prepare(values);

@@ -22,7 +22,14 @@ export const kafka: Command = {
       value: "DIR",
       help: "Where the topics are kept from run to run",
       default: ".framelane/kafka",
+      opens: "folder",
     },
+  },
+  needs: {
+    runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
+    sys: ["uid"],
+    local: true,
+    writes: [".cache"],
   },
   async run({ positionals, options }, { signal, print, say }) {
     if (positionals.length > 0) {

@@ -16,6 +16,7 @@ import {
   readOnnx,
   shapeText,
 } from "../../queries/operators/model/files.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 
 const ACTIONS = ["inspect", "check", "presets"] as const;
@@ -33,10 +34,16 @@ export const models: Command = {
   summary: "Looks into a model and writes its first manifest; checks a manifest; lists presets.",
   positionals: "inspect X.onnx | check model.json | presets",
   options: {
-    out: { value: "FILE", help: "Where inspect writes the manifest; model.json beside the model" },
+    out: {
+      value: "FILE",
+      help: "Where inspect writes the manifest; model.json beside the model",
+      opens: "file",
+    },
     force: { switch: true, help: "Write over a manifest that is there" },
     json: { switch: true, help: "One JSON object on standard output" },
+    ...fenceOptions,
   },
+  needs: { positionals: "model", authors: ["models"] },
   check({ positionals: [action, ...rest] }) {
     const wanted = action === "presets" ? 0 : 1;
     if (action === undefined) return ["Nothing to do: expected inspect, check or presets"];
@@ -52,7 +59,6 @@ export const models: Command = {
     const file = action === "inspect" ? "an .onnx file" : "a model.json";
     return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
   },
-  writes: ({ positionals: [action] }) => action === "inspect",
   run({ positionals: [action, file], options }, context) {
     const values = options as unknown as Values;
     switch (action as typeof ACTIONS[number]) {

@@ -11,7 +11,8 @@ import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { DEFAULT_QUERY, outputTopics, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
@@ -46,7 +47,12 @@ export const queries: Command = {
     `your own .ts file; ${DEFAULT_QUERY} when none is given.`,
   positionals: "[NAME…]",
   options: {
-    log: { value: "URI", help: "embedded:DIR or kafka://host:port", default: DEFAULT_LOG },
+    log: {
+      value: "URI",
+      help: "embedded:DIR or kafka://host:port",
+      default: DEFAULT_LOG,
+      opens: "log",
+    },
     topic: { value: "T", help: "topic to read", default: DEFAULT_TOPIC },
     partitions: {
       value: "all|0,2",
@@ -87,6 +93,7 @@ export const queries: Command = {
     checkpoint: {
       value: "DIR",
       help: "folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
+      opens: "folder",
     },
     sink: {
       value: "URI",
@@ -95,8 +102,13 @@ export const queries: Command = {
         "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
       parse: checked(openSink),
       show: maskedSink,
+      opens: "sink",
     },
-    model: { value: "MANIFEST", help: "model.json of a model, for queries that take one" },
+    model: {
+      value: "MANIFEST",
+      help: "model.json of a model, for queries that take one",
+      opens: "beside",
+    },
     executors: {
       value: "N",
       help:
@@ -107,6 +119,7 @@ export const queries: Command = {
       value: "PORT|off",
       help: `port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
       parse: parsePort,
+      opens: "listen",
     },
     ...viewerAccessOptions,
     "session-timeout": {
@@ -116,6 +129,16 @@ export const queries: Command = {
       default: 10_000,
     },
     json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+    ...fenceOptions,
+  },
+  needs: {
+    positionals: "query",
+    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
+    hidesEnvironment: true,
+    // What sinks keep that a query names itself.
+    writes: [".framelane"],
+    listens: DEFAULT_PORT,
+    v8: SMALL_HEAP,
   },
   run,
 };

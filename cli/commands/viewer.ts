@@ -7,6 +7,7 @@ import { VERSION } from "../../runtime/base/version.ts";
 import { LogFeed, startViewer } from "../../viewer/mod.ts";
 import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -15,7 +16,12 @@ export const viewer: Command = {
   name: "viewer",
   summary: "Shows the partitions of topics in a browser, read from the log alone.",
   options: {
-    log: { value: "URI", help: "embedded:DIR or kafka://host:port", default: DEFAULT_LOG },
+    log: {
+      value: "URI",
+      help: "embedded:DIR or kafka://host:port",
+      default: DEFAULT_LOG,
+      opens: "log",
+    },
     topic: {
       value: "T,…",
       help: "topics to show, separated by commas",
@@ -27,9 +33,12 @@ export const viewer: Command = {
       help: "port of the viewer; 0 takes any free one",
       default: 8000,
       parse: parsers.integer(0, 65_535),
+      opens: "listen",
     },
     ...viewerAccessOptions,
+    ...fenceOptions,
   },
+  needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   run,
 };
 

@@ -13,7 +13,7 @@ import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `events`. */
 export interface EventsOptions {
-  /** The file; folders on the way to it are made. Default `events.jsonl`. */
+  /** The file; folders on the way to it are made. Default `.framelane/events.jsonl`. */
   readonly file?: string;
   /** How long another process may block the file before it counts as paused. Default 5 000. */
   readonly lockTimeoutMs?: number;
@@ -34,7 +34,7 @@ export interface EventsOptions {
  * ```
  */
 export function events(options: EventsOptions = {}): Sink {
-  const { file = "events.jsonl", lockTimeoutMs = 5000 } = options;
+  const { file = ".framelane/events.jsonl", lockTimeoutMs = 5000 } = options;
   if (file === "" || file.endsWith("/")) {
     throw new RangeError(`Cannot write events to ${JSON.stringify(file)}: expected a file`);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  BadFrameError,
   cameraOfPartition,
   type Frame,
   isFinding,
@@ -12,12 +13,12 @@ import {
   outputName,
 } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
-import { contentTypeOf, endingOf } from "./content_type.ts";
+import { asImage, contentTypeOf, endingOf } from "./content_type.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";
 import { checkOutput, completeResult } from "../definition/result.ts";
-import type { Sink, SinkTask } from "../definition/sink.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `images`. */
 export interface ImagesOptions {
@@ -40,7 +41,7 @@ const PARALLEL_WRITES = 8;
  * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`, then
  * `FIRST-LAST.2.jpg` where several begin with this frame; the ending says the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
  * (ISO 8601), label, result (JSON). Both appear when their batch is committed, exactly once. Bytes
- * are the output's own, never encoded again.
+ * are the output's own, never encoded again; of an access unit its picture as a JPEG.
  *
  * A folder belongs to one query for each camera; two queries need two folders, or
  * `images:DIR/{query}`.
@@ -79,7 +80,7 @@ export function images(options: ImagesOptions = {}): Sink {
           lockTimeoutMs,
           lastOffsetOf: (row) => lastOffsetOfRow(row, camera),
         }, context);
-        return new ImagesTask(lines, camera, context.query, action);
+        return new ImagesTask(lines, camera, action, context);
       });
     },
   };
@@ -90,13 +91,20 @@ class ImagesTask implements SinkTask {
   readonly #camera: string;
   readonly #query: string;
   readonly #action: string;
+  readonly #report: (message: string) => void;
   #rows = "";
   #files: string[] = [];
   #lastName = "";
   #repeats = 0;
 
-  constructor(lines: StagedLines, camera: string, query: string, action: string) {
+  constructor(
+    lines: StagedLines,
+    camera: string,
+    action: string,
+    { query, report }: SinkContext,
+  ) {
     this.#lines = lines;
+    this.#report = report;
     this.#camera = camera;
     this.#query = query;
     this.#action = action;
@@ -106,9 +114,9 @@ class ImagesTask implements SinkTask {
     await explained(this.#action, async () => {
       const work: { name: string; value: Uint8Array }[] = [];
       for (const output of outputs) {
-        const picture = isFinding(output) ? output.picture : output;
-        const name = picture === undefined ? "" : this.#nameOf(output, picture);
-        if (picture !== undefined) work.push({ name, value: picture.value });
+        const image = await this.#imageOf(isFinding(output) ? output.picture : output);
+        const name = image === undefined ? "" : this.#nameOf(output, image);
+        if (image !== undefined) work.push({ name, value: image.value });
         this.#rows += this.#rowOf(output, name);
       }
       let next = 0;
@@ -138,6 +146,16 @@ class ImagesTask implements SinkTask {
 
   async close(): Promise<void> {
     await explained(this.#action, () => this.#lines.close());
+  }
+
+  async #imageOf(picture: Frame | undefined): Promise<Frame | undefined> {
+    try {
+      return picture === undefined ? undefined : await asImage(picture);
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      this.#report(`Left out of the images: offset ${picture!.offset}: ${error.message}`);
+      return undefined;
+    }
   }
 
   #nameOf(output: Output, picture: Frame): string {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UriAccess } from "../base/access.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import { console } from "./console.ts";
 import { display } from "./display.ts";
@@ -31,6 +32,8 @@ interface Kind {
   readonly options?: readonly string[];
   /** What options follow: `?`, or `#` where the target may hold a `?` itself. */
   readonly mark?: "#";
+  /** What the target and the options open; the launcher allows that alone. */
+  readonly opens?: Pick<UriAccess, "target" | "options">;
   open(target: string, options: ReadonlyMap<string, string>): Sink;
 }
 
@@ -40,9 +43,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
     options: ["rate"],
     open: (_, options) => console(withNumber("linesPerSecond", options.get("rate"))),
   },
-  images: { target: "DIR", open: (directory) => images({ directory }) },
+  images: {
+    target: "DIR",
+    opens: { target: "folder" },
+    open: (directory) => images({ directory }),
+  },
   video: {
     target: "DIR",
+    opens: { target: "folder" },
     options: ["format", "roll", "preset", "crf", "group"],
     open: (directory, options) =>
       video({
@@ -54,11 +62,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
         ...withDuration("groupMs", options.get("group")),
       }),
   },
-  events: { target: "FILE", open: (file) => events({ file }) },
+  events: { target: "FILE", opens: { target: "file" }, open: (file) => events({ file }) },
   topic: { target: "NAME", open: (name) => topic({ name }) },
   webhook: {
     target: "URL",
     mark: "#",
+    opens: { target: "host", options: { "dead-letters": "file-folder" } },
     options: ["only", "retries", "timeout", "dead-letters"],
     open: (url, options) =>
       webhook({
@@ -71,6 +80,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
       }),
   },
 };
+
+/** What each kind of sink opens, for the launcher. */
+export function sinkAccess(): Record<string, UriAccess> {
+  return Object.fromEntries(
+    Object.entries(KINDS).map(([name, { opens, mark }]) => [
+      name,
+      { ...opens, ...(mark === undefined ? {} : { mark }) },
+    ]),
+  );
+}
 
 /**
  * The sink that a `--sink` names. Options follow as a query string: `console?rate=2`; behind an

@@ -9,7 +9,7 @@ import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
-import type { Picture } from "./picture.ts";
+import type { Prepared } from "./encoding.ts";
 import { type Piece, Recorder } from "./recorder.ts";
 
 /** How to make a clip. */
@@ -148,7 +148,7 @@ async function pictureOf(
   frame: Frame,
   encoding: H264Encoding,
   report: (message: string) => void,
-): Promise<Picture | undefined> {
+): Promise<Prepared | undefined> {
   try {
     return await encoding.prepare(frame.value);
   } catch (error) {

@@ -1,42 +1,88 @@
 /**
- * From the images that a query puts out to H.264. Loads FFmpeg: import it when there is something to
- * encode.
+ * From the frames that a query puts out to H.264, or to the access units that they came as. Loads
+ * FFmpeg: import it when there is something to encode.
  *
  * @module
  */
-import type { EncodedPicture, Encoding } from "./encoding.ts";
+import type { EncodedPicture, Encoding, Prepared } from "./encoding.ts";
+import { type Unit, unitOf } from "./groups.ts";
 import { GroupEncoder } from "./h264.ts";
 import type { H264Options } from "./h264_options.ts";
 import { type Picture, PictureDecoder } from "./picture.ts";
+import { configurationOf, keyframeOf, withLengths } from "./unit_copy.ts";
 
-/** Encodes as H.264. */
-export class H264Encoding implements Encoding<Picture> {
+/** An access unit, to be written as it came where its group is written from its keyframe on. */
+interface PreparedUnit extends Prepared {
+  readonly unit: Unit;
+  readonly bytes: Uint8Array;
+  readonly joins: boolean;
+}
+
+/** Encodes images as H.264; access units of H.264 and H.265 pass as they are. */
+export class H264Encoding implements Encoding<Picture | PreparedUnit> {
   readonly #options: H264Options;
   #decoder: Promise<PictureDecoder> | undefined;
+  /** Absent while access units are copied. */
   #group: GroupEncoder | undefined;
+  #last: Unit | undefined;
 
   constructor(options: H264Options = {}) {
     this.#options = options;
   }
 
-  async prepare(image: Uint8Array): Promise<Picture> {
+  async prepare(value: Uint8Array): Promise<Picture | PreparedUnit> {
+    const unit = unitOf(value);
+    const last = this.#last;
+    this.#last = unit;
     this.#decoder ??= PictureDecoder.open();
-    return await (await this.#decoder).decode(image);
+    if (unit === undefined) return await (await this.#decoder).decode(value);
+    const { width, height } = await sizeOf(unit);
+    const joins = unit.index > 0 && last?.group === unit.group && last.index === unit.index - 1;
+    return { width, height, unit, bytes: value, joins, release: () => {} };
   }
 
-  async begin({ width, height }: Picture): Promise<string> {
+  async begin(picture: Picture | PreparedUnit): Promise<string> {
     this.#group?.[Symbol.dispose]();
     this.#group = undefined;
+    if ("unit" in picture && picture.unit.index === 0) {
+      return configurationOf(picture.unit.group.codec, keyframeOf(picture.unit));
+    }
+    const { width, height } = picture;
     this.#group = await GroupEncoder.open(width, height, this.#options);
     return this.#group.configuration.toBase64();
   }
 
-  async encode(picture: Picture): Promise<EncodedPicture> {
-    return await this.#group!.encode(picture);
+  async encode(picture: Picture | PreparedUnit): Promise<EncodedPicture> {
+    const group = this.#group;
+    if (!("unit" in picture)) return await group!.encode(picture);
+    const { unit, bytes } = picture;
+    if (group === undefined) return { data: withLengths(bytes), key: unit.index === 0 };
+    // Frames before it were left out: what it hangs on is not in the file.
+    const decoded = await (await unit.group.decoder()).picture(unit);
+    const converted = await (await this.#decoder!).convert(decoded.frame);
+    decoded.release();
+    try {
+      return await group.encode(converted);
+    } finally {
+      converted.release();
+    }
   }
 
   [Symbol.dispose](): void {
     this.#group?.[Symbol.dispose]();
     void this.#decoder?.then((decoder) => decoder[Symbol.dispose]());
   }
+}
+
+const sizes = new WeakMap<Unit["group"], { readonly width: number; readonly height: number }>();
+
+/** The size of the pictures of a group: its keyframe's, decoded once. */
+async function sizeOf({ group }: Unit) {
+  const known = sizes.get(group);
+  if (known !== undefined) return known;
+  const keyframe = await (await group.decoder()).picture({ group, index: 0 });
+  const { width, height } = keyframe;
+  keyframe.release();
+  sizes.set(group, { width, height });
+  return { width, height };
 }

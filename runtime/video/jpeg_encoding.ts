@@ -4,9 +4,7 @@
  * @module
  */
 import { BadFrameError } from "../definition/frame.ts";
-import { decodeImage } from "../image/decode.ts";
-import { inspectImage } from "../image/inspect.ts";
-import { encodeJpeg } from "../image/jpeg.ts";
+import { jpegOf, pictureOf } from "../image/picture.ts";
 import type { EncodedPicture, Encoding, Prepared } from "./encoding.ts";
 
 /** A JPEG as it is. */
@@ -16,19 +14,16 @@ interface Jpeg extends Prepared {
 
 /** Passes JPEGs through; encodes what is none. */
 export class JpegEncoding implements Encoding<Jpeg> {
-  async prepare(image: Uint8Array): Promise<Jpeg> {
-    const info = inspectImage(image);
-    const { width, height } = info;
-    if (width > 0xffff || height > 0xffff) {
-      throw new BadFrameError("too-large", `Cannot put ${width}x${height} pixels into a video`);
-    }
-    const release = () => {};
-    if (info.type === "jpeg") return { width, height, data: image, release };
-    const raw = await decodeImage(image, 3, info);
+  async prepare(value: Uint8Array): Promise<Jpeg> {
+    const picture = await pictureOf({ value });
     try {
-      return { width, height, data: await encodeJpeg(raw, { quality: 90 }), release };
+      const { width, height } = picture;
+      if (width > 0xffff || height > 0xffff) {
+        throw new BadFrameError("too-large", `Cannot put ${width}x${height} pixels into a video`);
+      }
+      return { width, height, data: await jpegOf(picture, 90), release: () => {} };
     } finally {
-      raw.release();
+      picture.release();
     }
   }
 

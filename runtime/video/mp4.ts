@@ -135,10 +135,13 @@ function trak(track: Track, duration: number, tables: readonly Uint8Array[]): Ui
 }
 
 function stsd({ width, height, configuration }: Track): Uint8Array {
-  // Colours as JPEG has them: BT.601 matrix, full range.
-  const colr = box("colr", ascii("nclx"), u16(2, 2, 5), [0x80]);
-  const avc1 = box(
-    "avc1",
+  const [, codec, record] = /^(?:(\w+):)?(.*)$/.exec(configuration)!;
+  const [sample, description] = codec === "h265" ? ["hvc1", "hvcC"] : ["avc1", "avcC"];
+  // What was encoded here has colours as JPEG has them: BT.601 matrix, full range. Access units that
+  // pass as they came say themselves which they have.
+  const colr = codec === undefined ? [box("colr", ascii("nclx"), u16(2, 2, 5), [0x80])] : [];
+  const entry = box(
+    sample,
     [0, 0, 0, 0, 0, 0],
     u16(1),
     new Uint8Array(16),
@@ -147,10 +150,10 @@ function stsd({ width, height, configuration }: Track): Uint8Array {
     u16(1),
     new Uint8Array(32),
     u16(0x18, 0xffff),
-    box("avcC", Uint8Array.fromBase64(configuration)),
-    colr,
+    box(description, Uint8Array.fromBase64(record!)),
+    ...colr,
   );
-  return fullBox("stsd", 0, 0, u32(1), avc1);
+  return fullBox("stsd", 0, 0, u32(1), entry);
 }
 
 function emptyTables(): Uint8Array[] {

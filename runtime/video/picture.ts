@@ -97,6 +97,19 @@ export class PictureDecoder implements Disposable {
     }
   }
 
+  /** A decoded frame as the encoder takes it; the frame stays the caller's. */
+  async convert(frame: Frame): Promise<Picture> {
+    const source = this.#take();
+    source.ref(frame);
+    source.width &= ~1;
+    source.height &= ~1;
+    try {
+      return await this.#convert(source);
+    } finally {
+      this.#give(source);
+    }
+  }
+
   async #decodeJpeg(image: Uint8Array, target: Frame): Promise<boolean> {
     this.#packet.data = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
     try {

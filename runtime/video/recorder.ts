@@ -120,8 +120,10 @@ export class Recorder {
     const { container, encoding } = this.#options;
     let mark = this.#progress.mark;
     let point = nextPoint(mark?.point, timestamp);
-    if (mark !== undefined && !this.#fits(mark, picture, point, offset)) mark = undefined;
-    const groupEnds = mark === undefined || !this.#live || this.#groupEnds(mark, point);
+    const joins = this.#live && picture.joins === true;
+    if (mark !== undefined && !joins && !this.#fits(mark, picture, point, offset)) mark = undefined;
+    const groupEnds = mark === undefined || !this.#live ||
+      (picture.joins === undefined ? this.#groupEnds(mark, point) : !picture.joins);
     let track = mark?.track;
     if (groupEnds) {
       const configuration = await encoding.begin(picture);

@@ -14,14 +14,11 @@ async function run(
   {
     act = () => Promise.resolve(0),
     environment = {},
-    network,
   }: {
     act?: Command["run"];
     environment?: Record<string, string>;
-    network?: NonNullable<Command["network"]>;
   } = {},
-): Promise<Run & { loaded: string[]; gaveUp: number }> {
-  let gaveUp = 0;
+): Promise<Run & { loaded: string[] }> {
   const loaded: string[] = [];
   const out: string[] = [];
   const err: string[] = [];
@@ -38,7 +35,6 @@ async function run(
           token: { value: "TOKEN", help: "Who may" },
           json: { switch: true, help: "For machines" },
         },
-        ...(network === undefined ? {} : { network }),
         run: act,
       });
     },
@@ -48,14 +44,13 @@ async function run(
       commands: { camera: entry("camera"), viewer: entry("viewer") },
       environment: (name) => environment[name],
       version: "framelane 1.2.3",
-      giveUp: () => Promise.resolve(gaveUp++),
       context: {
         signal: new AbortController().signal,
         print: (line) => out.push(line),
         say: (line) => err.push(line),
       },
     });
-    return { code, out, err, loaded, gaveUp };
+    return { code, out, err, loaded };
   } finally {
     forgetSecrets();
   }
@@ -154,13 +149,6 @@ Deno.test("No secret that came by argument or environment is printed, in whateve
 
 Deno.test("The version is told", async () => {
   assert.deepEqual((await run(["--version"])).out, ["framelane 1.2.3"]);
-});
-
-Deno.test("The network is given up when the options need none, and only then", async () => {
-  const network = ({ source }: Readonly<Record<string, unknown>>) => source !== "local";
-  assert.equal((await run(["camera", "--source", "local"], { network })).gaveUp, 1);
-  assert.equal((await run(["camera", "--source", "away"], { network })).gaveUp, 0);
-  assert.equal((await run(["camera", "--source", "local"])).gaveUp, 0);
 });
 
 Deno.test("options that every object has are unknown all the same", async () => {

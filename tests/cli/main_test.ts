@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
 
-const FLAGS = project.tasks.camera.split(" ").filter((word) => word.startsWith("--"));
+const FLAGS = ["read", "write", "net", "env", "ffi"].map((kind) => `--allow-${kind}`);
 
 function start(args: readonly string[], env: Record<string, string> = {}): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {

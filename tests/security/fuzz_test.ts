@@ -285,7 +285,6 @@ Deno.test("fuzz: the command line refuses what it does not know, with 2 and in w
         commands,
         environment,
         version: "0",
-        giveUp: () => Promise.resolve(),
         context: {
           signal: AbortSignal.abort(),
           print: (line) => void said.push(line),

@@ -5,7 +5,7 @@ import "../../runtime/image/mod.ts";
 import { orderModel } from "../queries/operators/model/order_kit.ts";
 import { records } from "../support/frames.ts";
 import { withLog } from "../support/log.ts";
-import { flagsWithout, partsOf, PRODUCT, run, tasks } from "./task.ts";
+import { denoArguments, launchOf, PRODUCT, run } from "./task.ts";
 import { withFolder } from "../support/folder.ts";
 
 /** How a task is made to need a flag. */
@@ -36,7 +36,13 @@ const env = /Requires env access/;
 const ffi = /Requires ffi access/;
 const VIEWER = /Stop with Ctrl-C|Viewer: /;
 /** Flags that open nothing: see `permissions_test.ts`. */
-const CLOSING = ["--no-prompt", "--deny-write", "--v8-flags"];
+const CLOSING = [
+  "--no-prompt",
+  "--node-modules-dir",
+  "--cached-only",
+  "--deny-import",
+  "--v8-flags",
+];
 
 /** What says that a flag is missing, where nothing else is said. */
 const SAYS: Readonly<Record<string, RegExp>> = {
@@ -163,16 +169,9 @@ async function prepare(folder: string): Promise<void> {
     await Deno.mkdir(`${folder}/clips/${clip}`, { recursive: true });
     await Deno.copyFile("clips/astronaut.jpg", `${folder}/clips/${clip}/000.jpg`);
   }
-  const { flags, rest } = partsOf("cameras");
-  const added = await run([
-    ...flags,
-    ...rest,
-    "add",
-    "1",
-    "pattern:",
-    "--state",
-    `${folder}/state`,
-  ]);
+  const added = await run(
+    denoArguments("cameras", ["add", "1", "pattern:", "--state", `${folder}/state`]),
+  );
   assert.equal(added.code, 0, added.said);
 }
 
@@ -188,11 +187,10 @@ Deno.test("each permission of each task is needed, and they suffice", async (t) 
       assert.deepEqual(all.map(({ task }) => task).sort(), [...PRODUCT].sort());
       for (const trial of all) {
         const { task, needs, setting } = trial;
-        const { flags, rest } = partsOf(task);
         // Every flag is proven here, or takes away instead of giving.
         const proven = [...needs.map(({ flag }) => flag), "--allow-env", ...CLOSING];
         if (task === "kafka") proven.push("--allow-sys");
-        for (const flag of flags) {
+        for (const flag of launchOf(task, trial.works).flags) {
           assert.ok(proven.includes(flag.split("=")[0]!), `${task} ${flag}`);
         }
         for (const need of needs) {
@@ -202,7 +200,7 @@ Deno.test("each permission of each task is needed, and they suffice", async (t) 
         await t.step(`${task} with all of them`, async () => {
           const { works, atWork } = trial;
           const ran = await run(
-            [...flags, ...rest, ...works],
+            denoArguments(task, works),
             atWork === undefined ? {} : { until: atWork },
           );
           assert.equal(ran.code, atWork === undefined ? 0 : undefined, ran.said);
@@ -214,8 +212,7 @@ Deno.test("each permission of each task is needed, and they suffice", async (t) 
 });
 
 async function isNeeded(task: string, { flag, args, says, path }: Need): Promise<void> {
-  const { rest } = partsOf(task);
-  const { said } = await run([...flagsWithout(task, flag), ...rest, ...args], {
+  const { said } = await run(denoArguments(task, args, flag), {
     until: path === undefined ? says : VIEWER,
     ...(path === undefined ? {} : { then: (text) => ask(text, path) }),
   });
@@ -235,41 +232,45 @@ async function ask(said: string, path: string): Promise<void> {
 
 /** Without the permission a setting in the environment is as good as not there. */
 async function hearsNothing(task: string, setting: string): Promise<void> {
-  const { flags, rest } = partsOf(task);
-  const call = (some: string[]) =>
-    run([...some, ...rest, "--no-such-option"], { env: { [setting]: "nonsense" } });
-  const [heard, deaf] = [await call(flags), await call(flagsWithout(task, "--allow-env"))];
+  const call = (without?: string) =>
+    run(denoArguments(task, ["--no-such-option"], without), { env: { [setting]: "nonsense" } });
+  const [heard, deaf] = [await call(), await call("--allow-env")];
   assert.equal(heard.code, 2);
   assert.match(heard.said, new RegExp(`Cannot use ${setting} "nonsense"`));
   assert.doesNotMatch(deaf.said, new RegExp(`Cannot use ${setting}`));
 }
 
-Deno.test("each place that the demo may read is needed", async () => {
-  const places = /--allow-read=(\S+)/.exec(tasks["demo"]!)![1]!.split(",");
-  const { flags, rest } = partsOf("demo");
-  for (const place of places) {
-    const fewer = `--allow-read=${places.filter((one) => one !== place).join(",")}`;
-    const changed = flags.map((flag) => flag.startsWith("--allow-read") ? fewer : flag);
-    const { said } = await run([...changed, ...rest, "--port", "0", "--for", "1"], {
-      until: VIEWER,
-    });
-    // Without the name of the C library's kind, a package asks for the processors.
-    const library = await run([...changed, "tests/security/sharp_probe.ts"]);
-    assert.match(said + library.said, /Requires (read|sys) access/, `without ${place}`);
+Deno.test("Each place that the demo may read and each library that it may load is needed", async () => {
+  const args = ["--port", "0", "--for", "1"];
+  const { access, flags, reads } = launchOf("demo", args);
+  const probe = "tests/security/libraries_probe.ts";
+  assert.equal((await run([...flags, probe])).code, 0);
+  const lists = { "--allow-read": reads, "--allow-ffi": [...access.libraries] };
+  for (const [flag, places] of Object.entries(lists)) {
+    for (const place of places.filter((path) => !/musl/.test(path))) {
+      const fewer = flags.map((one) =>
+        one.startsWith(flag)
+          ? `${flag}=${one.slice(flag.length + 1).split(",").filter((path) => path !== place)}`
+          : one
+      );
+      // Without the name of the C library's kind, a package asks for the processors.
+      const { said } = await run([...fewer, probe]);
+      assert.match(said, /Requires (read|ffi|sys) access/, `without ${place}`);
+    }
   }
-  const library = await run([...flags, "tests/security/sharp_probe.ts"]);
-  assert.equal(library.code, 0, library.said);
 });
 
 Deno.test("the Kafka starter may ask who it is when Java is to be installed, and run Maven", async () => {
   const env = { PATH: "/nonexistent" };
-  const { flags, rest } = partsOf("kafka");
-  const fewer = flagsWithout("kafka", "--allow-sys");
-  const denied = await run([...fewer, ...rest, "--port", "1"], { env });
+  const args = ["--port", "1"];
+  const denied = await run(denoArguments("kafka", args, "--allow-sys"), { env });
   assert.match(denied.said, /Requires sys access to "uid"/);
-  const allowed = await run([...flags, ...rest, "--port", "1"], { env });
+  const allowed = await run(denoArguments("kafka", args), { env });
   assert.match(allowed.said, /Cannot find java: install Java 17/);
-  const noMaven = flags.map((flag) => flag.replace(",mvn,/usr/bin/mvn", ""));
+  await Deno.mkdir(".cache", { recursive: true });
+  const noMaven = launchOf("kafka", args).flags.map((flag) =>
+    flag.replace(",mvn,/usr/bin/mvn", "")
+  );
   const maven = await run([...noMaven, "tests/security/kit_probe.ts"]);
   assert.match(maven.said, /Requires run access to "mvn"/);
 });

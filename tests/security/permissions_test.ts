@@ -1,180 +1,142 @@
 /**
- * Each task's permissions: the very flags, and what they keep out. That each is needed is shown in
- * `needed_permissions_test.ts`.
+ * What a command line opens: the very flags. That each is needed is shown in
+ * `needed_permissions_test.ts`, that they hold in `fence_test.ts`.
  */
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
 import "../../runtime/image/mod.ts";
+import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
-import { flagsWithout, partsOf, PRODUCT, run, tasks } from "./task.ts";
 import { withFolder } from "../support/folder.ts";
+import { launchOf, PRODUCT, run, tasks } from "./task.ts";
 
-const OWN = [
-  ...["main.ts", "deno.json", "deno.lock", "cli", "cameras", "runtime", "queries", "viewer"],
-  ...["models", "tools", "tests", "bench", "node_modules", ".git", ".ci", "Dockerfile"],
-  "compose.yaml",
-];
-const NO_PROMPT = "--no-prompt";
-/** No permission: frames are garbage outside the heap, which V8 lets pile up to four times this. */
-const SMALL_HEAP = "--v8-flags=--max-semi-space-size=4";
-const FILES = ["--allow-read", "--allow-write", `--deny-write=${OWN.join(",")}`];
-const SETTINGS = "--allow-env=FRAMELANE_*";
-const LIBRARIES = "--allow-ffi=node_modules";
+const LIBC = ["/etc/alpine-release", "/usr/bin/ldd"];
 
-/** What is kept out of every task: see `probe.ts`. */
-const KEPT_OUT = {
-  "write main.ts": "denied",
-  "write a query": "denied",
-  "write a dependency": "denied",
-  "write a test": "denied",
-  "write the CI script": "denied",
-  "write a model": "denied",
-  "run a shell": "denied",
-  "run deno": "denied",
-  "load a library of the system": "denied",
-  "learn the host's name": "denied",
-  "learn who it is": "denied",
-  "signal a process": "denied",
-};
-const UNSEEN = "nothing";
-const LET_THROUGH = {
-  "write .framelane": "allowed",
-  "read the project": "allowed",
-  "read FRAMELANE_TOKEN": "its value",
-};
-/** Where frames come from and go to is the user's choice. */
-const ANY_FILE = { "write outside": "allowed", "read outside": "allowed" };
-const ANY_HOST = { "reach this machine": "granted", "reach other machines": "granted" };
-const THIS_HOST = { "reach this machine": "granted", "reach other machines": "prompt" };
-const NO_HOST = { "reach this machine": "prompt", "reach other machines": "prompt" };
-
-/** A task's flags, and what they let through beside what is kept out of all. */
-interface Fence {
-  readonly flags: readonly string[];
-  readonly lets: Readonly<Record<string, string>>;
+/** What the flags of a command line allow, paths of the project shortened. */
+function allowed(task: string, ...args: string[]): Record<string, string[]> {
+  const { flags, faults } = launchOf(task, args);
+  assert.deepEqual(faults, []);
+  const kinds = flags.filter((flag) => flag.startsWith("--allow-")).map((flag) => {
+    const [kind, values = "everything"] = flag.slice("--allow-".length).split("=");
+    const list = values.split(",").map((value) => value.replace(ROOT, "ROOT"));
+    return [kind, kind === "ffi" ? list.map((file) => file.replace(/^.*\//, "")) : list.sort()];
+  });
+  const { env, ...rest } = Object.fromEntries(kinds) as Record<string, string[]>;
+  assert.deepEqual(env, ["FRAMELANE_*"], task);
+  return rest;
 }
 
-const wide: Fence = {
-  flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS, "--ignore-env", LIBRARIES],
-  lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": UNSEEN },
-};
-
-const FENCES: Readonly<Record<string, Fence>> = {
-  demo: {
-    flags: [
-      NO_PROMPT,
-      SMALL_HEAP,
-      "--allow-read=.,/etc/alpine-release,/usr/bin/ldd",
-      "--allow-write=.framelane",
-      "--allow-net=127.0.0.1",
-      ...[SETTINGS, "--ignore-env", LIBRARIES],
-    ],
-    lets: {
-      "write outside": "denied",
-      "read outside": "denied",
-      ...THIS_HOST,
-      "read AWS_SECRET": UNSEEN,
-    },
-  },
-  camera: wide,
-  cameras: wide,
-  queries: { ...wide, flags: [NO_PROMPT, SMALL_HEAP, ...wide.flags.slice(1)] },
-  viewer: wide,
-  checkpoints: {
-    flags: [NO_PROMPT, ...FILES, "--allow-net", SETTINGS],
-    lets: { ...ANY_FILE, ...ANY_HOST, "read AWS_SECRET": "denied" },
-  },
-  models: {
-    flags: [NO_PROMPT, ...FILES.map((flag) => flag.replace("models,", "")), SETTINGS],
-    lets: {
-      ...ANY_FILE,
-      ...NO_HOST,
-      "write a model": "allowed",
-      "read AWS_SECRET": "denied",
-    },
-  },
-  evaluate: {
-    flags: [NO_PROMPT, ...FILES, SETTINGS, "--ignore-env", LIBRARIES],
-    lets: { ...ANY_FILE, ...NO_HOST, "read AWS_SECRET": UNSEEN },
-  },
-  kafka: {
-    flags: [
-      ...[NO_PROMPT, ...FILES, "--allow-net=127.0.0.1", SETTINGS, "--allow-sys=uid"],
-      "--allow-run=java,/usr/bin/java,mvn,/usr/bin/mvn,/usr/bin/apt-get",
-    ],
-    lets: {
-      ...ANY_FILE,
-      ...THIS_HOST,
-      "learn who it is": "allowed",
-      "read AWS_SECRET": "denied",
-    },
-  },
-};
-
-Deno.test("The permissions of each task are these and no others", () => {
-  assert.deepEqual(Object.keys(FENCES).sort(), [...PRODUCT].sort());
+Deno.test("Every task of the product starts with the launcher, which may start Deno and no more", () => {
   for (const task of PRODUCT) {
-    const { flags, rest } = partsOf(task);
-    assert.deepEqual(flags, FENCES[task]!.flags, task);
-    assert.deepEqual(rest, ["main.ts", task]);
+    assert.equal(
+      tasks[task],
+      `deno run -q --no-prompt --no-lock --no-npm -P=launch launch.ts ${task}`,
+    );
   }
+  const { launch } = project.permissions;
+  assert.deepEqual(Object.keys(launch).sort(), ["env", "ffi", "read", "run"]);
+  assert.deepEqual(launch.run, ["deno"]);
+  assert.ok(launch.ffi.every((file) => /\/libc\.so\.6$|libSystem\.B\.dylib$/.test(file)));
 });
 
 Deno.test("No task has all permissions, and none may ask for more", () => {
   for (const [task, command] of Object.entries(tasks)) {
     assert.doesNotMatch(command, new RegExp(` -${"A"}\\b|--allow-${"all"}`), task);
-    if (command.startsWith("deno run")) assert.match(command, / --no-prompt /, task);
+    assert.match(command, / --no-prompt /, task);
   }
-});
-
-/** What flags let through. */
-async function probe(flags: readonly string[]): Promise<Record<string, string>> {
-  let results: Record<string, string> = {};
-  await withFolder(async (folder) => {
-    const outside = `${folder}/outside`;
-    await Deno.writeTextFile(outside, "");
-    const { code, said } = await run([...flags, "tests/security/probe.ts", outside], {
-      env: { FRAMELANE_TOKEN: "x", AWS_SECRET: "x" },
-    });
-    assert.equal(code, 0, said);
-    results = JSON.parse(said);
-  });
-  return results;
-}
-
-Deno.test("Each task keeps out what it should, and lets through what it needs", async (t) => {
   for (const task of PRODUCT) {
-    await t.step(task, async () => {
-      const { flags, lets } = FENCES[task]!;
-      assert.deepEqual(
-        sorted(await probe(flags)),
-        sorted({ ...KEPT_OUT, ...LET_THROUGH, ...lets }),
-      );
-    });
+    const { flags } = launchOf(task, []);
+    assert.ok(flags.includes("--no-prompt") && flags.includes("--deny-import"), task);
   }
 });
 
-Deno.test("It is --deny-write that keeps the own code out, wherever files may be written", async () => {
-  for (const task of PRODUCT.filter((name) => partsOf(name).flags.includes("--allow-write"))) {
-    const results = await probe(flagsWithout(task, "--deny-write"));
-    for (const [what, result] of Object.entries(results)) {
-      if (what.startsWith("write ")) assert.equal(result, "allowed", `${task}: ${what}`);
-    }
+Deno.test("A command line opens what it names", () => {
+  const camera = (...args: string[]) =>
+    allowed("camera", "1", "--log", "embedded:/data/log", ...args);
+  const local = camera();
+  assert.deepEqual(Object.keys(local).sort(), ["ffi", "read", "write"]);
+  const state = ["", "-journal", "-shm", "-wal"].map((end) => `ROOT/.framelane/cameras.kv${end}`);
+  assert.deepEqual(local["write"]!.filter((path) => path !== "ROOT/.framelane"), [
+    "/data/log",
+    ...state,
+  ]);
+  assert.deepEqual(
+    local["read"]!.filter((path) => !/^ROOT\/.framelane/.test(path)),
+    ["/data/log", ...LIBC, "ROOT"].sort(),
+  );
+  assert.deepEqual(camera("--source", "/films/a.mp4")["read"]!.includes("/films/a.mp4"), true);
+  assert.deepEqual(
+    camera("--source", "pan:/films/a.jpg?zoom=1")["read"]!.includes("/films/a.jpg"),
+    true,
+  );
+  assert.deepEqual(camera("--source", "http://u:p@cam.example/x")["net"], ["cam.example:80"]);
+  // FFmpeg connects by itself: Deno's permission is not asked for.
+  assert.equal(camera("--source", "rtsp://cam.example:8554/x")["net"], undefined);
+  assert.deepEqual([...launchOf("camera", ["1", "--source", "rtsp://c:8554/x"]).access.streams], [
+    8554,
+  ]);
+  assert.deepEqual(camera("--metrics-port", "9100")["net"], [
+    "127.0.0.1:9100",
+    "[::1]:9100",
+    "localhost:9100",
+  ]);
+  const kafka = allowed(
+    "camera",
+    "1",
+    "--log",
+    "kafka://u:p@a.example:9092,b.example:9093?ca=/pem/ca",
+  );
+  assert.deepEqual(kafka["net"], ["a.example", "b.example"]);
+  assert.ok(kafka["read"]!.includes("/pem/ca"));
+});
+
+Deno.test("Sinks, models, queries and reports open their own places", () => {
+  const queries = (...args: string[]) => allowed("queries", "--log", "embedded:/log", ...args);
+  const written = (...args: string[]) =>
+    queries(...args)["write"]!.filter((path) => path !== "/log" && !path.startsWith("ROOT/"));
+  assert.deepEqual(written("--sink", "images:/a/b", "--sink", "video:/c?roll=10m"), ["/a/b", "/c"]);
+  assert.deepEqual(written("--sink", "events:/a/b/c.jsonl", "--sink", "display"), ["/a/b"]);
+  const hook = ["--sink", "webhook:https://alarm.example/x?y#only=alerts&dead-letters=/d/e.jsonl"];
+  assert.deepEqual(written(...hook), ["/d"]);
+  assert.deepEqual(queries("--port", "off", ...hook)["net"], ["alarm.example:443"]);
+  assert.deepEqual(queries("--port", "off")["net"], undefined);
+  assert.deepEqual(queries("--host", "::", "--port", "80")["net"], ["[::]:80"]);
+  assert.ok(queries()["net"]!.includes("127.0.0.1:8000"));
+  assert.ok(queries("--model", "/m/x/model.json")["read"]!.includes("/m/x"));
+  assert.deepEqual(
+    allowed("models", "inspect", "/m/x.onnx")["write"]!.includes("/m/model.json"),
+    true,
+  );
+  assert.equal(allowed("models", "presets")["write"], undefined);
+  assert.equal(allowed("evaluate")["write"], undefined);
+  assert.deepEqual(allowed("viewer", "--log", "embedded:/log")["write"], ["/log"]);
+});
+
+Deno.test("The environment opens what flags do not name, and flags widen what is open", () => {
+  Deno.env.set("FRAMELANE_LOG", "embedded:/from/environment");
+  try {
+    assert.deepEqual(allowed("checkpoints", "inspect")["write"], ["/from/environment"]);
+    assert.deepEqual(allowed("checkpoints", "inspect", "--log=embedded:/flag")["write"], ["/flag"]);
+  } finally {
+    Deno.env.delete("FRAMELANE_LOG");
   }
-  // And it names all there is to protect: what is new in the project's folder has to be thought of.
-  const open = [".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"];
-  const free = [
-    ...open,
-    "README.md",
-    "SECURITY.md",
-    "clips",
-    "docs",
-    ".framelane",
-    ".cache",
-    "data",
-  ];
-  const found = [...Deno.readDirSync(ROOT)].map(({ name }) => name);
-  assert.deepEqual(found.filter((name) => !OWN.includes(name) && !free.includes(name)), []);
+  const wider = allowed(
+    ...["queries", "--port", "off", "--allow-net", "b-2.example:9092,b-3.example"] as const,
+    ...["--allow-read", "/x,y", "--allow-write", "/w", "--allow-ffi", "/lib/mine.node"],
+  );
+  assert.deepEqual(wider["net"], ["b-2.example:9092", "b-3.example"]);
+  assert.ok(["/x", "ROOT/y", "/w"].every((path) => wider["read"]!.includes(path)));
+  assert.ok(wider["write"]!.includes("/w"));
+  assert.ok(wider["ffi"]!.includes("mine.node"));
+  assert.deepEqual(allowed("queries", "--allow-net", "any")["net"], ["everything"]);
+});
+
+Deno.test("What the registry of cameras names is not known at the start: reading and hosts are open unless named", () => {
+  const open = allowed("cameras", "run");
+  assert.deepEqual([open["read"], open["net"]], [["everything"], ["everything"]]);
+  const named = allowed("cameras", "run", "--allow-read", "/films", "--allow-net", "cam.example");
+  assert.deepEqual(named["net"], ["cam.example"]);
+  assert.ok(named["read"]!.includes("/films") && !named["read"]!.includes("everything"));
 });
 
 Deno.test("Nobody at a terminal is asked to widen anything", async () => {
@@ -200,29 +162,12 @@ Deno.test("Nobody at a terminal is asked to widen anything", async () => {
     clearTimeout(timer);
     return said;
   };
-  const { flags } = partsOf("models");
-  assert.match(await ask(flagsWithout("models", "--no-prompt")), /Allow\?/);
-  const answer = await ask(flags);
-  assert.match(answer, /^answer: (denied|prompt)/);
-});
-
-function sorted(of: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(of).sort());
-}
-
-Deno.test("A camera with a local log gives up the network", async () => {
-  const { camera } = await import("../../cli/commands/camera.ts");
-  const source = "pattern:";
-  const local = { log: "embedded:.framelane/log", source };
-  assert.equal(camera.network?.(local), false);
-  assert.equal(camera.network?.({ ...local, source: "rtsp://127.0.0.1/1" }), false);
-  assert.equal(camera.network?.({ ...local, source: "http://127.0.0.1/mjpeg" }), true);
-  assert.equal(camera.network?.({ ...local, "metrics-port": 9100 }), true);
-  assert.equal(camera.network?.({ ...local, log: "kafka://127.0.0.1:9092" }), true);
+  const flags = launchOf("models", ["presets"]).flags.map((flag) => `'${flag}'`);
+  assert.match(await ask(flags.filter((flag) => flag !== "'--no-prompt'")), /Allow\?/);
+  assert.match(await ask(flags), /^answer: (denied|prompt)/);
 });
 
 Deno.test("Images are decoded and made grey with what the demo is allowed", async () => {
-  const { flags } = partsOf("demo");
   await withFolder(async (folder) => {
     const script = `${folder}/images.ts`;
     await Deno.writeTextFile(
@@ -235,24 +180,9 @@ Deno.test("Images are decoded and made grey with what the demo is allowed", asyn
        const small = await decodeImage(bytes, 3);
        console.log(inspectImage(grey!).components, small.width === width);`,
     );
+    const { flags } = launchOf("demo", []);
     const { code, said } = await run([...flags, `--config=${ROOT}/deno.json`, script]);
     assert.equal(code, 0, said);
     assert.match(said, /^1 true$/m);
   });
-});
-
-Deno.test("Commands give up what their arguments do not need", async () => {
-  const { checkpoints } = await import("../../cli/commands/checkpoints.ts");
-  assert.equal(checkpoints.network?.({ log: "embedded:.framelane" }), false);
-  assert.equal(checkpoints.network?.({ log: "kafka://127.0.0.1:9092" }), true);
-  const { models } = await import("../../cli/commands/models.ts");
-  const writes = (...positionals: string[]) => models.writes?.({ positionals, options: {} });
-  assert.deepEqual(
-    [writes("presets"), writes("check", "m.json"), writes("inspect", "m.onnx")],
-    [false, false, true],
-  );
-  const { evaluate } = await import("../../cli/commands/evaluate.ts");
-  const files = (options: Record<string, unknown>) =>
-    evaluate.writes?.({ positionals: [], options });
-  assert.deepEqual([files({}), files({ out: "x" }), files({ plot: "x" })], [false, true, true]);
 });

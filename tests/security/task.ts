@@ -1,9 +1,10 @@
 /**
- * Tasks of `deno.json` as they are, or with other flags than theirs.
+ * Tasks as the launcher starts them, or with other permissions than theirs.
  *
  * @module
  */
 import assert from "node:assert/strict";
+import { type Launch, planLaunch } from "../../cli/launch/plan.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
@@ -13,22 +14,25 @@ export const tasks: Readonly<Record<string, string>> = project.tasks;
 /** Those that are commands of Framelane. */
 export const PRODUCT = Object.keys(commands);
 
-/** The flags of a task's `deno run`, and what follows them. */
-export function partsOf(task: string): { flags: string[]; rest: string[] } {
-  const [deno, run, ...words] = tasks[task]!.split(" ");
-  assert.deepEqual([deno, run], ["deno", "run"], task);
-  const flags = words.filter((word) => word.startsWith("--"));
-  return { flags, rest: words.filter((word) => !word.startsWith("--")) };
+/** What the launcher makes of a command line. */
+export function launchOf(task: string, args: readonly string[]): Launch {
+  return planLaunch([task, ...args], {
+    base: ROOT,
+    root: ROOT,
+    environment: (name) => Deno.env.get(name),
+  });
 }
 
-/** The task's flags but one, named without its value. */
-export function flagsWithout(task: string, flag: string): string[] {
-  const { flags } = partsOf(task);
-  const fewer = flags.filter((one) => one.split("=")[0] !== flag);
-  assert.equal(fewer.length, flags.length - 1, `${task} has ${flag} once`);
-  return fewer;
+/** Deno's arguments for a command line, without one flag where one is named. */
+export function denoArguments(task: string, args: readonly string[], without?: string): string[] {
+  const { flags, faults } = launchOf(task, args);
+  assert.deepEqual(faults, []);
+  const fewer = flags.filter((flag) => flag.split("=")[0] !== without);
+  if (without !== undefined) {
+    assert.equal(fewer.length, flags.length - 1, `${task} has ${without} once`);
+  }
+  return [...fewer, "main.ts", task, ...args];
 }
-
 /** What became of a program. */
 export interface Ran {
   /** Absent when it was ended from here. */

@@ -1,6 +1,7 @@
 /** What `compose.yaml` starts must be what the command line takes. */
 import assert from "node:assert/strict";
-import { environmentName, parseCommand } from "../../cli/command.ts";
+import { parseCommand } from "../../cli/command.ts";
+import { environmentName } from "../../cli/launch/arguments.ts";
 import { commands } from "../../cli/registry.ts";
 
 // Loaded here: native libraries that come with some commands stay loaded.

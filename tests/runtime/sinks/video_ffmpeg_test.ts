@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 import { video } from "../../../runtime/sinks/video.ts";
 import { sinkContext, visible } from "../../contracts/sink_contract.ts";
+import { GroupTracker } from "../../../runtime/video/groups.ts";
 import { probe } from "../video/probe.ts";
-import { filmed as frame, HEIGHT, WIDTH } from "./filmed.ts";
+import { accessUnits } from "../../support/access_units.ts";
+import { filmed as frame, filmedUnit, HEIGHT, WIDTH } from "./filmed.ts";
 import { range, withDirectory, written } from "./video_kit.ts";
 
 const tiny = await encodeJpeg(
@@ -123,3 +125,81 @@ Deno.test("video: when the log has lost what the encoder needs a new group begin
     assert.equal((await probe(`${directory}/CAMERA-1.mp4`)).frames, 20);
   });
 });
+
+Deno.test("video: access units are in the file as they came, each at its capture time", async () => {
+  await withDirectory(async (directory) => {
+    const frames = Array.from({ length: 30 }, (_, offset) => filmedUnit(0, offset));
+    const task = await written({ directory }, frames);
+    const path = `${directory}/CAMERA-1.mp4`;
+    for (const finished of [false, true]) {
+      if (finished) await task.close!();
+      const found = await probe(path);
+      assert.deepEqual([found.frames, found.codec, found.size], [30, "h264", `${WIDTH}x${HEIGHT}`]);
+      assert.deepEqual(
+        found.times,
+        frames.map(({ timestamp }) => timestamp - frames[0]!.timestamp),
+      );
+    }
+    const decoded = await gray(path, "mp4");
+    const stream = new Blob(frames.map(({ value }) => value as Uint8Array<ArrayBuffer>));
+    await Deno.writeFile(`${directory}/stream.h264`, stream.stream());
+    assert.deepEqual(decoded, await gray(`${directory}/stream.h264`, "h264"));
+  });
+});
+
+Deno.test("video: units whose neighbours were left out are encoded anew", async () => {
+  await withDirectory(async (directory) => {
+    const frames = Array.from({ length: 28 }, (_, offset) => filmedUnit(0, offset))
+      .filter(({ offset }) => offset % 7 !== 3);
+    await (await written({ directory }, frames)).close!();
+    const files = Object.keys(await visible(directory)).filter((name) => name.endsWith(".mp4"));
+    const pictures: Uint8Array[] = [];
+    for (const file of files) {
+      pictures.push(await gray(`${directory}/${file}`, "mp4"));
+    }
+    assert.equal(
+      pictures.reduce((sum, { length }) => sum + length, 0),
+      frames.length * WIDTH * HEIGHT,
+    );
+  });
+});
+
+Deno.test("video: access units of H.265 are copied too", async () => {
+  const units = await accessUnits({ codec: "h265", frames: 12, gop: 5 });
+  const tracker = new GroupTracker(() => {});
+  const frames = units.map((value, offset) => ({
+    ...frame(0, offset),
+    headers: { "content-type": "video/h265" },
+    value,
+  }));
+  for (const each of frames) tracker.take(each);
+  await withDirectory(async (directory) => {
+    await (await written({ directory }, frames)).close!();
+    const found = await probe(`${directory}/CAMERA-1.mp4`);
+    assert.deepEqual([found.frames, found.codec], [12, "hevc"]);
+  });
+  await tracker.close();
+});
+
+/** All pictures of a video, grey, as FFmpeg decodes them. */
+async function gray(path: string, format: string): Promise<Uint8Array> {
+  const { success, stdout, stderr } = await new Deno.Command("ffmpeg", {
+    args: [
+      "-v",
+      "error",
+      "-f",
+      format,
+      "-i",
+      path,
+      "-fps_mode",
+      "passthrough",
+      "-pix_fmt",
+      "gray",
+      "-f",
+      "rawvideo",
+      "-",
+    ],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return stdout;
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
 import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
-import { filmed as frame } from "./filmed.ts";
+import { filmed as frame, filmedUnit } from "./filmed.ts";
 import { range, withDirectory, written } from "./video_kit.ts";
 
 const VARIANTS: Record<string, VideoOptions> = {
@@ -19,6 +19,17 @@ for (const [name, options] of Object.entries(VARIANTS)) {
     remains: (path) => /\.old\d*$/.test(path),
     runs: 12,
     faults: name === "mp4, rolled",
+  });
+}
+
+for (const [name, options] of Object.entries({ "as they came": {}, "rolled": { rollMs: 320 } })) {
+  sinkContract({
+    name: `video of access units, ${name}`,
+    make: (directory) => video({ directory: `${directory}/out`, ...options }),
+    output: filmedUnit,
+    remains: (path) => /\.old\d*$/.test(path),
+    runs: 12,
+    faults: false,
   });
 }
 

@@ -1,0 +1,31 @@
+/**
+ * Options of every command that widen what its run may touch. The launcher reads them before the
+ * command starts; they are named as Deno's own flags, which its messages mention.
+ *
+ * @module
+ */
+import type { Options } from "./command.ts";
+
+/** The options. */
+export const fenceOptions = {
+  "allow-read": {
+    value: "PATH,…",
+    help: "More files and folders that the run may read",
+    opens: "paths-read",
+  },
+  "allow-write": {
+    value: "DIR,…",
+    help: "More folders that the run may write to",
+    opens: "paths-write",
+  },
+  "allow-net": {
+    value: "HOST[:PORT],…|any",
+    help: "More hosts that the run may reach, such as other brokers of a Kafka cluster",
+    opens: "hosts",
+  },
+  "allow-ffi": {
+    value: "FILE,…",
+    help: "More native libraries that the run may load",
+    opens: "libraries",
+  },
+} as const satisfies Options;

@@ -1,0 +1,285 @@
+/**
+ * What a run of a command may touch, worked out from its own options. The option tables say with a
+ * word what a value opens (`AccessWord`); `table.json` is made from them.
+ *
+ * @module
+ */
+import type { AccessWord, UriAccess } from "../../runtime/base/access.ts";
+import { environmentName, tokensOf } from "./arguments.ts";
+import { absolute, parentOf, statOf } from "./paths.ts";
+
+/** Packages with native code, see `native.ts`. */
+export type NativeName = "jpeg" | "sharp" | "ffmpeg" | "onnx";
+
+/** A command's row of `table.json`. */
+export interface LaunchRow {
+  readonly switches: readonly string[];
+  /** Options that open something, and those that they depend on. */
+  readonly options: Readonly<
+    Record<string, { readonly opens?: AccessWord; readonly default?: string }>
+  >;
+  readonly positionals?: AccessWord;
+  readonly native?: readonly NativeName[];
+  /** Folders below the current one that the command always writes to. */
+  readonly writes?: readonly string[];
+  /** Names in Framelane's folder that count as code elsewhere, and that this command writes to. */
+  readonly authors?: readonly string[];
+  /** What cannot be known at the start, and is open unless an `--allow-…` names less. */
+  readonly wide?: readonly ("read" | "net")[];
+  /** Reaches this machine alone, at any port. */
+  readonly local?: boolean;
+  /** The port that the viewer takes when none is named. */
+  readonly listens?: number;
+  /** Programs that it starts; such a command has no kernel fence. */
+  readonly runs?: readonly string[];
+  readonly sys?: readonly string[];
+  /** Whether libraries may ask for environment variables and hear that there are none. */
+  readonly hidesEnvironment?: boolean;
+  readonly v8?: string;
+}
+
+/** `table.json`. */
+export interface LaunchTable {
+  readonly commands: Readonly<Record<string, LaunchRow>>;
+  readonly sinks: Readonly<Record<string, UriAccess>>;
+  readonly sources: Readonly<Record<string, UriAccess>>;
+}
+
+/** A path that the run may write below, and which words asked for it. */
+export interface WritablePath {
+  readonly path: string;
+  readonly why: string;
+  /** A file; absent: a folder with all below. The kernel allows a database's whole folder. */
+  readonly kind?: "file" | "database";
+}
+
+/** Everything that a run may touch. */
+export interface Access {
+  readonly read: Set<string>;
+  readonly write: WritablePath[];
+  /** `host`, `host:port`; undefined when any may be reached. */
+  net: Set<string> | undefined;
+  /** Undefined when all may be read. */
+  everything: boolean;
+  /** Ports that the run listens at. */
+  readonly listens: Set<number>;
+  /** Ports to which FFmpeg connects by itself. */
+  readonly streams: Set<number>;
+  readonly libraries: Set<string>;
+  /** Files and folders that hold code of this run beside Framelane's own. */
+  readonly code: Set<string>;
+}
+
+/** Works out what a command line opens. */
+export class AccessPlan {
+  readonly access: Access = {
+    read: new Set(),
+    write: [],
+    net: new Set(),
+    everything: false,
+    listens: new Set(),
+    streams: new Set(),
+    libraries: new Set(),
+    code: new Set(),
+  };
+  readonly #table: LaunchTable;
+  readonly #base: string;
+  #host = "127.0.0.1";
+
+  /** @param base the current folder. */
+  constructor(table: LaunchTable, base: string) {
+    this.#table = table;
+    this.#base = base;
+  }
+
+  /** Reads a command's arguments and environment. */
+  of(
+    row: LaunchRow,
+    argv: readonly string[],
+    environment: (name: string) => string | undefined,
+  ): Access {
+    const forms: Record<string, { switch?: boolean }> = { ...row.options } as never;
+    for (const name of row.switches) forms[name] = { switch: true };
+    for (const name of Object.keys(row.options)) forms[name] = {};
+    const given = new Map<string, string[]>();
+    const positionals: string[] = [];
+    for (const token of tokensOf(argv, forms)) {
+      if (token.kind === "positional") positionals.push(token.value);
+      else if (token.value !== undefined) {
+        given.set(token.name, [...given.get(token.name) ?? [], token.value]);
+      }
+    }
+    const valuesOf = (name: string) => {
+      const text = environment(environmentName(name));
+      const fallback = text === undefined || text === "" ? row.options[name]?.default : text;
+      return given.get(name) ?? (fallback === undefined ? [] : fallback.split(/\s+/));
+    };
+    this.#host = valuesOf("host")[0] ?? this.#host;
+    const listed = (word: AccessWord) =>
+      Object.keys(row.options).some((name) =>
+        row.options[name]!.opens === word && valuesOf(name).length > 0
+      );
+    if (row.wide?.includes("net") && !listed("hosts")) this.access.net = undefined;
+    if (row.wide?.includes("read") && !listed("paths-read")) this.access.everything = true;
+    for (const [name, { opens }] of Object.entries(row.options)) {
+      if (opens === undefined) continue;
+      for (const value of valuesOf(name)) this.#open(opens, value, `--${name} ${value}`);
+    }
+    if (row.positionals !== undefined) {
+      for (const value of positionals) this.#open(row.positionals, value, value);
+    }
+    if (row.local) this.#net("127.0.0.1");
+    if (row.listens !== undefined && valuesOf("port").length === 0) {
+      this.#listen(this.#host, String(row.listens));
+    }
+    for (const folder of row.writes ?? []) this.#open("folder", folder, folder);
+    return this.access;
+  }
+
+  #open(word: AccessWord, value: string, why: string): void {
+    const path = absolute(value, this.#base);
+    const { access } = this;
+    switch (word) {
+      case "folder":
+        access.write.push({ path, why });
+        return;
+      case "file":
+        access.write.push({ path, why, kind: "file" });
+        return this.#parent(path, why);
+      case "database":
+        for (const end of ["", "-wal", "-shm", "-journal"]) {
+          access.write.push({ path: path + end, why, kind: "database" });
+        }
+        return this.#parent(path, why);
+      case "file-folder":
+        // What is not whole yet lies in a folder beside the file.
+        access.write.push({ path: parentOf(path), why });
+        return;
+      case "read":
+        access.read.add(path);
+        return;
+      case "clips":
+        access.read.add(statOf(path)?.isFile ? parentOf(path) : path);
+        return;
+      case "beside":
+        access.read.add(parentOf(path));
+        return;
+      case "model":
+        if (!value.endsWith(".onnx")) return void access.read.add(parentOf(path));
+        access.read.add(parentOf(path));
+        return this.#open("file", `${parentOf(path)}/model.json`, why);
+      case "query":
+        if (!value.endsWith(".ts")) return;
+        access.read.add(projectOf(path));
+        access.code.add(projectOf(path));
+        return;
+      case "log":
+        return this.#log(value, why);
+      case "sink":
+        return this.#uri(this.#table.sinks, value, why);
+      case "source":
+        return this.#uri(this.#table.sources, value, why);
+      case "listen":
+        return this.#listen(this.#host, value);
+      case "metrics":
+        return this.#listen("127.0.0.1", value);
+      case "hosts":
+        for (const host of value.split(",")) this.#net(host);
+        return;
+      case "paths-read":
+        for (const part of value.split(",")) access.read.add(absolute(part, this.#base));
+        return;
+      case "paths-write":
+        for (const part of value.split(",")) this.#open("folder", part, why);
+        return;
+      case "libraries":
+        for (const part of value.split(",")) access.libraries.add(absolute(part, this.#base));
+    }
+  }
+
+  /** The folder of a file, where that has to be made. */
+  #parent(path: string, why: string): void {
+    const folder = parentOf(path);
+    if (statOf(folder) === undefined) this.access.write.push({ path: folder, why });
+  }
+
+  #listen(host: string, port: string): void {
+    if (!/^\d+$/.test(port)) return;
+    this.access.listens.add(Number(port));
+    this.#net(`${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`);
+  }
+
+  #net(host: string): void {
+    if (host === "any") this.access.net = undefined;
+    this.access.net?.add(host);
+    const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];
+    if (name === undefined) return;
+    for (const other of ["localhost", "127.0.0.1", "[::1]"]) this.access.net?.add(other + port);
+  }
+
+  #log(url: string, why: string): void {
+    const [, place, query = ""] = /^([^?]*)\??(.*)$/s.exec(url)!;
+    const parameters = new URLSearchParams(query);
+    if (place!.startsWith("embedded:")) {
+      return this.#open("folder", place!.slice("embedded:".length), why);
+    }
+    // The brokers that a cluster names beside these have to be listed with --allow-net.
+    const hosts = /^kafka:\/\/(?:[^/]*@)?([^/]*)/s.exec(place!)?.[1] ?? "";
+    for (const host of hosts.split(",")) {
+      if (host !== "") this.#net(host.replace(/:\d+$/, ""));
+    }
+    for (const name of ["ca", "cert", "key"]) {
+      const file = parameters.get(name);
+      if (file !== null) this.access.read.add(absolute(file, this.#base));
+    }
+  }
+
+  #uri(table: LaunchTable["sinks"], uri: string, why: string): void {
+    const scheme = /^([a-z][a-z0-9+]+):/i.exec(uri)?.[1]?.toLowerCase() ?? "";
+    const known = scheme !== "" && Object.hasOwn(table, scheme) ? table[scheme] : undefined;
+    const { target: opens, mark = "?", options = {} } = known ?? table[""] ?? {};
+    const rest = known === undefined ? uri : uri.slice(scheme.length + 1);
+    const end = rest.indexOf(mark);
+    const target = end < 0 ? rest : rest.slice(0, end);
+    const parameters = new URLSearchParams(end < 0 ? "" : rest.slice(end + 1));
+    for (const [name, word] of Object.entries(options)) {
+      const value = parameters.get(name);
+      if (value !== null) this.#open(word, value, why);
+    }
+    switch (opens) {
+      case "folder":
+        return this.#open("folder", target, why);
+      case "file":
+        return this.#open("file-folder", target, why);
+      case "read":
+        return this.#open("read", target.replace(/^\/\/(?=\/)/, ""), why);
+      case "device":
+        return this.#open("read", "/dev", why);
+      case "host":
+        return this.#url(target.startsWith("//") ? uri : target);
+      case "stream":
+        this.access.streams.add(portOf(uri) ?? 554);
+    }
+  }
+
+  #url(text: string): void {
+    if (!URL.canParse(text)) return;
+    const { hostname, protocol } = new URL(text);
+    this.#net(`${hostname}:${portOf(text) ?? (protocol === "https:" ? 443 : 80)}`);
+  }
+}
+
+function portOf(url: string): number | undefined {
+  const port = URL.canParse(url) ? new URL(url).port : "";
+  return port === "" ? undefined : Number(port);
+}
+
+/** The folder of the nearest `deno.json` or `package.json` above a query, or its own folder. */
+function projectOf(file: string): string {
+  for (let folder = parentOf(file); folder !== "/"; folder = parentOf(folder)) {
+    for (const name of ["deno.json", "deno.jsonc", "package.json"]) {
+      if (statOf(`${folder}/${name}`) !== undefined) return folder;
+    }
+  }
+  return parentOf(file);
+}

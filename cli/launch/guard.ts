@@ -1,0 +1,46 @@
+/**
+ * Code lies where no run may write: looked at before a run starts.
+ *
+ * @module
+ */
+import type { Access } from "./access.ts";
+import { isWithin, parentOf, realPath } from "./paths.ts";
+
+/** Names in Framelane's folder that are code, dependencies, or what code is made from. */
+export const CODE: readonly string[] = [
+  ...["main.ts", "launch.ts", "deno.json", "deno.lock", "package.json", "cli", "cameras"],
+  ...["runtime", "queries", "viewer", "models", "clips", "tools", "tests", "bench", "docs"],
+  ...["node_modules", ".git", ".ci", "deploy", "Dockerfile", "compose.yaml"],
+];
+
+/** Where code comes from that a run executes. */
+export interface CodePlaces {
+  /** Framelane's own folder. */
+  readonly root: string;
+  /** Names in it that this command is there to write. */
+  readonly authors: readonly string[];
+  /** Deno's cache, whose files `node_modules` shares by hard links, and Deno itself. */
+  readonly others: readonly string[];
+}
+
+/**
+ * Writable places that hold code, or lie in it. Each message says which option asked for it.
+ * A folder that is a symbolic link counts as what it leads to.
+ */
+export function writableCode(access: Access, { root, authors, others }: CodePlaces): string[] {
+  const places = [
+    ...CODE.filter((name) => !authors.includes(name)).map((name) => realPath(`${root}/${name}`)),
+    ...[...others, ...access.code].map(realPath),
+  ];
+  const faults = new Set<string>();
+  for (const { path, why, kind } of access.write) {
+    const real = realPath(kind === "database" ? parentOf(path) : path);
+    const code = places.find((place) => isWithin(real, place) || isWithin(place, real));
+    if (code === undefined) continue;
+    faults.add(
+      `Cannot write to ${JSON.stringify(real)} for ${why}: expected a folder without code, ` +
+        `and ${code} is ${isWithin(real, code) ? "above it" : "in it"}`,
+    );
+  }
+  return [...faults];
+}

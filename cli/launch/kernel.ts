@@ -1,0 +1,216 @@
+/**
+ * The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock),
+ * which holds native code too, and starting a program in place of this one.
+ *
+ * @module
+ */
+import type { Access } from "./access.ts";
+import { parentOf, statOf } from "./paths.ts";
+
+const LIBRARIES = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+  "/usr/lib/libSystem.B.dylib",
+];
+
+const SYMBOLS = {
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  mkdir: { parameters: ["buffer", "u32"], result: "i32" },
+  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  execv: { parameters: ["buffer", "buffer"], result: "i32" },
+  // Says where a buffer lies: it moves nothing.
+  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+} as const;
+
+/** Linux alone has these; the numbers are the same on every processor. */
+const LINUX = {
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  createRuleset: { name: "syscall", parameters: ["i64", "buffer", "usize", "u32"], result: "i64" },
+  addRule: {
+    name: "syscall",
+    parameters: ["i64", "i32", "i32", "buffer", "u32"],
+    result: "i64",
+  },
+  restrictSelf: { name: "syscall", parameters: ["i64", "i32", "u32"], result: "i64" },
+} as const;
+
+const CALL = { createRuleset: 444n, addRule: 445n, restrictSelf: 446n } as const;
+const PR_SET_NO_NEW_PRIVS = 38;
+const RULE = { path: 1, port: 2 } as const;
+const OPEN_PATH = 0o10000000 | 0o2000000;
+const CREATE = 0o100 | 0o2000000;
+
+/** Rights of linux/landlock.h, in bits. */
+const RIGHT = { execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n, ioctl: 1n << 15n } as const;
+const REFER = 1n << 13n;
+const TRUNCATE = 1n << 14n;
+const BIND = 1n;
+const CONNECT = 2n;
+const READ = RIGHT.readFile | RIGHT.readDir;
+/** All but executing, reading and controlling devices: bits 1 and 4 to 14. */
+const WRITE = RIGHT.writeFile | 0x7ff0n;
+const FILE_ONLY = RIGHT.execute | RIGHT.writeFile | RIGHT.readFile | TRUNCATE | RIGHT.ioctl;
+/** No abstract sockets and no signals to programs outside. */
+const SCOPES = 3n;
+
+/** What every program reads: libraries, settings of the system, what the kernel tells. */
+const SYSTEM = [
+  ...["/usr", "/lib", "/lib64", "/nix/store", "/proc", "/sys", "/run/systemd/resolve"],
+  ...[
+    ...["resolv.conf", "hosts", "host.conf", "nsswitch.conf", "gai.conf", "services", "protocols"],
+    ...["ld.so.cache", "localtime", "timezone", "os-release", "alpine-release", "passwd", "group"],
+    ...["ssl", "ca-certificates", "pki", "alternatives", "OpenCL", "vulkan", "fonts"],
+  ].map((name) => `/etc/${name}`),
+];
+const LOADERS = [
+  "/lib64/ld-linux-x86-64.so.2",
+  "/lib/ld-linux-aarch64.so.1",
+  "/lib/ld-musl-x86_64.so.1",
+  "/lib/ld-musl-aarch64.so.1",
+];
+const DEVICES = [
+  ...["null", "zero", "full", "random", "urandom", "tty", "pts", "shm", "dri", "kfd"],
+  ...["nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-caps"],
+].map((name) => `/dev/${name}`);
+
+const encoder = new TextEncoder();
+const text = (value: string) => encoder.encode(`${value}\0`);
+
+type Linux = Deno.DynamicLibrary<typeof SYMBOLS & typeof LINUX>["symbols"];
+
+/** The C library as the launcher uses it. */
+export class CLibrary {
+  readonly #common: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  /** Absent where the kernel has no Landlock. */
+  readonly #linux: Linux | undefined;
+  /** Version of Landlock; 0 where there is none. */
+  readonly version: number = 0;
+
+  private constructor(path: string) {
+    if (Deno.build.os !== "linux") {
+      this.#common = Deno.dlopen(path, SYMBOLS).symbols;
+      return;
+    }
+    const linux = Deno.dlopen(path, { ...SYMBOLS, ...LINUX }).symbols;
+    this.#common = linux;
+    this.version = Number(linux.createRuleset(CALL.createRuleset, null, 0n, 1));
+    if (this.version > 0) this.#linux = linux;
+  }
+
+  /** Undefined where the C library is none of those known. */
+  static open(): CLibrary | undefined {
+    const path = LIBRARIES.find((place) => statOf(place) !== undefined);
+    return path === undefined ? undefined : new CLibrary(path);
+  }
+
+  /** Sets a variable for the program that is started. */
+  setEnvironment(name: string, value: string): void {
+    this.#common.setenv(text(name), text(value), 1);
+  }
+
+  /** Makes a folder and those above it. */
+  makeFolder(path: string, mode: number): void {
+    if (path === "/" || statOf(path) !== undefined) return;
+    this.makeFolder(parentOf(path), 0o777);
+    this.#common.mkdir(text(path), mode);
+  }
+
+  /**
+   * Keeps this thread, and the program that it starts, within `access`; for good.
+   *
+   * @param read folders that the program itself reads beside what `access` names.
+   * @param program what may be executed.
+   * @throws {Error} when the kernel refuses.
+   */
+  confine(access: Access, read: readonly string[], program: string): void {
+    const linux = this.#linux;
+    if (linux === undefined) return;
+    const rights = this.#rights();
+    const ports = portsOf(access);
+    const handled = new BigUint64Array([
+      rights,
+      this.version >= 4 ? (ports.connect ? CONNECT : 0n) | (ports.bind ? BIND : 0n) : 0n,
+      this.version >= 6 ? SCOPES : 0n,
+    ]);
+    const size = this.version >= 6 ? 24n : this.version >= 4 ? 16n : 8n;
+    const ruleset = Number(linux.createRuleset(CALL.createRuleset, handled, size, 0));
+    if (ruleset < 0) throw new Error("Cannot make a Landlock ruleset");
+    const allow = (path: string, wanted: bigint) => this.#allow(ruleset, path, wanted & rights);
+    for (const path of access.everything ? ["/"] : [...SYSTEM, ...read, ...access.read]) {
+      allow(path, READ);
+    }
+    for (const path of [program, ...LOADERS]) allow(path, RIGHT.execute | RIGHT.readFile);
+    for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
+    if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
+    for (const { path, kind } of access.write) {
+      // A rule needs something that is there.
+      if (kind === "file") this.#common.close(this.#common.open(text(path), CREATE, 0o666));
+      allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
+    }
+    if (this.version >= 4) {
+      for (const port of ports.connect ?? []) this.#allowPort(ruleset, port, CONNECT);
+      for (const port of ports.bind ?? []) this.#allowPort(ruleset, port, BIND);
+    }
+    linux.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n);
+    if (linux.restrictSelf(CALL.restrictSelf, ruleset, 0) !== 0n) {
+      throw new Error("Cannot put Landlock's rules into force");
+    }
+  }
+
+  /** Starts a program in place of this one: the same process, the same terminal, the same signals. */
+  execute(program: string, args: readonly string[]): never {
+    const words = [program, ...args].map(text);
+    const pointers = new BigUint64Array(words.length + 1);
+    const memory = new Uint8Array(words.reduce((sum, { length }) => sum + length, 4096));
+    const start = BigInt(this.#common.memmove(memory, memory, 0n));
+    let at = 0;
+    for (const [i, word] of words.entries()) {
+      memory.set(word, at);
+      pointers[i] = start + BigInt(at);
+      at += word.length;
+    }
+    this.#common.execv(memory, pointers);
+    throw new Error(`Cannot start ${program}`);
+  }
+
+  /** The rights that this version knows. */
+  #rights(): bigint {
+    let rights = RIGHT.execute | READ | WRITE;
+    if (this.version < 2) rights &= ~REFER;
+    if (this.version < 3) rights &= ~TRUNCATE;
+    if (this.version >= 5) rights |= RIGHT.ioctl;
+    return rights;
+  }
+
+  #allow(ruleset: number, path: string, rights: bigint): void {
+    const fd = this.#common.open(text(path), OPEN_PATH, 0);
+    if (fd < 0) return;
+    const rule = new DataView(new ArrayBuffer(12));
+    rule.setInt32(8, fd, true);
+    // Rights on folders are refused for a file.
+    for (const wanted of [rights, rights & FILE_ONLY]) {
+      rule.setBigUint64(0, wanted, true);
+      if (this.#rule(ruleset, RULE.path, rule.buffer)) break;
+    }
+    this.#common.close(fd);
+  }
+
+  #allowPort(ruleset: number, port: number, right: bigint): void {
+    this.#rule(ruleset, RULE.port, new BigUint64Array([right, BigInt(port)]).buffer);
+  }
+
+  #rule(ruleset: number, kind: number, rule: ArrayBuffer): boolean {
+    return this.#linux!.addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0) === 0n;
+  }
+}
+
+/** TCP ports that may be used; absent where any may be. A name needs DNS, which may come over TCP. */
+function portsOf({ net, streams, listens }: Access): { connect?: number[]; bind?: number[] } {
+  const bind = [...listens];
+  if (net === undefined) return { bind };
+  const ports = [...net].map((host) => Number(/:(\d+)$/.exec(host)?.[1] ?? NaN));
+  return ports.some(Number.isNaN) ? { bind } : { bind, connect: [53, ...ports, ...streams] };
+}

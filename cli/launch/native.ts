@@ -1,0 +1,68 @@
+/**
+ * The libraries that a run may load, each by its exact file.
+ *
+ * @module
+ */
+import type { NativeName } from "./access.ts";
+import { parentOf, statOf } from "./paths.ts";
+
+const { os, arch } = Deno.build;
+const PLATFORM = { linux: "linux", darwin: "darwin", windows: "win32" }[os as string] ?? os;
+const CPU = arch === "x86_64" ? "x64" : "arm64";
+
+/** Where a package keeps its libraries: packages from the first to the last, then folders of the last. */
+interface Place {
+  readonly packages: readonly string[];
+  readonly folders: readonly string[];
+}
+
+const PLACES: Readonly<Record<NativeName, readonly Place[]>> = {
+  jpeg: [{
+    packages: ["@julusian/jpeg-turbo"],
+    folders: ["", "-musl"].map((libc) => `prebuilds/jpeg-turbo-${PLATFORM}-${CPU}${libc}`),
+  }],
+  sharp: ["", "musl"].map((libc) => ({
+    packages: ["sharp", `@img/sharp-${PLATFORM}${libc}-${CPU}`],
+    folders: ["lib"],
+  })),
+  ffmpeg: ["", "-mingw"].map((kind) => ({
+    packages: ["node-av", `@seydx/node-av-${PLATFORM}-${CPU}${kind}`],
+    folders: [""],
+  })),
+  onnx: [{
+    packages: ["onnxruntime-node"],
+    folders: [`bin/napi-v6/${PLATFORM}/${CPU}`],
+  }],
+};
+
+/** The folder of a package as a module in `from` finds it, with links followed. */
+function packageFolder(name: string, from: string): string | undefined {
+  for (let folder = from;; folder = parentOf(folder)) {
+    const place = `${folder === "/" ? "" : folder}/node_modules/${name}`;
+    if (statOf(place)?.isDirectory) return Deno.realPathSync(place).replaceAll("\\", "/");
+    if (parentOf(folder) === folder) return undefined;
+  }
+}
+
+/**
+ * The files of some libraries, for this system.
+ *
+ * @param root folder of Framelane's code.
+ */
+export function libraryFiles(names: readonly NativeName[], root: string): string[] {
+  const files: string[] = [];
+  for (const { packages, folders } of names.flatMap((name) => PLACES[name])) {
+    let place: string | undefined = root;
+    for (const name of packages) place &&= packageFolder(name, place);
+    if (place === undefined) continue;
+    for (const folder of folders.map((name) => name === "" ? place : `${place}/${name}`)) {
+      if (!statOf(folder)?.isDirectory) continue;
+      for (const { name, isFile } of Deno.readDirSync(folder)) {
+        if (isFile && /\.node$|^libturbojpeg\./.test(name)) {
+          files.push(`${folder}/${name}`);
+        }
+      }
+    }
+  }
+  return files;
+}

@@ -1,0 +1,62 @@
+/**
+ * Paths, for the launcher: Node's module takes longer to load than all that the launcher does.
+ *
+ * @module
+ */
+
+const WINDOWS = Deno.build.os === "windows";
+
+/** The path from the root, without `.`, `..` and double slashes. */
+export function absolute(path: string, base: string): string {
+  const text = WINDOWS ? path.replaceAll("\\", "/") : path;
+  const whole = text.startsWith("/") || /^[a-z]:\//i.test(text) ? text : `${base}/${text}`;
+  const drive = /^[a-z]:/i.exec(whole)?.[0] ?? "";
+  const parts: string[] = [];
+  for (const part of whole.slice(drive.length).split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `${drive}/${parts.join("/")}`;
+}
+
+/** The folder that holds the path. */
+export function parentOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end <= 0 ? "/" : path.slice(0, end);
+}
+
+/** Whether one path is the other, or below it. Both must be absolute. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}
+
+/** Where a path leads once all symbolic links are followed; what is not there yet is kept as it is. */
+export function realPath(path: string): string {
+  let rest = "";
+  for (let place = path;; place = parentOf(place)) {
+    try {
+      const real = Deno.realPathSync(place).replaceAll("\\", "/");
+      return rest === "" ? real : real.replace(/\/$/, "") + rest;
+    } catch (error) {
+      // Of /proc, /sys and /dev Deno tells only programs with all permissions.
+      if (error instanceof Deno.errors.NotCapable) return path;
+      if (
+        !(error instanceof Deno.errors.NotFound) && !(error instanceof Deno.errors.NotADirectory)
+      ) {
+        throw error;
+      }
+      if (place === "/") return path;
+      rest = place.slice(place.lastIndexOf("/")) + rest;
+    }
+  }
+}
+
+/** What is at a path; undefined when nothing is. */
+export function statOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    // Not there, or not to be seen: the command says so when it opens it.
+    return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A run as the launcher starts it: what it may touch, as Deno's flags, and what is wrong with that.
+ *
+ * @module
+ */
+import { type Access, AccessPlan, type LaunchRow, type LaunchTable } from "./access.ts";
+import { asksForHelp } from "./arguments.ts";
+import { writableCode } from "./guard.ts";
+import { libraryFiles } from "./native.ts";
+import { absolute, parentOf, realPath } from "./paths.ts";
+import table from "./table.json" with { type: "json" };
+
+/** Where a run starts. */
+export interface Surroundings {
+  /** The current folder. */
+  readonly base: string;
+  /** Folder of Framelane's code, with links followed. */
+  readonly root: string;
+  readonly environment: (name: string) => string | undefined;
+}
+
+/** A run, worked out. */
+export interface Launch {
+  readonly row: LaunchRow;
+  readonly access: Access;
+  /** Deno's flags. */
+  readonly flags: readonly string[];
+  /** What the run reads beside what its options name. */
+  readonly reads: readonly string[];
+  /** Deno's cache. */
+  readonly cache: string;
+  /** Places that must not be written; the command reports them with its other faults. */
+  readonly faults: readonly string[];
+}
+
+const NOTHING: LaunchRow = { switches: [], options: {} };
+/** Where libraries look up which C library this system has. */
+const C_LIBRARY = ["/etc/alpine-release", "/usr/bin/ldd"];
+
+/** Works out what a command line may touch. An unknown command, and help, may touch nothing. */
+export function planLaunch(argv: readonly string[], surroundings: Surroundings): Launch {
+  const { base, root, environment } = surroundings;
+  const { commands } = table as LaunchTable;
+  const [name = "", ...rest] = argv;
+  const known = Object.hasOwn(commands, name) && !asksForHelp(rest);
+  const row = known ? commands[name]! : NOTHING;
+  const access = new AccessPlan(table as LaunchTable, base).of(row, rest, environment);
+  const cache = denoCache(surroundings);
+  const others = [cache, realPath(Deno.execPath())];
+  const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
+  for (const file of libraryFiles(row.native ?? [], root)) access.libraries.add(file);
+  const reads = [root, ...(row.native === undefined ? [] : C_LIBRARY)];
+  // A folder that may not be written is not granted: the command stops with the reason.
+  const flags = flagsFor(row, access, reads, faults.length === 0);
+  return { row, access, flags, reads, cache, faults };
+}
+
+/** Deno's cache: its files are those of `node_modules`, by hard links. */
+function denoCache({ base, environment }: Surroundings): string {
+  const home = environment("HOME") ?? environment("USERPROFILE") ?? "/";
+  const caches = {
+    darwin: `${home}/Library/Caches`,
+    windows: environment("LOCALAPPDATA") ?? `${home}/AppData/Local`,
+  }[Deno.build.os as string] ?? environment("XDG_CACHE_HOME") ?? `${home}/.cache`;
+  return realPath(absolute(environment("DENO_DIR") ?? `${caches}/deno`, base));
+}
+
+function flagsFor(
+  row: LaunchRow,
+  access: Access,
+  reads: readonly string[],
+  writable: boolean,
+): string[] {
+  const write = writable ? access.write.map(({ path }) => path) : [];
+  const flags = ["--no-prompt", "--node-modules-dir=manual", "--cached-only", "--deny-import"];
+  if (row.v8 !== undefined) flags.push(`--v8-flags=${row.v8}`);
+  const allow = (kind: string, values: Iterable<string>) => {
+    const list = [...new Set(values)].map((value) => value.replaceAll(",", ",,"));
+    if (list.length > 0) flags.push(`--allow-${kind}=${list.join(",")}`);
+  };
+  if (access.everything) flags.push("--allow-read");
+  else allow("read", withLinks([...reads, ...access.read, ...write]));
+  allow("write", withLinks(write));
+  if (access.net === undefined) flags.push("--allow-net");
+  else allow("net", access.net);
+  flags.push("--allow-env=FRAMELANE_*");
+  if (row.hidesEnvironment) flags.push("--ignore-env");
+  allow("ffi", access.libraries);
+  allow("run", row.runs ?? []);
+  allow("sys", row.sys ?? []);
+  return flags;
+}
+
+/** Paths as given and where they lead. */
+function withLinks(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => [path, realPath(path)]);
+}
+
+/** Folders that a run writes to: the kernel's fence can name only those that are there. */
+export function writtenFolders({ write }: Access): { path: string; mode: number }[] {
+  return write.map(({ path, kind, why }) => ({
+    path: kind === undefined ? path : parentOf(path),
+    mode: why.startsWith("--log") ? 0o700 : 0o777,
+  }));
+}

@@ -1,0 +1,39 @@
+/**
+ * Starts a command with the permissions that its own options need and no others: `deno task COMMAND`.
+ * On Linux the kernel holds native code to the same files (Landlock). It loads little, since every
+ * command waits for it; what is wrong with the options is left for the command to say.
+ *
+ * @module
+ */
+import { CLibrary } from "./cli/launch/kernel.ts";
+import { realPath, statOf } from "./cli/launch/paths.ts";
+import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
+import { startChild } from "./cli/launch/child.ts";
+
+const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
+const { access, cache, faults, flags, reads, row } = planLaunch(Deno.args, {
+  base: Deno.cwd().replaceAll("\\", "/"),
+  root,
+  environment: (name) => Deno.env.get(name),
+});
+const args = ["run", ...flags, `${root}/main.ts`, ...Deno.args];
+const program = realPath(Deno.execPath());
+const library = CLibrary.open();
+if (row.native !== undefined && statOf(`${cache}/gen/file${root}/main.ts.js`) === undefined) {
+  // Within its fence the command cannot keep what Deno compiles: without this each start would compile anew.
+  const queries = [...Deno.readDirSync(`${root}/queries`)].filter(({ isFile }) => isFile);
+  const entries = ["main.ts", "runtime/executor/worker.ts"].concat(
+    queries.map(({ name }) => `queries/${name}`),
+  ).map((name) => `${root}/${name}`);
+  await new Deno.Command("deno", { args: ["cache", "--quiet", "--frozen", ...entries] }).output();
+}
+if (library === undefined) {
+  await startChild("deno", args, faults);
+} else {
+  if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
+  else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
+  if (row.native !== undefined) library.confine(access, [...reads, cache], program);
+  // ONNX Runtime reports its use to its makers unless told otherwise.
+  library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
+  library.execute(program, args);
+}

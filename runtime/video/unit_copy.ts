@@ -1,0 +1,69 @@
+/**
+ * Access units on their way into an MP4: as they came, with lengths instead of start codes.
+ *
+ * @module
+ */
+import { nalUnits, type VideoCodec } from "./access_unit.ts";
+import type { Unit } from "./groups.ts";
+
+/** The unit's bytes as an MP4 sample: each NAL unit with its length, none left out. */
+export function withLengths(unit: Uint8Array): Uint8Array {
+  const units = [...nalUnits(unit)];
+  const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(bytes.buffer);
+  let position = 0;
+  for (const nal of units) {
+    view.setUint32(position, nal.length);
+    bytes.set(nal, position + 4);
+    position += 4 + nal.length;
+  }
+  return bytes;
+}
+
+/** The keyframe of the unit's group. */
+export function keyframeOf({ group }: Unit): Uint8Array {
+  return group.units[0]!;
+}
+
+/**
+ * The decoder's configuration record of a keyframe: `avcC` or `hvcC` (ISO/IEC 14496-15), named by its
+ * codec: `h264:BASE64`.
+ */
+export function configurationOf(codec: VideoCodec, keyframe: Uint8Array): string {
+  const units = [...nalUnits(keyframe)];
+  const record = codec === "h264" ? avcRecord(units) : hevcRecord(units);
+  return `${codec}:${new Uint8Array(record).toBase64()}`;
+}
+
+function avcRecord(units: readonly Uint8Array[]): number[] {
+  const sets = (type: number) => units.filter((unit) => (unit[0]! & 0x1f) === type);
+  const sequence = sets(7), picture = sets(8);
+  const [, profile = 0, compatibility = 0, level = 0] = sequence[0]!;
+  const record = [1, profile, compatibility, level, 0xff, 0xe0 | sequence.length];
+  record.push(...sequence.flatMap(counted), picture.length, ...picture.flatMap(counted));
+  // Profiles from High on tell chroma format and depths as well: 4:2:0, 8 bits.
+  if (profile >= 100) record.push(0xfd, 0xf8, 0xf8, 0);
+  return record;
+}
+
+function hevcRecord(units: readonly Uint8Array[]): number[] {
+  const typeOf = (unit: Uint8Array) => (unit[0]! >> 1) & 0x3f;
+  const [sps] = units.filter((unit) => typeOf(unit) === 33);
+  // Profile, compatibility, constraints and level stand in both records alike.
+  const profile = withoutEscapes(sps!.subarray(2, 20)).slice(1, 13);
+  const record = [1, ...profile, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 3];
+  for (const type of [32, 33, 34]) {
+    const sets = units.filter((unit) => typeOf(unit) === type);
+    record.push(0x80 | type, sets.length >> 8, sets.length & 255, ...sets.flatMap(counted));
+  }
+  return record;
+}
+
+/** A parameter set after its length. */
+function counted(set: Uint8Array): number[] {
+  return [set.length >> 8, set.length & 255, ...set];
+}
+
+function withoutEscapes(bytes: Uint8Array): number[] {
+  return [...bytes].filter((byte, i) => !(byte === 3 && bytes[i - 1] === 0 && bytes[i - 2] === 0));
+}

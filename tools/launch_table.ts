@@ -1,0 +1,35 @@
+/**
+ * `deno task docs:cli` writes `cli/launch/table.json` too: what the launcher has to know of the option
+ * tables, which take longer to load than a command may wait for.
+ *
+ * @module
+ */
+import { SOURCE_ACCESS } from "../cameras/open.ts";
+import type { Command } from "../cli/command.ts";
+import type { LaunchRow, LaunchTable } from "../cli/launch/access.ts";
+import { sinkAccess } from "../runtime/sinks/open.ts";
+
+/** The table of all commands, sinks and sources. */
+export function launchTable(all: readonly Command[]): LaunchTable {
+  return {
+    commands: Object.fromEntries(all.map((command) => [command.name, rowOf(command)])),
+    sinks: sinkAccess(),
+    sources: SOURCE_ACCESS,
+  };
+}
+
+function rowOf({ options, needs = {} }: Command): LaunchRow {
+  const entries = Object.entries(options);
+  return {
+    switches: entries.filter(([, option]) => option.switch).map(([name]) => name),
+    options: Object.fromEntries(
+      entries.filter(([, option]) => !option.switch).map(([name, option]) => [name, {
+        ...(option.opens === undefined ? {} : { opens: option.opens }),
+        ...(option.opens === undefined || option.default === undefined
+          ? {}
+          : { default: String(option.default) }),
+      }]),
+    ),
+    ...needs,
+  };
+}
