@@ -15,7 +15,7 @@ import { enoughHandles } from "./handles.ts";
 /** A thread that shows no life for this long is held, milliseconds. */
 const BLOCKED_AFTER_MS = 400;
 /** One that is held by no lane that is known is ended after this time, milliseconds. */
-const LOST_AFTER_MS = 5000;
+const LOST_AFTER_MS = 60_000;
 const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded when the first lanes are well under way: its start would take their processor. */

@@ -61,7 +61,7 @@ export class BatchRunner {
       onBadFrame: (frame, error) => this.#reject?.(frame, error),
       onPutAside: (error, frame) => this.#putAside(error, frame),
       checkOutput: (output) => checkOutput(output, options.plan.sinks),
-      ...(options.onCall !== undefined ? { onCall: options.onCall } : {}),
+      call: options.call ?? ((work) => work()),
     };
   }
 

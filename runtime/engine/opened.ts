@@ -114,6 +114,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     },
     pictures: options.pictures,
     onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
+    call: options.call,
     onFunction: options.onFunction,
     onStep: options.onStep,
   }, onClose);

@@ -14,14 +14,17 @@ import type { Measurements } from "./reporter.ts";
 import type { PicturePort } from "./sinks.ts";
 import type { BatchStep } from "./steps.ts";
 
+/** Runs a call of code that is not the engine's own. */
+export type CallUser = <T>(work: () => T) => T;
+
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
   /** A line for people. */
   readonly report: (message: string) => void;
   readonly onStarted?: (id: string) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
-  /** Called before each call of an operator. */
-  readonly onCall?: () => void;
+  /** Runs each call of an operator or a sink, so that it is known whose code has the thread. */
+  readonly call?: CallUser;
   /** A function of a sink, which must not run twice at once, begins or ends. */
   readonly onFunction?: (atWork: boolean) => void;
   /** An operator has failed too often on an input, which was put aside. */

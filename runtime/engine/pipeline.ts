@@ -9,6 +9,7 @@ import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts"
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { StepErrors } from "./put_aside.ts";
+import type { CallUser } from "./options.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
@@ -26,8 +27,8 @@ export interface PipelineEvents {
   onPutAside(error: OperatorError, frame?: Frame): boolean;
   /** Throws when the sinks cannot take an output: its operator has failed then. */
   checkOutput?(output: unknown): void;
-  /** Called before each call of an operator. */
-  onCall?(): void;
+  /** Runs each call of an operator. */
+  readonly call: CallUser;
 }
 
 /** What a restart needs to know about the operators. */
@@ -106,10 +107,12 @@ export class Pipeline {
       for (const [index, operator] of this.#operators.entries()) {
         const state = states[index]?.state;
         tasks.push(
-          await operator.open({
-            ...options.context,
-            ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
-          }),
+          await options.events.call(() =>
+            operator.open({
+              ...options.context,
+              ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
+            })
+          ),
         );
       }
     } catch (error) {

@@ -8,6 +8,7 @@ import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
+import type { CallUser } from "./options.ts";
 import type { BatchStep } from "./steps.ts";
 
 /** Takes pictures and findings for the wall: latest wins, and it never blocks. */
@@ -21,6 +22,8 @@ export interface SinkSetOptions {
   readonly pictures: PicturePort;
   /** How long one write took, milliseconds. */
   readonly onWrite: (uri: string, ms: number) => void;
+  /** Runs each call of a sink. */
+  readonly call?: CallUser | undefined;
   /** A function that must not run twice at once begins or ends. */
   readonly onFunction?: ((atWork: boolean) => void) | undefined;
   readonly onStep?: ((step: BatchStep) => void) | undefined;
@@ -181,13 +184,13 @@ export class SinkSet {
     batch: BatchRange,
     work: () => void | Promise<void>,
   ): Promise<void> {
-    const { context, onWrite, onFunction } = this.#options;
+    const { context, onWrite, onFunction, call = (call) => call() } = this.#options;
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
     this.#working = { sink: sink.uri, batch };
     try {
-      const waiting = work();
+      const waiting = call(work);
       if (waiting !== undefined) await waiting;
     } catch (error) {
       if (typeof read(error, "code") === "string" || isRetryable(error) || context.signal.aborted) {

@@ -126,11 +126,10 @@ export class Stage {
 
   /** Calls the operator. What it gives is an array of outputs, or a promise of one. */
   #process(item: unknown): readonly unknown[] | Promise<readonly unknown[]> {
-    this.#options.events.onCall?.();
     this.#started++;
     let outputs: unknown;
     try {
-      outputs = this.task.process(item);
+      outputs = this.#options.events.call(() => this.task.process(item));
     } catch (error) {
       this.#ended++;
       throw error;
@@ -310,10 +309,9 @@ export class Stage {
     timer?: number,
   ): Promise<readonly unknown[]> {
     const { events, context } = this.#options;
-    events.onCall?.();
     this.#started++;
     try {
-      return this.#checked(await work());
+      return this.#checked(await events.call(work));
     } catch (error) {
       if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, timer));

@@ -27,7 +27,7 @@ import {
   type ToExecutor,
 } from "./protocol.ts";
 import { PicturePublisher } from "./publisher.ts";
-import { asLane, SHARED } from "./pulse.ts";
+import { asLane, callsOf } from "./pulse.ts";
 
 interface Lane {
   readonly execution: StreamingExecution;
@@ -202,9 +202,7 @@ export class ExecutorHost {
       onStarted: (id) => this.#send({ type: "started", lane, id }, []),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }, []),
-      ...(this.#cells === undefined ? {} : {
-        onCall: () => void Atomics.add(this.#cells!, SHARED.calls, 1),
-      }),
+      ...(this.#cells === undefined ? {} : { call: callsOf(lane, this.#cells) }),
       onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
       onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }, []),
       ...(message.aside !== undefined ? { aside: message.aside } : {}),

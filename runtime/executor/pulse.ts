@@ -1,9 +1,9 @@
 /**
  * How an executor shows that its thread turns, and which lane has it.
  *
- * Each lane runs in an asynchronous context of its own. Whatever continues after an `await` does so in the
- * context in which it began, and so do timers; a hook on continuations writes down whose turn it is, before
- * it can hold the thread.
+ * Each lane runs in an asynchronous context of its own, and so do the calls of its operators and sinks.
+ * What continues after an `await` does so in the context in which it began, and so do timers; a hook on
+ * continuations writes down whose code has the turn, before it can hold the thread.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import type { MessagePort } from "node:worker_threads";
 export const HEARTBEAT_MS = 50;
 
 /**
- * Cells of the memory that an executor shares with the driver: the lane that had the thread last (0: none),
- * turns of the event loop, calls of operators.
+ * Cells of the memory that an executor shares with the driver: the lane whose operators or sinks have the
+ * thread (0: none), turns of the event loop, calls of operators and sinks.
  */
 export const SHARED = { lane: 0, heartbeats: 1, calls: 2, length: 3 } as const;
 
@@ -28,21 +28,44 @@ export interface WorkerData {
   readonly shared: SharedArrayBuffer;
 }
 
-const lanes = new AsyncLocalStorage<number>();
+interface Context {
+  readonly lane: number;
+  /** Code of an operator or a sink. */
+  readonly call: boolean;
+}
+
+const contexts = new AsyncLocalStorage<Context>();
 
 /** Runs `work` and all that follows from it as the lane's. */
 export function asLane<T>(lane: number, work: () => T): T {
-  return lanes.run(lane, work);
+  return contexts.run({ lane, call: false }, work);
 }
 
-/** The lane that has the thread; 0 when none has. */
+/** The lane that this code runs for; 0 when for none. */
 export function laneNow(): number {
-  return lanes.getStore() ?? 0;
+  return contexts.getStore()?.lane ?? 0;
+}
+
+/** Runs calls of a lane's operators and sinks: whatever follows from one is theirs too. */
+export function callsOf(lane: number, cells: Int32Array): <T>(work: () => T) => T {
+  const context = { lane, call: true };
+  return (work) => {
+    Atomics.add(cells, SHARED.calls, 1);
+    Atomics.store(cells, SHARED.lane, lane);
+    try {
+      return contexts.run(context, work);
+    } finally {
+      Atomics.store(cells, SHARED.lane, 0);
+    }
+  };
 }
 
 /** Writes down whose turn it is, at each turn, until the thread ends. */
 export function watchTurns(cells: Int32Array): void {
-  const note = () => void Atomics.store(cells, SHARED.lane, lanes.getStore() ?? 0);
+  const note = () => {
+    const context = contexts.getStore();
+    Atomics.store(cells, SHARED.lane, context?.call === true ? context.lane : 0);
+  };
   v8.promiseHooks.onBefore(note);
   const noted = <A extends unknown[]>(work: unknown) =>
     typeof work !== "function" ? work : (...args: A) => {
