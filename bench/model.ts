@@ -11,9 +11,10 @@
 import { parseArgs } from "node:util";
 import { alerts } from "../queries/operators/alerts.ts";
 import { model, readManifest } from "../queries/operators/model/mod.ts";
+import { OutputReaders } from "../queries/operators/model/readers/mod.ts";
 import { openSession } from "../queries/operators/model/session.ts";
 import { frameSpec, WindowTensor } from "../queries/operators/model/window_tensor.ts";
-import { objects } from "../queries/operators/objects.ts";
+import { detect } from "../queries/operators/detect.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import { decodeReduced, type Operator, type Output, query, Tensorizer } from "../runtime/mod.ts";
 import type { Sink } from "../runtime/definition/sink.ts";
@@ -77,10 +78,10 @@ async function measureModel(
   if (manifest.inputs.length > 1 || manifest.state.length > 0) {
     throw new Error("Cannot measure this model: expected one input and no state");
   }
-  const session = await openSession(manifest.file, 1);
+  const session = await openSession(manifest.file);
   const tensorizer = new Tensorizer(frameSpec(input!, true));
   const window = new WindowTensor(input!);
-  const fetches = manifest.outputs.map(({ name }) => name);
+  const { fetches } = new OutputReaders(manifest);
   const tensors = await Promise.all(
     Array.from({ length: manifest.frames }, (_, i) => tensorizer.tensor(frames[i]!)),
   );
@@ -98,9 +99,7 @@ async function measureModel(
     `${manifest.name}, one core: ${rate(infer)} runs/s (${infer.toFixed(1)} ms), ` +
       `with ${manifest.hop} new frames each ${rate(bare)} (${bare.toFixed(1)} ms)`,
   );
-  const operator: Operator<Frame, Output> = path === undefined
-    ? objects({ draw: false })
-    : model(path);
+  const operator: Operator<Frame, Output> = path === undefined ? detect() : model(path);
   const whole = await costInQuery(operator, manifest, frames, runs);
   const engine = Math.max(0, whole - bare);
   print(

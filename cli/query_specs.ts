@@ -5,6 +5,14 @@
  */
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import type { ReadStreamOptions } from "../runtime/definition/source_options.ts";
+import {
+  makeDefinition,
+  QUERY_OPTIONS,
+  type QueryModule,
+  type QueryOptions,
+  refusal,
+  takenOptions,
+} from "../runtime/definition/query_options.ts";
 import { groupNames } from "./checkpoint_identity.ts";
 import { UsageError } from "./command.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
@@ -57,6 +65,7 @@ export async function querySpecs(
         `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
     );
   }
+  const own = await ownOptions(found, options, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const groups = await groupNames(
     found.map(({ name }) => name),
@@ -85,6 +94,39 @@ export async function querySpecs(
     sinks: (options["sink"] as string[] | undefined) ?? [],
     source,
     ...(options["trigger"] !== undefined ? { trigger: options["trigger"] as string } : {}),
-    ...(options["model"] !== undefined ? { model: options["model"] as string } : {}),
+    ...(own.has(name) ? { options: own.get(name)! } : {}),
   }));
+}
+
+/**
+ * The options that each query takes of those that were given; a query is loaded here only if there are
+ * any. What no query takes, or what a query cannot use, is a fault.
+ */
+async function ownOptions(
+  queries: readonly FoundQuery[],
+  options: Record<string, unknown>,
+  faults: string[],
+): Promise<Map<string, QueryOptions>> {
+  const given = QUERY_OPTIONS.filter((option) => options[option] !== undefined);
+  const own = new Map<string, QueryOptions>();
+  if (given.length === 0) return own;
+  const taken = new Set<string>();
+  for (const { name, module: url } of queries) {
+    try {
+      const module = await import(url) as QueryModule;
+      const takes = takenOptions(module);
+      const mine = given.filter((option) => takes.includes(option));
+      mine.forEach((option) => taken.add(option));
+      const values = Object.fromEntries(mine.map((option) => [option, options[option] as string]));
+      await makeDefinition(name, module, values);
+      own.set(name, values);
+    } catch (error) {
+      faults.push((error as Error).message);
+      given.forEach((option) => taken.add(option));
+    }
+  }
+  const refused = given.filter((option) => !taken.has(option));
+  const names = queries.map(({ name }) => name).join(", ");
+  if (refused.length > 0) faults.push(refusal(`Query ${names}`, refused));
+  return own;
 }

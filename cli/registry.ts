@@ -38,6 +38,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Lists how far each query is on each partition, and who owns it.",
     load: async () => (await import("./commands/checkpoints.ts")).checkpoints,
   },
+  log: {
+    summary: "Looks after an embedded log: retention, checks, backups, old formats.",
+    load: async () => (await import("./commands/log.ts")).log,
+  },
   kafka: {
     summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
     load: async () => (await import("./commands/kafka.ts")).kafka,

@@ -4,18 +4,18 @@
  *
  * @module
  */
-import { display, events, query, type QueryDefinition } from "../runtime/mod.ts";
+import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { alerts } from "./operators/alerts.ts";
-import { caption } from "./operators/caption.ts";
-import { model, readManifest } from "./operators/model/mod.ts";
+import { deviceOf, model, readManifest } from "./operators/model/mod.ts";
 
-export default function action(options: { readonly model?: string }): QueryDefinition {
-  const { model: path } = options;
+export const takes = ["model", "device"] as const;
+
+export default function action({ model: path, device = "cpu" }: QueryOptions): QueryDefinition {
   if (path === undefined) {
     throw new Error("Query action needs a model: expected --model with the path of a model.json");
   }
   const { alert } = readManifest(path);
-  const found = query("action").readStream().process(model(path));
+  const found = query("action").readStream().process(model(path, { device: deviceOf(device) }));
   const watched = alert === undefined ? found : found.process(alerts(alert));
-  return watched.process(caption()).writeStream(display(), events()).overload("drop-oldest");
+  return watched.writeStream(display(), events()).overload("drop-oldest");
 }

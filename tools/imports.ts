@@ -77,14 +77,14 @@ const RULES: readonly Rule[] = [
     not: /^(tests|bench)\//,
   },
   {
-    says: "The Kafka client is imported in runtime/log/kafka/",
+    says: "Kafka's codecs are imported in runtime/log/kafka/",
     of: /^(?!runtime\/log\/kafka\/|tests\/|bench\/)/,
-    not: /^npm:@platformatic\/kafka$/,
+    not: /^npm:@platformatic\/wasm-utils$/,
   },
   {
     says: "Packages for trials are imported in tests and benchmarks",
     of: /^(?!tests\/|bench\/)/,
-    not: /^npm:(kafkajs|fast-check|playwright-core|axe-core)$/,
+    not: /^npm:(@platformatic\/kafka|kafkajs|fast-check|playwright-core|axe-core)$/,
   },
 ];
 

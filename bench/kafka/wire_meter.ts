@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeBatch } from "../../runtime/log/kafka/record_encoder.ts";
+import { encodeBatch } from "../../runtime/log/kafka/records/encoder.ts";
 import type { LogProducer, LogRecord } from "../../runtime/log/log.ts";
 import type { Setting } from "./settings.ts";
 

@@ -19,6 +19,8 @@ const INPUT: ModelInput = {
   width: 224,
   color: "RGB",
   resize: "fill",
+  align: "center",
+  pad: 0,
   scale: 1 / 255,
   mean: [0, 0, 0],
   std: [1, 1, 1],

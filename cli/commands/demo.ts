@@ -57,6 +57,8 @@ export const demo: Command = {
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],
     hidesEnvironment: true,
     writes: [FOLDER],
+    // How much room the log has left.
+    sys: ["statfs"],
     v8: SMALL_HEAP,
   },
   run,
@@ -98,7 +100,7 @@ async function run(
     });
     viewer = await startViewer({
       feed: driver.feed,
-      metrics: () => driver!.metrics.text(Date.now()),
+      metrics: async () => driver!.metrics.text(Date.now(), await log.storage?.()),
       log,
       topics: [DEFAULT_TOPIC],
       port: options["port"] as number,

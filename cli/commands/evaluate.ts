@@ -111,7 +111,9 @@ function prepare({ model, clips: path, label: given, threshold }: Values) {
     const manifest = readManifest(model!);
     const { sha256 } = checkAgainstFile(manifest, model!);
     const label = given ?? manifest.alert?.label;
-    const labels = manifest.outputs.flatMap((output) => output.labels ?? [output.name]);
+    const labels = manifest.outputs.flatMap((output) =>
+      "labels" in output ? output.labels! : [output.name]
+    );
     if (label === undefined || !labels.includes(label)) {
       throw new UsageError([
         `Cannot look for ${label ?? "nothing"}: expected --label with one of ${labels.join(", ")}`,

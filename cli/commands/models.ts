@@ -1,13 +1,12 @@
 /**
- * `deno task models inspect|check|presets`: what a model file holds, a first manifest for it, and
- * whether a manifest fits.
+ * `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
+ * whether a manifest fits, and where models can run.
  *
  * @module
  */
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  checkAgainstFile,
   draftManifest,
   ManifestError,
   type OnnxFile,
@@ -19,7 +18,8 @@ import {
 import { fenceOptions } from "../fence_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 
-const ACTIONS = ["inspect", "check", "presets"] as const;
+const ACTIONS = ["inspect", "check", "presets", "devices"] as const;
+const ALL = "inspect, check, presets or devices";
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
 
 interface Values {
@@ -31,8 +31,9 @@ interface Values {
 /** The command. */
 export const models: Command = {
   name: "models",
-  summary: "Looks into a model and writes its first manifest; checks a manifest; lists presets.",
-  positionals: "inspect X.onnx | check model.json | presets",
+  summary:
+    "Looks into a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
+  positionals: "inspect X.onnx | check model.json | presets | devices",
   options: {
     out: {
       value: "FILE",
@@ -43,15 +44,20 @@ export const models: Command = {
     json: { switch: true, help: "One JSON object on standard output" },
     ...fenceOptions,
   },
-  needs: { positionals: "model", authors: ["models"] },
+  needs: {
+    positionals: "model",
+    authors: ["models"],
+    native: ["jpeg", "onnx"],
+    hidesEnvironment: true,
+  },
   check({ positionals: [action, ...rest] }) {
-    const wanted = action === "presets" ? 0 : 1;
-    if (action === undefined) return ["Nothing to do: expected inspect, check or presets"];
+    const wanted = action === "presets" || action === "devices" ? 0 : 1;
+    if (action === undefined) return [`Nothing to do: expected ${ALL}`];
     if (!(ACTIONS as readonly string[]).includes(action)) {
       const close = nearest(action, ACTIONS);
       return [
         `Cannot ${JSON.stringify(action)} models: ${
-          close ? `did you mean ${close}?` : "expected inspect, check or presets"
+          close ? `did you mean ${close}?` : `expected ${ALL}`
         }`,
       ];
     }
@@ -65,9 +71,11 @@ export const models: Command = {
       case "inspect":
         return inspect(file!, values, context);
       case "check":
-        return Promise.resolve(check(file!, values, context));
+        return check(file!, values, context);
       case "presets":
         return presets(values, context);
+      case "devices":
+        return devices(values, context);
     }
   },
 };
@@ -103,19 +111,29 @@ function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile)
   ];
 }
 
-function check(path: string, { json = false }: Values, { print, say }: CommandContext): number {
+async function check(
+  path: string,
+  { json = false }: Values,
+  { print, say }: CommandContext,
+): Promise<number> {
+  // Only this needs what runs models.
+  const { tryModel } = await import("../../queries/operators/model/trial.ts");
   try {
-    const manifest = readManifest(path);
-    const { sha256 } = checkAgainstFile(manifest, path);
+    const { manifest, file, outputs, said, ms } = await tryModel(path);
     const { name, frames, hop, inputs: [input] } = manifest;
-    if (json) print(JSON.stringify({ ok: true, name, sha256, faults: [] }));
-    else {
-      print(
-        `${path} fits ${manifest.file}: ${name}, windows of ${counted(frames)} every ${hop}, ` +
-          `${input!.width}x${input!.height} ${input!.color}`,
-      );
-      if (manifest.sha256 === undefined) say(`Add "sha256": "${sha256}" to notice another file`);
+    const { sha256 } = file;
+    if (json) {
+      print(JSON.stringify({ ok: true, name, sha256, faults: [], outputs, said, ms }));
+      return 0;
     }
+    print(
+      `${path} fits ${manifest.file}: ${name}, windows of ${counted(frames)} every ${hop}, ` +
+        `${input!.width}x${input!.height} ${input!.color}`,
+    );
+    print(`One run on grey frames took ${ms.toFixed(1)} ms and gave`);
+    for (const { name, dtype, shape } of outputs) print(`  ${name}  ${dtype}  ${shapeText(shape)}`);
+    print(`which is read as ${said}`);
+    if (manifest.sha256 === undefined) say(`Add "sha256": "${sha256}" to notice another file`);
     return 0;
   } catch (error) {
     if (!(error instanceof ManifestError)) throw error;
@@ -123,6 +141,18 @@ function check(path: string, { json = false }: Values, { print, say }: CommandCo
     else say(error.message);
     return 1;
   }
+}
+
+async function devices({ json = false }: Values, { print }: CommandContext): Promise<number> {
+  const { listDevices } = await import("../../queries/operators/model/devices.ts");
+  const found = listDevices();
+  if (json) print(JSON.stringify(found));
+  else {
+    for (const { device, available, needs } of found) {
+      print(`${device.padEnd(8)} ${available.padEnd(6)} needs ${needs}`);
+    }
+  }
+  return 0;
 }
 
 function counted(frames: number): string {

@@ -5,6 +5,7 @@
  */
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
+import { DEVICES } from "../../queries/operators/model/device_names.ts";
 import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets } from "../../runtime/definition/source_options.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
@@ -109,6 +110,16 @@ export const queries: Command = {
       help: "model.json of a model, for queries that take one",
       opens: "beside",
     },
+    zones: {
+      value: "FILE",
+      help: "JSON file of zones and lines, for queries that take one",
+      opens: "read",
+    },
+    device: {
+      value: DEVICES.join("|"),
+      help: "where models run (default cpu); `deno task models devices` says what each needs",
+      parse: parsers.oneOf(...DEVICES),
+    },
     executors: {
       value: "N",
       help:
@@ -138,6 +149,8 @@ export const queries: Command = {
     // What sinks keep that a query names itself.
     writes: [".framelane"],
     listens: DEFAULT_PORT,
+    // How much room the log has left.
+    sys: ["statfs"],
     v8: SMALL_HEAP,
   },
   run,
@@ -195,7 +208,7 @@ async function run(
     if (port !== "off") {
       viewer = await startViewer({
         feed: driver.feed,
-        metrics: () => driver.metrics.text(Date.now()),
+        metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
         log,
         topics: [topic],
         report: say,

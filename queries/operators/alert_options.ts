@@ -4,10 +4,14 @@
  * @module
  */
 
+import { type Condition, conditionFaults } from "./condition.ts";
+
 /** When scores become an alert, and when it ends. */
 export interface AlertOptions {
-  /** The score to watch. */
+  /** The score to watch; with `when` the name of the alert. */
   readonly label: string;
+  /** What the alert is about instead of a score: while it holds the score is 1, else 0. */
+  readonly when?: Condition;
   /** A smoothed score from which a window counts; 0.6 unless given. */
   readonly enter?: number;
   /** A smoothed score below which the alert ends; 0.4, or `enter` where that is less, unless given. */
@@ -26,19 +30,28 @@ export interface AlertOptions {
 }
 
 /** The same with all defaults. */
-export type FullAlertOptions = Required<AlertOptions>;
+export type FullAlertOptions = Required<Omit<AlertOptions, "when">> & Pick<AlertOptions, "when">;
 
 /** Fills in the defaults. */
 export function withDefaults(options: AlertOptions): FullAlertOptions {
   const { label, enter = 0.6, of = [1, 1], smoothing = 0, cooldownMs = 0 } = options;
-  const { exit = Math.min(0.4, enter), silenceMs = 30_000 } = options;
-  return { label, enter, exit, of, smoothing, cooldownMs, silenceMs };
+  const { exit = Math.min(0.4, enter), silenceMs = 30_000, when } = options;
+  return {
+    ...(when === undefined ? {} : { when }),
+    label,
+    enter,
+    exit,
+    of,
+    smoothing,
+    cooldownMs,
+    silenceMs,
+  };
 }
 
 /** All faults of alert options: option, accepted, given. */
 export function checkAlertOptions(options: AlertOptions): string[] {
   const { label, enter, exit, of, smoothing, cooldownMs, silenceMs } = withDefaults(options);
-  const faults: string[] = [];
+  const faults = options.when === undefined ? [] : conditionFaults(options.when);
   const check = (fits: boolean, name: string, accepted: string, given: unknown) => {
     if (!fits) faults.push(`${name}: expected ${accepted}, given ${JSON.stringify(given)}`);
   };

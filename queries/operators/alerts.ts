@@ -22,17 +22,20 @@ import {
   type FullAlertOptions,
   withDefaults,
 } from "./alert_options.ts";
+import { type ConditionState, holds, scoreOf } from "./condition.ts";
+import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
 export type { AlertOptions } from "./alert_options.ts";
 
 /**
- * Watches one score and marks the outputs of an episode: `start` on the first, `update` on those
+ * Watches one score, or a condition, and marks the outputs of an episode: `start` on the first, `update` on those
  * between, `end` on the last. All carry the same id and the highest smoothed score so far.
  *
  * An episode starts when k of the last n smoothed scores reach `enter`, and ends when one falls below
  * `exit`; within `cooldownMs` after its end none starts. Times are capture times. An output that does
- * not have the score counts as 0, so that a label that is only named when it is seen ends too.
+ * not have the score counts as 0, so that a label that is only named when it is seen ends too; so does a
+ * score that is no number. Where a window has scores of its frames alone, the highest of them counts.
  *
  * An episode also ends when its camera falls silent for `silenceMs`, and when the query is stopped: then
  * with a finding of its own, on the last frames there were.
@@ -85,6 +88,8 @@ interface Last {
 
 /** What an alert operator remembers. */
 interface State {
+  /** Of the condition, where there is one. */
+  condition: ConditionState;
   smoothed: number | null;
   /** Of the last n scores, which reached `enter`; the oldest first. */
   hits: boolean[];
@@ -103,7 +108,13 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     this.#options = options;
     this.#context = context;
     this.#state = context.state === undefined
-      ? { smoothed: null, hits: [], episode: null, quietUntil: null }
+      ? {
+        condition: { since: {}, counts: {} },
+        smoothed: null,
+        hits: [],
+        episode: null,
+        quietUntil: null,
+      }
       : JSON.parse(new TextDecoder().decode(context.state)) as State;
   }
 
@@ -114,10 +125,17 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     const ended = silent ? this.#endOf(episode) : [];
     const alert = this.#next(output);
     if (this.#state.episode !== null) this.#state.episode.last = this.#lastOf(output);
-    const marked = alert === undefined
-      ? output
-      : { ...output, result: { ...output.result, alert } };
+    const told = this.#isInvalid(output)
+      ? withResult(output, { data: { invalidScores: [this.#options.label] } })
+      : output;
+    const marked = alert === undefined ? told : { ...told, result: { ...told.result, alert } };
     return [...ended, marked];
+  }
+
+  /** A score that is no number says nothing, and must not pass unnoticed. */
+  #isInvalid({ result }: T): boolean {
+    const score = result?.scores?.[this.#options.label];
+    return score !== undefined && !Number.isFinite(score);
   }
 
   nextTimer(): number | undefined {
@@ -135,9 +153,11 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
   }
 
   #next(output: T): Alert | undefined {
-    const { label, enter, exit, of: [k, n], smoothing, cooldownMs } = this.#options;
+    const { label, when, enter, exit, of: [k, n], smoothing, cooldownMs } = this.#options;
     const state = this.#state;
-    const score = output.result?.scores?.[label] ?? 0;
+    const score = when === undefined
+      ? scoreOf(output.result ?? {}, label) ?? 0
+      : Number(holds(when, output, state.condition));
     const smoothed = state.smoothed === null
       ? score
       : smoothing * state.smoothed + (1 - smoothing) * score;

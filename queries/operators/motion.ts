@@ -3,20 +3,11 @@
  *
  * @module
  */
-import {
-  type Color,
-  type DetectedObject,
-  drawText,
-  type Frame,
-  labelScale,
-  type Operator,
-  outlineBox,
-  type RawImage,
-} from "../../runtime/mod.ts";
+import { type DetectedObject, type Frame, type Operator } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
 import { checkNumbers } from "./options.ts";
-import { drawnOn, withResult } from "./picture.ts";
+import { withResult } from "./picture.ts";
 import { connectedRegions } from "./regions.ts";
 import { rounded } from "./rounded.ts";
 
@@ -34,10 +25,6 @@ export interface MotionOptions {
   readonly maxRegions?: number;
   /** A longer pause begins a new background, milliseconds; 10,000 unless given. */
   readonly maxGapMs?: number;
-  /** Whether to draw the regions on the frame; true unless given. */
-  readonly draw?: boolean;
-  /** JPEG quality of frames that were drawn on; 80 unless given. */
-  readonly quality?: number;
 }
 
 /** About 160 by 120: fine enough for a person at a distance, small enough to cost nothing. */
@@ -47,13 +34,11 @@ const BLOCK = 4;
 /** Changed samples that make a block part of a region. */
 const BLOCK_CHANGED = 4;
 
-const COLOR: Color = [255, 196, 0];
-
 /**
  * Compares each frame with the last pictures: a spot has changed where it differs from most of them,
  * so that what passed leaves no trace behind. The result has the score `motion` (the share of the
  * picture that has changed, 0 to 1) and the regions that moved as objects `motion`, whose
- * score is the share of their blocks' spots that have changed. Frames without a region keep their bytes.
+ * score is the share of their blocks' spots that have changed. Frames keep their bytes.
  *
  * The state is the last pictures and nothing else, so a restart, which reads them again, goes on
  * with the same results.
@@ -69,56 +54,27 @@ const COLOR: Color = [255, 196, 0];
  * ```
  */
 export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
-  const {
-    threshold = 20,
-    backgroundPictures = 15,
-    backgroundIntervalMs = 200,
-    minRegion = 0.001,
-    maxRegions = 16,
-    maxGapMs = 10_000,
-    draw = true,
-    quality = 80,
-  } = options;
-  const numbers = {
-    threshold,
-    backgroundPictures,
-    backgroundIntervalMs,
-    minRegion,
-    maxRegions,
-    maxGapMs,
-    quality,
-  };
-  checkNumbers("motion", numbers, {
-    threshold: { min: 1, max: 254 },
-    backgroundPictures: { min: 2, max: 256, whole: true },
-    backgroundIntervalMs: { min: 0, max: 60_000 },
-    minRegion: { min: 0, max: 1 },
-    maxRegions: { min: 0, max: 1000, whole: true },
-    maxGapMs: { min: 1, max: 86_400_000 },
-    quality: { min: 1, max: 100, whole: true },
-  });
+  const full = withMotionDefaults(options);
   return {
-    name: `motion(threshold=${threshold})`,
+    name: `motion(threshold=${full.threshold})`,
     kind: "window",
     open() {
       const history = new History({
-        pictures: backgroundPictures,
-        intervalMs: backgroundIntervalMs,
-        maxGapMs,
+        pictures: full.backgroundPictures,
+        intervalMs: full.backgroundIntervalMs,
+        maxGapMs: full.maxGapMs,
       });
       return {
         async process(frame) {
-          const luma = await smallLuma(frame, SAMPLES);
+          const luma = await smallLuma(frame, full.samples);
           const due = history.isDue(frame, luma);
-          const { energy, objects } = compare(luma, history, threshold, minRegion, maxRegions);
+          const { energy, objects } = motionOf(luma, history, full);
           if (due) history.add(frame, luma);
           const { offset, timestamp } = frame;
-          const found = withResult(frame, {
+          return [withResult(frame, {
             scores: { motion: energy },
             frames: [{ offset, timestamp, objects }],
-          });
-          if (!draw || objects.length === 0) return [found];
-          return [await drawnOn(found, (image) => drawMotion(image, energy, objects), quality)];
+          })];
         },
         restartOffset: () => history.oldestOffset,
       };
@@ -126,24 +82,45 @@ export function motion(options: MotionOptions = {}): Operator<Frame, Frame> {
   };
 }
 
-function drawMotion(image: RawImage, energy: number, objects: readonly DetectedObject[]): void {
-  const scale = labelScale(image);
-  for (const { box } of objects) outlineBox(image, box, COLOR, Math.max(2, scale));
-  const text = `motion ${(100 * energy).toFixed(1)} %`;
-  drawText(image, text, 4 * scale, 4 * scale, { scale, color: COLOR, background: [0, 0, 0] });
+/** The same with all defaults, and the samples of the pictures that are compared. */
+export type FullMotionOptions = Required<MotionOptions> & { readonly samples: number };
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {RangeError} naming every option that is out of its bounds.
+ */
+export function withMotionDefaults(options: MotionOptions): FullMotionOptions {
+  const full = {
+    threshold: options.threshold ?? 20,
+    backgroundPictures: options.backgroundPictures ?? 15,
+    backgroundIntervalMs: options.backgroundIntervalMs ?? 200,
+    minRegion: options.minRegion ?? 0.001,
+    maxRegions: options.maxRegions ?? 16,
+    maxGapMs: options.maxGapMs ?? 10_000,
+  };
+  checkNumbers("motion", full, {
+    threshold: { min: 1, max: 254 },
+    backgroundPictures: { min: 2, max: 256, whole: true },
+    backgroundIntervalMs: { min: 0, max: 60_000 },
+    minRegion: { min: 0, max: 1 },
+    maxRegions: { min: 0, max: 1000, whole: true },
+    maxGapMs: { min: 1, max: 86_400_000 },
+  });
+  return { ...full, samples: SAMPLES };
 }
 
-interface Motion {
+/** What moves. */
+export interface Motion {
   readonly energy: number;
   readonly objects: readonly DetectedObject[];
 }
 
-function compare(
+/** What has changed in a picture against those before. */
+export function motionOf(
   luma: SmallLuma,
   { pictures }: History,
-  threshold: number,
-  minRegion: number,
-  maxRegions: number,
+  { threshold, minRegion, maxRegions }: FullMotionOptions,
 ): Motion {
   if (pictures.length === 0) return { energy: 0, objects: [] };
   const { data, width, height, factor, sourceWidth, sourceHeight } = luma;

@@ -4,11 +4,10 @@
  * @module
  */
 import {
-  type Color,
-  drawLabelledBox,
   encodeJpeg,
   type Frame,
   type FrameResult,
+  isFinding,
   type Output,
   type Picture,
   pictureOf,
@@ -16,6 +15,11 @@ import {
   type Result,
   upright,
 } from "../../runtime/mod.ts";
+
+/** The frame that an output shows: itself, or the one of a finding. */
+export function shownFrame(output: Output): Frame | undefined {
+  return isFinding(output) ? output.picture : output;
+}
 
 /** The frame with a picture of the same size in place of its own. */
 export function withPicture(
@@ -103,21 +107,5 @@ export async function drawnOn(
     }
   } finally {
     picture.release();
-  }
-}
-
-/** Draws what was found: a box and a name each. */
-export function drawObjects(
-  image: RawImage,
-  objects: readonly {
-    readonly label: string;
-    readonly score: number;
-    readonly box: readonly [number, number, number, number];
-  }[],
-  color: Color | ((label: string) => Color),
-): void {
-  for (const { label, score, box } of objects) {
-    const shade = typeof color === "function" ? color(label) : color;
-    drawLabelledBox(image, box, `${label} ${score.toFixed(2)}`, shade);
   }
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type Color, drawText, type Frame, labelScale, type Operator } from "../../runtime/mod.ts";
+import type { Frame, Operator } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";
 import { checkNumbers } from "./options.ts";
-import { drawnOn, withResult } from "./picture.ts";
+import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
 /** How to look for tampering. */
@@ -20,10 +20,6 @@ export interface TamperOptions {
   readonly frozenMs?: number;
   /** A longer pause begins a new reference, milliseconds; 10,000 unless given. */
   readonly maxGapMs?: number;
-  /** Whether to write on frames that were tampered with; true unless given. */
-  readonly draw?: boolean;
-  /** JPEG quality of frames that were written on; 80 unless given. */
-  readonly quality?: number;
 }
 
 /** Scores from 0 to 1. */
@@ -45,12 +41,7 @@ const LIKE_BEGIN = 0.75;
 const LIKE_SURE = 0.25;
 /** Looks before there is a reference to compare with. */
 const MIN_REFERENCE = 4;
-/** A score from which a frame is written on. */
-const SHOWN = 0.5;
-
 const NONE: Tampering = { covered: 0, turned: 0, frozen: 0 };
-const TEXT: Color = [255, 255, 255];
-const BACKGROUND: Color = [200, 0, 0];
 
 /**
  * Gives each frame the scores `covered` (hardly any detail left), `turned` (the scene is not the one
@@ -77,15 +68,12 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
     referencePictures = 32,
     frozenMs = 5_000,
     maxGapMs = 10_000,
-    draw = true,
-    quality = 80,
   } = options;
-  checkNumbers("tamper", { intervalMs, referencePictures, frozenMs, maxGapMs, quality }, {
+  checkNumbers("tamper", { intervalMs, referencePictures, frozenMs, maxGapMs }, {
     intervalMs: { min: 1, max: 60_000 },
     referencePictures: { min: MIN_REFERENCE, max: 1000, whole: true },
     frozenMs: { min: 1, max: intervalMs * (referencePictures - 1) },
     maxGapMs: { min: 1, max: 86_400_000 },
-    quality: { min: 1, max: 100, whole: true },
   });
   return {
     name: `tamper(frozenMs=${frozenMs})`,
@@ -100,18 +88,7 @@ export function tamper(options: TamperOptions = {}): Operator<Frame, Frame> {
             scores = look(luma, frame.timestamp, history, frozenMs);
             history.add(frame, luma);
           }
-          const output = withResult(frame, { scores: { ...scores } });
-          const names = Object.entries(scores).filter(([, score]) => score >= SHOWN);
-          if (!draw || names.length === 0) return [output];
-          const text = names.map(([name, score]) => `${name.toUpperCase()} ${score.toFixed(2)}`)
-            .join("  ");
-          return [
-            await drawnOn(output, (image) => {
-              const scale = labelScale(image);
-              const style = { scale, color: TEXT, background: BACKGROUND };
-              drawText(image, text, 4 * scale, 4 * scale, style);
-            }, quality),
-          ];
+          return [withResult(frame, { scores: { ...scores } })];
         },
         restartOffset: () => history.oldestOffset,
       };

@@ -9,6 +9,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
 import { lagOf } from "../definition/progress.ts";
+import type { LogStorage } from "../log/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
@@ -68,6 +69,16 @@ export class QueryMetrics {
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
+  readonly #diskFree = this.#set.gauge(
+    "log_disk_free_bytes",
+    "Free on the disk that the embedded log is on",
+    [],
+  );
+  readonly #wal = this.#set.gauge(
+    "log_wal_bytes",
+    "Write-ahead log of the embedded log's database: long readers let it grow",
+    [],
+  );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
   constructor() {
@@ -122,7 +133,9 @@ export class QueryMetrics {
   }
 
   /** The page of `/metrics`. */
-  async text(now: number): Promise<string> {
+  async text(now: number, storage?: LogStorage): Promise<string> {
+    if (storage !== undefined) this.#wal.set(storage.walBytes);
+    if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     for (const query of this.#last.keys()) {
       const labels = this.labels(query);
       const source = query.lastProgress?.sources[0];

@@ -10,6 +10,7 @@ import type { BatchStep } from "../engine/steps.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
+import { makeDefinition, type QueryModule } from "../definition/query_options.ts";
 import { overridePlan, QueryDefinition, type QueryPlan } from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
@@ -43,13 +44,8 @@ interface Starting {
 
 /** Loads a query's module and applies what the command line says. */
 async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
-  const module = await import(spec.module) as { default?: unknown };
-  let definition = module.default;
-  if (typeof definition === "function") {
-    definition = await (definition as (options: { model?: string }) => unknown)(
-      spec.model === undefined ? {} : { model: spec.model },
-    );
-  }
+  const module = await import(spec.module) as QueryModule;
+  const definition = await makeDefinition(spec.name, module, spec.options);
   if (typeof definition !== "object" || definition === null || !("plan" in definition)) {
     throw new TypeError(
       `Cannot use ${spec.module} as a query: expected its default export to be a query definition (query(…)…writeStream(…)) or a function that returns one`,

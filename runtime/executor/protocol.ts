@@ -11,6 +11,7 @@ import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { Headers, Result } from "../definition/frame.ts";
+import type { QueryOptions } from "../definition/query_options.ts";
 import type { Membership } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
@@ -27,8 +28,8 @@ export interface QuerySpec {
   readonly sinks: readonly string[];
   readonly trigger?: string;
   readonly source?: ReadStreamOptions;
-  /** Path of a model manifest, for queries that take one. */
-  readonly model?: string;
+  /** For queries that take them. */
+  readonly options?: QueryOptions;
   /** The partitions that this query takes, where they are not those of the driver's options. */
   readonly partitions?: readonly number[];
 }

@@ -25,6 +25,8 @@ export interface TensorSpec {
    * and leaves black bars, `crop` keeps its shape and cuts off what stands out on two sides.
    */
   readonly resize: "fill" | "letterbox" | "crop";
+  /** Where a letterboxed frame lies: in the middle, or at the left and the top. `center` unless given. */
+  readonly align?: "center" | "start";
   readonly dtype: "float32" | "uint8" | "float16";
   /** Samples of a pixel together, or each colour as a plane of its own. */
   readonly order: "HWC" | "CHW";
@@ -68,7 +70,7 @@ export interface Placement {
 export function placementOf(spec: TensorSpec, width: number, height: number): Placement {
   const { reduce = true } = spec;
   const content = spec.resize === "letterbox"
-    ? fitInside(width, height, spec.width, spec.height)
+    ? aligned(fitInside(width, height, spec.width, spec.height), spec.align)
     : { left: 0, top: 0, width: spec.width, height: spec.height };
   const denominators: readonly Denominator[] = reduce ? [8, 4, 2, 1] : [1];
   for (const denominator of denominators) {
@@ -97,6 +99,10 @@ function fitInside(width: number, height: number, outerWidth: number, outerHeigh
     top: Math.floor((outerHeight - fitted.height) / 2),
     ...fitted,
   };
+}
+
+function aligned(content: Crop, align: TensorSpec["align"]): Crop {
+  return align === "start" ? { ...content, left: 0, top: 0 } : content;
 }
 
 /** A box in pixels of the tensor, in pixels of the frame; cut off at its edges. */

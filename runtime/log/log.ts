@@ -318,6 +318,8 @@ export type LogErrorCode =
   | "PARTITION_MISSING"
   | "OFFSET_OUT_OF_RANGE"
   | "TOO_LARGE"
+  | "REFUSED"
+  | "UNSUPPORTED"
   | "FENCED"
   | "OWNED"
   | "STALE_MEMBERSHIP"

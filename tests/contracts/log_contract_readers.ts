@@ -192,8 +192,8 @@ export function registerReaders(obligation: Obligation): void {
   obligation("an expired offset is out of range, the range is told", async ({ log, expire }) => {
     const topic = unique("behind");
     await log.createTopic(topic, 1);
-    await append(log, topic, 0, records(10));
-    const reader = await log.reader({ maxBufferedFrames: 2 });
+    for (const record of records(10)) await append(log, topic, 0, [record]);
+    const reader = await log.reader({ maxBufferedFrames: 2, maxBufferedBytes: 1 });
     const behind = await reader.open(topic, 0, 0);
     await take(behind, 1);
     await expire(topic, 0, 8);

@@ -1,5 +1,5 @@
 /** Faulty frames on the embedded log. */
-import { maxRecordBytes } from "../../runtime/log/embedded/records.ts";
+import { maxRecordBytes } from "../../runtime/log/embedded/record.ts";
 import { withLog } from "../support/log.ts";
 import { frameFaults } from "./frames.ts";
 

@@ -11,7 +11,7 @@ const imageName = (offset: number) => `${String(offset).padStart(12, "0")}.jpg`;
 const READ_ONLY: Readonly<Record<string, RegExp>> = {
   "log": /Cannot open the embedded log in \S+\/log: access to \S+ is denied/,
   "log/log.db": /Cannot open the embedded log in \S+\/log: access to \S+log\.db is denied/,
-  "log/checkpoints.kv": /checkpoints\.kv/,
+  "log/open": /Cannot open the embedded log in \S+\/log: access to \S+ is denied/,
   "images": /\/images/,
   "events.jsonl": /events\.jsonl/,
 };

@@ -15,7 +15,7 @@ import {
   decodeCheckpoint,
   encodeEntry,
 } from "../../runtime/log/embedded/checkpoint_entry.ts";
-import { decodeMetadata, encodeMetadata } from "../../runtime/log/kafka/checkpoint.ts";
+import { decodeMetadata, encodeMetadata } from "../../runtime/log/kafka/checkpoint/metadata.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { forgetSecrets } from "../../runtime/base/mask.ts";
 import { query } from "../../runtime/mod.ts";

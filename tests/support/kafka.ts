@@ -5,8 +5,8 @@
  * @module
  */
 import { Admin, Connection as PackageConnection } from "@platformatic/kafka";
-import { Connection } from "../../runtime/log/kafka/connection.ts";
-import { produce } from "../../runtime/log/kafka/requests/produce.ts";
+import { Connection } from "../../runtime/log/kafka/net/connection.ts";
+import { produce } from "../../runtime/log/kafka/append/produce.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog, type OpenLogOptions } from "../../runtime/log/open.ts";
 import { type KafkaCluster, type KafkaOptions, startKafka } from "../../tools/kafka/cluster.ts";
@@ -88,8 +88,8 @@ export async function appendBatches(
   });
   try {
     for (const bytes of batches) {
-      const parts = [{ topic, partition, bytes }];
-      await produce(connection, { acks: -1, timeoutMs: requestTimeoutMs, parts });
+      const batches = [{ topic, partition, bytes }];
+      await produce(connection, { acks: -1, timeoutMs: requestTimeoutMs, batches });
     }
   } finally {
     await connection.close();

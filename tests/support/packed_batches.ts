@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { compressionsAlgorithms, crc32c } from "../../runtime/log/kafka/client.ts";
-import { encodeBatch } from "../../runtime/log/kafka/record_encoder.ts";
+import { COMPRESSORS, crc32c } from "../../runtime/log/kafka/records/codecs.ts";
+import { encodeBatch } from "../../runtime/log/kafka/records/encoder.ts";
 import type { Compression, LogRecord } from "../../runtime/log/log.ts";
 
 const HEADER = 61;
@@ -25,7 +25,12 @@ export function packedBatch(
   const head = encodeBatch(records).subarray(0, HEADER);
   const bytes = Buffer.concat([head, packed]);
   bytes.writeInt32BE(bytes.length - 12, SIZE_AT);
-  bytes.writeInt16BE(compressionsAlgorithms[compression].bitmask, ATTRIBUTES_AT);
+  return withAttributes(bytes, compression === "none" ? 0 : COMPRESSORS[compression].number);
+}
+
+/** Changes the attributes of a batch, and its checksum with them. */
+export function withAttributes(bytes: Buffer, attributes: number): Buffer {
+  bytes.writeInt16BE(attributes, ATTRIBUTES_AT);
   bytes.writeUInt32BE(crc32c(bytes.subarray(ATTRIBUTES_AT)), CRC_AT);
   return bytes;
 }
@@ -49,8 +54,8 @@ export function bomb(compression: Compression, bytes: number): Buffer {
 const PACKERS: Readonly<Partial<Record<Compression, (bytes: Buffer) => Buffer>>> = {
   gzip: (bytes) => gzipSync(bytes),
   zstd: (bytes) => zstdCompressSync(bytes),
-  lz4: (bytes) => compressionsAlgorithms.lz4.compressSync(bytes),
-  snappy: (bytes) => compressionsAlgorithms.snappy.compressSync(bytes),
+  lz4: (bytes) => COMPRESSORS.lz4.compress(bytes),
+  snappy: (bytes) => COMPRESSORS.snappy.compress(bytes),
 };
 
 /** A record up to its value. */

@@ -5,6 +5,7 @@
  */
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
+import { scoreOf } from "../../queries/operators/condition.ts";
 import { model } from "../../queries/operators/model/mod.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import {
@@ -90,12 +91,8 @@ async function take(
 ): Promise<0 | 1> {
   try {
     for (const { timestamp, result } of await task.process(frame)) {
-      const scores = [
-        result.scores?.[label],
-        ...(result.frames ?? []).map((f) => f.scores?.[label]),
-      ];
-      const known = scores.filter((score) => score !== undefined);
-      if (known.length > 0) points.push({ timestamp, score: Math.max(...known) });
+      const score = scoreOf(result, label);
+      if (score !== undefined) points.push({ timestamp, score });
     }
     return 0;
   } catch (error) {

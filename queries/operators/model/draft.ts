@@ -3,8 +3,10 @@
  *
  * @module
  */
-import type { Layout } from "./manifest.ts";
+import { INPUT_DTYPES, type Layout } from "./manifest_input.ts";
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
+import { type Head, labelsIn, recognizeHead, sizeIn } from "./heads.ts";
+import { MOST_SCORES } from "./readers/scores.ts";
 import { shapeText } from "./signature.ts";
 
 /** A manifest as it is written, and what a person must still look at. */
@@ -28,33 +30,35 @@ const MAX_LABELS = 20;
  */
 export function draftManifest(file: OnnxFile, name: string, fileName: string): Draft {
   const notes: string[] = [];
-  const pictures = picturesOf(file, notes);
-  const others = file.inputs.filter((input) => !pictures.some((p) => p["name"] === input.name));
-  const state: Record<string, unknown>[] = [];
-  for (const input of others) {
-    const output = partnerOf(input, file.outputs);
-    const { dtype } = input;
-    if (output === undefined) {
-      notes.push(
-        `input ${input.name} (${dtype} ${shapeText(input.shape)}) takes no pictures and no ` +
-          "output goes with it: a manifest cannot feed it",
-      );
-    } else {
-      const shape = (input.shape ?? []).map((size) => typeof size === "number" ? size : 1);
-      state.push({ input: input.name, output: output.name, dtype, shape });
-    }
+  const guessed = picturesOf(file, notes);
+  const isPicture = (input: OnnxValue) => guessed.some((p) => p["name"] === input.name);
+  const state = stateOf(file, isPicture);
+  const outputs = file.outputs.filter(({ name }) => !state.some((s) => s["output"] === name));
+  const [{ width = SIDE, height = SIDE } = {}] = guessed as { width?: number; height?: number }[];
+  const head = recognizeHead(file, outputs, { width, height });
+  const constants = head?.constants ?? {};
+  for (const { name, dtype, shape } of file.inputs.filter((input) => !isPicture(input))) {
+    if (state.some((entry) => entry["input"] === name) || name in constants) continue;
+    notes.push(
+      `input ${name} (${dtype} ${
+        shapeText(shape)
+      }) takes no pictures and no output goes with it: ` +
+        "name what it takes in constants",
+    );
   }
-  if (pictures.length === 0) {
+  if (guessed.length === 0) {
     notes.push("no input looks as if it takes pictures: expected 4 or 5 dimensions");
   } else {
     notes.push(
       "color, resize, scale, mean and std: the file does not say what it was trained with",
     );
   }
+  if (head !== undefined) notes.push(`outputs: they look like ${head.description}`);
+  const pictures = guessed.map((input) => ({ ...input, ...head?.input }));
   const frames = Math.max(1, ...pictures.map((input) => Number(input["frames"] ?? 1)));
-  const outputs = file.outputs
-    .filter((output) => !state.some((entry) => entry["output"] === output.name))
-    .map((output) => guessOutput(output, frames));
+  const readers = head === undefined
+    ? outputs.map((output) => guessOutput(output, frames, notes))
+    : [{ ...head.output, ...labelsOf(head, file) }];
   notes.push("outputs: activation, and labels in the order of the values");
   return {
     manifest: {
@@ -63,18 +67,40 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
       file: fileName,
       sha256: file.sha256,
       input: pictures.length === 1 ? pictures[0] : pictures,
-      ...(frames > 1 ? { hop: Math.ceil(frames / 2) } : {}),
-      outputs,
+      ...(Object.keys(constants).length > 0 ? { constants } : {}),
+      ...(frames > 1 ? { hop: head === undefined ? Math.ceil(frames / 2) : frames } : {}),
+      outputs: readers,
       ...(state.length > 0 ? { state } : {}),
     },
     notes,
   };
 }
 
-const PICTURE_DTYPES = ["float32", "uint8", "float16"];
+function stateOf(
+  { inputs, outputs }: OnnxFile,
+  isPicture: (input: OnnxValue) => boolean,
+): Record<string, unknown>[] {
+  return inputs.flatMap((input) => {
+    const output = isPicture(input) ? undefined : partnerOf(input, outputs);
+    if (output === undefined) return [];
+    const shape = (input.shape ?? []).map((size) => typeof size === "number" ? size : 1);
+    return [{ input: input.name, output: output.name, dtype: input.dtype, shape }];
+  });
+}
+
+/** The labels that the file names, or as many as the head has. */
+function labelsOf({ classes }: Head, file: OnnxFile): { labels?: readonly string[] } {
+  const named = labelsIn(file);
+  if (named !== undefined) return { labels: named };
+  if (classes === undefined || classes < 1) return {};
+  return { labels: Array.from({ length: classes }, (_, i) => `class ${i}`) };
+}
+
+const PICTURE_DTYPES: readonly string[] = INPUT_DTYPES;
 
 function guessInput(
   { name, dtype, shape }: OnnxValue,
+  file: OnnxFile,
   notes: string[],
 ): Record<string, unknown> | undefined {
   if (shape === undefined || !PICTURE_DTYPES.includes(dtype)) return undefined;
@@ -83,6 +109,8 @@ function guessInput(
   const size = (letter: string, free: number) => {
     const dimension = shape[layout.indexOf(letter)];
     if (typeof dimension === "number" && dimension > 0) return dimension;
+    const noted = sizeIn(file)?.[letter === "W" ? "width" : "height"];
+    if (noted !== undefined && letter !== "T") return noted;
     notes.push(`${name}: ${letter} is free in the file, ${free} is a guess`);
     return free;
   };
@@ -120,10 +148,11 @@ function guessLayout(shape: readonly Dimension[]): Layout | undefined {
  * The inputs that can take pictures. One that comes out again under its name is a state, whatever it
  * looks like: unless nothing else could take pictures.
  */
-function picturesOf({ inputs, outputs }: OnnxFile, notes: string[]): Record<string, unknown>[] {
+function picturesOf(file: OnnxFile, notes: string[]): Record<string, unknown>[] {
+  const { inputs, outputs } = file;
   const fresh = inputs.filter((input) => namesakesOf(input, outputs).length === 0);
   for (const candidates of [fresh, inputs]) {
-    const found = candidates.map((input) => guessInput(input, notes))
+    const found = candidates.map((input) => guessInput(input, file, notes))
       .filter((guess) => guess !== undefined);
     if (found.length > 0) return found;
   }
@@ -153,12 +182,22 @@ function bare(name: string): string {
   return name.replace(/(^|[_./])(in|out|input|output|next|new)(?=$|[_./])/g, "");
 }
 
-function guessOutput({ name, shape }: OnnxValue, frames: number): Record<string, unknown> {
+function guessOutput(
+  { name, shape }: OnnxValue,
+  frames: number,
+  notes: string[],
+): Record<string, unknown> {
   // Frames lie along the second dimension, or along the first where that is no batch of windows.
   const sizes = (shape ?? []).slice(shape?.[0] === frames ? 0 : 1);
   const perFrame = frames > 1 && sizes[0] === frames;
   const values = (perFrame ? sizes.slice(1) : sizes)
     .reduce<number>((product, size) => product * (typeof size === "number" ? size : NaN), 1);
+  if (values > MOST_SCORES) {
+    notes.push(
+      `output ${name} ${shapeText(shape)}: ${values} values are too many for scores; say how to ` +
+        "read it (kind objects, keypoints, map or vector), or leave it out",
+    );
+  }
   const labels = values > 1 && values <= MAX_LABELS
     ? { labels: Array.from({ length: values }, (_, i) => `class ${i}`) }
     : {};

@@ -86,6 +86,13 @@ export class Faults {
     return absent ?? max;
   }
 
+  /** True or false; false where it is left out. */
+  flag(field: string, value: unknown): boolean {
+    if (value === undefined || typeof value === "boolean") return value ?? false;
+    this.add(field, "true or false", value);
+    return false;
+  }
+
   entries<T>(field: string, value: unknown, read: (field: string, item: unknown) => T): T[] {
     if (!Array.isArray(value) || value.length === 0) {
       this.add(field, "a list with at least one entry", value);

@@ -4,23 +4,55 @@
  * @module
  */
 import { type Frame, type FrameTensor, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
-import type { ModelInput } from "./manifest.ts";
-import { frameSpec } from "./window_tensor.ts";
+import type { ModelInput } from "./manifest_input.ts";
+import { frameSpec, padBars } from "./window_tensor.ts";
 
-/** Decodes each frame once for each kind of input, however many windows share it. */
-export class FrameTensors {
+/** Decodes frames for a model, once for each kind of input. */
+export class FrameDecoder {
   readonly #tensorizers: readonly Tensorizer[];
+  readonly #inputs: readonly ModelInput[];
   /** For each input which tensorizer serves it: inputs that want the same share one. */
-  readonly #which: readonly number[];
+  readonly which: readonly number[];
+
+  constructor(inputs: readonly ModelInput[], reduce: boolean) {
+    const specs = inputs.map((input) => JSON.stringify([frameSpec(input, reduce), input.pad]));
+    const different = [...new Set(specs)];
+    this.which = specs.map((spec) => different.indexOf(spec));
+    this.#inputs = different.map((spec) => inputs[specs.indexOf(spec)]!);
+    this.#tensorizers = this.#inputs.map((input) => new Tensorizer(frameSpec(input, reduce)));
+  }
+
+  /**
+   * Decodes a frame: a tensor for each kind of input, to be released.
+   *
+   * @throws {BadFrameError} when it cannot be decoded.
+   */
+  async decode(frame: Frame): Promise<readonly FrameTensor[]> {
+    const picture = await pictureOf(frame);
+    const settled = await Promise.allSettled(
+      this.#tensorizers.map((tensorizer) => tensorizer.ofPicture(picture)),
+    );
+    picture.release();
+    const tensors = settled.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
+    const failed = settled.find((one) => one.status === "rejected");
+    if (failed !== undefined) {
+      tensors.forEach((tensor) => tensor.release());
+      throw failed.reason;
+    }
+    tensors.forEach((tensor, i) => padBars(this.#inputs[i]!, tensor));
+    return tensors;
+  }
+}
+
+/** Holds the tensors of frames, however many windows share them. */
+export class FrameTensors {
+  readonly #decoder: FrameDecoder;
   readonly #held = new Map<number, readonly FrameTensor[]>();
   /** How many frames were decoded. */
   decoded = 0;
 
   constructor(inputs: readonly ModelInput[], reduce: boolean) {
-    const specs = inputs.map((input) => JSON.stringify(frameSpec(input, reduce)));
-    const different = [...new Set(specs)];
-    this.#tensorizers = different.map((spec) => new Tensorizer(JSON.parse(spec)));
-    this.#which = specs.map((spec) => different.indexOf(spec));
+    this.#decoder = new FrameDecoder(inputs, reduce);
   }
 
   /** True when the frame has been decoded. */
@@ -35,24 +67,14 @@ export class FrameTensors {
    */
   async add(frame: Frame): Promise<void> {
     if (this.#held.has(frame.offset)) return;
-    const picture = await pictureOf(frame);
-    const settled = await Promise.allSettled(
-      this.#tensorizers.map((tensorizer) => tensorizer.ofPicture(picture)),
-    );
-    picture.release();
-    const tensors = settled.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
-    const failed = settled.find((one) => one.status === "rejected");
-    if (failed !== undefined) {
-      tensors.forEach((tensor) => tensor.release());
-      throw failed.reason;
-    }
+    const tensors = await this.#decoder.decode(frame);
     this.decoded++;
     this.#held.set(frame.offset, tensors);
   }
 
   /** The tensor of a decoded frame for one of the inputs. */
   get(offset: number, input: number): FrameTensor {
-    return this.#held.get(offset)![this.#which[input]!]!;
+    return this.#held.get(offset)![this.#decoder.which[input]!]!;
   }
 
   /** Gives up all frames below an offset. */

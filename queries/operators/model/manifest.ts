@@ -7,43 +7,14 @@ import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AlertOptions, checkAlertOptions } from "../alert_options.ts";
 import { Faults } from "./faults.ts";
+import { type ModelConstant, type ModelInput, readConstants, readInput } from "./manifest_input.ts";
+import { type ModelOutput, readOutput } from "./manifest_output.ts";
 
-/** In which order the dimensions of an input lie: N batch, T time, H height, W width, C colours. */
-export const LAYOUTS = ["NTHWC", "NTCHW", "NCTHW", "NHWC", "NCHW"] as const;
-export type Layout = typeof LAYOUTS[number];
-
-/** Types of the samples that a frame may become. */
-export const INPUT_DTYPES = ["float32", "uint8", "float16"] as const;
+export type { ModelInput } from "./manifest_input.ts";
+export type { ModelOutput } from "./manifest_output.ts";
 
 /** Types of state tensors. */
 export const STATE_DTYPES = ["float32", "float16", "int32", "int64", "uint8", "bool"] as const;
-
-/** An input that frames go into. */
-export interface ModelInput {
-  readonly name: string;
-  readonly dtype: typeof INPUT_DTYPES[number];
-  readonly layout: Layout;
-  /** Frames that it takes; with `NHWC` and `NCHW` they lie along N. */
-  readonly frames: number;
-  /** Pixels. */
-  readonly height: number;
-  readonly width: number;
-  readonly color: "RGB" | "BGR" | "GRAY";
-  readonly resize: "fill" | "letterbox" | "crop";
-  /** A sample of 0 to 255 becomes `(sample * scale - mean) / std`. */
-  readonly scale: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
-
-/** An output that is read. */
-export interface ModelOutput {
-  readonly name: string;
-  /** `window`: one set of values for all frames; `frame`: one for each. */
-  readonly kind: "window" | "frame";
-  readonly activation: "none" | "sigmoid" | "softmax";
-  readonly labels?: readonly string[];
-}
 
 /** A tensor that goes from one run into the next, zero at first. */
 export interface ModelState {
@@ -65,6 +36,8 @@ export interface ModelManifest {
   readonly source?: string;
   /** One or several, all fed from the same window. */
   readonly inputs: readonly ModelInput[];
+  /** What the inputs get that take no picture, by name. */
+  readonly constants: Readonly<Record<string, ModelConstant>>;
   /** Frames in a window: as many as the longest input takes. */
   readonly frames: number;
   /** Absent: every frame counts. */
@@ -74,6 +47,8 @@ export interface ModelManifest {
   readonly keep: readonly [number, number];
   readonly outputs: readonly ModelOutput[];
   readonly state: readonly ModelState[];
+  /** Windows read again after a restart, so that its state is what it was. */
+  readonly warmup: number;
   readonly alert?: AlertOptions;
 }
 
@@ -131,11 +106,13 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     "licence",
     "source",
     "input",
+    "constants",
     "sampling",
     "hop",
     "keep",
     "outputs",
     "state",
+    "warmup",
     "alert",
   ]);
   const inputs = Array.isArray(fields["input"])
@@ -156,7 +133,12 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
   const state = fields["state"] === undefined
     ? []
     : faults.entries("state", fields["state"], (field, item) => readState(faults, field, item));
-  faults.unique("input names", [...inputs.map(({ name }) => name), ...state.map((s) => s.input)]);
+  const constants = readConstants(faults, fields["constants"]);
+  faults.unique("input names", [
+    ...inputs.map(({ name }) => name),
+    ...state.map((s) => s.input),
+    ...Object.keys(constants),
+  ]);
   faults.unique("output names", [
     ...outputs.map(({ name }) => name),
     ...state.map((s) => s.output),
@@ -175,103 +157,23 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     ...faults.optionalText("licence", fields["licence"]),
     ...faults.optionalText("source", fields["source"]),
     inputs,
+    constants,
     frames,
     ...(sampling === undefined ? {} : { sampling }),
     hop: faults.number("hop", fields["hop"], { min: 1, max: 100_000, whole: true, absent: frames }),
     keep: readKeep(faults, fields["keep"], frames),
     outputs,
     state,
+    warmup: faults.number("warmup", fields["warmup"], {
+      min: 0,
+      max: 10_000,
+      whole: true,
+      absent: 0,
+    }),
     ...(alert === undefined ? {} : { alert }),
   };
   if (faults.list.length > 0) throw new ManifestError(path, faults.list);
   return manifest;
-}
-
-function readInput(faults: Faults, field: string, json: unknown): ModelInput {
-  const fields = faults.object(field, json, [
-    "name",
-    "dtype",
-    "layout",
-    "frames",
-    "height",
-    "width",
-    "color",
-    "resize",
-    "scale",
-    "mean",
-    "std",
-  ]);
-  const dtype = faults.word(`${field}.dtype`, fields["dtype"], INPUT_DTYPES, "float32");
-  const layout = faults.word(`${field}.layout`, fields["layout"], LAYOUTS);
-  const color = faults.word(`${field}.color`, fields["color"], ["RGB", "BGR", "GRAY"], "RGB");
-  const channels = color === "GRAY" ? 1 : 3;
-  const side = { min: 1, max: 8192, whole: true };
-  const many = { min: 1, max: 4096, whole: true };
-  return {
-    name: faults.text(`${field}.name`, fields["name"]),
-    dtype,
-    layout,
-    frames: faults.number(
-      `${field}.frames`,
-      fields["frames"],
-      layout.includes("T") ? many : { ...many, absent: 1 },
-    ),
-    height: faults.number(`${field}.height`, fields["height"], side),
-    width: faults.number(`${field}.width`, fields["width"], side),
-    color,
-    resize: faults.word(
-      `${field}.resize`,
-      fields["resize"],
-      ["fill", "letterbox", "crop"],
-      "fill",
-    ),
-    scale: faults.number(`${field}.scale`, fields["scale"], {
-      min: 0,
-      max: 1e6,
-      above: true,
-      absent: dtype === "uint8" ? 1 : 1 / 255,
-    }),
-    mean: readColors(faults, `${field}.mean`, fields["mean"], channels, 0, false),
-    std: readColors(faults, `${field}.std`, fields["std"], channels, 1, true),
-  };
-}
-
-function readColors(
-  faults: Faults,
-  field: string,
-  json: unknown,
-  channels: number,
-  absent: number,
-  aboveZero: boolean,
-): number[] {
-  if (json === undefined) return new Array(channels).fill(absent);
-  const fits = Array.isArray(json) && json.length === channels &&
-    json.every((value) =>
-      typeof value === "number" && Number.isFinite(value) && (!aboveZero || value > 0)
-    );
-  if (fits) return json;
-  const kind = aboveZero ? "numbers above 0" : "numbers";
-  faults.add(field, `a list of ${channels} ${kind}, one for each colour`, json);
-  return new Array(channels).fill(absent);
-}
-
-function readOutput(faults: Faults, field: string, json: unknown): ModelOutput {
-  const fields = faults.object(field, json, ["name", "kind", "activation", "labels"]);
-  const labels = fields["labels"] === undefined
-    ? undefined
-    : faults.entries(`${field}.labels`, fields["labels"], (at, item) => faults.text(at, item));
-  if (labels !== undefined) faults.unique(`${field}.labels`, labels);
-  return {
-    name: faults.text(`${field}.name`, fields["name"]),
-    kind: faults.word(`${field}.kind`, fields["kind"], ["window", "frame"]),
-    activation: faults.word(
-      `${field}.activation`,
-      fields["activation"],
-      ["none", "sigmoid", "softmax"],
-      "none",
-    ),
-    ...(labels === undefined ? {} : { labels }),
-  };
 }
 
 function readState(faults: Faults, field: string, json: unknown): ModelState {
@@ -336,11 +238,10 @@ function readAlert(
     "silenceMs",
   ]);
   const label = faults.text("alert.label", fields["label"]);
-  const names = outputs
-    .filter(({ kind }) => kind === "window")
-    .flatMap(({ name, labels }) => labels ?? [name]);
-  if (label !== "" && names.length > 0 && !names.includes(label)) {
-    faults.add("alert.label", `a label of a window output (${names.join(", ")})`, label);
+  const isScored = outputs.every(({ kind }) => kind === "window" || kind === "frame");
+  const names = outputs.flatMap((output) => "labels" in output ? output.labels! : [output.name]);
+  if (label !== "" && isScored && names.length > 0 && !names.includes(label)) {
+    faults.add("alert.label", `a label of an output (${names.join(", ")})`, label);
   }
   for (const fault of checkAlertOptions(fields as unknown as AlertOptions)) {
     if (!fault.startsWith("label")) faults.say(`alert.${fault}`);

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import {
   BadFrameError,
   checkWindowOptions,
   createWindower,
   type Finding,
   type Frame,
+  type FrameResult,
   type Operator,
   type OperatorContext,
   type OperatorTask,
@@ -19,17 +21,20 @@ import {
   type WindowOptions,
 } from "../../../runtime/mod.ts";
 import { checkNumbers } from "../options.ts";
+import { mergeResults } from "../picture.ts";
+import type { Device } from "./device_names.ts";
+import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
-import { type ModelManifest, readManifest } from "./manifest.ts";
-import { readScores, type Scores } from "./scores.ts";
-import { type ModelSession, type ModelTensor, openSession, zeros } from "./session.ts";
-import { checkAgainstFile } from "./signature.ts";
-import { WindowTensor } from "./window_tensor.ts";
+import { checkModel, Inference, type Inferred } from "./inference.ts";
+import type { ModelManifest } from "./manifest.ts";
+import { type ModelTensor, zeros } from "./session.ts";
 
 /** What the manifest does not say. */
 export interface ModelOptions {
   /** Threads for one run; 1 unless given, since executors already use all cores. */
   readonly threads?: number;
+  /** Where it runs; `cpu` unless given. */
+  readonly device?: Device;
   /**
    * A longer pause between two frames begins new windows and, where the model has one, a new state;
    * milliseconds. Unless given: with `sampling.fps` one second or four ticks, else 5,000.
@@ -70,9 +75,10 @@ export function model(
   manifest: string | URL,
   options: ModelOptions = {},
 ): Operator<Frame | Window, Finding> {
-  const { threads = 1, reduce = true } = options;
-  const checked = readManifest(manifest);
-  const { sha256 } = checkAgainstFile(checked, String(manifest));
+  const { threads = 1, reduce = true, device = "cpu" } = options;
+  providersOf(device);
+  const model = checkModel(manifest);
+  const checked = model.manifest;
   const windows = checkWindowOptions({
     frames: checked.frames,
     hop: checked.hop,
@@ -88,60 +94,102 @@ export function model(
     name: `model(${checked.name})`,
     kind: "window",
     async open(context) {
-      const session = await openSession(checked.file, threads);
-      return new ModelTask({ manifest: checked, sha256, session, windows, reduce, context });
+      const inference = await Inference.open(model, { threads, device });
+      return new ModelTask({ inference, windows, reduce, context });
     },
   };
 }
 
 interface ModelTaskOptions {
-  readonly manifest: ModelManifest;
-  readonly sha256: string;
-  readonly session: ModelSession;
+  readonly inference: Inference;
   readonly windows: WindowOptions;
   readonly reduce: boolean;
   readonly context: OperatorContext;
 }
 
+/** The frame that the state of a model goes up to. */
+type Last = Pick<Frame, "offset" | "timestamp"> & { readonly session: string | null };
+
+/** What a new task needs, besides the frames that are read again. */
+interface Saved {
+  readonly windows: WindowerState;
+  readonly last: Last | null;
+  /** Offset of the last frame that it has taken. */
+  readonly seen: number;
+  /** Base64 of the state tensors by input, where they are small. */
+  readonly tensors: Readonly<Record<string, string>> | null;
+}
+
+/** A place in the stream from which the task can be brought back. */
+interface Place {
+  readonly offset: number;
+  readonly windows: WindowerState;
+}
+
+/** State tensors of up to so many bytes are part of the checkpoint. */
+const MOST_STATE = 12 * 1024;
+
 class ModelTask implements OperatorTask<Frame | Window, Finding> {
   readonly #manifest: ModelManifest;
-  readonly #sha256: string;
-  readonly #session: ModelSession;
+  readonly #inference: Inference;
   readonly #windower: Windower;
   readonly #maxGapMs: number;
   readonly #tensors: FrameTensors;
-  readonly #inputs: readonly WindowTensor[];
-  readonly #fetches: readonly string[];
   #state: Readonly<Record<string, ModelTensor>> = {};
-  #last: Frame | undefined;
+  #last: Last | undefined;
+  /** Where the last windows began, the oldest first: as many as are to be read again. */
+  readonly #places: Place[] = [];
+  #seen = -1;
+  /** Windows that end up to here are in the restored state already. */
+  #restored = -1;
 
-  constructor({ manifest, sha256, session, windows, reduce, context }: ModelTaskOptions) {
+  constructor({ inference, windows, reduce, context }: ModelTaskOptions) {
+    const { manifest } = inference;
     this.#manifest = manifest;
-    this.#sha256 = sha256;
-    this.#session = session;
-    const state = context.state === undefined
+    this.#inference = inference;
+    const saved = context.state === undefined
       ? undefined
-      : JSON.parse(new TextDecoder().decode(context.state)) as WindowerState;
-    this.#windower = createWindower(windows, state);
+      : JSON.parse(new TextDecoder().decode(context.state)) as Saved;
+    this.#windower = createWindower(windows, saved?.windows);
     this.#maxGapMs = windows.maxGapMs!;
     this.#tensors = new FrameTensors(manifest.inputs, reduce);
-    this.#inputs = manifest.inputs.map((input) => new WindowTensor(input));
-    this.#fetches = [
-      ...manifest.outputs.map(({ name }) => name),
-      ...manifest.state.map(({ output }) => output),
-    ];
+    const { tensors, last } = saved ?? { tensors: null, last: null };
+    if (tensors === null || last === null) return;
+    this.#last = last;
+    this.#restored = saved!.seen;
+    this.#state = Object.fromEntries(manifest.state.map(({ input, dtype, shape }) => {
+      const bytes = Buffer.from(tensors[input]!, "base64");
+      const { data } = zeros(dtype, shape);
+      new Uint8Array(data.buffer).set(bytes);
+      return [input, { dtype, shape, data }];
+    }));
   }
 
   async process(input: Frame | Window): Promise<readonly Finding[]> {
     if ("frames" in input) return [await this.#processWindow(input)];
     if (this.#windower.wants(input)) await this.#tensors.add(input);
     const findings: Finding[] = [];
-    for (const window of this.#windower.push(input)) {
+    const place = this.#place(input);
+    const windows = this.#windower.push(input);
+    this.#seen = input.offset;
+    if (this.#manifest.warmup > 0 && windows.length > 0) {
+      this.#places.push(place);
+      if (this.#places.length > this.#manifest.warmup) this.#places.shift();
+    }
+    for (const window of input.offset > this.#restored ? windows : []) {
       const frames = await this.#decoded(window.frames);
       if (frames.length > 0) findings.push(await this.#infer(window, frames));
     }
     this.#tensors.forgetBelow(this.#windower.restartPoint()?.offset ?? Infinity);
     return findings;
+  }
+
+  /** Where to start again to cut the same windows from this frame on. */
+  #place({ offset }: Frame): Place {
+    const point = this.#windower.restartPoint();
+    return point === undefined
+      ? { offset, windows: this.#windower.state() }
+      : { offset: point.offset, windows: point.state };
   }
 
   async #processWindow(window: Window): Promise<Finding> {
@@ -179,29 +227,26 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
 
   async #infer(window: Window, frames: readonly Frame[]): Promise<Finding> {
     this.#resetStateAfterGap(window);
-    const feeds: Record<string, ModelTensor> = { ...this.#state };
-    for (const [i, input] of this.#manifest.inputs.entries()) {
+    const tensors = this.#manifest.inputs.map((input, i) => {
       const step = frames.length / input.frames;
-      const own = Array.from(
+      return Array.from(
         { length: input.frames },
         (_, t) => this.#tensors.get(frames[t * step]!.offset, i),
       );
-      feeds[input.name] = this.#inputs[i]!.fill(own);
-    }
-    const { outputs, ms } = await this.#session.run(feeds, this.#fetches);
-    this.#state = Object.fromEntries(
-      this.#manifest.state.map(({ input, output }) => [input, outputs.get(output)!]),
-    );
-    return this.#findingOf(window, outputs, ms);
+    });
+    const inferred = await this.#inference.run(tensors, this.#state);
+    this.#state = inferred.state;
+    return this.#findingOf(window, inferred);
   }
 
   #resetStateAfterGap(window: Window): void {
-    const first = window.frames[0]!, last = this.#last;
-    this.#last = window.frames.at(-1)!;
+    const first = window.frames[0]!, newest = window.frames.at(-1)!, last = this.#last;
+    const session = newest.headers["session"] ?? null;
+    this.#last = { offset: newest.offset, timestamp: newest.timestamp, session };
     if (last !== undefined) {
       const overlaps = first.offset <= last.offset;
       const near = Math.abs(first.timestamp - last.timestamp) <= this.#maxGapMs;
-      const same = first.headers["session"] === last.headers["session"];
+      const same = (first.headers["session"] ?? null) === last.session;
       if (overlaps || (near && same)) return;
     }
     this.#state = Object.fromEntries(
@@ -209,22 +254,12 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
     );
   }
 
-  #findingOf(window: Window, outputs: ReadonlyMap<string, ModelTensor>, ms: number): Finding {
-    const { name, outputs: wanted, keep, frames } = this.#manifest;
-    const scores: Scores = {};
-    const frameScores: Scores[] = [];
-    for (const output of wanted) {
-      const tensor = outputs.get(output.name)!;
-      if (output.kind === "window") Object.assign(scores, readScores(output, tensor, 1)[0]);
-      else {
-        for (const [t, found] of readScores(output, tensor, frames).entries()) {
-          frameScores[t] = { ...frameScores[t], ...found };
-        }
-      }
-    }
+  #findingOf(window: Window, inferred: Inferred): Finding {
+    const { keep: [from, to] } = this.#manifest;
+    const { scores, frames, data, ms } = inferred;
     const { topic, partition, key, number } = window;
     const { firstOffset, lastOffset, firstTimestamp, lastTimestamp } = window;
-    const result: Result = {
+    const found: Result = {
       window: {
         firstOffset,
         lastOffset,
@@ -233,18 +268,18 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
         frames: window.frames.length,
         gaps: window.gaps,
       },
-      model: { name, sha256: this.#sha256 },
-      inferMs: Math.round(ms * 1000) / 1000,
+      ...this.#inference.about(ms),
       ...(Object.keys(scores).length > 0 ? { scores } : {}),
-      ...(frameScores.length > 0
+      ...(frames.length > 0
         ? {
-          frames: window.frames.slice(...keep).map(({ offset, timestamp }, i) => ({
+          frames: window.frames.slice(from, to).map(({ offset, timestamp }, i): FrameResult => ({
             offset,
             timestamp,
-            scores: frameScores[keep[0] + i]!,
+            ...frames[from + i],
           })),
         }
         : {}),
+      ...(Object.keys(data).length > 0 ? { data } : {}),
     };
     return {
       topic,
@@ -254,22 +289,57 @@ class ModelTask implements OperatorTask<Frame | Window, Finding> {
       lastOffset,
       ...(number === undefined ? {} : { number }),
       timestamp: lastTimestamp,
-      result,
+      result: withEarlier(window.frames, found),
       picture: window.frames.at(-1)!,
     };
   }
 
+  /**
+   * A small state is in the checkpoint. Of a large one the log brings back what `warmup` windows make
+   * of nothing.
+   */
   restartOffset(): number | undefined {
-    return this.#windower.restartPoint()?.offset;
+    const open = this.#windower.restartPoint();
+    return this.#places[0]?.offset ?? open?.offset;
   }
 
   snapshot(): Uint8Array {
-    const state = this.#windower.restartPoint()?.state ?? this.#windower.state();
-    return new TextEncoder().encode(JSON.stringify(state));
+    const point = this.#windower.restartPoint();
+    const windows = this.#places[0]?.windows ?? point?.state ?? this.#windower.state();
+    const tensors = this.#smallState();
+    const saved: Saved = { windows, last: this.#last ?? null, seen: this.#seen, tensors };
+    return new TextEncoder().encode(JSON.stringify(saved));
+  }
+
+  #smallState(): Saved["tensors"] {
+    const entries = Object.entries(this.#state);
+    const bytes = entries.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
+    if (entries.length === 0 || bytes > MOST_STATE) return null;
+    return Object.fromEntries(entries.map(([input, { data }]) => [
+      input,
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
+    ]));
   }
 
   async close(): Promise<void> {
     this.#tensors.forgetBelow(Infinity);
-    await this.#session.close();
+    await this.#inference.close();
   }
+}
+
+/** What operators before the model found on the frames of its window stays with them. */
+function withEarlier(frames: readonly Frame[], found: Result): Result {
+  const earlier = frames.flatMap(({ offset, timestamp, result }): FrameResult[] => {
+    if (result === undefined) return [];
+    const { scores, data, frames: own = [] } = result;
+    const objects = own.flatMap((entry) => entry.objects ?? []);
+    return [{
+      offset,
+      timestamp,
+      ...(scores === undefined ? {} : { scores }),
+      ...(objects.length === 0 ? {} : { objects }),
+      ...(data === undefined ? {} : { data }),
+    }];
+  });
+  return earlier.length === 0 ? found : mergeResults({ frames: earlier }, found);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { dirname, isAbsolute, join, normalize } from "node:path";
 
 /** A dimension: fixed, or free with its name (empty where it has none). */
 export type Dimension = number | string;
@@ -24,8 +25,13 @@ export interface OnnxFile {
   readonly opset: number | undefined;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  /** Lower-case hexadecimal. */
+  /** What the exporter noted, by name: labels, sizes, licence. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Files beside it that hold weights, as the model names them, sorted. */
+  readonly external: readonly string[];
+  /** Of the file, then of the files with weights in their order. Lower-case hexadecimal. */
   readonly sha256: string;
+  /** Of all files together. */
   readonly bytes: number;
 }
 
@@ -53,26 +59,57 @@ const DTYPES = [
 /**
  * Reads an `.onnx` file.
  *
- * @throws {Error} when it cannot be read or is no ONNX model.
+ * @throws {Error} when it, or a file with its weights, cannot be read, or it is no ONNX model.
  */
 export function readOnnx(path: string): OnnxFile {
   const bytes = Deno.readFileSync(path);
+  let model: ReturnType<typeof readModel>;
   try {
-    return { ...readModel(bytes), sha256: hashOf(bytes), bytes: bytes.length };
+    model = readModel(bytes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new Error(`Cannot read ${path} as an ONNX model: ${error.message}`, { cause: error });
   }
+  const hash = createHash("sha256").update(bytes);
+  let total = bytes.length;
+  for (const name of model.external) {
+    const normal = normalize(name);
+    if (isAbsolute(normal) || normal.startsWith("..")) {
+      throw new Error(`Cannot read weights of ${path} from ${name}: expected a file beside it`);
+    }
+    total += hashFile(hash, join(dirname(path), normal), path);
+  }
+  return { ...model, sha256: hash.digest("hex"), bytes: total };
 }
 
-function hashOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+/** Weights may be larger than memory: they are read piece by piece. */
+function hashFile(hash: ReturnType<typeof createHash>, path: string, model: string): number {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path);
+  } catch (error) {
+    throw new Error(`Cannot read weights of ${model}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  try {
+    const piece = new Uint8Array(1024 * 1024);
+    let total = 0;
+    for (let length = file.readSync(piece); length !== null; length = file.readSync(piece)) {
+      hash.update(piece.subarray(0, length));
+      total += length;
+    }
+    return total;
+  } finally {
+    file.close();
+  }
 }
 
 function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
   let producer = "", version = "";
   let opset: number | undefined;
   let graph: Uint8Array | undefined;
+  const metadata: Record<string, string> = {};
   for (const { field, value, block } of fieldsOf(bytes)) {
     if (field === 2) producer = textOf(block);
     else if (field === 3) version = textOf(block);
@@ -83,14 +120,20 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
       if (domain === undefined || domain.block.length === 0) {
         opset = set.find((entry) => entry.field === 2)?.value;
       }
-    } else if (field === 1 && value > 1_000) throw new RangeError("its version makes no sense");
+    } else if (field === 14) metadata[textOf(find(block, 1))] = textOf(find(block, 2));
+    else if (field === 1 && value > 1_000) throw new RangeError("its version makes no sense");
   }
   if (graph === undefined) throw new RangeError("it has no graph");
   const inputs: OnnxValue[] = [], outputs: OnnxValue[] = [];
-  const weights = new Set<string>();
+  const weights = new Set<string>(), external = new Set<string>();
   for (const { field, block } of fieldsOf(graph)) {
-    if (field === 5) weights.add(textOf(find(block, 8)));
-    else if (field === 11) inputs.push(readValue(block));
+    if (field === 5) {
+      weights.add(textOf(find(block, 8)));
+      for (const entry of fieldsOf(block)) {
+        if (entry.field !== 13 || textOf(find(entry.block, 1)) !== "location") continue;
+        external.add(textOf(find(entry.block, 2)));
+      }
+    } else if (field === 11) inputs.push(readValue(block));
     else if (field === 12) outputs.push(readValue(block));
   }
   return {
@@ -99,6 +142,8 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
     // Old files list their weights among the inputs too.
     inputs: inputs.filter(({ name }) => !weights.has(name)),
     outputs,
+    metadata,
+    external: [...external].sort(),
   };
 }
 
@@ -113,7 +158,8 @@ function readValue(block: Uint8Array): OnnxValue {
     else if (field === 2) {
       shape = [...fieldsOf(inner)].filter((dim) => dim.field === 1).map(({ block: dim }) => {
         const entry = [...fieldsOf(dim)][0];
-        if (entry?.field === 1) return entry.value;
+        // Some exporters write a free dimension as −1, or as 0.
+        if (entry?.field === 1) return entry.value > 0 && entry.value < 2 ** 62 ? entry.value : "";
         return entry?.field === 2 ? textOf(entry.block) : "";
       });
     }

@@ -4,6 +4,9 @@
  * @module
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import { float16Bits } from "../../../runtime/mod.ts";
+import type { Device } from "./device_names.ts";
+import { deviceError, providersOf } from "./devices.ts";
 
 /** Samples of a tensor of the model's; float16 as its bits. */
 export type Samples =
@@ -38,7 +41,7 @@ export interface ModelSession {
     feeds: Readonly<Record<string, ModelTensor>>,
     fetches: readonly string[],
   ): Promise<{ readonly outputs: ReadonlyMap<string, ModelTensor>; readonly ms: number }>;
-  /** Gives the session back; the model is unloaded when nobody shares it any more. */
+  /** Gives the session back; the model is unloaded when no other shares it. */
   close(): Promise<void>;
 }
 
@@ -51,17 +54,28 @@ interface Shared {
 
 const shared = new Map<string, Shared>();
 
+/** How a model runs. */
+export interface SessionOptions {
+  /** For one run; executors already use all cores, so more than one rarely helps. 1 unless given. */
+  readonly threads?: number;
+  /** `cpu` unless given. */
+  readonly device?: Device;
+}
+
 /**
- * Loads a model, or shares it with whoever has loaded it on this thread.
+ * Loads a model, or shares it with others on this thread that have loaded it.
  *
- * @param threads for one run; executors already use all cores, so more than one rarely helps
+ * @throws {Error} when the model cannot be loaded, or the device is not there: then with what to install.
  */
-export async function openSession(file: string, threads: number): Promise<ModelSession> {
-  const key = `${threads}:${file}`;
+export async function openSession(
+  file: string,
+  { threads = 1, device = "cpu" }: SessionOptions = {},
+): Promise<ModelSession> {
+  const key = `${device}:${threads}:${file}`;
   let entry = shared.get(key);
   if (entry === undefined) {
     const session = InferenceSession.create(file, {
-      executionProviders: ["cpu"],
+      executionProviders: providersOf(device),
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
@@ -83,9 +97,7 @@ export async function openSession(file: string, threads: number): Promise<ModelS
   } catch (error) {
     used.users--;
     shared.delete(key);
-    throw new Error(`Cannot load the model ${file}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw deviceError(device, file, error as Error);
   }
   return {
     async run(feeds, fetches) {
@@ -131,15 +143,35 @@ function bitsOf(data: Samples | Float16Array): Samples {
 
 /** Zeros of a type, for state that begins. */
 export function zeros(dtype: string, shape: readonly number[]): ModelTensor {
-  const length = shape.reduce((product, size) => product * size, 1);
-  const data = dtype === "float32"
-    ? new Float32Array(length)
-    : dtype === "int64"
-    ? new BigInt64Array(length)
-    : dtype === "int32"
-    ? new Int32Array(length)
-    : dtype === "float16"
-    ? new Uint16Array(length)
-    : new Uint8Array(length);
-  return { dtype, shape, data };
+  return tensorOf(dtype, shape, new Array(shape.reduce((all, size) => all * size, 1)).fill(0));
+}
+
+/** A tensor of numbers, of any type. */
+export function tensorOf(
+  dtype: string,
+  shape: readonly number[],
+  numbers: readonly number[],
+): ModelTensor {
+  return { dtype, shape, data: samplesOf(dtype, numbers) };
+}
+
+function samplesOf(dtype: string, numbers: readonly number[]): Samples {
+  switch (dtype) {
+    case "float32":
+      return Float32Array.from(numbers);
+    case "float64":
+      return Float64Array.from(numbers);
+    case "float16":
+      return Uint16Array.from(numbers, float16Bits);
+    case "int8":
+      return Int8Array.from(numbers);
+    case "int16":
+      return Int16Array.from(numbers);
+    case "int32":
+      return Int32Array.from(numbers);
+    case "int64":
+      return BigInt64Array.from(numbers, (value) => BigInt(Math.round(value)));
+    default:
+      return Uint8Array.from(numbers);
+  }
 }

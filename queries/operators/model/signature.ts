@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { type Layout, ManifestError, type ModelInput, type ModelManifest } from "./manifest.ts";
+import { ManifestError, type ModelManifest } from "./manifest.ts";
+import type { Layout, ModelInput } from "./manifest_input.ts";
+import type { ScoresOutput } from "./manifest_output.ts";
 import { type Dimension, type OnnxFile, type OnnxValue, readOnnx } from "./onnx_file.ts";
+import { OutputReaders } from "./readers/mod.ts";
+import { MOST_SCORES } from "./readers/scores.ts";
 
 /**
  * Checks a manifest against its `.onnx` file: hash, names, types, shapes.
@@ -69,46 +73,64 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
       );
     }
   }
-  const fed = [...manifest.inputs.map(({ name }) => name), ...manifest.state.map((s) => s.input)];
+  for (const name of Object.keys(manifest.constants)) {
+    look(file.inputs, "input", `constants.${name}`, name);
+  }
+  const fed = [
+    ...manifest.inputs.map(({ name }) => name),
+    ...manifest.state.map((s) => s.input),
+    ...Object.keys(manifest.constants),
+  ];
   for (const { name, dtype, shape } of file.inputs) {
     if (fed.includes(name)) continue;
     faults.push(
       `input: the file needs ${name} (${dtype} ${shapeText(shape)}), ` +
-        "the manifest has it neither as an input nor as state",
+        "the manifest has it neither as an input nor as state nor among constants",
     );
   }
   for (const [i, output] of manifest.outputs.entries()) {
-    const found = look(file.outputs, "output", `outputs[${i}].name`, output.name);
-    if (found === undefined) continue;
-    compare(
-      `outputs[${i}]`,
-      "numbers to read as scores",
-      found.dtype,
-      SCORE_DTYPES.includes(found.dtype),
-    );
-    checkLabels(manifest, i, found, faults);
+    for (const name of new OutputReaders({ outputs: [output], constants: {} }).fetches) {
+      const field = `outputs[${i}].${name === output.name ? "name" : headOf(output, name)}`;
+      const found = look(file.outputs, "output", field, name);
+      if (found === undefined) continue;
+      compare(`outputs[${i}]`, "numbers", found.dtype, NUMBERS.includes(found.dtype));
+      if (output.kind === "window" || output.kind === "frame") {
+        checkScores(output, manifest.frames, i, found, faults);
+      }
+    }
   }
   return faults;
 }
 
-/** Types of outputs that can be read as scores. */
-const SCORE_DTYPES: readonly string[] = [
+/** Types of outputs that can be read. */
+const NUMBERS: readonly string[] = [
   "float32",
   "float16",
   "float64",
   "uint8",
+  "int8",
+  "uint16",
+  "int16",
   "int32",
   "int64",
+  "uint32",
+  "uint64",
   "bool",
 ];
 
-function checkLabels(
-  { outputs, frames }: ModelManifest,
+/** The field of an output that names a tensor. */
+function headOf(output: object, name: string): string {
+  return Object.entries(output).find(([field, value]) => field !== "name" && value === name)?.[0] ??
+    "name";
+}
+
+function checkScores(
+  { kind, labels, top }: ScoresOutput,
+  frames: number,
   index: number,
   { shape }: OnnxValue,
   faults: string[],
 ): void {
-  const { kind, labels } = outputs[index]!;
   if (shape === undefined || shape.some((size) => typeof size === "string" && size !== shape[0])) {
     return;
   }
@@ -126,6 +148,12 @@ function checkLabels(
     faults.push(
       `outputs[${index}].labels: the manifest says ${labels.length} labels, ` +
         `the file has ${values / sets} values (${shapeText(shape)})`,
+    );
+  } else if (values > MOST_SCORES && top === undefined) {
+    faults.push(
+      `outputs[${index}]: the file has ${values} values (${shapeText(shape)}), expected up to ` +
+        `${MOST_SCORES} scores; read it with kind objects, keypoints, map or vector, or keep the ` +
+        "highest with top",
     );
   }
 }

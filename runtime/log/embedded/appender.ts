@@ -1,31 +1,44 @@
 /**
- * Appending: calls that wait at the same time share a transaction.
+ * Appending: first the bytes into segment files, then the rows that make them visible, in one transaction for all calls
+ * that wait at the same time.
  *
  * @module
  */
-import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
-import { type EncodedRecord, encodeRecord, type Records } from "./records.ts";
+import { SegmentLost, storageError, storageFault } from "./errors.ts";
+import { type EncodedRecord, encodeRecord } from "./record.ts";
+import { chunksOf, type Records } from "./records.ts";
+import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
-import type { Retention } from "./url.ts";
+import type { EmbeddedUrl } from "./url.ts";
 
 /** What one transaction takes, so that the event loop is never blocked for long. */
 const groupBytes = 4 << 20;
 const groupCalls = 256;
-/** How many records an append may remove at least, for each that it adds two. */
-const expireAtLeast = 16;
-/** How often partitions that nobody appends to are looked at for expired records. */
-const sweepMs = 10_000;
+/** So often others may take our segments away before it is an error. */
+const attempts = 5;
 
-interface Call {
+/** Records for one partition. */
+export interface Append {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly EncodedRecord[];
+}
+
+interface Call extends Append {
   readonly bytes: number;
   readonly resolve: (offset: number) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** What goes with records into their transaction. */
+export interface With {
+  /** Checks and changes; what it throws leaves the records out. */
+  readonly changes?: () => void;
+  /** The commit has reached the disk when it is done, and the records with it. */
+  readonly durable?: boolean;
 }
 
 /** The parts of an open log that appending needs. */
@@ -33,21 +46,23 @@ export interface AppenderParts {
   readonly db: Database;
   readonly topics: Topics;
   readonly records: Records;
+  readonly segments: SegmentWriter;
   readonly changes: ChangeWatcher;
-  readonly clock: Clock;
-  readonly retention: Retention;
+  /** The time of arrival. */
+  readonly now: () => number;
+  readonly place: EmbeddedUrl;
 }
 
-/** Appends for all producers of an open log. */
+/** Appends for all producers and committers of an open log. */
 export class Appender {
   readonly #parts: AppenderParts;
   readonly #queue: Call[] = [];
+  /** Topics whose retention this log has set, if its URL says any. */
+  readonly #claimed = new Set<string>();
   #running: Promise<void> | undefined;
-  #lastSweep: number;
 
   constructor(parts: AppenderParts) {
     this.#parts = parts;
-    this.#lastSweep = parts.clock.monotonic();
   }
 
   /** Appends; calls take effect in call order. */
@@ -64,6 +79,54 @@ export class Appender {
   /** Resolves when nothing waits to be appended. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
+  }
+
+  /**
+   * Appends to several partitions at once, together with other changes: all or nothing.
+   *
+   * @returns the first offset of each.
+   */
+  async commit(
+    action: string,
+    appends: readonly Append[],
+    { changes, durable = this.#parts.place.sync === "always" }: With = {},
+  ): Promise<number[]> {
+    const { db, topics, segments } = this.#parts;
+    const ids = await db.read(
+      action,
+      () => appends.map(({ topic, partition }) => topics.id(topic, partition)),
+    );
+    // What goes to the same partition lies together.
+    const grouped = new Map<number, EncodedRecord[]>();
+    const starts = appends.map(({ records }, i) => {
+      let group = grouped.get(ids[i]!);
+      if (group === undefined) grouped.set(ids[i]!, group = []);
+      const start = group.length;
+      for (const record of records) group.push(record);
+      return start;
+    });
+    const chunks = new Map(
+      [...grouped].map(([id, records]) => [id, chunksOf(records, topics.row(id).retention)]),
+    );
+    for (let tries = 1;; tries++) {
+      const placed = new Map<number, Placed>();
+      try {
+        await this.#place(action, grouped, chunks, placed);
+        if (durable) await segments.sync([...placed.values()].map(({ segment }) => segment));
+        const firsts = await db.write(action, () => {
+          changes?.();
+          return this.#rows(chunks, placed);
+        }, { durable });
+        for (const { segment } of placed.values()) segment.known = true;
+        this.#parts.changes.written();
+        return starts.map((start, i) => firsts.get(ids[i]!)! + start);
+      } catch (error) {
+        if (!(error instanceof SegmentLost) || tries === attempts) throw error;
+        segments.forget(error.segment as OpenSegment);
+      } finally {
+        for (const { segment } of placed.values()) segment.pending--;
+      }
+    }
   }
 
   async #run(): Promise<void> {
@@ -85,54 +148,84 @@ export class Appender {
     return this.#queue.splice(0, count);
   }
 
-  async #appendGroup(calls: readonly Call[]): Promise<void> {
-    const { db, changes } = this.#parts;
-    const { topic, partition } = calls[0]!;
-    const bytes = calls.reduce((sum, call) => sum + call.bytes, 0);
+  async #appendGroup(group: readonly Call[]): Promise<void> {
+    const { topic, partition } = group[0]!;
+    let calls = group;
     try {
-      const settle = await db.write(
-        `append to ${topic}/${partition}`,
-        () => this.#write(calls),
-        { bytes },
-      );
-      for (const done of settle) done();
-      changes.written();
+      const action = `append to ${topic}/${partition}`;
+      await this.#claim(new Set(calls.map((call) => call.topic)));
+      calls = await this.#possible(action, calls);
+      if (calls.length === 0) return;
+      const offsets = await this.commit(action, calls);
+      calls.forEach((call, i) => call.resolve(offsets[i]!));
     } catch (error) {
       for (const call of calls) call.reject(error);
     }
   }
 
-  /** Within a transaction. Returns what to tell the callers once it is committed. */
-  #write(calls: readonly Call[]): (() => void)[] {
-    const { topics, records, clock } = this.#parts;
-    const now = clock.now();
-    const change = records.nextChange();
-    const added = new Map<number, number>();
-    const settle = calls.map((call) => {
-      try {
-        const id = topics.id(call.topic, call.partition);
-        const offset = records.append(id, call.records, change, now);
-        added.set(id, (added.get(id) ?? 0) + call.records.length);
-        return () => call.resolve(offset);
-      } catch (error) {
-        // A topic that is missing concerns this call alone; anything else ends the transaction.
-        if (!(error instanceof LogError)) throw error;
-        return () => call.reject(error);
-      }
-    });
-    this.expire(added, change, now);
-    return settle;
+  /** A topic that is missing concerns its calls alone. */
+  async #possible(action: string, calls: readonly Call[]): Promise<Call[]> {
+    const { db, topics } = this.#parts;
+    return await db.read(action, () =>
+      calls.filter(({ topic, partition, reject }) => {
+        try {
+          topics.id(topic, partition);
+          return true;
+        } catch (error) {
+          if (!(error instanceof LogError)) throw error;
+          reject(error);
+          return false;
+        }
+      }));
   }
 
-  /** Within a transaction: retention for the partitions that grew by so many records, now and then for all. */
-  expire(added: ReadonlyMap<number, number>, change: number, now: number): void {
-    const { records, clock, retention } = this.#parts;
-    for (const [id, count] of added) {
-      records.expire(id, retention, change, now, Math.max(expireAtLeast, 2 * count));
+  /** What the URL says of retention holds for the topics that this log appends to. */
+  async #claim(names: ReadonlySet<string>): Promise<void> {
+    const { db, topics, place: { retention } } = this.#parts;
+    if (Object.keys(retention).length === 0) return;
+    for (const name of names) {
+      if (this.#claimed.has(name)) continue;
+      await db.write(`keep the retention of ${name}`, () => topics.setRetention(name, retention));
+      this.#claimed.add(name);
     }
-    if (clock.monotonic() - this.#lastSweep < sweepMs) return;
-    this.#lastSweep = clock.monotonic();
-    records.expireAll(retention, change, now, expireAtLeast);
+  }
+
+  async #place(
+    action: string,
+    grouped: ReadonlyMap<number, EncodedRecord[]>,
+    chunks: ReadonlyMap<number, EncodedRecord[][]>,
+    placed: Map<number, Placed>,
+  ): Promise<void> {
+    const { db, topics, segments } = this.#parts;
+    for (const [id, records] of grouped) {
+      const write = () => segments.place(topics.row(id), records, chunks.get(id)!.length);
+      try {
+        try {
+          placed.set(id, db.turns.spend(write));
+        } catch (error) {
+          if (storageFault(error) !== "full" || db.onFull?.("frames") !== true) throw error;
+          placed.set(id, write());
+        }
+      } catch (error) {
+        throw storageError(error, action, db.path);
+      }
+      await db.turns.ready();
+    }
+  }
+
+  /** Within a transaction. */
+  #rows(
+    chunks: ReadonlyMap<number, EncodedRecord[][]>,
+    placed: ReadonlyMap<number, Placed>,
+  ): Map<number, number> {
+    const { records, now } = this.#parts;
+    const firsts = new Map<number, number>();
+    if (placed.size === 0) return firsts;
+    const [change, arrived] = [records.nextChange(), now()];
+    for (const [id, place] of placed) {
+      firsts.set(id, records.append(id, chunks.get(id)!, place, change, arrived));
+    }
+    return firsts;
   }
 }
 
@@ -158,7 +251,7 @@ export class EmbeddedProducer implements LogProducer {
     const appended = this.#appender.append(topic, partition, records);
     this.#pending.add(appended);
     const forget = () => this.#pending.delete(appended);
-    // With acks none nobody asks how it went: that is what the caller chose.
+    // With acks none the caller chose not to hear how it went.
     appended.then(forget, forget);
     return this.#acknowledged ? await appended : -1;
   }

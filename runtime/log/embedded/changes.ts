@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OffsetRange } from "../log.ts";
+import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import { wholeLog } from "./schema.ts";
@@ -14,8 +14,8 @@ const busyForMs = 1_000;
 /** Poll delay otherwise. */
 const idlePollMs = 10;
 
-/** What a listener learns of its partition. */
-export type ChangeListener = (range: OffsetRange) => void;
+/** What a listener learns of its partition; nothing when the log is gone: reading tells. */
+export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
  * Polls SQLite's `data_version`, which costs microseconds, and asks for the partitions that changed only when
@@ -71,19 +71,26 @@ export class ChangeWatcher {
           this.#version = version;
           this.#look();
         }
-      } catch {
+      } catch (error) {
         // Locked, or worse: the readers meet it too and tell; the next poll asks again.
         this.#version = -1;
+        if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
       }
       this.#schedule();
     }, busy ? busyPollMs : idlePollMs);
+  }
+
+  #wakeAll(): void {
+    for (const listeners of [...this.#listeners.values()]) {
+      for (const listener of [...listeners]) listener(undefined);
+    }
   }
 
   /** Tells the listeners of all partitions that changed since the last look. */
   #look(): void {
     try {
       const rows = this.#db.all<[number, number, number, number]>(
-        "SELECT id, earliest, latest, change FROM partitions WHERE change > ?",
+        "SELECT id, floor, latest, change FROM partitions WHERE change > ?",
         this.#change,
       );
       if (rows.length === 0) return;

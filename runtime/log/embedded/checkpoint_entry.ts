@@ -15,8 +15,8 @@ import { type BatchRange, type Checkpoint, LogError } from "../log.ts";
 /** Version of the entries. */
 const checkpointVersion = 1;
 
-/** The largest state, bytes: an entry of Deno KV is at most 64 KiB. */
-export const maxStateBytes = 45_000;
+/** The largest state, bytes: it is written with each batch. */
+export const maxStateBytes = 1 << 20;
 
 /** Writes an entry. */
 export function encodeEntry(content: Readonly<Record<string, unknown>>): string {
@@ -39,7 +39,7 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
     throw new LogError(
       "CHECKPOINT_NEWER",
       `Cannot read ${name}: its format is version ${version}, this Framelane reads up to ` +
-        `${checkpointVersion}; update Framelane, or start anew with another --checkpoint or --group`,
+        `${checkpointVersion}; update Framelane, or start again with another --checkpoint or --group`,
     );
   }
   if (sum(json) !== checksum) throw corrupt(name, "its checksum does not fit");
@@ -56,7 +56,7 @@ export function decodeEntry(entry: unknown, name: string): Record<string, unknow
 export function corrupt(name: string, why: string, cause?: unknown): LogError {
   return new LogError(
     "CHECKPOINT_CORRUPT",
-    `Cannot trust ${name}: ${why}; restore the checkpoint from a copy, or start anew with another ` +
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
       "--checkpoint or --group",
     { cause },
   );

@@ -1,9 +1,5 @@
 /**
- * The checkpoint of one query on one partition, in Deno KV, tied to the outputs in the database.
- *
- * Steps of a batch: `offsets/N` in the store → records and checkpoint in one transaction of the database (only when
- * there are records) → `commits/N` in the store. A crash between the last two is healed by the next owner, which finds the
- * database ahead of the store. An owner is known by its epoch: every step checks that it is still the newest one.
+ * The checkpoint of one query on one partition, owned.
  *
  * @module
  */
@@ -11,30 +7,49 @@ import {
   type BatchCommitter,
   type BatchRange,
   type Checkpoint,
+  type CommitOptions,
   type CommitterOptions,
   LogError,
   type Membership,
   type OutputRecord,
   saysFirst,
 } from "../log.ts";
-import { encodeBatch, encodeCheckpoint, maxStateBytes } from "./checkpoint_entry.ts";
-import {
-  CheckpointKeys,
-  type CheckpointParts,
-  keptEntries,
-  takeOver,
-} from "./checkpoint_takeover.ts";
-import { type EncodedRecord, encodeRecord } from "./records.ts";
+import type { Appender } from "./appender.ts";
+import { maxStateBytes } from "./checkpoint_entry.ts";
+import type { CheckpointStore } from "./checkpoint_store.ts";
+import type { CheckpointKey, CheckpointRow, Checkpoints } from "./checkpoints.ts";
+import type { Database } from "./database.ts";
+import { GroupTables } from "./group_tables.ts";
+import { isPresent, type Presence } from "./presence.ts";
+import { type EncodedRecord, encodeRecord } from "./record.ts";
+import type { Topics } from "./topics.ts";
+
+/** The parts of an open log that checkpoints need. */
+export interface CheckpointParts {
+  readonly dir: string;
+  readonly db: Database;
+  readonly topics: Topics;
+  readonly appender: Appender;
+  readonly checkpoints: Checkpoints;
+  readonly presence: Presence;
+  readonly store: CheckpointStore;
+}
+
+/** For messages. */
+export function checkpointName(
+  { query, topic, partition }: Omit<CheckpointKey, "store" | "group">,
+  store: CheckpointStore,
+): string {
+  return `the checkpoint of query ${query} on ${topic}/${partition} in ${store.name}`;
+}
 
 /** An owned checkpoint. Make it with `open`. */
 export class EmbeddedCommitter implements BatchCommitter {
   readonly queryId: string;
   readonly #parts: CheckpointParts;
   readonly #options: CommitterOptions;
-  readonly #keys: CheckpointKeys;
-  readonly #epoch: number;
-  /** Version of the entry that names the owner: as long as it stands, the checkpoint is ours. */
-  readonly #ownership: string;
+  readonly #name: string;
+  readonly #row: CheckpointRow;
   readonly #onClose: (committer: EmbeddedCommitter) => void;
   #committed: Checkpoint | undefined;
   #planned: BatchRange | undefined;
@@ -44,27 +59,53 @@ export class EmbeddedCommitter implements BatchCommitter {
   private constructor(
     parts: CheckpointParts,
     options: CommitterOptions,
-    taken: Awaited<ReturnType<typeof takeOver>>,
+    row: CheckpointRow,
+    { committed, planned }: { committed?: Checkpoint; planned?: BatchRange },
     onClose: (committer: EmbeddedCommitter) => void,
   ) {
     this.#parts = parts;
     this.#options = options;
-    this.#keys = taken.keys;
-    this.#epoch = taken.epoch;
-    this.#ownership = taken.ownership;
-    this.queryId = taken.queryId;
-    this.#committed = taken.committed;
-    this.#planned = taken.planned;
+    this.#name = checkpointName(options, parts.store);
+    this.#row = row;
+    this.queryId = row.queryId;
+    this.#committed = committed;
+    this.#planned = planned;
     this.#onClose = onClose;
   }
 
-  /** Takes the checkpoint over. `onClose` is called when the committer is closed. */
+  /**
+   * Takes the checkpoint over: checks the membership, makes output topics, fences the owner before, reads what it left.
+   *
+   * @param onClose called when the committer is closed.
+   * @throws {LogError} `FENCED` when the membership does not own the partition; `OWNED`; `CHECKPOINT_GAP`,
+   * `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`; `TOPIC_MISSING`, `PARTITION_MISSING`.
+   */
   static async open(
     parts: CheckpointParts,
     options: CommitterOptions,
     onClose: (committer: EmbeddedCommitter) => void,
   ): Promise<EmbeddedCommitter> {
-    return new EmbeddedCommitter(parts, options, await takeOver(parts, options), onClose);
+    const { dir, db, checkpoints, presence, store } = parts;
+    const name = checkpointName(options, store);
+    const key = { store: store.id, ...options };
+    let dead: string | null = null;
+    if (options.unowned === true) {
+      const owner = await db.read(`look at ${name}`, () => checkpoints.find(key)?.process ?? null);
+      if (owner !== null && await isPresent(dir, owner)) throw owned(name);
+      dead = owner;
+    }
+    const { row, entries } = await db.write(`take over ${name}`, () => {
+      prepareTopics(parts, options);
+      if (options.unowned === true) {
+        const { group, topic, partition } = options;
+        const process = checkpoints.find(key)?.process ?? null;
+        const held = new GroupTables(db, parts.topics, group, topic).holds(partition);
+        if (held || process !== dead) throw owned(name);
+      }
+      const row = checkpoints.takeOver(key, options.membership?.memberId ?? null, presence.id);
+      return { row, entries: checkpoints.read(row.id, name) };
+    }, { durable: true });
+    return new EmbeddedCommitter(parts, options, row, entries, onClose);
   }
 
   get committed(): Checkpoint | undefined {
@@ -84,11 +125,13 @@ export class EmbeddedCommitter implements BatchCommitter {
       }
       if (this.#planned !== undefined && !saysFirst(this.#planned)) this.#checkPlanned(batch);
       this.#planned = { ...batch };
-      // Nobody needs it to be durable: it is written together with the commit.
+      // It need not be durable: it is written together with the commit.
       if (!required) return;
-      const { store } = this.#parts;
-      const done = await store.commit((operation) => this.#withPlan(this.#owned(operation), batch));
-      if (done === null) throw this.#fenced();
+      const { db, checkpoints } = this.#parts;
+      await db.write(`plan a batch of ${this.#name}`, () => {
+        this.#checkOwned();
+        checkpoints.plan(this.#row, batch);
+      }, { durable: true });
     });
   }
 
@@ -96,6 +139,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     batch: BatchRange,
     { end, restart, state }: Omit<Checkpoint, "batchId">,
     records: readonly OutputRecord[],
+    { repeatable = false }: CommitOptions = {},
   ): Promise<void> {
     return this.#exclusively(async () => {
       this.#checkRange(batch);
@@ -108,16 +152,15 @@ export class EmbeddedCommitter implements BatchCommitter {
         ...(state === undefined ? {} : { state }),
       };
       this.#checkCheckpoint(checkpoint);
-      const entry = encodeCheckpoint(checkpoint);
-      if (records.length > 0) await this.#writeRecords(entry, records);
-      const { store } = this.#parts;
-      const done = await store.commit((operation) =>
-        this.#withPlan(this.#owned(operation), batch)
-          .set(this.#keys.commits(batch.batchId), entry)
-          .delete(this.#keys.commits(batch.batchId - keptEntries))
-      );
-      // With records the database has decided already: a successor that was faster found the batch there.
-      if (done === null && records.length === 0) throw this.#fenced();
+      const appends = await this.#fitting(records);
+      const { appender, checkpoints } = this.#parts;
+      await appender.commit(`commit a batch of ${this.#name}`, appends, {
+        durable: !repeatable,
+        changes: () => {
+          this.#checkOwned();
+          checkpoints.commit(this.#row, batch, checkpoint);
+        },
+      });
       this.#committed = checkpoint;
       this.#planned = undefined;
     });
@@ -127,11 +170,17 @@ export class EmbeddedCommitter implements BatchCommitter {
   renew(_membership: Membership): void {}
 
   async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#onClose(this);
-    }
+    if (this.#closed) return void await this.#busy;
+    this.#closed = true;
+    this.#onClose(this);
     await this.#busy;
+    const { db, checkpoints } = this.#parts;
+    try {
+      await db.write(`let go of ${this.#name}`, () => checkpoints.release(this.#row));
+    } catch (error) {
+      // It counts as owned until the log is closed.
+      if (!(error instanceof LogError)) throw error;
+    }
   }
 
   /** One step after the other, in call order. */
@@ -140,48 +189,35 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (this.#closed) {
         throw new LogError(
           "CLOSED",
-          `Cannot go on with ${this.#keys.name}: the committer is closed`,
+          `Cannot go on with ${this.#name}: the committer is closed`,
         );
       }
       return step();
     });
-    this.#busy = result.catch(() => {/* Whoever called the step is told. */});
+    this.#busy = result.catch(() => {/* The step's caller is told. */});
     return result;
   }
 
-  #owned(operation: Deno.AtomicOperation): Deno.AtomicOperation {
-    return operation.check({ key: this.#keys.owner, versionstamp: this.#ownership });
+  /** Within a transaction. */
+  #checkOwned(): void {
+    if (!this.#parts.checkpoints.owns(this.#row)) throw this.#fenced();
   }
 
-  #withPlan(operation: Deno.AtomicOperation, batch: BatchRange): Deno.AtomicOperation {
-    return operation
-      .set(this.#keys.offsets(batch.batchId), encodeBatch(batch))
-      .delete(this.#keys.offsets(batch.batchId - keptEntries));
-  }
-
-  async #writeRecords(entry: string, records: readonly OutputRecord[]): Promise<void> {
-    const { db, topics, records: table, producers, changes, clock, appender } = this.#parts;
-    const encoded = records.map(fitting);
-    const elsewhere = encoded.filter(({ record }, i) => record.topic !== records[i]!.topic);
+  /** The records as they fit; topics that only their stand-ins need are made. */
+  async #fitting(records: readonly OutputRecord[]) {
+    const { db, topics } = this.#parts;
+    const fit = records.map(fitting);
+    const elsewhere = fit.filter(({ record }, i) => record.topic !== records[i]!.topic);
     if (elsewhere.length > 0) {
-      // By itself: what is made within a write that fails must not be remembered.
-      await db.write(`make topics for ${this.#keys.name}`, () => {
+      await db.write(`make topics for ${this.#name}`, () => {
         for (const { record } of elsewhere) topics.ensure(record.topic, record.partition + 1);
       });
     }
-    const bytes = encoded.reduce((sum, { row }) => sum + row.size, 0);
-    await db.write(`commit a batch of ${this.#keys.name}`, () => {
-      if (!producers.advance(this.#keys.producer, this.#epoch, entry)) throw this.#fenced();
-      const [change, now] = [table.nextChange(), clock.now()];
-      const touched = new Map<number, number>();
-      for (const { record, row } of encoded) {
-        const id = topics.id(record.topic, record.partition);
-        table.append(id, [row], change, now);
-        touched.set(id, (touched.get(id) ?? 0) + 1);
-      }
-      appender.expire(touched, change, now);
-    }, { durable: true, bytes });
-    changes.written();
+    return fit.map(({ record: { topic, partition }, row }) => ({
+      topic,
+      partition,
+      records: [row],
+    }));
   }
 
   #checkRange({ batchId, start, end }: BatchRange): void {
@@ -206,7 +242,7 @@ export class EmbeddedCommitter implements BatchCommitter {
         "TOO_LARGE",
         `Cannot commit ${
           state!.length
-        } bytes of state of ${this.#keys.name}: expected at most ${maxStateBytes}`,
+        } bytes of state of ${this.#name}: expected at most ${maxStateBytes}`,
       );
     }
   }
@@ -223,7 +259,7 @@ export class EmbeddedCommitter implements BatchCommitter {
   #gap({ batchId, start, end }: BatchRange, why: string): LogError {
     return new LogError(
       "CHECKPOINT_GAP",
-      `Cannot take batch ${batchId} with offsets ${start} to ${end} in ${this.#keys.name}: ${why}`,
+      `Cannot take batch ${batchId} with offsets ${start} to ${end} in ${this.#name}: ${why}`,
     );
   }
 
@@ -234,6 +270,28 @@ export class EmbeddedCommitter implements BatchCommitter {
       `Cannot write for query ${query} on ${topic}/${partition}: another runtime has taken it over`,
     );
   }
+}
+
+function owned(name: string): LogError {
+  return new LogError("OWNED", `Cannot take over ${name}: a runtime owns it; stop that one first`);
+}
+
+/** Within a transaction. */
+function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOptions): void {
+  const { group, query, topic, partition, outputTopics = [], membership } = options;
+  topics.id(topic, partition);
+  if (
+    membership !== undefined &&
+    !new GroupTables(db, topics, group, topic).owns(membership, partition)
+  ) {
+    throw new LogError(
+      "FENCED",
+      `Cannot take over query ${query} on ${topic}/${partition}: member ${membership.memberId} of ` +
+        `group ${group} does not own the partition`,
+    );
+  }
+  const partitions = topics.partitionCount(topic);
+  for (const output of outputTopics) topics.ensure(output, partitions);
 }
 
 /**

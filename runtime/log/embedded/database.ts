@@ -1,15 +1,16 @@
 /**
- * The database file of an embedded log: opening it, checking what it is, transactions.
+ * The database file of an embedded log: transactions, shared by all that wait at the same time.
  *
  * @module
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { join } from "node:path";
-import type { Clock } from "../../base/clock.ts";
+import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 import { LogError } from "../log.ts";
-import { storageError, storageFault } from "./errors.ts";
-import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";
+import { SegmentLost, storageError, storageFault } from "./errors.ts";
+import { openDatabase, placeOf } from "./database_file.ts";
+import { pageSize } from "./schema.ts";
 import { Turns } from "./turns.ts";
+import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
 /** A value of a row or of a parameter. */
 export type Cell = string | number | null | Uint8Array;
@@ -17,17 +18,24 @@ export type Cell = string | number | null | Uint8Array;
 /** Deno has the method, its types do not. */
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
-/** SQLite waits so long for a lock inside of a call; beyond that the event loop gets its turn. */
-const busyTimeoutMs = 3;
 /**
- * After so many bytes this connection copies the WAL into the database. SQLite's own way, after each commit as soon as the
- * WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
+ * After so many transactions this connection copies the WAL into the database. SQLite's own way, after each commit as soon
+ * as the WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
  */
-const checkpointBytes = 4 << 20;
-/** From this length on a writer waits for the readers once, so that the WAL starts over. */
-const walLimitBytes = 64 << 20;
-/** What a transaction writes besides records: pages of indexes and partitions. */
-const transactionBytes = 3 * pageSize;
+const checkpointCommits = 1_000;
+/** How often the file is looked for where it was. */
+const lookMs = 250;
+/** What one transaction takes at most, so that the event loop is never held up for long. */
+const sharedAtMost = 256;
+
+/** Changes that wait for their transaction. */
+interface Unit {
+  readonly action: string;
+  readonly changes: () => unknown;
+  readonly durable: boolean;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** An open database. All its methods but the waiting ones are synchronous and short. */
 export class Database {
@@ -35,52 +43,50 @@ export class Database {
   readonly path: string;
   /** Identity of this log, a UUID. */
   readonly logId: string;
+  /** It was not closed by whoever used it last, or it is a copy. */
+  readonly unclean: boolean;
   /** Counts the time that queries take. */
   readonly turns: Turns = new Turns();
+  /** Called when there is no room for frames or rows: makes some, and says whether trying again makes sense. */
+  onFull: ((what: "frames" | "rows") => boolean) | undefined;
   readonly #db: DatabaseSync;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #waiting: Waiting;
+  readonly #place: string;
   readonly #statements = new Map<string, StatementSync>();
-  #durable = false;
-  #written = 0;
+  readonly #queue: Unit[] = [];
+  #running: Promise<void> | undefined;
+  #commits = 0;
+  #wal: Deno.FsFile | undefined;
+  #looked = -Infinity;
+  #deleted: LogError | undefined;
   #closed = false;
 
-  private constructor(path: string, db: DatabaseSync, logId: string, waiting: Waiting) {
-    this.path = path;
+  private constructor(
+    db: DatabaseSync,
+    file: { path: string; logId: string; place: string; unclean: boolean },
+    waiting: Waiting,
+  ) {
+    this.path = file.path;
+    this.logId = file.logId;
+    this.unclean = file.unclean;
+    this.#place = file.place;
     this.#db = db;
-    this.logId = logId;
-    this.#clock = waiting.clock;
-    this.#timeoutMs = waiting.timeoutMs;
+    this.#waiting = waiting;
   }
 
   /**
    * Opens `DIR/log.db`, and makes it when there is none.
    *
-   * @throws {LogError} `INVALID` for a foreign or newer file or a folder without access, `DISK_FULL`,
+   * @throws {LogError} `INVALID` for a foreign, older or newer file or a folder without access, `DISK_FULL`,
    * `INTERNAL` for a damaged one, `UNREACHABLE` when others lock it beyond the timeout.
    */
-  static async open(dir: string, waiting: Waiting): Promise<Database> {
-    const path = join(dir, "log.db");
-    const action = `open the embedded log in ${dir}`;
-    let db: DatabaseSync | undefined;
-    try {
-      // Pictures of cameras are nobody else's business.
-      await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
-      db = new DatabaseSync(path);
-      const opened = db;
-      const logId = await whileBusy(waiting, () => prepare(opened, path));
-      return new Database(path, db, logId, waiting);
-    } catch (error) {
-      db?.close();
-      if (
-        error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists
-      ) {
-        throw new LogError("INVALID", `Cannot ${action}: it is not a folder; name another one`, {
-          cause: error,
-        });
-      }
-      throw storageError(error, action, path);
-    }
+  static async open(
+    dir: string,
+    waiting: Waiting,
+    tell: (message: string) => void = () => {},
+  ): Promise<Database> {
+    const { db, ...file } = await openDatabase(dir, waiting, tell);
+    return new Database(db, file, waiting);
   }
 
   /** All rows of a query, as arrays. */
@@ -100,53 +106,102 @@ export class Database {
 
   /** A number that changes whenever another connection, of any process, has written. */
   dataVersion(): number {
+    this.checkPresent();
     return this.get<[number]>("PRAGMA data_version")![0];
   }
 
   /** Runs queries; tries again while the database is locked. */
   async read<T>(action: string, queries: () => T): Promise<T> {
-    return await this.#guard(action, queries);
+    return await this.#guard(action, () => {
+      this.checkPresent();
+      return queries();
+    });
   }
 
   /**
-   * Runs `changes` in one transaction: all of them or none. Tries again while other writers hold the
-   * lock, so `changes` may be called several times.
+   * Runs `changes` in a transaction: all of them or none. Others that wait at the same time share it, and fail by
+   * themselves. Tries again while other writers hold the lock, so `changes` may be called several times.
    *
    * A commit survives the death of the process. With `durable` it has reached the disk, and with it
    * all commits before.
    */
-  async write<T>(
+  write<T>(
     action: string,
     changes: () => T,
-    { durable = false, bytes = 0 }: { durable?: boolean; bytes?: number } = {},
+    { durable = false }: { durable?: boolean } = {},
   ): Promise<T> {
-    const result = await this.#guard(action, () => {
-      if (durable !== this.#durable) {
-        this.#db.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
-        this.#durable = durable;
-      }
-      this.run("BEGIN IMMEDIATE");
-      try {
-        const result = changes();
-        this.run("COMMIT");
-        return result;
-      } catch (error) {
-        // Some errors end the transaction by themselves.
-        if (this.#db.isTransaction) this.run("ROLLBACK");
-        throw error;
-      }
+    return new Promise<T>((resolve, reject) => {
+      const settle = resolve as (result: unknown) => void;
+      this.#queue.push({ action, changes, durable, resolve: settle, reject });
+      this.#running ??= this.#run();
     });
-    this.#written += bytes + transactionBytes;
-    if (this.#written > checkpointBytes) this.turns.spend(() => this.#checkpoint());
-    return result;
   }
 
-  /** Closes the file. */
-  close(): void {
+  /** A transaction of its own, at once. Throws while others hold the lock. */
+  writeNow<T>(changes: () => T): T {
+    this.checkPresent();
+    this.run("BEGIN IMMEDIATE");
+    try {
+      const result = changes();
+      this.run("COMMIT");
+      return result;
+    } catch (error) {
+      // Some errors end the transaction by themselves.
+      if (this.#db.isTransaction) this.run("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Brings all commits until now to the disk. */
+  async syncWal(): Promise<void> {
+    try {
+      this.#wal ??= await Deno.open(`${this.path}-wal`, { read: true, write: true });
+      await this.#wal.syncData();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      throw storageError(error, "sync the log", this.path);
+    }
+  }
+
+  /** Copies the database as it is at one moment. */
+  async copyTo(path: string): Promise<void> {
+    this.checkPresent();
+    // All pages at once: what others write meanwhile would begin the copy again.
+    await backup(this.#db, path, { rate: 2 ** 31 - 1 });
+  }
+
+  /** Length of the write-ahead log. */
+  walBytes(): number {
+    return statSize(`${this.path}-wal`);
+  }
+
+  /**
+   * A file that was deleted takes everything that is written to it along.
+   *
+   * @throws {LogError} `DELETED`.
+   */
+  checkPresent(): void {
+    if (this.#deleted !== undefined) throw this.#deleted;
+    const now = performance.now();
+    if (now - this.#looked < lookMs) return;
+    this.#looked = now;
+    if (placeOf(this.path) === this.#place) return;
+    this.#deleted = new LogError(
+      "DELETED",
+      `Cannot go on with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
+        "lost; start again",
+    );
+    throw this.#deleted;
+  }
+
+  /** Closes the file, once nothing waits to be written. */
+  async close(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
     if (this.#closed) return;
     this.#closed = true;
     this.turns.stop();
     this.#statements.clear();
+    this.#wal?.close();
     this.#db.close();
   }
 
@@ -163,18 +218,63 @@ export class Database {
 
   async #guard<T>(action: string, work: () => T): Promise<T> {
     try {
-      return await whileBusy(
-        { clock: this.#clock, timeoutMs: this.#timeoutMs },
-        () => this.turns.spend(work),
-      );
+      return await whileBusy(this.#waiting, () => this.turns.spend(work));
     } catch (error) {
       throw storageError(error, action, this.path);
     }
   }
 
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // At the end of this turn, so that all that comes in it shares a transaction.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.turns.ready();
+      await this.#commit(this.#queue.splice(0, sharedAtMost));
+    }
+    this.#running = undefined;
+  }
+
+  async #commit(units: readonly Unit[]): Promise<void> {
+    let done: (() => void)[];
+    try {
+      done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#together(units)));
+      if (units.some(({ durable }) => durable)) await this.syncWal();
+    } catch (error) {
+      for (const { action, reject } of units) reject(storageError(error, action, this.path));
+      return;
+    }
+    for (const settle of done) settle();
+    if (++this.#commits % checkpointCommits === 0) this.turns.spend(() => this.checkpoint());
+  }
+
+  #together(units: readonly Unit[]): (() => void)[] {
+    const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit)));
+    try {
+      return attempt();
+    } catch (error) {
+      if (storageFault(error) !== "full" || this.onFull?.("rows") !== true) throw error;
+      return attempt();
+    }
+  }
+
+  /** What one unit does wrong costs itself alone. */
+  #apply({ action, changes, resolve, reject }: Unit): () => void {
+    this.run("SAVEPOINT unit");
+    try {
+      const result = changes();
+      this.run("RELEASE unit");
+      return () => resolve(result);
+    } catch (error) {
+      const alone = error instanceof LogError || error instanceof SegmentLost;
+      if (!alone || !this.#db.isTransaction) throw error;
+      this.run("ROLLBACK TO unit");
+      this.run("RELEASE unit");
+      return () => reject(storageError(error, action, this.path));
+    }
+  }
+
   /** What fails here (a lock, a full disk) is made up for by the next checkpoint; commits are safe in the WAL. */
-  #checkpoint(): void {
-    this.#written = 0;
+  checkpoint(): void {
     try {
       const [, walPages] = this.get<[number, number]>("PRAGMA wal_checkpoint(PASSIVE)")!;
       if (walPages * pageSize < walLimitBytes) return;
@@ -188,75 +288,12 @@ export class Database {
   }
 }
 
-/** How to wait for locks. */
-export interface Waiting {
-  readonly clock: Clock;
-  /** How long at most. */
-  readonly timeoutMs: number;
-}
-
-/** Calls `work` until it no longer meets a lock; gives the event loop its turn in between. */
-export async function whileBusy<T>(
-  { clock, timeoutMs }: Waiting,
-  work: () => T | Promise<T>,
-): Promise<T> {
-  let started: number | undefined;
-  for (let delay = 1;; delay = Math.min(delay * 1.5, 20)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (storageFault(error) !== "busy") throw error;
-      started ??= clock.monotonic();
-      if (clock.monotonic() - started > timeoutMs) throw error;
-      // Apart from each other, lest the same writers meet again.
-      await clock.sleep(delay * (0.5 + Math.random()));
-    }
+/** Size of a file; 0 when there is none. */
+function statSize(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
   }
-}
-
-/** Checks what the file is, makes the tables in an empty one; returns the log's id. */
-function prepare(db: DatabaseSync, path: string): string {
-  const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
-  const check = () => {
-    // Asked first: whoever makes the tables sets the rest in the same transaction.
-    if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
-    if (number("PRAGMA application_id") !== applicationId) {
-      throw new LogError(
-        "INVALID",
-        `Cannot open ${path}: it is the database of another program; name another folder`,
-      );
-    }
-    const version = number("PRAGMA user_version");
-    if (version !== schemaVersion) {
-      throw new LogError(
-        "INVALID",
-        `Cannot open ${path}: its format is version ${version}, this Framelane reads version ` +
-          `${schemaVersion}; update Framelane or name another folder`,
-      );
-    }
-    return true;
-  };
-  db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  if (!check()) {
-    db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
-    try {
-      // Another process may have been faster.
-      if (!check()) {
-        db.exec(schema);
-        db.prepare("INSERT INTO log VALUES (1, ?)").run(crypto.randomUUID());
-        db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
-      }
-      db.exec("COMMIT");
-    } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  }
-  db.exec(`
-    PRAGMA synchronous = NORMAL;
-    PRAGMA wal_autocheckpoint = ${walLimitBytes / pageSize};
-    PRAGMA journal_size_limit = ${walLimitBytes};
-    PRAGMA cache_size = -8192;
-  `);
-  return String(db.prepare("SELECT log_id FROM log").get()!.log_id);
 }

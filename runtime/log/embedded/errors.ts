@@ -3,7 +3,19 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { LogError } from "../log.ts";
+
+/** A segment that this log wrote to was sealed or removed by another: the process was taken for dead. */
+export class SegmentLost<Segment = unknown> extends Error {
+  override readonly name = "SegmentLost";
+  readonly segment: Segment;
+
+  constructor(segment: Segment) {
+    super("The segment is no longer this log's");
+    this.segment = segment;
+  }
+}
 
 /** Texts by which SQLite's result codes reach us; neither driver hands on the codes themselves. */
 const texts = {
@@ -30,10 +42,13 @@ export function storageFault(error: unknown, path?: string): StorageFault {
   return vague && path !== undefined && outOfHandles(path) ? "handles" : fault;
 }
 
-/** Whether no file can be opened any more, whatever it is. */
+/**
+ * Whether no file can be opened any more, whatever it is. Never the database itself: closing it would take SQLite's
+ * locks away.
+ */
 function outOfHandles(path: string): boolean {
   try {
-    Deno.openSync(path).close();
+    Deno.openSync(dirname(path)).close();
     return false;
   } catch (error) {
     return faultOf(error) === "handles";
@@ -58,7 +73,7 @@ function faultOf(error: unknown): StorageFault {
  * @param path the file or folder it is about.
  */
 export function storageError(error: unknown, action: string, path: string): LogError {
-  if (error instanceof LogError) return error;
+  if (error instanceof LogError || error instanceof SegmentLost) return error as LogError;
   const cause = error;
   const say = (
     code: ConstructorParameters<typeof LogError>[0],
@@ -71,7 +86,7 @@ export function storageError(error: unknown, action: string, path: string): LogE
     case "full":
       return say(
         "DISK_FULL",
-        `no space is left for ${path}; free some or lower retention-bytes`,
+        `no space is left for ${path}; free some, or keep less: deno task log retention TOPIC --bytes N`,
         true,
       );
     case "handles":
@@ -85,7 +100,7 @@ export function storageError(error: unknown, action: string, path: string): LogE
     case "malformed":
       return say(
         "INTERNAL",
-        `${path} is damaged; move its folder away and start again, or restore a copy of it`,
+        `${path} is damaged; restore a backup of it, or move its folder away and start again`,
       );
     case "readonly":
       return say(

@@ -172,6 +172,16 @@ export class GroupTables {
     ) !== undefined;
   }
 
+  /** True when a member of the group holds the partition. */
+  holds(partition: number): boolean {
+    const id = this.#row()?.[0];
+    return id !== undefined && this.#db.get(
+          "SELECT 1 FROM claims WHERE grp = ? AND partition = ? AND holder IS NOT NULL",
+          id,
+          partition,
+        ) !== undefined;
+  }
+
   #row(): [number, number] | undefined {
     return this.#db.get<[number, number]>(
       "SELECT id, generation FROM groups WHERE name = ? AND topic = ?",

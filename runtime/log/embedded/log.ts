@@ -15,45 +15,56 @@ import {
   LogError,
   type LogProducer,
   type LogReader,
+  type LogStorage,
   type OffsetRange,
   type ProducerOptions,
   type ReaderOptions,
   type TopicLog,
 } from "../log.ts";
 import { Appender, EmbeddedProducer } from "./appender.ts";
+import { ArrivalClock } from "./arrivals.ts";
+import { backup, type BackupReport } from "./backup.ts";
 import { ChangeWatcher } from "./changes.ts";
 import { listCheckpoints } from "./checkpoint_list.ts";
-import { CheckpointStore } from "./checkpoint_store.ts";
+import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { EmbeddedCommitter } from "./committer.ts";
-import { Database, type Waiting } from "./database.ts";
+import { Database } from "./database.ts";
 import { EmbeddedGroupMember } from "./group.ts";
-import { Producers } from "./producers.ts";
+import { storageError } from "./errors.ts";
+import { Keeper } from "./keeper.ts";
+import { Presence } from "./presence.ts";
 import { EmbeddedReader } from "./reader.ts";
-import { Records } from "./records.ts";
+import { Records, SegmentCursor } from "./records.ts";
+import { expire } from "./retention.ts";
+import { SegmentWriter } from "./segment_writer.ts";
 import { checkTopic, Topics } from "./topics.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
-
-/** How many records one transaction deletes, so that others get their turn. */
-const deletedAtOnce = 256;
+import type { Waiting } from "./waiting.ts";
 
 /** How to open an embedded log. */
 export interface EmbeddedLogOptions {
   /** How long a call waits for locks of other processes. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Folder of the checkpoints; the log's own when absent. */
+  /** Folder that the checkpoints are found by; the log's own when absent. */
   readonly checkpointDir?: string;
   readonly clock?: Clock;
+  /** Called with what people should hear of: a clock that jumped, a copy, a long reader. Default: standard error. */
+  readonly onWarning?: (message: string) => void;
 }
 
 interface Parts {
+  readonly dir: string;
   readonly db: Database;
   readonly topics: Topics;
   readonly records: Records;
-  readonly producers: Producers;
+  readonly segments: SegmentWriter;
+  readonly checkpoints: Checkpoints;
   readonly changes: ChangeWatcher;
   readonly appender: Appender;
+  readonly keeper: Keeper;
+  readonly presence: Presence;
   readonly clock: Clock;
-  readonly retention: Retention;
 }
 
 /**
@@ -74,7 +85,8 @@ interface Parts {
 export class EmbeddedLog implements TopicLog {
   readonly url: string;
   readonly #place: EmbeddedUrl;
-  readonly #checkpointDir: string;
+  readonly #checkpointDir: string | undefined;
+  readonly #tell: (message: string) => void;
   readonly #waiting: Waiting;
   #opening: Promise<Parts> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
@@ -87,11 +99,13 @@ export class EmbeddedLog implements TopicLog {
   /** @throws {LogError} `INVALID` when the URL is wrong. */
   constructor(
     url: string,
-    { timeoutMs = 10_000, checkpointDir, clock = systemClock }: EmbeddedLogOptions = {},
+    { timeoutMs = 10_000, checkpointDir, clock = systemClock, onWarning = warn }:
+      EmbeddedLogOptions = {},
   ) {
     this.#place = parseEmbeddedUrl(url);
     this.url = url;
-    this.#checkpointDir = checkpointDir ?? this.#place.dir;
+    this.#checkpointDir = checkpointDir;
+    this.#tell = onWarning;
     this.#waiting = { timeoutMs, clock };
   }
 
@@ -108,9 +122,13 @@ export class EmbeddedLog implements TopicLog {
   async createTopic(topic: string, partitions: number): Promise<number> {
     checkTopic(topic, partitions);
     const { db, topics } = await this.#open();
+    const { retention } = this.#place;
     const there = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
-    if (there >= partitions) return there;
-    return await db.write(`create topic ${topic}`, () => topics.ensure(topic, partitions));
+    if (there >= partitions && Object.keys(retention).length === 0) return there;
+    return await db.write(
+      `create topic ${topic}`,
+      () => topics.ensure(topic, partitions, retention),
+    );
   }
 
   async offsets(topic: string, partition: number): Promise<OffsetRange> {
@@ -122,11 +140,15 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async offsetForTime(topic: string, partition: number, timestamp: number): Promise<number> {
-    const { db, topics } = await this.#open();
-    return await db.read(
-      `find an offset of ${topic}/${partition}`,
-      () => topics.offsetForTime(topics.id(topic, partition), timestamp),
-    );
+    const { db, topics, records } = await this.#open();
+    return await db.read(`find an offset of ${topic}/${partition}`, () => {
+      const cursor = new SegmentCursor({ id: topics.id(topic, partition), topic, partition });
+      try {
+        return records.offsetForTime(cursor, timestamp);
+      } finally {
+        cursor.close();
+      }
+    });
   }
 
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
@@ -167,7 +189,7 @@ export class EmbeddedLog implements TopicLog {
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
     for (const topic of options.outputTopics ?? []) checkTopic(topic, 1);
     const parts = await this.#open();
-    const store = await (this.#openingStore ??= this.#openStore(parts));
+    const store = await this.#store(parts);
     if (this.#closing !== undefined) throw this.#closed();
     const committer = await EmbeddedCommitter.open(
       { ...parts, store },
@@ -179,12 +201,53 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
-    // Looking makes neither a log nor a file of checkpoints where there is none.
+    // Looking makes neither a log nor a folder of checkpoints where there is none.
     if (!await isFile(join(this.#place.dir, "log.db"))) return [];
-    if (!await isFile(join(this.#checkpointDir, "checkpoints.kv"))) return [];
-    const { db, producers } = await this.#open();
-    const store = await (this.#openingStore ??= this.#openStore(await this.#open()));
-    return await listCheckpoints({ db, producers, store }, filter);
+    const dir = this.#checkpointDir;
+    if (dir !== undefined && !await isFile(join(dir, "metadata"))) return [];
+    const parts = await this.#open();
+    const store = await this.#store(parts);
+    return await parts.db.read(
+      "list the checkpoints",
+      () => listCheckpoints(parts.checkpoints, store, filter),
+    );
+  }
+
+  /** What its files take. */
+  async storage(): Promise<LogStorage> {
+    return (await this.#open()).keeper.storage();
+  }
+
+  /**
+   * How much of each partition of a topic is kept, once what is given has been stored with it.
+   *
+   * @throws {LogError} `TOPIC_MISSING`.
+   */
+  async retention(topic: string, change: Partial<Retention> = {}): Promise<Retention> {
+    const parts = await this.#open();
+    const kept = await parts.db.write(`set the retention of ${topic}`, () => {
+      parts.topics.setRetention(topic, change);
+      const kept = parts.topics.retention(topic);
+      if (kept === undefined) parts.topics.id(topic, 0);
+      return kept!;
+    });
+    if (Object.keys(change).length > 0) await expire(parts);
+    return kept;
+  }
+
+  /** Copies the log, as it is at this moment, into a new folder, while others use it. */
+  async backup(to: string, signal?: AbortSignal): Promise<BackupReport> {
+    return await backup(this.#place.dir, (await this.#open()).db, to, signal);
+  }
+
+  /** What SQLite says of its file; undefined when it is whole. */
+  async damage(): Promise<string | undefined> {
+    const { db } = await this.#open();
+    const verdict = await db.read(
+      "check the database",
+      () => db.all<[string]>("PRAGMA integrity_check(5)").flat().join("; "),
+    );
+    return verdict === "ok" ? undefined : verdict;
   }
 
   /**
@@ -193,17 +256,14 @@ export class EmbeddedLog implements TopicLog {
    * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
   async deleteRecords(topic: string, partition: number, before: number): Promise<void> {
-    const { db, topics, records, changes } = await this.#open();
-    for (let more = true; more;) {
-      await db.turns.ready();
-      more = await db.write(`delete records of ${topic}/${partition}`, () => {
-        const id = topics.id(topic, partition);
-        const end = Math.min(before, topics.range(id).earliest + deletedAtOnce);
-        records.removeBefore(id, end, records.nextChange());
-        return end < before && end < topics.range(id).latest;
-      });
-    }
+    const parts = await this.#open();
+    const { db, topics, records, changes } = parts;
+    await db.write(
+      `delete records of ${topic}/${partition}`,
+      () => records.hideBefore(topics.id(topic, partition), before, records.nextChange()),
+    );
     changes.written();
+    await expire(parts);
   }
 
   close(): Promise<void> {
@@ -217,10 +277,7 @@ export class EmbeddedLog implements TopicLog {
     const leaving = [...this.#members].map((member) => member.leave());
     const rest = [...this.#producers, ...this.#committers].map((open) => open.close());
     const ends = await Promise.allSettled([...leaving, ...rest]);
-    await parts?.appender.idle();
-    parts?.changes.stop();
-    (await this.#openingStore?.catch(() => undefined))?.close();
-    parts?.db.close();
+    if (parts !== undefined) await closeParts(parts);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
@@ -234,40 +291,70 @@ export class EmbeddedLog implements TopicLog {
     try {
       return await opening;
     } catch (error) {
-      // What was wrong may be repaired: the next call tries anew.
+      // What was wrong may be repaired: the next call tries again.
       if (this.#opening === opening) this.#opening = undefined;
       throw error;
     }
   }
 
   async #openParts(): Promise<Parts> {
-    const { dir, retention } = this.#place;
+    const { dir } = this.#place;
     const { clock } = this.#waiting;
-    const db = await Database.open(dir, this.#waiting);
-    const topics = new Topics(db);
-    const records = new Records(db);
-    const changes = new ChangeWatcher(db);
-    const appender = new Appender({ db, topics, records, changes, clock, retention });
-    const producers = new Producers(db);
-    return { db, topics, records, producers, changes, appender, clock, retention };
-  }
-
-  async #openStore({ db, producers }: Parts): Promise<CheckpointStore> {
+    const db = await Database.open(dir, this.#waiting, this.#tell);
     try {
-      const store = await CheckpointStore.open(
-        this.#checkpointDir,
-        (path) => producers.storeAt(path),
-        this.#waiting,
-      );
-      if (producers.storeAt(store.path) !== store.id) {
-        await db.write("note the checkpoints", () => producers.rememberStore(store.path, store.id));
-      }
-      return store;
+      const presence = await Presence.show(dir);
+      const last = db.get<[number]>("SELECT max(arrived) FROM partitions")![0];
+      const arrivals = new ArrivalClock(clock, last, this.#tell);
+      const now = () => arrivals.now();
+      const topics = new Topics(db, now);
+      const records = new Records(dir, db, topics);
+      const segments = new SegmentWriter(dir, db, topics, now);
+      const changes = new ChangeWatcher(db);
+      const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell: this.#tell });
+      await keeper.start();
+      const place = this.#place;
+      const appender = new Appender({ db, topics, records, segments, changes, now, place });
+      const checkpoints = new Checkpoints(db);
+      const parts = { dir, db, topics, records, segments, checkpoints, changes, appender };
+      return { ...parts, keeper, presence, clock };
     } catch (error) {
-      this.#openingStore = undefined;
-      throw error;
+      await db.close();
+      throw storageError(error, `open the embedded log in ${dir}`, dir);
     }
   }
+
+  #store({ db }: Parts): Promise<CheckpointStore> {
+    const dir = this.#checkpointDir;
+    if (dir === undefined) return Promise.resolve(ownStore(db.path));
+    const opening = this.#openingStore ??= storeOf(dir, db.logId);
+    // What was wrong may be repaired: the next call tries again.
+    opening.catch(() => this.#openingStore = undefined);
+    return opening;
+  }
+}
+
+async function closeParts(
+  { appender, changes, keeper, segments, db, presence }: Parts,
+): Promise<void> {
+  await appender.idle();
+  changes.stop();
+  await keeper.stop();
+  try {
+    await segments.seal(true);
+  } catch (error) {
+    // Full, locked or deleted: the next log to open seals what this one leaves.
+    if (!(error instanceof LogError)) throw error;
+  } finally {
+    segments.close();
+    await db.close();
+    await presence.end();
+  }
+}
+
+/** Where people read it, apart from results. */
+function warn(message: string): void {
+  // deno-lint-ignore no-console
+  console.warn(message);
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
-import type { Records } from "./records.ts";
+import { type Records, SegmentCursor } from "./records.ts";
 import type { Topics } from "./topics.ts";
 
 /** What one look into the database brings at most, so that the event loop is never blocked for long. */
@@ -50,6 +50,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   readonly #place: PartitionPlace;
   readonly #onClose: () => void;
   readonly #unlisten: () => void;
+  readonly #cursor: SegmentCursor;
   #range: OffsetRange;
   #position: number;
   /** Offset of the next frame to buffer. */
@@ -66,10 +67,11 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#parts = parts;
     this.#place = place;
     this.#onClose = onClose;
+    this.#cursor = new SegmentCursor(place);
     this.#range = place.range;
     this.#position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (range) => {
-      this.#range = range;
+      if (range !== undefined) this.#range = range;
       if (this.#waiter !== undefined) this.#serve();
       else this.#refill();
     });
@@ -137,6 +139,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       this.#closed = true;
       this.#unlisten();
       clearTimeout(this.#retry);
+      this.#cursor.close();
       this.#buffer = [];
       this.#waiter?.reject(this.#closedError());
       this.#onClose();
@@ -162,12 +165,12 @@ export class EmbeddedPartitionReader implements PartitionReader {
     try {
       if (this.#position < until) {
         if (this.#buffer.length < max) this.#fetch();
-        if (this.#buffer.length === 0) return;
+        if (this.#buffer.length === 0 && this.#next < until) return;
       }
-      // Offsets of an embedded partition have no holes.
-      const frames = this.#buffer.splice(0, Math.max(0, Math.min(max, until - this.#position)));
+      const beyond = this.#buffer.findIndex(({ offset }) => offset >= until);
+      const frames = this.#buffer.splice(0, Math.min(max, beyond === -1 ? max : beyond));
       for (const { value } of frames) this.#bufferedBytes -= value.length;
-      this.#position += frames.length;
+      if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
       resolve(frames);
       this.#refill();
     } catch (error) {
@@ -195,14 +198,15 @@ export class EmbeddedPartitionReader implements PartitionReader {
         this.#serve();
         return;
       }
+      const before = this.#next;
       try {
         this.#fetch();
       } catch (error) {
-        // Nobody waits for these frames yet: the next read meets the same error and tells it.
+        // No read waits for these frames yet: the next one meets the same error.
         if (error instanceof LogError) return;
         throw error;
       }
-      this.#refill();
+      if (this.#next > before) this.#refill();
     });
   }
 
@@ -220,18 +224,14 @@ export class EmbeddedPartitionReader implements PartitionReader {
     if (!empty && (frames <= 0 || bytes <= 0)) return;
     let got: Frame[] = [];
     try {
-      if (this.#next >= this.#range.latest) this.#range = topics.range(id);
-      if (this.#next < this.#range.latest) {
-        got = records.read(this.#place, this.#next, {
-          maxFrames: Math.min(frames, this.#range.latest - this.#next),
-          maxBytes: bytes,
-          always: empty,
-        });
-      }
-      if (got.length === 0 && empty) {
-        this.#range = topics.range(id);
-        this.#checkRange();
-      }
+      this.#parts.db.checkPresent();
+      this.#range = topics.range(id);
+      if (empty) this.#checkRange();
+      if (this.#next < this.#range.earliest || this.#next >= this.#range.latest) return;
+      const limits = { maxFrames: frames, maxBytes: bytes, always: empty };
+      const read = records.read(this.#cursor, this.#next, limits);
+      got = read.frames;
+      this.#next = read.next;
       this.#fault = false;
     } catch (error) {
       const failed = storageError(error, `read ${this.#name}`, this.#parts.db.path);
@@ -244,7 +244,6 @@ export class EmbeddedPartitionReader implements PartitionReader {
       this.#buffer.push(frame);
       this.#bufferedBytes += frame.value.length;
     }
-    if (got.length > 0) this.#next = got.at(-1)!.offset + 1;
   }
 
   /** The database was locked just now. */

@@ -1,5 +1,5 @@
 /**
- * Tables of the embedded log's database.
+ * Tables of the embedded log's database. The frames' bytes are not in it: they are in segment files.
  *
  * @module
  */
@@ -7,56 +7,68 @@
 /** Marks the file as ours (`PRAGMA application_id`): "FRLN". */
 export const applicationId = 0x46524c4e;
 
-/** Version of the tables (`PRAGMA user_version`). */
-export const schemaVersion = 1;
+/** Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. */
+export const schemaVersion = 2;
 
-/** A record's id is its partition's id and its offset, so that one B-tree holds each partition in order. */
+/** A chunk's id is its partition's id and its first offset, so that one B-tree holds each partition in order. */
 export const offsetBits = 40;
 
 /** Largest offset of a partition plus one. */
 export const offsetLimit = 2 ** offsetBits;
 
-/** The id of the record at an offset: takes a partition's id and an offset. */
-export const recordId = `((CAST(? AS INTEGER) << ${offsetBits}) | CAST(? AS INTEGER))`;
+/** The id of a chunk or an entry: takes the id of a partition or checkpoint, and an offset or batch. */
+export const placeId = `((CAST(? AS INTEGER) << ${offsetBits}) | CAST(? AS INTEGER))`;
 
-/** The offset in a record's id. */
+/** The offset or batch in such an id. */
 export const offsetOfId = `(id & ${offsetLimit - 1})`;
 
 /** Row of `partitions` that stands for the log as a whole: its `change` counts the transactions. */
 export const wholeLog = 0;
 
 /*
- * Frames are about 60 KB: pages of 16 KB read and append fastest, while a commit of one small
- * record still writes three pages only.
+ * A commit writes whole pages: with frames elsewhere, small ones write least. docs/decisions/embedded-log.md
+ * has the figures.
  */
-export const pageSize = 16_384;
+export const pageSize = 512;
 
 /**
- * - `records_facts` covers what retention and search by time need, so that neither touches values.
- * - `producers` makes outputs and checkpoint one transaction; see docs/checkpoint-format.md.
+ * - `log`: `place` is the device and inode of the file, by which a copy of it is noticed; `family` is the identity that
+ *   segment files carry, the same for a log and its copies.
+ * - `partitions`: `floor` is the first offset kept when somebody last looked, `bytes` all bytes ever appended.
+ * - `segments`: `next` is one past the last offset; it, `bytes` and `max_time` are set when the segment is sealed.
+ * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them.
+ * - `checkpoints`: `process` is the presence of the owner's log, `sum` the CRC-32 of what names the checkpoint.
+ * - `entries`: `offsets/N` and `commits/N` of a checkpoint; docs/checkpoint-format.md tells more.
  * - `claims`: `target` shall own a partition, `holder` has not let go of it yet.
  */
 export const schema = `
-CREATE TABLE log (id INTEGER PRIMARY KEY CHECK (id = 1), log_id TEXT NOT NULL) STRICT;
+CREATE TABLE log (
+  id INTEGER PRIMARY KEY CHECK (id = 1), log_id TEXT NOT NULL, family TEXT NOT NULL, place TEXT NOT NULL
+) STRICT;
 CREATE TABLE topics (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
+  retention_bytes INTEGER NOT NULL, retention_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE partitions (
   id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, partition INTEGER NOT NULL,
-  earliest INTEGER NOT NULL, latest INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  change INTEGER NOT NULL, UNIQUE (topic, partition)
+  floor INTEGER NOT NULL, latest INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  arrived INTEGER NOT NULL, change INTEGER NOT NULL, UNIQUE (topic, partition)
 ) STRICT;
-CREATE TABLE records (
-  id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, appended INTEGER NOT NULL,
-  size INTEGER NOT NULL, key TEXT, headers TEXT NOT NULL, value BLOB NOT NULL
+CREATE TABLE segments (
+  id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, file TEXT NOT NULL, first INTEGER NOT NULL,
+  next INTEGER, bytes INTEGER, max_time INTEGER
 ) STRICT;
-CREATE INDEX records_facts ON records (id, timestamp, appended, size);
-CREATE TABLE stores (path TEXT PRIMARY KEY, id TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE producers (
-  store TEXT NOT NULL, grp TEXT NOT NULL, query TEXT NOT NULL, topic TEXT NOT NULL,
-  partition INTEGER NOT NULL, epoch INTEGER NOT NULL, checkpoint TEXT,
-  PRIMARY KEY (store, grp, query, topic, partition)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX segments_order ON segments (partition, first);
+CREATE TABLE chunks (
+  id INTEGER PRIMARY KEY, count INTEGER NOT NULL, segment INTEGER NOT NULL, position INTEGER NOT NULL,
+  size INTEGER NOT NULL, total INTEGER NOT NULL, arrived INTEGER NOT NULL, max_time INTEGER NOT NULL
+) STRICT;
+CREATE TABLE checkpoints (
+  id INTEGER PRIMARY KEY, store TEXT NOT NULL, grp TEXT NOT NULL, query TEXT NOT NULL,
+  topic TEXT NOT NULL, partition INTEGER NOT NULL, query_id TEXT NOT NULL, epoch INTEGER NOT NULL,
+  member TEXT, process TEXT, sum INTEGER NOT NULL, UNIQUE (store, grp, query, topic, partition)
+) STRICT;
+CREATE TABLE entries (id INTEGER PRIMARY KEY, offsets TEXT, commits TEXT) STRICT;
 CREATE TABLE groups (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, topic TEXT NOT NULL, generation INTEGER NOT NULL,
   UNIQUE (name, topic)
@@ -69,5 +81,5 @@ CREATE TABLE claims (
   grp INTEGER NOT NULL, partition INTEGER NOT NULL, target TEXT, holder TEXT,
   generation INTEGER NOT NULL, PRIMARY KEY (grp, partition)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO partitions VALUES (${wholeLog}, 0, 0, 0, 0, 0, 0);
+INSERT INTO partitions VALUES (${wholeLog}, 0, 0, 0, 0, 0, 0, 0);
 `;

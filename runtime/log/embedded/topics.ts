@@ -5,16 +5,41 @@
  */
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
-import { offsetBits, offsetOfId, recordId } from "./schema.ts";
+import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
+import { defaultRetention, type Retention } from "./url.ts";
+
+/** A partition, and how much of it is kept. */
+export interface PartitionRow {
+  readonly id: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly retention: Retention;
+}
+
+/** What tells which records of a partition are kept. */
+type KeptRow = [
+  id: number,
+  floor: number,
+  latest: number,
+  bytes: number,
+  retentionBytes: number,
+  retentionMs: number,
+];
+const keptColumns = "p.id, floor, latest, bytes, retention_bytes, retention_ms";
+const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 
 /** Topics as tables of the database. The methods are synchronous: call them within `read` or `write`. */
 export class Topics {
   readonly #db: Database;
+  readonly #now: () => number;
   /** A partition never goes away, so its id is looked up once. */
   readonly #ids = new Map<string, number>();
+  readonly #rows = new Map<number, PartitionRow>();
 
-  constructor(db: Database) {
+  /** @param now the time that retention goes by. */
+  constructor(db: Database, now: () => number) {
     this.#db = db;
+    this.#now = now;
   }
 
   names(): string[] {
@@ -25,21 +50,27 @@ export class Topics {
     return this.#db.get<[number]>("SELECT partitions FROM topics WHERE name = ?", topic)?.[0] ?? 0;
   }
 
-  /** Within a transaction: makes sure that the topic has at least so many partitions. */
-  ensure(topic: string, partitions: number): number {
+  /**
+   * Within a transaction: makes sure that the topic has at least so many partitions. What is said of retention is
+   * stored with it.
+   */
+  ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {
     const there = this.partitionCount(topic);
-    if (there >= partitions) return there;
     this.#db.run(
-      `INSERT INTO topics (name, partitions) VALUES (?, ?)
-       ON CONFLICT (name) DO UPDATE SET partitions = excluded.partitions`,
+      `INSERT INTO topics (name, partitions, retention_bytes, retention_ms) VALUES (?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET partitions = max(partitions, excluded.partitions)`,
       topic,
       partitions,
+      defaultRetention.bytes,
+      defaultRetention.ms,
     );
+    this.setRetention(topic, retention);
+    if (there >= partitions) return there;
     const [id] = this.#db.get<[number]>("SELECT id FROM topics WHERE name = ?", topic)!;
     for (let partition = there; partition < partitions; partition++) {
       this.#db.run(
-        `INSERT INTO partitions (topic, partition, earliest, latest, bytes, change)
-         VALUES (?, ?, 0, 0, 0, 0)`,
+        `INSERT INTO partitions (topic, partition, floor, latest, bytes, arrived, change)
+         VALUES (?, ?, 0, 0, 0, 0, 0)`,
         id,
         partition,
       );
@@ -52,6 +83,46 @@ export class Topics {
       );
     }
     return partitions;
+  }
+
+  /** How much of each partition of a topic is kept; undefined when there is no such topic. */
+  retention(topic: string): Retention | undefined {
+    const row = this.#db.get<[number, number]>(
+      "SELECT retention_bytes, retention_ms FROM topics WHERE name = ?",
+      topic,
+    );
+    return row === undefined ? undefined : { bytes: row[0], ms: row[1] };
+  }
+
+  /** Within a transaction: stores how much of a topic is kept; what is not given stays as it is. */
+  setRetention(topic: string, { bytes, ms }: Partial<Retention>): void {
+    if (bytes === undefined && ms === undefined) return;
+    this.#db.run(
+      `UPDATE topics SET retention_bytes = coalesce(?, retention_bytes),
+       retention_ms = coalesce(?, retention_ms) WHERE name = ?`,
+      bytes ?? null,
+      ms ?? null,
+      topic,
+    );
+    this.#rows.clear();
+  }
+
+  /** A partition by its id; its retention is as old as the last `refresh`. */
+  row(id: number): PartitionRow {
+    let row = this.#rows.get(id);
+    if (row === undefined) {
+      const [topic, partition, bytes, ms] = this.#db.get<[string, number, number, number]>(
+        `SELECT name, partition, retention_bytes, retention_ms FROM ${partitionsOfTopics} WHERE p.id = ?`,
+        id,
+      )!;
+      this.#rows.set(id, row = { id, topic, partition, retention: { bytes, ms } });
+    }
+    return row;
+  }
+
+  /** Others may have changed the retention. */
+  refresh(): void {
+    this.#rows.clear();
   }
 
   /**
@@ -74,26 +145,50 @@ export class Topics {
     return row[0];
   }
 
+  /** What is there; what has expired is not, whether it was removed already or not. */
   range(id: number): OffsetRange {
-    const [earliest, latest] = this.#db.get<[number, number]>(
-      "SELECT earliest, latest FROM partitions WHERE id = ?",
+    const row = this.#db.get<KeptRow>(
+      `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE p.id = ?`,
       id,
     )!;
-    return { earliest, latest };
+    return { earliest: this.#floor(row), latest: row[2] };
   }
 
-  offsetForTime(id: number, timestamp: number): number {
-    const { earliest, latest } = this.range(id);
-    const row = this.#db.get<[number]>(
-      `SELECT ${offsetOfId} FROM records INDEXED BY records_facts
-       WHERE id >= ${recordId} AND id < ${recordId} AND timestamp >= ? ORDER BY id LIMIT 1`,
-      id,
-      earliest,
-      id,
-      latest,
-      timestamp,
+  /** The partitions of which something has expired since the floor was last moved, and where it should be. */
+  expired(): { id: number; floor: number }[] {
+    const rows = this.#db.all<KeptRow>(
+      `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE latest > floor`,
     );
-    return row?.[0] ?? latest;
+    return rows.map((row) => ({ id: row[0], before: row[1], floor: this.#floor(row) }))
+      .filter(({ before, floor }) => floor > before);
+  }
+
+  #floor([id, floor, latest, bytes, keptBytes, keptMs]: KeptRow): number {
+    if (floor >= latest) return floor;
+    const start = this.#db.get<[number, number, number]>(
+      `SELECT id, total, arrived FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
+       ORDER BY id DESC LIMIT 1`,
+      id,
+      0,
+      id,
+      floor,
+    );
+    const young = this.#now() - keptMs;
+    if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
+    // The newest chunk is kept however large it is.
+    const kept = this.#db.get<[number]>(
+      `SELECT ${offsetOfId} FROM chunks WHERE id >= ${placeId} AND id < ${placeId} AND arrived > ?
+       AND (total >= ? OR id = (SELECT max(id) FROM chunks WHERE id < ${placeId})) ORDER BY id LIMIT 1`,
+      id,
+      start === undefined ? floor : start[0] % offsetLimit,
+      id,
+      offsetLimit - 1,
+      young,
+      bytes - keptBytes,
+      id,
+      offsetLimit - 1,
+    );
+    return Math.max(floor, kept?.[0] ?? latest);
   }
 }
 

@@ -5,16 +5,24 @@
  */
 import { LogError } from "../log.ts";
 
-/** What `embedded:DIR?retention-bytes=N&retention-ms=N` says. */
+/** What `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…` says. */
 export interface EmbeddedUrl {
   /** As given. */
   readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;
-  readonly retention: Retention;
+  /** What is said of retention: it is stored with the topics that are made, and those appended to. */
+  readonly retention: Partial<Retention>;
+  readonly sync: Sync;
 }
 
-/** How much of each partition is kept. The oldest frames go as soon as one of the two is exceeded. */
+/**
+ * When an append counts as done: `interval`: it survives the death of the process, and a power failure once a second
+ * has passed; `always`: it is on the disk.
+ */
+export type Sync = "interval" | "always";
+
+/** How much of each partition of a topic is kept. The oldest frames go as soon as one of the two is exceeded. */
 export interface Retention {
   /** Bytes of a partition. */
   readonly bytes: number;
@@ -25,7 +33,8 @@ export interface Retention {
 /** 1 GiB is about 20 minutes of 640×480 JPEG at 15 frames/s. */
 export const defaultRetention: Retention = { bytes: 2 ** 30, ms: 24 * 3_600_000 };
 
-const parameters = { "retention-bytes": "bytes", "retention-ms": "ms" } as const;
+const numbers = { "retention-bytes": "bytes", "retention-ms": "ms" } as const;
+const names = [...Object.keys(numbers), "sync"];
 
 /**
  * Reads the URL.
@@ -37,21 +46,22 @@ export function parseEmbeddedUrl(url: string): EmbeddedUrl {
   const faults: string[] = [];
   const dir = match?.[1] ?? "";
   if (dir === "" || dir.includes("\0")) faults.push("expected embedded:DIR");
-  const retention = { ...defaultRetention };
+  const retention: { -readonly [Name in keyof Retention]?: number } = {};
+  let sync: Sync = "interval";
   for (const [name, value] of new URLSearchParams(match?.[2] ?? "")) {
-    if (!Object.hasOwn(parameters, name)) {
-      faults.push(`unknown parameter ${name}, expected ${Object.keys(parameters).join(" or ")}`);
-      continue;
-    }
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || number < 1 || !Number.isSafeInteger(number)) {
+    if (name === "sync") {
+      if (value === "always" || value === "interval") sync = value;
+      else faults.push(`sync is ${JSON.stringify(value)}, expected always or interval`);
+    } else if (!Object.hasOwn(numbers, name)) {
+      faults.push(`unknown parameter ${name}, expected ${names.join(", ")}`);
+    } else if (!/^\d+$/.test(value) || Number(value) < 1 || !Number.isSafeInteger(Number(value))) {
       faults.push(`${name} is ${JSON.stringify(value)}, expected a whole number from 1`);
-      continue;
+    } else {
+      retention[numbers[name as keyof typeof numbers]] = Number(value);
     }
-    retention[parameters[name as keyof typeof parameters]] = number;
   }
   if (faults.length > 0) {
     throw new LogError("INVALID", `Cannot open log ${JSON.stringify(url)}: ${faults.join("; ")}`);
   }
-  return { url, dir, retention };
+  return { url, dir, retention, sync };
 }

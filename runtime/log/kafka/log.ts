@@ -17,14 +17,16 @@ import type {
   ReaderOptions,
   TopicLog,
 } from "../log.ts";
-import { type KafkaAddress, parseAddress } from "./address.ts";
-import { listCheckpoints } from "./checkpoint_list.ts";
-import { Cluster } from "./cluster.ts";
-import { KafkaCommitter } from "./committer.ts";
-import { KafkaMember } from "./group.ts";
-import { KafkaProducer } from "./producer.ts";
-import { KafkaReader } from "./reader.ts";
-import { countPartitions, ensureTopic, listTopics, offsetAt, offsetRange } from "./topics.ts";
+import { KafkaProducer } from "./append/producer.ts";
+import { KafkaCommitter } from "./checkpoint/committer.ts";
+import { listCheckpoints } from "./checkpoint/list.ts";
+import { KafkaMember } from "./group/member.ts";
+import { OffsetCommits } from "./group/offset_commits.ts";
+import { type KafkaAddress, parseAddress } from "./net/address.ts";
+import { Cluster } from "./net/cluster.ts";
+import { Epochs } from "./read/epochs.ts";
+import { KafkaReader } from "./read/reader.ts";
+import { countPartitions, ensureTopic, listTopics, offsetAt, offsetRange } from "./read/topics.ts";
 
 /**
  * Opens `kafka://host:port[,host:port]`. Nothing is connected yet.
@@ -40,19 +42,22 @@ export async function openKafkaLog(
 }
 
 /** Something that ends with its log. */
-interface Part {
+interface Closable {
   close(): Promise<void>;
 }
 
 class KafkaLog implements TopicLog {
   readonly url: string;
   readonly #cluster: Cluster;
-  readonly #parts = new Set<Part>();
+  readonly #epochs = new Epochs();
+  readonly #offsetCommits: OffsetCommits;
+  readonly #opened = new Set<Closable>();
   #closing: Promise<void> | undefined;
 
   constructor(address: KafkaAddress, timeoutMs: number) {
     this.url = address.url;
     this.#cluster = new Cluster(address, timeoutMs);
+    this.#offsetCommits = new OffsetCommits(this.#cluster);
   }
 
   topics(): Promise<string[]> {
@@ -79,14 +84,21 @@ class KafkaLog implements TopicLog {
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
     this.#throwIfClosed("Cannot make a producer");
     return this.#keep(
-      new KafkaProducer(this.#cluster, options, (part) => this.#parts.delete(part)),
+      new KafkaProducer(this.#cluster, options, (opened) => this.#opened.delete(opened)),
     );
   }
 
   // deno-lint-ignore require-await
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
     this.#throwIfClosed("Cannot make a reader");
-    return this.#keep(new KafkaReader(this.#cluster, options, (part) => this.#parts.delete(part)));
+    return this.#keep(
+      new KafkaReader(
+        this.#cluster,
+        this.#epochs,
+        options,
+        (reader) => this.#opened.delete(reader),
+      ),
+    );
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {
@@ -94,7 +106,7 @@ class KafkaLog implements TopicLog {
     const member = await KafkaMember.join(
       this.#cluster,
       options,
-      (part) => this.#parts.delete(part),
+      (opened) => this.#opened.delete(opened),
     );
     return this.#keep(member);
   }
@@ -103,9 +115,9 @@ class KafkaLog implements TopicLog {
     const action = `Cannot open the checkpoint of query ${options.query}`;
     this.#throwIfClosed(action);
     const committer = await KafkaCommitter.open(
-      this.#cluster,
+      { cluster: this.#cluster, epochs: this.#epochs, offsetCommits: this.#offsetCommits },
       options,
-      (part) => this.#parts.delete(part),
+      (opened) => this.#opened.delete(opened),
     );
     return this.#keep(committer);
   }
@@ -120,13 +132,13 @@ class KafkaLog implements TopicLog {
 
   async #close(): Promise<void> {
     // Members leave their groups and transactions end while there still are connections.
-    await Promise.all([...this.#parts].map((part) => part.close()));
+    await Promise.all([...this.#opened].map((opened) => opened.close()));
     await this.#cluster.close();
   }
 
-  #keep<P extends Part>(part: P): P {
-    this.#parts.add(part);
-    return part;
+  #keep<T extends Closable>(opened: T): T {
+    this.#opened.add(opened);
+    return opened;
   }
 
   #throwIfClosed(action: string): void {

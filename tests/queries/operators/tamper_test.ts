@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { tamper } from "../../../queries/operators/tamper.ts";
-import { encodeJpeg, type Frame, inspectImage } from "../../../runtime/mod.ts";
+import { encodeJpeg, type Frame } from "../../../runtime/mod.ts";
 import { framesOf, run, runWithRestarts, scene } from "./kit.ts";
 
 /** Two frames a second: every frame is a look. */
@@ -42,10 +42,6 @@ Deno.test("tamper sees a covered lens, and takes it for nothing else", async () 
     ...new Array(5).fill(0),
   ]);
   assert.ok(Math.max(...scores(outputs, "turned").slice(10, 20)) < 0.1);
-  // What was written on is a new picture of the same size.
-  const { width, height } = inspectImage(outputs[12]!.value);
-  assert.deepEqual([width, height], [320, 240]);
-  assert.notEqual(outputs[12]!.value, values[12]);
 });
 
 Deno.test("tamper sees a turned camera at once, and gets used to the new scene", async () => {

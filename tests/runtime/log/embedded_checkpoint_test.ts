@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { maxStateBytes } from "../../../runtime/log/embedded/checkpoint_entry.ts";
 import { type BatchCommitter } from "../../../runtime/log/log.ts";
 import { readAll, rejectsWith, withCommitter } from "../../contracts/log_contract_kit.ts";
@@ -10,20 +11,15 @@ Deno.test("checkpoint: the past is pruned", async () => {
   await inFolder(async (dir) => {
     await withLog(dir, (log) =>
       withCommitter(log, options, async (committer) => {
-        for (let i = 0; i < 130; i++) await run(committer, i);
+        for (let i = 0; i < 260; i++) await run(committer, i);
       }));
-    const kv = await Deno.openKv(join(dir, "checkpoints.kv"));
-    const prefix = ["framelane", "checkpoint", "g", "q", "t", 0];
-    for (const kind of ["offsets", "commits"]) {
-      const ids = (await Array.fromAsync(kv.list({ prefix: [...prefix, kind] }))).map(({ key }) =>
-        Number(key.at(-1))
-      );
-      assert.deepEqual(ids, Array.from({ length: 100 }, (_, i) => i + 30));
-    }
-    kv.close();
+    const db = new DatabaseSync(join(dir, "log.db"));
+    const kept = Number(Object.values(db.prepare("SELECT count(*) FROM entries").get()!)[0]);
+    db.close();
+    assert.ok(kept >= 100 && kept <= 150, `${kept} are kept`);
     await withLog(dir, (log) =>
       withCommitter(log, options, (committer) => {
-        assert.equal(committer.committed?.batchId, 129);
+        assert.equal(committer.committed?.batchId, 259);
         return Promise.resolve();
       }));
   });
@@ -44,14 +40,41 @@ Deno.test("checkpoint: a folder of its own", async () => {
     assert.equal(await next("b", (c) => run(c, 0, ["b0"])), 0);
     assert.equal(await next("a", (c) => run(c, 1, ["a1"])), 1);
     assert.equal(await next("b"), 1);
+    await withLog(log, async (log) => assert.deepEqual(await log.checkpoints(), []));
     // Removed on purpose: a first start.
     await Deno.remove(join(dir, "a"), { recursive: true });
     assert.equal(await next("a"), 0);
-    // The log was removed, the checkpoint was not: its offsets mean nothing any more.
+    // The log was removed, the folder was not: its offsets mean nothing any more.
     await Deno.remove(log, { recursive: true });
     const { message } = await rejectsWith("INVALID", () => next("b"));
-    assert.match(message, /it is of log .*, this is log .*; use another --checkpoint/);
+    assert.match(message, /are of log .*, this is log .*; use another --checkpoint/);
+    await Deno.writeTextFile(join(dir, "b", "metadata"), "{");
+    await rejectsWith("CHECKPOINT_CORRUPT", () => next("b"));
   });
+});
+
+Deno.test("checkpoint: whoever asks for one that nobody owns gets no other", async () => {
+  await inFolder((dir) =>
+    withLog(dir, async (log) => {
+      const free = { ...options, unowned: true };
+      await withCommitter(log, options, async (owner) => {
+        await rejectsWith("OWNED", () => log.committer(free));
+        await run(owner, 0);
+      });
+      await withCommitter(log, free, async (committer) => {
+        assert.equal(committer.committed?.batchId, 0);
+        await rejectsWith("OWNED", () => log.committer(free));
+      });
+      const member = await log.joinGroup({
+        group: "g",
+        topic: "t",
+        onAssignment: () => Promise.resolve(),
+      });
+      await rejectsWith("OWNED", () => log.committer(free));
+      await member.leave();
+      await withCommitter(log, free, () => Promise.resolve());
+    })
+  );
 });
 
 Deno.test("checkpoint: a record for a partition that is not there leaves the whole batch out", async () => {

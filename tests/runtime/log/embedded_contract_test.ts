@@ -1,5 +1,5 @@
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
-import { maxRecordBytes } from "../../../runtime/log/embedded/records.ts";
+import { maxRecordBytes } from "../../../runtime/log/embedded/record.ts";
 import { logContract } from "../../contracts/log_contract.ts";
 
 logContract("embedded log", {

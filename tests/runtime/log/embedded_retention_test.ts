@@ -1,10 +1,38 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
-import { append, readAll, record, records, text } from "../../contracts/log_contract_kit.ts";
+import { ArrivalClock } from "../../../runtime/log/embedded/arrivals.ts";
+import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
+import {
+  append,
+  eventually,
+  readAll,
+  record,
+  records,
+  rejectsWith,
+  text,
+} from "../../contracts/log_contract_kit.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
-Deno.test("embedded log: retention by bytes keeps the file small", async () => {
+/** Names and sizes of all segment files. */
+async function segments(dir: string): Promise<{ file: string; size: number }[]> {
+  const found: { file: string; size: number }[] = [];
+  for await (const folder of Deno.readDir(join(dir, "segments"))) {
+    for await (const { name } of Deno.readDir(join(dir, "segments", folder.name))) {
+      const file = join(dir, "segments", folder.name, name);
+      const { size } = await Deno.stat(file).catch(() => ({ size: 0 }));
+      found.push({ file, size });
+    }
+  }
+  return found;
+}
+
+const left = async (log: EmbeddedLog, topic = "t", partition = 0) => {
+  const { earliest, latest } = await log.offsets(topic, partition);
+  return latest - earliest;
+};
+
+Deno.test("embedded log: retention by bytes holds at every append, and gives room back", async () => {
   await inFolder(async (dir) => {
     await withLog(`embedded:${dir}?retention-bytes=1000000`, async (log) => {
       await log.createTopic("t", 2);
@@ -15,66 +43,143 @@ Deno.test("embedded log: retention by bytes keeps the file small", async () => {
         ]);
       }
       for (const partition of [0, 1]) {
-        const { earliest, latest } = await log.offsets("t", partition);
-        assert.equal(latest, 200);
-        assert.ok(
-          latest - earliest >= 18 && latest - earliest <= 20,
-          `${latest - earliest} are left`,
-        );
+        assert.equal(await left(log, "t", partition), 19);
         const frames = await readAll(log, "t", partition);
-        assert.equal(frames[0]!.offset, earliest);
+        assert.equal(frames[0]!.offset, 181);
         assert.equal(frames.at(-1)!.headers.i, `${398 + partition}`);
       }
+      const bytes = async () => (await segments(dir)).reduce((sum, { size }) => sum + size, 0);
+      // Two partitions, each with a segment that is partly expired and one that is not full.
+      await eventually("room", async () => await bytes() < 2 * (1_000_000 + 2 * 320_000));
     });
-    const { size } = await Deno.stat(join(dir, "log.db"));
-    assert.ok(size < 6_000_000, `The file has ${size} bytes`);
   });
 });
 
-Deno.test("embedded log: retention by time follows the append, not the capture", async () => {
+Deno.test("embedded log: a record larger than retention is kept until the next one", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}?retention-bytes=1000`, async (log) => {
+      await log.createTopic("t", 1);
+      for (const name of ["a", "b"]) {
+        await append(log, "t", 0, [record(name.repeat(5_000))]);
+        assert.deepEqual((await readAll(log, "t", 0)).map((f) => text(f.value)[0]), [name]);
+      }
+    })
+  );
+});
+
+Deno.test("embedded log: retention by time follows the append, and needs none to hold", async () => {
   await inFolder(async (dir) => {
     let now = 1_000_000;
-    const clock = { ...systemClock, now: () => now };
-    await withLog(`embedded:${dir}?retention-ms=1000`, async (log) => {
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, Array.from({ length: 60 }, () => record("old", { timestamp: 5 })));
-      now += 999;
-      await append(log, "t", 0, [record("young", { timestamp: 1 })]);
-      assert.equal((await log.offsets("t", 0)).earliest, 0);
-      now += 1;
-      // A few at a time: each append removes more than it adds.
-      for (let i = 0; i < 4; i++) await append(log, "t", 0, [record(`new${i}`)]);
-      const values = (await readAll(log, "t", 0)).map((frame) => text(frame.value));
-      assert.deepEqual(values, ["young", "new0", "new1", "new2", "new3"]);
-      now += 5_000;
-      await append(log, "t", 0, [record("last")]);
-      assert.deepEqual(await log.offsets("t", 0), { earliest: 65, latest: 66 });
-    }, { clock });
-  });
-});
-
-Deno.test("embedded log: partitions that nobody appends to expire too", async () => {
-  await inFolder(async (dir) => {
-    let now = 0;
     const clock = { ...systemClock, now: () => now, monotonic: () => now };
     await withLog(`embedded:${dir}?retention-ms=1000`, async (log) => {
       await log.createTopic("t", 2);
+      await append(log, "t", 0, Array.from({ length: 60 }, () => record("old", { timestamp: 5 })));
       await append(log, "t", 1, records(3));
-      now += 20_000;
-      await append(log, "t", 0, records(1));
+      now += 999;
+      await append(log, "t", 0, [record("young", { timestamp: 1 })]);
+      assert.equal(await left(log), 61);
+      now += 1;
+      assert.deepEqual((await readAll(log, "t", 0)).map((f) => text(f.value)), ["young"]);
       assert.deepEqual(await log.offsets("t", 1), { earliest: 3, latest: 3 });
-      assert.deepEqual(await log.offsets("t", 0), { earliest: 0, latest: 1 });
+      const reader = await (await log.reader()).open("t", 0, 10);
+      await rejectsWith("OFFSET_OUT_OF_RANGE", () => reader.read(1));
+      now += 5_000;
+      assert.deepEqual(await log.offsets("t", 0), { earliest: 61, latest: 61 });
     }, { clock });
+    // The bytes go too, once the segment was sealed.
+    await withLog(`embedded:${dir}`, (log) => log.topics(), { clock });
+    assert.deepEqual(await segments(dir), []);
   });
 });
 
-Deno.test("embedded log: many records are deleted a part at a time", async () => {
+Deno.test("embedded log: retention belongs to the topic, not to who has the log open", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}?retention-bytes=1000000000`, async (log) => {
+      await log.createTopic("archive", 1);
+      for (let i = 0; i < 100; i++) await append(log, "archive", 0, [record("x".repeat(9_000))]);
+      await withLog(`embedded:${dir}?retention-bytes=100000&retention-ms=1000`, async (other) => {
+        await other.createTopic("live", 1);
+        await append(other, "live", 0, records(1));
+        await other.deleteRecords("live", 0, 0);
+      });
+      assert.equal(await left(log, "archive"), 100);
+      assert.deepEqual(await log.retention("live"), { bytes: 100_000, ms: 1_000 });
+      assert.deepEqual(await log.retention("archive"), { bytes: 1e9, ms: 86_400_000 });
+      await log.retention("archive", { bytes: 100_000 });
+      assert.equal(await left(log, "archive"), 11);
+      await rejectsWith("TOPIC_MISSING", () => log.retention("none", { bytes: 5 }));
+    })
+  );
+});
+
+Deno.test("embedded log: a clock that jumps deletes nothing and dates nothing from the future", async () => {
+  await inFolder(async (dir) => {
+    let [jump, monotonic] = [0, 0];
+    const start = Date.now();
+    const now = () => start + monotonic + jump;
+    const clock = { ...systemClock, now, monotonic: () => monotonic };
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const url = `embedded:${dir}?retention-ms=60000`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(100));
+      for (const hours of [24, -24, 1]) {
+        jump = hours * 3_600_000;
+        for (let i = 0; i < 10; i++) await append(log, "t", 0, records(1));
+      }
+      assert.equal(await left(log), 130);
+      assert.equal(warnings.length, 3, warnings.join("\n"));
+      assert.match(warnings[0]!, /The clock is 86400 s off/);
+      jump = 0;
+      monotonic += 59_000;
+      assert.equal(await left(log), 130);
+      monotonic += 2_000;
+      assert.equal(await left(log), 0, "Nothing from the future keeps others");
+    }, { clock, onWarning });
+    // Another process, whose clock is a day ahead.
+    await withLog(url, (log) => append(log, "t", 0, records(5)), { clock, onWarning });
+    jump = 86_400_000;
+    await withLog(url, async (log) => {
+      await append(log, "t", 0, records(5));
+      assert.equal(await left(log), 10);
+    }, { clock, onWarning });
+  });
+});
+
+Deno.test("arrivals: a step is believed once it has held, a larger one later", () => {
+  let [wall, monotonic] = [1_000_000, 0];
+  const told: string[] = [];
+  const clock = { ...systemClock, now: () => wall, monotonic: () => monotonic };
+  const arrivals = new ArrivalClock(clock, 0, (message) => told.push(message));
+  const pass = (ms: number) => [wall, monotonic] = [wall + ms, monotonic + ms];
+  pass(1_000);
+  assert.equal(arrivals.now(), 1_001_000);
+  wall += 3_600_000;
+  assert.equal(arrivals.now(), 1_001_000);
+  pass(29_000);
+  assert.equal(arrivals.now(), 1_030_000);
+  pass(1_000);
+  assert.equal(arrivals.now(), wall);
+  wall += 1_500;
+  assert.equal(arrivals.now(), wall, "A small adjustment is followed");
+  wall += 90_000_000;
+  arrivals.now();
+  pass(599_000);
+  assert.equal(arrivals.now(), wall - 90_000_000);
+  pass(1_000);
+  assert.equal(arrivals.now(), wall);
+  assert.equal(told.length, 2);
+});
+
+Deno.test("embedded log: records that were deleted are gone, their offsets are not used again", async () => {
   await inFolder(async (dir) => {
     await withLog(`embedded:${dir}`, async (log) => {
       await log.createTopic("t", 1);
       await append(log, "t", 0, records(1_000));
       await log.deleteRecords("t", 0, 700);
       assert.deepEqual(await log.offsets("t", 0), { earliest: 700, latest: 1_000 });
+      assert.equal((await readAll(log, "t", 0))[0]!.offset, 700);
       await log.deleteRecords("t", 0, 5_000);
       assert.deepEqual(await log.offsets("t", 0), { earliest: 1_000, latest: 1_000 });
       assert.equal(await append(log, "t", 0, records(1)), 1_000);

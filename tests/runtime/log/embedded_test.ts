@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../../runtime/base/clock.ts";
 import { Database } from "../../../runtime/log/embedded/database.ts";
 import { storageError } from "../../../runtime/log/embedded/errors.ts";
-import { defaultRetention, parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
+import { parseEmbeddedUrl } from "../../../runtime/log/embedded/url.ts";
 import { LogError } from "../../../runtime/log/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import {
@@ -21,15 +21,21 @@ Deno.test("embedded url: folder and retention", () => {
   assert.deepEqual(parseEmbeddedUrl("embedded:data/log"), {
     url: "embedded:data/log",
     dir: "data/log",
-    retention: defaultRetention,
+    retention: {},
+    sync: "interval",
   });
-  const { dir, retention } = parseEmbeddedUrl("embedded:/a b?retention-ms=5&retention-bytes=1000");
-  assert.equal(dir, "/a b");
-  assert.deepEqual(retention, { bytes: 1_000, ms: 5 });
+  const all = "embedded:/a b?retention-ms=5&retention-bytes=1000&sync=always";
+  assert.deepEqual(parseEmbeddedUrl(all), {
+    url: all,
+    dir: "/a b",
+    retention: { bytes: 1_000, ms: 5 },
+    sync: "always",
+  });
 });
 
 Deno.test("embedded url: all faults are told together", () => {
-  const parse = () => parseEmbeddedUrl("embedded:?retention-ms=0&retention-bytes=1.5&size=3");
+  const parse = () =>
+    parseEmbeddedUrl("embedded:?retention-ms=0&retention-bytes=1.5&size=3&sync=often");
   assert.throws(parse, (error) => {
     assert.ok(error instanceof LogError);
     assert.equal(error.code, "INVALID");
@@ -39,6 +45,7 @@ Deno.test("embedded url: all faults are told together", () => {
         'retention-ms is "0"',
         'retention-bytes is "1.5"',
         "parameter size",
+        'sync is "often"',
       ]
     ) {
       assert.ok(error.message.includes(part), `${part} in: ${error.message}`);
@@ -78,16 +85,20 @@ Deno.test("embedded log: foreign, newer and damaged files are named", async () =
       db.exec("PRAGMA user_version = 7");
       db.close();
     });
-    assert.match(newer.message, /version 7, this Framelane reads version 1; update/);
+    assert.match(newer.message, /version 7, newer than version 2, .*; update/);
+    const older = await make("older", async (file) => {
+      await withLog(at("older"), (log) => log.topics());
+      const db = new DatabaseSync(file);
+      db.exec("PRAGMA user_version = 1");
+      db.close();
+    });
+    assert.match(older.message, /version 1, older than version 2, .*log convert/);
     const taken = join(dir, "file");
     await Deno.writeTextFile(taken, "a file");
     const file = await rejectsWith("INVALID", () => withLog(at("file"), (log) => log.topics()));
     assert.match(file.message, /not a folder/);
-    await withLog(at("cut"), async (log) => {
-      await log.createTopic("t", 1);
-      await append(log, "t", 0, [record(new Uint8Array(300_000))]);
-    });
-    await Deno.truncate(join(dir, "cut", "log.db"), 40_000);
+    await withLog(at("cut"), (log) => log.createTopic("t", 100));
+    await Deno.truncate(join(dir, "cut", "log.db"), 2_000);
     await rejectsWith("INTERNAL", () => withLog(at("cut"), (log) => readAll(log, "t", 0)));
   });
 });
@@ -112,22 +123,46 @@ Deno.test("embedded log: a folder without access is named, and may be put right"
   });
 });
 
-Deno.test("embedded log: a full disk is told and costs nothing that was there", async () => {
+Deno.test("embedded log: a full database is told and costs nothing that was there", async () => {
   await inFolder(async (dir) => {
     const db = await Database.open(dir, { clock: systemClock, timeoutMs: 1_000 });
     try {
       const error = await rejectsWith("DISK_FULL", () =>
         db.write("append to t/0", () => {
           // A file that may not grow looks to SQLite like a disk that is full.
-          db.get("PRAGMA max_page_count = 30");
-          db.run("INSERT INTO records VALUES (1, 0, 0, 0, NULL, '', ?)", new Uint8Array(2_000_000));
+          db.get("PRAGMA max_page_count = 60");
+          db.run("INSERT INTO entries VALUES (1, ?, NULL)", "x".repeat(2_000_000));
         }));
       assert.equal(error.retryable, true);
       assert.match(error.message, /append to t\/0: no space is left for .*log\.db; free some/);
-      assert.deepEqual(db.all("SELECT id FROM records"), []);
-      await db.write("append", () => db.run("INSERT INTO topics VALUES (1, 't', 1)"));
+      assert.deepEqual(db.all("SELECT id FROM entries"), []);
+      await db.write("append", () => db.run("INSERT INTO topics VALUES (1, 't', 1, 1, 1)"));
     } finally {
-      db.close();
+      await db.close();
+    }
+  });
+});
+
+Deno.test("embedded log: what one does wrong in a shared transaction costs itself alone", async () => {
+  await inFolder(async (dir) => {
+    const db = await Database.open(dir, { clock: systemClock, timeoutMs: 1_000 });
+    try {
+      const add = (id: number, wrong?: Error) =>
+        db.write(`add ${id}`, () => {
+          db.run("INSERT INTO entries VALUES (?, NULL, NULL)", id);
+          if (wrong !== undefined) throw wrong;
+          return id;
+        });
+      const [one, two, three] = await Promise.allSettled([
+        add(1),
+        add(2, new LogError("FENCED", "Cannot add")),
+        add(3),
+      ]);
+      assert.deepEqual([one, three].map((r) => r.status), ["fulfilled", "fulfilled"]);
+      assert.equal(two.status === "rejected" && two.reason.code, "FENCED");
+      assert.deepEqual(db.all("SELECT id FROM entries"), [[1], [3]]);
+    } finally {
+      await db.close();
     }
   });
 });
@@ -209,12 +244,5 @@ Deno.test("embedded log: options of readers and groups are checked", async () =>
         () => producer.append("t", 0, [record("x", { timestamp: NaN })]),
       );
     });
-  });
-});
-
-Deno.test("embedded log: a new folder is its owner's alone", async () => {
-  await inFolder(async (dir) => {
-    await withLog(`embedded:${dir}/a/log`, (log) => log.topics());
-    assert.equal((await Deno.stat(`${dir}/a/log`)).mode! & 0o777, 0o700);
   });
 });

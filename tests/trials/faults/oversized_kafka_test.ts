@@ -1,9 +1,9 @@
 /** A frame beyond the 64 MiB that Framelane takes, in a topic that takes more. */
 import assert from "node:assert/strict";
-import { parseAddress } from "../../../runtime/log/kafka/address.ts";
-import { Cluster } from "../../../runtime/log/kafka/cluster.ts";
-import { encodeBatch } from "../../../runtime/log/kafka/record_encoder.ts";
-import { ensureTopic } from "../../../runtime/log/kafka/topics.ts";
+import { parseAddress } from "../../../runtime/log/kafka/net/address.ts";
+import { Cluster } from "../../../runtime/log/kafka/net/cluster.ts";
+import { encodeBatch } from "../../../runtime/log/kafka/records/encoder.ts";
+import { ensureTopic } from "../../../runtime/log/kafka/read/topics.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import { judgeTopic } from "../../recovery/outputs.ts";
 import { assertFlawless, markedRecords, markOf } from "../../support/checker.ts";

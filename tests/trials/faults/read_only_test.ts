@@ -15,10 +15,6 @@ const PLACES: Readonly<Record<string, { files: readonly string[]; says: RegExp }
     files: ["log/log.db", "log/log.db-wal"],
     says: /Cannot .*disk I\/O error/,
   },
-  "the checkpoints' file": {
-    files: ["log/checkpoints.kv", "log/checkpoints.kv-wal"],
-    says: /Cannot .*checkpoint/,
-  },
   "the folder of images (no file can be renamed into it)": {
     files: ["images/CAMERA-1"],
     says: /Cannot .*images/,

@@ -11,7 +11,16 @@ import { signatureFaults } from "../../../../queries/operators/model/signature.t
 import { orderModel } from "./order_kit.ts";
 
 function fileOf(inputs: readonly OnnxValue[], outputs: readonly OnnxValue[]): OnnxFile {
-  return { producer: "", opset: 18, sha256: "0".repeat(64), bytes: 1, inputs, outputs };
+  return {
+    metadata: {},
+    external: [],
+    producer: "",
+    opset: 18,
+    sha256: "0".repeat(64),
+    bytes: 1,
+    inputs,
+    outputs,
+  };
 }
 
 const float = (name: string, ...shape: (number | string)[]) => ({ name, dtype: "float32", shape });

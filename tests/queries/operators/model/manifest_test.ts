@@ -72,10 +72,11 @@ function withField(path: string, value: unknown): unknown {
 Deno.test("a whole manifest is taken as it is", () => {
   const { inputs, frames, ...rest } = parseManifest(GOOD, "models/violence/model.json");
   const { input, file: _, ...same } = GOOD;
-  assert.deepEqual(inputs, [input]);
+  assert.deepEqual(inputs, [{ ...input, align: "center", pad: 0 }]);
   assert.equal(frames, 16);
   const outputs = [GOOD.outputs[0], { ...GOOD.outputs[1], activation: "none" }];
-  assert.deepEqual(rest, { ...same, file: "models/violence/x.onnx", outputs });
+  const added = { constants: {}, warmup: 0 };
+  assert.deepEqual(rest, { ...same, ...added, file: "models/violence/x.onnx", outputs });
 });
 
 Deno.test("a manifest may leave out what has a default", () => {
@@ -97,15 +98,19 @@ Deno.test("a manifest may leave out what has a default", () => {
       width: 9,
       color: "RGB",
       resize: "fill",
+      align: "center",
+      pad: 0,
       scale: 1 / 255,
       mean: [0, 0, 0],
       std: [1, 1, 1],
     }],
+    constants: {},
     frames: 1,
     hop: 1,
     keep: [0, 1],
     outputs: [{ name: "o", kind: "window", activation: "none" }],
     state: [],
+    warmup: 0,
   });
   const grey = { name: "i", layout: "NHWC", height: 8, width: 9, color: "GRAY", dtype: "uint8" };
   const { inputs } = parseManifest({ ...GOOD, keep: [0, 1], hop: 1, input: grey }, "model.json");
@@ -122,7 +127,11 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["input", undefined, /^input: expected an object, given nothing$/],
   ["input", [], /^input: expected a list with at least one entry, given \[\]$/],
   ["input.name", 7, /^input.name: expected a text that is not empty, given 7$/],
-  ["input.dtype", "float64", /^input.dtype: expected one of float32, uint8, float16, given "float/],
+  [
+    "input.dtype",
+    "bfloat16",
+    /^input.dtype: expected one of float32, uint8, float16, float64, int8, given/,
+  ],
   ["input.layout", "NTWHC", /^input.layout: expected one of NTHWC, NTCHW, NCTHW, NHWC, NCHW, give/],
   ["input.layout", undefined, /^input.layout: .*, given nothing$/],
   ["input.frames", undefined, /^input.frames: expected a whole number from 1 to 4096, given noth/],
@@ -144,7 +153,11 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["keep", [0, 17], /^keep: .* given \[0,17\]$/],
   ["outputs", undefined, /^outputs: expected a list with at least one entry, given nothing$/],
   ["outputs", [], /^outputs: expected a list with at least one entry, given \[\]$/],
-  ["outputs.0.kind", "clip", /^outputs\[0\].kind: expected one of window, frame, given "clip"$/],
+  [
+    "outputs.0.kind",
+    "clip",
+    /^outputs\[0\].kind: expected one of window, frame, scores, objects, .*, given "clip"$/,
+  ],
   ["outputs.0.activation", "relu", /^outputs\[0\].activation: expected one of none, sigmoid, soft/],
   ["outputs.0.labels", ["a", "a"], /^outputs\[0\].labels: expected each once, given a again$/],
   ["outputs.0.label", "a", /^outputs\[0\].label: unknown field, accepted are name, kind, activati/],
@@ -157,7 +170,7 @@ const BAD: readonly [string, unknown, RegExp][] = [
     /^state\[0\].output: expected a text that is not empty, given noth/,
   ],
   ["state.0.input", "frames", /^input names: expected each once, given frames again$/],
-  ["alert.label", "fire", /^alert.label: expected a label of a window output \(calm, violence\)/],
+  ["alert.label", "fire", /^alert.label: expected a label of an output \(calm, violence, cuts\)/],
   ["alert.label", undefined, /^alert.label: expected a text that is not empty, given nothing$/],
   ["alert.enter", 60, /^alert.enter: expected a number from 0 to 1, given 60$/],
   ["alert.exit", 0.7, /^alert.exit: expected a number up to enter, which is 0.6, given 0.7$/],

@@ -1,0 +1,182 @@
+/**
+ * `deno task log retention|check|backup|convert`: looks after an embedded log.
+ *
+ * @module
+ */
+import { checkPartitions } from "../../runtime/log/embedded/check.ts";
+import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
+import { convertLog } from "../../runtime/log/embedded/convert.ts";
+import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
+import { LogError } from "../../runtime/log/log.ts";
+import { type Command, type CommandContext, nearest, parsers } from "../command.ts";
+import { DEFAULT_LOG } from "../defaults.ts";
+import { fenceOptions } from "../fence_options.ts";
+
+const ACTIONS = ["retention", "check", "backup", "convert"] as const;
+type Action = typeof ACTIONS[number];
+
+interface Values {
+  readonly log: string;
+  readonly bytes?: number;
+  readonly ms?: number;
+  readonly checkpoint?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** The command. */
+export const log: Command = {
+  name: "log",
+  positionals: "retention [TOPIC] | check | backup DIR | convert",
+  summary:
+    "Looks after an embedded log: how much of a topic is kept, whether all is whole, copies while it is in use, old formats.",
+  options: {
+    log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG, opens: "log" },
+    bytes: {
+      value: "N",
+      help: "retention: keeps this many bytes of each partition of the topic",
+      parse: parsers.integer(1),
+    },
+    ms: {
+      value: "N",
+      help: "retention: keeps frames this many milliseconds",
+      parse: parsers.integer(1),
+    },
+    checkpoint: {
+      value: "DIR",
+      multiple: true,
+      opens: "folder",
+      help: "convert: a folder of checkpoints that was used with the log",
+    },
+    json: { switch: true, help: "one JSON object a line" },
+    ...fenceOptions,
+  },
+  // The folder of a backup.
+  needs: { positionals: "folder" },
+  check({ positionals: [action, ...rest], options }) {
+    if (action === undefined) return [`Nothing to do: expected ${ACTIONS.join(", ")}`];
+    if (!isAction(action)) {
+      const close = nearest(action, ACTIONS);
+      const wanted = close ? `did you mean ${close}?` : `expected ${ACTIONS.join(", ")}`;
+      return [`Cannot ${JSON.stringify(action)} the log: ${wanted}`];
+    }
+    const { log: url, bytes, ms } = options as unknown as Values;
+    const faults: string[] = [];
+    try {
+      parseEmbeddedUrl(url);
+    } catch (error) {
+      faults.push((error as Error).message);
+    }
+    const changes = bytes !== undefined || ms !== undefined;
+    if (changes && action !== "retention") faults.push(`Cannot ${action} with --bytes or --ms`);
+    const [least, most] = action === "backup" ? [1, 1] : action === "retention" ? [0, 1] : [0, 0];
+    if (rest.length < least || rest.length > most) {
+      const wanted = { backup: "one folder", retention: "at most one topic" }[action as string];
+      faults.push(`Cannot ${action} ${rest.join(" ")}: expected ${wanted ?? "no argument"}`);
+    }
+    if (changes && action === "retention" && rest.length === 0) {
+      faults.push("Cannot set the retention: expected a topic");
+    }
+    return faults;
+  },
+  async run({ positionals: [action, subject], options }, context) {
+    const values = options as unknown as Values;
+    const { dir } = parseEmbeddedUrl(values.log);
+    if (action === "convert") return await convert(dir, values, context);
+    if (!await isThere(`${dir}/log.db`)) {
+      context.say(`No log in ${dir}`);
+      return 1;
+    }
+    const opened = new EmbeddedLog(values.log, { onWarning: context.say });
+    try {
+      switch (action as Exclude<Action, "convert">) {
+        case "retention":
+          return await retention(opened, subject, values, context);
+        case "check":
+          return await check(opened, values, context);
+        case "backup": {
+          const report = await opened.backup(subject!, context.signal);
+          if (values.json) context.print(JSON.stringify({ type: "backup", ...report }));
+          else {
+            context.say(
+              `Copied ${report.segments} segments, ${report.bytes} bytes, to ${subject}` +
+                (report.expired === 0 ? "" : `; ${report.expired} expired meanwhile`),
+            );
+          }
+          return 0;
+        }
+      }
+    } finally {
+      await opened.close();
+    }
+  },
+};
+
+function isAction(text: string): text is Action {
+  return (ACTIONS as readonly string[]).includes(text);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function convert(dir: string, values: Values, { say, print }: CommandContext) {
+  const { records, checkpoints } = await convertLog(dir, values.checkpoint);
+  if (values.json) print(JSON.stringify({ type: "convert", records, checkpoints }));
+  else {
+    say(
+      `Converted ${records} records and ${checkpoints} checkpoints; the old files are in ` +
+        `${dir}/version-1, remove them when you are content`,
+    );
+  }
+  return 0;
+}
+
+async function retention(
+  opened: EmbeddedLog,
+  topic: string | undefined,
+  { bytes, ms, json }: Values,
+  { print }: CommandContext,
+): Promise<number> {
+  const change = { ...(bytes === undefined ? {} : { bytes }), ...(ms === undefined ? {} : { ms }) };
+  for (const name of topic === undefined ? await opened.topics() : [topic]) {
+    const kept = await opened.retention(name, change);
+    if (json) print(JSON.stringify({ type: "retention", topic: name, ...kept }));
+    else print(`${name}: at most ${kept.bytes} bytes of each partition, ${kept.ms} ms`);
+  }
+  return 0;
+}
+
+async function check(
+  opened: EmbeddedLog,
+  { json }: Values,
+  { print, say, signal }: CommandContext,
+): Promise<number> {
+  const damage = await opened.damage();
+  if (damage !== undefined) {
+    throw new LogError("INTERNAL", `Cannot trust the log's database: ${damage}; restore a backup`);
+  }
+  let [records, damaged] = [0, 0];
+  for await (const found of checkPartitions(opened, signal)) {
+    records += found.records;
+    damaged += found.damaged;
+    if (json) print(JSON.stringify({ type: "partition", ...found }));
+    else if (found.damaged > 0) {
+      const { topic, partition, offsets } = found;
+      const more = found.damaged > offsets.length ? ", …" : "";
+      print(
+        `${topic}/${partition}: ${found.damaged} of ${found.records} records are damaged, at offsets ${
+          offsets.join(", ")
+        }${more}`,
+      );
+    }
+  }
+  if (json) print(JSON.stringify({ type: "summary", records, damaged }));
+  else say(`${records} records, ${damaged === 0 ? "all whole" : `${damaged} damaged`}`);
+  return damaged === 0 ? 0 : 1;
+}

@@ -1,0 +1,22 @@
+/**
+ * Follows people and things and counts them: in the zones and over the lines of `--zones FILE`. Every
+ * frame counts, so the numbers are the same in any run. `--model` takes any detector.
+ *
+ * @module
+ */
+import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
+import { detectorOf } from "./operators/detector.ts";
+import { track } from "./operators/track/mod.ts";
+import { zones } from "./operators/zones/mod.ts";
+
+export const takes = ["model", "zones", "device"] as const;
+
+export default function count(options: QueryOptions = {}): QueryDefinition {
+  const followed = query("count")
+    .readStream()
+    // What the detector is unsure of keeps a track alive.
+    .process(detectorOf("count", options, { threshold: 0.1 }))
+    .process(track({ keepOthers: false }));
+  const counted = options.zones === undefined ? followed : followed.process(zones(options.zones));
+  return counted.writeStream(display(), events());
+}

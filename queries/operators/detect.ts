@@ -1,0 +1,156 @@
+/**
+ * Models on single frames: what is in each of them, and where.
+ *
+ * @module
+ */
+import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
+import { isStill } from "./gate_mark.ts";
+import { providersOf } from "./model/devices.ts";
+import { FrameDecoder } from "./model/frame_tensors.ts";
+import { type CheckedModel, checkModel, Inference } from "./model/inference.ts";
+import type { ModelManifest } from "./model/manifest.ts";
+import type { Device } from "./model/device_names.ts";
+import { checkNumbers } from "./options.ts";
+import { withResult } from "./picture.ts";
+
+/** How to look at frames. */
+export interface DetectOptions {
+  /** Score from which something counts as an object; the manifest's unless given. */
+  readonly threshold?: number;
+  /** Only objects with these labels; all unless given. */
+  readonly labels?: readonly string[];
+  /** Most objects in a frame, the highest scores first; the manifest's unless given. */
+  readonly maxObjects?: number;
+  /** Threads for one run of the model; 1 unless given. */
+  readonly threads?: number;
+  /** Where it runs; `cpu` unless given. */
+  readonly device?: Device;
+}
+
+/** The detector that ships: 80 kinds of everyday objects. */
+export const SHIPPED_DETECTOR: URL = new URL("../../models/centernet/model.json", import.meta.url);
+
+/**
+ * Runs a model on each frame by itself. The result has all that the manifest's outputs are read as:
+ * objects with their boxes in pixels of the frame (and for each label the highest score), scores, areas,
+ * vectors. Frames keep their bytes: what was found is drawn by those who show it.
+ *
+ * A frame that {@linkcode gate} has marked as still is not looked at: what was found last is in it.
+ *
+ * @param manifest path or URL of a `model.json`; the detector that ships unless given
+ * @throws {ManifestError} when the model's manifest or file cannot be used.
+ * @throws {RangeError} when the model takes more than one frame or has a state: that is for `model`; or
+ * naming every option that is out of its bounds.
+ *
+ * @example
+ * ```ts
+ * import { detect } from "./detect.ts";
+ *
+ * const people = detect(undefined, { labels: ["person"], threshold: 0.4 });
+ * console.log(people.name);
+ * ```
+ */
+export function detect(
+  manifest: string | URL = SHIPPED_DETECTOR,
+  options: DetectOptions = {},
+): Operator<Frame, Frame> {
+  const { threads = 1, device = "cpu", threshold, maxObjects, labels } = options;
+  checkNumbers("detect", { threshold: threshold ?? 0, maxObjects: maxObjects ?? 1, threads }, {
+    threshold: { min: 0, max: 1 },
+    maxObjects: { min: 1, max: 1000, whole: true },
+    threads: { min: 1, max: 64, whole: true },
+  });
+  providersOf(device);
+  const model = adjusted(checkModel(manifest), options);
+  if (!looksAtFrames(model.manifest)) {
+    throw new RangeError(
+      `Cannot run model ${model.manifest.name} on single frames: it takes windows of ` +
+        `${model.manifest.frames} frames${
+          model.manifest.state.length > 0 ? " and has a state" : ""
+        }`,
+    );
+  }
+  const wanted = labels === undefined ? undefined : new Set(labels);
+  return {
+    name: `detect(${model.manifest.name})`,
+    // While the model works on one frame the next is decoded.
+    concurrency: 2,
+    async open() {
+      const inference = await Inference.open(model, { threads, device });
+      const decoder = new FrameDecoder(model.manifest.inputs, true);
+      const look = async (frame: Frame) => {
+        const decoded = await decoder.decode(frame);
+        try {
+          const { scores, frames: [found = {}], data, ms } = await inference.run(
+            decoder.which.map((i) => [decoded[i]!]),
+          );
+          const objects = found.objects?.filter(({ label }) => wanted?.has(label) ?? true);
+          const all = { ...scores, ...found.scores, ...bestOf(objects) };
+          return { objects, scores: all, data, about: inference.about(ms) };
+        } finally {
+          decoded.forEach((tensor) => tensor.release());
+        }
+      };
+      let last: ReturnType<typeof look> | undefined;
+      return {
+        async process(frame) {
+          const still = isStill(frame) && last !== undefined;
+          if (!still) {
+            last = look(frame);
+            // The frame that it belongs to reports the error.
+            last.catch(() => {});
+          }
+          const { objects, scores, data, about } = await last!;
+          const { offset, timestamp } = frame;
+          const entry: FrameResult = { offset, timestamp, ...(objects ? { objects } : {}) };
+          const result: Result = {
+            ...about,
+            ...(still ? { inferMs: 0 } : {}),
+            scores,
+            ...(objects === undefined ? {} : { frames: [entry] }),
+            ...(Object.keys(data).length > 0 ? { data } : {}),
+          };
+          return [withResult(frame, result)];
+        },
+        close: () => inference.close(),
+      };
+    },
+  };
+}
+
+/** True of a model that needs one frame and nothing of those before. */
+export function looksAtFrames({ frames, state }: ModelManifest): boolean {
+  return frames === 1 && state.length === 0;
+}
+
+/** The highest score of each label. */
+function bestOf(objects: readonly DetectedObject[] = []): Record<string, number> {
+  const scores: Record<string, number> = {};
+  for (const { label, score } of objects) scores[label] = Math.max(scores[label] ?? 0, score);
+  return scores;
+}
+
+function adjusted(model: CheckedModel, options: DetectOptions): CheckedModel {
+  const { threshold, maxObjects, labels = [] } = options;
+  const { outputs } = model.manifest;
+  const known = outputs.flatMap((output) => "labels" in output ? output.labels! : []);
+  const unknown = known.length === 0 ? [] : labels.filter((label) => !known.includes(label));
+  if (unknown.length > 0) {
+    throw new RangeError(
+      `Cannot look for ${unknown.join(", ")}: the model knows ${known.join(", ")}`,
+    );
+  }
+  const own = {
+    ...(threshold === undefined ? {} : { threshold }),
+    ...(maxObjects === undefined ? {} : { maxObjects }),
+  };
+  return {
+    ...model,
+    manifest: {
+      ...model.manifest,
+      outputs: outputs.map((output) =>
+        output.kind === "objects" || output.kind === "keypoints" ? { ...output, ...own } : output
+      ),
+    },
+  };
+}

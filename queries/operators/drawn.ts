@@ -1,0 +1,138 @@
+/**
+ * Findings drawn on their pictures, for those who want them there for good.
+ *
+ * @module
+ */
+import {
+  BadFrameError,
+  type Color,
+  type DetectedObject,
+  drawLabelledBox,
+  drawText,
+  fillBox,
+  type Frame,
+  isFinding,
+  labelScale,
+  type Operator,
+  type Output,
+  type RawImage,
+  type Result,
+} from "../../runtime/mod.ts";
+import { drawnOn, shownFrame } from "./picture.ts";
+
+/** How to draw. */
+export interface DrawnOptions {
+  /** Most scores to name, the highest first; 3 unless given. */
+  readonly scores?: number;
+  /** JPEG quality; 80 unless given. */
+  readonly quality?: number;
+}
+
+const CALM: Color = [0, 0, 0];
+const ALERT: Color = [200, 0, 0];
+
+/**
+ * Draws what was found on the pictures themselves: boxes with labels and tracks, points, the highest
+ * scores, zones, lines, the alert. The wall draws all of this by itself, over the picture, and can leave
+ * it out; pictures without findings keep their bytes.
+ *
+ * @example
+ * ```ts
+ * import { images, query } from "../../runtime/mod.ts";
+ * import { detect } from "./detect.ts";
+ * import { drawn } from "./drawn.ts";
+ *
+ * export default query("album")
+ *   .readStream()
+ *   .process(detect())
+ *   .process(drawn())
+ *   .writeStream(images());
+ * ```
+ */
+export function drawn<T extends Output>(options: DrawnOptions = {}): Operator<T, T> {
+  const { scores = 3, quality = 80 } = options;
+  return {
+    name: `drawn(scores=${scores})`,
+    concurrency: 2,
+    open: () => ({
+      async process(output) {
+        const { result } = output;
+        const picture = shownFrame(output);
+        if (picture === undefined || result === undefined) return [output];
+        const objects = objectsOn(picture, result);
+        const lines = linesOf(result, scores);
+        if (objects.length === 0 && lines.length === 0) return [output];
+        try {
+          const copy = await drawnOn(picture, (image) => draw(image, objects, lines), quality);
+          return [isFinding(output) ? { ...output, picture: copy } : { ...output, ...copy }];
+        } catch (error) {
+          // The finding counts, not its picture; a frame that cannot be decoded is a bad frame.
+          if (!(error instanceof BadFrameError) || !isFinding(output)) throw error;
+          const { picture: _, ...rest } = output;
+          return [rest as unknown as T];
+        }
+      },
+    }),
+  };
+}
+
+function objectsOn({ offset }: Frame, { frames = [] }: Result): readonly DetectedObject[] {
+  const entry = frames.findLast((frame) => frame.offset <= offset) ?? frames.at(-1);
+  return entry?.objects ?? [];
+}
+
+interface Line {
+  readonly text: string;
+  readonly background: Color;
+}
+
+function linesOf(result: Result, most: number): Line[] {
+  const { window, scores = {}, zones = {}, counts = {}, alert } = result;
+  const highest = Object.entries(scores).sort(([, a], [, b]) => b - a).slice(0, most);
+  const lines: Line[] = highest.map(([label, score]) => {
+    const isAlert = alert !== undefined && alert.state !== "end" && alert.label === label;
+    return { text: `${label} ${score.toFixed(2)}`, background: isAlert ? ALERT : CALM };
+  });
+  for (const [name, present] of Object.entries(zones)) {
+    lines.push({ text: `${name}: ${present}`, background: CALM });
+  }
+  for (const [name, { in: inward, out }] of Object.entries(counts)) {
+    lines.push({ text: `${name}: ${inward} in, ${out} out`, background: CALM });
+  }
+  if (alert !== undefined) {
+    lines.push({ text: `ALERT ${alert.state} peak ${alert.peak.toFixed(2)}`, background: ALERT });
+  }
+  if (window !== undefined && lines.length > 0) {
+    const seconds = ((window.lastTimestamp - window.firstTimestamp) / 1000).toFixed(1);
+    const text =
+      `${window.firstOffset}-${window.lastOffset}  ${window.frames} frames  ${seconds} s`;
+    lines.push({ text, background: CALM });
+  }
+  return lines;
+}
+
+function draw(image: RawImage, objects: readonly DetectedObject[], lines: readonly Line[]): void {
+  const scale = labelScale(image);
+  for (const { label, score, box, track, keypoints = [] } of objects) {
+    const color = colorOf(track === undefined ? label : `${label} ${track}`);
+    const name = track === undefined ? label : `${label} #${track}`;
+    drawLabelledBox(image, box, `${name} ${score.toFixed(2)}`, color);
+    for (const [x, y, sure] of keypoints) {
+      if (sure > 0.3) fillBox(image, [x - scale, y - scale, x + scale, y + scale], color);
+    }
+  }
+  for (const [i, { text, background }] of lines.entries()) {
+    drawText(image, text, 4 * scale, (4 + 11 * i) * scale, { scale, background });
+  }
+}
+
+/** A colour for each name, the same everywhere. */
+function colorOf(name: string): Color {
+  let hash = 7;
+  for (const character of name) hash = (hash * 31 + character.codePointAt(0)!) % 360;
+  const part = (offset: number) => {
+    const at = (offset + hash / 60) % 6;
+    return Math.round(255 * Math.max(0.15, Math.min(1, Math.abs(at - 3) - 1)));
+  };
+  return [part(0), part(4), part(2)];
+}

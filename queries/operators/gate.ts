@@ -1,0 +1,112 @@
+/**
+ * A gate before a model: it lets through what moves.
+ *
+ * @module
+ */
+import type { Frame, Operator } from "../../runtime/mod.ts";
+import { gateData } from "./gate_mark.ts";
+import { motionOf, type MotionOptions, withMotionDefaults } from "./motion.ts";
+import { History } from "./history.ts";
+import { checkNumbers } from "./options.ts";
+import { smallLuma } from "./luma.ts";
+import { withResult } from "./picture.ts";
+
+/** When frames are looked at. */
+export interface GateOptions extends MotionOptions {
+  /** Still frames are looked at once in so long, milliseconds of capture time; 10,000 unless given. */
+  readonly everyMs?: number;
+  /** Frames are looked at for so long after something has moved; 1,000 unless given. */
+  readonly holdMs?: number;
+}
+
+/** Before any capture time. */
+const LONG_AGO = -1e15;
+
+/** What the gate remembers: of the frames up to `seen`. */
+interface State {
+  /** The last frame that was looked at. */
+  readonly ran: number;
+  readonly ranAt: number;
+  /** Capture time when something moved last. */
+  readonly movedAt: number;
+  readonly skipped: number;
+  readonly seen: number;
+}
+
+/**
+ * Marks the frames in which nothing moves, so that `detect` after it does not look at them but says again
+ * what it found last. `data.gate` of the result says whether the frame was looked at, and how many were not
+ * so far. Every frame goes through, in order.
+ *
+ * After a restart the same frames are looked at as without one.
+ *
+ * @throws {RangeError} naming every option that is out of its bounds.
+ *
+ * @example
+ * ```ts
+ * import { display, query } from "../../runtime/mod.ts";
+ * import { detect } from "./detect.ts";
+ * import { gate } from "./gate.ts";
+ *
+ * export default query("frugal")
+ *   .readStream()
+ *   .process(gate({ everyMs: 5000 }))
+ *   .process(detect())
+ *   .writeStream(display());
+ * ```
+ */
+export function gate(options: GateOptions = {}): Operator<Frame, Frame> {
+  const { everyMs = 10_000, holdMs = 1000 } = options;
+  checkNumbers("gate", { everyMs, holdMs }, {
+    everyMs: { min: 0, max: 86_400_000 },
+    holdMs: { min: 0, max: 86_400_000 },
+  });
+  const motion = withMotionDefaults(options);
+  return {
+    name: "gate",
+    settings: `everyMs=${everyMs} holdMs=${holdMs}`,
+    kind: "window",
+    open(context) {
+      const history = new History({
+        pictures: motion.backgroundPictures,
+        intervalMs: motion.backgroundIntervalMs,
+        maxGapMs: motion.maxGapMs,
+      });
+      const saved = context.state === undefined
+        ? undefined
+        : JSON.parse(new TextDecoder().decode(context.state)) as State;
+      let state: State = saved ??
+        { ran: -1, ranAt: LONG_AGO, movedAt: LONG_AGO, skipped: 0, seen: -1 };
+      return {
+        async process(frame) {
+          const { offset, timestamp } = frame;
+          const luma = await smallLuma(frame, motion.samples);
+          const due = history.isDue(frame, luma);
+          const isFirst = history.pictures.length === 0;
+          const moves = isFirst || motionOf(luma, history, motion).objects.length > 0;
+          if (due) history.add(frame, luma);
+          // What was seen before the restart is decided already.
+          if (saved !== undefined && offset <= saved.seen) {
+            return [withResult(frame, { data: gateData({ ...saved, run: offset === saved.ran }) })];
+          }
+          const movedAt = moves ? timestamp : state.movedAt;
+          const run = timestamp - movedAt <= holdMs || timestamp - state.ranAt >= everyMs ||
+            timestamp < state.ranAt;
+          state = {
+            ran: run ? offset : state.ran,
+            ranAt: run ? timestamp : state.ranAt,
+            movedAt,
+            skipped: state.skipped + (run ? 0 : 1),
+            seen: offset,
+          };
+          return [withResult(frame, { data: gateData({ run, skipped: state.skipped }) })];
+        },
+        restartOffset() {
+          if (state.ran < 0) return history.oldestOffset;
+          return Math.min(history.oldestOffset ?? state.ran, state.ran);
+        },
+        snapshot: () => new TextEncoder().encode(JSON.stringify(state)),
+      };
+    },
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * Names of the devices that models run on, without what runs them.
+ *
+ * @module
+ */
+
+/** Devices, as ONNX Runtime's providers are named. */
+export const DEVICES = ["cpu", "cuda", "coreml", "webgpu"] as const;
+export type Device = typeof DEVICES[number];
+
+/**
+ * A device by its name.
+ *
+ * @throws {RangeError} saying which there are.
+ */
+export function deviceOf(name: string): Device {
+  const device = DEVICES.find((known) => known === name);
+  if (device !== undefined) return device;
+  throw new RangeError(`Cannot run models on ${name}: expected one of ${DEVICES.join(", ")}`);
+}

@@ -1,0 +1,59 @@
+/**
+ * Where models run: the processor, or what else the machine has.
+ *
+ * @module
+ */
+import { listSupportedBackends } from "onnxruntime-node";
+import { type Device, DEVICES } from "./device_names.ts";
+
+/** What a device needs that the package does not bring. */
+const NEEDS: Readonly<Record<Device, string>> = {
+  cpu: "nothing",
+  cuda:
+    "an NVIDIA GPU with its driver, CUDA 12 and cuDNN 9 on Linux x64, and the provider's library, which " +
+    "`ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js` fetches",
+  coreml: "macOS on Apple silicon",
+  webgpu: "a GPU with a Vulkan, Metal or Direct3D 12 driver",
+};
+
+/** A device, and whether this build of ONNX Runtime knows it. */
+export interface DeviceInfo {
+  readonly device: Device;
+  /** `yes`, `no`, or `maybe`: the provider is known, its library or the hardware may be missing. */
+  readonly available: "yes" | "no" | "maybe";
+  readonly needs: string;
+}
+
+/** All devices, with what each needs. */
+export function listDevices(): DeviceInfo[] {
+  const backends = listSupportedBackends().map(({ name }) => name);
+  return DEVICES.map((device) => ({
+    device,
+    available: device === "cpu" ? "yes" : backends.includes(device) ? "maybe" : "no",
+    needs: NEEDS[device],
+  }));
+}
+
+/** @throws {Error} when this build of ONNX Runtime has no such provider. */
+export function providersOf(device: Device): string[] {
+  const known = listDevices().find((info) => info.device === device);
+  if (known?.available === "no") {
+    throw new Error(
+      `Cannot run models on ${device}: ONNX Runtime has no such provider on this system; it needs ` +
+        NEEDS[device],
+    );
+  }
+  return [device];
+}
+
+/** Why a model could not be loaded: the model, or the device. */
+export function deviceError(device: Device, file: string, cause: Error): Error {
+  if (device === "cpu" || cause.message.startsWith("Cannot run models on")) {
+    return new Error(`Cannot load the model ${file}: ${cause.message}`, { cause });
+  }
+  return new Error(
+    `Cannot load the model ${file} on ${device}: ${cause.message.trim()}; ${device} needs ` +
+      NEEDS[device],
+    { cause },
+  );
+}

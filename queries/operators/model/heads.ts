@@ -1,0 +1,230 @@
+/**
+ * The usual heads of models, known by the names and shapes of their outputs.
+ *
+ * @module
+ */
+import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
+
+/** A head that is known. */
+export interface Head {
+  /** What it looks like, for people. */
+  readonly description: string;
+  /** The entry of the manifest's outputs, without labels. */
+  readonly output: Readonly<Record<string, unknown>>;
+  /** How such models mostly take pictures. */
+  readonly input?: Readonly<Record<string, unknown>>;
+  /** What its other inputs take. */
+  readonly constants?: Readonly<Record<string, unknown>>;
+  /** How many labels it has, where the shape tells. */
+  readonly classes?: number;
+}
+
+/** Pixels of a model's input. */
+interface Side {
+  readonly width: number;
+  readonly height: number;
+}
+
+const ULTRALYTICS = { resize: "letterbox", pad: 114 };
+const YOLOX = {
+  color: "BGR",
+  resize: "letterbox",
+  align: "start",
+  pad: 114,
+  scale: 1,
+};
+
+/** Names of classes that exporters write into the file: `{0: 'person', 1: 'bicycle'}`. */
+export function labelsIn({ metadata }: OnnxFile): string[] | undefined {
+  const text = metadata["names"];
+  if (text === undefined) return undefined;
+  const labels: string[] = [];
+  for (const [, number, single, double] of text.matchAll(/(\d+): (?:'([^']*)'|"([^"]*)")/g)) {
+    labels[Number(number)] = single ?? double ?? "";
+  }
+  const isWhole = labels.length > 0 && Array.from(labels).every((label) => label);
+  return isWhole ? labels : undefined;
+}
+
+/** The size that exporters write into the file: `[640, 640]`, height and width. */
+export function sizeIn({ metadata }: OnnxFile): Side | undefined {
+  const [, height, width] = /^\[(\d+), (\d+)\]$/.exec(metadata["imgsz"] ?? "") ?? [];
+  return height === undefined ? undefined : { width: Number(width), height: Number(height) };
+}
+
+/** The head of a model, or undefined where it is none of the usual ones. */
+export function recognizeHead(
+  file: OnnxFile,
+  outputs: readonly OnnxValue[],
+  side: Side,
+): Head | undefined {
+  return severalTensors(file, outputs) ?? heatMap(outputs, side) ??
+    (outputs.length > 0 ? oneTensor(file, outputs[0]!, outputs.length, side) : undefined);
+}
+
+function named(outputs: readonly OnnxValue[], ...patterns: RegExp[]): OnnxValue | undefined {
+  for (const pattern of patterns) {
+    const found = outputs.find(({ name }) => pattern.test(name));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Boxes, scores and classes in tensors of their own. */
+function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | undefined {
+  const boxes = named(outputs, /box/i);
+  if (boxes === undefined || boxes.shape?.at(-1) !== 4) return undefined;
+  const scores = named(outputs, /score|conf/i, /logit|prob/i);
+  const classes = named(outputs.filter((output) => output !== scores), /class|label/i);
+  if (scores === undefined) return undefined;
+  const head = { kind: "objects", name: scores.name, boxes: boxes.name };
+  if (classes !== undefined) {
+    const own = { ...head, classes: classes.name };
+    const sizes = file.inputs.find(({ name }) => /target_size|im_shape|orig/i.test(name));
+    if (sizes !== undefined) {
+      return {
+        description: "a DETR whose boxes are in pixels of the frame",
+        output: { ...own, format: "detr" },
+        input: { resize: "fill" },
+        constants: { [sizes.name]: "frameSize" },
+      };
+    }
+    if (/^detection_/.test(boxes.name)) {
+      const columns = ["top", "left", "bottom", "right"];
+      return {
+        description: "an SSD of TensorFlow, suppressed already",
+        output: { ...own, format: "ssd", columns, units: "fractions", iou: 1, firstClass: 1 },
+        input: { resize: "fill", scale: 1 },
+      };
+    }
+    return {
+      description: "boxes after NMS, in tensors of their own",
+      output: { ...own, format: "rows", units: "pixels" },
+      input: ULTRALYTICS,
+    };
+  }
+  const count = scores.shape?.at(-1), rows = scores.shape?.at(-2);
+  const kinds = typeof count === "number" ? count : undefined;
+  if (/logit/i.test(scores.name)) {
+    // The first DETR has a class for nothing, and hundred questions.
+    const isFirst = rows === 100;
+    return {
+      description: "a DETR",
+      output: { ...head, format: "detr", activation: isFirst ? "softmax" : "sigmoid" },
+      input: { resize: "fill" },
+      ...(kinds === undefined ? {} : { classes: isFirst ? kinds - 1 : kinds }),
+    };
+  }
+  return {
+    description: "an SSD",
+    output: { ...head, format: "ssd", units: "fractions" },
+    ...(kinds === undefined ? {} : { classes: kinds - 1 }),
+  };
+}
+
+/** A heat map of a quarter of the input's side, with the sides of the boxes. */
+function heatMap(outputs: readonly OnnxValue[], { height }: Side): Head | undefined {
+  const maps = outputs.filter(({ shape }) =>
+    shape?.length === 4 && (shape[2] === height / 4 || typeof shape[2] === "string")
+  );
+  const sides = maps.find(({ shape, name }) => shape![1] === 4 || /wh|size/i.test(name));
+  const heat = maps.find((map) => map !== sides && Number(map.shape![1]) > 2);
+  if (sides === undefined || heat === undefined) return undefined;
+  const offsets = maps.find((map) => map !== sides && map !== heat && map.shape![1] === 2);
+  return {
+    description: "a CenterNet",
+    output: {
+      name: heat.name,
+      kind: "objects",
+      format: "centernet",
+      boxes: sides.name,
+      ...(offsets === undefined ? {} : { offsets: offsets.name }),
+      threshold: 0.3,
+    },
+    classes: Number(heat.shape![1]),
+  };
+}
+
+function oneTensor(
+  file: OnnxFile,
+  { name, shape = [] }: OnnxValue,
+  outputs: number,
+  { width, height }: Side,
+): Head | undefined {
+  const objects = { name, kind: "objects" };
+  const [, second, third] = shape;
+  if (shape.length === 2 && second === 7) {
+    const columns = ["batch", "left", "top", "right", "bottom", "class", "score"];
+    return {
+      description: "rows after NMS",
+      output: { ...objects, format: "rows", columns, units: "pixels" },
+      input: ULTRALYTICS,
+    };
+  }
+  if (shape.length === 4) {
+    const isWhole = (size: Dimension | undefined, side: number) =>
+      typeof size === "string" || (size !== undefined && size >= side / 8);
+    if (outputs > 1 || !isWhole(shape[2], height) || !isWhole(shape[3], width)) return undefined;
+    return {
+      description: "a map of classes",
+      output: { name, kind: "map" },
+      ...(typeof second === "number" && second > 1 ? { classes: second } : {}),
+    };
+  }
+  if (shape.length !== 3 || second === undefined || third === undefined) return undefined;
+  if (third === 6 && (second === 300 || typeof second === "string")) {
+    return {
+      description: "a YOLOv10 or other YOLO without NMS",
+      output: { ...objects, format: "yolov10" },
+      input: ULTRALYTICS,
+    };
+  }
+  const cells = [8, 16, 32].reduce(
+    (sum, stride) => sum + Math.floor(width / stride) * Math.floor(height / stride),
+    0,
+  );
+  const isCells = (size: Dimension) => size === cells || typeof size === "string";
+  if (typeof second === "number" && second >= 5 && isCells(third)) {
+    if (file.metadata["task"] === "pose") return pose(name, second, file);
+    const masks = outputs > 1 ? 32 : 0;
+    return {
+      description: "a YOLOv8, v9 or v11",
+      output: { ...objects, format: "yolov8" },
+      input: ULTRALYTICS,
+      classes: second - 4 - masks,
+    };
+  }
+  if (typeof third !== "number" || third < 6) return undefined;
+  if (second === 3 * cells) {
+    return {
+      description: "a YOLOv5 or v7",
+      output: { ...objects, format: "yolov5" },
+      input: ULTRALYTICS,
+      classes: third - 5,
+    };
+  }
+  if (second === cells) {
+    return {
+      description: "a YOLOX",
+      output: { ...objects, format: "yolox" },
+      input: YOLOX,
+      classes: third - 5,
+    };
+  }
+  return undefined;
+}
+
+function pose(name: string, rows: number, { metadata }: OnnxFile): Head {
+  const [, points, each] = /^\[(\d+), (\d)\]$/.exec(metadata["kpt_shape"] ?? "[17, 3]")!;
+  return {
+    description: "a YOLOv8 or v11 for poses",
+    output: {
+      name,
+      kind: "keypoints",
+      format: "yolov8",
+      points: Array.from({ length: Number(points) }, (_, i) => `point ${i}`),
+    },
+    input: ULTRALYTICS,
+    classes: rows - 4 - Number(points) * Number(each),
+  };
+}

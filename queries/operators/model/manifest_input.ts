@@ -1,0 +1,140 @@
+/**
+ * The inputs of a model, as its manifest describes them.
+ *
+ * @module
+ */
+import type { Faults } from "./faults.ts";
+
+/** In which order the dimensions of an input lie: N batch, T time, H height, W width, C colours. */
+export const LAYOUTS = ["NTHWC", "NTCHW", "NCTHW", "NHWC", "NCHW"] as const;
+export type Layout = typeof LAYOUTS[number];
+
+/** Types of the samples that a frame may become. */
+export const INPUT_DTYPES = ["float32", "uint8", "float16", "float64", "int8"] as const;
+
+/** An input that frames go into. */
+export interface ModelInput {
+  readonly name: string;
+  readonly dtype: typeof INPUT_DTYPES[number];
+  readonly layout: Layout;
+  /** Frames that it takes; with `NHWC` and `NCHW` they lie along N. */
+  readonly frames: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly width: number;
+  readonly color: "RGB" | "BGR" | "GRAY";
+  readonly resize: "fill" | "letterbox" | "crop";
+  /** Where a letterboxed frame lies: in the middle, or at the left and the top. */
+  readonly align: "center" | "start";
+  /** The sample, 0 to 255, that fills the bars of a letterbox. */
+  readonly pad: number;
+  /** A sample of 0 to 255 becomes `(sample * scale - mean) / std`. */
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** Words that stand for sizes of the frame or of the input. */
+export const CONSTANT_WORDS = [
+  "frameSize",
+  "inputSize",
+  "frameShape",
+  "inputShape",
+  "scale",
+] as const;
+
+/**
+ * What an input gets that takes no picture: `frameSize` and `inputSize` are width and height,
+ * `frameShape` and `inputShape` height and width, `scale` input pixels for one of the frame, down and
+ * across.
+ */
+export type ModelConstant = typeof CONSTANT_WORDS[number] | number | readonly number[];
+
+const FIELDS = [
+  "name",
+  "dtype",
+  "layout",
+  "frames",
+  "height",
+  "width",
+  "color",
+  "resize",
+  "align",
+  "pad",
+  "scale",
+  "mean",
+  "std",
+];
+
+/** Reads one input. */
+export function readInput(faults: Faults, field: string, json: unknown): ModelInput {
+  const fields = faults.object(field, json, FIELDS);
+  const dtype = faults.word(`${field}.dtype`, fields["dtype"], INPUT_DTYPES, "float32");
+  const layout = faults.word(`${field}.layout`, fields["layout"], LAYOUTS);
+  const color = faults.word(`${field}.color`, fields["color"], ["RGB", "BGR", "GRAY"], "RGB");
+  const channels = color === "GRAY" ? 1 : 3;
+  const side = { min: 1, max: 8192, whole: true };
+  const many = { min: 1, max: 4096, whole: true };
+  const { resize, align, pad } = fields;
+  return {
+    name: faults.text(`${field}.name`, fields["name"]),
+    dtype,
+    layout,
+    frames: faults.number(
+      `${field}.frames`,
+      fields["frames"],
+      layout.includes("T") ? many : { ...many, absent: 1 },
+    ),
+    height: faults.number(`${field}.height`, fields["height"], side),
+    width: faults.number(`${field}.width`, fields["width"], side),
+    color,
+    resize: faults.word(`${field}.resize`, resize, ["fill", "letterbox", "crop"], "fill"),
+    align: faults.word(`${field}.align`, align, ["center", "start"], "center"),
+    pad: faults.number(`${field}.pad`, pad, { min: 0, max: 255, whole: true, absent: 0 }),
+    scale: faults.number(`${field}.scale`, fields["scale"], {
+      min: 0,
+      max: 1e6,
+      above: true,
+      absent: dtype === "uint8" ? 1 : 1 / 255,
+    }),
+    mean: readColors(faults, `${field}.mean`, fields["mean"], channels, 0, false),
+    std: readColors(faults, `${field}.std`, fields["std"], channels, 1, true),
+  };
+}
+
+function readColors(
+  faults: Faults,
+  field: string,
+  json: unknown,
+  channels: number,
+  absent: number,
+  aboveZero: boolean,
+): number[] {
+  if (json === undefined) return new Array(channels).fill(absent);
+  const fits = Array.isArray(json) && json.length === channels &&
+    json.every((value) =>
+      typeof value === "number" && Number.isFinite(value) && (!aboveZero || value > 0)
+    );
+  if (fits) return json;
+  const kind = aboveZero ? "numbers above 0" : "numbers";
+  faults.add(field, `a list of ${channels} ${kind}, one for each colour`, json);
+  return new Array(channels).fill(absent);
+}
+
+/** Reads the inputs that take no picture. */
+export function readConstants(faults: Faults, json: unknown): Record<string, ModelConstant> {
+  if (json === undefined) return {};
+  if (json === null || typeof json !== "object" || Array.isArray(json)) {
+    faults.add("constants", "an object with a value for each input", json);
+    return {};
+  }
+  const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
+  for (const [name, value] of Object.entries(json)) {
+    const fits = isNumber(value) || (CONSTANT_WORDS as readonly unknown[]).includes(value) ||
+      (Array.isArray(value) && value.length > 0 && value.every(isNumber));
+    if (fits) continue;
+    const accepted = `${CONSTANT_WORDS.join(", ")}, a number or a list of numbers`;
+    faults.add(`constants.${name}`, accepted, value);
+  }
+  return json as Record<string, ModelConstant>;
+}

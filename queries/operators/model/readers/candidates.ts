@@ -1,0 +1,134 @@
+/**
+ * Boxes that may be objects, until those that show the same thing are left out.
+ *
+ * @module
+ */
+import { type DetectedObject, type Placement, toSource } from "../../../../runtime/mod.ts";
+import { rounded } from "../../rounded.ts";
+
+/** Most candidates that are compared with each other, the highest scores first. */
+const MOST_COMPARED = 30_000;
+
+/** Left, top, right, bottom. */
+type Sides = readonly [number, number, number, number];
+
+/** Numbers of a candidate's box. */
+const SIDES = 4;
+
+/** Collects candidates without making an object of each. */
+export class Candidates {
+  #boxes = new Float32Array(64 * SIDES);
+  #scores = new Float32Array(64);
+  #classes = new Int32Array(64);
+  /** Which row of the output each came from. */
+  #rows = new Int32Array(64);
+  count = 0;
+
+  /** Adds a box in pixels of the input, or of the frame. What is no number is left out. */
+  add(
+    left: number,
+    top: number,
+    right: number,
+    bottom: number,
+    score: number,
+    kind: number,
+    row: number,
+  ): void {
+    if (!Number.isFinite(left + top + right + bottom + score) || kind < 0) return;
+    if (this.count === this.#scores.length) this.#grow();
+    const at = this.count++;
+    this.#boxes[at * SIDES] = left;
+    this.#boxes[at * SIDES + 1] = top;
+    this.#boxes[at * SIDES + 2] = right;
+    this.#boxes[at * SIDES + 3] = bottom;
+    this.#scores[at] = score;
+    this.#classes[at] = kind;
+    this.#rows[at] = row;
+  }
+
+  #grow(): void {
+    const length = 4 * this.#scores.length;
+    const boxes = new Float32Array(length * SIDES), scores = new Float32Array(length);
+    const classes = new Int32Array(length), rows = new Int32Array(length);
+    boxes.set(this.#boxes);
+    scores.set(this.#scores);
+    classes.set(this.#classes);
+    rows.set(this.#rows);
+    this.#boxes = boxes;
+    this.#scores = scores;
+    this.#classes = classes;
+    this.#rows = rows;
+  }
+
+  /**
+   * The candidates that remain, by score, the first added first among equals: of two that overlap by
+   * more than `iou` the one with the lower score goes.
+   *
+   * @param agnostic true compares across classes
+   * @returns their indices.
+   */
+  select(iou: number, agnostic: boolean, most: number): number[] {
+    const scores = this.#scores;
+    let order = Array.from({ length: this.count }, (_, i) => i)
+      .sort((a, b) => scores[b]! - scores[a]! || a - b);
+    if (iou >= 1) return order.slice(0, most);
+    if (order.length > MOST_COMPARED) order = order.slice(0, MOST_COMPARED);
+    const kept: number[] = [];
+    for (const at of order) {
+      if (kept.length === most) break;
+      const isNew = kept.every((other) =>
+        (!agnostic && this.#classes[at] !== this.#classes[other]) || this.#iou(at, other) <= iou
+      );
+      if (isNew) kept.push(at);
+    }
+    return kept;
+  }
+
+  #iou(a: number, b: number): number {
+    const boxes = this.#boxes, i = a * SIDES, j = b * SIDES;
+    const width = Math.min(boxes[i + 2]!, boxes[j + 2]!) - Math.max(boxes[i]!, boxes[j]!);
+    const height = Math.min(boxes[i + 3]!, boxes[j + 3]!) - Math.max(boxes[i + 1]!, boxes[j + 1]!);
+    if (width <= 0 || height <= 0) return 0;
+    const area = (at: number) => (boxes[at + 2]! - boxes[at]!) * (boxes[at + 3]! - boxes[at + 1]!);
+    return width * height / (area(i) + area(j) - width * height);
+  }
+
+  /** Which row of the output a candidate came from. */
+  rowOf(index: number): number {
+    return this.#rows[index]!;
+  }
+
+  /**
+   * A candidate as an object of the frame.
+   *
+   * @param inFrame true when boxes are in pixels of the frame already
+   */
+  objectOf(
+    index: number,
+    labelOf: (kind: number) => string,
+    placement: Placement,
+    inFrame: boolean,
+  ): DetectedObject {
+    const at = index * SIDES, boxes = this.#boxes;
+    const box = [boxes[at]!, boxes[at + 1]!, boxes[at + 2]!, boxes[at + 3]!] as const;
+    const [left, top, right, bottom] = inFrame
+      ? insideOf(placement, box)
+      : toSource(placement, box);
+    return {
+      label: labelOf(this.#classes[index]!),
+      score: rounded(this.#scores[index]!),
+      box: [tenths(left), tenths(top), tenths(right), tenths(bottom)],
+    };
+  }
+}
+
+function insideOf({ sourceWidth, sourceHeight }: Placement, [l, t, r, b]: Sides): Sides {
+  const x = (value: number) => Math.min(sourceWidth, Math.max(0, value));
+  const y = (value: number) => Math.min(sourceHeight, Math.max(0, value));
+  return [x(l), y(t), x(r), y(b)];
+}
+
+/** A tenth of a pixel is finer than any model. */
+export function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,134 @@
+/**
+ * Outputs of models that find points: of bodies, faces, hands.
+ *
+ * @module
+ */
+import { type DetectedObject, type Placement, toSource } from "../../../../runtime/mod.ts";
+import { rounded } from "../../rounded.ts";
+import type { KeypointsOutput, ObjectsOutput } from "../manifest_output.ts";
+import { Candidates, tenths } from "./candidates.ts";
+import { DECODERS, tableOf } from "./formats.ts";
+import { partOf, type Values, valuesOf } from "./numbers.ts";
+import { type OutputReader, type ReadContext, unreadable } from "./reader.ts";
+
+type Point = readonly [x: number, y: number, score: number];
+
+/** Reads objects with their points. */
+export function keypointsReader(output: KeypointsOutput): OutputReader {
+  const { name, format } = output;
+  const rank = format === "heatmaps" ? 3 : 2;
+  const read = format === "yolov8" ? readBoxes : format === "points" ? readPoints : readHeatmaps;
+  return {
+    fetches: [name],
+    read(outputs, context) {
+      const values = valuesOf(outputs.get(name)!);
+      return {
+        frames: context.placements.map((placement, frame) => ({
+          objects: read(output, partOf(values, frame, context.frames, rank), placement, context),
+        })),
+      };
+    },
+  };
+}
+
+type Read = (
+  output: KeypointsOutput,
+  values: Values,
+  placement: Placement,
+  context: ReadContext,
+) => DetectedObject[];
+
+/** Boxes and class scores as YOLOv8 has them, then x, y (and score) of each point. */
+const readBoxes: Read = (output, values, placement) => {
+  const { name, labels = ["person"], points, iou, agnostic, maxObjects } = output;
+  const first = 4 + labels.length;
+  const known = [3, 2].map((numbers) => first + numbers * points.length)
+    .find((size) => values.shape.includes(size));
+  const { data, columns, rowStep, step } = tableOf(name, values, known);
+  const each = (columns - first) / points.length;
+  if (each !== 2 && each !== 3) {
+    throw unreadable(name, values.shape, `${labels.length} scores and ${points.length} points`);
+  }
+  const found = new Candidates();
+  const boxes: ObjectsOutput = {
+    ...output,
+    kind: "objects",
+    format: "yolov8",
+    labels,
+    activation: "none",
+    columns: new Array(columns).fill("other"),
+    units: "pixels",
+    firstClass: 0,
+    decoded: true,
+  };
+  const head = { main: values, unitX: 1, unitY: 1, width: 0, height: 0, frame: 0 };
+  DECODERS.yolov8(boxes, head, found);
+  return found.select(iou, agnostic, maxObjects).map((index) => ({
+    ...found.objectOf(index, (kind) => labels[kind]!, placement, false),
+    keypoints: points.map((_, p) => {
+      const at = found.rowOf(index) * rowStep + (first + p * each) * step;
+      const score = each === 3 ? data[at + 2 * step]! : 1;
+      return pointOf(placement, data[at]!, data[at + step]!, score);
+    }),
+  }));
+};
+
+/** One body: its points in a list. */
+const readPoints: Read = (output, values, placement, { input }) => {
+  const { name, columns, points, units } = output;
+  const { data, rows, rowStep, step } = tableOf(name, values, columns.length);
+  if (rows !== points.length) throw unreadable(name, values.shape, `${points.length} points`);
+  const [x, y, score] = (["x", "y", "score"] as const).map((column) => columns.indexOf(column));
+  const scaleX = units === "fractions" ? input.width : 1;
+  const scaleY = units === "fractions" ? input.height : 1;
+  return bodyOf(
+    output,
+    points.map((_, p) => {
+      const at = p * rowStep;
+      const sure = score! < 0 ? 1 : data[at + score! * step]!;
+      return pointOf(
+        placement,
+        data[at + x! * step]! * scaleX,
+        data[at + y! * step]! * scaleY,
+        sure,
+      );
+    }),
+  );
+};
+
+/** One body: a map for each point, which is where the map is highest. */
+const readHeatmaps: Read = (output, { data, shape }, placement, { input }) => {
+  const { name, points } = output;
+  const [count, height, width] = shape as [number, number, number];
+  if (count !== points.length) throw unreadable(name, shape, `${points.length} maps`);
+  const plane = width * height;
+  return bodyOf(
+    output,
+    points.map((_, p) => {
+      let best = p * plane;
+      for (let at = best + 1; at < (p + 1) * plane; at++) if (data[at]! > data[best]!) best = at;
+      const cell = best - p * plane;
+      const x = (cell % width + 0.5) * input.width / width;
+      const y = (Math.floor(cell / width) + 0.5) * input.height / height;
+      return pointOf(placement, x, y, data[best]!);
+    }),
+  );
+};
+
+function pointOf(placement: Placement, x: number, y: number, score: number): Point {
+  const [left, top] = toSource(placement, [x, y, x, y]);
+  return [tenths(left), tenths(top), rounded(Number.isFinite(score) ? score : 0)];
+}
+
+/** The body that the points make; none where they are too unsure. */
+function bodyOf({ labels, threshold }: KeypointsOutput, keypoints: Point[]): DetectedObject[] {
+  const score = keypoints.reduce((sum, [, , sure]) => sum + sure, 0) / keypoints.length;
+  if (!(score >= threshold)) return [];
+  const xs = keypoints.map(([x]) => x), ys = keypoints.map(([, y]) => y);
+  return [{
+    label: labels?.[0] ?? "person",
+    score: rounded(score),
+    box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
+    keypoints,
+  }];
+}

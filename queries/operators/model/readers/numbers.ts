@@ -1,0 +1,71 @@
+/**
+ * The numbers of a tensor, whatever its type.
+ *
+ * @module
+ */
+import { fromFloat16Bits } from "../../../../runtime/mod.ts";
+import type { ModelTensor } from "../session.ts";
+
+/** Numbers that can be read in place. */
+export type Numbers =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array;
+
+/** A tensor as numbers. */
+export interface Values {
+  readonly data: Numbers;
+  readonly shape: readonly number[];
+}
+
+let halves: Float32Array | undefined;
+
+/** A tensor as numbers: in place where its type allows, else copied. */
+export function valuesOf({ dtype, shape, data }: ModelTensor): Values {
+  if (dtype === "float16") {
+    halves ??= Float32Array.from({ length: 65_536 }, (_, bits) => fromFloat16Bits(bits));
+    const table = halves, bits = data as Uint16Array;
+    const numbers = new Float32Array(bits.length);
+    for (let i = 0; i < bits.length; i++) numbers[i] = table[bits[i]!]!;
+    return { data: numbers, shape };
+  }
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    return { data: Float64Array.from(data as ArrayLike<bigint>, Number), shape };
+  }
+  return { data, shape };
+}
+
+/** How many numbers a shape holds. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/**
+ * The part of a tensor that belongs to one frame of several, which lie along its first dimension.
+ *
+ * @param rank dimensions of the part; a tensor that has no more is the frame's own
+ */
+export function partOf({ data, shape }: Values, frame: number, frames: number, rank: number) {
+  let own = shape, numbers = data;
+  if (shape.length > rank && shape[0] === frames) {
+    own = shape.slice(1);
+    const size = sizeOf(own);
+    numbers = data.subarray(frame * size, (frame + 1) * size);
+  }
+  while (own.length > rank && own[0] === 1) own = own.slice(1);
+  return { data: numbers, shape: own };
+}
+
+/** Six digits: beyond them float32 says nothing, and lines get long. */
+export function rounded(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}
+
+export function sigmoid(value: number): number {
+  return 1 / (1 + Math.exp(-value));
+}

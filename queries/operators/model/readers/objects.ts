@@ -1,0 +1,69 @@
+/**
+ * Outputs of detectors to objects.
+ *
+ * @module
+ */
+import type { ObjectsOutput } from "../manifest_output.ts";
+import { Candidates } from "./candidates.ts";
+import { DECODERS, type Head, RANKS } from "./formats.ts";
+import { partOf, type Values, valuesOf } from "./numbers.ts";
+import type { OutputReader, ReadContext } from "./reader.ts";
+
+/** Reads objects; their labels' highest scores are the scores of the frame. */
+export function objectsReader(output: ObjectsOutput, constants: readonly unknown[]): OutputReader {
+  const { format, iou, agnostic, maxObjects } = output;
+  // A model that was given the size of the frame answers in its pixels.
+  const inFrame = output.units === "frame" || (output.units === "pixels" &&
+    (constants.includes("frameSize") || constants.includes("frameShape")));
+  const scores = output.scores ?? output.name;
+  const decode = DECODERS[format];
+  const fetches = [scores, output.boxes, output.classes, output.offsets]
+    .filter((name) => name !== undefined);
+  return {
+    fetches: [...new Set(fetches)],
+    read(outputs, context) {
+      const labelOf = (kind: number) => output.labels?.[kind] ?? `class ${kind}`;
+      const values = new Map(fetches.map((name) => [name, valuesOf(outputs.get(name)!)]));
+      return {
+        frames: context.placements.map((placement, frame) => {
+          const found = new Candidates();
+          decode(output, headOf(output, scores, values, frame, context, inFrame), found);
+          return {
+            objects: found.select(iou, agnostic, maxObjects)
+              .map((index) => found.objectOf(index, labelOf, placement, inFrame)),
+          };
+        }),
+      };
+    },
+  };
+}
+
+function headOf(
+  output: ObjectsOutput,
+  scores: string,
+  values: ReadonlyMap<string, Values>,
+  frame: number,
+  { frames, input, placements }: ReadContext,
+  inFrame: boolean,
+): Head {
+  const rank = RANKS[output.format];
+  const part = (name: string | undefined, own: number) =>
+    name === undefined ? undefined : partOf(values.get(name)!, frame, frames, own);
+  const { sourceWidth, sourceHeight } = placements[frame]!;
+  const isFraction = output.units === "fractions";
+  // Rows that name their frame are not divided.
+  const main = output.columns?.includes("batch")
+    ? partOf(values.get(scores)!, 0, 1, rank)
+    : part(scores, output.classes === undefined ? rank : 1)!;
+  return {
+    main,
+    boxes: part(output.boxes, rank),
+    classes: part(output.classes, 1),
+    offsets: part(output.offsets, rank),
+    unitX: !isFraction ? 1 : inFrame ? sourceWidth : input.width,
+    unitY: !isFraction ? 1 : inFrame ? sourceHeight : input.height,
+    width: input.width,
+    height: input.height,
+    frame,
+  };
+}

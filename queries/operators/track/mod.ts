@@ -1,0 +1,118 @@
+/**
+ * Following: the same number for the same object, from frame to frame.
+ *
+ * @module
+ */
+import {
+  type DetectedObject,
+  type FrameResult,
+  isFinding,
+  type Operator,
+  type Output,
+} from "../../../runtime/mod.ts";
+import { isStill } from "../gate_mark.ts";
+import { checkNumbers } from "../options.ts";
+import { shownFrame } from "../picture.ts";
+import { Tracker, type TrackerState } from "./tracker.ts";
+
+/** How to follow. */
+export interface TrackOptions {
+  /** Score from which a detection counts as sure; 0.25 unless given. */
+  readonly sure?: number;
+  /** Score from which a detection begins a track; `sure` and 0.1 more unless given. */
+  readonly begin?: number;
+  /** How long an object may be out of sight, milliseconds of capture time; 1,000 unless given. */
+  readonly lostMs?: number;
+  /** Whether objects stay in the result that belong to no track; true unless given. */
+  readonly keepOthers?: boolean;
+}
+
+/** What the operator remembers. */
+interface State {
+  readonly tracker: TrackerState;
+  /** The camera's session; null where it names none. */
+  readonly session: string | null;
+  readonly lastOffset: number;
+  /** The tracks of the last frame's objects, in their order. */
+  readonly last: readonly (number | null)[];
+}
+
+/**
+ * Follows the objects of the results and gives each its `track`: a whole number that stays the same while
+ * the object is seen, and for `lostMs` out of sight. Only objects of the same label are taken for the same.
+ * A new session of the camera begins new tracks; numbers are not used twice.
+ *
+ * A detection below `sure` keeps a track alive but begins none, so let the detector report from 0.1 up.
+ * The state is in the checkpoint: numbers go on after any restart.
+ *
+ * @throws {RangeError} naming every option that is out of its bounds.
+ *
+ * @example
+ * ```ts
+ * import { events, query } from "../../../runtime/mod.ts";
+ * import { detect } from "../detect.ts";
+ * import { track } from "./mod.ts";
+ *
+ * export default query("follow")
+ *   .readStream()
+ *   .process(detect(undefined, { threshold: 0.1 }))
+ *   .process(track())
+ *   .writeStream(events());
+ * ```
+ */
+export function track<T extends Output>(options: TrackOptions = {}): Operator<T, T> {
+  const { sure = 0.25, begin = Math.min(1, sure + 0.1), lostMs = 1000, keepOthers = true } =
+    options;
+  checkNumbers("track", { sure, begin, lostMs }, {
+    sure: { min: 0, max: 1 },
+    begin: { min: 0, max: 1 },
+    lostMs: { min: 0, max: 86_400_000 },
+  });
+  return {
+    name: "track",
+    settings: `sure=${sure} begin=${begin} lostMs=${lostMs}`,
+    kind: "state",
+    open(context) {
+      const saved = context.state === undefined
+        ? undefined
+        : JSON.parse(new TextDecoder().decode(context.state)) as State;
+      const tracker = new Tracker({ sure, begin, lostMs }, saved?.tracker);
+      let { session, lastOffset, last }: State = saved ??
+        { tracker: tracker.state(), session: null, lastOffset: -1, last: [] };
+      const follow = (frame: FrameResult, still: boolean): FrameResult => {
+        const { objects, offset, timestamp } = frame;
+        // Overlapping windows show a frame again.
+        if (objects === undefined || offset <= lastOffset) return frame;
+        lastOffset = offset;
+        if (!still || last.length !== objects.length) {
+          last = tracker.next(objects, timestamp).map((id) => id ?? null);
+        }
+        const followed = objects.flatMap((object, i): DetectedObject[] => {
+          const id = last[i] ?? null;
+          return id !== null ? [{ ...object, track: id }] : keepOthers ? [object] : [];
+        });
+        return { ...frame, objects: followed };
+      };
+      return {
+        process(output) {
+          const { result } = output;
+          if (result?.frames === undefined) return [output];
+          const picture = shownFrame(output);
+          const own = picture?.headers["session"] ?? null;
+          if (own !== session) {
+            if (session !== null) tracker.reset();
+            session = own;
+          }
+          const still = !isFinding(output) && isStill(output);
+          const frames = result.frames.map((frame) => follow(frame, still));
+          return [{ ...output, result: { ...result, frames } }];
+        },
+        snapshot() {
+          const state: State = { tracker: tracker.state(), session, lastOffset, last };
+          return new TextEncoder().encode(JSON.stringify(state));
+        },
+        stateSize: () => ({ items: tracker.size, bytes: 160 * tracker.size }),
+      };
+    },
+  };
+}

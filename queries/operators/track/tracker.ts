@@ -1,0 +1,213 @@
+/**
+ * Follows objects from frame to frame, as ByteTrack does: first the sure detections find their tracks,
+ * then the unsure ones those that are left.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { assign } from "./assignment.ts";
+import { type Box, BoxFilter, overlap } from "./kalman.ts";
+
+/** What is followed. */
+export interface Detection {
+  readonly label: string;
+  readonly score: number;
+  readonly box: Box;
+}
+
+/** How to follow. */
+export interface TrackerOptions {
+  /** Detections above this score are sure. */
+  readonly sure: number;
+  /** Least score of a detection that begins a track. */
+  readonly begin: number;
+  /** How long an object may be out of sight, milliseconds of capture time. */
+  readonly lostMs: number;
+}
+
+/** Detections below this score are noise. */
+const NOISE = 0.1;
+/** Most that a pair may cost: one minus overlap, by the score where it is sure. */
+const COST = { sure: 0.8, unsure: 0.5, fresh: 0.7 };
+/** Two tracks that overlap by more than one minus this are one. */
+const SAME = 0.15;
+
+interface Track {
+  /** 0 until it is confirmed. */
+  id: number;
+  readonly label: string;
+  state: "fresh" | "seen" | "lost";
+  readonly filter: BoxFilter;
+  /** Frames: the one it began in, and the last that it was seen in. */
+  readonly began: number;
+  last: number;
+  /** Capture time when it was last seen. */
+  lastTime: number;
+}
+
+/** A tracker's state as JSON. */
+export interface TrackerState {
+  readonly frame: number;
+  readonly next: number;
+  readonly tracks: readonly (Omit<Track, "filter"> & { readonly filter: string })[];
+}
+
+/** Follows the objects of one camera. */
+export class Tracker {
+  readonly #options: TrackerOptions;
+  #frame: number;
+  #next: number;
+  #tracks: Track[];
+
+  constructor(options: TrackerOptions, state?: TrackerState) {
+    this.#options = options;
+    this.#frame = state?.frame ?? 0;
+    this.#next = state?.next ?? 1;
+    this.#tracks = (state?.tracks ?? []).map((track) => ({
+      ...track,
+      filter: new BoxFilter(
+        new Float32Array(new Uint8Array(Buffer.from(track.filter, "base64")).buffer),
+      ),
+    }));
+  }
+
+  /** Forgets everything but which numbers were given. */
+  reset(): void {
+    this.#tracks = [];
+    this.#frame = 0;
+  }
+
+  /** How many tracks it holds. */
+  get size(): number {
+    return this.#tracks.length;
+  }
+
+  state(): TrackerState {
+    return {
+      frame: this.#frame,
+      next: this.#next,
+      tracks: this.#tracks.map((track) => {
+        const { buffer } = track.filter.values;
+        return { ...track, filter: Buffer.from(buffer as ArrayBuffer).toString("base64") };
+      }),
+    };
+  }
+
+  /**
+   * Takes the detections of the next frame.
+   *
+   * @param time of the frame, capture time in milliseconds
+   * @returns for each detection the number of its track, or undefined.
+   */
+  next(detections: readonly Detection[], time: number): (number | undefined)[] {
+    this.#frame++;
+    const { sure, begin } = this.#options;
+    const owners = new Map<number, Track>();
+    const see = (track: Track, at: number) => {
+      track.filter.update(detections[at]!.box);
+      track.state = "seen";
+      track.last = this.#frame;
+      track.lastTime = time;
+      if (track.id === 0) track.id = this.#next++;
+      owners.set(at, track);
+    };
+    const indices = detections.map((_, at) => at);
+    const strong = indices.filter((at) => detections[at]!.score > sure);
+    const weak = indices.filter((at) => {
+      const { score } = detections[at]!;
+      return score > NOISE && score < sure;
+    });
+
+    const known = this.#tracks.filter(({ state }) => state !== "fresh");
+    known.sort((a, b) => Number(a.state === "lost") - Number(b.state === "lost"));
+    for (const { filter, state } of known) filter.predict(state === "seen");
+    const first = match(known, strong, detections, COST.sure, true);
+    for (const [track, at] of first.pairs) see(track, at);
+
+    const unseen = first.tracks.filter(({ state }) => state === "seen");
+    const second = match(unseen, weak, detections, COST.unsure, false);
+    for (const [track, at] of second.pairs) see(track, at);
+    for (const track of second.tracks) track.state = "lost";
+
+    const fresh = this.#tracks.filter(({ state }) => state === "fresh");
+    const third = match(fresh, first.detections, detections, COST.fresh, true);
+    for (const [track, at] of third.pairs) see(track, at);
+    const gone = new Set(third.tracks);
+
+    for (const at of third.detections) {
+      const { label, score, box } = detections[at]!;
+      if (score < begin) continue;
+      // What is there in the first frame needs no second one to be believed.
+      const isFirst = this.#frame === 1;
+      const track: Track = {
+        id: isFirst ? this.#next++ : 0,
+        label,
+        state: isFirst ? "seen" : "fresh",
+        filter: BoxFilter.of(box),
+        began: this.#frame,
+        last: this.#frame,
+        lastTime: time,
+      };
+      this.#tracks.push(track);
+      owners.set(at, track);
+    }
+    this.#tracks = this.#tracks.filter((track) =>
+      !gone.has(track) &&
+      !(track.state === "lost" && time - track.lastTime > this.#options.lostMs)
+    );
+    this.#dropDoubles();
+    return indices.map((at) => {
+      const track = owners.get(at);
+      return track === undefined || track.id === 0 ? undefined : track.id;
+    });
+  }
+
+  /** Of a track that is seen and one that is lost, in the same place, the younger goes. */
+  #dropDoubles(): void {
+    const dropped = new Set<Track>();
+    for (const seen of this.#tracks) {
+      if (seen.state === "lost") continue;
+      for (const lost of this.#tracks) {
+        if (lost.state !== "lost" || lost.label !== seen.label) continue;
+        if (1 - overlap(seen.filter.box, lost.filter.box) >= SAME) continue;
+        dropped.add(seen.last - seen.began > lost.last - lost.began ? lost : seen);
+      }
+    }
+    if (dropped.size > 0) this.#tracks = this.#tracks.filter((track) => !dropped.has(track));
+  }
+}
+
+interface Matched {
+  readonly pairs: readonly (readonly [Track, number])[];
+  /** Tracks and detections that are left. */
+  readonly tracks: readonly Track[];
+  readonly detections: readonly number[];
+}
+
+function match(
+  tracks: readonly Track[],
+  indices: readonly number[],
+  detections: readonly Detection[],
+  limit: number,
+  byScore: boolean,
+): Matched {
+  const costs = new Float64Array(tracks.length * indices.length);
+  for (const [row, { filter, label }] of tracks.entries()) {
+    const { box } = filter;
+    for (const [column, at] of indices.entries()) {
+      const detection = detections[at]!;
+      const likeness = label === detection.label ? overlap(box, detection.box) : 0;
+      costs[row * indices.length + column] = 1 - likeness * (byScore ? detection.score : 1);
+    }
+  }
+  const columns = assign(costs, tracks.length, indices.length, limit);
+  const taken = new Set(columns);
+  return {
+    pairs: tracks.flatMap((track, row) => {
+      const column = columns[row]!;
+      return column < 0 ? [] : [[track, indices[column]!] as const];
+    }),
+    tracks: tracks.filter((_, row) => columns[row]! < 0),
+    detections: indices.filter((_, column) => !taken.has(column)),
+  };
+}

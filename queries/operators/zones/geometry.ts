@@ -1,0 +1,33 @@
+/**
+ * Points, polygons and lines.
+ *
+ * @module
+ */
+import type { Point } from "./file.ts";
+
+/** True of a point inside a polygon, by the even-odd rule. */
+export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {
+  let inside = false;
+  for (let i = 0, before = polygon.length - 1; i < polygon.length; before = i++) {
+    const [ax, ay] = polygon[i]!, [bx, by] = polygon[before]!;
+    if ((ay > y) !== (by > y) && x < (bx - ax) * (y - ay) / (by - ay) + ax) inside = !inside;
+  }
+  return inside;
+}
+
+/** How far a point lies to the right hand of who goes from one point to another; less than 0: left. */
+export function distanceRight(point: Point, from: Point, to: Point): number {
+  const dx = to[0] - from[0], dy = to[1] - from[1];
+  return (dx * (point[1] - from[1]) - dy * (point[0] - from[0])) / Math.hypot(dx, dy);
+}
+
+/** True when the way from `a` to `b`, which lie on different sides, meets the line between its ends. */
+export function meets(a: Point, b: Point, from: Point, to: Point): boolean {
+  const before = distanceRight(a, from, to), after = distanceRight(b, from, to);
+  if (before === after) return false;
+  const share = before / (before - after);
+  const x = a[0] + share * (b[0] - a[0]), y = a[1] + share * (b[1] - a[1]);
+  const dx = to[0] - from[0], dy = to[1] - from[1];
+  const along = ((x - from[0]) * dx + (y - from[1]) * dy) / (dx * dx + dy * dy);
+  return along >= 0 && along <= 1;
+}

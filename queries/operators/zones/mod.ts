@@ -1,0 +1,105 @@
+/**
+ * Zones and lines: who is where, for how long, who came in and who went out.
+ *
+ * @module
+ */
+import { type Frame, type Operator, type Output, pictureOf } from "../../../runtime/mod.ts";
+import { mergeResults, shownFrame } from "../picture.ts";
+import { parseZones, type Places, readZones } from "./file.ts";
+import { type Seen, Watcher, type WatcherState } from "./watcher.ts";
+
+export { type Line, type Places, type Point, type Zone, ZonesError } from "./file.ts";
+
+interface State {
+  readonly watcher: WatcherState;
+  readonly session: string | null;
+  readonly lastOffset: number;
+}
+
+/**
+ * Watches zones and lines. The result has in `zones` how many objects are in each zone, in `counts` how
+ * often each line was crossed so far (`in` from the left hand of from → to, `out` back; each object once in
+ * each direction), and in `data` how long each track has been in a zone (`dwellMs`) and which loiter.
+ *
+ * An object is where it stands: at the middle of the lower side of its box. Lines and times need tracks,
+ * so put it after `track()`. The state is in the checkpoint: counts go on after any restart.
+ *
+ * @param places path or URL of a JSON file, or what such a file holds
+ * @throws {ZonesError} naming all faults of the file.
+ *
+ * @example
+ * ```ts
+ * import { events, query } from "../../../runtime/mod.ts";
+ * import { detect } from "../detect.ts";
+ * import { track } from "../track/mod.ts";
+ * import { zones } from "./mod.ts";
+ *
+ * export default query("visitors")
+ *   .readStream()
+ *   .process(detect())
+ *   .process(track())
+ *   .process(zones({ zones: [], lines: [{ name: "door", from: [0.2, 0.5], to: [0.8, 0.5] }] }))
+ *   .writeStream(events());
+ * ```
+ */
+export function zones<T extends Output>(places: string | URL | Places): Operator<T, T> {
+  const checked = typeof places === "string" || places instanceof URL
+    ? readZones(places)
+    : parseZones({
+      ...(places.zones.length > 0 ? { zones: places.zones } : {}),
+      ...(places.lines.length > 0 ? { lines: places.lines } : {}),
+    });
+  const names = [...checked.zones, ...checked.lines].map(({ name }) => name);
+  return {
+    name: "zones",
+    settings: names.join(" "),
+    kind: "state",
+    open(context) {
+      const saved = context.state === undefined
+        ? undefined
+        : JSON.parse(new TextDecoder().decode(context.state)) as State;
+      const watcher = new Watcher(checked, saved?.watcher);
+      let { session, lastOffset } = saved ?? { session: null, lastOffset: -1 };
+      let seen: Seen | undefined;
+      return {
+        async process(output) {
+          const { result } = output;
+          const picture = shownFrame(output);
+          if (result?.frames === undefined || picture === undefined) return [output];
+          const own = picture.headers["session"] ?? null;
+          if (own !== session) {
+            if (session !== null) watcher.reset();
+            session = own;
+          }
+          const { width, height } = await sizeOf(picture);
+          for (const { objects = [], offset, timestamp } of result.frames) {
+            if (offset <= lastOffset && seen !== undefined) continue;
+            lastOffset = Math.max(lastOffset, offset);
+            seen = watcher.next(objects, width, height, timestamp);
+          }
+          if (seen === undefined) return [output];
+          const { zones, counts, dwellMs, loitering } = seen;
+          const added = mergeResults(result, {
+            ...(checked.zones.length > 0 ? { zones } : {}),
+            ...(checked.lines.length > 0 ? { counts } : {}),
+            ...(Object.keys(dwellMs).length > 0 ? { data: { dwellMs, loitering } } : {}),
+          });
+          return [{ ...output, result: added }];
+        },
+        snapshot() {
+          const state: State = { watcher: watcher.state(), session, lastOffset };
+          return new TextEncoder().encode(JSON.stringify(state));
+        },
+      };
+    },
+  };
+}
+
+/** Pixels of a frame, as its headers say, or else its picture. */
+async function sizeOf(frame: Frame): Promise<{ readonly width: number; readonly height: number }> {
+  const width = Number(frame.headers["width"]), height = Number(frame.headers["height"]);
+  if (width > 0 && height > 0) return { width, height };
+  const picture = await pictureOf(frame);
+  picture.release();
+  return picture;
+}

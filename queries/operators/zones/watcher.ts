@@ -1,0 +1,159 @@
+/**
+ * Who is in which zone, for how long, and who has crossed which line.
+ *
+ * @module
+ */
+import type { DetectedObject, LineCount } from "../../../runtime/mod.ts";
+import type { Line, Places, Point } from "./file.ts";
+import { distanceRight, isInside, meets } from "./geometry.ts";
+
+/** What is remembered of a track beside a line. */
+interface Beside {
+  /** Where it was last seen clearly on a side, pixels. */
+  readonly at: Point;
+  /** True on the right hand. */
+  readonly right: boolean;
+  readonly counted: { readonly in: boolean; readonly out: boolean };
+  /** Capture time when it was last seen. */
+  readonly last: number;
+}
+
+/** A stay of a track in a zone: capture times. */
+interface Stay {
+  readonly since: number;
+  readonly last: number;
+}
+
+/** Plain data, by names of zones and lines, then by tracks. */
+export interface WatcherState {
+  readonly stays: Readonly<Record<string, Readonly<Record<string, Stay>>>>;
+  readonly beside: Readonly<Record<string, Readonly<Record<string, Beside>>>>;
+  readonly counts: Readonly<Record<string, LineCount>>;
+}
+
+/** What is seen in one frame. */
+export interface Seen {
+  readonly zones: Readonly<Record<string, number>>;
+  readonly counts: Readonly<Record<string, LineCount>>;
+  /** Of the zones that tracks are in: how long each has been there, milliseconds. */
+  readonly dwellMs: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Tracks that loiter, by zone. */
+  readonly loitering: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A track that is not seen for so long has left its zone. */
+const GRACE_MS = 1000;
+/** After so long nothing is remembered of a track beside a line. */
+const FORGET_MS = 60_000;
+/** An object must be this part of its height beyond a line to be on the other side: boxes tremble. */
+const MARGIN = 0.05;
+
+/** Watches the zones and lines of one camera. */
+export class Watcher {
+  readonly #places: Places;
+  readonly #stays: Map<string, Map<string, Stay>>;
+  readonly #beside: Map<string, Map<string, Beside>>;
+  readonly #counts: Map<string, LineCount>;
+
+  constructor(places: Places, state?: WatcherState) {
+    this.#places = places;
+    this.#stays = new Map(places.zones.map(({ name }) => [name, mapOf(state?.stays[name])]));
+    this.#beside = new Map(places.lines.map(({ name }) => [name, mapOf(state?.beside[name])]));
+    this.#counts = new Map(
+      places.lines.map(({ name }) => [name, state?.counts[name] ?? { in: 0, out: 0 }]),
+    );
+  }
+
+  state(): WatcherState {
+    const plain = <T>(maps: Map<string, Map<string, T>>) =>
+      Object.fromEntries([...maps].map(([name, map]) => [name, Object.fromEntries(map)]));
+    return {
+      stays: plain(this.#stays),
+      beside: plain(this.#beside),
+      counts: Object.fromEntries(this.#counts),
+    };
+  }
+
+  /** Forgets who is where: the camera has begun again. Counts go on. */
+  reset(): void {
+    for (const map of [...this.#stays.values(), ...this.#beside.values()]) map.clear();
+  }
+
+  /**
+   * Takes the objects of the next frame.
+   *
+   * @param width of the frame, pixels
+   * @param time capture time, milliseconds
+   */
+  next(objects: readonly DetectedObject[], width: number, height: number, time: number): Seen {
+    const zones: Record<string, number> = {};
+    const dwellMs: Record<string, Record<string, number>> = {};
+    const loitering: Record<string, number[]> = {};
+    for (const { name, polygon, labels, loiterMs } of this.#places.zones) {
+      const stays = this.#stays.get(name)!;
+      for (const [track, { last }] of stays) if (time - last > GRACE_MS) stays.delete(track);
+      zones[name] = 0;
+      for (const { label, box, track } of objects) {
+        if (labels !== undefined && !labels.includes(label)) continue;
+        const [x, y] = footOf(box);
+        if (!isInside([x / width, y / height], polygon)) {
+          if (track !== undefined) stays.delete(String(track));
+          continue;
+        }
+        zones[name]++;
+        if (track === undefined) continue;
+        const since = stays.get(String(track))?.since ?? time;
+        stays.set(String(track), { since, last: time });
+        (dwellMs[name] ??= {})[track] = time - since;
+        if (loiterMs !== undefined && time - since >= loiterMs) {
+          (loitering[name] ??= []).push(track);
+        }
+      }
+    }
+    for (const line of this.#places.lines) this.#watch(line, objects, width, height, time);
+    return { zones, counts: Object.fromEntries(this.#counts), dwellMs, loitering };
+  }
+
+  #watch(
+    { name, from, to, labels }: Line,
+    objects: readonly DetectedObject[],
+    width: number,
+    height: number,
+    time: number,
+  ): void {
+    const beside = this.#beside.get(name)!;
+    for (const [track, { last }] of beside) if (time - last > FORGET_MS) beside.delete(track);
+    const a: Point = [from[0] * width, from[1] * height],
+      b: Point = [to[0] * width, to[1] * height];
+    for (const { label, box, track } of objects) {
+      if (track === undefined || (labels !== undefined && !labels.includes(label))) continue;
+      const at = footOf(box), key = String(track), known = beside.get(key);
+      const distance = distanceRight(at, a, b);
+      if (Math.abs(distance) <= MARGIN * (box[3] - box[1])) {
+        if (known !== undefined) beside.set(key, { ...known, last: time });
+        continue;
+      }
+      const right = distance > 0;
+      let counted = known?.counted ?? { in: false, out: false };
+      if (known !== undefined && known.right !== right && meets(known.at, at, a, b)) {
+        const way = right ? "in" : "out";
+        // Each object counts once in each direction.
+        if (!counted[way]) {
+          const count = this.#counts.get(name)!;
+          this.#counts.set(name, { ...count, [way]: count[way] + 1 });
+          counted = { ...counted, [way]: true };
+        }
+      }
+      beside.set(key, { at, right, counted, last: time });
+    }
+  }
+}
+
+/** Where an object stands: the middle of its lower side. */
+function footOf([left, , right, bottom]: DetectedObject["box"]): Point {
+  return [(left + right) / 2, bottom];
+}
+
+function mapOf<T>(record: Readonly<Record<string, T>> = {}): Map<string, T> {
+  return new Map(Object.entries(record));
+}

@@ -1,0 +1,111 @@
+/**
+ * A copy of a log that is in use: the database at one moment, then the segments that it knows.
+ *
+ * @module
+ */
+import { DatabaseSync } from "node:sqlite";
+import { dirname, join } from "node:path";
+import { LogError } from "../log.ts";
+import type { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
+import { modes } from "./private_files.ts";
+import { offsetBits } from "./schema.ts";
+
+/** What a backup holds. */
+export interface BackupReport {
+  readonly segments: number;
+  readonly bytes: number;
+  /** Segments that retention removed while they were to be copied: they had expired. */
+  readonly expired: number;
+}
+
+/**
+ * Copies a log into a folder that is not there or empty.
+ *
+ * @throws {LogError} `INVALID` when the folder holds something, `DISK_FULL`.
+ */
+export async function backup(
+  from: string,
+  database: Database,
+  to: string,
+  signal?: AbortSignal,
+): Promise<BackupReport> {
+  await prepareFolder(to);
+  const path = join(to, "log.db");
+  try {
+    await database.copyTo(path);
+    await Deno.chmod(path, modes.file);
+    const copy = new DatabaseSync(path);
+    try {
+      return await copySegments(copy, from, to, signal);
+    } finally {
+      copy.close();
+    }
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw storageError(error, `back up ${from}`, path);
+  } finally {
+    await syncFolder(to);
+  }
+}
+
+async function prepareFolder(to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true, mode: modes.folder });
+  for await (const { name } of Deno.readDir(to)) {
+    throw new LogError(
+      "INVALID",
+      `Cannot back up into ${to}: it holds ${name}; expected a new folder or an empty one`,
+    );
+  }
+}
+
+async function copySegments(
+  copy: DatabaseSync,
+  from: string,
+  to: string,
+  signal: AbortSignal | undefined,
+): Promise<BackupReport> {
+  // Nobody owns anything in the copy, and nobody writes to its segments any more.
+  copy.exec(`
+    PRAGMA journal_mode = WAL;
+    UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
+    UPDATE segments SET (next, bytes, max_time) = (
+      SELECT coalesce(max((id & ((1 << ${offsetBits}) - 1)) + count), 0),
+             coalesce(max(position + size), 0), coalesce(max(max_time), 0)
+      FROM chunks WHERE segment = segments.id
+    ) WHERE next IS NULL;
+  `);
+  const segments = copy.prepare("SELECT * FROM segments ORDER BY id").all();
+  let [copied, bytes, expired] = [0, 0, 0];
+  for (const { id, partition, file, next, bytes: size } of segments) {
+    signal?.throwIfAborted();
+    const target = join(to, String(file));
+    await Deno.mkdir(dirname(target), { recursive: true, mode: modes.folder });
+    try {
+      await Deno.copyFile(join(from, String(file)), target);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      copy.prepare("UPDATE partitions SET floor = max(floor, ?) WHERE id = ?").run(
+        next!,
+        partition!,
+      );
+      copy.prepare("DELETE FROM chunks WHERE segment = ?").run(id!);
+      copy.prepare("DELETE FROM segments WHERE id = ?").run(id!);
+      expired++;
+      continue;
+    }
+    using opened = await Deno.open(target, { read: true, write: true });
+    // What its writer appended since is not in this copy of the database.
+    if ((await opened.stat()).size > Number(size)) await opened.truncate(Number(size));
+    await opened.sync();
+    await Deno.chmod(target, modes.file);
+    copied++;
+    bytes += Number(size);
+  }
+  return { segments: copied, bytes, expired };
+}
+
+async function syncFolder(path: string): Promise<void> {
+  using folder = await Deno.open(path);
+  await folder.sync();
+}

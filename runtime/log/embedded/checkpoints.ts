@@ -1,0 +1,224 @@
+/**
+ * Checkpoints in the database: who owns each, which batch takes which offsets, which are done.
+ *
+ * An owner is known by its epoch: each of its transactions checks that it is still the newest one. The outputs of a batch
+ * and `commits/N` are one transaction, so nothing has to be made good after a crash.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
+import {
+  corrupt,
+  decodeBatch,
+  decodeCheckpoint,
+  encodeBatch,
+  encodeCheckpoint,
+} from "./checkpoint_entry.ts";
+import type { Database } from "./database.ts";
+import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
+
+/** Whose checkpoint: a query on a partition, in a set of checkpoints. */
+export interface CheckpointKey {
+  readonly store: string;
+  readonly group: string;
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A checkpoint's row. */
+export interface CheckpointRow {
+  readonly id: number;
+  readonly queryId: string;
+  readonly epoch: number;
+  readonly member: string | null;
+  /** The presence of the log by which its owner is open. */
+  readonly process: string | null;
+}
+
+/** So many entries of the past are kept at least; they are removed so many at a time. */
+const [keptEntries, removedAtOnce] = [100, 50];
+
+const columns = "id, query_id, epoch, member, process";
+type Columns = [number, string, number, string | null, string | null];
+const ofKey = "store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?";
+
+/** The tables of checkpoints. The methods are synchronous: call them within `read` or `write`. */
+export class Checkpoints {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  find(key: CheckpointKey): CheckpointRow | undefined {
+    const row = this.#db.get<Columns>(
+      `SELECT ${columns} FROM checkpoints WHERE ${ofKey}`,
+      ...cells(key),
+    );
+    return row === undefined ? undefined : toRow(row);
+  }
+
+  /** The checkpoints of a store that the filter lets pass. */
+  list(
+    store: string,
+    { group, query, topic }: CheckpointFilter,
+  ): (CheckpointRow & CheckpointKey)[] {
+    return this.#db.all<[...Columns, string, string, string, number]>(
+      `SELECT ${columns}, grp, query, topic, partition FROM checkpoints WHERE store = ?1
+       AND grp = coalesce(?2, grp) AND query = coalesce(?3, query) AND topic = coalesce(?4, topic)`,
+      store,
+      group ?? null,
+      query ?? null,
+      topic ?? null,
+    ).map(([id, queryId, epoch, member, process, group, query, topic, partition]) => ({
+      ...toRow([id, queryId, epoch, member, process]),
+      ...{ store, group, query, topic, partition },
+    }));
+  }
+
+  /**
+   * Within a transaction: a new owner; all earlier epochs are fenced.
+   *
+   * @throws {LogError} `CHECKPOINT_CORRUPT` when a first start would be one only because a row is damaged.
+   */
+  takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
+    if (this.find(key) === undefined) this.#checkRows(key);
+    return toRow(
+      this.#db.get<Columns>(
+        `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
+         VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE
+         SET epoch = epoch + 1, member = excluded.member, process = excluded.process RETURNING ${columns}`,
+        ...cells(key),
+        crypto.randomUUID(),
+        member,
+        process,
+        sumOf(cells(key)),
+      )!,
+    );
+  }
+
+  /** A checkpoint whose name is damaged, or its index, cannot be found: that must not look like a first start. */
+  #checkRows(key: CheckpointKey): void {
+    const rows = this.#db.all<[...ReturnType<typeof cells>, number]>(
+      "SELECT +store, +grp, +query, +topic, +partition, sum FROM checkpoints NOT INDEXED",
+    );
+    const wanted = sumOf(cells(key));
+    for (const [store, group, query, topic, partition, sum] of rows) {
+      if (sum === sumOf([store, group, query, topic, partition]) && sum !== wanted) continue;
+      throw corrupt(
+        `the checkpoint of query ${query} on ${topic}/${partition}`,
+        "its row is damaged",
+      );
+    }
+  }
+
+  /** Within a transaction: the owner has let go, unless another has taken over. */
+  release({ id, epoch }: CheckpointRow): void {
+    this.#db.run("UPDATE checkpoints SET process = NULL WHERE id = ? AND epoch = ?", id, epoch);
+  }
+
+  /** Whether this epoch is the newest one. */
+  owns({ id, epoch }: CheckpointRow): boolean {
+    return this.#db.get("SELECT 1 FROM checkpoints WHERE id = ? AND epoch = ?", id, epoch) !==
+      undefined;
+  }
+
+  /** Within a transaction: `offsets/N`. */
+  plan({ id }: CheckpointRow, batch: BatchRange): void {
+    this.#db.run(
+      `INSERT INTO entries VALUES (${placeId}, ?, NULL) ON CONFLICT DO UPDATE SET offsets = excluded.offsets`,
+      id,
+      batch.batchId,
+      encodeBatch(batch),
+    );
+  }
+
+  /** Within a transaction: `offsets/N` and `commits/N`. */
+  commit({ id }: CheckpointRow, batch: BatchRange, checkpoint: Checkpoint): void {
+    this.#db.run(
+      `INSERT OR REPLACE INTO entries VALUES (${placeId}, ?, ?)`,
+      id,
+      batch.batchId,
+      encodeBatch(batch),
+      encodeCheckpoint(checkpoint),
+    );
+    const past = batch.batchId - keptEntries;
+    if (past < 0 || past % removedAtOnce !== 0) return;
+    this.#db.run(
+      `DELETE FROM entries WHERE id >= ${placeId} AND id <= ${placeId}`,
+      id,
+      0,
+      id,
+      past,
+    );
+  }
+
+  /**
+   * Reads and checks all entries: ids without a gap, at most one batch planned beyond the last commit.
+   *
+   * @param name of the checkpoint, for messages.
+   * @throws {LogError} `CHECKPOINT_GAP`, `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`.
+   */
+  read(id: number, name: string): { committed?: Checkpoint; planned?: BatchRange } {
+    let before: number | undefined;
+    let committed: Checkpoint | undefined;
+    let planned: BatchRange | undefined;
+    const rows = this.#db.all<[number, string | null, string | null]>(
+      `SELECT ${offsetOfId}, offsets, commits FROM entries
+       WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id`,
+      id,
+      0,
+      id,
+      offsetLimit - 1,
+    );
+    for (const [batchId, offsets, commits] of rows) {
+      if (before !== undefined && batchId !== before + 1) {
+        throw gap(`offsets/${batchId} of ${name}`, `offsets/${before} precedes it`);
+      }
+      if (planned !== undefined) {
+        throw gap(name, `offsets/${batchId} is planned, commits/${before} is not done`);
+      }
+      before = batchId;
+      const named = <T extends { batchId: number }>(
+        kind: string,
+        decode: (name: string) => T,
+      ): T => {
+        const entry = `${kind}/${batchId} of ${name}`;
+        const content = decode(entry);
+        if (content.batchId === batchId) return content;
+        throw corrupt(entry, `it is of batch ${content.batchId}`);
+      };
+      const batch = named("offsets", (entry) => decodeBatch(offsets, entry));
+      if (commits === null) planned = batch;
+      else committed = named("commits", (entry) => decodeCheckpoint(commits, entry));
+    }
+    return {
+      ...(committed === undefined ? {} : { committed }),
+      ...(planned === undefined ? {} : { planned }),
+    };
+  }
+}
+
+function toRow([id, queryId, epoch, member, process]: Columns): CheckpointRow {
+  return { id, queryId, epoch, member, process };
+}
+
+function cells(
+  { store, group, query, topic, partition }: CheckpointKey,
+): [string, string, string, string, number] {
+  return [store, group, query, topic, partition];
+}
+
+function sumOf(name: ReturnType<typeof cells>): number {
+  return crc32(JSON.stringify(name));
+}
+
+function gap(name: string, why: string): LogError {
+  return new LogError(
+    "CHECKPOINT_GAP",
+    `Cannot trust ${name}: ${why}; restore the log from a backup, or start again with another ` +
+      "--checkpoint or --group",
+  );
+}

@@ -1,0 +1,230 @@
+/**
+ * A log of version 1, which kept frames in `log.db` and checkpoints in Deno KV, becomes one of today.
+ *
+ * @module
+ */
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { systemClock } from "../../base/clock.ts";
+import { LogError } from "../log.ts";
+import { decodeBatch, decodeCheckpoint, decodeEntry, textOf } from "./checkpoint_entry.ts";
+import { storeOf } from "./checkpoint_store.ts";
+import { type CheckpointKey, Checkpoints } from "./checkpoints.ts";
+import { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
+import { modes } from "./private_files.ts";
+import { type EncodedRecord, encodeRecord } from "./record.ts";
+import { chunksOf, Records } from "./records.ts";
+import { applicationId, offsetBits } from "./schema.ts";
+import { SegmentWriter } from "./segment_writer.ts";
+import { Topics } from "./topics.ts";
+
+/** What was converted. */
+export interface ConvertReport {
+  readonly records: number;
+  readonly checkpoints: number;
+}
+
+/** Where the old files are kept. */
+const oldFolder = "version-1";
+const batchRecords = 64;
+const files = ["log.db", "checkpoints.kv"];
+
+/**
+ * Converts the log in a folder; nobody may use it meanwhile. The old files stay, in `DIR/version-1`.
+ *
+ * @param checkpointDirs folders of checkpoints that were used with it (`--checkpoint`).
+ * @throws {LogError} `INVALID` when there is no log of version 1, `UNREACHABLE` while it is in use.
+ */
+export async function convertLog(
+  dir: string,
+  checkpointDirs: readonly string[] = [],
+): Promise<ConvertReport> {
+  const made = join(dir, "converting");
+  await Deno.remove(made, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  const old = openOld(dir);
+  try {
+    const report = await copyInto(made, old, [dir, ...checkpointDirs]);
+    old.close();
+    await Deno.mkdir(join(dir, oldFolder), { mode: modes.folder });
+    for (const file of files) await move(join(dir, file), join(dir, oldFolder, file));
+    for (const file of ["segments", "log.db"]) await move(join(made, file), join(dir, file));
+    await Deno.remove(made, { recursive: true });
+    return report;
+  } catch (error) {
+    if (old.isOpen) old.close();
+    throw storageError(error, `convert the log in ${dir}`, dir);
+  }
+}
+
+/** Opens the old database and keeps everybody else out. */
+function openOld(dir: string): DatabaseSync {
+  const path = join(dir, "log.db");
+  let db: DatabaseSync | undefined;
+  try {
+    Deno.statSync(path);
+    db = new DatabaseSync(path);
+    const number = (pragma: string) => Number(Object.values(db!.prepare(pragma).get()!)[0]);
+    const version = number("PRAGMA user_version");
+    if (number("PRAGMA application_id") !== applicationId || version !== 1) {
+      throw new LogError(
+        "INVALID",
+        `Cannot convert ${path}: it is ${
+          version === 2 ? "converted already" : "no log of version 1"
+        }`,
+      );
+    }
+    // The write-ahead log becomes part of the file, so that the file alone can be moved.
+    db.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+    return db;
+  } catch (error) {
+    db?.close();
+    if (error instanceof Deno.errors.NotFound) {
+      throw new LogError("INVALID", `Cannot convert ${dir}: there is no log.db in it`);
+    }
+    throw storageError(error, `convert ${path}`, path);
+  }
+}
+
+async function copyInto(
+  made: string,
+  old: DatabaseSync,
+  checkpointDirs: readonly string[],
+): Promise<ConvertReport> {
+  const logId = String(old.prepare("SELECT log_id FROM log").get()!["log_id"]);
+  const db = await Database.open(made, { clock: systemClock, timeoutMs: 10_000 });
+  try {
+    await db.write("keep the identity", () => db.run("UPDATE log SET log_id = ?", logId));
+    const records = await copyRecords(made, db, old);
+    let checkpoints = 0;
+    for (const [index, dir] of checkpointDirs.entries()) {
+      const store = index === 0 ? "" : (await storeOf(dir, logId)).id;
+      checkpoints += await copyCheckpoints(db, old, dir, store);
+    }
+    return { records, checkpoints };
+  } finally {
+    await db.close();
+  }
+}
+
+/** Offsets and arrivals stay as they were. */
+async function copyRecords(made: string, db: Database, old: DatabaseSync): Promise<number> {
+  let arrived = 0;
+  const topics = new Topics(db, () => 0);
+  const table = new Records(made, db, topics);
+  const segments = new SegmentWriter(made, db, topics, () => arrived);
+  const partitions = old.prepare(
+    `SELECT p.id, t.name, t.partitions, p.partition, p.earliest, p.latest FROM partitions p
+     JOIN topics t ON t.id = p.topic ORDER BY t.name, p.partition`,
+  ).all();
+  const select = old.prepare(
+    "SELECT id, timestamp, appended, key, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+  );
+  let count = 0;
+  for (const { id: oldId, name, partitions: number, partition, earliest, latest } of partitions) {
+    const [topic, start] = [String(name), BigInt(Number(oldId)) << BigInt(offsetBits)];
+    const id = await db.write("make a topic", () => {
+      topics.ensure(topic, Number(number));
+      const id = topics.id(topic, Number(partition));
+      db.run(
+        "UPDATE partitions SET floor = ?, latest = ? WHERE id = ?",
+        Number(earliest),
+        Number(earliest),
+        id,
+      );
+      return id;
+    });
+    for (let offset = Number(earliest); offset < Number(latest);) {
+      const rows = select.all(start + BigInt(offset), start + BigInt(Number(latest)), batchRecords);
+      const batch: EncodedRecord[] = rows.map(({ timestamp, key, headers, value }) =>
+        encodeRecord({
+          timestamp: Number(timestamp),
+          key: key === null ? null : String(key),
+          headers: JSON.parse(String(headers)),
+          value: value as Uint8Array,
+        })
+      );
+      if (batch.length === 0) break;
+      arrived = Number(rows.at(-1)!["appended"]);
+      const row = topics.row(id);
+      const chunks = chunksOf(batch, row.retention);
+      const placed = segments.place(row, batch, chunks.length);
+      await db.write(
+        "copy records",
+        () => table.append(id, chunks, placed, table.nextChange(), arrived),
+      );
+      placed.segment.known = true;
+      placed.segment.pending--;
+      offset += batch.length;
+      count += batch.length;
+    }
+  }
+  await segments.seal(true);
+  return count;
+}
+
+/** The last commit of each checkpoint, and the batch that was planned after it. */
+async function copyCheckpoints(
+  db: Database,
+  old: DatabaseSync,
+  dir: string,
+  store: string,
+): Promise<number> {
+  const path = join(dir, "checkpoints.kv");
+  try {
+    await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+  const table = new Checkpoints(db);
+  using kv = await Deno.openKv(path);
+  const identity = await kv.get(["framelane", "store"]);
+  const oldStore = textOf(decodeEntry(identity.value, path), "id", path);
+  const prefix = ["framelane", "checkpoint"];
+  const found = await Array.fromAsync(kv.list({ prefix }));
+  const queries = found.filter(({ key }) => key.at(-1) === "query");
+  for (const { key, value } of queries) {
+    const [group, query, topic, partition] = key.slice(prefix.length) as [
+      string,
+      string,
+      string,
+      number,
+    ];
+    const place: CheckpointKey = { store, group, query, topic, partition };
+    const name = `the checkpoint of query ${query} on ${topic}/${partition} in ${path}`;
+    const last = async (kind: string) => {
+      const list = kv.list({ prefix: [...key.slice(0, -1), kind] }, { reverse: true, limit: 1 });
+      return (await list.next()).value?.value;
+    };
+    const [offsets, commits] = [await last("offsets"), await last("commits")];
+    // Records and `commits/N` were two steps: the database may be ahead.
+    const row = old.prepare(
+      "SELECT checkpoint FROM producers WHERE store = ? AND grp = ? AND query = ? AND topic = ? AND partition = ?",
+    ).get(oldStore, group, query, topic, partition);
+    const done = [commits, row?.["checkpoint"] ?? undefined].filter((entry) => entry !== undefined)
+      .map((entry) => decodeCheckpoint(entry, name))
+      .toSorted((a, b) => b.batchId - a.batchId)[0];
+    const planned = offsets === undefined ? undefined : decodeBatch(offsets, name);
+    await db.write(`convert ${name}`, () => {
+      const taken = table.takeOver(place, null, "");
+      const id = textOf(decodeEntry(value, name), "id", name);
+      db.run("UPDATE checkpoints SET query_id = ?, process = NULL WHERE id = ?", id, taken.id);
+      const { batchId, end } = done ?? { batchId: -1, end: 0 };
+      const batch = planned?.batchId === batchId ? planned : { batchId, start: end, end };
+      if (done !== undefined) table.commit(taken, batch, done);
+      if (planned?.batchId === batchId + 1) table.plan(taken, planned);
+    });
+  }
+  return queries.length;
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await Deno.rename(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

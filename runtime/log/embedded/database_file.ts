@@ -1,0 +1,171 @@
+/**
+ * Opening the database file: whose it is, which version, whether it is whole.
+ *
+ * @module
+ */
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { LogError } from "../log.ts";
+import { storageError } from "./errors.ts";
+import { Presence } from "./presence.ts";
+import { preparePrivate } from "./private_files.ts";
+import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";
+import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
+
+/** An open file. */
+export interface DatabaseFile {
+  readonly db: DatabaseSync;
+  readonly path: string;
+  readonly logId: string;
+  readonly place: string;
+  readonly unclean: boolean;
+}
+
+/** Opens `DIR/log.db`; see `Database.open`. */
+export async function openDatabase(
+  dir: string,
+  waiting: Waiting,
+  tell: (message: string) => void,
+): Promise<DatabaseFile> {
+  const path = join(dir, "log.db");
+  const action = `open the embedded log in ${dir}`;
+  let db: DatabaseSync | undefined;
+  try {
+    await preparePrivate(dir, "log.db");
+    const left = await sizeOf(`${path}-wal`) > 0 && !await Presence.anybody(dir);
+    const orphaned = await sizeOf(path) === 0 && await holdsSegments(dir);
+    db = new DatabaseSync(path);
+    const opened = db;
+    await whileBusy(waiting, () => prepare(opened, path, orphaned));
+    const place = placeOf(path)!;
+    const identity = await whileBusy(waiting, () => identify(opened, place));
+    const unclean = left || identity.copied;
+    if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
+    if (identity.copied) {
+      tell(
+        `${dir} is a copy of log ${identity.before}: it goes on as log ${identity.logId}, so that nobody takes one for ` +
+          "the other; deno task log check verifies it, deno task log backup makes copies that are whole",
+      );
+    }
+    return { db, path, place, unclean, logId: identity.logId };
+  } catch (error) {
+    db?.close();
+    if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
+      throw new LogError("INVALID", `Cannot ${action}: it is not a folder; name another one`, {
+        cause: error,
+      });
+    }
+    throw storageError(error, action, path);
+  }
+}
+
+/** The device and the number of a file, which a copy does not share; undefined when there is none. */
+export function placeOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+async function holdsSegments(dir: string): Promise<boolean> {
+  try {
+    for await (const _ of Deno.readDir(join(dir, "segments"))) return true;
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Checks what the file is; makes the tables in an empty one. */
+function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
+  const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
+  const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
+  const check = () => {
+    // Asked first: whoever makes the tables sets the rest in the same transaction.
+    if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
+    if (number("PRAGMA application_id") !== applicationId) {
+      throw refuse("it is the database of another program; name another folder");
+    }
+    const version = number("PRAGMA user_version");
+    if (version < schemaVersion) {
+      throw refuse(
+        `its format is version ${version}, older than version ${schemaVersion}, which this Framelane reads; ` +
+          "convert it: deno task log convert --log embedded:DIR",
+      );
+    }
+    if (version > schemaVersion) {
+      throw refuse(
+        `its format is version ${version}, newer than version ${schemaVersion}, which this Framelane reads; update ` +
+          "Framelane or name another folder",
+      );
+    }
+    return true;
+  };
+  db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  if (!check()) {
+    if (orphaned) {
+      throw refuse(
+        "it is gone, but the frames' segments beside it are not; restore a backup, or remove the folder to start again",
+      );
+    }
+    db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);
+    try {
+      // Another process may have been faster.
+      if (!check()) {
+        db.exec(schema);
+        const id = crypto.randomUUID();
+        db.prepare("INSERT INTO log VALUES (1, ?, ?, ?)").run(id, id, placeOf(path)!);
+        db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
+      }
+      db.exec("COMMIT");
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+  db.exec(`
+    PRAGMA synchronous = NORMAL;
+    PRAGMA wal_autocheckpoint = ${walLimitBytes / pageSize};
+    PRAGMA journal_size_limit = ${walLimitBytes};
+    PRAGMA cache_size = -8192;
+  `);
+}
+
+/** The log's identity; a copy gets one of its own. */
+function identify(
+  db: DatabaseSync,
+  place: string,
+): { logId: string; before: string; copied: boolean } {
+  const row = db.prepare("SELECT log_id AS id, place FROM log").get()!;
+  const before = String(row["id"]);
+  if (row["place"] === place) return { logId: before, before, copied: false };
+  const logId = crypto.randomUUID();
+  const { changes } = db.prepare("UPDATE log SET log_id = ?, place = ? WHERE place = ?")
+    .run(logId, place, String(row["place"]));
+  // Another process was faster.
+  if (changes === 0) return identify(db, place);
+  return { logId, before, copied: true };
+}
+
+/** @throws {LogError} `INTERNAL` when the database is damaged. */
+function checkWhole(db: DatabaseSync, path: string): void {
+  const verdict = String(Object.values(db.prepare("PRAGMA quick_check(1)").get()!)[0]);
+  if (verdict === "ok") return;
+  throw new LogError(
+    "INTERNAL",
+    `Cannot open ${path}: it is damaged (${verdict}); restore a backup of it, or move its folder away and start again`,
+  );
+}

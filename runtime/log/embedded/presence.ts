@@ -1,0 +1,70 @@
+/**
+ * Which processes have the log open: each holds the lock of a file of its own, which the operating system takes away
+ * with the process.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { modes } from "./private_files.ts";
+
+/** An open log, as others see it. */
+export class Presence {
+  readonly id: string;
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+
+  private constructor(id: string, path: string, file: Deno.FsFile) {
+    this.id = id;
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** Shows that this log is open. */
+  static async show(dir: string): Promise<Presence> {
+    const folder = join(dir, "open");
+    await Deno.mkdir(folder, { recursive: true, mode: modes.folder });
+    const id = crypto.randomUUID();
+    const path = join(folder, id);
+    // Others see it only once it is locked.
+    const hidden = join(folder, `.${id}`);
+    const file = await Deno.open(hidden, { createNew: true, write: true, mode: modes.file });
+    file.lockSync(true);
+    await Deno.rename(hidden, path);
+    return new Presence(id, path, file);
+  }
+
+  /** Removes what processes left that died; returns whether anybody has the log open. */
+  static async anybody(dir: string): Promise<boolean> {
+    let alive = false;
+    try {
+      for await (const { name } of Deno.readDir(join(dir, "open"))) {
+        if (name.startsWith(".")) continue;
+        if (await isPresent(dir, name)) alive = true;
+        else await Deno.remove(join(dir, "open", name)).catch(ignoreMissing);
+      }
+    } catch (error) {
+      ignoreMissing(error);
+    }
+    return alive;
+  }
+
+  async end(): Promise<void> {
+    this.#file.close();
+    await Deno.remove(this.#path).catch(ignoreMissing);
+  }
+}
+
+/** Whether the process that showed itself by this id still has the log open; a stopped one has. */
+export async function isPresent(dir: string, id: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(join(dir, "open", id), { write: true });
+    return !await file.tryLock(true);
+  } catch (error) {
+    ignoreMissing(error);
+    return false;
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}

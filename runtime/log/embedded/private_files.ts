@@ -1,0 +1,43 @@
+/**
+ * Pictures of cameras are nobody else's business: what a log keeps is its owner's alone.
+ *
+ * @module
+ */
+import { join } from "node:path";
+
+/** Of all that a log makes. */
+export const modes = { file: 0o600, folder: 0o700 } as const;
+
+/** What belongs to a log's folder. */
+const ours =
+  /^(?:log\.db(?:-wal|-shm)?|checkpoints\.kv(?:-wal|-shm)?|segments|open|reserve|metadata|version-1|converting)$/;
+
+/**
+ * Makes the folder, and closes it to others: also where it was there before, unless it holds what is not the log's.
+ * An empty file is left for the database, so that SQLite does not choose its mode.
+ */
+export async function preparePrivate(dir: string, database: string): Promise<void> {
+  await Deno.mkdir(dir, { recursive: true, mode: modes.folder });
+  let mixed = false;
+  for await (const { name } of Deno.readDir(dir)) mixed ||= !ours.test(name);
+  if (!mixed) await restrict(dir, modes.folder);
+  const path = join(dir, database);
+  try {
+    (await Deno.open(path, { createNew: true, write: true, mode: modes.file })).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    for (const suffix of ["", "-wal", "-shm"]) await restrict(path + suffix, modes.file);
+  }
+}
+
+/** Takes others' rights away; another user's files are left as they are. */
+async function restrict(path: string, mode: number): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  try {
+    const { mode: now } = await Deno.stat(path);
+    if (now !== null && (now & 0o077) !== 0) await Deno.chmod(path, mode);
+  } catch (error) {
+    const theirs = error instanceof Deno.errors.PermissionDenied;
+    if (!theirs && !(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * A record as bytes in a segment file:
+ *
+ * | bytes | what                                                                 |
+ * | ----- | -------------------------------------------------------------------- |
+ * | 4     | CRC-32 of the rest of the head                                       |
+ * | 4     | CRC-32 of key, headers and value                                     |
+ * | 8     | timestamp, epoch milliseconds                                        |
+ * | 4     | length of the key plus one; 0: no key                                |
+ * | 4     | length of the headers, JSON; 0: none                                 |
+ * | 4     | length of the value                                                  |
+ * | …     | key, headers, value                                                  |
+ *
+ * Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
+ *
+ * @module
+ */
+import { crc32 } from "node:zlib";
+import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
+import { LogError, type LogRecord } from "../log.ts";
+
+/** The largest record, with key and headers. */
+export const maxRecordBytes = 64 << 20;
+
+/** What a record takes besides its key, headers and value. */
+const headBytes = 28;
+
+/** A record, ready to be written. */
+export interface EncodedRecord {
+  readonly timestamp: number;
+  /** Head, key and headers. */
+  readonly head: Uint8Array;
+  readonly value: Uint8Array;
+  /** Of head and value. */
+  readonly size: number;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const noHeaders: Headers = Object.freeze({});
+const noValue = new Uint8Array(0);
+
+/**
+ * Checks and encodes a record.
+ *
+ * @throws {LogError} `TOO_LARGE`; `INVALID` when the timestamp is no number.
+ */
+export function encodeRecord({ timestamp, key, headers, value }: LogRecord): EncodedRecord {
+  if (!Number.isFinite(timestamp) || Math.abs(timestamp) > Number.MAX_SAFE_INTEGER) {
+    throw new LogError(
+      "INVALID",
+      `Cannot append a record with timestamp ${timestamp}: expected epoch milliseconds`,
+    );
+  }
+  const text = JSON.stringify(headers);
+  const fields = encoder.encode((key ?? "") + (text === "{}" ? "" : text));
+  const keyBytes = key === null ? 0 : key === "" ? 0 : encoder.encode(key).length;
+  const size = headBytes + fields.length + value.length;
+  if (size > maxRecordBytes) {
+    throw new LogError(
+      "TOO_LARGE",
+      `Cannot append a record of ${size} bytes: expected at most ${maxRecordBytes}`,
+    );
+  }
+  const head = new Uint8Array(headBytes + fields.length);
+  head.set(fields, headBytes);
+  const view = new DataView(head.buffer);
+  const time = Math.floor(timestamp);
+  view.setUint32(4, crc32(value, crc32(fields)));
+  view.setBigInt64(8, BigInt(time));
+  view.setUint32(16, key === null ? 0 : keyBytes + 1);
+  view.setUint32(20, fields.length - keyBytes);
+  view.setUint32(24, value.length);
+  view.setUint32(0, crc32(head.subarray(4, headBytes)));
+  return { timestamp: time, head, value, size };
+}
+
+/** Where a frame comes from. */
+export interface FramePlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A record as it was read. `size` is undefined when it cannot be told where the next one begins. */
+export interface DecodedRecord {
+  readonly frame: Frame;
+  readonly size: number | undefined;
+}
+
+/** Size of the record at `at`; undefined when its head is damaged or cut. */
+export function recordSize(bytes: Uint8Array, at: number): number | undefined {
+  if (at + headBytes > bytes.length) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
+  if (crc32(bytes.subarray(at + 4, at + headBytes)) !== view.getUint32(0)) return undefined;
+  const keyBytes = Math.max(0, view.getUint32(16) - 1);
+  return headBytes + keyBytes + view.getUint32(20) + view.getUint32(24);
+}
+
+/** The timestamp of a record whose head is whole. */
+export function recordTime(bytes: Uint8Array, at: number): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getBigInt64(8));
+}
+
+/** Reads the record at `at`. One that is not as it was written becomes a frame with a `fault`. */
+export function decodeRecord(
+  bytes: Uint8Array,
+  at: number,
+  place: FramePlace,
+  time: number,
+): DecodedRecord {
+  const size = recordSize(bytes, at);
+  if (size === undefined) return { frame: badFrame(place, time, "its head"), size };
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
+  const timestamp = recordTime(bytes, at);
+  const body = bytes.subarray(at + headBytes, at + size);
+  if (body.length < size - headBytes || crc32(body) !== view.getUint32(4)) {
+    return { frame: badFrame(place, timestamp, "its content"), size };
+  }
+  const keyLength = view.getUint32(16);
+  const keyBytes = Math.max(0, keyLength - 1);
+  const fieldBytes = keyBytes + view.getUint32(20);
+  const key = keyLength === 0 ? null : decoder.decode(body.subarray(0, keyBytes));
+  const headers = fieldBytes === keyBytes
+    ? noHeaders
+    : JSON.parse(decoder.decode(body.subarray(keyBytes, fieldBytes))) as Headers;
+  return { frame: { ...place, timestamp, key, headers, value: body.slice(fieldBytes) }, size };
+}
+
+/** The frame for a record that cannot be given back. */
+export function badFrame(place: FramePlace, timestamp: number, what: string): Frame {
+  const { topic, partition, offset } = place;
+  const fault = new BadFrameError(
+    "corrupt",
+    `Cannot read record ${offset} of ${topic}/${partition}: ${what} is not as it was written`,
+  );
+  return { ...place, timestamp, key: null, headers: noHeaders, value: noValue, fault };
+}

@@ -1,0 +1,84 @@
+/**
+ * After a process that died: its segments are sealed, and what it had not committed is cut off.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { Database } from "./database.ts";
+import { sealRow } from "./segment_writer.ts";
+
+/**
+ * Seals the segments of dead writers and removes files that no row knows.
+ *
+ * @param own segments that this log writes.
+ */
+export async function recover(dir: string, db: Database, own: ReadonlySet<number>): Promise<void> {
+  const open = await db.read(
+    "look for segments of dead writers",
+    () =>
+      db.all<[number, number, string]>(
+        "SELECT id, partition, file FROM segments WHERE next IS NULL",
+      ),
+  );
+  for (const [id, partition, file] of open) {
+    if (!own.has(id)) await seal(join(dir, file), db, id, partition);
+  }
+  await removeUnknown(dir, db);
+}
+
+/** Seals a segment unless its writer is alive: then it holds the lock. */
+async function seal(path: string, db: Database, id: number, partition: number): Promise<void> {
+  const end = () =>
+    db.write("seal a segment", () => {
+      sealRow(db, id, partition);
+      const row = db.get<[number, number]>("SELECT next, bytes FROM segments WHERE id = ?", id);
+      if (row !== undefined && row[1] === 0) db.run("DELETE FROM segments WHERE id = ?", id);
+      return row?.[1];
+    });
+  try {
+    using file = await Deno.open(path, { read: true, write: true });
+    if (!await file.tryLock(true)) return;
+    const bytes = await end();
+    if (bytes !== undefined && (await file.stat()).size > bytes) await file.truncate(bytes);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // Its frames are read as damaged, until they expire.
+    await end();
+  }
+}
+
+/** Files without a row: of a writer that died before its first commit, or of a removal that did not come to its end. */
+async function removeUnknown(dir: string, db: Database): Promise<void> {
+  const files: string[] = [];
+  for (const folder of await names(join(dir, "segments"))) {
+    for (const name of await names(join(dir, "segments", folder))) {
+      if (name.endsWith(".seg")) files.push(join("segments", folder, name));
+    }
+  }
+  const known = async () =>
+    new Set(
+      (await db.read("list segments", () => db.all<[string]>("SELECT file FROM segments"))).flat(),
+    );
+  const before = await known();
+  for (const file of files.filter((file) => !before.has(file))) {
+    try {
+      using handle = await Deno.open(join(dir, file), { write: true });
+      // Its writer may have been about to commit when we looked.
+      if (!await handle.tryLock(true) || (await known()).has(file)) continue;
+      await Deno.remove(join(dir, file));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+async function names(dir: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return [];
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The segment files that this log appends to: one at a time for each partition, written by nobody else.
+ *
+ * A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
+ * ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
+ * stopped in the middle of a write and comes back harms nothing.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import type { Database } from "./database.ts";
+import type { EncodedRecord } from "./record.ts";
+import { offsetOfId, placeId } from "./schema.ts";
+import type { PartitionRow, Topics } from "./topics.ts";
+
+/** A segment is full at a sixteenth of what its partition keeps, within these bounds: room is given back in such steps. */
+const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
+const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
+/** Search by time looks at all chunks of a segment. */
+const maxSegmentChunks = 4_096;
+/** Records up to this size are written together. */
+const joinedBytes = 1 << 20;
+
+/** A file that this log appends to. */
+export interface OpenSegment {
+  readonly id: number;
+  readonly partition: number;
+  /** Relative to the log's folder. */
+  readonly file: string;
+  readonly handle: Deno.FsFile;
+  readonly openedAt: number;
+  /** Where the next record goes. */
+  position: number;
+  chunks: number;
+  /** Its row is in the database. */
+  known: boolean;
+  /** Commits on their way that mention it. */
+  pending: number;
+  /** Bytes that were not synced yet. */
+  dirty: boolean;
+  /** The folder does not know the file durably yet. */
+  fresh: boolean;
+}
+
+/** Where records were put. */
+export interface Placed {
+  readonly segment: OpenSegment;
+  readonly position: number;
+}
+
+/** Writes records into segment files. */
+export class SegmentWriter {
+  readonly #dir: string;
+  readonly #db: Database;
+  readonly #topics: Topics;
+  readonly #now: () => number;
+  readonly #active = new Map<number, OpenSegment>();
+  /** Full, or given up; to be sealed when their commits have ended. */
+  readonly #full = new Set<OpenSegment>();
+
+  /** @param now the time of arrival. */
+  constructor(dir: string, db: Database, topics: Topics, now: () => number) {
+    this.#dir = dir;
+    this.#db = db;
+    this.#topics = topics;
+    this.#now = now;
+  }
+
+  /** The segments that this log holds. */
+  get ids(): Set<number> {
+    return new Set([...this.#active.values(), ...this.#full].map(({ id }) => id));
+  }
+
+  /** Writes the records behind each other. The caller counts `pending` down when its commit has ended. */
+  place(row: PartitionRow, records: readonly EncodedRecord[], chunks: number): Placed {
+    const segment = this.#segment(row);
+    const { position } = segment;
+    try {
+      for (const bytes of joined(records)) {
+        writeAll(segment.handle, bytes);
+        segment.position += bytes.length;
+      }
+    } catch (error) {
+      segment.position = position;
+      segment.handle.seekSync(position, Deno.SeekMode.Start);
+      throw error;
+    }
+    segment.chunks += chunks;
+    segment.dirty = true;
+    segment.pending++;
+    return { segment, position };
+  }
+
+  /** Brings what was written to the disk. */
+  async sync(segments: Iterable<OpenSegment> = [...this.#active.values(), ...this.#full]) {
+    const syncs: Promise<void>[] = [];
+    for (const segment of segments) {
+      if (!segment.dirty) continue;
+      segment.dirty = false;
+      syncs.push(this.#sync(segment));
+    }
+    await Promise.all(syncs);
+    return syncs.length > 0;
+  }
+
+  /** Lets go of a segment that is no longer this log's. */
+  forget(segment: OpenSegment): void {
+    if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
+    this.#full.delete(segment);
+    segment.handle.close();
+  }
+
+  /** Seals full and aged segments, or all; returns whether there were any. */
+  async seal(all = false): Promise<boolean> {
+    for (const [id, segment] of this.#active) {
+      const { ms } = this.#topics.row(id).retention;
+      const age = this.#now() - segment.openedAt;
+      if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#giveUp(segment);
+    }
+    const ready = [...this.#full].filter(({ pending }) => pending === 0);
+    if (ready.length === 0) return false;
+    await this.#db.write("seal segments", () => {
+      for (const { id, partition } of ready) sealRow(this.#db, id, partition);
+    });
+    for (const segment of ready) {
+      const { handle } = segment;
+      await this.sync([segment]);
+      if (!segment.known) await Deno.remove(join(this.#dir, segment.file));
+      this.#full.delete(segment);
+      handle.close();
+    }
+    return true;
+  }
+
+  /** Closes the files; what is not sealed is found by the next log. */
+  close(): void {
+    for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
+    this.#active.clear();
+    this.#full.clear();
+  }
+
+  #giveUp(segment: OpenSegment): void {
+    this.#active.delete(segment.partition);
+    this.#full.add(segment);
+  }
+
+  #segment(row: PartitionRow): OpenSegment {
+    const there = this.#active.get(row.id);
+    if (there !== undefined) {
+      const limit = clamp(row.retention.bytes / 16, minSegmentBytes, maxSegmentBytes);
+      if (there.position < limit && there.chunks < maxSegmentChunks) return there;
+      this.#giveUp(there);
+    }
+    const segment = this.#create(row);
+    this.#active.set(row.id, segment);
+    return segment;
+  }
+
+  #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
+    // In the order of their making, and no other log's.
+    const id = Date.now() * 2 ** 11 + Math.floor(Math.random() * 2 ** 11);
+    const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
+    const path = join(this.#dir, file);
+    Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const handle = Deno.openSync(path, { createNew: true, read: true, write: true, mode: 0o600 });
+    handle.lockSync(true);
+    const openedAt = this.#now();
+    const state = { position: 0, chunks: 0, known: false, pending: 0, dirty: false, fresh: true };
+    return { id, partition, file, handle, openedAt, ...state };
+  }
+
+  async #sync(segment: OpenSegment): Promise<void> {
+    await segment.handle.syncData();
+    if (!segment.fresh) return;
+    segment.fresh = false;
+    using folder = await Deno.open(dirname(join(this.#dir, segment.file)));
+    await folder.sync();
+  }
+}
+
+/** Within a transaction: notes where a segment ends. */
+export function sealRow(db: Database, id: number, partition: number): void {
+  db.run(
+    `UPDATE segments SET (next, bytes, max_time) = (
+       SELECT coalesce(max(${offsetOfId} + count), 0), coalesce(max(position + size), 0),
+              coalesce(max(max_time), 0)
+       FROM chunks WHERE id >= ${placeId} AND id < ${placeId} AND segment = segments.id
+     ) WHERE id = ? AND next IS NULL`,
+    partition,
+    0,
+    partition + 1,
+    0,
+    id,
+  );
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
+/** The bytes of the records, small ones joined. */
+function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  const flush = () => {
+    const whole = new Uint8Array(bytes);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    [parts, bytes] = [[], 0];
+    return whole;
+  };
+  for (const { head, value, size } of records) {
+    if (bytes > 0 && bytes + size > joinedBytes) yield flush();
+    if (size > joinedBytes) {
+      yield head;
+      yield value;
+    } else {
+      parts.push(head, value);
+      bytes += size;
+    }
+  }
+  if (bytes > 0) yield flush();
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}

@@ -1,0 +1,57 @@
+/**
+ * The identity of a folder of checkpoints: made once, the same for all that use the folder.
+ *
+ * @module
+ */
+import { join } from "node:path";
+
+/** What `metadata` in the folder says. */
+export interface FolderIdentity {
+  /** A UUID. */
+  readonly id: string;
+  /** The embedded log that the checkpoints belong to. */
+  readonly log?: string;
+}
+
+/**
+ * Reads the folder's identity, or gives it one: of several runtimes that begin, all take the same.
+ *
+ * @param log the embedded log that a new identity belongs to.
+ */
+export async function folderIdentity(directory: string, log?: string): Promise<FolderIdentity> {
+  const path = join(directory, "metadata");
+  await Deno.mkdir(directory, { recursive: true });
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await give(path, { id: crypto.randomUUID(), ...(log === undefined ? {} : { log }) });
+    text = await Deno.readTextFile(path);
+  }
+  let content: { id?: unknown; log?: unknown };
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`Cannot read the identity in ${path}: expected {"id":"…"}`, { cause: error });
+  }
+  if (typeof content.id !== "string" || !/^[0-9a-f-]{36}$/.test(content.id)) {
+    throw new Error(`Cannot read the identity in ${path}: expected {"id":"…"} with a UUID`);
+  }
+  return { id: content.id, ...(typeof content.log === "string" ? { log: content.log } : {}) };
+}
+
+/** Others see the file only once it is whole, and whoever comes second leaves it as it is. */
+async function give(path: string, identity: FolderIdentity): Promise<void> {
+  const whole = `${path}.${identity.id}`;
+  try {
+    await Deno.writeTextFile(whole, JSON.stringify(identity) + "\n", { createNew: true });
+    using file = await Deno.open(whole);
+    await file.sync();
+    await Deno.link(whole, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    await Deno.remove(whole);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Appends records. Each partition has a queue of its own: one request of it is under way at a time,
+ * what is called for meanwhile goes together in the next, and several partitions go side by side.
+ *
+ * @module
+ */
+import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
+import type { Cluster } from "../net/cluster.ts";
+import { PartitionQueue } from "./partition_queue.ts";
+
+/** Values of `acks` in the protocol. */
+const ACKS = { all: -1, leader: 1, none: 0 } as const;
+
+/** `LogProducer` on Kafka. */
+export class KafkaProducer implements LogProducer {
+  readonly #cluster: Cluster;
+  readonly #options: {
+    readonly acks: number;
+    readonly compression: NonNullable<ProducerOptions["compression"]>;
+    readonly idempotent: boolean;
+  };
+  readonly #queues = new Map<string, PartitionQueue>();
+  readonly #onClose: (producer: KafkaProducer) => void;
+  #closed = false;
+
+  constructor(
+    cluster: Cluster,
+    options: ProducerOptions,
+    onClose: (producer: KafkaProducer) => void,
+  ) {
+    const { acks = "all", compression = "none" } = options;
+    const idempotent = options.idempotent ?? acks === "all";
+    if (!(acks in ACKS)) {
+      throw new LogError(
+        "INVALID",
+        `Cannot use acks ${JSON.stringify(acks)}: expected ${Object.keys(ACKS).join(", ")}`,
+      );
+    }
+    if (idempotent && acks !== "all") {
+      throw new LogError(
+        "INVALID",
+        `Cannot use acks ${JSON.stringify(acks)} for an idempotent producer: expected all`,
+      );
+    }
+    if (!["none", "gzip", "snappy", "lz4", "zstd"].includes(compression)) {
+      throw new LogError(
+        "INVALID",
+        `Cannot use compression ${
+          JSON.stringify(compression)
+        }: expected none, gzip, snappy, lz4, zstd`,
+      );
+    }
+    this.#cluster = cluster;
+    this.#options = { acks: ACKS[acks], compression, idempotent };
+    this.#onClose = onClose;
+  }
+
+  async append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number> {
+    const action = `Cannot append to ${topic} partition ${partition}`;
+    if (this.#closed) throw new LogError("CLOSED", `${action}: the producer is closed`);
+    this.#cluster.throwIfClosed(action);
+    if (records.length === 0) {
+      throw new LogError("INVALID", `${action}: expected at least one record, given none`);
+    }
+    const key = `${topic}/${partition}`;
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      queue = new PartitionQueue(this.#cluster, topic, partition, this.#options);
+      this.#queues.set(key, queue);
+    }
+    return await queue.append(records);
+  }
+
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#queues.values()].map((queue) => queue.drained()));
+    this.#queues.clear();
+    this.#onClose(this);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The records of a transaction, cut into batches.
+ *
+ * @module
+ */
+import type { OutputRecord } from "../../log.ts";
+import { sizeBound } from "../records/encoder.ts";
+
+/** Records go in batches of this size: topics that others have made may take no more. */
+const BATCH_BYTES = 900 * 1024;
+
+/** A batch of records on its way to a partition. */
+export interface OutputBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly OutputRecord[];
+  readonly sequence: number;
+}
+
+/**
+ * Cuts the records of each partition into batches, in order, and numbers them.
+ *
+ * @param sequences the next number of each partition (`topic/partition`); brought forward.
+ */
+export function cutIntoBatches(
+  records: readonly OutputRecord[],
+  sequences: Map<string, number>,
+): OutputBatch[] {
+  const batches: OutputBatch[] = [];
+  const partitions = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
+  for (const [key, of] of partitions) {
+    const { topic, partition } = of[0]!;
+    let sequence = sequences.get(key) ?? 0;
+    let batch: OutputRecord[] = [];
+    let size = 0;
+    const cut = () => {
+      if (batch.length === 0) return;
+      batches.push({ topic, partition, records: batch, sequence });
+      sequence += batch.length;
+      batch = [];
+      size = 0;
+    };
+    for (const record of of) {
+      const bytes = sizeBound([record]);
+      if (size + bytes > BATCH_BYTES) cut();
+      batch.push(record);
+      size += bytes;
+    }
+    cut();
+    sequences.set(key, sequence);
+  }
+  return batches;
+}

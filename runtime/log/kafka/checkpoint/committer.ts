@@ -1,0 +1,368 @@
+/**
+ * The checkpoint of one query on one partition, kept in Kafka.
+ *
+ * A batch is committed by one transaction that holds the outputs and the group's offset; one that has
+ * none, and may be repeated, by the group's member alone, together with those of other lanes. Whoever
+ * opens a committer takes over the transactional id of the query and the partition: the former
+ * owner can neither finish what it has begun nor begin anything.
+ *
+ * @module
+ */
+import {
+  type BatchCommitter,
+  type BatchRange,
+  type Checkpoint,
+  type CommitOptions,
+  type CommitterOptions,
+  LogError,
+  type Membership,
+  type OutputRecord,
+  saysFirst,
+} from "../../log.ts";
+import type { OffsetCommits } from "../group/offset_commits.ts";
+import type { Cluster } from "../net/cluster.ts";
+import type { Epochs } from "../read/epochs.ts";
+import { countPartitions, ensureTopic } from "../read/topics.ts";
+import { checkpointGroup, checkpointOf, encodeMetadata, type Stored } from "./metadata.ts";
+import { readStored } from "./reader.ts";
+import { STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
+import { checkRange, placeOf, planGap, sameRange } from "./plan.ts";
+import { fenceFormerOwner, type OffsetCommit, Transactions } from "./transaction.ts";
+import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
+
+/** Committers of a log are spread over so many connections: a broker answers each one in turn. */
+const LANES = 4;
+/** Kafka forgets the offsets of a group without members after a week: they are written again before. */
+const REFRESH_MS = 12 * 60 * 60 * 1000;
+
+/** What the committers of a log have in common. */
+export interface CommitterContext {
+  readonly cluster: Cluster;
+  readonly epochs: Epochs;
+  readonly offsetCommits: OffsetCommits;
+}
+
+/** `BatchCommitter` on Kafka. */
+export class KafkaCommitter implements BatchCommitter {
+  readonly #context: CommitterContext;
+  readonly #cluster: Cluster;
+  readonly #options: CommitterOptions;
+  readonly #transactions: Transactions;
+  readonly #group: string;
+  readonly #onClose: (committer: KafkaCommitter) => void;
+  readonly #place: string;
+  #stored: Stored;
+  #known: boolean;
+  #planned: BatchRange | undefined;
+  #membership: Membership | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #broken: LogError | undefined;
+  #closed = false;
+  #stateTopicReady = false;
+  #lastWrite = Date.now();
+  readonly #refresh: ReturnType<typeof setInterval>;
+
+  private constructor(
+    context: CommitterContext,
+    options: CommitterOptions,
+    transactions: Transactions,
+    stored: Stored | undefined,
+    onClose: (committer: KafkaCommitter) => void,
+  ) {
+    this.#context = context;
+    this.#cluster = context.cluster;
+    this.#options = options;
+    this.#transactions = transactions;
+    this.#group = checkpointGroup(options.group, options.query);
+    this.#place = placeOf(options);
+    this.#onClose = onClose;
+    this.#known = stored !== undefined;
+    this.#stored = stored ?? {
+      queryId: crypto.randomUUID(),
+      query: options.query,
+      offset: 0,
+      batchId: -1,
+      restart: 0,
+    };
+    this.#planned = stored?.planned;
+    this.#membership = options.membership;
+    this.#refresh = setInterval(() => this.#keepAlive(), REFRESH_MS);
+  }
+
+  /** Takes over the checkpoint. */
+  static async open(
+    context: CommitterContext,
+    options: CommitterOptions,
+    onClose: (committer: KafkaCommitter) => void,
+  ): Promise<KafkaCommitter> {
+    const { topic, partition, outputTopics = [] } = options;
+    const { cluster, epochs } = context;
+    const action = `Cannot open the checkpoint of ${placeOf(options)}`;
+    const lane = `commit-${partition % LANES}`;
+    cluster.throwIfClosed(action);
+    const transactions = new Transactions(
+      cluster,
+      transactionalId(options),
+      lane,
+    );
+    const createOutputs = async () => {
+      if (outputTopics.length === 0) return;
+      const count = await countPartitions(cluster, topic);
+      if (count <= partition) {
+        // Says which of both is missing.
+        await cluster.attempt(action, (signal) => cluster.leader(topic, partition, signal));
+      }
+      await Promise.all(outputTopics.map((output) => ensureTopic(cluster, output, count)));
+    };
+    // The former owner is fenced before its last words are read.
+    await Promise.all([
+      createOutputs(),
+      transactions.begin(action),
+      fenceFormerOwner(cluster, action, options, lane),
+    ]);
+    const stored = await readStored(cluster, epochs, action, options);
+    return new KafkaCommitter(context, options, transactions, stored, onClose);
+  }
+
+  get queryId(): string {
+    return this.#stored.queryId;
+  }
+
+  get committed(): Checkpoint | undefined {
+    return this.#known ? checkpointOf(this.#stored) : undefined;
+  }
+
+  get planned(): BatchRange | undefined {
+    return this.#planned;
+  }
+
+  renew(membership: Membership): void {
+    this.#membership = membership;
+  }
+
+  plan(batch: BatchRange, required = true): Promise<void> {
+    return this.#inTurn(async () => {
+      const action = `Cannot plan batch ${batch.batchId} of ${this.#place}`;
+      this.#throwIfUnusable(action);
+      checkRange(batch, action);
+      const next = this.#stored.batchId + 1;
+      if (batch.batchId !== next) {
+        throw new LogError("CHECKPOINT_GAP", `${action}: expected batch ${next}`);
+      }
+      if (this.#planned !== undefined && !saysFirst(this.#planned)) {
+        if (!sameRange(this.#planned, batch)) throw planGap(action, this.#planned, batch);
+        return;
+      }
+      if (required) {
+        // Before the first commit the group's offset is where the first batch starts.
+        const first = this.#stored.batchId < 0 && !this.#known;
+        await this.#write(action, [], {
+          ...this.#stored,
+          ...(first ? { offset: batch.start, restart: batch.start } : {}),
+          planned: batch,
+        }, false);
+      }
+      this.#planned = batch;
+    });
+  }
+
+  commit(
+    batch: BatchRange,
+    checkpoint: Omit<Checkpoint, "batchId">,
+    records: readonly OutputRecord[],
+    options: CommitOptions = {},
+  ): Promise<void> {
+    return this.#inTurn(async () => {
+      const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
+      this.#throwIfUnusable(action);
+      const { end, restart, state } = checkpoint;
+      if (this.#planned === undefined || !sameRange(this.#planned, batch)) {
+        throw planGap(action, this.#planned, batch);
+      }
+      if (!Number.isSafeInteger(restart) || restart < 0 || restart > end) {
+        throw new LogError("INVALID", `${action}: restart ${restart} is not in 0 to ${end}`);
+      }
+      const { queryId, query } = this.#stored;
+      const stored = {
+        queryId,
+        query,
+        offset: end,
+        batchId: batch.batchId,
+        restart,
+        ...(state === undefined ? {} : { state }),
+      };
+      const light = options.repeatable === true && records.length === 0;
+      if (!light || !await this.#writeLightly(stored)) {
+        await this.#write(action, records, stored, true);
+      }
+      this.#planned = undefined;
+    });
+  }
+
+  /**
+   * Commits by the group's member alone, where there is one and the state is small.
+   *
+   * @returns false when it takes a transaction.
+   */
+  async #writeLightly(stored: Stored): Promise<boolean> {
+    const { group, topic, partition } = this.#options;
+    const metadata = encodeMetadata(stored);
+    const membership = this.#membership;
+    if (metadata === undefined || membership === undefined || this.#group !== group) return false;
+    const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
+    try {
+      await this.#context.offsetCommits.commit(
+        { group, ...membership },
+        { topic, partition, offset: stored.offset, leaderEpoch, metadata },
+      );
+    } catch (error) {
+      if ((error as LogError).code !== "STALE_MEMBERSHIP") this.#broken = error as LogError;
+      throw error;
+    }
+    this.#stored = stored;
+    this.#known = true;
+    this.#lastWrite = Date.now();
+    return true;
+  }
+
+  /** One transaction. */
+  async #write(
+    action: string,
+    records: readonly OutputRecord[],
+    stored: Stored,
+    advances: boolean,
+  ): Promise<void> {
+    const { group, topic, partition } = this.#options;
+    const metadata = encodeMetadata(stored);
+    const outside = metadata === undefined;
+    const all = outside ? [...records, await this.#stateRecord(stored.state!)] : records;
+    // A group that several queries share shows the offset of the last commit, for lag tools; and it is
+    // by this group's generation that the partition is owned.
+    const mirrors = advances && this.#group !== group;
+    const groups = mirrors ? [this.#group, group] : [this.#group];
+    const membership = this.#membership === undefined ? {} : { membership: this.#membership };
+    const offsets = (written: ReadonlyMap<string, number>): OffsetCommit[] => {
+      const { state: _state, ...rest } = stored;
+      const place = `${STATE_TOPIC}/${partition % STATE_PARTITIONS}`;
+      const text = metadata ?? encodeMetadata({
+        ...rest,
+        stateAt: { partition: partition % STATE_PARTITIONS, offset: written.get(place)! },
+      })!;
+      const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
+      const commit = { topic, partition, offset: stored.offset, leaderEpoch };
+      const own = { ...commit, group: this.#group, metadata: text };
+      if (!mirrors) return [advances ? { ...own, ...membership } : own];
+      return [own, { ...commit, group, metadata: encodeMetadata(rest)!, ...membership }];
+    };
+    const run = () =>
+      this.#transactions.run(action, all, offsets, { groups, needsPlaces: outside });
+    try {
+      try {
+        await run();
+      } catch (error) {
+        if (!isForgotten(error)) throw error;
+        await this.#takeUpAgain(action);
+        await run();
+      }
+    } catch (error) {
+      throw await this.#undo(action, error as LogError);
+    }
+    this.#stored = stored;
+    this.#known = true;
+    this.#lastWrite = Date.now();
+    if (records.length > 0) await this.#transactions.settle();
+  }
+
+  async #stateRecord(state: Uint8Array): Promise<OutputRecord> {
+    if (!this.#stateTopicReady) {
+      await ensureTopic(this.#cluster, STATE_TOPIC, STATE_PARTITIONS, {
+        "cleanup.policy": "compact",
+      });
+      this.#stateTopicReady = true;
+    }
+    return stateRecord(this.#options, this.#group, state);
+  }
+
+  /**
+   * The coordinator has forgotten the transactional id, as it does with idle ones: it is taken over again,
+   * and is still this owner's if nobody has moved the checkpoint meanwhile.
+   */
+  async #takeUpAgain(action: string): Promise<void> {
+    await this.#transactions.restart(action);
+    const { cluster, epochs } = this.#context;
+    const found = await readStored(cluster, epochs, action, this.#options);
+    const same = this.#known
+      ? found?.queryId === this.#stored.queryId && found.batchId === this.#stored.batchId &&
+        found.offset === this.#stored.offset
+      : found === undefined;
+    if (!same) throw new LogError("FENCED", `${action}: another owner took over`);
+  }
+
+  /** Ends a transaction that failed, so that it blocks nobody; returns the error for the caller. */
+  async #undo(action: string, error: LogError): Promise<LogError> {
+    let told = error;
+    if (error.code === "FENCED" && !isFencing(error)) return this.#broken = error;
+    if (!isFencing(error)) {
+      try {
+        await this.#transactions.begin(action);
+      } catch (later) {
+        // Away, or taken over: then it ends with its successor's start, or with its time.
+        if (!(later instanceof LogError)) throw later;
+        if (isFencing(later)) told = later;
+        this.#broken = told;
+      }
+    }
+    if (isFencing(told) && await this.#transactions.timedOut(action)) {
+      told = new LogError(
+        "UNREACHABLE",
+        `${action}: it took so long that Kafka ended the transaction; nobody else has taken over`,
+        { cause: told },
+      );
+    } else if (isFencing(told)) {
+      told = new LogError("FENCED", `${action}: another owner took over`, { cause: told });
+    }
+    if (told.code !== "STALE_MEMBERSHIP") this.#broken = told;
+    return told;
+  }
+
+  async #keepAlive(): Promise<void> {
+    await this.#inTurn(async () => {
+      const due = Date.now() - this.#lastWrite >= REFRESH_MS && this.#known;
+      if (!due || this.#closed || this.#broken !== undefined) return;
+      try {
+        await this.#write(
+          `Cannot refresh the checkpoint of ${this.#place}`,
+          [],
+          this.#stored,
+          false,
+        );
+      } catch (error) {
+        // The next batch meets it too, and reports it.
+        if (!(error instanceof LogError)) throw error;
+      }
+    });
+  }
+
+  /** One after the other. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#working.then(work);
+    this.#working = done.catch(() => {});
+    return done;
+  }
+
+  #throwIfUnusable(action: string): void {
+    if (this.#broken?.code === "FENCED") throw this.#broken;
+    if (this.#closed) throw new LogError("CLOSED", `${action}: the committer is closed`);
+    this.#cluster.throwIfClosed(action);
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#refresh);
+    await this.#working;
+    if (this.#broken === undefined) await this.#transactions.settle();
+    this.#onClose(this);
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Looking at the checkpoints in the offsets of Kafka's groups, without taking them over.
+ *
+ * @module
+ */
+import { settled } from "../../../base/wait.ts";
+import { byPlace } from "../../checkpoint_order.ts";
+import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
+import { decodeAssignment } from "../group/consumer_protocol.ts";
+import type { Cluster } from "../net/cluster.ts";
+import { DESCRIBE_GROUPS, LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
+import { checkpointGroup, checkpointOf, decodeMetadata } from "./metadata.ts";
+import {
+  describeTransaction,
+  formerTransactionalId,
+  transactionalId,
+  type TransactionPlace,
+} from "./transactional_id.ts";
+
+const ACTION = "Cannot list the checkpoints";
+const CONSUMERS = "consumer";
+
+/** The checkpoints of all groups that the filter lets pass. */
+export async function listCheckpoints(
+  cluster: Cluster,
+  filter: CheckpointFilter,
+): Promise<CheckpointInfo[]> {
+  const groups = (await groupNames(cluster)).filter((group) =>
+    filter.group === undefined || group === filter.group || group.startsWith(`${filter.group}/`)
+  );
+  const found = (await Promise.all(groups.map((group) => checkpointsOf(cluster, group)))).flat();
+  const wanted = found.filter(({ query, topic }) =>
+    (filter.query ?? query) === query && (filter.topic ?? topic) === topic
+  );
+  const infos = await Promise.all(wanted.map(async (info) => {
+    const owner = await ownerOf(cluster, info);
+    return owner === undefined ? info : { ...info, owner };
+  }));
+  return infos.sort(byPlace);
+}
+
+/** Each broker knows the groups that it coordinates. */
+async function groupNames(cluster: Cluster): Promise<string[]> {
+  return await cluster.attempt(ACTION, async (signal) => {
+    const responses = await Promise.all((await cluster.brokers(signal)).map(async (broker) => {
+      const connection = await settled(cluster.connections.get(broker, "main"), signal);
+      return await connection.call(LIST_GROUPS, { statesFilter: [] }, { signal });
+    }));
+    return responses.flatMap(({ groups }) => groups.map(({ group }) => group)).sort();
+  });
+}
+
+async function checkpointsOf(cluster: Cluster, group: string): Promise<CheckpointInfo[]> {
+  const committed = await cluster.attempt(ACTION, async (signal) => {
+    const connection = await cluster.toCoordinator("group", group, "main", signal);
+    return offsetsIn(
+      await connection.call(OFFSET_FETCH, {
+        group,
+        topics: null,
+        groups: [{ group, topics: null }],
+        requireStable: false,
+      }, { signal }),
+    );
+  });
+  return committed.flatMap(({ topic, partition, offset, metadata }) =>
+    infoOf({ group, topic, partition }, offset, metadata) ?? []
+  );
+}
+
+/** Undefined when the offset is somebody else's, or only repeats a checkpoint for lag tools. */
+function infoOf(
+  place: Pick<CheckpointInfo, "group" | "topic" | "partition">,
+  offset: number,
+  metadata: string | null,
+): CheckpointInfo | undefined {
+  const { group, topic, partition } = place;
+  try {
+    const stored = decodeMetadata(offset, metadata, `${topic} partition ${partition} in ${group}`);
+    if (stored === undefined || checkpointGroup(group, stored.query) !== group) return undefined;
+    const { state, ...committed } = checkpointOf(stored) ?? {};
+    return {
+      ...place,
+      query: stored.query,
+      queryId: stored.queryId,
+      ...("batchId" in committed
+        ? {
+          committed: {
+            ...committed as Required<typeof committed>,
+            // A larger one lies in a topic of its own: how large is not known from here.
+            stateBytes: state?.length ?? 0,
+          },
+        }
+        : {}),
+      ...(stored.planned === undefined ? {} : { planned: stored.planned }),
+    };
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    return { ...place, query: queryNamedBy(group), fault: error.message };
+  }
+}
+
+/** Of `team/motion` and `framelane-motion`: `motion`. */
+function queryNamedBy(group: string): string {
+  return group.slice(Math.max(group.lastIndexOf("/"), group.lastIndexOf("-")) + 1);
+}
+
+/** The owner of the transactional id, and the member of the group that has the partition. */
+async function ownerOf(
+  cluster: Cluster,
+  { group, query, topic, partition }: CheckpointInfo,
+): Promise<CheckpointInfo["owner"]> {
+  // The group that the runtime was given: it may hold several queries.
+  const shared = group.endsWith(`/${query}`) ? [group.slice(0, -query.length - 1)] : [];
+  for (const given of [group, ...shared]) {
+    const epoch = await epochOf(cluster, { group: given, query, topic, partition });
+    if (epoch === undefined) continue;
+    const member = await memberOf(cluster, given, topic, partition);
+    return { epoch, ...(member === undefined ? {} : { member }) };
+  }
+}
+
+async function epochOf(cluster: Cluster, place: TransactionPlace): Promise<number | undefined> {
+  for (const id of [transactionalId(place), formerTransactionalId(place)]) {
+    const known = await cluster.attempt(ACTION, async (signal) => {
+      const connection = await cluster.toCoordinator("transaction", id, "main", signal);
+      return await describeTransaction(connection, id, signal);
+    });
+    if (known !== undefined) return known.epoch;
+  }
+}
+
+async function memberOf(
+  cluster: Cluster,
+  group: string,
+  topic: string,
+  partition: number,
+): Promise<string | undefined> {
+  return await cluster.attempt(ACTION, async (signal) => {
+    const connection = await cluster.toCoordinator("group", group, "main", signal);
+    const { groups: [described] } = await connection.call(
+      DESCRIBE_GROUPS,
+      { groups: [group], includeAuthorizedOperations: false },
+      { signal },
+    );
+    if (described?.protocolType !== CONSUMERS) return undefined;
+    return described.members.find(({ assignment }) =>
+      decodeAssignment(assignment).get(topic)?.includes(partition)
+    )?.memberId;
+  });
+}

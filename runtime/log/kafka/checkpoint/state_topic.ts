@@ -1,0 +1,77 @@
+/**
+ * Operators' state that does not fit beside a group's offset: a record of a compacted topic, written in
+ * the same transaction, found again by its offset.
+ *
+ * @module
+ */
+import { settled } from "../../../base/wait.ts";
+import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
+import type { Cluster } from "../net/cluster.ts";
+import { checked } from "../protocol/api.ts";
+import { FETCH } from "../protocol/fetch.ts";
+import { fetchPartitions } from "../read/fetch.ts";
+import { decodeBatches } from "../records/decoder.ts";
+import type { StatePlace } from "./metadata.ts";
+
+/** Where states are kept. */
+export const STATE_TOPIC = "__framelane_state";
+export const STATE_PARTITIONS = 4;
+
+/** The record that keeps a state. */
+export function stateRecord(
+  { topic, partition }: CommitterOptions,
+  group: string,
+  state: Uint8Array,
+): OutputRecord {
+  return {
+    topic: STATE_TOPIC,
+    partition: partition % STATE_PARTITIONS,
+    key: `${group}/${topic}/${partition}`,
+    value: state,
+    timestamp: Date.now(),
+    headers: {},
+  };
+}
+
+/** @throws {LogError} `CHECKPOINT_CORRUPT` when it is not there. */
+export async function readState(
+  cluster: Cluster,
+  action: string,
+  { partition, offset }: StatePlace,
+  place: string,
+): Promise<Uint8Array> {
+  return await cluster.attempt(action, async (signal) => {
+    const { broker, epoch, topicId } = await cluster.leader(STATE_TOPIC, partition, signal);
+    const connection = await settled(cluster.connections.get(broker, "main"), signal);
+    const wanted = { topic: STATE_TOPIC, topicId, partition, offset, leaderEpoch: epoch };
+    const { partitions: [fetched] } = checked(
+      FETCH,
+      await fetchPartitions(
+        connection,
+        [{ ...wanted, fetchedEpoch: -1, maxBytes: 1 }],
+        { maxWaitMs: 0, maxBytes: 1 },
+        { signal },
+      ),
+    );
+    const { frames: [frame] } = decodeBatches(fetched?.records ?? new Uint8Array(0), {
+      topic: STATE_TOPIC,
+      partition,
+      from: offset,
+      aborted: fetched?.aborted ?? [],
+      limit: { frames: 1, bytes: Infinity },
+    });
+    if (frame?.offset !== offset) {
+      throw new LogError(
+        "CHECKPOINT_CORRUPT",
+        `Cannot read the checkpoint of ${place}: its state is not at offset ${offset} of ${STATE_TOPIC} partition ${partition}`,
+      );
+    }
+    if (frame.fault !== undefined) {
+      throw new LogError(
+        "CHECKPOINT_CORRUPT",
+        `Cannot read the checkpoint of ${place}: its state at offset ${offset} of ${STATE_TOPIC} partition ${partition} is damaged: ${frame.fault.message}`,
+      );
+    }
+    return frame.value.slice();
+  });
+}

@@ -1,0 +1,218 @@
+/**
+ * The requests of a group's member, and what is inside of them: the encoding is that of Kafka's own
+ * consumers, so that Kafka's tools show who has which partitions.
+ *
+ * @module
+ */
+import { systemClock } from "../../../base/clock.ts";
+import { settled } from "../../../base/wait.ts";
+import { type Broker, brokerName } from "../net/address.ts";
+import type { Cluster } from "../net/cluster.ts";
+import type { Connection } from "../net/connection.ts";
+import { outcomeOf } from "../net/failures.ts";
+import { NetworkError, type ResponseError } from "../protocol/errors.ts";
+import { HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP } from "../protocol/groups.ts";
+import { assign, type MemberClaim } from "./assignor.ts";
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from "./consumer_protocol.ts";
+
+const PROTOCOL_TYPE = "consumer";
+/** A name of its own: a consumer that shares partitions in another way is refused by Kafka. */
+const PROTOCOL = "framelane";
+
+/** A join may wait for other members: meanwhile it is checked whether the group has still this coordinator. */
+const COORDINATOR_CHECK_MS = 2_000;
+
+/** What a member tells about itself when it joins. */
+export interface JoinRequest {
+  readonly group: string;
+  readonly topic: string;
+  readonly memberId: string;
+  readonly generation: number;
+  readonly owned: readonly number[];
+  readonly sessionTimeoutMs: number;
+  /** How long the others wait for one that is letting go of its partitions. */
+  readonly rebalanceTimeoutMs: number;
+}
+
+/** A generation of the group, joined. */
+export interface Joined {
+  readonly memberId: string;
+  readonly generation: number;
+  /** Present when this member has to share out the partitions. */
+  readonly claims?: readonly MemberClaim[];
+}
+
+/** Sends what is needed over the connections of a lane. */
+export class GroupRequests {
+  readonly #cluster: Cluster;
+  readonly #group: string;
+  readonly #lane: string;
+  readonly #extraMs: number;
+
+  /** @param extraMs how long a join may wait for the other members. */
+  constructor(cluster: Cluster, group: string, lane: string, extraMs: number) {
+    this.#cluster = cluster;
+    this.#group = group;
+    this.#lane = lane;
+    this.#extraMs = extraMs;
+  }
+
+  #coordinator(signal: AbortSignal, lane = this.#lane): Promise<Connection> {
+    return this.#cluster.toCoordinator("group", this.#group, lane, signal);
+  }
+
+  /**
+   * Makes a request that waits for other members. A coordinator that hangs looks the same as members that take their
+   * time, so the cluster is asked now and then who coordinates the group.
+   */
+  async #patiently<T>(
+    signal: AbortSignal,
+    request: (connection: Connection, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const end = new AbortController();
+    const both = AbortSignal.any([signal, end.signal]);
+    const connection = await this.#coordinator(both);
+    const before = await this.#cluster.findCoordinator("group", this.#group, both);
+    const watch = async (): Promise<never> => {
+      for (;;) {
+        await systemClock.sleep(COORDINATOR_CHECK_MS, both);
+        const now = await this.#coordinatorNow(both);
+        if (now === undefined || brokerName(now) === brokerName(before)) continue;
+        await this.#cluster.connections.drop(this.#lane);
+        throw new NetworkError(`the group moved to the coordinator ${brokerName(now)}`);
+      }
+    };
+    const moved = watch();
+    moved.catch(() => {});
+    try {
+      return await settled(Promise.race([request(connection, both), moved]), signal);
+    } finally {
+      end.abort(new NetworkError("the request is over"));
+    }
+  }
+
+  async #coordinatorNow(signal: AbortSignal): Promise<Broker | undefined> {
+    try {
+      return await this.#cluster.findCoordinator("group", this.#group, signal);
+    } catch {
+      return undefined; // Not known right now: asked again at the next check, or when the request fails.
+    }
+  }
+
+  /** Joins; returns when all members have, or have run out of time. */
+  async join(request: JoinRequest, signal: AbortSignal): Promise<Joined> {
+    const { group, topic, memberId, generation, owned } = request;
+    const metadata = encodeSubscription({
+      topics: [topic],
+      owned: new Map([[topic, owned]]),
+      generation,
+    });
+    const response = await this.#patiently(
+      signal,
+      (connection, signal) =>
+        connection.call(JOIN_GROUP, {
+          group,
+          memberId,
+          sessionTimeoutMs: request.sessionTimeoutMs,
+          rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+          instanceId: null,
+          protocolType: PROTOCOL_TYPE,
+          protocols: [{ name: PROTOCOL, metadata }],
+          reason: null,
+        }, { signal, extraMs: this.#extraMs }),
+    );
+    const leads = response.leader === response.memberId && !response.skipAssignment;
+    return {
+      memberId: response.memberId,
+      generation: response.generation,
+      ...(leads ? { claims: response.members.map(claimOf) } : {}),
+    };
+  }
+
+  /** Gives every member its partitions. */
+  async lead(
+    joined: Joined,
+    counts: ReadonlyMap<string, number>,
+    topic: string,
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    const shares = assign(joined.claims!, counts);
+    const assignments = [...shares].map(([memberId, share]) => ({
+      memberId,
+      assignment: encodeAssignment(share),
+    }));
+    return await this.#sync(joined, assignments, topic, signal);
+  }
+
+  /** Takes the partitions that the group's leader gives. */
+  follow(joined: Joined, topic: string, signal: AbortSignal): Promise<number[]> {
+    return this.#sync(joined, [], topic, signal);
+  }
+
+  async #sync(
+    { memberId, generation }: Joined,
+    assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[],
+    topic: string,
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    const { assignment } = await this.#patiently(
+      signal,
+      (connection, signal) =>
+        connection.call(SYNC_GROUP, {
+          group: this.#group,
+          memberId,
+          generation,
+          instanceId: null,
+          protocolType: PROTOCOL_TYPE,
+          protocolName: PROTOCOL,
+          assignments,
+        }, { signal, extraMs: this.#extraMs }),
+    );
+    return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
+  }
+
+  /** Tells that the member is alive. */
+  async heartbeat(memberId: string, generation: number, signal: AbortSignal): Promise<void> {
+    const connection = await this.#coordinator(signal);
+    const body = { group: this.#group, memberId, generation, instanceId: null };
+    await connection.call(HEARTBEAT, body, { signal });
+  }
+
+  /** Leaves, over another lane: a join may be waiting on the usual one. */
+  async leave(memberId: string, signal: AbortSignal): Promise<void> {
+    const connection = await this.#coordinator(signal, "main");
+    await connection.call(LEAVE_GROUP, {
+      group: this.#group,
+      memberId,
+      members: [{ memberId, instanceId: null, reason: null }],
+    }, { signal });
+  }
+}
+
+function claimOf(
+  { memberId, metadata }: { readonly memberId: string; readonly metadata: Uint8Array },
+): MemberClaim {
+  return { memberId, ...decodeSubscription(metadata) };
+}
+
+/** What a member does about an error of its group. */
+export type GroupStep = "join-with-id" | "rejoin" | "join-as-new" | undefined;
+
+/** Undefined for errors that have nothing to do with membership. */
+export function groupStepOf(error: unknown): GroupStep {
+  const outcome = outcomeOf(error);
+  return outcome === "join-with-id" || outcome === "rejoin" || outcome === "join-as-new"
+    ? outcome
+    : undefined;
+}
+
+/** The id that the coordinator gives to a newcomer. */
+export function memberIdIn(error: unknown): string {
+  const { memberId } = (error as ResponseError).response as { readonly memberId: string };
+  return memberId;
+}

@@ -1,0 +1,198 @@
+/**
+ * What a `kafka:` URL says: brokers, TLS, credentials.
+ *
+ * `kafka://[user:password@]host[:port][,host[:port]…][?tls=true&sasl=…&ca=FILE&cert=FILE&key=FILE&token=FILE&rack=NAME]`
+ *
+ * @module
+ */
+import { LogError } from "../../log.ts";
+
+/** One broker. */
+export interface Broker {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How to log in. */
+export type Credentials =
+  | {
+    readonly mechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
+    readonly username: string;
+    readonly password: string;
+  }
+  | {
+    readonly mechanism: "OAUTHBEARER";
+    /** Read at each login: tokens are short-lived, and something outside renews the file. */
+    readonly token: () => Promise<string>;
+  };
+
+/** PEM texts. */
+export interface Tls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that the broker's certificate must carry, where it is not the host. */
+  readonly serverName?: string;
+}
+
+/** A Kafka cluster as a URL names it. */
+export interface KafkaAddress {
+  readonly brokers: readonly Broker[];
+  /** The URL without user, password and paths of keys. */
+  readonly url: string;
+  readonly tls?: Tls;
+  readonly credentials?: Credentials;
+  /** Where this client is: replicas of the same rack are read first. */
+  readonly rack?: string;
+}
+
+const FORM = "expected kafka://[user:password@]host:port[,host:port][?tls=true&sasl=plain]";
+const MECHANISMS = {
+  "plain": "PLAIN",
+  "scram-sha-256": "SCRAM-SHA-256",
+  "scram-sha-512": "SCRAM-SHA-512",
+} as const;
+const PARAMETERS = ["tls", "sasl", "ca", "cert", "key", "servername", "token", "rack"];
+
+const SECRET_FILES = ["cert", "key", "token"];
+
+/**
+ * Parses the URL and reads the files that it names.
+ *
+ * @throws {LogError} `INVALID`; the message never holds a password.
+ */
+export async function parseAddress(
+  url: string,
+  readFile: (path: string) => Promise<string> = Deno.readTextFile,
+): Promise<KafkaAddress> {
+  const match = /^kafka:\/\/(?:(?<login>.*)@)?(?<hosts>[^/?@]+)\/?(?:\?(?<query>.*))?$/.exec(url);
+  if (match === null) throw invalid(`Cannot use the Kafka address: ${FORM}`);
+  const { login, hosts, query } = match.groups as Record<string, string | undefined>;
+  const brokers = hosts!.split(",").map(parseBroker);
+  const parameters = new URLSearchParams(query ?? "");
+  for (const name of parameters.keys()) {
+    if (!PARAMETERS.includes(name)) {
+      throw invalid(
+        `Cannot use parameter ${JSON.stringify(name)} of the Kafka address: expected ${
+          PARAMETERS.join(", ")
+        }`,
+      );
+    }
+  }
+  const credentials = parameters.get("sasl")?.toLowerCase() === "oauthbearer"
+    ? parseToken(login, parameters, readFile)
+    : parseCredentials(login, parameters);
+  const rack = parameters.get("rack");
+  const tls = await parseTls(parameters, readFile);
+  const shown = [...parameters]
+    .filter(([name]) => !SECRET_FILES.includes(name))
+    .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2F", "/")}`)
+    .join("&");
+  return {
+    brokers,
+    url: `kafka://${brokers.map(brokerName).join(",")}${shown === "" ? "" : `?${shown}`}`,
+    ...(tls === undefined ? {} : { tls }),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(rack === null ? {} : { rack }),
+  };
+}
+
+/** `host:port`. */
+export function brokerName({ host, port }: Broker): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function parseBroker(text: string): Broker {
+  const match = /^(?:\[(?<v6>[0-9a-f:.]+)\]|(?<name>[\w.-]+))(?::(?<port>\d+))?$/i.exec(text);
+  const { v6, name, port: digits } = (match?.groups ?? {}) as Record<string, string | undefined>;
+  const host = v6 ?? name;
+  const port = Number(digits ?? 9092);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw invalid(`Cannot use Kafka broker ${JSON.stringify(text)}: expected host:port`);
+  }
+  return { host, port };
+}
+
+function parseToken(
+  login: string | undefined,
+  parameters: URLSearchParams,
+  readFile: (path: string) => Promise<string>,
+): Credentials {
+  const path = parameters.get("token");
+  if (path === null || login !== undefined) {
+    throw invalid("Cannot log in to Kafka with sasl=oauthbearer: expected token=FILE and no user");
+  }
+  return {
+    mechanism: "OAUTHBEARER",
+    token: async () => {
+      try {
+        return (await readFile(path)).trim();
+      } catch (error) {
+        throw invalid(`Cannot read token ${JSON.stringify(path)}: ${(error as Error).message}`);
+      }
+    },
+  };
+}
+
+function parseCredentials(
+  login: string | undefined,
+  parameters: URLSearchParams,
+): Credentials | undefined {
+  const sasl = parameters.get("sasl");
+  if (parameters.has("token")) throw invalid("Cannot use token= without sasl=oauthbearer");
+  if (login === undefined && sasl === null) return undefined;
+  const mechanism = (sasl ?? "plain").toLowerCase();
+  if (!(mechanism in MECHANISMS)) {
+    throw invalid(
+      `Cannot use SASL mechanism ${JSON.stringify(sasl)}: expected ${
+        [...Object.keys(MECHANISMS), "oauthbearer"].join(", ")
+      }`,
+    );
+  }
+  const colon = login?.indexOf(":") ?? -1;
+  if (login === undefined || colon < 1) {
+    throw invalid("Cannot log in to Kafka: expected user:password@ before the host");
+  }
+  try {
+    return {
+      mechanism: MECHANISMS[mechanism as keyof typeof MECHANISMS],
+      username: decodeURIComponent(login.slice(0, colon)),
+      password: decodeURIComponent(login.slice(colon + 1)),
+    };
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    throw invalid("Cannot decode user or password of the Kafka address: expected % as %25");
+  }
+}
+
+async function parseTls(
+  parameters: URLSearchParams,
+  readFile: (path: string) => Promise<string>,
+): Promise<Tls | undefined> {
+  const files = ["ca", "cert", "key"].filter((name) => parameters.has(name));
+  const tls = parameters.get("tls") ?? (files.length > 0 ? "true" : "false");
+  if (tls !== "true" && tls !== "false") {
+    throw invalid(`Cannot use tls=${JSON.stringify(tls)}: expected true or false`);
+  }
+  if (tls === "false") {
+    if (files.length > 0) throw invalid(`Cannot use ${files.join(", ")} with tls=false`);
+    return undefined;
+  }
+  if (parameters.has("cert") !== parameters.has("key")) {
+    throw invalid("Cannot use a client certificate: expected both cert and key");
+  }
+  const texts = await Promise.all(files.map(async (name) => {
+    const path = parameters.get(name)!;
+    try {
+      return [name, await readFile(path)];
+    } catch (error) {
+      throw invalid(`Cannot read ${name} ${JSON.stringify(path)}: ${(error as Error).message}`);
+    }
+  }));
+  const serverName = parameters.get("servername");
+  return { ...Object.fromEntries(texts), ...(serverName === null ? {} : { serverName }) };
+}
+
+function invalid(message: string): LogError {
+  return new LogError("INVALID", message);
+}

@@ -1,0 +1,341 @@
+/**
+ * One connection to a broker: requests go out in order, responses come back in the same order.
+ *
+ * @module
+ */
+import { systemClock } from "../../../base/clock.ts";
+import { type Api, type Call, checked } from "../protocol/api.ts";
+import { LoginError, NetworkError, ThrottledError, TimeoutError } from "../protocol/errors.ts";
+import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
+import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
+import { encodeRequest, readResponses } from "./framing.ts";
+import { dial, type Transport } from "./transport.ts";
+import { askVersions, Versions } from "./versions.ts";
+
+/** How to connect. */
+export interface ConnectionOptions {
+  readonly tls?: Tls;
+  readonly credentials?: Credentials;
+  readonly connectTimeoutMs: number;
+  /** How long a broker may be silent while it is asked for something. */
+  readonly requestTimeoutMs: number;
+  /** Breaks the connecting off. */
+  readonly signal: AbortSignal;
+  /** Logs in; returns how long the login is good for, milliseconds, 0 for ever. */
+  readonly logIn?: (connection: Connection, credentials: Credentials) => Promise<number>;
+  /** The connection is not to be used for anything new: it is lost, closed, or its login ends soon. */
+  readonly onEnd: (reason?: unknown) => void;
+}
+
+/** How a request is made. */
+export interface RequestOptions {
+  /** Aborts when nobody needs the response any more: nothing is sent after that. */
+  readonly signal?: AbortSignal;
+  /** The broker may wait this much longer than usual, milliseconds. */
+  readonly extraMs?: number;
+}
+
+/** A request whose response has not come. */
+interface Pending {
+  readonly correlation: number;
+  readonly extraMs: number;
+  since: number;
+  readonly flexible: boolean;
+  readonly take: (response: ResponseReader) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** On closing, what was sent last may take this long to go out. */
+const FLUSH_MS = 1_000;
+/** A login that ends is given up before that. */
+const LOGIN_USED = 0.8;
+/** Longer throttle times are not believed. */
+const MAX_THROTTLE_MS = 60_000;
+
+/** A connection to a broker, logged in. */
+export class Connection {
+  readonly #transport: Transport;
+  readonly #options: ConnectionOptions;
+  readonly #pending: Pending[] = [];
+  #correlation = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #loginTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Why nothing can be sent any more. */
+  #ended: unknown;
+  #retired = false;
+  /** When bytes last came or went. */
+  #alive = systemClock.monotonic();
+  #throttledUntil = -Infinity;
+  #responses = 0;
+  #versions = Versions.none;
+  readonly #reading: Promise<void>;
+
+  private constructor(transport: Transport, options: ConnectionOptions) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#reading = this.#read();
+  }
+
+  /**
+   * Connects, asks for the versions of requests that the broker knows, and logs in.
+   *
+   * @throws {NetworkError} also for a `TimeoutError`; `LoginError`, `UnsupportedError`, errors of TLS.
+   */
+  static async open(broker: Broker, options: ConnectionOptions): Promise<Connection> {
+    const { tls, credentials, logIn, connectTimeoutMs, signal } = options;
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new TimeoutError(`no answer within ${connectTimeoutMs} ms`)),
+      connectTimeoutMs,
+    );
+    const either = AbortSignal.any([signal, late.signal]);
+    let connection: Connection | undefined;
+    const abort = () => {
+      if (connection !== undefined) connection.#end(either.reason);
+    };
+    try {
+      connection = new Connection(await dial(broker, tls, either), options);
+      either.addEventListener("abort", abort, { once: true });
+      connection.#versions = await askVersions(connection, brokerName(broker));
+      connection.#responses = 0;
+      if (credentials !== undefined && logIn !== undefined) {
+        const lifetimeMs = await logIn(connection, credentials);
+        if (lifetimeMs > 0) connection.#retireAfter(LOGIN_USED * lifetimeMs);
+      }
+      return connection;
+    } catch (error) {
+      await connection?.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      either.removeEventListener("abort", abort);
+    }
+  }
+
+  /** The versions of requests that the broker knows. */
+  get versions(): Versions {
+    return this.#versions;
+  }
+
+  /**
+   * Makes a request that a table describes.
+   *
+   * @throws {ResponseError} when the response holds errors; what `request` throws.
+   */
+  async call<Request, Response>(
+    api: Api<Request, Response>,
+    body: Request,
+    options: RequestOptions = {},
+  ): Promise<Response> {
+    const as = this.#versions.encoding(api);
+    const response = await this.request(
+      { key: api.key, ...as },
+      (to) => api.request.write(to, body, as),
+      (from) => api.response.read(from, as),
+      options,
+    );
+    const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
+    if (typeof throttleTimeMs === "number") this.throttle(throttleTimeMs);
+    return checked(api, response);
+  }
+
+  /**
+   * Sends a request and reads its response.
+   *
+   * @param read must take what it keeps out of the response: the memory may be used again.
+   * @throws {NetworkError} when the connection is lost or the broker is silent for too long.
+   * @throws {ThrottledError} when the broker wants no requests for now; the signal's reason; whatever `read` throws.
+   */
+  request<T>(
+    call: Call,
+    write: (to: RequestWriter) => void,
+    read: (from: ResponseReader) => T,
+    { signal, extraMs = 0 }: RequestOptions = {},
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#throwIfUnusable(signal);
+      const correlation = this.#next();
+      const pieces = encodeRequest(call, correlation, write);
+      const abort = () => reject(signal!.reason);
+      const over = () => signal?.removeEventListener("abort", abort);
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#pending.push({
+        correlation,
+        extraMs,
+        since: systemClock.monotonic(),
+        flexible: call.flexibleResponse ?? call.flexible,
+        take: (response) => {
+          over();
+          try {
+            resolve(read(response));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        fail: (error) => {
+          over();
+          reject(error);
+        },
+      });
+      this.#watch();
+      void this.#write(pieces);
+    });
+  }
+
+  /** Sends a request that has no response; resolves when it has gone out. */
+  async send(
+    call: Call,
+    write: (to: RequestWriter) => void,
+    { signal }: RequestOptions = {},
+  ): Promise<void> {
+    this.#throwIfUnusable(signal);
+    await this.#write(encodeRequest(call, this.#next(), write));
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  /** The broker wants no requests over this connection for a while: it would not read them. */
+  throttle(ms: number): void {
+    if (ms <= 0) return;
+    const until = systemClock.monotonic() + Math.min(ms, MAX_THROTTLE_MS);
+    this.#throttledUntil = Math.max(this.#throttledUntil, until);
+  }
+
+  /** How long the broker wants no requests, milliseconds. */
+  get throttledMs(): number {
+    return Math.max(0, this.#throttledUntil - systemClock.monotonic());
+  }
+
+  #throwIfUnusable(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    if (this.#ended !== undefined) throw this.#ended;
+    if (this.throttledMs > 0) throw new ThrottledError(this.throttledMs);
+  }
+
+  /** Ends the connection when what was sent has gone out; responses that have not come fail. */
+  async close(): Promise<void> {
+    if (this.#ended === undefined) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));
+      await Promise.race([this.#writing, late]);
+      clearTimeout(timer);
+      this.#end(new NetworkError("the connection was closed here"));
+    }
+    await this.#reading;
+  }
+
+  #next(): number {
+    return this.#correlation = (this.#correlation + 1) & 0x7fffffff;
+  }
+
+  #write(pieces: readonly Uint8Array[]): Promise<void> {
+    return this.#writing = this.#writing.then(async () => {
+      try {
+        for (const piece of pieces) {
+          if (this.#ended !== undefined) return;
+          await this.#transport.write(piece);
+          this.#alive = systemClock.monotonic();
+        }
+      } catch (error) {
+        this.#lose(error);
+      }
+    });
+  }
+
+  async #read(): Promise<void> {
+    try {
+      await readResponses(
+        async (into) => {
+          const count = await this.#transport.read(into);
+          if (count === null) throw this.#closedByBroker();
+          this.#alive = systemClock.monotonic();
+          return count;
+        },
+        (response) => this.#received(response),
+      );
+    } catch (error) {
+      this.#lose(error);
+    }
+  }
+
+  #closedByBroker(): NetworkError {
+    const { credentials } = this.#options;
+    const mute = this.#responses === 0 && this.#versions !== Versions.none &&
+      credentials === undefined;
+    return new NetworkError(
+      mute
+        ? "it closed the connection at the first request: it may want a login (user:password@ before the host)"
+        : "it closed the connection",
+    );
+  }
+
+  #received(response: ResponseReader): void {
+    const [pending] = this.#pending;
+    const correlation = response.int32();
+    if (pending?.correlation !== correlation) {
+      throw new NetworkError(
+        `response ${correlation} came instead of ${pending?.correlation ?? "none"}`,
+      );
+    }
+    this.#pending.shift();
+    this.#responses++;
+    if (pending.flexible) response.tags();
+    pending.take(response);
+    const [next] = this.#pending;
+    if (next !== undefined) {
+      next.since = systemClock.monotonic();
+      if (next.extraMs >= pending.extraMs) return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (next !== undefined) return this.#watch();
+    if (this.#retired) this.#end(new NetworkError("the login ended"));
+  }
+
+  /**
+   * Ends the connection when its broker is silent: neither has a response begun nor have bytes moved for as
+   * long as the oldest request may take. A broker answers one request after the other, so the
+   * others wait for the oldest.
+   */
+  #watch(): void {
+    if (this.#timer !== undefined) return;
+    const oldest = this.#pending[0]!;
+    const allowed = this.#options.requestTimeoutMs + oldest.extraMs;
+    const left = Math.max(oldest.since, this.#alive) + allowed - systemClock.monotonic();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#pending.length === 0) return;
+      const { since, extraMs } = this.#pending[0]!;
+      const allowed = this.#options.requestTimeoutMs + extraMs;
+      if (systemClock.monotonic() < Math.max(since, this.#alive) + allowed) return this.#watch();
+      this.#end(new TimeoutError(`no answer within ${Math.round(allowed)} ms`));
+    }, Math.max(1, Math.ceil(left)));
+  }
+
+  /** No new requests from then on; those that run end first. */
+  #retireAfter(ms: number): void {
+    this.#loginTimer = setTimeout(() => {
+      this.#retired = true;
+      this.#options.onEnd();
+      if (this.#pending.length === 0) this.#end(new NetworkError("the login ended"));
+    }, ms);
+  }
+
+  #lose(error: unknown): void {
+    this.#end(
+      error instanceof NetworkError || error instanceof LoginError
+        ? error
+        : new NetworkError("the connection broke", { cause: error }),
+    );
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#loginTimer);
+    this.#transport.close();
+    this.#options.onEnd(error);
+    for (const { fail } of this.#pending.splice(0)) fail(error);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Connections to brokers, made when needed and made again when lost.
+ *
+ * A broker answers the requests of one connection one after the other, so what may take long (a
+ * fetch that waits for frames, a join that waits for other members) goes over a lane of its own.
+ *
+ * @module
+ */
+import { LogError } from "../../log.ts";
+import { LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
+import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+import { Connection } from "./connection.ts";
+import { logIn } from "./login.ts";
+import { tlsProblem } from "./tls_problem.ts";
+
+/** A broker may be silent for this part of the time that an attempt may take: then there is time for another one. */
+const PATIENCE = 0.5;
+const MAX_PATIENCE_MS = 2_500;
+
+/** All connections of one log. */
+export class Connections {
+  readonly #address: KafkaAddress;
+  /** How long a broker may be silent, milliseconds. */
+  readonly patienceMs: number;
+  readonly #lanes = new Map<string, Lane>();
+  /** When brokers failed last; not those that answered since. */
+  readonly #failures = new Map<string, number>();
+  #closed = false;
+
+  constructor(address: KafkaAddress, timeoutMs: number) {
+    this.#address = address;
+    this.patienceMs = Math.min(PATIENCE * timeoutMs, MAX_PATIENCE_MS);
+  }
+
+  /**
+   * The connection of a lane to a broker.
+   *
+   * @throws {NetworkError} when the broker cannot be reached; `LoginError`, `UnsupportedError`.
+   */
+  get(broker: Broker, lane: string): Promise<Connection> {
+    if (this.#closed) {
+      return Promise.reject(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
+    }
+    const key = `${brokerName(broker)}/${lane}`;
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known.ready;
+    const dialling = new AbortController();
+    const forget = () => {
+      if (this.#lanes.get(key) === made) this.#lanes.delete(key);
+    };
+    const made: Lane = { dialling, ready: this.#open(broker, dialling.signal, forget) };
+    made.ready.catch(forget);
+    this.#lanes.set(key, made);
+    return made.ready;
+  }
+
+  /** When a broker failed last, or −Infinity. */
+  failedAt(broker: Broker): number {
+    return this.#failures.get(brokerName(broker)) ?? -Infinity;
+  }
+
+  /** Ends the connections of all lanes whose names begin so; what is under way on them fails. */
+  async drop(prefix: string): Promise<void> {
+    const keys = [...this.#lanes.keys()].filter((key) =>
+      key.slice(key.lastIndexOf("/") + 1).startsWith(prefix)
+    );
+    await Promise.all(keys.map((key) => this.#end(key)));
+  }
+
+  /** Ends all connections; none can be made after that. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#lanes.keys()].map((key) => this.#end(key)));
+  }
+
+  async #open(broker: Broker, signal: AbortSignal, forget: () => void): Promise<Connection> {
+    const { tls, credentials } = this.#address;
+    const name = brokerName(broker);
+    const onEnd = (reason?: unknown) => {
+      forget();
+      if (reason instanceof NetworkError) {
+        reason.broker ??= name;
+        if (!this.#closed) this.#failures.set(name, performance.now());
+      }
+    };
+    try {
+      const connection = await Connection.open(broker, {
+        ...(tls === undefined ? {} : { tls }),
+        ...(credentials === undefined ? {} : { credentials }),
+        logIn,
+        connectTimeoutMs: this.patienceMs,
+        requestTimeoutMs: this.patienceMs,
+        signal,
+        onEnd,
+      });
+      this.#failures.delete(name);
+      return connection;
+    } catch (error) {
+      const known = error instanceof LoginError || error instanceof UnsupportedError ||
+        error instanceof LogError;
+      if (known) throw error;
+      const problem = await tlsProblem(error, broker, tls, this.patienceMs);
+      if (problem !== undefined) throw new LoginError(problem);
+      const lost = error instanceof NetworkError
+        ? error
+        : new NetworkError(networkReason(error), { cause: error });
+      onEnd(lost);
+      throw lost;
+    }
+  }
+
+  async #end(key: string): Promise<void> {
+    const { dialling, ready } = this.#lanes.get(key)!;
+    this.#lanes.delete(key);
+    dialling.abort(new NetworkError("the connection was closed here"));
+    // Those who wait for it get the error themselves.
+    const connection = await ready.catch(() => undefined);
+    await connection?.close();
+  }
+}
+
+/** One connection, or the way to it. */
+interface Lane {
+  readonly dialling: AbortController;
+  readonly ready: Promise<Connection>;
+}
+
+function networkReason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof Deno.errors.ConnectionRefused || code === "ECONNREFUSED") {
+    return "connection refused";
+  }
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "unknown host";
+  return String(message ?? error).replace(/[.\s]+$/, "");
+}

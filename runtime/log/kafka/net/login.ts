@@ -1,0 +1,66 @@
+/**
+ * Logging in: SASL with PLAIN, OAUTHBEARER or SCRAM.
+ *
+ * @module
+ */
+import { brokerErrors, LoginError, ResponseError } from "../protocol/errors.ts";
+import { SASL_AUTHENTICATE, SASL_HANDSHAKE } from "../protocol/login.ts";
+import type { Credentials } from "./address.ts";
+import type { Connection } from "./connection.ts";
+
+/** One step of a login: what is said, and what the broker answers. */
+export type Step = (text: string) => Promise<string>;
+
+/**
+ * Logs in.
+ *
+ * @returns how long the login is good for, milliseconds; 0 for ever.
+ * @throws {LoginError} when the broker refuses.
+ */
+export async function logIn(connection: Connection, credentials: Credentials): Promise<number> {
+  const { mechanism } = credentials;
+  await handshake(connection, mechanism);
+  let lifetimeMs = 0;
+  const step: Step = async (text) => {
+    const response = await connection.call(SASL_AUTHENTICATE, {
+      authBytes: new TextEncoder().encode(text),
+    });
+    lifetimeMs = response.sessionLifetimeMs;
+    return new TextDecoder().decode(response.authBytes);
+  };
+  try {
+    if (mechanism === "PLAIN") {
+      await step(`\0${credentials.username}\0${credentials.password}`);
+    } else if (mechanism === "OAUTHBEARER") {
+      const refused = await step(`n,,\x01auth=Bearer ${await credentials.token()}\x01\x01`);
+      if (refused !== "") throw new LoginError(`the token was refused: ${refused}`);
+    } else {
+      // Loaded when it is needed: each executor loads for itself.
+      const { scram } = await import("./scram.ts");
+      await scram(step, mechanism, credentials.username, credentials.password);
+    }
+  } catch (error) {
+    if (!(error instanceof ResponseError)) throw error;
+    // No cause: nothing of the login leaves through it.
+    throw new LoginError(
+      mechanism === "OAUTHBEARER"
+        ? `the token was refused: ${brokerErrors(error)[0]?.message ?? "no reason given"}`
+        : "user name or password is wrong",
+    );
+  }
+  return lifetimeMs;
+}
+
+async function handshake(connection: Connection, mechanism: string): Promise<void> {
+  try {
+    await connection.call(SASL_HANDSHAKE, { mechanism });
+  } catch (error) {
+    if (!(error instanceof ResponseError)) throw error;
+    const { mechanisms } = error.response as { readonly mechanisms: readonly string[] };
+    throw new LoginError(
+      mechanisms.length > 0
+        ? `it does not take the SASL mechanism ${mechanism} here: expected ${mechanisms.join(", ")}`
+        : `it does not take the SASL mechanism ${mechanism} here, or it wants TLS`,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Trying candidates side by side: the next one begins when the one before has failed, or is slow.
+ *
+ * @module
+ */
+
+/** How candidates are tried. */
+export interface RaceOptions {
+  /** How long one may take until the next one begins beside it, milliseconds. */
+  readonly delayMs: number;
+  readonly signal: AbortSignal;
+  /** Whether another candidate may help after this error. Default: always. */
+  readonly goOn?: (error: unknown) => boolean;
+}
+
+/**
+ * The first success.
+ *
+ * @param attempt gets a signal that aborts when another candidate has won, or the caller's signal aborts: it
+ * closes what it opened then.
+ * @throws the first failure when all fail, or one that ends the race; the signal's reason.
+ */
+export function firstOf<C, T>(
+  candidates: readonly C[],
+  attempt: (candidate: C, signal: AbortSignal) => Promise<T>,
+  { delayMs, signal, goOn = () => true }: RaceOptions,
+): Promise<T> {
+  const end = new AbortController();
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let running = 0;
+  let begun = 0;
+  let problem: unknown;
+  const next = () => {
+    clearTimeout(timer);
+    if (end.signal.aborted) return;
+    if (begun === candidates.length) {
+      if (running === 0) reject(problem);
+      return;
+    }
+    running++;
+    const candidate = candidates[begun++]!;
+    if (begun < candidates.length) timer = setTimeout(next, delayMs);
+    attempt(candidate, end.signal).then(resolve, (error) => {
+      running--;
+      problem ??= error;
+      if (goOn(error)) next();
+      else reject(error);
+    });
+  };
+  next();
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+    end.abort(signal.aborted ? signal.reason : new Error("Another candidate was faster"));
+  });
+}

@@ -1,0 +1,94 @@
+/**
+ * Which versions of requests a broker knows.
+ *
+ * @module
+ */
+import { API_VERSIONS, type Call, checked, errorOf, type Spoken } from "../protocol/api.ts";
+import { UnsupportedError } from "../protocol/errors.ts";
+import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
+import { CLIENT_ID } from "./framing.ts";
+
+/** What a broker knows, by the numbers of requests. */
+export class Versions {
+  /** Before it was asked for. */
+  static readonly none = new Versions("", new Map());
+  readonly #broker: string;
+  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
+
+  constructor(
+    broker: string,
+    known: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
+  ) {
+    this.#broker = broker;
+    this.#known = known;
+  }
+
+  /**
+   * The version of a request that is spoken: the highest that both sides know.
+   *
+   * @throws {UnsupportedError} when there is none.
+   */
+  of({ name, key, versions: [lowest, highest] }: Spoken): number {
+    const known = this.#known.get(key);
+    const version = Math.min(highest, known?.[1] ?? -1);
+    if (known === undefined || version < lowest || version < known[0]) {
+      const theirs = known === undefined ? "not at all" : `in versions ${known.join(" to ")}`;
+      throw new UnsupportedError(
+        `the broker at ${this.#broker} knows the request ${name} ${theirs}; expected one of the versions ${lowest} to ${highest} (Apache Kafka 2.5 and later have them)`,
+      );
+    }
+    return version;
+  }
+
+  /** Whether the broker knows a request in a version that is spoken. */
+  has(request: Spoken): boolean {
+    try {
+      return this.of(request) >= 0;
+    } catch (error) {
+      if (error instanceof UnsupportedError) return false;
+      throw error;
+    }
+  }
+
+  /** How a request is encoded. */
+  encoding(request: Spoken): { readonly version: number; readonly flexible: boolean } {
+    const version = this.of(request);
+    return { version, flexible: version >= request.flexible };
+  }
+}
+
+/** What sends a request. */
+interface Requester {
+  request<T>(
+    call: Call,
+    write: (to: RequestWriter) => void,
+    read: (from: ResponseReader) => T,
+  ): Promise<T>;
+}
+
+/** Asks a broker. */
+export async function askVersions(connection: Requester, broker: string): Promise<Versions> {
+  const ask = (version: number) => {
+    const as = { version, flexible: version >= API_VERSIONS.flexible };
+    const body = { clientSoftwareName: CLIENT_ID, clientSoftwareVersion: "0" };
+    return connection.request(
+      { key: API_VERSIONS.key, version, flexible: as.flexible, flexibleResponse: false },
+      (to) => API_VERSIONS.request.write(to, body, as),
+      (from) =>
+        // A broker that does not know the version answers in the form of version 0.
+        errorOf(API_VERSIONS, from.peekInt16()) === undefined
+          ? API_VERSIONS.response.read(from, as)
+          : { errorCode: from.int16(), apiKeys: [], throttleTimeMs: 0 },
+    );
+  };
+  const [oldest, newest] = API_VERSIONS.versions;
+  let response = await ask(newest);
+  if (response.errorCode !== 0) response = await ask(oldest);
+  const { apiKeys } = checked(API_VERSIONS, response);
+  return new Versions(
+    broker,
+    new Map(
+      apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]),
+    ),
+  );
+}

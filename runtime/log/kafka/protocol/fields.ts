@@ -1,0 +1,130 @@
+/**
+ * Descriptions of requests and responses: a table of typed fields, each with the versions in which it
+ * is there. One table writes, reads and types all versions of a message.
+ *
+ * @example
+ * ```ts
+ * import { array, int32, since, string, struct } from "./fields.ts";
+ *
+ * const topics = struct({ topics: array(struct({ name: string })), timeoutMs: since(1, int32, 0) });
+ * ```
+ *
+ * @module
+ */
+import type { RequestWriter, ResponseReader } from "./wire.ts";
+
+/** How a message is encoded. */
+export interface Encoding {
+  readonly version: number;
+  /** The compact form, with tagged fields. */
+  readonly flexible: boolean;
+}
+
+/** How a value is written and read. */
+export interface Field<T> {
+  write(to: RequestWriter, value: T, as: Encoding): void;
+  read(from: ResponseReader, as: Encoding): T;
+}
+
+/** The type of a field's value. */
+export type Value<F> = F extends Field<infer T> ? T : never;
+
+export const int8: Field<number> = {
+  write: (to, value) => to.int8(value),
+  read: (from) => from.int8(),
+};
+export const int16: Field<number> = {
+  write: (to, value) => to.int16(value),
+  read: (from) => from.int16(),
+};
+export const int32: Field<number> = {
+  write: (to, value) => to.int32(value),
+  read: (from) => from.int32(),
+};
+/** A safe integer. */
+export const int64: Field<number> = {
+  write: (to, value) => to.int64(value),
+  read: (from) => from.int64(),
+};
+/** All 64 bits. */
+export const bigint64: Field<bigint> = {
+  write: (to, value) => to.int64(value),
+  read: (from) => from.bigint64(),
+};
+export const boolean: Field<boolean> = {
+  write: (to, value) => to.boolean(value),
+  read: (from) => from.boolean(),
+};
+export const string: Field<string> = {
+  write: (to, value, { flexible }) => flexible ? to.string(value) : to.string16(value),
+  read: (from, { flexible }) => (flexible ? from.nullableString() : from.nullableString16()) ?? "",
+};
+export const nullableString: Field<string | null> = {
+  write: (to, value, { flexible }) => flexible ? to.string(value) : to.string16(value),
+  read: (from, { flexible }) => flexible ? from.nullableString() : from.nullableString16(),
+};
+export const bytes: Field<Uint8Array> = {
+  write: (to, value, { flexible }) => flexible ? to.bytes(value) : to.bytes32(value),
+  read: (from, { flexible }) => flexible ? from.bytes() : from.take(Math.max(0, from.int32())),
+};
+/** 32 hexadecimal digits. */
+export const uuid: Field<string> = {
+  write: (to, value) => to.uuid(value),
+  read: (from) => from.uuid(),
+};
+
+/** Several values; null is another thing than none. */
+export function nullableArray<T>(item: Field<T>): Field<readonly T[] | null> {
+  return {
+    write(to, values, as) {
+      const length = values === null ? null : values.length;
+      if (as.flexible) to.count(length);
+      else to.int32(length ?? -1);
+      for (const value of values ?? []) item.write(to, value, as);
+    },
+    read: (from, as) => {
+      const read = () => item.read(from, as);
+      return as.flexible ? from.list(read) : from.list32(read);
+    },
+  };
+}
+
+/** Several values. */
+export function array<T>(item: Field<T>): Field<readonly T[]> {
+  const { write, read } = nullableArray(item);
+  return { write, read: (from, as) => read(from, as) ?? [] };
+}
+
+/** Fields one after the other, and the tagged ones behind them. */
+export function struct<F extends Readonly<Record<string, Field<unknown>>>>(
+  fields: F,
+): Field<{ readonly [Name in keyof F]: Value<F[Name]> }> {
+  type Struct = { readonly [Name in keyof F]: Value<F[Name]> };
+  const entries: [keyof F, Field<unknown>][] = Object.entries(fields);
+  return {
+    write(to, value, as) {
+      for (const [name, field] of entries) field.write(to, value[name], as);
+      if (as.flexible) to.noTags();
+    },
+    read(from, as) {
+      const read: Partial<Record<keyof F, unknown>> = {};
+      for (const [name, field] of entries) read[name] = field.read(from, as);
+      if (as.flexible) from.tags();
+      return read as Struct;
+    },
+  };
+}
+
+/** A field that is there from a version on; older ones read `absent`. */
+export function since<T>(version: number, field: Field<T>, absent: T): Field<T> {
+  return between(version, Infinity, field, absent);
+}
+
+/** A field that is there in some versions only; the others read `absent`. */
+export function between<T>(first: number, last: number, field: Field<T>, absent: T): Field<T> {
+  const there = ({ version }: Encoding) => version >= first && version <= last;
+  return {
+    write: (to, value, as) => void (there(as) && field.write(to, value, as)),
+    read: (from, as) => there(as) ? field.read(from, as) : absent,
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * Requests of groups and about them.
+ *
+ * @module
+ */
+import { api } from "./api.ts";
+import {
+  array,
+  between,
+  boolean,
+  bytes,
+  int16,
+  int32,
+  int64,
+  nullableArray,
+  nullableString,
+  since,
+  string,
+  struct,
+  type Value,
+} from "./fields.ts";
+
+/** A member of a group, as its coordinator knows it. */
+export interface GroupMembership {
+  readonly group: string;
+  /** Empty before the first join. */
+  readonly memberId: string;
+  readonly generation: number;
+}
+
+/** An offset of a partition, for the group to keep. */
+export interface OffsetToCommit {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Leader epoch of the record before `offset`; −1 when unknown. */
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+const instanceId = nullableString;
+
+export const JOIN_GROUP = api("JoinGroup", 11, [2, 9], 6, {
+  request: struct({
+    group: string,
+    sessionTimeoutMs: int32,
+    rebalanceTimeoutMs: int32,
+    memberId: string,
+    instanceId: since(5, instanceId, null),
+    protocolType: string,
+    protocols: array(struct({ name: string, metadata: bytes })),
+    reason: since(8, nullableString, null),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: int16,
+    generation: int32,
+    protocolType: since(7, nullableString, null),
+    protocolName: nullableString,
+    leader: string,
+    skipAssignment: since(9, boolean, false),
+    memberId: string,
+    members: array(struct({
+      memberId: string,
+      instanceId: since(5, instanceId, null),
+      metadata: bytes,
+    })),
+  }),
+});
+
+export const SYNC_GROUP = api("SyncGroup", 14, [1, 5], 4, {
+  request: struct({
+    group: string,
+    generation: int32,
+    memberId: string,
+    instanceId: since(3, instanceId, null),
+    protocolType: since(5, nullableString, null),
+    protocolName: since(5, nullableString, null),
+    assignments: array(struct({ memberId: string, assignment: bytes })),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: int16,
+    protocolType: since(5, nullableString, null),
+    protocolName: since(5, nullableString, null),
+    assignment: bytes,
+  }),
+});
+
+export const HEARTBEAT = api("Heartbeat", 12, [1, 4], 4, {
+  request: struct({
+    group: string,
+    generation: int32,
+    memberId: string,
+    instanceId: since(3, instanceId, null),
+  }),
+  response: struct({ throttleTimeMs: int32, errorCode: int16 }),
+});
+
+export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 5], 4, {
+  request: struct({
+    group: string,
+    memberId: between(0, 2, string, ""),
+    members: since(
+      3,
+      array(struct({ memberId: string, instanceId, reason: since(5, nullableString, null) })),
+      [],
+    ),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: int16,
+    members: since(3, array(struct({ memberId: string, instanceId, errorCode: int16 })), []),
+  }),
+});
+
+export const LIST_GROUPS = api("ListGroups", 16, [1, 4], 3, {
+  request: struct({ statesFilter: since<readonly string[]>(4, array(string), []) }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: int16,
+    groups: array(struct({ group: string, protocolType: string, state: since(4, string, "") })),
+  }),
+});
+
+/** A group that is not there has no members. */
+export const DESCRIBE_GROUPS = api("DescribeGroups", 15, [1, 5], 5, {
+  request: struct({
+    groups: array(string),
+    includeAuthorizedOperations: since(3, boolean, false),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    groups: array(struct({
+      errorCode: int16,
+      name: string,
+      state: string,
+      protocolType: string,
+      protocol: string,
+      members: array(struct({
+        memberId: string,
+        instanceId: since(4, instanceId, null),
+        clientId: string,
+        clientHost: string,
+        metadata: bytes,
+        assignment: bytes,
+      })),
+      authorizedOperations: since(3, int32, 0),
+    })),
+  }),
+});
+
+export const OFFSET_COMMIT = api("OffsetCommit", 8, [2, 8], 8, {
+  request: struct({
+    group: string,
+    generation: int32,
+    memberId: string,
+    instanceId: since(7, instanceId, null),
+    retentionTimeMs: between(2, 4, int64, -1),
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({
+        partition: int32,
+        offset: int64,
+        leaderEpoch: since(6, int32, -1),
+        metadata: nullableString,
+      })),
+    })),
+  }),
+  response: struct({
+    throttleTimeMs: since(3, int32, 0),
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({ partition: int32, errorCode: int16 })),
+    })),
+  }),
+});
+
+const wantedOffsets = nullableArray(struct({ name: string, partitions: array(int32) }));
+const foundOffsets = array(struct({
+  name: string,
+  partitions: array(struct({
+    partition: int32,
+    offset: int64,
+    leaderEpoch: since(5, int32, -1),
+    metadata: nullableString,
+    errorCode: int16,
+  })),
+}));
+
+export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 8], 6, {
+  request: struct({
+    group: between(0, 7, string, ""),
+    topics: between(0, 7, wantedOffsets, null),
+    groups: since(8, array(struct({ group: string, topics: wantedOffsets })), []),
+    requireStable: since(7, boolean, false),
+  }),
+  response: struct({
+    throttleTimeMs: since(3, int32, 0),
+    topics: between(0, 7, foundOffsets, []),
+    errorCode: between(0, 7, int16, 0),
+    groups: since(8, array(struct({ group: string, topics: foundOffsets, errorCode: int16 })), []),
+  }),
+});
+
+/** An offset that a group has committed; −1 if there is none. */
+export interface CommittedOffset extends Omit<OffsetToCommit, "metadata"> {
+  readonly metadata: string | null;
+}
+
+/** The offsets in an `OffsetFetch` response. */
+export function offsetsIn(
+  { topics, groups }: Value<typeof OFFSET_FETCH.response>,
+): CommittedOffset[] {
+  return [...topics, ...groups.flatMap((group) => group.topics)].flatMap(({ name, partitions }) =>
+    partitions.map(({ errorCode: _errorCode, ...rest }) => ({ topic: name, ...rest }))
+  );
+}
+
+/** Offsets as requests want them: by topic. */
+export function byTopic<P extends { readonly topic: string }>(
+  places: readonly P[],
+): { readonly name: string; readonly partitions: readonly P[] }[] {
+  return [...Map.groupBy(places, ({ topic }) => topic)]
+    .map(([name, partitions]) => ({ name, partitions }));
+}

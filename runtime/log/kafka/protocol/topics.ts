@@ -1,0 +1,182 @@
+/**
+ * Requests about brokers, topics and offsets, and their coordinators.
+ *
+ * @module
+ */
+import { api } from "./api.ts";
+import {
+  array,
+  between,
+  boolean,
+  int16,
+  int32,
+  int64,
+  int8,
+  nullableArray,
+  nullableString,
+  since,
+  string,
+  struct,
+  uuid,
+  type Value,
+} from "./fields.ts";
+
+/** Only what was committed counts. */
+export const READ_COMMITTED = 1;
+/** The sender is a client, not a replica. */
+export const NO_REPLICA = -1;
+/** A topic of a broker that has no topic ids. */
+export const NO_ID = "0".repeat(32);
+/** What a coordinator coordinates. */
+export const COORDINATED = { group: 0, transaction: 1 } as const;
+const NO_BROKER = { nodeId: -1, host: "", port: 0 };
+
+export const METADATA = api("Metadata", 3, [4, 12], 9, {
+  request: struct({
+    topics: nullableArray(struct({ topicId: since(10, uuid, NO_ID), name: nullableString })),
+    allowAutoTopicCreation: boolean,
+    includeClusterAuthorizedOperations: between(8, 10, boolean, false),
+    includeTopicAuthorizedOperations: since(8, boolean, false),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    brokers: array(struct({ nodeId: int32, host: string, port: int32, rack: nullableString })),
+    clusterId: nullableString,
+    controllerId: int32,
+    topics: array(struct({
+      errorCode: int16,
+      name: string,
+      topicId: since(10, uuid, NO_ID),
+      isInternal: boolean,
+      partitions: array(struct({
+        errorCode: int16,
+        partition: int32,
+        leaderId: int32,
+        leaderEpoch: since(7, int32, -1),
+        replicas: array(int32),
+        inSyncReplicas: array(int32),
+        offlineReplicas: since<readonly number[]>(5, array(int32), []),
+      })),
+      authorizedOperations: since(8, int32, 0),
+    })),
+    clusterAuthorizedOperations: between(8, 10, int32, 0),
+  }),
+});
+/** What the cluster tells about itself. */
+export type Metadata = Value<typeof METADATA.response>;
+
+const COORDINATOR = { nodeId: int32, host: string, port: int32 };
+export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 4], 3, {
+  request: struct({
+    key: between(0, 3, string, ""),
+    keyType: int8,
+    coordinatorKeys: since<readonly string[]>(4, array(string), []),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: between(0, 3, int16, 0),
+    errorMessage: between(0, 3, nullableString, null),
+    nodeId: between(0, 3, int32, -1),
+    host: between(0, 3, string, ""),
+    port: between(0, 3, int32, 0),
+    coordinators: since(
+      4,
+      array(struct({
+        name: string,
+        ...COORDINATOR,
+        errorCode: int16,
+        errorMessage: nullableString,
+      })),
+      [],
+    ),
+  }),
+});
+
+/** The broker in a `FindCoordinator` response. */
+export function coordinatorIn(
+  { nodeId, host, port, coordinators }: Value<typeof FIND_COORDINATOR.response>,
+): { readonly nodeId: number; readonly host: string; readonly port: number } {
+  return host === "" ? coordinators[0] ?? NO_BROKER : { nodeId, host, port };
+}
+
+export const CREATE_TOPICS = api("CreateTopics", 19, [2, 7], 5, {
+  request: struct({
+    topics: array(struct({
+      name: string,
+      partitions: int32,
+      replicationFactor: int16,
+      assignments: array(struct({ partition: int32, brokerIds: array(int32) })),
+      configs: array(struct({ name: string, value: nullableString })),
+    })),
+    timeoutMs: int32,
+    validateOnly: boolean,
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(struct({
+      name: string,
+      topicId: since(7, uuid, NO_ID),
+      errorCode: int16,
+      errorMessage: nullableString,
+      partitionCount: since(5, int32, -1),
+      replicationFactor: since(5, int16, -1),
+      configs: since(
+        5,
+        nullableArray(struct({
+          config: string,
+          value: nullableString,
+          readOnly: boolean,
+          source: int8,
+          isSensitive: boolean,
+        })),
+        null,
+      ),
+    })),
+  }),
+});
+/** The version from which on the brokers choose the replication factor themselves. */
+export const DEFAULT_REPLICATION_SINCE = 4;
+
+export const CREATE_PARTITIONS = api("CreatePartitions", 37, [0, 3], 2, {
+  request: struct({
+    topics: array(struct({
+      name: string,
+      count: int32,
+      assignments: nullableArray(struct({ brokerIds: array(int32) })),
+    })),
+    timeoutMs: int32,
+    validateOnly: boolean,
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
+  }),
+});
+
+export const LIST_OFFSETS = api("ListOffsets", 2, [2, 7], 6, {
+  request: struct({
+    replicaId: int32,
+    isolationLevel: int8,
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({
+        partition: int32,
+        leaderEpoch: since(4, int32, -1),
+        timestamp: int64,
+      })),
+    })),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({
+        partition: int32,
+        errorCode: int16,
+        timestamp: int64,
+        offset: int64,
+        leaderEpoch: since(4, int32, -1),
+      })),
+    })),
+  }),
+});

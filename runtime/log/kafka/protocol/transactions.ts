@@ -1,0 +1,128 @@
+/**
+ * Requests of transactions and about them.
+ *
+ * @module
+ */
+import { api } from "./api.ts";
+import {
+  array,
+  bigint64,
+  boolean,
+  int16,
+  int32,
+  int64,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "./fields.ts";
+
+/** Who appends. */
+export interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly epoch: number;
+}
+
+/** Who appends, in transactions of this id. */
+export interface Owner extends ProducerIdentity {
+  readonly transactionalId: string;
+}
+
+/** The producer id before there is one. */
+export const NO_IDENTITY: ProducerIdentity = { producerId: -1n, epoch: -1 };
+
+/** Asks for a producer id; with a transactional id that of its owner from now on. */
+export const INIT_PRODUCER_ID = api("InitProducerId", 22, [0, 4], 2, {
+  request: struct({
+    transactionalId: nullableString,
+    timeoutMs: int32,
+    producerId: since(3, bigint64, -1n),
+    epoch: since(3, int16, -1),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    errorCode: int16,
+    producerId: bigint64,
+    epoch: int16,
+  }),
+});
+/** The same with a transactional id: from this version on the owner until now may ask again without fencing others. */
+export const INIT_TRANSACTIONS: typeof INIT_PRODUCER_ID = {
+  ...INIT_PRODUCER_ID,
+  versions: [3, 4],
+};
+
+const owner = { transactionalId: string, producerId: bigint64, epoch: int16 };
+
+/** Announces partitions that the transaction will write to. */
+export const ADD_PARTITIONS_TO_TXN = api("AddPartitionsToTxn", 24, [0, 3], 3, {
+  request: struct({
+    ...owner,
+    topics: array(struct({ name: string, partitions: array(int32) })),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({ partition: int32, errorCode: int16 })),
+    })),
+  }),
+});
+
+/** Announces a group whose offsets the transaction will commit. */
+export const ADD_OFFSETS_TO_TXN = api("AddOffsetsToTxn", 25, [0, 3], 3, {
+  request: struct({ ...owner, group: string }),
+  response: struct({ throttleTimeMs: int32, errorCode: int16 }),
+});
+
+/** Commits offsets when the transaction does: generation −1 and no member id if nobody is a member. */
+export const TXN_OFFSET_COMMIT = api("TxnOffsetCommit", 28, [3, 3], 3, {
+  request: struct({
+    transactionalId: string,
+    group: string,
+    producerId: bigint64,
+    epoch: int16,
+    generation: int32,
+    memberId: string,
+    instanceId: nullableString,
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({
+        partition: int32,
+        offset: int64,
+        leaderEpoch: int32,
+        metadata: nullableString,
+      })),
+    })),
+  }),
+  response: struct({
+    throttleTimeMs: int32,
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({ partition: int32, errorCode: int16 })),
+    })),
+  }),
+});
+
+export const END_TXN = api("EndTxn", 26, [0, 3], 3, {
+  request: struct({ ...owner, committed: boolean }),
+  response: struct({ throttleTimeMs: int32, errorCode: int16 }),
+});
+
+/** How things stand with transactional ids: `state` is `Ongoing`, `PrepareCommit`, `CompleteCommit`, … */
+export const DESCRIBE_TRANSACTIONS = api("DescribeTransactions", 65, [0, 0], 0, {
+  request: struct({ transactionalIds: array(string) }),
+  response: struct({
+    throttleTimeMs: int32,
+    transactions: array(struct({
+      errorCode: int16,
+      name: string,
+      state: string,
+      timeoutMs: int32,
+      startTime: int64,
+      producerId: bigint64,
+      epoch: int16,
+      topics: array(struct({ topic: string, partitions: array(int32) })),
+    })),
+  }),
+});

@@ -1,0 +1,333 @@
+/**
+ * Kafka's types on the wire: what a request is written with, what a response is read with. All in the
+ * compact form of the protocol's flexible versions, unless a name says otherwise.
+ *
+ * @module
+ */
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+const FIRST_BYTES = 512;
+/** What is longer is sent from where it lies. */
+const COPIED_BYTES = 16 * 1024;
+
+/** Writes a request, in one piece but for what is large. */
+export class RequestWriter {
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  #at = 0;
+  /** Where the piece that is being written begins. */
+  #from = 0;
+  readonly #pieces: Uint8Array[] = [];
+  #size = 0;
+
+  int8(value: number): this {
+    this.#room(1);
+    this.#view.setInt8(this.#at, value);
+    this.#at += 1;
+    return this;
+  }
+
+  int16(value: number): this {
+    this.#room(2);
+    this.#view.setInt16(this.#at, value);
+    this.#at += 2;
+    return this;
+  }
+
+  int32(value: number): this {
+    this.#room(4);
+    this.#view.setInt32(this.#at, value);
+    this.#at += 4;
+    return this;
+  }
+
+  /** @param value a safe integer, or all 64 bits of one. */
+  int64(value: number | bigint): this {
+    this.#room(8);
+    if (typeof value === "bigint") {
+      this.#view.setBigInt64(this.#at, value);
+    } else {
+      this.#view.setInt32(this.#at, Math.floor(value / 2 ** 32));
+      this.#view.setUint32(this.#at + 4, value);
+    }
+    this.#at += 8;
+    return this;
+  }
+
+  boolean(value: boolean): this {
+    return this.int8(value ? 1 : 0);
+  }
+
+  /** Length of what follows; what is null has none, which differs from 0. */
+  count(value: number | null): this {
+    this.#room(5);
+    let rest = value === null ? 0 : value + 1;
+    for (; rest > 127; rest >>>= 7) this.#bytes[this.#at++] = rest & 127 | 128;
+    this.#bytes[this.#at++] = rest;
+    return this;
+  }
+
+  string(text: string | null): this {
+    if (text === null) return this.count(null);
+    const bytes = encoder.encode(text);
+    return this.count(bytes.length).raw(bytes);
+  }
+
+  /** A string as the older versions have it. */
+  string16(text: string | null): this {
+    if (text === null) return this.int16(-1);
+    const bytes = encoder.encode(text);
+    return this.int16(bytes.length).raw(bytes);
+  }
+
+  bytes(bytes: Uint8Array): this {
+    return this.count(bytes.length).raw(bytes);
+  }
+
+  /** Bytes as the older versions have them. */
+  bytes32(bytes: Uint8Array): this {
+    return this.int32(bytes.length).raw(bytes);
+  }
+
+  /** @param id 32 hexadecimal digits. */
+  uuid(id: string): this {
+    this.#room(16);
+    for (let at = 0; at < 32; at += 2) {
+      this.#bytes[this.#at++] = parseInt(id.slice(at, at + 2), 16);
+    }
+    return this;
+  }
+
+  /** Several values of a plain type. */
+  list<T>(items: readonly T[] | null, write: (item: T) => void): this {
+    this.count(items === null ? null : items.length);
+    for (const item of items ?? []) write(item);
+    return this;
+  }
+
+  /** Several structures: each ends with its tagged fields. */
+  structs<T>(items: readonly T[] | null, write: (item: T) => void): this {
+    return this.list(items, (item) => {
+      write(item);
+      this.noTags();
+    });
+  }
+
+  noTags(): this {
+    return this.int8(0);
+  }
+
+  /** Bytes as they are; they must not change until the request is sent. */
+  raw(bytes: Uint8Array): this {
+    if (bytes.length > COPIED_BYTES) {
+      this.#cut();
+      this.#pieces.push(bytes);
+      this.#size += bytes.length;
+    } else {
+      this.#room(bytes.length);
+      this.#bytes.set(bytes, this.#at);
+      this.#at += bytes.length;
+    }
+    return this;
+  }
+
+  /** How many bytes were written. */
+  get size(): number {
+    return this.#size + this.#at - this.#from;
+  }
+
+  /** What was written, in the order in which it goes out. */
+  pieces(): readonly Uint8Array[] {
+    this.#cut();
+    return this.#pieces;
+  }
+
+  #cut(): void {
+    if (this.#at === this.#from) return;
+    this.#pieces.push(this.#bytes.subarray(this.#from, this.#at));
+    this.#size += this.#at - this.#from;
+    this.#from = this.#at;
+  }
+
+  #room(length: number): void {
+    const need = this.#at - this.#from + length;
+    if (this.#at + length <= this.#bytes.length) return;
+    // Pieces that were cut keep their memory; what is being written moves.
+    const bytes = new Uint8Array(Math.max(2 * need, FIRST_BYTES));
+    bytes.set(this.#bytes.subarray(this.#from, this.#at));
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+    this.#at -= this.#from;
+    this.#from = 0;
+  }
+}
+
+/** Reads a response. What is taken out of it stays valid: see `records`. */
+export class ResponseReader {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+  readonly #owned: boolean;
+  #at = 0;
+
+  /** @param owned the memory belongs to this response alone and is not written again. */
+  constructor(bytes: Uint8Array<ArrayBuffer>, owned = true) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#owned = owned;
+  }
+
+  /** Bytes that were not read yet. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  skip(length: number): this {
+    this.#pass(length);
+    return this;
+  }
+
+  int8(): number {
+    return this.#view.getInt8(this.#pass(1));
+  }
+
+  int16(): number {
+    return this.#view.getInt16(this.#pass(2));
+  }
+
+  /** The next two bytes, without passing them. */
+  peekInt16(): number {
+    return this.left >= 2 ? this.#view.getInt16(this.#at) : 0;
+  }
+
+  int32(): number {
+    return this.#view.getInt32(this.#pass(4));
+  }
+
+  bigint64(): bigint {
+    return this.#view.getBigInt64(this.#pass(8));
+  }
+
+  int64(): number {
+    return Number(this.bigint64());
+  }
+
+  boolean(): boolean {
+    return this.int8() !== 0;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let shift = 0;; shift += 7) {
+      const byte = this.#bytes[this.#pass(1)]!;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value >>> 0;
+    }
+  }
+
+  /** Length of what follows; none when it is null. */
+  count(): number {
+    return Math.max(0, this.varint() - 1);
+  }
+
+  string(): string {
+    return this.#text(this.count());
+  }
+
+  nullableString(): string | null {
+    const length = this.varint();
+    return length === 0 ? null : this.#text(length - 1);
+  }
+
+  /** A string as the older versions have it. */
+  string16(): string {
+    return this.nullableString16() ?? "";
+  }
+
+  nullableString16(): string | null {
+    const length = this.int16();
+    return length < 0 ? null : this.#text(length);
+  }
+
+  /** Bytes, copied. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.take(this.count());
+  }
+
+  /** The next bytes, copied. */
+  take(length: number): Uint8Array<ArrayBuffer> {
+    const at = this.#pass(length);
+    return this.#bytes.slice(at, at + length);
+  }
+
+  /**
+   * Records of a partition: a view if they are most of the response, else a copy, so that frames of
+   * one partition never keep the memory of another one's alive, however long a slow query holds them.
+   *
+   * @param compact their length is a `count`, otherwise an `int32`.
+   */
+  records(compact = true): Uint8Array<ArrayBuffer> {
+    const length = compact ? this.count() : Math.max(0, this.int32());
+    if (!this.#owned || 2 * length < this.#bytes.length) return this.take(length);
+    const at = this.#pass(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** 32 hexadecimal digits. */
+  uuid(): string {
+    const at = this.#pass(16);
+    let id = "";
+    for (let i = at; i < at + 16; i++) id += this.#bytes[i]!.toString(16).padStart(2, "0");
+    return id;
+  }
+
+  /** Several values of a plain type. */
+  list<T>(read: () => T): T[] {
+    return Array.from({ length: this.#items(this.count()) }, read);
+  }
+
+  /** Several structures: each ends with its tagged fields. */
+  structs<T>(read: () => T): T[] {
+    return this.list(() => {
+      const item = read();
+      this.tags();
+      return item;
+    });
+  }
+
+  /** Several values as the older versions have them. */
+  list32<T>(read: () => T): T[] {
+    return Array.from({ length: this.#items(Math.max(0, this.int32())) }, read);
+  }
+
+  /** Skips tagged fields. */
+  tags(see: (tag: number) => void = () => {}): this {
+    for (let count = this.varint(); count > 0; count--) {
+      see(this.varint());
+      this.skip(this.varint());
+    }
+    return this;
+  }
+
+  #text(length: number): string {
+    const at = this.#pass(length);
+    return decoder.decode(this.#bytes.subarray(at, at + length));
+  }
+
+  /** Each item takes a byte at least: a count beyond that is no count. */
+  #items(count: number): number {
+    if (count > this.left) throw tooShort();
+    return count;
+  }
+
+  #pass(length: number): number {
+    const at = this.#at;
+    if (!(length >= 0) || length > this.#bytes.length - at) throw tooShort();
+    this.#at = at + length;
+    return at;
+  }
+}
+
+function tooShort(): RangeError {
+  return new RangeError("A response of Kafka ends too early");
+}

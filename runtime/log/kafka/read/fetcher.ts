@@ -1,0 +1,213 @@
+/**
+ * Fetches from one broker for all partitions that it leads.
+ *
+ * One request asks for all partitions at once and waits at the broker until one of them gets a
+ * frame. A partition that joins meanwhile (just opened, or its buffer has room again) cannot enter a
+ * request that is under way; it goes over a connection of its own until that one has returned, and
+ * then with the others again.
+ *
+ * @module
+ */
+import { systemClock } from "../../../base/clock.ts";
+import type { Broker } from "../net/address.ts";
+import type { Cluster } from "../net/cluster.ts";
+import { errorOf } from "../protocol/api.ts";
+import { ResponseError, ThrottledError } from "../protocol/errors.ts";
+import {
+  FETCH,
+  type FetchedPartition,
+  type FetchPartition,
+  fetchTopic,
+} from "../protocol/fetch.ts";
+import { fetchPartitions } from "./fetch.ts";
+import type { BufferedPartition } from "./partition_reader.ts";
+
+/** How long a request waits at the broker for the next frame. */
+const MAX_WAIT_MS = 500;
+/** The first wait after a partition had to go its own way, doubled while none has to. */
+const MIN_WAIT_MS = 10;
+/** Connections to one broker. */
+const LANES = 6;
+/** The wait of the last lane: what comes when all are taken waits so long at most. */
+const LAST_LANE_WAIT_MS = 25;
+/**
+ * With many partitions frames come at any moment, and each request names all of them: requests follow
+ * one another by half a millisecond for each partition, so that one brings several frames.
+ */
+const PACED_FROM = 16;
+const PACE_MS = 0.5;
+const MAX_PACE_MS = 20;
+/** Of one partition, of one response. */
+const PARTITION_BYTES = 2 * 1024 * 1024;
+const RESPONSE_BYTES = 8 * 1024 * 1024;
+
+/** What happens with what was fetched. */
+export interface FetchHandler {
+  /** A response for readers of one partition, at one offset. */
+  fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition): void;
+  /** The broker did not answer, or refused the whole request. */
+  failed(readers: readonly BufferedPartition[], error: unknown): void;
+}
+
+/** The fetch loop of one broker. */
+export class Fetcher {
+  readonly #cluster: Cluster;
+  readonly #broker: Broker;
+  readonly #name: string;
+  readonly #handler: FetchHandler;
+  readonly #readers = new Set<BufferedPartition>();
+  /** When the request of a lane will have returned at the latest; undefined when it is free. */
+  readonly #lanes: (number | undefined)[] = new Array(LANES).fill(undefined);
+  #wait = MIN_WAIT_MS;
+  #scheduled = false;
+  /** When the last request went out, and what waits for the next one to be due. */
+  #sent = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Where the last request began: responses are limited, so each partition must come first at times. */
+  #turn = 0;
+
+  constructor(cluster: Cluster, broker: Broker, name: string, handler: FetchHandler) {
+    this.#cluster = cluster;
+    this.#broker = broker;
+    this.#name = name;
+    this.#handler = handler;
+  }
+
+  add(reader: BufferedPartition): void {
+    this.#readers.add(reader);
+    this.wake();
+  }
+
+  delete(reader: BufferedPartition): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  get size(): number {
+    return this.#readers.size;
+  }
+
+  /** Looks, soon, whether something can be asked for. */
+  wake(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // After all that happens in this turn of the event loop, so that it goes in one request.
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const ready = [...this.#readers].filter((reader) =>
+      !reader.inFlight && reader.room !== undefined
+    );
+    if (ready.length === 0) return;
+    const lane = this.#lanes.indexOf(undefined);
+    if (lane < 0) return;
+    const now = systemClock.monotonic();
+    if (this.#early(now)) return;
+    this.#sent = now;
+    let wait: number;
+    if (lane === 0) {
+      wait = this.#wait;
+      this.#wait = Math.min(2 * this.#wait, MAX_WAIT_MS);
+    } else {
+      this.#wait = MIN_WAIT_MS;
+      wait = lane === LANES - 1
+        ? LAST_LANE_WAIT_MS
+        : Math.max(MIN_WAIT_MS, Math.ceil(this.#lanes[0] === undefined ? 0 : this.#lanes[0] - now));
+    }
+    const start = this.#turn++ % ready.length;
+    const readers = [...ready.slice(start), ...ready.slice(0, start)];
+    this.#lanes[lane] = now + wait;
+    this.#fetch(lane, wait, readers).then(() => {
+      this.#lanes[lane] = undefined;
+      this.wake();
+    });
+  }
+
+  /** Whether the next request is not due yet; it goes out by itself when it is. */
+  #early(now: number): boolean {
+    const { size } = this.#readers;
+    const left = this.#sent + Math.min(size * PACE_MS, MAX_PACE_MS) - now;
+    if (size < PACED_FROM || left < 1) return false;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#pump();
+    }, left);
+    return true;
+  }
+
+  async #fetch(lane: number, maxWaitMs: number, readers: BufferedPartition[]): Promise<void> {
+    // Readers of the same partition share a fetch where they are at the same place; one that is
+    // elsewhere needs a request of its own.
+    const asked = new Map<string, BufferedPartition[]>();
+    const versions = new Map<BufferedPartition, number>();
+    for (const reader of readers) {
+      const key = `${reader.topic} ${reader.topicId}/${reader.partition}`;
+      const same = asked.get(key);
+      if (same === undefined) asked.set(key, [reader]);
+      else if (same[0]!.next === reader.next) same.push(reader);
+      else continue;
+      reader.inFlight = true;
+      versions.set(reader, reader.version);
+    }
+    const left = readers.length > versions.size;
+    if (left) this.wake();
+    const wanted = [...asked.values()].map((same) => wantedOf(same));
+    const taking = [...versions.keys()];
+    try {
+      const { rack } = this.#cluster;
+      const connection = await this.#cluster.connections.get(
+        this.#broker,
+        `${this.#name}${lane}`,
+      );
+      const fetched = await fetchPartitions(connection, wanted, {
+        maxWaitMs,
+        maxBytes: RESPONSE_BYTES,
+        ...(rack === undefined ? {} : { rack }),
+      });
+      for (const reader of taking) reader.inFlight = false;
+      const error = errorOf(FETCH, fetched.errorCode);
+      if (error !== undefined) throw new ResponseError(FETCH.name, [error], fetched);
+      const byTopic = new Map(
+        [...asked.values()].map((same) => {
+          const topic = fetchTopic(same[0]!, fetched.version);
+          return [`${topic}/${same[0]!.partition}`, same];
+        }),
+      );
+      for (const one of fetched.partitions) {
+        const same = byTopic.get(`${one.topic}/${one.partition}`) ?? [];
+        const current = same.filter((reader) =>
+          versions.get(reader) === reader.version && !reader.isClosed
+        );
+        if (current.length > 0) this.#handler.fetched(current, one);
+      }
+    } catch (error) {
+      if (error instanceof ThrottledError) {
+        await systemClock.sleep(error.ms, this.#cluster.closing).catch(() => {});
+        for (const reader of taking) reader.inFlight = false;
+        return;
+      }
+      for (const reader of taking) reader.inFlight = false;
+      this.#handler.failed(taking.filter((reader) => !reader.isClosed), error);
+    }
+  }
+}
+
+function wantedOf(same: readonly BufferedPartition[]): FetchPartition {
+  const reader = same[0]!;
+  const room = Math.max(...same.map((one) => one.room?.bytes ?? 0));
+  return {
+    topic: reader.topic,
+    topicId: reader.topicId,
+    partition: reader.partition,
+    offset: reader.next,
+    leaderEpoch: reader.leader?.epoch ?? -1,
+    fetchedEpoch: reader.fetchedEpoch,
+    maxBytes: Math.max(1, Math.min(room, PARTITION_BYTES)),
+  };
+}

@@ -1,0 +1,298 @@
+/**
+ * One partition as it is being read: what is buffered, where it goes on, and its readers.
+ *
+ * @module
+ */
+import type { Frame } from "../../../definition/frame.ts";
+import { systemClock } from "../../../base/clock.ts";
+import { LogError, type PartitionReader } from "../../log.ts";
+import type { Leader } from "../net/cluster.ts";
+import type { FetchedPartition } from "../protocol/fetch.ts";
+import { BatchDecoder, type Decoded } from "../records/decoder.ts";
+import { weightOf } from "../records/record.ts";
+import type { Epochs } from "./epochs.ts";
+
+/** What a reader may hold. */
+export interface Bounds {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+/** What a partition needs of the reader that it belongs to. */
+export interface PartitionOwner {
+  /** There is room again, or another place to read from. */
+  changed(partition: BufferedPartition): void;
+  closed(partition: BufferedPartition): void;
+}
+
+/** A transaction of somebody else that is open for longer is reported. */
+const OPEN_TRANSACTION_MS = 5_000;
+
+/** A `PartitionReader` and the side of it that is filled from fetches. */
+export class BufferedPartition implements PartitionReader {
+  readonly topic: string;
+  readonly partition: number;
+  /** Which topic of this name is read: it may be deleted and made again. */
+  topicId: string;
+  /** Who is asked; undefined while that is not known. */
+  leader: Leader | undefined;
+  /** A fetch for it is under way. */
+  inFlight = false;
+  /** Its leader is being looked for. */
+  searching = false;
+  /** Fetches in a row that went wrong. */
+  failures = 0;
+  status: "reading" | "waiting-for-log" = "reading";
+  latest: number;
+  /** Leader epoch of the last batch that was read. */
+  fetchedEpoch = -1;
+  /** Counts seeks: a response to an older request is dropped. */
+  version = 0;
+  /** Why it does not go on, or only after repeated errors. */
+  problem: string | undefined;
+  /** A replica that is nearer than the leader, until it fails. */
+  replica: number | undefined;
+  readonly #owner: PartitionOwner;
+  readonly #epochs: Epochs;
+  readonly #bounds: Bounds;
+  #frames: Frame[] = [];
+  #taken = 0;
+  #bytes = 0;
+  #position: number;
+  #next: number;
+  #error: LogError | undefined;
+  #closed = false;
+  /** What the last fetch brought and is not decoded yet. */
+  #rest: BatchDecoder | undefined;
+  #heldSince: number | undefined;
+  /** What came last did not fit in: asking again is of no use before something was taken out. */
+  #blocked = false;
+  #waiting = new Set<() => void>();
+
+  constructor(
+    owner: PartitionOwner,
+    bounds: Bounds,
+    of: { topic: string; partition: number; offset: number; leader: Leader; epochs: Epochs },
+  ) {
+    this.#epochs = of.epochs;
+    this.#owner = owner;
+    this.#bounds = bounds;
+    this.topic = of.topic;
+    this.partition = of.partition;
+    this.leader = of.leader;
+    this.topicId = of.leader.topicId;
+    this.#position = this.#next = this.latest = of.offset;
+    this.fetchedEpoch = of.epochs.before(of.topic, of.partition, of.offset);
+  }
+
+  get buffered(): number {
+    return this.#frames.length - this.#taken;
+  }
+
+  get position(): number {
+    // Behind holes too, once there is nothing before them.
+    return this.buffered === 0 ? this.#next : this.#position;
+  }
+
+  /** Where the next fetch goes on. */
+  get next(): number {
+    return this.#next;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** What may be fetched now; none while half of what it may hold is still there. */
+  get room(): Bounds | undefined {
+    const frames = this.#bounds.frames - this.buffered;
+    const bytes = this.#bounds.bytes - this.#bytes;
+    if (this.#closed || this.#blocked || this.#error !== undefined) return undefined;
+    const enough = this.buffered === 0 ||
+      (2 * frames >= this.#bounds.frames && 2 * bytes >= this.#bounds.bytes);
+    return enough ? { frames, bytes } : undefined;
+  }
+
+  async read(max: number, signal?: AbortSignal, until = Infinity): Promise<Frame[]> {
+    if (!(max >= 1)) {
+      throw new LogError("INVALID", `Cannot read ${max} frames: expected 1 or more`);
+    }
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#closed) {
+        throw new LogError(
+          "CLOSED",
+          `Cannot read ${this.topic} partition ${this.partition}: the reader is closed`,
+        );
+      }
+      if (this.buffered > 0) return this.#take(max, until);
+      if (this.#next >= until) return [];
+      if (this.#error !== undefined) throw this.#error;
+      await this.#change(signal);
+    }
+  }
+
+  #take(max: number, until: number): Frame[] {
+    let end = this.#taken;
+    const limit = Math.min(this.#frames.length, this.#taken + max);
+    while (end < limit && this.#frames[end]!.offset < until) {
+      this.#bytes -= weightOf(this.#frames[end]!);
+      end++;
+    }
+    const frames = this.#frames.slice(this.#taken, end);
+    this.#taken = end;
+    this.#blocked = false;
+    if (this.#taken === this.#frames.length) {
+      this.#frames = [];
+      this.#taken = 0;
+    } else if (this.#taken > 64) {
+      // Frames hold on to the buffers that they came in.
+      this.#frames = this.#frames.slice(this.#taken);
+      this.#taken = 0;
+    }
+    if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
+    this.#decodeOn();
+    if (this.room !== undefined) this.#owner.changed(this);
+    return frames;
+  }
+
+  #change(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  #wake(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+
+  /**
+   * Takes in what was fetched from offset `next` on.
+   *
+   * @param decoded what was decoded of it; what there was no room for is decoded later.
+   */
+  fill(decoded: Decoded, fetched: FetchedPartition, whole: boolean): void {
+    this.latest = Math.max(fetched.lastStableOffset, decoded.next);
+    this.#takeIn(decoded);
+    this.#watchTransactions(fetched);
+    if (!whole || this.#next < decoded.next) {
+      const { topic, partition } = this;
+      const { records, aborted } = fetched;
+      this.#rest = new BatchDecoder(records, { topic, partition, from: this.#next, aborted });
+    }
+  }
+
+  /** Decodes what the last fetch brought and there was no room for. */
+  #decodeOn(): void {
+    while (this.#rest !== undefined) {
+      const { room } = this;
+      if (room === undefined) return;
+      const { topic, partition } = this;
+      try {
+        const decoded = this.#rest.take(room);
+        // What did not fit in after all is fetched again.
+        if (!this.#takeIn(decoded) || this.#rest.done) this.#rest = undefined;
+      } catch (error) {
+        this.#rest = undefined;
+        this.fail(decodeError(topic, partition, this.#next, error));
+      }
+    }
+  }
+
+  /** Another producer's open transaction holds back what comes behind it, for as long as its time-out allows. */
+  #watchTransactions({ highWatermark, lastStableOffset }: FetchedPartition): void {
+    if (highWatermark <= lastStableOffset || this.#next < lastStableOffset) {
+      this.#heldSince = undefined;
+      return;
+    }
+    const now = systemClock.monotonic();
+    this.#heldSince ??= now;
+    if (now - this.#heldSince < OPEN_TRANSACTION_MS) return;
+    this.problem = `An open transaction of another producer holds back ${
+      highWatermark - lastStableOffset
+    } offsets from ${lastStableOffset} on; it ends at the latest with its own time-out`;
+  }
+
+  /** @returns whether there was room for all of it. */
+  #takeIn(decoded: Decoded): boolean {
+    for (const seen of decoded.epochs) {
+      if (seen.epoch < 0) continue;
+      this.fetchedEpoch = seen.epoch;
+      this.#epochs.observe(this.topic, this.partition, seen);
+    }
+    let next = decoded.next;
+    for (const frame of decoded.frames) {
+      const size = weightOf(frame);
+      const full = this.buffered >= this.#bounds.frames ||
+        (this.buffered > 0 && this.#bytes + size > this.#bounds.bytes);
+      if (full) {
+        next = frame.offset;
+        this.#blocked = next === this.#next;
+        break;
+      }
+      this.#frames.push(frame);
+      this.#bytes += size;
+    }
+    if (next !== this.#next) {
+      this.#next = next;
+      this.#wake();
+    }
+    return next === decoded.next;
+  }
+
+  /** Nothing more can be read from here, until a seek. */
+  fail(error: LogError): void {
+    this.#error = error;
+    this.#wake();
+  }
+
+  seek(offset: number): void {
+    if (!Number.isInteger(offset) || offset < 0) {
+      throw new LogError("INVALID", `Cannot seek to offset ${offset}: expected 0 or more`);
+    }
+    this.#frames = [];
+    this.#taken = this.#bytes = 0;
+    this.#position = this.#next = offset;
+    this.#error = undefined;
+    this.#rest = undefined;
+    this.#heldSince = undefined;
+    this.#blocked = false;
+    this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
+    this.version++;
+    this.#wake();
+    if (!this.#closed) this.#owner.changed(this);
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.version++;
+      this.#frames = [];
+      this.#rest = undefined;
+      this.#taken = this.#bytes = 0;
+      this.#wake();
+      this.#owner.closed(this);
+    }
+    return Promise.resolve();
+  }
+}
+
+/** The error of a partition whose records cannot be decoded. */
+export function decodeError(
+  topic: string,
+  partition: number,
+  offset: number,
+  error: unknown,
+): LogError {
+  return error instanceof LogError ? error : new LogError(
+    "INTERNAL",
+    `Cannot read ${topic} partition ${partition} at offset ${offset}: ${(error as Error).message}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,315 @@
+/**
+ * Reads any number of partitions, each from the broker that leads it, whatever happens to brokers.
+ *
+ * @module
+ */
+import { systemClock } from "../../../base/clock.ts";
+import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../../log.ts";
+import { type Broker, brokerName } from "../net/address.ts";
+import { type Cluster, type Leader, missing } from "../net/cluster.ts";
+import { toLogError } from "../net/failures.ts";
+import { errorOf } from "../protocol/api.ts";
+import { ResponseError } from "../protocol/errors.ts";
+import { FETCH, type FetchedPartition } from "../protocol/fetch.ts";
+import { BatchDecoder } from "../records/decoder.ts";
+import type { Epochs } from "./epochs.ts";
+import { Fetcher } from "./fetcher.ts";
+import { type Bounds, BufferedPartition, decodeError } from "./partition_reader.ts";
+import { offsetRange } from "./topics.ts";
+
+/** Not yet there, or not any more: decided by how long. */
+const GONE: ReadonlySet<string> = new Set(["TOPIC_MISSING", "PARTITION_MISSING"]);
+const FIRST_DELAY_MS = 20;
+const MAX_DELAY_MS = 1_000;
+/** A topic that has been missing for so long is gone; before that a broker may not have heard of it. */
+const GONE_AFTER_MS = 1_000;
+/** Errors in a row after which a partition counts as waiting. */
+const WAITING_AFTER = 3;
+let readers = 0;
+
+/** `LogReader` on Kafka. */
+export class KafkaReader implements LogReader {
+  readonly #cluster: Cluster;
+  readonly #epochs: Epochs;
+  readonly #bounds: Bounds;
+  /** Begins the names of this reader's connections. */
+  readonly #name = `fetch-${++readers}-`;
+  readonly #fetchers = new Map<string, Fetcher>();
+  readonly #partitions = new Map<BufferedPartition, Fetcher | undefined>();
+  readonly #ended = new AbortController();
+  readonly #onClose: (reader: KafkaReader) => void;
+
+  constructor(
+    cluster: Cluster,
+    epochs: Epochs,
+    options: ReaderOptions,
+    onClose: (reader: KafkaReader) => void,
+  ) {
+    const { maxBufferedFrames = 256, maxBufferedBytes = 16 * 1024 * 1024 } = options;
+    if (!(maxBufferedFrames >= 1) || !(maxBufferedBytes >= 1)) {
+      throw new LogError(
+        "INVALID",
+        `Cannot buffer ${maxBufferedFrames} frames of ${maxBufferedBytes} bytes: expected 1 or more`,
+      );
+    }
+    this.#cluster = cluster;
+    this.#epochs = epochs;
+    this.#bounds = { frames: maxBufferedFrames, bytes: maxBufferedBytes };
+    this.#onClose = onClose;
+  }
+
+  async open(topic: string, partition: number, offset: number): Promise<PartitionReader> {
+    const action = `Cannot read ${topic} partition ${partition}`;
+    this.#throwIfClosed(action);
+    if (!Number.isInteger(offset) || offset < 0) {
+      throw new LogError("INVALID", `${action} from offset ${offset}: expected 0 or more`);
+    }
+    const leader = await this.#cluster.attempt(
+      action,
+      (signal) => this.#cluster.leader(topic, partition, signal),
+    );
+    this.#throwIfClosed(action);
+    const opened = new BufferedPartition(this, this.#bounds, {
+      topic,
+      partition,
+      offset,
+      leader,
+      epochs: this.#epochs,
+    });
+    this.#attach(opened);
+    return opened;
+  }
+
+  #throwIfClosed(action: string): void {
+    if (this.#ended.signal.aborted) {
+      throw new LogError("CLOSED", `${action}: the reader is closed`);
+    }
+  }
+
+  /** There is room again in a partition's buffer, or it was sent elsewhere. */
+  changed(one: BufferedPartition): void {
+    const fetcher = this.#partitions.get(one);
+    if (fetcher !== undefined) fetcher.wake();
+    else if (this.#partitions.has(one) && !one.searching) this.#lookUp(one);
+  }
+
+  /** A partition was closed. */
+  closed(one: BufferedPartition): void {
+    this.#partitions.get(one)?.delete(one);
+    this.#partitions.delete(one);
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    await Promise.all([...this.#partitions.keys()].map((one) => one.close()));
+    await this.#cluster.connections.drop(this.#name);
+    this.#onClose(this);
+  }
+
+  #attach(one: BufferedPartition): void {
+    const { broker, brokerId } = this.#source(one);
+    const key = `${brokerId} ${brokerName(broker)}`;
+    let fetcher = this.#fetchers.get(key);
+    if (fetcher === undefined) {
+      fetcher = new Fetcher(this.#cluster, broker, this.#name, {
+        fetched: (readers, fetched) => this.#fetched(readers, fetched),
+        failed: (readers, error) => this.#failed(readers, error),
+      });
+      this.#fetchers.set(key, fetcher);
+    }
+    this.#partitions.set(one, fetcher);
+    fetcher.add(one);
+  }
+
+  /** The broker that is read from: a replica that is nearer, or the leader. */
+  #source({ leader, replica }: BufferedPartition): { brokerId: number; broker: Broker } {
+    const broker = replica === undefined ? undefined : this.#cluster.broker(replica);
+    return broker === undefined ? leader! : { brokerId: replica!, broker };
+  }
+
+  #detach(one: BufferedPartition): void {
+    this.#partitions.get(one)?.delete(one);
+    this.#partitions.set(one, undefined);
+    for (const [key, fetcher] of this.#fetchers) {
+      if (fetcher.size === 0) this.#fetchers.delete(key);
+    }
+  }
+
+  #fetched(partitions: readonly BufferedPartition[], fetched: FetchedPartition): void {
+    const [first] = partitions as [BufferedPartition];
+    const { topic, partition, next: from, replica } = first;
+    const error = errorOf(FETCH, fetched.errorCode, `${topic}/${partition}`);
+    const range = fetched.diverged || error?.outcome === "look-up-offsets";
+    if (range && replica === undefined) {
+      for (const one of partitions) this.#outOfRange(one, fetched.diverged);
+    } else if (range || error !== undefined) {
+      this.#failed(
+        partitions,
+        new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched),
+      );
+    } else if (fetched.preferredReplica >= 0 && fetched.preferredReplica !== replica) {
+      for (const one of partitions) this.#move(one, fetched.preferredReplica);
+    } else {
+      const rooms = partitions.map((one) => one.room ?? { frames: 1, bytes: 1 });
+      const limit = {
+        frames: Math.max(...rooms.map(({ frames }) => frames)),
+        bytes: Math.max(...rooms.map(({ bytes }) => bytes)),
+      };
+      const { records, aborted } = fetched;
+      const decoder = new BatchDecoder(records, { topic, partition, from, aborted });
+      try {
+        const decoded = decoder.take(limit);
+        for (const one of partitions) {
+          one.status = "reading";
+          one.problem = undefined;
+          one.failures = 0;
+          one.fill(decoded, fetched, decoder.done);
+        }
+      } catch (error) {
+        for (const one of partitions) one.fail(decodeError(topic, partition, from, error));
+      }
+    }
+  }
+
+  /** Goes on at another replica. */
+  #move(one: BufferedPartition, replica: number): void {
+    this.#detach(one);
+    if (this.#cluster.broker(replica) !== undefined) one.replica = replica;
+    this.#attach(one);
+  }
+
+  /** A fetch went wrong: for good, or the broker is away, or does not lead the partition any more. */
+  #failed(partitions: readonly BufferedPartition[], error: unknown): void {
+    for (const one of partitions) {
+      const action = `Cannot read ${one.topic} partition ${one.partition}`;
+      const told = toLogError(error, action, this.#cluster.where);
+      if (one.replica !== undefined) one.replica = undefined;
+      else if (!told.retryable && told.code !== "TOPIC_MISSING") {
+        one.fail(told);
+        continue;
+      }
+      if (++one.failures >= WAITING_AFTER) {
+        one.status = "waiting-for-log";
+        one.problem = told.message;
+      }
+      if (!one.searching && this.#partitions.get(one) !== undefined) this.#lookUp(one);
+    }
+  }
+
+  /** Reports which offsets there are. */
+  async #outOfRange(one: BufferedPartition, diverged: boolean): Promise<void> {
+    const { version, topic, partition, next } = one;
+    this.#detach(one);
+    await this.#persist(one, async (signal) => {
+      const range = await offsetRange(this.#cluster, topic, partition);
+      const leader = await this.#cluster.leader(topic, partition, signal, true);
+      // What was asked for may have come into being meanwhile, or somebody seeks elsewhere.
+      const there = !diverged && next >= range.earliest && next <= range.latest;
+      if (diverged) this.#epochs.forget(topic, partition);
+      if (one.version === version && !there) {
+        one.latest = range.latest;
+        one.fail(
+          outOfRange(one, range, diverged ? "its log was cut short and written anew" : ""),
+        );
+      }
+      this.#resume(one, leader);
+    });
+  }
+
+  /** Finds the partition's leader again, however long that takes. */
+  async #lookUp(one: BufferedPartition): Promise<void> {
+    this.#detach(one);
+    const { topic, partition } = one;
+    let missingSince: number | undefined;
+    await this.#persist(one, async (signal) => {
+      const metadata = await this.#cluster.topic(topic, signal, true);
+      if (metadata?.leaders[partition] === undefined) {
+        missingSince ??= systemClock.monotonic();
+        const gone = missing(topic, partition, metadata);
+        if (systemClock.monotonic() - missingSince < GONE_AFTER_MS) throw gone;
+        one.fail(gone);
+        return;
+      }
+      missingSince = undefined;
+      const leader = await this.#cluster.leader(topic, partition, signal);
+      if (leader.topicId !== one.topicId) {
+        // Another topic of the same name: its offsets have nothing to do with those read so far.
+        this.#epochs.forget(topic, partition);
+        const range = await offsetRange(this.#cluster, topic, partition);
+        one.latest = range.latest;
+        one.fail(outOfRange(one, range, "the topic was deleted and made again"));
+      }
+      this.#resume(one, leader);
+    });
+  }
+
+  #resume(one: BufferedPartition, leader: Leader): void {
+    one.leader = leader;
+    one.topicId = leader.topicId;
+    this.#attach(one);
+  }
+
+  /** Tries until it works or the partition is closed. */
+  async #persist(
+    one: BufferedPartition,
+    step: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    one.searching = true;
+    // The first failure may be a leader that has moved: looked up at once. Then it gets slower.
+    for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
+      await pause(delay, this.#ended.signal);
+      if (one.isClosed || this.#ended.signal.aborted) return;
+      try {
+        one.searching = true;
+        await step(this.#cluster.closing);
+        one.searching = false;
+        return;
+      } catch (error) {
+        if (this.#cluster.closing.aborted) return;
+        const action = `Cannot read ${one.topic} partition ${one.partition}`;
+        const told = toLogError(error, action, this.#cluster.where);
+        one.status = "waiting-for-log";
+        one.problem = told.message;
+        delay = backoff(++one.failures);
+        if (!told.retryable && !GONE.has(told.code)) {
+          one.searching = false;
+          one.fail(told);
+          return;
+        }
+      }
+    }
+  }
+}
+
+function backoff(failures: number): number {
+  return Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures, 10), MAX_DELAY_MS);
+}
+
+function outOfRange(
+  one: BufferedPartition,
+  range: { earliest: number; latest: number },
+  why: string,
+): LogError {
+  return new LogError(
+    "OFFSET_OUT_OF_RANGE",
+    `Cannot read ${one.topic} partition ${one.partition} at offset ${one.next}: it holds ${range.earliest} to ${range.latest}${
+      why === "" ? "" : `, ${why}`
+    }`,
+    { range },
+  );
+}
+
+/** Like a sleep, but returns when it is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    if (signal.aborted) done();
+    else signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,194 @@
+/**
+ * Topics and offsets.
+ *
+ * @module
+ */
+import { systemClock } from "../../../base/clock.ts";
+import { settled } from "../../../base/wait.ts";
+import { LogError, type OffsetRange } from "../../log.ts";
+import type { Cluster } from "../net/cluster.ts";
+import type { Connection } from "../net/connection.ts";
+import { errorNames } from "../protocol/errors.ts";
+import {
+  CREATE_PARTITIONS,
+  CREATE_TOPICS,
+  DEFAULT_REPLICATION_SINCE,
+  LIST_OFFSETS,
+  NO_REPLICA,
+  READ_COMMITTED,
+} from "../protocol/topics.ts";
+
+/** Kafka's own words for the ends of a partition. */
+const LATEST = -1;
+const EARLIEST = -2;
+
+/** Frames may be large: a topic of ours takes them whatever the brokers' own limit is. */
+const LARGE = { "max.message.bytes": String(16 * 1024 * 1024) };
+/** A camera whose clock is ahead is still a camera: brokers since 3.6 refuse more than an hour otherwise. */
+const ANY_CLOCK = { "message.timestamp.after.max.ms": String(2n ** 63n - 1n) };
+/**
+ * What is wished for a new topic, in turn until the broker takes it: brokers before 3.6 do not know the
+ * limit of times and have none; a cluster's policy may allow 8 MiB, or nothing but its own defaults.
+ */
+const WISHES: readonly Readonly<Record<string, string>>[] = [
+  { ...LARGE, ...ANY_CLOCK },
+  LARGE,
+  { "max.message.bytes": String(8 * 1024 * 1024) },
+  {},
+];
+const REFUSED_WISHES = new Set(["INVALID_CONFIG", "POLICY_VIOLATION", "INVALID_REQUEST"]);
+
+/** Names of topics, sorted, without Kafka's and Framelane's internal ones. */
+export async function listTopics(cluster: Cluster): Promise<string[]> {
+  const names = await cluster.attempt("Cannot list topics", (signal) => cluster.topicNames(signal));
+  return names.filter((name) => !name.startsWith("__")).sort();
+}
+
+/** Number of partitions, asked of the cluster now; 0 when there is no such topic. */
+export async function countPartitions(cluster: Cluster, topic: string): Promise<number> {
+  const metadata = await cluster.attempt(
+    `Cannot count the partitions of ${topic}`,
+    (signal) => cluster.topic(topic, signal, true),
+  );
+  return metadata?.leaders.length ?? 0;
+}
+
+/**
+ * Makes sure that a topic has so many partitions at least.
+ *
+ * @throws {LogError} `INVALID`
+ */
+export async function ensureTopic(
+  cluster: Cluster,
+  topic: string,
+  partitions: number,
+  configuration: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  if (!Number.isInteger(partitions) || partitions < 1) {
+    throw new LogError(
+      "INVALID",
+      `Cannot create topic ${topic} with ${partitions} partitions: expected 1 or more`,
+    );
+  }
+  if (!/^[\w.-]{1,249}$/.test(topic) || topic === "." || topic === "..") {
+    throw new LogError(
+      "INVALID",
+      `Cannot create topic ${
+        JSON.stringify(topic)
+      }: expected 1 to 249 letters, digits, dots, dashes and underscores`,
+    );
+  }
+  const action = `Cannot create topic ${topic}`;
+  return await cluster.attempt(action, async (signal) => {
+    for (;;) {
+      const count = (await cluster.topic(topic, signal, true))?.leaders.length ?? 0;
+      if (count >= partitions) return count;
+      const controller = await cluster.controller(signal);
+      // Somebody else may be doing the same: what counts is what there is afterwards.
+      if (count === 0) await create(controller, topic, partitions, configuration, signal);
+      else {
+        await unless(
+          ["INVALID_PARTITIONS"],
+          controller.call(CREATE_PARTITIONS, {
+            topics: [{ name: topic, count: partitions, assignments: null }],
+            timeoutMs: cluster.replicationTimeoutMs,
+            validateOnly: false,
+          }, { signal }),
+        );
+      }
+      await visible(cluster, topic, signal);
+    }
+  });
+
+  async function create(
+    controller: Connection,
+    name: string,
+    partitions: number,
+    configuration: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const defaults = controller.versions.of(CREATE_TOPICS) >= DEFAULT_REPLICATION_SINCE;
+    const replicationFactor = defaults ? -1 : Math.min(3, (await cluster.brokers(signal)).length);
+    for (const [i, wish] of WISHES.entries()) {
+      const configs = Object.entries({ ...wish, ...configuration })
+        .map(([name, value]) => ({ name, value }));
+      try {
+        await unless(
+          ["TOPIC_ALREADY_EXISTS"],
+          controller.call(CREATE_TOPICS, {
+            topics: [{ name, partitions, replicationFactor, assignments: [], configs }],
+            timeoutMs: cluster.replicationTimeoutMs,
+            validateOnly: false,
+          }, { signal }),
+        );
+        return;
+      } catch (error) {
+        const refused = errorNames(error).some((name) => REFUSED_WISHES.has(name));
+        if (!refused || i === WISHES.length - 1) throw error;
+      }
+    }
+  }
+}
+
+/** Waits until the broker that is asked for metadata knows a topic and all its leaders. */
+async function visible(cluster: Cluster, topic: string, signal: AbortSignal): Promise<void> {
+  for (let delay = 2;; delay = Math.min(2 * delay, 50)) {
+    const metadata = await cluster.topic(topic, signal, true);
+    if (metadata !== undefined && metadata.leaders.every(({ broker }) => broker >= 0)) return;
+    await systemClock.sleep(delay, signal);
+  }
+}
+
+async function unless(expected: readonly string[], request: Promise<unknown>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    const names = errorNames(error);
+    if (names.length === 0 || !names.every((name) => expected.includes(name))) throw error;
+  }
+}
+
+/** First offset that is there, and one past the last committed one. */
+export async function offsetRange(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+): Promise<OffsetRange> {
+  const [earliest, latest] = await Promise.all([
+    findOffset(cluster, topic, partition, EARLIEST),
+    findOffset(cluster, topic, partition, LATEST),
+  ]);
+  return { earliest, latest: Math.max(earliest, latest) };
+}
+
+/** The first offset whose timestamp is at or after `timestamp`, or the latest. */
+export async function offsetAt(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  timestamp: number,
+): Promise<number> {
+  const found = await findOffset(cluster, topic, partition, Math.max(0, Math.ceil(timestamp)));
+  return found >= 0 ? found : (await offsetRange(cluster, topic, partition)).latest;
+}
+
+async function findOffset(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  timestamp: number,
+): Promise<number> {
+  return await cluster.attempt(
+    `Cannot find an offset of ${topic} partition ${partition}`,
+    async (signal) => {
+      const { broker, epoch } = await cluster.leader(topic, partition, signal);
+      const connection = await settled(cluster.connections.get(broker, "main"), signal);
+      const { topics } = await connection.call(LIST_OFFSETS, {
+        replicaId: NO_REPLICA,
+        isolationLevel: READ_COMMITTED,
+        topics: [{ name: topic, partitions: [{ partition, leaderEpoch: epoch, timestamp }] }],
+      }, { signal });
+      return topics[0]?.partitions[0]?.offset ?? -1;
+    },
+  );
+}

@@ -1,0 +1,294 @@
+/**
+ * Reads record batches out of a fetch response: frames are views on the response, nothing is copied
+ * unless it was compressed. What is not wanted yet is kept for the next time.
+ *
+ * @module
+ */
+import { BadFrameError, type Frame } from "../../../definition/frame.ts";
+import { LogError } from "../../log.ts";
+import type { AbortedTransaction } from "../protocol/fetch.ts";
+import { crc32c } from "./codecs.ts";
+import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
+import { FREE_BYTES, unpack } from "./unpack.ts";
+
+/** Records of one leader epoch: offsets from `from` up to but without `to`. */
+export interface EpochRange {
+  readonly epoch: number;
+  from: number;
+  to: number;
+}
+
+/** What was read out of the batches of one partition. */
+export interface Decoded {
+  readonly frames: Frame[];
+  /** Offset to go on from: behind holes and markers too. */
+  readonly next: number;
+  /** Leader epochs of the batches that something was taken of, each with its offsets. */
+  readonly epochs: readonly EpochRange[];
+}
+
+/** How many frames and how many bytes of them are wanted; one frame always passes. */
+export interface DecodeLimit {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+/** Which batches are decoded. */
+export interface BatchSource {
+  readonly topic: string;
+  readonly partition: number;
+  /** Records below this offset are left out: a batch is always sent as a whole. */
+  readonly from: number;
+  readonly aborted: readonly AbortedTransaction[];
+}
+
+const HEADER = 61;
+/** What a batch's checksum is over begins here. */
+const CHECKED_FROM = 21;
+const COMPRESSION = 0b111;
+const TRANSACTIONAL = 1 << 4;
+const CONTROL = 1 << 5;
+const LOG_APPEND_TIME = 1 << 3;
+/** Unpacking goes on, batch after batch, up to this size. */
+const UNPACKED_BYTES = 2 * FREE_BYTES;
+/** What was unpacked and is larger than this is unpacked again rather than kept. */
+const KEPT_BYTES = 2 * 1024 * 1024;
+
+/** A batch that is being read. */
+interface Batch extends BatchHead {
+  readonly last: number;
+  readonly epoch: number;
+  readonly count: number;
+  readonly compression: number;
+  readonly records: Uint8Array;
+  /** Walks over the records; none while they are not unpacked. */
+  cursor: RecordCursor | undefined;
+  /** Records that were passed. */
+  passed: number;
+  /** Why its records cannot be read. */
+  fault: BadFrameError | undefined;
+}
+
+/** The whole batches of a response, read bit by bit. */
+export class BatchDecoder {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #source: BatchSource;
+  readonly #aborted: readonly AbortedTransaction[];
+  readonly #open = new Set<bigint>();
+  #upcoming = 0;
+  #at = 0;
+  #next: number;
+  #batch: Batch | undefined;
+  /** A frame for which there was no room. */
+  #held: Frame | undefined;
+
+  constructor(bytes: Uint8Array, source: BatchSource) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#source = source;
+    this.#aborted = source.aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+    this.#next = source.from;
+  }
+
+  /** Whether there is nothing more in it. */
+  get done(): boolean {
+    return this.#batch === undefined && this.#held === undefined && !this.#hasBatch();
+  }
+
+  /**
+   * Decodes on.
+   *
+   * @returns what could be read. Records that could not (their batch unpacks to too much, or is damaged) are
+   * empty frames with their offset and a `fault`.
+   * @throws {LogError} `INVALID` for batches older than Kafka 0.11.
+   */
+  take(limit: DecodeLimit): Decoded {
+    const frames: Frame[] = [];
+    const epochs: EpochRange[] = [];
+    let budget = limit.bytes;
+    let unpacked = 0;
+    const took = (epoch: number, from: number, to: number) => {
+      const last = epochs.at(-1);
+      if (last?.epoch === epoch) last.to = to;
+      else epochs.push({ epoch, from, to });
+      this.#next = to;
+    };
+    for (;;) {
+      const batch = this.#batch ??= this.#nextBatch();
+      if (batch === undefined) break;
+      if (this.#held === undefined && batch.cursor === undefined && batch.fault === undefined) {
+        // The rest comes later: others want the thread too.
+        if (batch.compression !== 0 && unpacked >= UNPACKED_BYTES && frames.length > 0) break;
+        unpacked += this.#unpack(batch);
+      }
+      for (let frame; (frame = this.#held ?? this.#frame(batch)) !== undefined;) {
+        const weight = weightOf(frame);
+        if (frames.length >= limit.frames || (frames.length > 0 && weight > budget)) {
+          this.#held = frame;
+          if (batch.cursor !== undefined && unpacked > KEPT_BYTES) this.#forget(batch);
+          return { frames, next: this.#next, epochs };
+        }
+        this.#held = undefined;
+        budget -= weight;
+        took(batch.epoch, frame.offset, frame.offset + 1);
+        // What was unpacked may be much larger than the frames that are taken of it.
+        const packed = batch.compression !== 0 && frame.fault === undefined;
+        frames.push(packed ? { ...frame, value: frame.value.slice() } : frame);
+      }
+      if (batch.last >= this.#next) {
+        took(batch.epoch, Math.max(batch.base, this.#next), batch.last + 1);
+      }
+      this.#batch = undefined;
+    }
+    return { frames, next: this.#next, epochs };
+  }
+
+  #hasBatch(): boolean {
+    if (this.#at + HEADER > this.#bytes.length) return false;
+    const size = 12 + this.#view.getInt32(this.#at + 8);
+    return size < HEADER || this.#at + size <= this.#bytes.length;
+  }
+
+  /** The next batch with something to see; undefined when there is none. */
+  #nextBatch(): Batch | undefined {
+    const { topic, partition } = this.#source;
+    const view = this.#view;
+    while (this.#hasBatch()) {
+      const at = this.#at;
+      const size = 12 + view.getInt32(at + 8);
+      const base = Number(view.getBigInt64(at));
+      if (size < HEADER) {
+        // Where the next one begins is unknown: it is found by the next fetch, behind this offset.
+        this.#at = this.#bytes.length;
+        return this.#broken(this.#next, this.#next, `its length is ${size} bytes`);
+      }
+      this.#at += size;
+      const magic = view.getInt8(at + 16);
+      if (magic !== 2) {
+        throw new LogError(
+          "INVALID",
+          `Cannot read ${topic} partition ${partition} at offset ${base}: record format ${magic} is older than Kafka 0.11`,
+        );
+      }
+      const attributes = view.getInt16(at + 21);
+      const span = view.getInt32(at + 23);
+      const last = base + span;
+      if (span >= 0 && last < this.#next && (attributes & CONTROL) === 0) continue;
+      if (view.getUint32(at + 17) !== crc32c(this.#bytes.subarray(at + CHECKED_FROM, at + size))) {
+        const end = span >= 0 && span < size ? last : base;
+        return this.#broken(
+          Math.max(base, this.#next),
+          Math.max(end, this.#next),
+          "its checksum does not fit",
+        );
+      }
+      const producerId = view.getBigInt64(at + 43);
+      const aborted = this.#aborted;
+      while (this.#upcoming < aborted.length && aborted[this.#upcoming]!.firstOffset <= last) {
+        this.#open.add(aborted[this.#upcoming++]!.producerId);
+      }
+      const hidden = (attributes & TRANSACTIONAL) !== 0 && this.#open.has(producerId);
+      const control = (attributes & CONTROL) !== 0;
+      // The marker that ends a transaction: what the producer writes after it is another one.
+      if (control) this.#open.delete(producerId);
+      if (last < this.#next) continue;
+      return {
+        base,
+        last,
+        epoch: view.getInt32(at + 12),
+        count: control || hidden ? 0 : view.getInt32(at + 57),
+        compression: attributes & COMPRESSION,
+        records: this.#bytes.subarray(at + HEADER, at + size),
+        firstTimestamp: Number(view.getBigInt64(at + 27)),
+        appendTime: (attributes & LOG_APPEND_TIME) === 0
+          ? undefined
+          : Number(view.getBigInt64(at + 35)),
+        cursor: undefined,
+        passed: 0,
+        fault: undefined,
+      };
+    }
+  }
+
+  #broken(base: number, last: number, why: string): Batch {
+    return {
+      base,
+      last,
+      epoch: -1,
+      count: 0,
+      compression: 0,
+      records: NO_VALUE,
+      firstTimestamp: 0,
+      appendTime: undefined,
+      cursor: undefined,
+      passed: 0,
+      fault: new BadFrameError("corrupt", `Cannot read a record batch: ${why}`),
+    };
+  }
+
+  /** @returns how much was unpacked. */
+  #unpack(batch: Batch): number {
+    const { records, compression, count } = batch;
+    batch.cursor = new RecordCursor(NO_VALUE);
+    if (count <= 0) return 0;
+    try {
+      const plain = compression === 0 ? records : unpack(records, compression);
+      batch.cursor = new RecordCursor(plain);
+      return compression === 0 ? 0 : plain.length;
+    } catch (error) {
+      batch.fault = faultOf(error);
+      return FREE_BYTES;
+    }
+  }
+
+  /** Lets go of what was unpacked: the frames from `next` on are found again. */
+  #forget(batch: Batch): void {
+    batch.cursor = undefined;
+    batch.passed = 0;
+    this.#held = undefined;
+  }
+
+  /** The next frame of a batch. */
+  #frame(batch: Batch): Frame | undefined {
+    const { topic, partition } = this.#source;
+    if (batch.fault === undefined) {
+      try {
+        while (batch.passed < batch.count) {
+          batch.passed++;
+          const frame = batch.cursor!.frame(batch, this.#source, this.#next);
+          if (frame === undefined) continue;
+          if (!(frame.offset >= this.#next && frame.offset <= batch.last)) {
+            throw new RangeError(
+              `it holds offset ${frame.offset} between ${this.#next} and ${batch.last}`,
+            );
+          }
+          return frame;
+        }
+        return undefined;
+      } catch (error) {
+        batch.fault = faultOf(error);
+      }
+    }
+    // Nobody knows the records that are left, but each has its offset: none is passed over in silence.
+    const offset = Math.max(batch.base, this.#next);
+    if (offset > batch.last) return undefined;
+    const timestamp = batch.appendTime ?? batch.firstTimestamp;
+    const place = { topic, partition, offset, timestamp };
+    return { ...place, key: null, headers: NO_HEADERS, value: NO_VALUE, fault: batch.fault };
+  }
+}
+
+/** Decodes the whole batches in `bytes`, as `BatchDecoder.take` does. */
+export function decodeBatches(
+  bytes: Uint8Array,
+  { limit, ...source }: BatchSource & { readonly limit: DecodeLimit },
+): Decoded {
+  return new BatchDecoder(bytes, source).take(limit);
+}
+
+function faultOf(error: unknown): BadFrameError {
+  return error instanceof BadFrameError
+    ? error
+    : new BadFrameError("corrupt", `Cannot read a record batch: ${(error as Error).message}`);
+}

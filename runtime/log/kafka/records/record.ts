@@ -1,0 +1,103 @@
+/**
+ * The records inside a batch.
+ *
+ * @module
+ */
+import type { Frame, Headers } from "../../../definition/frame.ts";
+
+export const NO_HEADERS: Headers = Object.freeze({});
+export const NO_VALUE = new Uint8Array(0);
+const text = new TextDecoder();
+
+/** What the records of a batch have in common. */
+export interface BatchHead {
+  /** Offset of the first record when the batch was written. */
+  readonly base: number;
+  readonly firstTimestamp: number;
+  /** The broker's time, if the topic takes that instead of the records' own. */
+  readonly appendTime: number | undefined;
+}
+
+/** Bytes that a frame stands for in a buffer: headers may be as large as pictures. */
+export function weightOf({ value, key, headers }: Frame): number {
+  let weight = value.length + (key?.length ?? 0);
+  for (const name in headers) weight += name.length + headers[name]!.length;
+  return weight;
+}
+
+/** Walks over the records of a batch. */
+export class RecordCursor {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** The next record; undefined when it lies below `from`. */
+  frame(
+    { base, firstTimestamp, appendTime }: BatchHead,
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    from: number,
+  ): Frame | undefined {
+    const end = this.#varint() + this.#at;
+    this.#at++;
+    const timestamp = firstTimestamp + this.#varint();
+    const offset = base + this.#varint();
+    if (offset < from) {
+      this.#at = end;
+      return undefined;
+    }
+    const key = this.#take();
+    const value = this.#take();
+    const headers = this.#headers();
+    this.#at = end;
+    return {
+      topic,
+      partition,
+      offset,
+      timestamp: appendTime ?? timestamp,
+      key: key === null ? null : text.decode(key),
+      headers,
+      value: value ?? NO_VALUE,
+    };
+  }
+
+  #headers(): Headers {
+    const count = this.#varint();
+    if (count <= 0) return NO_HEADERS;
+    const headers: Record<string, string> = {};
+    for (let i = 0; i < count; i++) {
+      const name = text.decode(this.#take() ?? undefined);
+      const value = text.decode(this.#take() ?? undefined);
+      // Assigning to this one name would set the object's prototype.
+      if (name === "__proto__") Object.defineProperty(headers, name, { value, enumerable: true });
+      else headers[name] = value;
+    }
+    return headers;
+  }
+
+  /** Bytes with their length before them; null when that is −1. */
+  #take(): Uint8Array<ArrayBuffer> | null {
+    const length = this.#varint();
+    if (length < 0) return null;
+    if (this.#at + length > this.#bytes.length) throw new RangeError("it ends inside a record");
+    const { buffer, byteOffset } = this.#bytes;
+    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset + this.#at, length);
+    this.#at += length;
+    return bytes;
+  }
+
+  #varint(): number {
+    let shift = 1;
+    let rest = 0;
+    for (;;) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw new RangeError("it ends inside a record");
+      rest += (byte & 127) * shift;
+      if (byte < 128) break;
+      shift *= 128;
+    }
+    return rest % 2 === 0 ? rest / 2 : -(rest + 1) / 2;
+  }
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { detect } from "../../../queries/operators/detect.ts";
+import {
+  BadFrameError,
+  decodeImage,
+  encodeJpeg,
+  type Frame,
+  resize,
+} from "../../../runtime/mod.ts";
+import { frameOf, run } from "./kit.ts";
+import reference from "./objects_reference.json" with { type: "json" };
+
+const still = (name: string) => Deno.readFile(new URL(`./stills/${name}`, import.meta.url));
+
+const found = (frame: Frame) => frame.result!.frames![0]!.objects!;
+
+Deno.test("detect finds what the reference finds, within a pixel and 1e-3", async () => {
+  for (const { file, objects: expected } of reference) {
+    const [output] = await run(detect(), [frameOf(await still(file))]);
+    const actual = found(output!);
+    assert.deepEqual(actual.map(({ label }) => label), expected.map(({ label }) => label), file);
+    for (const [i, { score, box }] of expected.entries()) {
+      assert.ok(Math.abs(actual[i]!.score - score) < 1e-3, `${file}: ${actual[i]!.score} ${score}`);
+      for (const [side, value] of box.entries()) {
+        assert.ok(
+          Math.abs(actual[i]!.box[side]! - value) <= 1,
+          `${file}: ${actual[i]!.box} ${box}`,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("detect says which model it was and the best score a label, and keeps the bytes", async () => {
+  const value = await still("astronaut.jpg");
+  const frame = frameOf(value, 5, 500, { seq: "9" });
+  const [output] = await run(detect(), [frame]);
+  assert.equal(output!.result!.model!.name, "centernet");
+  assert.deepEqual(output!.result!.scores, { person: found(output!)[0]!.score });
+  assert.equal(output!.result!.frames![0]!.offset, 5);
+  assert.equal(output!.headers["seq"], "9");
+  assert.equal(output!.value, value);
+});
+
+Deno.test("detect may look for some labels alone, and above another threshold", async () => {
+  const frame = frameOf(await still("astronaut.jpg"));
+  assert.deepEqual(found((await run(detect(undefined, { labels: ["cup"] }), [frame]))[0]!), []);
+  assert.deepEqual(found((await run(detect(undefined, { threshold: 0.8 }), [frame]))[0]!), []);
+  assert.throws(
+    () => detect(undefined, { labels: ["alien"] }),
+    /look for alien: the model knows person,/,
+  );
+  assert.throws(
+    () => detect(undefined, { threshold: 2 }),
+    /threshold: expected a number from 0 to 1, given/,
+  );
+});
+
+Deno.test("boxes are in pixels of the frame, whatever its size", async () => {
+  const image = await decodeImage(await still("astronaut.jpg"), 3);
+  const wide = resize(image, 900, 300);
+  const [output] = await run(detect(), [frameOf(await encodeJpeg(wide, { quality: 95 }))]);
+  const [person] = found(output!);
+  assert.equal(person!.label, "person");
+  const expected = reference[0]!.objects[0]!.box;
+  const scale = [900 / image.width, 300 / image.height];
+  for (const [side, value] of expected.entries()) {
+    assert.ok(Math.abs(person!.box[side]! - value * scale[side % 2]!) < 15, `${person!.box}`);
+  }
+});
+
+Deno.test("detect refuses a bad frame alone", async () => {
+  await assert.rejects(run(detect(), [frameOf(new Uint8Array(20))]), BadFrameError);
+});

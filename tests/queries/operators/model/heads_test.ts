@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
+import { OutputReaders } from "../../../../queries/operators/model/readers/mod.ts";
+import type { ModelTensor, Samples } from "../../../../queries/operators/model/session.ts";
+import { type DetectedObject, placementOf } from "../../../../runtime/mod.ts";
+import reference from "./heads/heads_reference.json" with { type: "json" };
+
+const { width, height, inputWidth, inputHeight } = reference.frame;
+
+interface Stored {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: string;
+}
+
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+} as const;
+
+function tensorOf({ dtype, shape, data }: Stored): ModelTensor {
+  const bytes = new Uint8Array(Buffer.from(data, "base64"));
+  const samples: Samples = new ARRAYS[dtype as keyof typeof ARRAYS](bytes.buffer);
+  return { dtype, shape, data: samples };
+}
+
+/** Reads the tensors of several frames as the manifest's only output says. */
+function read(
+  output: unknown,
+  tensors: Readonly<Record<string, ModelTensor>>,
+  { resize = "letterbox", constants = {}, frames = 1 } = {},
+): readonly (readonly DetectedObject[])[] {
+  const manifest = parseManifest({
+    name: "m",
+    file: "m.onnx",
+    input: {
+      name: "i",
+      layout: "NCHW",
+      frames,
+      width: inputWidth,
+      height: inputHeight,
+      resize,
+    },
+    constants,
+    outputs: [output],
+  }, "model.json");
+  const [input] = manifest.inputs;
+  const spec = { ...input!, dtype: "float32", order: "CHW", resize: input!.resize } as const;
+  const placement = placementOf(spec, width, height);
+  const context = { frames, input: input!, placements: new Array(frames).fill(placement) };
+  const outputs = new Map(Object.entries(tensors));
+  return new OutputReaders(manifest).read(outputs, context).frames
+    .map(({ objects }) => objects!);
+}
+
+for (const { name, tensors, output, resize, objects, ...more } of reference.cases) {
+  Deno.test(`objects of ${name} are those of the reference`, () => {
+    const stored = Object.entries(tensors as unknown as Record<string, Stored>);
+    const given = Object.fromEntries(stored.map(([key, value]) => [key, tensorOf(value)]));
+    const constants = "constants" in more ? more.constants : {};
+    const [found] = read(output, given, { resize, constants });
+    assertSame(found!, objects as unknown as DetectedObject[]);
+  });
+}
+
+function assertSame(found: readonly DetectedObject[], expected: readonly DetectedObject[]): void {
+  assert.deepEqual(found.map(({ label }) => label), expected.map(({ label }) => label));
+  for (const [i, { score, box }] of expected.entries()) {
+    assert.ok(Math.abs(found[i]!.score - score) < 1e-3, `${found[i]!.score} for ${score}`);
+    for (const [side, value] of box.entries()) {
+      assert.ok(Math.abs(found[i]!.box[side]! - value) <= 1, `${found[i]!.box} for ${box}`);
+    }
+  }
+}
+
+Deno.test("a batch of frames is divided among them", () => {
+  const single = reference.cases.find(({ name }) => name === "yolov8")!;
+  const stored = (single.tensors as unknown as Record<string, Stored>)["output0"]!;
+  const { dtype, shape, data } = tensorOf(stored);
+  const empty = new Float32Array(data.length);
+  const both = new Float32Array([...empty, ...data as Float32Array]);
+  const tensors = { output0: { dtype, shape: [2, ...shape.slice(1)], data: both } };
+  const [first, second] = read(single.output, tensors, { frames: 2 });
+  assert.deepEqual(first, []);
+  assertSame(second!, single.objects as unknown as DetectedObject[]);
+});
+
+Deno.test("scores and boxes that are no numbers are no objects", () => {
+  const row = (...values: number[]) => values;
+  const data = Float32Array.from([
+    ...row(10, 10, 20, 20, NaN, 0),
+    ...row(NaN, 10, 20, 20, 0.9, 0),
+    ...row(10, 10, Infinity, 20, 0.9, 0),
+    ...row(10, 10, 20, 20, 0.8, 1),
+  ]);
+  const output = { name: "out", kind: "objects", format: "yolov10" };
+  const [found] = read(output, { out: { dtype: "float32", shape: [1, 4, 6], data } });
+  assert.deepEqual(found!.map(({ label, score }) => [label, score]), [["class 1", 0.8]]);
+});
+
+Deno.test("a head of another shape costs the frame, and the message has both sides", () => {
+  const data = new Float32Array(12);
+  const output = { name: "out", kind: "objects", format: "yolov8", labels: ["a", "b", "c"] };
+  assert.throws(
+    () => read(output, { out: { dtype: "float32", shape: [1, 3, 4], data } }),
+    /Cannot read output out of shape \[3, 4\]: expected rows of 4 numbers and 3 scores/,
+  );
+  const yolox = { name: "out", kind: "objects", format: "yolox" };
+  assert.throws(
+    () => read(yolox, { out: { dtype: "float32", shape: [1, 7, 6], data: new Float32Array(42) } }),
+    /expected the cells of strides 8, 16, 32 in 96x64/,
+  );
+});

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { MOST_SCORES } from "../../../../queries/operators/model/readers/scores.ts";
+import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
+import { OutputReaders } from "../../../../queries/operators/model/readers/mod.ts";
+import type { Samples } from "../../../../queries/operators/model/session.ts";
+import { decodeImage, placementOf } from "../../../../runtime/mod.ts";
+
+/** Reads one output of a model of 64x32 pixels, which is shown a frame of 128x128: letterboxed to 32x32. */
+function read(output: object, shape: readonly number[], data: Samples, frames = 1) {
+  const input = { name: "i", layout: "NTCHW", frames, width: 64, height: 32, resize: "letterbox" };
+  const manifest = parseManifest({
+    name: "m",
+    file: "m.onnx",
+    input,
+    outputs: [{ name: "o", ...output }],
+  }, "model.json");
+  const spec = { ...manifest.inputs[0]!, dtype: "float32", order: "CHW" } as const;
+  const placements = new Array(frames).fill(placementOf(spec, 128, 128));
+  const dtype = data instanceof BigInt64Array ? "int64" : "float32";
+  return new OutputReaders(manifest).read(
+    new Map([["o", { dtype, shape, data }]]),
+    { frames, input: manifest.inputs[0]!, placements },
+  );
+}
+
+const window = { kind: "window" };
+
+Deno.test("scores: softmax over as many values as there may be", () => {
+  const data = Float32Array.from({ length: MOST_SCORES }, (_, i) => i === 7 ? 90 : 80);
+  const { scores } = read({ ...window, activation: "softmax" }, [1, MOST_SCORES], data);
+  const sum = Object.values(scores).reduce((total, score) => total + score, 0);
+  assert.ok(Math.abs(sum - 1) < 1e-3);
+  assert.ok(Math.abs(scores["o.7"]! - Math.exp(10) / (Math.exp(10) + MOST_SCORES - 1)) < 1e-6);
+});
+
+Deno.test("scores: too many are refused with the shape, top keeps the highest", () => {
+  const data = Float32Array.from({ length: 705_600 }, (_, i) => i % 1000 / 1000);
+  assert.throws(
+    () => read(window, [1, 84, 8400], data),
+    /output o of shape \[1, 84, 8400\]: expected up to 2000 scores; read it with kind objects/,
+  );
+  const { scores } = read({ ...window, top: 2 }, [1, 84, 8400], data);
+  assert.deepEqual(scores, { "o.999": 0.999, "o.1999": 0.999 });
+});
+
+Deno.test("scores: none at all is an answer, and another number than labels is none", () => {
+  const labels = ["a", "b", "c"];
+  assert.deepEqual(read({ ...window, labels }, [0, 3], new BigInt64Array(0)).scores, {});
+  const { scores } = read({ ...window, labels }, [1, 3], BigInt64Array.from([0n, 2n, 5n]));
+  assert.deepEqual(scores, { a: 0, b: 2, c: 5 });
+  assert.throws(
+    () => read({ ...window, labels }, [2, 3], new Float32Array(6)),
+    /of shape \[2, 3\]: expected 3 values for the window/,
+  );
+});
+
+Deno.test("scores: what is no number is left out and told", () => {
+  const labels = ["a", "b"];
+  const found = read({ ...window, labels }, [1, 2], Float32Array.from([NaN, 0.5]));
+  assert.deepEqual(found.scores, { b: 0.5 });
+  assert.deepEqual(found.data, { invalidScores: ["a"] });
+});
+
+Deno.test("scores of each frame", () => {
+  const output = { kind: "frame", labels: ["x"] };
+  const { frames } = read(output, [1, 2, 1], Float32Array.from([0.25, 0.5]), 2);
+  assert.deepEqual(frames, [{ scores: { x: 0.25 } }, { scores: { x: 0.5 } }]);
+});
+
+Deno.test("map: the areas of classes in the frame alone, and a mask as PNG", async () => {
+  // The frame covers the 8 middle columns of 16: its left half is road, its right half sky.
+  const width = 16, height = 8, plane = width * height;
+  const data = new Float32Array(3 * plane);
+  for (let cell = 0; cell < plane; cell++) {
+    const x = cell % width;
+    data[(x < 4 || x >= 12 ? 2 : x < 8 ? 0 : 1) * plane + cell] = 1;
+  }
+  const output = { kind: "map", labels: ["road", "sky", "bar"], mask: true };
+  const { scores, data: more } = read(output, [1, 3, height, width], data);
+  assert.deepEqual(scores, { road: 0.5, sky: 0.5, bar: 0 });
+  const [png] = (more["masks"] as unknown as Record<string, string[]>)["o"]!;
+  const mask = await decodeImage(new Uint8Array(Buffer.from(png!, "base64")), 1);
+  assert.deepEqual([mask.width, mask.height], [8, 8]);
+  assert.deepEqual([...mask.data.subarray(0, 8)], [0, 0, 0, 0, 1, 1, 1, 1]);
+  mask.release();
+});
+
+Deno.test("map: of one channel, of class numbers, and with the classes last", () => {
+  const one = Float32Array.from({ length: 128 }, (_, i) => i % 16 < 6 ? 5 : -5);
+  const output = { kind: "map", activation: "sigmoid", labels: ["fire"] };
+  assert.deepEqual(read(output, [1, 1, 8, 16], one).scores, { fire: 0.25 });
+  const numbers = BigInt64Array.from({ length: 128 }, (_, i) => i % 16 < 6 ? 1n : 0n);
+  const labels = ["road", "sky"];
+  const expected = { road: 0.75, sky: 0.25 };
+  assert.deepEqual(read({ kind: "map", labels }, [1, 8, 16], numbers).scores, expected);
+  const last = Float32Array.from(
+    { length: 256 },
+    (_, i) => Number((i % 32 < 12) === (i % 2 === 1)),
+  );
+  assert.deepEqual(read({ kind: "map", labels }, [1, 8, 16, 2], last).scores, expected);
+});
+
+Deno.test("vector: base64 of float32, of length 1 if wanted", () => {
+  const floats = (
+    base64: unknown,
+  ) => [...new Float32Array(new Uint8Array(Buffer.from(base64 as string, "base64")).buffer)];
+  const data = Float32Array.from([3, 4]);
+  assert.deepEqual(floats(read({ kind: "vector" }, [1, 2], data).data["o"]), [3, 4]);
+  const [x, y] = floats(read({ kind: "vector", normalize: true }, [1, 2], data).data["o"]);
+  assert.ok(Math.abs(x! - 0.6) < 1e-6 && Math.abs(y! - 0.8) < 1e-6);
+  assert.throws(
+    () => read({ kind: "vector" }, [1, 20_000], new Float32Array(20_000)),
+    /expected a vector of up to 16384 numbers/,
+  );
+});
+
+// 32 pixels of the frame are 8 of the input, which begin at 16.
+const points = ["nose", "tail"];
+
+Deno.test("keypoints: of boxes, of a list, of heat maps, in pixels of the frame", () => {
+  const row = [32, 16, 16, 16, 0.9, 24, 8, 0.8, 40, 24, 0.7];
+  const boxes = Float32Array.from(
+    row.flatMap((value) => [value, 0, 0, 0]).concat(new Array(44).fill(0)),
+  );
+  const pose = { kind: "keypoints", format: "yolov8", labels: ["cat"], points };
+  const [found] = read(pose, [1, 11, 8], widened(boxes)).frames[0]!.objects!;
+  assert.deepEqual(found, {
+    label: "cat",
+    score: 0.9,
+    box: [32, 32, 96, 96],
+    keypoints: [[32, 32, 0.8], [96, 96, 0.7]],
+  });
+  const list = { kind: "keypoints", format: "points", columns: ["y", "x", "score"], points };
+  const flat = Float32Array.from([0.25, 0.375, 0.8, 0.75, 0.625, 0.7]);
+  const [body] = read(list, [1, 1, 2, 3], flat).frames[0]!.objects!;
+  assert.deepEqual(body, {
+    label: "person",
+    score: 0.75,
+    box: [32, 32, 96, 96],
+    keypoints: [[32, 32, 0.8], [96, 96, 0.7]],
+  });
+  const maps = new Float32Array(2 * 8 * 16);
+  maps[2 * 16 + 6] = 0.8;
+  maps[128 + 5 * 16 + 9] = 0.6;
+  const heat = { kind: "keypoints", format: "heatmaps", points };
+  const [last] = read(heat, [1, 2, 8, 16], maps).frames[0]!.objects!;
+  assert.deepEqual(last!.keypoints, [[40, 40, 0.8], [88, 88, 0.6]]);
+});
+
+/** Rows of 11 numbers as columns of 8, of which the first is the row. */
+function widened(data: Float32Array): Float32Array {
+  const wide = new Float32Array(88);
+  for (let i = 0; i < 11; i++) wide[i * 8] = data[i * 4]!;
+  return wide;
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { parseZones } from "../../../queries/operators/zones/file.ts";
+import { isInside } from "../../../queries/operators/zones/geometry.ts";
+import { zones } from "../../../queries/operators/zones/mod.ts";
+import type { DetectedObject, Frame } from "../../../runtime/mod.ts";
+import { contextOf, frameOf } from "./kit.ts";
+
+const SIZE = { width: "100", height: "100" };
+
+/** A frame with objects that stand at points, in a picture of 100x100 pixels; boxes are 10 by 20. */
+function frame(
+  offset: number,
+  standing: Readonly<Record<number, readonly [number, number]>>,
+  { label = "person", session = "a" } = {},
+): Frame {
+  const objects = Object.entries(standing).map(([track, [x, y]]): DetectedObject => ({
+    label,
+    score: 0.9,
+    box: [x - 5, y - 20, x + 5, y],
+    track: Number(track),
+  }));
+  const timestamp = 100 * offset;
+  return {
+    ...frameOf(new Uint8Array(), offset, timestamp, { ...SIZE, session }),
+    result: { frames: [{ offset, timestamp, objects }] },
+  };
+}
+
+type Places = Parameters<typeof zones>[0];
+
+/** Runs over frames with restarts before some offsets. */
+async function results(
+  places: Places,
+  frames: readonly Frame[],
+  restartAt: readonly number[] = [],
+) {
+  const operator = zones<Frame>(places);
+  let task = await operator.open(contextOf());
+  const found = [];
+  for (const input of frames) {
+    if (restartAt.includes(input.offset)) {
+      task = await operator.open({ ...contextOf(), state: task.snapshot!()! });
+    }
+    found.push((await task.process(input))[0]!.result!);
+  }
+  return found;
+}
+
+const LINE = { zones: [], lines: [{ name: "door", from: [0.2, 0.5], to: [0.8, 0.5] }] } as const;
+
+/** One object that walks through points, a frame each. */
+const walk = (...points: readonly (readonly [number, number])[]) =>
+  points.map((point, i) => frame(i, { 1: point }));
+
+async function crossings(frames: readonly Frame[], places: Places = LINE) {
+  return (await results(places, frames)).at(-1)!.counts!["door"];
+}
+
+Deno.test("in is from the left hand of from→to to the right, out the way back", async () => {
+  assert.deepEqual(await crossings(walk([50, 30], [50, 45], [50, 60])), { in: 1, out: 0 });
+  assert.deepEqual(await crossings(walk([50, 70], [50, 55], [50, 40])), { in: 0, out: 1 });
+  const flipped = {
+    zones: [],
+    lines: [{ name: "door", from: [0.8, 0.5], to: [0.2, 0.5] }],
+  } as const;
+  assert.deepEqual(await crossings(walk([50, 30], [50, 60]), flipped), { in: 0, out: 1 });
+});
+
+Deno.test("an object that trembles on a line counts once, and so does one that comes back again", async () => {
+  const points = [30, 48, 50.5, 49.5, 50.9, 49.2, 50.3, 52, 70] as const;
+  const trembling = walk(...points.map((y) => [50, y] as const));
+  assert.deepEqual(await crossings(trembling), { in: 1, out: 0 });
+  const restless = walk([50, 30], [50, 70], [50, 30], [50, 70], [50, 30]);
+  assert.deepEqual(await crossings(restless), { in: 1, out: 1 });
+});
+
+Deno.test("who goes around a line does not cross it, whoever jumps over it does", async () => {
+  const around = walk([50, 30], [90, 40], [95, 60], [50, 70]);
+  assert.deepEqual(await crossings(around), { in: 0, out: 0 });
+  assert.deepEqual(await crossings(walk([30, 10], [70, 90])), { in: 1, out: 0 });
+});
+
+const DOOR = {
+  zones: [{
+    name: "door",
+    polygon: [[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]],
+    labels: ["person"],
+    loiterMs: 300,
+  }],
+  lines: [],
+} as const;
+
+Deno.test("zones say who is in, for how long, and who loiters", async () => {
+  const inside = [35, 40] as const, outside = [80, 40] as const;
+  const found = await results(DOOR, [
+    frame(0, { 1: outside, 2: inside }),
+    frame(1, { 1: inside, 2: inside }),
+    frame(2, { 1: inside, 2: inside }),
+    frame(3, { 1: outside, 2: inside }),
+    frame(4, { 3: inside }, { label: "dog" }),
+  ]);
+  assert.deepEqual(found.map(({ zones }) => zones!["door"]), [1, 2, 2, 1, 0]);
+  assert.deepEqual(found[2]!.data, {
+    dwellMs: { door: { 1: 100, 2: 200 } },
+    loitering: {},
+  });
+  assert.deepEqual(found[3]!.data, {
+    dwellMs: { door: { 2: 300 } },
+    loitering: { door: [2] },
+  });
+});
+
+Deno.test("counts and stays go on after a restart at any frame", async () => {
+  const places = { zones: DOOR.zones, lines: LINE.lines } as const;
+  const frames = Array.from(
+    { length: 30 },
+    (_, i) => frame(i, { 1: [35, 30 + i], 2: [50, 80 - 2 * i], 3: [30 + i, 45] }),
+  );
+  const straight = await results(places, frames);
+  assert.deepEqual(straight.at(-1)!.counts, { door: { in: 1, out: 1 } });
+  for (const restart of frames.keys()) {
+    assert.deepEqual(await results(places, frames, [restart]), straight, `restart at ${restart}`);
+  }
+});
+
+Deno.test("a new session of the camera forgets who is where, and keeps the counts", async () => {
+  const frames = [
+    ...walk([50, 30], [50, 70]),
+    frame(2, { 1: [50, 30] }, { session: "b" }),
+    frame(3, { 1: [50, 70] }, { session: "b" }),
+  ];
+  assert.deepEqual(await crossings(frames), { in: 2, out: 0 });
+});
+
+Deno.test("a point is inside a polygon or not", () => {
+  const star = [[0, 0], [1, 0], [1, 1], [0.5, 0.5], [0, 1]] as const;
+  assert.ok(isInside([0.2, 0.4], star) && isInside([0.8, 0.4], star));
+  assert.ok(!isInside([0.5, 0.8], star) && !isInside([1.1, 0.5], star));
+});
+
+Deno.test("a file of zones names all its faults", () => {
+  const bad = {
+    zones: [{ name: "a", polygon: [[0, 0], [1, 2]] }, { name: "a", polygon: "x", loiter: 1 }],
+    lines: [{ name: "", from: [0, 0], to: [0, 0] }],
+  };
+  assert.throws(() => parseZones(bad), (error) => {
+    const { message } = error as Error;
+    for (
+      const fault of [
+        /zones\[0\].polygon\[1\]: expected \[across, down\], fractions .*, given \[1,2\]/,
+        /zones\[0\].polygon: expected three corners or more/,
+        /zones\[1\].loiter: unknown field, accepted are name, polygon, labels, loiterMs/,
+        /zones: expected each once, given a again/,
+        /lines\[0\].to: expected another point than from/,
+      ]
+    ) assert.match(message, fault);
+    return true;
+  });
+  assert.throws(() => parseZones({}), /expected zones or lines, given neither/);
+});

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import { decodeRecord, encodeRecord } from "../../../runtime/log/embedded/record.ts";
+import {
+  append,
+  eventually,
+  LogChild,
+  readAll,
+  record,
+  records,
+  rejectsWith,
+  text,
+  within,
+} from "../../contracts/log_contract_kit.ts";
+import { inFolder, withLog } from "./embedded_kit.ts";
+
+/** The segment files of a partition, in their order. */
+async function segmentsOf(dir: string, partition = "t-0"): Promise<string[]> {
+  const folder = join(dir, "segments", partition);
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  return names.toSorted().map((name) => join(folder, name));
+}
+
+const faults = (frames: readonly Frame[]) =>
+  frames.filter(({ fault }) => fault !== undefined).map(({ offset }) => offset);
+
+Deno.test("record: whatever bit is flipped, it is noticed, and only that record is lost", () => {
+  const place = { topic: "t", partition: 0, offset: 7 };
+  for (const key of [null, "", "CAMERA-1 📷"]) {
+    for (const headers of [{}, { "content-type": "image/jpeg", label: "ü" }]) {
+      const given = { key, headers, timestamp: 1_234_567, value: new Uint8Array([1, 2, 3]) };
+      const { head, value, size } = encodeRecord(given);
+      const bytes = new Uint8Array([...head, ...value, 255]);
+      const whole = decodeRecord(bytes, 0, place, 5);
+      assert.deepEqual(whole, { frame: { ...place, ...given }, size });
+      for (let at = 0; at < size; at++) {
+        const damaged = bytes.slice();
+        damaged[at]! ^= 1 << at % 8;
+        const { frame, size: told } = decodeRecord(damaged, 0, place, 5);
+        assert.equal(frame.fault?.reason, "corrupt", `bit of byte ${at}`);
+        assert.match(
+          frame.fault!.message,
+          /^Cannot read record 7 of t\/0: .* not as it was written$/,
+        );
+        assert.ok(told === size || at < 28 && told === undefined);
+        assert.equal(
+          decodeRecord(bytes.subarray(0, at), 0, place, 5).frame.fault?.reason,
+          "corrupt",
+        );
+      }
+    }
+  }
+});
+
+Deno.test("embedded log: flipped bits and cut files cost their frames, and are told with them", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      for (let i = 0; i < 60; i++) await append(log, "t", 0, records(1, `v${i} `));
+      await append(log, "t", 0, records(40, "w"));
+    });
+    const [file] = await segmentsOf(dir);
+    const bytes = await Deno.readFile(file!);
+    // In values, since a head that is damaged costs all that were appended with it.
+    const at = (value: string) => new TextDecoder("latin1").decode(bytes).indexOf(value);
+    for (const value of ["v7 0", "v30 0", "w11"]) bytes[at(value)]! ^= 4;
+    await Deno.writeFile(file!, bytes.subarray(0, at("w38")));
+    await withLog(url, async (log) => {
+      const frames = await readAll(log, "t", 0);
+      assert.deepEqual(
+        frames.map(({ offset }) => offset),
+        Array.from({ length: 100 }, (_, i) => i),
+      );
+      assert.deepEqual(faults(frames), [7, 30, 71, 98, 99]);
+      assert.equal(text(frames[97]!.value), "w37");
+      assert.equal(await append(log, "t", 0, records(1)), 100);
+    });
+    await Deno.remove(file!);
+    await withLog(url, async (log) => {
+      const frames = await readAll(log, "t", 0);
+      assert.equal(faults(frames).length, 100);
+      assert.equal(text(frames[100]!.value), "v0");
+    });
+  });
+});
+
+Deno.test("embedded log: what a killed writer had not committed is cut off, its segment goes on for nobody", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    await withLog(url, (log) => log.createTopic("t", 1));
+    const child = new LogChild([`--allow-read=${dir}`, `--allow-write=${dir}`], [
+      "stream",
+      url,
+      "t",
+      "0",
+    ]);
+    try {
+      for (let i = 0; i < 5; i++) await child.next();
+      child.kill("SIGKILL");
+    } finally {
+      await child.end();
+    }
+    const [file] = await segmentsOf(dir);
+    await Deno.writeFile(file!, new Uint8Array(1_234), { append: true });
+    await Deno.writeTextFile(
+      join(dir, "segments", "t-0", "0unknown.seg"),
+      "from before a first commit",
+    );
+    await withLog(url, async (log) => {
+      const frames = await readAll(log, "t", 0);
+      assert.deepEqual(faults(frames), []);
+      const { size } = await Deno.stat(file!);
+      const bytes = frames.reduce((sum, { value }) => sum + value.length, 0);
+      assert.ok(size - bytes < 100 * frames.length && size >= bytes, `${size} for ${bytes}`);
+      assert.deepEqual(await segmentsOf(dir), [file]);
+    });
+  });
+});
+
+Deno.test("embedded log: a writer that is stopped in the middle of a write harms nothing when it goes on", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      const child = new LogChild([`--allow-read=${dir}`, `--allow-write=${dir}`], [
+        "stream",
+        url,
+        "t",
+        "0",
+      ]);
+      const acknowledged: number[] = [];
+      const listen = async (count: number) => {
+        for (let i = 0; i < count; i++) acknowledged.push(Number((await child.next()).offset));
+      };
+      try {
+        await listen(3);
+        for (let i = 0; i < 20; i++) {
+          child.kill("SIGSTOP");
+          // Stopped inside of a transaction, it keeps the others out: that is told, and ends with it.
+          await append(log, "t", 0, [record(`own ${i}`)]).catch(async (error) => {
+            assert.equal(error.code, "UNREACHABLE");
+            child.kill("SIGCONT");
+            await append(log, "t", 0, [record(`own ${i}`)]);
+          });
+          child.kill("SIGCONT");
+          await listen(2);
+        }
+        child.kill("SIGKILL");
+      } finally {
+        await child.end();
+      }
+      const frames = await readAll(log, "t", 0);
+      assert.deepEqual(faults(frames), []);
+      assert.deepEqual(frames.map(({ offset }) => offset), frames.map((_, i) => i));
+      const own = frames.filter(({ headers }) => headers.seq === undefined);
+      assert.deepEqual(own.map((f) => text(f.value)), own.map((_, i) => `own ${i}`));
+      const theirs = frames.filter(({ headers }) => headers.seq !== undefined);
+      assert.deepEqual(theirs.map(({ headers }) => headers.seq), theirs.map((_, i) => `${i}`));
+      assert.equal(own.length, 20);
+      assert.deepEqual(
+        acknowledged,
+        theirs.slice(0, acknowledged.length).map(({ offset }) => offset),
+      );
+    }, { timeoutMs: 500 });
+  });
+});
+
+Deno.test("embedded log: deleted under a running process, it stops by name, readers too", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}/log`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1));
+      const reader = await (await log.reader()).open("t", 0, 1);
+      const waiting = rejectsWith("DELETED", () => reader.read(1));
+      await Deno.remove(`${dir}/log`, { recursive: true });
+      await within(5_000, "the waiting reader", () => waiting);
+      const { message, retryable } = await rejectsWith(
+        "DELETED",
+        () => append(log, "t", 0, records(1)),
+      );
+      assert.match(message, /log\.db: it was deleted or replaced while it was in use/);
+      assert.equal(retryable, false);
+      await rejectsWith("DELETED", () => log.topics());
+    }, { onWarning: () => {} });
+    // Only the database: the frames beside it are not taken for nothing.
+    await withLog(`embedded:${dir}/other`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(1));
+    });
+    await Deno.remove(`${dir}/other/log.db`);
+    const { message } = await rejectsWith(
+      "INVALID",
+      () => withLog(`embedded:${dir}/other`, (log) => log.topics()),
+    );
+    assert.match(message, /the frames' segments beside it are not; restore a backup/);
+    assert.equal((await segmentsOf(`${dir}/other`)).length, 1);
+  });
+});
+
+Deno.test("embedded log: its files are its owner's alone, also in a folder that was there", async () => {
+  await inFolder(async (dir) => {
+    const log = join(dir, "log");
+    await Deno.mkdir(log, { mode: 0o755 });
+    await Deno.chmod(log, 0o755);
+    await withLog(`embedded:${log}`, async (open) => {
+      await open.createTopic("t", 1);
+      await append(open, "t", 0, records(1));
+      const modes = new Map<string, number>();
+      const walk = async (path: string) => {
+        const { mode, isDirectory } = await Deno.stat(path);
+        modes.set(path, mode! & 0o777);
+        if (!isDirectory) return;
+        for await (const { name } of Deno.readDir(path)) await walk(join(path, name));
+      };
+      await walk(log);
+      for (const [path, mode] of modes) {
+        const { isDirectory } = await Deno.stat(path);
+        assert.equal(mode.toString(8), isDirectory ? "700" : "600", path);
+      }
+      assert.ok(modes.size >= 8, [...modes.keys()].join(" "));
+    });
+    // A folder with other things in it stays as it is.
+    await Deno.writeTextFile(join(dir, "notes.txt"), "somebody's");
+    await Deno.chmod(dir, 0o755);
+    await withLog(`embedded:${dir}`, (open) => open.topics());
+    assert.equal((await Deno.stat(dir)).mode! & 0o777, 0o755);
+  });
+});
+
+Deno.test("embedded log: a copy gets an identity of its own, and says so", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}/a`, async (log) => {
+      await log.createTopic("t", 1);
+      await append(log, "t", 0, records(3));
+    });
+    const { success } = await new Deno.Command("cp", { args: ["-r", `${dir}/a`, `${dir}/b`] })
+      .output();
+    assert.ok(success);
+    const told: string[] = [];
+    const options = { onWarning: (message: string) => void told.push(message) };
+    for (const name of ["b", "b", "a"]) {
+      await withLog(`embedded:${dir}/${name}`, async (log) => {
+        assert.equal((await readAll(log, "t", 0)).length, 3);
+      }, options);
+    }
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, /\/b is a copy of log .*: it goes on as log/);
+    await Deno.rename(`${dir}/b`, `${dir}/moved`);
+    await withLog(`embedded:${dir}/moved`, (log) => log.topics(), options);
+    assert.equal(told.length, 1, "Moved is not copied");
+  });
+});
+
+Deno.test("embedded log: the offset for a time is found as by looking at every record", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}?retention-bytes=4000000`, async (log) => {
+      await log.createTopic("t", 1);
+      const times: number[] = [];
+      // Not in order, alone and many at once, in several segments.
+      for (let i = 0; i < 300; i++) {
+        const batch = Array.from({ length: 1 + i % 7 }, (_, k) => i * 100 + k * 30 - i % 3 * 500);
+        times.push(...batch);
+        const value = new Uint8Array(2_000);
+        await append(log, "t", 0, batch.map((timestamp) => record(value, { timestamp })));
+      }
+      await log.deleteRecords("t", 0, 33);
+      const { earliest, latest } = await log.offsets("t", 0);
+      assert.equal(latest, times.length);
+      for (let time = -1_500; time < 31_500; time += 37) {
+        const found = times.findIndex((at, offset) => offset >= earliest && at >= time);
+        assert.equal(
+          await log.offsetForTime("t", 0, time),
+          found === -1 ? latest : found,
+          `${time}`,
+        );
+      }
+      await eventually("several segments", async () => (await segmentsOf(dir)).length > 3);
+    })
+  );
+});
+
+Deno.test("embedded log: sync=always appends, and what was appended is there", async () => {
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}?sync=always`, async (log) => {
+      await log.createTopic("t", 2);
+      const appends = [0, 1, 0, 1].map((partition, i) =>
+        append(log, "t", partition, records(1, `${i}`))
+      );
+      assert.deepEqual(await Promise.all(appends), [0, 0, 1, 1]);
+      const frames = [...await readAll(log, "t", 0), ...await readAll(log, "t", 1)];
+      assert.deepEqual(frames.map((f) => text(f.value)), ["00", "20", "10", "30"]);
+    })
+  );
+});

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import {
+  Connection,
+  type ConnectionOptions,
+} from "../../../../../runtime/log/kafka/net/connection.ts";
+import type { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
+
+const CALL = { key: 3, version: 12, flexible: true };
+/** No error, one request in versions 0 to 9, no throttling. */
+const VERSIONS = new Uint8Array([0, 0, 2, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0]);
+
+/** What came over one connection. */
+interface Served {
+  /** The correlation number of the next request. */
+  next(): Promise<number>;
+  write(bytes: Uint8Array): Promise<void>;
+  /** True when the client has ended the connection. */
+  ended(): Promise<boolean>;
+  close(): void;
+}
+
+/** A broker that does as the test says, and a connection to it. */
+async function connected(
+  test: (connection: Connection, broker: Served, ends: () => number) => Promise<void>,
+  options: Partial<ConnectionOptions> = {},
+): Promise<void> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = listener.accept();
+  const { port } = listener.addr as Deno.NetAddr;
+  let ends = 0;
+  const opening = Connection.open({ host: "127.0.0.1", port }, {
+    connectTimeoutMs: 5_000,
+    requestTimeoutMs: 5_000,
+    signal: new AbortController().signal,
+    onEnd: () => ends++,
+    ...options,
+  });
+  const broker = serve(await accepted);
+  await broker.write(headless(await broker.next(), VERSIONS));
+  const connection = await opening;
+  try {
+    await test(connection, broker, () => ends);
+  } finally {
+    await connection.close();
+    broker.close();
+  }
+}
+
+function serve(socket: Deno.Conn): Served {
+  let closed = false;
+  const read = async (length: number) => {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length;) {
+      const count = await socket.read(bytes.subarray(at));
+      if (count === null) throw new Error("The client has gone");
+      at += count;
+    }
+    return bytes;
+  };
+  return {
+    async next() {
+      const size = new DataView((await read(4)).buffer).getInt32(0);
+      return new DataView((await read(size)).buffer).getInt32(4);
+    },
+    async write(bytes) {
+      for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
+    },
+    ended: async () => await socket.read(new Uint8Array(1)) === null,
+    close() {
+      if (!closed) socket.close();
+      closed = true;
+    },
+  };
+}
+
+/** A response with the header of version 0. */
+function headless(correlation: number, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(8 + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, 4 + body.length);
+  view.setInt32(4, correlation);
+  bytes.set(body, 8);
+  return bytes;
+}
+
+/** A response with its length and without tagged fields. */
+function answer(correlation: number, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(9 + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, 5 + body.length);
+  view.setInt32(4, correlation);
+  bytes.set(body, 9);
+  return bytes;
+}
+
+const ask = (connection: Connection) =>
+  connection.request(CALL, () => {}, (from: ResponseReader) => from.take(from.left));
+
+const filled = (length: number, seed: number) =>
+  new Uint8Array(length).map((_, i) => (i * 31 + seed) & 255);
+
+Deno.test("answers of any size reach their requests, however they are cut", async () => {
+  await connected(async (connection, broker) => {
+    const sizes = [0, 1, 7, 16_370, 16_375, 16_376, 16_384, 300_000, 3, 40_000, 2];
+    const asked = sizes.map(() => ask(connection));
+    const numbers: number[] = [];
+    for (const _ of sizes) numbers.push(await broker.next());
+    const all = sizes.map((size, i) => answer(numbers[i]!, filled(size, i)));
+    const stream = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const bytes of all) {
+      stream.set(bytes, at);
+      at += bytes.length;
+    }
+    for (let cut = 0, step = 1; cut < stream.length; cut += step, step = step * 7 % 9973 + 1) {
+      await broker.write(stream.subarray(cut, cut + step));
+    }
+    const answers = await Promise.all(asked);
+    for (const [i, bytes] of answers.entries()) assert.deepEqual(bytes, filled(sizes[i]!, i));
+  });
+});
+
+Deno.test("a broker that goes fails what is asked, and whoever made the connection hears of it", async () => {
+  await connected(async (connection, broker, ends) => {
+    const asked = ask(connection);
+    await broker.next();
+    broker.close();
+    await assert.rejects(asked, /closed the connection/);
+    assert.equal(ends(), 1);
+    await assert.rejects(ask(connection), /closed the connection/);
+    await assert.rejects(connection.send(CALL, () => {}), /closed the connection/);
+  });
+});
+
+Deno.test("an answer that does not come in time ends the connection", async () => {
+  await connected(async (connection, broker, ends) => {
+    const first = ask(connection);
+    await broker.write(answer(await broker.next(), filled(3, 1)));
+    await first;
+    await assert.rejects(ask(connection), /no answer within 50 ms/);
+    assert.equal(ends(), 1);
+    await broker.next();
+    assert.equal(await broker.ended(), true);
+  }, { requestTimeoutMs: 50 });
+});
+
+Deno.test("what answers and is not Kafka is told so", async () => {
+  for (
+    const [bytes, message] of [
+      [new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n"), /not Kafka/],
+      [new Uint8Array([0x15, 3, 3, 0, 2, 2, 70]), /wants TLS/],
+      [new Uint8Array([0, 0, 0, 3, 1, 1, 1]), /not Kafka/],
+      [answer(77, new Uint8Array(4)), /response 77 came instead of 2/],
+    ] as const
+  ) {
+    await connected(async (connection, broker) => {
+      const asked = ask(connection);
+      await broker.next();
+      await broker.write(bytes);
+      await assert.rejects(asked, message);
+    });
+  }
+});
+
+Deno.test("an answer that nobody awaits ends the connection", async () => {
+  await connected(async (_connection, broker, ends) => {
+    await broker.write(answer(1, new Uint8Array(1)));
+    assert.equal(await broker.ended(), true);
+    assert.equal(ends(), 1);
+  });
+});
+
+Deno.test("an answer that cannot be read fails its request alone", async () => {
+  await connected(async (connection, broker) => {
+    const bad = connection.request(CALL, () => {}, (from) => from.take(100));
+    const good = ask(connection);
+    await broker.write(answer(await broker.next(), filled(3, 1)));
+    await broker.write(answer(await broker.next(), filled(4, 2)));
+    await assert.rejects(bad, /ends too early/);
+    assert.deepEqual(await good, filled(4, 2));
+  });
+});
+
+Deno.test("closing lets out what was sent without waiting for an answer", async () => {
+  await connected(async (connection, broker) => {
+    const large = new Uint8Array(3_000_000);
+    const sending = connection.send(CALL, (to) => to.raw(large));
+    const closing = connection.close();
+    assert.equal(await broker.next(), 2);
+    await sending;
+    await closing;
+    assert.equal(await broker.ended(), true);
+  });
+});
+
+Deno.test("connecting is broken off by its signal and by its time", async () => {
+  // Nobody accepts: the system connects all the same, so the first request is what waits.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const broker = { host: "127.0.0.1", port: (listener.addr as Deno.NetAddr).port };
+  const options = {
+    requestTimeoutMs: 60_000,
+    credentials: { mechanism: "PLAIN", username: "u", password: "p" },
+    onEnd: () => {},
+  } as const;
+  const breaking = new AbortController();
+  const broken = Connection.open(broker, {
+    ...options,
+    connectTimeoutMs: 60_000,
+    signal: breaking.signal,
+  });
+  breaking.abort(new Error("Not wanted any more"));
+  await assert.rejects(broken, /Not wanted/);
+  const late = Connection.open(broker, {
+    ...options,
+    connectTimeoutMs: 20,
+    signal: new AbortController().signal,
+  });
+  await assert.rejects(late, /no answer within 20 ms/);
+});

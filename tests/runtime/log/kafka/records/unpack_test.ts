@@ -1,0 +1,164 @@
+/** Record batches that unpack to a lot, or not at all: each of their offsets is a frame with a fault. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fc from "fast-check";
+import { COMPRESSORS } from "../../../../../runtime/log/kafka/records/codecs.ts";
+import { decodeBatches } from "../../../../../runtime/log/kafka/records/decoder.ts";
+import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
+import { FREE_BYTES, unpack } from "../../../../../runtime/log/kafka/records/unpack.ts";
+import type { Compression, LogRecord } from "../../../../../runtime/log/log.ts";
+import { bomb, packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
+
+const CODECS: readonly Exclude<Compression, "none">[] = ["gzip", "snappy", "lz4", "zstd"];
+const place = {
+  topic: "t",
+  partition: 0,
+  from: 0,
+  aborted: [],
+  limit: { frames: 100, bytes: Infinity },
+};
+const records = Array.from({ length: 5 }, (_, i): LogRecord => ({
+  key: "CAMERA-1",
+  value: new Uint8Array(200).fill(i),
+  timestamp: 50 + i,
+  headers: {},
+}));
+
+/** Batches as they stand in a log, one after the other. */
+function stored(batches: readonly { bytes: Buffer; count: number }[], from = 0): Buffer {
+  let offset = from;
+  return Buffer.concat(batches.map(({ bytes, count }) => {
+    bytes.writeBigInt64BE(BigInt(offset), 0);
+    offset += count;
+    return bytes;
+  }));
+}
+
+for (const codec of CODECS) {
+  Deno.test(`${codec}: a batch that unpacks to too much costs its own records`, () => {
+    const good = () => ({ bytes: encodeBatch(records, { compression: codec }), count: 5 });
+    const large = codec === "snappy" || codec === "lz4" ? 48 : 512;
+    const bad = { bytes: bomb(codec, large * 2 ** 20), count: 1 };
+    const { frames, next } = decodeBatches(stored([good(), bad, good()]), place);
+    assert.equal(next, 11);
+    assert.deepEqual(frames.map(({ offset }) => offset), Array.from({ length: 11 }, (_, i) => i));
+    for (const { offset, fault, value, key } of frames) {
+      if (offset !== 5) {
+        assert.equal(fault, undefined, fault?.message);
+        assert.deepEqual([key, value.length], ["CAMERA-1", 200]);
+        // Nothing holds on to what was unpacked.
+        assert.equal(value.buffer.byteLength, 200);
+        continue;
+      }
+      assert.equal(fault?.reason, "too-large");
+      assert.match(fault.message, /^Cannot unpack a record batch of \d+ bytes: it unpacks to more/);
+      assert.equal(value.length, 0);
+    }
+  });
+
+  Deno.test(`${codec}: what is allowed is unpacked, one byte more is not`, () => {
+    const { compress, number } = COMPRESSORS[codec];
+    assert.equal(unpack(compress(Buffer.alloc(FREE_BYTES)), number).length, FREE_BYTES);
+    assert.throws(() => unpack(compress(Buffer.alloc(FREE_BYTES + 1)), number), {
+      name: "BadFrameError",
+      reason: "too-large",
+    });
+    // What is large before it is unpacked may be larger after.
+    const noise = Buffer.alloc(FREE_BYTES + 1);
+    for (let at = 0; at < noise.length; at += 65_536) {
+      crypto.getRandomValues(noise.subarray(at, at + 65_536));
+    }
+    assert.equal(unpack(compress(noise), number).length, noise.length);
+  });
+
+  Deno.test(`${codec}: damaged bytes are a fault of their batch, whatever they say`, () => {
+    const { compress, number } = COMPRESSORS[codec];
+    const packed = new Uint8Array(compress(encodeBatch(records).subarray(61)));
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(packed.length - 1), fc.nat(255)), { maxLength: 6 }),
+        fc.nat(packed.length),
+        (changes, length) => {
+          const bytes = packed.slice(0, length);
+          for (const [at, byte] of changes) if (at < length) bytes[at] = byte;
+          const batch = { bytes: packedBatch(records, codec, bytes), count: 5 };
+          const after = { bytes: encodeBatch(records), count: 5 };
+          const { frames, next } = decodeBatches(stored([batch, after]), place);
+          assert.equal(next, 10);
+          assert.equal(frames.filter(({ offset }) => offset >= 5).length, 5);
+          for (const { fault } of frames) {
+            if (fault !== undefined) assert.match(fault.reason, /^(corrupt|too-large)$/);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+    assert.throws(() => unpack(packed.slice(0, 9), number), { reason: "corrupt" });
+  });
+}
+
+Deno.test("Java's snappy in pieces is measured before it is unpacked", () => {
+  const { compress, number } = COMPRESSORS.snappy;
+  const head = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+  const piece = (bytes: number) => {
+    const packed = compress(Buffer.alloc(bytes, 7));
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(packed.length);
+    return Buffer.concat([length, packed]);
+  };
+  const two = unpack(Buffer.concat([head, piece(1000), piece(24)]), number);
+  assert.deepEqual([...new Set(two)], [7]);
+  assert.equal(two.length, 1024);
+  const many = Buffer.concat([head, ...Array(20).fill(piece(2 ** 20))]);
+  assert.throws(() => unpack(many, number), { reason: "too-large" });
+});
+
+Deno.test("an unknown compression and a batch that ends too soon are faults of their records", () => {
+  const unknown = withAttributes(packedBatch(records, "none", new Uint8Array(30)), 7);
+  const short = packedBatch(records, "none", encodeBatch(records).subarray(61, 61 + 500));
+  const { frames, next } = decodeBatches(
+    stored([{ bytes: unknown, count: 5 }, { bytes: short, count: 5 }], 20),
+    { ...place, from: 22 },
+  );
+  assert.equal(next, 30);
+  assert.deepEqual(
+    frames.map(({ offset, fault }) => [offset, fault?.reason]),
+    [
+      ...[22, 23, 24].map((offset) => [offset, "unsupported-type"]),
+      ...[25, 26].map((offset) => [offset, undefined]),
+      ...[27, 28, 29].map((offset) => [offset, "corrupt"]),
+    ],
+  );
+});
+
+Deno.test("a record that says it lies beyond its batch is no silent jump", () => {
+  const two = encodeBatch([records[0]!, records[0]!]).subarray(61);
+  const second = packedBatch([records[0]!], "none", two.subarray(two.length / 2));
+  const after = { bytes: encodeBatch(records), count: 5 };
+  const { frames, next } = decodeBatches(stored([{ bytes: second, count: 1 }, after]), place);
+  assert.equal(next, 6);
+  assert.deepEqual(frames.map(({ offset }) => offset), [0, 1, 2, 3, 4, 5]);
+  assert.equal(frames[0]!.fault?.reason, "corrupt");
+  assert.match(frames[0]!.fault!.message, /holds offset 1 between 0 and 0/);
+});
+
+Deno.test("bombs in a row are unpacked a few at a time", () => {
+  const bombs = stored(
+    Array.from({ length: 6 }, () => ({ bytes: bomb("zstd", 64 * 2 ** 20), count: 1 })),
+  );
+  const { frames, next } = decodeBatches(bombs, place);
+  assert.equal(frames.length, 2);
+  assert.equal(next, 2);
+});
+
+Deno.test("headers count in what is read at once", () => {
+  const heavy = records.map((record) => ({ ...record, headers: { note: "x".repeat(100_000) } }));
+  for (const compression of ["none", "gzip"] as const) {
+    const bytes = stored([{ bytes: encodeBatch(heavy, { compression }), count: 5 }]);
+    const { frames, next } = decodeBatches(bytes, {
+      ...place,
+      limit: { frames: 100, bytes: 250_000 },
+    });
+    assert.deepEqual([frames.length, next], [2, 2]);
+  }
+});
