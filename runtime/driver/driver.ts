@@ -68,7 +68,12 @@ export class Driver {
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
     this.metrics = new QueryMetrics();
-    this.feed = new DriverFeed(this.streams, this.#clock, (query) => this.explain(query));
+    this.feed = new DriverFeed(
+      this.streams,
+      this.#clock,
+      (query) => this.explain(query),
+      (watched) => this.#pool.watch(watched),
+    );
     const config: ExecutorConfig = {
       log: options.logUrl,
       ...(options.checkpointDir !== undefined ? { checkpointDir: options.checkpointDir } : {}),
@@ -78,6 +83,7 @@ export class Driver {
     };
     this.#pool = new ExecutorPool(config, options.executors, {
       onMessage: (message) => this.#lanes.onMessage(message),
+      onPicture: (picture) => this.feed.show(picture),
       onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
       onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
@@ -88,7 +94,6 @@ export class Driver {
       log: options.log,
       topic: options.topic,
       streams: this.streams,
-      feed: this.feed,
       metrics: this.metrics,
       clock: this.#clock,
       signal: this.#stopping.signal,
@@ -97,7 +102,6 @@ export class Driver {
       report: options.report,
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
-    this.feed.onWatched = (watched) => this.#pool.watched = watched;
   }
 
   /**

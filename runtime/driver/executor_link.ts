@@ -13,6 +13,7 @@ import {
   plainError,
   type ToExecutor,
 } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
 import { SHARED, type WorkerData } from "../executor/pulse.ts";
 
 /** An executor as the driver sees it. */
@@ -24,6 +25,8 @@ export interface ExecutorLink {
   /** Lanes that run here. */
   readonly lanes: Set<number>;
   post(message: ToExecutor): void;
+  /** Whether somebody looks at pictures. */
+  watch(watched: boolean): void;
   /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
   pulse(): { lane: number; alive: number } | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
@@ -33,6 +36,7 @@ export interface ExecutorLink {
 /** Whom a link tells. */
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
+  onPicture(picture: Picture): void;
   /** The worker has ended, by whatever the lane did that had its thread; 0: nobody knows which. */
   onDeath(link: ExecutorLink, error: Error, lane: number): void;
 }
@@ -50,10 +54,11 @@ export function startWorker(
   const cells = new Int32Array(shared);
   // A port of its own: what code of users posts by itself is not taken for the executor's.
   const { port1: control, port2 } = new MessageChannel();
+  const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
     name,
-    workerData: { control: port2, shared } satisfies WorkerData,
-    transferList: [port2],
+    workerData: { control: port2, pictures: picturesPort, shared } satisfies WorkerData,
+    transferList: [port2, picturesPort],
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
   });
   const ready = Promise.withResolvers<LoadedQueries>();
@@ -65,6 +70,7 @@ export function startWorker(
     ready: ready.promise,
     lanes: new Set(),
     post: (message) => control.postMessage(message),
+    watch: (watched) => pictures.postMessage(watched),
     pulse: () => ({
       lane: lane(),
       // A call that does not end is what blocks: many short ones are only a busy thread.
@@ -77,9 +83,11 @@ export function startWorker(
       await Promise.race([closed.promise, late]);
       clearTimeout(timer);
       control.close();
+      pictures.close();
       await worker.terminate();
     },
   };
+  pictures.on("message", (picture: Picture) => events.onPicture(picture));
   control.on("message", (message: FromExecutor) => {
     receive(message, ready);
     if (message.type === "closed") closed.resolve();
@@ -89,6 +97,7 @@ export function startWorker(
   worker.on("error", (error: Error) => failure = messageOf(error));
   worker.on("exit", (code: number) => {
     control.close();
+    pictures.close();
     const error = new Error(
       failure === undefined
         ? `Executor ${name} was ended from within, with exit code ${code}`
@@ -106,9 +115,12 @@ export function startWorker(
 export function startInline(config: ExecutorConfig, events: LinkEvents): ExecutorLink {
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
-  const host = new ExecutorHost((message) => {
-    receive(message, ready);
-    events.onMessage(link, message);
+  const host = new ExecutorHost({
+    send(message) {
+      receive(message, ready);
+      events.onMessage(link, message);
+    },
+    sendPicture: (picture) => events.onPicture(picture),
   });
   const fail = (error: unknown) => {
     ready.reject(error);
@@ -119,6 +131,7 @@ export function startInline(config: ExecutorConfig, events: LinkEvents): Executo
     ready: ready.promise,
     lanes: new Set(),
     post: (message) => void host.handle(message).catch(fail),
+    watch: (watched) => host.watch(watched),
     pulse: () => undefined,
     close: () => host.handle({ type: "close" }),
   };

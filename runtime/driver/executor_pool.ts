@@ -9,6 +9,7 @@ import type {
   LoadedQueries,
   ToExecutor,
 } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
 import { type ExecutorLink, type LinkEvents, startInline, startWorker } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
@@ -33,6 +34,7 @@ export function executorsFor(lanes: number, cores = navigator.hardwareConcurrenc
 /** Whom the pool tells. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
+  onPicture(picture: Picture): void;
   /** These lanes lost their executor, which died or is `held` by another, and must start elsewhere. */
   onStranded(lanes: readonly number[], why: string, held: boolean): void;
   /** A lane holds its thread, or no longer does. */
@@ -147,11 +149,11 @@ export class ExecutorPool {
   }
 
   /** Whether anybody looks at pictures. */
-  set watched(watched: boolean) {
+  watch(watched: boolean): void {
     if (watched === this.#watched) return;
     this.#watched = watched;
-    for (const link of this.#links) link.post({ type: "watch", watched });
-    this.#spare?.post({ type: "watch", watched });
+    for (const link of this.#links) link.watch(watched);
+    this.#spare?.watch(watched);
   }
 
   async close(): Promise<void> {
@@ -196,10 +198,11 @@ export class ExecutorPool {
   #begin(): ExecutorLink {
     const events = {
       onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
+      onPicture: (picture: Picture) => this.#events.onPicture(picture),
       onDeath: (link: ExecutorLink, error: Error, lane: number) => this.#died(link, error, lane),
     };
     const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
-    if (this.#watched) link.post({ type: "watch", watched: true });
+    if (this.#watched) link.watch(true);
     link.ready.catch((error) => this.#died(link, error as Error, 0));
     return link;
   }

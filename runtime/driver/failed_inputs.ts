@@ -26,9 +26,9 @@ export class FailedInputs {
    *
    * @returns how often this input has failed, and whether it was put aside; undefined when no input has.
    */
-  note({ failed, message, stack }: PlainError): { tries: number; aside: boolean } | undefined {
+  note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
     if (failed === undefined) return undefined;
-    const { tries: limit = Infinity, ...input } = failed;
+    const { tries: limit = Infinity, why, ...input } = failed;
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
@@ -38,7 +38,7 @@ export class FailedInputs {
     );
     const aside = this.#tries >= limit && !known;
     if (aside) {
-      const one = { ...input, message, ...(stack === undefined ? {} : { stack }) };
+      const one = { ...input, message: why, ...(stack === undefined ? {} : { stack }) };
       this.#aside = [...this.#aside, one].slice(-MOST);
     }
     return { tries: this.#tries, aside };

@@ -11,7 +11,6 @@ import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../ex
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import { FailedInputs } from "./failed_inputs.ts";
-import type { DriverFeed } from "./feed.ts";
 import { inFunction, keyOf, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { Lingering } from "./lingering.ts";
@@ -29,7 +28,6 @@ export interface LaneSupervisorOptions {
   readonly log: Pick<TopicLog, "offsets">;
   readonly topic: string;
   readonly streams: StreamingQueryManager;
-  readonly feed: Pick<DriverFeed, "show">;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
   /** Ends the waits before a next start. */
@@ -42,7 +40,7 @@ export interface LaneSupervisorOptions {
 }
 
 /** Supervises the lanes of a driver. */
-export class LaneSupervisor implements PoolEvents {
+export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   readonly #options: LaneSupervisorOptions;
   readonly #pool: LaneSupervisorOptions["pool"];
   readonly #events: LaneEvents;
@@ -135,6 +133,7 @@ export class LaneSupervisor implements PoolEvents {
     const lane = this.#lanes.get(message.lane);
     if (lane === undefined) {
       if (message.type === "stopped") this.#lingeringEnded(message.lane);
+      if (message.type === "report" && message.lane === 0) this.#options.report(message.message);
       return;
     }
     const { handle } = lane;
@@ -148,9 +147,6 @@ export class LaneSupervisor implements PoolEvents {
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
         this.#options.streams.tell("onQueryProgress", { progress: message.progress });
-        return;
-      case "picture":
-        this.#options.feed.show(handle, message);
         return;
       case "report":
         this.#options.report(`${titleOf(lane)}: ${message.message}`);

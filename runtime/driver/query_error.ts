@@ -49,7 +49,7 @@ export function queryError(
   action: QueryErrorEvent["action"],
   now: number,
 ): QueryErrorEvent {
-  const { tries: _, ...input } = failed ?? {};
+  const { tries: _tries, why: _why, ...input } = failed ?? {};
   return {
     query,
     name,

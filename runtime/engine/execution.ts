@@ -72,6 +72,17 @@ export class StreamingExecution {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
   }
 
+  /** Calls of operators and sinks, by name. */
+  get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
+    const opened = this.#opened;
+    if (opened === undefined) return [];
+    const { name, ended } = opened.sinks.calls;
+    return [
+      ...opened.pipeline.calls.map((one) => ({ ...one, name: `Operator ${one.name}` })),
+      ...(name === undefined ? [] : [{ name, open: 1, ended }]),
+    ];
+  }
+
   /** Asks the query to end; `run` resolves when it has. */
   stop(mode: StopMode): void {
     const reason = new StoppedError();

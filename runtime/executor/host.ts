@@ -27,14 +27,19 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
-import { PicturePublisher } from "./publisher.ts";
+import { LanePictures, type Picture } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
+import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
 
 interface Lane {
   readonly execution: StreamingExecution;
-  readonly pictures: PicturePublisher;
+  readonly pictures: LanePictures;
   readonly ended: Promise<void>;
+  readonly standing: StandingCalls;
 }
+
+/** The same error that nothing caught is reported this often at most, milliseconds. */
+const UNHANDLED_EVERY_MS = 10_000;
 
 /** A lane that waits for its executor. */
 interface Starting {
@@ -59,9 +64,23 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
   return { plan: { ...plan, name: spec.name }, explain: new QueryDefinition(plan).explain() };
 }
 
+/** The ways from an executor to the driver. */
+export interface ExecutorPorts {
+  /** What steers queries, and what they report. */
+  readonly send: (message: FromExecutor) => void;
+  /** Pictures have a way of their own. */
+  readonly sendPicture: (picture: Picture) => void;
+  /** Shared with the driver: see `SHARED`; none in the main thread. */
+  readonly cells?: Int32Array;
+}
+
 /** Runs streaming queries as the driver says. */
 export class ExecutorHost {
-  readonly #send: (message: FromExecutor, transfer: ArrayBuffer[]) => void;
+  readonly #send: ExecutorPorts["send"];
+  readonly #sendPicture: ExecutorPorts["sendPicture"];
+  /** When an error that nothing caught was reported last, by message. */
+  readonly #unhandled = new Map<string, number>();
+  readonly #timer: ReturnType<typeof setInterval>;
   readonly #lanes = new Map<number, Lane>();
   /** Lanes that are not at work yet, and what was said to them meanwhile. */
   readonly #starting = new Map<number, Starting>();
@@ -76,25 +95,30 @@ export class ExecutorHost {
   #watched = false;
   #onStep: ((step: BatchStep) => void) | undefined;
 
-  /**
-   * @param send gives a message to the driver.
-   * @param cells shared with the driver: see `SHARED`; none in the main thread.
-   */
-  constructor(
-    send: (message: FromExecutor, transfer: ArrayBuffer[]) => void,
-    cells?: Int32Array,
-  ) {
+  constructor({ send, sendPicture, cells }: ExecutorPorts) {
     this.#send = send;
+    this.#sendPicture = sendPicture;
     this.#cells = cells;
+    this.#timer = setInterval(() => this.#lookAtCalls(), LOOK_MS);
   }
 
-  /** Reports what nobody has caught, in the name of the lane that it comes from (0: all of them). */
+  /** Whether somebody looks at pictures. */
+  watch(watched: boolean): void {
+    this.#watched = watched;
+    for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
+  }
+
+  /** Reports what nothing has caught, in the name of the lane that it comes from, where that is known. */
   reportUnhandled(lane: number, error: unknown): void {
     const place = placeOf(error);
     const where = place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
     const message = `An error that nothing caught: ${messageOf(error)}${where}`;
-    const known = this.#lanes.has(lane) ? [lane] : [...this.#lanes.keys()];
-    for (const one of known) this.#send({ type: "report", lane: one, message }, []);
+    const now = performance.now();
+    const last = this.#unhandled.get(message) ?? -Infinity;
+    if (now - last < UNHANDLED_EVERY_MS) return;
+    if (this.#unhandled.size > 100) this.#unhandled.clear();
+    this.#unhandled.set(message, now);
+    this.#send({ type: "report", lane: this.#lanes.has(lane) ? lane : 0, message });
   }
 
   /** Takes a message of the driver. Never throws: what goes wrong is a message back. */
@@ -123,10 +147,6 @@ export class ExecutorHost {
         if (starting !== undefined) starting.membership = message.membership;
         return this.#lanes.get(message.lane)?.execution.renew(message.membership);
       }
-      case "watch":
-        this.#watched = message.watched;
-        for (const { pictures } of this.#lanes.values()) pictures.watched = message.watched;
-        return;
       case "close":
         return await this.#close();
     }
@@ -147,9 +167,9 @@ export class ExecutorHost {
       });
       this.#reader = await log.reader();
       this.#log = log;
-      this.#send({ type: "ready", queries }, []);
+      this.#send({ type: "ready", queries });
     } catch (error) {
-      this.#send({ type: "unusable", error: plainError(error) }, []);
+      this.#send({ type: "unusable", error: plainError(error) });
     }
   }
 
@@ -168,8 +188,9 @@ export class ExecutorHost {
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
     const { lane, query, partition, runId } = message;
     const { topic, queries, progressIntervalMs } = this.#config!;
-    const pictures = new PicturePublisher(
-      (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
+    const pictures = new LanePictures(
+      { query, partition, run: lane },
+      this.#sendPicture,
       this.#watched,
     );
     const shown = new BigInt64Array(message.shown);
@@ -190,17 +211,17 @@ export class ExecutorHost {
       owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
-      groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text }, [])),
+      groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
       pictures,
-      report: (text) => this.#send({ type: "report", lane, message: text }, []),
-      onStarted: (id) => this.#send({ type: "started", lane, id }, []),
+      report: (text) => this.#send({ type: "report", lane, message: text }),
+      onStarted: (id) => this.#send({ type: "started", lane, id }),
       onProgress: (progress, measurements) =>
-        this.#send({ type: "progress", lane, progress, measurements }, []),
+        this.#send({ type: "progress", lane, progress, measurements }),
       ...(this.#cells === undefined ? {} : { call: callsOf(lane, this.#cells) }),
       onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
-      onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }, []),
+      onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }),
       ...(message.aside !== undefined ? { aside: message.aside } : {}),
       ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
@@ -208,30 +229,41 @@ export class ExecutorHost {
     if (stopped) {
       // Its partition is somebody else's by now, who must not be fenced.
       pictures.close();
-      return this.#send({ type: "stopped", lane, totals: execution.totals }, []);
+      return this.#send({ type: "stopped", lane, totals: execution.totals });
     }
     const ended = asLane(lane, () => execution.run()).then(
-      (totals) => this.#send({ type: "stopped", lane, totals }, []),
+      (totals) => this.#send({ type: "stopped", lane, totals }),
       (error) =>
         this.#send({
           type: "stopped",
           lane,
           totals: execution.totals,
           error: plainError(error),
-        }, []),
+        }),
     ).finally(() => {
       pictures.close();
       this.#lanes.delete(lane);
     });
-    this.#lanes.set(lane, { execution, pictures, ended });
+    this.#lanes.set(lane, { execution, pictures, ended, standing: new StandingCalls() });
+  }
+
+  /** Reports calls that do not end. */
+  #lookAtCalls(): void {
+    for (const [lane, { execution, standing }] of this.#lanes) {
+      const names = standing.look(execution.calls, performance.now());
+      if (names === undefined) continue;
+      const message = names.map((name) => `${name} has not ended for 10 s`).join("; ");
+      this.#send({ type: "waiting", lane, ...(message === "" ? {} : { message }) });
+    }
   }
 
   async #close(): Promise<void> {
+    clearInterval(this.#timer);
     for (const { execution } of this.#lanes.values()) execution.stop("abort");
     await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));
     await this.#reader?.close();
     for (const log of this.#otherLogs.values()) await (await log).close();
     await this.#log?.close();
-    this.#send({ type: "closed" }, []);
+    this.#send({ type: "closed" });
   }
 }

@@ -10,7 +10,6 @@ import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { Headers, Result } from "../definition/frame.ts";
 import type { QueryOptions } from "../definition/query_options.ts";
 import type { Membership } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
@@ -63,7 +62,7 @@ export interface PlainError {
   readonly code?: string;
   readonly retryable: boolean;
   /** The input that an operator failed on, where it was one; put aside after so many tries. */
-  readonly failed?: FailedInput & { readonly tries?: number };
+  readonly failed?: FailedInput & { readonly tries?: number; readonly why: string };
   /** URI of the sink that failed, where it was one. */
   readonly sink?: string;
   /** The user's own line that it comes from, where that is known. */
@@ -100,7 +99,6 @@ export type ToExecutor =
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
-  | { readonly type: "watch"; readonly watched: boolean }
   | { readonly type: "close" };
 
 /** From an executor. */
@@ -114,16 +112,7 @@ export type FromExecutor =
     readonly progress: StreamingQueryProgress;
     readonly measurements: Measurements;
   }
-  | {
-    readonly type: "picture";
-    readonly lane: number;
-    readonly offset: number;
-    readonly timestamp: number;
-    readonly contentType: string;
-    readonly headers: Headers;
-    readonly result?: Result;
-    readonly bytes: Uint8Array<ArrayBuffer>;
-  }
+  /** Of lane 0: of none that is known. */
   | { readonly type: "report"; readonly lane: number; readonly message: string }
   /** Work that has not ended for long; without a message it has. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
@@ -167,6 +156,7 @@ function details(error: unknown): Pick<PlainError, "failed" | "sink" | "place"> 
       ? {
         failed: {
           ...error.input,
+          why: messageOf(error.cause),
           ...(error.tries === undefined ? {} : { tries: error.tries }),
         },
       }

@@ -24,6 +24,8 @@ export const SHARED = { lane: 0, heartbeats: 1, calls: 2, length: 3 } as const;
 export interface WorkerData {
   /** Messages to and from the driver. */
   readonly control: MessagePort;
+  /** Pictures to the driver; whether somebody looks at them, to the executor. */
+  readonly pictures: MessagePort;
   /** See `SHARED`. */
   readonly shared: SharedArrayBuffer;
 }
@@ -60,8 +62,15 @@ export function callsOf(lane: number, cells: Int32Array): <T>(work: () => T) => 
   };
 }
 
-/** Writes down whose turn it is, at each turn, until the thread ends. */
-export function watchTurns(cells: Int32Array): void {
+/**
+ * Writes down whose turn it is, at each turn, until the thread ends.
+ *
+ * @param onError takes what a timer throws: it must not end the thread.
+ */
+export function watchTurns(
+  cells: Int32Array,
+  onError: (lane: number, error: unknown) => void,
+): void {
   const note = () => {
     const context = contexts.getStore();
     Atomics.store(cells, SHARED.lane, context?.call === true ? context.lane : 0);
@@ -70,7 +79,11 @@ export function watchTurns(cells: Int32Array): void {
   const noted = <A extends unknown[]>(work: unknown) =>
     typeof work !== "function" ? work : (...args: A) => {
       note();
-      return work(...args);
+      try {
+        return work(...args);
+      } catch (error) {
+        onError(laneNow(), error);
+      }
     };
   // Turns that no promise begins.
   for (const name of ["setTimeout", "setInterval", "queueMicrotask"] as const) {

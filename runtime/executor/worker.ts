@@ -8,16 +8,18 @@ import { ExecutorHost } from "./host.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 import { HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
-const { control, shared } = workerData as WorkerData;
+const { control, pictures, shared } = workerData as WorkerData;
 const cells = new Int32Array(shared);
 const heartbeat = setInterval(() => Atomics.add(cells, SHARED.heartbeats, 1), HEARTBEAT_MS);
-watchTurns(cells);
 
-const host = new ExecutorHost(
-  (message: FromExecutor, transfer) => control.postMessage(message, transfer),
+const host = new ExecutorHost({
+  send: (message: FromExecutor) => control.postMessage(message),
+  sendPicture: (picture) => pictures.postMessage(picture, [picture.bytes.buffer]),
   cells,
-);
+});
+pictures.on("message", (watched: boolean) => host.watch(watched));
 
+watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
 // A promise that code of users forgot, or an error in a timer, must not end the other lanes.
 globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
@@ -25,7 +27,7 @@ globalThis.addEventListener("unhandledrejection", (event) => {
 });
 globalThis.addEventListener("error", (event) => {
   event.preventDefault();
-  host.reportUnhandled(laneNow(), event.error ?? event.message);
+  host.reportUnhandled(laneNow(), event.error);
 });
 
 control.on("message", (message: ToExecutor) => {
@@ -33,5 +35,6 @@ control.on("message", (message: ToExecutor) => {
     if (message.type !== "close") return;
     clearInterval(heartbeat);
     control.close();
+    pictures.close();
   });
 });

@@ -38,6 +38,8 @@ class FakeExecutor implements ExecutorLink {
 
   post(): void {}
 
+  watch(): void {}
+
   pulse(): { lane: number; alive: number } {
     return { lane: this.holder, alive: this.holder === 0 ? ++this.#turns : this.#turns };
   }
@@ -58,6 +60,7 @@ function pool(size: number) {
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
   const made = new ExecutorPool(CONFIG, size, {
     onMessage: () => {},
+    onPicture: () => {},
     onStranded: (lanes) => stranded.push(...lanes),
     onBlocked: (lane, blocked) => heard.resolve([lane, blocked]),
     onEnded: (lane, why) => ended.push([lane, why]),

@@ -11,14 +11,19 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
+import type { PicturePort } from "../engine/sinks.ts";
 import { plainResult } from "../definition/result.ts";
 
 /** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
 
-/** A picture on its own buffer. */
+/** A picture on its own buffer, as it goes to the driver: by a port of its own. */
 export interface Picture {
+  readonly query: string;
+  readonly partition: number;
+  /** Number of the lane's run: a later run has a higher one. */
+  readonly run: number;
   readonly offset: number;
   readonly timestamp: number;
   readonly contentType: string;
@@ -27,21 +32,27 @@ export interface Picture {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Publishes the pictures of one lane. */
-export class PicturePublisher {
+/** Sends the pictures of one lane. */
+export class LanePictures implements PicturePort {
+  readonly #lane: Pick<Picture, "query" | "partition" | "run">;
   readonly #send: (picture: Picture) => void;
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
   #waiting: Output | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(send: (picture: Picture) => void, watched: boolean) {
+  constructor(
+    lane: Pick<Picture, "query" | "partition" | "run">,
+    send: (picture: Picture) => void,
+    watched: boolean,
+  ) {
+    this.#lane = lane;
     this.#send = send;
-    this.watched = watched;
+    this.watch(watched);
   }
 
   /** Whether somebody looks at any lane. */
-  set watched(watched: boolean) {
+  watch(watched: boolean): void {
     this.#interval = watched ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
     if (watched && this.#waiting !== undefined) this.#flush();
   }
@@ -70,6 +81,7 @@ export class PicturePublisher {
     const frame: Frame | undefined = isFinding(output) ? output.picture : output;
     const result = shown(output.result, frame);
     this.#send({
+      ...this.#lane,
       offset: isFinding(output) ? output.lastOffset : output.offset,
       timestamp: output.timestamp,
       contentType: frame?.headers["content-type"] ?? "image/jpeg",
