@@ -145,7 +145,7 @@ async function cameraInto(url: string, topic: string, file: string): Promise<num
     }, {
       number: 1,
       source: new VideoFileSource(file, { loop: true, bulk: true }),
-      fps: "max",
+      settings: { fps: "max" },
       limit: FRAMES,
       signal: new AbortController().signal,
       report: print,

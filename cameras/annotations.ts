@@ -11,7 +11,17 @@ const FILES = ["annotations.csv", "labels.csv", "labels.txt"];
 /** Columns that name the image. */
 const FILE_COLUMNS = ["file", "filename", "image", "path"];
 /** Headers that say other things of a frame than annotations do. */
-const RESERVED = new Set(["content-type", "session", "seq", "width", "height", "file", "query"]);
+const RESERVED = new Set([
+  "content-type",
+  "session",
+  "seq",
+  "width",
+  "height",
+  "file",
+  "query",
+  "keyframe",
+  "codec",
+]);
 
 /**
  * Annotations of a folder: read again when their file changes.
@@ -72,7 +82,7 @@ function readTable(text: string): Map<string, Headers> {
     for (const [index, name] of columns.entries()) {
       const value = row[index];
       if (index === fileColumn || name === "" || RESERVED.has(name)) continue;
-      if (name.startsWith("source-") || value === undefined || value === "") continue;
+      if (/^(?:source|camera)-/.test(name) || value === undefined || value === "") continue;
       headers[name] = value;
     }
     table.set(file, headers);

@@ -11,6 +11,7 @@ import { frameHeaders } from "./frame_headers.ts";
 import { pace } from "./pacing.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
+import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";
 import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
@@ -21,12 +22,10 @@ export interface CameraOptions {
   readonly source: CameraSource;
   readonly publisher: FramePublisher;
   readonly target?: PublishTarget;
-  /** See `pace`. */
-  readonly fps?: number | "max";
+  /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
+  readonly settings?: CameraSettings;
   /** Ends after so many frames of the source. */
   readonly limit?: number;
-  /** A live source that is silent for so long is opened anew, milliseconds; 20 000 unless given. */
-  readonly stallMs?: number;
   readonly clock: Clock;
   /** Aborts when the camera must end; what it holds is still published. */
   readonly signal: AbortSignal;
@@ -145,6 +144,8 @@ class CameraRun {
   readonly #backoff = new Backoff({ minDelayMs: 500, maxDelayMs: 15_000 });
   #seq = 0;
   #reopened = 0;
+  #message = "";
+  #repeated = 0;
 
   constructor(options: CameraOptions) {
     this.#options = options;
@@ -171,7 +172,12 @@ class CameraRun {
   }
 
   async untilEnd(): Promise<void> {
-    const { source, signal, clock, report } = this.#options;
+    const { source, signal, clock, settings, report } = this.#options;
+    if (settings?.tlsInsecure) {
+      report(
+        "WARNING: any certificate is taken (--tls-insecure): the camera may be another machine",
+      );
+    }
     while (!signal.aborted && !this.#limitReached()) {
       try {
         await this.#openOnce();
@@ -181,7 +187,7 @@ class CameraRun {
         if (signal.aborted) return;
         if (!(error instanceof SourceError) || !this.#mayRecover(error)) throw error;
         const delay = this.#backoff.next();
-        report(`${error.message}; trying again in ${(delay / 1000).toFixed(1)} s`);
+        this.#tell(error.message, delay);
         this.#reopened++;
         await clock.sleep(delay, signal).catch((reason) => {
           if (!signal.aborted) throw reason;
@@ -192,8 +198,9 @@ class CameraRun {
 
   /** Takes images until the source ends, the limit is reached or a live source falls silent. */
   async #openOnce(): Promise<void> {
-    const { source, clock, signal, report, fps, target, publisher, onFrame } = this.#options;
-    const { stallMs = DEFAULT_STALL_MS } = this.#options;
+    const { source, clock, signal, report, settings = {}, target, publisher, onFrame } =
+      this.#options;
+    const { fps, stallMs = DEFAULT_STALL_MS } = settings;
     const watchdog = new Watchdog(source, clock, stallMs);
     const stop = AbortSignal.any([signal, watchdog.signal]);
     const images = source.open({
@@ -202,6 +209,7 @@ class CameraRun {
       times: this.#times,
       signal: stop,
       report,
+      onActivity: watchdog.alive,
       ...(target === undefined ? {} : { target }),
     });
     try {
@@ -216,7 +224,7 @@ class CameraRun {
       ) {
         const seq = this.#seq++;
         const { value, delivered } = image;
-        const headers = frameHeaders(image, this.#session, seq);
+        const headers = frameHeaders(image, this.#session, seq, settings);
         const record = {
           key: this.#camera,
           value,
@@ -233,6 +241,7 @@ class CameraRun {
           throw error;
         }
         this.#backoff.reset();
+        this.#message = "";
         onFrame?.(seq);
         if (this.#limitReached()) return;
       }
@@ -240,6 +249,17 @@ class CameraRun {
       watchdog.close();
     }
     watchdog.check();
+  }
+
+  /** The same message is told ever more rarely, so that a camera that is away fills no log. */
+  #tell(message: string, delay: number): void {
+    const repeated = message === this.#message ? this.#repeated + 1 : 1;
+    [this.#message, this.#repeated] = [message, repeated];
+    if (!Number.isInteger(Math.log2(repeated))) return;
+    const times = repeated === 1 ? "" : ` (${repeated} times)`;
+    this.#options.report(
+      `${message}${times}; trying again in ${(delay / 1000).toFixed(1)} s`,
+    );
   }
 
   /** A password that worked is not wrong: a server that starts may refuse it for a while. */

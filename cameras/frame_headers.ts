@@ -4,6 +4,12 @@
  * @module
  */
 import type { Headers } from "../runtime/definition/frame.ts";
+import type { CameraSettings } from "./settings.ts";
+
+/** What people call the camera. */
+export const NAME_HEADER = "camera-name";
+/** Where it is. */
+export const PLACE_HEADER = "camera-place";
 
 /** The headers of a camera's frame. */
 export function frameHeaders(
@@ -15,6 +21,7 @@ export function frameHeaders(
   },
   session: string,
   seq: number,
+  { name, place }: Pick<CameraSettings, "name" | "place"> = {},
 ): Headers {
   const headers: Record<string, string> = {
     "content-type": image.contentType,
@@ -23,5 +30,7 @@ export function frameHeaders(
   };
   if (image.width !== undefined) headers.width = String(image.width);
   if (image.height !== undefined) headers.height = String(image.height);
+  if (name !== undefined) headers[NAME_HEADER] = name;
+  if (place !== undefined) headers[PLACE_HEADER] = place;
   return { ...image.headers, ...headers };
 }

@@ -9,6 +9,7 @@ import { type CameraSummary, runCamera } from "./camera.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
+import type { CameraSettings } from "./settings.ts";
 import type { CameraSource } from "./source.ts";
 import { LogTarget } from "./target.ts";
 
@@ -33,7 +34,7 @@ export interface LaunchOptions {
   /** n of `CAMERA-n`. */
   readonly number: number;
   readonly source: CameraSource;
-  readonly fps?: number | "max";
+  readonly settings?: CameraSettings;
   readonly limit?: number;
   readonly signal: AbortSignal;
   readonly report: (message: string) => void;
@@ -56,7 +57,8 @@ const BULK_LINGER_MS = 10;
 /** Runs a camera. */
 export function launchCamera(host: CameraHost, options: LaunchOptions): LaunchedCamera {
   const { log, producer, topic, kv, clock } = host;
-  const { number, source, signal, report, fps, limit, onFrame } = options;
+  const { number, source, signal, report, settings = {}, limit, onFrame } = options;
+  const { fps, timeJumpMs } = settings;
   const partition = number - 1;
   const publisher = new FramePublisher({
     log,
@@ -74,7 +76,7 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
     ? {}
     : { target: new LogTarget({ log, topic, partition, kv, clock, signal }) };
   const punctuality = new Punctuality();
-  const times = new CaptureTimes(clock, report);
+  const times = new CaptureTimes(clock, report, timeJumpMs);
   const ended = runCamera({
     number,
     source,
@@ -85,7 +87,7 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
     signal,
     report,
     ...target,
-    ...(fps === undefined ? {} : { fps }),
+    settings,
     ...(limit === undefined ? {} : { limit }),
     ...(onFrame === undefined ? {} : { onFrame }),
   });

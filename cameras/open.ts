@@ -1,122 +1,102 @@
 /**
- * Makes a source of what a person wrote.
+ * The table of sources, and making a source of what a person wrote.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 import type { UriAccess } from "../runtime/base/access.ts";
-import { maskUrl } from "../runtime/base/mask.ts";
-import { parseFps, parseSize, readOptions } from "./options.ts";
-import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
-import { DeviceSource } from "./sources/device.ts";
+import type { CameraSettings } from "./settings.ts";
+import { type CameraSource, SourceError } from "./source.ts";
+import { imageSettings, type SourceKindRow } from "./source_kind.ts";
+import { deviceRow } from "./sources/device.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
-import { MjpegSource } from "./sources/mjpeg.ts";
-import { PanSource } from "./sources/pan.ts";
-import { PatternSource } from "./sources/pattern.ts";
-import { RtspSource } from "./sources/rtsp.ts";
+import { mjpegRow } from "./sources/mjpeg.ts";
+import { panRow } from "./sources/pan.ts";
+import { patternRow } from "./sources/pattern.ts";
+import { rtspRow } from "./sources/rtsp.ts";
 
-/** What the command line or the registry says beside the source. It wins over the source's options. */
-export interface SourceSettings extends ImageSettings {
-  /** Frames a second; `max` leaves out all waiting. */
-  readonly fps?: number | "max";
-  /** Absent: neither asked for nor refused. */
-  readonly loop?: boolean;
+/** Files and folders need no scheme; `file:` may stand before them. */
+const pathRow: SourceKindRow = {
+  schemes: ["", "file"],
+  form: "a video file, a folder of images",
+  help: "Any video file that FFmpeg reads; a folder of JPEG, PNG and WebP images",
+  access: { target: "read" },
+  make: (text, rest, settings) =>
+    fromPath(/^file:\/\//i.test(text) ? fileURLToPath(text) : rest, settings),
+};
+
+/** A new kind of source is one file and its row here. */
+const rows: SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow, panRow];
+
+/**
+ * Adds a kind of source of your own, before any source is made.
+ *
+ * @throws {RangeError} when one of its schemes is taken.
+ *
+ * @example
+ * ```ts
+ * import { registerSource } from "./open.ts";
+ * import { PatternSource } from "./sources/pattern.ts";
+ *
+ * registerSource({
+ *   schemes: ["still"],
+ *   form: "still:",
+ *   help: "A pattern that stands still",
+ *   access: {},
+ *   make: (text) => new PatternSource(text, { motion: false }),
+ * });
+ * ```
+ */
+export function registerSource(row: SourceKindRow): void {
+  const taken = row.schemes.find((scheme) => rowOf(scheme) !== undefined);
+  if (taken !== undefined) throw new RangeError(`Cannot register source ${taken}: it is taken`);
+  rows.push(row);
 }
 
 /** What a source may be, for help and messages. */
-export const ACCEPTED_SOURCES =
-  "a video file, a folder of images, rtsp://…, http://… (MJPEG), device:0, pattern:, pan:PICTURE";
+export function acceptedSources(): string {
+  return rows.map(({ form }) => form).join(", ");
+}
 
 /** What each kind of source opens, by its scheme, for the launcher; "" is a path. */
-export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = {
-  "": { target: "read" },
-  file: { target: "read" },
-  pan: { target: "read" },
-  pattern: {},
-  device: { target: "device" },
-  http: { target: "host" },
-  https: { target: "host" },
-  rtsp: { target: "stream" },
-  rtsps: { target: "stream" },
-  "rtsp+udp": { target: "stream" },
-};
+export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = Object.fromEntries(
+  rows.flatMap(({ schemes, access }) => schemes.map((scheme) => [scheme, access] as const)),
+);
 
 /**
- * Makes a source of what `ACCEPTED_SOURCES` names.
+ * Makes a source of what `acceptedSources` names.
  * Nothing is opened; only whether a path is a folder is looked up.
  *
  * @throws {SourceError} `INVALID` saying what is accepted.
  */
-export function makeSource(text: string, settings: SourceSettings = {}): CameraSource {
-  const { fps, loop: _loop, ...image } = settings;
-  const rate = typeof fps === "number" ? { fps } : {};
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
-  const rest = text.slice(scheme.length + 1);
-  switch (scheme) {
-    case "pattern": {
-      const { options } = readOptions(text, rest, {
-        size: parseSize,
-        fps: parseFps,
-        hue: parseHue,
-        name: (name: string) => name,
-        motion: parseSwitch,
-      });
-      return new PatternSource(text, { ...options, ...image, ...rate });
-    }
-    case "pan": {
-      const { rest: path, options } = readOptions(text, rest, {
-        size: parseSize,
-        fps: parseFps,
-        zoom: parseZoom,
-        period: parsePeriod,
-      });
-      if (path === "") {
-        throw new SourceError("INVALID", `Cannot use source ${text}: it names no picture`);
-      }
-      return new PanSource(text, path, { ...options, ...image, ...rate });
-    }
-    case "rtsp":
-    case "rtsps":
-    case "rtsp+udp":
-      checkUrl(text, scheme);
-      return new RtspSource(text, { ...image, ...rate });
-    case "http":
-    case "https":
-      checkUrl(text, scheme);
-      return new MjpegSource(text, { ...image, ...rate });
-    case "device": {
-      const { rest: device, options } = readOptions(text, rest, {
-        captureSize: (size: string) => {
-          parseSize(size);
-          return size;
-        },
-        captureFps: parseFps,
-        format: parseName,
-      });
-      if (device === "") {
-        throw new SourceError("INVALID", `Cannot use source ${text}: expected device:NUMBER`);
-      }
-      return new DeviceSource(text, device, { ...options, ...image, ...rate });
-    }
-    case "":
-      return fromPath(text, settings);
-    case "file":
-      return fromPath(text.startsWith("file://") ? fileURLToPath(text) : rest, settings);
-    default:
-      if (!rest.startsWith("//") && kindOf(text) !== "missing") {
-        return fromPath(text, settings);
-      }
-      throw new SourceError(
-        "INVALID",
-        `Cannot use a source that begins with "${scheme}:": expected ${ACCEPTED_SOURCES}`,
-      );
+export function makeSource(text: string, settings: CameraSettings = {}): CameraSource {
+  const scheme = schemeOf(text);
+  const rest = scheme === "" ? text : text.slice(scheme.length + 1);
+  const row = rowOf(scheme);
+  if (row !== undefined) return row.make(text, rest, settings);
+  if (!rest.startsWith("//") && kindOf(text) !== "missing") {
+    return fromPath(text, settings);
   }
+  throw new SourceError(
+    "INVALID",
+    `Cannot use a source that begins with "${scheme}:": expected ${acceptedSources()}`,
+  );
 }
 
-function fromPath(path: string, { fps, loop, ...image }: SourceSettings): CameraSource {
+function schemeOf(text: string): string {
+  return /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
+}
+
+function rowOf(scheme: string): SourceKindRow | undefined {
+  return rows.find(({ schemes }) => schemes.includes(scheme));
+}
+
+function fromPath(path: string, settings: CameraSettings): CameraSource {
+  const { fps, loop } = settings;
+  const image = imageSettings(settings);
   if (path === "") {
-    throw new SourceError("INVALID", `Cannot use an empty source: expected ${ACCEPTED_SOURCES}`);
+    throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
   }
   if (kindOf(path) !== "folder") {
     return new VideoFileSource(path, { ...image, loop: loop ?? false, bulk: fps === "max" });
@@ -133,42 +113,4 @@ function kindOf(path: string): "folder" | "file" | "missing" {
     if (error instanceof Deno.errors.NotFound) return "missing";
     return "file";
   }
-}
-
-function checkUrl(text: string, scheme: string): void {
-  if (URL.canParse(text) && new RegExp(`^${scheme.replace("+", "\\+")}://[^/]`, "i").test(text)) {
-    return;
-  }
-  throw new SourceError(
-    "INVALID",
-    `Cannot use source ${maskUrl(text)}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH`,
-  );
-}
-
-function parseHue(text: string): number {
-  const hue = Number(text);
-  if (text === "" || !(hue >= 0 && hue <= 360)) throw new Error("expected degrees from 0 to 360");
-  return hue;
-}
-
-function parseName(text: string): string {
-  if (!/^[a-z0-9_]+$/i.test(text)) throw new Error("expected letters and digits");
-  return text;
-}
-
-function parseSwitch(text: string): boolean {
-  if (text === "on" || text === "off") return text === "on";
-  throw new Error("expected on or off");
-}
-
-function parseZoom(text: string): number {
-  const zoom = Number(text);
-  if (text === "" || !(zoom >= 0.1 && zoom <= 1)) throw new Error("expected 0.1 to 1");
-  return zoom;
-}
-
-function parsePeriod(text: string): number {
-  const period = Number(text);
-  if (text === "" || !(period > 0)) throw new Error("expected seconds above 0");
-  return period;
 }

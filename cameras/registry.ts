@@ -5,12 +5,11 @@
  */
 import { makeFolder } from "../runtime/base/folders.ts";
 import { dirname } from "node:path";
-import type { SourceSettings } from "./open.ts";
-import { MOST_PIXELS_A_SIDE } from "./options.ts";
+import { type CameraSettings, settingFaults } from "./settings.ts";
 import { SourceError } from "./source.ts";
 
 /** A camera as it is registered. */
-export interface RegisteredCamera extends SourceSettings {
+export interface RegisteredCamera extends CameraSettings {
   /** n of `CAMERA-n`. */
   readonly number: number;
   /** May hold a password: never shown unmasked. */
@@ -30,29 +29,15 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
   const name = `the registry's entry ${JSON.stringify(key.map(String))}`;
   const fault = (text: string) => new SourceError("INVALID", `Cannot use ${name}: ${text}`);
   if (typeof value !== "object" || value === null) throw fault("it is no object");
-  const { number, source, fps, size, quality, loop } = value as Record<string, unknown>;
-  const whole = (of: unknown, most: number) =>
-    typeof of === "number" && Number.isInteger(of) && of >= 1 && of <= most;
-  const sides = size as Record<string, unknown> | undefined | null;
-  const checks: readonly (readonly [boolean, string])[] = [
-    [whole(number, Number.MAX_SAFE_INTEGER) && key.at(-1) === number, "its number is not its key"],
-    [
-      typeof source === "string" && source !== "" && source.length <= LONGEST_SOURCE,
-      "its source is no text",
-    ],
-    [
-      fps === undefined || fps === "max" || typeof fps === "number" && fps > 0 && fps <= 1_000,
-      "its fps is not above 0",
-    ],
-    [
-      size === undefined || typeof sides === "object" && sides !== null &&
-        whole(sides["width"], MOST_PIXELS_A_SIDE) && whole(sides["height"], MOST_PIXELS_A_SIDE),
-      "its size is no width and height",
-    ],
-    [quality === undefined || whole(quality, 100), "its quality is not from 1 to 100"],
-    [loop === undefined || typeof loop === "boolean", "its loop is neither true nor false"],
-  ];
-  const faults = checks.flatMap(([holds, text]) => holds ? [] : [text]);
+  const fields = value as Record<string, unknown>;
+  const { number, source } = fields;
+  const faults: string[] = [];
+  const isNumber = typeof number === "number" && Number.isInteger(number) && number >= 1;
+  if (!isNumber || key.at(-1) !== number) faults.push("its number is not its key");
+  if (typeof source !== "string" || source === "" || source.length > LONGEST_SOURCE) {
+    faults.push("its source is no text");
+  }
+  faults.push(...settingFaults(fields));
   if (faults.length > 0) {
     throw fault(`${faults.join("; ")}; register it again with cameras add, or remove it`);
   }

@@ -45,6 +45,8 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   /** A line for people. */
   readonly report: (message: string) => void;
+  /** Called when something arrived, an image or a piece of one: the source is not silent. */
+  readonly onActivity?: () => void;
   /** The camera's place in a log, for sources that remember what went there. */
   readonly target?: PublishTarget;
 }

@@ -6,10 +6,10 @@
 import type { Clock } from "../runtime/base/clock.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
-/** A source that gives nothing for so long hangs, milliseconds. */
+/** A source from which nothing arrives for so long hangs, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
 
-/** Ends a live source that gives nothing for too long. */
+/** Ends a live source from which nothing arrives for too long. */
 export class Watchdog {
   readonly #bite = new AbortController();
   readonly #done = new AbortController();
@@ -41,12 +41,17 @@ export class Watchdog {
     }
   }
 
+  /** Something arrived, an image or a piece of one. */
+  readonly alive = (): void => {
+    this.#last = this.#clock.monotonic();
+  };
+
   /** @throws {SourceError} when the source was silent for too long. */
   check(): void {
     if (!this.#bite.signal.aborted) return;
     throw new SourceError(
       "ENDED",
-      `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s`,
+      `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s (--stall)`,
     );
   }
 

@@ -12,8 +12,9 @@ import {
 import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource } from "../cameras/open.ts";
 import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
+import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor } from "../cameras/supervisor.ts";
-import { Meter, summaryLine, summaryText } from "./camera_text.ts";
+import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
 import type { CommandContext } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
@@ -32,6 +33,7 @@ interface Account {
   readonly meter: Meter;
   past: CameraStats;
   now: LaunchedCamera | undefined;
+  settings: CameraSettings;
 }
 
 /** Runs the registered cameras, and counts. */
@@ -70,7 +72,7 @@ export class CameraFleet {
     const seconds = Math.round(host.clock.monotonic() - begun) / 1000;
     for (const { number, stats } of this.measured()) {
       const text = json ? summaryLine : summaryText;
-      this.#context.print(text(number, stats, seconds));
+      this.#context.print(text(number, this.#accountOf(number).settings, stats, seconds));
     }
   }
 
@@ -81,17 +83,19 @@ export class CameraFleet {
   }
 
   async #start(camera: RegisteredCamera, signal: AbortSignal) {
-    const { number, source: text, ...settings } = camera;
+    const { number, source: text } = camera;
+    const settings = settingsOf(camera);
     const { host } = this.#options;
     const source = makeSource(text, settings);
-    this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);
     const account = this.#accountOf(number);
+    account.settings = settings;
+    this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);
     const launched = launchCamera(host, {
       number,
       source,
       signal,
       report: (message) => this.#report(message, number),
-      ...(settings.fps === undefined ? {} : { fps: settings.fps }),
+      settings,
     });
     account.now = launched;
     try {
@@ -106,14 +110,17 @@ export class CameraFleet {
     const known = this.#accounts.get(number);
     if (known !== undefined) return known;
     const meter = new Meter(this.#options.host.clock.monotonic());
-    const account = { meter, past: NOTHING, now: undefined };
+    const account = { meter, past: NOTHING, now: undefined, settings: {} };
     this.#accounts.set(number, account);
     return account;
   }
 
   #report(message: string, number?: number): void {
     this.#bar.clear();
-    this.#context.say(number === undefined ? message : `CAMERA-${number}: ${message}`);
+    const { settings } = this.#accounts.get(number ?? 0) ?? {};
+    this.#context.say(
+      number === undefined ? message : `${cameraTitle(number, settings)}: ${message}`,
+    );
   }
 
   #progress(): void {
@@ -122,7 +129,8 @@ export class CameraFleet {
     const now = this.#options.host.clock.monotonic();
     for (const { number, stats } of this.measured()) {
       const { state = "stopped", restarts = 0, error } = states.get(number) ?? {};
-      const counts = this.#accountOf(number).meter.progress(number, stats, now);
+      const { meter, settings } = this.#accountOf(number);
+      const counts = meter.progress(number, settings, stats, now);
       const progress = { ...counts, state, restarts, ...(error === undefined ? {} : { error }) };
       this.#context.print(JSON.stringify({ type: "progress", progress }));
     }

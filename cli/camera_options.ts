@@ -4,36 +4,21 @@
  * @module
  */
 import { makeSource } from "../cameras/open.ts";
-import { parseFps, parseSize } from "../cameras/options.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
-import type { Size } from "../cameras/source.ts";
+import { SETTINGS } from "../cameras/settings.ts";
 import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
 import { type Options, parsers } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 
-/** What a camera's images are like. */
-export const imageOptions = {
-  fps: {
-    value: "FPS",
-    help:
-      "Frames a second, or max for no waiting; of a live source: at most so many (default: the source's own)",
-    parse: (text) => text === "max" ? "max" : parseFps(text),
-  },
-  size: {
-    value: "WxH",
-    help: "Scale every frame to this size (default: as it is)",
-    parse: parseSize,
-  },
-  quality: {
-    value: "Q",
-    help: "JPEG quality, 1 to 100; JPEG sources pass as they are without it, others get 80",
-    parse: parsers.integer(1, 100),
-  },
-  loop: {
-    switch: true,
-    help: "Play a recording over and over; --no-loop ends a folder instead of watching it",
-  },
-} as const satisfies Options;
+/** What can be said of a camera: the table of settings, as options. */
+export const settingOptions: Options = Object.fromEntries(
+  Object.values(SETTINGS).map((row) => [row.flag, {
+    help: row.help,
+    ...(row.value === undefined ? { switch: true } : { value: row.value }),
+    ...(row.parse === undefined ? {} : { parse: row.parse }),
+    ...(row.opens === undefined ? {} : { opens: row.opens }),
+  }]),
+);
 
 /** Where frames go. */
 export const targetOptions = {
@@ -108,10 +93,6 @@ export const metricsOptions = {
 
 /** The values of the tables above, as the parsers leave them. */
 export interface CameraOptionValues {
-  readonly fps?: number | "max";
-  readonly size?: Size;
-  readonly quality?: number;
-  readonly loop?: boolean;
   readonly log: string;
   readonly topic: string;
   readonly state: string;

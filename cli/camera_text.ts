@@ -4,13 +4,26 @@
  * @module
  */
 import type { CameraStats } from "../cameras/launch.ts";
+import type { CameraSettings } from "../cameras/settings.ts";
+
+/** A camera for people: `CAMERA-3 (Front door)`. */
+export function cameraTitle(number: number, { name }: CameraSettings = {}): string {
+  return name === undefined ? `CAMERA-${number}` : `CAMERA-${number} (${name})`;
+}
 
 /** The last line about a camera, for programs. */
-export function summaryLine(number: number, stats: CameraStats, seconds: number): string {
+export function summaryLine(
+  number: number,
+  { name, place }: CameraSettings,
+  stats: CameraStats,
+  seconds: number,
+): string {
   return JSON.stringify({
     type: "summary",
     camera: `CAMERA-${number}`,
     partition: number - 1,
+    ...(name === undefined ? {} : { name }),
+    ...(place === undefined ? {} : { place }),
     published: stats.published,
     dropped: stats.dropped,
     bytes: stats.bytes,
@@ -20,14 +33,19 @@ export function summaryLine(number: number, stats: CameraStats, seconds: number)
 }
 
 /** The same for people. */
-export function summaryText(number: number, stats: CameraStats, seconds: number): string {
+export function summaryText(
+  number: number,
+  settings: CameraSettings,
+  stats: CameraStats,
+  seconds: number,
+): string {
   const frames = stats.published === 1 ? "1 frame" : `${stats.published} frames`;
   const behind = stats.late === 0
     ? ""
     : `, ${stats.late} of them late: the recording ended ${
       (stats.behindMs / 1000).toFixed(1)
     } s behind its own times`;
-  return `CAMERA-${number}: ${frames} published, ${stats.dropped} dropped, ${
+  return `${cameraTitle(number, settings)}: ${frames} published, ${stats.dropped} dropped, ${
     megabytes(stats.bytes)
   } in ${seconds.toFixed(1)} s${behind}`;
 }
@@ -59,12 +77,14 @@ export class Meter {
   }
 
   /** For a progress line of a program. */
-  progress(number: number, stats: CameraStats, now: number) {
+  progress(number: number, { name, place }: CameraSettings, stats: CameraStats, now: number) {
     const { published, dropped, bytes, buffered } = stats;
     this.#measure(published, now);
     return {
       camera: `CAMERA-${number}`,
       partition: number - 1,
+      ...(name === undefined ? {} : { name }),
+      ...(place === undefined ? {} : { place }),
       published,
       dropped,
       bytes,

@@ -52,7 +52,8 @@ async function* framesOf(
       for (const frame of frames) {
         if (frame.offset > to) return;
         const shown = await history.picture(lane, frame);
-        yield shown === undefined ? frame : { ...frame, value: shown.bytes };
+        // An access unit that cannot be shown is left out.
+        if (shown !== undefined) yield { ...frame, value: shown.bytes, headers: shown.headers };
       }
       if (reader.position > to) return;
     }

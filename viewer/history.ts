@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame, Result } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type TopicLog,
 } from "../runtime/log/log.ts";
 import { isImage } from "./picture.ts";
+import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
 
 /** How history is read. */
@@ -39,7 +41,10 @@ export class History {
   readonly #log: TopicLog;
   readonly #outputTopics: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
-  readonly #slots: Slots;
+  readonly #slots: Semaphore;
+  readonly #units = new UnitReader((topic, partition, from, to) =>
+    this.#read(topic, partition, from, Infinity, to)
+  );
   readonly #ranges = new Map<string, { at: number; range: Promise<RangeView> }>();
   #reader: Promise<LogReader> | undefined;
 
@@ -47,7 +52,7 @@ export class History {
     this.#log = log;
     this.#outputTopics = outputTopics;
     this.#timeoutMs = timeoutMs;
-    this.#slots = new Slots(concurrency);
+    this.#slots = new Semaphore(concurrency);
   }
 
   /** What the log holds of a lane. */
@@ -110,6 +115,7 @@ export class History {
 
   /** Closes the reader; the log itself is its owner's. */
   async close(): Promise<void> {
+    await this.#units.close();
     await (await this.#reader)?.close();
   }
 
@@ -127,22 +133,21 @@ export class History {
   async #picture(lane: Lane, frame: Frame | undefined): Promise<LanePicture | undefined> {
     if (frame === undefined) return undefined;
     const topic = this.#outputTopics[lane.query];
-    const raw: LanePicture = {
+    const output = topic === undefined ? undefined : await this.#outputOf(topic, frame);
+    const drawn = output !== undefined && isImage(output.value);
+    const image = drawn ? { ...frame, value: output.value, headers: output.headers } : frame;
+    const shown = await this.#units.image(image);
+    if (shown === undefined) return undefined;
+    const result = output === undefined || drawn ? undefined : parseResult(output.value);
+    return {
       lane: lane.id,
       offset: frame.offset,
       timestamp: frame.timestamp,
-      contentType: frame.headers["content-type"] ?? "image/jpeg",
-      bytes: frame.value,
-      headers: frame.headers,
+      contentType: shown.headers["content-type"] ?? "image/jpeg",
+      bytes: shown.value,
+      headers: shown.headers,
+      ...(result === undefined ? {} : { result }),
     };
-    if (topic === undefined) return raw;
-    const output = await this.#outputOf(topic, frame);
-    if (output === undefined) return raw;
-    if (isImage(output.value)) {
-      return { ...raw, bytes: output.value, headers: output.headers };
-    }
-    const result = parseResult(output.value);
-    return result === undefined ? raw : { ...raw, result };
   }
 
   /** The record that a query made of a frame, in its output topic. */
@@ -236,28 +241,6 @@ export class History {
       maxBufferedFrames: 16,
       maxBufferedBytes: 2 * 1024 * 1024,
     });
-  }
-}
-
-/** Lets a few run at a time. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await task();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
   }
 }
 

@@ -9,8 +9,10 @@ import { cameraOf, cameraOfPartition, type Frame, laneName } from "../runtime/de
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import type { DemandFeed } from "./hub.ts";
 import { isImage } from "./picture.ts";
+import { UnitReader } from "./unit_reader.ts";
 
 /** What a feed is made from. */
 export interface LogFeedOptions {
@@ -25,6 +27,8 @@ export interface LogFeedOptions {
 const RECENT = 64;
 /** Frames that one lane holds ready; older ones are overtaken. */
 const READ_AHEAD = 32;
+/** How long the frames that a picture hangs on may take to be read, milliseconds. */
+const READ_TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;
 
@@ -49,6 +53,9 @@ export class LogFeed implements DemandFeed {
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
+  readonly #units = new UnitReader((topic, partition, from, to) =>
+    this.#readRange(topic, partition, from, to)
+  );
   #reader: Promise<LogReader> | undefined;
   #polling: Promise<void> | undefined;
   #polledAt = -Infinity;
@@ -121,7 +128,7 @@ export class LogFeed implements DemandFeed {
     try {
       const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(2_000)]);
       const frame = (await reader.read(1, signal))[0];
-      if (frame !== undefined && isImage(frame.value)) this.#take(partition, frame);
+      if (frame !== undefined) await this.#take(partition, frame);
     } finally {
       await reader.close();
     }
@@ -134,6 +141,7 @@ export class LogFeed implements DemandFeed {
     this.#listeners.clear();
     await this.#polling;
     await Promise.all(this.#tasks);
+    await this.#units.close();
     await (await this.#reader)?.close();
   }
 
@@ -182,8 +190,8 @@ export class LogFeed implements DemandFeed {
         }
         partition.arrivals.splice(0, partition.arrivals.length - RECENT);
         partition.latencies.splice(0, partition.latencies.length - RECENT);
-        const newest = frames.findLast((frame) => isImage(frame.value));
-        if (newest !== undefined) this.#take(partition, newest);
+        const newest = frames.findLast(isShown);
+        if (newest !== undefined) await this.#take(partition, newest);
         const waiting = reader.status === "waiting-for-log";
         partition.lane = {
           ...partition.lane,
@@ -196,7 +204,29 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  #take(partition: Partition, frame: Frame): void {
+  /** Frames of [from, to) that the log holds. */
+  async #readRange(topic: string, partition: number, from: number, to: number): Promise<Frame[]> {
+    const { earliest, latest } = await this.#log.offsets(topic, partition);
+    const end = Math.min(to, latest);
+    const frames: Frame[] = [];
+    if (Math.max(from, earliest) >= end) return frames;
+    const reader = await (await this.#logReader()).open(topic, partition, Math.max(from, earliest));
+    try {
+      const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
+      while (reader.position < end) {
+        const more = await reader.read(READ_AHEAD, signal, end);
+        if (more.length === 0) break;
+        frames.push(...more.filter(({ offset }) => offset < end));
+      }
+    } finally {
+      await reader.close();
+    }
+    return frames;
+  }
+
+  async #take(partition: Partition, newest: Frame): Promise<void> {
+    const frame = await this.#units.image(newest);
+    if (frame === undefined || !isImage(frame.value)) return;
     const { lane } = partition;
     const now = this.#clock.now();
     partition.picture = {
@@ -316,6 +346,10 @@ export class LogFeed implements DemandFeed {
       maxBufferedBytes: 4 * 1024 * 1024,
     });
   }
+}
+
+function isShown({ value, headers }: Frame): boolean {
+  return isImage(value) || videoCodecOf(headers["content-type"]) !== undefined;
 }
 
 /** Arrivals a second, over the last few seconds of `arrivals`. */

@@ -50,7 +50,7 @@ export async function classicRun(
     const camera = launchCamera({ log, producer, topic, kv, clock: systemClock }, {
       number: 1,
       source: new FolderSource(folder, { mode: "once" }),
-      fps: "max",
+      settings: { fps: "max" },
       signal: new AbortController().signal,
       report() {},
     });

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { CameraSource, SourceContext, SourceImage } from "../source.ts";
+import { parseFps, parseSize, readOptions } from "../options.ts";
+import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
+import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { liveVideo, type StreamOptions } from "./live_video.ts";
 
 /** How to open the device. */
@@ -18,14 +20,14 @@ export interface DeviceOptions extends StreamOptions {
 const INPUTS: Partial<
   Record<typeof Deno.build.os, readonly [format: string, (n: string) => string]>
 > = {
-  linux: ["v4l2", (n) => `/dev/video${n}`],
+  linux: ["v4l2", (n) => n.startsWith("/dev/") ? n : `/dev/video${n}`],
   darwin: ["avfoundation", (n) => `${n}:none`],
   windows: ["dshow", (n) => `video=${n}`],
 };
 
 /**
- * A webcam: `device:0` is `/dev/video0` on Linux (V4L2), the first camera on macOS; on Windows the
- * camera's name stands in the place of the number.
+ * A webcam: `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` works as well), the first
+ * camera on macOS; on Windows the camera's name stands in the place of the number.
  */
 export class DeviceSource implements CameraSource {
   readonly description: string;
@@ -60,4 +62,34 @@ export class DeviceSource implements CameraSource {
       context,
     );
   }
+}
+
+/** `device:0` and its options. */
+export const deviceRow: SourceKindRow = {
+  schemes: ["device"],
+  form: "device:0",
+  help: "A webcam: its number, or its path below /dev",
+  access: { target: "device" },
+  make(text, rest, settings) {
+    const { rest: device, options } = readOptions(text, rest, {
+      captureSize(size: string) {
+        parseSize(size);
+        return size;
+      },
+      captureFps: parseFps,
+      format: parseName,
+    });
+    if (device === "" || /(?:^|\/)\.\.(?:\/|$)/.test(device)) {
+      throw new SourceError(
+        "INVALID",
+        `Cannot use source ${text}: expected device:NUMBER or device:/dev/…`,
+      );
+    }
+    return new DeviceSource(text, device, { ...options, ...liveSettings(settings) });
+  },
+};
+
+function parseName(text: string): string {
+  if (!/^[a-z0-9_]+$/i.test(text)) throw new Error("expected letters and digits");
+  return text;
 }

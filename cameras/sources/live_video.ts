@@ -12,15 +12,16 @@ import { VideoInput, type VideoInputOptions } from "../video/input.ts";
 export interface StreamOptions extends ImageSettings {
   /** At most so many frames a second; all unless given. */
   readonly fps?: number;
-  /** The server must do something within so long, milliseconds; 5 000 unless given. */
-  readonly timeoutMs?: number;
 }
+
+/** How long opening may take, milliseconds. */
+export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
 
 /** The images of a live input, dated on this machine's clock. */
 export async function* liveVideo(
   inputOptions: VideoInputOptions,
   { fps, ...settings }: StreamOptions,
-  { signal, times, report }: SourceContext,
+  { signal, times, report, onActivity }: SourceContext,
 ): AsyncGenerator<SourceImage> {
   let input: VideoInput;
   try {
@@ -47,6 +48,7 @@ export async function* liveVideo(
         times,
         live: true,
         report,
+        ...(onActivity === undefined ? {} : { onActivity }),
       })
     ) {
       if (signal.aborted) return;

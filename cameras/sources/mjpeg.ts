@@ -1,14 +1,25 @@
 /**
- * A network camera that speaks HTTP: JPEGs one after the other, or one JPEG a request.
+ * A network camera that speaks HTTP: pictures one after the other, or one picture a request.
  *
  * @module
  */
+import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
+import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
-import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
-import { authorize, type Credentials, splitCredentials } from "../http_auth.ts";
 import { Decimator } from "../live_time.ts";
-import { boundaryOf, parts } from "../multipart.ts";
+import type { TlsSettings } from "../net/connection.ts";
+import { get, type HttpResponse } from "../net/http.ts";
+import {
+  answerable,
+  authorize,
+  type Challenge,
+  type Credentials,
+  describeChallenges,
+  parseChallenges,
+  splitCredentials,
+} from "../net/login.ts";
+import { pictures } from "../net/picture_stream.ts";
 import { prefetch } from "../prefetch.ts";
 import { reshape } from "../reshape.ts";
 import {
@@ -19,31 +30,32 @@ import {
   type SourceImage,
 } from "../source.ts";
 import { ticks } from "../ticker.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
 
 /** How to watch. */
-export interface MjpegOptions extends ImageSettings {
+export interface MjpegOptions extends ImageSettings, TlsSettings {
   /** At most so many frames a second; of a server that gives one picture a request: 1. */
   readonly fps?: number;
-  /** The server must answer, and go on, within so long, milliseconds; 10 000 unless given. */
-  readonly timeoutMs?: number;
+  /** Connecting and logging in may take so long, milliseconds; 15 000 unless given. */
+  readonly openTimeoutMs?: number;
 }
 
-const TIMEOUT_MS = 10_000;
-/** Images that are scaled or encoded at once. */
+/** Pictures that are scaled or encoded at once. */
 const ENCODERS = 2;
+const MOST_REDIRECTS = 5;
 
-/** An MJPEG stream, `multipart/x-mixed-replace`, or snapshots over HTTP. */
+/** An MJPEG stream, or snapshots, over HTTP: whichever the bytes are. */
 export class MjpegSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
-  readonly #url: string;
+  readonly #url: URL;
   readonly #credentials: Credentials | undefined;
   readonly #options: MjpegOptions;
 
   constructor(url: string, options: MjpegOptions = {}) {
     this.description = maskUrl(url);
     const { url: plain, credentials } = splitCredentials(url);
-    this.#url = plain;
+    this.#url = new URL(plain);
     this.#credentials = credentials;
     this.#options = options;
   }
@@ -77,150 +89,154 @@ export class MjpegSource implements CameraSource {
     }
   }
 
-  /** Encoded images with the times of their arrival. */
+  /** Encoded images with the times at which they were complete. */
   async *#bodies(
-    { times }: SourceContext,
+    context: SourceContext,
     end: AbortSignal,
   ): AsyncGenerator<{ body: Uint8Array; timestamp: number }> {
+    const { times } = context;
     const { fps } = this.#options;
-    const response = await this.#get(end);
-    const type = response.headers.get("content-type") ?? "";
-    const boundary = boundaryOf(type);
-    if (boundary !== undefined && response.body !== null) {
-      const decimator = new Decimator(fps);
-      const chunks = this.#impatiently(response.body, end);
-      for await (const { body } of parts(chunks, boundary, DEFAULT_MAX_BYTES)) {
-        const timestamp = times.now();
-        if (decimator.accepts(timestamp)) yield { body, timestamp };
-      }
-      return;
+    const decimator = new Decimator(fps);
+    let count = 0;
+    for await (const body of this.#pictures(context, end)) {
+      count++;
+      const timestamp = times.now();
+      if (decimator.accepts(timestamp)) yield { body, timestamp };
     }
-    if (!/^image\//i.test(type)) {
-      await response.body?.cancel();
+    if (count !== 1) return;
+    // A body of one picture is a snapshot.
+    let first = true;
+    for await (const timestamp of ticks(fps ?? 1, times, end)) {
+      if (first) first = false;
+      else for await (const body of this.#pictures(context, end)) yield { body, timestamp };
+    }
+  }
+
+  /** The pictures of one response. */
+  async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {
+    const close = new AbortController();
+    try {
+      using response = await this.#ask(AbortSignal.any([end, close.signal]), close);
+      const chunks = async function* () {
+        for await (const chunk of response.body) {
+          context.onActivity?.();
+          yield chunk;
+        }
+      };
+      let count = 0;
+      for await (const picture of pictures(chunks(), DEFAULT_MAX_BYTES)) {
+        count++;
+        yield picture;
+      }
+      if (count > 0) return;
+      const type = response.header("content-type")[0] ?? "something unnamed";
       throw new SourceError(
         "UNSUPPORTED",
-        `Cannot use ${this.description}: it sends ${
-          type === "" ? "something unnamed" : type
-        }: expected multipart/x-mixed-replace or an image`,
+        `it sends ${type} without a picture: expected JPEG, PNG or WebP`,
+        { retryable: /^(?:image|multipart)\//i.test(type) },
       );
-    }
-    let next: Response | undefined = response;
-    for await (const timestamp of ticks(fps ?? 1, times, end)) {
-      next ??= await this.#get(end);
-      yield { body: await this.#whole(next, end), timestamp };
-      next = undefined;
-    }
-  }
-
-  async #whole(response: Response, end: AbortSignal): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    if (response.body === null) return new Uint8Array();
-    for await (const piece of this.#impatiently(response.body, end)) {
-      size += piece.length;
-      if (size > DEFAULT_MAX_BYTES) {
-        throw new SourceError(
-          "CORRUPT",
-          `Cannot use ${this.description}: it sends more than ${DEFAULT_MAX_BYTES} bytes an image`,
-        );
-      }
-      pieces.push(piece);
-    }
-    const whole = new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
-  }
-
-  /** A response that is fine; its status tells what is not. */
-  async #get(end: AbortSignal): Promise<Response> {
-    let response = await this.#fetch(end);
-    const challenge = response.headers.get("www-authenticate");
-    if (response.status === 401 && challenge !== null && this.#credentials !== undefined) {
-      const { pathname, search } = new URL(this.#url);
-      const answer = authorize(challenge, pathname + search, this.#credentials);
-      if (answer !== undefined) {
-        await response.body?.cancel();
-        response = await this.#fetch(end, answer);
-      }
-    }
-    if (response.ok) return response;
-    await response.body?.cancel();
-    const { status } = response;
-    if (status === 401 || status === 403) {
-      throw new SourceError(
-        "UNAUTHORIZED",
-        `Cannot open ${this.description}: the user name or the password is wrong`,
-      );
-    }
-    throw new SourceError(
-      "UNREACHABLE",
-      `Cannot open ${this.description}: the server answers ${status}`,
-    );
-  }
-
-  async #fetch(end: AbortSignal, authorization?: string): Promise<Response> {
-    const { timeoutMs = TIMEOUT_MS } = this.#options;
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), timeoutMs);
-    try {
-      return await fetch(this.#url, {
-        headers: authorization === undefined ? {} : { authorization },
-        signal: AbortSignal.any([end, late.signal]),
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      const { code, message, retryable, cause } = error;
+      throw new SourceError(code, `Cannot use ${this.description}: ${message}`, {
+        retryable,
+        cause,
       });
-    } catch (error) {
-      if (end.aborted) throw error;
-      const why = late.signal.aborted
-        ? `no answer within ${timeoutMs / 1000} s`
-        : maskSecrets((error as Error).message);
-      throw new SourceError("UNREACHABLE", `Cannot open ${this.description}: ${why}`);
+    }
+  }
+
+  /** A response that is fine; its status tells what is not. Redirects stay on the camera's host. */
+  async #ask(end: AbortSignal, close: AbortController): Promise<HttpResponse> {
+    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
+    const late = new SourceError(
+      "UNREACHABLE",
+      `no answer within ${openTimeoutMs / 1000} s (--open-timeout)`,
+    );
+    const timer = setTimeout(() => close.abort(late), openTimeoutMs);
+    try {
+      let url = this.#url;
+      for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+        const response = await this.#logIn(url, end);
+        const location = response.header("location")[0];
+        if (response.status < 300 || response.status > 399 || location === undefined) {
+          if (response.status >= 200 && response.status <= 299) return response;
+          response[Symbol.dispose]();
+          throw new SourceError("UNREACHABLE", `the server answers ${response.status}`);
+        }
+        response[Symbol.dispose]();
+        url = this.#target(url, location);
+      }
+      throw new SourceError("UNREACHABLE", `it redirects more than ${MOST_REDIRECTS} times`);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** The chunks of a body that must not pause for too long. */
-  async *#impatiently(
-    body: ReadableStream<Uint8Array>,
-    end: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
-    const { timeoutMs = TIMEOUT_MS } = this.#options;
-    const reader = body.getReader();
-    let late = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    // A connection that broke has nothing left to cancel.
-    const cancel = () => reader.cancel().catch(() => {});
-    end.addEventListener("abort", cancel, { once: true });
-    try {
-      for (;;) {
-        timer = setTimeout(() => {
-          late = true;
-          void cancel();
-        }, timeoutMs);
-        const { value, done } = await reader.read();
-        clearTimeout(timer);
-        if (late) {
-          throw new SourceError(
-            "UNREACHABLE",
-            `${this.description} sent nothing for ${timeoutMs / 1000} s`,
-          );
-        }
-        if (done) return;
-        yield value;
-      }
-    } catch (error) {
-      if (end.aborted || error instanceof SourceError) throw error;
+  /** Where a redirect leads: elsewhere, a camera could send us to hosts behind our own door. */
+  #target(from: URL, location: string): URL {
+    const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
+    if (
+      to === undefined || !/^https?:$/.test(to.protocol) || to.hostname !== this.#url.hostname ||
+      (from.protocol === "https:" && to.protocol === "http:")
+    ) {
       throw new SourceError(
-        "ENDED",
-        `Connection to ${this.description} broke: ${maskSecrets((error as Error).message)}`,
+        "UNREACHABLE",
+        `it redirects to ${maskUrl(to?.href ?? location)}: use that address if it is the camera`,
+        { retryable: false },
       );
-    } finally {
-      clearTimeout(timer);
-      end.removeEventListener("abort", cancel);
-      await cancel();
     }
+    return to;
+  }
+
+  async #logIn(url: URL, signal: AbortSignal): Promise<HttpResponse> {
+    const ask = (authorization?: string) =>
+      get(url, {
+        ...this.#options,
+        signal,
+        ...(authorization === undefined ? {} : { authorization }),
+      });
+    let response = await ask();
+    if (response.status !== 401 && response.status !== 403) return response;
+    const challenges = parseChallenges(response.header("www-authenticate"));
+    response[Symbol.dispose]();
+    if (this.#credentials !== undefined) {
+      const uri = url.pathname + url.search;
+      for (const challenge of this.#attempts(challenges)) {
+        response = await ask(authorize(challenge, { method: "GET", uri }, this.#credentials));
+        if (response.status !== 401 && response.status !== 403) return response;
+        response[Symbol.dispose]();
+      }
+    }
+    throw new SourceError("UNAUTHORIZED", this.#refusal(challenges));
+  }
+
+  /** One attempt: a second one could lock the account. Few servers that offer SHA-512-256 know it. */
+  #attempts(challenges: readonly Challenge[]): Challenge[] {
+    const known = answerable(challenges);
+    const rare = known[0]?.parameters.get("algorithm")?.toUpperCase().startsWith("SHA-512");
+    return known.slice(0, rare && known[1]?.scheme === "digest" ? 2 : 1);
+  }
+
+  #refusal(challenges: readonly Challenge[]): string {
+    const offered = describeChallenges(challenges);
+    if (challenges.length === 0) return "access is forbidden";
+    if (answerable(challenges).length === 0) {
+      return `it asks for a login that is not supported (${offered}): Digest and Basic are`;
+    }
+    return this.#credentials === undefined
+      ? `it asks for a user name and a password (${offered})`
+      : `the user name or the password is wrong (${offered})`;
   }
 }
+
+/** `http://…` and `https://…`. */
+export const mjpegRow: SourceKindRow = {
+  schemes: ["http", "https"],
+  form: "http://… (MJPEG)",
+  help: "MJPEG, or one picture a request, over HTTP",
+  access: { target: "host" },
+  make(text, _rest, settings) {
+    checkUrl(maskUrl(text), text);
+    return new MjpegSource(text, networkSettings(settings));
+  },
+};

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { parseFps, parseSize, readOptions } from "../options.ts";
+import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
@@ -127,4 +129,36 @@ function cut(from: RawImage, left: number, top: number, to: RawImage): void {
     const start = ((top + y) * from.width + left) * 4;
     to.data.set(from.data.subarray(start, start + row), y * row);
   }
+}
+
+/** `pan:PICTURE` and its options. */
+export const panRow: SourceKindRow = {
+  schemes: ["pan"],
+  form: "pan:PICTURE",
+  help: "A camera that pans over a picture",
+  access: { target: "read" },
+  make(text, rest, settings) {
+    const { rest: path, options } = readOptions(text, rest, {
+      size: parseSize,
+      fps: parseFps,
+      zoom: parseZoom,
+      period: parsePeriod,
+    });
+    if (path === "") {
+      throw new SourceError("INVALID", `Cannot use source ${text}: it names no picture`);
+    }
+    return new PanSource(text, path, { ...options, ...liveSettings(settings) });
+  },
+};
+
+function parseZoom(text: string): number {
+  const zoom = Number(text);
+  if (text === "" || !(zoom >= 0.1 && zoom <= 1)) throw new Error("expected 0.1 to 1");
+  return zoom;
+}
+
+function parsePeriod(text: string): number {
+  const period = Number(text);
+  if (text === "" || !(period > 0)) throw new Error("expected seconds above 0");
+  return period;
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { parseFps, parseSize, readOptions } from "../options.ts";
+import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
 import {
@@ -66,4 +68,33 @@ export class PatternSource implements CameraSource {
 
 function numberIn(camera: string): number {
   return Number(/\d+$/.exec(camera)?.[0] ?? 0);
+}
+
+/** `pattern:` and its options. */
+export const patternRow: SourceKindRow = {
+  schemes: ["pattern"],
+  form: "pattern:",
+  help: "A generated picture: name, number, time and motion",
+  access: {},
+  make(text, rest, settings) {
+    const { options } = readOptions(text, rest, {
+      size: parseSize,
+      fps: parseFps,
+      hue: parseHue,
+      name: (name: string) => name,
+      motion: parseSwitch,
+    });
+    return new PatternSource(text, { ...options, ...liveSettings(settings) });
+  },
+};
+
+function parseHue(text: string): number {
+  const hue = Number(text);
+  if (text === "" || !(hue >= 0 && hue <= 360)) throw new Error("expected degrees from 0 to 360");
+  return hue;
+}
+
+function parseSwitch(text: string): boolean {
+  if (text === "on" || text === "off") return text === "on";
+  throw new Error("expected on or off");
 }

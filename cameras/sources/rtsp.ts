@@ -3,58 +3,185 @@
  *
  * @module
  */
+import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
-import type { CameraSource, SourceContext, SourceImage } from "../source.ts";
-import { liveVideo, type StreamOptions } from "./live_video.ts";
+import type { Peer, TlsSettings } from "../net/connection.ts";
+import {
+  answerable,
+  type Credentials,
+  describeChallenges,
+  splitCredentials,
+} from "../net/login.ts";
+import { describeStream, RtspRelay } from "../net/rtsp.ts";
+import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
+import type { VideoInputOptions } from "../video/input.ts";
+import { DEFAULT_STALL_MS } from "../watchdog.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo, type StreamOptions } from "./live_video.ts";
 
-const TIMEOUT_MS = 5_000;
-/** Opening takes several requests, and the first key frame. */
-const OPEN_TIMEOUT_FACTOR = 3;
+/** How to watch an RTSP stream. */
+export interface RtspOptions extends StreamOptions, TlsSettings {
+  /** Opening may take so long, milliseconds; 15 000 unless given. */
+  readonly openTimeoutMs?: number;
+  /** The server must send something within so long, milliseconds; 20 000 unless given. */
+  readonly stallMs?: number;
+}
+
+const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
 
 /**
  * An RTSP stream: `rtsp://` and `rtsps://` carry the video inside the one TCP connection,
- * `rtsp+udp://` beside it.
+ * `rtsp+udp://` beside it. FFmpeg speaks it; TLS, and logins that FFmpeg does not know, go through a
+ * relay of our own.
  */
 export class RtspSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
+  readonly #given: string;
+  /** Without credentials. */
   readonly #url: string;
-  readonly #options: StreamOptions;
+  readonly #udp: boolean;
+  readonly #peer: Peer;
+  readonly #credentials: Credentials | undefined;
+  readonly #options: RtspOptions;
 
-  constructor(url: string, options: StreamOptions = {}) {
-    this.description = maskUrl(url);
-    this.#url = url;
+  constructor(given: string, options: RtspOptions = {}) {
+    this.description = maskUrl(given);
+    this.#udp = /^rtsp\+udp:/i.test(given);
+    this.#given = given.replace(/^rtsp\+udp:/i, "rtsp:");
+    const scheme = /^rtsps:/i.test(given) ? "rtsps" : "rtsp";
+    // As a URL of HTTP, so that hosts and ports are read the usual way.
+    const { url, credentials } = splitCredentials(this.#given.replace(/^rtsps?:/i, "http:"));
+    const { hostname } = new URL(url);
+    const port = Number(/^http:\/\/(?:\[[^\]]*\]|[^/:?#]*):(\d+)/.exec(url)?.[1] ?? NaN);
+    this.#url = url.replace(/^http:/, `${scheme}:`);
+    this.#credentials = credentials;
+    this.#peer = {
+      hostname,
+      port: port || DEFAULT_PORTS[scheme],
+      secure: scheme === "rtsps",
+      ...(options.tlsCa === undefined ? {} : { tlsCa: options.tlsCa }),
+      ...(options.tlsInsecure === undefined ? {} : { tlsInsecure: options.tlsInsecure }),
+    };
     this.#options = options;
   }
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    const { timeoutMs = TIMEOUT_MS } = this.#options;
-    const udp = /^rtsp\+udp:/i.test(this.#url);
-    const secure = /^rtsps:/i.test(this.#url);
-    yield* liveVideo(
-      {
-        url: this.#url.replace(/^rtsp\+udp:/i, "rtsp:"),
-        name: `stream ${this.description}`,
-        // FFmpeg would follow a server's redirection to any protocol, files among them.
-        protocols: [
-          "rtp",
-          secure ? "rtsps" : "rtsp",
-          "tcp",
-          ...(secure ? ["tls"] : []),
-          ...(udp ? ["udp"] : []),
-        ],
-        format: "rtsp",
-        options: {
-          rtsp_transport: udp ? "udp" : "tcp",
-          allowed_media_types: "video",
-          timeout: String(timeoutMs * 1000),
-        },
-        local: false,
-        probe: false,
-        openTimeoutMs: OPEN_TIMEOUT_FACTOR * timeoutMs,
+    if (this.#peer.secure) return yield* this.#watchRelayed(context);
+    let began = false;
+    try {
+      for await (const image of this.#watch(this.#given, context)) {
+        began = true;
+        yield image;
+      }
+    } catch (error) {
+      if (began || !(error instanceof SourceError)) throw error;
+      if (!await this.#needsRelay(error, context.signal)) throw error;
+      yield* this.#watchRelayed(context);
+    }
+  }
+
+  async *#watchRelayed(context: SourceContext): AsyncGenerator<SourceImage> {
+    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
+    const late = AbortSignal.timeout(openTimeoutMs);
+    const close = new AbortController();
+    const stop = () => close.abort(context.signal.reason);
+    context.signal.addEventListener("abort", stop, { once: true });
+    if (context.signal.aborted) stop();
+    const giveUp = () => close.abort(late.reason);
+    late.addEventListener("abort", giveUp, { once: true });
+    try {
+      using relay = await RtspRelay.open(
+        this.#peer,
+        this.#url,
+        this.#credentials,
+        close.signal,
+      );
+      late.removeEventListener("abort", giveUp);
+      yield* this.#watch(relay.url, context);
+    } catch (error) {
+      if (context.signal.aborted) return;
+      if (late.aborted && close.signal.aborted) {
+        throw this.#fault("UNREACHABLE", `no answer within ${openTimeoutMs / 1000} s`);
+      }
+      throw error instanceof SourceError && !error.message.includes(this.description)
+        ? this.#fault(error.code, error.message, error)
+        : error;
+    } finally {
+      late.removeEventListener("abort", giveUp);
+      context.signal.removeEventListener("abort", stop);
+    }
+  }
+
+  #watch(url: string, context: SourceContext): AsyncGenerator<SourceImage> {
+    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS, stallMs = DEFAULT_STALL_MS } = this.#options;
+    const input: VideoInputOptions = {
+      url,
+      name: `stream ${this.description}`,
+      // FFmpeg would follow a server's redirection to any protocol, files among them.
+      protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
+      format: "rtsp",
+      options: {
+        rtsp_transport: this.#udp ? "udp" : "tcp",
+        allowed_media_types: "video",
+        timeout: String(Math.max(stallMs, 1_000) * 1000),
       },
-      this.#options,
-      context,
-    );
+      local: false,
+      probe: false,
+      openTimeoutMs,
+    };
+    return liveVideo(input, this.#options, context);
+  }
+
+  /**
+   * Asks the server why FFmpeg failed.
+   *
+   * @returns true when a login of ours could work where FFmpeg's did not.
+   * @throws {SourceError} with the cause, where the server names one.
+   */
+  async #needsRelay(error: SourceError, signal: AbortSignal): Promise<boolean> {
+    if (error.code === "UNREADABLE" || signal.aborted) return false;
+    const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
+    let answer;
+    try {
+      const late = AbortSignal.timeout(Math.min(openTimeoutMs, 5_000));
+      answer = await describeStream(this.#peer, this.#url, AbortSignal.any([signal, late]));
+    } catch {
+      // Why FFmpeg failed is told already.
+      return false;
+    }
+    const { status, reason, challenges } = answer;
+    if (status === 401) {
+      const offered = describeChallenges(challenges);
+      const [best] = answerable(challenges);
+      if (best === undefined) {
+        throw this.#fault("UNAUTHORIZED", `it asks for a login that is not supported (${offered})`);
+      }
+      if (this.#credentials === undefined) {
+        throw this.#fault("UNAUTHORIZED", `it asks for a user name and a password (${offered})`);
+      }
+      return best.scheme === "digest" && best.parameters.has("algorithm") &&
+        !/^md5/i.test(best.parameters.get("algorithm")!);
+    }
+    if (status >= 400 && status !== 404) {
+      throw this.#fault("UNREACHABLE", `the server answers ${status} ${reason}`, error);
+    }
+    return false;
+  }
+
+  #fault(code: SourceError["code"], why: string, cause?: unknown): SourceError {
+    const message = `Cannot open stream ${this.description}: ${why}`;
+    return new SourceError(code, message, { cause });
   }
 }
+
+/** `rtsp://…`, `rtsps://…` and `rtsp+udp://…`. */
+export const rtspRow: SourceKindRow = {
+  schemes: ["rtsp", "rtsps", "rtsp+udp"],
+  form: "rtsp://…",
+  help: "A network camera",
+  access: { target: "stream" },
+  make(text, _rest, settings) {
+    checkUrl(maskUrl(text), text);
+    return new RtspSource(text, networkSettings(settings));
+  },
+};

@@ -45,6 +45,12 @@ export function describeAvError(
 
 function streamMeaning(code: number): readonly [SourceErrorCode, string] | undefined {
   if (code === AVERROR_INVALIDDATA) return ["UNREACHABLE", "what answers there sends no video"];
+  if (FFmpegError.strerror(code) === "Protocol not supported") {
+    return [
+      "UNSUPPORTED",
+      "461 Unsupported Transport: the camera wants UDP (rtsp+udp://) where TCP was asked for, or TCP (rtsp://) where UDP was",
+    ];
+  }
   const error = FFmpegError.fromCode(code);
   if (error?.isEIO) return ["UNREACHABLE", "there is no such host, or the connection broke"];
   if (error?.isENOENT) return ["UNREACHABLE", "there is no such device"];

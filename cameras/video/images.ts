@@ -33,6 +33,8 @@ export interface VideoImagesOptions {
   readonly times: CaptureTimes;
   /** Frames come when they do: where their times say nothing, their arrival does. */
   readonly live?: boolean;
+  /** Called for each packet that arrives. */
+  readonly onActivity?: () => void;
   /** Begin again at the end, where the container can go back. Times go on. */
   readonly loop?: boolean;
   /** Damaged packets are told here, once. */
@@ -61,6 +63,7 @@ export function videoImages(
           for (;;) {
             const packet = stop.aborted ? undefined : await input.read();
             if (packet === undefined) break;
+            options.onActivity?.();
             times.packets++;
             await lane.handle(packet, push, stop);
           }

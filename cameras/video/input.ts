@@ -134,7 +134,7 @@ export class VideoInput implements AsyncDisposable {
       if (late) {
         throw new SourceError(
           "UNREACHABLE",
-          `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s`,
+          `Cannot open ${name}: no video came within ${openTimeoutMs! / 1000} s (--open-timeout)`,
         );
       }
       throw error;

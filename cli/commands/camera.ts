@@ -5,24 +5,25 @@
  */
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
-import { ACCEPTED_SOURCES, makeSource } from "../../cameras/open.ts";
+import { acceptedSources, makeSource } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
+import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
   type CameraOptionValues,
   hostSettings,
-  imageOptions,
   metricsOptions,
   numberFaults,
   parseSource,
   producerFaults,
   producerOptions,
   producerSettings,
+  settingOptions,
   targetOptions,
 } from "../camera_options.ts";
-import { Meter, summaryLine, summaryText } from "../camera_text.ts";
+import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
@@ -44,13 +45,13 @@ export const camera: Command = {
   options: {
     source: {
       value: "URI",
-      help: ACCEPTED_SOURCES,
+      help: acceptedSources(),
       default: "pattern:",
       parse: parseSource,
       opens: "source",
     },
     ...targetOptions,
-    ...imageOptions,
+    ...settingOptions,
     limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
@@ -65,7 +66,8 @@ export const camera: Command = {
     const values = options as unknown as Values;
     const log = await openLogOrUsageError(values.log);
     try {
-      return await publish(Number(positionals[0]), log, values, context);
+      const settings = settingsFromFlags(options);
+      return await publish(Number(positionals[0]), log, values, settings, context);
     } finally {
       await log.close();
     }
@@ -76,15 +78,16 @@ async function publish(
   number: number,
   log: TopicLog,
   values: Values,
+  settings: CameraSettings,
   { signal, print, say }: CommandContext,
 ): Promise<number> {
-  const { topic, fps, limit, json = false } = values;
+  const { topic, limit, json = false } = values;
   const clock = systemClock;
-  const source = makeSource(values.source, values);
-  const bar = new ProgressBar({ title: `CAMERA-${number}` });
+  const source = makeSource(values.source, settings);
+  const bar = new ProgressBar({ title: cameraTitle(number, settings) });
   const report = (message: string) => {
     bar.clear();
-    say(`CAMERA-${number}: ${message}`);
+    say(`${cameraTitle(number, settings)}: ${message}`);
   };
   using kv = source.kind === "collection" ? await openState(values.state) : undefined;
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`);
@@ -101,7 +104,7 @@ async function publish(
     source,
     signal,
     report,
-    ...(fps === undefined ? {} : { fps }),
+    settings,
     ...(limit === undefined ? {} : { limit }),
     onFrame() {
       if (json) return;
@@ -117,7 +120,7 @@ async function publish(
     say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
   }
   const tick = setInterval(() => {
-    const progress = meter.progress(number, launched.stats, clock.monotonic());
+    const progress = meter.progress(number, settings, launched.stats, clock.monotonic());
     if (json) print(JSON.stringify({ type: "progress", progress }));
   }, PROGRESS_EVERY_MS);
   let failed = false;
@@ -134,6 +137,6 @@ async function publish(
   bar.clear();
   const { stats } = launched;
   const seconds = meter.seconds(clock.monotonic());
-  print(json ? summaryLine(number, stats, seconds) : summaryText(number, stats, seconds));
+  print((json ? summaryLine : summaryText)(number, settings, stats, seconds));
   return failed || stats.droppedBy.stopped > 0 ? 1 : 0;
 }

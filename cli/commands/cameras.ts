@@ -5,19 +5,24 @@
  */
 import { CameraMetrics } from "../../cameras/metrics.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
+import {
+  type CameraSettings,
+  describeSettings,
+  settingsFromFlags,
+} from "../../cameras/settings.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
 import {
   type CameraOptionValues,
   hostSettings,
-  imageOptions,
   metricsOptions,
   numberFaults,
   parseSource,
   producerFaults,
   producerOptions,
   producerSettings,
+  settingOptions,
   targetOptions,
 } from "../camera_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
@@ -37,7 +42,7 @@ export const cameras: Command = {
   summary: "Keeps a registry of cameras: add N SOURCE, list, remove N; run runs them all.",
   positionals: "add N SOURCE | list | remove N | run",
   options: {
-    ...imageOptions,
+    ...settingOptions,
     ...targetOptions,
     ...producerOptions,
     ...metricsOptions,
@@ -55,7 +60,7 @@ export const cameras: Command = {
     const registry = new CameraRegistry(kv, context.say);
     switch (action as Action) {
       case "add":
-        return await add(registry, Number(rest[0]), rest[1]!, values, context);
+        return await add(registry, Number(rest[0]), rest[1]!, settingsFromFlags(options), context);
       case "list":
         return await list(registry, values, context);
       case "remove":
@@ -102,17 +107,10 @@ async function add(
   registry: CameraRegistry,
   number: number,
   source: string,
-  { fps, size, quality, loop }: Values,
+  settings: CameraSettings,
   { say }: CommandContext,
 ): Promise<number> {
-  const camera: RegisteredCamera = {
-    number,
-    source,
-    ...(fps === undefined ? {} : { fps }),
-    ...(size === undefined ? {} : { size }),
-    ...(quality === undefined ? {} : { quality }),
-    ...(loop === undefined ? {} : { loop }),
-  };
+  const camera: RegisteredCamera = { number, source, ...settings };
   const known = await registry.has(number);
   await registry.add(camera);
   say(`CAMERA-${number} ${known ? "changed" : "added"}: ${describe(camera)}`);
@@ -190,12 +188,6 @@ async function runAll(
 }
 
 /** A camera for people, without secrets. */
-function describe({ source, fps, size, quality, loop }: RegisteredCamera): string {
-  const settings = [
-    fps === undefined ? "" : `${fps} frames/s`,
-    size === undefined ? "" : `${size.width}x${size.height}`,
-    quality === undefined ? "" : `quality ${quality}`,
-    loop === undefined ? "" : loop ? "looped" : "not looped",
-  ].filter((text) => text !== "");
-  return [maskUrl(source), ...settings].join(", ");
+function describe(camera: RegisteredCamera): string {
+  return [maskUrl(camera.source), ...describeSettings(camera)].join(", ");
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AccessWord, UriAccess } from "../../runtime/base/access.ts";
+import { type AccessWord, RELAY_PORTS, type UriAccess } from "../../runtime/base/access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
 import { absolute, parentOf, statOf } from "./paths.ts";
 
@@ -257,8 +257,17 @@ export class AccessPlan {
         return this.#open("read", "/dev", why);
       case "host":
         return this.#url(target.startsWith("//") ? uri : target);
-      case "stream":
-        this.access.streams.add(portOf(uri) ?? 554);
+      case "stream": {
+        const port = portOf(uri) ?? (scheme === "rtsps" ? 322 : 554);
+        const { hostname } = new URL(URL.canParse(uri) ? uri : "rtsp://127.0.0.1");
+        this.access.streams.add(port);
+        this.#net(`${hostname}:${port}`);
+        for (const relay of RELAY_PORTS) {
+          this.access.streams.add(relay);
+          this.access.listens.add(relay);
+          this.access.net?.add(`127.0.0.1:${relay}`);
+        }
+      }
     }
   }
 

@@ -40,9 +40,12 @@ export type AccessWord =
   | "hosts"
   | "libraries";
 
+/** Ports on this machine where a camera's login and certificate are taken care of for FFmpeg. */
+export const RELAY_PORTS: readonly number[] = Array.from({ length: 16 }, (_, i) => 39_554 + i);
+
 /** What a sink's or a source's URI opens, by its target and by its options. */
 export interface UriAccess {
-  /** `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself. */
+  /** `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself, or by a relay. */
   readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream";
   /** What options follow; `?` unless given. */
   readonly mark?: string;

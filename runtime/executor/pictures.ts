@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  BadFrameError,
   type Frame,
   type Headers,
   isFinding,
@@ -13,10 +14,14 @@ import {
 } from "../definition/frame.ts";
 import type { PicturePort } from "../engine/sinks.ts";
 import { plainResult } from "../definition/result.ts";
+import { asImage } from "../image/picture.ts";
+import { unitOf } from "../video/groups.ts";
 
 /** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
+/** Pictures of access units are halved until they have no more pixels. */
+const MAX_PIXELS = 1280 * 720 * 1.5;
 
 /** A picture on its own buffer, as it goes to the driver: by a port of its own. */
 export interface Picture {
@@ -39,6 +44,10 @@ export class LanePictures implements PicturePort {
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
   #waiting: Output | undefined;
+  #watched = false;
+  /** An access unit is being decoded; what comes meanwhile waits. */
+  #decoding = false;
+  #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -53,6 +62,7 @@ export class LanePictures implements PicturePort {
 
   /** Whether somebody looks at any lane. */
   watch(watched: boolean): void {
+    this.#watched = watched;
     this.#interval = watched ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
     if (watched && this.#waiting !== undefined) this.#flush();
   }
@@ -60,6 +70,8 @@ export class LanePictures implements PicturePort {
   show(output: Output): void {
     // An alert must not be replaced by the next picture before anyone saw it.
     const urgent = output.result?.alert !== undefined;
+    // Any other unit would have all those before it decoded for nobody.
+    if (!this.#watched && !urgent && (unitIn(output)?.index ?? 0) > 0) return;
     this.#waiting = output;
     const wait = this.#last + this.#interval - performance.now();
     if (urgent || wait <= 0) this.#flush();
@@ -67,7 +79,8 @@ export class LanePictures implements PicturePort {
   }
 
   close(): void {
-    if (this.#waiting !== undefined) this.#flush();
+    this.#closed = true;
+    if (this.#waiting !== undefined && unitIn(this.#waiting) === undefined) this.#flush();
     clearTimeout(this.#timer);
   }
 
@@ -75,10 +88,29 @@ export class LanePictures implements PicturePort {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const output = this.#waiting;
+    if (output === undefined || this.#decoding) return;
     this.#waiting = undefined;
-    if (output === undefined) return;
     this.#last = performance.now();
-    const frame: Frame | undefined = isFinding(output) ? output.picture : output;
+    if (unitIn(output) === undefined) this.#sendWith(output, pictureIn(output));
+    else void this.#sendUnit(output, pictureIn(output)!);
+  }
+
+  async #sendUnit(output: Output, frame: Frame): Promise<void> {
+    this.#decoding = true;
+    try {
+      const image = await asImage(frame, { maxPixels: MAX_PIXELS });
+      if (!this.#closed) this.#sendWith(output, image);
+    } catch (error) {
+      // Who needs a damaged unit's picture puts it aside; the page keeps the one before. Once the lane has
+      // ended there is no decoder any more.
+      if (!(error instanceof BadFrameError) && !this.#closed) throw error;
+    } finally {
+      this.#decoding = false;
+      if (this.#waiting !== undefined && !this.#closed) this.#flush();
+    }
+  }
+
+  #sendWith(output: Output, frame: Frame | undefined): void {
     const result = shown(output.result, frame);
     this.#send({
       ...this.#lane,
@@ -93,6 +125,15 @@ export class LanePictures implements PicturePort {
         : frame.value.slice() as Uint8Array<ArrayBuffer>,
     });
   }
+}
+
+function pictureIn(output: Output): Frame | undefined {
+  return isFinding(output) ? output.picture : output;
+}
+
+function unitIn(output: Output) {
+  const frame = pictureIn(output);
+  return frame === undefined ? undefined : unitOf(frame.value);
 }
 
 /** What the viewer shows: of a picture that was drawn on, nothing that would be drawn twice. */

@@ -90,6 +90,31 @@ class ImagePicture implements Picture {
 }
 
 /**
+ * The frame as one image: itself, or with the picture of its access unit as a JPEG.
+ *
+ * @param options.maxPixels the picture is halved until it has no more; as large as it is unless given
+ * @throws {BadFrameError} when the access unit cannot be decoded.
+ */
+export async function asImage(
+  frame: Frame,
+  { maxPixels = Infinity }: { readonly maxPixels?: number } = {},
+): Promise<Frame> {
+  if (unitOf(frame.value) === undefined) return frame;
+  const picture = await pictureOf(frame);
+  try {
+    const { width, height } = picture;
+    const denominator = ([1, 2, 4] as const)
+      .find((by) => width * height <= maxPixels * by * by) ?? 8;
+    const value = await encodePixels(picture, 3, 80, denominator);
+    // Those of an access unit do not describe an image.
+    const { keyframe: _, codec: __, ...headers } = frame.headers;
+    return { ...frame, value, headers: { ...headers, "content-type": "image/jpeg" } };
+  } finally {
+    picture.release();
+  }
+}
+
+/**
  * A JPEG of the picture: of a JPEG its own bytes, of anything else encoded with `quality`.
  *
  * @param quality 1 to 100; 80 unless given
@@ -120,7 +145,10 @@ export async function greyJpegOf(picture: Picture, quality?: number): Promise<Ui
 }
 
 /** A JPEG made from the picture's pixels, to be viewed the same way up. */
-export function upright(jpeg: Uint8Array, { orientation = 1 }: Picture): Uint8Array {
+export function upright(
+  jpeg: Uint8Array<ArrayBuffer>,
+  { orientation = 1 }: Picture,
+): Uint8Array<ArrayBuffer> {
   return orientation === 1 ? jpeg : withOrientation(jpeg, orientation);
 }
 
@@ -128,8 +156,9 @@ async function encodePixels(
   picture: Picture,
   channels: Channels,
   quality = 80,
-): Promise<Uint8Array> {
-  const pixels = await picture.pixels(channels);
+  denominator: Denominator = 1,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pixels = await picture.pixels(channels, denominator);
   try {
     return upright(await encodeJpeg(pixels, { quality }), picture);
   } finally {

@@ -4,8 +4,6 @@
  * @module
  */
 import type { Frame } from "../definition/frame.ts";
-import { jpegOf, pictureOf } from "../image/picture.ts";
-import { unitOf } from "../video/groups.ts";
 
 /**
  * Content type of a frame's value: by its first bytes where they tell, since headers are optional
@@ -17,21 +15,6 @@ export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers
   // RIFF….WEBP
   if (value[0] === 0x52 && value[8] === 0x57) return "image/webp";
   return headers["content-type"] ?? "application/octet-stream";
-}
-
-/**
- * The frame as one image: itself, or with the picture of its access unit as a JPEG.
- *
- * @throws {BadFrameError} when the access unit cannot be decoded.
- */
-export async function asImage(frame: Frame): Promise<Frame> {
-  if (unitOf(frame.value) === undefined) return frame;
-  const picture = await pictureOf(frame);
-  try {
-    return { ...frame, value: await jpegOf(picture) };
-  } finally {
-    picture.release();
-  }
 }
 
 /** The ending of a file's name for a content type, without the dot. */

@@ -13,7 +13,8 @@ import {
   outputName,
 } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
-import { asImage, contentTypeOf, endingOf } from "./content_type.ts";
+import { asImage } from "../image/picture.ts";
+import { contentTypeOf, endingOf } from "./content_type.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";

@@ -105,7 +105,7 @@ Deno.test("a live source that falls silent is opened again", async () => {
     clock: systemClock,
     signal: stop.signal,
     report: (line) => reports.push(line),
-    stallMs: 40,
+    settings: { stallMs: 40 },
     limit: 2,
   });
   assert.equal(summary.published, 2);
@@ -132,7 +132,7 @@ Deno.test("a live source that waits for the log is not silent", async () => {
     clock: systemClock,
     signal: new AbortController().signal,
     report: () => {},
-    stallMs: 40,
+    settings: { stallMs: 40 },
     limit: 4,
   });
   assert.equal(summary.published, 4);

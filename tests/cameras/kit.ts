@@ -5,7 +5,8 @@
  */
 import { runCamera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
-import { makeSource, type SourceSettings } from "../../cameras/open.ts";
+import { makeSource } from "../../cameras/open.ts";
+import type { CameraSettings } from "../../cameras/settings.ts";
 import { readPatternSeq } from "../../cameras/pattern_picture.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
@@ -73,7 +74,7 @@ export async function burntIn(value: Uint8Array): Promise<number | undefined> {
 export async function runToMemory(
   text: string,
   options: {
-    readonly settings?: SourceSettings;
+    readonly settings?: CameraSettings;
     readonly limit?: number;
     readonly log?: MemoryLog;
     readonly clock?: Clock;
@@ -107,7 +108,7 @@ export async function runToMemory(
     clock,
     signal,
     report,
-    ...(settings.fps === undefined ? {} : { fps: settings.fps }),
+    settings,
     ...(limit === undefined ? {} : { limit }),
     ...(kv === undefined ? {} : {
       target: new LogTarget({

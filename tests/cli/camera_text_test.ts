@@ -27,16 +27,16 @@ Deno.test("a camera's summary has the agreed fields, and tells lateness only whe
     bytes: 4_500_000,
     seconds: 20,
   };
-  assert.deepEqual(JSON.parse(summaryLine(4, punctual, 20)), agreed);
-  assert.deepEqual(JSON.parse(summaryLine(4, late, 20)), {
+  assert.deepEqual(JSON.parse(summaryLine(4, {}, punctual, 20)), agreed);
+  assert.deepEqual(JSON.parse(summaryLine(4, {}, late, 20)), {
     ...agreed,
     late: 3,
     behindSeconds: 1.235,
   });
   assert.equal(
-    summaryText(4, punctual, 20),
+    summaryText(4, {}, punctual, 20),
     "CAMERA-4: 100 frames published, 0 dropped, 4.5 MB in 20.0 s",
   );
-  assert.match(summaryText(4, late, 20), /, 3 of them late: the recording ended 1\.2 s behind/);
+  assert.match(summaryText(4, {}, late, 20), /, 3 of them late: the recording ended 1\.2 s behind/);
   assert.match(new Meter(0).note(late, 1_000), /, 3 late$/);
 });

@@ -1,0 +1,171 @@
+/**
+ * Connections to cameras: plain, or with TLS that is checked as the options say.
+ *
+ * @module
+ */
+import { connect as connectTls } from "node:tls";
+import { maskSecrets } from "../../runtime/base/mask.ts";
+import { SourceError } from "../source.ts";
+
+/** How a camera's certificate is checked; absent: against the well-known authorities. */
+export interface TlsSettings {
+  /** File of certificates in PEM form that are trusted, and no others. */
+  readonly tlsCa?: string;
+  /** True: any certificate is taken. */
+  readonly tlsInsecure?: boolean;
+}
+
+/** Where to connect to. */
+export interface Peer extends TlsSettings {
+  readonly hostname: string;
+  readonly port: number;
+  readonly secure: boolean;
+}
+
+/** An open connection. */
+export interface Connection {
+  /** What arrives; ends when the other side closes it, throws when it breaks. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  write(bytes: Uint8Array): Promise<void>;
+  /** Never throws, may be called several times. */
+  close(): void;
+}
+
+/**
+ * Connects. The signal closes the connection, also later.
+ *
+ * @throws {SourceError} `UNREACHABLE` saying why not, `INVALID` when the certificates cannot be read.
+ * @throws the signal's reason when it aborts.
+ */
+export async function connect(peer: Peer, signal: AbortSignal): Promise<Connection> {
+  signal.throwIfAborted();
+  try {
+    const connection = peer.secure && (peer.tlsCa !== undefined || peer.tlsInsecure)
+      ? await connectOwnTls(peer, signal)
+      : await connectDeno(peer, signal);
+    const close = () => connection.close();
+    if (signal.aborted) close();
+    signal.addEventListener("abort", close, { once: true });
+    return {
+      ...connection,
+      close() {
+        signal.removeEventListener("abort", close);
+        connection.close();
+      },
+    };
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof SourceError) throw error;
+    throw new SourceError("UNREACHABLE", describeCause(error), { cause: error });
+  }
+}
+
+async function connectDeno(
+  { hostname, port, secure }: Peer,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const name = hostname.replace(/^\[|\]$/g, "");
+  const plain = await Deno.connect({ hostname: name, port, signal });
+  let socket: Deno.Conn = plain;
+  if (secure) {
+    const tls = await Deno.startTls(plain, { hostname: name });
+    const close = () => tls.close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      await tls.handshake();
+      socket = tls;
+    } catch (error) {
+      if (!signal.aborted) close();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
+  }
+  let closed = false;
+  return {
+    chunks: read(socket, () => closed),
+    async write(bytes) {
+      for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      socket.close();
+    },
+  };
+}
+
+const READ_BYTES = 64 * 1024;
+
+async function* read(socket: Deno.Conn, isClosed: () => boolean): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) {
+      const buffer = new Uint8Array(READ_BYTES);
+      const length = await socket.read(buffer);
+      if (length === null) return;
+      yield buffer.subarray(0, length);
+    }
+  } catch (error) {
+    if (!isClosed()) throw error;
+  }
+}
+
+/** Deno takes no certificate that signed itself; Node's way does, when it is the one that is trusted. */
+async function connectOwnTls(
+  { hostname, port, tlsCa, tlsInsecure = false }: Peer,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const ca = tlsCa === undefined ? [] : [await readCertificates(tlsCa)];
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const socket = connectTls({ host, port, ca, rejectUnauthorized: !tlsInsecure });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  socket.once("secureConnect", resolve);
+  socket.once("error", reject);
+  try {
+    await promise;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    socket.off("error", reject);
+  }
+  return {
+    chunks: socket,
+    write: (bytes) =>
+      new Promise((done, fail) => {
+        socket.write(bytes, (error) => error ? fail(error) : done());
+      }),
+    close: () => void socket.on("error", () => {}).destroy(),
+  };
+}
+
+async function readCertificates(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    throw new SourceError(
+      "INVALID",
+      `Cannot read the certificates in ${file}: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** What went wrong, with the causes behind it, for people. */
+export function describeCause(error: unknown): string {
+  const texts: string[] = [];
+  for (let at = error; at instanceof Error && texts.length < 3; at = at.cause) {
+    if (!texts.some((text) => text.includes((at as Error).message))) texts.push(at.message);
+  }
+  const text = maskSecrets(texts.join(": ") || String(error))
+    .replace(/ \(os error \d+\)$/, "")
+    .replace("Other(OtherError(CaUsedAsEndEntity))", "it signed itself");
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}${
+    /certificate|self.signed/i.test(text)
+      ? " (--tls-ca FILE trusts the certificates in a file, --tls-insecure any)"
+      : ""
+  }`;
+}

@@ -1,0 +1,161 @@
+/**
+ * Answers a server's demand for a user name and a password, over HTTP and RTSP.
+ *
+ * @module
+ */
+import { createHash, randomBytes } from "node:crypto";
+
+/** A user name and its password. */
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Takes the credentials out of a URL. */
+export function splitCredentials(url: string): { url: string; credentials?: Credentials } {
+  const parsed = new URL(url);
+  if (parsed.username === "" && parsed.password === "") return { url };
+  const credentials = {
+    user: decoded(parsed.username),
+    password: decoded(parsed.password),
+  };
+  parsed.username = parsed.password = "";
+  return { url: parsed.href, credentials };
+}
+
+/** A per cent sign that encodes nothing stands for itself: few people encode the one in a password. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return text;
+  }
+}
+
+/** A way to log in that a server offers. */
+export interface Challenge {
+  /** In small letters: `digest`, `basic`. */
+  readonly scheme: string;
+  /** By name in small letters. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** Longer demands are no camera's. */
+const MOST_CHALLENGE_LENGTH = 8 * 1024;
+const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
+/** One that never ends takes the rest, so that no character is read twice. */
+const QUOTED = /"((?:[^"\\]|\\[\s\S])*)(?:"|\\?$)/y;
+const LOOSE = /[^\s,]+/y;
+
+/**
+ * Takes the challenges of `www-authenticate` headers apart: several headers, or several challenges in
+ * one. Reads each character once; headers beyond 8 KiB are left out.
+ */
+export function parseChallenges(headers: readonly string[]): Challenge[] {
+  const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
+  for (const text of headers.filter(({ length }) => length <= MOST_CHALLENGE_LENGTH)) {
+    let at = 0;
+    const next = (pattern: RegExp) => {
+      pattern.lastIndex = at;
+      const match = pattern.exec(text);
+      if (match !== null) at = pattern.lastIndex;
+      return match;
+    };
+    while (at < text.length) {
+      next(/[\s,]+/y);
+      const name = next(TOKEN)?.[0].toLowerCase();
+      if (name === undefined) {
+        at++;
+      } else if (next(/\s*=\s*/y) === null || challenges.length === 0) {
+        challenges.push({ scheme: name, parameters: new Map() });
+      } else {
+        const value = next(QUOTED)?.[1]?.replace(/\\([\s\S])/g, "$1") ?? next(LOOSE)?.[0] ?? "";
+        challenges.at(-1)!.parameters.set(name, value);
+      }
+    }
+  }
+  return challenges;
+}
+
+/** Digest's algorithms, weakest first. */
+const HASHES: ReadonlyMap<string, string> = new Map([
+  ["MD5", "md5"],
+  ["SHA-256", "sha256"],
+  ["SHA-512-256", "sha512-256"],
+]);
+
+function algorithmOf({ parameters }: Challenge): string {
+  return (parameters.get("algorithm") ?? "MD5").toUpperCase().replace(/-SESS$/, "");
+}
+
+/** The challenges that can be answered, strongest first: Digest by its algorithm, then Basic. */
+export function answerable(challenges: readonly Challenge[]): Challenge[] {
+  const order = [...HASHES.keys()];
+  const strength = (challenge: Challenge) =>
+    challenge.scheme === "basic"
+      ? 0
+      : challenge.scheme === "digest" && acceptsAuth(challenge)
+      ? order.indexOf(algorithmOf(challenge)) + 1
+      : -1;
+  return challenges
+    .filter((challenge) => challenge.scheme === "basic" || strength(challenge) > 0)
+    .toSorted((a, b) => strength(b) - strength(a));
+}
+
+/** Challenges for people: `Digest (SHA-256), Basic`. */
+export function describeChallenges(challenges: readonly Challenge[]): string {
+  const names = challenges.map((challenge) => {
+    const name = challenge.scheme.charAt(0).toUpperCase() + challenge.scheme.slice(1);
+    return challenge.scheme === "digest" ? `${name} (${algorithmOf(challenge)})` : name;
+  });
+  return [...new Set(names)].join(", ") || "none";
+}
+
+function acceptsAuth({ parameters }: Challenge): boolean {
+  const qop = parameters.get("qop");
+  return qop === undefined || qop.split(",").some((word) => word.trim() === "auth");
+}
+
+/**
+ * The `authorization` header that answers one of `answerable`.
+ *
+ * @param method `GET`, or RTSP's
+ * @param uri as it stands in the request's first line
+ */
+export function authorize(
+  challenge: Challenge,
+  { method, uri }: { readonly method: string; readonly uri: string },
+  { user, password }: Credentials,
+): string {
+  const { scheme, parameters } = challenge;
+  if (scheme === "basic") {
+    const bytes = new TextEncoder().encode(`${user}:${password}`);
+    return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+  }
+  const name = HASHES.get(algorithmOf(challenge))!;
+  const hash = (text: string) => createHash(name).update(text).digest("hex");
+  const [realm, nonce] = [parameters.get("realm") ?? "", parameters.get("nonce") ?? ""];
+  const [algorithm, opaque] = [parameters.get("algorithm"), parameters.get("opaque")];
+  const cnonce = randomBytes(8).toString("hex");
+  const nc = "00000001";
+  let secret = hash(`${user}:${realm}:${password}`);
+  if (/-sess$/i.test(algorithm ?? "")) secret = hash(`${secret}:${nonce}:${cnonce}`);
+  const request = hash(`${method}:${uri}`);
+  const quoted = (text: string) => `"${text.replace(/["\\]/g, "\\$&")}"`;
+  const fields = [
+    `username=${quoted(user)}`,
+    `realm=${quoted(realm)}`,
+    `nonce=${quoted(nonce)}`,
+    `uri=${quoted(uri)}`,
+  ];
+  if (algorithm !== undefined) fields.push(`algorithm=${algorithm}`);
+  if (opaque !== undefined) fields.push(`opaque=${quoted(opaque)}`);
+  if (parameters.has("qop")) {
+    const response = hash([secret, nonce, nc, cnonce, "auth", request].join(":"));
+    fields.push("qop=auth", `nc=${nc}`, `cnonce=${quoted(cnonce)}`, `response=${quoted(response)}`);
+  } else {
+    fields.push(`response=${quoted(hash(`${secret}:${nonce}:${request}`))}`);
+  }
+  return `Digest ${fields.join(", ")}`;
+}

@@ -1,0 +1,175 @@
+/**
+ * Pictures one after the other in a stream of bytes, told by their own bytes: whatever stands between
+ * them (boundaries, headers, lengths, nothing) is at most a hint.
+ *
+ * @module
+ */
+import { SourceError } from "../source.ts";
+import { ByteQueue } from "./bytes.ts";
+
+/** What stands between two pictures at most; a camera's headers take a few hundred bytes. */
+const MOST_BETWEEN = 1024 * 1024;
+/** Where a part's length is looked for: this far before its picture. */
+const HEADER_BYTES = 4 * 1024;
+
+/**
+ * The pictures in a stream, each as soon as its last byte came. A picture without an end is taken as
+ * far as its part's `content-length` or the next boundary says; what it is worth is for others to say.
+ *
+ * @throws {SourceError} when a picture is larger than `maxBytes`, or there is none for a long way.
+ */
+export async function* pictures(
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const input = new ByteQueue(chunks);
+  try {
+    for (;;) {
+      const length = await findPicture(input);
+      if (length === undefined) return;
+      const size = await measure(input, length, maxBytes);
+      if (size === 0) return;
+      yield input.take(size);
+    }
+  } finally {
+    await input.close();
+  }
+}
+
+/**
+ * Leaves out what stands before a picture.
+ *
+ * @returns the length that its part promises, NaN where there is none; undefined at the end
+ */
+async function findPicture(input: ByteQueue): Promise<number | undefined> {
+  let before = "";
+  for (let skipped = 0;;) {
+    const { bytes } = input;
+    const at = startOfPicture(bytes);
+    const end = at >= 0 ? at : Math.max(0, bytes.length - LONGEST_SIGN + 1);
+    before += new TextDecoder("latin1").decode(
+      bytes.subarray(Math.max(0, end - HEADER_BYTES), end),
+    );
+    before = before.slice(-HEADER_BYTES);
+    skipped += end;
+    input.skip(end);
+    if (at >= 0) {
+      const header = before.slice(before.lastIndexOf("--") + 1);
+      return Number(/content-length:[ \t]*(\d+)/i.exec(header)?.[1] ?? NaN);
+    }
+    if (skipped > MOST_BETWEEN) {
+      throw new SourceError("CORRUPT", `It sends no picture within ${MOST_BETWEEN} bytes`, {
+        retryable: true,
+      });
+    }
+    if (!await input.more()) return undefined;
+  }
+}
+
+const LONGEST_SIGN = 12;
+
+/** Where a JPEG, PNG or WebP begins; −1 where none does. */
+function startOfPicture(bytes: Uint8Array): number {
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === 0xff && bytes[at + 1] === 0xd8 && bytes[at + 2] === 0xff) return at;
+    if (byte === 0x89 && text(bytes, at + 1, 3) === "PNG") return at;
+    if (byte === 0x52 && text(bytes, at, 4) === "RIFF" && text(bytes, at + 8, 4) === "WEBP") {
+      return at;
+    }
+  }
+  return -1;
+}
+
+function text(bytes: Uint8Array, at: number, length: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + length));
+}
+
+/** How many bytes of the input are the picture that begins it; 0 when the input ends before. */
+async function measure(input: ByteQueue, promised: number, maxBytes: number): Promise<number> {
+  const walk: Walk = { at: input.bytes[0] === 0x52 ? 0 : input.bytes[0] === 0xff ? 2 : 8 };
+  for (;;) {
+    const { bytes } = input;
+    const end = bytes[0] === 0xff
+      ? endOfJpeg(bytes, walk)
+      : bytes[0] === 0x89
+      ? endOfPng(bytes, walk)
+      : u32(bytes, 4, true) + 8;
+    if (end <= bytes.length) return end;
+    // Only a picture whose end is missing gets past its part's length to a boundary.
+    const part = endOfPart(bytes, promised);
+    if (part > 0) return part;
+    const least = Number.isFinite(end) ? end : bytes.length;
+    if (least > maxBytes) {
+      throw new SourceError(
+        "CORRUPT",
+        `It sends a picture of ${least} bytes or more: at most ${maxBytes} are accepted`,
+        { retryable: true },
+      );
+    }
+    if (!await input.more()) return promised === bytes.length ? promised : 0;
+  }
+}
+
+/** How far a picture was looked through. */
+interface Walk {
+  at: number;
+  /** In the entropy-coded data of a JPEG. */
+  scan?: boolean;
+}
+
+/** One past the end; more than there is while it is not known. */
+function endOfJpeg(bytes: Uint8Array, walk: Walk): number {
+  while (walk.at + 1 < bytes.length) {
+    const { at } = walk;
+    const marker = bytes[at] === 0xff ? bytes[at + 1]! : undefined;
+    if (marker === undefined || marker === 0 || (walk.scan && marker >= 0xd0 && marker <= 0xd7)) {
+      // Data of a scan, or stray bytes between segments.
+      const next = bytes.indexOf(0xff, marker === undefined ? at : at + 2);
+      walk.at = next < 0 ? bytes.length : next;
+      if (next < 0) return Infinity;
+    } else if (marker === 0xff) {
+      walk.at++;
+    } else if (marker === 0xd9) {
+      return at + 2;
+    } else if (marker === 0xd8) {
+      if (walk.scan) return beforeBoundary(bytes, at);
+      walk.at += 2;
+    } else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
+      walk.at += 2;
+    } else {
+      if (at + 4 > bytes.length) return Infinity;
+      walk.at += 2 + Math.max(2, bytes[at + 2]! * 256 + bytes[at + 3]!);
+      walk.scan = marker === 0xda;
+    }
+  }
+  return Infinity;
+}
+
+function endOfPng(bytes: Uint8Array, walk: Walk): number {
+  while (walk.at + 8 <= bytes.length) {
+    const end = walk.at + 12 + u32(bytes, walk.at, false);
+    if (text(bytes, walk.at + 4, 4) === "IEND") return end;
+    walk.at = end;
+  }
+  return Infinity;
+}
+
+/** The promised length, where a boundary stands behind it; 0 where that is not so, or not yet known. */
+function endOfPart(bytes: Uint8Array, promised: number): number {
+  if (!(promised > 4) || bytes.length < promised + 4) return 0;
+  return /^(?:\r?\n)?--/.test(text(bytes, promised, 4)) ? promised : 0;
+}
+
+/** Where the picture ends that the next one at `next` cut off: at the boundary between them. */
+function beforeBoundary(bytes: Uint8Array, next: number): number {
+  const from = Math.max(2, next - HEADER_BYTES);
+  const between = new TextDecoder("latin1").decode(bytes.subarray(from, next));
+  const boundary = between.search(/\r?\n--[^\r\n]*\r?\n(?:[!-~]+:[^\r\n]*\r?\n)*\r?\n$/);
+  return boundary < 0 ? next : from + boundary;
+}
+
+function u32(bytes: Uint8Array, at: number, little: boolean): number {
+  if (at + 4 > bytes.length) return Infinity;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, little);
+}

@@ -1,0 +1,257 @@
+/**
+ * RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates
+ * that FFmpeg does not know.
+ *
+ * @module
+ */
+import { RELAY_PORTS } from "../../runtime/base/access.ts";
+import { SourceError } from "../source.ts";
+import { ByteQueue } from "./bytes.ts";
+import { connect, type Connection, type Peer } from "./connection.ts";
+import {
+  answerable,
+  authorize,
+  type Challenge,
+  type Credentials,
+  parseChallenges,
+} from "./login.ts";
+
+/** What an RTSP server answers. */
+export interface RtspAnswer {
+  readonly status: number;
+  /** `Not Found`. */
+  readonly reason: string;
+  readonly challenges: readonly Challenge[];
+}
+
+const MOST_LINE_BYTES = 16 * 1024;
+const MOST_LINES = 200;
+
+/** A message's first line and its headers, as they stand. */
+async function readHead(input: ByteQueue): Promise<string[] | undefined> {
+  const lines: string[] = [];
+  while (lines.length < MOST_LINES) {
+    const line = await input.line(MOST_LINE_BYTES);
+    if (line === undefined) return undefined;
+    if (line === "" && lines.length > 0) return lines;
+    if (line !== "") lines.push(line);
+  }
+  throw new SourceError("UNREACHABLE", "it does not speak RTSP");
+}
+
+function headersOf(lines: readonly string[], name: string): string[] {
+  const start = `${name}:`;
+  return lines.slice(1).filter((line) => line.toLowerCase().startsWith(start))
+    .map((line) => line.slice(start.length).trim());
+}
+
+function readAnswer(lines: readonly string[]): RtspAnswer {
+  const match = /^RTSP\/\d\.\d (\d{3}) ?(.*)$/.exec(lines[0]!);
+  if (match === null) throw new SourceError("UNREACHABLE", "it does not speak RTSP");
+  const challenges = parseChallenges(headersOf(lines, "www-authenticate"));
+  return { status: Number(match[1]), reason: match[2]!, challenges };
+}
+
+/**
+ * Asks what a stream is, without logging in.
+ *
+ * @throws {SourceError} `UNREACHABLE` saying why there is no answer.
+ */
+export async function describeStream(
+  peer: Peer,
+  uri: string,
+  signal: AbortSignal,
+): Promise<RtspAnswer> {
+  const connection = await connect(peer, signal);
+  try {
+    const lines = [`DESCRIBE ${uri} RTSP/1.0`, "CSeq: 1", "Accept: application/sdp"];
+    await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+    const head = await readHead(new ByteQueue(connection.chunks));
+    if (head === undefined) throw new SourceError("UNREACHABLE", "it closes the connection");
+    return readAnswer(head);
+  } finally {
+    connection.close();
+  }
+}
+
+/**
+ * A way to a camera on this machine: FFmpeg connects to it without a password and without TLS, the
+ * relay logs in and checks the certificate. Video inside the connection passes as it is.
+ */
+export class RtspRelay implements Disposable {
+  readonly #listener: Deno.TcpListener;
+  readonly #upstream: Connection;
+  readonly #uri: string;
+  readonly #credentials: Credentials | undefined;
+  #client: Deno.TcpConn | undefined;
+  #challenge: Challenge | undefined;
+  /** The request under way, for when it must be sent again with a login. */
+  #request: { readonly lines: readonly string[]; tries: number } | undefined;
+  #failure: unknown;
+
+  private constructor(upstream: Connection, uri: string, credentials: Credentials | undefined) {
+    this.#listener = listen();
+    this.#upstream = upstream;
+    this.#uri = uri;
+    this.#credentials = credentials;
+    void this.#run();
+  }
+
+  /**
+   * Connects to the camera.
+   *
+   * @param uri the stream's address, without credentials
+   * @throws {SourceError} saying why that cannot be.
+   */
+  static async open(
+    peer: Peer,
+    uri: string,
+    credentials: Credentials | undefined,
+    signal: AbortSignal,
+  ): Promise<RtspRelay> {
+    const upstream = await connect(peer, signal);
+    try {
+      return new RtspRelay(upstream, uri, credentials);
+    } catch (error) {
+      upstream.close();
+      throw error;
+    }
+  }
+
+  /** Where FFmpeg finds the camera. */
+  get url(): string {
+    const { pathname, search } = new URL(this.#uri.replace(/^rtsps?:/, "http:"));
+    return `${this.#local}${pathname}${search}`;
+  }
+
+  /** Why the relay ended, where it did not end well. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  get #local(): string {
+    return `rtsp://127.0.0.1:${this.#listener.addr.port}`;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const client = this.#client = await this.#listener.accept();
+      await Promise.race([this.#requests(client), this.#answers(client)]);
+    } catch (error) {
+      this.#failure = error;
+    } finally {
+      this[Symbol.dispose]();
+    }
+  }
+
+  async #requests(client: Deno.TcpConn): Promise<void> {
+    const input = new ByteQueue(client.readable.values({ preventCancel: true }));
+    for (;;) {
+      if (input.bytes.length === 0 && !await input.more()) return;
+      if (input.bytes[0] === DOLLAR) {
+        if (!await forward(input, (bytes) => this.#upstream.write(bytes))) return;
+        continue;
+      }
+      const lines = await readHead(input);
+      if (lines === undefined) return;
+      const length = Number(headersOf(lines, "content-length")[0] ?? 0);
+      while (input.bytes.length < length) if (!await input.more()) return;
+      input.skip(length); // FFmpeg's requests of a reader have no body that matters
+      const authority = /^rtsps?:\/\/[^/]+/.exec(this.#uri)![0];
+      this.#request = {
+        lines: lines.map((line) => line.replace(this.#local, authority)),
+        tries: 0,
+      };
+      await this.#send();
+    }
+  }
+
+  async #send(): Promise<void> {
+    const { lines } = this.#request!;
+    const [method = "", uri = ""] = lines[0]!.split(" ");
+    const login = this.#challenge === undefined || this.#credentials === undefined
+      ? []
+      : [`Authorization: ${authorize(this.#challenge, { method, uri }, this.#credentials)}`];
+    const text = [...lines, ...login].join("\r\n");
+    await this.#upstream.write(new TextEncoder().encode(`${text}\r\n\r\n`));
+  }
+
+  async #answers(client: Deno.TcpConn): Promise<void> {
+    const input = new ByteQueue(this.#upstream.chunks);
+    const write = async (bytes: Uint8Array) => {
+      for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
+    };
+    for (;;) {
+      if (input.bytes.length === 0 && !await input.more()) return;
+      if (input.bytes[0] === DOLLAR) {
+        if (!await forward(input, write)) return;
+        continue;
+      }
+      const lines = await readHead(input);
+      if (lines === undefined) return;
+      const length = Number(headersOf(lines, "content-length")[0] ?? 0);
+      while (input.bytes.length < length) if (!await input.more()) return;
+      const body = input.take(length);
+      if (await this.#loggedIn(lines)) continue;
+      await write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+      await write(body);
+    }
+  }
+
+  /** Sends the request again, with a login, where the answer asks for one. */
+  async #loggedIn(lines: readonly string[]): Promise<boolean> {
+    const answer = lines[0]!.startsWith("RTSP/") ? readAnswer(lines) : undefined;
+    const challenge = answer?.status === 401 ? answerable(answer.challenges)[0] : undefined;
+    const request = this.#request;
+    if (challenge === undefined || this.#credentials === undefined) return false;
+    if (request === undefined || request.tries++ > 0) return false;
+    this.#challenge = challenge;
+    await this.#send();
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    for (const end of [this.#listener, this.#client, this.#upstream]) {
+      try {
+        end?.close();
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BadResource)) throw error;
+      }
+    }
+  }
+}
+
+/** Listens on a free one of the ports that the launcher allows. */
+function listen(): Deno.TcpListener {
+  for (const port of RELAY_PORTS) {
+    try {
+      return Deno.listen({ hostname: "127.0.0.1", port });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+}
+
+const DOLLAR = 36;
+
+/** Forwards the whole interleaved packets that are here, waiting for the first one. */
+async function forward(
+  input: ByteQueue,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<boolean> {
+  for (;;) {
+    const { bytes } = input;
+    let end = 0;
+    while (bytes[end] === DOLLAR && end + 4 <= bytes.length) {
+      const next = end + 4 + bytes[end + 2]! * 256 + bytes[end + 3]!;
+      if (next > bytes.length) break;
+      end = next;
+    }
+    if (end > 0) {
+      await write(input.take(end));
+      return true;
+    }
+    if (!await input.more()) return false;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What the table of sources knows of each kind.
+ *
+ * @module
+ */
+import type { UriAccess } from "../runtime/base/access.ts";
+import type { CameraSettings } from "./settings.ts";
+import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
+
+/** One kind of source: a row of the table. */
+export interface SourceKindRow {
+  /** The schemes that begin it, in small letters, without the colon. */
+  readonly schemes: readonly string[];
+  /** How it is written, for help and messages: `rtsp://…`. */
+  readonly form: string;
+  readonly help: string;
+  /** What it opens: the launcher allows that and nothing else. */
+  readonly access: UriAccess;
+  /**
+   * Makes the source. Nothing is opened.
+   *
+   * @param text as given
+   * @param rest what follows the scheme and its colon
+   * @throws {SourceError} `INVALID` saying what is accepted.
+   */
+  readonly make: (text: string, rest: string, settings: CameraSettings) => CameraSource;
+}
+
+/** What the settings say of images. */
+export function imageSettings({ size, quality }: CameraSettings): ImageSettings {
+  return {
+    ...(size === undefined ? {} : { size }),
+    ...(quality === undefined ? {} : { quality }),
+  };
+}
+
+/** What the settings say of images and of their rate. */
+export function liveSettings(settings: CameraSettings): ImageSettings & { readonly fps?: number } {
+  const { fps } = settings;
+  return { ...imageSettings(settings), ...(typeof fps === "number" ? { fps } : {}) };
+}
+
+/** What the settings say of network cameras. */
+export function networkSettings(settings: CameraSettings) {
+  const { stallMs, openTimeoutMs, tlsCa, tlsInsecure } = settings;
+  return {
+    ...liveSettings(settings),
+    ...(stallMs === undefined ? {} : { stallMs }),
+    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs }),
+    ...(tlsCa === undefined ? {} : { tlsCa }),
+    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+  };
+}
+
+/** @throws {SourceError} `INVALID` when the text is no URL with a host. */
+export function checkUrl(shown: string, text: string): void {
+  const scheme = text.slice(0, text.indexOf(":")).toLowerCase();
+  if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;
+  throw new SourceError(
+    "INVALID",
+    `Cannot use source ${shown}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH`,
+  );
+}

@@ -1,0 +1,137 @@
+/**
+ * Pictures of access units anywhere in a log: what a unit hangs on is read again, from its keyframe on.
+ *
+ * @module
+ */
+import { BadFrameError, type Frame } from "../runtime/definition/frame.ts";
+import { Semaphore } from "../runtime/base/wait.ts";
+import { asImage } from "../runtime/image/picture.ts";
+import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts";
+import { GroupTracker } from "../runtime/video/groups.ts";
+
+/** Reads the frames [from, to) of a partition. */
+export type ReadRange = (
+  topic: string,
+  partition: number,
+  from: number,
+  to: number,
+) => Promise<readonly Frame[]>;
+
+/** A keyframe is looked for so far back, doubling the reach from the first step on. */
+const FIRST_REACH = 32;
+const LONGEST_REACH = 4_096;
+/** Partitions whose decoders are kept for the next picture. */
+const KEPT_LANES = 16;
+/** A page shows no larger picture than about 1280 by 720; a camera's full size would cost several times more. */
+const MAX_PIXELS = 1280 * 720 * 1.5;
+
+interface Lane {
+  readonly tracker: GroupTracker;
+  readonly turn: Semaphore;
+  /** Frames of the group that was read last, by offset. */
+  readonly linked: Map<number, Frame>;
+  /** One past the last frame that the tracker has seen. */
+  next: number;
+}
+
+/** Makes images of frames; keeps a decoder for each of the partitions that were asked for last. */
+export class UnitReader {
+  readonly #read: ReadRange;
+  readonly #lanes = new Map<string, Lane>();
+
+  constructor(read: ReadRange) {
+    this.#read = read;
+  }
+
+  /**
+   * The frame as one image: itself, or its access unit's picture as a JPEG.
+   *
+   * @returns undefined for an access unit that cannot be shown: damaged, or its keyframe is gone.
+   */
+  async image(frame: Frame): Promise<Frame | undefined> {
+    if (videoCodecOf(frame.headers["content-type"]) === undefined) return frame;
+    const lane = this.#laneOf(frame);
+    return await lane.turn.run(async () => {
+      try {
+        const linked = await this.#link(lane, frame);
+        return linked === undefined ? undefined : await asImage(linked, { maxPixels: MAX_PIXELS });
+      } catch (error) {
+        if (error instanceof BadFrameError) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** The frame's offset, or that of the keyframe it hangs on; undefined when that is gone. */
+  async keyframeBefore(frame: Frame): Promise<number | undefined> {
+    const codec = videoCodecOf(frame.headers["content-type"]);
+    if (codec === undefined) return frame.offset;
+    const { topic, partition, offset } = frame;
+    for (let reach = FIRST_REACH, to = offset + 1; reach <= LONGEST_REACH; reach *= 2) {
+      const from = Math.max(0, to - reach);
+      const frames = await this.#read(topic, partition, from, to);
+      const keyframe = frames.findLast((each) => isKeyframe(each));
+      if (keyframe !== undefined) return keyframe.offset;
+      if (frames.length === 0 || from === 0) return undefined;
+      to = frames[0]!.offset;
+    }
+    return undefined;
+  }
+
+  /** Frees the decoders. */
+  async close(): Promise<void> {
+    const lanes = [...this.#lanes.values()];
+    this.#lanes.clear();
+    await Promise.all(lanes.map(({ tracker, turn }) => turn.run(() => tracker.close())));
+  }
+
+  #laneOf({ topic, partition }: Frame): Lane {
+    const name = `${partition} ${topic}`;
+    const lane = this.#lanes.get(name) ?? {
+      tracker: new GroupTracker(() => {}),
+      turn: new Semaphore(1),
+      linked: new Map<number, Frame>(),
+      next: Infinity,
+    };
+    // The one that was asked for last goes last.
+    this.#lanes.delete(name);
+    this.#lanes.set(name, lane);
+    if (this.#lanes.size > KEPT_LANES) {
+      const [oldest, { tracker, turn }] = this.#lanes.entries().next().value!;
+      this.#lanes.delete(oldest);
+      void turn.run(() => tracker.close());
+    }
+    return lane;
+  }
+
+  /** The frame with what it hangs on known; undefined where that is gone. */
+  async #link(lane: Lane, frame: Frame): Promise<Frame | undefined> {
+    const known = lane.linked.get(frame.offset);
+    if (known !== undefined) return known;
+    const ahead = frame.offset - lane.next;
+    if (!(ahead >= 0 && ahead < FIRST_REACH)) {
+      const keyframe = await this.keyframeBefore(frame);
+      if (keyframe === undefined) return undefined;
+      lane.tracker.interrupt();
+      lane.linked.clear();
+      lane.next = keyframe;
+    }
+    const { topic, partition, offset } = frame;
+    for (const each of await this.#read(topic, partition, lane.next, offset + 1)) {
+      if (isKeyframe(each)) lane.linked.clear();
+      if (lane.tracker.take(each) === "unit") lane.linked.set(each.offset, each);
+    }
+    lane.next = offset + 1;
+    return lane.linked.get(offset);
+  }
+}
+
+function isKeyframe({ headers, value }: Frame): boolean {
+  const codec = videoCodecOf(headers["content-type"]);
+  try {
+    return codec !== undefined && inspectAccessUnit(codec, value).keyframe;
+  } catch (error) {
+    if (error instanceof BadFrameError) return false;
+    throw error;
+  }
+}
