@@ -80,7 +80,7 @@ export class ExecutorHost {
   readonly #sendPicture: ExecutorPorts["sendPicture"];
   /** When an error that nothing caught was reported last, by message. */
   readonly #unhandled = new Map<string, number>();
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setInterval> | undefined;
   readonly #lanes = new Map<number, Lane>();
   /** Lanes that are not at work yet, and what was said to them meanwhile. */
   readonly #starting = new Map<number, Starting>();
@@ -99,7 +99,6 @@ export class ExecutorHost {
     this.#send = send;
     this.#sendPicture = sendPicture;
     this.#cells = cells;
-    this.#timer = setInterval(() => this.#lookAtCalls(), LOOK_MS);
   }
 
   /** Whether somebody looks at pictures. */
@@ -244,6 +243,7 @@ export class ExecutorHost {
       pictures.close();
       this.#lanes.delete(lane);
     });
+    this.#timer ??= setInterval(() => this.#lookAtCalls(), LOOK_MS);
     this.#lanes.set(lane, { execution, pictures, ended, standing: new StandingCalls() });
   }
 
