@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
 import { CRASH_VARIABLE } from "../../runtime/executor/crash.ts";
-import type { TopicLog } from "../../runtime/log/log.ts";
+import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
+import { accessUnits } from "../support/access_units.ts";
 import {
   assertFlawless,
   type Marked,
@@ -35,6 +36,10 @@ const MOST_RUNS = 6;
 
 /** Queries that are killed: one of frames with a small state, one of windows with a large one. */
 const QUERIES = ["chain", "hashes"] as const;
+/** The query of windows where frames are access units: it hashes what they show. */
+const PIXELS = "pixels";
+/** Access units from keyframe to keyframe: more than a batch holds. */
+const GROUP = 11;
 
 /** When a query is killed. */
 export type KillPoint =
@@ -73,6 +78,8 @@ export interface BedOptions {
   readonly source: string;
   /** An empty folder for what the queries write. */
   readonly folder: string;
+  /** Frames are access units of H.264 instead of images. */
+  readonly video?: boolean;
 }
 
 /** Where trials are made: a log with frames in it, and what undisturbed runs make of them. */
@@ -90,7 +97,10 @@ export class RecoveryBed {
   /** How long the last run of each trial took to do what the killed ones had left. */
   readonly recoveryMs: number[] = [];
 
-  constructor({ log, url, source, folder }: BedOptions) {
+  readonly #video: boolean;
+
+  constructor({ log, url, source, folder, video = false }: BedOptions) {
+    this.#video = video;
     this.#log = log;
     this.#url = url;
     this.#source = source;
@@ -109,12 +119,13 @@ export class RecoveryBed {
     // Kafka deletes by capture time: frames of long ago are gone before they are compared.
     const start = Date.now();
     for (let partition = 0; partition < PARTITIONS; partition++) {
-      const frames = markedRecords(partition + 1, FRAMES, { start });
+      const images = markedRecords(partition + 1, FRAMES, { start });
+      const frames = this.#video ? await asAccessUnits(images, partition) : images;
       await producer.append(this.#source, partition, frames);
       this.#published.push(...frames.map(markOf));
     }
     await producer.close();
-    for (const query of QUERIES) {
+    for (const query of QUERIES.map((name) => this.#named(name))) {
       const places = await this.#places();
       const run = this.#start(query, places);
       assert.equal(await run.ended(), 0, run.output());
@@ -131,7 +142,7 @@ export class RecoveryBed {
       assert.ok(runs <= MOST_RUNS, `${where}: not through after ${runs} runs`);
       const [kill, ...later] = kills;
       const started = performance.now();
-      const run = this.#start(trial.query, places, kill);
+      const run = this.#start(this.#named(trial.query), places, kill);
       if (kill !== undefined && "files" in kill) await killAtFiles(run, places.folder, kill.files);
       const code = await run.ended();
       kills = later;
@@ -143,7 +154,7 @@ export class RecoveryBed {
       if (runs > 1) this.recoveryMs.push(performance.now() - started);
       break;
     }
-    await this.#check(trial.query, places, where);
+    await this.#check(this.#named(trial.query), places, where);
   }
 
   async #check(query: string, places: Places, where: string): Promise<void> {
@@ -151,16 +162,18 @@ export class RecoveryBed {
     assertSame(outputs, this.#undisturbed.get(query)!, where);
     if (query !== "chain") return;
     const expected = this.#published;
-    for (
-      const verdict of [
-        await judgeTopic(this.#log, places.topic, PARTITIONS, expected),
-        await judgeImages(`${places.folder}/images`, expected),
-      ]
-    ) {
+    const verdicts = [await judgeTopic(this.#log, places.topic, PARTITIONS, expected)];
+    // Access units become JPEGs there, compared with those of the run in peace above.
+    if (!this.#video) verdicts.push(await judgeImages(`${places.folder}/images`, expected));
+    for (const verdict of verdicts) {
       this.#verdicts.push(verdict);
       assertFlawless(verdict, where);
     }
     await Deno.remove(places.folder, { recursive: true });
+  }
+
+  #named(query: typeof QUERIES[number]): string {
+    return this.#video && query === "hashes" ? PIXELS : query;
   }
 
   async #places(): Promise<Places> {
@@ -179,6 +192,18 @@ export class RecoveryBed {
       env: kill !== undefined && "at" in kill ? { [CRASH_VARIABLE]: kill.at } : {},
     });
   }
+}
+
+async function asAccessUnits(
+  images: readonly LogRecord[],
+  partition: number,
+): Promise<LogRecord[]> {
+  const units = await accessUnits({ frames: images.length, gop: GROUP, seed: 100 * partition });
+  return images.map((record, i) => ({
+    ...record,
+    value: units[i]!,
+    headers: { ...record.headers, "content-type": "video/h264" },
+  }));
 }
 
 /** Waits until there are so many files, and kills at that instant. */

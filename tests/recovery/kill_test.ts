@@ -18,6 +18,15 @@ Deno.test("kill -9 at 10 points on the embedded log: outputs as if nothing had h
   });
 });
 
+Deno.test("kill -9 at 4 points over access units of H.264: outputs as if nothing had happened", async () => {
+  await withLog(async (url, log, folder) => {
+    const bed = new RecoveryBed({ log, url, source: "VideoStreaming", folder, video: true });
+    await bed.prepare();
+    for (const trial of trials(4, Random.fromEnvironment(2))) await bed.run(trial);
+    assert.ok(bed.killed >= 3, `only ${bed.killed} kills came in time`);
+  });
+});
+
 Deno.test("a crash is off unless it is asked for, and comes at the step and count that is", () => {
   assert.equal(crashAt(undefined), undefined);
   assert.equal(crashAt(""), undefined);

@@ -7,3 +7,15 @@ Deno.test("kill -9 at 100 points on the embedded log", async () => {
     killTrials("embedded log", { log, url, source: "VideoStreaming", folder })
   );
 });
+
+Deno.test("kill -9 at 100 points over access units of H.264, on the embedded log", async () => {
+  await withLog((url, log, folder) =>
+    killTrials("H.264 on the embedded log", {
+      log,
+      url,
+      source: "VideoStreaming",
+      folder,
+      video: true,
+    })
+  );
+});
