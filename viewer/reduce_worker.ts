@@ -4,7 +4,12 @@
  * @module
  */
 /// <reference lib="deno.worker" />
-import { canReduce, type JpegSize, reduceJpeg, stepBack } from "../runtime/image/reduce_jpeg.ts";
+import {
+  canReduce,
+  type JpegSize,
+  reduceJpeg,
+  yieldToOthers,
+} from "../runtime/image/reduce_jpeg.ts";
 
 /** A picture to make smaller. */
 export interface ReduceRequest {
@@ -22,7 +27,7 @@ export interface ReduceReply {
   readonly ms: number;
 }
 
-stepBack();
+yieldToOthers();
 
 self.onmessage = ({ data }: MessageEvent<ReduceRequest>) => {
   const begun = performance.now();

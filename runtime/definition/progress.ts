@@ -81,6 +81,7 @@ export interface StreamingQueryProgress {
   readonly stateOperators: readonly StateOperatorProgress[];
   readonly sources: readonly SourceProgress[];
   readonly sink: SinkProgress;
+  /** `repaired`: for each flaw of images how many frames had it and were repaired. */
   readonly observedMetrics: Readonly<Record<string, unknown>>;
   /** Of the frames of the last seconds. */
   readonly latencies?: {
@@ -117,6 +118,8 @@ export interface QueryTotals {
   readonly late?: number;
   /** Frames whose capture time was too far ahead to be believed; they reached no window. */
   readonly ahead?: number;
+  /** Frames whose image was damaged and whose picture was whole: repaired when they were decoded. */
+  readonly repaired?: number;
 }
 
 /** Totals of a run in which nothing has happened. */

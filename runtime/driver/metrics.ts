@@ -36,6 +36,10 @@ export class QueryMetrics {
     "frames_dead_lettered_total",
     "Frames that could not be processed",
   );
+  readonly #repaired = this.#set.counter(
+    "frames_repaired_total",
+    "Frames with a damaged image whose picture was whole",
+  );
   readonly #violations = this.#set.counter(
     "order_violations_total",
     "Sequence numbers that came late, as the camera counts",
@@ -120,6 +124,7 @@ export class QueryMetrics {
     add(this.#dropped, "late", "late");
     add(this.#dropped, "ahead", "ahead");
     add(this.#deadLettered, "deadLettered");
+    add(this.#repaired, "repaired");
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");
     this.#last.set(query, last);

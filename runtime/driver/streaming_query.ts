@@ -247,5 +247,6 @@ function addTotals(a: QueryTotals, b: QueryTotals): QueryTotals {
     orderViolations: a.orderViolations + b.orderViolations,
     late: (a.late ?? 0) + (b.late ?? 0),
     ahead: (a.ahead ?? 0) + (b.ahead ?? 0),
+    repaired: (a.repaired ?? 0) + (b.repaired ?? 0),
   };
 }

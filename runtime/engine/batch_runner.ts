@@ -167,6 +167,7 @@ export class BatchRunner {
     await pipeline.settle();
     byTimer = true;
     if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
+    for (const { value } of frames) reporter.repaired(this.#options.repairs?.(value) ?? []);
     onStep?.("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);

@@ -75,6 +75,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly pictures: PicturePort;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
+  /** What was repaired of an image while operators decoded it: names to count. */
+  readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
   /** Puts access units into their groups; without it every frame is an image. */
   readonly groups?: FrameGroups;
   /** Makes the dead letter of a frame. */

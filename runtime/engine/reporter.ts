@@ -68,6 +68,9 @@ export class ProgressReporter {
   #reportStart: number;
   #reportStartWall: number;
   #input = 0;
+  /** Since the last report, by flaw. */
+  #repairs: Record<string, number> = {};
+  #repairedFrames = 0;
   #output = 0;
   #batches = 0;
   #startOffset: number | undefined;
@@ -104,6 +107,7 @@ export class ProgressReporter {
       orderViolations,
       ...(this.late > 0 ? { late: this.late } : {}),
       ...(this.ahead > 0 ? { ahead: this.ahead } : {}),
+      ...(this.#repairedFrames > 0 ? { repaired: this.#repairedFrames } : {}),
     };
   }
 
@@ -116,6 +120,16 @@ export class ProgressReporter {
     this.#eventSum += timestamp;
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
     this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
+  }
+
+  /** What was wrong with a frame and was repaired when it was decoded. */
+  repaired(flaws: Iterable<string>): void {
+    let any = false;
+    for (const flaw of flaws) {
+      this.#repairs[flaw] = (this.#repairs[flaw] ?? 0) + 1;
+      any = true;
+    }
+    if (any) this.#repairedFrames++;
   }
 
   /** An output reached its sinks. Milliseconds. */
@@ -242,7 +256,7 @@ export class ProgressReporter {
         },
       }],
       sink: { description: sinkDescription, numOutputRows: this.#output },
-      observedMetrics: {},
+      observedMetrics: Object.keys(this.#repairs).length > 0 ? { repaired: this.#repairs } : {},
       ...(queueing && processing && endToEnd
         ? {
           latencies: {
@@ -264,6 +278,7 @@ export class ProgressReporter {
     this.#reportStart = monotonic;
     this.#reportStartWall = now;
     this.#input = this.#output = this.#batches = 0;
+    this.#repairs = {};
     this.#startOffset = undefined;
     this.#eventMin = Infinity;
     this.#eventMax = -Infinity;

@@ -7,6 +7,7 @@ import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import type { BatchStep } from "../engine/steps.ts";
+import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
@@ -210,6 +211,7 @@ export class ExecutorHost {
       owns: () => Atomics.load(shown, SHOWN.run) === BigInt(lane),
       clock: systemClock,
       inspect: inspectImage,
+      repairs: repairsOf,
       groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),

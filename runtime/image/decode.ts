@@ -4,12 +4,13 @@
  * @module
  */
 import type Sharp from "sharp";
-import { BadFrameError } from "../definition/frame.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
-import { decodeJpeg } from "./jpeg.ts";
-import { decompressReduced, hasLibrary } from "./jpeg_library.ts";
+import { refusal } from "./flaws.ts";
+import { decodeJpeg, isDirect } from "./jpeg.ts";
+import { repaired } from "./kernels/repair.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 import { shrink } from "./shrink.ts";
+import { hasLibrary } from "./turbojpeg.ts";
 
 let sharp: Promise<typeof Sharp> | undefined;
 
@@ -46,15 +47,7 @@ export async function decodeImage(
   channels: Channels,
   info: ImageInfo = inspectImage(bytes),
 ): Promise<RawImage> {
-  // libjpeg-turbo turns one and three components into what is asked for, but no inks into light.
-  if (info.type === "jpeg" && (info.components === 1 || info.components === 3)) {
-    try {
-      return await decodeJpeg(bytes, channels, info);
-    } catch (error) {
-      if (!(error instanceof BadFrameError)) throw error;
-      // Some cameras pad before the end marker. libvips takes that, and says what is wrong else.
-    }
-  }
+  if (isDirect(info)) return await decodeJpeg(bytes, channels, info);
   return await decodeWithSharp(bytes, channels, info);
 }
 
@@ -82,14 +75,8 @@ export async function decodeReduced(
   denominator: Denominator,
   info: ImageInfo = inspectImage(bytes),
 ): Promise<RawImage> {
-  const direct = info.type === "jpeg" && (info.components === 1 || info.components === 3);
-  if (direct && hasLibrary && bytes.buffer instanceof ArrayBuffer) {
-    const width = Math.ceil(info.width / denominator);
-    const height = Math.ceil(info.height / denominator);
-    const image = new PooledImage(width, height, channels);
-    if (await decompressReduced(bytes as Uint8Array<ArrayBuffer>, image, denominator)) return image;
-    // As in decodeImage: another decoder tells whether it is bad, and why.
-    image.release();
+  if (isDirect(info) && hasLibrary) {
+    return await decodeJpeg(bytes, channels, info, denominator);
   }
   const full = await decodeImage(bytes, channels, info);
   if (denominator === 1) return full;
@@ -107,23 +94,26 @@ async function decodeWithSharp(
 ): Promise<RawImage> {
   // The header was checked against the caller's limit; a body that disagrees with it is refused.
   const load = await loadSharp();
-  let pipeline = load(bytes, { limitInputPixels: info.width * info.height, failOn: "warning" })
-    .toColourspace("srgb");
+  const options = {
+    limitInputPixels: info.width * info.height,
+    failOn: "warning",
+    // Samples as stored: a profile would change them.
+    ignoreIcc: true,
+  } as const;
+  const whole = info.flaws === undefined ? bytes : repaired(bytes) ?? bytes;
+  let pipeline = load(whole, options).toColourspace("srgb");
   pipeline = channels === 4 ? pipeline.ensureAlpha() : pipeline.flatten();
   let decoded;
   try {
     decoded = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   } catch (error) {
-    throw new BadFrameError(
-      "corrupt",
-      `Cannot decode the ${info.type} image: ${(error as Error).message.trim()}`,
-      { cause: error },
-    );
+    const message = (error as Error).message.trim();
+    throw refusal("codes", `Cannot decode the ${info.type} image: ${message}`, { cause: error });
   }
   const { data, info: { width, height, channels: given } } = decoded;
   if (width !== info.width || height !== info.height) {
-    throw new BadFrameError(
-      "corrupt",
+    throw refusal(
+      "codes",
       `Cannot decode the ${info.type} image: its header says ${info.width}x${info.height}, ` +
         `its picture is ${width}x${height}`,
     );
@@ -133,7 +123,7 @@ async function decodeWithSharp(
   else if (channels === 1 && given === 3) toLuma(data, image.data);
   else {
     image.release();
-    throw new Error(`Expected ${channels} channels from libvips: it gave ${given}`);
+    throw refusal("coding", `Cannot decode a ${info.type} image of ${given} channels`);
   }
   return image;
 }

@@ -4,6 +4,10 @@
  * @module
  */
 import { BadFrameError } from "../definition/frame.ts";
+import { type Flaw, refusal } from "./flaws.ts";
+import { APP1, countScans, readJpegHeaders, SOF2, startsWithText } from "./jpeg_headers.ts";
+import { repairJpeg } from "./kernels/repair.ts";
+import { MAX_SCANS } from "./turbojpeg.ts";
 
 /** An encoding that Framelane accepts. */
 export type ImageType = "jpeg" | "png" | "webp";
@@ -22,6 +26,8 @@ export interface ImageInfo {
   readonly orientation?: number;
   /** True for a progressive JPEG. */
   readonly progressive?: boolean;
+  /** What is wrong and repaired when it is decoded; absent where nothing is, as far as headers tell. */
+  readonly flaws?: readonly Flaw[];
 }
 
 /** Bounds on what is worth decoding. */
@@ -37,16 +43,11 @@ export const DEFAULT_MAX_PIXELS = 64_000_000;
 /** 64 MiB. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
-/** What an image may take of memory while it is decoded, however few bytes it has. */
-const UNPACKED_BYTES = 24 * 1024 * 1024;
-/** An image that takes more must have cost its maker something: no photograph packs so many pixels. */
-const MOST_PIXELS_A_BYTE = 32;
+/** What an image may take of memory while it is decoded: a night scene has few bytes a pixel. */
+const MAX_DECODING_BYTES = 512 * 1024 * 1024;
 
-/**
- * A hostile progressive JPEG repeats tiny scans, each of which costs a pass over all pixels. Real
- * ones have about ten.
- */
-const MAX_SCANS = 100;
+/** Pixels times scans: each scan is a pass over all pixels, of 5 ns each. */
+const MAX_WORK = 4 * DEFAULT_MAX_PIXELS;
 
 const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" } as const;
 
@@ -85,21 +86,14 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
         `at most ${maxPixels} pixels are accepted`,
     );
   }
-  checkRatio(info, bytes.length);
-  return info;
-}
-
-/** Refuses what is small and unpacks to a lot. */
-function checkRatio(info: ImageInfo, bytes: number): void {
-  const pixels = info.width * info.height;
-  if (pixels * bytesToDecode(info) <= UNPACKED_BYTES || pixels <= bytes * MOST_PIXELS_A_BYTE) {
-    return;
+  if (info.width * info.height * bytesToDecode(info) > MAX_DECODING_BYTES) {
+    throw refusal(
+      "work",
+      `Cannot take a ${info.type} image of ${info.width}x${info.height} pixels: decoding it takes ` +
+        `more than ${MAX_DECODING_BYTES} bytes of memory`,
+    );
   }
-  throw new BadFrameError(
-    "too-large",
-    `Cannot take an image of ${info.width}x${info.height} pixels in ${bytes} bytes: ` +
-      `at most ${MOST_PIXELS_A_BYTE} pixels a byte are accepted of one so large`,
-  );
+  return info;
 }
 
 /** Memory that decoders take for a pixel, at most: the picture, and what they keep until it is whole. */
@@ -113,8 +107,8 @@ function readHeader(bytes: Uint8Array): ImageInfo {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return readJpeg(bytes);
   if (startsWith(bytes, 0, PNG_SIGNATURE)) return readPng(bytes);
   if (startsWith(bytes, 0, RIFF) && startsWith(bytes, 8, WEBP)) return readWebp(bytes);
-  throw new BadFrameError(
-    "unsupported-type",
+  throw refusal(
+    "stray-before-start",
     `Cannot tell the type of an image that begins with ${hex(bytes)}: ` +
       "JPEG, PNG and WebP are accepted",
   );
@@ -124,78 +118,51 @@ const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const IHDR = [0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52];
 const RIFF = [0x52, 0x49, 0x46, 0x46];
 const WEBP = [0x57, 0x45, 0x42, 0x50];
-const EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0];
 
 function readJpeg(bytes: Uint8Array): ImageInfo {
-  let frame: { width: number; height: number; components: number; marker: number } | undefined;
   let orientation: number | undefined;
-  let at = 2;
-  while (at < bytes.length) {
-    if (bytes[at] !== 0xff) throw corrupt("jpeg", `no marker at byte ${at}`);
-    const marker = bytes[at + 1];
-    at += 2;
-    if (marker === 0xff) { // a fill byte
-      at--;
-      continue;
+  const headers = readJpegHeaders(bytes, (marker, content) => {
+    if (marker === APP1 && startsWithText(content, "Exif\0\0")) {
+      orientation = readOrientation(content.subarray(6)) ?? orientation;
     }
-    if (marker === 0x01 || (marker !== undefined && marker >= 0xd0 && marker <= 0xd8)) continue;
-    if (marker === 0xd9) throw corrupt("jpeg", "it ends before its picture");
-    const length = u16(bytes, at);
-    if (marker === undefined || !(length >= 2) || at + length > bytes.length) break;
-    if (marker === 0xda) { // start of scan: the headers are over
-      if (frame === undefined) throw corrupt("jpeg", "its picture begins before its size is known");
-      const progressive = frame.marker === 0xc2;
-      if (progressive) checkScans(bytes, at);
-      return {
-        type: "jpeg",
-        contentType: CONTENT_TYPES.jpeg,
-        width: frame.width,
-        height: frame.height,
-        components: frame.components,
-        ...(orientation === undefined ? {} : { orientation }),
-        progressive,
-      };
-    }
-    if (isStartOfFrame(marker)) {
-      if (length < 8) throw corrupt("jpeg", "its frame header is too short");
-      checkCoding(marker, bytes[at + 2]!);
-      const components = bytes[at + 7]!;
-      if (length !== 8 + 3 * components || components === 0) {
-        throw corrupt("jpeg", `its frame header of ${length} bytes names ${components} components`);
-      }
-      frame = { height: u16(bytes, at + 3), width: u16(bytes, at + 5), components, marker };
-    } else if (marker === 0xe1 && startsWith(bytes, at + 2, EXIF)) {
-      orientation = readOrientation(bytes.subarray(at + 8, at + length)) ?? orientation;
-    }
-    at += length;
+  });
+  const { width, height, components, process, scan, start } = headers;
+  const progressive = process === SOF2;
+  const flaws: Flaw[] = headers.stray.length > 0 ? ["stray-before-segment"] : [];
+  if (progressive || scan[0] !== components.length) {
+    // A sequential JPEG has each component once.
+    const most = Math.min(
+      progressive ? MAX_SCANS : components.length,
+      Math.floor(MAX_WORK / (width * height)),
+    );
+    const { scans, end } = countScans(bytes, start, most);
+    checkScans(width * height, scans, most);
+    if (end === undefined) flaws.push("end-missing");
+    else if (end < bytes.length) flaws.push("trailer");
+  } else if (bytes.at(-2) !== 0xff || bytes.at(-1) !== 0xd9) {
+    const repaired = repairJpeg(bytes);
+    if (repaired === undefined) throw refusal("cut", cannotRead("jpeg", "codes are missing"));
+    flaws.push(...repaired.flaws);
   }
-  throw corrupt("jpeg", "it ends inside its headers");
+  return {
+    type: "jpeg",
+    contentType: CONTENT_TYPES.jpeg,
+    width,
+    height,
+    components: components.length,
+    ...(orientation === undefined ? {} : { orientation }),
+    progressive,
+    ...(flaws.length === 0 ? {} : { flaws: [...new Set(flaws)] }),
+  };
 }
 
-function isStartOfFrame(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf &&
-    marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-}
-
-function checkCoding(marker: number, precision: number): void {
-  if (marker <= 0xc2 && precision === 8) return;
-  const coding = marker <= 0xc2 ? `${precision} bits a sample` : `coding process ${marker - 0xc0}`;
-  throw new BadFrameError(
-    "unsupported-type",
-    `Cannot take a JPEG of ${coding}: baseline and progressive ones of 8 bits are accepted`,
+function checkScans(pixels: number, scans: number, most: number): void {
+  if (scans <= most) return;
+  throw refusal(
+    "work",
+    `Cannot take a JPEG of ${scans} scans or more of ${pixels} pixels each: ` +
+      `at most ${most} are accepted`,
   );
-}
-
-function checkScans(bytes: Uint8Array, from: number): void {
-  let scans = 1;
-  for (let at = bytes.indexOf(0xff, from); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
-    if (bytes[at + 1] === 0xda && ++scans > MAX_SCANS) {
-      throw new BadFrameError(
-        "too-large",
-        `Cannot take a progressive JPEG of more than ${MAX_SCANS} scans`,
-      );
-    }
-  }
 }
 
 /** Reads the orientation of a TIFF directory, undefined where there is none that makes sense. */
@@ -281,5 +248,9 @@ function hex(bytes: Uint8Array): string {
 }
 
 function corrupt(type: ImageType, why: string): BadFrameError {
-  return new BadFrameError("corrupt", `Cannot read the headers of the ${type} image: ${why}`);
+  return refusal("segment", cannotRead(type, why));
+}
+
+function cannotRead(type: ImageType, why: string): string {
+  return `Cannot read the ${type} image: ${why}`;
 }

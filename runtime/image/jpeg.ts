@@ -5,13 +5,17 @@
  */
 import { Buffer } from "node:buffer";
 import jpegTurbo from "@julusian/jpeg-turbo";
-import { BadFrameError } from "../definition/frame.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
-import { hasLibrary, keepLuma } from "./jpeg_library.ts";
+import { refusal } from "./flaws.ts";
+import { repaired } from "./kernels/repair.ts";
+import { DAMAGED, decompress, hasLibrary, keepLuma } from "./turbojpeg.ts";
 import { pool } from "./pool.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
 import { takeLuma } from "./kernels/luma_jpeg.ts";
+
+/** So many bytes alike are hardly codes. */
+const LIKELY_PADDING = 8;
 
 const FORMATS = {
   1: jpegTurbo.FORMAT_GRAY,
@@ -19,13 +23,19 @@ const FORMATS = {
   4: jpegTurbo.FORMAT_RGBA,
 } as const;
 
+/** True for a JPEG that libjpeg-turbo turns into what is asked for: it makes no light of inks. */
+export function isDirect({ type, components }: ImageInfo): boolean {
+  return type === "jpeg" && (components === 1 || components === 3);
+}
+
 /**
- * Decodes a JPEG of one or three components. The decoder refuses every flaw, also those that every
- * viewer shows, and cannot say what is wrong: `decodeImage` asks another one about what it refused.
+ * Decodes a JPEG of one or three components. What is wrong with it and leaves its picture whole is
+ * repaired: see `FLAWS`. All else is refused, whatever the decoder would make of it.
  *
  * @param bytes the JPEG; must stay as it is until the promise settles
  * @param channels 1 grey (the luma plane, which costs the least), 3 RGB, 4 RGBA
  * @param info what `inspectImage` said of it, where that is known
+ * @param denominator decodes at one over this of its size; by the accurate transform then
  * @throws {BadFrameError} `corrupt`, or what `inspectImage` throws.
  *
  * @example
@@ -42,17 +52,59 @@ export async function decodeJpeg(
   bytes: Uint8Array,
   channels: Channels,
   info: ImageInfo = inspectImage(bytes),
+  denominator?: 1 | 2 | 4 | 8,
 ): Promise<RawImage> {
-  const image = new PooledImage(info.width, info.height, channels);
+  const { width, height, flaws } = info;
+  const image = new PooledImage(
+    Math.ceil(width / (denominator ?? 1)),
+    Math.ceil(height / (denominator ?? 1)),
+    channels,
+  );
+  const decode = (jpeg: Uint8Array) =>
+    hasLibrary
+      ? decompress(ofOwnMemory(jpeg), image, denominator ?? 1, denominator === undefined)
+      : decompressByAddon(jpeg, image);
   try {
-    await jpegTurbo.decompress(asBuffer(bytes), asBuffer(image.data), {
-      format: FORMATS[channels],
-    });
+    const whole = flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
+    let complaint = await decode(whole ?? bytes);
+    if (complaint !== undefined && whole === undefined) {
+      const second = repaired(bytes);
+      if (second !== undefined) complaint = await decode(second);
+    }
+    if (complaint === undefined) return image;
+    throw refusal("codes", `Cannot decode the jpeg image: ${complaint}`);
   } catch (error) {
     image.release();
-    throw new BadFrameError("corrupt", "Cannot decode the JPEG", { cause: error });
+    throw error;
   }
-  return image;
+}
+
+/** @returns undefined when it is done at full size, else what is wrong. */
+async function decompressByAddon(
+  jpeg: Uint8Array,
+  image: PooledImage,
+): Promise<string | undefined> {
+  try {
+    await jpegTurbo.decompress(asBuffer(jpeg), asBuffer(image.data), {
+      format: FORMATS[image.channels],
+    });
+    return undefined;
+  } catch (error) {
+    // The addon's message is that of its thread, mostly "No error".
+    if (error instanceof Error) return DAMAGED;
+    throw error;
+  }
+}
+
+/** True where bytes before the end marker are alike: looking closer saves decoding twice. */
+function seemsPadded(jpeg: Uint8Array): boolean {
+  const tail = jpeg.subarray(-2 - LIKELY_PADDING, -2);
+  return tail.every((byte) => byte === tail[0]);
+}
+
+/** Native code takes no memory that threads share. */
+function ofOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : bytes.slice();
 }
 
 /**
@@ -80,8 +132,11 @@ export async function extractLuma(
   if (info.type !== "jpeg" || info.components !== 3) return undefined;
   const taken = withKernels((kernels) => takeLuma(kernels, bytes));
   if (taken !== undefined || !hasLibrary) return taken;
-  if (!(bytes.buffer instanceof ArrayBuffer)) return undefined;
-  return await keepLuma(bytes as Uint8Array<ArrayBuffer>, info);
+  const whole = info.flaws === undefined && !seemsPadded(bytes) ? undefined : repaired(bytes);
+  const kept = await keepLuma(ofOwnMemory(whole ?? bytes), info);
+  if (kept !== undefined || whole !== undefined) return kept;
+  const second = repaired(bytes);
+  return second === undefined ? undefined : await keepLuma(second, info);
 }
 
 /** How to encode. */

@@ -5,6 +5,7 @@
  */
 export * from "./decode.ts";
 export * from "./draw.ts";
+export { type Flaw, FLAWS, repairsOf } from "./flaws.ts";
 export * from "./inspect.ts";
 export * from "./jpeg.ts";
 export * from "./orientation.ts";

@@ -61,6 +61,59 @@ function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/** How rows are worked on, by JavaScript or by kernels. `Row` and `Wide` say where a row lies, as
+ * pixels and resized across. */
+export interface RowSteps<Row, Wide = Row> {
+  /** Row `y` of the crop as it is. */
+  copied(y: number): Row;
+  /** Rows `2 * y` and the next, at half their width: OpenCV takes the mean of each four pixels. */
+  halved(y: number): Row;
+  /** Room for two rows that are resized across. Asked for once, before `across`. */
+  wide(): [Wide, Wide];
+  /** Resizes row `y` across. */
+  across(y: number, to: Wide): void;
+  /** Mixes two rows that were resized across. */
+  mixed(upper: Wide, lower: Wide, upperWeight: number, lowerWeight: number): Row;
+}
+
+/**
+ * Resizes a part of a picture, row by row, whoever works on the rows.
+ *
+ * @param take is given each row of the result from the top, valid until it returns
+ */
+export function walkRows<Row, Wide>(
+  crop: Pick<Crop, "width" | "height">,
+  { width, height }: Pick<Crop, "width" | "height">,
+  steps: RowSteps<Row, Wide>,
+  take: (row: Row, y: number) => void,
+): void {
+  if (crop.width === width && crop.height === height) {
+    for (let y = 0; y < height; y++) take(steps.copied(y), y);
+    return;
+  }
+  if (crop.width === 2 * width && crop.height === 2 * height) {
+    for (let y = 0; y < height; y++) take(steps.halved(y), y);
+    return;
+  }
+  const { first, second, firstWeight, secondWeight } = tapsOf(crop.height, height, 1);
+  // Two rows of the source, already resized across; each is used for several rows of the result.
+  let [upper, lower] = steps.wide();
+  let upperRow = -1, lowerRow = -1;
+  for (let y = 0; y < height; y++) {
+    const one = first[y]!, other = second[y]!;
+    if (one !== upperRow) {
+      if (one === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
+      else steps.across(one, upper);
+      upperRow = one;
+    }
+    if (other !== lowerRow) {
+      steps.across(other, lower);
+      lowerRow = other;
+    }
+    take(steps.mixed(upper, lower, firstWeight[y]!, secondWeight[y]!), y);
+  }
+}
+
 /**
  * Resizes a part of a picture, row by row.
  *
@@ -75,9 +128,22 @@ export function resizeRows(
   height: number,
   take: (row: Uint8Array, y: number) => void,
 ): void {
-  if (crop.width === width && crop.height === height) copyRows(image, crop, take);
-  else if (crop.width === 2 * width && crop.height === 2 * height) halveRows(image, crop, take);
-  else mixRows(image, crop, width, height, take);
+  const { data, channels } = image;
+  const stride = image.width * channels;
+  const startOf = (y: number) => (crop.top + y) * stride + crop.left * channels;
+  const row = new Uint8Array(width * channels);
+  const columns = tapsOf(crop.width, width, channels);
+  const steps: RowSteps<Uint8Array, Int32Array> = {
+    copied: (y) => data.subarray(startOf(y), startOf(y) + row.length),
+    halved: (y) => halve(data, startOf(2 * y), stride, channels, row),
+    wide: () => [new Int32Array(row.length), new Int32Array(row.length)],
+    across: (y, to) => acrossRow(data, startOf(y), columns, channels, to),
+    mixed: (upper, lower, upperWeight, lowerWeight) => {
+      down(upper, lower, upperWeight, lowerWeight, row);
+      return row;
+    },
+  };
+  walkRows(crop, { width, height }, steps, take);
 }
 
 /** Resizes a picture. */
@@ -89,79 +155,33 @@ export function resize(image: RawImage, width: number, height: number): RawImage
   return result;
 }
 
-function copyRows(
-  { data, width, channels }: RawImage,
-  crop: Crop,
-  take: (row: Uint8Array, y: number) => void,
-): void {
-  const length = crop.width * channels;
-  for (let y = 0; y < crop.height; y++) {
-    const start = ((crop.top + y) * width + crop.left) * channels;
-    take(data.subarray(start, start + length), y);
-  }
-}
-
-/** Exactly half the size: OpenCV takes the mean of each four pixels. */
-function halveRows(
-  { data, width, channels }: RawImage,
-  crop: Crop,
-  take: (row: Uint8Array, y: number) => void,
-): void {
-  const stride = width * channels;
-  const row = new Uint8Array(crop.width / 2 * channels);
-  for (let y = 0; y < crop.height / 2; y++) {
-    let at = (crop.top + 2 * y) * stride + crop.left * channels;
-    for (let out = 0; out < row.length; at += channels) {
-      for (let c = 0; c < channels; c++, at++) {
-        const upper = data[at]! + data[at + channels]!;
-        row[out++] = (upper + data[at + stride]! + data[at + stride + channels]! + 2) >> 2;
-      }
+/** The mean of each four pixels of two rows. */
+function halve(
+  data: Uint8Array,
+  at: number,
+  stride: number,
+  channels: number,
+  row: Uint8Array,
+): Uint8Array {
+  for (let out = 0; out < row.length; at += channels) {
+    for (let c = 0; c < channels; c++, at++) {
+      const upper = data[at]! + data[at + channels]!;
+      row[out++] = (upper + data[at + stride]! + data[at + stride + channels]! + 2) >> 2;
     }
-    take(row, y);
   }
-}
-
-function mixRows(
-  image: RawImage,
-  crop: Crop,
-  width: number,
-  height: number,
-  take: (row: Uint8Array, y: number) => void,
-): void {
-  const length = width * image.channels;
-  const columns = tapsOf(crop.width, width, image.channels);
-  const rows = tapsOf(crop.height, height, 1);
-  // Two rows of the source, already resized across; each is used for several rows of the result.
-  let upper = new Int32Array(length), lower = new Int32Array(length);
-  let upperRow = -1, lowerRow = -1;
-  const row = new Uint8Array(length);
-  for (let y = 0; y < height; y++) {
-    const first = rows.first[y]!, second = rows.second[y]!;
-    if (first !== upperRow) {
-      if (first === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
-      else across(image, crop, first, columns, upper);
-      upperRow = first;
-    }
-    if (second !== lowerRow) {
-      across(image, crop, second, columns, lower);
-      lowerRow = second;
-    }
-    down(upper, lower, rows.firstWeight[y]!, rows.secondWeight[y]!, row);
-    take(row, y);
-  }
+  return row;
 }
 
 // Math.imul tells the compiler that a product fits into 32 bits, which makes these loops a third faster.
 
 /** Resizes one row across, to sixteenths of 1/2048, which is what OpenCV's vectors keep. */
-function across(
-  { data, width, channels }: RawImage,
-  crop: Crop,
-  row: number,
+function acrossRow(
+  data: Uint8Array,
+  start: number,
   taps: Taps,
+  channels: number,
   to: Int32Array,
 ): void {
-  const start = ((crop.top + row) * width + crop.left) * channels;
   if (channels === 3) acrossColors(data, start, taps, to);
   else acrossAny(data, start, taps, channels, to);
 }

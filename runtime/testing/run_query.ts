@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
@@ -66,6 +67,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         runId: crypto.randomUUID(),
         clock: options.clock ?? systemClock,
         inspect: options.inspect ?? (() => {}),
+        repairs: repairsOf,
         groups: new GroupTracker((message) => void reports.push(message)),
         deadLetter,
         alertRecord: (output) => alertRecord(output, definition.plan.name),

@@ -172,7 +172,7 @@ Deno.test("Images are decoded and made grey with what the demo is allowed", asyn
     const script = `${folder}/images.ts`;
     await Deno.writeTextFile(
       script,
-      `import { keepLuma } from "${ROOT}/runtime/image/jpeg_library.ts";
+      `import { keepLuma } from "${ROOT}/runtime/image/turbojpeg.ts";
        import { decodeImage, inspectImage } from "${ROOT}/runtime/image/mod.ts";
        const bytes = Deno.readFileSync("${ROOT}/clips/astronaut.jpg");
        const { width, height } = inspectImage(bytes);

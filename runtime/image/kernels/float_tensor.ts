@@ -4,7 +4,7 @@
  * @module
  */
 import type { RawImage } from "../raw.ts";
-import { type Crop, type Taps, tapsOf } from "../resize.ts";
+import { type Crop, type RowSteps, type Taps, tapsOf, walkRows } from "../resize.ts";
 import type { Planes } from "./half_size.ts";
 import type { Kernels } from "./kernels.ts";
 import { FLOATS } from "./layout.ts";
@@ -72,11 +72,7 @@ export function fillFloats(
   if (!isWhole) {
     blacken(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length), layout);
   }
-  const { width, height } = content;
-  if (crop.width === width && crop.height === height) copyRows(kernels, read, content, write);
-  else if (crop.width === 2 * width && crop.height === 2 * height) {
-    halveRows(kernels, read, content, write);
-  } else mixRows(kernels, read, crop, content, write);
+  walkRows(crop, content, kernelSteps(kernels, read, crop, content), write);
   tensor.set(kernels.floats.subarray(output >> 2, (output >> 2) + tensor.length));
 }
 
@@ -130,68 +126,41 @@ function floatWriter(
   };
 }
 
-function copyRows(
-  kernels: Kernels,
-  read: ReadRow,
-  { width, height }: Crop,
-  write: WriteRow,
-): void {
-  const row = kernels.reserve(4 * width);
-  for (let y = 0; y < height; y++) {
-    read(y, row);
-    write(row, y);
-  }
-}
-
-function halveRows(
-  kernels: Kernels,
-  read: ReadRow,
-  { width, height }: Crop,
-  write: WriteRow,
-): void {
-  const [upper, lower] = [kernels.reserve(8 * width), kernels.reserve(8 * width)];
-  const row = kernels.reserve(4 * width);
-  for (let y = 0; y < height; y++) {
-    read(2 * y, upper);
-    read(2 * y + 1, lower);
-    kernels.functions.halve(upper, lower, row, row + 4 * width);
-    write(row, y);
-  }
-}
-
-function mixRows(
+/** Rows in the kernels' memory, told by their addresses: four bytes for each pixel. */
+function kernelSteps(
   kernels: Kernels,
   read: ReadRow,
   crop: Crop,
-  { width, height }: Crop,
-  write: WriteRow,
-): void {
-  const pixels = kernels.reserve(4 * crop.width);
-  const columns = writeTaps(kernels, tapsOf(crop.width, width, 4));
-  // Two rows of the source, already resized across; each is used for several rows of the result.
-  let upper = kernels.reserve(8 * width), lower = kernels.reserve(8 * width);
-  let upperRow = -1, lowerRow = -1;
-  const row = kernels.reserve(4 * width);
+  { width }: Crop,
+): RowSteps<number> {
   const { functions } = kernels;
-  const across = (y: number, to: number) => {
-    read(y, pixels);
-    functions.across(pixels, columns, to, to + 8 * width);
+  const row = kernels.reserve(4 * width), source = kernels.reserve(4 * crop.width);
+  const next = kernels.reserve(4 * crop.width);
+  let columns = 0;
+  return {
+    copied: (y) => {
+      read(y, row);
+      return row;
+    },
+    halved: (y) => {
+      read(2 * y, source);
+      read(2 * y + 1, next);
+      functions.halve(source, next, row, row + 4 * width);
+      return row;
+    },
+    wide: () => {
+      columns = writeTaps(kernels, tapsOf(crop.width, width, 4));
+      return [kernels.reserve(8 * width), kernels.reserve(8 * width)];
+    },
+    across: (y, to) => {
+      read(y, source);
+      functions.across(source, columns, to, to + 8 * width);
+    },
+    mixed: (upper, lower, upperWeight, lowerWeight) => {
+      functions.down(upper, lower, upperWeight, lowerWeight, row, row + 4 * width);
+      return row;
+    },
   };
-  const { first, second, firstWeight, secondWeight } = tapsOf(crop.height, height, 1);
-  for (let y = 0; y < height; y++) {
-    const one = first[y]!, other = second[y]!;
-    if (one !== upperRow) {
-      if (one === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
-      else across(one, upper);
-      upperRow = one;
-    }
-    if (other !== lowerRow) {
-      across(other, lower);
-      lowerRow = other;
-    }
-    functions.down(upper, lower, firstWeight[y]!, secondWeight[y]!, row, row + 4 * width);
-    write(row, y);
-  }
 }
 
 /** Writes taps as the kernel wants them: both pixels side by side, the weights of both. */

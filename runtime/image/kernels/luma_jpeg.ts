@@ -3,17 +3,18 @@
  *
  * @module
  */
+import { APP0, DHT, DQT, EOI, SOF0, SOI, SOS } from "../jpeg_headers.ts";
 import { readJpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";
-import { DC_CODES, PREDICTIONS, RECORD_BYTES } from "./layout.ts";
-import { enterScan, MOST_BYTES, MOST_PIXELS, readSegment } from "./scan.ts";
+import { DC_CODES, RECORD_BYTES } from "./layout.ts";
+import { noteSegments } from "./repair.ts";
+import { enterScan, MOST_BYTES, MOST_PIXELS, readScan } from "./scan.ts";
 
 /** The usual table for DC of luma: 16 counts and the symbols. A source's own may lack some. */
 const DC_TABLE = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
   .concat([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 /** A difference may take so many bytes more than the source's own did. */
 const DC_GROWTH = 3;
-const SOI = 0xd8, APP0 = 0xe0, DQT = 0xdb, SOF0 = 0xc0, DHT = 0xc4, SOS = 0xda, EOI = 0xd9;
 const JFIF = [...new TextEncoder().encode("JFIF"), 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
 
 /**
@@ -28,27 +29,27 @@ export function takeLuma(
   jpeg: Uint8Array,
 ): Uint8Array<ArrayBuffer> | undefined {
   const header = jpeg.length > MOST_BYTES ? undefined : readJpegHeader(jpeg);
-  if (header === undefined || header.restart !== 0) return undefined;
-  const { width, height, components } = header;
+  if (header === undefined || !header.isYcc420 || header.restart !== 0) return undefined;
+  const { width, height, components, mcusAcross, mcusDown } = header;
   if (width * height > MOST_PIXELS) return undefined;
   const scan = enterScan(kernels, header, jpeg);
   if (scan === undefined) return undefined;
   enterDcCodes(kernels);
 
-  const unitsAcross = Math.ceil(width / 16), unitsDown = Math.ceil(height / 16);
-  const mcus = unitsAcross * unitsDown;
-  const pitch = 2 * unitsAcross * RECORD_BYTES;
-  const records = kernels.reserve(2 * unitsDown * pitch);
+  const pitch = 2 * mcusAcross * RECORD_BYTES;
+  const records = kernels.reserve(2 * mcusDown * pitch);
   const { functions } = kernels;
-  kernels.longs.fill(0, PREDICTIONS >> 2, (PREDICTIONS >> 2) + 3);
-  const whole = readSegment(kernels, scan, {
-    from: scan.input,
-    marker: "end",
-    read: (start, end) => functions.findCodes(start, end, mcus, 6, 4, unitsAcross, records, pitch),
-  });
-  if (whole === undefined) return undefined;
+  const segments = readScan(
+    kernels,
+    scan,
+    header,
+    (start, end, mcus) =>
+      functions.findCodes(start, end, mcus, scan.blocks, 4, mcusAcross, records, pitch),
+  );
+  if (segments === undefined) return undefined;
+  noteSegments(jpeg, header, segments);
 
-  // Units may reach beyond the picture; a grey one ends with its own blocks.
+  // MCUs may reach beyond the picture; a grey one ends with its own blocks.
   const across = Math.ceil(width / 8), down = Math.ceil(height / 8);
   const most = scan.coded + DC_GROWTH * across * down + 64;
   const from = kernels.reserve(most) + most;

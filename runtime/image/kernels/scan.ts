@@ -1,8 +1,10 @@
 /**
- * The codes of a JPEG, brought into the kernels' memory and read segment by segment.
+ * The codes of a JPEG's only scan, brought into the kernels' memory and read segment by segment.
  *
  * @module
  */
+import type { Flaw } from "../flaws.ts";
+import { EOI, RST0 } from "../jpeg_headers.ts";
 import type { JpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";
 import { BLOCK_BYTES, BLOCKS, COEFFICIENTS, PREDICTIONS, UNSTUFFED } from "./layout.ts";
@@ -12,8 +14,7 @@ export const MOST_BYTES = 512 * 1024;
 /** Larger pictures are not worth the memory, which the kernels keep: pixels. */
 export const MOST_PIXELS = 4096 * 2304;
 
-const EOI = 0xd9, RST0 = 0xd0;
-/** Codes are read in eights; the last ones of a damaged file may be read far beyond its end. */
+/** Kernels read so far below the codes of a segment before they notice: an MCU of the longest codes. */
 const SLACK = 4096;
 
 /** Codes in the kernels' memory. */
@@ -23,6 +24,19 @@ export interface Scan {
   readonly coded: number;
   /** Behind the codes of the segment that is read, which are in order from here downwards. */
   readonly codes: number;
+  /** Blocks of a minimum coded unit. */
+  readonly blocks: number;
+}
+
+/** An entropy-coded segment that was read. */
+export interface Segment {
+  /** Bytes behind its last code that mean nothing, as they came. */
+  readonly fill: number;
+  /** Where its marker lies. */
+  readonly marker: number;
+  /** Where the next segment begins. */
+  readonly next: number;
+  readonly flaw?: Flaw;
 }
 
 /**
@@ -39,46 +53,80 @@ export function enterScan(
   const coded = jpeg.length - start;
   const input = kernels.reserve(coded + 64);
   const codes = kernels.reserve(SLACK + coded + 64) + SLACK + coded;
-  const { bytes, longs } = kernels;
+  const { bytes, longs, tables } = kernels;
   bytes.set(jpeg.subarray(start), input);
   // So that reading ends, whatever is missing.
   bytes.set([0xff, EOI], input + coded);
-  const { tables } = kernels;
-  for (const [i, { dc, ac }] of components.entries()) {
-    const found = [tables.find(dc, true), tables.find(ac, false)];
-    if (found[0] === undefined || found[1] === undefined) return undefined;
-    const blocks = i === 0 ? [0, 1, 2, 3] : [3 + i];
-    for (const block of blocks) {
-      const places = [PREDICTIONS + 4 * i, COEFFICIENTS + BLOCK_BYTES * block];
-      longs.set([...found as number[], ...places], (BLOCKS + 16 * block) >> 2);
+  let block = 0;
+  for (const [i, { dc, ac, across, down }] of components.entries()) {
+    const dcTable = tables.find(dc, true), acTable = tables.find(ac, false);
+    if (dcTable === undefined || acTable === undefined) return undefined;
+    for (let n = components.length === 1 ? 1 : across * down; n > 0; n--, block++) {
+      const coefficients = COEFFICIENTS + BLOCK_BYTES * block;
+      longs.set([dcTable, acTable, PREDICTIONS + 4 * i, coefficients], (BLOCKS + 16 * block) >> 2);
     }
   }
-  return { input, coded, codes };
+  return { input, coded, codes, blocks: block };
 }
 
+/** The kernel that reads codes from `start` downwards, not below `end`: bits that it took, or −1. */
+export type ReadCodes = (start: number, end: number, mcus: number, first: number) => number;
+
 /**
- * Reads the codes up to the next marker.
+ * Reads all codes, from one restart marker to the next.
  *
- * @param segment where they begin, the marker that must follow (a restart's number, or the end of the
- * picture), and the kernel that reads them: from `start` downwards, not below `end`; it returns how
- * many bits it took, or −1.
- * @returns where the next segment begins; undefined where anything is odd.
+ * @returns the segments; undefined where anything is wrong that is not repaired
  */
-export function readSegment(
+export function readScan(
+  kernels: Kernels,
+  scan: Scan,
+  { mcusAcross, mcusDown, restart }: JpegHeader,
+  read: ReadCodes,
+): Segment[] | undefined {
+  const mcus = mcusAcross * mcusDown;
+  const each = restart === 0 ? mcus : restart;
+  const segments: Segment[] = [];
+  let from = scan.input;
+  for (let first = 0; first < mcus; first += each) {
+    const count = Math.min(each, mcus - first);
+    const marker = first + count === mcus ? EOI : RST0 + segments.length % 8;
+    const segment = readSegment(
+      kernels,
+      scan,
+      from,
+      marker,
+      (start, end) => read(start, end, count, first),
+    );
+    if (segment === undefined) return undefined;
+    segments.push(segment);
+    from = segment.next;
+  }
+  return segments;
+}
+
+function readSegment(
   kernels: Kernels,
   { input, coded, codes }: Scan,
-  { from, marker, read }: {
-    readonly from: number;
-    readonly marker: number | "end";
-    readonly read: (start: number, end: number) => number;
-  },
-): number | undefined {
+  from: number,
+  expected: number,
+  read: (start: number, end: number) => number,
+): Segment | undefined {
   const { bytes, longs, functions } = kernels;
-  const found = functions.unstuff(from, codes);
+  longs.fill(0, PREDICTIONS >> 2, (PREDICTIONS >> 2) + 4);
+  const marker = functions.unstuff(from, codes);
   const length = longs[UNSTUFFED >> 2]!;
   const bits = read(codes - 8, codes - length - 16);
   const left = 8 * length - bits;
-  if (bits < 0 || left < 0 || left > 7) return undefined;
-  const expected = marker === "end" ? EOI : RST0 + marker;
-  return bytes[found + 1] === expected && found + 2 <= input + coded ? found + 2 : undefined;
+  if (bits < 0 || left < 0) return undefined;
+  // A marker may have fill bytes of its own.
+  let at = marker + 1;
+  while (bytes[at] === 0xff) at++;
+  if (bytes[at] !== expected) return undefined;
+  const next = at + 1;
+  const flaw = next > input + coded ? { flaw: "end-missing" as const } : {};
+  if (left < 8) return { fill: 0, marker, next, ...flaw };
+  const surplus = bytes.subarray(codes - length, codes - length + (left >> 3));
+  if (surplus.some((byte) => byte !== surplus[0])) return undefined;
+  const fill = surplus.length * (surplus[0] === 0xff ? 2 : 1);
+  return { fill, marker, next, flaw: "fill-before-marker" };
 }

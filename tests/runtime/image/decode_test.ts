@@ -122,14 +122,14 @@ Deno.test("decodeImage throws nothing but BadFrameError, whatever it is given", 
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...seeds),
-      fc.array(fc.tuple(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.nat(255)), {
+      fc.array(fc.tuple(fc.nat(9_999), fc.nat(255)), {
         minLength: 1,
         maxLength: 12,
       }),
       fc.constantFrom<Channels>(1, 3, 4),
       async (seed, changes, channels) => {
         const copy = seed.slice();
-        for (const [at, value] of changes) copy[Math.floor(at * copy.length)] = value;
+        for (const [at, value] of changes) copy[Math.floor(at * copy.length / 10_000)] = value;
         try {
           (await decodeImage(copy, channels)).release();
         } catch (error) {

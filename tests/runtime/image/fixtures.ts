@@ -76,3 +76,23 @@ export function withSegment(jpeg: Uint8Array, marker: number, body: Uint8Array):
     ...jpeg.subarray(2),
   ]);
 }
+
+/** A JPEG of many empty scans of one component, in few bytes; sequential unless said otherwise. */
+export function bomb(width: number, height: number, scans: number, process = 0xc0): Uint8Array {
+  const segment = (marker: number, ...content: number[]) => {
+    const length = content.length + 2;
+    return [0xff, marker, length >> 8, length & 255, ...content];
+  };
+  const table = [1, ...new Array(15).fill(0), 0];
+  const size = [height >> 8, height & 255, width >> 8, width & 255];
+  const one = (component: number) => [...segment(0xda, 1, component, 0, 0, 63, 0), 0];
+  return Uint8Array.from([
+    ...[0xff, 0xd8],
+    ...segment(0xdb, 0, ...new Array(64).fill(1)),
+    ...segment(process, 8, ...size, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0),
+    ...segment(0xc4, 0, ...table, 16, ...table),
+    ...[1, 2, 3].flatMap(one),
+    ...new Array(scans).fill(one(1)).flat(),
+    ...[0xff, 0xd9],
+  ]);
+}

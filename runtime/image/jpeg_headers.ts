@@ -1,0 +1,210 @@
+/**
+ * A JPEG's segments up to its first scan. Every length is checked where it is read.
+ *
+ * @module
+ */
+import { refusal } from "./flaws.ts";
+
+/** Markers of the standard, their second byte. */
+export const SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, RST0 = 0xd0, SOI = 0xd8, EOI = 0xd9;
+export const SOS = 0xda, DQT = 0xdb, DNL = 0xdc, DRI = 0xdd, APP0 = 0xe0, APP1 = 0xe1, APP14 = 0xee;
+const TEM = 0x01, JPG = 0xc8, DAC = 0xcc, APP15 = 0xef, COM = 0xfe;
+
+/** A component as the frame header names it. */
+export interface JpegComponent {
+  readonly id: number;
+  /** Blocks across and down in a minimum coded unit. */
+  readonly across: number;
+  readonly down: number;
+  readonly quantizer: number;
+}
+
+/** What the headers say. */
+export interface JpegHeaders {
+  /** Start-of-frame marker: baseline 0xc0, extended 0xc1, progressive 0xc2. */
+  readonly process: number;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly components: readonly JpegComponent[];
+  /** Minimum coded units between two restart markers; 0 where there are none. */
+  readonly restart: number;
+  /** The first scan's header, without its length, and where its codes begin. */
+  readonly scan: Uint8Array;
+  readonly start: number;
+  /** Bytes between segments that no segment holds, as pairs: from, to. */
+  readonly stray: readonly number[];
+}
+
+/** Is given each segment before the first scan: its marker and its content. */
+export type SegmentVisitor = (marker: number, content: Uint8Array) => void;
+
+/**
+ * Reads a JPEG's headers.
+ *
+ * @param visit is given the segments that are not part of the result: tables, APPn, comments
+ * @throws {BadFrameError} where they are damaged, cut off or of a coding that nobody here decodes.
+ */
+export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () => {}): JpegHeaders {
+  if (bytes[0] !== 0xff || bytes[1] !== SOI) {
+    throw refusal("stray-before-start", unreadable("it does not begin with a start marker"));
+  }
+  const stray: number[] = [];
+  let frame: Omit<JpegHeaders, "restart" | "scan" | "start" | "stray"> | undefined;
+  let restart = 0;
+  for (let at = 2;;) {
+    const from = at;
+    at = nextMarker(bytes, at);
+    if (at > from) stray.push(from, at);
+    while (bytes[at + 1] === 0xff) at++; // fill bytes
+    const marker = bytes[at + 1];
+    if (marker === undefined) throw refusal("cut", unreadable("it ends inside its headers"));
+    at += 2;
+    if (marker === TEM || (marker >= RST0 && marker < SOI)) continue;
+    if (marker === EOI) throw refusal("cut", unreadable("it ends before its picture"));
+    if (marker === SOI) throw refusal("segment", unreadable("it has two start markers"));
+    const length = bytes.length - at < 2 ? NaN : bytes[at]! << 8 | bytes[at + 1]!;
+    if (length < 2) throw damaged(marker, "its length is below 2");
+    if (!(at + length <= bytes.length)) {
+      throw refusal("cut", unreadable("it ends inside its headers"));
+    }
+    const content = bytes.subarray(at + 2, at + length);
+    at += length;
+    if (marker === SOS) {
+      if (frame === undefined) {
+        throw refusal("segment", unreadable("its picture begins before its size is known"));
+      }
+      const count = content[0] ?? 0;
+      if (count < 1 || count > 4 || content.length !== 4 + 2 * count) throw damaged(marker);
+      return { ...frame, restart, scan: content, start: at, stray };
+    }
+    if (isStartOfFrame(marker)) {
+      if (frame !== undefined) throw refusal("segment", unreadable("it has two frame headers"));
+      frame = readFrame(marker, content);
+    } else if (marker === DRI) {
+      if (content.length !== 2) throw damaged(marker);
+      restart = content[0]! << 8 | content[1]!;
+    } else if (marker === DHT) {
+      if (!isHuffman(content)) throw damaged(marker);
+      visit(marker, content);
+    } else if (marker === DQT) {
+      if (!isQuantization(content)) throw damaged(marker);
+      visit(marker, content);
+    } else if (marker === DAC) throw unsupported("arithmetic coding");
+    else if ((marker < APP0 && marker !== DNL) || (marker > APP15 && marker !== COM)) {
+      throw unsupported(`marker ff ${marker.toString(16)}`);
+    } else visit(marker, content);
+  }
+}
+
+/** The scans behind the headers. */
+export interface JpegScans {
+  readonly scans: number;
+  /** Behind the end marker; undefined where there is none. */
+  readonly end: number | undefined;
+}
+
+/** Counts the scans, the first one included, up to one more than `most`. */
+export function countScans(bytes: Uint8Array, start: number, most: number): JpegScans {
+  let scans = 1;
+  // Byte by byte: a file made of markers must cost no more than another one.
+  let before = 0;
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (before === 0xff) {
+      if (byte === EOI) return { scans, end: at + 1 };
+      if (byte === SOS && ++scans > most) break;
+    }
+    before = byte;
+  }
+  return { scans, end: undefined };
+}
+
+/** Where the next marker begins: what is no marker is skipped. */
+function nextMarker(bytes: Uint8Array, at: number): number {
+  while (at < bytes.length) {
+    if (bytes[at] === 0xff) {
+      let code = at + 1;
+      while (bytes[code] === 0xff) code++;
+      if (bytes[code] !== 0) return at;
+      at = code;
+    }
+    at++;
+  }
+  return at;
+}
+
+function isStartOfFrame(marker: number): boolean {
+  return marker >= SOF0 && marker <= 0xcf && marker !== DHT && marker !== JPG && marker !== DAC;
+}
+
+function readFrame(process: number, content: Uint8Array) {
+  if (content.length < 6) throw damaged(process);
+  if (process > SOF2) throw unsupported(`coding process ${process - SOF0}`);
+  if (content[0] !== 8) throw unsupported(`${content[0]} bits a sample`);
+  const count = content[5]!;
+  if (count === 0 || content.length !== 6 + 3 * count) throw damaged(process);
+  if (count === 2 || count > 4) throw unsupported(`${count} components`);
+  const height = content[1]! << 8 | content[2]!, width = content[3]! << 8 | content[4]!;
+  if (height === 0) {
+    throw refusal("height-missing", unreadable("its size is unknown before its picture ends"));
+  }
+  if (width === 0) throw refusal("segment", unreadable(`its size is ${width}x${height}`));
+  const components: JpegComponent[] = [];
+  for (let at = 6; at < content.length; at += 3) {
+    const across = content[at + 1]! >> 4, down = content[at + 1]! & 15;
+    if (across < 1 || across > 4 || down < 1 || down > 4) throw damaged(process);
+    components.push({ id: content[at]!, across, down, quantizer: content[at + 2]! });
+  }
+  return { process, width, height, components };
+}
+
+/** True where tables of 17 bytes and their symbols fill the segment, each within its code space. */
+function isHuffman(content: Uint8Array): boolean {
+  let at = 0;
+  while (at < content.length) {
+    if ((content[at]! & 0xef) > 3 || at + 17 > content.length) return false;
+    let symbols = 0, space = 0;
+    for (let length = 1; length <= 16; length++) {
+      symbols += content[at + length]!;
+      space = 2 * space + content[at + length]!;
+      if (space > 1 << length) return false;
+    }
+    if (symbols > 256) return false;
+    at += 17 + symbols;
+  }
+  return at === content.length;
+}
+
+/** True where tables of 64 factors of 8 or 16 bits fill the segment. */
+function isQuantization(content: Uint8Array): boolean {
+  let at = 0;
+  while (at < content.length) {
+    const precision = content[at]! >> 4;
+    if (precision > 1 || (content[at]! & 15) > 3) return false;
+    at += 65 + 64 * precision;
+  }
+  return at === content.length;
+}
+
+/** True for text at the beginning of a segment's content. */
+export function startsWithText(content: Uint8Array, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (content[i] !== text.charCodeAt(i)) return false;
+  return true;
+}
+
+function damaged(marker: number, why = "its length and its content disagree") {
+  return refusal("segment", unreadable(`of segment ff ${marker.toString(16)} ${why}`));
+}
+
+function unsupported(what: string) {
+  return refusal(
+    "coding",
+    `Cannot take a JPEG of ${what}: baseline and progressive ones of 8 bits and 1, 3 or 4 ` +
+      "components are accepted",
+  );
+}
+
+function unreadable(why: string): string {
+  return `Cannot read the headers of the jpeg image: ${why}`;
+}

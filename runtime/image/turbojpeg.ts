@@ -1,0 +1,302 @@
+/**
+ * libjpeg-turbo itself. The package `@julusian/jpeg-turbo` brings it as a shared library on Linux
+ * beside its addon, which offers neither decoding at reduced size nor the accurate transform nor a
+ * word on what is wrong.
+ *
+ * @module
+ */
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import { pool } from "./pool.ts";
+import type { Channels, RawImage } from "./raw.ts";
+
+const DECOMPRESS = {
+  parameters: ["pointer", "buffer", "usize", "buffer", "i32", "i32"],
+  result: "i32",
+} as const;
+
+const SYMBOLS = {
+  tj3Init: { parameters: ["i32"], result: "pointer" },
+  tj3Destroy: { parameters: ["pointer"], result: "void" },
+  tj3Set: { parameters: ["pointer", "i32", "i32"], result: "i32" },
+  tj3Get: { parameters: ["pointer", "i32"], result: "i32" },
+  tj3SetScalingFactor: { parameters: ["pointer", { struct: ["i32", "i32"] }], result: "i32" },
+  tj3DecompressHeader: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
+  decompressHere: { name: "tj3Decompress8", ...DECOMPRESS },
+  decompressElsewhere: { name: "tj3Decompress8", nonblocking: true, ...DECOMPRESS },
+  tj3GetErrorStr: { parameters: ["pointer"], result: "pointer" },
+  tj3JPEGBufSize: { parameters: ["i32", "i32", "i32"], result: "usize" },
+  tj3Compress8: {
+    parameters: ["pointer", "buffer", "i32", "i32", "i32", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
+  tj3Transform: {
+    parameters: ["pointer", "buffer", "usize", "i32", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // Of the C library that it is linked with. `Deno.UnsafePointer` and its view would do as well, for
+  // programs that may load any library there is.
+  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+  strncpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+  sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+} as const;
+
+/** Constants of turbojpeg.h. */
+const TJINIT_COMPRESS = 0, TJINIT_DECOMPRESS = 1, TJINIT_TRANSFORM = 2;
+const TJPARAM_STOPONWARNING = 0,
+  TJPARAM_NOREALLOC = 2,
+  TJPARAM_QUALITY = 3,
+  TJPARAM_SUBSAMP = 4,
+  TJPARAM_FASTDCT = 10;
+const TJPARAM_SCANLIMIT = 13;
+const TJPARAM_JPEGWIDTH = 5, TJPARAM_JPEGHEIGHT = 6;
+const TJSAMP_420 = 2, TJSAMP_GRAY = 3;
+const TJXOPT_GRAY = 8, TJXOPT_COPYNONE = 64;
+const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
+/** Bytes of an error message, its end included. */
+const MESSAGE_BYTES = 200;
+
+/** What is said of a JPEG where the library's own words cannot be had. */
+export const DAMAGED = "codes are damaged or missing";
+
+/** Most scans of a JPEG: real progressive ones have about ten. */
+export const MAX_SCANS = 100;
+
+// Opened with the module: it belongs to the thread, not to the first that decodes.
+const library = openLibrary();
+
+/** True where the functions of this module can be used. */
+export const hasLibrary = library !== undefined;
+
+function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  const cpu = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  const require = createRequire(import.meta.url);
+  const folder = `${dirname(require.resolve("@julusian/jpeg-turbo"))}/prebuilds`;
+  for (const platform of [`linux-${cpu}`, `linux-${cpu}-musl`]) {
+    try {
+      return Deno.dlopen(`${folder}/jpeg-turbo-${platform}/libturbojpeg.so.0`, SYMBOLS);
+    } catch (error) {
+      // Built for another C library, or not shipped: the addon decodes, at full size.
+      if (error instanceof Deno.errors.NotCapable) throw error;
+    }
+  }
+  return undefined;
+}
+
+type Kind = typeof TJINIT_COMPRESS | typeof TJINIT_DECOMPRESS | typeof TJINIT_TRANSFORM;
+
+/** A codec, and what it works on: native code must not outlive the memory that it uses. */
+interface Codec {
+  readonly handle: Deno.PointerValue;
+  readonly busy: Set<unknown>;
+}
+
+const idle: Readonly<Record<Kind, Codec[]>> = { 0: [], 1: [], 2: [] };
+
+function acquire(kind: Kind): Codec {
+  const free = idle[kind].pop();
+  if (free !== undefined) return free;
+  const { symbols } = library!;
+  const handle = symbols.tj3Init(kind);
+  if (handle === null) throw new Error("Cannot make a JPEG codec: out of memory");
+  if (kind !== TJINIT_COMPRESS) {
+    symbols.tj3Set(handle, TJPARAM_SCANLIMIT, MAX_SCANS);
+    // Nothing that libjpeg complains of is taken: the rest would be work for nothing.
+    symbols.tj3Set(handle, TJPARAM_STOPONWARNING, 1);
+  }
+  if (kind !== TJINIT_DECOMPRESS) symbols.tj3Set(handle, TJPARAM_NOREALLOC, 1);
+  return { handle, busy: new Set() };
+}
+
+/** Only a codec that did its work is used again: a failed one keeps parts of what it failed on. */
+function release(kind: Kind, codec: Codec, failure: string | undefined): void {
+  codec.busy.clear();
+  if (failure === undefined) idle[kind].push(codec);
+  else library!.symbols.tj3Destroy(codec.handle);
+}
+
+/** What the library has to say of its last call. */
+function complaint({ handle }: Codec): string {
+  const text = new Uint8Array(MESSAGE_BYTES);
+  const { symbols } = library!;
+  symbols.strncpy(text, symbols.tj3GetErrorStr(handle), BigInt(MESSAGE_BYTES - 1));
+  const message = new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
+  // The words of a warning stay with the thread that decoded.
+  return message === "No error" ? DAMAGED : message.replace(/^tj3\w+\(\): /, "");
+}
+
+/** Reads a header and sets the size of the result; false where that is not what there is room for. */
+function prepare(
+  { handle }: Codec,
+  bytes: Uint8Array<ArrayBuffer>,
+  { width, height, channels }: Pick<RawImage, "width" | "height" | "channels">,
+  room: number,
+  denominator: number,
+): boolean {
+  const { symbols } = library!;
+  if (symbols.tj3DecompressHeader(handle, bytes, BigInt(bytes.length)) !== 0) return false;
+  const size = [TJPARAM_JPEGWIDTH, TJPARAM_JPEGHEIGHT]
+    .map((one) => Math.ceil(symbols.tj3Get(handle, one) / denominator));
+  if (size[0] !== width || size[1] !== height || room < width * height * channels) return false;
+  const scale = new Uint8Array(Int32Array.of(1, denominator).buffer);
+  return symbols.tj3SetScalingFactor(handle, scale) === 0;
+}
+
+/**
+ * Decodes a JPEG of one or three components into `image`, at 1, 1/2, 1/4 or 1/8 of its size: as
+ * many pixels as are left, rounded up. The smaller ones cost less, and are free of aliasing.
+ *
+ * @param bytes must stay as it is until the promise settles
+ * @param fast takes the fast transform, whose values lie about one step from the accurate one's
+ * @returns undefined when it is done; else what libjpeg finds wrong, also where the picture is whole.
+ */
+export async function decompress(
+  bytes: Uint8Array<ArrayBuffer>,
+  image: Pixels,
+  denominator: 1 | 2 | 4 | 8,
+  fast = false,
+): Promise<string | undefined> {
+  const codec = acquire(TJINIT_DECOMPRESS);
+  library!.symbols.tj3Set(codec.handle, TJPARAM_FASTDCT, fast ? 1 : 0);
+  let failure: string | undefined = "interrupted";
+  codec.busy.add(bytes).add(image);
+  try {
+    const format = FORMATS[image.channels], length = BigInt(bytes.length);
+    const done = prepare(codec, bytes, image, image.data.length, denominator) &&
+      await library!.symbols.decompressElsewhere(
+          codec.handle,
+          bytes,
+          length,
+          image.data,
+          0,
+          format,
+        ) === 0;
+    return failure = done ? undefined : complaint(codec);
+  } finally {
+    release(TJINIT_DECOMPRESS, codec, failure);
+  }
+}
+
+/** A picture's samples and size. */
+export type Pixels = Omit<RawImage, "release" | "data"> & {
+  readonly data: Uint8Array<ArrayBuffer>;
+};
+
+/** As `decompress`, on this thread. */
+export function decompressHere(
+  bytes: Uint8Array<ArrayBuffer>,
+  image: Pixels,
+  denominator: 1 | 2 | 4 | 8,
+): string | undefined {
+  const codec = acquire(TJINIT_DECOMPRESS);
+  library!.symbols.tj3Set(codec.handle, TJPARAM_FASTDCT, 0);
+  let failure: string | undefined = "interrupted";
+  try {
+    const format = FORMATS[image.channels], length = BigInt(bytes.length);
+    const done = prepare(codec, bytes, image, image.data.length, denominator) &&
+      library!.symbols.decompressHere(codec.handle, bytes, length, image.data, 0, format) === 0;
+    return failure = done ? undefined : complaint(codec);
+  } finally {
+    release(TJINIT_DECOMPRESS, codec, failure);
+  }
+}
+
+/** Memory for a JPEG, and where the library wants to find its address and size: arrays of one. */
+function outputFor(width: number, height: number, subsampling: number) {
+  const { symbols } = library!;
+  const room = symbols.tj3JPEGBufSize(width, height, subsampling);
+  const memory = pool.acquire(Number(room));
+  // Moving nothing returns the address.
+  const address = BigUint64Array.of(symbols.memmove(memory, memory, 0n));
+  const size = BigUint64Array.of(room);
+  return {
+    memory,
+    address: new Uint8Array(address.buffer),
+    size: new Uint8Array(size.buffer),
+    copy: () => memory.slice(0, Number(size[0])),
+  };
+}
+
+/** Encodes a picture on this thread: grey as grey, colour with halved chroma (4:2:0). */
+export function compressHere(
+  { data, width, height, channels }: Pixels,
+  quality: number,
+): Uint8Array<ArrayBuffer> {
+  const { symbols } = library!;
+  const subsampling = channels === 1 ? TJSAMP_GRAY : TJSAMP_420;
+  const output = outputFor(width, height, subsampling);
+  const codec = acquire(TJINIT_COMPRESS);
+  const { handle } = codec;
+  let failure: string | undefined = "interrupted";
+  try {
+    symbols.tj3Set(handle, TJPARAM_QUALITY, quality);
+    symbols.tj3Set(handle, TJPARAM_SUBSAMP, subsampling);
+    const format = FORMATS[channels];
+    const { address, size } = output;
+    if (symbols.tj3Compress8(handle, data, width, 0, height, format, address, size) !== 0) {
+      throw new Error(`Cannot encode ${width}x${height} pixels as JPEG: ${complaint(codec)}`);
+    }
+    failure = undefined;
+    return output.copy();
+  } finally {
+    release(TJINIT_COMPRESS, codec, failure);
+    pool.release(output.memory);
+  }
+}
+
+/** A `tjtransform` that keeps the grey part of a whole picture, and nothing but pixels. */
+const LUMA_ONLY = new Uint8Array(40);
+new Int32Array(LUMA_ONLY.buffer)[5] = TJXOPT_GRAY | TJXOPT_COPYNONE;
+
+/**
+ * Drops the colour of a JPEG of three components and codes its luma again, without loss: no sample
+ * is computed, so that this costs less than decoding and encoding.
+ *
+ * @param bytes must stay as it is until the promise settles
+ * @param size of its picture, pixels
+ * @returns a grey baseline JPEG without metadata on a buffer of exactly its size; undefined where
+ * libjpeg finds anything wrong, or its components are no luma and chroma.
+ */
+export async function keepLuma(
+  bytes: Uint8Array<ArrayBuffer>,
+  { width, height }: Pick<RawImage, "width" | "height">,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const output = outputFor(width, height, TJSAMP_GRAY);
+  const codec = acquire(TJINIT_TRANSFORM);
+  let failure: string | undefined = "interrupted";
+  codec.busy.add(bytes).add(output);
+  try {
+    const code = await library!.symbols.tj3Transform(
+      codec.handle,
+      bytes,
+      BigInt(bytes.length),
+      1,
+      output.address,
+      output.size,
+      LUMA_ONLY,
+    );
+    failure = code === 0 ? undefined : complaint(codec);
+    return failure === undefined ? output.copy() : undefined;
+  } finally {
+    release(TJINIT_TRANSFORM, codec, failure);
+    pool.release(output.memory);
+  }
+}
+
+/** Constants of sys/resource.h: the calling thread, and the least that it can ask for. */
+const PRIO_PROCESS = 0, LOWEST_PRIORITY = 19;
+/** Of sched.h: a thread that wakes up does not wait for the turn of such a one to end. */
+const SCHED_IDLE = 5, CALLING_THREAD = 0;
+
+/**
+ * Lets every other thread of the machine go first, from now on: this one works in what they leave.
+ * Where the system has no such thing nothing changes.
+ */
+export function yieldToOthers(): void {
+  // Linux counts threads here, whatever its name says. It never refuses to lower a priority.
+  library?.symbols.setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
+  library?.symbols.sched_setscheduler(CALLING_THREAD, SCHED_IDLE, new Int32Array(1));
+}
