@@ -20,16 +20,6 @@ import { findQuery, type FoundQuery } from "./queries_folder.ts";
 /** What runs when no query is named. */
 export const DEFAULT_QUERY = "greyscale";
 
-/** Where outputs are kept that the viewer can look back at. */
-export function outputTopics(specs: readonly QuerySpec[]): Record<string, string> {
-  const topics: Record<string, string> = {};
-  for (const { name, sinks } of specs) {
-    const topic = sinks.find((uri) => uri.startsWith("topic:"));
-    if (topic !== undefined) topics[name] = topic.slice("topic:".length);
-  }
-  return topics;
-}
-
 /**
  * What the executors need to know of each query.
  *

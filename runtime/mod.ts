@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { AccessWord, UriAccess } from "./base/access.ts";
 export type { Place } from "./base/errors.ts";
 export * from "./definition/frame.ts";
 export * from "./image/mod.ts";
@@ -49,6 +50,13 @@ export { console, type ConsoleOptions } from "./sinks/console.ts";
 export { display } from "./sinks/display.ts";
 export { events, type EventsOptions } from "./sinks/events.ts";
 export { images, type ImagesOptions } from "./sinks/images.ts";
+export {
+  type AnySinkType,
+  type SinkOption,
+  type SinkType,
+  sinkType,
+  type SinkValues,
+} from "./definition/sink_type.ts";
 export { openSink } from "./sinks/open.ts";
 export { topic, type TopicOptions } from "./sinks/topic.ts";
 export type { H264Options, H264Preset } from "./video/h264_options.ts";

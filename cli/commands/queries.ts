@@ -6,7 +6,7 @@
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import { DEVICES } from "../../queries/operators/model/device_names.ts";
-import { maskedSink, openSink } from "../../runtime/sinks/open.ts";
+import { checkSink, maskedSink, sinkForms } from "../../runtime/sinks/open.ts";
 import { parseStartingOffsets } from "../../runtime/definition/source_options.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
@@ -15,7 +15,7 @@ import { type Command, type CommandContext, parsers } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
-import { DEFAULT_QUERY, outputTopics, querySpecs } from "../query_specs.ts";
+import { DEFAULT_QUERY, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
 const DEFAULT_PORT = 8000;
@@ -99,9 +99,8 @@ export const queries: Command = {
     sink: {
       value: "URI",
       multiple: true,
-      help:
-        "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
-      parse: checked(openSink),
+      help: `${sinkForms()}; replaces the query's own`,
+      parse: checked(checkSink),
       show: maskedSink,
       opens: "sink",
     },
@@ -213,7 +212,7 @@ async function run(
         topics: [topic],
         report: say,
         port,
-        outputTopics: outputTopics(specs),
+        outputTopics: await driver.load(),
         ...access,
       });
       say(`Viewer: ${viewer.url}`);

@@ -60,6 +60,7 @@ export class Driver {
   readonly #stopping = new AbortController();
   readonly #ends: SharedEnds;
   #queries: LoadedQueries = {};
+  #loading: Promise<LoadedQueries> | undefined;
   #assigned = Promise.withResolvers<void>();
 
   constructor(options: DriverOptions) {
@@ -105,12 +106,27 @@ export class Driver {
   }
 
   /**
+   * Loads the queries.
+   *
+   * @returns the topic that each query's outputs go to, where it has one.
+   * @throws when a query cannot be loaded.
+   */
+  async load(): Promise<Record<string, string>> {
+    this.#queries = await (this.#loading ??= this.#pool.open());
+    return Object.fromEntries(
+      Object.entries(this.#queries).flatMap(([query, { topics: [first] }]) =>
+        first === undefined ? [] : [[query, first]]
+      ),
+    );
+  }
+
+  /**
    * Loads the queries and takes the partitions over.
    *
    * @throws when a query cannot be loaded, or the topic has no partition and none is waited for.
    */
   async start(): Promise<void> {
-    const opening = this.#pool.open().then((queries) => void (this.#queries = queries));
+    const opening = this.load().then(() => {});
     const [partitions] = await Promise.all([this.#partitions(opening), opening]);
     const found = await PartitionsFound.before(this.#options, this.#stopping.signal);
     for (const spec of this.#options.queries) {

@@ -22,6 +22,7 @@ const FATAL = new Set([
   "AUTHENTICATION_FAILED",
   "INVALID",
   "OPERATOR_FAILED",
+  "TOO_LARGE",
 ]);
 /** Another runtime took over: said by the log, or by a sink that noticed it first. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);

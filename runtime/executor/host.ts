@@ -15,7 +15,7 @@ import { makeDefinition, type QueryModule } from "../definition/query_options.ts
 import { overridePlan, QueryDefinition, type QueryPlan } from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
-import { openSink } from "../sinks/open.ts";
+import { loadSink } from "../sinks/open.ts";
 import { isFiniteTrigger, parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
@@ -58,7 +58,7 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
     );
   }
   const plan = overridePlan((definition as QueryDefinition).plan, {
-    sinks: spec.sinks.map((uri) => openSink(uri)),
+    sinks: await Promise.all(spec.sinks.map(loadSink)),
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
@@ -160,7 +160,11 @@ export class ExecutorHost {
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
-        queries[spec.name] = { plan: explain, finite: isFiniteTrigger(plan.trigger) };
+        queries[spec.name] = {
+          plan: explain,
+          finite: isFiniteTrigger(plan.trigger),
+          topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+        };
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),

@@ -48,6 +48,8 @@ export interface LoadedQuery {
   readonly plan: string;
   /** Whether it ends by itself: its trigger is `available-now` or `once`. */
   readonly finite: boolean;
+  /** Topics that its sinks write to. */
+  readonly topics: readonly string[];
 }
 
 /** All queries of a driver, by name. */

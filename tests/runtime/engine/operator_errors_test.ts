@@ -10,6 +10,8 @@ import { query } from "../../../runtime/definition/query.ts";
 import type { MemoryLog } from "../../../runtime/testing.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { images } from "../../../runtime/sinks/images.ts";
+import { records } from "../../support/frames.ts";
+import { withLog } from "../../support/log.ts";
 import { logOf, offsets, upTo } from "./kit.ts";
 
 /** Waits cost nothing. */
@@ -286,4 +288,27 @@ Deno.test("timers that are no time, or stand still, are refused by the operator'
     custom(() => 5),
     /tick of query ticks .* the timer of 5: Cannot set the timer/,
   );
+});
+
+Deno.test("a state that no checkpoint takes stops the query with what to do", async () => {
+  await withLog(async (_url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const producer = await log.producer();
+    await producer.append("VideoStreaming", 0, records(1, 1));
+    await producer.close();
+    const definition = query("hoarder").readStream({ startingOffsets: "earliest" })
+      .transformWithState<{ kept: string }, Frame>({
+        name: "keeps-all",
+        init: () => ({ kept: "" }),
+        handleInput(state, frame) {
+          state.kept = "x".repeat(2 ** 21);
+          return [frame];
+        },
+      }).writeStream(collect<Frame>()).trigger("available-now");
+    await assert.rejects(runQuery(definition, { log }), {
+      code: "TOO_LARGE",
+      message:
+        /Cannot save the state of this query, \d+ bytes \(keeps-all \d+ bytes\): .*Keep less/,
+    });
+  });
 });
