@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { EXECUTORS } from "./cli/launch/arguments.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
 import { realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
-const { access, cache, faults, flags, reads, row } = planLaunch(Deno.args, {
+const { access, cache, executors, faults, flags, reads, row } = planLaunch(Deno.args, {
   base: Deno.cwd().replaceAll("\\", "/"),
   root,
   environment: (name) => Deno.env.get(name),
@@ -33,6 +34,7 @@ if (library === undefined) {
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) library.confine(access, [...reads, cache], program);
+  library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   // ONNX Runtime reports its use to its makers unless told otherwise.
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
   library.execute(program, args);

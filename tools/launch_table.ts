@@ -25,6 +25,7 @@ function rowOf({ options, needs = {} }: Command): LaunchRow {
     options: Object.fromEntries(
       entries.filter(([, option]) => !option.switch).map(([name, option]) => [name, {
         ...(option.opens === undefined ? {} : { opens: option.opens }),
+        ...(option.opens !== undefined && option.multiple ? { multiple: true as const } : {}),
         ...(option.opens === undefined || option.default === undefined
           ? {}
           : { default: String(option.default) }),

@@ -11,11 +11,13 @@ import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { startViewer, type Viewer } from "../../viewer/mod.ts";
+import { isLoopback, startViewer, type Viewer } from "../../viewer/mod.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
 import { DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
+import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { findQuery } from "../queries_folder.ts";
+import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
 interface DemoCamera {
   readonly source: string;
@@ -50,6 +52,7 @@ export const demo: Command = {
       parse: parsers.integer(0, 65_535),
       opens: "listen",
     },
+    ...viewerAccessOptions,
     for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
     ...fenceOptions,
   },
@@ -68,7 +71,8 @@ async function run(
   { options }: { options: Record<string, unknown> },
   context: CommandContext,
 ): Promise<number> {
-  // Below the project: the demo may write nowhere else.
+  const access = viewerAccess(guarded(options));
+  // Below the current folder: the demo may write nowhere else.
   await Deno.mkdir(FOLDER, { recursive: true });
   const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
   const logUrl = `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`;
@@ -89,6 +93,7 @@ async function run(
       log,
       logUrl,
       topic: DEFAULT_TOPIC,
+      ...executorPermissions(),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
         group: `framelane-${query}`,
@@ -104,8 +109,11 @@ async function run(
       log,
       topics: [DEFAULT_TOPIC],
       port: options["port"] as number,
+      ...access,
     });
-    context.print(`Open ${viewer.url}`);
+    context.print(
+      `Open ${viewer.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+    );
     producer = await log.producer();
     cameras = CAMERAS.map((camera, index) =>
       startCamera(camera, index + 1, log, producer!, signal, context)
@@ -138,6 +146,13 @@ async function run(
     await log.close();
     await Deno.remove(directory, { recursive: true });
   }
+}
+
+/** The options, with a token where others could look in. */
+function guarded(options: Record<string, unknown>): Record<string, unknown> {
+  const { host, token, "proxy-host": proxies } = options;
+  const open = !isLoopback(host as string) && token === undefined && proxies === undefined;
+  return open ? { ...options, token: crypto.randomUUID().replaceAll("-", "") } : options;
 }
 
 async function startCamera(

@@ -88,15 +88,24 @@ async function inspect(file: string, values: Values, context: CommandContext): P
   const { manifest, notes } = draftManifest(onnx, name, relative(dirname(out), file));
   if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
   else for (const line of describe(onnx)) print(line);
-  try {
-    await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n", { createNew: !force });
+  if (force || await isEmpty(out)) {
+    await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n");
     say(`Wrote ${out}: a first manifest, in which you must look at`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } else {
     say(`Did not write ${out}: it is there already (--force writes over it). A new one would need`);
   }
   for (const note of notes) say(`  ${note}`);
   return 0;
+}
+
+/** Whether a file holds nothing: the launcher makes it, so that the kernel's fence can name it. */
+async function isEmpty(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).size === 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
 }
 
 function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile): string[] {

@@ -13,6 +13,7 @@ import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
+import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { DEFAULT_QUERY, querySpecs } from "../query_specs.ts";
@@ -186,6 +187,7 @@ async function run(
     queries: specs,
     partitions: option<"all" | number[]>("partitions")!,
     ...(options["executors"] !== undefined ? { executors: option<number>("executors")! } : {}),
+    ...executorPermissions(),
     sessionTimeoutMs: option<number>("session-timeout")!,
     report: say,
   });

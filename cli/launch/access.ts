@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type AccessWord, RELAY_PORTS, type UriAccess } from "../../runtime/base/access.ts";
+import {
+  type AccessWord,
+  hostOf,
+  openedBy,
+  RELAY_PORTS,
+  type UriAccess,
+} from "../../runtime/base/access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
 import { absolute, parentOf, statOf } from "./paths.ts";
 
@@ -16,7 +22,7 @@ export interface LaunchRow {
   readonly switches: readonly string[];
   /** Options that open something, and those that they depend on. */
   readonly options: Readonly<
-    Record<string, { readonly opens?: AccessWord; readonly default?: string }>
+    Record<string, { opens?: AccessWord; default?: string; multiple?: true }>
   >;
   readonly positionals?: AccessWord;
   readonly native?: readonly NativeName[];
@@ -61,12 +67,12 @@ export interface Access {
   net: Set<string> | undefined;
   /** Undefined when all may be read. */
   everything: boolean;
-  /** Ports that the run listens at. */
-  readonly listens: Set<number>;
+  /** Where the run listens, as `host:port`; part of `net`. */
+  readonly listens: Set<string>;
   /** Ports to which FFmpeg connects by itself. */
   readonly streams: Set<number>;
   readonly libraries: Set<string>;
-  /** Files and folders that hold code of this run beside Framelane's own. */
+  /** Files that hold code of this run beside Framelane's own. */
   readonly code: Set<string>;
 }
 
@@ -110,9 +116,11 @@ export class AccessPlan {
       }
     }
     const valuesOf = (name: string) => {
+      const option = row.options[name];
       const text = environment(environmentName(name));
-      const fallback = text === undefined || text === "" ? row.options[name]?.default : text;
-      return given.get(name) ?? (fallback === undefined ? [] : fallback.split(/\s+/));
+      const fallback = text === undefined || text === "" ? option?.default : text;
+      if (fallback === undefined) return given.get(name) ?? [];
+      return given.get(name) ?? (option?.multiple ? fallback.split(/\s+/) : [fallback]);
     };
     this.#host = valuesOf("host")[0] ?? this.#host;
     const listed = (word: AccessWord) =>
@@ -171,7 +179,7 @@ export class AccessPlan {
       case "query":
         if (!value.endsWith(".ts")) return;
         access.read.add(projectOf(path));
-        access.code.add(projectOf(path));
+        access.code.add(path);
         return;
       case "log":
         return this.#log(value, why);
@@ -205,16 +213,18 @@ export class AccessPlan {
 
   #listen(host: string, port: string): void {
     if (!/^\d+$/.test(port)) return;
-    this.access.listens.add(Number(port));
-    this.#net(`${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`);
+    const place = `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+    // A viewer that others reach sits behind a gate of its own, on any port of this machine.
+    const gate = sameHosts(place).length === 1 ? sameHosts("127.0.0.1") : [];
+    for (const one of [...sameHosts(place), ...gate]) {
+      this.access.listens.add(one);
+      this.access.net?.add(one);
+    }
   }
 
   #net(host: string): void {
     if (host === "any") this.access.net = undefined;
-    this.access.net?.add(host);
-    const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];
-    if (name === undefined) return;
-    for (const other of ["localhost", "127.0.0.1", "[::1]"]) this.access.net?.add(other + port);
+    for (const one of sameHosts(host)) this.access.net?.add(one);
   }
 
   #log(url: string, why: string): void {
@@ -235,17 +245,9 @@ export class AccessPlan {
   }
 
   #uri(table: LaunchTable["sinks"], uri: string, why: string): void {
-    const scheme = /^([a-z][a-z0-9+]+):/i.exec(uri)?.[1]?.toLowerCase() ?? "";
-    const known = scheme !== "" && Object.hasOwn(table, scheme) ? table[scheme] : undefined;
-    const { target: opens, mark = "?", options = {} } = known ?? table[""] ?? {};
-    const rest = known === undefined ? uri : uri.slice(scheme.length + 1);
-    const end = rest.indexOf(mark);
-    const target = end < 0 ? rest : rest.slice(0, end);
-    const parameters = new URLSearchParams(end < 0 ? "" : rest.slice(end + 1));
-    for (const [name, word] of Object.entries(options)) {
-      const value = parameters.get(name);
-      if (value !== null) this.#open(word, value, why);
-    }
+    const { access } = this;
+    const { opens, target, url, options } = openedBy(table, uri);
+    for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
         return this.#open("folder", target, why);
@@ -256,31 +258,24 @@ export class AccessPlan {
       case "device":
         return this.#open("read", "/dev", why);
       case "host":
-        return this.#url(target.startsWith("//") ? uri : target);
-      case "stream": {
-        const port = portOf(uri) ?? (scheme === "rtsps" ? 322 : 554);
-        const { hostname } = new URL(URL.canParse(uri) ? uri : "rtsp://127.0.0.1");
-        this.access.streams.add(port);
-        this.#net(`${hostname}:${port}`);
+        return void (URL.canParse(url) && this.#net(hostOf(url)));
+      case "stream":
+        if (!URL.canParse(url)) return;
+        access.streams.add(Number(/\d+$/.exec(hostOf(url))![0]));
+        this.#net(hostOf(url));
         for (const relay of RELAY_PORTS) {
-          this.access.streams.add(relay);
-          this.access.listens.add(relay);
-          this.access.net?.add(`127.0.0.1:${relay}`);
+          access.streams.add(relay);
+          access.listens.add(`127.0.0.1:${relay}`);
+          access.net?.add(`127.0.0.1:${relay}`);
         }
-      }
     }
-  }
-
-  #url(text: string): void {
-    if (!URL.canParse(text)) return;
-    const { hostname, protocol } = new URL(text);
-    this.#net(`${hostname}:${portOf(text) ?? (protocol === "https:" ? 443 : 80)}`);
   }
 }
 
-function portOf(url: string): number | undefined {
-  const port = URL.canParse(url) ? new URL(url).port : "";
-  return port === "" ? undefined : Number(port);
+/** This machine has several names. */
+function sameHosts(host: string): string[] {
+  const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];
+  return name === undefined ? [host] : ["localhost", "127.0.0.1", "[::1]"].map((one) => one + port);
 }
 
 /** The folder of the nearest `deno.json` or `package.json` above a query, or its own folder. */

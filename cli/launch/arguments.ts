@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The variable that hands executors' permissions to the command. */
+export const EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
+
 /** One word of a command line, or an option with its value. */
 export type Token =
   | { readonly kind: "positional"; readonly value: string }

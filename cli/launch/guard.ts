@@ -30,12 +30,14 @@ export interface CodePlaces {
 export function writableCode(access: Access, { root, authors, others }: CodePlaces): string[] {
   const places = [
     ...CODE.filter((name) => !authors.includes(name)).map((name) => realPath(`${root}/${name}`)),
-    ...[...others, ...access.code].map(realPath),
+    ...others.map(realPath),
   ];
+  const own = [...access.code].map(realPath);
   const faults = new Set<string>();
   for (const { path, why, kind } of access.write) {
     const real = realPath(kind === "database" ? parentOf(path) : path);
-    const code = places.find((place) => isWithin(real, place) || isWithin(place, real));
+    const code = places.find((place) => isWithin(real, place) || isWithin(place, real)) ??
+      own.find((file) => isWithin(file, real));
     if (code === undefined) continue;
     faults.add(
       `Cannot write to ${JSON.stringify(real)} for ${why}: expected a folder without code, ` +

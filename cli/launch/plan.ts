@@ -27,6 +27,8 @@ export interface Launch {
   readonly flags: readonly string[];
   /** What the run reads beside what its options name. */
   readonly reads: readonly string[];
+  /** What the run's executors may do, which is less: see `EXECUTORS`. */
+  readonly executors: Deno.PermissionOptionsObject;
   /** Deno's cache. */
   readonly cache: string;
   /** Places that must not be written; the command reports them with its other faults. */
@@ -52,7 +54,8 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const reads = [root, ...(row.native === undefined ? [] : C_LIBRARY)];
   // A folder that may not be written is not granted: the command stops with the reason.
   const flags = flagsFor(row, access, reads, faults.length === 0);
-  return { row, access, flags, reads, cache, faults };
+  const executors = executorPermissions(access, faults.length === 0);
+  return { row, access, flags, reads, executors, cache, faults };
 }
 
 /** Deno's cache: its files are those of `node_modules`, by hard links. */
@@ -89,6 +92,26 @@ function flagsFor(
   allow("run", row.runs ?? []);
   allow("sys", row.sys ?? []);
   return flags;
+}
+
+/**
+ * Executors run queries, models and codecs: they listen nowhere, start nothing, ask the system nothing, and
+ * see no token of the viewer.
+ */
+function executorPermissions(
+  { net, listens, write }: Access,
+  writable: boolean,
+): Deno.PermissionOptionsObject {
+  return {
+    read: "inherit",
+    write: writable ? withLinks(write.map(({ path }) => path)) : [],
+    net: net === undefined ? true : [...net].filter((host) => !listens.has(host)),
+    env: ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"],
+    ffi: "inherit",
+    run: false,
+    sys: false,
+    import: false,
+  };
 }
 
 /** Paths as given and where they lead. */

@@ -51,3 +51,46 @@ export interface UriAccess {
   readonly mark?: string;
   readonly options?: Readonly<Record<string, AccessWord>>;
 }
+
+/** A URI, taken apart by what its table says. */
+export interface OpenedUri {
+  readonly opens: UriAccess["target"];
+  /** What follows the scheme, without options. */
+  readonly target: string;
+  /** A web address; empty where the URI holds none. */
+  readonly url: string;
+  /** Options that open something. */
+  readonly options: readonly (readonly [AccessWord, string])[];
+}
+
+/** What a URI opens. One without a scheme of the table is looked up as "". */
+export function openedBy(table: Readonly<Record<string, UriAccess>>, uri: string): OpenedUri {
+  const scheme = /^([a-z][a-z0-9+]+):/i.exec(uri)?.[1]?.toLowerCase() ?? "";
+  const known = scheme !== "" && Object.hasOwn(table, scheme) ? table[scheme] : undefined;
+  const { target: opens, mark = "?", options = {} } = known ?? table[""] ?? {};
+  const rest = known === undefined ? uri : uri.slice(scheme.length + 1);
+  const end = rest.indexOf(mark);
+  const target = end < 0 ? rest : rest.slice(0, end);
+  const parameters = new URLSearchParams(end < 0 ? "" : rest.slice(end + 1));
+  return {
+    opens,
+    target,
+    url: target.startsWith("//") ? uri : URL.canParse(target) ? target : "",
+    options: Object.entries(options).flatMap(([name, word]) => {
+      const value = parameters.get(name);
+      return value === null ? [] : [[word, value] as const];
+    }),
+  };
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  "http:": 80,
+  "https:": 443,
+  "rtsps:": 322,
+};
+
+/** Host and port of the address of a page or a stream. */
+export function hostOf(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port || (DEFAULT_PORTS[protocol] ?? 554)}`;
+}

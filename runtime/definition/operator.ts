@@ -46,6 +46,8 @@ export interface Operator<In, Out> {
   readonly name: string;
   /** For people: what may change while the state stays what it is. */
   readonly settings?: string;
+  /** Files and folders that it reads, such as a model's: what a run has to be allowed. */
+  readonly reads?: readonly string[];
   /**
    * How many `process` calls of one partition may be under way at once; their outputs are emitted
    * in input order whatever order they finish in. 1 unless the operator says otherwise. An

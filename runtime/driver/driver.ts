@@ -9,6 +9,7 @@ import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, LoadedQueries, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
+import { linkStarter } from "./executor_link.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { tellIdle } from "./idle.ts";
@@ -33,6 +34,8 @@ export interface DriverOptions {
   readonly partitions?: "all" | readonly number[];
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
+  /** What workers may do, which cannot be more than this thread may. Default: the same. */
+  readonly executorPermissions?: Deno.PermissionOptionsObject;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
@@ -89,7 +92,7 @@ export class Driver {
       onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
       onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
       mayMove: (lane) => this.#lanes.mayMove(lane),
-    });
+    }, linkStarter(options.executors, options.executorPermissions));
     this.#lanes = new LaneSupervisor({
       pool: this.#pool,
       log: options.log,

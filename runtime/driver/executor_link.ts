@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { MessageChannel, Worker } from "node:worker_threads";
-import { messageOf } from "../base/errors.ts";
 import { ExecutorHost } from "../executor/host.ts";
 import {
   type ExecutorConfig,
@@ -41,14 +39,29 @@ export interface LinkEvents {
   onDeath(link: ExecutorLink, error: Error, lane: number): void;
 }
 
-/** Memory of one executor's heap, MiB; frames lie outside it. A worker that needs more ends alone. */
-const HEAP_MIB = 1024;
+/** Starts an executor. */
+export type StartLink = (
+  name: string,
+  config: ExecutorConfig,
+  events: LinkEvents,
+) => ExecutorLink;
+
+/** How executors start: in this thread when there are to be 0 workers, else each in its own. */
+export function linkStarter(
+  size: number | undefined,
+  permissions?: Deno.PermissionOptionsObject,
+): StartLink {
+  return size === 0
+    ? (_name, config, events) => startInline(config, events)
+    : (name, config, events) => startWorker(name, config, events, permissions);
+}
 
 /** Starts an executor in a worker. */
 export function startWorker(
   name: string,
   config: ExecutorConfig,
   events: LinkEvents,
+  permissions?: Deno.PermissionOptionsObject,
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
@@ -56,11 +69,12 @@ export function startWorker(
   const { port1: control, port2 } = new MessageChannel();
   const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
+    type: "module",
     name,
-    workerData: { control: port2, pictures: picturesPort, shared } satisfies WorkerData,
-    transferList: [port2, picturesPort],
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+    ...(permissions === undefined ? {} : { deno: { permissions } }),
   });
+  const parts: WorkerData = { control: port2, pictures: picturesPort, shared };
+  worker.postMessage(parts, [port2, picturesPort]);
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
   const closed = Promise.withResolvers<void>();
@@ -84,29 +98,25 @@ export function startWorker(
       clearTimeout(timer);
       control.close();
       pictures.close();
-      await worker.terminate();
+      worker.terminate();
     },
   };
-  pictures.on("message", (picture: Picture) => events.onPicture(picture));
-  control.on("message", (message: FromExecutor) => {
-    receive(message, ready);
-    if (message.type === "closed") closed.resolve();
-    events.onMessage(link, message);
-  });
-  let failure: string | undefined;
-  worker.on("error", (error: Error) => failure = messageOf(error));
-  worker.on("exit", (code: number) => {
-    control.close();
-    pictures.close();
-    const error = new Error(
-      failure === undefined
-        ? `Executor ${name} was ended from within, with exit code ${code}`
-        : `Executor ${name} died: ${failure}`,
-    );
+  const died = (error: Error) => {
     ready.reject(error);
     closed.resolve();
     events.onDeath(link, error, lane());
-  });
+  };
+  pictures.onmessage = ({ data }: MessageEvent<Picture>) => events.onPicture(data);
+  control.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
+    receive(data, ready);
+    if (data.type === "closed") closed.resolve();
+    if (data.type === "exited") died(new Error(`Executor ${name} was ended from within`));
+    else events.onMessage(link, data);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    died(new Error(`Executor ${name} died: ${event.message}`));
+  };
   link.post({ type: "open", config });
   return link;
 }

@@ -10,7 +10,7 @@ import type {
   ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
-import { type ExecutorLink, type LinkEvents, startInline, startWorker } from "./executor_link.ts";
+import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
 /** A thread that shows no life for this long is held, milliseconds. */
@@ -45,13 +45,6 @@ export interface PoolEvents {
   mayMove(lane: number): boolean;
 }
 
-/** Starts an executor. */
-export type StartLink = (
-  name: string,
-  config: ExecutorConfig,
-  events: LinkEvents,
-) => ExecutorLink;
-
 /** Starts executors as they are needed and places lanes on them. */
 export class ExecutorPool {
   readonly #config: ExecutorConfig;
@@ -80,9 +73,7 @@ export class ExecutorPool {
     config: ExecutorConfig,
     size: number | undefined,
     events: PoolEvents,
-    startLink: StartLink = size === 0
-      ? (_name, config, events) => startInline(config, events)
-      : startWorker,
+    startLink: StartLink = linkStarter(size),
   ) {
     this.#config = config;
     this.#size = size;

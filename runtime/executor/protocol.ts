@@ -125,6 +125,8 @@ export type FromExecutor =
     readonly totals: QueryTotals;
     readonly error?: PlainError;
   }
+  /** Code of a query has ended the executor. */
+  | { readonly type: "exited" }
   | { readonly type: "closed" };
 
 /** Makes plain data of anything that was thrown, its causes in the message. */

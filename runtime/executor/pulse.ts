@@ -9,7 +9,6 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import v8 from "node:v8";
-import type { MessagePort } from "node:worker_threads";
 
 /** How often a worker shows that its event loop turns, milliseconds. */
 export const HEARTBEAT_MS = 50;

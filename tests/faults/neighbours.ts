@@ -36,8 +36,8 @@ export interface NeighboursOptions {
   readonly frames: number;
   /** Frames a second; all at once when absent. */
   readonly fps?: number;
-  /** How the bad ones do wrong: `memory` has one run out of memory, where others exit. */
-  readonly evil?: "exit" | "memory";
+  /** Whether the bad ones do wrong. */
+  readonly evil?: boolean;
   readonly executors: number;
   /** What is waited for beside the outputs of the good ones. */
   readonly until?: (process: FramelaneProcess) => boolean;
@@ -45,13 +45,13 @@ export interface NeighboursOptions {
 
 /** Runs all cameras until the good ones have their outputs. */
 export async function neighbours(
-  { frames, fps, evil, executors, until }: NeighboursOptions,
+  { frames, fps, evil = false, executors, until }: NeighboursOptions,
 ): Promise<NeighboursRun> {
   const run: { result?: NeighboursRun } = {};
   await withLog(async (url, log) => {
     await log.createTopic(TOPIC, CAMERAS);
     await log.createTopic("out", CAMERAS);
-    if (fps === undefined) await publish(log, frames, undefined, evil !== undefined);
+    if (fps === undefined) await publish(log, frames, undefined, evil);
     const process = new FramelaneProcess([
       "queries",
       QUERY,
@@ -62,8 +62,8 @@ export async function neighbours(
       "--port",
       "off",
       "--json",
-    ], evil === undefined ? {} : { env: { FRAMELANE_TEST_EVIL: evil } });
-    if (fps !== undefined) await publish(log, frames, fps, evil !== undefined);
+    ], evil ? { env: { FRAMELANE_TEST_EVIL: "on" } } : {});
+    if (fps !== undefined) await publish(log, frames, fps, evil);
     const end = (partition: number) =>
       process.progress(partition).at(-1)?.sources[0]?.endOffset[TOPIC]?.[partition] ?? 0;
     await process.until(

@@ -186,3 +186,31 @@ Deno.test("A writable folder that holds code is refused with the reason, however
     assert.match(said, /Cannot use --port "x"/);
   });
 });
+
+Deno.test("An executor may do less than its command: it listens nowhere and sees no token", async () => {
+  await withFolder(async (folder) => {
+    const query = `${folder}/probe.ts`;
+    const tries = {
+      "listen": `Deno.listen({ hostname: "127.0.0.1", port: 8199 })`,
+      "see the token":
+        `if (Deno.env.get("FRAMELANE_TOKEN") === undefined) throw new Error("hidden")`,
+      "ask who it is": `Deno.uid()`,
+      "write outside": `Deno.openSync(${JSON.stringify(query)}, { append: true })`,
+    };
+    await Deno.writeTextFile(
+      query,
+      `const said: string[] = [];
+       for (const [name, text] of Object.entries(${JSON.stringify(tries)})) {
+         try { new Function("Deno", text)(Deno); said.push("done: " + name); } catch (error) { void error; }
+       }
+       Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
+       throw new Error("could [" + said + "], and write its own");`,
+    );
+    const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
+    const { said } = await run(
+      [...launch, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
+      { env: { FRAMELANE_TOKEN: "t0ken" }, until: /and write its own/ },
+    );
+    assert.match(said, /could \[\], and write its own/);
+  });
+});

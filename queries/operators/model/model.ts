@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { dirname } from "node:path";
 import {
   BadFrameError,
   checkWindowOptions,
@@ -93,6 +94,7 @@ export function model(
   return {
     name: `model(${checked.name})`,
     kind: "window",
+    reads: [dirname(checked.file)],
     async open(context) {
       const inference = await Inference.open(model, { threads, device });
       return new ModelTask({ inference, windows, reduce, context });

@@ -29,10 +29,6 @@ function gauge(frame: Frame): Frame {
     globalThis.postMessage?.({ type: "stopped", lane: 1, garbage: true });
   }
   if (turn(frame, 15)) {
-    if (evil === "memory") {
-      const kept: unknown[] = [];
-      for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })));
-    }
     Deno.exit(7);
   }
   return frame;

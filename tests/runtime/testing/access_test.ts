@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { model } from "../../../queries/operators/model/mod.ts";
+import { display, events, images, query, webhook } from "../../../runtime/mod.ts";
+import { accessOf } from "../../../runtime/testing.ts";
+import { orderModel } from "../../queries/operators/model/order_kit.ts";
+
+Deno.test("the test kit says what a plan reads, writes and reaches", () => {
+  const manifest = orderModel("nthwc");
+  const definition = query("all").readStream().process(model(manifest)).writeStream(
+    display(),
+    events({ file: "out/events/a.jsonl" }),
+    images({ directory: "out/images" }),
+    webhook({ url: "https://u:p@alarm.example/path?token=x" }),
+  );
+  const { read, write, net } = accessOf(definition);
+  assert.equal(read.length, 1);
+  assert.ok(manifest.startsWith(read[0]!), read[0]);
+  assert.deepEqual(write, ["out/events/", "out/images"]);
+  assert.deepEqual(net, ["alarm.example:443"]);
+  const shown = query("shown").readStream().writeStream(display());
+  assert.deepEqual(accessOf(shown), { read: [], write: [], net: [] });
+});
