@@ -22,7 +22,10 @@ const UNKNOWN: PictureInfo = { contentType: "application/octet-stream", width: 0
 /** Reads the picture's header. A picture that is none, or is too large to show, has no size. */
 export function pictureInfo(bytes: Uint8Array): PictureInfo {
   try {
-    const { type, contentType, width, height, components, orientation = 1 } = inspectImage(bytes);
+    const { type, contentType, width, height, components, orientation = 1 } = inspectImage(
+      bytes,
+      { codes: false },
+    );
     if (orientation >= 5) return { contentType, width: height, height: width };
     const plain = type === "jpeg" && orientation === 1 && (components === 1 || components === 3);
     return { contentType, width, height, ...(plain ? { components } : {}) };

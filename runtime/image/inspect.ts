@@ -36,6 +36,8 @@ export interface ImageLimits {
   readonly maxPixels?: number;
   /** Most bytes of an encoded image. */
   readonly maxBytes?: number;
+  /** False leaves it at the headers, for those who show what there is of a JPEG that was cut off. */
+  readonly codes?: boolean;
 }
 
 /** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. Small files may hold less. */
@@ -67,7 +69,7 @@ const CONTENT_TYPES = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp"
  * ```
  */
 export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): ImageInfo {
-  const { maxPixels = DEFAULT_MAX_PIXELS, maxBytes = DEFAULT_MAX_BYTES } = limits;
+  const { maxPixels = DEFAULT_MAX_PIXELS, maxBytes = DEFAULT_MAX_BYTES, codes = true } = limits;
   if (bytes.length === 0) throw new BadFrameError("empty", "Cannot read the image: it is empty");
   if (bytes.length > maxBytes) {
     throw new BadFrameError(
@@ -75,7 +77,7 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
       `Cannot take an image of ${bytes.length} bytes: at most ${maxBytes} are accepted`,
     );
   }
-  const info = readHeader(bytes);
+  const info = readHeader(bytes, codes);
   if (info.width === 0 || info.height === 0) {
     throw corrupt(info.type, `its size is ${info.width}x${info.height}`);
   }
@@ -103,8 +105,8 @@ function bytesToDecode({ type, progressive, components = 3 }: ImageInfo): number
   return type === "webp" ? 16 : 8;
 }
 
-function readHeader(bytes: Uint8Array): ImageInfo {
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return readJpeg(bytes);
+function readHeader(bytes: Uint8Array, codes: boolean): ImageInfo {
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return readJpeg(bytes, codes);
   if (startsWith(bytes, 0, PNG_SIGNATURE)) return readPng(bytes);
   if (startsWith(bytes, 0, RIFF) && startsWith(bytes, 8, WEBP)) return readWebp(bytes);
   throw refusal(
@@ -119,7 +121,7 @@ const IHDR = [0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52];
 const RIFF = [0x52, 0x49, 0x46, 0x46];
 const WEBP = [0x57, 0x45, 0x42, 0x50];
 
-function readJpeg(bytes: Uint8Array): ImageInfo {
+function readJpeg(bytes: Uint8Array, codes: boolean): ImageInfo {
   let orientation: number | undefined;
   const headers = readJpegHeaders(bytes, (marker, content) => {
     if (marker === APP1 && startsWithText(content, "Exif\0\0")) {
@@ -139,7 +141,7 @@ function readJpeg(bytes: Uint8Array): ImageInfo {
     checkScans(width * height, scans, most);
     if (end === undefined) flaws.push("end-missing");
     else if (end < bytes.length) flaws.push("trailer");
-  } else if (bytes.at(-2) !== 0xff || bytes.at(-1) !== 0xd9) {
+  } else if (codes && (bytes.at(-2) !== 0xff || bytes.at(-1) !== 0xd9)) {
     const repaired = repairJpeg(bytes);
     if (repaired === undefined) throw refusal("cut", cannotRead("jpeg", "codes are missing"));
     flaws.push(...repaired.flaws);
