@@ -5,6 +5,7 @@
  */
 import { dispatch } from "./cli/dispatch.ts";
 import { writeLine } from "./cli/output.ts";
+import { terminalColumns } from "./cli/progress_bar.ts";
 import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
 import project from "./deno.json" with { type: "json" };
@@ -15,6 +16,7 @@ Deno.exit(
   await dispatch(Deno.args, {
     commands,
     environment: (name) => Deno.env.get(name),
+    columns: terminalColumns(),
     version: `framelane ${project.version}, deno ${Deno.version.deno}`,
     context: {
       signal: stop.signal,

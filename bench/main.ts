@@ -18,6 +18,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "from the start of the demo to three live lanes in a browser",
     load: async () => (await import("./demo.ts")).bench,
   },
+  log: {
+    about: "both logs: appends, reads, processor, bytes written for each byte of a frame",
+    load: async () => (await import("./log.ts")).bench,
+  },
   kafka: {
     about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
     load: async () => (await import("./kafka.ts")).bench,
@@ -85,17 +89,21 @@ export type Benchmark = (args: readonly string[]) => Promise<void>;
 
 if (import.meta.main) {
   const [name = "", ...args] = Deno.args;
-  const found = BENCHMARKS[name];
+  const list = Object.entries(BENCHMARKS)
+    .map(([key, { about }]) => `  ${key.padEnd(11)} ${about}`).join("\n");
+  if (name === "--help" || name === "-h") {
+    print(`deno task bench NAME [OPTIONS]\n\n${list}`);
+    Deno.exit(0);
+  }
+  const found = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
   if (found === undefined) {
-    print(
-      `${
-        name === "" ? "Which benchmark?" : `Unknown benchmark ${JSON.stringify(name)}:`
-      } expected one of\n` +
-        Object.entries(BENCHMARKS).map(([key, { about }]) => `  ${key.padEnd(10)} ${about}`).join(
-          "\n",
-        ),
-    );
+    const fault = name === "" ? "Which benchmark?" : `Unknown benchmark ${JSON.stringify(name)}:`;
+    Deno.stderr.writeSync(new TextEncoder().encode(`${fault} expected one of\n${list}\n`));
     Deno.exit(2);
+  }
+  if (args.includes("--help") || args.includes("-h")) {
+    print(`deno task bench ${name} [OPTIONS]\n\n${found.about}`);
+    Deno.exit(0);
   }
   await (await found.load())(args);
   Deno.exit(0);

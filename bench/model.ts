@@ -1,9 +1,11 @@
 /**
  * What models cost, how many cameras this machine carries, and how soon an alert is there.
  *
- *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40] [--only tensors]
+ *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40] [--only tensors|objects]
+ *         [--rounds 3] [--log embedded|kafka] [--kafka HOST:PORT]
  *
- * Without a manifest it measures the query `objects`. Rates are runs for each second of processor time,
+ * With `--only objects` it runs a detector end to end beside the model alone and a Python script. Without
+ * a manifest it measures the query `objects`. Rates are runs for each second of processor time,
  * all threads together: what one core does that does nothing else.
  *
  * @module
@@ -21,6 +23,7 @@ import type { Sink } from "../runtime/definition/sink.ts";
 import { MemoryLog, runQuery, startQuery } from "../runtime/testing.ts";
 import { numberedJpeg, orderModel } from "../tests/queries/operators/model/order_kit.ts";
 import { clipFrames } from "./frames.ts";
+import { measureObjects } from "./objects.ts";
 import { print } from "./print.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { percentile } from "./support/stats.ts";
@@ -203,9 +206,17 @@ export async function bench(args: readonly string[]): Promise<void> {
       fps: { type: "string", default: "5" },
       seconds: { type: "string", default: "40" },
       only: { type: "string" },
+      rounds: { type: "string", default: "3" },
+      log: { type: "string" },
+      kafka: { type: "string" },
     },
   });
   const frames = await clipFrames({ quality: 80 });
+  if (values.only === "objects") {
+    const { kafka, log } = values;
+    const rounds = Number(values.rounds), count = Number(values.runs);
+    return await measureObjects(frames, { rounds, count, only: log, kafka });
+  }
   await measureTensors(frames, 1000);
   const stages = await tensorStages(await clipFrames());
   for (const [stage, ms] of stages) print(`  ${stage.padEnd(48)} ${ms.toFixed(3)} ms a frame`);

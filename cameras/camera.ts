@@ -33,6 +33,8 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Told whenever something was counted; must return at once. */
   readonly onFrame?: (seq: number) => void;
+  /** Told of each failure that the camera goes on after, and with undefined when frames come again. */
+  readonly onFailure?: (error: SourceError | undefined) => void;
   /** Capture times and what was wrong with them; of its own unless given. */
   readonly times?: CaptureTimes;
   /** Counts how late a recording is; one of its own unless given. */
@@ -187,6 +189,7 @@ class CameraRun {
         if (signal.aborted) return;
         if (!(error instanceof SourceError) || !this.#mayRecover(error)) throw error;
         const delay = this.#backoff.next();
+        this.#options.onFailure?.(error);
         this.#tell(error.message, delay);
         this.#reopened++;
         await clock.sleep(delay, signal).catch((reason) => {
@@ -241,6 +244,7 @@ class CameraRun {
           throw error;
         }
         this.#backoff.reset();
+        if (this.#message !== "") this.#options.onFailure?.(undefined);
         this.#message = "";
         onFrame?.(seq);
         if (this.#limitReached()) return;

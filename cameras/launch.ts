@@ -10,7 +10,7 @@ import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import type { CameraSettings } from "./settings.ts";
-import type { CameraSource } from "./source.ts";
+import type { CameraSource, SourceError, SourceErrorCode } from "./source.ts";
 import { LogTarget } from "./target.ts";
 
 /** What many cameras of one process share. */
@@ -40,10 +40,15 @@ export interface LaunchOptions {
   readonly report: (message: string) => void;
   /** Told for each frame of the source; must return at once. */
   readonly onFrame?: () => void;
+  /** See `CameraOptions`. */
+  readonly onFailure?: (error: SourceError | undefined) => void;
 }
 
 /** Counts of a camera since its start. */
-export interface CameraStats extends PublisherStats, Lateness, TimeFaults {}
+export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
+  /** How often the source failed and was opened again, by the kind of failure. */
+  readonly failures: Readonly<Partial<Record<SourceErrorCode, number>>>;
+}
 
 /** A camera that runs. */
 export interface LaunchedCamera {
@@ -57,7 +62,7 @@ const BULK_LINGER_MS = 10;
 /** Runs a camera. */
 export function launchCamera(host: CameraHost, options: LaunchOptions): LaunchedCamera {
   const { log, producer, topic, kv, clock } = host;
-  const { number, source, signal, report, settings = {}, limit, onFrame } = options;
+  const { number, source, signal, report, settings = {}, limit, onFrame, onFailure } = options;
   const { fps, timeJumpMs } = settings;
   const partition = number - 1;
   const publisher = new FramePublisher({
@@ -76,6 +81,7 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
     ? {}
     : { target: new LogTarget({ log, topic, partition, kv, clock, signal }) };
   const punctuality = new Punctuality();
+  const failures: Partial<Record<SourceErrorCode, number>> = {};
   const times = new CaptureTimes(clock, report, timeJumpMs);
   const ended = runCamera({
     number,
@@ -90,12 +96,23 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
     settings,
     ...(limit === undefined ? {} : { limit }),
     ...(onFrame === undefined ? {} : { onFrame }),
+    onFailure(error) {
+      if (error !== undefined) failures[error.code] = (failures[error.code] ?? 0) + 1;
+      onFailure?.(error);
+    },
   });
   return {
     get stats() {
       const { late, behindMs } = punctuality;
       const { clockSteps, timeJumps } = times;
-      return { ...publisher.stats, late, behindMs, clockSteps, timeJumps };
+      return {
+        ...publisher.stats,
+        late,
+        behindMs,
+        clockSteps,
+        timeJumps,
+        failures: { ...failures },
+      };
     },
     ended,
   };

@@ -47,6 +47,11 @@ export class CameraMetrics {
     "camera_time_jumps_total",
     "Jumps of a stream's own time that were put right",
   );
+  readonly #failures = this.#set.counter(
+    "camera_failures_total",
+    "Failures of the source, by kind: UNREACHABLE, UNAUTHORIZED, ENDED, …",
+    [...LABELS, "reason"],
+  );
   readonly #buffered = this.#set.gauge("producer_buffered_frames", "Frames that wait for the log");
   readonly #last = this.#set.gauge(
     "camera_last_frame_timestamp_seconds",
@@ -78,6 +83,9 @@ export class CameraMetrics {
       this.#behind.inc(labels, stats.behindMs / 1000);
       this.#clockSteps.inc(labels, stats.clockSteps);
       this.#timeJumps.inc(labels, stats.timeJumps);
+      for (const [reason, count] of Object.entries(stats.failures)) {
+        this.#failures.inc({ ...labels, reason }, count);
+      }
       this.#buffered.set(labels, stats.buffered);
       if (stats.lastTimestamp !== undefined) this.#last.set(labels, stats.lastTimestamp / 1000);
     }

@@ -319,6 +319,10 @@ export class FramePublisher {
     } catch (error) {
       if (signal.aborted) return "stopped";
       if (error instanceof LogError && error.code === "TOO_LARGE") return "too large";
+      if (error instanceof LogError && error.code === "REFUSED") {
+        report(error.message);
+        return "too large";
+      }
       throw error;
     }
   }

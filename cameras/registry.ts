@@ -16,7 +16,22 @@ export interface RegisteredCamera extends CameraSettings {
   readonly source: string;
 }
 
+/** What a camera does. */
+export type CameraState = "running" | "waiting" | "ended" | "stopped";
+
+/** How a camera is, as the process that runs it sees it. */
+export interface CameraStatus {
+  readonly state: CameraState;
+  /** How often it was started again after a failure. */
+  readonly restarts: number;
+  /** Its last failure, for people; absent while all is well. */
+  readonly error?: string;
+  /** What kind of failure it was, for programs: a `SourceErrorCode`, or `OTHER`. */
+  readonly reason?: string;
+}
+
 const PREFIX = ["cameras"];
+const STATUS_PREFIX = ["camera-status"];
 
 const LONGEST_SOURCE = 8_192;
 
@@ -78,7 +93,19 @@ export class CameraRegistry {
   async remove(number: number): Promise<boolean> {
     if (!await this.has(number)) return false;
     await this.#kv.delete([...PREFIX, number]);
+    await this.#kv.delete([...STATUS_PREFIX, number]);
     return true;
+  }
+
+  /** Writes down how a camera is, for others to see. */
+  async setStatus(number: number, status: CameraStatus): Promise<void> {
+    await this.#kv.set([...STATUS_PREFIX, number], { ...status, at: Date.now() });
+  }
+
+  /** How the camera was when that last changed, as far as a process ran it. */
+  async status(number: number): Promise<CameraStatus & { readonly at: number } | undefined> {
+    const { value } = await this.#kv.get<CameraStatus & { at: number }>([...STATUS_PREFIX, number]);
+    return value ?? undefined;
   }
 
   /** Whether something is registered under that number, be it of use or not. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { BadFrameError } from "../runtime/definition/frame.ts";
-import { DEFAULT_MAX_PIXELS, inspectImage } from "../runtime/image/inspect.ts";
+import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 
 /** An encoded image and what it is. */
@@ -25,7 +25,8 @@ export async function reshape(
   value: Uint8Array,
   { size, quality }: ImageSettings,
 ): Promise<EncodedImage> {
-  const { contentType, width, height, orientation = 1 } = inspectImage(value);
+  const { type, contentType, width, height, orientation: own } = inspectImage(value);
+  const orientation = own ?? (type === "jpeg" ? 1 : await orientationInside(value, type));
   const fits = size === undefined || (size.width === width && size.height === height);
   if (fits && quality === undefined && orientation === 1) {
     return { value, contentType, width, height };
@@ -45,21 +46,20 @@ export async function reshape(
   }
 }
 
-/** True when the bytes end where an image of their kind ends: a file is not half written. */
-export function endsLikeAnImage(bytes: Uint8Array): boolean {
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) {
-    let end = bytes.length;
-    // Some cameras pad with zeros.
-    while (end > 2 && bytes[end - 1] === 0) end--;
-    return bytes[end - 2] === 0xff && bytes[end - 1] === 0xd9;
+/** The orientation that EXIF data in a PNG or WebP ask for; 1 where there are none. */
+async function orientationInside(value: Uint8Array, type: ImageType): Promise<number> {
+  const head = new TextDecoder("latin1").decode(value.subarray(0, EXIF_WITHIN));
+  if (type === "png" ? !head.includes("eXIf") : !/^RIFF.{4}WEBPVP8X/s.test(head)) return 1;
+  const { default: sharp } = await import("sharp");
+  try {
+    return (await sharp(value, { limitInputPixels: DEFAULT_MAX_PIXELS }).metadata()).orientation ??
+      1;
+  } catch (error) {
+    throw new BadFrameError("corrupt", `Cannot read the image: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
-  if (bytes[0] === 0x89 && bytes[1] === 0x50) {
-    const tail = bytes.subarray(-8);
-    return [0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82].every((byte, i) => tail[i] === byte);
-  }
-  if (bytes[0] === 0x52 && bytes[1] === 0x49 && bytes.length >= 12) {
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
-    return bytes.length >= length + 8;
-  }
-  return false;
 }
+
+/** A PNG's EXIF data stand before its pixels, behind its profile and texts. */
+const EXIF_WITHIN = 256 * 1024;

@@ -47,8 +47,18 @@ export interface SourceContext {
   readonly report: (message: string) => void;
   /** Called when something arrived, an image or a piece of one: the source is not silent. */
   readonly onActivity?: () => void;
+  /** Called for each packet of a video stream. */
+  readonly onPacket?: (packet: VideoPacket) => void;
   /** The camera's place in a log, for sources that remember what went there. */
   readonly target?: PublishTarget;
+}
+
+/** A packet of a video stream, as it arrives. */
+export interface VideoPacket {
+  /** FFmpeg's name: `h264`, `hevc`, `mjpeg`. */
+  readonly codec: string;
+  readonly keyframe: boolean;
+  readonly bytes: number;
 }
 
 /** What the log holds of a camera, for sources that publish each image once. */

@@ -6,19 +6,12 @@
 import type { Clock } from "../runtime/base/clock.ts";
 import { Backoff } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
-import type { CameraRegistry, RegisteredCamera } from "./registry.ts";
-
-/** How a camera is. */
-export type CameraState = "running" | "waiting" | "ended" | "stopped";
+import { SourceError } from "./source.ts";
+import type { CameraRegistry, CameraState, CameraStatus, RegisteredCamera } from "./registry.ts";
 
 /** A camera under supervision. */
-export interface SupervisedCamera {
+export interface SupervisedCamera extends CameraStatus {
   readonly number: number;
-  readonly state: CameraState;
-  /** How often it was started again after a failure. */
-  readonly restarts: number;
-  /** Its last failure, for people. */
-  readonly error?: string;
 }
 
 /** How to supervise. */
@@ -32,6 +25,8 @@ export interface SupervisorOptions {
   readonly run: (camera: RegisteredCamera, signal: AbortSignal) => Promise<CameraSummary>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Told whenever a camera's state or its last failure changes. */
+  readonly onChange?: (camera: SupervisedCamera) => void;
   /** A line for people about one camera, or about all. */
   readonly report: (message: string, number?: number) => void;
   /** How often the registry is looked at, milliseconds; 1 000 unless given. */
@@ -62,6 +57,11 @@ export class CameraSupervisor {
   get cameras(): SupervisedCamera[] {
     return [...this.#cameras.values()].map((camera) => camera.status)
       .sort((a, b) => a.number - b.number);
+  }
+
+  /** Notes a failure that a running camera goes on after; undefined: all is well again. */
+  failed(number: number, error: { readonly message: string; readonly reason: string } | undefined) {
+    this.#cameras.get(number)?.failed(error);
   }
 
   /** Supervises until the signal aborts, then waits until every camera has ended. */
@@ -120,6 +120,7 @@ class Supervised {
   #state: CameraState = "waiting";
   #restarts = 0;
   #error: string | undefined;
+  #reason: string | undefined;
 
   constructor(
     camera: RegisteredCamera,
@@ -146,7 +147,21 @@ class Supervised {
       state: this.#state,
       restarts: this.#restarts,
       ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
+  }
+
+  /** A failure that the camera itself goes on after, such as a stream that ended; none: all is well. */
+  failed(error: { readonly message: string; readonly reason: string } | undefined): void {
+    if (this.#error === error?.message) return;
+    this.#error = error?.message;
+    this.#reason = error?.reason;
+    this.#options.onChange?.(this.status);
+  }
+
+  #enter(state: CameraState): void {
+    this.#state = state;
+    this.#options.onChange?.(this.status);
   }
 
   stop(): Promise<void> {
@@ -161,25 +176,26 @@ class Supervised {
     while (!signal.aborted) {
       const begun = clock.monotonic();
       try {
-        this.#state = "running";
+        this.#enter("running");
         const { published } = await run(this.#camera, signal);
         if (signal.aborted) break;
-        this.#state = "ended";
+        this.#enter("ended");
         report(`ended after ${published} frames`, number);
         return;
       } catch (error) {
         if (signal.aborted) break;
         if (clock.monotonic() - begun >= WELL_AFTER_MS) this.#backoff.reset();
         const delay = this.#backoff.next();
-        this.#state = "waiting";
         this.#restarts++;
         this.#error = error instanceof Error ? error.message : String(error);
+        this.#reason = error instanceof SourceError ? error.code : "OTHER";
+        this.#enter("waiting");
         report(`${this.#error}; starting again in ${(delay / 1000).toFixed(1)} s`, number);
         await clock.sleep(delay, signal).catch((reason) => {
           if (!signal.aborted) throw reason;
         });
       }
     }
-    this.#state = "stopped";
+    this.#enter("stopped");
   }
 }

@@ -46,7 +46,10 @@ export class LogTarget implements PublishTarget {
     try {
       const records = await reader.open(topic, partition, position);
       while (position < latest) {
-        for (const { offset, headers } of await records.read(READ_AT_ONCE, signal)) {
+        // Nothing but holes may be left: markers of transactions.
+        const more = await records.read(READ_AT_ONCE, signal, latest);
+        if (more.length === 0) return;
+        for (const { offset, headers } of more) {
           if (offset < latest) yield { offset, headers };
         }
         position = records.position;

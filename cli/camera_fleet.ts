@@ -13,7 +13,7 @@ import type { MeasuredCamera } from "../cameras/metrics.ts";
 import { makeSource } from "../cameras/open.ts";
 import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
 import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
-import { CameraSupervisor } from "../cameras/supervisor.ts";
+import { CameraSupervisor, type SupervisedCamera } from "../cameras/supervisor.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
 import type { CommandContext } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -21,7 +21,7 @@ import { ProgressBar } from "./progress_bar.ts";
 /** What a fleet needs. */
 export interface FleetOptions {
   readonly host: CameraHost;
-  readonly registry: Pick<CameraRegistry, "list">;
+  readonly registry: Pick<CameraRegistry, "list" | "setStatus">;
   readonly json: boolean;
 }
 
@@ -43,6 +43,7 @@ export class CameraFleet {
   readonly #accounts = new Map<number, Account>();
   readonly #bar = new ProgressBar({ title: "Cameras" });
   readonly #supervisor: CameraSupervisor;
+  readonly #writes = new Set<Promise<unknown>>();
 
   constructor(options: FleetOptions, context: CommandContext) {
     this.#options = options;
@@ -53,6 +54,7 @@ export class CameraFleet {
       clock: options.host.clock,
       signal: context.signal,
       report: (message, number) => this.#report(message, number),
+      onChange: (camera) => this.#write(camera),
     });
   }
 
@@ -65,6 +67,7 @@ export class CameraFleet {
     try {
       await this.#supervisor.run();
     } finally {
+      await Promise.all(this.#writes);
       clearInterval(progress);
       clearInterval(bar);
       this.#bar.clear();
@@ -96,6 +99,11 @@ export class CameraFleet {
       signal,
       report: (message) => this.#report(message, number),
       settings,
+      onFailure: (error) =>
+        this.#supervisor.failed(
+          number,
+          error === undefined ? undefined : { message: error.message, reason: error.code },
+        ),
     });
     account.now = launched;
     try {
@@ -113,6 +121,14 @@ export class CameraFleet {
     const account = { meter, past: NOTHING, now: undefined, settings: {} };
     this.#accounts.set(number, account);
     return account;
+  }
+
+  /** Into the registry, where `cameras list` and others find it. */
+  #write({ number, ...status }: SupervisedCamera): void {
+    const write = this.#options.registry.setStatus(number, status).catch((error: Error) => {
+      this.#report(`Cannot write down how it is: ${error.message}`, number);
+    }).finally(() => this.#writes.delete(write));
+    this.#writes.add(write);
   }
 
   #report(message: string, number?: number): void {
@@ -162,6 +178,7 @@ const NOTHING: CameraStats = {
   behindMs: 0,
   clockSteps: 0,
   timeJumps: 0,
+  failures: {},
   published: 0,
   bytes: 0,
   dropped: 0,
@@ -171,6 +188,12 @@ const NOTHING: CameraStats = {
   buffered: 0,
 };
 
+function sumCounts(a: CameraStats["failures"], b: CameraStats["failures"]) {
+  const all: Record<string, number> = { ...a };
+  for (const [reason, count] of Object.entries(b)) all[reason] = (all[reason] ?? 0) + count;
+  return all;
+}
+
 function sum(past: CameraStats, now: CameraStats): CameraStats {
   const lastTimestamp = now.lastTimestamp ?? past.lastTimestamp;
   return {
@@ -178,6 +201,7 @@ function sum(past: CameraStats, now: CameraStats): CameraStats {
     behindMs: past.behindMs + now.behindMs,
     clockSteps: past.clockSteps + now.clockSteps,
     timeJumps: past.timeJumps + now.timeJumps,
+    failures: sumCounts(past.failures, now.failures),
     published: past.published + now.published,
     bytes: past.bytes + now.bytes,
     dropped: past.dropped + now.dropped,

@@ -15,6 +15,8 @@ export interface Option<T = unknown> {
   readonly help: string;
   /** Used when neither the flag nor the environment variable is given. */
   readonly default?: T;
+  /** A run without it is wrong use. */
+  readonly required?: boolean;
   /** May be given several times; in the environment variable values are separated by spaces. */
   readonly multiple?: boolean;
   /** A switch: no value; `--no-NAME` turns it off. */
@@ -30,6 +32,24 @@ export interface Option<T = unknown> {
 /** The table of a command's options, by flag name without dashes. */
 export type Options = Readonly<Record<string, Option>>;
 
+type Parsed<O> = O extends { readonly parse: (text: string) => infer T } ? T : string;
+type One<O> = O extends { readonly switch: true } ? boolean : Parsed<O>;
+type All<O> = O extends { readonly multiple: true } ? readonly One<O>[] : One<O>;
+
+/** What the options of a table are once they are parsed; undefined where neither given nor set by default. */
+export type Values<O extends Options> = string extends keyof O ? Readonly<Record<string, unknown>>
+  : {
+    readonly [K in keyof O]: O[K] extends
+      { readonly default: unknown } | { readonly required: true } ? All<O[K]>
+      : All<O[K]> | undefined;
+  };
+
+/** A command line, parsed. */
+export interface Arguments<O extends Options = Options> {
+  readonly positionals: readonly string[];
+  readonly options: Values<O>;
+}
+
 /** Everything a command's run needs from outside. */
 export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM. */
@@ -40,32 +60,32 @@ export interface CommandContext {
   readonly say: (line: string) => void;
 }
 
-/** A command: `deno task NAME`. */
-export interface Command {
+/** A command: `deno task NAME`. Make it with `command`, which types its options. */
+export interface Command<O extends Options = Options> {
   readonly name: string;
   readonly summary: string;
   /** Shown in the usage line, e.g. `N` or `[NAME…]`. */
   readonly positionals?: string;
-  readonly options: Options;
+  readonly options: O;
   /** What the command needs whatever its options are, and what its positionals open. */
   readonly needs?: Omit<LaunchRow, "switches" | "options">;
   /**
    * Faults that no single option's parser sees: of the arguments, of options taken together. Called
    * with what could be parsed, also where options are at fault, so that all is told together.
    */
-  readonly check?: (
-    args: { positionals: readonly string[]; options: Readonly<Record<string, unknown>> },
-  ) => readonly string[];
+  check?(args: Arguments<O>): readonly string[];
   /**
    * Runs the command.
    *
    * @returns the exit code: 0 done, 1 failed.
    * @throws {UsageError} wrong use: exit code 2.
    */
-  run(
-    args: { positionals: string[]; options: Record<string, unknown> },
-    context: CommandContext,
-  ): Promise<number>;
+  run(args: Arguments<O>, context: CommandContext): Promise<number>;
+}
+
+/** A command whose options have the types that its table says. */
+export function command<const O extends Options>(definition: Command<O>): Command {
+  return definition;
 }
 
 /** Wrong use of a command: all faults together. */
@@ -85,11 +105,11 @@ export class UsageError extends Error {
  *
  * @throws {UsageError} with all faults together, each saying what was given and what is accepted.
  */
-export function parseCommand(
-  command: Command,
+export function parseCommand<O extends Options>(
+  command: Command<O>,
   argv: readonly string[],
   environment: (name: string) => string | undefined,
-): { positionals: string[]; options: Record<string, unknown> } {
+): Arguments<O> {
   const faults: string[] = [];
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
@@ -133,6 +153,7 @@ export function parseCommand(
     }
     if (texts === undefined) {
       if (option.default !== undefined) options[name] = option.default;
+      else if (option.required) faults.push(`Cannot ${command.name} without --${name}`);
       continue;
     }
     const values: unknown[] = [];
@@ -149,11 +170,13 @@ export function parseCommand(
     }
     options[name] = option.multiple ? values : values[0];
   }
-  faults.push(...command.check?.({ positionals, options }) ?? []);
+  // Built from the table by its own parsers: the one place where they meet their type.
+  const args: Arguments<O> = { positionals, options: options as Values<O> };
+  faults.push(...command.check?.(args) ?? []);
   // What the launcher found wrong with the places that this run would write to.
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError(faults);
-  return { positionals, options };
+  return args;
 }
 
 function parseOne(option: Option, text: string): unknown {
@@ -165,25 +188,63 @@ function parseOne(option: Option, text: string): unknown {
   return option.parse ? option.parse(text) : text;
 }
 
-/** Help text of a command, made from its table. */
-export function help(command: Command): string {
+/**
+ * Help text of a command, made from its table.
+ *
+ * @param columns width of the terminal
+ */
+export function help(command: Command, columns = 100): string {
   const rows = Object.entries(command.options).map(([name, option]) => {
     const flag = option.switch ? `--[no-]${name}` : `--${name} ${option.value ?? "VALUE"}`;
-    const ending = option.default === undefined || option.default === false
+    const ending = option.required
+      ? " (required)"
+      : option.default === undefined || option.default === false
       ? ""
       : ` (default ${String(option.default)})`;
     return [flag + (option.multiple ? " …" : ""), option.help + ending] as const;
   });
-  const width = Math.max(0, ...rows.map(([flag]) => flag.length));
   return [
     `deno task ${command.name}${command.positionals ? ` ${command.positionals}` : ""} [OPTIONS]`,
     "",
-    command.summary,
+    ...wrapped(command.summary, columns),
     "",
-    ...rows.map(([flag, text]) => `  ${flag.padEnd(width)}  ${text}`),
+    ...columnsOf(rows, columns),
     "",
-    "Each option has an environment variable, FRAMELANE_ and its name in capitals; the flag wins.",
+    ...wrapped(
+      "Each option has an environment variable, FRAMELANE_ and its name in capitals; the flag wins. " +
+        "Exit codes: 0 done, 1 failed, 2 wrong use.",
+      columns,
+    ),
   ].join("\n");
+}
+
+/** Two columns: names, and what they mean, each below the other where the terminal is narrow. */
+export function columnsOf(
+  rows: readonly (readonly [string, string])[],
+  columns: number,
+): string[] {
+  const widest = Math.max(0, ...rows.map(([name]) => name.length));
+  const beside = widest <= columns / 2;
+  const indent = beside ? widest + 4 : 6;
+  return rows.flatMap(([name, text]) => {
+    const lines = wrapped(text, columns - indent).map((line) => " ".repeat(indent) + line);
+    return beside
+      ? [`  ${name.padEnd(widest)}  ${lines[0]?.trimStart() ?? ""}`, ...lines.slice(1)]
+      : [`  ${name}`, ...lines];
+  });
+}
+
+/** A text in lines of at most so many characters; a longer word has a line of its own. */
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 /** Parsers for common kinds of values. */

@@ -5,6 +5,7 @@
  */
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
+  columnsOf,
   type Command,
   type CommandContext,
   help,
@@ -16,6 +17,8 @@ import { asksForHelp, environmentName } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";
 
+/** Where there is no terminal. */
+const DEFAULT_COLUMNS = 80;
 /** Exit codes of every command. */
 const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
@@ -25,6 +28,8 @@ export interface DispatchOptions {
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;
   readonly version: string;
+  /** Width of the terminal that help is shown on. */
+  readonly columns?: number;
 }
 
 /**
@@ -39,6 +44,7 @@ export async function dispatch(
     context,
     environment,
     version,
+    columns = DEFAULT_COLUMNS,
   }: DispatchOptions,
 ): Promise<number> {
   const masked: CommandContext = {
@@ -49,9 +55,10 @@ export async function dispatch(
   const [name, ...rest] = argv;
   try {
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-      const text = overview(commands);
-      if (name === undefined) masked.say(text);
-      else masked.print(text);
+      // Not masked: forms such as --token TOKEN look like secrets.
+      const text = overview(commands, columns);
+      if (name === undefined) context.say(text);
+      else context.print(text);
       return name === undefined ? EXIT.wrongUse : EXIT.done;
     }
     if (name === "--version" || name === "-V") {
@@ -70,7 +77,7 @@ export async function dispatch(
     }
     const command = await load();
     if (asksForHelp(rest)) {
-      masked.print(help(command));
+      context.print(help(command, columns));
       return EXIT.done;
     }
     learnFrom(command, rest, environment);
@@ -125,15 +132,14 @@ function learnWhole(text: string): void {
   learnSecrets(text.replace(/=[^=]*$/, ""), { whole: true });
 }
 
-function overview(commands: DispatchOptions["commands"]): string {
+function overview(commands: DispatchOptions["commands"], columns: number): string {
   const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary] as const);
-  const width = Math.max(0, ...rows.map(([name]) => name.length));
   return [
     "deno task COMMAND [OPTIONS]",
     "",
     "Framelane runs one ordered query per camera.",
     "",
-    ...rows.map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`),
+    ...columnsOf(rows, columns),
     "",
     "deno task COMMAND --help tells more of each.",
   ].join("\n");

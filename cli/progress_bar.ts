@@ -105,11 +105,11 @@ export class ProgressBar {
   }
 }
 
-function terminalColumns(): number {
+/** Columns of the terminal; 80 where there is none. */
+export function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns;
   } catch {
-    // No terminal on any of the standard streams: nobody minds the width.
     return 80;
   }
 }

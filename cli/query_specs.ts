@@ -4,7 +4,14 @@
  * @module
  */
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
-import type { ReadStreamOptions } from "../runtime/definition/source_options.ts";
+import { DEVICES } from "../queries/operators/model/device_names.ts";
+import { checkSink, maskedSink, sinkForms } from "../runtime/sinks/open.ts";
+import {
+  parseStartingOffsets,
+  type ReadStreamOptions,
+  type StartingOffsets,
+} from "../runtime/definition/source_options.ts";
+import { parseTrigger } from "../runtime/definition/trigger.ts";
 import {
   makeDefinition,
   QUERY_OPTIONS,
@@ -14,11 +21,91 @@ import {
   takenOptions,
 } from "../runtime/definition/query_options.ts";
 import { groupNames } from "./checkpoint_identity.ts";
-import { UsageError } from "./command.ts";
+import { type Options, parsers, UsageError, type Values } from "./command.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
 /** What runs when no query is named. */
 export const DEFAULT_QUERY = "greyscale";
+
+/** Checks text with a function that throws and keeps the text: workers parse it again. */
+function checked(check: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    check(text);
+    return text;
+  };
+}
+
+/** Starting offsets as a definition takes them, checked. */
+function startingOffsetsOf(text: string): StartingOffsets {
+  parseStartingOffsets(text);
+  return isNamed(text) ? text : JSON.parse(text);
+}
+
+function isNamed(text: string): text is Exclude<StartingOffsets, object> {
+  return !text.trimStart().startsWith("{");
+}
+
+/** Options of which every query of a run is made. */
+export const querySpecOptions = {
+  group: {
+    value: "G",
+    help:
+      "group that shares the partitions and holds the offsets; {query} stands for the query's name (default framelane-{query})",
+  },
+  trigger: {
+    value: "SPEC",
+    help: "asap, interval:500ms, available-now, once (default: the query's own)",
+    parse: checked(parseTrigger),
+  },
+  "starting-offsets": {
+    value: "SPEC",
+    help:
+      'where to start without a checkpoint: earliest, latest, "-100 frames", "-10 minutes" or JSON (default: the query\'s own)',
+    parse: startingOffsetsOf,
+  },
+  "starting-timestamp": {
+    value: "TIME",
+    help: "capture time to start at without a checkpoint, ISO 8601 or epoch milliseconds",
+  },
+  "max-frames-per-trigger": {
+    value: "N",
+    help: "most frames of a batch",
+    parse: parsers.integer(1),
+  },
+  "fail-on-data-loss": {
+    switch: true,
+    help:
+      "stop when frames were deleted from the log before they were read (default: the query's own, or true)",
+  },
+  checkpoint: {
+    value: "DIR",
+    help: "folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
+    opens: "folder",
+  },
+  sink: {
+    value: "URI",
+    multiple: true,
+    help: `${sinkForms()}; replaces the query's own`,
+    parse: checked(checkSink),
+    show: maskedSink,
+    opens: "sink",
+  },
+  model: {
+    value: "MANIFEST",
+    help: "model.json of a model, for queries that take one",
+    opens: "beside",
+  },
+  zones: {
+    value: "FILE",
+    help: "JSON file of zones and lines, for queries that take one",
+    opens: "read",
+  },
+  device: {
+    value: DEVICES.join("|"),
+    help: "where models run (default cpu); `deno task models devices` says what each needs",
+    parse: parsers.oneOf(...DEVICES),
+  },
+} as const satisfies Options;
 
 /**
  * What the executors need to know of each query.
@@ -29,7 +116,7 @@ export const DEFAULT_QUERY = "greyscale";
  */
 export async function querySpecs(
   names: readonly string[],
-  options: Record<string, unknown>,
+  options: Values<typeof querySpecOptions>,
   logUrl: string,
 ): Promise<QuerySpec[]> {
   const faults: string[] = [];
@@ -46,7 +133,7 @@ export async function querySpecs(
       faults.push(`Query ${name} was given more than once`);
     }
   }
-  const group = options["group"] as string | undefined;
+  const { group, sink = [], trigger } = options;
   if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
     faults.push(
       `Cannot use --group ${
@@ -61,29 +148,27 @@ export async function querySpecs(
     found.map(({ name }) => name),
     group,
     logUrl,
-    options["checkpoint"] as string | undefined,
+    options.checkpoint,
   );
+  const {
+    "starting-offsets": startingOffsets,
+    "starting-timestamp": startingTimestamp,
+    "max-frames-per-trigger": maxFramesPerTrigger,
+    "fail-on-data-loss": failOnDataLoss,
+  } = options;
   const source: ReadStreamOptions = {
-    ...(options["starting-offsets"] !== undefined
-      ? { startingOffsets: options["starting-offsets"] as "earliest" }
-      : {}),
-    ...(options["starting-timestamp"] !== undefined
-      ? { startingTimestamp: options["starting-timestamp"] as string }
-      : {}),
-    ...(options["max-frames-per-trigger"] !== undefined
-      ? { maxFramesPerTrigger: options["max-frames-per-trigger"] as number }
-      : {}),
-    ...(options["fail-on-data-loss"] !== undefined
-      ? { failOnDataLoss: options["fail-on-data-loss"] as boolean }
-      : {}),
+    ...(startingOffsets !== undefined ? { startingOffsets } : {}),
+    ...(startingTimestamp !== undefined ? { startingTimestamp } : {}),
+    ...(maxFramesPerTrigger !== undefined ? { maxFramesPerTrigger } : {}),
+    ...(failOnDataLoss !== undefined ? { failOnDataLoss } : {}),
   };
   return found.map(({ name, module }) => ({
     name,
     module,
     group: groups.get(name)!,
-    sinks: (options["sink"] as string[] | undefined) ?? [],
+    sinks: sink,
     source,
-    ...(options["trigger"] !== undefined ? { trigger: options["trigger"] as string } : {}),
+    ...(trigger !== undefined ? { trigger } : {}),
     ...(own.has(name) ? { options: own.get(name)! } : {}),
   }));
 }
@@ -94,7 +179,7 @@ export async function querySpecs(
  */
 async function ownOptions(
   queries: readonly FoundQuery[],
-  options: Record<string, unknown>,
+  options: Values<typeof querySpecOptions>,
   faults: string[],
 ): Promise<Map<string, QueryOptions>> {
   const given = QUERY_OPTIONS.filter((option) => options[option] !== undefined);
@@ -107,7 +192,7 @@ async function ownOptions(
       const takes = takenOptions(module);
       const mine = given.filter((option) => takes.includes(option));
       mine.forEach((option) => taken.add(option));
-      const values = Object.fromEntries(mine.map((option) => [option, options[option] as string]));
+      const values = Object.fromEntries(mine.map((option) => [option, options[option]!]));
       await makeDefinition(name, module, values);
       own.set(name, values);
     } catch (error) {

@@ -4,10 +4,10 @@
  * @module
  */
 import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
-import { type Options, UsageError } from "./command.ts";
+import { type Options, UsageError, type Values } from "./command.ts";
 
 /** The options. */
-export const viewerAccessOptions: Options = {
+export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",
     help: "address of the viewer; other than 127.0.0.1 needs a token or a proxy",
@@ -32,7 +32,7 @@ export const viewerAccessOptions: Options = {
     multiple: true,
     parse: parseOrigin,
   },
-};
+} as const satisfies Options;
 
 /**
  * What was given, as the viewer takes it.
@@ -40,17 +40,13 @@ export const viewerAccessOptions: Options = {
  * @throws {UsageError} when the address is open to others and nothing guards it.
  */
 export function viewerAccess(
-  options: Readonly<Record<string, unknown>>,
+  options: Values<typeof viewerAccessOptions>,
 ): Pick<
   ViewerOptions,
   "hostname" | "token" | "metricsToken" | "cameraPermissions" | "proxyHosts" | "embedOrigins"
 > {
-  const option = <T>(name: string) => options[name] as T | undefined;
-  const token = option<string>("token");
-  const metricsToken = option<string>("metrics-token");
-  const hostname = option<string>("host") ?? "127.0.0.1";
-  const proxyHosts = option<string[]>("proxy-host") ?? [];
-  const cameraPermissions = option<CameraPermission[]>("camera-token") ?? [];
+  const { host: hostname, token, "metrics-token": metricsToken } = options;
+  const { "proxy-host": proxyHosts = [], "camera-token": cameraPermissions = [] } = options;
   const faults: string[] = [];
   if (!isLoopback(hostname) && token === undefined && proxyHosts.length === 0) {
     faults.push(
@@ -70,7 +66,7 @@ export function viewerAccess(
     ...(metricsToken === undefined ? {} : { metricsToken }),
     cameraPermissions,
     proxyHosts,
-    embedOrigins: option<string[]>("embed-origin") ?? [],
+    embedOrigins: options["embed-origin"] ?? [],
   };
 }
 

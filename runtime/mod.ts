@@ -3,13 +3,19 @@
  *
  * @module
  */
-export type { AccessWord, UriAccess } from "./base/access.ts";
 export type { Place } from "./base/errors.ts";
 export * from "./definition/frame.ts";
 export * from "./image/mod.ts";
 export type { Clock } from "./base/clock.ts";
-export type { LeftOut, Operator, OperatorContext, OperatorTask } from "./definition/operator.ts";
-export type { StateProcessor, Timers } from "./operators/state.ts";
+export type {
+  LeftOut,
+  Observed,
+  Operator,
+  OperatorContext,
+  OperatorTask,
+} from "./definition/operator.ts";
+export type { Observation, Observations } from "./operators/observe.ts";
+export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
 export {
   FrameStream,
   query,
@@ -31,7 +37,7 @@ export {
 } from "./definition/operator_error.ts";
 export type { OverloadPolicy } from "./definition/overload.ts";
 export type { LogRecord } from "./log/log.ts";
-export type { Trigger } from "./definition/trigger.ts";
+export type { Trigger, TriggerSpec } from "./definition/trigger.ts";
 export {
   createWindower,
   type RestartPoint,
@@ -43,22 +49,6 @@ export {
   type GapPolicy,
   type WindowOptions,
 } from "./windows/window_options.ts";
-export type { Delivery, Sink, SinkContext, SinkTask } from "./definition/sink.ts";
-export type { BatchRange, OutputRecord } from "./log/log.ts";
-export { foreach, foreachBatch } from "./sinks/foreach.ts";
-export { console, type ConsoleOptions } from "./sinks/console.ts";
-export { display } from "./sinks/display.ts";
-export { events, type EventsOptions } from "./sinks/events.ts";
-export { images, type ImagesOptions } from "./sinks/images.ts";
-export {
-  type AnySinkType,
-  type SinkOption,
-  type SinkType,
-  sinkType,
-  type SinkValues,
-} from "./definition/sink_type.ts";
-export { openSink } from "./sinks/open.ts";
-export { topic, type TopicOptions } from "./sinks/topic.ts";
+export { type SessionOptions, sessionWindow } from "./windows/session.ts";
+export * from "./sinks/mod.ts";
 export type { H264Options, H264Preset } from "./video/h264_options.ts";
-export { video, type VideoOptions } from "./sinks/video.ts";
-export { webhook, type WebhookOptions } from "./sinks/webhook.ts";

@@ -10,6 +10,7 @@ import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
 import { launchTable } from "./launch_table.ts";
 import { join, ROOT } from "./paths.ts";
+import { checkUsage } from "./usage.ts";
 
 /** The reference as Markdown. */
 export function commandReference(all: readonly Command[]): string {
@@ -77,6 +78,11 @@ export async function formatted(text: string, kind: "md" | "json" = "md"): Promi
 }
 
 if (import.meta.main) {
+  checkUsage(
+    "deno task docs:cli [--check]\n\n" +
+      "Writes docs/cli.md and the launcher's table from the commands' option tables; --check only compares.",
+    ["--check"],
+  );
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
   const made = {
     "docs/cli.md": await formatted(commandReference(all)),

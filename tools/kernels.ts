@@ -6,6 +6,7 @@
  */
 import asc from "assemblyscript/asc";
 import { join, ROOT } from "./paths.ts";
+import { checkUsage } from "./usage.ts";
 
 const FOLDER = "runtime/image/kernels";
 const MODULE = `${FOLDER}/kernels.wasm`;
@@ -40,4 +41,7 @@ export async function kernelFaults(): Promise<string[]> {
   return same ? [] : [`${MODULE} is not what its sources compile to: run deno task kernels`];
 }
 
-if (import.meta.main) await Deno.writeFile(join(ROOT, MODULE), await compile());
+if (import.meta.main) {
+  checkUsage("deno task kernels\n\nCompiles the kernels of runtime/image/kernels.", []);
+  await Deno.writeFile(join(ROOT, MODULE), await compile());
+}

@@ -15,6 +15,7 @@ import { join, ROOT } from "./paths.ts";
 import { documentationFaults } from "./public_docs.ts";
 import { run } from "./run.ts";
 import { runTests } from "./test.ts";
+import { checkUsage } from "./usage.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
 /** How a check ended. */
@@ -35,6 +36,13 @@ interface Row extends Outcome {
 }
 
 const print = (line: string): void => void writeLine(Deno.stdout, line);
+
+checkUsage(
+  "deno task ok [--no-tests] [--fix]\n\n" +
+    "Runs every check of the gate, then all tests. --fix puts right what can be.\n" +
+    "Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
+  ["--no-tests", "--fix"],
+);
 
 const fix = Deno.args.includes("--fix");
 const deno = Deno.execPath();

@@ -10,6 +10,7 @@ import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import type { Lock, LockedPackage } from "./lock.ts";
 import { join, ROOT } from "./paths.ts";
+import { checkUsage } from "./usage.ts";
 
 /** A component of the bill. */
 export interface Component {
@@ -171,6 +172,7 @@ export async function installedLicence(key: string): Promise<string | undefined>
 }
 
 if (import.meta.main) {
+  checkUsage("deno task sbom\n\nWrites a CycloneDX 1.6 bill of materials to standard output.", []);
   const lock = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.lock"))) as Lock;
   const { name, version, imports } = project;
   const bill = await makeBill({ name, version, imports, lock, licence: installedLicence });

@@ -9,6 +9,7 @@ import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ensure } from "./debian.ts";
 import { closingLine, countTests, type TestCounts } from "./junit.ts";
 import { join, relative, resolve, ROOT } from "./paths.ts";
+import { checkUsage } from "./usage.ts";
 import { chosen, isUnit, needsBroker, needsOf, testFiles } from "./suite.ts";
 
 /**
@@ -151,6 +152,13 @@ async function readIfThere(file: string): Promise<string> {
 }
 
 if (import.meta.main) {
+  checkUsage(
+    "deno task test [FILTER…] [-- FLAGS OF deno test]\n\n" +
+      "Runs the tests whose path holds a FILTER, all without one, with a real Kafka where they need it.\n" +
+      "test:unit leaves out those that need anything but Deno; test:faults, test:recovery and test:soak\n" +
+      "run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
+    ["--unit", "--folder"],
+  );
   let counts: TestCounts = { passed: 0, failed: 1, ignored: 0 };
   try {
     counts = await runTests(parseArguments(Deno.args));

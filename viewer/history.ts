@@ -138,7 +138,7 @@ export class History {
     const image = drawn ? { ...frame, value: output.value, headers: output.headers } : frame;
     const shown = await this.#units.image(image);
     if (shown === undefined) return undefined;
-    const result = output === undefined || drawn ? undefined : parseResult(output.value);
+    const result = output && resultOf(output, drawn);
     return {
       lane: lane.id,
       offset: frame.offset,
@@ -242,6 +242,16 @@ export class History {
       maxBufferedBytes: 2 * 1024 * 1024,
     });
   }
+}
+
+/** What a query found: beside the picture in a header, unless it is drawn there; or the whole output. */
+function resultOf(
+  { value, headers }: Pick<Frame, "value" | "headers">,
+  isPicture: boolean,
+): Result | undefined {
+  const { result, drawn } = headers;
+  if (result === undefined) return isPicture ? undefined : parseResult(value);
+  return drawn === "results" ? undefined : parseResult(new TextEncoder().encode(result));
 }
 
 function parseResult(value: Uint8Array): Result | undefined {

@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { cameraOf, cameraOfPartition, type Frame, laneName } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import { lastFramesFrom } from "../runtime/log/last_frames.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
@@ -41,6 +42,8 @@ interface Partition {
   readonly latencies: number[];
   /** Offset seen at the last poll, and when. */
   polled: { latest: number; at: number } | undefined;
+  /** End of the partition when its newest frame was looked for last. */
+  refreshedTo?: number;
 }
 
 /** A feed of raw partitions. */
@@ -123,11 +126,13 @@ export class LogFeed implements DemandFeed {
     if (partition === undefined || partition.reading !== undefined) return partition?.picture;
     const { topic, partition: number } = partition.lane;
     const { earliest, latest } = await this.#log.offsets(topic, number);
-    if (latest <= earliest || partition.picture?.offset === latest - 1) return partition.picture;
-    const reader = await (await this.#logReader()).open(topic, number, latest - 1);
+    if (latest <= earliest || partition.refreshedTo === latest) return partition.picture;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(2_000)]);
+    const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
+    const reader = await (await this.#logReader()).open(topic, number, newest);
     try {
-      const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(2_000)]);
-      const frame = (await reader.read(1, signal))[0];
+      const frame = (await reader.read(1, signal, latest))[0];
+      partition.refreshedTo = latest;
       if (frame !== undefined) await this.#take(partition, frame);
     } finally {
       await reader.close();
@@ -173,11 +178,12 @@ export class LogFeed implements DemandFeed {
 
   async #readOn(partition: Partition, signal: AbortSignal, onFrames: () => void): Promise<void> {
     const { topic, partition: number } = partition.lane;
-    const { earliest, latest } = await this.#log.offsets(topic, number);
+    const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
     const reader = await (await this.#logReader()).open(
       topic,
       number,
-      Math.max(earliest, latest - 1),
+      newest,
+      (problem) => this.#say(partition, new Error(problem)),
     );
     try {
       while (!signal.aborted) {

@@ -87,14 +87,10 @@ function text(bytes: Uint8Array, at: number, length: number): string {
 
 /** How many bytes of the input are the picture that begins it; 0 when the input ends before. */
 async function measure(input: ByteQueue, promised: number, maxBytes: number): Promise<number> {
-  const walk: Walk = { at: input.bytes[0] === 0x52 ? 0 : input.bytes[0] === 0xff ? 2 : 8 };
+  const walk = startWalk(input.bytes);
   for (;;) {
     const { bytes } = input;
-    const end = bytes[0] === 0xff
-      ? endOfJpeg(bytes, walk)
-      : bytes[0] === 0x89
-      ? endOfPng(bytes, walk)
-      : u32(bytes, 4, true) + 8;
+    const end = endOfPicture(bytes, walk);
     if (end <= bytes.length) return end;
     // Only a picture whose end is missing gets past its part's length to a boundary.
     const part = endOfPart(bytes, promised);
@@ -111,6 +107,22 @@ async function measure(input: ByteQueue, promised: number, maxBytes: number): Pr
   }
 }
 
+/** Whether bytes hold a picture up to its end; what may follow it means nothing. */
+export function isWholePicture(bytes: Uint8Array): boolean {
+  return startOfPicture(bytes.subarray(0, LONGEST_SIGN)) === 0 &&
+    endOfPicture(bytes, startWalk(bytes)) <= bytes.length;
+}
+
+function startWalk(bytes: Uint8Array): Walk {
+  return { at: bytes[0] === 0xff ? 2 : 8 };
+}
+
+/** One past the end of the picture; more than there is while it is not known. */
+function endOfPicture(bytes: Uint8Array, walk: Walk): number {
+  if (bytes[0] === 0xff) return endOfJpeg(bytes, walk);
+  return bytes[0] === 0x89 ? endOfPng(bytes, walk) : u32(bytes, 4, true) + 8;
+}
+
 /** How far a picture was looked through. */
 interface Walk {
   at: number;
@@ -118,7 +130,6 @@ interface Walk {
   scan?: boolean;
 }
 
-/** One past the end; more than there is while it is not known. */
 function endOfJpeg(bytes: Uint8Array, walk: Walk): number {
   while (walk.at + 1 < bytes.length) {
     const { at } = walk;

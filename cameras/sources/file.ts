@@ -56,9 +56,9 @@ export class VideoFileSource implements CameraSource {
     return this.#frames;
   }
 
-  async *open({ signal, times, report }: SourceContext): AsyncGenerator<SourceImage> {
+  async *open({ signal, times, report, onPacket }: SourceContext): AsyncGenerator<SourceImage> {
     const name = `video file ${this.description}`;
-    await checkFile(this.#path, name);
+    const format = await formatOf(this.#path, name);
     const { bulk = false } = this.#options;
     const threads = bulk
       ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1))
@@ -74,6 +74,8 @@ export class VideoFileSource implements CameraSource {
           url: `file:${this.#path}`,
           name,
           protocols: ["file"],
+          // What was looked at is what is opened: nothing further in makes it another format.
+          options: format === undefined ? {} : { format_whitelist: format },
           local: true,
         }, signal);
       } catch (error) {
@@ -81,6 +83,7 @@ export class VideoFileSource implements CameraSource {
         throw error;
       }
       try {
+        refuseLists(input.format, name);
         const promised = Number(input.stream.nbFrames);
         this.#frames = promised > 0 && !this.#options.loop ? promised : undefined;
         const start = lapStart;
@@ -97,6 +100,7 @@ export class VideoFileSource implements CameraSource {
             loop: this.#options.loop ?? false,
             times,
             report,
+            ...(onPacket === undefined ? {} : { onPacket }),
           })
         ) {
           if (signal.aborted) return;
@@ -127,9 +131,15 @@ function encodersFor({ width, height }: Size): number {
 
 /** They would make FFmpeg open whatever they name. */
 const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
-const PROBE_BYTES = 4_096;
+/** FFmpeg itself looks no further. */
+const PROBE_BYTES = 1024 * 1024;
 
-async function checkFile(path: string, name: string): Promise<void> {
+/**
+ * FFmpeg's name of a file's format; undefined for pipes and what FFmpeg does not know.
+ *
+ * @throws {SourceError} when it cannot be opened, or names other files.
+ */
+async function formatOf(path: string, name: string): Promise<string | undefined> {
   let info: Deno.FileInfo;
   try {
     info = await Deno.stat(path);
@@ -139,26 +149,30 @@ async function checkFile(path: string, name: string): Promise<void> {
     }
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
-  if (!info.isFile) return;
+  if (!info.isFile) return undefined;
   if (info.size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
-  const list = await listFormat(path, name);
-  if (list !== undefined) {
-    throw new SourceError(
-      "UNSUPPORTED",
-      `Cannot use ${name}: it holds no video but names others (${list})`,
-    );
-  }
-}
-
-/** FFmpeg's name of a format that names other files, if this is one. */
-async function listFormat(path: string, name: string): Promise<string | undefined> {
-  const beginning = Buffer.alloc(PROBE_BYTES);
+  const beginning = Buffer.alloc(Math.min(PROBE_BYTES, info.size));
+  let length = 0;
   try {
     using file = await Deno.open(path);
-    const length = await file.read(beginning) ?? 0;
-    const format = InputFormat.probe(beginning.subarray(0, length), path)?.name;
-    return LIST_FORMATS.find((list) => format?.split(",").includes(list));
+    while (length < beginning.length) {
+      const read = await file.read(beginning.subarray(length));
+      if (read === null) break;
+      length += read;
+    }
   } catch (error) {
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
+  const format = InputFormat.probe(beginning.subarray(0, length), path)?.name ?? undefined;
+  refuseLists(format, name);
+  return format;
+}
+
+function refuseLists(format: string | undefined, name: string): void {
+  const list = LIST_FORMATS.find((list) => format?.split(",").includes(list));
+  if (list === undefined) return;
+  throw new SourceError(
+    "UNSUPPORTED",
+    `Cannot use ${name}: it holds no video but names others (${list})`,
+  );
 }

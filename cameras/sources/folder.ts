@@ -8,7 +8,8 @@ import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { Annotations } from "../annotations.ts";
 import { FolderWatch } from "../folder_watch.ts";
 import { FILE_HEADER, PublishedFiles, VERSION_HEADER } from "../published.ts";
-import { endsLikeAnImage, reshape } from "../reshape.ts";
+import { isWholePicture } from "../net/picture_stream.ts";
+import { reshape } from "../reshape.ts";
 import {
   type CameraSource,
   type ImageSettings,
@@ -20,9 +21,9 @@ import {
 /** How to read a folder. */
 export interface FolderOptions extends ImageSettings {
   /**
-   * - `watch`: the images that are there in the order of their names, then new ones as they appear;
+   * - `watch`: the images that are there in natural order, then new ones as they appear;
    *   each is published once, also across restarts;
-   * - `once`: the images that are there, then it ends;
+   * - `once`: the images that are there and were not published yet, then it ends;
    * - `loop`: these over and over.
    */
   readonly mode?: "watch" | "once" | "loop";
@@ -30,7 +31,15 @@ export interface FolderOptions extends ImageSettings {
   readonly settleMs?: number;
 }
 
-const IMAGE_NAME = /\.(?:jpe?g|png|webp)$/i;
+/** Names of images that are taken as they are: the bytes tell which kind they are. */
+const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
+/** Names of images that are left out, and reported. */
+const OTHER_IMAGE_NAME =
+  /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
+/** `frame_2` before `frame_10`. */
+const NATURAL = new Intl.Collator("en", { numeric: true });
+/** Symbolic links to folders are followed so deep; a circle ends there. */
+const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
 /** An image file, as far as it was looked at. */
@@ -47,6 +56,8 @@ export class FolderSource implements CameraSource {
   readonly kind = "collection";
   readonly #folder: string;
   readonly #options: FolderOptions;
+  /** Endings of files that were reported as left out. */
+  readonly #told = new Set<string>();
   #expected: number | undefined;
 
   constructor(path: string, options: FolderOptions = {}) {
@@ -67,8 +78,12 @@ export class FolderSource implements CameraSource {
       yield* this.#watch(context, annotations);
       return;
     }
-    const files = await this.#list();
+    const files = await this.#list(context.report);
     this.#expected = mode === "once" ? files.length : undefined;
+    const { target, report } = context;
+    const published = mode === "once" && target !== undefined
+      ? await PublishedFiles.open(target, this.#folder, report)
+      : undefined;
     do {
       await annotations.refresh();
       let given = 0;
@@ -76,13 +91,20 @@ export class FolderSource implements CameraSource {
         if (context.signal.aborted) return;
         const candidate = await this.#look(file);
         if (candidate === undefined) continue;
+        const { version } = candidate;
+        if (published?.has(file, version)) {
+          given++;
+          continue;
+        }
         const image = await this.#read(candidate, annotations);
         if (image instanceof BadFrameError) {
-          context.report(`${join(this.description, file)} was left out: ${image.message}`);
+          report(`${join(this.description, file)} was left out: ${image.message}`);
           continue;
         }
         given++;
-        yield image;
+        yield published === undefined
+          ? image
+          : { ...image, delivered: (offset) => published.add(file, version, offset) };
       }
       if (given === 0) {
         throw new SourceError(
@@ -110,7 +132,7 @@ export class FolderSource implements CameraSource {
     const settled = new Map<string, string>();
     /** Files that do not look whole, with the version and when it was first seen. */
     const doubtful = new Map<string, { readonly version: string; readonly since: number }>();
-    let files = await this.#list();
+    let files = await this.#list(report);
     while (!signal.aborted) {
       await annotations.refresh();
       for (const file of files) {
@@ -146,8 +168,11 @@ export class FolderSource implements CameraSource {
       }
       const changed = await watch.changes(doubtful.size > 0);
       files = changed === "all"
-        ? await this.#list()
-        : [...new Set([...changed, ...doubtful.keys()])].filter(isImageName).sort();
+        ? await this.#list(report)
+        : [...new Set([...changed, ...doubtful.keys()])].filter((path) =>
+          this.#isImage(path, report)
+        )
+          .sort(NATURAL.compare);
     }
   }
 
@@ -163,23 +188,52 @@ export class FolderSource implements CameraSource {
     );
   }
 
-  /** All image files, sorted by path. */
-  async #list(): Promise<string[]> {
+  /** All image files, in natural order of their paths. Symbolic links are followed. */
+  async #list(report: (message: string) => void): Promise<string[]> {
     const files: string[] = [];
-    const walk = async (below: string) => {
+    const walk = async (below: string, inside: readonly string[]) => {
       try {
-        for await (const entry of Deno.readDir(join(this.#folder, below))) {
+        const folder = await Deno.realPath(join(this.#folder, below));
+        if (inside.includes(folder) || inside.length >= MOST_LEVELS) return;
+        for await (const entry of Deno.readDir(folder)) {
           const path = below === "" ? entry.name : `${below}/${entry.name}`;
-          if (entry.isDirectory && !entry.name.startsWith(".")) await walk(path);
-          else if (isImageName(path)) files.push(path);
+          if (entry.name.startsWith(".")) continue;
+          if (entry.isDirectory || (entry.isSymlink && await this.#isFolder(path))) {
+            await walk(path, [...inside, folder]);
+          } else if (this.#isImage(path, report)) files.push(path);
         }
       } catch (error) {
         // One that went meanwhile holds nothing; the folder itself is to be there.
         if (below === "" || !(error instanceof Deno.errors.NotFound)) throw error;
       }
     };
-    await walk("");
-    return files.sort();
+    await walk("", []);
+    return files.sort(NATURAL.compare);
+  }
+
+  async #isFolder(path: string): Promise<boolean> {
+    try {
+      return (await Deno.stat(join(this.#folder, path))).isDirectory;
+    } catch {
+      // A link that leads nowhere, in a circle, or out of what may be read: reading it says so.
+      return false;
+    }
+  }
+
+  /** Names that begin with a dot are of files that somebody still writes. */
+  #isImage(path: string, report: (message: string) => void): boolean {
+    if (path.split("/").some((part) => part.startsWith("."))) return false;
+    if (IMAGE_NAME.test(path)) return true;
+    const kind = OTHER_IMAGE_NAME.exec(path)?.[0].toLowerCase();
+    if (kind !== undefined && !this.#told.has(kind)) {
+      this.#told.add(kind);
+      report(
+        `Files that end in ${kind} are left out, such as ${
+          join(this.description, path)
+        }: expected JPEG, PNG or WebP`,
+      );
+    }
+    return false;
   }
 
   /** Undefined when it is gone, or no file. */
@@ -211,7 +265,7 @@ export class FolderSource implements CameraSource {
       return new BadFrameError("corrupt", "It changed while it was read");
     }
     try {
-      if (bytes.length > 0 && !endsLikeAnImage(bytes)) {
+      if (bytes.length > 0 && !isWholePicture(bytes)) {
         throw new BadFrameError("corrupt", "It is cut off");
       }
       const image = await reshape(bytes, this.#options);
@@ -226,9 +280,4 @@ export class FolderSource implements CameraSource {
       throw error;
     }
   }
-}
-
-/** Names that begin with a dot are of files that somebody still writes. */
-function isImageName(path: string): boolean {
-  return IMAGE_NAME.test(path) && !path.split("/").some((part) => part.startsWith("."));
 }

@@ -21,7 +21,7 @@ export const DEFAULT_OPEN_TIMEOUT_MS = 15_000;
 export async function* liveVideo(
   inputOptions: VideoInputOptions,
   { fps, ...settings }: StreamOptions,
-  { signal, times, report, onActivity }: SourceContext,
+  { signal, times, report, onActivity, onPacket }: SourceContext,
 ): AsyncGenerator<SourceImage> {
   let input: VideoInput;
   try {
@@ -48,7 +48,10 @@ export async function* liveVideo(
         times,
         live: true,
         report,
-        ...(onActivity === undefined ? {} : { onActivity }),
+        onPacket(packet) {
+          onActivity?.();
+          onPacket?.(packet);
+        },
       })
     ) {
       if (signal.aborted) return;

@@ -48,20 +48,10 @@ export class RtspSource implements CameraSource {
     this.description = maskUrl(given);
     this.#udp = /^rtsp\+udp:/i.test(given);
     this.#given = given.replace(/^rtsp\+udp:/i, "rtsp:");
-    const scheme = /^rtsps:/i.test(given) ? "rtsps" : "rtsp";
-    // As a URL of HTTP, so that hosts and ports are read the usual way.
-    const { url, credentials } = splitCredentials(this.#given.replace(/^rtsps?:/i, "http:"));
-    const { hostname } = new URL(url);
-    const port = Number(/^http:\/\/(?:\[[^\]]*\]|[^/:?#]*):(\d+)/.exec(url)?.[1] ?? NaN);
-    this.#url = url.replace(/^http:/, `${scheme}:`);
+    const { url, peer, credentials } = readUrl(this.#given, options);
+    this.#url = url;
+    this.#peer = peer;
     this.#credentials = credentials;
-    this.#peer = {
-      hostname,
-      port: port || DEFAULT_PORTS[scheme],
-      secure: scheme === "rtsps",
-      ...(options.tlsCa === undefined ? {} : { tlsCa: options.tlsCa }),
-      ...(options.tlsInsecure === undefined ? {} : { tlsInsecure: options.tlsInsecure }),
-    };
     this.#options = options;
   }
 
@@ -172,6 +162,33 @@ export class RtspSource implements CameraSource {
     const message = `Cannot open stream ${this.description}: ${why}`;
     return new SourceError(code, message, { cause });
   }
+}
+
+/** Takes a stream's URL apart: without credentials, where to connect to, and the credentials. */
+function readUrl(text: string, { tlsCa, tlsInsecure }: TlsSettings) {
+  const scheme = /^rtsps:/i.test(text) ? "rtsps" : "rtsp";
+  // As a URL of HTTP, so that hosts and ports are read the usual way.
+  const { url, credentials } = splitCredentials(text.replace(/^rtsps?:/i, "http:"));
+  const port = Number(/^http:\/\/(?:\[[^\]]*\]|[^/:?#]*):(\d+)/.exec(url)?.[1] ?? NaN);
+  const peer: Peer = {
+    hostname: new URL(url).hostname,
+    port: port || DEFAULT_PORTS[scheme],
+    secure: scheme === "rtsps",
+    ...(tlsCa === undefined ? {} : { tlsCa }),
+    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+  };
+  return { url: url.replace(/^http:/, `${scheme}:`), peer, credentials };
+}
+
+/** The logins that a stream's server offers; undefined where it wants none. */
+export async function offeredByStream(
+  text: string,
+  settings: TlsSettings,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { url, peer } = readUrl(text, settings);
+  const { challenges } = await describeStream(peer, url, signal);
+  return challenges.length === 0 ? undefined : describeChallenges(challenges);
 }
 
 /** `rtsp://…`, `rtsps://…` and `rtsp+udp://…`. */

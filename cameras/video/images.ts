@@ -8,7 +8,7 @@ import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
-import { type ImageSettings, SourceError, type SourceImage } from "../source.ts";
+import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
 import { FrameFilter } from "./filter.ts";
 import type { VideoInput } from "./input.ts";
@@ -34,7 +34,7 @@ export interface VideoImagesOptions {
   /** Frames come when they do: where their times say nothing, their arrival does. */
   readonly live?: boolean;
   /** Called for each packet that arrives. */
-  readonly onActivity?: () => void;
+  readonly onPacket?: (packet: VideoPacket) => void;
   /** Begin again at the end, where the container can go back. Times go on. */
   readonly loop?: boolean;
   /** Damaged packets are told here, once. */
@@ -63,7 +63,11 @@ export function videoImages(
           for (;;) {
             const packet = stop.aborted ? undefined : await input.read();
             if (packet === undefined) break;
-            options.onActivity?.();
+            options.onPacket?.({
+              codec: input.codecName,
+              keyframe: packet.isKeyframe,
+              bytes: packet.size,
+            });
             times.packets++;
             await lane.handle(packet, push, stop);
           }

@@ -62,6 +62,8 @@ export class VideoInput implements AsyncDisposable {
   readonly format: string;
   readonly stream: Stream;
   readonly decoder: Codec;
+  /** FFmpeg's name of the codec: `h264`, `hevc`, `mjpeg`. */
+  readonly codecName: string;
   /** Milliseconds of one tick of the stream's timestamps. */
   readonly tickMs: number;
   /** Milliseconds between frames where the stream says so. */
@@ -85,6 +87,7 @@ export class VideoInput implements AsyncDisposable {
     this.stream = stream;
     this.decoder = decoder;
     this.name = name;
+    this.codecName = avGetCodecName(stream.codecpar.codecId) ?? "unknown";
     this.format = context.iformat?.name ?? "";
     const { num, den } = stream.timeBase;
     this.tickMs = num * 1000 / den;

@@ -25,27 +25,31 @@ import {
   settingOptions,
   targetOptions,
 } from "../camera_options.ts";
+import { find, lookOptions, type LookValues, probe } from "../camera_look.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 
-const ACTIONS = ["add", "list", "remove", "run"] as const;
+const ACTIONS = ["add", "list", "remove", "run", "probe", "discover"] as const;
+const EXPECTED = "expected add, list, remove, run, probe or discover";
 type Action = typeof ACTIONS[number];
 
-interface Values extends CameraOptionValues {
+interface Values extends CameraOptionValues, LookValues {
   readonly json?: boolean;
 }
 
 /** The command. */
 export const cameras: Command = {
   name: "cameras",
-  summary: "Keeps a registry of cameras: add N SOURCE, list, remove N; run runs them all.",
-  positionals: "add N SOURCE | list | remove N | run",
+  summary:
+    "Keeps a registry of cameras and runs them all; looks at one (probe), finds them (discover).",
+  positionals: "add N SOURCE | list | remove N | run | probe SOURCE | discover",
   options: {
     ...settingOptions,
     ...targetOptions,
     ...producerOptions,
     ...metricsOptions,
+    ...lookOptions,
     json: { switch: true, help: "One JSON object a line on standard output" },
     ...fenceOptions,
   },
@@ -56,11 +60,14 @@ export const cameras: Command = {
   },
   async run({ positionals: [action, ...rest], options }, context) {
     const values = options as unknown as Values;
+    const settings = settingsFromFlags(options);
+    if (action === "probe") return await probe(rest[0]!, settings, values, context);
+    if (action === "discover") return await find(values, context);
     using kv = await openState(values.state);
     const registry = new CameraRegistry(kv, context.say);
-    switch (action as Action) {
+    switch (action as Exclude<Action, "probe" | "discover">) {
       case "add":
-        return await add(registry, Number(rest[0]), rest[1]!, settingsFromFlags(options), context);
+        return await add(registry, Number(rest[0]), rest[1]!, settings, context);
       case "list":
         return await list(registry, values, context);
       case "remove":
@@ -76,17 +83,17 @@ function argumentFaults([action, ...rest]: readonly string[]): string[] {
     case "add": {
       const faults = numberFaults(rest.slice(0, 1));
       if (rest.length !== 2) return [...faults, "Cannot add a camera: expected add N SOURCE"];
-      try {
-        parseSource(rest[1]!);
-      } catch (error) {
-        faults.push(`Cannot use source ${maskUrl(rest[1]!)}: ${(error as Error).message}`);
-      }
-      return faults;
+      return [...faults, ...sourceFaults(rest[1]!)];
     }
+    case "probe":
+      return rest.length === 1
+        ? sourceFaults(rest[0]!)
+        : ["Cannot probe a camera: expected probe SOURCE"];
     case "remove":
       return numberFaults(rest);
     case "list":
     case "run":
+    case "discover":
       return rest.length === 0
         ? []
         : [`Cannot use argument ${JSON.stringify(rest[0])}: ${action} takes none`];
@@ -94,12 +101,21 @@ function argumentFaults([action, ...rest]: readonly string[]): string[] {
       const close = action === undefined ? undefined : nearest(action, ACTIONS);
       return [
         action === undefined
-          ? "Nothing to do: expected add, list, remove or run"
+          ? `Nothing to do: ${EXPECTED}`
           : `Cannot ${JSON.stringify(action)} cameras: ${
-            close ? `did you mean ${close}?` : "expected add, list, remove or run"
+            close ? `did you mean ${close}?` : EXPECTED
           }`,
       ];
     }
+  }
+}
+
+function sourceFaults(text: string): string[] {
+  try {
+    parseSource(text);
+    return [];
+  } catch (error) {
+    return [`Cannot use source ${maskUrl(text)}: ${(error as Error).message}`];
   }
 }
 
@@ -125,6 +141,10 @@ async function list(
   const entries = await registry.list();
   for (const { camera } of entries) {
     const { number, source, ...settings } = camera;
+    const status = await registry.status(number);
+    const failure = status?.error === undefined
+      ? ""
+      : `\n${" ".repeat(10)}${status.error} (${status.state})`;
     print(
       json
         ? JSON.stringify({
@@ -133,8 +153,9 @@ async function list(
           partition: number - 1,
           source: maskUrl(source),
           ...settings,
+          ...(status === undefined ? {} : { status }),
         })
-        : `CAMERA-${number}  ${describe(camera)}`,
+        : `CAMERA-${number}  ${describe(camera)}${failure}`,
     );
   }
   if (entries.length === 0 && !json) say("No camera is registered: add one with add N SOURCE");

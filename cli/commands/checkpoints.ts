@@ -1,5 +1,6 @@
 /**
- * `deno task checkpoints inspect`: where the streaming queries of a log are, without taking them over.
+ * `deno task checkpoints list|inspect|reset`: where the streaming queries of a log are, and moving them while nothing
+ * runs there.
  *
  * @module
  */
@@ -9,17 +10,19 @@ import {
   type OffsetRange,
   type TopicLog,
 } from "../../runtime/log/log.ts";
-import { type Command, type CommandContext, UsageError } from "../command.ts";
+import { parseResetTarget, resetAll, type ResetTarget } from "../checkpoint_reset.ts";
+import type { Command, CommandContext } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
+import { parsePartitions } from "../partitions.ts";
 
 /** The command. */
 export const checkpoints: Command = {
   name: "checkpoints",
-  positionals: "inspect",
+  positionals: "list | inspect | reset",
   summary:
-    "Lists the checkpoints of a log: how far each query is on each partition, and who owns it. Only looks.",
+    "Shows how far each query is on each partition (list), with all that is kept (inspect), or moves it while no runtime owns it (reset).",
   options: {
     log: {
       value: "URI",
@@ -38,11 +41,40 @@ export const checkpoints: Command = {
       help: "folder of the checkpoints (embedded log)",
       opens: "folder",
     },
+    partitions: {
+      value: "all|0,2",
+      help: "only those of these partitions",
+      default: "all",
+      parse: parsePartitions,
+    },
+    to: {
+      value: "WHERE",
+      help: "reset: earliest, latest, an offset, or a capture time in ISO 8601",
+      parse: parseResetTarget,
+    },
     json: { switch: true, help: "one JSON object a line" },
     ...fenceOptions,
   },
+  check({ positionals: [action, ...rest], options }) {
+    if (!(ACTIONS as readonly (string | undefined)[]).includes(action)) {
+      const given = action === undefined ? "nothing" : JSON.stringify(action);
+      return [`Cannot do ${given} with checkpoints: expected ${ACTIONS.join(", ")}`];
+    }
+    const faults = rest.length === 0
+      ? []
+      : [`Cannot ${action} ${rest.join(" ")}: expected no more`];
+    if (action !== "reset") {
+      return options["to"] === undefined ? faults : [...faults, `Cannot ${action} with --to`];
+    }
+    for (const needed of ["query", "to"]) {
+      if (options[needed] === undefined) faults.push(`Cannot reset without --${needed}`);
+    }
+    return faults;
+  },
   run,
 };
+
+const ACTIONS = ["list", "inspect", "reset"] as const;
 
 /** What is shown of a checkpoint. */
 interface Row extends CheckpointInfo {
@@ -56,10 +88,6 @@ async function run(
   { positionals, options }: { positionals: string[]; options: Record<string, unknown> },
   context: CommandContext,
 ): Promise<number> {
-  if (positionals.length !== 1 || positionals[0] !== "inspect") {
-    const given = positionals.length === 0 ? "nothing" : JSON.stringify(positionals.join(" "));
-    throw new UsageError([`Cannot do ${given} with checkpoints: expected inspect`]);
-  }
   const text = (name: string) => options[name] as string | undefined;
   const [group, topic, query, checkpointDir] = ["group", "topic", "query", "checkpoint"].map(text);
   const log = await openLogOrUsageError(text("log")!, checkpointDir);
@@ -69,19 +97,42 @@ async function run(
       ...(topic !== undefined ? { topic } : {}),
       ...(query !== undefined ? { query } : {}),
     });
-    const rows = await Promise.all(infos.map((info) => withLag(log, info)));
+    const wanted = options["partitions"] as "all" | readonly number[];
+    const chosen = infos.filter(({ partition }) => wanted === "all" || wanted.includes(partition));
+    if (positionals[0] === "reset") {
+      const target = options["to"] as ResetTarget;
+      return await resetAll(log, chosen, target, options["json"] === true, context);
+    }
+    const rows = await Promise.all(chosen.map((info) => withLag(log, info)));
     if (options["json"] === true) {
-      for (const row of rows) context.print(JSON.stringify({ type: "checkpoint", ...row }));
+      for (const row of rows) {
+        context.print(
+          JSON.stringify(positionals[0] === "list" ? short(row) : { type: "checkpoint", ...row }),
+        );
+      }
     } else if (rows.length === 0) {
       context.say(`No checkpoint in ${log.url}`);
     } else {
-      for (const line of table(rows)) context.print(line);
+      for (const line of table(rows, positionals[0] === "list" ? LIST : TITLES)) {
+        context.print(line);
+      }
       for (const { fault } of rows) if (fault !== undefined) context.say(fault);
     }
     return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
   } finally {
     await log.close();
   }
+}
+
+/** What `list` says of a checkpoint. */
+function short({ group, query, topic, partition, committed, lag, fault }: Row) {
+  return {
+    type: "checkpoint",
+    ...{ group, query, topic, partition },
+    ...(committed === undefined ? {} : { end: committed.end }),
+    ...(lag === undefined ? {} : { lag }),
+    ...(fault === undefined ? {} : { fault }),
+  };
 }
 
 async function withLag(log: TopicLog, info: CheckpointInfo): Promise<Row> {
@@ -115,10 +166,13 @@ const TITLES = [
   "lag",
 ];
 
+const LIST = ["query", "topic", "partition", "group", "end", "lag"];
+
 /** Lines of text, columns below each other. */
-function table(rows: readonly Row[]): string[] {
-  const cells = [TITLES, ...rows.map(cellsOf)];
-  const widths = TITLES.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+function table(rows: readonly Row[], titles: readonly string[]): string[] {
+  const columns = titles.map((title) => TITLES.indexOf(title));
+  const cells = [TITLES, ...rows.map(cellsOf)].map((row) => columns.map((at) => row[at]!));
+  const widths = titles.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   return cells.map((row) =>
     row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
   );

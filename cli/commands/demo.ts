@@ -12,7 +12,14 @@ import { Driver } from "../../runtime/driver/driver.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { isLoopback, startViewer, type Viewer } from "../../viewer/mod.ts";
-import { type Command, type CommandContext, parsers } from "../command.ts";
+import {
+  type Arguments,
+  command,
+  type CommandContext,
+  type Options,
+  parsers,
+  type Values,
+} from "../command.ts";
 import { DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
@@ -40,22 +47,24 @@ const CAMERAS: readonly DemoCamera[] = [
   },
 ];
 
+const demoOptions = {
+  port: {
+    value: "PORT",
+    help: "port of the viewer",
+    default: 8000,
+    parse: parsers.integer(0, 65_535),
+    opens: "listen",
+  },
+  ...viewerAccessOptions,
+  for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
+  ...fenceOptions,
+} as const satisfies Options;
+
 /** `deno task demo`. */
-export const demo: Command = {
+export const demo = command({
   name: "demo",
   summary: "Three cameras, a log, a query on each, and the wall in the browser.",
-  options: {
-    port: {
-      value: "PORT",
-      help: "port of the viewer",
-      default: 8000,
-      parse: parsers.integer(0, 65_535),
-      opens: "listen",
-    },
-    ...viewerAccessOptions,
-    for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
-    ...fenceOptions,
-  },
+  options: demoOptions,
   needs: {
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],
     hidesEnvironment: true,
@@ -65,10 +74,10 @@ export const demo: Command = {
     v8: SMALL_HEAP,
   },
   run,
-};
+});
 
 async function run(
-  { options }: { options: Record<string, unknown> },
+  { options }: Arguments<typeof demoOptions>,
   context: CommandContext,
 ): Promise<number> {
   const access = viewerAccess(guarded(options));
@@ -79,7 +88,7 @@ async function run(
   const log = await openLog(logUrl);
   const end = new AbortController();
   const signal = AbortSignal.any([context.signal, end.signal]);
-  const seconds = options["for"] as number | undefined;
+  const seconds = options.for;
   const timer = seconds === undefined
     ? undefined
     : setTimeout(() => end.abort(new Error("The time is up")), seconds * 1000);
@@ -108,7 +117,7 @@ async function run(
       metrics: async () => driver!.metrics.text(Date.now(), await log.storage?.()),
       log,
       topics: [DEFAULT_TOPIC],
-      port: options["port"] as number,
+      port: options.port,
       ...access,
     });
     context.print(
@@ -149,9 +158,9 @@ async function run(
 }
 
 /** The options, with a token where others could look in. */
-function guarded(options: Record<string, unknown>): Record<string, unknown> {
+function guarded(options: Values<typeof viewerAccessOptions>): typeof options {
   const { host, token, "proxy-host": proxies } = options;
-  const open = !isLoopback(host as string) && token === undefined && proxies === undefined;
+  const open = !isLoopback(host) && token === undefined && proxies === undefined;
   return open ? { ...options, token: crypto.randomUUID().replaceAll("-", "") } : options;
 }
 

@@ -13,64 +13,50 @@ import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluat
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
 import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
 import { fenceOptions } from "../fence_options.ts";
-import { type Command, parsers, UsageError } from "../command.ts";
-
-interface Values {
-  readonly model?: string;
-  readonly clips?: string;
-  readonly label?: string;
-  readonly threshold?: number;
-  readonly fps: number;
-  readonly out?: string;
-  readonly plot?: string;
-  readonly json?: boolean;
-}
+import { command, type Options, parsers, UsageError, type Values } from "../command.ts";
 
 /** Thresholds of the table and of the plot. */
 const THRESHOLDS = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 
+const evaluateOptions = {
+  model: { value: "MANIFEST", help: "model.json of the model", required: true, opens: "beside" },
+  clips: {
+    value: "PATH",
+    help: "A folder with a subfolder of clips for each label, or a JSON list of clips",
+    required: true,
+    opens: "clips",
+  },
+  label: { value: "LABEL", help: "What is looked for; that of the manifest's alert" },
+  threshold: {
+    value: "SCORE",
+    help: "Score that raises an alert; `enter` of the manifest's alert, or 0.6",
+    parse: share,
+  },
+  fps: {
+    value: "F",
+    help: "Frames a second of clips that are folders of images",
+    default: 25,
+    parse: parsers.positive,
+  },
+  out: { value: "FILE", help: "Writes the report as JSON", opens: "file" },
+  plot: { value: "FILE", help: "Writes the curves as SVG", opens: "file" },
+  json: { switch: true, help: "The report as one JSON object on standard output" },
+  ...fenceOptions,
+} as const satisfies Options;
+
 /** The command. */
-export const evaluate: Command = {
+export const evaluate = command({
   name: "evaluate",
   summary:
     "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
-  options: {
-    model: { value: "MANIFEST", help: "model.json of the model", opens: "beside" },
-    clips: {
-      value: "PATH",
-      help: "A folder with a subfolder of clips for each label, or a JSON list of clips",
-      opens: "clips",
-    },
-    label: { value: "LABEL", help: "What is looked for; that of the manifest's alert" },
-    threshold: {
-      value: "SCORE",
-      help: "Score that raises an alert; `enter` of the manifest's alert, or 0.6",
-      parse: share,
-    },
-    fps: {
-      value: "F",
-      help: "Frames a second of clips that are folders of images",
-      default: 25,
-      parse: parsers.positive,
-    },
-    out: { value: "FILE", help: "Writes the report as JSON", opens: "file" },
-    plot: { value: "FILE", help: "Writes the curves as SVG", opens: "file" },
-    json: { switch: true, help: "The report as one JSON object on standard output" },
-    ...fenceOptions,
-  },
+  options: evaluateOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg", "onnx"], hidesEnvironment: true },
-  check({ options }) {
-    return ["model", "clips"]
-      .filter((name) => options[name] === undefined)
-      .map((name) => `Cannot evaluate without --${name}`);
-  },
-  async run({ options }, { signal, print, say }) {
-    const values = options as unknown as Values;
+  async run({ options: values }, { signal, print, say }) {
     const { label, alert, clips, sha256, name } = prepare(values);
     const scored: ScoredClip[] = [];
     for (const [i, clip] of clips.entries()) {
       signal.throwIfAborted();
-      const result = await scoreClip(clip, values.model!, label, values.fps, signal);
+      const result = await scoreClip(clip, values.model, label, values.fps, signal);
       scored.push(result);
       const found = result.points.length === 0
         ? "no window: the clip is shorter than one"
@@ -104,12 +90,14 @@ export const evaluate: Command = {
     else for (const line of table(report)) print(line);
     return 0;
   },
-};
+});
 
-function prepare({ model, clips: path, label: given, threshold }: Values) {
+function prepare(
+  { model, clips: path, label: given, threshold }: Values<typeof evaluateOptions>,
+) {
   try {
-    const manifest = readManifest(model!);
-    const { sha256 } = checkAgainstFile(manifest, model!);
+    const manifest = readManifest(model);
+    const { sha256 } = checkAgainstFile(manifest, model);
     const label = given ?? manifest.alert?.label;
     const labels = manifest.outputs.flatMap((output) =>
       "labels" in output ? output.labels! : [output.name]
@@ -122,7 +110,7 @@ function prepare({ model, clips: path, label: given, threshold }: Values) {
     const enter = threshold ?? manifest.alert?.enter ?? 0.6;
     const exit = Math.min(enter, manifest.alert?.exit ?? 0.4);
     const alert = { ...manifest.alert, label, enter, exit };
-    const clips: LabelledClip[] = findClips(path!, label);
+    const clips: LabelledClip[] = findClips(path, label);
     return { label, alert, clips, sha256, name: manifest.name };
   } catch (error) {
     if (!(error instanceof ManifestError) && !(error instanceof ClipsError)) throw error;

@@ -5,10 +5,10 @@
  */
 import { startKafka } from "../../tools/kafka/cluster.ts";
 import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
-import { type Command, parsers, UsageError } from "../command.ts";
+import { command, parsers, UsageError } from "../command.ts";
 
 /** The command. */
-export const kafka: Command = {
+export const kafka = command({
   name: "kafka",
   summary: `Runs a real Apache Kafka ${KAFKA_VERSION} on this machine, until Ctrl-C.`,
   options: {
@@ -40,13 +40,13 @@ export const kafka: Command = {
     const begun = performance.now();
     try {
       const cluster = await startKafka({
-        port: options["port"] as number,
-        dataDir: options["data"] as string,
+        port: options.port,
+        dataDir: options.data,
         say,
       });
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);
       print(`kafka://${cluster.bootstrap}`);
-      say(`Apache Kafka ${KAFKA_VERSION} is up after ${seconds} s, data in ${options["data"]}`);
+      say(`Apache Kafka ${KAFKA_VERSION} is up after ${seconds} s, data in ${options.data}`);
       say("Stop with Ctrl-C");
       const stopped = new Promise<"stopped">((resolve) => {
         if (signal.aborted) resolve("stopped");
@@ -70,4 +70,4 @@ export const kafka: Command = {
       return 1;
     }
   },
-};
+});

@@ -51,7 +51,7 @@ export const log: Command = {
     ...fenceOptions,
   },
   // The folder of a backup.
-  needs: { positionals: "folder" },
+  needs: { positionals: { backup: "folder" } },
   check({ positionals: [action, ...rest], options }) {
     if (action === undefined) return [`Nothing to do: expected ${ACTIONS.join(", ")}`];
     if (!isAction(action)) {

@@ -45,10 +45,9 @@ export const models: Command = {
     ...fenceOptions,
   },
   needs: {
-    positionals: "model",
+    positionals: { inspect: "model", check: "model" },
     authors: ["models"],
     native: ["jpeg", "onnx"],
-    hidesEnvironment: true,
   },
   check({ positionals: [action, ...rest] }) {
     const wanted = action === "presets" || action === "devices" ? 0 : 1;

@@ -5,54 +5,62 @@
  */
 import { VERSION } from "../../runtime/base/version.ts";
 import { LogFeed, startViewer } from "../../viewer/mod.ts";
-import { type Command, type CommandContext, parsers, UsageError } from "../command.ts";
+import {
+  type Arguments,
+  command,
+  type CommandContext,
+  type Options,
+  parsers,
+  UsageError,
+} from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
+const viewerOptions = {
+  log: {
+    value: "URI",
+    help: "embedded:DIR or kafka://host:port",
+    default: DEFAULT_LOG,
+    opens: "log",
+  },
+  topic: {
+    value: "T,…",
+    help: "topics to show, separated by commas",
+    default: [DEFAULT_TOPIC],
+    parse: parseTopics,
+  },
+  port: {
+    value: "PORT",
+    help: "port of the viewer; 0 takes any free one",
+    default: 8000,
+    parse: parsers.integer(0, 65_535),
+    opens: "listen",
+  },
+  ...viewerAccessOptions,
+  ...fenceOptions,
+} as const satisfies Options;
+
 /** `deno task viewer`. */
-export const viewer: Command = {
+export const viewer = command({
   name: "viewer",
   summary: "Shows the partitions of topics in a browser, read from the log alone.",
-  options: {
-    log: {
-      value: "URI",
-      help: "embedded:DIR or kafka://host:port",
-      default: DEFAULT_LOG,
-      opens: "log",
-    },
-    topic: {
-      value: "T,…",
-      help: "topics to show, separated by commas",
-      default: DEFAULT_TOPIC,
-      parse: parseTopics,
-    },
-    port: {
-      value: "PORT",
-      help: "port of the viewer; 0 takes any free one",
-      default: 8000,
-      parse: parsers.integer(0, 65_535),
-      opens: "listen",
-    },
-    ...viewerAccessOptions,
-    ...fenceOptions,
-  },
+  options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   run,
-};
+});
 
 async function run(
-  { positionals, options }: { positionals: string[]; options: Record<string, unknown> },
+  { positionals, options }: Arguments<typeof viewerOptions>,
   { signal, say, print }: CommandContext,
 ): Promise<number> {
   if (positionals.length > 0) {
     throw new UsageError([`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`]);
   }
-  const option = <T>(name: string) => options[name] as T | undefined;
   const access = viewerAccess(options);
-  const topics = [option<string | string[]>("topic")!].flat();
-  const log = await openLogOrUsageError(option<string>("log")!);
+  const topics = options.topic;
+  const log = await openLogOrUsageError(options.log);
   const feed = new LogFeed({ log, topics });
   try {
     await feed.start();
@@ -63,7 +71,7 @@ async function run(
       topics,
       metrics: () => Promise.resolve(metrics(feed)),
       report: say,
-      port: option<number>("port")!,
+      port: options.port,
       ...access,
     });
     try {

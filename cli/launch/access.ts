@@ -24,7 +24,8 @@ export interface LaunchRow {
   readonly options: Readonly<
     Record<string, { opens?: AccessWord; default?: string; multiple?: true }>
   >;
-  readonly positionals?: AccessWord;
+  /** What each positional opens; or, by the first one, what those after it open. */
+  readonly positionals?: AccessWord | Readonly<Record<string, AccessWord>>;
   readonly native?: readonly NativeName[];
   /** Folders below the current one that the command always writes to. */
   readonly writes?: readonly string[];
@@ -133,9 +134,12 @@ export class AccessPlan {
       if (opens === undefined) continue;
       for (const value of valuesOf(name)) this.#open(opens, value, `--${name} ${value}`);
     }
-    if (row.positionals !== undefined) {
-      for (const value of positionals) this.#open(row.positionals, value, value);
-    }
+    const [action = "", ...rest] = positionals;
+    const words = row.positionals;
+    const [word, values] = typeof words === "object"
+      ? [Object.hasOwn(words, action) ? words[action] : undefined, rest]
+      : [words, positionals];
+    if (word !== undefined) { for (const value of values) this.#open(word, value, value); }
     if (row.local) this.#net("127.0.0.1");
     if (row.listens !== undefined && valuesOf("port").length === 0) {
       this.#listen(this.#host, String(row.listens));

@@ -44,8 +44,12 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const { base, root, environment } = surroundings;
   const { commands } = table as LaunchTable;
   const [name = "", ...rest] = argv;
-  const known = Object.hasOwn(commands, name) && !asksForHelp(rest);
-  const row = known ? commands[name]! : NOTHING;
+  const known = Object.hasOwn(commands, name) ? commands[name]! : NOTHING;
+  // Help is a part of the command, whose libraries load with it; it reads and writes nothing.
+  const { native, hidesEnvironment } = known;
+  const row = asksForHelp(rest)
+    ? { ...NOTHING, ...(native && { native }), ...(hidesEnvironment && { hidesEnvironment }) }
+    : known;
   const access = new AccessPlan(table as LaunchTable, base).of(row, rest, environment);
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];

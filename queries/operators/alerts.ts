@@ -34,8 +34,8 @@ export type { AlertOptions } from "./alert_options.ts";
  *
  * An episode starts when k of the last n smoothed scores reach `enter`, and ends when one falls below
  * `exit`; within `cooldownMs` after its end none starts. Times are capture times. An output that does
- * not have the score counts as 0, so that a label that is only named when it is seen ends too; so does a
- * score that is no number. Where a window has scores of its frames alone, the highest of them counts.
+ * not have the score counts as 0, so that a label that is only named when it is seen ends too. A score that
+ * is no number changes nothing. Where a window has scores of its frames alone, the highest of them counts.
  *
  * An episode also ends when its camera falls silent for `silenceMs`, and when the query is stopped: then
  * with a finding of its own, on the last frames there were.
@@ -134,8 +134,10 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
 
   /** A score that is no number says nothing, and must not pass unnoticed. */
   #isInvalid({ result }: T): boolean {
-    const score = result?.scores?.[this.#options.label];
-    return score !== undefined && !Number.isFinite(score);
+    const { label } = this.#options;
+    const score = result?.scores?.[label], named = result?.data?.["invalidScores"];
+    return (score !== undefined && !Number.isFinite(score)) ||
+      (Array.isArray(named) && named.includes(label));
   }
 
   nextTimer(): number | undefined {
@@ -156,7 +158,7 @@ class AlertsTask<T extends Output> implements OperatorTask<T, T | Finding> {
     const { label, when, enter, exit, of: [k, n], smoothing, cooldownMs } = this.#options;
     const state = this.#state;
     const score = when === undefined
-      ? scoreOf(output.result ?? {}, label) ?? 0
+      ? this.#isInvalid(output) ? state.smoothed ?? 0 : scoreOf(output.result ?? {}, label) ?? 0
       : Number(holds(when, output, state.condition));
     const smoothed = state.smoothed === null
       ? score

@@ -96,9 +96,12 @@ export function detect(
         async process(frame) {
           const still = isStill(frame) && last !== undefined;
           if (!still) {
-            last = look(frame);
-            // The frame that it belongs to reports the error.
-            last.catch(() => {});
+            const looked = look(frame);
+            last = looked;
+            // The frame that it belongs to reports the error; the next is looked at, still or not.
+            looked.catch(() => {
+              if (last === looked) last = undefined;
+            });
           }
           const { objects, scores, data, about } = await last!;
           const { offset, timestamp } = frame;

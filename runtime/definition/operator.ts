@@ -19,6 +19,16 @@ export interface OperatorContext {
   readonly state?: Uint8Array;
 }
 
+/** A metric of an operator's own, over some items. */
+export interface Observed {
+  readonly metric: string;
+  readonly kind: "count" | "sum" | "avg" | "min" | "max";
+  /** The sum of the items' values; with `min` and `max` the least or greatest of them. */
+  readonly total: number;
+  /** How many items had a value. */
+  readonly count: number;
+}
+
 /** Frames that no window has. */
 export interface LeftOut {
   /** Frames that came when their windows were closed. */
@@ -60,6 +70,8 @@ export interface Operator<In, Out> {
    * frames again. Absent: it keeps nothing between inputs.
    */
   readonly kind?: "window" | "state";
+  /** Name under which its metrics stand in progress reports (`observedMetrics`). */
+  readonly observes?: string;
   /** `drop` lets go of the state that a checkpoint holds under this name, once. */
   readonly state?: "drop";
   /** Called once for each partition before its first input, and again after a restart. */
@@ -90,6 +102,8 @@ export interface OperatorTask<In, Out> {
   stateSize?(): { readonly items: number; readonly bytes: number };
   /** Frames of this run that no window has, although they were good: too late, or too far ahead. */
   leftOut?(): LeftOut;
+  /** The metrics of what passed since the last call. */
+  observed?(): readonly Observed[];
   /** Capture time up to which everything is done: what comes with an earlier one is late. */
   watermark?(): number | undefined;
   /**

@@ -7,10 +7,12 @@
 /**
  * - `wait`: nothing is left out, the backlog stays in the log;
  * - `drop-oldest`: when more than `maxLagFrames` wait, the oldest beyond that are left out;
- * - `latest`: when more than one batch waits, everything but the newest frame is left out;
- * - `sample`: when more than `maxLagFrames` wait, only every `every`-th frame is processed.
+ * - `latest`: when more than one frame waits, all but the newest one are left out;
+ * - `sample`: when more than `maxLagFrames` wait, one of `every` frames is processed.
  *
- * With the triggers `available-now` and `once` it is always `wait`: they ask for all there is.
+ * How many wait is known by offsets: in a topic that was written in transactions their markers count too.
+ * What is left out is counted (`dropped`) and committed. With the triggers `available-now` and `once` it
+ * is always `wait`: they ask for all there is.
  */
 export type OverloadPolicy =
   | { readonly kind: "wait" }

@@ -7,6 +7,7 @@
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
 import { filterOperator, mapOperator } from "../operators/functions.ts";
+import { type Observations, observeOperator } from "../operators/observe.ts";
 import { stateOperator, type StateProcessor } from "../operators/state.ts";
 import { windowOperator } from "../windows/window_operator.ts";
 import {
@@ -16,8 +17,8 @@ import {
 } from "./operator_error.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
 import type { Sink } from "./sink.ts";
-import { checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
-import { parseTrigger, type Trigger } from "./trigger.ts";
+import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
+import { checkTrigger, isFiniteTrigger, type Trigger, type TriggerSpec } from "./trigger.ts";
 import type { WindowOptions } from "../windows/window_options.ts";
 
 /** What the runtime makes of a definition, once for each partition. */
@@ -124,6 +125,24 @@ export class Stream<T> {
   }
 
   /**
+   * Keeps metrics of what passes, from one progress report to the next: they stand in
+   * `observedMetrics` under this name, and on `/metrics` as `framelane_observed_NAME_METRIC`.
+   *
+   * @throws {RangeError} naming every name or metric that is none.
+   * @example
+   * ```ts
+   * import { display, query } from "../mod.ts";
+   *
+   * export default query("sizes").readStream()
+   *   .observe("images", { frames: "count", largest: { max: (frame) => frame.value.length } })
+   *   .writeStream(display());
+   * ```
+   */
+  observe(name: string, observations: Observations<T>): Stream<T> {
+    return this.process(observeOperator(name, observations));
+  }
+
+  /**
    * Processes with a state of its own in each partition, and timers. The state is part of the
    * checkpoint, by the processor's name: a few kilobytes of JSON at most.
    */
@@ -134,7 +153,11 @@ export class Stream<T> {
     return this.process(stateOperator(processor), step);
   }
 
-  /** Ends the query in one or several sinks, each of which gets every output. */
+  /**
+   * Ends the query in one or several sinks, each of which gets every output.
+   *
+   * @throws {RangeError} when there is none, or one that is no sink.
+   */
   writeStream(
     ...sinks: T extends Output ? Sink<T>[] | Sink<Output>[] : Sink<T>[]
   ): QueryDefinition {
@@ -164,6 +187,7 @@ export class QueryDefinition {
 
   constructor(plan: QueryPlan) {
     checkSteps(plan);
+    checkSinks(plan);
     this.plan = plan;
   }
 
@@ -172,9 +196,8 @@ export class QueryDefinition {
    *
    * @throws {RangeError} when it is none of these.
    */
-  trigger(trigger: Trigger | string): QueryDefinition {
-    const parsed = typeof trigger === "string" ? parseTrigger(trigger) : trigger;
-    return new QueryDefinition({ ...this.plan, trigger: parsed });
+  trigger(trigger: Trigger | TriggerSpec): QueryDefinition {
+    return new QueryDefinition({ ...this.plan, trigger: checkTrigger(trigger) });
   }
 
   /**
@@ -240,6 +263,11 @@ export interface PlanOverrides {
   readonly source?: ReadStreamOptions;
 }
 
+/** Whether a query ends by itself: its trigger takes what there is, or its read has an end. */
+export function endsByItself({ trigger, source }: QueryPlan): boolean {
+  return isFiniteTrigger(trigger) || hasEnd(source);
+}
+
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
   return {
@@ -278,22 +306,40 @@ function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Oper
   };
 }
 
+function checkSinks({ name, sinks }: QueryPlan): void {
+  if (sinks.length === 0) {
+    throw new RangeError(
+      `Cannot run query ${name} without a sink: expected at least one, such as display()`,
+    );
+  }
+  for (const sink of sinks as readonly unknown[]) {
+    if (typeof sink === "object" && sink !== null && "open" in sink) continue;
+    throw new RangeError(
+      `Cannot run query ${name} with the sink ${
+        String(sink)
+      }: expected one such as display() or foreachBatch(…)`,
+    );
+  }
+}
+
 /** Replayed frames do not pass an operator whose state came from the checkpoint. */
 function checkSteps(plan: QueryPlan): void {
   let stateful: string | undefined;
   const names = new Set<string>();
-  for (const { name, kind } of plan.operators) {
-    if (kind === undefined) continue;
+  for (const { name, kind, observes } of plan.operators) {
+    if (kind === undefined && observes === undefined) continue;
     if (names.has(name)) {
       throw new RangeError(
-        `Cannot run query ${plan.name}: two steps with state are named ${
+        `Cannot run query ${plan.name}: two steps with ${
+          kind === undefined ? "metrics" : "state"
+        } are named ${
           JSON.stringify(name)
         }; give one another name, with .process(operator, { name: "…" })`,
       );
     }
     names.add(name);
     if (kind === "state") stateful ??= name;
-    else if (stateful !== undefined) {
+    else if (kind === "window" && stateful !== undefined) {
       throw new RangeError(
         `Cannot run query ${plan.name}: ${name} comes after ${stateful}, whose state cannot be ` +
           `rewound to rebuild open windows; put ${stateful} after ${name}`,

@@ -25,6 +25,14 @@ export interface ReadStreamOptions {
   readonly startingOffsets?: StartingOffsets;
   /** Capture time to start at, epoch milliseconds or ISO 8601. Wins over `startingOffsets`. */
   readonly startingTimestamp?: number | string;
+  /**
+   * Where the read ends: `latest` (as it is at the start), or offsets by topic and partition as JSON (−1
+   * latest); the frame at that offset is not read. The query ends there, whatever its trigger. Without
+   * it a read has no end.
+   */
+  readonly endingOffsets?: "latest" | OffsetJson;
+  /** The first frame captured at or after this time ends the read: epoch milliseconds or ISO 8601. */
+  readonly endingTimestamp?: number | string;
   /** Most frames that a batch takes. Default 64. */
   readonly maxFramesPerTrigger?: number;
   /** A batch waits until there are so many frames … Default 1. */
@@ -45,6 +53,8 @@ export interface ReadStreamOptions {
 const KNOWN = new Set([
   "startingOffsets",
   "startingTimestamp",
+  "endingOffsets",
+  "endingTimestamp",
   "maxFramesPerTrigger",
   "minFramesPerTrigger",
   "maxTriggerDelay",
@@ -81,7 +91,10 @@ export function checkReadOptions(options: ReadStreamOptions): ReadStreamOptions 
   try {
     if (options.maxTriggerDelay !== undefined) parseDuration(options.maxTriggerDelay);
     if (options.startingOffsets !== undefined) parseStartingOffsets(options.startingOffsets);
-    if (options.startingTimestamp !== undefined) parseTimestamp(options.startingTimestamp);
+    endPoint(options, "", 0);
+    for (const name of ["startingTimestamp", "endingTimestamp"] as const) {
+      if (options[name] !== undefined) parseTimestamp(name, options[name]);
+    }
   } catch (error) {
     faults.push((error as Error).message);
   }
@@ -119,7 +132,10 @@ export function parseStartingOffsets(
     if (match !== null) {
       const amount = Number(match[1]);
       const unit = match[2]!;
-      if (/^(frame|offset)/.test(unit)) return () => ({ kind: "last-frames", frames: amount });
+      if (/^(frame|offset)/.test(unit)) {
+        if (!Number.isInteger(amount)) throw refuse();
+        return () => ({ kind: "last-frames", frames: amount });
+      }
       const ms = amount *
         (/^(ms|milli)/.test(unit)
           ? 1
@@ -157,14 +173,12 @@ export function parseStartingOffsets(
  *
  * @throws {RangeError} when it is neither.
  */
-function parseTimestamp(given: number | string): number {
+function parseTimestamp(name: string, given: number | string): number {
   const number = typeof given === "number" ? given : /^\d+$/.test(given) ? Number(given) : NaN;
   const timestamp = Number.isFinite(number) ? number : Date.parse(String(given));
   if (!Number.isFinite(timestamp)) {
     throw new RangeError(
-      `Cannot read startingTimestamp ${
-        JSON.stringify(given)
-      }: expected epoch milliseconds or ISO 8601`,
+      `Cannot read ${name} ${JSON.stringify(given)}: expected epoch milliseconds or ISO 8601`,
     );
   }
   return timestamp;
@@ -177,7 +191,52 @@ export function startPoint(
   partition: number,
 ): StartPoint {
   if (options.startingTimestamp !== undefined) {
-    return { kind: "timestamp", timestamp: parseTimestamp(options.startingTimestamp) };
+    return {
+      kind: "timestamp",
+      timestamp: parseTimestamp("startingTimestamp", options.startingTimestamp),
+    };
   }
   return parseStartingOffsets(options.startingOffsets ?? "latest")(topic, partition);
+}
+
+/** Where the read of a partition ends; nothing where it has no end. */
+export interface EndPoint {
+  readonly offset?: number | "latest";
+  readonly timestamp?: number;
+}
+
+/**
+ * Where the read of one partition ends.
+ *
+ * @throws {RangeError} saying what was given and what is accepted.
+ */
+export function endPoint(
+  { endingOffsets, endingTimestamp }: ReadStreamOptions,
+  topic: string,
+  partition: number,
+): EndPoint {
+  if (endingOffsets !== undefined && endingOffsets !== "latest") {
+    parseStartingOffsets(endingOffsets);
+  }
+  const offset = endingOffsets === "latest" ? -1 : endingOffsets?.[topic]?.[String(partition)];
+  const earliest = typeof endingOffsets === "object" &&
+    Object.values(endingOffsets).some((offsets) => Object.values(offsets).includes(-2));
+  if (endingOffsets as unknown === "earliest" || earliest) {
+    throw new RangeError(
+      `Cannot end a read at ${
+        JSON.stringify(endingOffsets)
+      }: expected latest or JSON such as {"VideoStreaming":{"0":17}}, without −2`,
+    );
+  }
+  return {
+    ...(offset === undefined ? {} : { offset: offset === -1 ? "latest" : offset }),
+    ...(endingTimestamp === undefined
+      ? {}
+      : { timestamp: parseTimestamp("endingTimestamp", endingTimestamp) }),
+  };
+}
+
+/** Whether reads have an end. */
+export function hasEnd({ endingOffsets, endingTimestamp }: ReadStreamOptions): boolean {
+  return endingOffsets !== undefined || endingTimestamp !== undefined;
 }

@@ -17,6 +17,9 @@ export type Trigger =
   | { readonly kind: "available-now" }
   | { readonly kind: "once" };
 
+/** A trigger as the command line writes it. */
+export type TriggerSpec = "asap" | "available-now" | "once" | `interval:${string}`;
+
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /**
@@ -52,6 +55,23 @@ export function parseTrigger(text: string): Trigger {
     `Cannot read trigger ${
       JSON.stringify(text)
     }: expected asap, interval:DURATION (e.g. interval:500ms), available-now or once`,
+  );
+}
+
+/**
+ * Checks a trigger in either form.
+ *
+ * @throws {RangeError} saying what was given and what is accepted.
+ */
+export function checkTrigger(trigger: Trigger | TriggerSpec): Trigger {
+  if (typeof trigger === "string") return parseTrigger(trigger);
+  const { kind } = trigger;
+  if (kind === "asap" || kind === "available-now" || kind === "once") return { kind };
+  if (kind === "interval" && Number.isFinite(trigger.ms) && trigger.ms >= 1) return trigger;
+  throw new RangeError(
+    `Cannot use trigger ${
+      JSON.stringify(trigger)
+    }: expected the kind asap, available-now, once, or interval with ms from 1 up`,
   );
 }
 

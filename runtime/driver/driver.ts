@@ -66,7 +66,9 @@ export class Driver {
   #loading: Promise<LoadedQueries> | undefined;
   #assigned = Promise.withResolvers<void>();
 
+  /** @throws {RangeError} when two queries have the same name: their checkpoints would be one. */
   constructor(options: DriverOptions) {
+    checkNames(options.queries);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#ends = new SharedEnds(options.log, options.topic);
@@ -153,6 +155,8 @@ export class Driver {
       this.#owners.push(owner);
     }
     await Promise.all(this.#owners.map((owner) => owner.start()));
+    // Their ids are known then, or why they have none.
+    await this.#lanes.allBegun();
     this.#assigned.resolve();
     void tellIdle(this.streams, this.#clock, this.#stopping.signal);
   }
@@ -239,5 +243,17 @@ export class Driver {
       for (const spec of sharing) await this.#ends.note(spec, count);
     }
     return partitions;
+  }
+}
+
+function checkNames(queries: readonly QuerySpec[]): void {
+  const names = new Set<string>();
+  for (const { name } of queries) {
+    if (names.has(name)) {
+      throw new RangeError(
+        `Cannot run two queries named ${JSON.stringify(name)}: expected a name of its own for each`,
+      );
+    }
+    names.add(name);
   }
 }

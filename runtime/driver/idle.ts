@@ -5,27 +5,42 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { StreamingQueryManager } from "./manager.ts";
+import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A query without a batch for so long is idle; it is told again and again. Milliseconds. */
 const IDLE_MS = 10_000;
 
-/** Calls `onQueryIdle` for each idle query until the signal aborts. */
+/** Calls `onQueryIdle` for each query every 10 s in which it had no batch, until the signal aborts. */
 export async function tellIdle(
   streams: StreamingQueryManager,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
+  /** When each query was told last, or seen first. */
+  const told = new Map<StreamingQuery, number>();
   for (;;) {
-    try {
-      await clock.sleep(IDLE_MS, signal);
-    } catch {
-      // The driver stops.
-      return;
-    }
     const now = clock.now();
-    for (const { id, runId, state, lastCommit } of streams.active) {
-      if (state !== "running" || now - (lastCommit ?? 0) < IDLE_MS) continue;
-      streams.tell("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
+    let next = now + IDLE_MS;
+    const { active } = streams;
+    for (const query of told.keys()) if (!active.includes(query)) told.delete(query);
+    for (const query of active) {
+      if (query.state !== "running") {
+        told.delete(query);
+        continue;
+      }
+      if (!told.has(query)) told.set(query, now);
+      const due = Math.max(told.get(query)!, query.lastCommit ?? 0) + IDLE_MS;
+      if (due > now) next = Math.min(next, due);
+      else {
+        told.set(query, now);
+        const { id, runId } = query;
+        streams.tell("onQueryIdle", { id, runId, timestamp: new Date(now).toISOString() });
+      }
+    }
+    try {
+      await clock.sleep(Math.max(1, next - now), signal);
+    } catch {
+      return; // The driver stops.
     }
   }
 }

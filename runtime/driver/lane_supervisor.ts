@@ -63,11 +63,13 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
+    const shown = new SharedArrayBuffer(SHOWN.bytes);
     const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.explain(spec.name),
       latestOffset: async () =>
         (await this.#options.log.offsets(this.#options.topic, partition)).latest,
+      isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
     this.#options.streams.add(handle);
@@ -79,7 +81,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       ended: Promise.withResolvers(),
       membership,
       foundLater,
-      shown: new SharedArrayBuffer(SHOWN.bytes),
+      shown,
       failedInputs: new FailedInputs(),
       stopping: false,
       failures: 0,
@@ -112,6 +114,11 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (mode === "move") this.#forget(spec, partition);
   }
 
+  /** Waits until each query has begun, or has failed. */
+  async allBegun(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map(({ handle }) => handle.settled()));
+  }
+
   /** Ends all queries. */
   async endAll(mode: StopMode): Promise<void> {
     await Promise.all([...this.#lanes.values()].map((lane) => this.#endLane(lane, mode)));
@@ -139,7 +146,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const { handle } = lane;
     switch (message.type) {
       case "started":
-        handle.started(message.id);
+        handle.started(message.id, message.next);
         this.#events.started(lane);
         return;
       case "progress":
@@ -152,7 +159,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.report(`${titleOf(lane)}: ${message.message}`);
         return;
       case "waiting":
-        handle.said(message.message ?? "Processing frames");
+        handle.said(message.message);
         if (message.message !== undefined) {
           this.#options.report(`${titleOf(lane)}: ${message.message}`);
         }
@@ -201,7 +208,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
     if (blocked) lane.alone = true;
-    lane.handle.said(blocked ? "Blocks its thread" : "Processing frames");
+    lane.handle.said(blocked ? "Blocks its thread" : undefined);
     this.#options.report(
       blocked
         ? `${titleOf(lane)} blocks its thread; other queries move`

@@ -4,6 +4,7 @@
  * @module
  */
 import { messageOf, placeOf, read } from "../base/errors.ts";
+import { Notifier } from "../base/wait.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryErrorEvent } from "./query_error.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
@@ -85,7 +86,9 @@ export class StreamingQueryManager {
   readonly #queries = new Map<string, StreamingQuery>();
   readonly #listeners = new Map<StreamingQueryListener, Listening>();
   readonly #report: (message: string) => void;
-  #terminated = Promise.withResolvers<StreamingQuery>();
+  /** Queries that have ended, in this order. */
+  #terminated: StreamingQuery[] = [];
+  readonly #ends = new Notifier();
 
   constructor(report: (message: string) => void) {
     this.#report = report;
@@ -113,15 +116,30 @@ export class StreamingQueryManager {
     return this.#queries.get(`${query}-${partition}`);
   }
 
-  /** Waits until any query has ended since the start or the last `resetTerminated`. */
-  async awaitAnyTermination(): Promise<StreamingQuery> {
-    return await this.#terminated.promise;
+  /**
+   * Waits until any query has ended since the start or the last `resetTerminated`.
+   *
+   * @returns the query that ended first, or false when `timeoutMs` passed before.
+   * @throws {StreamingQueryException} when one of those that have ended failed.
+   */
+  async awaitAnyTermination(timeoutMs?: number): Promise<StreamingQuery | false> {
+    const enough = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    while (this.#terminated.length === 0) {
+      try {
+        await this.#ends.wait(enough);
+      } catch {
+        return false; // Only the timeout ends the wait.
+      }
+    }
+    const failed = this.#terminated.find(({ state }) => state === "failed");
+    if (failed !== undefined) throw failed.exception;
+    return this.#terminated[0]!;
   }
 
-  /** Forgets the queries that have ended. */
+  /** Forgets the queries that have ended: who waits for an end waits for the next one. */
   resetTerminated(): void {
     for (const [lane, query] of this.#queries) if (!query.isActive) this.#queries.delete(lane);
-    this.#terminated = Promise.withResolvers();
+    this.#terminated = [];
   }
 
   addListener(listener: StreamingQueryListener): void {
@@ -130,6 +148,15 @@ export class StreamingQueryManager {
 
   removeListener(listener: StreamingQueryListener): void {
     this.#listeners.delete(listener);
+  }
+
+  /**
+   * Waits until everything that is in the log now is processed by all queries.
+   *
+   * @throws {StreamingQueryException} when one of them fails first.
+   */
+  async processAllAvailable(): Promise<void> {
+    await Promise.all(this.active.map((query) => query.processAllAvailable()));
   }
 
   /** @internal */
@@ -147,6 +174,7 @@ export class StreamingQueryManager {
 
   /** @internal A query has ended for good. */
   terminated(query: StreamingQuery): void {
-    this.#terminated.resolve(query);
+    this.#terminated.push(query);
+    this.#ends.notify();
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Counter } from "prom-client";
+import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
@@ -73,6 +73,7 @@ export class QueryMetrics {
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
+  readonly #observed = new Map<string, Counter | Gauge>();
   readonly #diskFree = this.#set.gauge(
     "log_disk_free_bytes",
     "Free on the disk that the embedded log is on",
@@ -107,6 +108,9 @@ export class QueryMetrics {
     for (const [sink, list] of Object.entries(measurements.sinkWrites)) {
       for (const seconds of list) this.#sinkWrites.observe({ ...labels, sink }, seconds);
     }
+    for (const { name, metric, value, counts } of measurements.observed ?? []) {
+      this.#observe(`observed_${name}_${metric}`, labels, value, counts);
+    }
     const { totals } = query;
     const last = this.#last.get(query) ?? {};
     const add = (counter: Counter, name: keyof typeof totals, reason?: string) => {
@@ -128,6 +132,19 @@ export class QueryMetrics {
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");
     this.#last.set(query, last);
+  }
+
+  /** A metric of a query's own: a counter where values add up, else the value of the last report. */
+  #observe(name: string, labels: Record<string, string>, value: number, counts: boolean): void {
+    const help = "A metric that a query observes";
+    const full = counts ? `${name}_total` : name;
+    let metric = this.#observed.get(full);
+    if (metric === undefined) {
+      metric = counts ? this.#set.counter(full, help) : this.#set.gauge(full, help);
+      this.#observed.set(full, metric);
+    }
+    if (counts) metric.inc(labels, Math.max(0, value));
+    else if ("set" in metric) metric.set(labels, value);
   }
 
   /** A query is not here any more: what was counted stays, what changes with time goes. */

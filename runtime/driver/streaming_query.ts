@@ -3,28 +3,52 @@
  *
  * @module
  */
+import { Notifier } from "../base/wait.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
   NO_TOTALS,
+  type OffsetJson,
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
 } from "../definition/progress.ts";
 
-/** Why a streaming query stopped. */
+/** Why a streaming query stopped, or started again: what was thrown is the `cause`. */
 export class StreamingQueryException extends Error {
   override readonly name = "StreamingQueryException";
-  /** Code of the log's error, e.g. `OFFSET_OUT_OF_RANGE`, where it is one. */
+  /** Code of the error where it has one, e.g. `OFFSET_OUT_OF_RANGE`. */
   readonly code: string | undefined;
+  /** The batch that failed; undefined when none was under way. */
+  readonly batchId: number | undefined;
+  /** Where the batch starts and ends, as in progress reports: `{"VideoStreaming":{"0":17}}`. */
+  readonly startOffset: OffsetJson | undefined;
+  readonly endOffset: OffsetJson | undefined;
 
-  constructor(query: string, error: PlainError) {
-    super(`${query}: ${error.message}`);
+  constructor(
+    query: { query: string; name: string; topic: string; partition: number },
+    error: PlainError,
+  ) {
+    super(`${query.query} ${query.name}: ${error.message}`, { cause: thrown(error) });
     this.code = error.code;
     if (error.stack !== undefined) this.stack = error.stack;
+    const { batch } = error;
+    const at = (offset: number) => ({ [query.topic]: { [String(query.partition)]: offset } });
+    this.batchId = batch?.batchId;
+    this.startOffset = batch && at(batch.start);
+    this.endOffset = batch && at(batch.end);
   }
+}
+
+/** The error as it was thrown in the executor, but for its class. */
+function thrown({ name, message, stack, code }: PlainError): Error {
+  return Object.assign(new Error(message), {
+    name,
+    ...(stack === undefined ? {} : { stack }),
+    ...(code === undefined ? {} : { code }),
+  });
 }
 
 const RECENT_PROGRESS = 100;
@@ -35,6 +59,8 @@ export interface QueryControl {
   readonly explain: () => string;
   /** One past the partition's last offset. */
   readonly latestOffset: () => Promise<number>;
+  /** Whether a batch runs. */
+  readonly isTriggerActive: () => boolean;
 }
 
 /** One query on one partition. */
@@ -51,11 +77,16 @@ export class StreamingQuery {
   lastCommit: number | undefined;
   readonly #control: QueryControl;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #waiting = new Set<() => void>();
+  readonly #changed = new Notifier();
   #id = "";
   #runId = "";
   #state: LaneState = "starting";
-  #message = "Starting";
+  /** What it is at; undefined while it does what it is there for. */
+  #message: string | undefined = "Starting";
+  /** Where its next batch begins; undefined until it has taken its partition over. */
+  #position: number | undefined;
+  /** Failures that a try of its own does not mend. */
+  #failures = 0;
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
   #runTotals: QueryTotals = NO_TOTALS;
@@ -99,12 +130,13 @@ export class StreamingQuery {
 
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
-    const isDataAvailable = source !== undefined &&
-      lagOf(source, this.topic, this.partition) > 0;
+    const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
+    const isTriggerActive = this.#state === "running" && this.#control.isTriggerActive();
     return {
-      message: this.#message,
-      isDataAvailable,
-      isTriggerActive: this.#state === "running" && isDataAvailable,
+      message: this.#message ??
+        (isTriggerActive ? "Processing frames" : "Waiting for frames to arrive"),
+      isDataAvailable: isTriggerActive || lag > 0,
+      isTriggerActive,
     };
   }
 
@@ -143,18 +175,25 @@ export class StreamingQuery {
   }
 
   /**
-   * Waits until everything that is in the log now is processed.
+   * Waits until everything that is in the log now is processed and committed, or left out by the
+   * overload policy.
    *
-   * @throws {StreamingQueryException} when the query fails first.
+   * @throws {StreamingQueryException} when the query fails first, even if it starts again. Errors that
+   * heal by themselves, as of a broker that is away, are waited out.
    */
   async processAllAvailable(): Promise<void> {
+    const failures = this.#failures;
     const latest = await this.#control.latestOffset();
-    for (;;) {
-      const end = this.lastProgress?.sources[0]?.endOffset[this.topic]?.[String(this.partition)];
-      if (latest === 0 || (end !== undefined && end >= latest)) return;
+    while (this.#position === undefined || this.#position < latest) {
       if (!this.isActive) return await this.#ended.promise;
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      if (this.#failures > failures) throw this.#exception;
+      await this.#changed.wait();
     }
+  }
+
+  /** Waits until the query has taken its partition over, has failed or has ended. */
+  async settled(): Promise<void> {
+    while (this.#state === "starting") await this.#changed.wait();
   }
 
   /** Finishes and commits the batch that runs, then ends the query. */
@@ -176,10 +215,12 @@ export class StreamingQuery {
   }
 
   /** @internal */
-  started(id: string): void {
+  started(id: string, next?: number): void {
     this.#id = id;
+    this.#position = next;
     this.#state = "running";
-    this.#message = "Waiting for frames to arrive";
+    this.#message = undefined;
+    this.#changed.notify();
   }
 
   /** @internal */
@@ -187,12 +228,12 @@ export class StreamingQuery {
     this.#recent = [...this.#recent.slice(1 - RECENT_PROGRESS), progress];
     this.#runTotals = progress.totals;
     this.lastCommit = now;
-    if (this.#state === "running") this.#message = "Processing frames";
-    this.#wakeAll();
+    this.#position = progress.sources[0]?.endOffset[this.topic]?.[String(this.partition)];
+    this.#changed.notify();
   }
 
   /** @internal */
-  said(message: string): void {
+  said(message: string | undefined): void {
     this.#message = message;
   }
 
@@ -203,7 +244,8 @@ export class StreamingQuery {
 
   /** @internal */
   failed(error: PlainError, restartInMs: number | undefined): void {
-    this.#exception = new StreamingQueryException(`${this.query} ${this.name}`, error);
+    this.#exception = new StreamingQueryException(this, error);
+    if (!error.retryable) this.#failures++;
     if (restartInMs === undefined) {
       this.#state = "failed";
       this.#message = `Failed: ${error.message}`;
@@ -213,13 +255,14 @@ export class StreamingQuery {
       this.restarts++;
       this.#message = `Restarting in ${restartInMs} ms after: ${error.message}`;
     }
-    this.#wakeAll();
+    this.#changed.notify();
   }
 
   /** @internal */
   moving(): void {
     this.#state = "restarting";
     this.restarts++;
+    this.#changed.notify();
   }
 
   /** @internal */
@@ -227,12 +270,7 @@ export class StreamingQuery {
     this.#state = "stopped";
     this.#message = "Stopped";
     this.#ended.resolve();
-    this.#wakeAll();
-  }
-
-  #wakeAll(): void {
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
+    this.#changed.notify();
   }
 }
 

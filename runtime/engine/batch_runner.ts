@@ -9,7 +9,6 @@ import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
-import { isFiniteTrigger } from "../definition/trigger.ts";
 import type { RunBatch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
 import { LeftOutFrames } from "./left_out.ts";
@@ -93,6 +92,7 @@ export class BatchRunner {
     }
     await pipeline.settle();
     this.#leftOut.seenBefore(pipeline.leftOut());
+    pipeline.observed();
   }
 
   /** Whether a timer of the operators has come. */
@@ -101,12 +101,12 @@ export class BatchRunner {
     return due !== undefined && due <= this.#options.clock.now();
   }
 
-  /** Runs the operators over a batch; the last one ends what they have open. */
+  /** Runs the operators over a batch; with the last one what they have open ends. */
   async run(
     opened: Opened,
     frames: readonly Frame[],
     range: BatchRange,
-    last = false,
+    last?: "ended" | "stopped",
   ): Promise<RunBatch> {
     const { reporter, pipeline, sinks } = opened;
     const { clock, onStep } = this.#options;
@@ -166,7 +166,7 @@ export class BatchRunner {
     }
     await pipeline.settle();
     byTimer = true;
-    if (last) await pipeline.finish(cause(), isFiniteTrigger(this.#options.plan.trigger));
+    if (last !== undefined) await pipeline.finish(cause(), last === "ended");
     for (const { value } of frames) reporter.repaired(this.#options.repairs?.(value) ?? []);
     onStep?.("operators");
     const ms = clock.monotonic() - started;
@@ -180,6 +180,7 @@ export class BatchRunner {
       snapshot: pipeline.snapshot(range.end),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
+      observed: pipeline.observed(),
     };
   }
 

@@ -8,11 +8,13 @@
  *
  * @module
  */
+import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
 import {
   type BatchCommitter,
   type BatchRange,
   type Checkpoint,
+  type CheckpointWriter,
   type CommitOptions,
   LogError,
   type OutputRecord,
@@ -34,6 +36,8 @@ interface SavedState {
   readonly keyframe?: number;
   /** The output that came last, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
+  /** The version and the definition that wrote it. */
+  readonly writer: CheckpointWriter;
 }
 
 /** Where a streaming query is after a batch. */
@@ -71,13 +75,24 @@ export class Checkpointing {
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
   readonly #groups: FrameGroups | undefined;
+  readonly #writer: CheckpointWriter;
   #history: { end: number; snapshot: PipelineSnapshot }[];
   #renewed: (() => void) | undefined;
   #renewals = 0;
 
-  /** @param start where a query without a checkpoint begins. */
-  constructor(committer: BatchCommitter, start: number, clock: Clock, groups?: FrameGroups) {
+  /**
+   * @param start where a query without a checkpoint begins.
+   * @param steps names of the query's steps.
+   */
+  constructor(
+    committer: BatchCommitter,
+    start: number,
+    clock: Clock,
+    steps: readonly string[],
+    groups?: FrameGroups,
+  ) {
     this.#committer = committer;
+    this.#writer = { version: VERSION, steps };
     this.#groups = groups;
     this.#clock = clock;
     const { base, pipeline } = this.resumePoint(start);
@@ -150,13 +165,12 @@ export class Checkpointing {
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
       ...(last === undefined || snapshot.state === undefined ? {} : { last }),
+      writer: this.#writer,
     };
-    const plain = base === batch.end && saved.pipeline === null && seen.length === 0 &&
-      keyframe === readFrom;
     const checkpoint = {
       end: batch.end,
       restart: readFrom,
-      ...(plain ? {} : { state: encoder.encode(JSON.stringify(saved)) }),
+      state: encoder.encode(JSON.stringify(saved)),
     };
     for (;;) {
       const renewals = this.#renewals;

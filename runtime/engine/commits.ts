@@ -6,6 +6,7 @@
  */
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { AfterBatch } from "./checkpointing.ts";
+import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 
@@ -13,7 +14,7 @@ import type { ExecutionOptions } from "./options.ts";
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
  * executor do it at the same moment, so that a log can take their commits together.
  */
-const LIVE_COMMIT_INTERVAL_MS = 1000;
+export const LIVE_COMMIT_INTERVAL_MS = 1000;
 
 /** A batch that ran and is not committed yet. */
 export interface RunBatch extends AfterBatch {
@@ -21,13 +22,15 @@ export interface RunBatch extends AfterBatch {
   readonly outputs: readonly unknown[];
   /** Dead letters and alerts: committed with the batch. */
   readonly records: readonly OutputRecord[];
+  /** Metrics of operators' own. */
+  readonly observed: readonly NamedMetrics[];
 }
 
 /** What a commit tells. */
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
   /** A commit failed: whatever waits for frames must hear of it. */
-  readonly onFailed: (error: unknown) => void;
+  readonly onFailed: (error: unknown, range: BatchRange) => void;
 }
 
 /** Commits the batches of one streaming query. */
@@ -85,7 +88,7 @@ export class Commits {
     this.#nextBatchId = batch.range.batchId + 1;
     await this.#running;
     this.#running = this.#commit(batch);
-    this.#running.catch(this.#events.onFailed);
+    this.#running.catch((error) => this.#events.onFailed(error, batch.range));
   }
 
   /** Waits for the commit that runs. */
@@ -102,7 +105,7 @@ export class Commits {
     const replaced = new Set<OutputRecord>();
     const written = await sinks.write(outputs, range);
     const records = [...batch.records, ...written.map((record) => noted(record, replaced))];
-    await this.#ensureTopics(records);
+    const lost = await this.#ensureTopics(records);
     const writtenAt = clock.monotonic();
     if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
     onStep?.("plan");
@@ -115,12 +118,13 @@ export class Commits {
       range,
       batch,
       sinks.restartOffset(),
-      records,
+      records.filter((record) => !lost.has(record)),
       { repeatable: sinks.live },
       this.#drain,
     );
     const done = this.#last = clock.monotonic();
     reporter.deadLettered += replaced.size;
+    reporter.observed.add(batch.observed);
     onStep?.("commit.after");
     await sinks.committed(range);
     reporter.took("addBatch", writtenAt - started);
@@ -130,14 +134,27 @@ export class Commits {
     this.#events.onCommitted(range);
   }
 
-  /** The topics of dead letters and alerts are made with the first of them. */
-  async #ensureTopics(records: readonly OutputRecord[]): Promise<void> {
-    const { log, topic } = this.#options;
-    for (const { topic: output } of records) {
+  /**
+   * The topics of dead letters and alerts are made with the first of them.
+   *
+   * @returns dead letters that have no topic: a user may not be allowed to make one, a name too long.
+   */
+  async #ensureTopics(records: readonly OutputRecord[]): Promise<ReadonlySet<OutputRecord>> {
+    const { log, topic, report } = this.#options;
+    const lost = new Set<OutputRecord>();
+    for (const record of records) {
+      const { topic: output, optional = false, headers } = record;
       if (this.#topics.has(output)) continue;
-      await log.createTopic(output, await log.partitionCount(topic));
-      this.#topics.add(output);
+      try {
+        await log.createTopic(output, await log.partitionCount(topic));
+        this.#topics.add(output);
+      } catch (error) {
+        if (!optional || !(error instanceof LogError) || error.retryable) throw error;
+        lost.add(record);
+        report(`Cannot keep a dead letter (${headers["reason"] ?? "error"}): ${error.message}`);
+      }
     }
+    return lost;
   }
 }
 
@@ -147,9 +164,9 @@ function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord 
   if (smaller === undefined) return record;
   return {
     ...record,
-    smaller: () => {
+    smaller: (refusal) => {
       replaced.add(record);
-      return smaller();
+      return smaller(refusal);
     },
   };
 }
@@ -165,5 +182,6 @@ function join(first: RunBatch, second: RunBatch): RunBatch {
     range: { ...first.range, end: second.range.end },
     outputs: [],
     records: [...first.records, ...second.records],
+    observed: [...first.observed, ...second.observed],
   };
 }

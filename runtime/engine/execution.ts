@@ -15,19 +15,18 @@ import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import { NO_TOTALS, type QueryTotals } from "../definition/progress.ts";
-import { isFiniteTrigger, parseDuration, TickTimer } from "../definition/trigger.ts";
+import { isFiniteTrigger, TickTimer } from "../definition/trigger.ts";
+import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
-import { Commits, type RunBatch } from "./commits.ts";
+import { Commits, LIVE_COMMIT_INTERVAL_MS, type RunBatch } from "./commits.ts";
 import { type Opened, type Opener, takeOver } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
+import { ReadEnd } from "./read_end.ts";
 import { Reports } from "./reports.ts";
 import { SequenceTracker } from "./sequence.ts";
+import { type StopMode, StoppedError } from "./stop.ts";
 
-/**
- * How a streaming query is stopped: `drain` after the batch that runs is committed, `move` likewise but another runtime
- * goes on where it ends, `abort` at once.
- */
-export type StopMode = "drain" | "move" | "abort";
+export type { StopMode } from "./stop.ts";
 
 /** One query on one partition, at work. */
 export class StreamingExecution {
@@ -41,6 +40,9 @@ export class StreamingExecution {
   #opened: Opened | undefined;
   #commits!: Commits;
   #reports!: Reports;
+  #batch: BatchRange | undefined;
+  #end!: ReadEnd;
+  #builder!: BatchBuilder;
   /** Start of the next batch. */
   #next = 0;
   /** Another runtime goes on where this one ends. */
@@ -65,6 +67,11 @@ export class StreamingExecution {
       abort: this.#abort.signal,
       onClose: (close) => void this.#closers.unshift(close),
     };
+  }
+
+  /** The batch that is under way, or failed. */
+  get batch(): BatchRange | undefined {
+    return this.#batch;
   }
 
   /** Totals of this run so far. */
@@ -113,15 +120,26 @@ export class StreamingExecution {
       this.#runner.resume(opened);
       const { signal } = this.#drain;
       this.#commits = new Commits(opened, this.#options, signal, {
-        onCommitted: (range) => this.#reports.batchDone(range),
-        onFailed: (error) => this.#drain.abort(error),
+        onCommitted: (range) => {
+          if (range.end >= this.#next) this.#options.onTrigger?.(false);
+          this.#reports.batchDone(range);
+        },
+        onFailed: (error, range) => {
+          this.#batch = range;
+          this.#drain.abort(error);
+        },
       });
       this.#reports = new Reports(opened, this.#options, signal, () => ({
         batchId: this.#commits.nextBatchId - 1,
         start: this.#next,
         end: this.#next,
       }));
-      this.#options.onStarted?.(opened.committer.queryId);
+      this.#end = await ReadEnd.of(this.#options);
+      this.#builder = new BatchBuilder(this.#options, opened.intake, this.#end, {
+        due: () => Math.min(opened.pipeline.nextTimer() ?? Infinity, this.#commits.due ?? Infinity),
+        timersDue: () => this.#runner.timersDue(opened),
+      });
+      this.#options.onStarted?.(opened.committer.queryId, this.#next);
       for (const change of opened.pipeline.changes) {
         this.#options.report(`The query changed since its checkpoint was written: ${change}`);
       }
@@ -190,6 +208,8 @@ export class StreamingExecution {
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
         await this.#runUntil(opened, latest);
+        // Timers that have come do not wait for frames of the next run.
+        if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
         const ticks = new TickTimer(this.#clock, trigger.ms, (late) =>
           report(
@@ -197,16 +217,23 @@ export class StreamingExecution {
               Math.round(late)
             } ms after the next tick of the ${trigger.ms} ms interval`,
           ));
-        for (;;) {
+        // The reader has heard of nothing yet: the log tells what is there.
+        let latest = (await log.offsets(topic, partition)).latest;
+        while (!this.#end.isBehind(this.#next)) {
           await ticks.wait(this.#drain.signal);
-          await this.#runUntil(opened, opened.intake.latest);
-          if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, []);
-          await this.#commits.begin(false);
+          await this.#checkRange(opened, latest);
+          latest = Math.max(latest, opened.intake.latest);
+          const taken = await this.#builder.atTick(this.#next, latest);
+          if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
+          // Live views' batches are committed together, but do not wait for a tick that is far away.
+          await this.#commits.begin(trigger.ms >= LIVE_COMMIT_INTERVAL_MS);
+          await this.#goOnAnew(opened);
+          latest = 0;
         }
       } else {
-        for (;;) {
-          const frames = await this.#nextFrames(opened);
-          if (frames !== undefined) await this.#runAndCommit(opened, frames);
+        while (!this.#end.isBehind(this.#next)) {
+          const taken = await this.#builder.asSoonAsPossible(this.#next);
+          if (taken !== undefined) await this.#runAndCommit(opened, taken.frames, taken.end);
           else await this.#commits.begin(false);
           await this.#goOnAnew(opened);
         }
@@ -218,7 +245,8 @@ export class StreamingExecution {
       }
     }
     if (opened.pipeline.finishes && !this.#moves) {
-      this.#commits.hold(await this.#runBatch(opened, [], this.#next, true));
+      const why = this.#drain.signal.aborted ? "stopped" : "ended";
+      this.#commits.hold(await this.#runBatch(opened, [], this.#next, why));
     }
     await this.#commits.begin(true);
     await this.#commits.settled();
@@ -243,71 +271,57 @@ export class StreamingExecution {
 
   /** Batches of everything below an offset. */
   async #runUntil(opened: Opened, end: number): Promise<void> {
-    const { log, topic, partition, plan } = this.#options;
-    const max = plan.source.maxFramesPerTrigger ?? 64;
-    if (this.#next > end) {
-      // Nothing would be read, and nobody would hear that the topic is another one.
-      const range = await log.offsets(topic, partition);
-      if (this.#next > range.latest) opened.intake.lost(range);
-      if (await this.#goOnAnew(opened)) end = range.latest;
-    }
-    while (this.#next < end) {
+    const { log, topic, partition } = this.#options;
+    if (await this.#checkRange(opened, end)) end = opened.intake.latest;
+    end = Math.min(end, this.#end.offset);
+    while (this.#next < end && !this.#end.reached) {
       this.#drain.signal.throwIfAborted();
       const started = this.#clock.monotonic();
-      const frames = await opened.intake.readUntil(max, end);
+      const read = await opened.intake.readUntil(this.#builder.max, end);
+      const more = this.#end.clip({ frames: read, end: opened.intake.position });
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
       if (await this.#goOnAnew(opened)) {
-        end = (await log.offsets(topic, partition)).latest;
+        end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);
         continue;
       }
-      const exhausted = frames.length === 0 || opened.intake.position >= end;
-      await this.#runAndCommit(opened, frames, exhausted ? end : undefined);
+      const { reached } = this.#end;
+      const exhausted = reached || read.length === 0 || more.end >= end;
+      await this.#runAndCommit(opened, more.frames, exhausted && !reached ? end : more.end);
     }
   }
 
-  /** Constructs the next batch of the `asap` trigger: undefined when there is something else to do. */
-  async #nextFrames(opened: Opened): Promise<Frame[] | undefined> {
-    const { intake, pipeline } = opened;
-    const { source } = this.#options.plan;
-    const max = source.maxFramesPerTrigger ?? 64;
-    const min = source.minFramesPerTrigger ?? 1;
-    // Timers and late commits must not wait for a frame.
-    const wake = Math.min(
-      pipeline.nextTimer() ?? Infinity,
-      this.#commits.due ?? Infinity,
-    );
-    const frames = await intake.readBefore(max, wake);
-    if (frames.length === 0) return this.#runner.timersDue(opened) ? [] : undefined;
-    if (frames.length < min) {
-      const deadline = this.#clock.now() + parseDuration(source.maxTriggerDelay ?? "15m");
-      while (
-        frames.length < min && !intake.recreated && this.#clock.now() < deadline
-      ) {
-        frames.push(...await intake.readBefore(max - frames.length, deadline));
-      }
-    }
-    return frames;
+  /**
+   * Nothing is read beyond the end of a partition, so that a topic which was made anew, and is shorter,
+   * would go unnoticed.
+   *
+   * @returns whether it was, and the query goes on in it.
+   */
+  async #checkRange(opened: Opened, latest: number): Promise<boolean> {
+    const { log, topic, partition } = this.#options;
+    if (this.#next <= Math.max(latest, opened.intake.latest)) return false;
+    const range = await log.offsets(topic, partition);
+    if (this.#next > range.latest) opened.intake.lost(range);
+    return await this.#goOnAnew(opened);
   }
 
   /** Runs a batch and commits it while the next one may already run. */
-  async #runAndCommit(opened: Opened, frames: Frame[], end?: number): Promise<void> {
-    const batch = await this.#runBatch(
-      opened,
-      frames,
-      end ?? (frames.at(-1)?.offset ?? this.#next - 1) + 1,
-    );
-    this.#commits.hold(batch);
-    await this.#commits.begin(!opened.sinks.live);
+  async #runAndCommit(opened: Opened, frames: readonly Frame[], end: number): Promise<void> {
+    this.#options.onTrigger?.(true);
+    this.#commits.hold(await this.#runBatch(opened, frames, end));
+    const { live } = opened.sinks;
+    await this.#commits.begin(!live);
+    if (live) this.#options.onTrigger?.(false);
   }
 
   async #runBatch(
     opened: Opened,
     frames: readonly Frame[],
     end: number,
-    last = false,
+    last?: "ended" | "stopped",
   ): Promise<RunBatch> {
     const { checkpointing, reporter, sinks } = opened;
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
+    this.#batch = range;
     if (sinks.needsPlan) {
       await this.#commits.settled();
       const started = this.#clock.monotonic();
@@ -329,14 +343,5 @@ export class StreamingExecution {
         this.#options.report(`Cannot close: ${(error as Error).message}`);
       }
     }
-  }
-}
-
-/** The query was asked to stop. */
-class StoppedError extends Error {
-  override readonly name = "StoppedError";
-
-  constructor() {
-    super("The streaming query was stopped");
   }
 }

@@ -5,46 +5,24 @@
  * @module
  */
 import { messageOf } from "../base/errors.ts";
-import type { Clock } from "../base/clock.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
-import type { OverloadPolicy } from "../definition/overload.ts";
-import type { ExecutionOptions } from "./options.ts";
-import type { DropReason } from "./reporter.ts";
+import type { IntakeOptions, Rereading } from "./intake_options.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** Frames read again at once after a restart. */
-const REREAD_FRAMES = 64;
 /** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
 const ARRIVED = new Error("Frames have arrived");
 
-/** What the intake needs, and whom it tells. */
-export interface IntakeOptions extends Pick<ExecutionOptions, "inspect" | "groups"> {
-  readonly source: PartitionReader;
-  readonly topic: string;
-  readonly partition: number;
-  readonly query: string;
-  readonly failOnDataLoss: boolean;
-  readonly overload: OverloadPolicy;
-  readonly clock: Clock;
-  /** Ends every wait. */
-  readonly signal: AbortSignal;
-  readonly report: (message: string) => void;
-  /** Frames that were left out, or lost. */
-  readonly onDropped: (count: number, reason: DropReason) => void;
+/** Frames, and how far their reading went. */
+export interface Taken {
+  readonly frames: readonly Frame[];
+  /** One past the last offset that was read, or left out: frames before it do not come any more. */
+  readonly end: number;
 }
 
-/** What is read again after a restart. */
-export interface Rereading {
-  /** Frames below this offset were processed before: none of them can be lost any more. */
-  readonly until: number;
-  /**
-   * Called when the log does not hold all of them any more, with the first offset that it holds; true
-   * when the query does without.
-   */
-  readonly onMissing: (earliest: number) => boolean;
-}
+/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
+const NEWEST_KEPT = 16;
 
 /** Reads one partition for one streaming query. */
 export class Intake {
@@ -52,13 +30,15 @@ export class Intake {
   readonly #source: PartitionReader;
   /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
-  #arrived: { frames: Frame[] } | { error: unknown } | undefined;
+  #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
   /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
   #linked = false;
   #rereading: Rereading | undefined;
   #recreatedAt: number | undefined;
+  /** Frames that `sample` has looked at. */
+  #sampled = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -74,7 +54,7 @@ export class Intake {
     return this.#source.latest;
   }
 
-  /** Frames that can be had at once. */
+  /** What can be had at once. */
   get buffered(): number {
     const arrived = this.#arrived;
     return this.#source.buffered +
@@ -101,7 +81,7 @@ export class Intake {
     this.#rereading = again;
     try {
       while (this.position < again.until) {
-        const frames = await this.readUntil(REREAD_FRAMES, again.until);
+        const frames = await this.readUntil(64, again.until);
         if (frames.length === 0) break;
         await take(frames);
       }
@@ -126,8 +106,32 @@ export class Intake {
     }
   }
 
-  /** At least one frame, or none when `time` (of the clock, epoch milliseconds) comes first. */
-  async readBefore(max: number, time: number): Promise<Frame[]> {
+  /**
+   * Frames below `until`, as many as `max` where there are, less what the overload policy leaves out;
+   * undefined when the topic was made anew.
+   */
+  async readUpTo(max: number, until: number): Promise<Taken | undefined> {
+    for (;;) {
+      const frames: Frame[] = [];
+      while (frames.length < max && this.position < until && !this.recreated) {
+        const read = await this.readUntil(max - frames.length, until);
+        if (read.length === 0) break;
+        frames.push(...read);
+      }
+      if (this.recreated) {
+        return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
+      }
+      const end = frames.length < max ? until : Math.min(until, this.position);
+      const taken = this.#overload({ frames, end }, max);
+      if (taken.frames.length > 0 || taken.end >= until) return taken;
+    }
+  }
+
+  /**
+   * What comes next, perhaps nothing but frames that were left out; undefined when `time` (of the clock,
+   * epoch milliseconds) comes first, or the topic was made anew.
+   */
+  async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
     for (;;) {
       signal.throwIfAborted();
@@ -136,12 +140,12 @@ export class Intake {
       const arrived = this.#arrived;
       if (arrived === undefined) {
         signal.throwIfAborted();
-        return [];
+        return undefined;
       }
       this.#arrived = undefined;
-      if ("frames" in arrived) return this.#overload(arrived.frames, max);
+      if ("frames" in arrived) return this.#overload(arrived, max);
       this.#dataLoss(arrived.error);
-      if (this.recreated) return [];
+      if (this.recreated) return undefined;
     }
   }
 
@@ -153,7 +157,7 @@ export class Intake {
   #startRead(max: number): void {
     this.#pending = this.#source.read(this.#affordable(max), this.#options.signal).then(
       (frames) => {
-        this.#arrived = { frames: this.#take(frames) };
+        this.#arrived = { frames: this.#take(frames), end: this.#source.position };
       },
       (error) => {
         this.#arrived = { error };
@@ -246,43 +250,42 @@ export class Intake {
     this.#source.seek(until);
   }
 
-  /** Applies the overload policy; an empty list means that the source went on elsewhere. */
-  #overload(frames: Frame[], max: number): Frame[] {
+  /** Applies the overload policy. */
+  #overload(taken: Taken, max: number): Taken {
     const { overload, onDropped } = this.#options;
-    const waiting = Math.max(this.#source.latest - this.#source.position, this.#source.buffered);
+    const { frames, end } = taken;
+    const { buffered, latest } = this.#source;
+    const waiting = Math.max(latest - end, buffered);
     const total = frames.length + waiting;
-    const skipTo = (offset: number) => {
-      if (this.#linked) {
-        onDropped(frames.length, "overload");
-        return [];
-      }
-      onDropped(frames.length + Math.max(0, offset - this.#source.position), "overload");
+    const keep = (kept: readonly Frame[]): Taken => {
+      onDropped(frames.length - kept.length, "overload");
+      return { frames: kept, end };
+    };
+    /** Those that later ones hang on must be read all the same. */
+    const passTo = (offset: number): Taken => {
+      if (this.#linked || offset <= end) return keep([]);
+      onDropped(frames.length + offset - end, "overload");
       this.#source.seek(offset);
-      return [];
+      return { frames: [], end: offset };
     };
     switch (overload.kind) {
       case "wait":
-        return frames;
+        return taken;
       case "latest":
-        if (total <= 1) return frames;
-        if (total > max && waiting > 0) return skipTo(this.#source.latest - 1);
-        onDropped(frames.length - 1, "overload");
-        return frames.slice(-1);
+        if (total <= 1) return taken;
+        if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
+        // What is not buffered may be no frame: the newest one that is known is kept.
+        return keep(buffered > 0 ? [] : frames.slice(-1));
       case "drop-oldest": {
         const excess = total - overload.maxLagFrames;
-        if (excess <= 0) return frames;
-        if (excess >= frames.length) {
-          return skipTo(this.#source.position + excess - frames.length);
-        }
-        onDropped(excess, "overload");
-        return frames.slice(excess);
+        if (excess <= 0) return taken;
+        return excess >= frames.length
+          ? passTo(end + excess - frames.length)
+          : keep(frames.slice(excess));
       }
-      case "sample": {
-        if (total <= overload.maxLagFrames) return frames;
-        const kept = frames.filter(({ offset }) => offset % overload.every === 0);
-        onDropped(frames.length - kept.length, "overload");
-        return kept;
-      }
+      case "sample":
+        if (total <= overload.maxLagFrames) return taken;
+        return keep(frames.filter(() => this.#sampled++ % overload.every === 0));
     }
   }
 

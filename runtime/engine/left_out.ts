@@ -4,10 +4,18 @@
  * @module
  */
 import type { LeftOut } from "../definition/operator.ts";
+import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";
 
 /** It is told at most this often, milliseconds. */
 const TOLD_EVERY_MS = 60_000;
+
+/** The counts of one operator as Spark's progress reports have them. */
+export function leftOutProgress(counts: LeftOut | undefined): Partial<StateOperatorProgress> {
+  if (counts === undefined) return {};
+  const { late, ahead } = counts;
+  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
+}
 
 /** Counts what the operators of one streaming query leave out. */
 export class LeftOutFrames {

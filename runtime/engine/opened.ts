@@ -4,6 +4,7 @@
  * @module
  */
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
+import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
@@ -11,6 +12,7 @@ import { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { Pipeline, type PipelineEvents } from "./pipeline.ts";
 import { ProgressReporter } from "./reporter.ts";
+import { stepNames } from "./step_states.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { SinkSet } from "./sinks.ts";
 
@@ -50,7 +52,13 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   onClose(() => committer.close());
   const next = committer.committed?.end ?? committer.planned?.start ??
     await beginning(opener, committer);
-  const checkpointing = new Checkpointing(committer, next, clock, groups);
+  const checkpointing = new Checkpointing(
+    committer,
+    next,
+    clock,
+    stepNames(plan.operators),
+    groups,
+  );
   const resume = checkpointing.resumePoint(next);
   sequence.restore(resume.seen);
   const reporter = new ProgressReporter(
@@ -66,7 +74,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     sequence,
   );
-  const source = await reader.open(topic, partition, resume.readFrom);
+  const source = await reader.open(topic, partition, resume.readFrom, options.report);
   onClose(() => source.close());
   const intake = new Intake({
     source,
@@ -166,7 +174,7 @@ async function startOffset(options: ExecutionOptions): Promise<number> {
     case "latest":
       return latest;
     case "last-frames":
-      return Math.max(earliest, latest - point.frames);
+      return await lastFramesFrom(log, topic, partition, point.frames);
     case "last-ms":
       return await log.offsetForTime(topic, partition, clock.now() - point.ms);
     case "timestamp":

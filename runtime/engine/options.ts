@@ -21,7 +21,10 @@ export type CallUser = <T>(work: () => T) => T;
 export interface ExecutionEvents {
   /** A line for people. */
   readonly report: (message: string) => void;
-  readonly onStarted?: (id: string) => void;
+  /** It has taken its partition over; frames from `next` on are still to come. */
+  readonly onStarted?: (id: string, next: number) => void;
+  /** A batch begins, or no batch runs any more. */
+  readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
   /** Runs each call of an operator or a sink, so that it is known whose code has the thread. */
   readonly call?: CallUser;

@@ -8,8 +8,10 @@ import type { BadFrameError, Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
-import type { StepErrors } from "./put_aside.ts";
+import { leftOutProgress } from "./left_out.ts";
+import type { NamedMetrics } from "./observed.ts";
 import type { CallUser } from "./options.ts";
+import type { StepErrors } from "./put_aside.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
@@ -176,9 +178,16 @@ export class Pipeline {
         operatorName: name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...droppedRows(task.leftOut?.()),
+        ...leftOutProgress(task.leftOut?.()),
       }];
     });
+  }
+
+  /** The operators' own metrics since the last call. */
+  observed(): NamedMetrics[] {
+    return this.#stages.flatMap(({ task, observes }) =>
+      observes === undefined ? [] : [{ name: observes, metrics: task.observed?.() ?? [] }]
+    );
   }
 
   /** Frames of this run that no window has. */
@@ -253,10 +262,4 @@ function toBase64(bytes: Uint8Array): string {
 
 function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-}
-
-function droppedRows(leftOut: LeftOut | undefined): Partial<StateOperatorProgress> {
-  if (leftOut === undefined) return {};
-  const { late, ahead } = leftOut;
-  return { numRowsDroppedByWatermark: late, customMetrics: { numRowsTooFarAhead: ahead } };
 }

@@ -12,6 +12,7 @@ import type {
   StreamingQueryProgress,
 } from "../definition/progress.ts";
 import type { BatchRange } from "../log/log.ts";
+import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.ts";
 import { Samples } from "./samples.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
@@ -23,6 +24,8 @@ export interface Measurements {
   readonly endToEnd: number[];
   readonly processing: number[];
   readonly sinkWrites: Record<string, number[]>;
+  /** Metrics of operators' own. */
+  readonly observed?: readonly ReportedMetric[];
   /** Frames dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
 }
@@ -55,6 +58,8 @@ export class ProgressReporter {
   outputs = 0;
   deadLettered = 0;
   late = 0;
+  /** Metrics of operators' own. */
+  readonly observed = new ObservedMetrics();
   ahead = 0;
   readonly #identity: ReporterIdentity;
   readonly #clock: Clock;
@@ -190,6 +195,7 @@ export class ProgressReporter {
     progress: StreamingQueryProgress;
     measurements: Measurements;
   } {
+    const observed = this.observed.take();
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     const seconds = (monotonic - this.#reportStart) / 1000;
@@ -256,7 +262,10 @@ export class ProgressReporter {
         },
       }],
       sink: { description: sinkDescription, numOutputRows: this.#output },
-      observedMetrics: Object.keys(this.#repairs).length > 0 ? { repaired: this.#repairs } : {},
+      observedMetrics: {
+        ...observedJson(observed),
+        ...(Object.keys(this.#repairs).length > 0 ? { repaired: this.#repairs } : {}),
+      },
       ...(queueing && processing && endToEnd
         ? {
           latencies: {
@@ -272,7 +281,7 @@ export class ProgressReporter {
       camera: cameraOfPartition(partition),
       totals: this.totals,
     };
-    const measurements = this.#measurements;
+    const measurements = { ...this.#measurements, observed };
     this.#measurements = { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} };
     this.#durations = {};
     this.#reportStart = monotonic;

@@ -41,6 +41,8 @@ export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
   /** What says in a checkpoint whose state it is. */
+  /** Name under which its metrics stand. */
+  readonly observes: string | undefined;
   readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
   readonly #next: Stage | undefined;
   readonly #limit: number;
@@ -72,6 +74,7 @@ export class Stage {
     options: StageOptions,
   ) {
     this.name = name;
+    this.observes = operator.observes;
     this.saved = namedState(name, operator);
     this.task = task;
     this.#next = next;

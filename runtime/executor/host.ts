@@ -11,12 +11,17 @@ import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
+import {
+  endsByItself,
+  overridePlan,
+  QueryDefinition,
+  type QueryPlan,
+} from "../definition/query.ts";
 import { makeDefinition, type QueryModule } from "../definition/query_options.ts";
-import { overridePlan, QueryDefinition, type QueryPlan } from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { loadSink } from "../sinks/open.ts";
-import { isFiniteTrigger, parseTrigger } from "../definition/trigger.ts";
+import { parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
@@ -162,7 +167,7 @@ export class ExecutorHost {
         this.#plans.set(spec.name, plan);
         queries[spec.name] = {
           plan: explain,
-          finite: isFiniteTrigger(plan.trigger),
+          finite: endsByItself(plan),
           topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
         };
       }
@@ -221,7 +226,8 @@ export class ExecutorHost {
       alertRecord: (output) => alertRecord(output, query),
       pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }),
-      onStarted: (id) => this.#send({ type: "started", lane, id }),
+      onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
+      onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }),
       ...(this.#cells === undefined ? {} : { call: callsOf(lane, this.#cells) }),
@@ -243,7 +249,10 @@ export class ExecutorHost {
           type: "stopped",
           lane,
           totals: execution.totals,
-          error: plainError(error),
+          error: {
+            ...plainError(error),
+            ...(execution.batch === undefined ? {} : { batch: execution.batch }),
+          },
         }),
     ).finally(() => {
       pictures.close();

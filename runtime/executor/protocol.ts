@@ -10,8 +10,8 @@ import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
+import type { BatchRange, Membership } from "../log/log.ts";
 import type { QueryOptions } from "../definition/query_options.ts";
-import type { Membership } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
 
@@ -63,6 +63,8 @@ export interface PlainError {
   /** `LogError.code`, where it is one. */
   readonly code?: string;
   readonly retryable: boolean;
+  /** The batch that was under way. */
+  readonly batch?: BatchRange;
   /** The input that an operator failed on, where it was one; put aside after so many tries. */
   readonly failed?: FailedInput & { readonly tries?: number; readonly why: string };
   /** URI of the sink that failed, where it was one. */
@@ -77,9 +79,11 @@ export const SHOWN = {
   offset: 0,
   /** Number of the run that may commit; 0 when none may. */
   run: 1,
+  /** 1 while a batch runs. */
+  active: 2,
   /** 1 while a function of a sink is at work. */
-  sink: 2,
-  bytes: 3 * BigInt64Array.BYTES_PER_ELEMENT,
+  sink: 3,
+  bytes: 4 * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
 
 /** From the driver. A lane's number is unique for the life of the driver. */
@@ -107,7 +111,7 @@ export type ToExecutor =
 export type FromExecutor =
   | { readonly type: "ready"; readonly queries: LoadedQueries }
   | { readonly type: "unusable"; readonly error: PlainError }
-  | { readonly type: "started"; readonly lane: number; readonly id: string }
+  | { readonly type: "started"; readonly lane: number; readonly id: string; readonly next?: number }
   | {
     readonly type: "progress";
     readonly lane: number;

@@ -22,10 +22,12 @@ export interface OutputRecord extends LogRecord {
   readonly topic: string;
   readonly partition: number;
   /**
-   * What the log takes instead when this one is too large for its topic; without it the commit fails.
-   * It may be meant for another topic, which is made if it is not there.
+   * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
+   * fails. It may be meant for another topic, which is made if it is not there.
    */
-  readonly smaller?: () => OutputRecord;
+  readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
+  /** Left out, counted and reported, where its topic is not there and cannot be made. */
+  readonly optional?: boolean;
 }
 
 /** Which source offsets a batch takes. */
@@ -138,9 +140,16 @@ export interface LogReader {
    * Starts to read a partition at `offset`. The same partition may be opened several times (several
    * queries), each at its own offset.
    *
+   * @param onProblem called with what keeps the reader from going on although it may pass (an error that
+   * repeats, an open transaction of somebody else), once for each problem.
    * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
-  open(topic: string, partition: number, offset: number): Promise<PartitionReader>;
+  open(
+    topic: string,
+    partition: number,
+    offset: number,
+    onProblem?: (problem: string) => void,
+  ): Promise<PartitionReader>;
   close(): Promise<void>;
 }
 
@@ -149,7 +158,8 @@ export interface PartitionReader {
   /**
    * The next frames in offset order, at least one, at most `max`: what is buffered is returned at
    * once, otherwise the call waits for the next append. Offsets only grow; holes (compaction,
-   * transaction markers) are skipped silently and are no loss. Sees committed records only.
+   * transaction markers) are skipped silently and are no loss: without `until`, an empty list says that
+   * there was nothing else up to `position`. Sees committed records only.
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` when the next offset is no longer there (retention) or
    * not there yet (the topic was recreated); `error.range` says what is. `UNREACHABLE` is never thrown: the
@@ -161,7 +171,7 @@ export interface PartitionReader {
   read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]>;
   /** Frames that `read` would return at once. */
   readonly buffered: number;
-  /** Offset that follows the last frame returned by `read`. */
+  /** Offset at which `read` goes on: behind the last frame that it returned, and behind holes read past since. */
   readonly position: number;
   /** One past the last offset of the partition that the reader has heard of. */
   readonly latest: number;
@@ -253,6 +263,14 @@ export interface CheckpointFilter {
   readonly topic?: string;
 }
 
+/** The version and the definition that wrote a checkpoint. */
+export interface CheckpointWriter {
+  /** Version of Framelane. */
+  readonly version: string;
+  /** Names of the query's steps, in their order. */
+  readonly steps: readonly string[];
+}
+
 /** A checkpoint as others see it. */
 export interface CheckpointInfo {
   /** The group that holds it; on Kafka it shows in lag tools under this name. */
@@ -263,7 +281,11 @@ export interface CheckpointInfo {
   /** Absent when it cannot be read. */
   readonly queryId?: string;
   /** The last commit; absent before the first one. */
-  readonly committed?: Omit<Checkpoint, "state"> & { readonly stateBytes: number };
+  readonly committed?: Omit<Checkpoint, "state"> & {
+    readonly stateBytes: number;
+    /** Absent where it is not known: an older version, or a state that lies elsewhere. */
+    readonly writer?: CheckpointWriter;
+  };
   /** A batch that was planned and is not committed. */
   readonly planned?: BatchRange;
   /** The last owner that is known. `member` is its id in the group, where it came by the group. */
@@ -310,7 +332,10 @@ export interface BatchCommitter {
   close(): Promise<void>;
 }
 
-/** What went wrong, for programs. */
+/**
+ * What went wrong, for programs. `REFUSED`: the topic's rules do not allow the record. `UNSUPPORTED`: the server
+ * lacks what is needed.
+ */
 export type LogErrorCode =
   | "UNREACHABLE"
   | "AUTHENTICATION_FAILED"

@@ -9,6 +9,7 @@ import type { Operator } from "../definition/operator.ts";
 export function mapOperator<In, Out>(
   transform: (item: In) => Out | Promise<Out>,
 ): Operator<In, Out> {
+  checkFunction("map", transform);
   return {
     name: `map(${transform.name || "…"})`,
     open: () => ({
@@ -24,6 +25,7 @@ export function mapOperator<In, Out>(
 export function filterOperator<T>(
   predicate: (item: T) => boolean | Promise<boolean>,
 ): Operator<T, T> {
+  checkFunction("filter", predicate);
   return {
     name: `filter(${predicate.name || "…"})`,
     open: () => ({
@@ -37,4 +39,9 @@ export function filterOperator<T>(
       },
     }),
   };
+}
+
+function checkFunction(step: string, given: unknown): void {
+  if (typeof given === "function") return;
+  throw new TypeError(`Cannot ${step} with ${String(given)}: expected a function`);
 }

@@ -6,6 +6,13 @@
 import type { Operator } from "../definition/operator.ts";
 import { checkJsonState } from "./json_state.ts";
 
+/**
+ * By which clock timers go: the machine's, or the capture times of what passes (Spark's `TimeMode`). With
+ * `event` a backfill of old footage does what a live run does: a timer comes before the first input that
+ * was captured at or after its time, and waits as long as none does.
+ */
+export type TimeMode = "processing" | "event";
+
 /** Timers of a stateful processor; part of the state. */
 export interface Timers {
   /**
@@ -24,6 +31,8 @@ export interface Timers {
 export interface StateProcessor<State, In, Out> {
   /** Names the state in the checkpoint: keep it, wherever the step stands in the query. */
   readonly name: string;
+  /** By which clock timers go; `processing` unless given. */
+  readonly timeMode?: TimeMode;
   /** The state before the first input. It must be what JSON gives back as it was. */
   init(): State;
   /** Takes the next input in order; may change `state` in place. */
@@ -43,8 +52,25 @@ const decoder = new TextDecoder();
 export function stateOperator<State, In, Out>(
   processor: StateProcessor<State, In, Out>,
 ): Operator<In, Out> {
+  const { name, timeMode = "processing" } = processor;
+  if (timeMode !== "processing" && timeMode !== "event") {
+    throw new RangeError(
+      `Cannot use timeMode ${JSON.stringify(timeMode)} of ${name}: expected processing or event`,
+    );
+  }
+  if (typeof name !== "string" || name === "") {
+    throw new RangeError(
+      `Cannot keep the state of a step named ${JSON.stringify(name)}: expected text`,
+    );
+  }
+  for (const method of ["init", "handleInput"] as const) {
+    if (typeof processor[method] === "function") continue;
+    throw new TypeError(
+      `Cannot use ${method} of ${name}: expected a function, given ${String(processor[method])}`,
+    );
+  }
   return {
-    name: processor.name,
+    name,
     kind: "state",
     open(context) {
       const restored = context.state === undefined
@@ -71,19 +97,34 @@ export function stateOperator<State, In, Out>(
         },
         list: () => times,
       };
+      const byEvents = timeMode === "event";
+      /** Takes the earliest timer that has come off the list, and calls its handler. */
+      const expire = (now: number) => {
+        const time = times[0];
+        if (time === undefined || time > now) return undefined;
+        times = times.slice(1);
+        handling = time;
+        return processor.handleExpiredTimer?.(state, time, timers) ?? [];
+      };
       return {
         process(input) {
           handling = -Infinity;
-          return processor.handleInput(state, input, timers);
+          const time = byEvents ? captureTimeOf(input) : undefined;
+          if (time === undefined || times[0] === undefined || times[0] > time) {
+            return processor.handleInput(state, input, timers);
+          }
+          return (async () => {
+            const outputs: Out[] = [];
+            // One that is registered meanwhile comes with the next input.
+            for (const due of times.filter((one) => one <= time)) {
+              outputs.push(...await expire(due) ?? []);
+            }
+            handling = -Infinity;
+            return [...outputs, ...await processor.handleInput(state, input, timers)];
+          })();
         },
-        nextTimer: () => times[0],
-        onTimer(now) {
-          const time = times[0];
-          if (time === undefined || time > now) return [];
-          times = times.slice(1);
-          handling = time;
-          return processor.handleExpiredTimer?.(state, time, timers) ?? [];
-        },
+        nextTimer: () => byEvents ? undefined : times[0],
+        onTimer: (now) => expire(now) ?? [],
         snapshot() {
           checkJsonState(processor.name, state);
           return encoder.encode(JSON.stringify({ state, timers: times }));
@@ -92,4 +133,14 @@ export function stateOperator<State, In, Out>(
       };
     },
   };
+}
+
+/** Capture time of an item: of a window that of its last frame. */
+function captureTimeOf(item: unknown): number | undefined {
+  if (typeof item !== "object" || item === null) return undefined;
+  const { timestamp, lastTimestamp = timestamp } = item as {
+    timestamp?: unknown;
+    lastTimestamp?: unknown;
+  };
+  return typeof lastTimestamp === "number" ? lastTimestamp : undefined;
 }

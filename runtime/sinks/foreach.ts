@@ -29,6 +29,7 @@ export function foreachBatch<T = Output>(
     context: SinkContext,
   ) => void | Promise<void>,
 ): Sink<T> {
+  checkFunction("foreachBatch", write);
   return {
     uri: "foreachBatch",
     delivery: "at-least-once",
@@ -42,6 +43,7 @@ export function foreachBatch<T = Output>(
 export function foreach<T = Output>(
   write: (output: T, context: SinkContext) => void | Promise<void>,
 ): Sink<T> {
+  checkFunction("foreach", write);
   return {
     uri: "foreach",
     delivery: "at-least-once",
@@ -52,4 +54,9 @@ export function foreach<T = Output>(
       },
     }),
   };
+}
+
+function checkFunction(sink: string, given: unknown): void {
+  if (typeof given === "function") return;
+  throw new TypeError(`Cannot write with ${sink}(${String(given)}): expected a function`);
 }

@@ -105,13 +105,15 @@ export function recordOf(output: Output, query: string, topic: string): OutputRe
       "content-type": contentTypeOf(output),
       ...found,
     },
-    smaller: () =>
+    smaller: (refusal) =>
       deadLetterRecord(
         output,
-        new BadFrameError(
-          "too-large",
-          `Cannot write a frame of ${value.length} bytes to topic ${topic}: it takes no record so large`,
-        ),
+        refusal.code === "TOO_LARGE"
+          ? new BadFrameError(
+            "too-large",
+            `Cannot write a frame of ${value.length} bytes to topic ${topic}: it takes no record so large`,
+          )
+          : new BadFrameError("refused", refusal.message),
       ),
   };
 }

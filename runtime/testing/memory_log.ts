@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { writtenBy } from "../log/checkpoint_writer.ts";
 import type { Frame } from "../definition/frame.ts";
 import { byPlace } from "../log/checkpoint_order.ts";
 import {
@@ -219,9 +220,13 @@ export class MemoryLog implements TopicLog {
         topic,
         partition,
         queryId,
-        ...(committed === undefined
-          ? {}
-          : { committed: { ...rest as typeof committed, stateBytes: state?.length ?? 0 } }),
+        ...(committed === undefined ? {} : {
+          committed: {
+            ...rest as typeof committed,
+            stateBytes: state?.length ?? 0,
+            ...writtenBy(state),
+          },
+        }),
         ...(planned === undefined ? {} : { planned }),
         owner: { epoch },
       };

@@ -268,7 +268,7 @@ Deno.test("cameras: registered, listed, run together, changed while they run; pa
 Deno.test("cameras: wrong use says what is accepted", () => {
   for (
     const [args, fault] of [
-      [[], /expected add, list, remove or run/],
+      [[], /expected add, list, remove, run, probe or discover/],
       [["ad", "1", "pattern:"], /did you mean add\?/],
       [["add", "x", "gopher://u:canary@h/"], /camera "x": expected its number/],
       [["add", "1", "gopher://u:canary@h/"], /Cannot use source gopher:\/\/u:\*\*\*@h/],

@@ -237,7 +237,12 @@ Deno.test("a file cannot make FFmpeg go to the network, or to other files", asyn
       "list.txt": `ffconcat version 1.0\nfile 'http://${address}/a.mp4'\n`,
       "film.sdp": `v=0\nm=video 5000 RTP/AVP 96\nc=IN IP4 127.0.0.1\na=rtpmap:96 H264/90000\n`,
     };
-    for (const [name, text] of Object.entries(traps)) {
+    const long = `#${"x".repeat(100_000)}\n`;
+    const later = {
+      "late.m3u8": traps["list.m3u8"].replace("\n", `\n${long}`),
+      "late.sdp": `v=0\n${long}${traps["film.sdp"]}`,
+    };
+    for (const [name, text] of Object.entries({ ...traps, ...later })) {
       await Deno.writeTextFile(join(folder, name), text);
       await fails(join(folder, name), "UNSUPPORTED", /it holds no video but names others/);
     }

@@ -297,3 +297,71 @@ Deno.test("folder: none, or without images, says so", async () => {
     await assert.rejects(take(new FolderSource(folder)), /there is no record/);
   });
 });
+
+Deno.test("folder: natural order; links are followed; other kinds of images are named once", async () => {
+  await withFolder(async (folder) => {
+    const bytes = await jpeg(10);
+    for (const n of [1, 2, 9, 10, 100]) await put(folder, `in/frame_${n}.jpg`, bytes);
+    for (const file of ["in/a.bmp", "in/b.BMP", "in/c.gif", "in/scan.jfif"]) {
+      await put(folder, file, bytes);
+    }
+    await put(folder, "elsewhere/z.jpe", bytes);
+    await Deno.symlink(join(folder, "elsewhere"), join(folder, "in", "link"));
+    await Deno.symlink(join(folder, "in"), join(folder, "in", "circle"));
+    const reports: string[] = [];
+    const images = await take(new FolderSource(join(folder, "in"), { mode: "once" }), Infinity, {
+      report: (message) => reports.push(message),
+    });
+    assert.deepEqual(images.map(({ headers }) => headers!.file), [
+      "frame_1.jpg",
+      "frame_2.jpg",
+      "frame_9.jpg",
+      "frame_10.jpg",
+      "frame_100.jpg",
+      "link/z.jpe",
+      "scan.jfif",
+    ]);
+    assert.equal(
+      reports.filter((line) => /end in \.(?:bmp|gif) are left out/.test(line)).length,
+      2,
+    );
+  });
+});
+
+Deno.test("folder: bytes behind the end are no fault, EXIF turns PNG and WebP as well", async () => {
+  await withFolder(async (folder) => {
+    const { default: sharp } = await import("sharp");
+    const raw = { raw: { width: 30, height: 20, channels: 3 as const } };
+    const picture = sharp(new Uint8Array(30 * 20 * 3), raw).withMetadata({ orientation: 6 });
+    const whole = await jpeg(10);
+    const files: Record<string, Uint8Array> = {
+      "a.jpg": Uint8Array.from([...whole, ...new Uint8Array(40).fill(7)]),
+      "b.png": Uint8Array.from([...await picture.clone().png().toBuffer(), 10]),
+      "c.webp": await picture.clone().webp().toBuffer(),
+      "d.jpg": whole.subarray(0, -2),
+    };
+    for (const [file, bytes] of Object.entries(files)) await put(folder, file, bytes);
+    const images = await take(new FolderSource(folder, { mode: "once" }));
+    assert.deepEqual(
+      images.map(({ headers, width, height }) => `${headers!.file} ${width}x${height}`),
+      ["a.jpg 32x32", "b.png 20x30", "c.webp 20x30"],
+    );
+    assert.deepEqual(images[0]!.value, files["a.jpg"]);
+  });
+});
+
+Deno.test("folder: with --no-loop each image is published once, across runs", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    const run = () =>
+      runToMemory(folder, { source: new FolderSource(folder, { mode: "once" }), kv, log });
+    await put(folder, "1.jpg", await jpeg(1));
+    await put(folder, "2.jpg", await jpeg(2));
+    assert.equal((await run()).summary.published, 2);
+    assert.equal((await run()).summary.published, 0);
+    await put(folder, "3.jpg", await jpeg(3));
+    await run();
+    assert.deepEqual(filesIn(log), ["1.jpg", "2.jpg", "3.jpg"]);
+  });
+});

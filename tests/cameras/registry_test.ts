@@ -155,7 +155,13 @@ Deno.test("supervisor: one that fails starts again, and leaves the others alone"
   }
   assert.deepEqual(stage.starts.filter((n) => n === 2), [2]);
   const [first, second] = supervisor.cameras;
-  assert.deepEqual(first, { number: 1, state: "running", restarts: 3, error: "Cable cut" });
+  assert.deepEqual(first, {
+    number: 1,
+    state: "running",
+    restarts: 3,
+    error: "Cable cut",
+    reason: "OTHER",
+  });
   assert.deepEqual(second, { number: 2, state: "running", restarts: 0 });
   assert.ok(stage.reports.some((line) => /^1: Cable cut; starting again in/.test(line)));
   stage.end.get(2)!();

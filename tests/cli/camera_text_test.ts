@@ -14,6 +14,7 @@ const punctual: CameraStats = {
   behindMs: 0,
   clockSteps: 0,
   timeJumps: 0,
+  failures: {},
 };
 const late: CameraStats = { ...punctual, late: 3, behindMs: 1_234.5678 };
 

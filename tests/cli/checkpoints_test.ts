@@ -1,4 +1,5 @@
 /** `deno task checkpoints inspect`. */
+import { VERSION } from "../../runtime/base/version.ts";
 import assert from "node:assert/strict";
 import { framelane } from "../support/framelane.ts";
 import { records } from "../support/frames.ts";
@@ -37,8 +38,14 @@ Deno.test("checkpoints inspect shows where queries are, as a table and as JSON",
         query: "passthrough",
         topic: "VideoStreaming",
         partition,
-        // The state is the last number that the camera gave.
-        committed: { batchId: 0, end, restart: end, stateBytes: 52 },
+        // The state is the last number that the camera gave, and who wrote it.
+        committed: {
+          batchId: 0,
+          end,
+          restart: end,
+          stateBytes: 105,
+          writer: { version: VERSION, steps: ["passthrough"] },
+        },
         owner: { epoch: 1 },
         offsets: { earliest: 0, latest },
         lag,
@@ -66,7 +73,7 @@ Deno.test("checkpoints inspect makes nothing where nothing is, and says what it 
     assert.equal(code, 2);
     assert.match(
       process.output(),
-      /Cannot do (nothing|"remove") with checkpoints: expected inspect/,
+      /Cannot do (nothing|"remove") with checkpoints: expected list, inspect, reset/,
     );
   }
 });

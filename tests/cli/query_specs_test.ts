@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { parseCommand, UsageError } from "../../cli/command.ts";
-import { queries } from "../../cli/commands/queries.ts";
-import { querySpecs } from "../../cli/query_specs.ts";
+import { querySpecOptions, querySpecs } from "../../cli/query_specs.ts";
+
+const command = {
+  name: "queries",
+  summary: "",
+  options: querySpecOptions,
+  run: () => Promise.resolve(0),
+};
 
 async function specs(...argv: string[]) {
-  const { positionals, options } = parseCommand(queries, argv, () => undefined);
+  const { positionals, options } = parseCommand(command, argv, () => undefined);
   return await querySpecs(positionals, options, "embedded:none");
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { type Command, parseCommand, UsageError } from "../../cli/command.ts";
+import { parseCommand, UsageError } from "../../cli/command.ts";
 import { viewerAccess, viewerAccessOptions } from "../../cli/viewer_access.ts";
 
-const command: Command = {
+const command = {
   name: "viewer",
   summary: "",
   options: viewerAccessOptions,

@@ -16,6 +16,7 @@ const commandLines = (data: string): Readonly<Record<string, readonly string[]>>
   queries: ["--log", `embedded:${data}`, "--port", "off"],
   viewer: ["--log", `embedded:${data}`, "--port", "8199"],
   checkpoints: ["inspect", "--log", `embedded:${data}`],
+  log: ["check", "--log", `embedded:${data}`],
   models: ["inspect", `${data}/x.onnx`],
   evaluate: ["--model", `${data}/model.json`, "--clips", data, "--out", `${data}/report.json`],
   kafka: ["--data", data],

@@ -4,8 +4,6 @@ import { decodeImage } from "../../runtime/image/mod.ts";
 await import("sharp");
 await import("node-av");
 await import("onnxruntime-node");
-const { openLibrary } = await import("../../runtime/image/jpeg_library.ts");
-if (openLibrary({ tj3Init: { parameters: ["i32"], result: "pointer" } }) === undefined) {
-  Deno.exit(3);
-}
+const { hasLibrary } = await import("../../runtime/image/turbojpeg.ts");
+if (!hasLibrary) Deno.exit(3);
 await decodeImage(Deno.readFileSync("clips/astronaut.jpg"), 1);

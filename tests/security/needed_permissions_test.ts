@@ -155,8 +155,9 @@ function trials(folder: string, url: string): Trial[] {
       works: ["inspect", `${folder}/model.onnx`, "--force"],
       setting: "FRAMELANE_JSON",
       needs: [
-        { flag: "--allow-read", args: ["presets"], says: /read access to ".*models\/presets/ },
+        ...needs(["presets"], "--allow-read"),
         ...needs(["inspect", `${folder}/model.onnx`], "--allow-write"),
+        ...needs(["check", "models/centernet/model.json"], "--allow-ffi"),
       ],
     },
     {

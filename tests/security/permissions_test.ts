@@ -112,6 +112,11 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
     true,
   );
   assert.equal(allowed("models", "presets")["write"], undefined);
+  assert.deepEqual(
+    allowed("log", "backup", "/b", "--log", "embedded:/log")["write"],
+    ["/log", "/b"].sort(),
+  );
+  assert.deepEqual(allowed("log", "check", "--log", "embedded:/log")["write"], ["/log"]);
   assert.equal(allowed("evaluate")["write"], undefined);
   assert.deepEqual(allowed("viewer", "--log", "embedded:/log")["write"], ["/log"]);
 });

@@ -147,7 +147,10 @@ Deno.test("a query's kept outputs are shown: its pictures, or its findings on th
     timestamp: BEGIN + offset * 100,
     headers,
   });
-  log.append("grey", 0, [output(5, grey, { "source-offset": "5" })]);
+  const seen = { scores: { dog: 0.8 } };
+  log.append("grey", 0, [
+    output(5, grey, { "source-offset": "5", "result": JSON.stringify(seen) }),
+  ]);
   const finding = { scores: { fight: 0.9 } };
   log.append("found", 0, [
     output(7, new TextEncoder().encode(JSON.stringify(finding)), {
@@ -162,6 +165,7 @@ Deno.test("a query's kept outputs are shown: its pictures, or its findings on th
   });
   const of = (query: string) => ({ ...lane, query });
   assert.deepEqual((await history.at(of("grey"), 5))!.bytes, grey);
+  assert.deepEqual((await history.at(of("grey"), 5))!.result, seen, "found then, shown now");
   assert.equal((await history.at(of("grey"), 5))!.offset, 5);
   assert.deepEqual((await history.at(of("grey"), 6))!.bytes, new Uint8Array([6]), "not kept: raw");
   const found = (await history.at(of("found"), 7))!;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DetectedObject } from "../../runtime/definition/frame.ts";
+import type { DetectedObject, Result } from "../../runtime/definition/frame.ts";
 import type { PictureMessage } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 
@@ -27,7 +27,7 @@ export class ResultOverlay {
     const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
       result?.frames?.at(-1);
     this.#drawBoxes(found?.objects ?? [], picture, screen);
-    this.#drawScores(result?.scores ?? found?.scores ?? {});
+    this.#drawNumbers(result ?? {}, found?.scores ?? {});
     this.scores.classList.toggle("alert", alerting);
     return alerting;
   }
@@ -45,9 +45,10 @@ export class ResultOverlay {
     // The same size on the screen, however large the source is.
     const { clientWidth, clientHeight } = screen;
     const size = TEXT * Math.max(width / clientWidth, height / clientHeight);
-    this.boxes.replaceChildren(...objects.flatMap(({ label, score, box }) => {
+    this.boxes.replaceChildren(...objects.flatMap(({ label, score, box, track }) => {
       const [left, top, right, bottom] = box;
-      const caption = `${label} ${Math.round(score * 100)}%`;
+      const name = track === undefined ? label : `${label} #${track}`;
+      const caption = `${name} ${Math.round(score * 100)}%`;
       const above = top > size * 1.5;
       return [
         svg("rect", { x: left, y: top, width: right - left, height: bottom - top }),
@@ -60,13 +61,19 @@ export class ResultOverlay {
     }));
   }
 
-  #drawScores(scores: Readonly<Record<string, number>>): void {
-    const shown = Object.entries(scores).slice(0, MOST_SCORES);
+  /** The first scores, then who is in the zones and how often the lines were crossed. */
+  #drawNumbers({ scores, zones = {}, counts = {} }: Result, ofFrame: Result["scores"] = {}): void {
+    const shown = [
+      ...Object.entries(scores ?? ofFrame).slice(0, MOST_SCORES)
+        .map(([label, score]) => [label, score.toFixed(2)] as const),
+      ...Object.entries(zones).map(([name, present]) => [name, String(present)] as const),
+      ...Object.entries(counts).map(([name, count]) =>
+        [name, `${count.in} in, ${count.out} out`] as const
+      ),
+    ];
     if (shown.length === 0 && this.scores.childElementCount === 0) return;
     this.scores.replaceChildren(
-      ...shown.map(([label, score]) =>
-        element("li", {}, `${label} `, element("b", {}, score.toFixed(2)))
-      ),
+      ...shown.map(([label, value]) => element("li", {}, `${label} `, element("b", {}, value))),
     );
   }
 }

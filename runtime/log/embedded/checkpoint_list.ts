@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { writtenBy } from "../checkpoint_writer.ts";
 import { byPlace } from "../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
@@ -33,9 +34,13 @@ function look(
     return {
       ...place,
       queryId,
-      ...(committed === undefined
-        ? {}
-        : { committed: { ...rest as typeof committed, stateBytes: state?.length ?? 0 } }),
+      ...(committed === undefined ? {} : {
+        committed: {
+          ...rest as typeof committed,
+          stateBytes: state?.length ?? 0,
+          ...writtenBy(state),
+        },
+      }),
       ...(planned === undefined ? {} : { planned }),
       owner: { epoch, ...(member === null ? {} : { member }) },
     };

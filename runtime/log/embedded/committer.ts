@@ -305,6 +305,6 @@ function fitting(record: OutputRecord): { record: OutputRecord; row: EncodedReco
   } catch (error) {
     const tooLarge = error instanceof LogError && error.code === "TOO_LARGE";
     if (!tooLarge || record.smaller === undefined) throw error;
-    return fitting(record.smaller());
+    return fitting(record.smaller(error));
   }
 }

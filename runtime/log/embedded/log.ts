@@ -141,6 +141,8 @@ export class EmbeddedLog implements TopicLog {
 
   async offsetForTime(topic: string, partition: number, timestamp: number): Promise<number> {
     const { db, topics, records } = await this.#open();
+    // Of many that ask at once each takes its own turn of the event loop.
+    await db.turns.ready();
     return await db.read(`find an offset of ${topic}/${partition}`, () => {
       const cursor = new SegmentCursor({ id: topics.id(topic, partition), topic, partition });
       try {

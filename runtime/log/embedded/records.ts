@@ -94,8 +94,12 @@ export class Records {
         `Cannot append: the partition has used up its ${offsetLimit} offsets`,
       );
     }
-    const row = db.get<[number | null]>("SELECT next FROM segments WHERE id = ?", segment.id);
-    if (row === undefined ? segment.known : row[0] !== null) throw new SegmentLost(segment);
+    const row = db.get<[number | null, string]>(
+      "SELECT next, file FROM segments WHERE id = ?",
+      segment.id,
+    );
+    const lost = row === undefined ? segment.known : row[0] !== null || row[1] !== segment.file;
+    if (lost) throw new SegmentLost(segment);
     if (row === undefined) {
       db.run(
         "INSERT INTO segments VALUES (?, ?, ?, ?, NULL, NULL, NULL)",
@@ -170,7 +174,7 @@ export class Records {
     for (const [i, [first, count, segment, position, size, time]] of chunks.entries()) {
       next = Math.max(next, first);
       // Records of a chunk that were read before are passed over.
-      const known = cursor.next?.offset === next && cursor.next.segment === segment
+      const known = next > first && cursor.next?.offset === next && cursor.next.segment === segment
         ? cursor.next.position
         : undefined;
       let seen = known === undefined ? first : next;

@@ -18,6 +18,8 @@ const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
 /** Search by time looks at all chunks of a segment. */
 const maxSegmentChunks = 4_096;
+/** Segments are numbered by when they were made, since 2024. */
+const firstMs = Date.UTC(2024, 0);
 /** Records up to this size are written together. */
 const joinedBytes = 1 << 20;
 
@@ -157,13 +159,16 @@ export class SegmentWriter {
   }
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
-    // In the order of their making, and no other log's.
-    const id = Date.now() * 2 ** 11 + Math.floor(Math.random() * 2 ** 11);
+    // In the order of their making; two that are the same are found out by the first commit.
+    const id = (Date.now() - firstMs) * 2 ** 16 + Math.floor(Math.random() * 2 ** 16);
     const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
     const path = join(this.#dir, file);
     Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const handle = Deno.openSync(path, { createNew: true, read: true, write: true, mode: 0o600 });
+    // Others see it only once it is locked: a file that is not, and has no row, is removed.
+    const hidden = `${path}.new`;
+    const handle = Deno.openSync(hidden, { createNew: true, read: true, write: true, mode: 0o600 });
     handle.lockSync(true);
+    Deno.renameSync(hidden, path);
     const openedAt = this.#now();
     const state = { position: 0, chunks: 0, known: false, pending: 0, dirty: false, fresh: true };
     return { id, partition, file, handle, openedAt, ...state };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { UsageError } from "../../../cli/command.ts";
+import { parseCommand, UsageError } from "../../../cli/command.ts";
 import { evaluate } from "../../../cli/commands/evaluate.ts";
 import { numberedJpeg, orderModel } from "../../queries/operators/model/order_kit.ts";
 
@@ -63,10 +63,10 @@ Deno.test("evaluate runs a model over clips and reports, as text, JSON and a pic
 });
 
 Deno.test("evaluate names wrong use", async () => {
-  assert.deepEqual(evaluate.check!({ positionals: [], options: {} }), [
-    "Cannot evaluate without --model",
-    "Cannot evaluate without --clips",
-  ]);
+  assert.throws(
+    () => parseCommand(evaluate, [], () => undefined),
+    new UsageError(["Cannot evaluate without --model", "Cannot evaluate without --clips"]),
+  );
   const folder = await Deno.makeTempDir();
   const model = orderModel("nthwc");
   await assert.rejects(call({ model, clips: folder, label: "fire" }), (error) => {

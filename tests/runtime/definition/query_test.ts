@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Frame, query, type Window } from "../../../runtime/mod.ts";
-import { display } from "../../../runtime/mod.ts";
+import { systemClock } from "../../../runtime/base/clock.ts";
+import { display, foreach, foreachBatch } from "../../../runtime/mod.ts";
 import { silent } from "../query_fixtures.ts";
 
 Deno.test("wrong types do not compile", () => {
@@ -78,7 +79,55 @@ Deno.test("a state that cannot be rewound may not stand before a window", () => 
 
 Deno.test("triggers and overload policies refuse what they do not know", () => {
   const definition = query("t").readStream().writeStream(display());
+  // @ts-expect-error no such trigger
   assert.throws(() => definition.trigger("often"), /"often".*available-now/);
+  // @ts-expect-error no such kind of trigger
+  assert.throws(() => definition.trigger({ kind: "often" }), /"often".*available-now/);
+  for (const ms of [0, -5, NaN, Infinity]) {
+    assert.throws(() => definition.trigger({ kind: "interval", ms }), /interval with ms from 1 up/);
+  }
   assert.throws(() => definition.trigger("interval:0ms"), /interval/);
   assert.throws(() => definition.overload("drop" as "wait"), /drop-oldest/);
+});
+
+Deno.test("what makes no sense is refused at definition", () => {
+  const stream = query("q").readStream();
+  assert.throws(() => stream.writeStream(), /query q without a sink: expected at least one/);
+  const nothing = undefined as unknown as () => void;
+  assert.throws(() => stream.writeStream(nothing as never), /sink undefined: expected one such as/);
+  assert.throws(() => foreachBatch(nothing), /foreachBatch\(undefined\): expected a function/);
+  assert.throws(() => foreach(nothing), /foreach\(undefined\): expected a function/);
+  assert.throws(() => stream.map(nothing), /map with undefined: expected a function/);
+  assert.throws(
+    () => stream.filter(nothing as never),
+    /filter with undefined: expected a function/,
+  );
+  assert.throws(
+    () => stream.transformWithState({ name: "s", init: nothing, handleInput: () => [] }),
+    /init of s: expected a function/,
+  );
+  for (const startingOffsets of ["-1.5 frames", "-0.5 offsets"] as const) {
+    assert.throws(
+      () => query("q").readStream({ startingOffsets: startingOffsets as "earliest" }),
+      /Cannot read starting offsets/,
+    );
+  }
+});
+
+Deno.test("a timer at no time is refused, with the step's name", async () => {
+  const task = await query("q").readStream().transformWithState<unknown, Frame>({
+    name: "late",
+    init: () => ({}),
+    handleInput: (_state, _frame, timers) => {
+      timers.register(Date.parse("not a date"));
+      return [];
+    },
+  }).writeStream(display()).plan.operators[0]!.open({
+    query: "q",
+    topic: "T",
+    partition: 0,
+    clock: systemClock,
+    signal: new AbortController().signal,
+  });
+  assert.throws(() => task.process({}), /timer of late at NaN: expected epoch milliseconds/);
 });

@@ -154,7 +154,7 @@ Deno.test("the overload policies leave out what they say and count it", async ()
 });
 
 Deno.test("a query that takes all there is leaves nothing out", async () => {
-  for (const trigger of ["available-now", "once"]) {
+  for (const trigger of ["available-now", "once"] as const) {
     const sink = collect<Frame>();
     const definition = query("all").readStream({ startingOffsets: "earliest" })
       .writeStream(sink).overload("latest").trigger(trigger);

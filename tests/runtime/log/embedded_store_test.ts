@@ -281,6 +281,30 @@ Deno.test("embedded log: the offset for a time is found as by looking at every r
   );
 });
 
+Deno.test("embedded log: segments that would have the same number are told apart", async () => {
+  const [now, random] = [Date.now, Math.random];
+  await inFolder((dir) =>
+    withLog(`embedded:${dir}`, async (log) => {
+      await log.createTopic("t", 2);
+      let calls = 0;
+      Date.now = () => 1_800_000_000_000;
+      Math.random = () => calls++ < 2 ? 0.5 : random();
+      try {
+        await Promise.all(
+          [0, 1].map((partition) => append(log, "t", partition, records(1, `${partition}`))),
+        );
+      } finally {
+        [Date.now, Math.random] = [now, random];
+      }
+      assert.ok(calls > 2);
+      for (const partition of [0, 1]) {
+        const frames = await readAll(log, "t", partition);
+        assert.deepEqual(frames.map((f) => text(f.value)), [`${partition}0`]);
+      }
+    })
+  );
+});
+
 Deno.test("embedded log: sync=always appends, and what was appended is there", async () => {
   await inFolder((dir) =>
     withLog(`embedded:${dir}?sync=always`, async (log) => {

@@ -1,3 +1,4 @@
+import { LogError } from "../../../runtime/log/log.ts";
 import assert from "node:assert/strict";
 import { BadFrameError, type Output } from "../../../runtime/definition/frame.ts";
 import { deadLetterRecord, deadLetterTopic } from "../../../runtime/sinks/dead_letter.ts";
@@ -35,7 +36,7 @@ Deno.test("topic: a frame keeps key, time and headers and says where it comes fr
     },
   });
   // What is too large for the topic goes elsewhere.
-  const letter = smaller!();
+  const letter = smaller!(new LogError("TOO_LARGE", "Too large"));
   assert.deepEqual([letter.topic, letter.partition], ["VideoStreaming.dead-letters", 1]);
   assert.equal(letter.headers["reason"], "too-large");
   assert.equal(letter.headers["__streams.errors.offset"], "7");
@@ -112,7 +113,7 @@ Deno.test("dead letters: where one is too large its frame is cut, never its reas
       (sum, [name, text]) => sum + name.length + text.length,
       0,
     );
-  for (; record !== undefined; record = record.smaller?.()) {
+  for (; record !== undefined; record = record.smaller?.(new LogError("TOO_LARGE", "Too large"))) {
     sizes.push(record.value.length);
     assert.equal(record.headers["reason"], "corrupt");
     assert.equal(record.headers["__streams.errors.offset"], "7");

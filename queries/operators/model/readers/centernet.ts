@@ -5,6 +5,7 @@
  */
 import type { Candidates } from "./candidates.ts";
 import type { Decode } from "./formats.ts";
+import type { Numbers } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 
 /**
@@ -26,15 +27,37 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     throw unreadable(output.boxes!, boxes!.shape, `2 or 4 channels of ${height}x${width} cells`);
   }
   const stride = inputWidth / width;
-  const { threshold } = output;
-  for (let at = 0, cell = 0, kind = 0; at < data.length; at++, cell++) {
-    if (cell === plane) cell = 0, kind++;
-    const score = data[at]!;
-    // Nearly all of the map ends here.
-    if (score < threshold || !isPeak(data, at, cell, width, plane)) continue;
-    add(found, { cell, score, kind, at, width, plane, stride }, sides, sizes, offsets?.data);
+  for (const at of cellsFrom(data, output.threshold)) {
+    const cell = at % plane;
+    if (!isPeak(data, at, cell, width, plane)) continue;
+    const kind = Math.floor(at / plane);
+    const peak = { cell, score: data[at]!, kind, at, width, plane, stride };
+    add(found, peak, sides, sizes, offsets?.data);
   }
 };
+
+/**
+ * Where the map reaches the threshold. Nearly all of it does not: this is most of the work. Floats
+ * above zero are in the order of their bits, and whole numbers are compared in half the time.
+ */
+function cellsFrom(data: Numbers, threshold: number): number[] {
+  const cells: number[] = [];
+  if (!(data instanceof Float32Array) || threshold <= 0) {
+    for (let at = 0; at < data.length; at++) if (data[at]! >= threshold) cells.push(at);
+    return cells;
+  }
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+  const least = new Int32Array(Float32Array.of(threshold).buffer)[0]!;
+  const whole = bits.length - bits.length % 4;
+  for (let at = 0; at < whole; at += 4) {
+    if (
+      bits[at]! < least && bits[at + 1]! < least && bits[at + 2]! < least && bits[at + 3]! < least
+    ) continue;
+    for (let i = at; i < at + 4; i++) if (bits[i]! >= least) cells.push(i);
+  }
+  for (let at = whole; at < bits.length; at++) if (bits[at]! >= least) cells.push(at);
+  return cells;
+}
 
 interface Peak {
   readonly cell: number;

@@ -5,10 +5,10 @@
  */
 import { type Compression, LogError, type LogRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { brokerErrors, errorNames } from "../protocol/errors.ts";
+import { errorNames } from "../protocol/errors.ts";
 import { INIT_PRODUCER_ID, NO_IDENTITY, type ProducerIdentity } from "../protocol/transactions.ts";
 import { encodeBatch, sizeBound } from "../records/encoder.ts";
-import { produce } from "./produce.ts";
+import { produceOne } from "./produce.ts";
 
 /** How a partition is appended to. */
 export interface QueueOptions {
@@ -198,15 +198,7 @@ export class PartitionQueue {
       ...(identity === undefined ? {} : { identity }),
     });
     const timeoutMs = this.#cluster.replicationTimeoutMs;
-    try {
-      const batches = [{ ...place, bytes }];
-      const [offset] = await produce(connection, { acks, timeoutMs, batches }, { signal });
-      return offset!;
-    } catch (error) {
-      // It is stored already, where is not known any more.
-      if (brokerErrors(error).some(({ outcome }) => outcome === "done")) return -1;
-      throw error;
-    }
+    return await produceOne(connection, { ...place, bytes }, { acks, timeoutMs }, { signal });
   }
 
   #confirm(batch: Batch, base: number): void {

@@ -4,7 +4,14 @@
  * @module
  */
 import type { Connection, RequestOptions } from "../net/connection.ts";
-import { PRODUCE, type ProduceRequest, readProduced, writeProduce } from "../protocol/produce.ts";
+import { brokerErrors } from "../protocol/errors.ts";
+import {
+  type PartitionBatch,
+  PRODUCE,
+  type ProduceRequest,
+  readProduced,
+  writeProduce,
+} from "../protocol/produce.ts";
 
 /**
  * Sends the batches.
@@ -19,7 +26,7 @@ export async function produce(
 ): Promise<number[]> {
   const { acks, batches } = request;
   const as = connection.versions.encoding(PRODUCE);
-  const call = { key: PRODUCE.key, ...as };
+  const call = { name: PRODUCE.name, key: PRODUCE.key, ...as };
   if (acks === 0) {
     await connection.send(call, (to) => writeProduce(to, request, as.version), options);
     return batches.map(() => -1);
@@ -32,4 +39,25 @@ export async function produce(
   );
   connection.throttle(throttleTimeMs);
   return batches.map(({ topic, partition }) => offsets.get(`${topic}/${partition}`) ?? -1);
+}
+
+/**
+ * Sends one batch.
+ *
+ * @returns its first offset; −1 when that is not known: `acks` is 0, or it was stored by an earlier try and the
+ * broker has forgotten where.
+ */
+export async function produceOne(
+  connection: Connection,
+  batch: PartitionBatch,
+  request: Omit<ProduceRequest, "batches">,
+  options: RequestOptions,
+): Promise<number> {
+  try {
+    const [offset] = await produce(connection, { ...request, batches: [batch] }, options);
+    return offset!;
+  } catch (error) {
+    if (brokerErrors(error).some(({ outcome }) => outcome === "done")) return -1;
+    throw error;
+  }
 }

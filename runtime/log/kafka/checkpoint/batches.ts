@@ -51,3 +51,13 @@ export function cutIntoBatches(
   }
   return batches;
 }
+
+/** The partitions that batches go to, by topic. */
+export function partitionsByTopic(
+  batches: readonly OutputBatch[],
+): { readonly name: string; readonly partitions: number[] }[] {
+  return [...Map.groupBy(batches, ({ topic }) => topic)].map(([name, of]) => ({
+    name,
+    partitions: [...new Set(of.map(({ partition }) => partition))],
+  }));
+}

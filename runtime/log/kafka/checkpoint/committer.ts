@@ -25,8 +25,8 @@ import type { Epochs } from "../read/epochs.ts";
 import { countPartitions, ensureTopic } from "../read/topics.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, type Stored } from "./metadata.ts";
 import { readStored } from "./reader.ts";
-import { STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
-import { checkRange, placeOf, planGap, sameRange } from "./plan.ts";
+import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
+import { checkRange, isSame, placeOf, planGap, sameRange } from "./plan.ts";
 import { fenceFormerOwner, type OffsetCommit, Transactions } from "./transaction.ts";
 import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
 
@@ -240,16 +240,13 @@ export class KafkaCommitter implements BatchCommitter {
     // by this group's generation that the partition is owned.
     const mirrors = advances && this.#group !== group;
     const groups = mirrors ? [this.#group, group] : [this.#group];
+    const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
+    const commit = { topic, partition, offset: stored.offset, leaderEpoch };
     const membership = this.#membership === undefined ? {} : { membership: this.#membership };
     const offsets = (written: ReadonlyMap<string, number>): OffsetCommit[] => {
       const { state: _state, ...rest } = stored;
-      const place = `${STATE_TOPIC}/${partition % STATE_PARTITIONS}`;
-      const text = metadata ?? encodeMetadata({
-        ...rest,
-        stateAt: { partition: partition % STATE_PARTITIONS, offset: written.get(place)! },
-      })!;
-      const leaderEpoch = this.#context.epochs.before(topic, partition, stored.offset);
-      const commit = { topic, partition, offset: stored.offset, leaderEpoch };
+      const text = metadata ??
+        encodeMetadata({ ...rest, stateAt: placeOfState(action, partition, written) })!;
       const own = { ...commit, group: this.#group, metadata: text };
       if (!mirrors) return [advances ? { ...own, ...membership } : own];
       return [own, { ...commit, group, metadata: encodeMetadata(rest)!, ...membership }];
@@ -291,10 +288,7 @@ export class KafkaCommitter implements BatchCommitter {
     await this.#transactions.restart(action);
     const { cluster, epochs } = this.#context;
     const found = await readStored(cluster, epochs, action, this.#options);
-    const same = this.#known
-      ? found?.queryId === this.#stored.queryId && found.batchId === this.#stored.batchId &&
-        found.offset === this.#stored.offset
-      : found === undefined;
+    const same = isSame(found, this.#known ? this.#stored : undefined);
     if (!same) throw new LogError("FENCED", `${action}: another owner took over`);
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { writtenBy } from "../../checkpoint_writer.ts";
 import { settled } from "../../../base/wait.ts";
 import { byPlace } from "../../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
@@ -88,6 +89,7 @@ function infoOf(
             ...committed as Required<typeof committed>,
             // A larger one lies in a topic of its own: how large is not known from here.
             stateBytes: state?.length ?? 0,
+            ...writtenBy(state),
           },
         }
         : {}),

@@ -4,6 +4,7 @@
  * @module
  */
 import { type BatchRange, type CommitterOptions, LogError } from "../../log.ts";
+import type { Stored } from "./metadata.ts";
 
 /** Whose checkpoint it is, for people. */
 export function placeOf({ query, topic, partition }: CommitterOptions): string {
@@ -38,4 +39,10 @@ export function planGap(
       ? `${action}: it was not planned`
       : `${action}: given ${range(batch)}, planned is ${range(planned)}`,
   );
+}
+
+/** Whether a checkpoint is as its owner left it. */
+export function isSame(found: Stored | undefined, left: Stored | undefined): boolean {
+  return found?.queryId === left?.queryId && found?.batchId === left?.batchId &&
+    found?.offset === left?.offset;
 }

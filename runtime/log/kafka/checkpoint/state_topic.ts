@@ -33,6 +33,24 @@ export function stateRecord(
   };
 }
 
+/**
+ * Where a state was written.
+ *
+ * @throws {LogError} `UNREACHABLE` when the broker stored it and has forgotten where: the batch is run again.
+ */
+export function placeOfState(
+  action: string,
+  partition: number,
+  written: ReadonlyMap<string, number>,
+): StatePlace {
+  const place = partition % STATE_PARTITIONS;
+  const offset = written.get(`${STATE_TOPIC}/${place}`) ?? -1;
+  if (offset < 0) {
+    throw new LogError("UNREACHABLE", `${action}: the offset of its state is unknown`);
+  }
+  return { partition: place, offset };
+}
+
 /** @throws {LogError} `CHECKPOINT_CORRUPT` when it is not there. */
 export async function readState(
   cluster: Cluster,

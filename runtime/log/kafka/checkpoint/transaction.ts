@@ -10,7 +10,7 @@
  */
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type Membership, type OutputRecord } from "../../log.ts";
-import { produce } from "../append/produce.ts";
+import { produceOne } from "../append/produce.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
 import { isRepeatable } from "../net/failures.ts";
@@ -29,11 +29,13 @@ import {
 } from "../protocol/transactions.ts";
 import { ensureTopic } from "../read/topics.ts";
 import { encodeBatch } from "../records/encoder.ts";
-import { cutIntoBatches, type OutputBatch } from "./batches.ts";
+import { cutIntoBatches, type OutputBatch, partitionsByTopic } from "./batches.ts";
 import {
+  ABORTED,
   describeTransaction,
   formerTransactionalId,
   type TransactionPlace,
+  UNSETTLED,
 } from "./transactional_id.ts";
 
 /** An offset to be committed with a transaction. */
@@ -48,13 +50,9 @@ export interface OffsetCommit extends OffsetToCommit {
  * topics until then, or until its successor starts.
  */
 const TIMEOUT_MS = 15_000;
-/** States of a transaction that was ended without its records being kept. */
-const ABORTED = new Set(["PrepareEpochFence", "PrepareAbort", "CompleteAbort"]);
 /** The coordinator completes the transaction before in a few ms: asked again soon. */
 const FIRST_DELAY_MS = 1;
 const ALL_REPLICAS = -1;
-/** States of a transaction whose partitions are still being marked. */
-const UNSETTLED = new Set(["PrepareCommit", "PrepareAbort"]);
 
 /** What became of a batch. */
 interface Written {
@@ -232,19 +230,12 @@ export class Transactions {
     batches: readonly OutputBatch[],
     groups: readonly string[],
   ): Promise<void> {
-    const topics = new Map<string, Set<number>>();
-    for (const { topic, partition } of batches) {
-      if (!topics.has(topic)) topics.set(topic, new Set());
-      topics.get(topic)!.add(partition);
-    }
+    const topics = partitionsByTopic(batches);
     const requests: Promise<unknown>[] = groups.map((group) =>
       this.#ask(action, ADD_OFFSETS_TO_TXN, { ...this.#owner, group })
     );
-    if (topics.size > 0) {
-      const wanted = [...topics].map(([name, set]) => ({ name, partitions: [...set] }));
-      requests.push(
-        this.#ask(action, ADD_PARTITIONS_TO_TXN, { ...this.#owner, topics: wanted }),
-      );
+    if (topics.length > 0) {
+      requests.push(this.#ask(action, ADD_PARTITIONS_TO_TXN, { ...this.#owner, topics }));
     }
     await Promise.all(requests);
   }
@@ -294,7 +285,7 @@ export class Transactions {
       if (!refused) throw error;
       const { topic, partition, records, sequence } = batch;
       if (records.length === 1) {
-        const smaller = records[0]!.smaller?.();
+        const smaller = records[0]!.smaller?.(error);
         if (smaller === undefined) throw error;
         if (smaller.topic !== topic || smaller.partition !== partition) {
           return { others: [smaller] };
@@ -322,19 +313,11 @@ export class Transactions {
     });
     return await this.#attempt(action, async (signal) => {
       const connection = await this.#cluster.toLeader(topic, partition, this.#lane, signal);
-      try {
-        const [offset] = await produce(connection, {
-          transactionalId: this.#id,
-          acks: ALL_REPLICAS,
-          timeoutMs: this.#cluster.replicationTimeoutMs,
-          batches: [{ topic, partition, bytes }],
-        }, { signal });
-        return offset!;
-      } catch (error) {
-        // It is stored already, where is not known any more.
-        if (brokerErrors(error).some(({ outcome }) => outcome === "done")) return -1;
-        throw error;
-      }
+      return await produceOne(connection, { topic, partition, bytes }, {
+        transactionalId: this.#id,
+        acks: ALL_REPLICAS,
+        timeoutMs: this.#cluster.replicationTimeoutMs,
+      }, { signal });
     });
   }
 

@@ -8,6 +8,11 @@ import type { Connection } from "../net/connection.ts";
 import { brokerErrors, errorNames } from "../protocol/errors.ts";
 import { DESCRIBE_TRANSACTIONS } from "../protocol/transactions.ts";
 
+/** States of a transaction that was ended without its records being kept. */
+export const ABORTED = new Set(["PrepareEpochFence", "PrepareAbort", "CompleteAbort"]);
+/** States of a transaction whose partitions are still being marked. */
+export const UNSETTLED = new Set(["PrepareCommit", "PrepareAbort"]);
+
 /** Whose transactional id it is. */
 export type TransactionPlace = Pick<CommitterOptions, "group" | "query" | "topic" | "partition">;
 

@@ -5,12 +5,18 @@
  */
 import { systemClock } from "../../../base/clock.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
-import { LoginError, NetworkError, ThrottledError, TimeoutError } from "../protocol/errors.ts";
+import {
+  ClosedError,
+  LoginError,
+  NetworkError,
+  ThrottledError,
+  TimeoutError,
+} from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { dial, type Transport } from "./transport.ts";
-import { askVersions, Versions } from "./versions.ts";
+import { askVersions, closedOn, Versions } from "./versions.ts";
 
 /** How to connect. */
 export interface ConnectionOptions {
@@ -38,6 +44,7 @@ export interface RequestOptions {
 /** A request whose response has not come. */
 interface Pending {
   readonly correlation: number;
+  readonly call: Call;
   readonly extraMs: number;
   since: number;
   readonly flexible: boolean;
@@ -68,7 +75,7 @@ export class Connection {
   #alive = systemClock.monotonic();
   #throttledUntil = -Infinity;
   #responses = 0;
-  #versions = Versions.none;
+  #versions = Versions.unknown;
   readonly #reading: Promise<void>;
 
   private constructor(transport: Transport, options: ConnectionOptions) {
@@ -94,10 +101,21 @@ export class Connection {
     const abort = () => {
       if (connection !== undefined) connection.#end(either.reason);
     };
-    try {
+    either.addEventListener("abort", abort, { once: true });
+    const connect = async () => {
       connection = new Connection(await dial(broker, tls, either), options);
-      either.addEventListener("abort", abort, { once: true });
-      connection.#versions = await askVersions(connection, brokerName(broker));
+      return connection;
+    };
+    try {
+      connection = await connect();
+      try {
+        connection.#versions = await askVersions(connection, brokerName(broker));
+      } catch (error) {
+        if (!(error instanceof ClosedError)) throw error;
+        // It does not know the question.
+        await connection.close();
+        connection = await connect();
+      }
       connection.#responses = 0;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
@@ -130,7 +148,7 @@ export class Connection {
   ): Promise<Response> {
     const as = this.#versions.encoding(api);
     const response = await this.request(
-      { key: api.key, ...as },
+      { name: api.name, key: api.key, ...as },
       (to) => api.request.write(to, body, as),
       (from) => api.response.read(from, as),
       options,
@@ -162,6 +180,7 @@ export class Connection {
       signal?.addEventListener("abort", abort, { once: true });
       this.#pending.push({
         correlation,
+        call,
         extraMs,
         since: systemClock.monotonic(),
         flexible: call.flexibleResponse ?? call.flexible,
@@ -258,15 +277,10 @@ export class Connection {
     }
   }
 
-  #closedByBroker(): NetworkError {
-    const { credentials } = this.#options;
-    const mute = this.#responses === 0 && this.#versions !== Versions.none &&
-      credentials === undefined;
-    return new NetworkError(
-      mute
-        ? "it closed the connection at the first request: it may want a login (user:password@ before the host)"
-        : "it closed the connection",
-    );
+  #closedByBroker(): ClosedError {
+    // A broker that has answered before has its reasons; one that has not does not like the request.
+    const call = this.#responses > 0 ? undefined : this.#pending[0]?.call;
+    return closedOn(call, this.#versions, this.#options.credentials !== undefined);
   }
 
   #received(response: ResponseReader): void {

@@ -4,20 +4,20 @@
  * @module
  */
 import { API_VERSIONS, type Call, checked, errorOf, type Spoken } from "../protocol/api.ts";
-import { UnsupportedError } from "../protocol/errors.ts";
+import { ClosedError, UnsupportedError } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { CLIENT_ID } from "./framing.ts";
 
 /** What a broker knows, by the numbers of requests. */
 export class Versions {
-  /** Before it was asked for. */
-  static readonly none = new Versions("", new Map());
+  /** Before it was asked for, and of a broker that closes the connection when it is asked: the highest are tried. */
+  static readonly unknown = new Versions("");
   readonly #broker: string;
-  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]>;
+  readonly #known: ReadonlyMap<number, readonly [lowest: number, highest: number]> | undefined;
 
   constructor(
     broker: string,
-    known: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
+    known?: ReadonlyMap<number, readonly [lowest: number, highest: number]>,
   ) {
     this.#broker = broker;
     this.#known = known;
@@ -29,6 +29,7 @@ export class Versions {
    * @throws {UnsupportedError} when there is none.
    */
   of({ name, key, versions: [lowest, highest] }: Spoken): number {
+    if (this.#known === undefined) return highest;
     const known = this.#known.get(key);
     const version = Math.min(highest, known?.[1] ?? -1);
     if (known === undefined || version < lowest || version < known[0]) {
@@ -72,7 +73,13 @@ export async function askVersions(connection: Requester, broker: string): Promis
     const as = { version, flexible: version >= API_VERSIONS.flexible };
     const body = { clientSoftwareName: CLIENT_ID, clientSoftwareVersion: "0" };
     return connection.request(
-      { key: API_VERSIONS.key, version, flexible: as.flexible, flexibleResponse: false },
+      {
+        name: API_VERSIONS.name,
+        key: API_VERSIONS.key,
+        version,
+        flexible: as.flexible,
+        flexibleResponse: false,
+      },
       (to) => API_VERSIONS.request.write(to, body, as),
       (from) =>
         // A broker that does not know the version answers in the form of version 0.
@@ -91,4 +98,22 @@ export async function askVersions(connection: Requester, broker: string): Promis
       apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]),
     ),
   );
+}
+
+/** The error of a broker that closed the connection when its first request was this one. */
+export function closedOn(
+  call: Call | undefined,
+  versions: Versions,
+  loggedIn: boolean,
+): ClosedError {
+  if (call === undefined || call.key === API_VERSIONS.key) {
+    return new ClosedError("it closed the connection");
+  }
+  if (versions === Versions.unknown) {
+    return new ClosedError(
+      `it closed the connection when asked for ${call.name} in version ${call.version}, and before that for its versions (ApiVersions): expected Apache Kafka 2.5 or later`,
+    );
+  }
+  const hint = loggedIn ? "" : ": it may want a login (user:password@ before the host)";
+  return new ClosedError(`it closed the connection at the first request${hint}`);
 }

@@ -42,6 +42,7 @@ export function api<Request, Response>(
 
 /** A request in one version. */
 export interface Call {
+  readonly name: string;
   readonly key: number;
   readonly version: number;
   /** The header of the request has tagged fields. */

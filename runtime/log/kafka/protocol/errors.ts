@@ -264,6 +264,9 @@ export class NetworkError extends Error {
   broker?: string;
 }
 
+/** A broker closed the connection. */
+export class ClosedError extends NetworkError {}
+
 /** A broker did not answer in time. */
 export class TimeoutError extends NetworkError {
   override readonly name = "TimeoutError";

@@ -32,7 +32,7 @@ export async function fetchPartitions(
 ): Promise<VersionedFetch> {
   const version = fetchVersion(connection.versions.of(FETCH), partitions);
   const fetched = await connection.request(
-    { key: FETCH.key, version, flexible: version >= FETCH.flexible },
+    { name: FETCH.name, key: FETCH.key, version, flexible: version >= FETCH.flexible },
     (to) => writeFetch(to, partitions, bounds, version),
     (from) => readFetched(from, version),
     { ...options, extraMs: bounds.maxWaitMs },

@@ -48,11 +48,11 @@ export class BufferedPartition implements PartitionReader {
   fetchedEpoch = -1;
   /** Counts seeks: a response to an older request is dropped. */
   version = 0;
-  /** Why it does not go on, or only after repeated errors. */
-  problem: string | undefined;
   /** A replica that is nearer than the leader, until it fails. */
   replica: number | undefined;
   readonly #owner: PartitionOwner;
+  readonly #onProblem: ((problem: string) => void) | undefined;
+  #problem: string | undefined;
   readonly #epochs: Epochs;
   readonly #bounds: Bounds;
   #frames: Frame[] = [];
@@ -72,8 +72,16 @@ export class BufferedPartition implements PartitionReader {
   constructor(
     owner: PartitionOwner,
     bounds: Bounds,
-    of: { topic: string; partition: number; offset: number; leader: Leader; epochs: Epochs },
+    of: {
+      readonly topic: string;
+      readonly partition: number;
+      readonly offset: number;
+      readonly leader: Leader;
+      readonly epochs: Epochs;
+      readonly onProblem?: ((problem: string) => void) | undefined;
+    },
   ) {
+    this.#onProblem = of.onProblem;
     this.#epochs = of.epochs;
     this.#owner = owner;
     this.#bounds = bounds;
@@ -83,6 +91,13 @@ export class BufferedPartition implements PartitionReader {
     this.topicId = of.leader.topicId;
     this.#position = this.#next = this.latest = of.offset;
     this.fetchedEpoch = of.epochs.before(of.topic, of.partition, of.offset);
+  }
+
+  /** Reports a problem, once until it is solved. */
+  reportProblem(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    if (problem !== undefined) this.#onProblem?.(problem);
   }
 
   get buffered(): number {
@@ -127,6 +142,11 @@ export class BufferedPartition implements PartitionReader {
       }
       if (this.buffered > 0) return this.#take(max, until);
       if (this.#next >= until) return [];
+      if (until === Infinity && this.#next > this.#position && this.#error === undefined) {
+        // Nothing but holes was read: whoever waits for the end of the partition is there.
+        this.#position = this.#next;
+        return [];
+      }
       if (this.#error !== undefined) throw this.#error;
       await this.#change(signal);
     }
@@ -152,6 +172,8 @@ export class BufferedPartition implements PartitionReader {
     }
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
+    // Behind the holes that follow, so that reading on does not tell of them again.
+    if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
     if (this.room !== undefined) this.#owner.changed(this);
     return frames;
   }
@@ -209,14 +231,17 @@ export class BufferedPartition implements PartitionReader {
   #watchTransactions({ highWatermark, lastStableOffset }: FetchedPartition): void {
     if (highWatermark <= lastStableOffset || this.#next < lastStableOffset) {
       this.#heldSince = undefined;
+      this.reportProblem(undefined);
       return;
     }
     const now = systemClock.monotonic();
     this.#heldSince ??= now;
     if (now - this.#heldSince < OPEN_TRANSACTION_MS) return;
-    this.problem = `An open transaction of another producer holds back ${
-      highWatermark - lastStableOffset
-    } offsets from ${lastStableOffset} on; it ends at the latest with its own time-out`;
+    this.reportProblem(
+      `An open transaction of another producer holds back ${
+        highWatermark - lastStableOffset
+      } offsets from ${lastStableOffset} on; it ends at the latest with its own time-out`,
+    );
   }
 
   /** @returns whether there was room for all of it. */

@@ -58,7 +58,12 @@ export class KafkaReader implements LogReader {
     this.#onClose = onClose;
   }
 
-  async open(topic: string, partition: number, offset: number): Promise<PartitionReader> {
+  async open(
+    topic: string,
+    partition: number,
+    offset: number,
+    onProblem?: (problem: string) => void,
+  ): Promise<PartitionReader> {
     const action = `Cannot read ${topic} partition ${partition}`;
     this.#throwIfClosed(action);
     if (!Number.isInteger(offset) || offset < 0) {
@@ -75,6 +80,7 @@ export class KafkaReader implements LogReader {
       offset,
       leader,
       epochs: this.#epochs,
+      onProblem,
     });
     this.#attach(opened);
     return opened;
@@ -162,7 +168,6 @@ export class KafkaReader implements LogReader {
         const decoded = decoder.take(limit);
         for (const one of partitions) {
           one.status = "reading";
-          one.problem = undefined;
           one.failures = 0;
           one.fill(decoded, fetched, decoder.done);
         }
@@ -191,7 +196,7 @@ export class KafkaReader implements LogReader {
       }
       if (++one.failures >= WAITING_AFTER) {
         one.status = "waiting-for-log";
-        one.problem = told.message;
+        one.reportProblem(told.message);
       }
       if (!one.searching && this.#partitions.get(one) !== undefined) this.#lookUp(one);
     }
@@ -201,6 +206,7 @@ export class KafkaReader implements LogReader {
   async #outOfRange(one: BufferedPartition, diverged: boolean): Promise<void> {
     const { version, topic, partition, next } = one;
     this.#detach(one);
+    one.failures++;
     await this.#persist(one, async (signal) => {
       const range = await offsetRange(this.#cluster, topic, partition);
       const leader = await this.#cluster.leader(topic, partition, signal, true);
@@ -270,7 +276,7 @@ export class KafkaReader implements LogReader {
         const action = `Cannot read ${one.topic} partition ${one.partition}`;
         const told = toLogError(error, action, this.#cluster.where);
         one.status = "waiting-for-log";
-        one.problem = told.message;
+        one.reportProblem(told.message);
         delay = backoff(++one.failures);
         if (!told.retryable && !GONE.has(told.code)) {
           one.searching = false;

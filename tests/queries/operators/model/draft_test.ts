@@ -89,11 +89,21 @@ Deno.test("presets are manifests, and say where their weights are had", async ()
     names.push(name);
   }
   assert.deepEqual(names.sort(), [
+    "efficientdet_d0.json",
     "movinet_a0_stream.json",
+    "nanodet_plus_m.json",
     "pp_tsm.json",
+    "rtdetr_r18.json",
+    "ssd_mobilenet_v1.json",
     "transnetv2.json",
     "videomae_base.json",
     "x3d_s.json",
     "x3d_xs.json",
+    "yolo11n.json",
+    "yolov10n.json",
+    "yolov5n.json",
+    "yolov8n.json",
+    "yolov9t.json",
+    "yolox_tiny.json",
   ]);
 });

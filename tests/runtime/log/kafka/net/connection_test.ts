@@ -5,7 +5,7 @@ import {
 } from "../../../../../runtime/log/kafka/net/connection.ts";
 import type { ResponseReader } from "../../../../../runtime/log/kafka/protocol/wire.ts";
 
-const CALL = { key: 3, version: 12, flexible: true };
+const CALL = { name: "Metadata", key: 3, version: 12, flexible: true };
 /** No error, one request in versions 0 to 9, no throttling. */
 const VERSIONS = new Uint8Array([0, 0, 2, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0]);
 

@@ -1,0 +1,156 @@
+/**
+ * Looks at a camera for a while: what it sends, how its clock goes, which login it wants.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/base/clock.ts";
+import { CaptureTimes } from "./capture_times.ts";
+import { describeChallenges, parseChallenges } from "./net/login.ts";
+import { get } from "./net/http.ts";
+import { offeredByStream } from "./sources/rtsp.ts";
+import type { CameraSettings } from "./settings.ts";
+import { type CameraSource, SourceError, type VideoPacket } from "./source.ts";
+import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
+
+/** What was seen of a camera. */
+export interface ProbeReport {
+  readonly frames: number;
+  readonly seconds: number;
+  /** `h264`, `mjpeg`, …; of pictures their content type. */
+  readonly codec?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly framesPerSecond?: number;
+  readonly bitsPerSecond?: number;
+  /** Seconds between keyframes, at the median; absent where fewer than two came. */
+  readonly keyframeSeconds?: number;
+  /** Steps between capture times, milliseconds. */
+  readonly steps?: { readonly least: number; readonly median: number; readonly most: number };
+  /** How many of the stream's times were put right. */
+  readonly timeJumps: number;
+  /** The stream's clock against this machine's, in parts per million; by the frames' own times. */
+  readonly driftPpm?: number;
+  /** What the camera reported meanwhile. */
+  readonly reports: readonly string[];
+}
+
+/** How to look. */
+export interface ProbeOptions {
+  readonly settings?: CameraSettings;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** How long to look, milliseconds. */
+  readonly forMs: number;
+}
+
+/**
+ * Opens a source and looks at its frames for a while, or until it ends.
+ *
+ * @throws {SourceError} when it cannot be opened.
+ */
+export async function probeSource(
+  source: CameraSource,
+  { settings = {}, clock, signal, forMs }: ProbeOptions,
+): Promise<ProbeReport> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const reports: string[] = [];
+  const report = (message: string) => void reports.push(message);
+  const times = new CaptureTimes(clock, report, settings.timeJumpMs);
+  const stamps: number[] = [];
+  const arrivals: number[] = [];
+  const keyframes: number[] = [];
+  let packet: VideoPacket | undefined;
+  let bytes = 0;
+  let size: { width?: number; height?: number; contentType?: string } = {};
+  const late = settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS;
+  let timer = setTimeout(() => over.abort(), late + forMs);
+  try {
+    const images = source.open({
+      camera: "CAMERA-1",
+      clock,
+      times,
+      signal: stop,
+      report,
+      onPacket(next) {
+        packet = next;
+        bytes += next.bytes;
+        if (next.keyframe) keyframes.push(clock.monotonic());
+      },
+    });
+    for await (const { timestamp, value, width, height, contentType } of images) {
+      if (stamps.length === 0) {
+        clearTimeout(timer);
+        timer = setTimeout(() => over.abort(), forMs);
+      }
+      stamps.push(timestamp);
+      arrivals.push(clock.monotonic());
+      if (packet === undefined) bytes += value.length;
+      size = {
+        contentType,
+        ...(width === undefined ? {} : { width }),
+        ...(height === undefined ? {} : { height }),
+      };
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  const span = ((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)) / 1000;
+  const { contentType, ...pixels } = size;
+  const codec = packet?.codec ?? contentType;
+  const steps = stepsOf(stamps).sort((a, b) => a - b);
+  const between = stepsOf(keyframes).sort((a, b) => a - b);
+  return {
+    frames: stamps.length,
+    seconds: Number(span.toFixed(1)),
+    ...(codec === undefined ? {} : { codec }),
+    ...pixels,
+    ...(span < 0.1 ? {} : {
+      framesPerSecond: Number(((stamps.length - 1) / span).toFixed(1)),
+      bitsPerSecond: Math.round(bytes * 8 / span),
+      driftPpm: Math.round(((stamps.at(-1)! - stamps[0]!) / 1000 / span - 1) * 1e6),
+    }),
+    ...(between.length === 0
+      ? {}
+      : { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
+    ...(steps.length === 0
+      ? {}
+      : { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
+    timeJumps: times.timeJumps,
+    reports,
+  };
+}
+
+function stepsOf(moments: readonly number[]): number[] {
+  return moments.slice(1).map((moment, i) => Math.round(moment - moments[i]!));
+}
+
+function median(sorted: readonly number[]): number {
+  return sorted[Math.floor(sorted.length / 2)]!;
+}
+
+/** The logins that a network camera offers, asked without one; undefined where it wants none. */
+export async function offeredLogins(
+  text: string,
+  settings: CameraSettings,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const late = AbortSignal.timeout(settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS);
+  const stop = AbortSignal.any([signal, late]);
+  try {
+    if (/^rtsps?:/i.test(text)) return await offeredByStream(text, settings, stop);
+    if (!/^https?:/i.test(text)) return undefined;
+    const { tlsCa, tlsInsecure } = settings;
+    using response = await get(new URL(text), {
+      signal: stop,
+      ...(tlsCa === undefined ? {} : { tlsCa }),
+      ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    });
+    const challenges = parseChallenges(response.header("www-authenticate"));
+    return challenges.length === 0 ? undefined : describeChallenges(challenges);
+  } catch (error) {
+    // Opening it says what is wrong.
+    if (error instanceof SourceError || stop.aborted) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * `cameras probe URL` and `cameras discover`: what there is to see before a camera is added.
+ *
+ * @module
+ */
+import { discover, type FoundCamera } from "../cameras/discovery.ts";
+import { makeSource } from "../cameras/open.ts";
+import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
+import type { CameraSettings } from "../cameras/settings.ts";
+import { SourceError } from "../cameras/source.ts";
+import { systemClock } from "../runtime/base/clock.ts";
+import { maskUrl } from "../runtime/base/mask.ts";
+import { type CommandContext, type Options, parsers } from "./command.ts";
+
+/** Less than this is jitter of the network over a few seconds. */
+const LEAST_DRIFT_PPM = 10_000;
+const MULTICAST = "239.255.255.250:3702";
+
+/** Options of both. */
+export const lookOptions = {
+  for: {
+    value: "SECONDS",
+    help:
+      "How long probe looks at a camera (default 10), and discover waits for answers (default 3)",
+    parse: parsers.positive,
+  },
+  address: {
+    value: "HOST:PORT",
+    help: `Where discover asks: all of the network, or one device (default ${MULTICAST})`,
+    parse: parseAddress,
+  },
+  user: { value: "NAME", help: "Whose login discover uses" },
+  password: {
+    value: "WORD",
+    help: "Its password; better in FRAMELANE_PASSWORD",
+    show: () => "***",
+  },
+} as const satisfies Options;
+
+/** The values of the table above. */
+export interface LookValues {
+  readonly for?: number;
+  readonly address?: { readonly hostname: string; readonly port: number };
+  readonly user?: string;
+  readonly password?: string;
+  readonly json?: boolean;
+}
+
+function parseAddress(text: string): { hostname: string; port: number } {
+  const match = /^(\[[0-9a-f:]+\]|[\w.-]+):(\d{1,5})$/i.exec(text);
+  if (match === null || Number(match[2]) > 65_535) throw new Error("expected HOST:PORT");
+  return { hostname: match[1]!, port: Number(match[2]) };
+}
+
+/** Looks at one camera, and says what it found and how to add it. */
+export async function probe(
+  text: string,
+  settings: CameraSettings,
+  values: LookValues,
+  { print, say, signal }: CommandContext,
+): Promise<number> {
+  const source = makeSource(text, settings);
+  const seconds = values.for ?? 10;
+  say(`Looking at ${source.description} for ${seconds} s`);
+  const login = await offeredLogins(text, settings, signal);
+  try {
+    const forMs = seconds * 1000;
+    const found = await probeSource(source, { settings, clock: systemClock, signal, forMs });
+    const add = `deno task cameras add 1 ${quoted(maskUrl(text))}`;
+    if (values.json) print(JSON.stringify({ type: "probe", ...found, login, add }));
+    else for (const line of lines(found, login, add)) print(line);
+    return found.frames > 0 ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    if (values.json) {
+      print(JSON.stringify({ type: "probe", frames: 0, login, error: error.message }));
+    } else say(login === undefined ? error.message : `${error.message}; it offers ${login}`);
+    return 1;
+  }
+}
+
+function lines(found: ProbeReport, login: string | undefined, add: string): string[] {
+  const { codec, width, height, steps, keyframeSeconds, driftPpm, bitsPerSecond } = found;
+  const rows: [string, string | undefined][] = [
+    ["codec", codec],
+    ["size", width === undefined ? undefined : `${width}x${height}`],
+    ["frames", `${found.frames} in ${found.seconds} s`],
+    ["rate", found.framesPerSecond === undefined ? undefined : `${found.framesPerSecond} frames/s`],
+    [
+      "bits",
+      bitsPerSecond === undefined ? undefined : `${(bitsPerSecond / 1e6).toFixed(2)} Mbit/s`,
+    ],
+    ["keyframes", keyframeSeconds === undefined ? undefined : `every ${keyframeSeconds} s`],
+    [
+      "clock",
+      steps &&
+      `steps of ${steps.least} to ${steps.most} ms, ${steps.median} at the median; ${
+        found.timeJumps === 0 ? "no jumps" : `${found.timeJumps} jumps put right`
+      }${
+        driftPpm === undefined || Math.abs(driftPpm) < LEAST_DRIFT_PPM
+          ? ""
+          : `; it runs ${Math.abs(driftPpm / 10_000).toFixed(1)} % ${
+            driftPpm > 0 ? "fast" : "slow"
+          }`
+      }`,
+    ],
+    ["login", login],
+    ...found.reports.map((text): [string, string] => ["note", text]),
+    ["add it", add],
+  ];
+  return rows.flatMap(([name, text]) => text === undefined ? [] : [`${name.padEnd(10)}${text}`]);
+}
+
+/** Asks the network for cameras, and lists them. */
+export async function find(
+  values: LookValues,
+  { print, say, signal }: CommandContext,
+): Promise<number> {
+  const [hostname = "", port] = MULTICAST.split(":");
+  const { user, password = "" } = values;
+  const found = await discover({
+    ...(values.address ?? { hostname, port: Number(port) }),
+    forMs: (values.for ?? 3) * 1000,
+    ...(user === undefined ? {} : { credentials: { user, password } }),
+    signal,
+  });
+  for (const camera of found) {
+    if (values.json) print(JSON.stringify({ type: "found", ...camera }));
+    else for (const line of describeFound(camera, user)) print(line);
+  }
+  if (found.length === 0) say("No camera answered");
+  return 0;
+}
+
+function describeFound({ service, name, place, streams, error }: FoundCamera, user?: string) {
+  const title = [name, place, new URL(service).host].filter((text) => text !== undefined);
+  return [
+    title.join(", "),
+    ...streams.map((uri) => {
+      const url = new URL(uri);
+      if (user !== undefined) [url.username, url.password] = [user, "PASSWORD"];
+      const named = name === undefined ? "" : ` --name ${quoted(name)}`;
+      return `  deno task cameras add 1 ${quoted(url.href)}${named}`;
+    }),
+    ...(error === undefined ? [] : [`  ${error}`]),
+  ].map((line) => line.replaceAll(/\p{Cc}/gu, "�"));
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,62 @@
+/**
+ * Masks of segmentation as pictures.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
+import { shownFrame } from "./picture.ts";
+
+/**
+ * Shows the mask of a model's output in place of the picture, so that a sink of pictures writes it as a
+ * PNG: a sample for each spot of the model's map, the number of its class. The manifest's output must have
+ * `"kind": "map"` and `"mask": true`. Results stay as they are; outputs without a mask keep their picture.
+ *
+ * @param name of the model's output
+ *
+ * @example
+ * ```ts
+ * import { images, query } from "../../runtime/mod.ts";
+ * import { detect } from "./detect.ts";
+ * import { masks } from "./masks.ts";
+ *
+ * export const roads = (manifest: string) =>
+ *   query("roads")
+ *     .readStream()
+ *     .process(detect(manifest))
+ *     .process(masks("classes"))
+ *     .writeStream(images({ directory: "masks" }));
+ * ```
+ */
+export function masks<T extends Output>(name: string): Operator<T, T> {
+  return {
+    name: `masks(${name})`,
+    open: () => ({
+      process(output) {
+        const mask = maskIn(output, name);
+        const frame = shownFrame(output);
+        if (mask === undefined || frame === undefined) return [output];
+        const shown = pngFrame(frame, mask);
+        return [isFinding(output) ? { ...output, picture: shown } : { ...output, ...shown }];
+      },
+    }),
+  };
+}
+
+/** The mask of the last frame, base64. */
+function maskIn({ result }: Output, name: string): string | undefined {
+  const all = result?.data?.["masks"];
+  if (typeof all !== "object" || all === null || !(name in all)) return undefined;
+  const own = (all as Readonly<Record<string, unknown>>)[name];
+  const last: unknown = Array.isArray(own) ? own.at(-1) : undefined;
+  return typeof last === "string" ? last : undefined;
+}
+
+function pngFrame(frame: Frame, mask: string): Frame {
+  const value = new Uint8Array(Buffer.from(mask, "base64"));
+  // Width and height stand in the header of a PNG.
+  const view = new DataView(value.buffer, 16);
+  const size = { width: String(view.getUint32(0)), height: String(view.getUint32(4)) };
+  const { keyframe: _, codec: __, ...headers } = frame.headers;
+  return { ...frame, value, headers: { ...headers, "content-type": "image/png", ...size } };
+}

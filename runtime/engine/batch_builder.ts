@@ -1,0 +1,103 @@
+/**
+ * Constructing batches: which frames the next one takes, as trigger, limits and the end of the read say.
+ *
+ * @module
+ */
+import type { Frame } from "../definition/frame.ts";
+import { parseDuration } from "../definition/trigger.ts";
+import type { Intake, Taken } from "./intake.ts";
+import type { ExecutionOptions } from "./options.ts";
+import type { ReadEnd } from "./read_end.ts";
+
+/** What may not wait for frames. */
+export interface Duties {
+  /** When one of them is due, epoch milliseconds; `Infinity` when none is. */
+  readonly due: () => number;
+  /** Whether a timer of the operators has come. */
+  readonly timersDue: () => boolean;
+}
+
+/** Constructs the batches of one streaming query. */
+export class BatchBuilder {
+  readonly max: number;
+  readonly #min: number;
+  readonly #delayMs: number;
+  readonly #options: ExecutionOptions;
+  readonly #intake: Intake;
+  readonly #end: ReadEnd;
+  readonly #duties: Duties;
+  /** Frames that wait for `minFramesPerTrigger`. */
+  #frames: Frame[] = [];
+  /** When waiting frames are taken although there are too few. */
+  #deadline = Infinity;
+  /** When the last batch of an interval was taken. */
+  #taken: number;
+
+  constructor(options: ExecutionOptions, intake: Intake, end: ReadEnd, duties: Duties) {
+    const { source } = options.plan;
+    this.max = source.maxFramesPerTrigger ?? 64;
+    this.#min = source.minFramesPerTrigger ?? 1;
+    this.#delayMs = parseDuration(source.maxTriggerDelay ?? "15m");
+    this.#options = options;
+    this.#intake = intake;
+    this.#end = end;
+    this.#duties = duties;
+    this.#taken = options.clock.now();
+  }
+
+  /**
+   * The next batch of `asap`: as soon as there are enough frames, or a timer has come, which waits for
+   * none; undefined when there is something else to do.
+   *
+   * @param next where the batch starts.
+   */
+  async asSoonAsPossible(next: number): Promise<Taken | undefined> {
+    const { clock } = this.#options;
+    for (let end = this.#frames.at(-1)?.offset ?? next - 1;;) {
+      const room = this.max - this.#frames.length;
+      const taken = await this.#intake.readBefore(
+        room,
+        Math.min(this.#duties.due(), this.#deadline),
+      );
+      if (taken !== undefined) {
+        const { frames, end: read } = this.#end.clip(taken);
+        if (frames.length > 0 && this.#frames.length === 0) {
+          this.#deadline = clock.now() + this.#delayMs;
+        }
+        this.#frames.push(...frames);
+        end = read - 1;
+      }
+      const enough = this.#frames.length >= this.#min || clock.now() >= this.#deadline ||
+        this.#intake.recreated || this.#end.reached;
+      if (this.#frames.length > 0 && enough) {
+        const frames = this.#frames;
+        this.#frames = [];
+        this.#deadline = Infinity;
+        return { frames, end: Math.max(end, frames.at(-1)!.offset) + 1 };
+      }
+      if (this.#duties.timersDue()) return { frames: [], end: next };
+      if (taken === undefined) return undefined;
+      // What was left out is committed too, with the frames that follow where there are some.
+      const idle = this.#frames.length === 0 && this.#intake.buffered === 0;
+      if ((idle || this.#end.reached) && end >= next) return { frames: [], end: end + 1 };
+      if (this.#end.reached) return undefined;
+    }
+  }
+
+  /**
+   * The batch of a tick: what is there, as much as a batch takes; undefined when that is too little.
+   *
+   * @param latest one past the last offset that is there.
+   */
+  async atTick(next: number, latest: number): Promise<Taken | undefined> {
+    const { clock } = this.#options;
+    const until = Math.min(latest, this.#end.offset);
+    const late = clock.now() >= this.#taken + this.#delayMs;
+    if (until > next && (late || until - next >= this.#min)) {
+      this.#taken = clock.now();
+      const taken = await this.#intake.readUpTo(this.max, until);
+      return taken === undefined ? undefined : this.#end.clip(taken);
+    }
+    return this.#duties.timersDue() ? { frames: [], end: next } : undefined;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Where a read ends: `endingOffsets`, `endingTimestamp`.
+ *
+ * @module
+ */
+import { endPoint } from "../definition/source_options.ts";
+import type { Taken } from "./intake.ts";
+import type { ExecutionOptions } from "./options.ts";
+
+/** The end of a read; `Infinity` where there is none. */
+export class ReadEnd {
+  /** Frames from this offset on are not read. */
+  readonly offset: number;
+  /** The first frame captured at or after this time ends the read, epoch milliseconds. */
+  readonly #timestamp: number;
+  #passed = false;
+
+  private constructor(offset: number, timestamp: number) {
+    this.offset = offset;
+    this.#timestamp = timestamp;
+  }
+
+  /** Finds out where the read of one partition ends. */
+  static async of({ plan, log, topic, partition }: ExecutionOptions): Promise<ReadEnd> {
+    const { offset = Infinity, timestamp = Infinity } = endPoint(plan.source, topic, partition);
+    return new ReadEnd(
+      offset === "latest" ? (await log.offsets(topic, partition)).latest : offset,
+      timestamp,
+    );
+  }
+
+  /** Whether a frame was seen that is not read any more. */
+  get reached(): boolean {
+    return this.#passed;
+  }
+
+  /** Whether nothing is left to read from here on. */
+  isBehind(next: number): boolean {
+    return this.#passed || next >= this.offset;
+  }
+
+  /** What of it is read. */
+  clip(taken: Taken): Taken {
+    const { frames, end } = taken;
+    const past = frames.findIndex(({ offset, timestamp }) =>
+      offset >= this.offset || timestamp >= this.#timestamp
+    );
+    if (past < 0) return { frames, end: Math.min(end, this.offset) };
+    this.#passed = true;
+    return { frames: frames.slice(0, past), end: Math.min(frames[past]!.offset, this.offset) };
+  }
+}

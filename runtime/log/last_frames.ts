@@ -1,0 +1,55 @@
+/**
+ * The last frames of a partition. Offsets may have holes (markers of transactions, compaction), so
+ * how many frames there are is known only by reading them.
+ *
+ * @module
+ */
+import type { TopicLog } from "./log.ts";
+
+/** Frames to read at a time. */
+const READ_AT_ONCE = 256;
+/** If there are fewer frames than wanted in a range, one this many times as long is read. */
+const GROWTH = 4;
+
+/**
+ * The offset from which on a partition holds its last `count` frames; the earliest one if there are
+ * fewer.
+ *
+ * @throws {LogError} as `offsets` and `open` do; the signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { lastFramesFrom } from "./last_frames.ts";
+ * import { openLog } from "./open.ts";
+ *
+ * const log = await openLog("embedded:frames");
+ * const from = await lastFramesFrom(log, "VideoStreaming", 0, 100);
+ * ```
+ */
+export async function lastFramesFrom(
+  log: TopicLog,
+  topic: string,
+  partition: number,
+  count: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  const { earliest, latest } = await log.offsets(topic, partition);
+  if (count <= 0 || earliest >= latest) return latest;
+  const reader = await log.reader();
+  try {
+    for (let span = count;; span *= GROWTH) {
+      const from = Math.max(earliest, latest - span);
+      const frames = await reader.open(topic, partition, from);
+      const offsets: number[] = [];
+      for (let more; (more = await frames.read(READ_AT_ONCE, signal, latest)).length > 0;) {
+        for (const { offset } of more) if (offset < latest) offsets.push(offset);
+        if (frames.position >= latest) break;
+      }
+      await frames.close();
+      if (offsets.length >= count) return offsets[offsets.length - count]!;
+      if (from === earliest) return earliest;
+    }
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Metrics of a user's own, from the items that pass.
+ *
+ * @module
+ */
+import type { Observed, Operator } from "../definition/operator.ts";
+
+/** How one metric is made of the items between two progress reports. */
+export type Observation<T> =
+  | "count"
+  | { readonly sum: (item: T) => number }
+  | { readonly avg: (item: T) => number }
+  | { readonly min: (item: T) => number }
+  | { readonly max: (item: T) => number };
+
+/** Metrics by name: letters, digits and `_`. */
+export type Observations<T> = Readonly<Record<string, Observation<T>>>;
+
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+const KINDS = ["sum", "avg", "min", "max"] as const;
+type Kind = Observed["kind"];
+const START: Record<Kind, number> = { count: 0, sum: 0, avg: 0, min: Infinity, max: -Infinity };
+
+interface Metric<T> {
+  readonly kind: Kind;
+  readonly value: (item: T) => number;
+}
+
+/**
+ * An operator that passes everything on and keeps metrics of it.
+ *
+ * @throws {RangeError} naming every name or metric that is none.
+ */
+export function observeOperator<T>(
+  name: string,
+  observations: Observations<T>,
+): Operator<T, T> {
+  const faults = NAME.test(name) ? [] : [`name: expected letters, digits and _, given ${name}`];
+  const metrics = new Map<string, Metric<T>>();
+  for (const [metric, observation] of Object.entries(observations)) {
+    const found = metricOf(observation);
+    if (!NAME.test(metric)) faults.push(`${metric}: expected a name of letters, digits and _`);
+    else if (found === undefined) {
+      faults.push(`${metric}: expected "count", or a function as sum, avg, min or max`);
+    } else metrics.set(metric, found);
+  }
+  if (faults.length > 0) throw new RangeError(`Cannot observe: ${faults.join("; ")}`);
+  return {
+    name: `observe(${name})`,
+    observes: name,
+    open() {
+      let found = new Map<string, Observed>();
+      return {
+        process(item) {
+          for (const [metric, { kind, value }] of metrics) {
+            const number = value(item);
+            // What has no value for this item is no part of it.
+            if (!Number.isFinite(number)) continue;
+            const { total, count } = found.get(metric) ?? { total: START[kind], count: 0 };
+            found.set(metric, {
+              metric,
+              kind,
+              total: joined(kind, total, number),
+              count: count + 1,
+            });
+          }
+          return [item];
+        },
+        observed() {
+          const all = [...found.values()];
+          found = new Map();
+          return all;
+        },
+      };
+    },
+  };
+}
+
+function metricOf<T>(observation: Observation<T>): Metric<T> | undefined {
+  if (observation === "count") return { kind: "count", value: () => 1 };
+  if (typeof observation !== "object" || observation === null) return undefined;
+  const [[kind, value] = [], ...more] = Object.entries(observation) as [string, unknown][];
+  const known = KINDS.find((one) => one === kind);
+  if (known === undefined || typeof value !== "function" || more.length > 0) return undefined;
+  return { kind: known, value: value as (item: T) => number };
+}
+
+function joined(kind: Kind, a: number, b: number): number {
+  if (kind === "min") return Math.min(a, b);
+  return kind === "max" ? Math.max(a, b) : a + b;
+}

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { draftManifest } from "../../../../queries/operators/model/draft.ts";
+import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
+import type { OnnxFile, OnnxValue } from "../../../../queries/operators/model/onnx_file.ts";
+
+type Shape = OnnxValue["shape"];
+
+/** A model with one picture, and what its exporter noted. */
+function file(
+  outputs: Readonly<Record<string, Shape>>,
+  {
+    image = [1, 3, 640, 640] as Shape,
+    more = {} as Record<string, Shape>,
+    metadata = {} as Record<string, string>,
+  } = {},
+): OnnxFile {
+  const values = (shapes: Readonly<Record<string, Shape>>) =>
+    Object.entries(shapes).map(([name, shape]): OnnxValue => ({ name, dtype: "float32", shape }));
+  return {
+    producer: "",
+    opset: 17,
+    inputs: values({ images: image, ...more }),
+    outputs: values(outputs),
+    metadata,
+    external: [],
+    sha256: "0".repeat(64),
+    bytes: 1,
+  };
+}
+
+const KNOWN: readonly [string, OnnxFile, Record<string, unknown>][] = [
+  ["YOLOv8", file({ output0: [1, 84, 8400] }), { format: "yolov8", labels: 80 }],
+  ["YOLOv8 of free size", file({ output0: ["b", 22, "a"] }, { image: ["b", 3, "h", "w"] }), {
+    format: "yolov8",
+    labels: 18,
+  }],
+  ["YOLOv8 with masks", file({ output0: [1, 116, 8400], output1: [1, 32, 160, 160] }), {
+    format: "yolov8",
+    labels: 80,
+  }],
+  ["YOLOv5", file({ output: [1, 25200, 85] }), { format: "yolov5", labels: 80 }],
+  ["YOLOX", file({ output: [1, 8400, 85] }), { format: "yolox", labels: 80 }],
+  ["YOLOv10", file({ output0: [1, 300, 6] }), { format: "yolov10" }],
+  ["rows after NMS", file({ output: ["n", 7] }), { format: "rows" }],
+  [
+    "RT-DETR",
+    file({ labels: [1, 300], boxes: [1, 300, 4], scores: [1, 300] }, {
+      more: { orig_target_sizes: [1, 2] },
+    }),
+    { format: "detr", classes: "labels", boxes: "boxes" },
+  ],
+  ["DETR", file({ logits: [1, 100, 92], pred_boxes: [1, 100, 4] }), {
+    format: "detr",
+    activation: "softmax",
+    labels: 91,
+  }],
+  ["SSD", file({ scores: [1, 4420, 2], boxes: [1, 4420, 4] }), { format: "ssd", labels: 1 }],
+  [
+    "SSD of TensorFlow",
+    file({
+      detection_boxes: [1, 100, 4],
+      detection_classes: [1, 100],
+      detection_scores: [1, 100],
+      num_detections: [1],
+    }),
+    { format: "ssd", firstClass: 1 },
+  ],
+  [
+    "NMS in tensors",
+    file({
+      num_dets: [1, 1],
+      det_boxes: [1, 100, 4],
+      det_scores: [1, 100],
+      det_classes: [1, 100],
+    }),
+    { format: "rows", boxes: "det_boxes", classes: "det_classes" },
+  ],
+  ["CenterNet", file({ hm: [1, 80, 160, 160], wh: [1, 2, 160, 160], reg: [1, 2, 160, 160] }), {
+    format: "centernet",
+    boxes: "wh",
+    offsets: "reg",
+    labels: 80,
+  }],
+  ["poses", file({ output0: [1, 56, 8400] }, { metadata: { task: "pose" } }), {
+    kind: "keypoints",
+    labels: 1,
+  }],
+  ["a map", file({ out: [1, 19, 160, 160] }), { kind: "map", labels: 19 }],
+];
+
+for (const [name, onnx, wanted] of KNOWN) {
+  Deno.test(`inspect knows ${name} and writes its reader`, () => {
+    const { manifest, notes } = draftManifest(onnx, "m", "m.onnx");
+    const { labels, ...output } = (manifest["outputs"] as Record<string, unknown>[])[0]!;
+    const found = { ...output, labels: (labels as string[] | undefined)?.length };
+    for (const [field, value] of Object.entries(wanted)) {
+      assert.deepEqual((found as Record<string, unknown>)[field], value, field);
+    }
+    assert.ok(notes.some((note) => note.startsWith("outputs: they look like")), notes.join());
+    parseManifest(manifest, "model.json");
+  });
+}
+
+Deno.test("inspect takes labels and size from what the exporter noted", () => {
+  const metadata = {
+    names: `{0: 'person', 1: "driver's seat"}`,
+    imgsz: "[320, 416]",
+    task: "detect",
+  };
+  const free = { image: ["b", 3, "h", "w"] as Shape, metadata };
+  const { manifest } = draftManifest(file({ output0: ["b", 6, "a"] }, free), "m", "m.onnx");
+  const { input, outputs: [output] } = parseManifest(manifest, "model.json") as never as {
+    input: undefined;
+    outputs: { labels: string[] }[];
+  };
+  assert.equal(input, undefined);
+  assert.deepEqual(output!.labels, ["person", "driver's seat"]);
+  const { height, width, pad, resize } = manifest["input"] as Record<string, unknown>;
+  assert.deepEqual([height, width, pad, resize], [320, 416, 114, "letterbox"]);
+});
+
+Deno.test("inspect says what is too much for scores", () => {
+  const { notes } = draftManifest(file({ features: [1, 50, 40, 3] }), "m", "m.onnx");
+  assert.ok(notes.some((note) => /output features .*: 6000 values are too many/.test(note)));
+});

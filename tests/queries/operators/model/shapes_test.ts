@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { detect } from "../../../../queries/operators/detect.ts";
+import { model } from "../../../../queries/operators/model/mod.ts";
+import { readOnnx } from "../../../../queries/operators/model/onnx_file.ts";
+import { tryModel } from "../../../../queries/operators/model/trial.ts";
+import { encodeJpeg, type Finding, type Frame } from "../../../../runtime/mod.ts";
+import { contextOf, frameOf, framesOf, run } from "../kit.ts";
+import { numberedJpeg, orderModel } from "./order_kit.ts";
+
+const file = (name: string) => new URL(`./shapes/${name}`, import.meta.url).pathname;
+
+/** A manifest for one of the models of `shapes/`, in a folder of its own. */
+async function withManifest(
+  manifest: Record<string, unknown>,
+  work: (path: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "model.json");
+    await Deno.writeTextFile(path, JSON.stringify({ name: "m", ...manifest }));
+    await work(path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A picture of one grey. */
+function plain(grey: number, width = 48, height = 24): Promise<Uint8Array> {
+  const data = new Uint8Array(width * height).fill(grey);
+  return encodeJpeg({ data, width, height, channels: 1 }, { quality: 95 });
+}
+
+Deno.test("inputs that take no picture get constants, and boxes may come in pixels of the frame", async () => {
+  const input = { name: "image", dtype: "float64", layout: "NCHW", width: 32, height: 32 };
+  const output = {
+    name: "scores",
+    kind: "objects",
+    format: "detr",
+    boxes: "boxes",
+    classes: "labels",
+    labels: ["thing"],
+  };
+  const constants = { orig_target_sizes: "frameSize", iou: 0.5 };
+  const manifest = { file: file("constants.onnx"), input, constants, outputs: [output] };
+  await withManifest(manifest, async (path) => {
+    const [found] = await run(detect(path), [frameOf(await plain(255))]);
+    assert.deepEqual(found!.result!.frames![0]!.objects, [
+      { label: "thing", score: 0.5, box: [24, 12, 48, 24] },
+    ]);
+    const { outputs, said } = await tryModel(path);
+    assert.deepEqual(outputs.map(({ dtype }) => dtype), ["float64", "float64", "int64"]);
+    assert.equal(said, "0 objects");
+  });
+  await withManifest({ ...manifest, constants: { iou: 1 } }, (path) => {
+    assert.throws(
+      () => detect(path),
+      /the file needs orig_target_sizes \(int64 \[N, 2\]\), the manifest has it neither as an input/,
+    );
+    return Promise.resolve();
+  });
+});
+
+Deno.test("an int8 input takes samples around zero", async () => {
+  const input = {
+    name: "image",
+    dtype: "int8",
+    layout: "NHWC",
+    width: 8,
+    height: 8,
+    scale: 1,
+    mean: [128, 128, 128],
+  };
+  const outputs = [{ name: "score", kind: "window" }];
+  await withManifest({ file: file("bytes.onnx"), input, outputs }, async (path) => {
+    const values = await Promise.all([0, 100, 255].map((grey) => plain(grey)));
+    const found = await run<Finding>(model(path), framesOf(values));
+    assert.deepEqual(found.map(({ result }) => result.scores), [
+      { score: -128 },
+      { score: -28 },
+      { score: 127 },
+    ]);
+  });
+});
+
+Deno.test("weights beside the model are hashed with it, and must be there", async () => {
+  const onnx = readOnnx(file("external.onnx"));
+  assert.deepEqual(onnx.external, ["external.bin"]);
+  const hash = createHash("sha256");
+  for (const name of ["external.onnx", "external.bin"]) hash.update(Deno.readFileSync(file(name)));
+  assert.equal(onnx.sha256, hash.digest("hex"));
+  const input = { name: "image", layout: "NCHW", width: 8, height: 8 };
+  const outputs = [{ name: "score", kind: "window" }];
+  const manifest = { file: file("external.onnx"), sha256: onnx.sha256, input, outputs };
+  await withManifest(manifest, async (path) => {
+    const [found] = await run<Finding>(model(path), [frameOf(await plain(255))]);
+    assert.deepEqual(found!.result.scores, { score: 0.5 });
+  });
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.copyFile(file("external.onnx"), join(folder, "x.onnx"));
+    assert.throws(
+      () => readOnnx(join(folder, "x.onnx")),
+      /Cannot read weights of .*x.onnx: No such/,
+    );
+    const other = new Uint8Array(Deno.readFileSync(file("external.bin"))).with(0, 9);
+    await Deno.writeFile(join(folder, "external.bin"), other);
+    assert.notEqual(readOnnx(join(folder, "x.onnx")).sha256, onnx.sha256);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a batch that is fixed takes as many frames, and answers for each", async () => {
+  const input = { name: "image", layout: "NCHW", frames: 2, width: 8, height: 8 };
+  const outputs = [{ name: "out", kind: "objects", format: "yolov10", labels: ["thing"] }];
+  await withManifest({ file: file("batch.onnx"), input, outputs }, async (path) => {
+    const values = await Promise.all([0, 255, 102, 153].map((grey) => plain(grey, 16, 16)));
+    const found = await run<Finding>(model(path), framesOf(values));
+    const objects = found.map(({ result }) => result.frames!.map((frame) => frame.objects));
+    const box = [4, 4, 12, 12];
+    assert.deepEqual(objects, [
+      [[], [{ label: "thing", score: 1, box }]],
+      [[{ label: "thing", score: 0.4, box }], [{ label: "thing", score: 0.6, box }]],
+    ]);
+    assert.throws(() => detect(path), /on single frames: it takes windows of 2 frames/);
+  });
+});
+
+Deno.test("no rows is an answer: nothing found", async () => {
+  const input = { name: "image", layout: "NCHW", width: 8, height: 8 };
+  const columns = ["left", "top", "right", "bottom", "score", "class"];
+  const output = { name: "out", kind: "objects", format: "rows", columns, units: "pixels" };
+  await withManifest({ file: file("nms.onnx"), input, outputs: [output] }, async (path) => {
+    const values = [await plain(0), await plain(255), await plain(0)];
+    const found = await run<Frame>(detect(path), framesOf(values));
+    const counts = found.map(({ result }) => result!.frames![0]!.objects!.length);
+    assert.deepEqual(counts, [0, 2, 0]);
+  });
+});
+
+Deno.test("a small state is in the checkpoint: a restart changes no score", async () => {
+  const frames = Array.from({ length: 12 }, (_, i) => frameOf(numberedJpeg(i), i, 40 * i));
+  const operator = model(orderModel("state"));
+  const scores = async (restartAt: number) => {
+    let task = await operator.open(contextOf());
+    const found = [];
+    for (const frame of frames) {
+      if (frame.offset === restartAt) {
+        const state = task.snapshot!()!;
+        await task.close!();
+        task = await operator.open({ ...contextOf(), state });
+      }
+      for (const { result } of await task.process(frame)) found.push(result.scores);
+    }
+    await task.close!();
+    return found;
+  };
+  const straight = await scores(-1);
+  assert.deepEqual(straight.map((score) => score!["runs"]), frames.map((_, i) => i + 1));
+  for (const { offset } of frames) assert.deepEqual(await scores(offset), straight);
+});

@@ -1,0 +1,89 @@
+/** Brokers that take requests and do not answer. */
+import assert from "node:assert/strict";
+import { openLog } from "../../../../../runtime/log/open.ts";
+import { firstOf } from "../../../../../runtime/log/kafka/net/race.ts";
+import { INIT_PRODUCER_ID } from "../../../../../runtime/log/kafka/protocol/transactions.ts";
+import { ScriptedBroker } from "../../../../support/scripted_broker.ts";
+
+const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
+
+Deno.test("a broker that hangs does not keep another one from answering, and is not asked first again", async () => {
+  const hung = new ScriptedBroker(() => "silent");
+  // It connects, since the system accepts for it, and says nothing at all.
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const well = new ScriptedBroker();
+  const hosts = [hung.port, (mute.addr as Deno.NetAddr).port, well.port].map((port) =>
+    `127.0.0.1:${port}`
+  );
+  const log = await openLog(`kafka://${hosts.join(",")}`);
+  try {
+    await log.topics();
+    const asked = hung.seen.length;
+    for (let i = 0; i < 3; i++) await log.topics();
+    assert.equal(hung.seen.length, asked);
+    assert.equal(well.seen.length, 1 + 4);
+  } finally {
+    await log.close();
+    await hung.close();
+    await well.close();
+  }
+});
+
+Deno.test("an append goes on after a broker that did not answer for its producer id", async () => {
+  let silent = true;
+  const broker = new ScriptedBroker(({ key }) => {
+    if (key !== INIT_PRODUCER_ID.key || !silent) return "well";
+    silent = false;
+    return "silent";
+  });
+  const log = await openLog(broker.url, { timeoutMs: 2_000 });
+  try {
+    const producer = await log.producer();
+    assert.equal(await producer.append("t", 0, [record]), 0);
+    assert.equal(await producer.append("t", 0, [record]), 1);
+    assert.equal(silent, false);
+  } finally {
+    await log.close();
+    await broker.close();
+  }
+});
+
+Deno.test("an append that ran out of time while its producer id was asked for is settled, and so is the next one", async () => {
+  let silent = true;
+  const broker = new ScriptedBroker(({ key }) =>
+    key === INIT_PRODUCER_ID.key && silent ? "silent" : "well"
+  );
+  const log = await openLog(broker.url, { timeoutMs: 100 });
+  try {
+    const producer = await log.producer();
+    await assert.rejects(producer.append("t", 0, [record]), { code: "UNREACHABLE" });
+    silent = false;
+    assert.equal(await producer.append("t", 0, [record]), 0);
+  } finally {
+    await log.close();
+    await broker.close();
+  }
+});
+
+Deno.test("candidates are tried side by side: the first success wins, and the others are broken off", async () => {
+  const { signal } = new AbortController();
+  const ended: string[] = [];
+  const wait = (name: string, end: AbortSignal) =>
+    new Promise<string>((_, reject) =>
+      end.addEventListener("abort", () => {
+        ended.push(name);
+        reject(end.reason);
+      }, { once: true })
+    );
+  const won = await firstOf(["hangs", "fails", "wins"], (name, end) => {
+    if (name === "hangs") return wait(name, end);
+    return name === "fails" ? Promise.reject(new Error("no")) : Promise.resolve(name);
+  }, { delayMs: 1, signal });
+  assert.equal(won, "wins");
+  assert.deepEqual(ended, ["hangs"]);
+  const all = firstOf(["a", "b"], (name) => Promise.reject(new Error(name)), {
+    delayMs: 1,
+    signal,
+  });
+  await assert.rejects(all, /^Error: a$/);
+});

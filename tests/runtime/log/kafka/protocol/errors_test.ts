@@ -1,0 +1,158 @@
+/** Every error code as the answer to every request: each pair has the outcome that the table gives, in time. */
+import assert from "node:assert/strict";
+import { LogError } from "../../../../../runtime/log/log.ts";
+import { openLog } from "../../../../../runtime/log/open.ts";
+import { parseAddress } from "../../../../../runtime/log/kafka/net/address.ts";
+import { Cluster } from "../../../../../runtime/log/kafka/net/cluster.ts";
+import { type Api, API_VERSIONS, errorOf } from "../../../../../runtime/log/kafka/protocol/api.ts";
+import { ERROR_CODES, REPEATED } from "../../../../../runtime/log/kafka/protocol/errors.ts";
+import { APIS, ScriptedBroker, type Seen } from "../../../../support/scripted_broker.ts";
+
+/** The name of a pair says which request is answered with which code. */
+const nameOf = (key: number, code: number) => `${key}x${code}`;
+const script = ({ key, name }: Seen) => {
+  const [wanted, code] = name.split("x").map(Number);
+  return wanted === key ? { errorCode: code! } : "well";
+};
+/** Beyond the protocol, as a broker of the future may answer. */
+const CODES = [...ERROR_CODES, 999];
+
+async function withBroker(test: (broker: ScriptedBroker) => Promise<void>): Promise<void> {
+  const broker = new ScriptedBroker(script);
+  try {
+    await test(broker);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** A request with the name in it, and nothing else that matters. */
+function bodyOf(name: string): Record<string, unknown> {
+  const partition = { partition: 0, leaderEpoch: 0, timestamp: 0, offset: 0, metadata: "" };
+  const assigned = { partitions: 1, count: 1, replicationFactor: 1, assignments: [], configs: [] };
+  return {
+    group: name,
+    key: name,
+    keyType: 0,
+    coordinatorKeys: [name],
+    transactionalId: name,
+    transactionalIds: [name],
+    statesFilter: [name],
+    timeoutMs: 1,
+    producerId: 1n,
+    epoch: 0,
+    generation: 1,
+    memberId: "m",
+    instanceId: null,
+    sessionTimeoutMs: 1,
+    rebalanceTimeoutMs: 1,
+    protocolType: "c",
+    protocolName: "c",
+    protocols: [],
+    reason: null,
+    assignments: [],
+    members: [{ memberId: "m", instanceId: null, reason: null }],
+    includeAuthorizedOperations: false,
+    retentionTimeMs: -1,
+    requireStable: false,
+    committed: true,
+    replicaId: -1,
+    isolationLevel: 1,
+    validateOnly: false,
+    allowAutoTopicCreation: false,
+    includeClusterAuthorizedOperations: false,
+    includeTopicAuthorizedOperations: false,
+    topics: [{ topicId: "0".repeat(32), name, ...assigned, partitions: [partition] }],
+    groups: [{ group: name, topics: null }],
+  };
+}
+
+/** The fields of a table that differ in type from one request to another. */
+const SPECIAL: Readonly<Record<string, (name: string) => Record<string, unknown>>> = {
+  CreateTopics: (name) => ({
+    topics: [{ name, partitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+  }),
+  CreatePartitions: (name) => ({ topics: [{ name, count: 1, assignments: null }] }),
+  AddPartitionsToTxn: (name) => ({ topics: [{ name, partitions: [0] }] }),
+  DescribeGroups: (name) => ({ groups: [name] }),
+};
+
+Deno.test("each error code of each request has the outcome of the table", async () => {
+  await withBroker(async (broker) => {
+    const cluster = new Cluster(await parseAddress(broker.url), 10_000);
+    const ask = (api: Api<unknown, unknown>, name: string, timeoutMs = 20_000) =>
+      cluster.attempt("Cannot ask", (signal) =>
+        cluster.any(signal, (connection, signal) => {
+          const body = { ...bodyOf(name), ...SPECIAL[api.name]?.(name) };
+          return connection.call(api, body, { signal });
+        }), { timeoutMs });
+    try {
+      await ask(APIS.find(({ name }) => name === "Metadata")!, "well");
+      const asked = APIS.filter((api) => api !== API_VERSIONS);
+      assert.equal(asked.length, 19);
+      for (const api of asked) {
+        await ask(api, "well");
+        await Promise.all(CODES.map(async (code) => {
+          const name = nameOf(api.key, code);
+          const { kind, outcome } = errorOf(api, code)!;
+          const timeoutMs = REPEATED.has(outcome) ? 500 : 20_000;
+          const error = await ask(api, name, timeoutMs).then(() => undefined, (error) => error);
+          const pair = `${api.name} ${kind.name}`;
+          assert.ok(error instanceof LogError, `${pair}: ${error}`);
+          assert.equal(error.code, kind.code, `${pair}: ${error.message}`);
+          assert.ok(error.message.includes(kind.name), error.message);
+          const times = broker.seen.filter((seen) => seen.key === api.key && seen.name === name);
+          assert.equal(times.length > 1, REPEATED.has(outcome), `${pair}: ${times.length} times`);
+        }));
+      }
+    } finally {
+      await cluster.close();
+    }
+  });
+});
+
+Deno.test("each error code of a fetch ends the read or is reported, and none is asked for without a pause", async () => {
+  await withBroker(async (broker) => {
+    const log = await openLog(broker.url, { timeoutMs: 400 });
+    const reader = await log.reader();
+    try {
+      // That offsets are there after all is no error to report: asked again, ever more slowly.
+      const codes = CODES.filter((code) => errorOf({}, code)!.outcome !== "look-up-offsets");
+      await Promise.all(codes.map(async (code) => {
+        const name = nameOf(1, code);
+        const told = Promise.withResolvers<string>();
+        const partition = await reader.open(name, 0, 0, told.resolve);
+        const ended = partition.read(1).then(() => "a frame", (error) => error.message);
+        const message = await Promise.race([told.promise, ended]);
+        const { kind } = errorOf({}, code)!;
+        assert.ok(message.includes(kind.name), `${kind.name}: ${message}`);
+        const times = broker.seen.filter((seen) => seen.key === 1 && seen.name === name);
+        assert.ok(times.length < 10, `${kind.name}: ${times.length} fetches`);
+        await partition.close();
+        await ended;
+      }));
+    } finally {
+      await log.close();
+    }
+  });
+});
+
+Deno.test("each error code of an append settles it", async () => {
+  await withBroker(async (broker) => {
+    const log = await openLog(broker.url, { timeoutMs: 400 });
+    const producer = await log.producer();
+    const record = { key: null, value: new Uint8Array(1), timestamp: 1, headers: {} };
+    try {
+      await Promise.all(CODES.map(async (code) => {
+        const { kind } = errorOf({}, code)!;
+        const outcome = await producer.append(nameOf(0, code), 0, [record])
+          .then((offset) => offset, (error) => error);
+        if (kind.outcome === "done") return assert.equal(outcome, -1, kind.name);
+        assert.ok(outcome instanceof LogError, `${kind.name}: ${outcome}`);
+        assert.equal(outcome.code, kind.code, `${kind.name}: ${outcome.message}`);
+      }));
+    } finally {
+      await log.close();
+    }
+  });
+});
