@@ -57,7 +57,11 @@ export interface SinkType<O extends Readonly<Record<string, SinkOption>> = Recor
   readonly opens?: NonNullable<UriAccess["target"]>;
   /** Environment variable of a secret, which need not stand in a command line. */
   readonly secret?: string;
-  /** @throws {RangeError} saying what was given and what is accepted. */
+  /**
+   * Makes the sink of what stands in its URI.
+   *
+   * @throws {RangeError} saying what was given and what is accepted.
+   */
   open(
     given: {
       readonly target: string;

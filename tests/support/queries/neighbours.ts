@@ -24,6 +24,7 @@ function gauge(frame: Frame): Frame {
   if (turn(frame, 14)) {
     void Promise.reject(new Error("A promise that was forgotten"));
     setTimeout(() => {
+      // deno-lint-ignore no-throw-literal
       throw null;
     }, 1);
     globalThis.postMessage?.({ type: "stopped", lane: 1, garbage: true });
