@@ -20,7 +20,7 @@ import {
   refusal,
   takenOptions,
 } from "../runtime/definition/query_options.ts";
-import { groupNames } from "./checkpoint_identity.ts";
+import { groupNames } from "../runtime/log/group_names.ts";
 import { type Options, parsers, UsageError, type Values } from "./command.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 

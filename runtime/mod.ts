@@ -36,7 +36,11 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { OverloadPolicy } from "./definition/overload.ts";
-export type { LogRecord } from "./log/log.ts";
+export { LogError, type LogRecord } from "./log/log.ts";
+export { openLog } from "./log/open.ts";
+export { start, type StartOptions } from "./driver/start.ts";
+export type { StreamingQueryListener, StreamingQueryManager } from "./driver/manager.ts";
+export type { StreamingQuery, StreamingQueryException } from "./driver/streaming_query.ts";
 export type { Trigger, TriggerSpec } from "./definition/trigger.ts";
 export {
   createWindower,

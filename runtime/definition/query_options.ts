@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { QueryDefinition } from "./query.ts";
+
 /** Options of a query, each absent unless given. */
 export interface QueryOptions {
   /** Path of a model's manifest. */
@@ -45,6 +47,30 @@ export async function makeDefinition(
   const refused = Object.keys(options).filter((option) => !taken.includes(option));
   if (refused.length > 0) throw new RangeError(refusal(`Query ${name}`, refused, taken));
   return typeof module.default === "function" ? await module.default(options) : module.default;
+}
+
+/**
+ * Makes the definition of a query of its module.
+ *
+ * @param name of the query, for messages
+ * @param module its URL, or the module itself
+ * @throws {TypeError} when the module's default export is no definition.
+ */
+export async function loadDefinition(
+  name: string,
+  module: string | QueryModule,
+  options?: QueryOptions,
+): Promise<QueryDefinition> {
+  const loaded = typeof module === "string" ? await import(module) as QueryModule : module;
+  const definition = await makeDefinition(name, loaded, options);
+  // By its shape: a program may have another copy of this package.
+  if (typeof definition === "object" && definition !== null && "plan" in definition) {
+    return definition as QueryDefinition;
+  }
+  const what = typeof module === "string" ? module : "a value";
+  throw new TypeError(
+    `Cannot use ${what} as a query: expected a query definition (query(…)…writeStream(…)), or a module whose default export is one or a function that returns one`,
+  );
 }
 
 /** Why options are refused. */

@@ -25,6 +25,8 @@ import { waitForPartitions } from "./topic_wait.ts";
 /** What to run, and where. */
 export interface DriverOptions {
   readonly log: TopicLog;
+  /** Whether the manager's `stop` closes the log too. */
+  readonly ownsLog?: boolean;
   /** The log's URL with its secrets, for the executors. */
   readonly logUrl: string;
   readonly checkpointDir?: string;
@@ -72,7 +74,10 @@ export class Driver {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#ends = new SharedEnds(options.log, options.topic);
-    this.streams = new StreamingQueryManager(options.report);
+    this.streams = new StreamingQueryManager(options.report, async () => {
+      await this.stop();
+      if (options.ownsLog) await options.log.close();
+    });
     this.metrics = new QueryMetrics();
     this.feed = new DriverFeed(
       this.streams,

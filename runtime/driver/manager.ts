@@ -86,12 +86,19 @@ export class StreamingQueryManager {
   readonly #queries = new Map<string, StreamingQuery>();
   readonly #listeners = new Map<StreamingQueryListener, Listening>();
   readonly #report: (message: string) => void;
+  readonly #stop: () => Promise<void>;
+  #stopped: Promise<void> | undefined;
   /** Queries that have ended, in this order. */
   #terminated: StreamingQuery[] = [];
   readonly #ends = new Notifier();
 
-  constructor(report: (message: string) => void) {
+  /**
+   * @internal
+   * @param stop ends all queries.
+   */
+  constructor(report: (message: string) => void, stop: () => Promise<void> = async () => {}) {
     this.#report = report;
+    this.#stop = stop;
   }
 
   /** Queries that have not ended. */
@@ -157,6 +164,16 @@ export class StreamingQueryManager {
    */
   async processAllAvailable(): Promise<void> {
     await Promise.all(this.active.map((query) => query.processAllAvailable()));
+  }
+
+  /** Finishes and commits the batches that run, ends all queries and frees what they hold. */
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  /** The same as `stop`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   /** @internal */

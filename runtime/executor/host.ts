@@ -17,7 +17,7 @@ import {
   QueryDefinition,
   type QueryPlan,
 } from "../definition/query.ts";
-import { makeDefinition, type QueryModule } from "../definition/query_options.ts";
+import { loadDefinition } from "../definition/query_options.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { loadSink } from "../sinks/open.ts";
@@ -55,14 +55,8 @@ interface Starting {
 
 /** Loads a query's module and applies what the command line says. */
 async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
-  const module = await import(spec.module) as QueryModule;
-  const definition = await makeDefinition(spec.name, module, spec.options);
-  if (typeof definition !== "object" || definition === null || !("plan" in definition)) {
-    throw new TypeError(
-      `Cannot use ${spec.module} as a query: expected its default export to be a query definition (query(…)…writeStream(…)) or a function that returns one`,
-    );
-  }
-  const plan = overridePlan((definition as QueryDefinition).plan, {
+  const definition = await loadDefinition(spec.name, spec.module, spec.options);
+  const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),

@@ -11,7 +11,7 @@ import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
-import type { QueryOptions } from "../definition/query_options.ts";
+import type { QueryModule, QueryOptions } from "../definition/query_options.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
 
@@ -19,8 +19,11 @@ import type { ReadStreamOptions } from "../definition/source_options.ts";
 export interface QuerySpec {
   /** Name under which lanes and checkpoints know it. */
   readonly name: string;
-  /** URL of the module whose default export is the definition. */
-  readonly module: string;
+  /**
+   * URL of the module whose default export is the definition; or that module, which only an executor in the
+   * main thread can run: functions do not cross to workers.
+   */
+  readonly module: string | QueryModule;
   /** Group whose offsets are the query's checkpoint. */
   readonly group: string;
   /** Sink URIs in place of the definition's own; empty keeps those. */

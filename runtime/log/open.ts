@@ -5,6 +5,11 @@
  */
 import { LogError, type TopicLog } from "./log.ts";
 
+/** The embedded log in the current folder. */
+export const DEFAULT_LOG = "embedded:.framelane";
+/** The topic that cameras publish to. */
+export const DEFAULT_TOPIC = "VideoStreaming";
+
 /** How to open a log. */
 export interface OpenLogOptions {
   /** How long one request may take before the log counts as unreachable. Default 10 000. */

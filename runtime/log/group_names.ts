@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { folderIdentity } from "../runtime/log/folder_identity.ts";
+import { folderIdentity } from "./folder_identity.ts";
 
 /**
  * The group of each query: as given (`{query}` stands for its name), or `framelane-{query}`. On

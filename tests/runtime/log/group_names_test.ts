@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { groupNames } from "../../cli/checkpoint_identity.ts";
+import { groupNames } from "../../../runtime/log/group_names.ts";
 
 const KAFKA = "kafka://127.0.0.1:9092";
 

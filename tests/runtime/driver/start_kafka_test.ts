@@ -1,0 +1,11 @@
+/** `start`, on Kafka. */
+import "../../../runtime/driver/driver.ts";
+import "../../../runtime/image/mod.ts";
+import { uniqueName, withKafkaLog } from "../../support/kafka.ts";
+import { startsAModule, startsAValue } from "./start_cases.ts";
+
+Deno.test("a program starts a definition that is a value, and stops it", () =>
+  withKafkaLog((url, log) => startsAValue(url, log, uniqueName("start"))));
+
+Deno.test("a program starts a module in a worker, to its end", () =>
+  withKafkaLog((url, log) => startsAModule(url, log, uniqueName("start"))));

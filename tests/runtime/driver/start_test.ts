@@ -1,0 +1,47 @@
+/** `start`, on the embedded log, and what it refuses. */
+import assert from "node:assert/strict";
+import "../../../runtime/driver/driver.ts";
+import { display, query, type QueryDefinition, start } from "../../../runtime/mod.ts";
+import "../../../runtime/image/mod.ts";
+import { withLog } from "../../support/log.ts";
+import { startsAModule, startsAValue } from "./start_cases.ts";
+
+const definition = query("mine").readStream().writeStream(display());
+
+Deno.test("a program starts a definition that is a value, and stops it", () =>
+  withLog((url, log) => startsAValue(url, log, "VideoStreaming")));
+
+Deno.test("a program starts a module in a worker, to its end", () =>
+  withLog((url, log) => startsAModule(url, log, "VideoStreaming")));
+
+Deno.test("all options that cannot be used are named at once", async () => {
+  const wrong = {
+    ...{ topic: "", partitions: [0.5], trigger: "soon", sinks: ["nowhere:x"], executors: 2 },
+    ...{ startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red", checkpointLocation: "x" },
+  };
+  await assert.rejects(start(definition, wrong as never), (error) => {
+    assert.ok(error instanceof RangeError);
+    for (const name of ["topic", "partitions", "trigger soon", "nowhere", "executors"]) {
+      assert.match(error.message.replaceAll('"', ""), new RegExp(name));
+    }
+    assert.match(error.message, /checkpointLocation: expected the name checkpoint/);
+    return true;
+  });
+  const source = { startingOffsets: "first", maxFramesPerTrigger: 0, colour: "red" };
+  await assert.rejects(
+    start(definition, source as never),
+    /colour: unknown.*maxFramesPerTrigger.*starting offsets "first"/,
+  );
+  await assert.rejects(start({} as QueryDefinition), /Cannot use a value as a query/);
+  await assert.rejects(start(definition, { log: "redis://x" }), /embedded:DIR or kafka:/);
+});
+
+Deno.test("a signal ends the wait for a topic", () =>
+  withLog(async (url) => {
+    const stopping = new AbortController();
+    const report = () => stopping.abort(new Error("Enough"));
+    await assert.rejects(
+      start(definition, { log: url, report, signal: stopping.signal }),
+      /Enough/,
+    );
+  }));
