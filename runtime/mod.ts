@@ -26,7 +26,9 @@ export {
   Stream,
 } from "./definition/query.ts";
 export type { QueryOptions } from "./definition/query_options.ts";
-export type { OffsetJson } from "./definition/progress.ts";
+export type * from "./definition/progress.ts";
+export type { LaneState } from "./lanes.ts";
+export type { QueryErrorEvent } from "./driver/query_error.ts";
 export type { ReadStreamOptions, StartingOffsets } from "./definition/source_options.ts";
 export {
   type FailedInput,
@@ -36,8 +38,9 @@ export {
   type OperatorPlace,
 } from "./definition/operator_error.ts";
 export type { OverloadPolicy } from "./definition/overload.ts";
-export { LogError, type LogRecord } from "./log/log.ts";
-export { openLog } from "./log/open.ts";
+export { LogError } from "./log/log.ts";
+export type * from "./log/log.ts";
+export { openLog, type OpenLogOptions } from "./log/open.ts";
 export { start, type StartOptions } from "./driver/start.ts";
 export type { StreamingQueryListener, StreamingQueryManager } from "./driver/manager.ts";
 export type { StreamingQuery, StreamingQueryException } from "./driver/streaming_query.ts";

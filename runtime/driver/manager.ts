@@ -14,8 +14,11 @@ import type { StreamingQuery } from "./streaming_query.ts";
  * or reject with, is reported with the listener's name.
  */
 export interface StreamingQueryListener {
+  /** A run has taken its partition over. */
   onQueryStarted?(event: { id: string; runId: string; name: string; timestamp: string }): unknown;
+  /** A batch is committed. */
   onQueryProgress?(event: { progress: StreamingQueryProgress }): unknown;
+  /** No frame has come for a while. */
   onQueryIdle?(event: { id: string; runId: string; timestamp: string }): unknown;
   /** A run has ended; `exception` is its error where it failed. A query that starts again has several runs. */
   onQueryTerminated?(event: { id: string; runId: string; exception?: string }): unknown;
@@ -149,10 +152,12 @@ export class StreamingQueryManager {
     this.#terminated = [];
   }
 
+  /** From now on this listener hears of all queries. */
   addListener(listener: StreamingQueryListener): void {
     this.#listeners.set(listener, new Listening(listener, this.#report));
   }
 
+  /** The listener hears no more. */
   removeListener(listener: StreamingQueryListener): void {
     this.#listeners.delete(listener);
   }
@@ -176,12 +181,18 @@ export class StreamingQueryManager {
     return this.stop();
   }
 
-  /** @internal */
+  /**
+   * A query begins.
+   * @internal
+   */
   add(query: StreamingQuery): void {
     this.#queries.set(`${query.query}-${query.partition}`, query);
   }
 
-  /** @internal */
+  /**
+   * Calls all listeners.
+   * @internal
+   */
   tell<K extends keyof StreamingQueryListener>(
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
@@ -189,7 +200,10 @@ export class StreamingQueryManager {
     for (const listening of this.#listeners.values()) listening.call(method, event);
   }
 
-  /** @internal A query has ended for good. */
+  /**
+   * A query has ended for good.
+   * @internal
+   */
   terminated(query: StreamingQuery): void {
     this.#terminated.push(query);
     this.#ends.notify();

@@ -115,10 +115,12 @@ export class StreamingQuery {
     return this.#runId;
   }
 
+  /** Whether it has not ended. */
   get isActive(): boolean {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
+  /** What it is at, in one word. */
   get state(): LaneState {
     return this.#state;
   }
@@ -128,6 +130,7 @@ export class StreamingQuery {
     return this.#exception;
   }
 
+  /** What it is at, as Spark says it. */
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
@@ -145,6 +148,7 @@ export class StreamingQuery {
     return this.#recent;
   }
 
+  /** The newest report; undefined before the first batch. */
   get lastProgress(): StreamingQueryProgress | undefined {
     return this.#recent.at(-1);
   }
@@ -206,7 +210,10 @@ export class StreamingQuery {
     return this.#control.explain();
   }
 
-  /** @internal */
+  /**
+   * A run begins.
+   * @internal
+   */
   starting(runId: string): void {
     this.#earlier = this.totals;
     this.#runTotals = NO_TOTALS;
@@ -214,7 +221,10 @@ export class StreamingQuery {
     this.#message = this.restarts === 0 ? "Starting" : "Starting again";
   }
 
-  /** @internal */
+  /**
+   * The run has taken its partition over.
+   * @internal
+   */
   started(id: string, next?: number): void {
     this.#id = id;
     this.#position = next;
@@ -223,7 +233,10 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /** @internal */
+  /**
+   * A batch is committed.
+   * @internal
+   */
   progressed(progress: StreamingQueryProgress, now: number): void {
     this.#recent = [...this.#recent.slice(1 - RECENT_PROGRESS), progress];
     this.#runTotals = progress.totals;
@@ -232,17 +245,26 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /** @internal */
+  /**
+   * What it is at, for people.
+   * @internal
+   */
   said(message: string | undefined): void {
     this.#message = message;
   }
 
-  /** @internal */
+  /**
+   * The counters of a run that has ended.
+   * @internal
+   */
   runEnded(totals: QueryTotals): void {
     this.#runTotals = totals;
   }
 
-  /** @internal */
+  /**
+   * A run has failed, and starts again or does not.
+   * @internal
+   */
   failed(error: PlainError, restartInMs: number | undefined): void {
     this.#exception = new StreamingQueryException(this, error);
     if (!error.retryable) this.#failures++;
@@ -258,14 +280,20 @@ export class StreamingQuery {
     this.#changed.notify();
   }
 
-  /** @internal */
+  /**
+   * It goes to another executor.
+   * @internal
+   */
   moving(): void {
     this.#state = "restarting";
     this.restarts++;
     this.#changed.notify();
   }
 
-  /** @internal */
+  /**
+   * It has ended.
+   * @internal
+   */
   stopped(): void {
     this.#state = "stopped";
     this.#message = "Stopped";

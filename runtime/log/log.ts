@@ -69,10 +69,15 @@ export interface TopicLog {
    * @returns the number of partitions there are now.
    */
   createTopic(topic: string, partitions: number): Promise<number>;
-  /** @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING`. */
+  /**
+   * What the partition holds.
+   *
+   * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING`.
+   */
   offsets(topic: string, partition: number): Promise<OffsetRange>;
   /** The first offset whose timestamp is at or after `timestamp`; the latest offset when none is. */
   offsetForTime(topic: string, partition: number, timestamp: number): Promise<number>;
+  /** Opens a way to append. */
   producer(options?: ProducerOptions): Promise<LogProducer>;
   /** A reader for any number of partitions; one an executor. */
   reader(options?: ReaderOptions): Promise<LogReader>;
@@ -123,6 +128,7 @@ export interface LogProducer {
    * @throws {LogError} `UNREACHABLE` (retryable), `TOPIC_MISSING`, `PARTITION_MISSING`, `TOO_LARGE`.
    */
   append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number>;
+  /** Frees what it holds. */
   close(): Promise<void>;
 }
 
@@ -150,6 +156,7 @@ export interface LogReader {
     offset: number,
     onProblem?: (problem: string) => void,
   ): Promise<PartitionReader>;
+  /** Frees what it holds. */
   close(): Promise<void>;
 }
 
@@ -179,6 +186,7 @@ export interface PartitionReader {
   readonly status: "reading" | "waiting-for-log";
   /** Drops what is buffered and goes on at `offset`. */
   seek(offset: number): void;
+  /** Frees what it holds. */
   close(): Promise<void>;
 }
 
@@ -330,6 +338,7 @@ export interface BatchCommitter {
   ): Promise<void>;
   /** A new generation of the same membership (a rebalance that left the partition where it was). */
   renew(membership: Membership): void;
+  /** Frees what it holds. */
   close(): Promise<void>;
 }
 
