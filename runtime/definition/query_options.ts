@@ -86,7 +86,8 @@ export async function makeDefinition(
 /** A value of its kind, also where it comes as text; undefined where it is none. */
 function valueOf(kind: ParameterKind, given: ParameterValue): ParameterValue | undefined {
   if (kind === "string") return String(given);
-  if (typeof given === kind) return given;
+  const type: string = typeof given;
+  if (type === kind) return given;
   if (typeof given !== "string") return undefined;
   if (kind === "boolean") return { true: true, false: false }[given];
   return given.trim() === "" || !Number.isFinite(Number(given)) ? undefined : Number(given);
