@@ -25,7 +25,14 @@ export {
   type StepOptions,
   Stream,
 } from "./definition/query.ts";
-export type { QueryOptions } from "./definition/query_options.ts";
+export type {
+  GivenOptions,
+  ParameterKind,
+  ParameterKinds,
+  ParameterValue,
+  ParameterValues,
+  QueryOptions,
+} from "./definition/query_options.ts";
 export type * from "./definition/progress.ts";
 export type { LaneState } from "./lanes.ts";
 export type { QueryErrorEvent } from "./driver/query_error.ts";

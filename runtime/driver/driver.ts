@@ -41,6 +41,8 @@ export interface DriverOptions {
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
+  /** Where it is measured; drivers of one process may share it. Its own unless given. */
+  readonly metrics?: QueryMetrics;
   /** A line for people. */
   readonly report: (message: string) => void;
   /** Every latency sample, seconds, for who needs more than percentiles. */
@@ -78,7 +80,7 @@ export class Driver {
       await this.stop();
       if (options.ownsLog) await options.log.close();
     });
-    this.metrics = new QueryMetrics();
+    this.metrics = options.metrics ?? new QueryMetrics();
     this.feed = new DriverFeed(
       this.streams,
       this.#clock,

@@ -7,7 +7,11 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf } from "../base/errors.ts";
 import type { QueryDefinition } from "../definition/query.ts";
-import { loadDefinition, type QueryModule } from "../definition/query_options.ts";
+import {
+  type GivenOptions,
+  loadDefinition,
+  type QueryModule,
+} from "../definition/query_options.ts";
 import { checkReadOptions, type ReadStreamOptions } from "../definition/source_options.ts";
 import { parseTrigger, type TriggerSpec } from "../definition/trigger.ts";
 import { groupNames } from "../log/group_names.ts";
@@ -27,6 +31,8 @@ export interface StartOptions extends Omit<ReadStreamOptions, "checkpointLocatio
   readonly group?: string;
   /** When a batch is taken: `asap`, `interval:500ms`, `available-now`, `once`. */
   readonly trigger?: TriggerSpec;
+  /** Parameters of a module that takes some, by name: `{ threshold: 0.4 }`. */
+  readonly parameters?: GivenOptions;
   /** Sink URIs in place of the definition's own sinks, such as `events:out/found.jsonl`. */
   readonly sinks?: readonly string[];
   /** Folder of the checkpoints (embedded log) or of the query's identity (Kafka). */
@@ -73,7 +79,7 @@ export async function start(
 ): Promise<StreamingQueryManager> {
   const source = checkOptions(definition, options);
   const module = moduleOf(definition);
-  const { plan } = await loadDefinition("of a program", module);
+  const { plan } = await loadDefinition("of a program", module, options.parameters);
   const { checkpoint: checkpointDir, signal, queryName: name = plan.name } = options;
   const { log: logUrl = DEFAULT_LOG, topic = DEFAULT_TOPIC, sinks = [], report = toError } =
     options;
@@ -98,6 +104,7 @@ export async function start(
       sinks,
       source,
       ...(trigger !== undefined ? { trigger } : {}),
+      ...(options.parameters !== undefined ? { options: options.parameters } : {}),
     }],
     ...(checkpointDir !== undefined ? { checkpointDir } : {}),
     ...(executors !== undefined ? { executors } : {}),
@@ -131,6 +138,7 @@ const KNOWN: Readonly<Record<Exclude<keyof StartOptions, keyof ReadStreamOptions
   partitions: true,
   group: true,
   trigger: true,
+  parameters: true,
   sinks: true,
   checkpoint: true,
   executors: true,

@@ -61,6 +61,8 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
   const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
+    moreSinks: await Promise.all((spec.moreSinks ?? []).map(loadSink)),
+    ...(spec.overload !== undefined ? { overload: spec.overload } : {}),
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
