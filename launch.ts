@@ -12,16 +12,22 @@ import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
+/** In the npm package it is JavaScript, which is not compiled. */
+const compiled = import.meta.filename!.endsWith(".js");
 const { access, cache, executors, faults, flags, reads, row } = planLaunch(Deno.args, {
   base: Deno.cwd().replaceAll("\\", "/"),
   root,
   environment: (name) => Deno.env.get(name),
 });
-const args = ["run", ...flags, `${root}/main.ts`, ...Deno.args];
+const entry = compiled ? [`--config=${root}/deno.json`, `${root}/main.js`] : [`${root}/main.ts`];
+const args = ["run", ...flags, ...entry, ...Deno.args];
 const program = realPath(Deno.execPath());
 const library = CLibrary.open();
-if (row.native !== undefined && statOf(`${cache}/gen/file${root}/main.ts.js`) === undefined) {
-  // Within its fence the command cannot keep what Deno compiles: without this each start would compile anew.
+if (
+  !compiled && row.native !== undefined &&
+  statOf(`${cache}/gen/file${root}/main.ts.js`) === undefined
+) {
+  // Within its fence the command cannot keep what Deno compiles: without this each start would compile again.
   const queries = [...Deno.readDirSync(`${root}/queries`)].filter(({ isFile }) => isFile);
   const entries = ["main.ts", "runtime/executor/worker.ts"].concat(
     queries.map(({ name }) => `queries/${name}`),

@@ -8,6 +8,8 @@ import { pathToFileURL } from "node:url";
 import { nearest } from "./command.ts";
 
 const FOLDER = new URL("../queries/", import.meta.url);
+/** In the npm package `.js`. */
+const EXTENSION = import.meta.url.slice(-3);
 
 /** A query as found. */
 export interface FoundQuery {
@@ -19,7 +21,7 @@ export interface FoundQuery {
 /** Names of the queries that come with Framelane, sorted. */
 function shippedQueries(): string[] {
   return [...Deno.readDirSync(FOLDER)]
-    .filter(({ name, isFile }) => isFile && name.endsWith(".ts"))
+    .filter(({ name, isFile }) => isFile && name.endsWith(EXTENSION))
     .map(({ name }) => name.slice(0, -3))
     .sort();
 }
@@ -45,7 +47,7 @@ export function findQuery(given: string): FoundQuery {
         (close !== undefined ? `; did you mean ${close}?` : ""),
     );
   }
-  return { name: given, module: new URL(`${given}.ts`, FOLDER).href };
+  return { name: given, module: new URL(`${given}${EXTENSION}`, FOLDER).href };
 }
 
 function exists(path: string): boolean {

@@ -62,7 +62,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const others = [cache, realPath(Deno.execPath())];
   const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
   for (const file of libraryFiles(row.native ?? [], root)) access.libraries.add(file);
-  const reads = [root, ...(row.native === undefined ? [] : C_LIBRARY)];
+  const reads = [packagesAround(root), ...(row.native === undefined ? [] : C_LIBRARY)];
   // A folder that may not be written is not granted: the command stops with the reason.
   const flags = flagsFor(row, access, reads, faults.length === 0);
   const executors = executorPermissions(access, faults.length === 0);
@@ -74,12 +74,27 @@ function fileOptions(file: string, root: string): string[] {
   const { stdout, success } = new Deno.Command("deno", {
     args: [
       ...["run", "--quiet", "--no-prompt", "--node-modules-dir=manual", "--cached-only"],
-      ...[`--allow-read=${[root, file].map((path) => path.replaceAll(",", ",,")).join(",")}`],
-      ...["--allow-env=FRAMELANE_*", "--ignore-env", `${root}/cli/up/opens.ts`, file],
+      ...[
+        `--allow-read=${
+          [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",")
+        }`,
+      ],
+      ...[
+        "--allow-env=FRAMELANE_*",
+        "--ignore-env",
+        new URL("../up/opens.ts", import.meta.url).href,
+        file,
+      ],
     ],
     stderr: "inherit",
   }).outputSync();
   return success ? JSON.parse(new TextDecoder().decode(stdout)) as string[] : [];
+}
+
+/** Framelane's folder, or where it lies among other packages, which are those that it imports. */
+function packagesAround(root: string): string {
+  const end = root.lastIndexOf("/node_modules/");
+  return end < 0 ? root : `${root.slice(0, end)}/node_modules`;
 }
 
 /** Deno's cache: its files are those of `node_modules`, by hard links. */

@@ -1,0 +1,141 @@
+/**
+ * Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs, as JavaScript beside its types, with
+ * the versions of `deno.json` and a `framelane` command. Deno strips no types below `node_modules`.
+ *
+ * @module
+ */
+import project from "../deno.json" with { type: "json" };
+import { dirname, join, ROOT } from "./paths.ts";
+import { run } from "./run.ts";
+import { checkUsage } from "./usage.ts";
+
+/** What users get: folders and files of the project. */
+const SHIPPED = [
+  ...["launch.ts", "main.ts", "cli", "cameras", "runtime", "queries", "viewer", "tools/kafka"],
+  ...[
+    "tools/evaluate",
+    "models",
+    "clips",
+    "docs/cli.md",
+    "docs/framelane.schema.json",
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+  ],
+];
+/** What builds parts of it, and is of no use in the package. */
+const LEFT_OUT = /\.as\.ts$|^models\/.*\.py$|^viewer\/page\/deno\.json$/;
+/**
+ * Its install script fetches CUDA, and fails where that cannot be reached: npm leaves it out then, and the command
+ * installs it without the script.
+ */
+const OPTIONAL = "onnxruntime-node";
+/** Sent to browsers as they are. */
+const PAGE = /^viewer\/page\//;
+
+async function output(program: string, args: readonly string[]): Promise<string> {
+  const ended = await run(program, args, { cwd: ROOT });
+  if (ended?.code === 0) return ended.stdout;
+  throw new Error(
+    `Cannot make the package: ${program} ${args[0]} failed: ${ended?.output ?? "not found"}`,
+  );
+}
+
+/** Relative imports and worker URLs, as they are called once compiled. */
+export function compiledImports(code: string): string {
+  return code.replace(/(["'`])(\.\.?\/[^"'`\s]*)\.ts\1/g, "$1$2.js$1");
+}
+
+/** The package's `package.json`; `packages` are those that the shipped code imports. */
+export function packageJson(packages: ReadonlySet<string>): Record<string, unknown> {
+  const versions = new Map(
+    Object.entries(project.imports).flatMap(([name, target]) =>
+      packages.has(name) ? [[name, target.slice(target.lastIndexOf("@") + 1)]] : []
+    ),
+  );
+  const optionalDependencies = { [OPTIONAL]: versions.get(OPTIONAL) };
+  versions.delete(OPTIONAL);
+  return {
+    name: project.name,
+    version: project.version,
+    description: "A Spark-style partitioned query runner for camera video, on Deno",
+    license: project.license,
+    type: "module",
+    bin: { framelane: "cli/launch/framelane.mjs" },
+    exports: Object.fromEntries(
+      Object.entries(project.exports).map(([name, file]) => [
+        name,
+        { types: file, deno: file.replace(/\.ts$/, ".js"), default: "./needs_deno.js" },
+      ]),
+    ),
+    dependencies: Object.fromEntries(versions),
+    optionalDependencies,
+  };
+}
+
+/** The package's `deno.json`: how the launcher starts, and how queries elsewhere import by name. */
+function denoJson(): Record<string, unknown> {
+  const { version, unstable, permissions: { launch } } = project;
+  const imports = Object.entries(project.exports).map(([name, file]) => [
+    project.name + name.slice(1),
+    file.replace(/\.ts$/, ".js"),
+  ]);
+  return { version, unstable, permissions: { launch }, imports: Object.fromEntries(imports) };
+}
+
+/** What Node and Bun load: it has all names, so that they come as far as the sentence. */
+async function needsDeno(): Promise<string> {
+  const names = new Set<string>();
+  for (const file of Object.values(project.exports)) {
+    for (const name of Object.keys(await import(`../${file.slice(2)}`))) names.add(name);
+  }
+  const sentence = "Framelane runs on Deno: start your program with deno run, or use npx framelane";
+  return `throw new Error(${JSON.stringify(sentence)});\nexport let ${[...names].join(", ")};\n`;
+}
+
+/** Writes the package and returns its path. */
+export async function pack(folder = join(ROOT, "dist")): Promise<string> {
+  const listed = (await output("git", ["ls-files", "-z", "--", ...SHIPPED])).split("\0");
+  const files = listed.filter((file) => file !== "" && !LEFT_OUT.test(file));
+  const stage = await Deno.makeTempDir({ prefix: "framelane-pack-" });
+  const place = join(stage, "package");
+  try {
+    for (const file of files) {
+      await Deno.mkdir(join(place, dirname(file)), { recursive: true });
+      await Deno.copyFile(join(ROOT, file), join(place, file));
+    }
+    const code = files.filter((file) => file.endsWith(".ts") && !PAGE.test(file));
+    await output(Deno.execPath(), ["transpile", "-q", "--no-check", "--outdir", place, ...code]);
+    const packages = new Set<string>();
+    for (const file of code) {
+      const path = join(place, file.replace(/\.ts$/, ".js"));
+      const text = await Deno.readTextFile(path);
+      for (const name of Object.keys(project.imports)) {
+        if (text.includes(`"${name}"`)) packages.add(name);
+      }
+      await Deno.writeTextFile(path, compiledImports(text));
+    }
+    const command = join(place, "cli/launch/framelane.mjs");
+    const text = await Deno.readTextFile(command);
+    await Deno.writeTextFile(command, text.replace("DENO_VERSION", Deno.version.deno));
+    await Deno.chmod(command, 0o755);
+    for (const [name, value] of [["package", packageJson(packages)], ["deno", denoJson()]]) {
+      await Deno.writeTextFile(join(place, `${name}.json`), JSON.stringify(value, null, 2) + "\n");
+    }
+    await Deno.writeTextFile(join(place, "needs_deno.js"), await needsDeno());
+    await Deno.mkdir(folder, { recursive: true });
+    const tarball = join(folder, `framelane-${project.version}.tgz`);
+    await output("tar", ["-czf", tarball, "-C", stage, "package"]);
+    return tarball;
+  } finally {
+    await Deno.remove(stage, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  checkUsage("deno task pack\n\nWrites the npm package to dist/framelane-VERSION.tgz.", []);
+  const tarball = await pack();
+  const { size } = await Deno.stat(tarball);
+  // deno-lint-ignore no-console
+  console.log(`${tarball}: ${(size / 1e6).toFixed(1)} MB`);
+}
