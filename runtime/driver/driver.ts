@@ -13,6 +13,7 @@ import { linkStarter } from "./executor_link.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { tellIdle } from "./idle.ts";
+import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
@@ -73,10 +74,12 @@ export class Driver {
     this.#clock = options.clock ?? systemClock;
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
-    this.metrics = new QueryMetrics();
+    const lag = new LagMeter(options.log, this.#clock);
+    this.metrics = new QueryMetrics({ streams: this.streams, lag });
     this.feed = new DriverFeed(
       this.streams,
       this.#clock,
+      lag,
       (query) => this.explain(query),
       (watched) => this.#pool.watch(watched),
     );

@@ -8,13 +8,24 @@ import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
-import { lagOf } from "../definition/progress.ts";
 import type { LogStorage } from "../log/log.ts";
 import { VERSION } from "../base/version.ts";
+import type { LaneState } from "../lanes.ts";
+import type { LagMeter } from "./lag.ts";
+import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Values of `query_state`. */
+const STATES: Readonly<Record<LaneState, number>> = {
+  starting: 0,
+  running: 1,
+  restarting: 2,
+  failed: 3,
+  stopped: 4,
+};
 
 /** All metrics of one driver. */
 export class QueryMetrics {
@@ -65,6 +76,10 @@ export class QueryMetrics {
     [...LABELS, "sink"],
   );
   readonly #lag = this.#set.gauge("source_lag_frames", "Frames in the log that were not read yet");
+  readonly #state = this.#set.gauge(
+    "query_state",
+    "0 starting, 1 running, 2 starting again after a failure, 3 failed, 4 stopped",
+  );
   readonly #checkpointAge = this.#set.gauge(
     "checkpoint_age_seconds",
     "Time since the last report of a commit",
@@ -86,7 +101,11 @@ export class QueryMetrics {
   );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
-  constructor() {
+  readonly #live: { streams: StreamingQueryManager; lag: LagMeter } | undefined;
+
+  /** @param live The queries there are and their lag; without it the page has no state and no lag. */
+  constructor(live?: { readonly streams: StreamingQueryManager; readonly lag: LagMeter }) {
+    this.#live = live;
     this.#set.gauge("build_info", "Version of Framelane", ["version"])
       .set({ version: VERSION }, 1);
   }
@@ -149,19 +168,23 @@ export class QueryMetrics {
 
   /** A query is not here any more: what was counted stays, what changes with time goes. */
   forget(query: StreamingQuery): void {
-    if (!this.#last.delete(query)) return;
+    this.#last.delete(query);
     const labels = this.labels(query);
-    for (const gauge of [this.#lag, this.#checkpointAge, this.#lastFrame]) gauge.remove(labels);
+    for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
+      gauge.remove(labels);
+    }
   }
 
   /** The page of `/metrics`. */
   async text(now: number, storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
-    for (const query of this.#last.keys()) {
+    const queries = this.#live?.streams.all.filter(({ moved }) => !moved) ?? [];
+    await this.#live?.lag.measure(queries);
+    for (const query of queries) {
       const labels = this.labels(query);
-      const source = query.lastProgress?.sources[0];
-      if (source !== undefined) this.#lag.set(labels, lagOf(source, query.topic, query.partition));
+      this.#lag.set(labels, this.#live!.lag.of(query));
+      this.#state.set(labels, STATES[query.state]);
       if (query.lastCommit !== undefined) {
         this.#checkpointAge.set(labels, (now - query.lastCommit) / 1000);
       }
