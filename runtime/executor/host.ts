@@ -6,6 +6,7 @@
 import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
+import { laneName } from "../definition/frame.ts";
 import type { BatchStep } from "../engine/steps.ts";
 import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
@@ -44,6 +45,8 @@ interface Lane {
   readonly standing: StandingCalls;
 }
 
+/** Lanes remembered by name. */
+const TITLES = 256;
 /** The same error that nothing caught is reported this often at most, milliseconds. */
 const UNHANDLED_EVERY_MS = 10_000;
 
@@ -84,6 +87,8 @@ export interface ExecutorPorts {
 export class ExecutorHost {
   readonly #send: ExecutorPorts["send"];
   readonly #sendPicture: ExecutorPorts["sendPicture"];
+  /** Queries and partitions of the lanes that have run here lately. */
+  readonly #titles = new Map<number, string>();
   /** When an error that nothing caught was reported last, by message. */
   readonly #unhandled = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -123,7 +128,11 @@ export class ExecutorHost {
     if (now - last < UNHANDLED_EVERY_MS) return;
     if (this.#unhandled.size > 100) this.#unhandled.clear();
     this.#unhandled.set(message, now);
-    this.#send({ type: "report", lane: this.#lanes.has(lane) ? lane : 0, message });
+    if (this.#lanes.has(lane)) return this.#send({ type: "report", lane, message });
+    // Its run has ended: what it left behind is named all the same.
+    const title = this.#titles.get(lane);
+    const text = title === undefined ? message : `${title}: ${message}`;
+    this.#send({ type: "report", lane: 0, message: text });
   }
 
   /** Takes a message of the driver. Never throws: what goes wrong is a message back. */
@@ -196,6 +205,8 @@ export class ExecutorHost {
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
     const { lane, query, partition, runId } = message;
+    this.#titles.set(lane, `${query} ${laneName(partition)}`);
+    if (this.#titles.size > TITLES) this.#titles.delete(this.#titles.keys().next().value!);
     const { topic, queries, progressIntervalMs } = this.#config!;
     const pictures = new LanePictures(
       { query, partition, run: lane },
