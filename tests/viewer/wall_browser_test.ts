@@ -171,8 +171,8 @@ Deno.test("starting, stalled, failed and restarting lanes say so, and recover", 
       for (const lane of [1, 2, 3]) {
         const tile = page.locator(`[data-lane="greyscale-${lane}"]`);
         await tile.locator(".age").getByText(/^\d+ s old$/).waitFor();
-        const dimmed = await tile.locator(".screen").evaluate((screen) =>
-          getComputedStyle(screen).opacity
+        const dimmed = await page.evaluate(
+          `getComputedStyle(document.querySelector('[data-lane="greyscale-${lane}"] .screen')).opacity`,
         );
         assert.ok(Number(dimmed) < 0.6, `tile ${lane} looks live`);
       }
@@ -197,8 +197,8 @@ Deno.test("one tap opens a camera, a phone has two columns, and the strip scroll
       assert.equal(await page.locator('[data-lane="greyscale-5"]').count(), 0);
       await page.setViewportSize({ width: 390, height: 844 });
       const columns = () =>
-        page.locator(".grid").evaluate((grid) =>
-          getComputedStyle(grid).gridTemplateColumns.split(" ").length
+        page.evaluate(
+          "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length",
         );
       await until(async () => await columns() === 2, "two columns on a phone");
       await page.setViewportSize({ width: 1024, height: 768 });
