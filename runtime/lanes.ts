@@ -44,6 +44,8 @@ export interface Lane {
   readonly unused?: true;
   /** What keeps frames from coming, for people, without secrets: the camera's own trouble, or the log's. */
   readonly trouble?: string;
+  /** Since when, epoch milliseconds. */
+  readonly troubleSince?: number;
   readonly state: LaneState;
   /** Error of the last failure, for people, without secrets. */
   readonly exception?: string;

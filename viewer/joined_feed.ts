@@ -137,7 +137,8 @@ export class JoinedFeed implements DemandFeed {
   #withArrival(lane: Lane): Lane {
     if (
       lane.lastFrameArrival !== undefined || lane.lastFrameTimestamp === undefined ||
-      !this.#substitutes.has(lane.id)) return lane;
+      !this.#substitutes.has(lane.id)
+    ) return lane;
     const substitute = this.#substituteOf(lane.id);
     const shown = this.#options.log.lanes().find(({ id }) => id === substitute);
     const arrival = shown?.lastFrameArrival ?? lane.lastCommit;
@@ -157,7 +158,7 @@ export class JoinedFeed implements DemandFeed {
 /** A query's lane with what the log knows of the partition that it reads. */
 function withSource(lane: Lane, source: Lane | undefined): Lane {
   if (source === undefined) return lane;
-  const { camera, cameraName, place, unused, trouble } = source;
+  const { camera, cameraName, place, unused, trouble, troubleSince } = source;
   return {
     ...lane,
     camera,
@@ -165,5 +166,6 @@ function withSource(lane: Lane, source: Lane | undefined): Lane {
     ...(place === undefined ? {} : { place }),
     ...(unused === undefined || lane.lastFrameTimestamp !== undefined ? {} : { unused }),
     ...(trouble === undefined ? {} : { trouble }),
+    ...(troubleSince === undefined ? {} : { troubleSince }),
   };
 }

@@ -11,6 +11,7 @@ import { lastFramesFrom } from "../runtime/log/last_frames.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { DemandFeed } from "./hub.ts";
+import { type KnownCamera, KnownCameras } from "./known_cameras.ts";
 import { isShown, PartitionLane } from "./partition_lane.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
@@ -20,6 +21,8 @@ export interface LogFeedOptions {
   readonly log: TopicLog;
   readonly topics: readonly string[];
   readonly clock?: Clock;
+  /** Reads what is registered of cameras. */
+  readonly cameras?: (() => Promise<readonly KnownCamera[]>) | undefined;
   /** How often offsets are looked at while somebody looks at the lanes. Default 1000. */
   readonly pollMs?: number;
 }
@@ -45,6 +48,7 @@ export class LogFeed implements DemandFeed {
   readonly #topics: readonly string[];
   readonly #clock: Clock;
   readonly #pollMs: number;
+  readonly #cameras: KnownCameras | undefined;
   readonly #partitions = new Map<string, PartitionLane>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   readonly #stop = new AbortController();
@@ -57,7 +61,7 @@ export class LogFeed implements DemandFeed {
   #polledAt = -Infinity;
   #problem: string | undefined;
 
-  constructor({ log, topics, clock = systemClock, pollMs = 1_000 }: LogFeedOptions) {
+  constructor({ log, topics, cameras, clock = systemClock, pollMs = 1_000 }: LogFeedOptions) {
     if (topics.length === 0) {
       throw new RangeError("Cannot show a log without topics: expected at least one");
     }
@@ -65,11 +69,12 @@ export class LogFeed implements DemandFeed {
     this.#topics = topics;
     this.#clock = clock;
     this.#pollMs = pollMs;
+    this.#cameras = cameras && new KnownCameras(cameras, clock);
   }
 
   /** Looks at the log for the first time; a log that is away is tried again by itself. */
   async start(): Promise<void> {
-    await this.#poll();
+    await Promise.all([this.#cameras?.refresh(), this.#poll()]);
   }
 
   /** Why the log cannot be read at the moment. */
@@ -80,15 +85,20 @@ export class LogFeed implements DemandFeed {
   }
 
   async measure(): Promise<void> {
-    if (this.#clock.monotonic() - this.#polledAt >= this.#pollMs) await this.#poll();
+    await Promise.all([
+      this.#cameras?.refresh(),
+      this.#clock.monotonic() - this.#polledAt < this.#pollMs ? undefined : this.#poll(),
+    ]);
   }
 
   lanes(): readonly Lane[] {
     void this.measure();
     const { problem } = this;
-    return [...this.#partitions.values()].map(({ lane }) =>
-      problem === undefined ? lane : { ...lane, trouble: AWAY }
-    );
+    return [...this.#partitions.values()].map(({ lane }) => {
+      // Cameras publish to the first topic.
+      const described = lane.topic === this.#topics[0] ? this.#cameras?.describe(lane) : undefined;
+      return problem === undefined ? described ?? lane : { ...described ?? lane, trouble: AWAY };
+    });
   }
 
   latest(lane: string): LanePicture | undefined {
@@ -178,7 +188,11 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  async #readOn(partition: PartitionLane, signal: AbortSignal, onFrames: () => void): Promise<void> {
+  async #readOn(
+    partition: PartitionLane,
+    signal: AbortSignal,
+    onFrames: () => void,
+  ): Promise<void> {
     const { topic, partition: number } = partition.lane;
     const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
     const reader = await (await this.#logReader()).open(

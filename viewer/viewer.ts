@@ -17,6 +17,7 @@ import { Gate, type GateOptions } from "./gate.ts";
 import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
 import { JoinedFeed } from "./joined_feed.ts";
+import type { KnownCamera } from "./known_cameras.ts";
 import { LogFeed } from "./log_feed.ts";
 
 /** Readiness waits no longer for the log, milliseconds. */
@@ -32,6 +33,8 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly log?: TopicLog;
   /** Topics of the lanes: with a log, their partitions can be seen as they are. */
   readonly topics: readonly string[];
+  /** Reads what is registered of cameras; a `LogFeed` as `feed` has its own. */
+  readonly cameras?: () => Promise<readonly KnownCamera[]>;
   /** Topic that a query's outputs are kept in, by the query's name: for looking back. */
   readonly outputTopics?: Readonly<Record<string, string>>;
   /** Makes MP4s of what the log holds; with a log there is one, and `false` does without. */
@@ -72,6 +75,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       log,
       topics: [...new Set([...topics, ...Object.values(outputTopics)])],
       clock,
+      cameras: options.cameras,
       // Its numbers are those of the raw partitions, which few look at.
       pollMs: 2_000,
     });

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { LogError, type LogRecord } from "../../runtime/log/log.ts";
 import type { Lane, LanePicture } from "../../runtime/lanes.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import type { KnownCamera } from "../../viewer/known_cameras.ts";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import { cameraText } from "../../viewer/protocol.ts";
 import { startViewer, type Viewer } from "../../viewer/viewer.ts";
@@ -130,6 +132,53 @@ Deno.test("a log that is away says so, also before there is a lane", async () =>
     assert.equal(feed.lanes()[0]!.trouble, undefined);
     log.partitionCount = away;
     await until(() => feed.lanes()[0]!.trouble === "The log is away");
+  } finally {
+    await feed.close();
+  }
+});
+
+Deno.test("a registered camera has a name before its first frame, and tells its trouble", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 3);
+  log.append("VideoStreaming", 0, [frame(0, { headers: { "camera-name": "Gate" } })]);
+  const since = Date.UTC(2026, 0, 1);
+  let cameras: KnownCamera[] = [
+    { number: 1, name: "Old name" },
+    {
+      number: 2,
+      name: "Dock",
+      place: "Hall 2",
+      trouble: "Cannot open rtsp://u:secret@host/",
+      since,
+    },
+  ];
+  const clock = new FakeClock();
+  const feed = new LogFeed({
+    log,
+    topics: ["VideoStreaming"],
+    clock,
+    cameras: () => Promise.resolve(cameras),
+  });
+  await feed.start();
+  try {
+    await until(
+      () => feed.lanes()[0]!.cameraName === "Gate",
+      "the frame's own name is the newer one",
+    );
+    const { cameraName, place, trouble, troubleSince, unused } = feed.lanes()[1]!;
+    assert.deepEqual([cameraName, place, troubleSince, unused], [
+      "Dock",
+      "Hall 2",
+      since,
+      undefined,
+    ]);
+    assert.doesNotMatch(trouble!, /secret/);
+    assert.equal(feed.lanes()[2]!.unused, true);
+    cameras = [];
+    await clock.advance(2_000);
+    await feed.measure();
+    assert.equal(feed.lanes()[1]!.trouble, undefined, "what was removed is forgotten");
+    assert.equal(feed.lanes()[1]!.unused, true);
   } finally {
     await feed.close();
   }

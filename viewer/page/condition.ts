@@ -25,16 +25,18 @@ export function conditionOf(lane: LaneView): Condition {
 
 /** What to write over a lane's picture; `now` is the server's clock, 0 while it is not known. */
 export function noticeOf(lane: LaneView, now: number): { title: string; detail: string } {
-  const exception = lane.exception ?? lane.trouble ?? "";
+  const { trouble: what = "", troubleSince } = lane;
+  const trouble = troubleSince === undefined ? what : `${what} since ${recent(troubleSince)}`;
+  const exception = lane.exception ?? trouble;
   switch (conditionOf(lane)) {
     case "live":
       return { title: "", detail: "" };
     case "starting":
-      return { title: "Waiting for the first frame", detail: lane.trouble ?? "" };
+      return { title: "Waiting for the first frame", detail: trouble };
     case "stalled": {
       const since = lane.stalledSince!;
       const ago = now > 0 ? `${span(now - since)} ago` : "";
-      const detail = [ago, lane.trouble ?? ""].filter((part) => part !== "").join(" · ");
+      const detail = [ago, trouble].filter((part) => part !== "").join(" · ");
       return { title: `No frames since ${recent(since)}`, detail };
     }
     case "restarting":
@@ -42,6 +44,6 @@ export function noticeOf(lane: LaneView, now: number): { title: string; detail: 
     case "failed":
       return { title: "Query failed", detail: exception };
     case "stopped":
-      return { title: "Query stopped", detail: lane.trouble ?? "" };
+      return { title: "Query stopped", detail: trouble };
   }
 }
