@@ -40,6 +40,8 @@ export interface DriverOptions {
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
+  /** Where it is measured; drivers of one process may share it. Its own unless given. */
+  readonly metrics?: QueryMetrics;
   /** A line for people. */
   readonly report: (message: string) => void;
   /** Every latency sample, seconds, for who needs more than percentiles. */
@@ -63,6 +65,7 @@ export class Driver {
   readonly #owners: PartitionOwner[] = [];
   readonly #stopping = new AbortController();
   readonly #ends: SharedEnds;
+  readonly #unfollow: () => void;
   #queries: LoadedQueries = {};
   #loading: Promise<LoadedQueries> | undefined;
   #assigned = Promise.withResolvers<void>();
@@ -74,8 +77,9 @@ export class Driver {
     this.#clock = options.clock ?? systemClock;
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
+    this.metrics = options.metrics ?? new QueryMetrics();
     const lag = new LagMeter(options.log, this.#clock);
-    this.metrics = new QueryMetrics({ streams: this.streams, lag });
+    this.#unfollow = this.metrics.follow({ streams: this.streams, lag });
     this.feed = new DriverFeed(
       this.streams,
       this.#clock,
@@ -199,6 +203,7 @@ export class Driver {
     await this.#lanes.endAll(mode);
     await Promise.all(this.#owners.map((owner) => owner.leave()));
     await this.#pool.close();
+    this.#unfollow();
     this.#assigned.resolve();
   }
 

@@ -31,7 +31,8 @@ function supervised(
   const clock = new FakeClock();
   const streams = new StreamingQueryManager(() => {});
   const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
-  const metrics = new QueryMetrics({ streams, lag: new LagMeter({ offsets }, clock) });
+  const metrics = new QueryMetrics();
+  metrics.follow({ streams, lag: new LagMeter({ offsets }, clock) });
   const running: number[] = [];
   let aside: unknown;
   const stopping = new AbortController();
