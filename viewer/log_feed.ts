@@ -304,8 +304,12 @@ export class LogFeed implements DemandFeed {
     const { latest } = await this.#log.offsets(topic, number);
     const at = this.#clock.monotonic();
     if (latest > 0 && at - partition.identifiedAt >= IDENTIFY_MS) {
+      const first = partition.identifiedAt === -Infinity;
       partition.identifiedAt = at;
-      this.#spawn(this.#findIdentity(partition));
+      const found = this.#findIdentity(partition);
+      this.#spawn(found);
+      // A lane begins with its name.
+      if (first) await found;
     }
     partition.polledTo(latest, this.#clock);
   }
