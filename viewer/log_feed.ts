@@ -263,8 +263,7 @@ export class LogFeed implements DemandFeed {
         await reader.close();
       }
     } catch {
-      // The poll says what is wrong with the log: the name is looked for again at the next one.
-      partition.identifiedAt = -Infinity;
+      // The poll says what is wrong with the log: the name is looked for again later.
     }
   }
 
