@@ -130,6 +130,11 @@ export class StreamingQuery {
     return this.#exception;
   }
 
+  /** Where its next batch begins; undefined until it has taken its partition over. */
+  get position(): number | undefined {
+    return this.#position;
+  }
+
   /** What it is at, as Spark says it. */
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
