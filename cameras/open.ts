@@ -103,7 +103,9 @@ function withoutCopyFaults(
   if (faults.length === 0) return source;
   throw new SourceError(
     "INVALID",
-    `Cannot use --codec copy with source ${source.description}: ${faults.join("; ")}; expected --codec auto or jpeg`,
+    `Cannot use --codec copy with source ${source.description}: ${
+      faults.join("; ")
+    }; expected --codec auto or jpeg`,
   );
 }
 

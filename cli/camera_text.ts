@@ -52,9 +52,11 @@ export function summaryText(
     : `, ${stats.late} of them late: the recording ended ${
       (stats.behindMs / 1000).toFixed(1)
     } s behind its own times`;
-  return `${cameraTitle(number, settings)}: ${frames}${video} published, ${stats.dropped} dropped, ${
-    megabytes(stats.bytes)
-  } in ${seconds.toFixed(1)} s${behind}`;
+  return `${
+    cameraTitle(number, settings)
+  }: ${frames}${video} published, ${stats.dropped} dropped, ${megabytes(stats.bytes)} in ${
+    seconds.toFixed(1)
+  } s${behind}`;
 }
 
 /** What was wrong with a camera's times; nothing of one whose times were right. */

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_PKT_DATA_NEW_EXTRADATA, type Packet } from "node-av";
+import {
+  AV_CODEC_ID_H264,
+  AV_CODEC_ID_HEVC,
+  AV_PKT_DATA_NEW_EXTRADATA,
+  type Packet,
+} from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import type { VideoCodec } from "../../runtime/video/access_unit.ts";
 import { AnnexBWriter } from "../../runtime/video/annex_b.ts";
