@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { messageOf } from "../runtime/base/errors.ts";
+import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";
 import { writeLine } from "./output.ts";
 
@@ -12,7 +14,8 @@ const EXIT_FAILED = 1;
 
 /**
  * Aborts the returned controller on the first SIGINT or SIGTERM; the second ends the process at once. A
- * rejection or error that nobody handles is told on standard error and ends it with 1.
+ * rejection or error that nothing handles is printed on standard error and ends it with 1, but for those of
+ * queries.
  */
 export function guardProcess(): AbortController {
   const stop = new AbortController();
@@ -27,7 +30,9 @@ export function guardProcess(): AbortController {
   }
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    fail(event.reason);
+    // A promise that a query forgot (`--executors 0`) must not end the others.
+    if (laneNow() === 0) fail(event.reason);
+    writeLine(Deno.stderr, `An error that nothing caught, of a query: ${messageOf(event.reason)}`);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();

@@ -5,7 +5,7 @@
  */
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
-import { maskedSink, openSink } from "../runtime/sinks/open.ts";
+import { checkSink, maskedSink, sinkForms } from "../runtime/sinks/open.ts";
 import {
   parseStartingOffsets,
   type ReadStreamOptions,
@@ -85,9 +85,8 @@ export const querySpecOptions = {
   sink: {
     value: "URI",
     multiple: true,
-    help:
-      "display, console, images:DIR, video:DIR, events:FILE, topic:NAME, webhook:URL; replaces the query's own",
-    parse: checked(openSink),
+    help: `${sinkForms()}; replaces the query's own`,
+    parse: checked(checkSink),
     show: maskedSink,
     opens: "sink",
   },
@@ -107,16 +106,6 @@ export const querySpecOptions = {
     parse: parsers.oneOf(...DEVICES),
   },
 } as const satisfies Options;
-
-/** Where outputs are kept that the viewer can look back at. */
-export function outputTopics(specs: readonly QuerySpec[]): Record<string, string> {
-  const topics: Record<string, string> = {};
-  for (const { name, sinks } of specs) {
-    const topic = sinks.find((uri) => uri.startsWith("topic:"));
-    if (topic !== undefined) topics[name] = topic.slice("topic:".length);
-  }
-  return topics;
-}
 
 /**
  * What the executors need to know of each query.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { Place } from "./base/errors.ts";
 export * from "./definition/frame.ts";
 export * from "./image/mod.ts";
 export type { Clock } from "./base/clock.ts";
@@ -27,6 +28,13 @@ export {
 export type { QueryOptions } from "./definition/query_options.ts";
 export type { OffsetJson } from "./definition/progress.ts";
 export type { ReadStreamOptions, StartingOffsets } from "./definition/source_options.ts";
+export {
+  type FailedInput,
+  OperatorError,
+  type OperatorErrorOption,
+  type OperatorErrorPolicy,
+  type OperatorPlace,
+} from "./definition/operator_error.ts";
 export type { OverloadPolicy } from "./definition/overload.ts";
 export type { LogRecord } from "./log/log.ts";
 export type { Trigger, TriggerSpec } from "./definition/trigger.ts";

@@ -1,6 +1,6 @@
 /**
- * `deno task kernels`: compiles the picture kernels, AssemblyScript, to the module that is committed
- * beside them. The gate compiles them too and compares: the same sources give the same bytes.
+ * `deno task kernels`: compiles the kernels, AssemblyScript, to the modules that are committed beside
+ * them. The gate compiles them too and compares: the same sources give the same bytes.
  *
  * @module
  */
@@ -8,40 +8,57 @@ import asc from "assemblyscript/asc";
 import { join, ROOT } from "./paths.ts";
 import { checkUsage } from "./usage.ts";
 
-const FOLDER = "runtime/image/kernels";
-const MODULE = `${FOLDER}/kernels.wasm`;
+/** What is compiled, each to a module beside its source. */
+const MODULES = [
+  {
+    source: "runtime/image/kernels/module.as.ts",
+    module: "runtime/image/kernels/kernels.wasm",
+    options: ["--importMemory"],
+  },
+  {
+    source: "runtime/log/kafka/records/crc32c.as.ts",
+    module: "runtime/log/kafka/records/crc32c.wasm",
+    options: ["--initialMemory", "5", "--maximumMemory", "5"],
+  },
+] as const;
 const OPTIONS = [
-  ...["-O3", "--converge", "--noAssert", "--runtime", "stub", "--importMemory"],
+  ...["-O3", "--converge", "--noAssert", "--runtime", "stub"],
   ...["--enable", "simd", "--uncheckedBehavior", "always"],
   // Functions that take vectors are called by other kernels alone.
   ...["--disableWarning", "112"],
 ];
 
 /** @throws {Error} with the compiler's messages. */
-async function compile(): Promise<Uint8Array> {
+async function compile({ source, options }: typeof MODULES[number]): Promise<Uint8Array> {
   let module: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    [`${FOLDER}/module.as.ts`, "--outFile", "kernels.wasm", "--baseDir", ROOT, ...OPTIONS],
+    [source, "--outFile", "module.wasm", "--baseDir", ROOT, ...OPTIONS, ...options],
     {
       writeFile(name, contents) {
-        if (name === "kernels.wasm" && contents instanceof Uint8Array) module = contents;
+        if (name === "module.wasm" && contents instanceof Uint8Array) module = contents;
       },
     },
   );
   if (error !== null || module === undefined) {
-    throw new Error(`Cannot compile the kernels: ${stderr.toString()}`, { cause: error });
+    throw new Error(`Cannot compile ${source}: ${stderr.toString()}`, { cause: error });
   }
   return module;
 }
 
-/** What is wrong with the committed module. */
+/** What is wrong with the committed modules. */
 export async function kernelFaults(): Promise<string[]> {
-  const [built, committed] = [await compile(), await Deno.readFile(join(ROOT, MODULE))];
-  const same = built.length === committed.length && built.every((byte, i) => byte === committed[i]);
-  return same ? [] : [`${MODULE} is not what its sources compile to: run deno task kernels`];
+  const faults: string[] = [];
+  for (const each of MODULES) {
+    const built = await compile(each);
+    const committed = await Deno.readFile(join(ROOT, each.module));
+    if (built.length !== committed.length || built.some((byte, i) => byte !== committed[i])) {
+      faults.push(`${each.module} is not what its sources compile to: run deno task kernels`);
+    }
+  }
+  return faults;
 }
 
 if (import.meta.main) {
-  checkUsage("deno task kernels\n\nCompiles the kernels of runtime/image/kernels.", []);
-  await Deno.writeFile(join(ROOT, MODULE), await compile());
+  checkUsage("deno task kernels\n\nCompiles the WebAssembly modules of the runtime.", []);
+  for (const each of MODULES) await Deno.writeFile(join(ROOT, each.module), await compile(each));
 }

@@ -14,7 +14,7 @@ import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { parsePartitions } from "../partitions.ts";
-import { DEFAULT_QUERY, outputTopics, querySpecOptions, querySpecs } from "../query_specs.ts";
+import { DEFAULT_QUERY, querySpecOptions, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
 const DEFAULT_PORT = 8000;
@@ -118,6 +118,9 @@ async function run(
       if (json) context.print(JSON.stringify({ type: "progress", progress }));
       bar?.progress(progress);
     },
+    onQueryError: (event) => {
+      if (json) context.print(JSON.stringify({ type: "error", ...event }));
+    },
     onQueryStarted: ({ name, id }) => {
       const query = driver.streams.get(id)?.query;
       if (!json) say(`${query} ${name} reads ${topic}`);
@@ -133,7 +136,7 @@ async function run(
         topics: [topic],
         report: say,
         port,
-        outputTopics: outputTopics(specs),
+        outputTopics: await driver.load(),
         ...access,
       });
       say(`Viewer: ${viewer.url}`);

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "./clock.ts";
+import { read } from "./errors.ts";
 
 /** Bounds of the delays between attempts. */
 export interface BackoffOptions {
@@ -75,8 +76,7 @@ export interface RetryOptions extends BackoffOptions {
 
 /** True for errors which say that the same may succeed later. */
 export function isRetryable(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "retryable" in error &&
-    error.retryable === true;
+  return read(error, "retryable") === true;
 }
 
 /**

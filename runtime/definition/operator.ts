@@ -84,7 +84,8 @@ export interface OperatorTask<In, Out> {
    * Takes the next input, in offset order, and returns what it emits: none, one or several outputs.
    *
    * @throws {BadFrameError} costs this input only: it goes to the dead letters.
-   * @throws any other error stops the streaming query, which restarts from its checkpoint.
+   * @throws any other error: the query does what its `onOperatorError` says. By default an operator
+   * without `kind` is called again with the same input; one with `kind` is opened again from the checkpoint.
    */
   process(input: In): readonly Out[] | Promise<readonly Out[]>;
   /**

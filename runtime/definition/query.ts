@@ -10,6 +10,11 @@ import { filterOperator, mapOperator } from "../operators/functions.ts";
 import { type Observations, observeOperator } from "../operators/observe.ts";
 import { stateOperator, type StateProcessor } from "../operators/state.ts";
 import { windowOperator } from "../windows/window_operator.ts";
+import {
+  checkOperatorErrors,
+  type OperatorErrorOption,
+  type OperatorErrorPolicy,
+} from "./operator_error.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
 import type { Sink } from "./sink.ts";
 import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
@@ -25,6 +30,7 @@ export interface QueryPlan {
   readonly sinks: readonly Sink<unknown>[];
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
+  readonly onOperatorError: OperatorErrorPolicy;
   /** Names of steps whose state in a checkpoint is let go of. */
   readonly droppedState?: readonly string[];
 }
@@ -162,6 +168,7 @@ export class Stream<T> {
       sinks: sinks as unknown as Sink<unknown>[],
       trigger: { kind: "asap" },
       overload: { kind: "wait" },
+      onOperatorError: checkOperatorErrors("dead-letter"),
     });
   }
 }
@@ -203,6 +210,22 @@ export class QueryDefinition {
   }
 
   /**
+   * What happens when an operator throws: `dead-letter` (default), `restart` or `stop`.
+   *
+   * @throws {RangeError} when the policy is not one of these.
+   * @example
+   * ```ts
+   * import { console, query } from "../mod.ts";
+   *
+   * export default query("gauge").readStream().map((frame) => frame).writeStream(console())
+   *   .onOperatorError({ kind: "dead-letter", tries: 5, maxInARow: 100 });
+   * ```
+   */
+  onOperatorError(policy: OperatorErrorOption): QueryDefinition {
+    return new QueryDefinition({ ...this.plan, onOperatorError: checkOperatorErrors(policy) });
+  }
+
+  /**
    * Lets go of the state that a checkpoint holds of steps which the query no longer has; without it
    * such a checkpoint is refused.
    */
@@ -213,7 +236,7 @@ export class QueryDefinition {
 
   /** The plan for people, one line a step. */
   explain(): string {
-    const { name, source, operators, sinks, trigger, overload } = this.plan;
+    const { name, source, operators, sinks, trigger, overload, onOperatorError } = this.plan;
     const settings = Object.entries(source).map(([key, value]) =>
       `${key}=${JSON.stringify(value)}`
     );
@@ -228,6 +251,7 @@ export class QueryDefinition {
       `  writeStream ${sinks.map((sink) => `${sink.uri} (${sink.delivery})`).join(", ")}`,
       `  trigger ${trigger.kind === "interval" ? `interval:${trigger.ms}ms` : trigger.kind}`,
       `  overload ${overload.kind}`,
+      `  onOperatorError ${onOperatorError.kind}`,
     ].join("\n");
   }
 }

@@ -6,6 +6,28 @@
 import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
 
 /**
+ * Checks that an output is one that the sinks know: a frame or a finding on a window. Types say so too;
+ * a plain function of a user's may do without.
+ *
+ * @throws {TypeError} saying which field is at fault.
+ */
+export function checkOutput(output: Output): void {
+  const { partition, timestamp, result } = output;
+  const fault = (field: string, expected: string, given: unknown) => {
+    throw new TypeError(
+      `Cannot pass this output on: ${field} is ${typeof given}, expected ${expected}`,
+    );
+  };
+  if (typeof partition !== "number") fault("partition", "a number", partition);
+  if (!Number.isFinite(timestamp)) fault("timestamp", "epoch milliseconds", timestamp);
+  if (result !== undefined) plainResult(result);
+  const frame = isFinding(output) ? output.picture : output;
+  if (frame === undefined) return;
+  if (!(frame.value instanceof Uint8Array)) fault("value", "bytes", frame.value);
+  if (typeof frame.headers !== "object") fault("headers", "an object", frame.headers);
+}
+
+/**
  * The result of an output as it goes into a record, a line or a request: all that operators found and
  * added, with the fields that only the sink's place in the query tells. A frame without findings has a
  * result too: that it was processed.

@@ -34,8 +34,6 @@ export interface SinkContext {
   readonly committedBatch?: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Hands a picture or finding to the viewer; a latest-wins channel that never blocks. */
-  readonly publish: (output: Output) => void;
   /** A line for people, attributed to this streaming query. */
   readonly report: (message: string) => void;
 }
@@ -49,6 +47,12 @@ export interface Sink<T = Output> {
   readonly topics?: readonly string[];
   /** The sink relies on a re-run batch having the same offsets as before (`foreachBatch`). */
   readonly needsPlan?: boolean;
+  /** Its outputs are shown on the wall (`display`). */
+  readonly shows?: boolean;
+  /** It calls code that must not run twice at once, even where a query starts again elsewhere. */
+  readonly exclusive?: boolean;
+  /** Throws when the sink cannot take an output: it counts as a failure of the operator that gave it. */
+  check?(output: T): void;
   /** Makes the task of one partition; called again for each start of its query. */
   open(context: SinkContext): SinkTask<T> | Promise<SinkTask<T>>;
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
  * - `asap`: as soon as there is a frame, with as many as wait (one when idle, large under backlog);
  * - `interval`: at ticks aligned to the epoch;
  * - `available-now`: all there is at the start, in batches, then the query ends;
- * - `once`: all there is at the start in one batch, then the query ends.
+ * - `once`: as `available-now`; a batch that took the whole backlog would need memory for all of it.
  */
 export type Trigger =
   | { readonly kind: "asap" }

@@ -63,6 +63,7 @@ export class Driver {
   readonly #stopping = new AbortController();
   readonly #ends: SharedEnds;
   #queries: LoadedQueries = {};
+  #loading: Promise<LoadedQueries> | undefined;
   #assigned = Promise.withResolvers<void>();
 
   /** @throws {RangeError} when two queries have the same name: their checkpoints would be one. */
@@ -73,7 +74,12 @@ export class Driver {
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
     this.metrics = new QueryMetrics();
-    this.feed = new DriverFeed(this.streams, this.#clock, (query) => this.explain(query));
+    this.feed = new DriverFeed(
+      this.streams,
+      this.#clock,
+      (query) => this.explain(query),
+      (watched) => this.#pool.watch(watched),
+    );
     const config: ExecutorConfig = {
       log: options.logUrl,
       ...(options.checkpointDir !== undefined ? { checkpointDir: options.checkpointDir } : {}),
@@ -83,15 +89,17 @@ export class Driver {
     };
     this.#pool = new ExecutorPool(config, options.executors, {
       onMessage: (message) => this.#lanes.onMessage(message),
+      onPicture: (picture) => this.feed.show(picture),
       onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
+      onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
+      mayMove: (lane) => this.#lanes.mayMove(lane),
     }, linkStarter(options.executors, options.executorPermissions));
     this.#lanes = new LaneSupervisor({
       pool: this.#pool,
       log: options.log,
       topic: options.topic,
       streams: this.streams,
-      feed: this.feed,
       metrics: this.metrics,
       clock: this.#clock,
       signal: this.#stopping.signal,
@@ -100,7 +108,21 @@ export class Driver {
       report: options.report,
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
-    this.feed.onWatched = (watched) => this.#pool.watched = watched;
+  }
+
+  /**
+   * Loads the queries.
+   *
+   * @returns the topic that each query's outputs go to, where it has one.
+   * @throws when a query cannot be loaded.
+   */
+  async load(): Promise<Record<string, string>> {
+    this.#queries = await (this.#loading ??= this.#pool.open());
+    return Object.fromEntries(
+      Object.entries(this.#queries).flatMap(([query, { topics: [first] }]) =>
+        first === undefined ? [] : [[query, first]]
+      ),
+    );
   }
 
   /**
@@ -109,7 +131,7 @@ export class Driver {
    * @throws when a query cannot be loaded, or the topic has no partition and none is waited for.
    */
   async start(): Promise<void> {
-    const opening = this.#pool.open().then((queries) => void (this.#queries = queries));
+    const opening = this.load().then(() => {});
     const [partitions] = await Promise.all([this.#partitions(opening), opening]);
     const found = await PartitionsFound.before(this.#options, this.#stopping.signal);
     for (const spec of this.#options.queries) {

@@ -11,7 +11,8 @@ import {
   plainError,
   type ToExecutor,
 } from "../executor/protocol.ts";
-import { SHARED } from "../executor/pulse.ts";
+import type { Picture } from "../executor/pictures.ts";
+import { SHARED, type WorkerData } from "../executor/pulse.ts";
 
 /** An executor as the driver sees it. */
 export interface ExecutorLink {
@@ -21,9 +22,9 @@ export interface ExecutorLink {
   readonly ready: Promise<LoadedQueries>;
   /** Lanes that run here. */
   readonly lanes: Set<number>;
-  /** Set when one lane holds the thread: nothing else is placed here any more. */
-  quarantined: boolean;
   post(message: ToExecutor): void;
+  /** Whether somebody looks at pictures. */
+  watch(watched: boolean): void;
   /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
   pulse(): { lane: number; alive: number } | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
@@ -33,8 +34,9 @@ export interface ExecutorLink {
 /** Whom a link tells. */
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
-  /** The worker died of an error outside any lane. */
-  onDeath(link: ExecutorLink, error: Error): void;
+  onPicture(picture: Picture): void;
+  /** The worker has ended, by whatever the lane did that had its thread; 0: nobody knows which. */
+  onDeath(link: ExecutorLink, error: Error, lane: number): void;
 }
 
 /** Starts an executor. */
@@ -63,47 +65,59 @@ export function startWorker(
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
+  // A port of its own: what code of users posts by itself is not taken for the executor's.
+  const { port1: control, port2 } = new MessageChannel();
+  const { port1: pictures, port2: picturesPort } = new MessageChannel();
   const worker = new Worker(new URL("../executor/worker.ts", import.meta.url), {
     type: "module",
     name,
     ...(permissions === undefined ? {} : { deno: { permissions } }),
   });
+  const parts: WorkerData = { control: port2, pictures: picturesPort, shared };
+  worker.postMessage(parts, [port2, picturesPort]);
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
   const closed = Promise.withResolvers<void>();
+  const lane = () => Atomics.load(cells, SHARED.lane);
   const link: ExecutorLink = {
     name,
     ready: ready.promise,
     lanes: new Set(),
-    quarantined: false,
-    post: (message) => worker.postMessage(message),
+    post: (message) => control.postMessage(message),
+    watch: (watched) => pictures.postMessage(watched),
     pulse: () => ({
-      lane: Atomics.load(cells, SHARED.lane),
+      lane: lane(),
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     async close(graceMs) {
-      worker.postMessage({ type: "close" } satisfies ToExecutor);
+      control.postMessage({ type: "close" } satisfies ToExecutor);
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, graceMs));
       await Promise.race([closed.promise, late]);
       clearTimeout(timer);
+      control.close();
+      pictures.close();
       worker.terminate();
     },
   };
-  worker.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
+  const died = (error: Error) => {
+    ready.reject(error);
+    closed.resolve();
+    events.onDeath(link, error, lane());
+  };
+  pictures.onmessage = ({ data }: MessageEvent<Picture>) => events.onPicture(data);
+  control.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
     receive(data, ready);
     if (data.type === "closed") closed.resolve();
-    events.onMessage(link, data);
+    if (data.type === "exited") died(new Error(`Executor ${name} was ended from within`));
+    else events.onMessage(link, data);
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    const error = new Error(`Executor ${name} died: ${event.message}`);
-    ready.reject(error);
-    closed.resolve();
-    events.onDeath(link, error);
+    died(new Error(`Executor ${name} died: ${event.message}`));
   };
-  link.post({ type: "open", config, busy: shared });
+  link.post({ type: "open", config });
   return link;
 }
 
@@ -111,20 +125,23 @@ export function startWorker(
 export function startInline(config: ExecutorConfig, events: LinkEvents): ExecutorLink {
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
-  const host = new ExecutorHost((message) => {
-    receive(message, ready);
-    events.onMessage(link, message);
+  const host = new ExecutorHost({
+    send(message) {
+      receive(message, ready);
+      events.onMessage(link, message);
+    },
+    sendPicture: (picture) => events.onPicture(picture),
   });
   const fail = (error: unknown) => {
     ready.reject(error);
-    events.onDeath(link, error instanceof Error ? error : new Error(String(error)));
+    events.onDeath(link, error instanceof Error ? error : new Error(String(error)), 0);
   };
   const link: ExecutorLink = {
     name: "main thread",
     ready: ready.promise,
     lanes: new Set(),
-    quarantined: false,
     post: (message) => void host.handle(message).catch(fail),
+    watch: (watched) => host.watch(watched),
     pulse: () => undefined,
     close: () => host.handle({ type: "close" }),
   };

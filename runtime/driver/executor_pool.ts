@@ -9,17 +9,22 @@ import type {
   LoadedQueries,
   ToExecutor,
 } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
 import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
-/** A thread that shows no life for so long is blocked, milliseconds. */
-const BLOCKED_AFTER_MS = 300;
+/** A thread that shows no life for this long is held, milliseconds. */
+const BLOCKED_AFTER_MS = 400;
+/** One that is held by no lane that is known is ended after this time, milliseconds. */
+const LOST_AFTER_MS = 60_000;
 const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded when the first lanes are well under way: its start would take their processor. */
 const SPARE_AFTER_MS = 2000;
 /** So few lanes have an executor each, whatever the cores: none can hold another's thread. */
 const FEW_LANES = 4;
+/** Lanes that held or ended an executor have one of their own, but for all beyond this many. */
+const MOST_ALONE = 16;
 
 /** Workers unless told: one for each core, or one for each lane where there are few. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
@@ -29,10 +34,15 @@ export function executorsFor(lanes: number, cores = navigator.hardwareConcurrenc
 /** Whom the pool tells. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
+  onPicture(picture: Picture): void;
   /** These lanes lost their executor, which died or is `held` by another, and must start elsewhere. */
   onStranded(lanes: readonly number[], why: string, held: boolean): void;
   /** A lane holds its thread, or no longer does. */
   onBlocked(lane: number, blocked: boolean): void;
+  /** A lane has ended its executor, or had to be ended with it. */
+  onEnded(lane: number, why: string): void;
+  /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
+  mayMove(lane: number): boolean;
 }
 
 /** Starts executors as they are needed and places lanes on them. */
@@ -48,6 +58,9 @@ export class ExecutorPool {
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #pulses = new Map<ExecutorLink, { alive: number; since: number }>();
   readonly #blocked = new Map<ExecutorLink, number>();
+  /** Executors on which nothing else is placed: one lane holds the thread, or has held one. */
+  readonly #closedToOthers = new Set<ExecutorLink>();
+  #checkedAt = performance.now();
   /** Ends under way. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
@@ -80,19 +93,25 @@ export class ExecutorPool {
     while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
   }
 
-  /** Starts a lane on the executor with the fewest. */
-  start(message: ToExecutor & { type: "start" }): void {
-    const usable = [...this.#links].filter(({ quarantined }) => !quarantined);
+  /**
+   * Starts a lane on the executor with the fewest.
+   *
+   * @param alone the lane gets an executor of its own, where there is one to be had.
+   */
+  start(message: ToExecutor & { type: "start" }, alone = false): void {
+    const own = alone && this.#size !== 0 && this.#closedToOthers.size < MOST_ALONE;
+    const usable = [...this.#links].filter((link) => !this.#closedToOthers.has(link));
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
     const room = usable.length < Math.max(1, this.#size ?? 1);
-    if (link === undefined || (room && link.lanes.size > 0)) link = this.#take() ?? link;
+    if (link === undefined || ((room || own) && link.lanes.size > 0)) link = this.#take() ?? link;
     if (link === undefined) {
       // Not from within the call: who starts a lane must have noted it first.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
       queueMicrotask(() => this.#events.onStranded([message.lane], why, false));
       return;
     }
+    if (own && link.lanes.size === 0) this.#closedToOthers.add(link);
     link.lanes.add(message.lane);
     link.post(message);
     this.#spareSoon();
@@ -108,10 +127,10 @@ export class ExecutorPool {
     const link = this.#linkOf(lane);
     if (link === undefined) return;
     link.lanes.delete(lane);
-    if (!link.quarantined || link.lanes.size > 0) return;
+    if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
     // What held the thread is gone with its lane; a thread that is held even so is of no use.
     if (this.#blocked.has(link)) this.#dismiss(link);
-    else link.quarantined = false;
+    else this.#closedToOthers.delete(link);
   }
 
   /** Whether the lane's executor answers. */
@@ -121,11 +140,11 @@ export class ExecutorPool {
   }
 
   /** Whether anybody looks at pictures. */
-  set watched(watched: boolean) {
+  watch(watched: boolean): void {
     if (watched === this.#watched) return;
     this.#watched = watched;
-    for (const link of this.#links) link.post({ type: "watch", watched });
-    this.#spare?.post({ type: "watch", watched });
+    for (const link of this.#links) link.watch(watched);
+    this.#spare?.watch(watched);
   }
 
   async close(): Promise<void> {
@@ -170,11 +189,12 @@ export class ExecutorPool {
   #begin(): ExecutorLink {
     const events = {
       onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
-      onDeath: (link: ExecutorLink, error: Error) => this.#bury(link, error),
+      onPicture: (picture: Picture) => this.#events.onPicture(picture),
+      onDeath: (link: ExecutorLink, error: Error, lane: number) => this.#died(link, error, lane),
     };
     const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
-    if (this.#watched) link.post({ type: "watch", watched: true });
-    link.ready.catch((error) => this.#bury(link, error as Error));
+    if (this.#watched) link.watch(true);
+    link.ready.catch((error) => this.#died(link, error as Error, 0));
     return link;
   }
 
@@ -183,24 +203,36 @@ export class ExecutorPool {
     this.#links.delete(link);
     this.#pulses.delete(link);
     this.#blocked.delete(link);
+    this.#closedToOthers.delete(link);
     const leaving = link.close(graceMs).finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 
-  #bury(link: ExecutorLink, error: Error): void {
+  /** An executor has ended, by the fault of a lane where that is known. */
+  #died(link: ExecutorLink, error: Error, lane: number): void {
     if (this.#closed) return;
     const spare = this.#spare === link;
     if (spare) this.#spare = undefined;
     if (!spare && !this.#links.has(link)) return;
-    const lanes = [...link.lanes];
+    this.#end(link, lane, error.message);
+  }
+
+  /** Ends an executor at once; its lanes start elsewhere. */
+  #end(link: ExecutorLink, culprit: number, why: string): void {
+    const guilty = link.lanes.delete(culprit);
+    const others = [...link.lanes];
     link.lanes.clear();
     this.#dismiss(link, 0);
-    if (lanes.length > 0) this.#events.onStranded(lanes, error.message, false);
+    if (others.length > 0) this.#events.onStranded(others, why, guilty);
+    if (guilty) this.#events.onEnded(culprit, why);
   }
 
   /** Finds threads that do not turn, and brings the innocent lanes to others. */
   #check(): void {
     const now = performance.now();
+    // Where this thread does not get its turns, the others have an excuse.
+    const late = Math.max(0, now - this.#checkedAt - 2 * CHECK_INTERVAL_MS);
+    this.#checkedAt = now;
     for (const link of this.#links) {
       const pulse = link.pulse();
       if (pulse === undefined) continue;
@@ -214,20 +246,33 @@ export class ExecutorPool {
         }
         continue;
       }
-      if (now - last.since < BLOCKED_AFTER_MS) continue;
-      if (this.#blocked.has(link) || !link.lanes.has(pulse.lane)) continue;
-      this.#blocked.set(link, pulse.lane);
-      link.quarantined = true;
-      const innocent = [...link.lanes].filter((lane) => lane !== pulse.lane);
-      for (const lane of innocent) {
-        // Heard when the thread turns again; by then the lane is fenced.
-        link.post({ type: "stop", lane, mode: "abort" });
-        link.lanes.delete(lane);
+      last.since += late;
+      if (now - last.since < BLOCKED_AFTER_MS || this.#blocked.has(link)) continue;
+      if (link.lanes.has(pulse.lane)) this.#held(link, pulse.lane);
+      else if (link.lanes.size > 0 && now - last.since > LOST_AFTER_MS) {
+        this.#end(link, 0, `${link.name} is held by work that belongs to no query`);
       }
-      this.#events.onBlocked(pulse.lane, true);
-      if (innocent.length > 0) {
-        this.#events.onStranded(innocent, `${link.name} is held by another query`, true);
-      }
+    }
+  }
+
+  /** A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. */
+  #held(link: ExecutorLink, culprit: number): void {
+    const innocent = [...link.lanes].filter((lane) => lane !== culprit);
+    this.#blocked.set(link, culprit);
+    this.#events.onBlocked(culprit, true);
+    if (!innocent.every((lane) => this.#events.mayMove(lane))) {
+      const why =
+        `${link.name} was ended: it held its thread while functions of other queries waited in it`;
+      return this.#end(link, culprit, why);
+    }
+    this.#closedToOthers.add(link);
+    for (const lane of innocent) {
+      // Heard when the thread turns again; by then the lane is fenced.
+      link.post({ type: "stop", lane, mode: "abort" });
+      link.lanes.delete(lane);
+    }
+    if (innocent.length > 0) {
+      this.#events.onStranded(innocent, `${link.name} is held by another query`, true);
     }
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { FromExecutor } from "../executor/protocol.ts";
+import type { Picture } from "../executor/pictures.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../lanes.ts";
 import { lagOf, type StreamingQueryProgress } from "../definition/progress.ts";
@@ -17,11 +17,13 @@ const STALE_MS = 3000;
 /** The lanes of a driver. */
 export class DriverFeed implements LaneFeed {
   /** Called when the first viewer comes and when the last one goes. */
-  onWatched: (watched: boolean) => void = () => {};
+  readonly #onWatched: (watched: boolean) => void;
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
   readonly #planOf: (query: string) => string;
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
+  /** The newest run of each lane. */
+  readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   /** Listeners that count as somebody who looks. */
   #watchers = 0;
@@ -30,7 +32,9 @@ export class DriverFeed implements LaneFeed {
     streams: StreamingQueryManager,
     clock: Clock,
     planOf: (query: string) => string,
+    onWatched: (watched: boolean) => void,
   ) {
+    this.#onWatched = onWatched;
     this.#streams = streams;
     this.#clock = clock;
     this.#planOf = planOf;
@@ -46,10 +50,10 @@ export class DriverFeed implements LaneFeed {
 
   subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
     this.#listeners.add(listener);
-    if (!passive && ++this.#watchers === 1) this.onWatched(true);
+    if (!passive && ++this.#watchers === 1) this.#onWatched(true);
     return () => {
       if (!this.#listeners.delete(listener) || passive) return;
-      if (--this.#watchers === 0) this.onWatched(false);
+      if (--this.#watchers === 0) this.#onWatched(false);
     };
   }
 
@@ -66,9 +70,12 @@ export class DriverFeed implements LaneFeed {
   }
 
   /** A picture came from an executor. */
-  show(query: StreamingQuery, message: FromExecutor & { type: "picture" }): void {
-    const { offset, timestamp, contentType, headers, result, bytes } = message;
-    const lane = laneId(query);
+  show({ run, ...shown }: Picture): void {
+    const { offset, timestamp, contentType, headers, result, bytes } = shown;
+    const lane = laneId(shown);
+    // A run that was given up may still send one.
+    if (run < (this.#runs.get(lane) ?? 0)) return;
+    this.#runs.set(lane, run);
     const before = this.#pictures.get(lane);
     const picture = {
       lane,

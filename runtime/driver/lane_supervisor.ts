@@ -10,7 +10,10 @@ import type { Measurements } from "../engine/reporter.ts";
 import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
-import type { DriverFeed } from "./feed.ts";
+import { FailedInputs } from "./failed_inputs.ts";
+import { inFunction, keyOf, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
+import { LaneEvents } from "./lane_events.ts";
+import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { nextStart, strandedDelay } from "./restart_policy.ts";
@@ -25,7 +28,6 @@ export interface LaneSupervisorOptions {
   readonly log: Pick<TopicLog, "offsets">;
   readonly topic: string;
   readonly streams: StreamingQueryManager;
-  readonly feed: Pick<DriverFeed, "show">;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
   /** Ends the waits before a next start. */
@@ -37,40 +39,20 @@ export interface LaneSupervisorOptions {
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
 
-/** One query on one partition, while it is here. */
-interface Lane {
-  /** Another one for each start: what an earlier run still says is not taken for this one's. */
-  readonly number: number;
-  readonly handle: StreamingQuery;
-  readonly spec: QuerySpec;
-  readonly partition: number;
-  readonly ended: PromiseWithResolvers<void>;
-  membership: Membership | undefined;
-  /** The partition came into being while the query ran. */
-  readonly foundLater: boolean;
-  /** Kept from run to run: see `SHOWN`. */
-  readonly shown: SharedArrayBuffer;
-  stopping: boolean;
-  /** Since it last recovered. */
-  failures: number;
-  /** By the monotonic clock, milliseconds. */
-  startedAt: number;
-}
-
-/** No run has this number. */
-const NOBODY = 0;
-
 /** Supervises the lanes of a driver. */
-export class LaneSupervisor implements PoolEvents {
+export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   readonly #options: LaneSupervisorOptions;
   readonly #pool: LaneSupervisorOptions["pool"];
+  readonly #events: LaneEvents;
   readonly #lanes = new Map<number, Lane>();
+  readonly #lingering = new Lingering();
   #laneNumber = 0;
   #laneEnded = Promise.withResolvers<void>();
 
   constructor(options: LaneSupervisorOptions) {
     this.#options = options;
     this.#pool = options.pool;
+    this.#events = new LaneEvents(options.streams, options.clock);
   }
 
   /** A partition came: its query starts. */
@@ -91,7 +73,7 @@ export class LaneSupervisor implements PoolEvents {
     });
     this.#forget(spec, partition);
     this.#options.streams.add(handle);
-    this.#startLane({
+    const lane: Lane = {
       number,
       handle,
       spec,
@@ -100,10 +82,18 @@ export class LaneSupervisor implements PoolEvents {
       membership,
       foundLater,
       shown,
+      failedInputs: new FailedInputs(),
       stopping: false,
       failures: 0,
       startedAt: 0,
-    });
+      told: true,
+      alone: false,
+    };
+    const before = this.#lingering.over(keyOf(lane));
+    if (before === undefined) return this.#startLane(lane);
+    this.#lanes.set(number, lane);
+    this.#options.report(`${titleOf(lane)} waits for its earlier run to end`);
+    void before.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
   /** The group went on to another generation and left the partition here. */
@@ -148,17 +138,16 @@ export class LaneSupervisor implements PoolEvents {
   onMessage(message: FromExecutor): void {
     if (!("lane" in message)) return;
     const lane = this.#lanes.get(message.lane);
-    if (lane === undefined) return;
+    if (lane === undefined) {
+      if (message.type === "stopped") this.#lingeringEnded(message.lane);
+      if (message.type === "report" && message.lane === 0) this.#options.report(message.message);
+      return;
+    }
     const { handle } = lane;
     switch (message.type) {
       case "started":
         handle.started(message.id, message.next);
-        this.#options.streams.tell("onQueryStarted", {
-          id: message.id,
-          runId: handle.runId,
-          name: handle.name,
-          timestamp: new Date(this.#options.clock.now()).toISOString(),
-        });
+        this.#events.started(lane);
         return;
       case "progress":
         handle.progressed(message.progress, this.#options.clock.now());
@@ -166,11 +155,18 @@ export class LaneSupervisor implements PoolEvents {
         this.#options.onMeasurements?.(handle, message.measurements);
         this.#options.streams.tell("onQueryProgress", { progress: message.progress });
         return;
-      case "picture":
-        this.#options.feed.show(handle, message);
-        return;
       case "report":
-        this.#options.report(`${lane.spec.name} ${handle.name}: ${message.message}`);
+        this.#options.report(`${titleOf(lane)}: ${message.message}`);
+        return;
+      case "waiting":
+        handle.said(message.message);
+        if (message.message !== undefined) {
+          this.#options.report(`${titleOf(lane)}: ${message.message}`);
+        }
+        return;
+      case "put-aside":
+        this.#options.report(`${titleOf(lane)} puts an input aside: ${message.error.message}`);
+        this.#events.failed(lane, message.error, "dead-letter");
         return;
       case "stopped":
         handle.runEnded(message.totals);
@@ -182,13 +178,15 @@ export class LaneSupervisor implements PoolEvents {
 
   onStranded(lanes: readonly number[], why: string, held: boolean): void {
     for (const number of lanes) {
+      this.#lingeringEnded(number);
       const lane = this.#lanes.get(number);
       if (lane === undefined) continue;
       if (lane.stopping) {
         this.#laneGone(lane);
         continue;
       }
-      this.#options.report(`${lane.spec.name} ${lane.handle.name} moves: ${why}`);
+      this.#options.report(`${titleOf(lane)} moves: ${why}`);
+      this.#events.ended(lane);
       lane.handle.moving();
       this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
       // An executor that cannot even start must not be started again in a tight loop.
@@ -197,22 +195,40 @@ export class LaneSupervisor implements PoolEvents {
     }
   }
 
+  onEnded(number: number, why: string): void {
+    this.#lingeringEnded(number);
+    const lane = this.#lanes.get(number);
+    if (lane === undefined) return;
+    lane.alone = true;
+    if (lane.stopping) return this.#laneGone(lane);
+    this.#onFailure(lane, { name: "ExecutorError", message: why, retryable: false });
+  }
+
   onBlocked(number: number, blocked: boolean): void {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
-    const name = `${lane.spec.name} ${lane.handle.name}`;
+    if (blocked) lane.alone = true;
     lane.handle.said(blocked ? "Blocks its thread" : undefined);
     this.#options.report(
-      blocked ? `${name} blocks its thread; other queries move` : `${name} goes on`,
+      blocked
+        ? `${titleOf(lane)} blocks its thread; other queries move`
+        : `${titleOf(lane)} goes on`,
     );
+  }
+
+  mayMove(number: number): boolean {
+    const lane = this.#lanes.get(number);
+    return lane === undefined || !inFunction(lane);
   }
 
   #startLane(lane: Lane): void {
     const runId = crypto.randomUUID();
     this.#lanes.set(lane.number, lane);
     lane.startedAt = this.#options.clock.monotonic();
+    lane.told = false;
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
+    const { aside } = lane.failedInputs;
     this.#pool.start({
       type: "start",
       lane: lane.number,
@@ -221,8 +237,9 @@ export class LaneSupervisor implements PoolEvents {
       runId,
       shown: lane.shown,
       foundLater: lane.foundLater,
+      ...(aside.length > 0 ? { aside } : {}),
       ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
-    });
+    }, lane.alone);
   }
 
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
@@ -233,26 +250,38 @@ export class LaneSupervisor implements PoolEvents {
       return this.#laneGone(lane);
     }
     this.#pool.post({ type: "stop", lane: lane.number, mode });
-    const timer = setTimeout(() => {
+    const timer = new AbortController();
+    this.#options.clock.sleep(DRAIN_MS, timer.signal).then(() => {
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
+      this.#linger(lane);
       this.#laneGone(lane);
-    }, DRAIN_MS);
+    }, () => {}); // It has ended in time.
     await lane.ended.promise;
-    clearTimeout(timer);
+    timer.abort();
   }
 
-  #laneGone(lane: Lane): void {
+  /** The run does not end: its function may go on, and must not run beside another one. */
+  #linger(lane: Lane): void {
+    this.#lingering.add(lane.number, keyOf(lane));
+    const what = inFunction(lane) ? "a function of its sink" : "its run";
+    this.#options.report(
+      `${titleOf(lane)} is given up after ${DRAIN_MS / 1000} s: ${what} still works. ` +
+        "Its batch is not committed: it comes again, when this one has ended",
+    );
+  }
+
+  #lingeringEnded(number: number): void {
+    if (this.#lingering.ended(number)) this.#pool.ended(number);
+  }
+
+  #laneGone(lane: Lane, error?: PlainError): void {
     if (!this.#lanes.delete(lane.number)) return;
     letCommit(lane, NOBODY);
     const { handle } = lane;
-    this.#pool.ended(lane.number);
+    if (!this.#lingering.has(lane.number)) this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
-    this.#options.streams.tell("onQueryTerminated", {
-      id: handle.id,
-      runId: handle.runId,
-      // One that it has recovered from did not end it.
-      ...(handle.state === "failed" ? { exception: handle.exception!.message } : {}),
-    }, handle);
+    this.#events.ended(lane, error);
+    this.#options.streams.terminated(handle);
     lane.ended.resolve();
     this.#laneEnded.resolve();
     this.#laneEnded = Promise.withResolvers();
@@ -261,24 +290,29 @@ export class LaneSupervisor implements PoolEvents {
   /** A streaming query failed: it starts again after a while, or ends for good. */
   #onFailure(lane: Lane, error: PlainError): void {
     const { handle, spec } = lane;
+    const failed = lane.failedInputs.note(error);
     const next = nextStart({
       error,
-      failures: lane.failures,
+      // Another input than the last time: the query went on meanwhile.
+      failures: failed?.tries === 1 ? 0 : lane.failures,
       ranMs: this.#options.clock.monotonic() - lane.startedAt,
       finite: this.#options.finite(spec.name),
       member: lane.membership !== undefined,
     });
+    this.#events.failed(lane, error, next === undefined ? "stop" : "restart");
     if (next === undefined) {
       handle.failed(error, undefined);
-      this.#options.report(`${spec.name} ${handle.name} failed: ${error.message}`);
-      return this.#laneGone(lane);
+      this.#options.report(`${titleOf(lane)} failed: ${error.message}`);
+      return this.#laneGone(lane, error);
     }
-    const { delayMs } = next;
-    lane.failures = next.failures;
+    const delayMs = failed?.aside === true ? 0 : next.delayMs;
+    lane.failures = failed?.aside === true ? 0 : next.failures;
     handle.failed(error, delayMs);
+    this.#events.ended(lane, error);
     this.#options.metrics.restarts.inc(this.#options.metrics.labels(handle));
     this.#options.report(
-      `${spec.name} ${handle.name} failed: ${error.message}; starting it again in ${delayMs} ms`,
+      `${titleOf(lane)} failed: ${error.message}; starting it again ` +
+        (failed?.aside === true ? "without this input" : `in ${delayMs} ms`),
     );
     void this.#restart(lane, delayMs);
   }
@@ -309,9 +343,4 @@ export class LaneSupervisor implements PoolEvents {
       if (lane.spec.name === spec.name && lane.partition === partition) return lane;
     }
   }
-}
-
-/** Says which run of a lane may commit, to those that are held too: they need not hear a message. */
-function letCommit({ shown }: Lane, run: number): void {
-  Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
 }

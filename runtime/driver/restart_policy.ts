@@ -21,6 +21,8 @@ const FATAL = new Set([
   "CHECKPOINT_CHANGED",
   "AUTHENTICATION_FAILED",
   "INVALID",
+  "OPERATOR_FAILED",
+  "TOO_LARGE",
 ]);
 /** Another runtime took over: said by the log, or by a sink that noticed it first. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
@@ -43,12 +45,12 @@ export interface Failure {
  * no next start.
  */
 export function nextStart(
-  { error: { code, retryable }, failures, ranMs, finite, member }: Failure,
+  { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
 ): { readonly delayMs: number; readonly failures: number } | undefined {
   const before = ranMs > RECOVERED_AFTER_MS ? 0 : failures;
   const fenced = code !== undefined && FENCING.has(code);
   const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
-    finite && (before >= MOST_RETRIES || !retryable && !fenced);
+    finite && (before >= MOST_RETRIES || !retryable && !fenced && failed === undefined);
   if (fatal) return undefined;
   const pace = retryable ? RETRYABLE : FAILURE;
   return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };

@@ -68,7 +68,7 @@ export class BatchBuilder {
         end = read - 1;
       }
       const enough = this.#frames.length >= this.#min || clock.now() >= this.#deadline ||
-        this.#intake.anew !== undefined || this.#end.reached;
+        this.#intake.recreated || this.#end.reached;
       if (this.#frames.length > 0 && enough) {
         const frames = this.#frames;
         this.#frames = [];

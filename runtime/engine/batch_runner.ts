@@ -5,15 +5,18 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
+import type { Frame, Output } from "../definition/frame.ts";
+import type { OperatorError } from "../definition/operator_error.ts";
+import type { Sink } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
-import { type RunBatch, timed } from "./commits.ts";
+import type { RunBatch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
 import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { PipelineEvents } from "./pipeline.ts";
 import type { ProgressReporter } from "./reporter.ts";
+import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
 
 /** A batch lets the event loop turn at least this often, milliseconds. */
@@ -31,8 +34,8 @@ export class BatchRunner {
   readonly #abort: AbortSignal;
   /** Where the pipeline's outputs go. */
   #collect: (output: unknown, cause: Frame) => void | Promise<void> = () => {};
-  /** Where bad frames go: those that are read again were counted before. */
-  #reject: (frame: Frame, error: BadFrameError) => void = () => {};
+  /** Takes frames that cannot be processed; undefined while frames are read again, which were counted before. */
+  #reject: ((frame: Frame, error: Error) => void) | undefined;
   #records: OutputRecord[] = [];
   /** The alert that was remembered last. */
   #alert: { readonly id: string; readonly timestamp: number } | undefined;
@@ -54,8 +57,10 @@ export class BatchRunner {
     this.#shownBefore = Number(Atomics.load(this.#shown, 0));
     this.events = {
       onOutput: (output, cause) => this.#collect(output, cause),
-      onBadFrame: (frame, error) => this.#reject(frame, error),
-      ...(options.onBusy !== undefined ? { onBusy: options.onBusy } : {}),
+      onBadFrame: (frame, error) => this.#reject?.(frame, error),
+      onPutAside: (error, frame) => this.#putAside(error, frame),
+      checkOutput: (output) => checkOutput(output, options.plan.sinks),
+      call: options.call ?? ((work) => work()),
     };
   }
 
@@ -78,14 +83,12 @@ export class BatchRunner {
     { pipeline, sinks, resume: { base } }: Opened,
     frames: readonly Frame[],
   ): Promise<void> {
-    const tasks = sinks.map(({ task }) => task).filter(({ refeed }) => refeed !== undefined);
-    this.#reject = () => {};
+    this.#reject = undefined;
     this.#collect = async (output, cause) => {
-      if (cause.offset < base) return;
-      for (const task of tasks) await task.refeed!([output]);
+      if (cause.offset >= base) await sinks.refeed(output);
     };
     for (const frame of frames) {
-      if (frame.fault === undefined) await pipeline.push(frame, this.events);
+      if (frame.fault === undefined) await pipeline.push(frame);
     }
     await pipeline.settle();
     this.#leftOut.seenBefore(pipeline.leftOut());
@@ -111,7 +114,6 @@ export class BatchRunner {
     const started = clock.monotonic();
     let turned = started;
     const outputs: unknown[] = [];
-    const live = sinks.filter(({ sink }) => sink.delivery === "live");
     const arrivals = new Map<number, number>();
     this.#records = [];
     let byTimer = true;
@@ -121,22 +123,24 @@ export class BatchRunner {
     };
     this.#collect = (made, cause) => {
       const output = this.#numbers.number(made);
-      this.#noteAlert(output as Output);
+      if (typeof output === "object" && output !== null) this.#noteAlert(output as Output);
       outputs.push(output);
       // What a timer makes belongs to no frame: nobody can say that it was shown.
       const shown = !byTimer && cause.offset < this.#shownBefore;
-      if (shown && live.length === sinks.length) {
+      if (shown && sinks.live) {
         reporter.outputRepeated();
         return;
       }
       // What no frame has caused has no way from a camera to measure.
-      const captured = byTimer ? clock.now() : (output as { timestamp?: unknown }).timestamp;
+      const captured = byTimer
+        ? clock.now()
+        : (output as { timestamp?: unknown } | null | undefined)?.timestamp;
       reporter.outputDone(
         clock.monotonic() - (arrivals.get(cause.offset) ?? started),
         typeof captured === "number" ? captured : cause.timestamp,
         clock.now(),
       );
-      if (live.length > 0 && !shown) return this.#writeLive(opened, output, cause, range);
+      if (sinks.showing && !shown) return this.#show(sinks, output, cause, range);
     };
     const cause = () => this.#lastFrame ?? this.#nobody(range.start);
     if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), cause());
@@ -149,10 +153,10 @@ export class BatchRunner {
       this.#see(frame, reporter);
       reporter.frameRead(frame.timestamp, clock.now());
       if (frame.fault !== undefined) {
-        this.#reject(frame, frame.fault);
+        this.#reject?.(frame, frame.fault);
         continue;
       }
-      const room = pipeline.push(frame, this.events);
+      const room = pipeline.push(frame);
       if (room !== undefined) await room;
       // Operators that never wait would keep timers and other lanes from this thread.
       if (now - turned > TURN_MS) {
@@ -173,7 +177,7 @@ export class BatchRunner {
       range,
       outputs,
       records: this.#records,
-      snapshot: pipeline.snapshot(),
+      snapshot: pipeline.snapshot(range.end),
       seen: this.#sequence.seen,
       last: this.#numbers.last,
       observed: pipeline.observed(),
@@ -185,6 +189,13 @@ export class BatchRunner {
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
+  }
+
+  #putAside(error: OperatorError, frame?: Frame): boolean {
+    if (this.#reject === undefined) return false;
+    this.#options.onPutAside?.(error);
+    if (frame !== undefined) this.#reject(frame, error);
+    return true;
   }
 
   /** Alerts are remembered in the log, for those who look later or from elsewhere. */
@@ -200,16 +211,8 @@ export class BatchRunner {
     this.#records.push(alertRecord(output));
   }
 
-  async #writeLive(
-    opened: Opened,
-    output: unknown,
-    cause: Frame,
-    range: BatchRange,
-  ): Promise<void> {
-    for (const { sink, task } of opened.sinks) {
-      if (sink.delivery !== "live") continue;
-      await timed(opened, this.#options, sink, () => task.write?.([output], range));
-    }
+  async #show(sinks: SinkSet, output: unknown, cause: Frame, range: BatchRange): Promise<void> {
+    await sinks.show(output, range);
     Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
   }
 
@@ -231,4 +234,11 @@ export class BatchRunner {
         : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
     );
   }
+}
+
+/** @throws when a sink cannot take an output, or reading it throws. */
+function checkOutput(output: unknown, sinks: readonly Sink<unknown>[]): void {
+  for (const { check } of sinks) check?.(output);
+  const { result, timestamp } = (output ?? {}) as Partial<Output>;
+  void [result?.alert, timestamp];
 }

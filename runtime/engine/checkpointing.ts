@@ -177,6 +177,11 @@ export class Checkpointing {
       try {
         return await this.#committer.commit(batch, checkpoint, records, options);
       } catch (error) {
+        if (
+          error instanceof LogError && error.code === "TOO_LARGE" && checkpoint.state !== undefined
+        ) {
+          throw stateTooLarge(state, checkpoint.state.length, error);
+        }
         if (!(error instanceof LogError) || error.code !== "STALE_MEMBERSHIP") throw error;
         if (renewals === this.#renewals) await this.#untilRenewed(signal, error);
       }
@@ -212,4 +217,21 @@ export class Checkpointing {
       { cause: stale, retryable: true },
     );
   }
+}
+
+/** Outputs that are too large have their stand-ins: what does not fit by itself is the state. */
+function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: LogError): LogError {
+  const { stages = [] } = pipeline === undefined ? {} : JSON.parse(decoder.decode(pipeline)) as {
+    stages?: { name?: string; state?: string | null }[];
+  };
+  const steps = stages.filter(({ state }) => typeof state === "string")
+    .map(({ name, state }) => `${name} ${Math.round(state!.length * 3 / 4)} bytes`);
+  return new LogError(
+    "TOO_LARGE",
+    `Cannot save the state of this query, ${bytes} bytes (${
+      steps.join(", ")
+    }): ${cause.message}. ` +
+      "Keep less in the state of these steps, for example by letting go of what is old, and start the query again: it goes on at its last checkpoint",
+    { cause },
+  );
 }

@@ -5,7 +5,6 @@
  * @module
  */
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
-import type { Sink } from "../definition/sink.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
@@ -103,28 +102,14 @@ export class Commits {
     const { range, outputs } = batch;
     const { onStep, clock } = this.#options;
     const started = clock.monotonic();
-    const records = [...batch.records];
     const replaced = new Set<OutputRecord>();
-    for (const { sink, task } of sinks) {
-      if (task.records !== undefined) {
-        for (const record of task.records(outputs, range)) records.push(noted(record, replaced));
-      }
-      if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
-        await timed(this.#opened, this.#options, sink, () => task.write!(outputs, range));
-      }
-      onStep?.("write");
-    }
-    for (const { task } of sinks) {
-      await task.flush?.(range);
-      onStep?.("flush");
-    }
+    const written = await sinks.write(outputs, range);
+    const records = [...batch.records, ...written.map((record) => noted(record, replaced))];
     const lost = await this.#ensureTopics(records);
-    const written = clock.monotonic();
+    const writtenAt = clock.monotonic();
     if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
     onStep?.("plan");
     const planned = clock.monotonic();
-    const needed = sinks.map(({ task }) => task.restartOffset?.())
-      .filter((offset) => offset !== undefined);
     onStep?.("commit.before");
     if (this.#options.owns?.() === false) {
       throw new LogError("FENCED", "Cannot commit: another run of this query has taken over");
@@ -132,21 +117,18 @@ export class Commits {
     await checkpointing.commit(
       range,
       batch,
-      needed.length === 0 ? undefined : Math.min(...needed),
+      sinks.restartOffset(),
       records.filter((record) => !lost.has(record)),
-      { repeatable: sinks.every(({ sink }) => sink.delivery === "live") },
+      { repeatable: sinks.live },
       this.#drain,
     );
     const done = this.#last = clock.monotonic();
     reporter.deadLettered += replaced.size;
     reporter.observed.add(batch.observed);
     onStep?.("commit.after");
-    for (const { task } of sinks) {
-      await task.committed?.(range);
-      onStep?.("committed");
-    }
-    reporter.took("addBatch", written - started);
-    reporter.took("walCommit", planned - written);
+    await sinks.committed(range);
+    reporter.took("addBatch", writtenAt - started);
+    reporter.took("walCommit", planned - writtenAt);
     reporter.took("commitOffsets", done - planned);
     reporter.took("triggerExecution", done - started);
     this.#events.onCommitted(range);
@@ -191,19 +173,6 @@ function noted(record: OutputRecord, replaced: Set<OutputRecord>): OutputRecord 
 
 function momentOf(monotonic: number): number {
   return Math.floor(monotonic / LIVE_COMMIT_INTERVAL_MS);
-}
-
-/** Does what a sink does with outputs, and notes how long it took. */
-export async function timed(
-  { reporter }: Opened,
-  { clock }: ExecutionOptions,
-  sink: Sink<unknown>,
-  work: () => void | Promise<void>,
-): Promise<void> {
-  const started = clock.monotonic();
-  const waiting = work();
-  if (waiting !== undefined) await waiting;
-  reporter.sinkWrite(sink.uri, clock.monotonic() - started);
 }
 
 /** Two batches of a query with live views, committed as one; the views have their outputs. */

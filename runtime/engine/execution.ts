@@ -19,7 +19,7 @@ import { isFiniteTrigger, TickTimer } from "../definition/trigger.ts";
 import { BatchBuilder } from "./batch_builder.ts";
 import { BatchRunner } from "./batch_runner.ts";
 import { Commits, LIVE_COMMIT_INTERVAL_MS, type RunBatch } from "./commits.ts";
-import { type Opened, type Opener, openPipeline, takeOver } from "./opened.ts";
+import { type Opened, type Opener, takeOver } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import { ReadEnd } from "./read_end.ts";
 import { Reports } from "./reports.ts";
@@ -77,6 +77,17 @@ export class StreamingExecution {
   /** Totals of this run so far. */
   get totals(): QueryTotals {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
+  }
+
+  /** Calls of operators and sinks, by name. */
+  get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
+    const opened = this.#opened;
+    if (opened === undefined) return [];
+    const { name, ended } = opened.sinks.calls;
+    return [
+      ...opened.pipeline.calls.map((one) => ({ ...one, name: `Operator ${one.name}` })),
+      ...(name === undefined ? [] : [{ name, open: 1, ended }]),
+    ];
   }
 
   /** Asks the query to end; `run` resolves when it has. */
@@ -144,24 +155,22 @@ export class StreamingExecution {
 
   /** The operators begin again at `offset`: what they had open is given up. */
   async #beginAt(opened: Opened, offset: number): Promise<void> {
-    await opened.pipeline.close();
-    opened.pipeline = await openPipeline(this.#opener, offset);
+    await opened.pipeline.beginAgain(offset);
     opened.checkpointing.beginAt(offset);
   }
 
   /** Goes on in a topic that was made anew, if it was: its offsets begin again. */
   async #goOnAnew(opened: Opened): Promise<boolean> {
     const { intake } = opened;
-    const { anew } = intake;
-    if (anew === undefined) return false;
+    const start = intake.takeRecreated();
+    if (start === undefined) return false;
     await this.#commits.begin(true);
     await this.#commits.settled();
-    await this.#beginAt(opened, anew);
-    this.#next = anew;
+    await this.#beginAt(opened, start);
+    this.#next = start;
     this.#runner.beginAnew();
-    intake.anew = undefined;
     // Kept at once: a restart before the next batch would take the old offset for one of this topic.
-    if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], anew);
+    if (opened.checkpointing.planned === undefined) await this.#runAndCommit(opened, [], start);
     return true;
   }
 
@@ -170,7 +179,7 @@ export class StreamingExecution {
     const { intake, resume: { sinksOnly } } = opened;
     const { plan, topic, partition, report } = this.#options;
     let lacking = false;
-    intake.rereading = {
+    await intake.reread({
       until: this.#next,
       onMissing: (earliest) => {
         if (!sinksOnly) return false;
@@ -183,13 +192,7 @@ export class StreamingExecution {
         intake.seek(stateless ? earliest : this.#next);
         return true;
       },
-    };
-    while (intake.position < this.#next) {
-      const frames = await intake.readUntil(64, this.#next);
-      if (frames.length === 0) break;
-      await this.#runner.again(opened, frames);
-    }
-    intake.rereading = undefined;
+    }, (frames) => this.#runner.again(opened, frames));
     if (await this.#goOnAnew(opened)) return;
     if (lacking) await this.#beginAt(opened, this.#next);
     if (intake.position < this.#next) intake.seek(this.#next);
@@ -204,7 +207,7 @@ export class StreamingExecution {
       if (planned !== undefined) await this.#rerun(opened, planned);
       if (isFiniteTrigger(trigger)) {
         const { latest } = await log.offsets(topic, partition);
-        await this.#runUntil(opened, latest, trigger.kind === "once");
+        await this.#runUntil(opened, latest);
         // Timers that have come do not wait for frames of the next run.
         if (this.#runner.timersDue(opened)) await this.#runAndCommit(opened, [], this.#next);
       } else if (trigger.kind === "interval") {
@@ -248,6 +251,9 @@ export class StreamingExecution {
     await this.#commits.begin(true);
     await this.#commits.settled();
     this.#reports.send();
+    // What ends by itself must not look like a query that had nothing to find.
+    const failed = isFiniteTrigger(trigger) ? opened.pipeline.failedOnAll : undefined;
+    if (failed !== undefined) throw failed;
   }
 
   /** A batch that was planned before a crash runs again with exactly its offsets. */
@@ -264,9 +270,8 @@ export class StreamingExecution {
   }
 
   /** Batches of everything below an offset. */
-  async #runUntil(opened: Opened, end: number, oneBatch: boolean): Promise<void> {
+  async #runUntil(opened: Opened, end: number): Promise<void> {
     const { log, topic, partition } = this.#options;
-    let frames: readonly Frame[] = [];
     if (await this.#checkRange(opened, end)) end = opened.intake.latest;
     end = Math.min(end, this.#end.offset);
     while (this.#next < end && !this.#end.reached) {
@@ -275,20 +280,13 @@ export class StreamingExecution {
       const read = await opened.intake.readUntil(this.#builder.max, end);
       const more = this.#end.clip({ frames: read, end: opened.intake.position });
       opened.reporter.took("getBatch", this.#clock.monotonic() - started);
-      if (opened.intake.anew !== undefined) {
-        if (frames.length > 0) await this.#runAndCommit(opened, frames, frames.at(-1)!.offset + 1);
-        frames = [];
-        await this.#goOnAnew(opened);
+      if (await this.#goOnAnew(opened)) {
         end = Math.min((await log.offsets(topic, partition)).latest, this.#end.offset);
         continue;
       }
       const { reached } = this.#end;
       const exhausted = reached || read.length === 0 || more.end >= end;
-      frames = frames.concat(more.frames);
-      if (exhausted || !oneBatch) {
-        await this.#runAndCommit(opened, frames, exhausted && !reached ? end : more.end);
-        frames = [];
-      }
+      await this.#runAndCommit(opened, more.frames, exhausted && !reached ? end : more.end);
     }
   }
 
@@ -310,7 +308,7 @@ export class StreamingExecution {
   async #runAndCommit(opened: Opened, frames: readonly Frame[], end: number): Promise<void> {
     this.#options.onTrigger?.(true);
     this.#commits.hold(await this.#runBatch(opened, frames, end));
-    const live = opened.sinks.every(({ sink }) => sink.delivery === "live");
+    const { live } = opened.sinks;
     await this.#commits.begin(!live);
     if (live) this.#options.onTrigger?.(false);
   }
@@ -324,7 +322,7 @@ export class StreamingExecution {
     const { checkpointing, reporter, sinks } = opened;
     const range = { batchId: this.#commits.nextBatchId, start: this.#next, end };
     this.#batch = range;
-    if (sinks.some(({ sink }) => sink.needsPlan === true)) {
+    if (sinks.needsPlan) {
       await this.#commits.settled();
       const started = this.#clock.monotonic();
       if (checkpointing.planned === undefined) await checkpointing.plan(range, true);

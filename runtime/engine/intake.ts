@@ -4,44 +4,15 @@
  *
  * @module
  */
-import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
-import type { OverloadPolicy } from "../definition/overload.ts";
-import type { ExecutionOptions } from "./options.ts";
-import type { DropReason } from "./reporter.ts";
+import type { IntakeOptions, Rereading } from "./intake_options.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
 /** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
 const ARRIVED = new Error("Frames have arrived");
-
-/** What the intake needs, and whom it tells. */
-export interface IntakeOptions extends Pick<ExecutionOptions, "inspect" | "groups"> {
-  readonly source: PartitionReader;
-  readonly topic: string;
-  readonly partition: number;
-  readonly query: string;
-  readonly failOnDataLoss: boolean;
-  readonly overload: OverloadPolicy;
-  readonly clock: Clock;
-  /** Ends every wait. */
-  readonly signal: AbortSignal;
-  readonly report: (message: string) => void;
-  /** Frames that were left out, or lost. */
-  readonly onDropped: (count: number, reason: DropReason) => void;
-}
-
-/** What is read again after a restart. */
-export interface Rereading {
-  /** Frames below this offset were processed before: none of them can be lost any more. */
-  readonly until: number;
-  /**
-   * Called when the log does not hold all of them any more, with the first offset that it holds; true
-   * when the query does without.
-   */
-  readonly onMissing: (earliest: number) => boolean;
-}
 
 /** Frames, and how far their reading went. */
 export interface Taken {
@@ -64,15 +35,10 @@ export class Intake {
   #meanBytes = 64 * 1024;
   /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
   #linked = false;
+  #rereading: Rereading | undefined;
+  #recreatedAt: number | undefined;
   /** Frames that `sample` has looked at. */
   #sampled = 0;
-  /** Set while frames are read that were processed before the last restart. */
-  rereading: Rereading | undefined;
-  /**
-   * The topic was deleted and made anew, and that is allowed: offsets begin again here. Reads return what
-   * they have, an empty list perhaps, before the first frame of the new topic.
-   */
-  anew: number | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -95,7 +61,36 @@ export class Intake {
       (arrived !== undefined && "frames" in arrived ? arrived.frames.length : 0);
   }
 
-  /** Frames below `until`, at least one unless there is none any more or the topic was made anew. */
+  /**
+   * Whether the topic was deleted and created again, and that is allowed. Until `takeRecreated` reads return
+   * what they have, an empty list perhaps, and nothing of the new topic.
+   */
+  get recreated(): boolean {
+    return this.#recreatedAt !== undefined;
+  }
+
+  /** Goes on in the new topic: the offset at which it begins; undefined when there is none. */
+  takeRecreated(): number | undefined {
+    const offset = this.#recreatedAt;
+    this.#recreatedAt = undefined;
+    return offset;
+  }
+
+  /** Reads frames again that were processed before the last restart, as long as the topic holds them. */
+  async reread(again: Rereading, take: (frames: Frame[]) => Promise<void>): Promise<void> {
+    this.#rereading = again;
+    try {
+      while (this.position < again.until) {
+        const frames = await this.readUntil(64, again.until);
+        if (frames.length === 0) break;
+        await take(frames);
+      }
+    } finally {
+      this.#rereading = undefined;
+    }
+  }
+
+  /** Frames below `until`, at least one unless there is none any more or the topic was created again. */
   async readUntil(max: number, until: number): Promise<Frame[]> {
     for (;;) {
       try {
@@ -106,7 +101,7 @@ export class Intake {
         if (taken.length > 0 || within.length === 0) return taken;
       } catch (error) {
         this.#dataLoss(error);
-        if (this.anew !== undefined) return [];
+        if (this.recreated) return [];
       }
     }
   }
@@ -118,12 +113,12 @@ export class Intake {
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
       const frames: Frame[] = [];
-      while (frames.length < max && this.position < until && this.anew === undefined) {
+      while (frames.length < max && this.position < until && !this.recreated) {
         const read = await this.readUntil(max - frames.length, until);
         if (read.length === 0) break;
         frames.push(...read);
       }
-      if (this.anew !== undefined) {
+      if (this.recreated) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
       const end = frames.length < max ? until : Math.min(until, this.position);
@@ -150,7 +145,7 @@ export class Intake {
       this.#arrived = undefined;
       if ("frames" in arrived) return this.#overload(arrived, max);
       this.#dataLoss(arrived.error);
-      if (this.anew !== undefined) return undefined;
+      if (this.recreated) return undefined;
     }
   }
 
@@ -199,7 +194,7 @@ export class Intake {
       this.#meanBytes += (Math.max(1, frame.value.length) - this.#meanBytes) / 16;
       const looked = this.#look(frame);
       if (looked !== undefined) taken.push(looked);
-      else if (frame.offset >= (this.rereading?.until ?? 0)) undecodable++;
+      else if (frame.offset >= (this.#rereading?.until ?? 0)) undecodable++;
     }
     if (undecodable > 0) this.#options.onDropped(undecodable, "no-keyframe");
     return taken;
@@ -218,8 +213,13 @@ export class Intake {
       this.#linked = kind === "unit";
       return frame;
     } catch (error) {
-      if (error instanceof BadFrameError) return { ...frame, fault: error };
-      throw error;
+      // Any other is a fault of our own, which must cost no more than the frame.
+      const fault = error instanceof BadFrameError
+        ? error
+        : new BadFrameError("error", `Cannot inspect the frame: ${messageOf(error)}`, {
+          cause: error,
+        });
+      return { ...frame, fault };
     }
   }
 
@@ -304,10 +304,10 @@ export class Intake {
     const { failOnDataLoss, topic, partition, query, report, onDropped, groups } = this.#options;
     groups?.interrupt();
     const wanted = this.#source.position;
-    const done = Math.max(wanted, this.rereading?.until ?? 0);
+    const done = Math.max(wanted, this.#rereading?.until ?? 0);
     const gone = `offsets ${wanted} to ${earliest - 1}`;
     if (wanted < earliest && earliest <= done) {
-      if (this.rereading!.onMissing(earliest)) return;
+      if (this.#rereading!.onMissing(earliest)) return;
       if (!failOnDataLoss) {
         report(
           `Cannot read ${topic} partition ${partition} again: ${gone} are no longer in the log; what was open is given up`,
@@ -334,7 +334,7 @@ export class Intake {
       report(
         `${topic} partition ${partition} was made anew: going on at ${earliest} instead of ${done}`,
       );
-      this.anew = earliest;
+      this.#recreatedAt = earliest;
     } else {
       const from = earliest - lost;
       report(

@@ -5,7 +5,6 @@
  */
 import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
-import type { Sink, SinkTask } from "../definition/sink.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
@@ -15,12 +14,7 @@ import { Pipeline, type PipelineEvents } from "./pipeline.ts";
 import { ProgressReporter } from "./reporter.ts";
 import { stepNames } from "./step_states.ts";
 import type { SequenceTracker } from "./sequence.ts";
-
-/** A sink, and its work on this partition. */
-export interface OpenSink {
-  readonly sink: Sink<unknown>;
-  readonly task: SinkTask<unknown>;
-}
+import { SinkSet } from "./sinks.ts";
 
 /** What a streaming query works with. */
 export interface Opened {
@@ -29,8 +23,8 @@ export interface Opened {
   readonly reporter: ProgressReporter;
   readonly source: PartitionReader;
   readonly intake: Intake;
-  pipeline: Pipeline;
-  readonly sinks: readonly OpenSink[];
+  readonly pipeline: Pipeline;
+  readonly sinks: SinkSet;
   /** Start of the next batch. */
   readonly next: number;
   readonly resume: ResumePoint;
@@ -102,41 +96,47 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   });
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
-  const opened = {
+  const pipeline = await Pipeline.open(
+    plan.operators,
+    {
+      context: { query: plan.name, topic, partition, clock, signal: opener.abort },
+      events: opener.events,
+      policy: plan.onOperatorError,
+      aside: options.aside ?? [],
+    },
+    resume.base,
+    resume.pipeline,
+    plan.droppedState,
+  );
+  onClose(() => pipeline.close());
+  const sinks = await SinkSet.open(plan.sinks, {
+    context: {
+      query: plan.name,
+      topic,
+      partition,
+      committedEnd: committer.committed?.end ?? 0,
+      committedBatch: committer.committed?.batchId ?? -1,
+      clock,
+      signal: opener.abort,
+      report: options.report,
+    },
+    pictures: options.pictures,
+    onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
+    call: options.call,
+    onFunction: options.onFunction,
+    onStep: options.onStep,
+  }, onClose);
+  return {
     committer,
     checkpointing,
     reporter,
     source,
     intake,
-    pipeline: await openPipeline(opener, resume.base, resume.pipeline),
-    sinks: [] as OpenSink[],
+    pipeline,
+    sinks,
     next,
     resume,
   };
-  onClose(() => opened.pipeline.close());
-  // All at once: each may take its time, and a query that is told to stop has not much.
-  onClose(() => closeAll(opened.sinks));
-  for (const sink of plan.sinks) {
-    opened.sinks.push({ sink, task: await openTask(sink, opener, committer) });
-  }
-  return opened;
-}
-
-/** @throws the first error, when all are closed. */
-async function closeAll(sinks: readonly OpenSink[]): Promise<void> {
-  const closed = await Promise.allSettled(sinks.map(async ({ task }) => await task.close?.()));
-  for (const one of closed) if (one.status === "rejected") throw one.reason;
-}
-
-/** The operators, as they are when the frames from `base` on are still to come. */
-export function openPipeline(
-  { options, events, abort }: Opener,
-  base: number,
-  state?: Uint8Array,
-): Promise<Pipeline> {
-  const { plan, topic, partition, clock } = options;
-  const context = { query: plan.name, topic, partition, clock, signal: abort };
-  return Pipeline.open(plan.operators, context, events, base, state, plan.droppedState);
 }
 
 /** Topics that the sinks write to. */
@@ -153,24 +153,6 @@ function openCommitter(options: ExecutionOptions): Promise<BatchCommitter> {
     partition,
     outputTopics: outputTopics(options),
     ...(membership !== undefined ? { membership } : {}),
-  });
-}
-
-async function openTask(
-  sink: Sink<unknown>,
-  { options, abort }: Opener,
-  { committed }: BatchCommitter,
-): Promise<SinkTask<unknown>> {
-  return await sink.open({
-    query: options.plan.name,
-    topic: options.topic,
-    partition: options.partition,
-    committedEnd: committed?.end ?? 0,
-    committedBatch: committed?.batchId ?? -1,
-    clock: options.clock,
-    signal: abort,
-    publish: options.publish,
-    report: options.report,
   });
 }
 

@@ -4,17 +4,21 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
+import type { Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
+import type { OperatorError } from "../definition/operator_error.ts";
+import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
+import type { PicturePort } from "./sinks.ts";
 import type { BatchStep } from "./steps.ts";
+
+/** Runs a call of code that is not the engine's own. */
+export type CallUser = <T>(work: () => T) => T;
 
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
-  /** For the viewer; latest wins. */
-  readonly publish: (output: Output) => void;
   /** A line for people. */
   readonly report: (message: string) => void;
   /** It has taken its partition over; frames from `next` on are still to come. */
@@ -22,8 +26,12 @@ export interface ExecutionEvents {
   /** A batch begins, or no batch runs any more. */
   readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
-  /** Called around each piece of work that may hold the thread. */
-  readonly onBusy?: (busy: boolean) => void;
+  /** Runs each call of an operator or a sink, so that it is known whose code has the thread. */
+  readonly call?: CallUser;
+  /** A function of a sink, which must not run twice at once, begins or ends. */
+  readonly onFunction?: (atWork: boolean) => void;
+  /** An operator has failed too often on an input, which was put aside. */
+  readonly onPutAside?: (error: OperatorError) => void;
   /** Called at each step of each batch; for trials that crash there. */
   readonly onStep?: (step: BatchStep) => void;
 }
@@ -56,6 +64,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   /** The partition came into being while the query ran: without a checkpoint it is read from the start. */
   readonly foundLater?: boolean;
   readonly runId: string;
+  /** Inputs that earlier runs have failed on too often. */
+  readonly aside?: readonly InputAside[];
   /**
    * One cell: the offset after the last frame whose outputs live sinks have had. It outlives a run,
    * so that what runs again after a restart is not shown, nor its latency measured, a second time.
@@ -64,6 +74,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   /** Whether the driver still means this run, and has not started another one in its place. */
   readonly owns?: () => boolean;
   readonly clock: Clock;
+  /** The way to the wall. */
+  readonly pictures: PicturePort;
   /** Looks at an encoded image's header; throws `BadFrameError`. */
   readonly inspect: (value: Uint8Array) => void;
   /** What was repaired of an image while operators decoded it: names to count. */
@@ -71,7 +83,7 @@ export interface ExecutionOptions extends ExecutionEvents {
   /** Puts access units into their groups; without it every frame is an image. */
   readonly groups?: FrameGroups;
   /** Makes the dead letter of a frame. */
-  readonly deadLetter: (frame: Frame, error: BadFrameError) => OutputRecord;
+  readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */
   readonly alertRecord?: (output: Output) => OutputRecord;
   /** Milliseconds between two progress reports. Default 1000. */

@@ -4,13 +4,16 @@
  *
  * @module
  */
-import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { numbered } from "./identity.ts";
-import type { LeftOut, Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import type { BadFrameError, Frame } from "../definition/frame.ts";
+import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
+import type { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
-import { matchStates, namedState, stepNames, type StepState } from "./step_states.ts";
+import type { CallUser } from "./options.ts";
+import type { StepErrors } from "./put_aside.ts";
+import { Stage, type StageOptions } from "./stage.ts";
+import { matchStates, stepNames, type StepState } from "./step_states.ts";
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {
@@ -18,8 +21,16 @@ export interface PipelineEvents {
   onOutput(output: unknown, cause: Frame): void | Promise<void>;
   /** A frame that cannot be processed. */
   onBadFrame(frame: Frame, error: BadFrameError): void;
-  /** Called before and after an operator has the thread. */
-  onBusy?(busy: boolean): void;
+  /**
+   * An operator has failed on an input too often; without a frame it was a timer's.
+   *
+   * @returns false when the same was put aside before: it does not count again.
+   */
+  onPutAside(error: OperatorError, frame?: Frame): boolean;
+  /** Throws when the sinks cannot take an output: its operator has failed then. */
+  checkOutput?(output: unknown): void;
+  /** Runs each call of an operator. */
+  readonly call: CallUser;
 }
 
 /** What a restart needs to know about the operators. */
@@ -30,18 +41,24 @@ export interface PipelineSnapshot {
   readonly state: Uint8Array | undefined;
 }
 
+type StageState = StepState & StepErrors;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Chained operators at work on one partition. */
 export class Pipeline {
-  /** What the query has otherwise than the one that wrote the checkpoint, for people. */
-  readonly changes: readonly string[];
-  readonly #stages: Stage[];
+  readonly #operators: readonly Operator<unknown, unknown>[];
+  readonly #options: StageOptions;
+  #stages: readonly Stage[] = [];
+  #changes: readonly string[] = [];
 
-  private constructor(stages: Stage[], changes: readonly string[]) {
-    this.#stages = stages;
-    this.changes = changes;
+  private constructor(
+    operators: readonly Operator<unknown, unknown>[],
+    options: StageOptions,
+  ) {
+    this.#operators = operators;
+    this.#options = options;
   }
 
   /**
@@ -54,44 +71,71 @@ export class Pipeline {
    */
   static async open(
     operators: readonly Operator<unknown, unknown>[],
-    context: Omit<OperatorContext, "state">,
-    events: PipelineEvents,
+    options: StageOptions,
     end: number,
     saved?: Uint8Array,
     dropped?: readonly string[],
   ): Promise<Pipeline> {
+    const pipeline = new Pipeline(operators, options);
+    await pipeline.#open(end, saved, dropped);
+    return pipeline;
+  }
+
+  /** What the query has otherwise than the one that wrote the checkpoint, for people. */
+  get changes(): readonly string[] {
+    return this.#changes;
+  }
+
+  /** Gives up what the operators have open: they begin again with the frame at `offset`. */
+  async beginAgain(offset: number): Promise<void> {
+    await this.close();
+    await this.#open(offset);
+  }
+
+  async #open(end: number, saved?: Uint8Array, dropped?: readonly string[]): Promise<void> {
+    const options = this.#options;
     const { states, changes } = matchStates(
-      context.query,
-      operators,
+      options.context.query,
+      this.#operators,
       saved === undefined
         ? []
-        : (JSON.parse(decoder.decode(saved)) as { stages: StepState[] }).stages,
+        : (JSON.parse(decoder.decode(saved)) as { stages: StageState[] }).stages,
       dropped,
     );
-    const names = stepNames(operators);
-    const stages: Stage[] = [];
+    this.#changes = changes;
+    const names = stepNames(this.#operators);
+    const tasks: OperatorTask<unknown, unknown>[] = [];
     try {
-      for (const [index, operator] of operators.entries()) {
-        const state = states[index];
-        const task = await operator.open({
-          ...context,
-          ...(typeof state?.state === "string" ? { state: fromBase64(state.state) } : {}),
-        });
-        const from = operator.kind === undefined ? 0 : state?.restart ?? end;
-        stages.push(new Stage(operator, names[index]!, task, from, events));
+      for (const [index, operator] of this.#operators.entries()) {
+        const state = states[index]?.state;
+        tasks.push(
+          await options.events.call(() =>
+            operator.open({
+              ...options.context,
+              ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
+            })
+          ),
+        );
       }
     } catch (error) {
-      for (const stage of stages) await stage.close();
+      for (const task of tasks) await task.close?.();
       throw error;
     }
-    stages.forEach((stage, index) => stage.next = stages[index + 1]);
-    return new Pipeline(stages, changes);
+    // From the last one on: each knows the next.
+    this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
+      const state = states[index];
+      const from = operator.kind === undefined ? 0 : state?.restart ?? end;
+      const step = { operator, name: names[index]!, task: tasks[index]! };
+      return [new Stage(step, behind[0], from, state ?? {}, options), ...behind];
+    }, []);
   }
 
   /** Takes the next frame; resolves when there is room for another. */
-  push(frame: Frame, events: PipelineEvents): void | Promise<void> {
+  push(frame: Frame): void | Promise<void> {
     const first = this.#stages[0];
-    return first === undefined ? events.onOutput(frame, frame) : first.push(frame, frame);
+    return first === undefined
+      ? this.#options.events.onOutput(frame, frame)
+      : first.push(frame, frame);
   }
 
   /**
@@ -103,19 +147,21 @@ export class Pipeline {
     for (const stage of this.#stages) await stage.settle();
   }
 
-  /** State between two batches; call it only after `settle`. */
-  snapshot(): PipelineSnapshot {
-    let restart: number | undefined;
-    let any = false;
-    const stages = this.#stages.map(({ task, saved }): StepState => {
-      const offset = task.restartOffset?.();
-      const state = task.snapshot?.();
-      if (offset !== undefined) restart = Math.min(restart ?? offset, offset);
-      if (offset !== undefined || state !== undefined) any = true;
+  /** State after the batch that ends at `end`; call it only after `settle`. */
+  snapshot(end: number): PipelineSnapshot {
+    const points = this.#stages.map(({ task }) => task.restartOffset?.());
+    const needed = points.filter((offset) => offset !== undefined);
+    const restart = needed.length === 0 ? undefined : Math.min(...needed);
+    let any = restart !== undefined;
+    const stages = this.#stages.map((stage, index): StageState => {
+      const state = stage.task.snapshot?.();
+      const errors = stage.errors(restart ?? end);
+      if (state !== undefined || errors !== undefined) any = true;
       return {
-        ...saved,
-        restart: offset ?? null,
+        ...stage.saved,
+        restart: points[index] ?? null,
         state: state === undefined ? null : toBase64(state),
+        ...errors,
       };
     });
     return {
@@ -168,23 +214,26 @@ export class Pipeline {
   /** The earliest time at which an operator wants to be called. */
   nextTimer(): number | undefined {
     let earliest: number | undefined;
-    for (const { task } of this.#stages) {
-      const time = task.nextTimer?.();
+    for (const stage of this.#stages) {
+      const time = stage.nextTimer();
       if (time !== undefined) earliest = Math.min(earliest ?? time, time);
     }
     return earliest;
   }
 
-  /** Runs all timers that are due; their outputs count as caused by `cause`. */
+  /** Runs timers that are due; their outputs count as caused by `cause`. */
   async runTimers(now: number, cause: Frame): Promise<void> {
-    for (const stage of this.#stages) {
-      for (let due = stage.task.nextTimer?.(); due !== undefined && due <= now;) {
-        await stage.emit(await stage.task.onTimer!(now), cause);
-        const next = stage.task.nextTimer?.();
-        if (next === due) break;
-        due = next;
-      }
-    }
+    for (const stage of this.#stages) await stage.runTimers(now, cause);
+  }
+
+  /** The error of an operator that has failed on all that it was given. */
+  get failedOnAll(): OperatorError | undefined {
+    return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
+  }
+
+  /** Operators with calls that have not ended. */
+  get calls(): readonly { readonly name: string; readonly open: number; readonly ended: number }[] {
+    return this.#stages.map(({ name, calls }) => ({ name, ...calls }));
   }
 
   /** Whether an operator has something to say at the end. */
@@ -195,143 +244,13 @@ export class Pipeline {
   /** Ends what operators have open; their outputs count as caused by `cause`. */
   async finish(cause: Frame, finite: boolean): Promise<void> {
     for (const stage of this.#stages) {
-      if (stage.task.finish !== undefined) {
-        await stage.emit(await stage.task.finish(finite), cause);
-      }
+      await stage.finish(cause, finite);
       await this.settle();
     }
   }
 
   async close(): Promise<void> {
     for (const stage of this.#stages) await stage.close();
-  }
-}
-
-class Stage {
-  next: Stage | undefined;
-  readonly name: string;
-  readonly task: OperatorTask<unknown, unknown>;
-  readonly #limit: number;
-  readonly #from: number;
-  readonly #events: PipelineEvents;
-  #underWay = 0;
-  #emitted: Promise<void> = Promise.resolve();
-  #room: (() => void) | undefined;
-  #failure: { error: unknown } | undefined;
-
-  readonly #operator: Operator<unknown, unknown>;
-
-  constructor(
-    operator: Operator<unknown, unknown>,
-    name: string,
-    task: OperatorTask<unknown, unknown>,
-    from: number,
-    events: PipelineEvents,
-  ) {
-    this.name = name;
-    this.#operator = operator;
-    this.task = task;
-    this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
-    this.#from = from;
-    this.#events = events;
-  }
-
-  /** Name under which its metrics stand. */
-  get observes(): string | undefined {
-    return this.#operator.observes;
-  }
-
-  /** What says in a checkpoint whose state it is. */
-  get saved(): Pick<StepState, "name" | "kind" | "dropped"> {
-    return namedState(this.name, this.#operator);
-  }
-
-  push(item: unknown, cause: Frame): void | Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    if (cause.offset < this.#from) return;
-    return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
-  }
-
-  #one(item: unknown, cause: Frame): void | Promise<void> {
-    let outputs: readonly unknown[] | Promise<readonly unknown[]>;
-    try {
-      outputs = this.#process(item);
-    } catch (error) {
-      return this.#bad(error, cause);
-    }
-    if (outputs instanceof Promise) {
-      return outputs.then(
-        (settled) => this.emit(numbered(settled, item), cause),
-        (error) => this.#bad(error, cause),
-      );
-    }
-    return this.emit(numbered(outputs, item), cause);
-  }
-
-  #process(item: unknown): readonly unknown[] | Promise<readonly unknown[]> {
-    this.#events.onBusy?.(true);
-    try {
-      return this.task.process(item);
-    } finally {
-      this.#events.onBusy?.(false);
-    }
-  }
-
-  async #several(item: unknown, cause: Frame): Promise<void> {
-    const outputs = Promise.resolve().then(() => this.#process(item));
-    this.#underWay++;
-    // Every link handles its own error, so that none is ever unhandled; `settle` and the next
-    // `push` throw the first.
-    const work = outputs.catch((error) => {
-      this.#bad(error, cause);
-      return [];
-    });
-    work.catch(() => {});
-    this.#emitted = this.#emitted.then(async () => {
-      try {
-        const settled = await work;
-        if (this.#failure === undefined) await this.emit(numbered(settled, item), cause);
-      } catch (error) {
-        this.#failure ??= { error };
-      } finally {
-        this.#underWay--;
-        this.#room?.();
-      }
-    });
-    while (this.#underWay >= this.#limit) {
-      await new Promise<void>((resolve) => this.#room = resolve);
-    }
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  #bad(error: unknown, cause: Frame): void {
-    if (!(error instanceof BadFrameError)) throw error;
-    this.#events.onBadFrame(cause, error);
-  }
-
-  emit(outputs: readonly unknown[], cause: Frame): void | Promise<void> {
-    if (outputs.length === 1) return this.#pass(outputs[0], cause);
-    if (outputs.length > 1) {
-      return (async () => {
-        for (const output of outputs) await this.#pass(output, cause);
-      })();
-    }
-  }
-
-  #pass(output: unknown, cause: Frame): void | Promise<void> {
-    return this.next !== undefined
-      ? this.next.push(output, cause)
-      : this.#events.onOutput(output, cause);
-  }
-
-  async settle(): Promise<void> {
-    await this.#emitted;
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  async close(): Promise<void> {
-    await this.#emitted;
-    await this.task.close?.();
   }
 }
 

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
+import { laneName } from "../definition/frame.ts";
 import type { BatchStep } from "../engine/steps.ts";
 import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
@@ -19,7 +21,7 @@ import {
 import { makeDefinition, type QueryModule } from "../definition/query_options.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
-import { openSink } from "../sinks/open.ts";
+import { loadSink } from "../sinks/open.ts";
 import { parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
@@ -32,14 +34,21 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
-import { PicturePublisher } from "./publisher.ts";
-import { SHARED } from "./pulse.ts";
+import { LanePictures, type Picture } from "./pictures.ts";
+import { asLane, callsOf } from "./pulse.ts";
+import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
 
 interface Lane {
   readonly execution: StreamingExecution;
-  readonly pictures: PicturePublisher;
+  readonly pictures: LanePictures;
   readonly ended: Promise<void>;
+  readonly standing: StandingCalls;
 }
+
+/** Lanes remembered by name. */
+const TITLES = 256;
+/** The same error that nothing caught is reported this often at most, milliseconds. */
+const UNHANDLED_EVERY_MS = 10_000;
 
 /** A lane that waits for its executor. */
 interface Starting {
@@ -57,22 +66,38 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
     );
   }
   const plan = overridePlan((definition as QueryDefinition).plan, {
-    sinks: spec.sinks.map((uri) => openSink(uri)),
+    sinks: await Promise.all(spec.sinks.map(loadSink)),
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
   return { plan: { ...plan, name: spec.name }, explain: new QueryDefinition(plan).explain() };
 }
 
+/** The ways from an executor to the driver. */
+export interface ExecutorPorts {
+  /** What steers queries, and what they report. */
+  readonly send: (message: FromExecutor) => void;
+  /** Pictures have a way of their own. */
+  readonly sendPicture: (picture: Picture) => void;
+  /** Shared with the driver: see `SHARED`; none in the main thread. */
+  readonly cells?: Int32Array;
+}
+
 /** Runs streaming queries as the driver says. */
 export class ExecutorHost {
-  readonly #send: (message: FromExecutor, transfer: ArrayBuffer[]) => void;
+  readonly #send: ExecutorPorts["send"];
+  readonly #sendPicture: ExecutorPorts["sendPicture"];
+  /** Queries and partitions of the lanes that have run here lately. */
+  readonly #titles = new Map<number, string>();
+  /** When an error that nothing caught was reported last, by message. */
+  readonly #unhandled = new Map<string, number>();
+  #timer: ReturnType<typeof setInterval> | undefined;
   readonly #lanes = new Map<number, Lane>();
   /** Lanes that are not at work yet, and what was said to them meanwhile. */
   readonly #starting = new Map<number, Starting>();
   readonly #plans = new Map<string, QueryPlan>();
   #config: ExecutorConfig | undefined;
-  #busy: Int32Array | undefined;
+  readonly #cells: Int32Array | undefined;
   #log: TopicLog | undefined;
   /** Logs of queries that keep their checkpoints elsewhere, by folder. */
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
@@ -81,16 +106,40 @@ export class ExecutorHost {
   #watched = false;
   #onStep: ((step: BatchStep) => void) | undefined;
 
-  /** @param send gives a message to the driver. */
-  constructor(send: (message: FromExecutor, transfer: ArrayBuffer[]) => void) {
+  constructor({ send, sendPicture, cells }: ExecutorPorts) {
     this.#send = send;
+    this.#sendPicture = sendPicture;
+    this.#cells = cells;
+  }
+
+  /** Whether somebody looks at pictures. */
+  watch(watched: boolean): void {
+    this.#watched = watched;
+    for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
+  }
+
+  /** Reports what nothing has caught, in the name of the lane that it comes from, where that is known. */
+  reportUnhandled(lane: number, error: unknown): void {
+    const place = placeOf(error);
+    const where = place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
+    const message = `An error that nothing caught: ${messageOf(error)}${where}`;
+    const now = performance.now();
+    const last = this.#unhandled.get(message) ?? -Infinity;
+    if (now - last < UNHANDLED_EVERY_MS) return;
+    if (this.#unhandled.size > 100) this.#unhandled.clear();
+    this.#unhandled.set(message, now);
+    if (this.#lanes.has(lane)) return this.#send({ type: "report", lane, message });
+    // Its run has ended: what it left behind is named all the same.
+    const title = this.#titles.get(lane);
+    const text = title === undefined ? message : `${title}: ${message}`;
+    this.#send({ type: "report", lane: 0, message: text });
   }
 
   /** Takes a message of the driver. Never throws: what goes wrong is a message back. */
   async handle(message: ToExecutor): Promise<void> {
     switch (message.type) {
       case "open":
-        this.#opened = this.#open(message.config, message.busy);
+        this.#opened = this.#open(message.config);
         return await this.#opened;
       case "start":
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
@@ -112,34 +161,33 @@ export class ExecutorHost {
         if (starting !== undefined) starting.membership = message.membership;
         return this.#lanes.get(message.lane)?.execution.renew(message.membership);
       }
-      case "watch":
-        this.#watched = message.watched;
-        for (const { pictures } of this.#lanes.values()) pictures.watched = message.watched;
-        return;
       case "close":
         return await this.#close();
     }
   }
 
-  async #open(config: ExecutorConfig, busy: SharedArrayBuffer | undefined): Promise<void> {
+  async #open(config: ExecutorConfig): Promise<void> {
     try {
       this.#config = config;
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
-      if (busy !== undefined) this.#busy = new Int32Array(busy);
       const queries: Record<string, LoadedQuery> = {};
       for (const spec of config.queries) {
         const { plan, explain } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
-        queries[spec.name] = { plan: explain, finite: endsByItself(plan) };
+        queries[spec.name] = {
+          plan: explain,
+          finite: endsByItself(plan),
+          topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+        };
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
       });
       this.#reader = await log.reader();
       this.#log = log;
-      this.#send({ type: "ready", queries }, []);
+      this.#send({ type: "ready", queries });
     } catch (error) {
-      this.#send({ type: "unusable", error: plainError(error) }, []);
+      this.#send({ type: "unusable", error: plainError(error) });
     }
   }
 
@@ -157,9 +205,12 @@ export class ExecutorHost {
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
     const { lane, query, partition, runId } = message;
+    this.#titles.set(lane, `${query} ${laneName(partition)}`);
+    if (this.#titles.size > TITLES) this.#titles.delete(this.#titles.keys().next().value!);
     const { topic, queries, progressIntervalMs } = this.#config!;
-    const pictures = new PicturePublisher(
-      (picture) => this.#send({ type: "picture", lane, ...picture }, [picture.bytes.buffer]),
+    const pictures = new LanePictures(
+      { query, partition, run: lane },
+      this.#sendPicture,
       this.#watched,
     );
     const shown = new BigInt64Array(message.shown);
@@ -181,30 +232,29 @@ export class ExecutorHost {
       clock: systemClock,
       inspect: inspectImage,
       repairs: repairsOf,
-      groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text }, [])),
+      groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
-      publish: (output) => pictures.publish(output),
-      report: (text) => this.#send({ type: "report", lane, message: text }, []),
-      onStarted: (id, next) => this.#send({ type: "started", lane, id, next }, []),
+      pictures,
+      report: (text) => this.#send({ type: "report", lane, message: text }),
+      onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
       onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onProgress: (progress, measurements) =>
-        this.#send({ type: "progress", lane, progress, measurements }, []),
-      onBusy: (busy) => {
-        if (this.#busy === undefined) return;
-        Atomics.store(this.#busy, SHARED.lane, busy ? lane : 0);
-        if (busy) Atomics.add(this.#busy, SHARED.calls, 1);
-      },
+        this.#send({ type: "progress", lane, progress, measurements }),
+      ...(this.#cells === undefined ? {} : { call: callsOf(lane, this.#cells) }),
+      onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
+      onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }),
+      ...(message.aside !== undefined ? { aside: message.aside } : {}),
       ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
     });
     if (stopped) {
       // Its partition is somebody else's by now, who must not be fenced.
       pictures.close();
-      return this.#send({ type: "stopped", lane, totals: execution.totals }, []);
+      return this.#send({ type: "stopped", lane, totals: execution.totals });
     }
-    const ended = execution.run().then(
-      (totals) => this.#send({ type: "stopped", lane, totals }, []),
+    const ended = asLane(lane, () => execution.run()).then(
+      (totals) => this.#send({ type: "stopped", lane, totals }),
       (error) =>
         this.#send({
           type: "stopped",
@@ -214,20 +264,32 @@ export class ExecutorHost {
             ...plainError(error),
             ...(execution.batch === undefined ? {} : { batch: execution.batch }),
           },
-        }, []),
+        }),
     ).finally(() => {
       pictures.close();
       this.#lanes.delete(lane);
     });
-    this.#lanes.set(lane, { execution, pictures, ended });
+    this.#timer ??= setInterval(() => this.#lookAtCalls(), LOOK_MS);
+    this.#lanes.set(lane, { execution, pictures, ended, standing: new StandingCalls() });
+  }
+
+  /** Reports calls that do not end. */
+  #lookAtCalls(): void {
+    for (const [lane, { execution, standing }] of this.#lanes) {
+      const names = standing.look(execution.calls, performance.now());
+      if (names === undefined) continue;
+      const message = names.map((name) => `${name} has not ended for 10 s`).join("; ");
+      this.#send({ type: "waiting", lane, ...(message === "" ? {} : { message }) });
+    }
   }
 
   async #close(): Promise<void> {
+    clearInterval(this.#timer);
     for (const { execution } of this.#lanes.values()) execution.stop("abort");
     await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));
     await this.#reader?.close();
     for (const log of this.#otherLogs.values()) await (await log).close();
     await this.#log?.close();
-    this.#send({ type: "closed" }, []);
+    this.#send({ type: "closed" });
   }
 }

@@ -3,9 +3,13 @@
  *
  * @module
  */
+import { messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
+import { isRetryable } from "../base/wait.ts";
+import { type FailedInput, OperatorError } from "../definition/operator_error.ts";
+import { SinkFailedError } from "../engine/sinks.ts";
+import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { Headers, Result } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
 import type { QueryOptions } from "../definition/query_options.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
@@ -44,6 +48,8 @@ export interface LoadedQuery {
   readonly plan: string;
   /** Whether it ends by itself: its trigger is `available-now` or `once`. */
   readonly finite: boolean;
+  /** Topics that its sinks write to. */
+  readonly topics: readonly string[];
 }
 
 /** All queries of a driver, by name. */
@@ -59,6 +65,12 @@ export interface PlainError {
   readonly retryable: boolean;
   /** The batch that was under way. */
   readonly batch?: BatchRange;
+  /** The input that an operator failed on, where it was one; put aside after so many tries. */
+  readonly failed?: FailedInput & { readonly tries?: number; readonly why: string };
+  /** URI of the sink that failed, where it was one. */
+  readonly sink?: string;
+  /** The user's own line that it comes from, where that is known. */
+  readonly place?: Place;
 }
 
 /** What is where in the cells that a lane's runs share, 64 bits each. */
@@ -69,12 +81,14 @@ export const SHOWN = {
   run: 1,
   /** 1 while a batch runs. */
   active: 2,
-  bytes: 3 * BigInt64Array.BYTES_PER_ELEMENT,
+  /** 1 while a function of a sink is at work. */
+  sink: 3,
+  bytes: 4 * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
 
 /** From the driver. A lane's number is unique for the life of the driver. */
 export type ToExecutor =
-  | { readonly type: "open"; readonly config: ExecutorConfig; readonly busy?: SharedArrayBuffer }
+  | { readonly type: "open"; readonly config: ExecutorConfig }
   | {
     readonly type: "start";
     readonly lane: number;
@@ -82,6 +96,8 @@ export type ToExecutor =
     readonly partition: number;
     readonly runId: string;
     readonly membership?: Membership;
+    /** Inputs that earlier runs have failed on too often. */
+    readonly aside?: readonly InputAside[];
     /** See `ExecutionOptions.foundLater`. */
     readonly foundLater?: boolean;
     /** Cells of a lane that outlive its runs: see `SHOWN`. */
@@ -89,7 +105,6 @@ export type ToExecutor =
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
-  | { readonly type: "watch"; readonly watched: boolean }
   | { readonly type: "close" };
 
 /** From an executor. */
@@ -103,40 +118,58 @@ export type FromExecutor =
     readonly progress: StreamingQueryProgress;
     readonly measurements: Measurements;
   }
-  | {
-    readonly type: "picture";
-    readonly lane: number;
-    readonly offset: number;
-    readonly timestamp: number;
-    readonly contentType: string;
-    readonly headers: Headers;
-    readonly result?: Result;
-    readonly bytes: Uint8Array<ArrayBuffer>;
-  }
+  /** Of lane 0: of none that is known. */
   | { readonly type: "report"; readonly lane: number; readonly message: string }
+  /** Work that has not ended for long; without a message it has. */
+  | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
+  | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }
   | {
     readonly type: "stopped";
     readonly lane: number;
     readonly totals: QueryTotals;
     readonly error?: PlainError;
   }
+  /** Code of a query has ended the executor. */
+  | { readonly type: "exited" }
   | { readonly type: "closed" };
 
-/** Makes plain data of an error, its causes in the message. */
+/** Makes plain data of anything that was thrown, its causes in the message. */
 export function plainError(error: unknown): PlainError {
-  if (!(error instanceof Error)) {
-    return { name: "Error", message: String(error), retryable: false };
+  let message = messageOf(error);
+  for (
+    let cause = read(error, "cause"), depth = 0;
+    depth < 8;
+    cause = read(cause, "cause"), depth++
+  ) {
+    if (!(cause instanceof Error)) break;
+    const text = messageOf(cause);
+    if (!message.includes(text)) message += `: ${text}`;
   }
-  let message = error.message;
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (!message.includes(cause.message)) message += `: ${cause.message}`;
-  }
-  const { code, retryable } = error as { code?: unknown; retryable?: unknown };
+  const stack = stackOf(error);
+  const code = read(error, "code");
   return {
-    name: error.name,
+    name: error instanceof Error ? nameOf(error) : "Error",
     message,
-    ...(error.stack !== undefined ? { stack: error.stack } : {}),
+    ...(stack !== undefined ? { stack } : {}),
     ...(typeof code === "string" ? { code } : {}),
-    retryable: retryable === true,
+    retryable: isRetryable(error),
+    ...details(error),
+  };
+}
+
+function details(error: unknown): Pick<PlainError, "failed" | "sink" | "place"> {
+  const place = placeOf(error);
+  return {
+    ...(error instanceof OperatorError
+      ? {
+        failed: {
+          ...error.input,
+          why: messageOf(error.cause),
+          ...(error.tries === undefined ? {} : { tries: error.tries }),
+        },
+      }
+      : {}),
+    ...(error instanceof SinkFailedError ? { sink: error.sink } : {}),
+    ...(place === undefined ? {} : { place }),
   };
 }

@@ -6,22 +6,45 @@
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
-import { HEARTBEAT_MS, SHARED } from "./pulse.ts";
+import { HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
-const host = new ExecutorHost((message: FromExecutor, transfer) =>
-  self.postMessage(message, transfer)
-);
+// Only the first message: what code of queries posts by itself is not for the driver.
+self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(data), {
+  once: true,
+});
 
-let heartbeat: ReturnType<typeof setInterval> | undefined;
-
-self.onmessage = ({ data }: MessageEvent<ToExecutor>) => {
-  if (data.type === "open" && data.busy !== undefined) {
-    const shared = new Int32Array(data.busy);
-    heartbeat = setInterval(() => Atomics.add(shared, SHARED.heartbeats, 1), HEARTBEAT_MS);
-  }
-  host.handle(data).then(() => {
-    if (data.type !== "close") return;
-    clearInterval(heartbeat);
-    self.close();
+function begin({ control, pictures, shared }: WorkerData): void {
+  const cells = new Int32Array(shared);
+  const heartbeat = setInterval(() => Atomics.add(cells, SHARED.heartbeats, 1), HEARTBEAT_MS);
+  const send = (message: FromExecutor) => control.postMessage(message);
+  const host = new ExecutorHost({
+    send,
+    sendPicture: (picture) => pictures.postMessage(picture, [picture.bytes.buffer]),
+    cells,
   });
-};
+  watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
+  // A promise that code of queries forgot, or an error in a timer, must not end the other lanes.
+  self.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    host.reportUnhandled(laneNow(), event.reason);
+  });
+  self.addEventListener("error", (event) => {
+    event.preventDefault();
+    host.reportUnhandled(laneNow(), event.error);
+  });
+  let closing = false;
+  self.addEventListener("unload", () => {
+    if (!closing) send({ type: "exited" });
+  });
+  pictures.onmessage = ({ data }: MessageEvent<boolean>) => host.watch(data);
+  control.onmessage = ({ data }: MessageEvent<ToExecutor>) => {
+    host.handle(data).then(() => {
+      if (data.type !== "close") return;
+      closing = true;
+      clearInterval(heartbeat);
+      control.close();
+      pictures.close();
+      self.close();
+    });
+  };
+}

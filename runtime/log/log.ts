@@ -230,7 +230,8 @@ export interface CommitterOptions {
   readonly membership?: Membership;
   /**
    * Takes the checkpoint over only while no runtime owns it (no member of the group holds the partition, no
-   * committer of a living process is open); `OWNED` otherwise. A reset asks for it. Default false.
+   * committer of a living process is open); `OWNED` otherwise. Kafka knows of members and open transactions
+   * alone: an owner without membership is fenced when it is between two batches. Default false.
    */
   readonly unowned?: boolean;
 }

@@ -18,7 +18,7 @@ export interface Timers {
   /**
    * Calls `handleExpiredTimer` once at `time` (epoch milliseconds) or soon after.
    *
-   * @throws {RangeError} when it is no time.
+   * @throws {RangeError} when it is no time, or, in `handleExpiredTimer`, none after that of the call.
    */
   register(time: number): void;
   /** Takes a registered time back; nothing happens when there is none. */
@@ -78,11 +78,16 @@ export function stateOperator<State, In, Out>(
         : JSON.parse(decoder.decode(context.state)) as { state: State; timers: number[] };
       const state = restored?.state ?? processor.init();
       let times = restored?.timers ?? [];
+      // A handler that sets its own time again would be called without end.
+      let handling = -Infinity;
       const timers: Timers = {
         register(time) {
-          if (!Number.isFinite(time)) {
+          if (!Number.isFinite(time) || time <= handling) {
+            const limit = handling === -Infinity
+              ? ""
+              : ` after ${handling}, which is being handled`;
             throw new RangeError(
-              `Cannot register a timer of ${processor.name} at ${time}: expected epoch milliseconds`,
+              `Cannot register a timer of ${processor.name} at ${time}: expected epoch milliseconds${limit}`,
             );
           }
           if (!times.includes(time)) times = [...times, time].sort((a, b) => a - b);
@@ -98,10 +103,12 @@ export function stateOperator<State, In, Out>(
         const time = times[0];
         if (time === undefined || time > now) return undefined;
         times = times.slice(1);
+        handling = time;
         return processor.handleExpiredTimer?.(state, time, timers) ?? [];
       };
       return {
         process(input) {
+          handling = -Infinity;
           const time = byEvents ? captureTimeOf(input) : undefined;
           if (time === undefined || times[0] === undefined || times[0] > time) {
             return processor.handleInput(state, input, timers);
@@ -112,6 +119,7 @@ export function stateOperator<State, In, Out>(
             for (const due of times.filter((one) => one <= time)) {
               outputs.push(...await expire(due) ?? []);
             }
+            handling = -Infinity;
             return [...outputs, ...await processor.handleInput(state, input, timers)];
           })();
         },

@@ -10,7 +10,7 @@ import {
   type Result,
   type ResultData,
 } from "../definition/frame.ts";
-import { plainResult } from "../definition/result.ts";
+import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `console`. */
@@ -42,6 +42,7 @@ export function console(options: ConsoleOptions = {}): Sink {
   return {
     uri: "console",
     delivery: "live",
+    check: checkOutput,
     open: (context) => new ConsoleTask(context, linesPerSecond),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
+import { OperatorError } from "../definition/operator_error.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
@@ -69,7 +70,11 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
     [names.topic]: frame.topic,
     [names.partition]: String(frame.partition),
     [names.offset]: String(frame.offset),
-    [names.reason]: error instanceof BadFrameError ? error.reason : "error",
+    [names.reason]: error instanceof BadFrameError
+      ? error.reason
+      : error instanceof OperatorError
+      ? "operator-error"
+      : "error",
   };
   const { key, value, timestamp, partition } = frame;
   const whole: OutputRecord = {

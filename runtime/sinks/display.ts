@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 
 /**
@@ -17,13 +18,5 @@ import type { Sink } from "../definition/sink.ts";
  * ```
  */
 export function display(): Sink {
-  return {
-    uri: "display",
-    delivery: "live",
-    open: ({ publish }) => ({
-      write(outputs) {
-        for (const output of outputs) publish(output);
-      },
-    }),
-  };
+  return { uri: "display", delivery: "live", shows: true, check: checkOutput, open: () => ({}) };
 }

@@ -8,7 +8,7 @@ import type { BatchRange } from "../log/log.ts";
 import { explained } from "./files/failure.ts";
 import { splitPath } from "./files/io.ts";
 import { StagedLines } from "./files/staged_lines.ts";
-import { completeResult } from "../definition/result.ts";
+import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `events`. */
@@ -45,6 +45,7 @@ export function events(options: EventsOptions = {}): Sink {
   return {
     uri: `events:${file}`,
     delivery: "exactly-once",
+    check: checkOutput,
     open: (context) =>
       explained(action, async () => {
         const { folder, name } = splitPath(file);

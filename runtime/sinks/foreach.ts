@@ -34,6 +34,7 @@ export function foreachBatch<T = Output>(
     uri: "foreachBatch",
     delivery: "at-least-once",
     needsPlan: true,
+    exclusive: true,
     open: (context) => ({ write: (outputs, batch) => write(outputs, batch, context) }),
   };
 }
@@ -46,6 +47,7 @@ export function foreach<T = Output>(
   return {
     uri: "foreach",
     delivery: "at-least-once",
+    exclusive: true,
     open: (context) => ({
       async write(outputs) {
         for (const output of outputs) await write(output, context);

@@ -18,7 +18,7 @@ import { contentTypeOf, endingOf } from "./content_type.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { StagedLines } from "./files/staged_lines.ts";
-import { completeResult } from "../definition/result.ts";
+import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `images`. */
@@ -64,6 +64,7 @@ export function images(options: ImagesOptions = {}): Sink {
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",
+    check: checkOutput,
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
       const action = `write images to ${JSON.stringify(root)}`;

@@ -10,6 +10,14 @@ export { display } from "./display.ts";
 export { events, type EventsOptions } from "./events.ts";
 export { foreach, foreachBatch } from "./foreach.ts";
 export { images, type ImagesOptions } from "./images.ts";
+export type { AccessWord, UriAccess } from "../base/access.ts";
+export {
+  type AnySinkType,
+  type SinkOption,
+  type SinkType,
+  sinkType,
+  type SinkValues,
+} from "../definition/sink_type.ts";
 export { openSink } from "./open.ts";
 export { topic, type TopicOptions } from "./topic.ts";
 export { video, type VideoOptions } from "./video.ts";

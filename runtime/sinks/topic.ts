@@ -14,7 +14,7 @@ import {
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { deadLetterRecord } from "./dead_letter.ts";
-import { completeResult } from "../definition/result.ts";
+import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 
 /** Options of `topic`. */
@@ -53,6 +53,7 @@ export function topic(options: TopicOptions): Sink {
   return {
     uri: `topic:${name}`,
     delivery: "exactly-once",
+    check: checkOutput,
     topics: [name],
     open({ query, topic: source }) {
       if (source === name) {

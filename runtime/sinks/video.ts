@@ -20,6 +20,7 @@ import { Recorder } from "../video/recorder.ts";
 import { explained } from "./files/failure.ts";
 import { reserve } from "./files/lane.ts";
 import { VideoLane } from "./files/video_lane.ts";
+import { checkOutput } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `video`. */
@@ -79,6 +80,7 @@ export function video(options: VideoOptions = {}): Sink {
   return {
     uri: `video:${directory}`,
     delivery: "exactly-once",
+    check: checkOutput,
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
       const action = `write video to ${JSON.stringify(root)}`;

@@ -11,7 +11,7 @@ import { explained } from "./files/failure.ts";
 import { appendDurably, splitPath } from "./files/io.ts";
 import { laneKey } from "./files/lane.ts";
 import { type Item, Outbox } from "./files/outbox.ts";
-import { completeResult } from "../definition/result.ts";
+import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `webhook`. */
@@ -95,6 +95,7 @@ export function webhook(options: WebhookOptions): Sink {
   return {
     uri: `webhook:${shown}`,
     delivery: "at-least-once",
+    check: checkOutput,
     open: (context) =>
       explained(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {
         const address = await digest(url.href);

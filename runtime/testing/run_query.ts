@@ -7,7 +7,8 @@ import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
-import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
+import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
+import type { InputAside } from "../engine/put_aside.ts";
 import type { BatchRange, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import { overridePlan, type PlanOverrides, type QueryDefinition } from "../definition/query.ts";
@@ -30,6 +31,8 @@ export interface RunQueryOptions {
   readonly progressIntervalMs?: number;
   /** Up to where live sinks have had their outputs: one cell that outlives a run. */
   readonly shown?: BigInt64Array;
+  /** Inputs that earlier runs have failed on too often. */
+  readonly aside?: readonly InputAside[];
   /** Whether nobody else has been started in its place; always unless given. */
   readonly owns?: () => boolean;
 }
@@ -68,12 +71,14 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         groups: new GroupTracker((message) => void reports.push(message)),
         deadLetter,
         alertRecord: (output) => alertRecord(output, definition.plan.name),
-        publish: (output) => void published.push(output),
+        pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
         ...(options.onProgress !== undefined
           ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
           : {}),
         ...(options.shown !== undefined ? { shown: options.shown } : {}),
+        ...(options.aside !== undefined ? { aside: options.aside } : {}),
+        onPutAside: ({ message }) => void reports.push(`Put aside: ${message}`),
         ...(options.owns !== undefined ? { owns: options.owns } : {}),
         ...(options.membership !== undefined ? { membership: options.membership } : {}),
         progressIntervalMs: options.progressIntervalMs ?? 0,
@@ -101,14 +106,14 @@ export async function runQuery(
   return await startQuery(definition, options).ended;
 }
 
-function deadLetter(frame: Frame, error: BadFrameError): OutputRecord {
+function deadLetter(frame: Frame, error: Error): OutputRecord {
   return {
     topic: `${frame.topic}.dead-letters`,
     partition: frame.partition,
     key: frame.key,
     value: frame.value,
     timestamp: frame.timestamp,
-    headers: { reason: error.reason },
+    headers: { reason: error instanceof BadFrameError ? error.reason : "operator-error" },
   };
 }
 

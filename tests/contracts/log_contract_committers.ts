@@ -522,6 +522,34 @@ export function registerCommitters(obligation: Obligation): void {
     },
   );
 
+  obligation(
+    "a checkpoint that a member owns is not given to one that asks for an unowned one",
+    async ({ log, reopen }) => {
+      const group = `${unique("group")}-greyscale`;
+      const options = { group, query: "greyscale", topic: unique("owned"), partition: 0 };
+      await log.createTopic(options.topic, 1);
+      const other = await reopen();
+      const member = await join(log, { group, topic: options.topic });
+      await eventually("the partition", () => member.held()?.length === 1);
+      await withCommitter(log, { ...options, membership: member.membership() }, async (owner) => {
+        await owner.plan(batch(0, 0, 3));
+        await rejectsWith("OWNED", () => other.committer({ ...options, unowned: true }));
+        // The owner has noticed nothing.
+        await owner.commit(batch(0, 0, 3), { end: 3, restart: 3 }, []);
+      });
+      await member.member.leave();
+      await withCommitter(other, { ...options, unowned: true }, async (committer) => {
+        assert.equal(committer.committed?.end, 3);
+        await committer.plan(batch(1, 1, 1));
+        await committer.commit(batch(1, 1, 1), { end: 1, restart: 1 }, []);
+      });
+      await withCommitter(log, options, ({ committed }) => {
+        assert.equal(committed?.end, 1);
+        return Promise.resolve();
+      });
+    },
+  );
+
   obligation("a closed committer says so", async ({ log }) => {
     const options = names();
     await log.createTopic(options.topic, 1);

@@ -63,7 +63,7 @@ export function sinkContext(options: Partial<SinkContext> = {}): SinkContext {
     committedBatch: -1,
     clock: systemClock,
     signal: new AbortController().signal,
-    publish: () => {},
+
     report: () => {},
     ...options,
   };

@@ -107,7 +107,7 @@ Deno.test({
       for (const task of PRODUCT) {
         if (launchOf(task, commandLines(place.data)[task]!).row.native === undefined) continue;
         await t.step(task, async () => {
-          const more = "--allow-ffi --allow-read --allow-write";
+          const more = "--allow-ffi --allow-read --allow-write --ignore-env";
           const results = await attack("native", more, task, { ...place, port });
           for (const [name, result] of Object.entries(results)) {
             if (OF_ROOT.includes(name) && Deno.uid() === 0) continue;

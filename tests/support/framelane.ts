@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 
 /** The folder of the project, with a slash at its end. */
@@ -41,7 +42,8 @@ export type JsonLine =
     deadLettered: number;
     seconds: number;
     published?: number;
-  };
+  }
+  | ({ type: "error" } & QueryErrorEvent);
 
 /** How to start a command. */
 export interface ProcessOptions {

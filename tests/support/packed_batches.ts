@@ -5,7 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { COMPRESSORS, crc32c } from "../../runtime/log/kafka/records/codecs.ts";
+import { COMPRESSORS } from "../../runtime/log/kafka/records/codecs.ts";
+import { crc32c } from "../../runtime/log/kafka/records/crc32c.ts";
 import { encodeBatch } from "../../runtime/log/kafka/records/encoder.ts";
 import type { Compression, LogRecord } from "../../runtime/log/log.ts";
 

@@ -57,6 +57,7 @@ Deno.test("explain prints the plan, one line a step", () => {
       "  writeStream display (live)",
       "  trigger interval:500ms",
       "  overload latest",
+      "  onOperatorError dead-letter",
     ].join("\n"),
   );
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Frame, Output, Result } from "../../../runtime/definition/frame.ts";
 import { completeResult } from "../../../runtime/definition/result.ts";
-import { PicturePublisher } from "../../../runtime/executor/publisher.ts";
+import { LanePictures } from "../../../runtime/executor/pictures.ts";
 import { alertRecord } from "../../../runtime/sinks/alert_log.ts";
 import { lineOf } from "../../../runtime/sinks/console.ts";
 import { events } from "../../../runtime/sinks/events.ts";
@@ -95,8 +95,12 @@ Deno.test("maps, sets, typed arrays, dates and large numbers become what JSON ho
 Deno.test("the viewer gets all findings, without what is drawn on the picture already", () => {
   const sent: (Result | undefined)[] = [];
   const publish = (output: Frame) => {
-    const publisher = new PicturePublisher(({ result }) => void sent.push(result), true);
-    publisher.publish(output);
+    const publisher = new LanePictures(
+      { query: "q", partition: 0, run: 1 },
+      ({ result }) => void sent.push(result),
+      true,
+    );
+    publisher.show(output);
     publisher.close();
   };
   const output = { ...frame(0, 7), result: followed };

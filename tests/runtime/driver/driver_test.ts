@@ -227,3 +227,12 @@ Deno.test("a query whose own trigger has an end is waited for until it ends, its
     await without.stop();
   });
 });
+
+Deno.test("topics that a query names itself are known once it is loaded", async () => {
+  await withLog(async (url, log) => {
+    const module = new URL("../../support/queries/neighbours.ts", import.meta.url).href;
+    const one = driver(url, log, [], undefined, module);
+    assert.deepEqual(await one.load(), { passthrough: "out" });
+    await one.stop();
+  });
+});

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import type { ExecutorLink } from "../../../runtime/driver/executor_link.ts";
+import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
 import { ExecutorPool, executorsFor } from "../../../runtime/driver/executor_pool.ts";
-import type { ExecutorConfig, LoadedQueries } from "../../../runtime/executor/protocol.ts";
+import {
+  type ExecutorConfig,
+  type LoadedQueries,
+  SHOWN,
+} from "../../../runtime/executor/protocol.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
   const executors = (cores: number) => [1, 3, 4, 5, 64].map((lanes) => executorsFor(lanes, cores));
@@ -18,12 +22,23 @@ class FakeExecutor implements ExecutorLink {
   readonly ready = this.loaded.promise;
   readonly lanes = new Set<number>();
   readonly closing = Promise.withResolvers<void>();
-  quarantined = false;
   closed = false;
   holder = 0;
+  readonly #events: LinkEvents;
   #turns = 0;
 
+  constructor(events: LinkEvents) {
+    this.#events = events;
+  }
+
+  /** The worker ends while this lane has its thread. */
+  die(lane: number): void {
+    this.#events.onDeath(this, new Error("Executor fake was ended from within"), lane);
+  }
+
   post(): void {}
+
+  watch(): void {}
 
   pulse(): { lane: number; alive: number } {
     return { lane: this.holder, alive: this.holder === 0 ? ++this.#turns : this.#turns };
@@ -39,13 +54,19 @@ class FakeExecutor implements ExecutorLink {
 /** A pool of such executors, and what it says of blocked lanes. */
 function pool(size: number) {
   const executors: FakeExecutor[] = [];
+  const ended: [lane: number, why: string][] = [];
+  const stranded: number[] = [];
+  const inFunction = new Set<number>();
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
   const made = new ExecutorPool(CONFIG, size, {
     onMessage: () => {},
-    onStranded: () => {},
+    onPicture: () => {},
+    onStranded: (lanes) => stranded.push(...lanes),
     onBlocked: (lane, blocked) => heard.resolve([lane, blocked]),
-  }, () => {
-    const executor = new FakeExecutor();
+    onEnded: (lane, why) => ended.push([lane, why]),
+    mayMove: (lane) => !inFunction.has(lane),
+  }, (_name, _config, events) => {
+    const executor = new FakeExecutor(events);
     executors.push(executor);
     return executor;
   });
@@ -54,16 +75,16 @@ function pool(size: number) {
     heard = Promise.withResolvers();
     return event;
   };
-  const start = (lane: number) =>
+  const start = (lane: number, alone = false) =>
     made.start({
       type: "start",
       lane,
       query: "q",
       partition: 0,
       runId: "r",
-      shown: new SharedArrayBuffer(8),
-    });
-  return { made, executors, next, start };
+      shown: new SharedArrayBuffer(SHOWN.bytes),
+    }, alone);
+  return { made, executors, next, start, ended, stranded, inFunction };
 }
 
 Deno.test("an executor that a lane held serves others once it turns and the lane is gone", async () => {
@@ -103,5 +124,32 @@ Deno.test("a spare that cannot run is ended", async () => {
   const [, spare] = executors;
   spare!.loaded.reject(new Error("no such query"));
   await spare!.closing.promise;
+  await made.close();
+});
+
+Deno.test("a lane that ends its executor is named, and gets another of its own", async () => {
+  const { made, executors, start, ended, stranded } = pool(1);
+  for (const lane of [1, 2, 3]) start(lane);
+  executors[0]!.die(2);
+  assert.deepEqual(stranded, [1, 3]);
+  assert.deepEqual(ended, [[2, "Executor fake was ended from within"]]);
+  start(4);
+  start(5, true);
+  start(6);
+  const shared = executors.find(({ lanes }) => lanes.has(4))!;
+  assert.deepEqual([...shared.lanes], [4, 6]);
+  assert.deepEqual([...executors.find(({ lanes }) => lanes.has(5))!.lanes], [5]);
+  await made.close();
+});
+
+Deno.test("an executor that is held while a function of another lane waits in it is ended", async () => {
+  const { made, executors, next, start, ended, stranded, inFunction } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  inFunction.add(2);
+  executors[0]!.holder = 1;
+  assert.deepEqual(await next(), [1, true]);
+  assert.equal(executors[0]!.closed, true);
+  assert.deepEqual(stranded, [2]);
+  assert.deepEqual(ended.map(([lane]) => lane), [1]);
   await made.close();
 });

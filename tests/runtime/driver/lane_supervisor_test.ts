@@ -6,9 +6,10 @@ import {
   StreamingQueryManager,
 } from "../../../runtime/driver/manager.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
+import type { QueryErrorEvent } from "../../../runtime/driver/query_error.ts";
 import type { PlainError, QuerySpec, ToExecutor } from "../../../runtime/executor/protocol.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
-import { FakeClock, MemoryLog } from "../../../runtime/testing.ts";
+import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
 
 const SPEC: QuerySpec = { name: "q", module: "", group: "g", sinks: [] };
 const MEMBERSHIP = { memberId: "m", generation: 1 };
@@ -23,17 +24,23 @@ const TOTALS = {
 };
 
 /** A supervisor whose lanes run when the test says so. */
-function supervised() {
+function supervised(
+  { deaf = false, report = () => {} }: { deaf?: boolean; report?: (line: string) => void } = {},
+) {
   const clock = new FakeClock();
   const streams = new StreamingQueryManager(() => {});
   const metrics = new QueryMetrics();
   const running: number[] = [];
+  let aside: unknown;
   const stopping = new AbortController();
   const lanes: LaneSupervisor = new LaneSupervisor({
     pool: {
-      start: ({ lane }) => void running.push(lane),
+      start(message) {
+        running.push(message.lane);
+        aside = message.aside;
+      },
       post: (message: ToExecutor) => {
-        if (message.type === "stop") stopped();
+        if (message.type === "stop" && !deaf) stopped();
       },
       ended: () => {},
       responsive: () => true,
@@ -41,13 +48,12 @@ function supervised() {
     log: new MemoryLog(),
     topic: "VideoStreaming",
     streams,
-    feed: { show: () => {} },
     metrics,
     clock,
     signal: stopping.signal,
     finite: () => false,
     explain: () => "",
-    report: () => {},
+    report,
   });
   /** The lane that was started last. */
   const lane = () => running.at(-1)!;
@@ -75,10 +81,20 @@ function supervised() {
       totals: TOTALS,
       ...(error === undefined ? {} : { error }),
     });
-  return { clock, streams, metrics, lanes, running, started, progressed, stopped };
+  return {
+    clock,
+    streams,
+    metrics,
+    lanes,
+    running,
+    started,
+    progressed,
+    stopped,
+    aside: () => aside,
+  };
 }
 
-Deno.test("a query that failed once and recovered ends without an exception", async () => {
+Deno.test("listeners hear of the error of each run that failed, and of the last end without one", async () => {
   const { clock, streams, lanes, running, started, stopped } = supervised();
   const ends: Parameters<NonNullable<StreamingQueryListener["onQueryTerminated"]>>[0][] = [];
   streams.addListener({ onQueryTerminated: (event) => void ends.push(event) });
@@ -93,7 +109,11 @@ Deno.test("a query that failed once and recovered ends without an exception", as
   await lanes.end(SPEC, 3, "drain");
   assert.equal(handle!.state, "stopped");
   assert.match(handle!.exception!.message, /away/);
-  assert.deepEqual(ends.map(({ exception }) => exception), [undefined]);
+  assert.deepEqual(ends.map(({ exception }) => exception), [
+    "q QUERY-PARTITION-3: away",
+    undefined,
+  ]);
+  assert.notEqual(ends[0]!.runId, ends[1]!.runId);
 });
 
 Deno.test("a partition that moved away leaves no gauge behind, but its counts", async () => {
@@ -123,4 +143,124 @@ Deno.test("everybody who waits for the end of all lanes hears of it", async () =
   const waiting = [lanes.allEnded(), lanes.allEnded()];
   stopped();
   assert.deepEqual(await Promise.all(waiting), [true, true]);
+});
+
+const FAILED: PlainError = {
+  name: "OperatorError",
+  message: "Operator gauge failed",
+  retryable: false,
+  failed: { operator: "gauge", offset: 7, tries: 3, why: "no gauge" },
+  place: { file: "gauge.ts", line: 4, column: 2 },
+};
+
+Deno.test("an input that three runs failed on is put aside for the fourth", async () => {
+  const { clock, streams, lanes, running, started, stopped, aside } = supervised();
+  const errors: QueryErrorEvent[] = [];
+  streams.addListener({ onQueryError: (event) => void errors.push(event) });
+  lanes.begin(SPEC, 3, undefined);
+  for (let run = 1; run <= 3; run++) {
+    started();
+    stopped(FAILED);
+    await clock.advance(5_000);
+    assert.equal(running.length, run + 1);
+  }
+  assert.deepEqual(aside(), [{ operator: "gauge", offset: 7, message: "no gauge" }]);
+  started();
+  const [{ runId: _, timestamp: __, ...event }] = errors as [QueryErrorEvent];
+  assert.deepEqual(event, {
+    query: "q",
+    name: "QUERY-PARTITION-3",
+    id: "id",
+    topic: "VideoStreaming",
+    partition: 3,
+    camera: "CAMERA-4",
+    action: "restart",
+    error: "OperatorError",
+    message: FAILED.message,
+    operator: "gauge",
+    offset: 7,
+    file: "gauge.ts",
+    line: 4,
+    column: 2,
+  });
+  await lanes.end(SPEC, 3, "drain");
+});
+
+Deno.test("an input that fails although it was put aside does not restart in a tight loop", async () => {
+  const { clock, lanes, running, started, stopped } = supervised();
+  lanes.begin(SPEC, 3, undefined);
+  for (let run = 1; run <= 6; run++) {
+    started();
+    stopped(FAILED);
+    if (run <= 3) await clock.advance(5_000);
+  }
+  // After the fourth failure it waits.
+  assert.equal(running.length, 4);
+  await lanes.end(SPEC, 3, "drain");
+});
+
+Deno.test("a query does not start beside its own run that was given up", async () => {
+  const reports: string[] = [];
+  const { clock, lanes, running, started, stopped } = supervised({
+    deaf: true,
+    report: (line) => reports.push(line),
+  });
+  lanes.begin(SPEC, 3, undefined);
+  started();
+  const ending = lanes.end(SPEC, 3, "drain");
+  await clock.advance(5_000);
+  await ending;
+  assert.match(reports.join(), /given up after 5 s: its run still works/);
+  lanes.begin(SPEC, 3, undefined);
+  await settle();
+  assert.deepEqual(running, [1]);
+  stopped();
+  await settle();
+  assert.deepEqual(running, [1, 2]);
+});
+
+Deno.test("listeners that throw, reject or cannot be read are named and cost themselves alone", async () => {
+  const reports: string[] = [];
+  const streams = new StreamingQueryManager((line) => void reports.push(line));
+  class Alarm implements StreamingQueryListener {
+    onQueryIdle() {
+      return Promise.reject(null);
+    }
+  }
+  streams.addListener(new Alarm());
+  streams.addListener({
+    onQueryIdle() {
+      throw {
+        get message() {
+          throw new Error("no");
+        },
+      };
+    },
+  });
+  streams.addListener({
+    get onQueryIdle(): never {
+      throw new Error("no getter");
+    },
+  });
+  let heard = 0;
+  streams.addListener({ onQueryIdle: () => heard++ });
+  streams.tell("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  await settle();
+  assert.equal(heard, 1);
+  assert.equal(reports.length, 3);
+  assert.match(
+    reports.join("\n"),
+    /Alarm \(added at .*lane_supervisor_test.ts:\d+\) failed in onQueryIdle: null was thrown/,
+  );
+  assert.match(reports.join("\n"), /no getter/);
+});
+
+Deno.test("a listener that never ends its calls misses events, which is reported once", () => {
+  const reports: string[] = [];
+  const streams = new StreamingQueryManager((line) => void reports.push(line));
+  let calls = 0;
+  streams.addListener({ onQueryIdle: () => (calls++, new Promise(() => {})) });
+  for (let i = 0; i < 1000; i++) streams.tell("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  assert.equal(calls, 256);
+  assert.equal(reports.length, 1);
 });

@@ -34,7 +34,9 @@ Deno.test("one that ran for a minute has recovered", () => {
 });
 
 Deno.test("what a restart cannot mend ends the query", () => {
-  for (const code of ["OFFSET_OUT_OF_RANGE", "CHECKPOINT_CORRUPT", "AUTHENTICATION_FAILED"]) {
+  for (
+    const code of ["OFFSET_OUT_OF_RANGE", "CHECKPOINT_CORRUPT", "TOO_LARGE", "OPERATOR_FAILED"]
+  ) {
     assert.equal(nextStart(failure({ code, retryable: true })), undefined, code);
   }
   assert.equal(nextStart(failure({ finite: true })), undefined);

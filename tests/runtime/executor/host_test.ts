@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 // Loaded before the test, with its native library.
 import "../../../queries/passthrough.ts";
 import { ExecutorHost } from "../../../runtime/executor/host.ts";
-import type { FromExecutor } from "../../../runtime/executor/protocol.ts";
+import { type FromExecutor, SHOWN } from "../../../runtime/executor/protocol.ts";
 import { withLog } from "../../support/log.ts";
 
 const QUERY = {
@@ -16,7 +16,10 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 2);
     const messages: FromExecutor[] = [];
-    const host = new ExecutorHost((message) => void messages.push(message));
+    const host = new ExecutorHost({
+      send: (message) => void messages.push(message),
+      sendPicture: () => {},
+    });
     const opening = host.handle({
       type: "open",
       config: { log: url, topic: "VideoStreaming", queries: [QUERY], progressIntervalMs: 1000 },
@@ -28,7 +31,7 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
         query: "passthrough",
         partition,
         runId: `run-${partition}`,
-        shown: new SharedArrayBuffer(8),
+        shown: new SharedArrayBuffer(SHOWN.bytes),
       })
     );
     await host.handle({ type: "stop", lane: 1, mode: "drain" });
@@ -48,7 +51,10 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
 Deno.test("executor: a module without a query is named, whatever it exports", async () => {
   for (const source of ["export default 7", "export default null", "export const query = {}"]) {
     const messages: FromExecutor[] = [];
-    const host = new ExecutorHost((message) => void messages.push(message));
+    const host = new ExecutorHost({
+      send: (message) => void messages.push(message),
+      sendPicture: () => {},
+    });
     const module = `data:text/javascript,${encodeURIComponent(source)}`;
     await host.handle({
       type: "open",

@@ -1,19 +1,10 @@
 import assert from "node:assert/strict";
 import type { Output } from "../../../runtime/definition/frame.ts";
 import { console } from "../../../runtime/sinks/console.ts";
-import { display } from "../../../runtime/sinks/display.ts";
 import { sinkContext } from "../../contracts/sink_contract.ts";
 import { finding, frame } from "./outputs.ts";
 
 const batch = { batchId: 0, start: 0, end: 100 };
-
-Deno.test("display: every output is published at once", async () => {
-  const published: Output[] = [];
-  const task = await display().open(sinkContext({ publish: (output) => published.push(output) }));
-  const outputs = [frame(0, 1), finding(0, 2)];
-  await task.write!(outputs, batch);
-  assert.deepEqual(published, outputs);
-});
 
 async function lines(outputs: readonly Output[], linesPerSecond = 10, times: number[] = []) {
   const said: string[] = [];

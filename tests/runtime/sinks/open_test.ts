@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openSink } from "../../../runtime/sinks/open.ts";
+import { loadSink, openSink } from "../../../runtime/sinks/open.ts";
 
 Deno.test("openSink: every form of the command line", () => {
   const uris = ["display", "console", "images:out/a b", "events:out/x.jsonl", "topic:OUT"];
@@ -42,4 +42,35 @@ Deno.test("openSink: secrets of a mistaken address are not repeated", () => {
     () => openSink("http://user:hunter2@host/path?token=abc"),
     (error: Error) => !/hunter2|abc/.test(error.message),
   );
+});
+
+Deno.test("loadSink: a module's own kind of sink, with its options typed and checked", async () => {
+  const folder = await Deno.makeTempDir();
+  const runtime = new URL("../../../runtime/mod.ts", import.meta.url).href;
+  const path = `${folder}/postgres.ts`;
+  await Deno.writeTextFile(
+    path,
+    `import { sinkType } from "${runtime}";
+export default sinkType({
+  name: "postgres",
+  target: "TABLE",
+  help: "a row for each output",
+  options: { batch: { value: "N", help: "rows at once", parse: (text: string) => Number(text) } },
+  open: ({ target, options: { batch = 1 } }) => ({
+    uri: "postgres:" + target + ":" + (batch + 1),
+    delivery: "at-least-once",
+    open: () => ({}),
+  }),
+});`,
+  );
+  await Deno.writeTextFile(`${folder}/none.ts`, "export default 7;");
+  try {
+    assert.equal((await loadSink(`${path}:frames?batch=4`)).uri, "postgres:frames:5");
+    await assert.rejects(loadSink(path), /expected postgres:TABLE/);
+    await assert.rejects(loadSink(`${path}:x?size=1`), /unknown option size, expected batch/);
+    await assert.rejects(loadSink(`${folder}/none.ts:x`), /expected its default export to be/);
+    assert.equal((await loadSink("display")).uri, "display");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

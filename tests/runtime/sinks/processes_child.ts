@@ -72,7 +72,7 @@ for (const sink of sinks) {
       committedBatch: start.batch,
       clock: systemClock,
       signal: new AbortController().signal,
-      publish: () => {},
+
       report: () => {},
     }),
   );

@@ -12,4 +12,5 @@ export default query("failing")
     }
     return frame;
   })
-  .writeStream(display());
+  .writeStream(display())
+  .onOperatorError("restart");

@@ -11,4 +11,5 @@ export default query("paused").readStream({ maxFramesPerTrigger: 4 })
     }
     return frame;
   })
-  .writeStream(foreachBatch(() => shared.gate));
+  .writeStream(foreachBatch(() => shared.gate))
+  .onOperatorError("restart");

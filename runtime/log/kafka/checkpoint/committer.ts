@@ -19,28 +19,18 @@ import {
   type OutputRecord,
   saysFirst,
 } from "../../log.ts";
-import type { OffsetCommits } from "../group/offset_commits.ts";
 import type { Cluster } from "../net/cluster.ts";
-import type { Epochs } from "../read/epochs.ts";
-import { countPartitions, ensureTopic } from "../read/topics.ts";
+import { ensureTopic } from "../read/topics.ts";
 import { checkpointGroup, checkpointOf, encodeMetadata, type Stored } from "./metadata.ts";
 import { readStored } from "./reader.ts";
 import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
 import { checkRange, isSame, placeOf, planGap, sameRange } from "./plan.ts";
-import { fenceFormerOwner, type OffsetCommit, Transactions } from "./transaction.ts";
-import { isFencing, isForgotten, transactionalId } from "./transactional_id.ts";
+import { type CommitterContext, takeOver } from "./take_over.ts";
+import type { OffsetCommit, Transactions } from "./transaction.ts";
+import { isFencing, isForgotten } from "./transactional_id.ts";
 
-/** Committers of a log are spread over so many connections: a broker answers each one in turn. */
-const LANES = 4;
 /** Kafka forgets the offsets of a group without members after a week: they are written again before. */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
-
-/** What the committers of a log have in common. */
-export interface CommitterContext {
-  readonly cluster: Cluster;
-  readonly epochs: Epochs;
-  readonly offsetCommits: OffsetCommits;
-}
 
 /** `BatchCommitter` on Kafka. */
 export class KafkaCommitter implements BatchCommitter {
@@ -95,32 +85,7 @@ export class KafkaCommitter implements BatchCommitter {
     options: CommitterOptions,
     onClose: (committer: KafkaCommitter) => void,
   ): Promise<KafkaCommitter> {
-    const { topic, partition, outputTopics = [] } = options;
-    const { cluster, epochs } = context;
-    const action = `Cannot open the checkpoint of ${placeOf(options)}`;
-    const lane = `commit-${partition % LANES}`;
-    cluster.throwIfClosed(action);
-    const transactions = new Transactions(
-      cluster,
-      transactionalId(options),
-      lane,
-    );
-    const createOutputs = async () => {
-      if (outputTopics.length === 0) return;
-      const count = await countPartitions(cluster, topic);
-      if (count <= partition) {
-        // Says which of both is missing.
-        await cluster.attempt(action, (signal) => cluster.leader(topic, partition, signal));
-      }
-      await Promise.all(outputTopics.map((output) => ensureTopic(cluster, output, count)));
-    };
-    // The former owner is fenced before its last words are read.
-    await Promise.all([
-      createOutputs(),
-      transactions.begin(action),
-      fenceFormerOwner(cluster, action, options, lane),
-    ]);
-    const stored = await readStored(cluster, epochs, action, options);
+    const { transactions, stored } = await takeOver(context, options);
     return new KafkaCommitter(context, options, transactions, stored, onClose);
   }
 

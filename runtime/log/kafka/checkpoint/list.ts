@@ -7,19 +7,12 @@ import { writtenBy } from "../../checkpoint_writer.ts";
 import { settled } from "../../../base/wait.ts";
 import { byPlace } from "../../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
-import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { DESCRIBE_GROUPS, LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
+import { LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
 import { checkpointGroup, checkpointOf, decodeMetadata } from "./metadata.ts";
-import {
-  describeTransaction,
-  formerTransactionalId,
-  transactionalId,
-  type TransactionPlace,
-} from "./transactional_id.ts";
+import { ownerOf } from "./owner.ts";
 
 const ACTION = "Cannot list the checkpoints";
-const CONSUMERS = "consumer";
 
 /** The checkpoints of all groups that the filter lets pass. */
 export async function listCheckpoints(
@@ -34,7 +27,7 @@ export async function listCheckpoints(
     (filter.query ?? query) === query && (filter.topic ?? topic) === topic
   );
   const infos = await Promise.all(wanted.map(async (info) => {
-    const owner = await ownerOf(cluster, info);
+    const owner = await ownerOf(cluster, ACTION, info);
     return owner === undefined ? info : { ...info, owner };
   }));
   return infos.sort(byPlace);
@@ -104,49 +97,4 @@ function infoOf(
 /** Of `team/motion` and `framelane-motion`: `motion`. */
 function queryNamedBy(group: string): string {
   return group.slice(Math.max(group.lastIndexOf("/"), group.lastIndexOf("-")) + 1);
-}
-
-/** The owner of the transactional id, and the member of the group that has the partition. */
-async function ownerOf(
-  cluster: Cluster,
-  { group, query, topic, partition }: CheckpointInfo,
-): Promise<CheckpointInfo["owner"]> {
-  // The group that the runtime was given: it may hold several queries.
-  const shared = group.endsWith(`/${query}`) ? [group.slice(0, -query.length - 1)] : [];
-  for (const given of [group, ...shared]) {
-    const epoch = await epochOf(cluster, { group: given, query, topic, partition });
-    if (epoch === undefined) continue;
-    const member = await memberOf(cluster, given, topic, partition);
-    return { epoch, ...(member === undefined ? {} : { member }) };
-  }
-}
-
-async function epochOf(cluster: Cluster, place: TransactionPlace): Promise<number | undefined> {
-  for (const id of [transactionalId(place), formerTransactionalId(place)]) {
-    const known = await cluster.attempt(ACTION, async (signal) => {
-      const connection = await cluster.toCoordinator("transaction", id, "main", signal);
-      return await describeTransaction(connection, id, signal);
-    });
-    if (known !== undefined) return known.epoch;
-  }
-}
-
-async function memberOf(
-  cluster: Cluster,
-  group: string,
-  topic: string,
-  partition: number,
-): Promise<string | undefined> {
-  return await cluster.attempt(ACTION, async (signal) => {
-    const connection = await cluster.toCoordinator("group", group, "main", signal);
-    const { groups: [described] } = await connection.call(
-      DESCRIBE_GROUPS,
-      { groups: [group], includeAuthorizedOperations: false },
-      { signal },
-    );
-    if (described?.protocolType !== CONSUMERS) return undefined;
-    return described.members.find(({ assignment }) =>
-      decodeAssignment(assignment).get(topic)?.includes(partition)
-    )?.memberId;
-  });
 }

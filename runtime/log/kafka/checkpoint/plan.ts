@@ -7,7 +7,9 @@ import { type BatchRange, type CommitterOptions, LogError } from "../../log.ts";
 import type { Stored } from "./metadata.ts";
 
 /** Whose checkpoint it is, for people. */
-export function placeOf({ query, topic, partition }: CommitterOptions): string {
+export function placeOf(
+  { query, topic, partition }: Omit<CommitterOptions, "group">,
+): string {
   return `query ${query} on ${topic} partition ${partition}`;
 }
 

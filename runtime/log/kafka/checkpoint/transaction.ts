@@ -30,13 +30,7 @@ import {
 import { ensureTopic } from "../read/topics.ts";
 import { encodeBatch } from "../records/encoder.ts";
 import { cutIntoBatches, type OutputBatch, partitionsByTopic } from "./batches.ts";
-import {
-  ABORTED,
-  describeTransaction,
-  formerTransactionalId,
-  type TransactionPlace,
-  UNSETTLED,
-} from "./transactional_id.ts";
+import { ABORTED, describeTransaction, UNSETTLED } from "./transactional_id.ts";
 
 /** An offset to be committed with a transaction. */
 export interface OffsetCommit extends OffsetToCommit {
@@ -338,22 +332,4 @@ export class Transactions {
       })
     ));
   }
-}
-
-/**
- * Ends what an owner by the former id has open, so that it can neither finish nor go on: one that ran an
- * older Framelane.
- */
-export async function fenceFormerOwner(
-  cluster: Cluster,
-  action: string,
-  place: TransactionPlace,
-  lane: string,
-): Promise<void> {
-  const id = formerTransactionalId(place);
-  const known = await cluster.attempt(action, async (signal) => {
-    const connection = await cluster.toCoordinator("transaction", id, lane, signal);
-    return await describeTransaction(connection, id, signal);
-  });
-  if (known?.state === "Ongoing") await new Transactions(cluster, id, lane).begin(action);
 }

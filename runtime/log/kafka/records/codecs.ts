@@ -14,8 +14,6 @@ import {
 } from "@platformatic/wasm-utils";
 import type { Compression } from "../../log.ts";
 
-export { crc32c } from "@platformatic/wasm-utils";
-
 /** Output is collected in pieces of this size. */
 const chunkSize = 256 * 1024;
 /** What Java's producers write before their pieces of snappy: a magic word and two versions. */

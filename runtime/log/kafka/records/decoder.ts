@@ -7,7 +7,7 @@
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
 import type { AbortedTransaction } from "../protocol/fetch.ts";
-import { crc32c } from "./codecs.ts";
+import { crc32c } from "./crc32c.ts";
 import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";
 

@@ -7,7 +7,8 @@
 import { Buffer } from "node:buffer";
 import type { Compression, LogRecord } from "../../log.ts";
 import type { ProducerIdentity } from "../protocol/transactions.ts";
-import { COMPRESSORS, crc32c } from "./codecs.ts";
+import { COMPRESSORS } from "./codecs.ts";
+import { crc32c } from "./crc32c.ts";
 
 /** A batch to be encoded. */
 export interface BatchOptions {

@@ -12,6 +12,7 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
+import type { PicturePort } from "../engine/sinks.ts";
 import { plainResult } from "../definition/result.ts";
 import { asImage } from "../image/picture.ts";
 import { unitOf } from "../video/groups.ts";
@@ -22,8 +23,12 @@ const UNWATCHED_INTERVAL_MS = 1000;
 /** Pictures of access units are halved until they have no more pixels. */
 const MAX_PIXELS = 1280 * 720 * 1.5;
 
-/** A picture on its own buffer. */
+/** A picture on its own buffer, as it goes to the driver: by a port of its own. */
 export interface Picture {
+  readonly query: string;
+  readonly partition: number;
+  /** Number of the lane's run: a later run has a higher one. */
+  readonly run: number;
   readonly offset: number;
   readonly timestamp: number;
   readonly contentType: string;
@@ -32,8 +37,9 @@ export interface Picture {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Publishes the pictures of one lane. */
-export class PicturePublisher {
+/** Sends the pictures of one lane. */
+export class LanePictures implements PicturePort {
+  readonly #lane: Pick<Picture, "query" | "partition" | "run">;
   readonly #send: (picture: Picture) => void;
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
@@ -44,19 +50,24 @@ export class PicturePublisher {
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(send: (picture: Picture) => void, watched: boolean) {
+  constructor(
+    lane: Pick<Picture, "query" | "partition" | "run">,
+    send: (picture: Picture) => void,
+    watched: boolean,
+  ) {
+    this.#lane = lane;
     this.#send = send;
-    this.watched = watched;
+    this.watch(watched);
   }
 
   /** Whether somebody looks at any lane. */
-  set watched(watched: boolean) {
+  watch(watched: boolean): void {
     this.#watched = watched;
     this.#interval = watched ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
     if (watched && this.#waiting !== undefined) this.#flush();
   }
 
-  publish(output: Output): void {
+  show(output: Output): void {
     // An alert must not be replaced by the next picture before anyone saw it.
     const urgent = output.result?.alert !== undefined;
     // Any other unit would have all those before it decoded for nobody.
@@ -102,6 +113,7 @@ export class PicturePublisher {
   #sendWith(output: Output, frame: Frame | undefined): void {
     const result = shown(output.result, frame);
     this.#send({
+      ...this.#lane,
       offset: isFinding(output) ? output.lastOffset : output.offset,
       timestamp: output.timestamp,
       contentType: frame?.headers["content-type"] ?? "image/jpeg",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
-import { type Picture, PicturePublisher } from "../../../runtime/executor/publisher.ts";
+import { LanePictures, type Picture } from "../../../runtime/executor/pictures.ts";
 import { inspectImage } from "../../../runtime/image/inspect.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../../runtime/video/h264_encoding.ts";
@@ -23,11 +23,13 @@ async function filmed() {
   return { tracker, frames };
 }
 
+const LANE = { query: "q", partition: 0, run: 1 };
+
 Deno.test("Pictures of access units are sent as JPEGs, the newest one last", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];
-  const publisher = new PicturePublisher((picture) => sent.push(picture), true);
-  for (const frame of frames) publisher.publish(frame);
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), true);
+  for (const frame of frames) publisher.show(frame);
   await until("the newest picture", () => sent.at(-1)?.offset === 11);
   publisher.close();
   assert.deepEqual(
@@ -45,8 +47,8 @@ Deno.test("Pictures of access units are sent as JPEGs, the newest one last", asy
 Deno.test("While nobody looks only keyframes are decoded", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];
-  const publisher = new PicturePublisher((picture) => sent.push(picture), false);
-  for (const frame of frames.slice(0, 6)) publisher.publish(frame);
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), false);
+  for (const frame of frames.slice(0, 6)) publisher.show(frame);
   await until("a picture", () => sent.length > 0);
   publisher.close();
   assert.deepEqual(sent.map(({ offset }) => offset), [0]);

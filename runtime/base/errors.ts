@@ -1,0 +1,92 @@
+/**
+ * What can be said of anything that was thrown: `null`, a number, an error whose getters throw. None
+ * of these functions throws.
+ *
+ * @module
+ */
+
+const UNPRINTABLE = "something that cannot be printed was thrown";
+
+/**
+ * The message of an error, or the value itself as text.
+ *
+ * @example
+ * ```ts
+ * import { messageOf } from "./errors.ts";
+ *
+ * messageOf(new Error("No such file")); // "No such file"
+ * messageOf(null); // "null was thrown"
+ * ```
+ */
+export function messageOf(thrown: unknown): string {
+  const message = read(thrown, "message");
+  if (typeof message === "string") return message;
+  try {
+    return `${String(thrown)} was thrown`;
+  } catch {
+    return UNPRINTABLE;
+  }
+}
+
+/** The error's name, or the type of the value. */
+export function nameOf(thrown: unknown): string {
+  const name = read(thrown, "name");
+  return typeof name === "string" ? name : typeof thrown;
+}
+
+/** The stack of an error; undefined when it has none. */
+export function stackOf(thrown: unknown): string | undefined {
+  const stack = read(thrown, "stack");
+  return typeof stack === "string" ? stack : undefined;
+}
+
+/** A property of a value; undefined when it has none, or reading it throws. */
+export function read(value: unknown, property: string): unknown {
+  if (value === null || value === undefined) return undefined;
+  try {
+    return (value as Record<string, unknown>)[property];
+  } catch {
+    return undefined;
+  }
+}
+
+/** A line of source code. */
+export interface Place {
+  /** Path from the project's folder where the file lies in it, else the whole path or URL. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+const ROOT = new URL("../../", import.meta.url).href;
+const RUNTIME = new URL("../", import.meta.url).href;
+
+/**
+ * Where an error comes from: the innermost line of its stack that belongs neither to the runtime nor to
+ * a package. Undefined when there is none.
+ *
+ * @example
+ * ```ts
+ * import { placeOf } from "./errors.ts";
+ *
+ * placeOf({ stack: "Error: x\n    at f (file:///home/me/gauge.ts:4:38)" })?.line; // 4
+ * ```
+ */
+export function placeOf(thrown: unknown): Place | undefined {
+  for (const line of (stackOf(thrown) ?? "").split("\n")) {
+    const [, url, row, column] = /((?:file|https?|data):[^\s()]*?):(\d+):(\d+)\)?$/.exec(line) ??
+      [];
+    if (url === undefined || url.startsWith(RUNTIME) || url.includes("/node_modules/")) continue;
+    return { file: pathOf(url), line: Number(row), column: Number(column) };
+  }
+}
+
+function pathOf(url: string): string {
+  const path = url.startsWith(ROOT) ? url.slice(ROOT.length) : url.replace(/^file:\/\//, "");
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Errors of operators: what they say, and what a query does about them.
+ *
+ * @module
+ */
+import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
+
+/**
+ * What a query does when an operator throws anything but a `BadFrameError`.
+ *
+ * - `dead-letter`: the operator is called `tries` times with the same input; then the frame goes to the
+ *   dead letters with the reason `operator-error`, and the query goes on. When an operator has failed on
+ *   `maxInARow` inputs in a row, the query ends as failed.
+ * - `restart`: the query starts again at the same frame until the operator succeeds.
+ * - `stop`: the query ends as failed at the first error.
+ */
+export type OperatorErrorPolicy =
+  | { readonly kind: "dead-letter"; readonly tries: number; readonly maxInARow: number }
+  | { readonly kind: "restart" }
+  | { readonly kind: "stop" };
+
+/** A policy by its name, or with numbers of its own. */
+export type OperatorErrorOption =
+  | OperatorErrorPolicy["kind"]
+  | { readonly kind: "dead-letter"; readonly tries?: number; readonly maxInARow?: number }
+  | { readonly kind: "restart" | "stop" };
+
+/**
+ * Checks a policy and fills in defaults: `tries` 3, `maxInARow` 10.
+ *
+ * @throws {RangeError} saying what was given and what is accepted.
+ */
+export function checkOperatorErrors(option: OperatorErrorOption): OperatorErrorPolicy {
+  const given = typeof option === "string" ? { kind: option } : option;
+  switch (given?.kind) {
+    case "restart":
+    case "stop":
+      return { kind: given.kind };
+    case "dead-letter": {
+      const { tries = 3, maxInARow = 10 } = given as { tries?: number; maxInARow?: number };
+      for (const [name, value] of Object.entries({ tries, maxInARow })) {
+        if (!Number.isInteger(value) || value < 1) {
+          throw new RangeError(`Cannot use ${name} ${value}: expected a whole number from 1 up`);
+        }
+      }
+      return { kind: "dead-letter", tries, maxInARow };
+    }
+    default:
+      throw new RangeError(
+        `Cannot use onOperatorError ${
+          JSON.stringify(option)
+        }: expected restart, dead-letter or stop`,
+      );
+  }
+}
+
+/** The input that an operator failed on: what is put aside when it fails again and again. */
+export interface FailedInput {
+  /** Name of the operator. */
+  readonly operator: string;
+  /** Offset of the frame that was being processed; of a timer, of the last frame before it. */
+  readonly offset: number;
+  /** The time of the timer that was being handled, epoch milliseconds. */
+  readonly timer?: number;
+}
+
+/** Where an operator works. */
+export interface OperatorPlace {
+  readonly query: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** An operator failed; `cause` is what it threw, `stack` is that of the cause. */
+export class OperatorError extends Error {
+  override readonly name = "OperatorError";
+  readonly input: FailedInput;
+  /** The user's own file and line, where the stack tells them. */
+  readonly place: Place | undefined;
+  /** `OPERATOR_FAILED` when a restart does not help. */
+  readonly code: string | undefined;
+  /** How often the input is tried; undefined when it is never put aside. */
+  readonly tries: number | undefined;
+
+  constructor(
+    input: FailedInput,
+    { query, topic, partition }: OperatorPlace,
+    cause: unknown,
+    { final = false, tries, why = "" }: { final?: boolean; tries?: number; why?: string } = {},
+  ) {
+    const { operator, offset, timer } = input;
+    const place = placeOf(cause);
+    const at = timer === undefined ? `offset ${offset}` : `the timer of ${timer}`;
+    super(
+      `Operator ${operator} of query ${query} failed at ${topic} partition ${partition} ${at}: ` +
+        messageOf(cause) +
+        (place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`) + why,
+      { cause },
+    );
+    this.input = input;
+    this.place = place;
+    this.code = final ? "OPERATOR_FAILED" : undefined;
+    this.tries = final ? undefined : tries;
+    const stack = stackOf(cause);
+    if (stack !== undefined) this.stack = stack;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * One query on one partition, while it is here.
+ *
+ * @module
+ */
+import { type QuerySpec, SHOWN } from "../executor/protocol.ts";
+import type { Membership } from "../log/log.ts";
+import type { FailedInputs } from "./failed_inputs.ts";
+import type { StreamingQuery } from "./streaming_query.ts";
+
+/** A run of a query on a partition; its next run is another one, with the same handle. */
+export interface Lane {
+  /** Another one for each start: what an earlier run still sends is not taken for this one's. */
+  readonly number: number;
+  readonly handle: StreamingQuery;
+  readonly spec: QuerySpec;
+  readonly partition: number;
+  readonly ended: PromiseWithResolvers<void>;
+  membership: Membership | undefined;
+  /** The partition came into being while the query ran. */
+  readonly foundLater: boolean;
+  /** Kept from run to run: see `SHOWN`. */
+  readonly shown: SharedArrayBuffer;
+  readonly failedInputs: FailedInputs;
+  stopping: boolean;
+  /** Since it last recovered. */
+  failures: number;
+  /** By the monotonic clock, milliseconds. */
+  startedAt: number;
+  /** No run has begun, or listeners have heard of its end. */
+  told: boolean;
+  /** It ended or held an executor: it has one of its own. */
+  alone: boolean;
+}
+
+/** No run has this number. */
+export const NOBODY = 0;
+
+/** Sets which run of a lane may commit, for threads that are held too: they need not hear a message. */
+export function letCommit({ shown }: Lane, run: number): void {
+  Atomics.store(new BigInt64Array(shown), SHOWN.run, BigInt(run));
+}
+
+/** Whether a function of a sink of this lane is at work, which must not run twice at once. */
+export function inFunction({ shown }: Lane): boolean {
+  return Atomics.load(new BigInt64Array(shown), SHOWN.sink) !== 0n;
+}
+
+/** `greyscale QUERY-PARTITION-0`. */
+export function titleOf({ spec, handle }: Lane): string {
+  return `${spec.name} ${handle.name}`;
+}
+
+/** The query and its partition, whatever the run. */
+export function keyOf({ spec, partition }: Lane): string {
+  return `${spec.name}-${partition}`;
+}

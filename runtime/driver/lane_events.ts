@@ -1,0 +1,44 @@
+/**
+ * What listeners hear of lanes.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { PlainError } from "../executor/protocol.ts";
+import type { Lane } from "./lane.ts";
+import type { StreamingQueryManager } from "./manager.ts";
+import { queryError, type QueryErrorEvent } from "./query_error.ts";
+
+/** Tells the listeners of a driver. */
+export class LaneEvents {
+  readonly #streams: StreamingQueryManager;
+  readonly #clock: Clock;
+
+  constructor(streams: StreamingQueryManager, clock: Clock) {
+    this.#streams = streams;
+    this.#clock = clock;
+  }
+
+  /** A run has started. */
+  started({ handle: { id, runId, name } }: Lane): void {
+    const timestamp = new Date(this.#clock.now()).toISOString();
+    this.#streams.tell("onQueryStarted", { id, runId, name, timestamp });
+  }
+
+  /** A run ended; listeners hear of each once, with its error where it failed. */
+  ended(lane: Lane, error?: PlainError): void {
+    if (lane.told) return;
+    lane.told = true;
+    const { id, runId, exception } = lane.handle;
+    this.#streams.tell("onQueryTerminated", {
+      id,
+      runId,
+      ...(error !== undefined && exception !== undefined ? { exception: exception.message } : {}),
+    });
+  }
+
+  /** A run failed, or an input was put aside. */
+  failed({ handle }: Lane, error: PlainError, action: QueryErrorEvent["action"]): void {
+    this.#streams.tell("onQueryError", queryError(handle, error, action, this.#clock.now()));
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Runs that were given up and have not ended: a function of theirs may still be at work, and must not run
+ * beside another one.
+ *
+ * @module
+ */
+
+/** The lingering runs of a driver, by the numbers of their lanes. */
+export class Lingering {
+  readonly #runs = new Map<
+    number,
+    { readonly key: string; readonly over: PromiseWithResolvers<void> }
+  >();
+
+  /** @param key names the query and its partition. */
+  add(number: number, key: string): void {
+    this.#runs.set(number, { key, over: Promise.withResolvers() });
+  }
+
+  has(number: number): boolean {
+    return this.#runs.has(number);
+  }
+
+  /** A run has ended at last. Returns false when it was none of these. */
+  ended(number: number): boolean {
+    this.#runs.get(number)?.over.resolve();
+    return this.#runs.delete(number);
+  }
+
+  /** Resolves when no run of the key is left; undefined when there is none. */
+  over(key: string): Promise<unknown> | undefined {
+    const runs = [...this.#runs.values()].filter((run) => run.key === key);
+    return runs.length === 0 ? undefined : Promise.all(runs.map(({ over }) => over.promise));
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Errors of streaming queries, as listeners and `--json` get them.
+ *
+ * @module
+ */
+import type { PlainError } from "../executor/protocol.ts";
+import { cameraOfPartition } from "../definition/frame.ts";
+import type { StreamingQuery } from "./streaming_query.ts";
+
+/** A run failed, or an operator failed on an input that was put aside. */
+export interface QueryErrorEvent {
+  readonly query: string;
+  /** `QUERY-PARTITION-n`. */
+  readonly name: string;
+  readonly id: string;
+  readonly runId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly camera: string;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  /**
+   * What the runtime does about it: `dead-letter` puts the frame aside, `restart` starts the query again,
+   * `stop` leaves it failed.
+   */
+  readonly action: "dead-letter" | "restart" | "stop";
+  /** Name of the error's class. */
+  readonly error: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  /** The operator that failed, and the offset of the frame that it failed on. */
+  readonly operator?: string;
+  readonly offset?: number;
+  /** Time of the timer that was being handled, epoch milliseconds. */
+  readonly timer?: number;
+  /** URI of the sink that failed. */
+  readonly sink?: string;
+  /** The user's own source: a path, a line and a column from 1. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** The event of an error. */
+export function queryError(
+  { query, name, id, runId, topic, partition }: StreamingQuery,
+  { name: error, message, stack, code, failed, sink, place }: PlainError,
+  action: QueryErrorEvent["action"],
+  now: number,
+): QueryErrorEvent {
+  const { tries: _tries, why: _why, ...input } = failed ?? {};
+  return {
+    query,
+    name,
+    id,
+    runId,
+    topic,
+    partition,
+    camera: cameraOfPartition(partition),
+    timestamp: new Date(now).toISOString(),
+    action,
+    error,
+    message,
+    ...(stack === undefined ? {} : { stack }),
+    ...(code === undefined ? {} : { code }),
+    ...input,
+    ...(sink === undefined ? {} : { sink }),
+    ...place,
+  };
+}

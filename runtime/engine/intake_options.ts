@@ -1,0 +1,37 @@
+/**
+ * What the intake of a streaming query needs, and whom it tells.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { OverloadPolicy } from "../definition/overload.ts";
+import type { PartitionReader } from "../log/log.ts";
+import type { ExecutionOptions } from "./options.ts";
+import type { DropReason } from "./reporter.ts";
+
+/** What the intake needs, and whom it tells. */
+export interface IntakeOptions extends Pick<ExecutionOptions, "inspect" | "groups"> {
+  readonly source: PartitionReader;
+  readonly topic: string;
+  readonly partition: number;
+  readonly query: string;
+  readonly failOnDataLoss: boolean;
+  readonly overload: OverloadPolicy;
+  readonly clock: Clock;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+  readonly report: (message: string) => void;
+  /** Frames that were left out, or lost. */
+  readonly onDropped: (count: number, reason: DropReason) => void;
+}
+
+/** What is read again after a restart. */
+export interface Rereading {
+  /** Frames below this offset were processed before: none of them can be lost any more. */
+  readonly until: number;
+  /**
+   * Called when the log does not hold all of them any more, with the first offset that it holds; true
+   * when the query does without.
+   */
+  readonly onMissing: (earliest: number) => boolean;
+}

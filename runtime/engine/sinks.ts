@@ -1,0 +1,207 @@
+/**
+ * The sinks of one streaming query, at work on one partition: the one place where outputs are written.
+ *
+ * @module
+ */
+import { messageOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
+import { isRetryable } from "../base/wait.ts";
+import type { Output } from "../definition/frame.ts";
+import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
+import type { BatchRange, OutputRecord } from "../log/log.ts";
+import type { CallUser } from "./options.ts";
+import type { BatchStep } from "./steps.ts";
+
+/** Takes pictures and findings for the wall: latest wins, and it never blocks. */
+export interface PicturePort {
+  show(output: Output): void;
+}
+
+/** What the sinks work with, and whom they tell. */
+export interface SinkSetOptions {
+  readonly context: SinkContext;
+  readonly pictures: PicturePort;
+  /** How long one write took, milliseconds. */
+  readonly onWrite: (uri: string, ms: number) => void;
+  /** Runs each call of a sink. */
+  readonly call?: CallUser | undefined;
+  /** A function that must not run twice at once begins or ends. */
+  readonly onFunction?: ((atWork: boolean) => void) | undefined;
+  readonly onStep?: ((step: BatchStep) => void) | undefined;
+}
+
+/** A sink failed on a batch; `stack` is that of the cause. */
+export class SinkFailedError extends Error {
+  override readonly name = "SinkFailedError";
+  /** URI of the sink. */
+  readonly sink: string;
+  /** The user's own file and line, where the stack tells them. */
+  readonly place: Place | undefined;
+
+  constructor(
+    sink: string,
+    { query, topic, partition }: SinkContext,
+    batch: BatchRange,
+    cause: unknown,
+  ) {
+    const place = placeOf(cause);
+    super(
+      `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ` +
+        `batch ${batch.batchId} (offsets ${batch.start} to ${batch.end - 1}): ${messageOf(cause)}` +
+        (place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`),
+      { cause },
+    );
+    this.sink = sink;
+    this.place = place;
+    const stack = stackOf(cause);
+    if (stack !== undefined) this.stack = stack;
+  }
+}
+
+interface OpenSink {
+  readonly sink: Sink<unknown>;
+  readonly task: SinkTask<unknown>;
+}
+
+/** The sinks of a query, opened. */
+export class SinkSet {
+  readonly #options: SinkSetOptions;
+  readonly #sinks: OpenSink[] = [];
+  #working: { readonly sink: string; readonly batch: BatchRange } | undefined;
+  #ended = 0;
+
+  private constructor(options: SinkSetOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the sinks, one after the other. */
+  static async open(
+    sinks: readonly Sink<unknown>[],
+    options: SinkSetOptions,
+    onClose: (close: () => Promise<void>) => void,
+  ): Promise<SinkSet> {
+    const set = new SinkSet(options);
+    onClose(() => set.close());
+    for (const sink of sinks) set.#sinks.push({ sink, task: await sink.open(options.context) });
+    return set;
+  }
+
+  /** Whether no output survives the moment it is shown in: such a query commits now and then only. */
+  get live(): boolean {
+    return this.#sinks.every(({ sink }) => sink.delivery === "live");
+  }
+
+  /** Whether some of them show outputs as they appear. */
+  get showing(): boolean {
+    return this.#sinks.some(({ sink }) => sink.delivery === "live");
+  }
+
+  /** Whether a batch must be planned before it runs. */
+  get needsPlan(): boolean {
+    return this.#sinks.some(({ sink }) => sink.needsPlan === true);
+  }
+
+  /** The call that has not ended, and how many have. */
+  get calls(): { readonly name: string | undefined; readonly ended: number } {
+    const working = this.#working;
+    const name = working === undefined
+      ? undefined
+      : `Sink ${working.sink} (batch ${working.batch.batchId}, offsets ${working.batch.start} to ${
+        working.batch.end - 1
+      })`;
+    return { name, ended: this.#ended };
+  }
+
+  /** Live sinks get an output as soon as it is there. */
+  async show(output: unknown, batch: BatchRange): Promise<void> {
+    for (const { sink, task } of this.#sinks) {
+      if (sink.delivery !== "live") continue;
+      await this.#call(sink, batch, () => {
+        if (sink.shows === true) this.#options.pictures.show(output as Output);
+        return task.write?.([output], batch);
+      });
+    }
+  }
+
+  /**
+   * All others take the outputs of a batch, and make them durable.
+   *
+   * @returns the records that are committed with the checkpoint.
+   */
+  async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
+    const { onStep } = this.#options;
+    const records: OutputRecord[] = [];
+    for (const { sink, task } of this.#sinks) {
+      if (task.records !== undefined) {
+        await this.#call(sink, batch, () => void records.push(...task.records!(outputs, batch)));
+      }
+      if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
+        await this.#call(sink, batch, () => task.write!(outputs, batch));
+      }
+      onStep?.("write");
+    }
+    for (const { sink, task } of this.#sinks) {
+      if (task.flush !== undefined) await this.#call(sink, batch, () => task.flush!(batch));
+      onStep?.("flush");
+    }
+    return records;
+  }
+
+  /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
+  restartOffset(): number | undefined {
+    const needed = this.#sinks.map(({ task }) => task.restartOffset?.())
+      .filter((offset) => offset !== undefined);
+    return needed.length === 0 ? undefined : Math.min(...needed);
+  }
+
+  /** The batch is committed. */
+  async committed(batch: BatchRange): Promise<void> {
+    for (const { sink, task } of this.#sinks) {
+      if (task.committed !== undefined) await this.#call(sink, batch, () => task.committed!(batch));
+      this.#options.onStep?.("committed");
+    }
+  }
+
+  /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
+  async refeed(output: unknown): Promise<void> {
+    for (const { task } of this.#sinks) await task.refeed?.([output]);
+  }
+
+  /**
+   * Closes all at once: each may take its time, and a query that is to stop has little.
+   *
+   * @throws the first error, when all are closed.
+   */
+  async close(): Promise<void> {
+    const closed = await Promise.allSettled(
+      this.#sinks.map(async ({ task }) => await task.close?.()),
+    );
+    for (const one of closed) if (one.status === "rejected") throw one.reason;
+  }
+
+  /** @throws {SinkFailedError} unless the error says by its own code what it is. */
+  async #call(
+    sink: Sink<unknown>,
+    batch: BatchRange,
+    work: () => void | Promise<void>,
+  ): Promise<void> {
+    const { context, onWrite, onFunction, call = (call) => call() } = this.#options;
+    const started = context.clock.monotonic();
+    const exclusive = sink.exclusive === true;
+    if (exclusive) onFunction?.(true);
+    this.#working = { sink: sink.uri, batch };
+    try {
+      const waiting = call(work);
+      if (waiting !== undefined) await waiting;
+    } catch (error) {
+      if (typeof read(error, "code") === "string" || isRetryable(error) || context.signal.aborted) {
+        throw error;
+      }
+      throw new SinkFailedError(sink.uri, context, batch, error);
+    } finally {
+      this.#working = undefined;
+      this.#ended++;
+      if (exclusive) onFunction?.(false);
+    }
+    onWrite(sink.uri, context.clock.monotonic() - started);
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
+ *
+ * @module
+ */
+import { Backoff } from "../base/wait.ts";
+import { BadFrameError, type Frame } from "../definition/frame.ts";
+import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
+import {
+  type FailedInput,
+  OperatorError,
+  type OperatorErrorPolicy,
+} from "../definition/operator_error.ts";
+import { numbered } from "./identity.ts";
+import type { PipelineEvents } from "./pipeline.ts";
+import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
+import { namedState, type StepState } from "./step_states.ts";
+
+/** Waits between the tries of one input, milliseconds. */
+const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
+/** A round of timers calls one operator this often at most: frames must have their turn. */
+const TIMERS_A_ROUND = 64;
+
+/** What all stages of a pipeline share. */
+export interface StageOptions {
+  readonly context: Omit<OperatorContext, "state">;
+  readonly events: PipelineEvents;
+  readonly policy: OperatorErrorPolicy;
+  readonly aside: readonly InputAside[];
+}
+
+/** An operator, the name of its step, and its work on the partition. */
+export interface Step {
+  readonly operator: Operator<unknown, unknown>;
+  readonly name: string;
+  readonly task: OperatorTask<unknown, unknown>;
+}
+
+/** One operator of a pipeline, with the next one behind it. */
+export class Stage {
+  readonly name: string;
+  readonly task: OperatorTask<unknown, unknown>;
+  /** What says in a checkpoint whose state it is. */
+  /** Name under which its metrics stand. */
+  readonly observes: string | undefined;
+  readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
+  readonly #next: Stage | undefined;
+  readonly #limit: number;
+  readonly #from: number;
+  readonly #stateless: boolean;
+  readonly #options: StageOptions;
+  readonly #backoff = new Backoff(RETRY);
+  readonly #aside: PutAside;
+  /** Timers that the operator goes on asking for. */
+  readonly #deadTimers = new Set<number>();
+  /** Offset of the newest frame. */
+  #last: number;
+  #started = 0;
+  #ended = 0;
+  #underWay = 0;
+  #emitted: Promise<void> = Promise.resolve();
+  #room: (() => void) | undefined;
+  #failure: { error: unknown } | undefined;
+
+  /**
+   * @param from the stage is shown no frame below this offset.
+   * @param errors what the checkpoint says of them.
+   */
+  constructor(
+    { operator, name, task }: Step,
+    next: Stage | undefined,
+    from: number,
+    errors: StepErrors,
+    options: StageOptions,
+  ) {
+    this.name = name;
+    this.observes = operator.observes;
+    this.saved = namedState(name, operator);
+    this.task = task;
+    this.#next = next;
+    this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
+    this.#from = from;
+    this.#last = from;
+    this.#stateless = operator.kind === undefined;
+    this.#options = options;
+    this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
+  }
+
+  /** What a restart from `restart` on needs to know of its errors; undefined when nothing. */
+  errors(restart: number): StepErrors | undefined {
+    return this.#aside.errors(restart);
+  }
+
+  /** The error of an operator that has failed on all that it was given. */
+  get failedOnAll(): OperatorError | undefined {
+    return this.#aside.failedOnAll;
+  }
+
+  push(item: unknown, cause: Frame): void | Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (cause.offset < this.#from) return;
+    this.#last = cause.offset;
+    const failed = this.#aside.skipped(cause.offset);
+    if (failed !== undefined) {
+      return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
+    }
+    return this.#limit === 1 ? this.#one(item, cause) : this.#several(item, cause);
+  }
+
+  #one(item: unknown, cause: Frame): void | Promise<void> {
+    let outputs: readonly unknown[] | Promise<readonly unknown[]>;
+    try {
+      outputs = this.#process(item);
+    } catch (error) {
+      return this.#retry(item, cause, error).then((late) => this.emit(late, cause));
+    }
+    if (!(outputs instanceof Promise)) {
+      this.#passed();
+      return this.emit(outputs, cause);
+    }
+    return outputs.then(
+      (settled) => {
+        this.#passed();
+        return this.emit(settled, cause);
+      },
+      async (error) => await this.emit(await this.#retry(item, cause, error), cause),
+    );
+  }
+
+  /** Calls the operator. What it gives is an array of outputs, or a promise of one. */
+  #process(item: unknown): readonly unknown[] | Promise<readonly unknown[]> {
+    this.#started++;
+    let outputs: unknown;
+    try {
+      outputs = this.#options.events.call(() => this.task.process(item));
+    } catch (error) {
+      this.#ended++;
+      throw error;
+    }
+    if (Array.isArray(outputs)) {
+      this.#ended++;
+      return this.#checked(outputs, item);
+    }
+    return Promise.resolve(outputs)
+      .finally(() => void this.#ended++)
+      .then((settled) => this.#checked(settled, item));
+  }
+
+  /** Calls that have not ended, and how many have: the one stands while the other does not grow. */
+  get calls(): { readonly open: number; readonly ended: number } {
+    return { open: this.#started - this.#ended, ended: this.#ended };
+  }
+
+  /** @throws {TypeError} when these are no outputs that the next operator, or the sinks, can take. */
+  #checked(outputs: unknown, input?: unknown): readonly unknown[] {
+    if (!Array.isArray(outputs)) {
+      throw new TypeError(`Cannot use ${typeof outputs} as outputs: expected an array`);
+    }
+    if (this.#next === undefined) {
+      for (const output of outputs) this.#options.events.checkOutput?.(output);
+    }
+    return numbered(outputs, input);
+  }
+
+  #passed(): void {
+    if (this.#aside.passed()) this.#backoff.reset();
+  }
+
+  /**
+   * The operator failed on an input: it is tried again, as the policy says, and put aside at last. What keeps
+   * something between inputs may be half changed: its query starts again from the checkpoint.
+   *
+   * @returns the outputs of a later try; none when the input was put aside.
+   */
+  async #retry(item: unknown, cause: Frame, first: unknown): Promise<readonly unknown[]> {
+    const { context: { clock, signal }, events, policy } = this.#options;
+    let error = first;
+    for (let tried = 1;; tried++) {
+      if (signal.aborted) throw error;
+      if (error instanceof BadFrameError) {
+        events.onBadFrame(cause, error);
+        return [];
+      }
+      const failure = this.#errorOf(error, this.#inputOf(cause));
+      if (policy.kind !== "dead-letter" || !this.#stateless) throw failure;
+      if (tried >= policy.tries) {
+        this.#putAside(failure, cause);
+        return [];
+      }
+      await clock.sleep(this.#backoff.next(), signal);
+      try {
+        const outputs = await this.#process(item);
+        this.#passed();
+        return outputs;
+      } catch (again) {
+        error = again;
+      }
+    }
+  }
+
+  #inputOf(cause: Frame, timer?: number): FailedInput {
+    return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
+  }
+
+  #errorOf(error: unknown, input: FailedInput): OperatorError {
+    const { context, policy } = this.#options;
+    return new OperatorError(input, context, error, {
+      final: policy.kind === "stop",
+      ...(policy.kind === "dead-letter" ? { tries: policy.tries } : {}),
+    });
+  }
+
+  /** @throws {OperatorError} `OPERATOR_FAILED` when it is one input too many. */
+  #putAside(failure: OperatorError, cause: Frame): void {
+    this.#aside.remember(cause.offset);
+    if (this.#options.events.onPutAside(failure, cause)) this.#aside.count(failure);
+  }
+
+  async #several(item: unknown, cause: Frame): Promise<void> {
+    const outputs = Promise.resolve().then(() => this.#process(item));
+    this.#underWay++;
+    // Every link handles its own error, so that none is ever unhandled; `settle` and the next
+    // `push` throw the first. Of an input that failed the next tries wait for their turn.
+    const work = outputs.then((settled) => () => {
+      this.#passed();
+      return settled;
+    }, (error) => () => this.#retry(item, cause, error));
+    this.#emitted = this.#emitted.then(async () => {
+      try {
+        if (this.#failure !== undefined) return;
+        const settled = await (await work)();
+        await this.emit(settled, cause);
+      } catch (error) {
+        this.#failure ??= { error };
+      } finally {
+        this.#underWay--;
+        this.#room?.();
+      }
+    });
+    while (this.#underWay >= this.#limit) {
+      await new Promise<void>((resolve) => this.#room = resolve);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  emit(outputs: readonly unknown[], cause: Frame): void | Promise<void> {
+    if (outputs.length === 1) return this.#pass(outputs[0], cause);
+    if (outputs.length > 1) {
+      return (async () => {
+        for (const output of outputs) await this.#pass(output, cause);
+      })();
+    }
+  }
+
+  #pass(output: unknown, cause: Frame): void | Promise<void> {
+    return this.#next !== undefined
+      ? this.#next.push(output, cause)
+      : this.#options.events.onOutput(output, cause);
+  }
+
+  /**
+   * The earliest time at which the operator wants to be called; undefined when it does not.
+   *
+   * @throws {OperatorError} when what it gives is no time.
+   */
+  nextTimer(): number | undefined {
+    const time: unknown = this.task.nextTimer?.();
+    if (time === undefined || time === Infinity) return undefined;
+    if (typeof time === "number" && !Number.isNaN(time)) {
+      return this.#deadTimers.has(time) ? undefined : time;
+    }
+    throw new OperatorError(
+      { operator: this.name, offset: this.#last },
+      this.#options.context,
+      new RangeError(`Cannot set a timer at ${String(time)}: expected epoch milliseconds`),
+      { final: true },
+    );
+  }
+
+  /** Runs the timers that are due; their outputs count as caused by `cause`. */
+  async runTimers(now: number, cause: Frame): Promise<void> {
+    for (let calls = 0; calls < TIMERS_A_ROUND; calls++) {
+      const due = this.nextTimer();
+      if (due === undefined || due > now) return;
+      const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
+      if (this.nextTimer() === due) {
+        // It would be called without end.
+        if (!this.#aside.holdsTimer(due)) throw this.#timerStands(due, cause);
+        this.#deadTimers.add(due);
+      }
+      await this.emit(outputs, cause);
+    }
+  }
+
+  #timerStands(due: number, cause: Frame): OperatorError {
+    const error = new RangeError(
+      "Cannot set the timer that was called again: expected a later time",
+    );
+    return this.#errorOf(error, this.#inputOf(cause, due));
+  }
+
+  /** Ends what the operator has open. */
+  async finish(cause: Frame, finite: boolean): Promise<void> {
+    if (this.task.finish === undefined) return;
+    await this.emit(await this.#call(() => this.task.finish!(finite), cause), cause);
+  }
+
+  /** A call that no frame has caused. */
+  async #call(
+    work: () => readonly unknown[] | Promise<readonly unknown[]>,
+    cause: Frame,
+    timer?: number,
+  ): Promise<readonly unknown[]> {
+    const { events, context } = this.#options;
+    this.#started++;
+    try {
+      return this.#checked(await events.call(work));
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      const failure = this.#errorOf(error, this.#inputOf(cause, timer));
+      if (timer === undefined || !this.#aside.holdsTimer(timer)) throw failure;
+      events.onPutAside(failure);
+      return [];
+    } finally {
+      this.#ended++;
+    }
+  }
+
+  async settle(): Promise<void> {
+    await this.#emitted;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async close(): Promise<void> {
+    await this.#emitted;
+    await this.task.close?.();
+  }
+}

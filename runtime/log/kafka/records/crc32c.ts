@@ -1,0 +1,27 @@
+/**
+ * CRC-32C (Castagnoli), the checksum of record batches: `node:zlib` has the other polynomial alone.
+ *
+ * @module
+ */
+import { DATA, memory, update } from "./crc32c.wasm";
+
+/** Bytes for one call; longer data takes several. */
+const room = new Uint8Array(memory.buffer, DATA);
+
+/**
+ * CRC-32C of bytes, as a number of 32 bits without sign.
+ *
+ * @example
+ * ```ts
+ * crc32c(new TextEncoder().encode("123456789")); // 0xe3069283
+ * ```
+ */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = -1;
+  for (let from = 0; from < bytes.length; from += room.length) {
+    const part = bytes.subarray(from, from + room.length);
+    room.set(part);
+    crc = update(crc, part.length);
+  }
+  return ~crc >>> 0;
+}

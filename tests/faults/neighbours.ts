@@ -1,0 +1,127 @@
+/**
+ * Sixteen cameras, eight of which do one kind of wrong each: what the other eight notice of it.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import type { Frame } from "../../runtime/definition/frame.ts";
+import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
+import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
+import { FramelaneProcess } from "../support/framelane.ts";
+import { records } from "../support/frames.ts";
+import { readAll, withLog } from "../support/log.ts";
+
+const CAMERAS = 16;
+/** Cameras that do nothing wrong come first. */
+const GOOD = 8;
+const TOPIC = "VideoStreaming";
+const QUERY = fileURLToPath(new URL("../support/queries/neighbours.ts", import.meta.url));
+
+/** What the good cameras did. */
+export interface NeighboursRun {
+  /** Their output records, by partition. */
+  readonly outputs: readonly (readonly Frame[])[];
+  /** The 99th percentiles of their latencies, as they were reported, milliseconds. */
+  readonly p99s: readonly number[];
+  /** Lines for people. */
+  readonly said: readonly string[];
+  /** Lines of `--json` about errors. */
+  readonly errors: readonly QueryErrorEvent[];
+}
+
+/** How to run them. */
+export interface NeighboursOptions {
+  /** Frames of each camera. */
+  readonly frames: number;
+  /** Frames a second; all at once when absent. */
+  readonly fps?: number;
+  /** Whether the bad ones do wrong. */
+  readonly evil?: boolean;
+  readonly executors: number;
+  /** What is waited for beside the outputs of the good ones. */
+  readonly until?: (process: FramelaneProcess) => boolean;
+}
+
+/** Runs all cameras until the good ones have their outputs. */
+export async function neighbours(
+  { frames, fps, evil = false, executors, until }: NeighboursOptions,
+): Promise<NeighboursRun> {
+  const run: { result?: NeighboursRun } = {};
+  await withLog(async (url, log) => {
+    await log.createTopic(TOPIC, CAMERAS);
+    await log.createTopic("out", CAMERAS);
+    if (fps === undefined) await publish(log, frames, undefined, evil);
+    const process = new FramelaneProcess([
+      "queries",
+      QUERY,
+      "--log",
+      url,
+      "--executors",
+      String(executors),
+      "--port",
+      "off",
+      "--json",
+    ], evil ? { env: { FRAMELANE_TEST_EVIL: "on" } } : {});
+    if (fps !== undefined) await publish(log, frames, fps, evil);
+    const end = (partition: number) =>
+      process.progress(partition).at(-1)?.sources[0]?.endOffset[TOPIC]?.[partition] ?? 0;
+    await process.until(
+      "the outputs of the good cameras",
+      () =>
+        Array.from({ length: GOOD }, (_, partition) => end(partition)).every((at) => at >= frames),
+      120_000,
+    );
+    if (until !== undefined) await process.until("all to be named", until, 120_000);
+    await process.stop();
+    const progress = Array.from({ length: GOOD }, (_, partition) => process.progress(partition));
+    run.result = {
+      outputs: await Promise.all(
+        Array.from({ length: GOOD }, (_, partition) => readAll(log, "out", partition)),
+      ),
+      p99s: progress.flat().flatMap(({ latencies }) => latencies?.e2eLatencyMs.P99 ?? []),
+      said: process.said,
+      errors: process.lines.flatMap((line) => line.type === "error" ? [line] : []),
+    };
+  });
+  return run.result!;
+}
+
+/** The records of the log are the same, in the same order. */
+export function assertSame(disturbed: NeighboursRun, undisturbed: NeighboursRun): void {
+  const plain = ({ outputs }: NeighboursRun) =>
+    outputs.map((frames) =>
+      frames.map(({ key, value, headers, offset }) => ({ key, value, headers, offset }))
+    );
+  assert.deepEqual(plain(disturbed), plain(undisturbed));
+}
+
+/** Appends frames to all partitions, those of camera 9 with bad bytes among them. */
+async function publish(
+  log: TopicLog,
+  frames: number,
+  fps: number | undefined,
+  evil: boolean,
+): Promise<void> {
+  const producer = await log.producer();
+  const step = fps === undefined ? 50 : 1;
+  const began = performance.now();
+  for (let from = 0; from < frames; from += step) {
+    for (let partition = 0; partition < CAMERAS; partition++) {
+      const start = fps === undefined ? {} : { start: Date.now() - from * 66 };
+      const batch = records(partition + 1, Math.min(step, frames - from), { from, ...start });
+      await producer.append(TOPIC, partition, evil && partition === 8 ? batch.map(damaged) : batch);
+    }
+    const due = fps === undefined ? 0 : began + (from + step) * 1000 / fps - performance.now();
+    if (due > 0) await new Promise((resolve) => setTimeout(resolve, due));
+  }
+  await producer.close();
+}
+
+/** Two of three frames are cut, or garbage. */
+function damaged(record: LogRecord, index: number): LogRecord {
+  const { value } = record;
+  if (index % 3 === 0) return { ...record, value: value.subarray(0, value.length >> 1) };
+  if (index % 3 === 1) return { ...record, value: value.map((byte, i) => i < 20 ? byte : ~byte) };
+  return record;
+}

@@ -1,0 +1,314 @@
+/** What an operator does wrong costs one input, and is named. */
+import assert from "node:assert/strict";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { Operator } from "../../../runtime/definition/operator.ts";
+import {
+  OperatorError,
+  type OperatorErrorOption,
+} from "../../../runtime/definition/operator_error.ts";
+import { query } from "../../../runtime/definition/query.ts";
+import type { MemoryLog } from "../../../runtime/testing.ts";
+import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { images } from "../../../runtime/sinks/images.ts";
+import { records } from "../../support/frames.ts";
+import { withLog } from "../../support/log.ts";
+import { logOf, offsets, upTo } from "./kit.ts";
+
+/** Waits cost nothing. */
+const clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: () => Promise.resolve(),
+};
+
+// deno-lint-ignore no-explicit-any
+type Anything = any;
+
+/** Everything that `process` can do wrong with one frame. */
+const FAULTS: Record<string, (frame: Frame) => Anything> = {
+  "throws an error": () => {
+    throw new TypeError("Cannot read gauge");
+  },
+  "throws null": () => {
+    // deno-lint-ignore no-throw-literal
+    throw null;
+  },
+  "throws what cannot be printed": () => {
+    throw Object.create(null);
+  },
+  "throws an error whose getters throw": () => {
+    throw Object.defineProperty(new Error("x"), "message", {
+      get: () => {
+        throw new Error("no message");
+      },
+    });
+  },
+  "rejects": () => Promise.reject(new Error("Cannot read gauge")),
+  "rejects late, with nothing": async () => {
+    await Promise.resolve();
+    return await Promise.reject(undefined);
+  },
+  "gives nothing": () => undefined,
+  "gives no array": (frame) => frame,
+  "promises no array": () => Promise.resolve(7),
+  "gives a thenable that resolves twice, with garbage": () => ({
+    then(resolve: (value: unknown) => void) {
+      resolve("one");
+      resolve([]);
+    },
+  }),
+  "gives undefined as output": () => [undefined],
+  "gives an output whose getters throw": (frame) => [
+    Object.defineProperty({ ...frame }, "result", {
+      get: () => {
+        throw new Error("no result");
+      },
+    }),
+  ],
+  "gives a frame without bytes": (frame) => [{ ...frame, value: undefined }],
+  "gives a result that is no data": (frame) => [{ ...frame, result: { data: { f: () => {} } } }],
+  "gives a result that holds itself": (frame) => {
+    const data: Record<string, unknown> = {};
+    data["self"] = data;
+    return [{ ...frame, result: { data } }];
+  },
+};
+
+/** Runs a query over ten frames with an operator that does wrong where `wrong` says so. */
+async function faulty(
+  fault: (frame: Frame) => Anything,
+  wrong: (offset: number) => boolean,
+  { policy = "dead-letter", concurrency = 1, log = logOf(10) }: {
+    policy?: OperatorErrorOption;
+    concurrency?: number;
+    log?: MemoryLog;
+  } = {},
+) {
+  const calls: number[] = [];
+  const gauge: Operator<Frame, Frame> = {
+    name: "gauge",
+    concurrency,
+    open: () => ({
+      process(frame) {
+        calls.push(frame.offset);
+        return wrong(frame.offset) ? fault(frame) : [frame];
+      },
+    }),
+  };
+  const sink = collect<Frame>();
+  const folder = await Deno.makeTempDir();
+  const definition = query("faulty")
+    .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
+    .process(gauge).writeStream(sink, images({ directory: folder }))
+    .trigger("available-now").onOperatorError(policy);
+  const running = startQuery(definition, { log, clock });
+  try {
+    const totals = await running.ended;
+    return { totals, outputs: offsets(sink.outputs), calls, log, reports: running.reports };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const deadLetters = (log: MemoryLog) =>
+  log.frames("VideoStreaming.dead-letters", 0).map(({ headers, value }) => [
+    headers["reason"],
+    value[0],
+  ]);
+
+for (const [name, fault] of Object.entries(FAULTS)) {
+  for (const concurrency of [1, 4]) {
+    Deno.test(`an operator that ${name} on one frame costs that frame, ${concurrency} at once`, async () => {
+      const { totals, outputs, calls, log, reports } = await faulty(fault, (at) => at === 5, {
+        concurrency,
+      });
+      assert.deepEqual(outputs, upTo(10).filter((offset) => offset !== 5));
+      assert.equal(calls.filter((offset) => offset === 5).length, 3);
+      assert.equal(totals.deadLettered, 1);
+      assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
+      assert.equal(reports.length, 1);
+      assert.match(
+        reports[0]!,
+        /Operator gauge of query faulty failed at VideoStreaming partition 0 offset 5: /,
+      );
+    });
+  }
+}
+
+Deno.test("a fault that heals before the last try costs nothing", async () => {
+  let tries = 0;
+  const { outputs, totals } = await faulty(
+    (frame) => {
+      if (++tries < 3) throw new Error("away");
+      return [frame];
+    },
+    (at) => at === 5,
+  );
+  assert.deepEqual(outputs, upTo(10));
+  assert.equal(totals.deadLettered, 0);
+});
+
+Deno.test("a query whose operator fails on every frame ends as failed, not silently empty", async () => {
+  const fault = () => {
+    throw new Error("never");
+  };
+  await assert.rejects(
+    faulty(fault, () => true, { policy: { kind: "dead-letter", maxInARow: 5 } }),
+    { code: "OPERATOR_FAILED", message: /it has failed on 5 inputs in a row/ },
+  );
+  // Fewer frames than the limit, and none that went well.
+  await assert.rejects(faulty(fault, () => true, { log: logOf(3) }), {
+    code: "OPERATOR_FAILED",
+    message: /gauge.*failed on every frame/,
+  });
+  const { totals } = await faulty(fault, (at) => at % 5 !== 0, {
+    policy: { kind: "dead-letter", maxInARow: 5 },
+  });
+  assert.equal(totals.deadLettered, 8);
+});
+
+Deno.test("with restart and stop the first error ends the run, with its place", async () => {
+  for (const policy of ["restart", "stop"] as const) {
+    const error = await faulty(FAULTS["throws an error"]!, (at) => at === 5, { policy })
+      .then(() => undefined, (error) => error);
+    assert.ok(error instanceof OperatorError);
+    assert.deepEqual(error.input, { operator: "gauge", offset: 5 });
+    assert.equal(error.code, policy === "stop" ? "OPERATOR_FAILED" : undefined);
+    assert.match(
+      error.message,
+      /: Cannot read gauge \(tests\/runtime\/engine\/operator_errors_test.ts:\d+:\d+\)$/,
+    );
+  }
+});
+
+Deno.test("an operator with state is opened again, and not given what was put aside", async () => {
+  const log = logOf(10);
+  const sums: number[] = [];
+  const sum = query("sum").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 2 })
+    .transformWithState<{ sum: number }, Frame>({
+      name: "sum",
+      init: () => ({ sum: 0 }),
+      handleInput(state, frame) {
+        state.sum += frame.offset;
+        if (frame.offset === 5) throw new Error("half way");
+        sums.push(state.sum);
+        return [frame];
+      },
+    }).writeStream(collect<Frame>()).trigger("available-now");
+  const error = await runQuery(sum, { log }).then(() => undefined, (error) => error);
+  assert.ok(error instanceof OperatorError);
+  assert.deepEqual({ ...error.input, tries: error.tries }, {
+    operator: "sum",
+    offset: 5,
+    tries: 3,
+  });
+  const aside = [{ ...error.input, message: error.message }];
+  const { deadLettered } = await runQuery(sum, { log, aside });
+  assert.equal(deadLettered, 1);
+  assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
+  assert.equal(sums.at(-1), 45 - 5);
+});
+
+Deno.test("windows that are read again after a restart are without the inputs put aside", async () => {
+  const log = logOf(12);
+  const seen: string[] = [];
+  const definition = () =>
+    query("windows").readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
+      .map((frame) => {
+        if (frame.value[0] === 5) throw new Error("bad");
+        return frame;
+      })
+      .process<Frame>({
+        name: "pairs",
+        kind: "window",
+        open() {
+          let first: Frame | undefined;
+          return {
+            process(frame) {
+              if (first === undefined) {
+                first = frame;
+                return [];
+              }
+              seen.push(`${first.offset}-${frame.offset}`);
+              first = undefined;
+              return [frame];
+            },
+            restartOffset: () => first?.offset,
+          };
+        },
+      }).writeStream(collect<Frame>()).trigger("available-now");
+  log.fail = (point) => {
+    if (point === "before-commit" && seen.length > 2) throw new Error("killed");
+  };
+  await assert.rejects(runQuery(definition(), { log, clock }), /killed/);
+  log.fail = () => {};
+  await runQuery(definition(), { log, clock });
+  assert.deepEqual([...new Set(seen)], ["0-1", "2-3", "4-6", "7-8", "9-10"]);
+});
+
+Deno.test("timers that are no time, or stand still, are refused by the operator's name", async () => {
+  const timed = (register: (time: number) => number) => {
+    const definition = query("timers").readStream({ startingOffsets: "earliest" })
+      .transformWithState<object, Frame>({
+        name: "alarm",
+        init: () => ({}),
+        handleInput(_, frame, timers) {
+          timers.register(register(1));
+          return [frame];
+        },
+        handleExpiredTimer(_, time, timers) {
+          timers.register(register(time));
+          return [];
+        },
+      }).writeStream(collect<Frame>()).trigger("available-now");
+    return runQuery(definition, { log: logOf(3), clock: new FakeClock(10_000) });
+  };
+  await assert.rejects(
+    timed(() => NaN),
+    /alarm of query timers .* offset 0: Cannot register a timer of alarm at NaN/,
+  );
+  // A time of its own that comes again, at a later start: once handled, it must not stand.
+  const custom = (nextTimer: () => number) => {
+    const operator: Operator<Frame, Frame> = {
+      name: "tick",
+      kind: "state",
+      open: () => ({ process: (frame) => [frame], nextTimer, onTimer: () => [] }),
+    };
+    return runQuery(
+      query("ticks").readStream({ startingOffsets: "earliest" }).process(operator)
+        .writeStream(collect<Frame>()).trigger("available-now"),
+      { log: logOf(3), clock: new FakeClock(10_000) },
+    );
+  };
+  await assert.rejects(custom(() => NaN), {
+    code: "OPERATOR_FAILED",
+    message: /tick of query ticks .*Cannot set a timer at NaN/,
+  });
+  await assert.rejects(
+    custom(() => 5),
+    /tick of query ticks .* the timer of 5: Cannot set the timer/,
+  );
+});
+
+Deno.test("a state that no checkpoint takes stops the query with what to do", async () => {
+  await withLog(async (_url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const producer = await log.producer();
+    await producer.append("VideoStreaming", 0, records(1, 1));
+    await producer.close();
+    const definition = query("hoarder").readStream({ startingOffsets: "earliest" })
+      .transformWithState<{ kept: string }, Frame>({
+        name: "keeps-all",
+        init: () => ({ kept: "" }),
+        handleInput(state, frame) {
+          state.kept = "x".repeat(2 ** 21);
+          return [frame];
+        },
+      }).writeStream(collect<Frame>()).trigger("available-now");
+    await assert.rejects(runQuery(definition, { log }), {
+      code: "TOO_LARGE",
+      message:
+        /Cannot save the state of this query, \d+ bytes \(keeps-all \d+ bytes\): .*Keep less/,
+    });
+  });
+});

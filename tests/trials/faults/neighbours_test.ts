@@ -1,0 +1,25 @@
+/**
+ * Sixteen cameras for ten minutes, eight of which do wrong: `deno task test:faults neighbours`.
+ *
+ * FRAMELANE_TEST_SECONDS shortens it.
+ */
+import { assertSame, neighbours, type NeighboursRun } from "../../faults/neighbours.ts";
+import { say } from "../../support/trial_report.ts";
+
+const FPS = 5;
+const SECONDS = Number(Deno.env.get("FRAMELANE_TEST_SECONDS") ?? "600");
+
+Deno.test("sixteen cameras, one of each kind of wrong: the others go on as if alone", async () => {
+  const options = { frames: FPS * SECONDS, fps: FPS, executors: 2 };
+  const undisturbed = await neighbours(options);
+  const disturbed = await neighbours({ ...options, evil: true });
+  assertSame(disturbed, undisturbed);
+  const p99 = ({ p99s }: NeighboursRun) => [...p99s].sort((a, b) => a - b)[p99s.length >> 1];
+  const ended = ({ said }: NeighboursRun) =>
+    said.filter((line) => /PARTITION-[0-7] (failed|blocks)/.test(line)).length;
+  say(
+    `8 good cameras, ${SECONDS} s at ${FPS} frames/s: equal outputs; p99 (median of the reports) ` +
+      `${p99(undisturbed)} ms undisturbed, ${p99(disturbed)} ms beside 8 bad ones; ` +
+      `${ended(disturbed)} of their runs failed`,
+  );
+});
