@@ -23,6 +23,10 @@ export interface FleetOptions {
   readonly host: CameraHost;
   readonly registry: Pick<CameraRegistry, "list" | "setStatus">;
   readonly json: boolean;
+  /** Without a progress bar. */
+  readonly quiet?: boolean;
+  /** See `SupervisorOptions`. */
+  readonly pollMs?: number;
 }
 
 const PROGRESS_EVERY_MS = 5_000;
@@ -55,6 +59,7 @@ export class CameraFleet {
       signal: context.signal,
       report: (message, number) => this.#report(message, number),
       onChange: (camera) => this.#write(camera),
+      ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
     });
   }
 
@@ -153,7 +158,7 @@ export class CameraFleet {
   }
 
   #draw(): void {
-    if (this.#options.json) return;
+    if (this.#options.json || this.#options.quiet) return;
     const { cameras } = this.#supervisor;
     const running = cameras.filter(({ state }) => state === "running").length;
     let published = 0;

@@ -13,10 +13,11 @@ import {
 } from "../runtime/definition/source_options.ts";
 import { parseTrigger } from "../runtime/definition/trigger.ts";
 import {
+  type GivenOptions,
   makeDefinition,
+  type ParameterValue,
   QUERY_OPTIONS,
   type QueryModule,
-  type QueryOptions,
   refusal,
   takenOptions,
 } from "../runtime/definition/query_options.ts";
@@ -43,6 +44,13 @@ function startingOffsetsOf(text: string): StartingOffsets {
 
 function isNamed(text: string): text is Exclude<StartingOffsets, object> {
   return !text.trimStart().startsWith("{");
+}
+
+/** A parameter and its value, from `NAME=VALUE`. */
+function parameterOf(text: string): readonly [string, ParameterValue] {
+  const end = text.indexOf("=");
+  if (end < 1) throw new Error("expected NAME=VALUE, such as threshold=0.4");
+  return [text.slice(0, end), text.slice(end + 1)];
 }
 
 /** Options of which every query of a run is made. */
@@ -104,6 +112,12 @@ export const querySpecOptions = {
     value: DEVICES.join("|"),
     help: "where models run (default cpu); `deno task models devices` says what each needs",
     parse: parsers.oneOf(...DEVICES),
+  },
+  set: {
+    value: "NAME=VALUE",
+    multiple: true,
+    help: "a parameter that the query declares, such as threshold=0.4",
+    parse: parameterOf,
   },
 } as const satisfies Options;
 
@@ -181,18 +195,27 @@ async function ownOptions(
   queries: readonly FoundQuery[],
   options: Values<typeof querySpecOptions>,
   faults: string[],
-): Promise<Map<string, QueryOptions>> {
-  const given = QUERY_OPTIONS.filter((option) => options[option] !== undefined);
-  const own = new Map<string, QueryOptions>();
+): Promise<Map<string, GivenOptions>> {
+  const all: GivenOptions = Object.fromEntries([
+    ...QUERY_OPTIONS.flatMap((option) => {
+      const value = options[option];
+      return value === undefined ? [] : [[option, value] as const];
+    }),
+    ...options.set ?? [],
+  ]);
+  const given = Object.keys(all);
+  const own = new Map<string, GivenOptions>();
   if (given.length === 0) return own;
   const taken = new Set<string>();
+  const accepted = new Set<string>();
   for (const { name, module: url } of queries) {
     try {
       const module = await import(url) as QueryModule;
       const takes = takenOptions(module);
+      takes.forEach((option) => accepted.add(option));
       const mine = given.filter((option) => takes.includes(option));
       mine.forEach((option) => taken.add(option));
-      const values = Object.fromEntries(mine.map((option) => [option, options[option]!]));
+      const values = Object.fromEntries(mine.map((option) => [option, all[option]!]));
       await makeDefinition(name, module, values);
       own.set(name, values);
     } catch (error) {
@@ -202,6 +225,6 @@ async function ownOptions(
   }
   const refused = given.filter((option) => !taken.has(option));
   const names = queries.map(({ name }) => name).join(", ");
-  if (refused.length > 0) faults.push(refusal(`Query ${names}`, refused));
+  if (refused.length > 0) faults.push(refusal(`Query ${names}`, refused, [...accepted]));
   return own;
 }

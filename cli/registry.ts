@@ -30,6 +30,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Runs queries, one ordered streaming query for each partition.",
     load: async () => (await import("./commands/queries.ts")).queries,
   },
+  up: {
+    summary: "Runs cameras, queries and viewer from one file; edits take effect while it runs.",
+    load: async () => (await import("./commands/up.ts")).up,
+  },
   viewer: {
     summary: "Shows the partitions of topics in a browser, read from the log alone.",
     load: async () => (await import("./commands/viewer.ts")).viewer,

@@ -25,7 +25,12 @@ export {
   type StepOptions,
   Stream,
 } from "./definition/query.ts";
-export type { QueryOptions } from "./definition/query_options.ts";
+export type {
+  ParameterKind,
+  ParameterKinds,
+  ParameterValues,
+  QueryOptions,
+} from "./definition/query_options.ts";
 export type { OffsetJson } from "./definition/progress.ts";
 export type { ReadStreamOptions, StartingOffsets } from "./definition/source_options.ts";
 export {

@@ -1,6 +1,6 @@
 /**
- * `deno task docs:cli`: writes `docs/cli.md` and the launcher's table from the commands' own option
- * tables. With `--check` it only says whether they are up to date.
+ * `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's table
+ * from the commands' own option tables. With `--check` it only says whether they are up to date.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import type { Command } from "../cli/command.ts";
 import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
+import { configSchema } from "../cli/up/config.ts";
 import { launchTable } from "./launch_table.ts";
 import { join, ROOT } from "./paths.ts";
 import { checkUsage } from "./usage.ts";
@@ -86,6 +87,7 @@ if (import.meta.main) {
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
   const made = {
     "docs/cli.md": await formatted(commandReference(all)),
+    "docs/framelane.schema.json": await formatted(JSON.stringify(configSchema()), "json"),
     "cli/launch/table.json": await formatted(JSON.stringify(launchTable(all)), "json"),
   };
   for (const [name, text] of Object.entries(made)) {

@@ -31,6 +31,8 @@ export interface LaunchRow {
   readonly writes?: readonly string[];
   /** Names in Framelane's folder that count as code elsewhere, and that this command writes to. */
   readonly authors?: readonly string[];
+  /** The file, unless one is named, that says what `queries` and `camera` say with options. */
+  readonly file?: string;
   /** What cannot be known at the start, and is open unless an `--allow-…` names less. */
   readonly wide?: readonly ("read" | "net")[];
   /** Reaches this machine alone, at any port. */
@@ -75,6 +77,13 @@ export interface Access {
   readonly libraries: Set<string>;
   /** Files that hold code of this run beside Framelane's own. */
   readonly code: Set<string>;
+}
+
+/** Options of a file that says what cameras and queries say with theirs: see `LaunchRow.file`. */
+export function fileRow({ commands }: LaunchTable): LaunchRow {
+  const [queries, camera] = [commands["queries"]!, commands["camera"]!];
+  const source = { opens: "source" } as const;
+  return { ...queries, options: { ...camera.options, source, ...queries.options } };
 }
 
 /** Works out what a command line opens. */

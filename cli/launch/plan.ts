@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Access, AccessPlan, type LaunchRow, type LaunchTable } from "./access.ts";
-import { asksForHelp } from "./arguments.ts";
+import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";
+import { asksForHelp, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
 import { absolute, parentOf, realPath } from "./paths.ts";
@@ -50,7 +50,14 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const row = asksForHelp(rest)
     ? { ...NOTHING, ...(native && { native }), ...(hidesEnvironment && { hidesEnvironment }) }
     : known;
-  const access = new AccessPlan(table as LaunchTable, base).of(row, rest, environment);
+  const plan = new AccessPlan(table as LaunchTable, base);
+  const access = plan.of(row, rest, environment);
+  if (row.file !== undefined) {
+    const forms = Object.fromEntries(Object.keys(row.options).map((name) => [name, {}]));
+    const given = tokensOf(rest, forms).find(({ kind }) => kind === "positional");
+    const argv = fileOptions(absolute(given?.value ?? row.file, base), root);
+    plan.of(fileRow(table as LaunchTable), argv, () => undefined);
+  }
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];
   const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
@@ -60,6 +67,19 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const flags = flagsFor(row, access, reads, faults.length === 0);
   const executors = executorPermissions(access, faults.length === 0);
   return { row, access, flags, reads, executors, cache, faults };
+}
+
+/** What a file opens, as options: read by a program of its own, since it takes a library. */
+function fileOptions(file: string, root: string): string[] {
+  const { stdout, success } = new Deno.Command("deno", {
+    args: [
+      ...["run", "--quiet", "--no-prompt", "--node-modules-dir=manual", "--cached-only"],
+      ...[`--allow-read=${[root, file].map((path) => path.replaceAll(",", ",,")).join(",")}`],
+      ...["--allow-env=FRAMELANE_*", "--ignore-env", `${root}/cli/up/opens.ts`, file],
+    ],
+    stderr: "inherit",
+  }).outputSync();
+  return success ? JSON.parse(new TextDecoder().decode(stdout)) as string[] : [];
 }
 
 /** Deno's cache: its files are those of `node_modules`, by hard links. */

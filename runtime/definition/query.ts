@@ -259,6 +259,9 @@ export class QueryDefinition {
 /** Sinks and settings that take the place of a definition's own. */
 export interface PlanOverrides {
   readonly sinks?: readonly Sink<unknown>[];
+  /** Sinks beside those. */
+  readonly moreSinks?: readonly Sink<unknown>[];
+  readonly overload?: OverloadPolicy;
   readonly trigger?: Trigger;
   readonly source?: ReadStreamOptions;
 }
@@ -270,11 +273,11 @@ export function endsByItself({ trigger, source }: QueryPlan): boolean {
 
 /** A plan with some parts replaced. */
 export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
+  const { sinks = [], moreSinks = [] } = overrides;
   return {
     ...plan,
-    sinks: overrides.sinks !== undefined && overrides.sinks.length > 0
-      ? overrides.sinks
-      : plan.sinks,
+    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
+    overload: overrides.overload ?? plan.overload,
     trigger: overrides.trigger ?? plan.trigger,
     source: checkReadOptions({ ...plan.source, ...overrides.source }),
   };

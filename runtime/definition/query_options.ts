@@ -17,34 +17,80 @@ export interface QueryOptions {
 /** All of them. */
 export const QUERY_OPTIONS = ["model", "zones", "device"] as const;
 
+/** What kind of value a parameter takes. */
+export type ParameterKind = "string" | "number" | "boolean";
+/** A value of a parameter. */
+export type ParameterValue = string | number | boolean;
+/** The parameters that a query declares, by name. */
+export type ParameterKinds = Readonly<Record<string, ParameterKind>>;
+/** What a query's function is given of its parameters, each absent unless given. */
+export type ParameterValues<P extends ParameterKinds> = {
+  readonly [K in keyof P]?: P[K] extends "number" ? number
+    : P[K] extends "boolean" ? boolean
+    : string;
+};
+/** Options and parameters as they are given, by name. */
+export type GivenOptions = Readonly<Record<string, ParameterValue>>;
+
 /** What the module of a query exports. */
 export interface QueryModule {
   /** The definition, or a function that makes it of the options. */
   readonly default?: unknown;
   /** The options that the function takes; all unless given. */
   readonly takes?: readonly (keyof QueryOptions)[];
+  /** Further parameters that the function takes. */
+  readonly parameters?: ParameterKinds;
 }
 
-/** The options that a query takes. */
-export function takenOptions({ default: made, takes }: QueryModule): readonly string[] {
-  return takes ?? (typeof made === "function" ? QUERY_OPTIONS : []);
+/** The options and parameters that a query takes, by name. */
+export function takenOptions(
+  { default: made, takes, parameters = {} }: QueryModule,
+): readonly string[] {
+  const options = takes ?? (typeof made === "function" ? QUERY_OPTIONS : []);
+  return [...new Set([...options, ...Object.keys(parameters)])];
 }
 
 /**
  * Makes the definition of a query.
  *
  * @param name of the query, for messages
- * @throws {RangeError} naming each option that the query does not take.
+ * @throws {RangeError} naming each option that the query does not take, or each value that a
+ * parameter does not take.
  */
 export async function makeDefinition(
   name: string,
   module: QueryModule,
-  options: QueryOptions = {},
+  options: GivenOptions = {},
 ): Promise<unknown> {
   const taken = takenOptions(module);
   const refused = Object.keys(options).filter((option) => !taken.includes(option));
   if (refused.length > 0) throw new RangeError(refusal(`Query ${name}`, refused, taken));
-  return typeof module.default === "function" ? await module.default(options) : module.default;
+  const faults: string[] = [];
+  const values = Object.fromEntries(
+    Object.entries(options).map(([option, given]) => {
+      const value = valueOf(module.parameters?.[option] ?? "string", given);
+      if (value === undefined) {
+        faults.push(
+          `parameter ${option} is ${JSON.stringify(given)}: expected a ${
+            module.parameters![option]
+          }`,
+        );
+      }
+      return [option, value];
+    }),
+  );
+  if (faults.length > 0) throw new RangeError(`Cannot use query ${name}: ${faults.join("; ")}`);
+  return typeof module.default === "function" ? await module.default(values) : module.default;
+}
+
+/** A value of its kind, also where it comes as text; undefined where it is none. */
+function valueOf(kind: ParameterKind, given: ParameterValue): ParameterValue | undefined {
+  if (kind === "string") return String(given);
+  const type: string = typeof given;
+  if (type === kind) return given;
+  if (typeof given !== "string") return undefined;
+  if (kind === "boolean") return { true: true, false: false }[given];
+  return given.trim() === "" || !Number.isFinite(Number(given)) ? undefined : Number(given);
 }
 
 /** Why options are refused. */
@@ -53,7 +99,9 @@ export function refusal(
   refused: readonly string[],
   taken: readonly string[] = [],
 ): string {
-  const flags = (options: readonly string[]) => options.map((option) => `--${option}`).join(", ");
+  const flag = (option: string) =>
+    (QUERY_OPTIONS as readonly string[]).includes(option) ? `--${option}` : `--set ${option}=…`;
+  const flags = (options: readonly string[]) => options.map(flag).join(", ");
   const accepted = taken.length === 0 ? "it has no options of its own" : `expected ${flags(taken)}`;
   return `${who} does not take ${flags(refused)}: ${accepted}`;
 }

@@ -39,6 +39,8 @@ export interface DriverOptions {
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
+  /** Where it is measured; drivers of one process may share it. Its own unless given. */
+  readonly metrics?: QueryMetrics;
   /** A line for people. */
   readonly report: (message: string) => void;
   /** Every latency sample, seconds, for who needs more than percentiles. */
@@ -73,7 +75,7 @@ export class Driver {
     this.#clock = options.clock ?? systemClock;
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
-    this.metrics = new QueryMetrics();
+    this.metrics = options.metrics ?? new QueryMetrics();
     this.feed = new DriverFeed(
       this.streams,
       this.#clock,

@@ -67,6 +67,8 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
   }
   const plan = overridePlan((definition as QueryDefinition).plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
+    moreSinks: await Promise.all((spec.moreSinks ?? []).map(loadSink)),
+    ...(spec.overload !== undefined ? { overload: spec.overload } : {}),
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });

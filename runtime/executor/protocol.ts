@@ -11,7 +11,8 @@ import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
-import type { QueryOptions } from "../definition/query_options.ts";
+import type { OverloadPolicy } from "../definition/overload.ts";
+import type { GivenOptions } from "../definition/query_options.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
 
@@ -25,10 +26,13 @@ export interface QuerySpec {
   readonly group: string;
   /** Sink URIs in place of the definition's own; empty keeps those. */
   readonly sinks: readonly string[];
+  /** URIs of sinks beside those. */
+  readonly moreSinks?: readonly string[];
+  readonly overload?: OverloadPolicy;
   readonly trigger?: string;
   readonly source?: ReadStreamOptions;
   /** For queries that take them. */
-  readonly options?: QueryOptions;
+  readonly options?: GivenOptions;
   /** The partitions that this query takes, where they are not those of the driver's options. */
   readonly partitions?: readonly number[];
 }

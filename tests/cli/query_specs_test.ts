@@ -42,3 +42,23 @@ Deno.test("faults of names and groups are told together", async () => {
       /one-\{query\}/.test(error.faults[2]!),
   );
 });
+
+Deno.test("--set gives a query the parameters that it declares, and refuses others", async () => {
+  const [spec] = await specs("objects", "--set", "label=car", "--set", "enter=0.5");
+  assert.deepEqual(spec!.options, { label: "car", enter: "0.5" });
+  const refused = async (...argv: string[]) => {
+    try {
+      await specs(...argv);
+    } catch (error) {
+      if (error instanceof UsageError) return error.faults.join("\n");
+      throw error;
+    }
+  };
+  assert.match(
+    await refused("objects", "--set", "lable=car") ?? "",
+    /does not take --set lable=…: expected --model, --device, --set label=…, --set enter=…/,
+  );
+  assert.match(await refused("objects", "--set", "enter=much") ?? "", /"much": expected a number/);
+  assert.match(await refused("motion", "--set", "enter=1") ?? "", /no options of its own/);
+  assert.match(await refused("objects", "--set", "enter") ?? "", /expected NAME=VALUE/);
+});

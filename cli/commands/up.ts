@@ -1,0 +1,164 @@
+/**
+ * `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
+ *
+ * @module
+ */
+import { stringify } from "yaml";
+import { systemClock } from "../../runtime/base/clock.ts";
+import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
+import { maskedSink } from "../../runtime/sinks/open.ts";
+import {
+  type Arguments,
+  command,
+  type CommandContext,
+  type Options,
+  UsageError,
+} from "../command.ts";
+import { SMALL_HEAP } from "../defaults.ts";
+import { describeFailure } from "../fault.ts";
+import { fenceOptions } from "../fence_options.ts";
+import { type Plan, resolvePlan } from "../up/resolve.ts";
+import { UpRun } from "../up/run.ts";
+
+const DEFAULT_FILE = "framelane.yaml";
+/** How often the file is looked at, milliseconds: an edit takes effect within 2 s. */
+const LOOK_EVERY_MS = 250;
+
+const upOptions = {
+  check: {
+    switch: true,
+    help: "only tell what is wrong with the file; exit code 2 if anything is",
+  },
+  print: { switch: true, help: "only show what the file comes to, without secrets" },
+  json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+  ...fenceOptions,
+} as const satisfies Options;
+
+/** `deno task up`. */
+export const up = command({
+  name: "up",
+  summary:
+    `Runs cameras, queries and viewer from one file (${DEFAULT_FILE} unless given); edits take effect while it runs.`,
+  positionals: "[FILE]",
+  options: upOptions,
+  needs: {
+    native: ["jpeg", "sharp", "ffmpeg", "onnx"],
+    hidesEnvironment: true,
+    writes: [".framelane"],
+    // An edit may name sources, models and hosts that the file did not name at the start.
+    wide: ["read", "net"],
+    file: DEFAULT_FILE,
+    sys: ["statfs"],
+    v8: SMALL_HEAP,
+  },
+  check: ({ positionals }) =>
+    positionals.length > 1
+      ? [`Cannot use ${positionals.length} files: expected one, ${DEFAULT_FILE} unless given`]
+      : [],
+  run,
+});
+
+async function run(
+  { positionals: [file = DEFAULT_FILE], options }: Arguments<typeof upOptions>,
+  context: CommandContext,
+): Promise<number> {
+  const { check = false, print = false, json = false } = options;
+  let content = await read(file);
+  const resolve = (text: string, load: boolean) => resolvePlan(text, { file, environment, load });
+  const plan = await resolve(content, check);
+  if (print) context.print(shown(plan));
+  if (check) context.say(`${file}: ${counts(plan)}`);
+  if (check || print) return 0;
+  const running = await UpRun.start(plan, context, json);
+  try {
+    context.say(`${file}: ${counts(plan)}; edits take effect at once`);
+    let told: string | undefined;
+    while (await pause(context.signal)) {
+      const problem = await (async () => {
+        const now = await read(file);
+        if (now === content) return undefined;
+        content = now;
+        await running.apply(await resolve(now, false));
+        return undefined;
+      })().catch((error) =>
+        error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
+      );
+      if (problem !== undefined && problem !== told) {
+        context.say(`${problem}\n${file} is not as it should be: all goes on as before`);
+      }
+      told = problem;
+    }
+    return running.failed ? 1 : 0;
+  } finally {
+    await running.stop();
+  }
+}
+
+function environment(name: string): string | undefined {
+  return Deno.env.get(name);
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new UsageError([
+        `Cannot find ${
+          JSON.stringify(file)
+        }: expected a file with cameras and queries, see docs/up.md`,
+      ]);
+    }
+    throw error;
+  }
+}
+
+/** Waits a moment; false when the command is told to stop. */
+async function pause(signal: AbortSignal): Promise<boolean> {
+  await systemClock.sleep(LOOK_EVERY_MS, signal).catch((reason) => {
+    if (!signal.aborted) throw reason;
+  });
+  return !signal.aborted;
+}
+
+function counts({ cameras, queries, viewer }: Plan): string {
+  const many = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`;
+  return [
+    many(cameras.length, "camera", "cameras"),
+    many(queries.length, "query", "queries"),
+    viewer === undefined ? "no viewer" : `viewer on port ${viewer.port}`,
+  ].join(", ");
+}
+
+/** A plan as YAML, in the form of the file, without secrets. */
+function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
+  const hide = (token: unknown) => token === undefined ? {} : { token: "***" };
+  return maskSecrets(
+    stringify({
+      log: maskUrl(log),
+      ...rest,
+      cameras: cameras.map(({ topic, camera: { number, source, ...settings } }) => ({
+        number,
+        source: maskUrl(source),
+        topic,
+        ...settings,
+      })),
+      queries: queries.map(({ spec: { sinks, moreSinks, source, ...spec }, ...place }) => ({
+        ...spec,
+        ...source,
+        ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),
+        ...(moreSinks === undefined ? {} : { alerts: moreSinks.map(maskedSink) }),
+        ...place,
+      })),
+      viewer: viewer === undefined ? "off" : {
+        host: viewer.hostname,
+        port: viewer.port,
+        ...hide(viewer.token),
+        ...(viewer.metricsToken === undefined ? {} : { metricsToken: "***" }),
+        ...(viewer.cameraPermissions ?? []).length === 0 ? {} : {
+          cameraTokens: viewer.cameraPermissions!.map(({ cameras }) => `***=${cameras.join(",")}`),
+        },
+      },
+    }).trimEnd(),
+  );
+}

@@ -1,0 +1,42 @@
+/**
+ * What an edit changes of what runs.
+ *
+ * @module
+ */
+import type { Plan } from "./resolve.ts";
+
+/** What happens to one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */
+export interface Change {
+  readonly part: string;
+  readonly what: "starts" | "stops" | "restarts";
+}
+
+/** The parts of a plan by name, each with all that it depends on. */
+export function partsOf(plan: Plan): Map<string, string> {
+  const { cameras, queries, viewer, topics } = plan;
+  const parts: [string, unknown][] = [
+    ["log", { log: plan.log, state: plan.state, checkpoint: plan.checkpoint }],
+    ...cameras.map(({ topic, camera }) =>
+      [`CAMERA-${camera.number} of ${topic}`, camera] as [string, unknown]
+    ),
+    ...queries.map((query) => [`query ${query.spec.name}`, query] as [string, unknown]),
+    // Which topics it shows are the viewer's own.
+    ...(viewer === undefined ? [] : [["viewer", { viewer, topics }] as [string, unknown]]),
+  ];
+  return new Map(parts.map(([name, value]) => [name, JSON.stringify(value)]));
+}
+
+/** What an edit changes; what is the same before and after is not in it. */
+export function changesOf(before: Plan, after: Plan): Change[] {
+  const [old, fresh] = [partsOf(before), partsOf(after)];
+  return [
+    ...[...old.keys()].filter((part) => !fresh.has(part)).map((part) =>
+      ({ part, what: "stops" }) as const
+    ),
+    ...[...fresh].flatMap(([part, version]): Change[] => {
+      const known = old.get(part);
+      if (known === version) return [];
+      return [{ part, what: known === undefined ? "starts" : "restarts" }];
+    }),
+  ];
+}

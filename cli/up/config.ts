@@ -1,0 +1,247 @@
+/**
+ * The fields of `framelane.yaml`: what each holds, for reading and for editors.
+ *
+ * @module
+ */
+import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
+import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
+import { type Option, parsers } from "../command.ts";
+import { parseSource, targetOptions } from "../camera_options.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { querySpecOptions } from "../query_specs.ts";
+import { viewerAccessOptions } from "../viewer_access.ts";
+import { maskUrl } from "../../runtime/base/mask.ts";
+import { parseZones } from "../../queries/operators/zones/file.ts";
+import {
+  boolean,
+  either,
+  type Field,
+  list,
+  map,
+  type Place,
+  type Read,
+  scalar,
+  scalars,
+  type Schema,
+  type Shape,
+  text,
+  YamlText,
+} from "./shape.ts";
+
+const isText = (plain: unknown) => typeof plain === "string";
+const required = <T>(shape: Shape<T>) => ({ ...shape, required: true as const });
+
+function integer(description: string, minimum: number, maximum?: number): Shape<number> {
+  const schema = { type: "integer", description, minimum, ...(maximum && { maximum }) };
+  return scalar(schema, parsers.integer(minimum, maximum));
+}
+
+/** An option of the command line as a field. */
+function fieldOf<T>(
+  { help, parse, show }: Omit<Option, "parse"> & { readonly parse: (text: string) => T },
+  type: Schema["type"] = "string",
+): Shape<T> {
+  return scalar({ type, description: help }, parse, show);
+}
+
+const topic = fieldOf(targetOptions.topic);
+const sink = fieldOf(querySpecOptions.sink);
+const sinkList = list(sink, "Sinks in place of the query's own");
+
+/** Setting flags such as `open-timeout` as field names: `openTimeout`. */
+const camel = (flag: string) => flag.replace(/-./g, (end) => end[1]!.toUpperCase());
+
+/** The settings of cameras, by field name; `setting` is the name in the registry. */
+const settings = Object.entries(SETTINGS).map(([setting, row]) => ({
+  setting,
+  name: camel(row.flag),
+  field: settingField(row as SettingRow<unknown>),
+}));
+
+function settingField({ help, value, parse }: SettingRow<unknown>): Shape<unknown> {
+  if (value === undefined) return boolean(help);
+  return scalar({ type: ["string", "number"], description: help }, parse ?? ((given) => given));
+}
+
+const camera = {
+  number: required(integer("n of CAMERA-n; it publishes to partition n − 1", 1, 10_000)),
+  source: required(
+    scalar({ type: "string", description: "What makes its frames" }, parseSource, maskUrl),
+  ),
+  topic,
+  ...Object.fromEntries(settings.map(({ name, field }) => [name, field])),
+} as {
+  readonly number: Field<number> & { required: true };
+  readonly source: Field<string> & { required: true };
+  readonly topic: Field<string>;
+};
+
+const overload: Shape<OverloadPolicy> = {
+  schema: {
+    description: "What it does when frames come faster than it processes them",
+    anyOf: [
+      { enum: ["wait", "drop-oldest", "latest", "sample"] },
+      {
+        type: "object",
+        required: ["kind"],
+        additionalProperties: false,
+        properties: {
+          kind: { enum: ["wait", "drop-oldest", "latest", "sample"] },
+          maxLagFrames: { type: "integer", minimum: 1 },
+          every: { type: "integer", minimum: 2 },
+        },
+      },
+    ],
+  },
+  read(place) {
+    const given = place.plain;
+    const unknown = Object.keys(typeof given === "object" ? given ?? {} : {})
+      .filter((name) => !["kind", "maxLagFrames", "every"].includes(name));
+    if (unknown.length > 0) return place.refuse("kind, maxLagFrames, every");
+    try {
+      return checkOverload(given as OverloadPolicy);
+    } catch (error) {
+      return place.fault(`Cannot use ${place.path}: ${(error as Error).message}`);
+    }
+  },
+};
+
+const partitions: Shape<"all" | number[]> = either(
+  isText,
+  scalar({ const: "all" }, parsers.oneOf("all")),
+  list(integer("partition", 0), "The partitions that it takes; all unless given"),
+);
+
+const startingOffsets = {
+  schema: {
+    description: querySpecOptions["starting-offsets"].help,
+    anyOf: [{ type: "string" }, { type: "object" }],
+  },
+  read: (place: Place) =>
+    typeof place.plain === "object" && place.plain !== null
+      ? attempt(
+        place,
+        () => querySpecOptions["starting-offsets"].parse(JSON.stringify(place.plain)),
+      )
+      : fieldOf(querySpecOptions["starting-offsets"]).read(place),
+};
+
+/** Zones and lines, in a file or as they are. */
+const zones: Shape<string | object> = either<string, object>(isText, text("File of zones"), {
+  schema: {
+    type: "object",
+    description: "Zones and lines, as in a file of zones",
+    properties: { zones: { type: "array" }, lines: { type: "array" } },
+  },
+  read: (place) =>
+    attempt(place, () => {
+      parseZones(place.plain, place.path);
+      return place.plain as object;
+    }),
+});
+
+function attempt<T>(place: Place, make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    return place.fault(`Cannot use ${place.path}: ${(error as Error).message}`);
+  }
+}
+
+const query = {
+  query: required(text("A query of queries/, or the path of a .ts file")),
+  name: scalar(
+    {
+      type: "string",
+      description: "Its name in lanes and checkpoints; the query's own unless given",
+    },
+    (given) => {
+      if (/^[a-zA-Z0-9_-]{1,100}$/.test(given)) return given;
+      throw new Error("expected 1 to 100 letters, digits, underscores or hyphens");
+    },
+  ),
+  topic,
+  partitions,
+  parameters: scalars("Parameters that the query declares"),
+  model: text(querySpecOptions.model.help),
+  device: fieldOf(querySpecOptions.device),
+  zones,
+  sinks: sinkList,
+  overload,
+  trigger: fieldOf(querySpecOptions.trigger),
+  startingOffsets,
+  startingTimestamp: text(querySpecOptions["starting-timestamp"].help),
+  maxFramesPerTrigger: integer(querySpecOptions["max-frames-per-trigger"].help, 1),
+  failOnDataLoss: boolean(querySpecOptions["fail-on-data-loss"].help),
+  group: text(querySpecOptions.group.help),
+  executors: integer("Worker threads of this query", 0, 256),
+};
+
+const viewer = {
+  port: integer("Port of the viewer", 0, 65_535),
+  host: text(viewerAccessOptions.host.help),
+  token: text(viewerAccessOptions.token.help),
+  metricsToken: text(viewerAccessOptions["metrics-token"].help),
+  cameraTokens: list(fieldOf(viewerAccessOptions["camera-token"]), "Tokens for some cameras"),
+  proxyHosts: list(text(viewerAccessOptions["proxy-host"].help), "Reverse proxies"),
+  embedOrigins: list(fieldOf(viewerAccessOptions["embed-origin"]), "Pages that may embed"),
+};
+
+const file = {
+  log: fieldOf(targetOptions.log),
+  topic,
+  topics: list(topic, "Topics that the viewer shows; the first one is that of all that names none"),
+  cameras: list(map(camera, "A camera"), "The cameras"),
+  queries: list(map(query, "A query"), "The queries"),
+  zones,
+  viewer: either(
+    isText,
+    scalar({ const: "off" }, parsers.oneOf("off")),
+    map(viewer, "The viewer; off for none"),
+  ),
+  alerts: list(sink, "Sinks that get the alerts of all queries, such as webhook:URL"),
+  checkpoint: text(querySpecOptions.checkpoint.help),
+  state: text(targetOptions.state.help),
+};
+
+/** A query as the file has it. */
+export type QueryEntry = Read<typeof query> & { readonly line: number };
+/** A camera as the file has it, with its settings by field name. */
+export type CameraEntry = Read<typeof camera> & { readonly line: number };
+/** The viewer as the file has it. */
+export type ViewerEntry = Read<typeof viewer> & { readonly line: number };
+/** The file. */
+export type Config = Read<typeof file> & { readonly line: number };
+
+/** The settings of a camera, by their names in the registry. */
+export function cameraSettings(entry: CameraEntry): Record<string, unknown> {
+  const given: Record<string, unknown> = { ...entry };
+  return Object.fromEntries(
+    settings.flatMap(({ setting, name }) =>
+      given[name] === undefined ? [] : [[setting, given[name]]]
+    ),
+  );
+}
+
+const shape = map(file, "Log, cameras, queries and viewer of one deno task up");
+
+/** JSON Schema of the file, for editors. */
+export function configSchema(): Schema {
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "framelane.yaml",
+    ...shape.schema,
+  };
+}
+
+/** What a file says, and the reader with its faults. */
+export function readConfig(
+  content: string,
+  environment: (name: string) => string | undefined,
+): { readonly config: Config | undefined; readonly text: YamlText } {
+  const yaml = new YamlText(content, environment);
+  return { config: yaml.faults.length > 0 ? undefined : shape.read(yaml.root), text: yaml };
+}
+
+/** Where nothing is said. */
+export const DEFAULTS = { log: DEFAULT_LOG, topic: DEFAULT_TOPIC, port: 8000 } as const;

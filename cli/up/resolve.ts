@@ -1,0 +1,227 @@
+/**
+ * What a `framelane.yaml` asks for, with every default filled in, or all that is wrong with it.
+ *
+ * @module
+ */
+import type { RegisteredCamera } from "../../cameras/registry.ts";
+import { learnSecrets } from "../../runtime/base/mask.ts";
+import {
+  makeDefinition,
+  type QueryModule,
+  takenOptions,
+} from "../../runtime/definition/query_options.ts";
+import type { QuerySpec } from "../../runtime/executor/protocol.ts";
+import type { ViewerOptions } from "../../viewer/mod.ts";
+import { targetOptions } from "../camera_options.ts";
+import { UsageError } from "../command.ts";
+import { findQuery } from "../queries_folder.ts";
+import { querySpecs } from "../query_specs.ts";
+import { viewerAccess } from "../viewer_access.ts";
+import {
+  cameraSettings,
+  type Config,
+  DEFAULTS,
+  type QueryEntry,
+  readConfig,
+  type ViewerEntry,
+} from "./config.ts";
+import type { Fault } from "./shape.ts";
+
+/** A camera, and the topic that it publishes to. */
+export interface CameraPlan {
+  readonly topic: string;
+  readonly camera: RegisteredCamera;
+}
+
+/** A query, and where it runs. */
+export interface QueryPlacement {
+  readonly spec: QuerySpec;
+  readonly topic: string;
+  readonly partitions: "all" | readonly number[];
+  readonly executors?: number;
+}
+
+/** The viewer. */
+export type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
+
+/** Everything that runs. */
+export interface Plan {
+  readonly log: string;
+  readonly topics: readonly string[];
+  readonly state: string;
+  readonly checkpoint?: string;
+  readonly cameras: readonly CameraPlan[];
+  readonly queries: readonly QueryPlacement[];
+  /** Absent: none. */
+  readonly viewer?: ViewerPlan;
+}
+
+/** How a file is read. */
+export interface ResolveOptions {
+  /** Its name, for messages. */
+  readonly file: string;
+  readonly environment: (name: string) => string | undefined;
+  /** Whether each query is loaded too, to see that it can be. */
+  readonly load?: boolean;
+}
+
+/**
+ * Reads the file.
+ *
+ * @throws {UsageError} with all faults in the order of their lines: `FILE:LINE: what is wrong`.
+ */
+export async function resolvePlan(content: string, options: ResolveOptions): Promise<Plan> {
+  const { config, text } = readConfig(content, options.environment);
+  const faults: Fault[] = text.faults;
+  const plan = config === undefined ? undefined : await planOf(config, faults, options);
+  if (faults.length > 0 || plan === undefined) {
+    const told = faults.map(({ line, message }) => ({
+      line,
+      text: `${options.file}:${line}: ${message}`,
+    }))
+      .sort((a, b) => a.line - b.line);
+    throw new UsageError([...new Set(told.map(({ text }) => text))]);
+  }
+  return plan;
+}
+
+async function planOf(config: Config, faults: Fault[], options: ResolveOptions): Promise<Plan> {
+  const { log = DEFAULTS.log, checkpoint } = config;
+  const fault = (line: number, message: string) => void faults.push({ line, message });
+  if (config.topic !== undefined && config.topics !== undefined) {
+    fault(config.line, "Cannot use topic and topics: expected one of them");
+  }
+  const first = config.topics?.[0] ?? config.topic ?? DEFAULTS.topic;
+  learnSecrets(log);
+  const cameras: CameraPlan[] = [];
+  for (const entry of config.cameras ?? []) {
+    const { number, source, topic = first } = entry;
+    learnSecrets(source);
+    if (cameras.some((one) => one.topic === topic && one.camera.number === number)) {
+      fault(entry.line, `Camera ${number} of ${topic} was given more than once`);
+    }
+    cameras.push({ topic, camera: { number, source, ...cameraSettings(entry) } });
+  }
+  const queries: QueryPlacement[] = [];
+  for (const entry of config.queries ?? []) {
+    try {
+      const query = await placementOf(entry, config, { log, first, ...options });
+      if (queries.some(({ spec }) => spec.name === query.spec.name)) {
+        fault(
+          entry.line,
+          `Query ${query.spec.name} was given more than once: expected a name of its own for each`,
+        );
+      }
+      queries.push(query);
+    } catch (error) {
+      const told = error instanceof UsageError ? error.faults : [(error as Error).message];
+      for (const message of told) fault(entry.line, inFile(message));
+    }
+  }
+  const { viewer = { line: config.line } } = config;
+  const topics = new Set([
+    ...config.topics ?? [first],
+    ...cameras.map(({ topic }) => topic),
+    ...queries.map(({ topic }) => topic),
+  ]);
+  return {
+    log,
+    topics: [...topics],
+    state: config.state ?? targetOptions.state.default,
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    cameras,
+    queries,
+    ...(viewer === "off" ? {} : viewerOf(viewer, faults)),
+  };
+}
+
+/** Messages name options of the command line; the file's fields have the same names. */
+function inFile(message: string): string {
+  return message.replace(/--set ([\w-]+)=…/g, "parameters.$1").replace(
+    /--(model|zones|device)\b/g,
+    "$1",
+  );
+}
+
+async function placementOf(
+  entry: QueryEntry,
+  config: Config,
+  { log, first, load = false }: ResolveOptions & { readonly log: string; readonly first: string },
+): Promise<QueryPlacement> {
+  const found = findQuery(entry.query);
+  const name = entry.name ?? found.name;
+  const { topic = first, partitions = "all", executors, overload } = entry;
+  const alerts = (config.alerts ?? []).map(onlyAlerts);
+  const module = config.zones !== undefined || load
+    ? await import(found.module) as QueryModule
+    : undefined;
+  const takesZones = module !== undefined && takenOptions(module).includes("zones");
+  const zones = entry.zones ?? (takesZones ? config.zones : undefined);
+  for (const sink of [...entry.sinks ?? [], ...alerts]) learnSecrets(sink);
+  const [spec] = await querySpecs([entry.query], {
+    group: (entry.group ?? (entry.name === undefined ? undefined : "framelane-{query}"))
+      ?.replaceAll("{query}", name),
+    trigger: entry.trigger,
+    "starting-offsets": entry.startingOffsets,
+    "starting-timestamp": entry.startingTimestamp,
+    "max-frames-per-trigger": entry.maxFramesPerTrigger,
+    "fail-on-data-loss": entry.failOnDataLoss,
+    checkpoint: config.checkpoint,
+    sink: entry.sinks,
+    model: entry.model,
+    zones: zones === undefined ? undefined : await zonesFile(zones),
+    device: entry.device,
+    set: Object.entries(entry.parameters ?? {}),
+  }, log);
+  if (load && module !== undefined) await makeDefinition(name, module, spec!.options);
+  return {
+    spec: {
+      ...spec!,
+      name,
+      ...(overload === undefined ? {} : { overload }),
+      ...(alerts.length === 0 ? {} : { moreSinks: alerts }),
+    },
+    topic,
+    partitions,
+    ...(executors === undefined ? {} : { executors }),
+  };
+}
+
+/** A webhook that is given for alerts gets nothing else. */
+function onlyAlerts(sink: string): string {
+  if (!sink.startsWith("webhook:") || /[#&]only=/.test(sink)) return sink;
+  return `${sink}${sink.includes("#") ? "&" : "#"}only=alerts`;
+}
+
+/** Zones that stand in the file get one of their own, named by what they are. */
+async function zonesFile(zones: string | object): Promise<string> {
+  if (typeof zones === "string") return zones;
+  const text = JSON.stringify(zones);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  const name = `.framelane/zones-${new Uint8Array(digest).toHex().slice(0, 16)}.json`;
+  await Deno.mkdir(".framelane", { recursive: true });
+  await Deno.writeTextFile(name, text);
+  return name;
+}
+
+function viewerOf(entry: ViewerEntry, faults: Fault[]): { readonly viewer?: ViewerPlan } {
+  const { host, port, token, metricsToken, cameraTokens = [], proxyHosts, embedOrigins } = entry;
+  for (const secret of [token, metricsToken, ...cameraTokens.map(({ token }) => token)]) {
+    if (secret !== undefined) learnSecrets(secret, { whole: true });
+  }
+  try {
+    const access = viewerAccess({
+      host: host ?? "127.0.0.1",
+      token,
+      "metrics-token": metricsToken,
+      "camera-token": cameraTokens,
+      "proxy-host": proxyHosts,
+      "embed-origin": embedOrigins,
+    });
+    return { viewer: { port: port ?? DEFAULTS.port, ...access } };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    for (const message of error.faults) faults.push({ line: entry.line, message });
+    return {};
+  }
+}

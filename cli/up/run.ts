@@ -1,0 +1,250 @@
+/**
+ * Cameras, queries and viewer of one process, each changed by itself: a driver for each query, so
+ * that it can come and go while the others run.
+ *
+ * @module
+ */
+import { openState } from "../../cameras/registry.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
+import { Driver } from "../../runtime/driver/driver.ts";
+import { QueryMetrics } from "../../runtime/driver/metrics.ts";
+import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
+import { startViewer, type Viewer } from "../../viewer/mod.ts";
+import { CameraFleet } from "../camera_fleet.ts";
+import type { CommandContext } from "../command.ts";
+import { executorPermissions } from "../executor_permissions.ts";
+import { describeFailure } from "../fault.ts";
+import { openLogOrUsageError } from "../open_log.ts";
+import { changesOf } from "./changes.ts";
+import { FeedGroup } from "./feeds.ts";
+import type { Plan, QueryPlacement } from "./resolve.ts";
+
+/** How often the cameras of the file are looked at, milliseconds. */
+const CAMERAS_EVERY_MS = 250;
+
+interface RunningQuery {
+  readonly version: string;
+  readonly driver: Driver;
+}
+
+/** What a plan asks for, at work. */
+export class UpRun {
+  readonly #context: CommandContext;
+  readonly #json: boolean;
+  readonly #log: TopicLog;
+  readonly #kv: Deno.Kv;
+  readonly #producer: LogProducer;
+  readonly #metrics = new QueryMetrics();
+  readonly #feeds = new FeedGroup();
+  /** Of queries by name; the viewer reads it as it changes. */
+  readonly #outputTopics: Record<string, string> = {};
+  readonly #queries = new Map<string, RunningQuery>();
+  readonly #fleets = new Map<string, Promise<void>>();
+  readonly #over = new AbortController();
+  #plan: Plan;
+  #viewer: Viewer | undefined;
+  #failed = false;
+
+  private constructor(
+    plan: Plan,
+    context: CommandContext,
+    json: boolean,
+    parts: { log: TopicLog; kv: Deno.Kv; producer: LogProducer },
+  ) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#json = json;
+    this.#log = parts.log;
+    this.#kv = parts.kv;
+    this.#producer = parts.producer;
+  }
+
+  /** Starts all that the plan asks for. */
+  static async start(plan: Plan, context: CommandContext, json: boolean): Promise<UpRun> {
+    const log = await openLogOrUsageError(plan.log, plan.checkpoint);
+    const kv = await openState(plan.state);
+    const run = new UpRun(plan, context, json, { log, kv, producer: await log.producer() });
+    try {
+      await run.#follow({ ...plan, cameras: [], queries: [] }, plan);
+      await run.#startViewer();
+      return run;
+    } catch (error) {
+      await run.stop();
+      throw error;
+    }
+  }
+
+  /** Whether a query failed for good, here or before an edit. */
+  get failed(): boolean {
+    return this.#failed || [...this.#queries.values()].some(({ driver }) => hasFailed(driver));
+  }
+
+  /** Takes an edit over: what it does not change goes on. */
+  async apply(next: Plan): Promise<void> {
+    const before = this.#plan;
+    const changes = changesOf(before, next);
+    const { log, state, checkpoint } = before;
+    const kept = {
+      ...next,
+      log,
+      state,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+    };
+    this.#plan = kept;
+    for (const { part, what } of changes) {
+      this.#context.say(
+        part === "log"
+          ? "Cannot change log, state or checkpoint while cameras and queries run: stop and start again"
+          : `${part} ${what}`,
+      );
+    }
+    const viewer = changes.some(({ part }) => part === "viewer");
+    if (viewer) await this.#stopViewer();
+    await this.#follow(before, kept);
+    if (viewer) await this.#restartViewer(before);
+  }
+
+  /** Ends cameras, then queries once their batches are committed, then the viewer. */
+  async stop(): Promise<void> {
+    this.#over.abort(new Error("Framelane stops"));
+    await Promise.allSettled(this.#fleets.values());
+    await Promise.all([...this.#queries.keys()].map((name) => this.#stopQuery(name)));
+    await this.#stopViewer();
+    await this.#producer.close();
+    this.#kv.close();
+    await this.#log.close();
+  }
+
+  async #follow(before: Plan, after: Plan): Promise<void> {
+    for (const { topic } of after.cameras) {
+      if (!this.#fleets.has(topic)) this.#fleets.set(topic, this.#runFleet(topic));
+    }
+    const wanted = new Set(after.queries.map(({ spec }) => spec.name));
+    const gone = before.queries.filter(({ spec }) => !wanted.has(spec.name));
+    await Promise.all([
+      ...gone.map(({ spec }) => this.#stopQuery(spec.name)),
+      ...after.queries.map(async (query) => {
+        const { name } = query.spec;
+        const version = JSON.stringify(query);
+        if (this.#queries.get(name)?.version === version) return;
+        await this.#stopQuery(name);
+        this.#startQuery(query, version);
+      }),
+    ]);
+  }
+
+  async #runFleet(topic: string): Promise<void> {
+    const registry = {
+      list: () =>
+        Promise.resolve(
+          this.#plan.cameras.filter((one) => one.topic === topic)
+            .map(({ camera }) => ({ camera, version: JSON.stringify(camera) })),
+        ),
+      setStatus: () => Promise.resolve(),
+    };
+    const host = {
+      log: this.#log,
+      producer: this.#producer,
+      topic,
+      kv: this.#kv,
+      clock: systemClock,
+    };
+    const fleet = new CameraFleet(
+      { host, registry, json: this.#json, quiet: true, pollMs: CAMERAS_EVERY_MS },
+      { ...this.#context, signal: this.#over.signal },
+    );
+    await fleet.run();
+  }
+
+  #startQuery({ spec, topic, partitions, executors }: QueryPlacement, version: string): void {
+    const { log, checkpoint } = this.#plan;
+    const { say, print } = this.#context;
+    const driver = new Driver({
+      log: this.#log,
+      logUrl: log,
+      ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
+      topic,
+      queries: [spec],
+      partitions,
+      ...(executors === undefined ? {} : { executors }),
+      ...executorPermissions(),
+      metrics: this.#metrics,
+      report: say,
+    });
+    driver.streams.addListener({
+      onQueryProgress: ({ progress }) => {
+        if (this.#json) print(JSON.stringify({ type: "progress", progress }));
+      },
+      onQueryError: (event) => {
+        if (this.#json) print(JSON.stringify({ type: "error", ...event }));
+      },
+      onQueryStarted: ({ name }) => say(`${spec.name} ${name} reads ${topic}`),
+    });
+    this.#queries.set(spec.name, { version, driver });
+    this.#feeds.add(driver.feed);
+    const begin = async () => {
+      Object.assign(this.#outputTopics, await driver.load());
+      await driver.start();
+    };
+    // One that cannot start costs itself alone.
+    begin().catch((error) => {
+      if (this.#queries.get(spec.name)?.driver !== driver) return;
+      this.#failed = true;
+      say(`Query ${spec.name}: ${describeFailure(error)}`);
+    });
+  }
+
+  async #stopQuery(name: string): Promise<void> {
+    const running = this.#queries.get(name);
+    if (running === undefined) return;
+    this.#queries.delete(name);
+    const { driver } = running;
+    this.#failed ||= hasFailed(driver);
+    await driver.stop("drain");
+    this.#feeds.remove(driver.feed);
+    delete this.#outputTopics[name];
+    for (const handle of driver.streams.all) this.#metrics.forget(handle);
+    const sum = (of: "frames" | "outputs") =>
+      driver.streams.all.reduce((total, { totals }) => total + totals[of], 0);
+    this.#context.say(`${name}: ${sum("frames")} frames in, ${sum("outputs")} outputs`);
+  }
+
+  async #startViewer(): Promise<void> {
+    const { viewer, topics } = this.#plan;
+    if (viewer === undefined) return;
+    this.#viewer = await startViewer({
+      feed: this.#feeds,
+      metrics: async () => this.#metrics.text(Date.now(), await this.#log.storage?.()),
+      log: this.#log,
+      topics,
+      report: this.#context.say,
+      outputTopics: this.#outputTopics,
+      ...viewer,
+    });
+    this.#context.say(`Viewer: ${this.#viewer.url}`);
+  }
+
+  /** With what an edit says, or else as it was. */
+  async #restartViewer(before: Plan): Promise<void> {
+    try {
+      await this.#startViewer();
+    } catch (error) {
+      const why = error instanceof Deno.errors.PermissionDenied
+        ? "a run may listen only where the file said when it started: stop and start again"
+        : describeFailure(error);
+      this.#context.say(`Cannot change the viewer: ${why}. It goes on as it was`);
+      const { viewer: _, ...rest } = this.#plan;
+      this.#plan = { ...rest, ...(before.viewer === undefined ? {} : { viewer: before.viewer }) };
+      await this.#startViewer();
+    }
+  }
+
+  async #stopViewer(): Promise<void> {
+    await this.#viewer?.stop();
+    this.#viewer = undefined;
+  }
+}
+
+function hasFailed(driver: Driver): boolean {
+  return driver.streams.all.some(({ state }) => state === "failed");
+}

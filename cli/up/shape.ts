@@ -1,0 +1,286 @@
+/**
+ * What a YAML file may hold: each shape reads a node, tells its faults with their lines, and says the
+ * same to editors as JSON Schema.
+ *
+ * @module
+ */
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+} from "yaml";
+import { nearest } from "../command.ts";
+
+/** A fault, and the line that it is in. */
+export interface Fault {
+  readonly line: number;
+  readonly message: string;
+}
+
+/** JSON Schema of a value. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** Reads one kind of value. */
+export interface Shape<T> {
+  readonly schema: Schema;
+  /** The value; undefined when a fault was told. */
+  read(place: Place): T | undefined;
+}
+
+/** A field of a map. */
+export interface Field<T> extends Shape<T> {
+  readonly required?: boolean;
+}
+
+/** What fields hold once they are read. */
+export type Read<F extends Readonly<Record<string, Field<unknown>>>> =
+  & { -readonly [K in keyof F as F[K] extends { required: true } ? K : never]: Of<F[K]> }
+  & { -readonly [K in keyof F as F[K] extends { required: true } ? never : K]?: Of<F[K]> };
+type Of<F> = F extends Shape<infer T> ? T : never;
+
+/** A YAML file, as it is read. */
+export class YamlText {
+  readonly faults: Fault[] = [];
+  readonly #lines = new LineCounter();
+  readonly #document;
+  readonly #environment: (name: string) => string | undefined;
+
+  constructor(text: string, environment: (name: string) => string | undefined) {
+    this.#environment = environment;
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+    });
+    for (const { code, message, pos: [start] } of this.#document.errors) {
+      const hint = code === "BLOCK_AS_IMPLICIT_KEY"
+        ? "; a text that ends with a colon needs quotes"
+        : "";
+      this.#fault(start, `Cannot read YAML: ${message}${hint}`);
+    }
+  }
+
+  /** The whole file. */
+  get root(): Place {
+    return new Place(this, this.#document.contents, "", 0);
+  }
+
+  line(offset: number): number {
+    return this.#lines.linePos(offset).line;
+  }
+
+  /** What an alias stands for. */
+  resolve(node: Node | null): Node | null {
+    return isAlias(node) ? node.resolve(this.#document) ?? null : node;
+  }
+
+  variable(name: string): string | undefined {
+    return this.#environment(name);
+  }
+
+  #fault(offset: number, message: string): void {
+    this.faults.push({ line: this.line(offset), message });
+  }
+}
+
+/** A node of the file, and where it is. */
+export class Place {
+  readonly text: YamlText;
+  readonly node: Node | null;
+  /** `cameras[0].fps`. */
+  readonly path: string;
+  readonly line: number;
+
+  /** @param offset where it would be, for what is empty. */
+  constructor(text: YamlText, node: Node | null, path: string, offset: number) {
+    this.text = text;
+    this.node = text.resolve(node);
+    this.path = path;
+    this.line = text.line(node?.range?.[0] ?? offset);
+  }
+
+  /** Tells a fault of this place. */
+  fault(message: string): undefined {
+    this.text.faults.push({ line: this.line, message });
+  }
+
+  /** Tells that the value is none of those that are accepted. */
+  refuse(expected: string): undefined {
+    const value = JSON.stringify(this.plain) ?? "nothing";
+    const given = value.length > 60 ? `${value.slice(0, 59)}…` : value;
+    return this.fault(`Cannot use ${this.path || "the file"} ${given}: expected ${expected}`);
+  }
+
+  /** The value as it is. */
+  get plain(): unknown {
+    return isScalar(this.node) ? this.node.value : this.node?.toJSON() ?? null;
+  }
+
+  /** A text with its `${FRAMELANE_NAME}` filled in. */
+  get filled(): unknown {
+    const { plain } = this;
+    if (typeof plain !== "string") return plain;
+    return fillIn(plain, (name) => {
+      const value = this.text.variable(name);
+      if (value === undefined) this.fault(`Cannot use ${this.path}: ${name} is not set`);
+      return value;
+    });
+  }
+}
+
+/** Replaces `${FRAMELANE_NAME}`; a command sees no other variables. */
+export function fillIn(text: string, environment: (name: string) => string | undefined): string {
+  return text.replace(
+    /\$\{(FRAMELANE_[A-Z0-9_]+)\}/g,
+    (_, name: string) => environment(name) ?? "",
+  );
+}
+
+/** A value that a function reads from text or number; it throws what is accepted. */
+export function scalar<T>(
+  schema: Schema,
+  parse: (text: string) => T,
+  show: (text: string) => string = (text) => text,
+): Shape<T> {
+  return {
+    schema,
+    read(place) {
+      const value = place.filled;
+      if (typeof value !== "string" && typeof value !== "number") {
+        return place.refuse(`a ${schema["type"] === "integer" ? "number" : "text"}`);
+      }
+      try {
+        return parse(String(value));
+      } catch (error) {
+        return place.fault(
+          `Cannot use ${place.path} ${JSON.stringify(show(String(value)))}: ${
+            (error as Error).message
+          }`,
+        );
+      }
+    },
+  };
+}
+
+/** Any text. */
+export function text(description: string): Shape<string> {
+  return scalar({ type: "string", description }, (value) => {
+    if (value.trim() === "") throw new Error("expected text");
+    return value;
+  });
+}
+
+/** `true` or `false`. */
+export function boolean(description: string): Shape<boolean> {
+  return {
+    schema: { type: "boolean", description },
+    read: (place) => typeof place.plain === "boolean" ? place.plain : place.refuse("true or false"),
+  };
+}
+
+/** A list. */
+export function list<T>(item: Shape<T>, description: string): Shape<T[]> {
+  return {
+    schema: { type: "array", items: item.schema, description },
+    read(place) {
+      if (!isSeq<ParsedNode>(place.node)) return place.refuse("a list");
+      return place.node.items.flatMap((node, index) => {
+        const value = item.read(new Place(place.text, node, `${place.path}[${index}]`, 0));
+        return value === undefined ? [] : [value];
+      });
+    },
+  };
+}
+
+/** A map with known fields; `line` of what it gives is where it stands. */
+export function map<F extends Readonly<Record<string, Field<unknown>>>>(
+  fields: F,
+  description: string,
+): Shape<Read<F> & { readonly line: number }> {
+  const names = Object.keys(fields);
+  const needed = names.filter((name) => fields[name]!.required);
+  return {
+    schema: {
+      type: "object",
+      description,
+      additionalProperties: false,
+      ...(needed.length > 0 ? { required: needed } : {}),
+      properties: Object.fromEntries(names.map((name) => [name, fields[name]!.schema])),
+    },
+    read(place) {
+      const values: Record<string, unknown> = { line: place.line };
+      const given = entries(place);
+      if (given === undefined) return undefined;
+      for (const [name, at] of given) {
+        if (Object.hasOwn(fields, name)) values[name] = fields[name]!.read(at);
+        else {
+          const close = nearest(name, names);
+          at.fault(
+            `Unknown field ${at.path}: ${
+              close === undefined ? `expected ${names.join(", ")}` : `did you mean ${close}?`
+            }`,
+          );
+        }
+        if (values[name] === undefined) delete values[name];
+      }
+      for (const name of needed.filter((name) => !given.some(([one]) => one === name))) {
+        place.fault(`Cannot use ${place.path || "the file"} without ${name}`);
+      }
+      if (needed.some((name) => values[name] === undefined)) return undefined;
+      // Built by the fields' own readers: the one place where they meet their type.
+      return values as Read<F> & { readonly line: number };
+    },
+  };
+}
+
+/** A map of names to numbers, texts, and true or false. */
+export function scalars(
+  description: string,
+): Shape<Readonly<Record<string, string | number | boolean>>> {
+  return {
+    schema: {
+      type: "object",
+      description,
+      additionalProperties: { type: ["string", "number", "boolean"] },
+    },
+    read(place) {
+      const values: Record<string, string | number | boolean> = {};
+      for (const [name, at] of entries(place) ?? []) {
+        const value = at.filled;
+        if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+          values[name] = value;
+        } else at.refuse("text, a number, true or false");
+      }
+      return values;
+    },
+  };
+}
+
+/** The first shape whose kind of node it is: `test` says so. */
+export function either<A, B>(
+  test: (plain: unknown) => boolean,
+  first: Shape<A>,
+  second: Shape<B>,
+): Shape<A | B> {
+  return {
+    schema: { anyOf: [first.schema, second.schema] },
+    read: (place) => test(place.plain) ? first.read(place) : second.read(place),
+  };
+}
+
+function entries(place: Place): (readonly [string, Place])[] | undefined {
+  if (!isMap<ParsedNode, ParsedNode | null>(place.node)) return place.refuse("a map of names");
+  return place.node.items.map(({ key, value }) => {
+    const name = String(isScalar(key) ? key.value : key);
+    const path = place.path === "" ? name : `${place.path}.${name}`;
+    // A fault of a value that stands below its name is still the name's.
+    const at = isScalar(value) ? value : key;
+    const found = new Place(place.text, value, path, at.range?.[0] ?? 0);
+    return [name, found] as const;
+  });
+}

@@ -1,0 +1,43 @@
+/** What an edit restarts. */
+import assert from "node:assert/strict";
+import { changesOf } from "../../../cli/up/changes.ts";
+import { resolvePlan } from "../../../cli/up/resolve.ts";
+
+const BASE = `cameras:
+  - { number: 1, source: "pattern:", fps: 5 }
+  - { number: 2, source: "pattern:", fps: 5 }
+queries:
+  - { query: greyscale }
+  - { query: motion, sinks: [display] }
+viewer: { port: 8000 }
+`;
+
+async function changes(...edits: [string, string][]): Promise<string[]> {
+  const resolve = (content: string) =>
+    resolvePlan(content, { file: "f.yaml", environment: () => undefined });
+  const edited = edits.reduce((text, [from, to]) => {
+    assert.ok(text.includes(from), from);
+    return text.replace(from, to);
+  }, BASE);
+  return changesOf(await resolve(BASE), await resolve(edited))
+    .map(({ part, what }) => `${part} ${what}`);
+}
+
+Deno.test("an edit restarts what it changes and nothing else", async () => {
+  const camera = '  - { number: 2, source: "pattern:", fps: 5 }\n';
+  assert.deepEqual(await changes(["cameras:", "# a comment\ncameras:"]), []);
+  assert.deepEqual(await changes([camera, camera.replace("5", "7")]), [
+    "CAMERA-2 of VideoStreaming restarts",
+  ]);
+  assert.deepEqual(await changes([camera, ""]), ["CAMERA-2 of VideoStreaming stops"]);
+  assert.deepEqual(await changes([camera, `${camera}${camera.replace("2", "3")}`]), [
+    "CAMERA-3 of VideoStreaming starts",
+  ]);
+  assert.deepEqual(await changes(["[display]", "[console]"]), ["query motion restarts"]);
+  assert.deepEqual(await changes(["greyscale }", "tamper }"]), [
+    "query greyscale stops",
+    "query tamper starts",
+  ]);
+  assert.deepEqual(await changes(["8000", "8001"]), ["viewer restarts"]);
+  assert.deepEqual(await changes(["cameras:", "log: embedded:x\ncameras:"]), ["log restarts"]);
+});

@@ -1,0 +1,159 @@
+/** What a `framelane.yaml` comes to, and what is said of one with faults. */
+import assert from "node:assert/strict";
+import { UsageError } from "../../../cli/command.ts";
+import { optionsOf } from "../../../cli/up/opens.ts";
+import { resolvePlan } from "../../../cli/up/resolve.ts";
+
+const resolve = (content: string, environment: Record<string, string> = {}) =>
+  resolvePlan(content, { file: "f.yaml", environment: (name) => environment[name] });
+
+async function faultsOf(content: string): Promise<readonly string[]> {
+  try {
+    await resolve(content);
+  } catch (error) {
+    if (error instanceof UsageError) return error.faults;
+    throw error;
+  }
+  throw new Error("No fault was found");
+}
+
+Deno.test("every field reaches what runs; what is left out has its default", async () => {
+  const plan = await resolve(
+    `log: embedded:data
+topics: [T, U]
+cameras:
+  - { number: 1, source: "pattern:", name: Door, place: Hall, fps: 15, size: 64x48, openTimeout: 5 }
+  - { number: 1, source: "rtsp://a:\${FRAMELANE_PW}@cam/1", topic: U, loop: true }
+queries:
+  - query: objects
+    name: cars
+    partitions: [0, 2]
+    parameters: { label: car, enter: 0.5 }
+    sinks: [display]
+    overload: { kind: drop-oldest, maxLagFrames: 9 }
+    trigger: interval:500ms
+    startingOffsets: earliest
+    executors: 1
+  - query: motion
+    topic: U
+viewer: { port: 0 }
+alerts: ["webhook:https://example.org/hook"]
+`,
+    { FRAMELANE_PW: "pass word" },
+  );
+  assert.deepEqual(plan.topics, ["T", "U"]);
+  assert.deepEqual(plan.cameras, [
+    {
+      topic: "T",
+      camera: {
+        number: 1,
+        source: "pattern:",
+        fps: 15,
+        size: { width: 64, height: 48 },
+        name: "Door",
+        place: "Hall",
+        openTimeoutMs: 5_000,
+      },
+    },
+    { topic: "U", camera: { number: 1, source: "rtsp://a:pass word@cam/1", loop: true } },
+  ]);
+  const [cars, motion] = plan.queries;
+  const { module: _, ...spec } = cars!.spec;
+  const alerts = ["webhook:https://example.org/hook#only=alerts"];
+  assert.deepEqual({ ...cars, spec }, {
+    topic: "T",
+    partitions: [0, 2],
+    executors: 1,
+    spec: {
+      name: "cars",
+      group: "framelane-cars",
+      sinks: ["display"],
+      moreSinks: alerts,
+      overload: { kind: "drop-oldest", maxLagFrames: 9 },
+      trigger: "interval:500ms",
+      source: { startingOffsets: "earliest" },
+      options: { label: "car", enter: 0.5 },
+    },
+  });
+  assert.deepEqual([motion!.topic, motion!.partitions, motion!.spec.sinks], ["U", "all", []]);
+  assert.equal(plan.viewer?.port, 0);
+  const { viewer, log } = await resolve("viewer: off\n");
+  assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);
+});
+
+Deno.test("all faults are told together, each with its line", async () => {
+  const faults = await faultsOf(`log: nowhere
+camera: 1
+cameras:
+  - number: 0
+    source: pattern:?wide=1
+    fps: fast
+  - source: "pattern:"
+  - { number: 2, source: "pattern:" }
+  - { number: 2, source: "pattern:" }
+queries:
+  - query: motoin
+  - query: objects
+    parameters: { lable: car }
+  - query: objects
+    name: other
+    parameters: { enter: much }
+    overload: newest
+    sinks: [nothing]
+  - query: motion
+    model: x.json
+viewer: { port: 70000, host: 0.0.0.0 }
+`);
+  const expected = [
+    /^f\.yaml:1: Cannot use log "nowhere": expected embedded:DIR or kafka/,
+    /^f\.yaml:2: Unknown field camera: did you mean cameras\?/,
+    /^f\.yaml:4: Cannot use cameras\[0\]\.number "0": expected a whole number from 1 to 10000/,
+    /^f\.yaml:5: Cannot use cameras\[0\]\.source .*unknown option "wide": expected size/,
+    /^f\.yaml:6: Cannot use cameras\[0\]\.fps "fast": expected frames a second/,
+    /^f\.yaml:7: Cannot use cameras\[1\] without number/,
+    /^f\.yaml:9: Camera 2 of VideoStreaming was given more than once/,
+    /^f\.yaml:11: Unknown query "motoin": expected .*did you mean motion\?/,
+    /^f\.yaml:12: Query objects does not take parameters\.lable: expected .*parameters\.label/,
+    /^f\.yaml:14: Cannot use query objects: parameter enter is "much": expected a number/,
+    /^f\.yaml:17: Cannot use queries\[2\]\.overload: Cannot use overload policy/,
+    /^f\.yaml:18: Cannot use queries\[2\]\.sinks\[0\] "nothing": Unknown sink/,
+    /^f\.yaml:19: Query motion does not take model/,
+    /^f\.yaml:21: Cannot use viewer\.port "70000": expected a whole number from 0 to 65535/,
+    /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everybody/,
+  ];
+  for (const [index, pattern] of expected.entries()) {
+    assert.match(faults[index] ?? "", pattern, faults.join("\n"));
+  }
+  assert.equal(faults.length, expected.length, faults.join("\n"));
+});
+
+Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
+  assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
+  assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: Cannot use the file .*a map/);
+  assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
+  assert.match(
+    (await faultsOf("\n\nstate: ${FRAMELANE_NONE}\n"))[0]!,
+    /^f\.yaml:3: Cannot use state: FRAMELANE_NONE is not set/,
+  );
+});
+
+Deno.test("the launcher reads what the file opens", () => {
+  const options = optionsOf(
+    `log: embedded:data
+cameras: [{ number: 1, source: "rtsp://\${FRAMELANE_HOST}/1" }]
+queries: [{ query: ./mine.ts, sinks: ["images:out"], model: m/model.json }]
+viewer: { port: 8123 }
+`,
+    (name) => name === "FRAMELANE_HOST" ? "cam" : undefined,
+  );
+  assert.deepEqual(options, [
+    "--log=embedded:data",
+    "--port=8123",
+    "--source=rtsp://cam/1",
+    "--model=m/model.json",
+    "--sink=images:out",
+    "--",
+    "./mine.ts",
+  ]);
+  assert.deepEqual(optionsOf("a: [", () => undefined), ["--"]);
+});

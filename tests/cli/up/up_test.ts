@@ -1,0 +1,78 @@
+/** One file runs cameras and queries; edits take effect while it runs. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openLog } from "../../../runtime/log/open.ts";
+import { withFolder } from "../../support/folder.ts";
+import { framelane, FramelaneProcess, ROOT } from "../../support/framelane.ts";
+import { until } from "../../support/until.ts";
+
+const camera = (number: number, fps: number) =>
+  `  - { number: ${number}, source: "pattern:?size=64x48", fps: ${fps} }\n`;
+const grey = '  - { query: greyscale, sinks: ["topic:GREY"], startingOffsets: earliest }\n';
+const motion = '  - { query: motion, sinks: ["topic:MOTION"], startingOffsets: earliest }\n';
+
+Deno.test("cameras and queries follow the file, and what did not change goes on", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "framelane.yaml");
+    const write = (cameras: string, queries: string) =>
+      Deno.writeTextFile(
+        file,
+        `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: off\ncameras:\n${cameras}queries:\n${queries}`,
+      );
+    await write(camera(1, 20), grey);
+    const process = new FramelaneProcess(["up", file, "--json"], { cwd: folder });
+    const log = await openLog(`embedded:${folder}/log`);
+    const count = async (topic: string, partition: number) =>
+      await log.partitionCount(topic) > partition
+        ? (await log.offsets(topic, partition)).latest
+        : 0;
+    const said = (text: string) => process.said.filter((line) => line.includes(text)).length;
+    try {
+      await until("frames of camera 1", async () => await count("GREY", 0) > 3, 40_000);
+      await write(camera(1, 20) + camera(2, 20), grey + motion);
+      await until("frames of camera 2", async () => await count("VideoStreaming", 1) > 3);
+      await until("the second query", async () => await count("MOTION", 1) > 3, 40_000);
+      assert.equal(said("greyscale QUERY-PARTITION-0 reads"), 1, process.output());
+
+      await Deno.writeTextFile(file, "cameras: 7\n");
+      await process.until("the fault", () => said(`${file}:1: Cannot use cameras 7`) === 1);
+      const before = await count("GREY", 0);
+      await until("the first query goes on", async () => await count("GREY", 0) > before);
+
+      await write(camera(1, 20), motion);
+      await process.until("the stopped query", () => said("greyscale: ") === 1);
+      await process.until("the stopped camera", () => said("CAMERA-2: removed") === 1);
+      assert.equal(said("motion QUERY-PARTITION-0 reads"), 1, process.output());
+      assert.equal(said("CAMERA-1: changed"), 0, process.output());
+      assert.equal(await process.stop(), 0, process.output());
+    } finally {
+      await process.kill();
+      await log.close();
+    }
+  });
+});
+
+Deno.test("--check tells faults and ends with 2; the documented file has none; --print hides secrets", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "framelane.yaml");
+    const [, example] = /```yaml\n(.*?)```/s.exec(
+      await Deno.readTextFile(join(ROOT, "docs/up.md")),
+    )!;
+    await Deno.writeTextFile(file, example!);
+    const good = await framelane(["up", file, "--check"]);
+    assert.equal(good.code, 0, good.process.output());
+    await Deno.writeTextFile(
+      file,
+      'cameras: [{ number: 1, source: "rtsp://anna:s3cret-word@cam/1" }]\nviewer: { token: t0ken-word }\n',
+    );
+    const print = await framelane(["up", file, "--print"]);
+    assert.equal(print.code, 0);
+    assert.match(print.process.output(), /rtsp:\/\/anna:\*\*\*@cam/);
+    assert.doesNotMatch(print.process.output(), /s3cret-word|t0ken-word/);
+    await Deno.writeTextFile(file, "queries: [{ query: none }]\n");
+    const bad = await framelane(["up", "--check", file]);
+    assert.equal(bad.code, 2);
+    assert.match(bad.process.output(), /framelane\.yaml:1: Unknown query "none"/);
+    assert.equal((await framelane(["up", join(folder, "no.yaml")])).code, 2);
+  });
+});
