@@ -5,7 +5,7 @@
  * @module
  */
 import { kafkaKit, KitError, type KitOptions, removeIfThere } from "./kit.ts";
-import { type NodeParts, type NodeProcess, runNode, storageTool } from "./node.ts";
+import { type NodeParts, type NodeProcess, runNode } from "./node.ts";
 import { join, resolve } from "./paths.ts";
 import { brokersSeenFrom, freePort, portInUse } from "./probe.ts";
 import {
@@ -13,9 +13,9 @@ import {
   log4jProperties,
   needsInternalListener,
   type NodePorts,
-  render,
   serverProperties,
 } from "./properties.ts";
+import { clusterIdOf, formatStorage } from "./storage.ts";
 
 /** What to start. */
 export interface KafkaOptions extends KitOptions {
@@ -119,7 +119,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
       serverProperties({ ...configuration, extra: extraProperties }),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(node.logFile));
-    await format(parts, dir, { clusterId, id, security });
+    await formatStorage(parts, dir, { clusterId, id, security });
     return node;
   }));
   const all = (action: (node: Node) => Promise<void>) => Promise.all(nodes.map(action));
@@ -171,76 +171,6 @@ async function allSeen(nodes: readonly Node[], timeoutMs: number): Promise<void>
       await new Promise((next) => setTimeout(next, 20));
     }
   }
-}
-
-/** A data directory belongs to one cluster for good. */
-async function clusterIdOf(root: string): Promise<string> {
-  const file = join(root, "cluster-id");
-  try {
-    return (await Deno.readTextFile(file)).trim();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const id = randomId();
-  await Deno.mkdir(root, { recursive: true });
-  await Deno.writeTextFile(file, `${id}\n`);
-  return id;
-}
-
-/** Prepares an empty data directory as Kafka's storage tool does; leaves a used one alone. */
-async function format(
-  parts: NodeParts,
-  dir: string,
-  of: { clusterId: string; id: number; security: ListenerSecurity },
-): Promise<void> {
-  const data = join(dir, "data");
-  const marker = join(data, "meta.properties");
-  try {
-    await Deno.stat(marker);
-    return;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  await Deno.mkdir(data, { recursive: true });
-  const users = Object.entries(of.security.users ?? {});
-  const scram = (of.security.mechanisms ?? ["SCRAM-SHA-256", "SCRAM-SHA-512"])
-    .filter((mechanism) => mechanism.startsWith("SCRAM"));
-  if (users.length === 0 || scram.length === 0) {
-    // What the tool would write, without starting a Java for it.
-    await Deno.copyFile(parts.bootstrap!, join(data, "bootstrap.checkpoint"));
-    await Deno.writeTextFile(
-      marker,
-      render({
-        "version": 1,
-        "cluster.id": of.clusterId,
-        "node.id": of.id,
-        "directory.id": randomId(),
-      }),
-    );
-    return;
-  }
-  const credentials = users.flatMap(([name, password]) =>
-    scram.flatMap((
-      mechanism,
-    ) => ["--add-scram", `${mechanism}=[name=${name},password=${password}]`])
-  );
-  const { success, output } = await storageTool(parts, dir, [
-    "format",
-    "--cluster-id",
-    of.clusterId,
-    "--config",
-    join(dir, "server.properties"),
-    ...credentials,
-  ]);
-  if (!success) throw new KitError(`Cannot format Kafka's storage in ${data}: ${output}`);
-}
-
-/** 16 random bytes as Kafka writes its ids; none of them begins like a command line flag. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const id = btoa(String.fromCharCode(...bytes)).slice(0, 22).replaceAll("+", "-")
-    .replaceAll("/", "_");
-  return id.startsWith("-") ? randomId() : id;
 }
 
 class Node implements KafkaNode {

@@ -15,6 +15,7 @@ import {
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
+import { PendingRequests } from "./pending.ts";
 import { dial, type Transport } from "./transport.ts";
 import { askVersions, closedOn, Versions } from "./versions.ts";
 
@@ -41,17 +42,6 @@ export interface RequestOptions {
   readonly extraMs?: number;
 }
 
-/** A request whose response has not come. */
-interface Pending {
-  readonly correlation: number;
-  readonly call: Call;
-  readonly extraMs: number;
-  since: number;
-  readonly flexible: boolean;
-  readonly take: (response: ResponseReader) => void;
-  readonly fail: (error: unknown) => void;
-}
-
 /** On closing, what was sent last may take this long to go out. */
 const FLUSH_MS = 1_000;
 /** A login that ends is given up before that. */
@@ -63,24 +53,23 @@ const MAX_THROTTLE_MS = 60_000;
 export class Connection {
   readonly #transport: Transport;
   readonly #options: ConnectionOptions;
-  readonly #pending: Pending[] = [];
+  readonly #pending: PendingRequests;
   #correlation = 0;
   #writing: Promise<void> = Promise.resolve();
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #loginTimer: ReturnType<typeof setTimeout> | undefined;
   /** Why nothing can be sent any more. */
   #ended: unknown;
   #retired = false;
-  /** When bytes last came or went. */
-  #alive = systemClock.monotonic();
   #throttledUntil = -Infinity;
-  #responses = 0;
+  /** Responses to requests about the connection itself. */
+  #greetings = 0;
   #versions = Versions.unknown;
   readonly #reading: Promise<void>;
 
   private constructor(transport: Transport, options: ConnectionOptions) {
     this.#transport = transport;
     this.#options = options;
+    this.#pending = new PendingRequests(options.requestTimeoutMs, (error) => this.#end(error));
     this.#reading = this.#read();
   }
 
@@ -116,7 +105,7 @@ export class Connection {
         await connection.close();
         connection = await connect();
       }
-      connection.#responses = 0;
+      connection.#greetings = connection.#pending.answered;
       if (credentials !== undefined && logIn !== undefined) {
         const lifetimeMs = await logIn(connection, credentials);
         if (lifetimeMs > 0) connection.#retireAfter(LOGIN_USED * lifetimeMs);
@@ -178,12 +167,10 @@ export class Connection {
       const abort = () => reject(signal!.reason);
       const over = () => signal?.removeEventListener("abort", abort);
       signal?.addEventListener("abort", abort, { once: true });
-      this.#pending.push({
+      this.#pending.add({
         correlation,
         call,
         extraMs,
-        since: systemClock.monotonic(),
-        flexible: call.flexibleResponse ?? call.flexible,
         take: (response) => {
           over();
           try {
@@ -197,7 +184,6 @@ export class Connection {
           reject(error);
         },
       });
-      this.#watch();
       void this.#write(pieces);
     });
   }
@@ -253,7 +239,7 @@ export class Connection {
         for (const piece of pieces) {
           if (this.#ended !== undefined) return;
           await this.#transport.write(piece);
-          this.#alive = systemClock.monotonic();
+          this.#pending.moved();
         }
       } catch (error) {
         this.#lose(error);
@@ -267,7 +253,7 @@ export class Connection {
         async (into) => {
           const count = await this.#transport.read(into);
           if (count === null) throw this.#closedByBroker();
-          this.#alive = systemClock.monotonic();
+          this.#pending.moved();
           return count;
         },
         (response) => this.#received(response),
@@ -279,51 +265,13 @@ export class Connection {
 
   #closedByBroker(): ClosedError {
     // A broker that has answered before has its reasons; one that has not does not like the request.
-    const call = this.#responses > 0 ? undefined : this.#pending[0]?.call;
+    const call = this.#pending.answered > this.#greetings ? undefined : this.#pending.oldest;
     return closedOn(call, this.#versions, this.#options.credentials !== undefined);
   }
 
   #received(response: ResponseReader): void {
-    const [pending] = this.#pending;
-    const correlation = response.int32();
-    if (pending?.correlation !== correlation) {
-      throw new NetworkError(
-        `response ${correlation} came instead of ${pending?.correlation ?? "none"}`,
-      );
-    }
-    this.#pending.shift();
-    this.#responses++;
-    if (pending.flexible) response.tags();
-    pending.take(response);
-    const [next] = this.#pending;
-    if (next !== undefined) {
-      next.since = systemClock.monotonic();
-      if (next.extraMs >= pending.extraMs) return;
-    }
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (next !== undefined) return this.#watch();
-    if (this.#retired) this.#end(new NetworkError("the login ended"));
-  }
-
-  /**
-   * Ends the connection when its broker is silent: neither has a response begun nor have bytes moved for as
-   * long as the oldest request may take. A broker answers one request after the other, so the
-   * others wait for the oldest.
-   */
-  #watch(): void {
-    if (this.#timer !== undefined) return;
-    const oldest = this.#pending[0]!;
-    const allowed = this.#options.requestTimeoutMs + oldest.extraMs;
-    const left = Math.max(oldest.since, this.#alive) + allowed - systemClock.monotonic();
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#pending.length === 0) return;
-      const { since, extraMs } = this.#pending[0]!;
-      const allowed = this.#options.requestTimeoutMs + extraMs;
-      if (systemClock.monotonic() < Math.max(since, this.#alive) + allowed) return this.#watch();
-      this.#end(new TimeoutError(`no answer within ${Math.round(allowed)} ms`));
-    }, Math.max(1, Math.ceil(left)));
+    this.#pending.take(response);
+    if (this.#retired && this.#pending.size === 0) this.#end(new NetworkError("the login ended"));
   }
 
   /** No new requests from then on; those that run end first. */
@@ -331,7 +279,7 @@ export class Connection {
     this.#loginTimer = setTimeout(() => {
       this.#retired = true;
       this.#options.onEnd();
-      if (this.#pending.length === 0) this.#end(new NetworkError("the login ended"));
+      if (this.#pending.size === 0) this.#end(new NetworkError("the login ended"));
     }, ms);
   }
 
@@ -346,10 +294,9 @@ export class Connection {
   #end(error: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
-    clearTimeout(this.#timer);
     clearTimeout(this.#loginTimer);
     this.#transport.close();
     this.#options.onEnd(error);
-    for (const { fail } of this.#pending.splice(0)) fail(error);
+    this.#pending.fail(error);
   }
 }

@@ -1,0 +1,121 @@
+/**
+ * Requests of a connection whose responses have not come. A broker answers one after the other, in
+ * order: only the oldest can be late.
+ *
+ * @module
+ */
+import { systemClock } from "../../../base/clock.ts";
+import type { Call } from "../protocol/api.ts";
+import { NetworkError, TimeoutError } from "../protocol/errors.ts";
+import type { ResponseReader } from "../protocol/wire.ts";
+
+/** A request that waits for its response. */
+export interface PendingRequest {
+  readonly correlation: number;
+  readonly call: Call;
+  /** The broker may wait this much longer than usual, milliseconds. */
+  readonly extraMs: number;
+  readonly take: (response: ResponseReader) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** All requests that wait, the oldest first. */
+export class PendingRequests {
+  readonly #requests: { readonly request: PendingRequest; since: number }[] = [];
+  readonly #timeoutMs: number;
+  readonly #onSilence: (error: TimeoutError) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When bytes last came or went. */
+  #alive = systemClock.monotonic();
+  #answered = 0;
+
+  /**
+   * @param timeoutMs how long the broker may be silent: neither has a response begun nor have bytes moved.
+   * @param onSilence is called when it is silent for longer.
+   */
+  constructor(timeoutMs: number, onSilence: (error: TimeoutError) => void) {
+    this.#timeoutMs = timeoutMs;
+    this.#onSilence = onSilence;
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#requests.length;
+  }
+
+  /** The oldest request. */
+  get oldest(): Call | undefined {
+    return this.#requests[0]?.request.call;
+  }
+
+  /** How many responses have come. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  add(request: PendingRequest): void {
+    this.#requests.push({ request, since: systemClock.monotonic() });
+    this.#watch();
+  }
+
+  /** Bytes have come or gone. */
+  moved(): void {
+    this.#alive = systemClock.monotonic();
+  }
+
+  /**
+   * Gives a response to the oldest request.
+   *
+   * @throws {NetworkError} when it is the response to another one.
+   */
+  take(response: ResponseReader): void {
+    const request = this.#requests[0]?.request;
+    const correlation = response.int32();
+    if (request?.correlation !== correlation) {
+      throw new NetworkError(
+        `response ${correlation} came instead of ${request?.correlation ?? "none"}`,
+      );
+    }
+    this.#requests.shift();
+    this.#answered++;
+    if (request.call.flexibleResponse ?? request.call.flexible) response.tags();
+    request.take(response);
+    const [next] = this.#requests;
+    if (next !== undefined) {
+      next.since = systemClock.monotonic();
+      if (next.request.extraMs >= request.extraMs) return;
+    }
+    this.#unwatch();
+    if (next !== undefined) this.#watch();
+  }
+
+  /** Fails all. */
+  fail(error: unknown): void {
+    this.#unwatch();
+    for (const { request } of this.#requests.splice(0)) request.fail(error);
+  }
+
+  #watch(): void {
+    if (this.#timer !== undefined) return;
+    const left = this.#deadline() - systemClock.monotonic();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const [oldest] = this.#requests;
+      if (oldest === undefined) return;
+      if (systemClock.monotonic() < this.#deadline()) return this.#watch();
+      const allowed = Math.round(this.#timeoutMs + oldest.request.extraMs);
+      this.#onSilence(new TimeoutError(`no answer within ${allowed} ms`));
+    }, Math.max(1, Math.ceil(left)));
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** When the oldest is late. */
+  #deadline(): number {
+    const { request, since } = this.#requests[0]!;
+    return Math.max(since, this.#alive) + this.#timeoutMs + request.extraMs;
+  }
+}
