@@ -28,7 +28,7 @@ export function summaryLine(
     dropped: stats.dropped,
     bytes: stats.bytes,
     seconds,
-    ...stats.stream,
+    ...(stats.stream.contentType?.startsWith("video/") ? stats.stream : {}),
     ...lateness(stats),
   });
 }
