@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Headers, Result } from "./definition/frame.ts";
+import { cameraOf, type Headers, type Result } from "./definition/frame.ts";
 import type { StreamingQueryProgress } from "./definition/progress.ts";
 
 /** A picture of a lane. */
@@ -35,14 +35,24 @@ export interface Lane {
   readonly name: string;
   readonly topic: string;
   readonly partition: number;
+  /** The key of its frames, or else `CAMERA-n`. */
   readonly camera: string;
+  /** What people call the camera, and where it is. */
+  readonly cameraName?: string;
+  readonly place?: string;
+  /** No frame was ever published to the partition, and no camera is registered for it. */
+  readonly unused?: true;
+  /** What keeps frames from coming, for people, without secrets: the camera's own trouble, or the log's. */
+  readonly trouble?: string;
+  /** Since when, epoch milliseconds. */
+  readonly troubleSince?: number;
   readonly state: LaneState;
   /** Error of the last failure, for people, without secrets. */
   readonly exception?: string;
   /** Frames per second of the last seconds: read, and handed to the sinks. */
   readonly framesPerSecondIn: number;
   readonly framesPerSecondOut: number;
-  /** Frames in the log that the query has not read yet. */
+  /** Frames in the log that the query has not read yet; it grows while the query is down. */
   readonly lagFrames: number;
   /** Capture to sink, of the last seconds, milliseconds. Absent before the first frame. */
   readonly latencyP50Ms?: number;
@@ -59,10 +69,37 @@ export interface Lane {
   readonly lastCommit?: number;
 }
 
+/**
+ * How people know the camera of a record. Lanes, tiles and lists take it from here, whoever
+ * published the record.
+ *
+ * @example
+ * ```ts
+ * import { cameraIdentity } from "./lanes.ts";
+ *
+ * cameraIdentity({ key: null, partition: 6, headers: { "camera-name": "Loading dock" } });
+ * // { camera: "CAMERA-7", cameraName: "Loading dock" }
+ * ```
+ */
+export function cameraIdentity(
+  record: { key: string | null; partition: number; headers: Headers },
+): Pick<Lane, "camera" | "cameraName" | "place"> {
+  const { "camera-name": cameraName = "", "camera-place": place = "" } = record.headers;
+  return {
+    camera: cameraOf(record),
+    ...(cameraName === "" ? {} : { cameraName }),
+    ...(place === "" ? {} : { place }),
+  };
+}
+
 /** Source of lanes for a viewer. */
 export interface LaneFeed {
   /** All lanes, ordered by partition, then by query. */
   lanes(): readonly Lane[];
+  /** Measures what `lanes` cannot know by itself, such as the lag of a query that is down. */
+  measure?(): Promise<void>;
+  /** Why the log cannot be read at the moment. */
+  readonly problem?: string | undefined;
   /** The newest picture of a lane. */
   latest(lane: string): LanePicture | undefined;
   /**

@@ -39,7 +39,7 @@ interface Episode {
   readonly topic: string;
   readonly partition: number;
   /** All but the lane, which may not be there yet. */
-  view: Omit<AlertView, "lane">;
+  view: Omit<AlertView, "lane" | "partition" | "cameraName">;
   lane: string | undefined;
   /** The lane is another one than the query's own. */
   raw?: boolean;
@@ -93,9 +93,16 @@ export class AlertBook {
   since(version: number, visitor: Visitor): AlertView[] {
     this.#look();
     const views: AlertView[] = [];
+    const names = new Map(this.#options.lanes().map(({ id, cameraName }) => [id, cameraName]));
     for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
       if (lane === undefined || changed <= version || !maySee(visitor, partition)) continue;
-      views.push({ ...view, lane });
+      const cameraName = names.get(lane);
+      views.push({
+        ...view,
+        lane,
+        partition,
+        ...(cameraName === undefined ? {} : { cameraName }),
+      });
     }
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }

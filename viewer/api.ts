@@ -39,7 +39,10 @@ export function apiRoutes(
   const encoders = new Connections(CLIPS_AT_A_TIME);
   const laneOf = (c: Context<Env>) => hub.lane(c.req.query("lane") ?? "", c.var.visitor);
 
-  app.get("/api/lanes", (c) => json(c, hub.lanes(c.var.visitor)));
+  app.get("/api/lanes", async (c) => {
+    await hub.measure();
+    return json(c, hub.lanes(c.var.visitor));
+  });
 
   app.get("/api/queries", (c) => {
     const { visitor } = c.var;

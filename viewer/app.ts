@@ -25,6 +25,8 @@ export interface AppOptions {
   readonly access: Access;
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
+  /** What is missing before frames flow, without details: anybody may ask. */
+  readonly ready: () => Promise<string | undefined>;
   readonly alerts: AlertBook;
   /** Absent when there is no log to look back into. */
   readonly history?: History | undefined;
@@ -37,7 +39,7 @@ export interface AppOptions {
 
 /** Builds the app. */
 export function createApp(options: AppOptions): Hono<Env> {
-  const { hub, access, assets, metrics, history, clips, report } = options;
+  const { hub, access, assets, metrics, ready, history, clips, report } = options;
   const app = new Hono<Env>();
   const connections = new Connections();
   const features = { time: history !== undefined, clips: clips !== undefined };
@@ -49,6 +51,10 @@ export function createApp(options: AppOptions): Hono<Env> {
   guardOrigin(app, access);
 
   app.get("/healthz", (c) => plain(c, 200, "ok"));
+  app.get("/readyz", async (c) => {
+    const missing = await ready();
+    return missing === undefined ? plain(c, 200, "ready") : plain(c, 503, missing);
+  });
   app.get("/assets/*", (c) => {
     const file = assets.files.get(c.req.path.slice("/assets/".length));
     return file === undefined ? plain(c, 404, "No such file") : asset(c, file);

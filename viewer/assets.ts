@@ -18,6 +18,7 @@ export interface Asset {
 const PAGE_FILES = [
   "page/alert_list.ts",
   "page/announcer.ts",
+  "page/banner.ts",
   "page/chart.ts",
   "page/condition.ts",
   "page/connection.ts",

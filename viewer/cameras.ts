@@ -8,6 +8,7 @@ import type { Lane } from "../runtime/lanes.ts";
 import { type Access, maySee } from "./access.ts";
 import type { Connections } from "./connections.ts";
 import type { Hub } from "./hub.ts";
+import { cameraText } from "./protocol.ts";
 import { MJPEG_CONTENT_TYPE, mjpegStream } from "./mjpeg.ts";
 import { busy, type Env, image, plain, widthOf } from "./respond.ts";
 
@@ -64,7 +65,7 @@ function laneOf(c: Context<Env>, hub: Hub, camera: number): Lane | undefined {
 }
 
 function notYet(c: Context, lane: Lane): Response {
-  return plain(c, 503, `${lane.camera} has not sent a frame yet`, { "retry-after": "1" });
+  return plain(c, 503, `${cameraText(lane)} has not sent a frame yet`, { "retry-after": "1" });
 }
 
 /** Pictures may be shown by the pages that the owner named. */

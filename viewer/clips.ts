@@ -7,6 +7,7 @@ import type { Frame } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError, type PartitionReader } from "../runtime/log/log.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
+import { cameraText } from "./protocol.ts";
 import type { History } from "./history.ts";
 
 /** What goes into a clip. */
@@ -31,7 +32,7 @@ export function clipsFrom(history: History, report: (message: string) => void): 
     const { streamClip } = await import("../runtime/video/clip.ts");
     const chunks = streamClip(framesOf(history, lane, from, to, signal), {
       signal,
-      report: (message) => report(maskSecrets(`Clip of ${lane.camera}: ${message}`)),
+      report: (message) => report(maskSecrets(`Clip of ${cameraText(lane)}: ${message}`)),
     });
     return ReadableStream.from(chunks);
   };

@@ -26,6 +26,9 @@ export type PictureListener = (picture: LanePicture) => void;
 const STALL_MS = 5_000;
 const STALL_INTERVALS = 6;
 
+/** An answer waits no longer for what is measured, milliseconds. */
+const MEASURE_MS = 1_000;
+
 /** How often state goes to the pages, milliseconds. */
 export const TICK_MS = 500;
 
@@ -67,6 +70,21 @@ export class Hub {
     });
   }
 
+  /** Measures what `lanes` says; returns after a while even where the log does not answer. */
+  async measure(): Promise<void> {
+    const measured = this.feed.measure?.();
+    if (measured === undefined) return;
+    const waited = new AbortController();
+    const patience = this.clock.sleep(MEASURE_MS, waited.signal).catch(() => {});
+    await Promise.race([measured, patience]).finally(() => waited.abort());
+  }
+
+  /** Why the log cannot be read at the moment, without secrets. */
+  get problem(): string | undefined {
+    const { problem } = this.feed;
+    return problem === undefined ? undefined : maskSecrets(problem);
+  }
+
   /** The state of the lanes as a message for pages: made once for all who may see the same. */
   stateMessage(visitor: Visitor): string {
     const at = this.clock.monotonic();
@@ -76,6 +94,7 @@ export class Hub {
       type: "lanes",
       now: this.clock.now(),
       lanes: this.lanes(visitor),
+      ...(this.problem === undefined ? {} : { problem: this.problem }),
     };
     const text = JSON.stringify(message);
     this.#states.set(visitor, { at, text });
@@ -182,6 +201,7 @@ export class Hub {
         await this.clock.sleep(TICK_MS, signal);
         const lanes = new Set(this.feed.lanes().map((lane) => lane.id));
         for (const id of this.#intervals.keys()) if (!lanes.has(id)) this.#intervals.delete(id);
+        void this.feed.measure?.();
         for (const ticker of this.#tickers) ticker();
       }
     } catch (error) {

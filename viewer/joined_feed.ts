@@ -40,9 +40,22 @@ export class JoinedFeed implements DemandFeed {
     const own = queries.lanes();
     this.#findSubstitutes(own);
     const known = new Set(own.map(({ id }) => id));
-    const raw = log.lanes().filter(({ id, topic }) => !known.has(id) && topics.includes(topic));
-    return [...own.map((lane) => this.#withArrival(lane)), ...raw]
+    const partitions = log.lanes();
+    const sources = new Map(partitions.map((lane) => [`${lane.partition} ${lane.topic}`, lane]));
+    const raw = partitions.filter(({ id, topic }) => !known.has(id) && topics.includes(topic));
+    const joined = own.map((lane) =>
+      withSource(this.#withArrival(lane), sources.get(`${lane.partition} ${lane.topic}`))
+    );
+    return [...joined, ...raw]
       .sort((a, b) => a.partition - b.partition);
+  }
+
+  get problem(): string | undefined {
+    return this.#options.log.problem;
+  }
+
+  async measure(): Promise<void> {
+    await Promise.all([this.#options.queries.measure?.(), this.#options.log.measure()]);
   }
 
   latest(lane: string): LanePicture | undefined {
@@ -104,12 +117,12 @@ export class JoinedFeed implements DemandFeed {
     return this.#substitutes.get(lane)?.find((id) => this.#options.log.latest(id) !== undefined);
   }
 
-  /** A query has read frames and shown none: somebody else has to. */
+  /** A query has shown nothing, here or yet: what is in the log stands in. */
   #findSubstitutes(own: readonly Lane[]): void {
     const { queries, log, outputTopics } = this.#options;
     const substitutes = new Map<string, readonly string[]>();
-    for (const { id, query, topic, partition, lastFrameTimestamp } of own) {
-      if (lastFrameTimestamp === undefined || queries.latest(id) !== undefined) continue;
+    for (const { id, query, topic, partition } of own) {
+      if (queries.latest(id) !== undefined) continue;
       const found = [outputTopics[query], topic].flatMap((wanted) =>
         log.lanes().filter((lane) => lane.topic === wanted && lane.partition === partition)
       );
@@ -122,7 +135,10 @@ export class JoinedFeed implements DemandFeed {
   }
 
   #withArrival(lane: Lane): Lane {
-    if (lane.lastFrameArrival !== undefined || !this.#substitutes.has(lane.id)) return lane;
+    if (
+      lane.lastFrameArrival !== undefined || lane.lastFrameTimestamp === undefined ||
+      !this.#substitutes.has(lane.id)
+    ) return lane;
     const substitute = this.#substituteOf(lane.id);
     const shown = this.#options.log.lanes().find(({ id }) => id === substitute);
     const arrival = shown?.lastFrameArrival ?? lane.lastCommit;
@@ -137,4 +153,19 @@ export class JoinedFeed implements DemandFeed {
     this.#renamed.set(lane, { source, picture });
     return picture;
   }
+}
+
+/** A query's lane with what the log knows of the partition that it reads. */
+function withSource(lane: Lane, source: Lane | undefined): Lane {
+  if (source === undefined) return lane;
+  const { camera, cameraName, place, unused, trouble, troubleSince } = source;
+  return {
+    ...lane,
+    camera,
+    ...(cameraName === undefined ? {} : { cameraName }),
+    ...(place === undefined ? {} : { place }),
+    ...(unused === undefined || lane.lastFrameTimestamp !== undefined ? {} : { unused }),
+    ...(trouble === undefined ? {} : { trouble }),
+    ...(troubleSince === undefined ? {} : { troubleSince }),
+  };
 }

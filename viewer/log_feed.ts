@@ -5,13 +5,14 @@
  * @module
  */
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
-import { cameraOf, cameraOfPartition, type Frame, laneName } from "../runtime/definition/frame.ts";
+import type { Frame } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { lastFramesFrom } from "../runtime/log/last_frames.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
-import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import type { DemandFeed } from "./hub.ts";
+import { type KnownCamera, KnownCameras } from "./known_cameras.ts";
+import { isShown, PartitionLane } from "./partition_lane.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 
@@ -20,31 +21,26 @@ export interface LogFeedOptions {
   readonly log: TopicLog;
   readonly topics: readonly string[];
   readonly clock?: Clock;
+  /** Reads what is registered of cameras. */
+  readonly cameras?: (() => Promise<readonly KnownCamera[]>) | undefined;
   /** How often offsets are looked at while somebody looks at the lanes. Default 1000. */
   readonly pollMs?: number;
 }
 
-/** Frames that latency and rate are taken over. */
-const RECENT = 64;
 /** Frames that one lane holds ready; older ones are overtaken. */
 const READ_AHEAD = 32;
 /** How long the frames that a picture hangs on may take to be read, milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
+/** A camera may be renamed: its name is looked for again so often, milliseconds. */
+const IDENTIFY_MS = 30_000;
+/** A log that does not answer for so long is away, milliseconds. */
+const SILENT_MS = 2_500;
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;
 
-interface Partition {
-  lane: Lane;
-  picture: LanePicture | undefined;
-  reading: AbortController | undefined;
-  /** Arrivals, epoch milliseconds, and latencies of the last frames. */
-  readonly arrivals: number[];
-  readonly latencies: number[];
-  /** Offset seen at the last poll, and when. */
-  polled: { latest: number; at: number } | undefined;
-  /** End of the partition when its newest frame was looked for last. */
-  refreshedTo?: number;
-}
+/** What people read of a log that is away. */
+const SILENT = "The log does not answer";
+const AWAY = "The log is away";
 
 /** A feed of raw partitions. */
 export class LogFeed implements DemandFeed {
@@ -52,7 +48,8 @@ export class LogFeed implements DemandFeed {
   readonly #topics: readonly string[];
   readonly #clock: Clock;
   readonly #pollMs: number;
-  readonly #partitions = new Map<string, Partition>();
+  readonly #cameras: KnownCameras | undefined;
+  readonly #partitions = new Map<string, PartitionLane>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
@@ -64,7 +61,7 @@ export class LogFeed implements DemandFeed {
   #polledAt = -Infinity;
   #problem: string | undefined;
 
-  constructor({ log, topics, clock = systemClock, pollMs = 1_000 }: LogFeedOptions) {
+  constructor({ log, topics, cameras, clock = systemClock, pollMs = 1_000 }: LogFeedOptions) {
     if (topics.length === 0) {
       throw new RangeError("Cannot show a log without topics: expected at least one");
     }
@@ -72,21 +69,36 @@ export class LogFeed implements DemandFeed {
     this.#topics = topics;
     this.#clock = clock;
     this.#pollMs = pollMs;
+    this.#cameras = cameras && new KnownCameras(cameras, clock);
   }
 
   /** Looks at the log for the first time; a log that is away is tried again by itself. */
   async start(): Promise<void> {
-    await this.#poll();
+    await Promise.all([this.#cameras?.refresh(), this.#poll()]);
   }
 
   /** Why the log cannot be read at the moment. */
   get problem(): string | undefined {
+    const waiting = this.#clock.monotonic() - this.#polledAt;
+    if (this.#polling !== undefined && waiting > SILENT_MS) return this.#problem ?? SILENT;
     return this.#problem;
   }
 
+  async measure(): Promise<void> {
+    await Promise.all([
+      this.#cameras?.refresh(),
+      this.#clock.monotonic() - this.#polledAt < this.#pollMs ? undefined : this.#poll(),
+    ]);
+  }
+
   lanes(): readonly Lane[] {
-    if (this.#clock.monotonic() - this.#polledAt >= this.#pollMs) void this.#poll();
-    return [...this.#partitions.values()].map(({ lane }) => lane);
+    void this.measure();
+    const { problem } = this;
+    return [...this.#partitions.values()].map(({ lane }) => {
+      // Cameras publish to the first topic.
+      const described = lane.topic === this.#topics[0] ? this.#cameras?.describe(lane) : undefined;
+      return problem === undefined ? described ?? lane : { ...described ?? lane, trouble: AWAY };
+    });
   }
 
   latest(lane: string): LanePicture | undefined {
@@ -115,7 +127,7 @@ export class LogFeed implements DemandFeed {
       } else {
         partition.reading!.abort();
         partition.reading = undefined;
-        partition.arrivals.length = partition.latencies.length = 0;
+        partition.rest();
       }
     }
   }
@@ -156,7 +168,7 @@ export class LogFeed implements DemandFeed {
   }
 
   /** Follows a partition from its last frame on, until the signal aborts. */
-  async #follow(partition: Partition, aborted: AbortSignal): Promise<void> {
+  async #follow(partition: PartitionLane, aborted: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([aborted, this.#stop.signal]);
     let retry = FIRST_RETRY_MS;
     while (!signal.aborted) {
@@ -176,7 +188,11 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  async #readOn(partition: Partition, signal: AbortSignal, onFrames: () => void): Promise<void> {
+  async #readOn(
+    partition: PartitionLane,
+    signal: AbortSignal,
+    onFrames: () => void,
+  ): Promise<void> {
     const { topic, partition: number } = partition.lane;
     const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
     const reader = await (await this.#logReader()).open(
@@ -189,13 +205,7 @@ export class LogFeed implements DemandFeed {
       while (!signal.aborted) {
         const frames = await reader.read(READ_AHEAD, signal);
         onFrames();
-        const now = this.#clock.now();
-        for (const frame of frames) {
-          partition.arrivals.push(now);
-          partition.latencies.push(Math.max(0, now - frame.timestamp));
-        }
-        partition.arrivals.splice(0, partition.arrivals.length - RECENT);
-        partition.latencies.splice(0, partition.latencies.length - RECENT);
+        partition.arrived(frames, this.#clock.now());
         const newest = frames.findLast(isShown);
         if (newest !== undefined) await this.#take(partition, newest);
         const waiting = reader.status === "waiting-for-log";
@@ -230,37 +240,34 @@ export class LogFeed implements DemandFeed {
     return frames;
   }
 
-  async #take(partition: Partition, newest: Frame): Promise<void> {
+  async #take(partition: PartitionLane, newest: Frame): Promise<void> {
     const frame = await this.#units.image(newest);
     if (frame === undefined || !isImage(frame.value)) return;
-    const { lane } = partition;
-    const now = this.#clock.now();
-    partition.picture = {
-      lane: lane.id,
-      offset: frame.offset,
-      timestamp: frame.timestamp,
-      contentType: frame.headers["content-type"] ?? "image/jpeg",
-      bytes: frame.value.slice(),
-      headers: frame.headers,
-    };
-    const sorted = partition.latencies.toSorted((a, b) => a - b);
-    const rate = rateOf(partition.arrivals, now);
-    partition.lane = {
-      ...lane,
-      camera: cameraOf(frame),
-      lastFrameTimestamp: frame.timestamp,
-      lastFrameArrival: now,
-      framesPerSecondIn: rate,
-      framesPerSecondOut: rate,
-      ...(sorted.length === 0 ? {} : {
-        latencyP50Ms: sorted[sorted.length >> 1]!,
-        latencyP99Ms: sorted[Math.floor(sorted.length * 0.99)]!,
-      }),
-    };
-    for (const listener of this.#listeners) listener(partition.picture);
+    partition.show(frame, this.#clock);
+    for (const listener of this.#listeners) listener(partition.picture!);
   }
 
-  #say(partition: Partition, error: unknown): void {
+  /** Whose frames these are, also where nobody looks at them. */
+  async #findIdentity(partition: PartitionLane): Promise<void> {
+    if (partition.reading !== undefined && partition.picture !== undefined) return;
+    const { topic, partition: number } = partition.lane;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
+    try {
+      const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
+      const reader = await (await this.#logReader()).open(topic, number, newest);
+      try {
+        const { latest } = await this.#log.offsets(topic, number);
+        const frame = newest < latest ? (await reader.read(1, signal, latest))[0] : undefined;
+        if (frame !== undefined) partition.identify(frame, this.#clock);
+      } finally {
+        await reader.close();
+      }
+    } catch {
+      // The poll says what is wrong with the log: the name is looked for again later.
+    }
+  }
+
+  #say(partition: PartitionLane, error: unknown): void {
     const exception = error instanceof Error ? error.message : String(error);
     partition.lane = { ...partition.lane, state: "restarting", exception };
   }
@@ -291,59 +298,26 @@ export class LogFeed implements DemandFeed {
   }
 
   /** Rate of a partition that nobody reads: by how far its end has moved. */
-  async #look(partition: Partition): Promise<void> {
-    const { lane } = partition;
-    const { latest } = await this.#log.offsets(lane.topic, lane.partition);
+  async #look(partition: PartitionLane): Promise<void> {
+    const { topic, partition: number } = partition.lane;
+    const { latest } = await this.#log.offsets(topic, number);
     const at = this.#clock.monotonic();
-    const { polled } = partition;
-    partition.polled = { latest, at };
-    const seconds = polled === undefined ? 0 : (at - polled.at) / 1_000;
-    const recovered = lane.state === "restarting" && partition.reading === undefined;
-    if (recovered) {
-      const { exception: _, ...healthy } = lane;
-      partition.lane = { ...healthy, state: "running" };
+    if (latest > 0 && at - partition.identifiedAt >= IDENTIFY_MS) {
+      const first = partition.identifiedAt === -Infinity;
+      partition.identifiedAt = at;
+      const found = this.#findIdentity(partition);
+      this.#spawn(found);
+      // A lane begins with its name.
+      if (first) await found;
     }
-    if (partition.reading !== undefined) {
-      const rate = rateOf(partition.arrivals, this.#clock.now());
-      partition.lane = { ...partition.lane, framesPerSecondIn: rate, framesPerSecondOut: rate };
-    } else if (polled !== undefined && seconds > 0.2) {
-      const frames = Math.max(0, latest - polled.latest);
-      partition.lane = {
-        ...partition.lane,
-        framesPerSecondIn: frames / seconds,
-        framesPerSecondOut: 0,
-        ...(frames > 0 ? { lastFrameArrival: this.#clock.now() } : {}),
-      };
-    }
+    partition.polledTo(latest, this.#clock);
   }
 
   #add(topic: string, number: number, topicIndex: number): void {
     // Topics may hold characters that a URL does not; the first topic's lanes have the short names.
     const id = topicIndex === 0 ? `raw-${number}` : `raw-${number}-${topic}`;
     if (this.#partitions.has(id)) return;
-    this.#partitions.set(id, {
-      lane: {
-        id,
-        query: "raw",
-        name: laneName(number),
-        topic,
-        partition: number,
-        camera: cameraOfPartition(number),
-        state: "running",
-        framesPerSecondIn: 0,
-        framesPerSecondOut: 0,
-        lagFrames: 0,
-        dropped: 0,
-        deadLettered: 0,
-        gaps: 0,
-        restarts: 0,
-      },
-      picture: undefined,
-      reading: undefined,
-      arrivals: [],
-      latencies: [],
-      polled: undefined,
-    });
+    this.#partitions.set(id, new PartitionLane(id, topic, number));
   }
 
   #logReader(): Promise<LogReader> {
@@ -352,16 +326,4 @@ export class LogFeed implements DemandFeed {
       maxBufferedBytes: 4 * 1024 * 1024,
     });
   }
-}
-
-function isShown({ value, headers }: Frame): boolean {
-  return isImage(value) || videoCodecOf(headers["content-type"]) !== undefined;
-}
-
-/** Arrivals a second, over the last few seconds of `arrivals`. */
-function rateOf(arrivals: readonly number[], now: number): number {
-  const recent = arrivals.filter((arrival) => now - arrival <= 5_000);
-  if (recent.length < 2) return 0;
-  const span = Math.max(now - recent[0]!, 1);
-  return ((recent.length - 1) * 1_000) / span;
 }

@@ -8,7 +8,7 @@ import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
-import { SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
+import { cameraText, SPEEDS, type TimeCommand, type TimeView } from "./protocol.ts";
 
 /** What playback needs from the session that it serves. */
 export interface PlaybackOptions {
@@ -136,7 +136,7 @@ export class Playback {
     if (lead === undefined) throw new Error("There is no such lane");
     const picture = await this.#find(lead, command);
     if (signal.aborted) return;
-    if (picture === undefined) throw new Error(`The log holds no frames of ${lead.camera}`);
+    if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#current.clear();
     this.#current.set(lead.id, picture);
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;

@@ -25,12 +25,31 @@ export interface LaneView extends Lane {
   readonly stalledSince?: number;
 }
 
+/**
+ * What people call a camera, and its number where that is something else: `Loading dock`, `CAMERA-7`.
+ */
+export function cameraTitle(
+  { camera, cameraName, partition }: Pick<Lane, "camera" | "cameraName" | "partition">,
+): { readonly title: string; readonly number: string } {
+  const title = cameraName ?? camera;
+  const number = `CAMERA-${partition + 1}`;
+  return { title, number: title === number ? "" : number };
+}
+
+/** Both in one line: `Loading dock (CAMERA-7)`. */
+export function cameraText(lane: Parameters<typeof cameraTitle>[0]): string {
+  const { title, number } = cameraTitle(lane);
+  return number === "" ? title : `${title} (${number})`;
+}
+
 /** An alert's episode: all transitions of one id in one. */
 export interface AlertView {
   readonly id: string;
   /** `Lane.id`. */
   readonly lane: string;
   readonly camera: string;
+  readonly cameraName?: string;
+  readonly partition: number;
   readonly label: string;
   /** 0 to 1. */
   readonly peak: number;
@@ -86,7 +105,13 @@ export type ServerMessage =
     readonly now: number;
     readonly features: Features;
   }
-  | { readonly type: "lanes"; readonly now: number; readonly lanes: readonly LaneView[] }
+  | {
+    readonly type: "lanes";
+    readonly now: number;
+    readonly lanes: readonly LaneView[];
+    /** Why the log cannot be read at the moment. */
+    readonly problem?: string;
+  }
   | { readonly type: "alerts"; readonly alerts: readonly AlertView[] }
   | { readonly type: "time"; readonly time: TimeView }
   | { readonly type: "problem"; readonly message: string };

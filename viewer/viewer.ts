@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
+import { withDeadline } from "../runtime/base/wait.ts";
 import type { LaneFeed } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
@@ -16,7 +17,11 @@ import { Gate, type GateOptions } from "./gate.ts";
 import { History } from "./history.ts";
 import { Hub } from "./hub.ts";
 import { JoinedFeed } from "./joined_feed.ts";
+import type { KnownCamera } from "./known_cameras.ts";
 import { LogFeed } from "./log_feed.ts";
+
+/** Readiness waits no longer for the log, milliseconds. */
+const READY_MS = 2_000;
 
 /** How a viewer is started. */
 export interface ViewerOptions extends Partial<AccessOptions> {
@@ -28,6 +33,8 @@ export interface ViewerOptions extends Partial<AccessOptions> {
   readonly log?: TopicLog;
   /** Topics of the lanes: with a log, their partitions can be seen as they are. */
   readonly topics: readonly string[];
+  /** Reads what is registered of cameras; a `LogFeed` as `feed` has its own. */
+  readonly cameras?: () => Promise<readonly KnownCamera[]>;
   /** Topic that a query's outputs are kept in, by the query's name: for looking back. */
   readonly outputTopics?: Readonly<Record<string, string>>;
   /** Makes MP4s of what the log holds; with a log there is one, and `false` does without. */
@@ -68,8 +75,9 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       log,
       topics: [...new Set([...topics, ...Object.values(outputTopics)])],
       clock,
+      cameras: options.cameras,
       // Its numbers are those of the raw partitions, which few look at.
-      pollMs: 5_000,
+      pollMs: 2_000,
     });
   const joined = raw === undefined
     ? feed
@@ -98,6 +106,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     access,
     assets: await loadAssets(),
     metrics,
+    ready: () => missing({ ...options, clock }),
     alerts,
     history,
     clips,
@@ -125,6 +134,28 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
       await history?.close();
     },
   };
+}
+
+/** What is missing before frames flow: the log must answer, and each lane must have begun. */
+async function missing(
+  { feed, log, topics = [], clock = systemClock }: Partial<ViewerOptions> & { feed: LaneFeed },
+): Promise<string | undefined> {
+  try {
+    await withDeadline(
+      "Asking for the topics",
+      READY_MS,
+      async () => void await Promise.all(topics.map((topic) => log?.partitionCount(topic))),
+      { clock },
+    );
+  } catch {
+    return "The log cannot be reached";
+  }
+  if (feed instanceof LogFeed) return undefined;
+  const states = feed.lanes().map(({ state }) => state);
+  // One that fails and starts again has its place: metrics tell of it, and the wall stays reachable.
+  const waiting = states.filter((state) => state === "starting").length;
+  if (waiting > 0) return `${waiting} of ${states.length} queries have not begun`;
+  return states.length === 0 ? "No query has a partition here" : undefined;
 }
 
 type Handler = (request: Request) => Response | Promise<Response>;

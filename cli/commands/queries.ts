@@ -12,6 +12,7 @@ import { type Arguments, command, type CommandContext, type Options, parsers } f
 import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { fenceOptions } from "../fence_options.ts";
+import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { parsePartitions } from "../partitions.ts";
 import { DEFAULT_QUERY, querySpecOptions, querySpecs } from "../query_specs.ts";
@@ -51,6 +52,7 @@ const queryOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
+  ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
     help: "a silent runtime loses its partitions after so many milliseconds",
@@ -93,6 +95,7 @@ async function run(
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, logUrl);
   const log = await openLogOrUsageError(logUrl, checkpointDir);
+  const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
   // Only work that has an end can say how far it is.
   const bar = finite && !json ? new BacklogBar() : undefined;
   const say = (line: string) => {
@@ -137,6 +140,7 @@ async function run(
         report: say,
         port,
         outputTopics: await driver.load(),
+        ...(registry === undefined ? {} : { cameras: registry.read }),
         ...access,
       });
       say(`Viewer: ${viewer.url}`);
@@ -158,6 +162,7 @@ async function run(
     await driver.stop("drain");
     bar?.clear();
     await viewer?.stop();
+    await registry?.close();
     await log.close();
     const seconds = (performance.now() - started) / 1000;
     for (const { name } of specs) {

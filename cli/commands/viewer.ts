@@ -4,7 +4,7 @@
  * @module
  */
 import { VERSION } from "../../runtime/base/version.ts";
-import { LogFeed, startViewer } from "../../viewer/mod.ts";
+import { cameraText, LogFeed, startViewer } from "../../viewer/mod.ts";
 import {
   type Arguments,
   command,
@@ -14,6 +14,7 @@ import {
   UsageError,
 } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { fenceOptions } from "../fence_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
@@ -39,6 +40,7 @@ const viewerOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
+  ...knownCamerasOption,
   ...fenceOptions,
 } as const satisfies Options;
 
@@ -61,7 +63,8 @@ async function run(
   const access = viewerAccess(options);
   const topics = options.topic;
   const log = await openLogOrUsageError(options.log);
-  const feed = new LogFeed({ log, topics });
+  const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
+  const feed = new LogFeed({ log, topics, cameras: registry?.read });
   try {
     await feed.start();
     if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`);
@@ -76,8 +79,9 @@ async function run(
     });
     try {
       print(running.url);
-      for (const { camera, topic, partition } of feed.lanes()) {
-        say(`${camera}  ${topic} / ${partition}  ${running.url}cam/${partition + 1}`);
+      for (const lane of feed.lanes()) {
+        const { topic, partition } = lane;
+        say(`${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${partition + 1}`);
       }
       say("Stop with Ctrl-C");
       await new Promise<void>((resolve) => {
@@ -90,6 +94,7 @@ async function run(
     return 0;
   } finally {
     await feed.close();
+    await registry?.close();
     await log.close();
   }
 }

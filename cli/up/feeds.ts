@@ -35,6 +35,10 @@ export class FeedGroup implements LaneFeed {
     return this.#all((feed) => feed.lanes()).sort((a, b) => a.partition - b.partition);
   }
 
+  async measure(): Promise<void> {
+    await Promise.all([...this.#feeds].map((feed) => feed.measure?.()));
+  }
+
   latest(lane: string): LanePicture | undefined {
     for (const feed of this.#feeds) {
       const picture = feed.latest(lane);

@@ -4,14 +4,17 @@
  *
  * @module
  */
+import { dirname, resolve } from "node:path";
 import { openState } from "../../cameras/registry.ts";
+import { openedBy } from "../../runtime/base/access.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import { QueryMetrics } from "../../runtime/driver/metrics.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
+import { maskedSink, sinkAccess } from "../../runtime/sinks/open.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { CameraFleet } from "../camera_fleet.ts";
-import type { CommandContext } from "../command.ts";
+import { type CommandContext, UsageError } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { describeFailure } from "../fault.ts";
 import { openLogOrUsageError } from "../open_log.ts";
@@ -79,10 +82,17 @@ export class UpRun {
     return this.#failed || [...this.#queries.values()].some(({ driver }) => hasFailed(driver));
   }
 
-  /** Takes an edit over: what it does not change goes on. */
+  /**
+   * Takes an edit over: what it does not change goes on.
+   *
+   * @throws {UsageError} and changes nothing when a sink is to write where this run may not.
+   */
   async apply(next: Plan): Promise<void> {
     const before = this.#plan;
     const changes = changesOf(before, next);
+    const closed = next.queries.flatMap(({ spec }) => [...spec.sinks, ...spec.moreSinks ?? []])
+      .flatMap(closedFolder);
+    if (closed.length > 0) throw new UsageError([...new Set(closed)]);
     const { log, state, checkpoint } = before;
     const kept = {
       ...next,
@@ -243,6 +253,20 @@ export class UpRun {
     await this.#viewer?.stop();
     this.#viewer = undefined;
   }
+}
+
+/** Why a sink cannot write to its folder: what may be written is settled when a run starts. */
+function closedFolder(sink: string): string[] {
+  const { opens, target } = openedBy(sinkAccess(), sink);
+  if (opens !== "folder" && opens !== "file") return [];
+  const path = resolve(opens === "file" ? dirname(target) : target);
+  if (Deno.permissions.querySync({ name: "write", path }).state === "granted") return [];
+  return [
+    `Cannot write to ${JSON.stringify(path)} for sink ${
+      maskedSink(sink)
+    }: this run may write only ` +
+    "where the file said when it started; stop and start again",
+  ];
 }
 
 function hasFailed(driver: Driver): boolean {

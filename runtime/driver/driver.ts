@@ -13,6 +13,7 @@ import { linkStarter } from "./executor_link.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { tellIdle } from "./idle.ts";
+import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
@@ -64,6 +65,7 @@ export class Driver {
   readonly #owners: PartitionOwner[] = [];
   readonly #stopping = new AbortController();
   readonly #ends: SharedEnds;
+  readonly #unfollow: () => void;
   #queries: LoadedQueries = {};
   #loading: Promise<LoadedQueries> | undefined;
   #assigned = Promise.withResolvers<void>();
@@ -76,9 +78,12 @@ export class Driver {
     this.#ends = new SharedEnds(options.log, options.topic);
     this.streams = new StreamingQueryManager(options.report);
     this.metrics = options.metrics ?? new QueryMetrics();
+    const lag = new LagMeter(options.log, this.#clock);
+    this.#unfollow = this.metrics.follow({ streams: this.streams, lag });
     this.feed = new DriverFeed(
       this.streams,
       this.#clock,
+      lag,
       (query) => this.explain(query),
       (watched) => this.#pool.watch(watched),
     );
@@ -198,6 +203,7 @@ export class Driver {
     await this.#lanes.endAll(mode);
     await Promise.all(this.#owners.map((owner) => owner.leave()));
     await this.#pool.close();
+    this.#unfollow();
     this.#assigned.resolve();
   }
 

@@ -5,14 +5,11 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Picture } from "../executor/pictures.ts";
-import { cameraOfPartition } from "../definition/frame.ts";
-import type { Lane, LaneFeed, LanePicture } from "../lanes.ts";
-import { lagOf, type StreamingQueryProgress } from "../definition/progress.ts";
+import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
+import type { StreamingQueryProgress } from "../definition/progress.ts";
+import { type LagMeter, STALE_MS } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
-
-/** Rates of a report older than this are not true any more, milliseconds. */
-const STALE_MS = 3000;
 
 /** The lanes of a driver. */
 export class DriverFeed implements LaneFeed {
@@ -20,6 +17,7 @@ export class DriverFeed implements LaneFeed {
   readonly #onWatched: (watched: boolean) => void;
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
+  readonly #lag: LagMeter;
   readonly #planOf: (query: string) => string;
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
   /** The newest run of each lane. */
@@ -31,17 +29,23 @@ export class DriverFeed implements LaneFeed {
   constructor(
     streams: StreamingQueryManager,
     clock: Clock,
+    lag: LagMeter,
     planOf: (query: string) => string,
     onWatched: (watched: boolean) => void,
   ) {
     this.#onWatched = onWatched;
     this.#streams = streams;
     this.#clock = clock;
+    this.#lag = lag;
     this.#planOf = planOf;
   }
 
   lanes(): readonly Lane[] {
     return this.#streams.all.map((query) => this.#lane(query));
+  }
+
+  measure(): Promise<void> {
+    return this.#lag.measure(this.#streams.all);
   }
 
   latest(lane: string): LanePicture | undefined {
@@ -96,7 +100,6 @@ export class DriverFeed implements LaneFeed {
   #lane(query: StreamingQuery): Lane {
     const progress = query.lastProgress;
     const { topic, partition, totals } = query;
-    const source = progress?.sources[0];
     const now = this.#clock.now();
     const fresh = query.lastCommit !== undefined && now - query.lastCommit < STALE_MS;
     const picture = this.#pictures.get(laneId(query));
@@ -112,14 +115,14 @@ export class DriverFeed implements LaneFeed {
       name: query.name,
       topic,
       partition,
-      camera: cameraOfPartition(partition),
+      ...cameraIdentity({ key: null, partition, headers: picture?.headers ?? {} }),
       state: query.state,
       ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
         ? { exception: query.exception.message }
         : {}),
       framesPerSecondIn: fps,
       framesPerSecondOut: Math.round(fps * outRatio * 100) / 100,
-      lagFrames: source === undefined ? 0 : lagOf(source, topic, partition),
+      lagFrames: this.#lag.of(query),
       ...(latency !== undefined ? { latencyP50Ms: latency.P50, latencyP99Ms: latency.P99 } : {}),
       dropped: totals.dropped,
       deadLettered: totals.deadLettered,

@@ -8,15 +8,32 @@ import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import { MetricSet } from "../base/metric_set.ts";
-import { lagOf } from "../definition/progress.ts";
 import type { LogStorage } from "../log/log.ts";
 import { VERSION } from "../base/version.ts";
+import type { LaneState } from "../lanes.ts";
+import type { LagMeter } from "./lag.ts";
+import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** All metrics of one driver. */
+/** The queries of a driver, and how far each is behind. */
+export interface Followed {
+  readonly streams: StreamingQueryManager;
+  readonly lag: LagMeter;
+}
+
+/** Values of `query_state`. */
+const STATES: Readonly<Record<LaneState, number>> = {
+  starting: 0,
+  running: 1,
+  restarting: 2,
+  failed: 3,
+  stopped: 4,
+};
+
+/** The metrics of all queries of a process. */
 export class QueryMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly restarts = this.#set.counter("query_restarts_total", "Starts after a failure");
@@ -65,6 +82,10 @@ export class QueryMetrics {
     [...LABELS, "sink"],
   );
   readonly #lag = this.#set.gauge("source_lag_frames", "Frames in the log that were not read yet");
+  readonly #state = this.#set.gauge(
+    "query_state",
+    "0 starting, 1 running, 2 starting again after a failure, 3 failed, 4 stopped",
+  );
   readonly #checkpointAge = this.#set.gauge(
     "checkpoint_age_seconds",
     "Time since the last report of a commit",
@@ -86,9 +107,24 @@ export class QueryMetrics {
   );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
+  readonly #followed = new Set<Followed>();
+
   constructor() {
     this.#set.gauge("build_info", "Version of Framelane", ["version"])
       .set({ version: VERSION }, 1);
+  }
+
+  /**
+   * Tells of the state and lag of a driver's queries from now on.
+   *
+   * @returns a function that ends it.
+   */
+  follow(followed: Followed): () => void {
+    this.#followed.add(followed);
+    return () => {
+      this.#followed.delete(followed);
+      for (const query of followed.streams.all) this.forget(query);
+    };
   }
 
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
@@ -149,19 +185,27 @@ export class QueryMetrics {
 
   /** A query is not here any more: what was counted stays, what changes with time goes. */
   forget(query: StreamingQuery): void {
-    if (!this.#last.delete(query)) return;
+    this.#last.delete(query);
     const labels = this.labels(query);
-    for (const gauge of [this.#lag, this.#checkpointAge, this.#lastFrame]) gauge.remove(labels);
+    for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
+      gauge.remove(labels);
+    }
   }
 
   /** The page of `/metrics`. */
   async text(now: number, storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
-    for (const query of this.#last.keys()) {
+    const followed = [...this.#followed].map(({ streams, lag }) => ({
+      queries: streams.all.filter(({ moved }) => !moved),
+      lag,
+    }));
+    await Promise.all(followed.map(({ queries, lag }) => lag.measure(queries)));
+    const all = followed.flatMap(({ queries, lag }) => queries.map((query) => ({ query, lag })));
+    for (const { query, lag } of all) {
       const labels = this.labels(query);
-      const source = query.lastProgress?.sources[0];
-      if (source !== undefined) this.#lag.set(labels, lagOf(source, query.topic, query.partition));
+      this.#lag.set(labels, lag.of(query));
+      this.#state.set(labels, STATES[query.state]);
       if (query.lastCommit !== undefined) {
         this.#checkpointAge.set(labels, (now - query.lastCommit) / 1000);
       }

@@ -128,6 +128,11 @@ export class StreamingQuery {
     return this.#exception;
   }
 
+  /** Where its next batch begins; undefined until it has taken its partition over. */
+  get position(): number | undefined {
+    return this.#position;
+  }
+
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);

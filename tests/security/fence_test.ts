@@ -14,6 +14,7 @@ const commandLines = (data: string): Readonly<Record<string, readonly string[]>>
   camera: ["1", "--log", `embedded:${data}`],
   cameras: ["run", "--log", `embedded:${data}`, "--allow-read", data, "--allow-net", "127.0.0.1:9"],
   queries: ["--log", `embedded:${data}`, "--port", "off"],
+  up: [`${data}/none.yaml`, "--allow-read", data, "--allow-net", "127.0.0.1:9"],
   viewer: ["--log", `embedded:${data}`, "--port", "8199"],
   checkpoints: ["inspect", "--log", `embedded:${data}`],
   log: ["check", "--log", `embedded:${data}`],

@@ -76,6 +76,7 @@ function trials(folder: string, url: string): Trial[] {
   const model = ["--model", orderModel("nthwc"), "--label", "last"];
   const evaluate = [...model, "--clips", `${folder}/clips`, "--out", `${folder}/report.json`];
   const demo = ["--port", "0", "--for", "1"];
+  const up = [`${folder}/framelane.yaml`];
   return [
     {
       task: "demo",
@@ -113,6 +114,12 @@ function trials(folder: string, url: string): Trial[] {
         ...needs(queries, ...FILES, "--allow-net", "--allow-ffi"),
         ...needs([...queries, "--sink", `video:${folder}/video`], "--ignore-env"),
       ],
+    },
+    {
+      task: "up",
+      works: [...up, "--check"],
+      setting: "FRAMELANE_JSON",
+      needs: needs(up, ...FILES, "--allow-net", ...LIBRARIES),
     },
     {
       task: "viewer",
@@ -176,6 +183,16 @@ async function prepare(folder: string): Promise<void> {
     await Deno.mkdir(`${folder}/clips/${clip}`, { recursive: true });
     await Deno.copyFile("clips/astronaut.jpg", `${folder}/clips/${clip}/000.jpg`);
   }
+  await Deno.writeTextFile(
+    `${folder}/framelane.yaml`,
+    [
+      `log: embedded:${folder}/up`,
+      `state: ${folder}/up.kv`,
+      "viewer: { port: 0 }",
+      'cameras: [{ number: 1, source: "pattern:?size=64x48" }]',
+      `queries: [{ query: greyscale, sinks: ["video:${folder}/up-video"] }]`,
+    ].join("\n"),
+  );
   const added = await run(
     denoArguments("cameras", ["add", "1", "pattern:", "--state", `${folder}/state`]),
   );
@@ -197,7 +214,7 @@ Deno.test("each permission of each task is needed, and they suffice", async (t) 
         // Every flag is proven here, or takes away instead of giving.
         const proven = [...needs.map(({ flag }) => flag), "--allow-env", ...CLOSING];
         // Shown below; without it one metric is left out.
-        if (["kafka", "queries", "demo"].includes(task)) proven.push("--allow-sys");
+        if (["kafka", "queries", "demo", "up"].includes(task)) proven.push("--allow-sys");
         for (const flag of launchOf(task, trial.works).flags) {
           assert.ok(proven.includes(flag.split("=")[0]!), `${task} ${flag}`);
         }

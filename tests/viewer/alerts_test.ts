@@ -91,6 +91,7 @@ Deno.test("a viewer of the log alone shows alerts of before its start, each once
     assert.deepEqual(first, {
       id: "VideoStreaming 0 a",
       lane: "raw-0",
+      partition: 0,
       camera: "CAMERA-1",
       label: "fight",
       peak: 0.9,

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { LogError, type LogRecord } from "../../runtime/log/log.ts";
-import type { LanePicture } from "../../runtime/lanes.ts";
+import type { Lane, LanePicture } from "../../runtime/lanes.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import type { KnownCamera } from "../../viewer/known_cameras.ts";
+import { FakeClock } from "../../runtime/testing/fake_clock.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
-import { startViewer } from "../../viewer/viewer.ts";
+import { cameraText } from "../../viewer/protocol.ts";
+import { startViewer, type Viewer } from "../../viewer/viewer.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { TestPage, until } from "./kit.ts";
 
@@ -73,6 +76,112 @@ Deno.test("a partition is read while somebody looks, from its last frame on", as
     await until(() => seen.length === 3);
     assert.equal(seen[2]!.lane, "raw-1");
   });
+});
+
+Deno.test("cameras have names where nobody looks; partitions that none used are marked", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 3);
+  const headers = { "camera-name": "Loading dock", "camera-place": "Hall 2" };
+  log.append("VideoStreaming", 0, [frame(0, { key: "CAMERA-1", headers })]);
+  log.append("VideoStreaming", 1, [frame(0, { key: "front-door" })]);
+  const lanes = new FakeLanes({ count: 3 });
+  const feed = new LogFeed({ log, topics: ["VideoStreaming"], pollMs: 20 });
+  await feed.start();
+  const options = { topics: ["VideoStreaming"], log, metrics: () => Promise.resolve(""), port: 0 };
+  const viewers = [
+    await startViewer({ ...options, feed }),
+    await startViewer({ ...options, feed: lanes }),
+  ];
+  type Named = Pick<Lane, "id" | "camera" | "cameraName" | "place" | "unused" | "partition">;
+  const seen = async ({ url }: Viewer, query: string) =>
+    (await (await fetch(`${url}api/lanes`)).json() as Named[])
+      .filter(({ id }) => id.startsWith(query))
+      .map((lane) => [cameraText(lane), lane.place, lane.unused]);
+  const expected = [
+    ["Loading dock (CAMERA-1)", "Hall 2", undefined],
+    ["front-door (CAMERA-2)", undefined, undefined],
+    ["CAMERA-3", undefined, true],
+  ];
+  try {
+    for (const [viewer, query] of [[viewers[0]!, "raw"], [viewers[1]!, "greyscale"]] as const) {
+      await until(async () => (await seen(viewer, query))[1]?.[0] === expected[1]![0]);
+      await until(async () => (await seen(viewer, query))[0]?.[0] === expected[0]![0]);
+      assert.deepEqual(await seen(viewer, query), expected);
+    }
+    log.append("VideoStreaming", 2, [frame(0)]);
+    await until(async () => (await seen(viewers[0]!, "raw"))[2]?.[2] === undefined);
+  } finally {
+    for (const viewer of viewers) await viewer.stop();
+    await feed.close();
+  }
+});
+
+Deno.test("a log that is away says so, also before there is a lane", async () => {
+  const log = new MemoryLog();
+  const there = log.partitionCount.bind(log);
+  const away = () => Promise.reject(new LogError("UNREACHABLE", "Cannot reach the log"));
+  log.partitionCount = away;
+  const feed = new LogFeed({ log, topics: ["VideoStreaming"], pollMs: 20 });
+  await feed.start();
+  try {
+    assert.deepEqual(feed.lanes(), []);
+    assert.equal(feed.problem, "Cannot reach the log");
+    log.partitionCount = there;
+    await log.createTopic("VideoStreaming", 1);
+    await until(() => feed.lanes().length === 1 && feed.problem === undefined);
+    assert.equal(feed.lanes()[0]!.trouble, undefined);
+    log.partitionCount = away;
+    await until(() => feed.lanes()[0]!.trouble === "The log is away");
+  } finally {
+    await feed.close();
+  }
+});
+
+Deno.test("a registered camera has a name before its first frame, and tells its trouble", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 3);
+  log.append("VideoStreaming", 0, [frame(0, { headers: { "camera-name": "Gate" } })]);
+  const since = Date.UTC(2026, 0, 1);
+  let cameras: KnownCamera[] = [
+    { number: 1, name: "Old name" },
+    {
+      number: 2,
+      name: "Dock",
+      place: "Hall 2",
+      trouble: "Cannot open rtsp://u:secret@host/",
+      since,
+    },
+  ];
+  const clock = new FakeClock();
+  const feed = new LogFeed({
+    log,
+    topics: ["VideoStreaming"],
+    clock,
+    cameras: () => Promise.resolve(cameras),
+  });
+  await feed.start();
+  try {
+    await until(
+      () => feed.lanes()[0]!.cameraName === "Gate",
+      "the frame's own name is the newer one",
+    );
+    const { cameraName, place, trouble, troubleSince, unused } = feed.lanes()[1]!;
+    assert.deepEqual([cameraName, place, troubleSince, unused], [
+      "Dock",
+      "Hall 2",
+      since,
+      undefined,
+    ]);
+    assert.doesNotMatch(trouble!, /secret/);
+    assert.equal(feed.lanes()[2]!.unused, true);
+    cameras = [];
+    await clock.advance(2_000);
+    await feed.measure();
+    assert.equal(feed.lanes()[1]!.trouble, undefined, "what was removed is forgotten");
+    assert.equal(feed.lanes()[1]!.unused, true);
+  } finally {
+    await feed.close();
+  }
 });
 
 Deno.test("what nobody looks at can still be asked for once", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatNumbers } from "../../viewer/page/numbers.ts";
 import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
+import { noticeOf } from "../../viewer/page/condition.ts";
 import { bestGrid, wallGrid } from "../../viewer/page/layout.ts";
 import {
   formatState,
@@ -133,6 +134,30 @@ Deno.test("lanes are chosen by view, group, condition and search, in their order
   assert.equal(selectLanes(only, INITIAL_STATE).length, 1, "raw, if that is all");
 });
 
+Deno.test("partitions that no camera used are not shown unless they are asked for", () => {
+  const fake = new FakeLanes({ count: 3 });
+  for (const id of ["greyscale-0", "greyscale-2"]) fake.change(id, { unused: true });
+  fake.change("greyscale-1", { cameraName: "Loading dock", place: "Hall 2" });
+  const shown = (change: Partial<WallState>, cameras?: number[]) =>
+    selectLanes(fake.lanes(), { ...INITIAL_STATE, ...change }, cameras).map(({ id }) => id);
+  assert.deepEqual(shown({}), ["greyscale-1"]);
+  assert.deepEqual(shown({}, [3, 2]), ["greyscale-2", "greyscale-1"]);
+  assert.deepEqual(shown({ search: "dock hall" }), ["greyscale-1"]);
+});
+
+Deno.test("a notice says what keeps frames away", () => {
+  const fake = new FakeLanes({ count: 1 });
+  const [lane] = fake.lanes();
+  const stalled = {
+    ...lane!,
+    stalledSince: 1_000,
+    lastFrameArrival: 1_000,
+    trouble: "Wrong password",
+  };
+  assert.equal(noticeOf(stalled, 61_000).detail, "1 min ago · Wrong password");
+  assert.equal(noticeOf({ ...lane!, trouble: "Wrong password" }, 0).detail, "Wrong password");
+});
+
 Deno.test("the grid shows pictures as large as they can be, and never too small", () => {
   const space = { aspect: 16 / 9, gap: 6, caption: 34, smallest: 200 };
   const grid = (count: number, width: number, height: number) =>
@@ -165,7 +190,7 @@ Deno.test("a wall of many cameras is dense before it scrolls; a phone scrolls", 
   assert.deepEqual(layout(16, 1268, 740, 4 / 3), { columns: 4, fits: true, dense: true });
   assert.deepEqual(layout(16, 1908, 1020, 4 / 3), { columns: 6, fits: true, dense: false });
   assert.deepEqual(layout(200, 1440, 850), { columns: 7, fits: false, dense: false });
-  assert.deepEqual(layout(64, 390, 700), { columns: 1, fits: false, dense: false });
+  assert.deepEqual(layout(64, 390, 700), { columns: 2, fits: false, dense: false });
 });
 
 Deno.test("moments are understood as people type them", () => {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { LogError } from "../../runtime/log/log.ts";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { startViewer } from "../../viewer/viewer.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
 import { readParts, TestPage, until, withViewer } from "./kit.ts";
@@ -119,6 +121,26 @@ Deno.test("numbers come as JSON and as Prometheus reads them, without secrets", 
   });
 });
 
+Deno.test("ready means that the log answers and every query has begun", async () => {
+  const log = new MemoryLog();
+  await log.createTopic("VideoStreaming", 3);
+  await withViewer({ log }, async (viewer, lanes) => {
+    const ready = async () => {
+      const response = await fetch(`${viewer.url}readyz`);
+      return [response.status, (await response.text()).trim()];
+    };
+    assert.deepEqual(await ready(), [200, "ready"]);
+    lanes.change("greyscale-1", { state: "starting" });
+    assert.deepEqual(await ready(), [503, "1 of 3 queries have not begun"]);
+    lanes.change("greyscale-1", { state: "restarting" });
+    assert.deepEqual(await ready(), [200, "ready"]);
+    log.partitionCount = () => Promise.reject(new LogError("UNREACHABLE", "Away"));
+    assert.deepEqual(await ready(), [503, "The log cannot be reached"]);
+    const alive = await fetch(`${viewer.url}healthz`);
+    assert.equal(await alive.text(), "ok\n");
+  });
+});
+
 Deno.test("a port in use is said, and so is a port that is none", async () => {
   await withViewer({}, async ({ port }) => {
     const options = {
@@ -154,7 +176,7 @@ Deno.test("the page's files are there, compressed when asked for, and light", as
     };
     await load("/");
     assert.ok([...seen].some((path) => path.endsWith("/protocol.ts")), [...seen].join());
-    assert.ok(weight < 150_000, `The page weighs ${weight} bytes`);
+    assert.ok(weight < 180_000, `The page weighs ${weight} bytes`);
     const response = await fetch(`${viewer.url}assets/page/main.ts`);
     assert.equal(response.headers.get("content-type"), "text/javascript; charset=utf-8");
     const etag = response.headers.get("etag")!;

@@ -50,7 +50,7 @@ Deno.test("focus, strip, keys and the address go together", async () => {
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
       const tile = (lane: string) => page.locator(`[data-lane="${lane}"]`);
-      await tile("greyscale-2").locator(".picture").dblclick();
+      await tile("greyscale-2").locator(".picture").click();
       await page.locator('.stage [data-lane="greyscale-2"]').waitFor();
       assert.match(page.url(), /\?focus=greyscale-2$/);
       assert.equal(await page.locator(".grid .tile").count(), 4);
@@ -167,10 +167,50 @@ Deno.test("starting, stalled, failed and restarting lanes say so, and recover", 
       await notice(1).getByText(/^1 min \d+ s ago$/).waitFor();
       await notice(2).getByText("<b>Broken</b> model").waitFor();
       await notice(3).getByText("Try 2").waitFor();
+      // No picture is taken for one of now: each says how old it is, and is dimmed.
+      for (const lane of [1, 2, 3]) {
+        const tile = page.locator(`[data-lane="greyscale-${lane}"]`);
+        await tile.locator(".age").getByText(/^\d+ s old$/).waitFor();
+        const dimmed = await page.evaluate(
+          `getComputedStyle(document.querySelector('[data-lane="greyscale-${lane}"] .screen')).opacity`,
+        );
+        assert.ok(Number(dimmed) < 0.6, `tile ${lane} looks live`);
+      }
       lanes.push("greyscale-0");
       lanes.push("greyscale-1");
       lanes.change("greyscale-2", { state: "running" });
       for (const lane of [0, 1, 2]) await notice(lane).waitFor({ state: "hidden" });
+    });
+  });
+});
+
+Deno.test("one tap opens a camera, a phone has two columns, and the strip scrolls to all", async () => {
+  await withViewer({ lanes: { count: 16 } }, async (viewer, lanes) => {
+    for (const { id } of lanes.lanes()) lanes.push(id);
+    lanes.change("greyscale-4", { cameraName: "Loading dock", place: "Hall 2" });
+    lanes.change("greyscale-5", { unused: true });
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const named = page.locator('[data-lane="greyscale-4"]');
+      assert.equal(await named.locator(".camera").textContent(), "Loading dock");
+      assert.equal(await named.locator(".camera-number").textContent(), "CAMERA-5");
+      assert.equal(await page.locator('[data-lane="greyscale-5"]').count(), 0);
+      await page.setViewportSize({ width: 390, height: 844 });
+      const columns = () =>
+        page.evaluate(
+          "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length",
+        );
+      await until(async () => await columns() === 2, "two columns on a phone");
+      await page.setViewportSize({ width: 1024, height: 768 });
+      await named.locator(".picture").click();
+      await page.locator('.stage [data-lane="greyscale-4"]').waitFor();
+      assert.equal(await page.locator(".panel h2").textContent(), "Loading dock");
+      const cut = await page.locator(".grid").evaluate((grid) => {
+        grid.scrollLeft = 0;
+        const { left } = grid.getBoundingClientRect();
+        return [...grid.children].filter((tile) => tile.getBoundingClientRect().left < left).length;
+      });
+      assert.equal(cut, 0, "tiles that no scrolling reaches");
     });
   });
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AlertView, Features } from "../protocol.ts";
+import { type AlertView, cameraText, type Features } from "../protocol.ts";
 import { element, iconButton, set, text } from "./dom.ts";
 import { duration, recent } from "./format.ts";
 
@@ -130,7 +130,7 @@ export class AlertList {
   #update(item: HTMLElement, alert: AlertView): void {
     const [title, camera, when] = item.querySelectorAll(".about > *");
     text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
-    text(camera!, alert.camera);
+    text(camera!, cameraText(alert));
     const lasted = duration(Math.max(0, alert.toTime - alert.fromTime));
     text(when!, `${recent(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
     item.classList.toggle("active", alert.active);

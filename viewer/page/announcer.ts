@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LaneView } from "../protocol.ts";
+import { cameraText, type LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { text } from "./dom.ts";
 
@@ -25,7 +25,7 @@ export class Announcer {
       const before = this.#conditions.get(lane.id);
       this.#conditions.set(lane.id, condition);
       if (before !== undefined && before !== condition) {
-        news.push(`${lane.camera} ${lane.query}: ${condition}`);
+        news.push(`${cameraText(lane)} ${lane.query}: ${condition}`);
       }
     }
     if (news.length > 0) text(this.#root, news.join(", "));

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LaneView } from "../protocol.ts";
-import { clock, span } from "./format.ts";
+import { recent, span } from "./format.ts";
 
 /** How a lane is, in one word that people and style sheets know. */
 export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
@@ -25,22 +25,25 @@ export function conditionOf(lane: LaneView): Condition {
 
 /** What to write over a lane's picture; `now` is the server's clock, 0 while it is not known. */
 export function noticeOf(lane: LaneView, now: number): { title: string; detail: string } {
-  const exception = lane.exception ?? "";
+  const { trouble: what = "", troubleSince } = lane;
+  const trouble = troubleSince === undefined ? what : `${what} since ${recent(troubleSince)}`;
+  const exception = lane.exception ?? trouble;
   switch (conditionOf(lane)) {
     case "live":
       return { title: "", detail: "" };
     case "starting":
-      return { title: "Waiting for the first frame", detail: "" };
+      return { title: "Waiting for the first frame", detail: trouble };
     case "stalled": {
       const since = lane.stalledSince!;
-      const detail = now > 0 ? `${span(now - since)} ago` : "";
-      return { title: `No frames since ${clock(since)}`, detail };
+      const ago = now > 0 ? `${span(now - since)} ago` : "";
+      const detail = [ago, trouble].filter((part) => part !== "").join(" · ");
+      return { title: `No frames since ${recent(since)}`, detail };
     }
     case "restarting":
-      return { title: "Restarting", detail: exception };
+      return { title: "Starting again", detail: exception };
     case "failed":
       return { title: "Query failed", detail: exception };
     case "stopped":
-      return { title: "Stopped", detail: "" };
+      return { title: "Query stopped", detail: trouble };
   }
 }

@@ -34,16 +34,19 @@ const DENSE = { gap: 2, caption: 0, smallest: 140 };
 /** Pictures that are narrower may be dense so that they grow, if they do by this much. */
 const SMALL = 240;
 const WORTH = 1.15;
-/** Narrower windows are phones: there one scrolls. */
+/** Narrower windows are phones: there one scrolls, over two columns where there are many. */
 const DENSE_FROM = 700;
+const SMALLEST_ON_PHONE = 150;
 
 /**
  * The grid of a wall: with a line below each picture, or dense: without, where they would not fit
  * otherwise, or are small and gain by it.
  */
 export function wallGrid(space: Space): Grid & { readonly dense: boolean } {
-  const grid = bestGrid(space);
-  if (space.width >= DENSE_FROM && (!grid.fits || grid.pictureWidth < SMALL)) {
+  const phone = space.width < DENSE_FROM;
+  const smallest = phone ? Math.min(space.smallest, SMALLEST_ON_PHONE) : space.smallest;
+  const grid = bestGrid({ ...space, smallest });
+  if (!phone && (!grid.fits || grid.pictureWidth < SMALL)) {
     const dense = bestGrid({ ...space, ...DENSE });
     const gains = dense.pictureWidth >= grid.pictureWidth * WORTH;
     if (dense.fits && (!grid.fits || gains)) return { ...dense, dense: true };

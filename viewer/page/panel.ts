@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LaneView } from "../protocol.ts";
+import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, iconButton, set, text } from "./dom.ts";
@@ -83,6 +83,8 @@ export class Panel {
         "Gaps",
         "Restarts",
         "Last commit",
+        "Camera",
+        "Place",
         "Partition",
       ]
     ) {
@@ -118,7 +120,7 @@ export class Panel {
     now: number,
   ): void {
     const condition = conditionOf(lane);
-    text(this.#title, lane.camera);
+    text(this.#title, cameraTitle(lane).title);
     // "live" beside a picture of the past would be taken for the picture's.
     const past = shown !== undefined && shown.ageMs === undefined && condition === "live";
     set(this.#condition, { "data-condition": past ? "past" : condition });
@@ -150,6 +152,8 @@ export class Panel {
       lane.lastCommit === undefined ? "–" : `${span(now - lane.lastCommit)} ago`,
     );
     this.#fact("Partition", `${lane.topic} / ${lane.partition}`);
+    this.#fact("Camera", `CAMERA-${lane.partition + 1}`);
+    this.#fact("Place", lane.place ?? "–");
     set(this.#details, { href: `/queries/${encodeURIComponent(lane.id)}` });
     const camera = lane.partition + 1;
     const query = new URLSearchParams({ query: lane.query, topic: lane.topic });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
-import type { LaneView } from "../protocol.ts";
+import { cameraText, type LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, set, text } from "./dom.ts";
@@ -106,7 +106,7 @@ class QueryPage {
     const newest = progress.at(-1);
     const condition = conditionOf(lane);
     document.title = `${lane.name} · Framelane`;
-    text(this.#title, `${lane.query} on ${lane.camera}`);
+    text(this.#title, `${lane.query} on ${cameraText(lane)}`);
     set(this.#condition, { "data-condition": condition });
     text(this.#condition, condition);
     this.#exception.hidden = lane.exception === undefined;
@@ -118,7 +118,7 @@ class QueryPage {
       this.#stillOf = lane.lastFrameTimestamp;
       const query = new URLSearchParams({ query: lane.query, topic: lane.topic, width: "640" });
       this.#image.src = `/cam/${lane.partition + 1}.jpg?${query}&t=${lane.lastFrameTimestamp}`;
-      set(this.#image, { alt: `Newest picture of ${lane.camera}` });
+      set(this.#image, { alt: `Newest picture of ${cameraText(lane)}` });
     }
     this.#image.hidden = this.#stillOf < 0;
     this.#showFacts(lane, now, newest);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LaneView } from "../protocol.ts";
+import { cameraText, type LaneView } from "../protocol.ts";
 import { conditionOf } from "./condition.ts";
 import { formatNumbers } from "./numbers.ts";
 
@@ -142,14 +142,17 @@ export function selectLanes(
   const group = state.groups.find(({ name }) => name === state.group);
   const words = state.search.toLowerCase().split(/\s+/).filter((word) => word !== "");
   const selected = lanes.filter((lane) => {
-    const camera = lane.partition + 1;
-    if (cameras !== undefined && !cameras.includes(camera)) return false;
-    if (group !== undefined && !group.cameras.includes(camera)) return false;
+    const number = lane.partition + 1;
+    if (cameras !== undefined && !cameras.includes(number)) return false;
+    // Partitions that no camera ever used are there only because partitions have numbers.
+    if (lane.unused === true && cameras === undefined && lane.id !== state.focus) return false;
+    if (group !== undefined && !group.cameras.includes(number)) return false;
     if (state.view !== "" ? lane.query !== state.view : processed && lane.query === "raw") {
       return false;
     }
     if (state.condition !== "" && conditionOf(lane) !== state.condition) return false;
-    const said = `${lane.camera} ${lane.query} ${lane.topic} ${lane.name}`.toLowerCase();
+    const { camera, place = "", query, topic, name } = lane;
+    const said = [cameraText(lane), camera, place, query, topic, name].join(" ").toLowerCase();
     return words.every((word) => said.includes(word));
   });
   const place = new Map(state.order.map((id, index) => [id, index]));

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { LaneView, PictureMessage } from "../protocol.ts";
+import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
 import { element, iconButton, set, text } from "./dom.ts";
-import { count, duration, rate } from "./format.ts";
+import { count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 
 /** What a tile tells the page. */
@@ -26,6 +26,9 @@ export interface TileEvents {
 /** A lane that is further behind than this is worth a look. */
 const HIGH_LATENCY_MS = 2_000;
 
+/** A picture that was captured so long ago is not of now, milliseconds. */
+const OLD_MS = 5_000;
+
 /** What is dragged from tile to tile. */
 const DRAGGED = "application/x-framelane-lane";
 
@@ -42,9 +45,11 @@ export class Tile {
   readonly #events: TileEvents;
   readonly #canvas = element("canvas", { class: "screen" });
   readonly #overlay = new ResultOverlay();
+  readonly #age = element("span", { class: "age", title: "Age of the picture" });
   readonly #notice = element("div", { class: "notice" });
   readonly #state = element("span", { class: "state", role: "img" });
   readonly #camera = element("span", { class: "camera" });
+  readonly #number = element("span", { class: "camera-number" });
   readonly #query = element("span", { class: "query" });
   readonly #spark = element("canvas", { class: "spark", "aria-hidden": "true" });
   readonly #rate = element("b");
@@ -72,6 +77,7 @@ export class Tile {
       { class: "caption", draggable: "true" },
       this.#state,
       this.#camera,
+      this.#number,
       this.#query,
       this.#topic,
       this.#spark,
@@ -97,6 +103,7 @@ export class Tile {
         this.#canvas,
         this.#overlay.boxes,
         this.#overlay.scores,
+        this.#age,
         this.#notice,
         this.#expand,
       ),
@@ -165,7 +172,7 @@ export class Tile {
     this.root.classList.toggle("alone", focused);
     set(this.root, { role: focused ? "group" : "listitem" });
     const label = focused ? "Back to the wall" : "Show alone";
-    set(this.#expand, { "aria-label": `${label}: ${this.lane.camera}`, title: label });
+    set(this.#expand, { "aria-label": `${label}: ${cameraText(this.lane)}`, title: label });
   }
 
   /** Lets go of decoded pictures. */
@@ -183,7 +190,9 @@ export class Tile {
       this.root.dataset["condition"] = condition;
       set(this.#state, { "aria-label": condition, title: condition });
     }
-    text(this.#camera, lane.camera);
+    const { title, number } = cameraTitle(lane);
+    text(this.#camera, title);
+    text(this.#number, number);
     text(this.#query, lane.query === "raw" ? "" : lane.query);
     text(this.#topic, lane.query === "raw" ? lane.topic : "");
     text(this.#rate, rate(lane.framesPerSecondOut));
@@ -191,6 +200,7 @@ export class Tile {
     text(this.#lag, count(lane.lagFrames));
     this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
     this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
+    this.#drawAge(condition, now);
     this.#notice.hidden = condition === "live";
     if (condition !== "live") this.#drawNotice(now);
     set(this.root, { "aria-label": this.#description(condition) });
@@ -231,7 +241,10 @@ export class Tile {
   #listen(): void {
     const { root } = this;
     const events = this.#events;
-    root.addEventListener("dblclick", () => events.onFocus());
+    root.addEventListener("click", (event) => {
+      const button = event.target instanceof Element && event.target.closest("button") !== null;
+      if (!button && !root.classList.contains("alone")) events.onFocus();
+    });
     root.addEventListener("focus", () => events.onSelect());
     root.addEventListener("pointerdown", () => events.onSelect());
     this.#caption.addEventListener("dragstart", (event) => {
@@ -262,6 +275,15 @@ export class Tile {
     });
   }
 
+  /** How old the picture is: always where it is not live, and where it lags behind the camera. */
+  #drawAge(condition: Condition, now: number): void {
+    const age = this.shown === undefined || now === 0 ? 0 : now - this.shown.timestamp;
+    const old = age > OLD_MS;
+    this.#age.hidden = this.shown === undefined || !(old || condition !== "live");
+    if (!this.#age.hidden) text(this.#age, `${span(Math.max(0, age))} old`);
+    this.root.classList.toggle("old", old);
+  }
+
   #drawNotice(now: number): void {
     const { title, detail } = noticeOf(this.lane, now);
     if (this.#notice.childElementCount === 0) {
@@ -274,6 +296,6 @@ export class Tile {
   #description(condition: Condition): string {
     const { lane } = this;
     const numbers = `${rate(lane.framesPerSecondOut)} frames per second, lag ${lane.lagFrames}`;
-    return `${lane.camera}, ${lane.query}, ${condition}, ${numbers}`;
+    return `${cameraText(lane)}, ${lane.query}, ${condition}, ${numbers}`;
   }
 }

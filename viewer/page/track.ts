@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AlertView, RangeView } from "../protocol.ts";
+import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 import { clock, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
@@ -144,7 +144,7 @@ export class Track {
     this.#marks.replaceChildren(...visible.map((alert) => {
       const left = Math.max(0, (alert.fromTime - start) / (end - start));
       const right = Math.min(1, (alert.toTime - start) / (end - start));
-      const mark = element("div", { class: "mark", title: `${alert.label}, ${alert.camera}` });
+      const mark = element("div", { class: "mark", title: `${alert.label}, ${cameraText(alert)}` });
       mark.style.left = `${left * 100}%`;
       mark.style.width = `max(4px, ${(right - left) * 100}%)`;
       mark.addEventListener("click", () => this.#options.onAlert(alert));

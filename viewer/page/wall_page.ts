@@ -4,12 +4,12 @@
  * @module
  */
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
-import { PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
+import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
 import { Announcer } from "./announcer.ts";
+import { Banner } from "./banner.ts";
 import { Connection, socketUrl } from "./connection.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
-import { text } from "./dom.ts";
 import { toggleFullScreen } from "./full_screen.ts";
 import { Header } from "./header.ts";
 import { type KeyActions, listenForKeys } from "./keys.ts";
@@ -48,7 +48,7 @@ class WallPage {
   readonly #time: TimeControl;
   readonly #transport: Transport;
   readonly #stats = new Stats();
-  readonly #banner = document.getElementById("banner")!;
+  readonly #banner = new Banner(document.getElementById("banner")!);
   readonly #announcer = new Announcer(document.getElementById("news")!);
   #state: WallState = parseState(location.search);
   #lanes: readonly LaneView[] = [];
@@ -57,6 +57,8 @@ class WallPage {
   /** The server's clock minus this browser's, milliseconds. */
   #skew = 0;
   #now = 0;
+  /** Why the server cannot read the log. */
+  #problem = "";
   /** An offset that the address asks for, until it was sought. */
   #startOffset = this.#state.offset;
 
@@ -141,6 +143,8 @@ class WallPage {
       case "lanes":
         this.#heard = true;
         this.#now = message.now;
+        this.#problem = message.problem ?? "";
+        this.#banner.log(this.#problem);
         this.#skew = message.now - Date.now();
         this.#lanes = message.lanes;
         this.#stats.push(message.lanes);
@@ -184,19 +188,26 @@ class WallPage {
     const processed = ours.some((lane) => lane.query !== "raw");
     this.#header.update(
       state,
-      ours.filter((lane) => view !== "" ? lane.query === view : !processed || lane.query !== "raw"),
+      ours.filter((lane) =>
+        lane.unused === true
+          ? false
+          : view !== ""
+          ? lane.query === view
+          : !processed || lane.query !== "raw"
+      ),
       ours,
     );
     if (focus !== undefined) this.#updatePanel(focus);
     this.#transport.root.hidden = !state.time && this.#time.live && focus === undefined;
     this.#transport.update();
-    document.title = focus === undefined ? "Framelane" : `${focus.camera} · Framelane`;
+    document.title = focus === undefined ? "Framelane" : `${cameraTitle(focus).title} · Framelane`;
   }
 
   #emptyMessage(ours: readonly LaneView[], shown: readonly LaneView[]): string {
     if (shown.length > 0) return "";
     if (!this.#heard) return "Connecting …";
-    if (ours.length > 0) return "No camera matches";
+    if (this.#problem !== "" && ours.length === 0) return this.#problem;
+    if (ours.some(({ unused }) => unused !== true)) return "No camera matches";
     return this.#cameras === undefined
       ? "No cameras yet. Start one with: deno task camera 1"
       : "None of these cameras is there";
@@ -232,7 +243,7 @@ class WallPage {
   }
 
   #editGroups(): void {
-    const cameras = new Map(this.#lanes.map((lane) => [lane.partition + 1, lane.camera]));
+    const cameras = new Map(this.#lanes.map((lane) => [lane.partition + 1, cameraText(lane)]));
     showGroups(
       this.#state.groups,
       [...cameras].map(([number, name]) => ({ number, name })),
@@ -259,7 +270,7 @@ class WallPage {
   #clip(): void {
     const { lead } = this.#wall;
     if (!this.#alerts.features.clips || lead?.shown === undefined) return;
-    showClip(lead.laneId, lead.lane.camera, lead.shown.timestamp, Date.now() + this.#skew);
+    showClip(lead.laneId, cameraText(lead.lane), lead.shown.timestamp, Date.now() + this.#skew);
   }
 
   /** Carries out what the address asks for, as soon as there is something to do it with. */
@@ -280,13 +291,8 @@ class WallPage {
 
   #connectionChanged(state: "open" | "lost", nextTry?: number): void {
     document.body.classList.toggle("lost", state === "lost");
-    this.#banner.hidden = state === "open";
-    if (state === "open") {
-      this.#time.reconnected();
-      return;
-    }
-    const seconds = Math.ceil(((nextTry ?? 0) - performance.now()) / 1_000);
-    text(this.#banner, `Connection lost. Trying again in ${Math.max(1, seconds)} s …`);
+    this.#banner.connection(state === "open" ? undefined : nextTry ?? 0);
+    if (state === "open") this.#time.reconnected();
   }
 
   #keyActions(): KeyActions {

@@ -191,6 +191,7 @@ Deno.test("metrics have the names and labels of the contract", async () => {
         "order_violations_total",
         "gaps_total",
         "source_lag_frames",
+        "query_state",
         "checkpoint_age_seconds",
         "camera_last_frame_timestamp_seconds",
         "end_to_end_latency_seconds_count",

@@ -5,6 +5,7 @@ import {
   type StreamingQueryListener,
   StreamingQueryManager,
 } from "../../../runtime/driver/manager.ts";
+import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import type { QueryErrorEvent } from "../../../runtime/driver/query_error.ts";
 import type { PlainError, QuerySpec, ToExecutor } from "../../../runtime/executor/protocol.ts";
@@ -29,7 +30,9 @@ function supervised(
 ) {
   const clock = new FakeClock();
   const streams = new StreamingQueryManager(() => {});
+  const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
   const metrics = new QueryMetrics();
+  metrics.follow({ streams, lag: new LagMeter({ offsets }, clock) });
   const running: number[] = [];
   let aside: unknown;
   const stopping = new AbortController();
@@ -121,8 +124,9 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   lanes.begin(SPEC, 3, MEMBERSHIP);
   started();
   progressed();
-  const gauge = /framelane_(source_lag_frames|checkpoint_age_seconds|camera_last_frame\w+)\{/g;
-  assert.equal((await metrics.text(0)).match(gauge)?.length, 3);
+  const gauge =
+    /framelane_(source_lag_frames|query_state|checkpoint_age_seconds|camera_last_frame\w+)\{/g;
+  assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
   await lanes.end(SPEC, 3, "move");
   assert.equal(streams.all[0]!.moved, true);
   assert.equal((await metrics.text(0)).match(gauge), null);
@@ -131,7 +135,7 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   started();
   progressed();
   assert.equal(streams.all[0]!.moved, false);
-  assert.equal((await metrics.text(0)).match(gauge)?.length, 3);
+  assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
   assert.match(await metrics.text(0), /framelane_frames_consumed_total\{[^}]*\} 14/);
 });
 

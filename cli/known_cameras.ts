@@ -1,0 +1,55 @@
+/**
+ * The registry of cameras as the wall reads it: names, places and troubles, no sources.
+ *
+ * @module
+ */
+import { CameraRegistry, type CameraStatus, openState } from "../cameras/registry.ts";
+import type { KnownCamera } from "../viewer/mod.ts";
+import type { Options } from "./command.ts";
+
+/** Where the registry is. */
+export const knownCamerasOption = {
+  cameras: {
+    value: "FILE",
+    help: "registry of cameras: their names, and why one sends nothing, on its tile",
+    opens: "database",
+  },
+} as const satisfies Options;
+
+/** Reads the registry in `file`, opened once it is there; none while it is not. */
+export class KnownRegistry {
+  readonly #file: string;
+  #opened: Promise<Deno.Kv> | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  readonly read = async (): Promise<readonly KnownCamera[]> => {
+    // Looking at a registry must not make one.
+    if (this.#opened === undefined) await Deno.stat(this.#file);
+    const registry = new CameraRegistry(await (this.#opened ??= openState(this.#file)));
+    return await Promise.all((await registry.list()).map(async ({ camera }) => {
+      const { number, name, place } = camera;
+      const status = await registry.status(number);
+      const trouble = status === undefined ? undefined : troubleOf(status);
+      return {
+        number,
+        ...(name === undefined ? {} : { name }),
+        ...(place === undefined ? {} : { place }),
+        ...(trouble === undefined ? {} : { trouble, since: status!.at }),
+      };
+    }));
+  };
+
+  async close(): Promise<void> {
+    (await this.#opened)?.close();
+  }
+}
+
+function troubleOf({ state, error, reason }: CameraStatus): string | undefined {
+  if (reason === "UNAUTHORIZED") return "The camera refuses the password";
+  if (error !== undefined) return error;
+  if (state === "ended") return "The recording ended";
+  return state === "stopped" ? "The camera is stopped" : undefined;
+}

@@ -1,0 +1,67 @@
+/**
+ * What the registry knows of cameras that the log does not: a name before the first frame, and why
+ * no frames come.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/base/clock.ts";
+import { maskSecrets } from "../runtime/base/mask.ts";
+import type { Lane } from "../runtime/lanes.ts";
+
+/** A registered camera, without its source: that may hold a password. */
+export interface KnownCamera {
+  /** n of `CAMERA-n`. */
+  readonly number: number;
+  readonly name?: string;
+  readonly place?: string;
+  /** What keeps it from publishing, for people. */
+  readonly trouble?: string;
+  /** Since when, epoch milliseconds. */
+  readonly since?: number;
+}
+
+/** How often the registry is read at most, milliseconds. */
+const READ_MS = 1_000;
+
+/** The registered cameras, read again and again. */
+export class KnownCameras {
+  readonly #read: () => Promise<readonly KnownCamera[]>;
+  readonly #clock: Clock;
+  #cameras: ReadonlyMap<number, KnownCamera> = new Map();
+  #reading: Promise<void> | undefined;
+  #readAt = -Infinity;
+
+  constructor(read: () => Promise<readonly KnownCamera[]>, clock: Clock) {
+    this.#read = read;
+    this.#clock = clock;
+  }
+
+  /** Reads the registry; where that fails nothing is known any more. */
+  refresh(): Promise<void> {
+    if (this.#clock.monotonic() - this.#readAt < READ_MS) {
+      return this.#reading ?? Promise.resolve();
+    }
+    return this.#reading ??= this.#read()
+      .then((cameras) => new Map(cameras.map((camera) => [camera.number, camera])), () => new Map())
+      .then((cameras) => {
+        this.#cameras = cameras;
+        this.#reading = undefined;
+        this.#readAt = this.#clock.monotonic();
+      });
+  }
+
+  /** The lane with what is known of its camera. The frames' own name is newer than the registry's. */
+  describe(lane: Lane): Lane {
+    const camera = this.#cameras.get(lane.partition + 1);
+    if (camera === undefined) return lane;
+    const { unused: _, ...used } = lane;
+    const { name, place, trouble, since } = camera;
+    return {
+      ...used,
+      ...(lane.cameraName !== undefined || name === undefined ? {} : { cameraName: name }),
+      ...(lane.place !== undefined || place === undefined ? {} : { place }),
+      ...(trouble === undefined ? {} : { trouble: maskSecrets(trouble) }),
+      ...(trouble === undefined || since === undefined ? {} : { troubleSince: since }),
+    };
+  }
+}

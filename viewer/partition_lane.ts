@@ -1,0 +1,138 @@
+/**
+ * One partition of a log as a lane: whose it is, its newest picture, its rates.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/base/clock.ts";
+import { type Frame, laneName } from "../runtime/definition/frame.ts";
+import { cameraIdentity, type Lane, type LanePicture } from "../runtime/lanes.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
+import { isImage } from "./picture.ts";
+
+/** Frames that latency and rate are taken over. */
+const RECENT = 64;
+
+/** A partition that may be looked at. */
+export class PartitionLane {
+  lane: Lane;
+  picture: LanePicture | undefined;
+  /** Ends the reading of a partition that somebody looks at. */
+  reading: AbortController | undefined;
+  /** End of the partition when its newest frame was looked for last. */
+  refreshedTo?: number;
+  /** When the camera's name was looked for last, by the monotonic clock. */
+  identifiedAt = -Infinity;
+  /** Arrivals, epoch milliseconds, and latencies of the last frames. */
+  readonly #arrivals: number[] = [];
+  readonly #latencies: number[] = [];
+  /** Offset seen at the last poll, and when. */
+  #polled: { latest: number; at: number } | undefined;
+
+  constructor(id: string, topic: string, partition: number) {
+    this.lane = {
+      id,
+      query: "raw",
+      name: laneName(partition),
+      topic,
+      partition,
+      ...cameraIdentity({ key: null, partition, headers: {} }),
+      state: "running",
+      framesPerSecondIn: 0,
+      framesPerSecondOut: 0,
+      lagFrames: 0,
+      dropped: 0,
+      deadLettered: 0,
+      gaps: 0,
+      restarts: 0,
+    };
+  }
+
+  /** Takes the camera's name from a frame. */
+  identify(frame: Frame, clock: Clock): void {
+    const { cameraName: _name, place: _place, ...lane } = this.lane;
+    this.lane = { ...lane, ...cameraIdentity(frame) };
+    this.identifiedAt = clock.monotonic();
+  }
+
+  /** Counts frames that came. */
+  arrived(frames: readonly Frame[], now: number): void {
+    for (const { timestamp } of frames) {
+      this.#arrivals.push(now);
+      this.#latencies.push(Math.max(0, now - timestamp));
+    }
+    this.#arrivals.splice(0, this.#arrivals.length - RECENT);
+    this.#latencies.splice(0, this.#latencies.length - RECENT);
+  }
+
+  /** Shows a frame with an image. */
+  show(frame: Frame, clock: Clock): void {
+    this.identify(frame, clock);
+    const now = clock.now();
+    this.picture = {
+      lane: this.lane.id,
+      offset: frame.offset,
+      timestamp: frame.timestamp,
+      contentType: frame.headers["content-type"] ?? "image/jpeg",
+      bytes: frame.value.slice(),
+      headers: frame.headers,
+    };
+    const sorted = this.#latencies.toSorted((a, b) => a - b);
+    const rate = rateOf(this.#arrivals, now);
+    this.lane = {
+      ...this.lane,
+      lastFrameTimestamp: frame.timestamp,
+      lastFrameArrival: now,
+      framesPerSecondIn: rate,
+      framesPerSecondOut: rate,
+      ...(sorted.length === 0 ? {} : {
+        latencyP50Ms: sorted[sorted.length >> 1]!,
+        latencyP99Ms: sorted[Math.floor(sorted.length * 0.99)]!,
+      }),
+    };
+  }
+
+  /** The log answered: its end tells the rate of a partition that nobody reads. */
+  polledTo(latest: number, clock: Clock): void {
+    const at = clock.monotonic();
+    const before = this.#polled;
+    this.#polled = { latest, at };
+    const { unused: _, ...used } = this.lane;
+    this.lane = latest > 0 ? used : { ...used, unused: true };
+    if (this.reading !== undefined) {
+      const rate = rateOf(this.#arrivals, clock.now());
+      this.lane = { ...this.lane, framesPerSecondIn: rate, framesPerSecondOut: rate };
+      return;
+    }
+    if (this.lane.state === "restarting") {
+      const { exception: _, ...healthy } = this.lane;
+      this.lane = { ...healthy, state: "running" };
+    }
+    const seconds = before === undefined ? 0 : (at - before.at) / 1_000;
+    if (before === undefined || seconds <= 0.2) return;
+    const frames = Math.max(0, latest - before.latest);
+    this.lane = {
+      ...this.lane,
+      framesPerSecondIn: frames / seconds,
+      framesPerSecondOut: 0,
+      ...(frames > 0 ? { lastFrameArrival: clock.now() } : {}),
+    };
+  }
+
+  /** Nobody looks at it any more. */
+  rest(): void {
+    this.#arrivals.length = this.#latencies.length = 0;
+  }
+}
+
+/** Whether a frame can be shown: an image, or an access unit. */
+export function isShown({ value, headers }: Frame): boolean {
+  return isImage(value) || videoCodecOf(headers["content-type"]) !== undefined;
+}
+
+/** Arrivals a second, over the last few seconds of `arrivals`. */
+function rateOf(arrivals: readonly number[], now: number): number {
+  const recent = arrivals.filter((arrival) => now - arrival <= 5_000);
+  if (recent.length < 2) return 0;
+  const span = Math.max(now - recent[0]!, 1);
+  return ((recent.length - 1) * 1_000) / span;
+}
