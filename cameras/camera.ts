@@ -13,6 +13,7 @@ import type { FramePublisher, PublisherStats } from "./publisher.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";
+import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
 /** A camera to run. */
@@ -39,6 +40,8 @@ export interface CameraOptions {
   readonly times?: CaptureTimes;
   /** Counts how late a recording is; one of its own unless given. */
   readonly punctuality?: Punctuality;
+  /** Takes what is known of the stream; one of its own unless given. */
+  readonly stream?: StreamWatch;
   /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
   readonly flushMs?: number;
 }
@@ -49,6 +52,7 @@ export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
   readonly partition: number;
   readonly session: string;
   readonly seconds: number;
+  readonly stream: StreamFacts;
   /** How often the source was opened again. */
   readonly reopened: number;
 }
@@ -140,6 +144,7 @@ class CameraRun {
   readonly #options: CameraOptions;
   readonly #punctuality: Punctuality;
   readonly #times: CaptureTimes;
+  readonly #stream: StreamWatch;
   readonly #camera: string;
   readonly #session = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #start: number;
@@ -153,6 +158,7 @@ class CameraRun {
     this.#options = options;
     this.#punctuality = options.punctuality ?? new Punctuality();
     this.#times = options.times ?? new CaptureTimes(options.clock, options.report);
+    this.#stream = options.stream ?? new StreamWatch();
     this.#camera = cameraOfPartition(options.number - 1);
     this.#start = options.clock.monotonic();
   }
@@ -169,6 +175,7 @@ class CameraRun {
       behindMs: this.#punctuality.behindMs,
       clockSteps: this.#times.clockSteps,
       timeJumps: this.#times.timeJumps,
+      stream: this.#stream.facts,
       ...publisher.stats,
     };
   }
@@ -213,6 +220,7 @@ class CameraRun {
       signal: stop,
       report,
       onActivity: watchdog.alive,
+      onPacket: this.#stream.note,
       ...(target === undefined ? {} : { target }),
     });
     try {
@@ -243,6 +251,7 @@ class CameraRun {
           if (signal.aborted) return;
           throw error;
         }
+        this.#stream.published(image.contentType);
         this.#backoff.reset();
         if (this.#message !== "") this.#options.onFailure?.(undefined);
         this.#message = "";

@@ -11,6 +11,7 @@ import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import type { CameraSettings } from "./settings.ts";
 import type { CameraSource, SourceError, SourceErrorCode } from "./source.ts";
+import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { LogTarget } from "./target.ts";
 
 /** What many cameras of one process share. */
@@ -44,10 +45,11 @@ export interface LaunchOptions {
   readonly onFailure?: (error: SourceError | undefined) => void;
 }
 
-/** Counts of a camera since its start. */
+/** Counts of a camera since its start, and what its stream is like. */
 export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
   /** How often the source failed and was opened again, by the kind of failure. */
   readonly failures: Readonly<Partial<Record<SourceErrorCode, number>>>;
+  readonly stream: StreamFacts;
 }
 
 /** A camera that runs. */
@@ -83,12 +85,14 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
   const punctuality = new Punctuality();
   const failures: Partial<Record<SourceErrorCode, number>> = {};
   const times = new CaptureTimes(clock, report, timeJumpMs);
+  const stream = new StreamWatch();
   const ended = runCamera({
     number,
     source,
     publisher,
     punctuality,
     times,
+    stream,
     clock,
     signal,
     report,
@@ -111,6 +115,7 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
         behindMs,
         clockSteps,
         timeJumps,
+        stream: stream.facts,
         failures: { ...failures },
       };
     },

@@ -22,6 +22,7 @@ const pathRow: SourceKindRow = {
   form: "a video file, a folder of images",
   help: "Any video file that FFmpeg reads; a folder of JPEG, PNG and WebP images",
   access: { target: "read" },
+  video: true,
   make: (text, rest, settings) =>
     fromPath(/^file:\/\//i.test(text) ? fileURLToPath(text) : rest, settings),
 };
@@ -74,13 +75,37 @@ export function makeSource(text: string, settings: CameraSettings = {}): CameraS
   const scheme = schemeOf(text);
   const rest = scheme === "" ? text : text.slice(scheme.length + 1);
   const row = rowOf(scheme);
-  if (row !== undefined) return row.make(text, rest, settings);
+  if (row !== undefined) return withoutCopyFaults(row.make(text, rest, settings), row, settings);
   if (!rest.startsWith("//") && kindOf(text) !== "missing") {
     return fromPath(text, settings);
   }
   throw new SourceError(
     "INVALID",
     `Cannot use a source that begins with "${scheme}:": expected ${acceptedSources()}`,
+  );
+}
+
+/** @throws {SourceError} `INVALID` where `--codec copy` cannot be obeyed, whatever the source sends. */
+function withoutCopyFaults(
+  source: CameraSource,
+  { video = false }: SourceKindRow,
+  { codec, size, quality, fps }: CameraSettings,
+): CameraSource {
+  if (codec !== "copy") return source;
+  const faults = [
+    ...(video && source.kind !== "collection" ? [] : ["it holds no H.264 or H.265"]),
+    ...(size === undefined ? [] : ["--size asks for other pictures"]),
+    ...(quality === undefined ? [] : ["--quality asks for other pictures"]),
+    ...(source.kind === "live" && typeof fps === "number"
+      ? ["--fps leaves out frames that others hang on"]
+      : []),
+  ];
+  if (faults.length === 0) return source;
+  throw new SourceError(
+    "INVALID",
+    `Cannot use --codec copy with source ${source.description}: ${
+      faults.join("; ")
+    }; expected --codec auto or jpeg`,
   );
 }
 

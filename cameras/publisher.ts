@@ -5,11 +5,17 @@
  * @module
  */
 import type { Clock } from "../runtime/base/clock.ts";
-import { LogError, type LogProducer, type LogRecord, type TopicLog } from "../runtime/log/log.ts";
+import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
+import {
+  type DropReason,
+  FrameBuffer,
+  hangsOnOthers,
+  type Overflow,
+  type PublisherFrame,
+} from "./frame_buffer.ts";
 import { retry } from "../runtime/base/wait.ts";
 
-/** What happens to a frame when the buffer is full. */
-export type Overflow = "wait" | "drop-oldest" | "drop-newest";
+export type { DropReason, Overflow, PublisherFrame } from "./frame_buffer.ts";
 
 /** How to publish. */
 export interface PublisherOptions {
@@ -28,16 +34,6 @@ export interface PublisherOptions {
   /** A line for people, when the log goes away and comes back. */
   readonly report: (message: string) => void;
 }
-
-/** A frame to publish. */
-export interface PublisherFrame {
-  readonly record: LogRecord;
-  /** Told the frame's offset once the log has it. */
-  readonly delivered?: (offset: number) => void | Promise<void>;
-}
-
-/** Why frames were dropped. */
-export type DropReason = "overflow" | "too-large" | "stopped";
 
 /** Counts since the start. */
 export interface PublisherStats {
@@ -61,15 +57,11 @@ export const DEFAULT_BATCH_BYTES = 896 * 1024;
 export const DEFAULT_BUFFER_FRAMES = 128;
 /** How long a publisher that is closed waits for an attempt under way. */
 const CLOSE_MS = 500;
-/** What a record costs beside its value. */
-const RECORD_OVERHEAD = 256;
-
 /** Publishes the frames of one camera, in order, one batch at a time. */
 export class FramePublisher {
   readonly #options: PublisherOptions;
-  readonly #waiting: PublisherFrame[] = [];
+  readonly #waiting: FrameBuffer;
   readonly #stop = new AbortController();
-  readonly #dropped: Record<DropReason, number> = { overflow: 0, "too-large": 0, stopped: 0 };
   readonly #running: Promise<void>;
   #underWay = 0;
   #published = 0;
@@ -93,7 +85,8 @@ export class FramePublisher {
     check("bufferFrames", bufferFrames, 1);
     check("lingerMs", lingerMs, 0);
     check("batchBytes", batchBytes, 1);
-    this.#options = { ...options, bufferFrames, lingerMs, batchBytes };
+    this.#options = { ...options, lingerMs };
+    this.#waiting = new FrameBuffer(bufferFrames, batchBytes);
     this.#running = this.#run().catch((error) => {
       this.#failure = error ?? new Error("Cannot publish");
       this.#ready.resolve();
@@ -110,8 +103,8 @@ export class FramePublisher {
     return {
       published: this.#published,
       bytes: this.#bytes,
-      dropped: Object.values(this.#dropped).reduce((sum, count) => sum + count, 0),
-      droppedBy: { ...this.#dropped },
+      dropped: Object.values(this.#waiting.dropped).reduce((sum, count) => sum + count, 0),
+      droppedBy: { ...this.#waiting.dropped },
       retries: this.#retries,
       batches: this.#batches,
       buffered: this.#waiting.length + this.#underWay,
@@ -126,22 +119,9 @@ export class FramePublisher {
    * @throws the signal's reason when it aborts while waiting: the frame was not taken.
    */
   async publish(frame: PublisherFrame, signal?: AbortSignal): Promise<void> {
-    const { bufferFrames, overflow } = this.#options;
     this.#throwFailure();
     if (this.#closing) throw new Error("Cannot publish: the publisher is closed");
-    if (this.#waiting.length >= bufferFrames!) {
-      if (overflow === "drop-newest") {
-        this.#dropped.overflow++;
-        return;
-      }
-      if (overflow === "drop-oldest") {
-        this.#waiting.shift();
-        this.#dropped.overflow++;
-      } else {
-        while (this.#waiting.length >= bufferFrames!) await this.#change(signal);
-      }
-    }
-    this.#waiting.push(frame);
+    while (!this.#waiting.offer(frame, this.#options.overflow)) await this.#change(signal);
     this.#notify();
   }
 
@@ -173,8 +153,9 @@ export class FramePublisher {
     over.abort();
     await moment;
     this.#closed = true;
-    this.#dropped.stopped += this.#waiting.length + this.#underWay;
-    this.#waiting.length = this.#underWay = 0;
+    this.#waiting.dropped.stopped += this.#underWay;
+    this.#waiting.clear("stopped");
+    this.#underWay = 0;
   }
 
   async #run(): Promise<void> {
@@ -188,7 +169,7 @@ export class FramePublisher {
         continue;
       }
       await this.#linger();
-      const batch = this.#nextBatch();
+      const batch = this.#waiting.nextBatch();
       this.#underWay = batch.length;
       this.#notify();
       const records = batch.map(({ record }) => record);
@@ -209,15 +190,22 @@ export class FramePublisher {
   /** A batch that the log finds too large: its frames one by one, without those that it refuses. */
   async #sendSingly(batch: readonly PublisherFrame[]): Promise<void> {
     const { topic, partition, report } = this.#options;
+    let lost = false;
     for (const frame of batch) {
+      if (lost && hangsOnOthers(frame.record)) {
+        this.#waiting.dropped["too-large"]++;
+        this.#underWay--;
+        continue;
+      }
       const offset = batch.length === 1
         ? "too large" as const
         : await this.#untilTaken(() =>
           this.#options.producer.append(topic, partition, [frame.record])
         );
       if (offset === "stopped") return;
+      lost = offset === "too large";
       if (offset === "too large") {
-        this.#dropped["too-large"]++;
+        this.#waiting.dropped["too-large"]++;
         this.#underWay--;
         report(
           `A frame of ${frame.record.value.length} bytes is too large for the log and was dropped`,
@@ -227,6 +215,7 @@ export class FramePublisher {
         this.#underWay--;
       }
     }
+    if (lost) this.#waiting.dropHanging("too-large");
   }
 
   async #count(batch: readonly PublisherFrame[], first: number): Promise<void> {
@@ -250,36 +239,12 @@ export class FramePublisher {
       if (!stop.aborted) throw error;
     });
     while (!stop.aborted) {
-      if (this.#closing || this.#batchIsFull()) enough.abort();
+      if (this.#closing || this.#waiting.fillsABatch) enough.abort();
       else if (await Promise.race([waited, this.#changed.promise.then(() => "more")]) !== "more") {
         return;
       }
     }
     await waited;
-  }
-
-  /** No frame that may come has room in the batch: a frame that fills one alone waits for nobody. */
-  #batchIsFull(): boolean {
-    const length = this.#batchLength();
-    if (length < this.#waiting.length) return true;
-    const bytes = this.#waiting.reduce((sum, { record }) => sum + sizeOf(record), 0);
-    return bytes + RECORD_OVERHEAD >= this.#options.batchBytes!;
-  }
-
-  #nextBatch(): PublisherFrame[] {
-    return this.#waiting.splice(0, this.#batchLength());
-  }
-
-  /** How many of the waiting frames fit into one batch; at least one. */
-  #batchLength(): number {
-    let bytes = 0;
-    let length = 0;
-    for (const { record } of this.#waiting) {
-      bytes += sizeOf(record);
-      if (length > 0 && bytes > this.#options.batchBytes!) break;
-      length++;
-    }
-    return length;
   }
 
   #createPartition(): Promise<number> {
@@ -349,10 +314,6 @@ export class FramePublisher {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-function sizeOf({ value }: LogRecord): number {
-  return value.length + RECORD_OVERHEAD;
 }
 
 function isMissing(error: unknown): boolean {

@@ -7,7 +7,7 @@
 import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { MOST_PIXELS_A_SIDE, parseFps, parseSize } from "./options.ts";
-import type { Size } from "./source.ts";
+import type { CodecChoice, Size } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
 import { DEFAULT_STALL_MS } from "./watchdog.ts";
 
@@ -19,6 +19,8 @@ export interface CameraSettings {
   readonly size?: Size;
   /** JPEG quality, 1 to 100. */
   readonly quality?: number;
+  /** What becomes of H.264 and H.265; `auto` unless given. */
+  readonly codec?: CodecChoice;
   /** Absent: neither asked for nor refused. */
   readonly loop?: boolean;
   /** What people call the camera. */
@@ -88,6 +90,15 @@ export const SETTINGS: Rows = {
     parse: parseQuality,
     valid: (value) => isWhole(value, 100),
     show: (quality) => `quality ${quality}`,
+  },
+  codec: {
+    flag: "codec",
+    value: "CODEC",
+    help:
+      "Of H.264 and H.265: copy publishes them as they came, jpeg makes JPEG of them, auto copies RTSP streams where it can (default: auto)",
+    parse: parseCodec,
+    valid: isCodec,
+    show: (codec) => `codec ${codec}`,
   },
   loop: {
     flag: "loop",
@@ -202,6 +213,15 @@ function parseQuality(text: string): number {
     throw new Error("expected a whole number from 1 to 100");
   }
   return quality;
+}
+
+function isCodec(value: unknown): value is CodecChoice {
+  return value === "auto" || value === "copy" || value === "jpeg";
+}
+
+function parseCodec(text: string): CodecChoice {
+  if (!isCodec(text)) throw new Error("expected auto, copy or jpeg");
+  return text;
 }
 
 function parseName(text: string): string {

@@ -9,9 +9,9 @@ import type { Headers } from "../runtime/definition/frame.ts";
 
 /** One encoded image as a source gives it. */
 export interface SourceImage {
-  /** The encoded image on memory of its own: the source never writes to it again. */
+  /** The encoded image, or one access unit in Annex B form, on memory of its own: the source never writes to it again. */
   readonly value: Uint8Array;
-  /** `image/jpeg`, `image/png` or `image/webp`. */
+  /** `image/jpeg`, `image/png`, `image/webp`, `video/h264` or `video/h265`. */
   readonly contentType: string;
   /**
    * When it was captured, milliseconds: since the epoch from a `live` source, since the start of the
@@ -59,6 +59,8 @@ export interface VideoPacket {
   readonly codec: string;
   readonly keyframe: boolean;
   readonly bytes: number;
+  /** The stream's own time of it, milliseconds; absent where it has none. */
+  readonly streamMs?: number;
 }
 
 /** What the log holds of a camera, for sources that publish each image once. */
@@ -101,7 +103,16 @@ export interface ImageSettings {
   readonly size?: Size;
   /** JPEG quality, 1 to 100. Absent: encoded images pass as they are, others get 80. */
   readonly quality?: number;
+  /** What becomes of H.264 and H.265; JPEG unless given. */
+  readonly codec?: CodecChoice;
 }
+
+/**
+ * - `copy`: access units as they came, or an error with the reason;
+ * - `jpeg`: JPEG of every frame;
+ * - `auto`: as they came from a stream of a network camera, where that can be; else JPEG.
+ */
+export type CodecChoice = "auto" | "copy" | "jpeg";
 
 /** Width and height in pixels. */
 export interface Size {

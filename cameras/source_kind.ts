@@ -16,6 +16,8 @@ export interface SourceKindRow {
   readonly help: string;
   /** What it opens: the launcher allows that and nothing else. */
   readonly access: UriAccess;
+  /** It may send H.264 or H.265, which `--codec copy` publishes as they come. */
+  readonly video?: boolean;
   /**
    * Makes the source. Nothing is opened.
    *
@@ -27,8 +29,9 @@ export interface SourceKindRow {
 }
 
 /** What the settings say of images. */
-export function imageSettings({ size, quality }: CameraSettings): ImageSettings {
+export function imageSettings({ size, quality, codec }: CameraSettings): ImageSettings {
   return {
+    ...(codec === "copy" ? { codec } : {}),
     ...(size === undefined ? {} : { size }),
     ...(quality === undefined ? {} : { quality }),
   };

@@ -5,7 +5,7 @@
  */
 import { makeSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
-import { SETTINGS } from "../cameras/settings.ts";
+import { SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
 import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
 import { type Options, parsers } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
@@ -141,6 +141,20 @@ export function parseSource(text: string): string {
     throw new Error((error as Error).message.replace(/^.*?: (?=expected|unknown|it )/, ""));
   }
   return text;
+}
+
+/** What keeps a source from being used with its settings, where it is a source at all. */
+export function togetherFaults(
+  text: string | undefined,
+  options: Readonly<Record<string, unknown>>,
+): string[] {
+  if (text === undefined) return [];
+  try {
+    makeSource(text, settingsFromFlags(options));
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
 }
 
 /** Faults of the arguments where one camera is expected. */

@@ -28,6 +28,7 @@ export function summaryLine(
     dropped: stats.dropped,
     bytes: stats.bytes,
     seconds,
+    ...(stats.stream.contentType?.startsWith("video/") ? stats.stream : {}),
     ...lateness(stats),
   });
 }
@@ -40,14 +41,22 @@ export function summaryText(
   seconds: number,
 ): string {
   const frames = stats.published === 1 ? "1 frame" : `${stats.published} frames`;
+  const { contentType, keyframeSeconds } = stats.stream;
+  const video = contentType?.startsWith("video/")
+    ? ` of ${contentType.slice(6).toUpperCase().replace("H26", "H.26")}${
+      keyframeSeconds === undefined ? "" : `, a keyframe each ${keyframeSeconds} s`
+    }`
+    : "";
   const behind = stats.late === 0
     ? ""
     : `, ${stats.late} of them late: the recording ended ${
       (stats.behindMs / 1000).toFixed(1)
     } s behind its own times`;
-  return `${cameraTitle(number, settings)}: ${frames} published, ${stats.dropped} dropped, ${
-    megabytes(stats.bytes)
-  } in ${seconds.toFixed(1)} s${behind}`;
+  return `${
+    cameraTitle(number, settings)
+  }: ${frames}${video} published, ${stats.dropped} dropped, ${megabytes(stats.bytes)} in ${
+    seconds.toFixed(1)
+  } s${behind}`;
 }
 
 /** What was wrong with a camera's times; nothing of one whose times were right. */
@@ -91,6 +100,7 @@ export class Meter {
       buffered,
       seconds: this.seconds(now),
       framesPerSecond: Number(this.#rate.toFixed(1)),
+      ...stats.stream,
       ...lateness(stats),
     };
   }

@@ -70,6 +70,7 @@ export const deviceRow: SourceKindRow = {
   form: "device:0",
   help: "A webcam: its number, or its path below /dev",
   access: { target: "device" },
+  video: true,
   make(text, rest, settings) {
     const { rest: device, options } = readOptions(text, rest, {
       captureSize(size: string) {

@@ -197,8 +197,14 @@ export const rtspRow: SourceKindRow = {
   form: "rtsp://…",
   help: "A network camera",
   access: { target: "stream" },
+  video: true,
   make(text, _rest, settings) {
     checkUrl(maskUrl(text), text);
-    return new RtspSource(text, networkSettings(settings));
+    const { codec = "auto", fps } = settings;
+    return new RtspSource(text, {
+      ...networkSettings(settings),
+      // A thinner stream lacks frames that others hang on.
+      codec: codec === "auto" && typeof fps === "number" ? "jpeg" : codec,
+    });
   },
 };

@@ -15,6 +15,7 @@ import type { VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
 import { rotationOf } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
+import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
 /** How to make images of a stream. */
 export interface VideoImagesOptions {
@@ -63,11 +64,7 @@ export function videoImages(
           for (;;) {
             const packet = stop.aborted ? undefined : await input.read();
             if (packet === undefined) break;
-            options.onPacket?.({
-              codec: input.codecName,
-              keyframe: packet.isKeyframe,
-              bytes: packet.size,
-            });
+            options.onPacket?.(describePacket(packet, input));
             times.packets++;
             await lane.handle(packet, push, stop);
           }
@@ -89,6 +86,16 @@ export function videoImages(
   return withoutGaps(made);
 }
 
+function describePacket(packet: Packet, input: VideoInput): VideoPacket {
+  const streamMs = input.milliseconds(packet.pts);
+  return {
+    codec: input.codecName,
+    keyframe: packet.isKeyframe,
+    bytes: packet.size,
+    ...(streamMs === undefined ? {} : { streamMs }),
+  };
+}
+
 async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenerator<T, void> {
   for await (const item of items) if (item !== undefined) yield item;
 }
@@ -101,12 +108,16 @@ type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
  */
 const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
 
-/** Decodes and encodes, or passes what is JPEG already. */
+/** Passes access units and what is JPEG already, or decodes and encodes. */
 class Lane {
   readonly #input: VideoInput;
   readonly #options: VideoImagesOptions;
   readonly #times: StreamTimes;
   readonly #passes: boolean;
+  /** Passes access units on as they came; undefined where JPEG is made of them. */
+  #copier: UnitCopier | undefined;
+  /** JPEG is made from the next keyframe on. */
+  #awaitsKeyframe = false;
   #decoder: VideoDecoder | undefined;
   readonly #idle: PictureMaker[] = [];
   readonly #busy = new Set<Promise<unknown>>();
@@ -125,9 +136,17 @@ class Lane {
     const { degrees, mirrored } = rotationOf(input.stream);
     this.#passes = input.stream.codecpar.codecId === AV_CODEC_ID_MJPEG && degrees === 0 &&
       !mirrored && options.settings.size === undefined && options.settings.quality === undefined;
+    const copier = UnitCopier.of(input, options.settings);
+    if (copier instanceof UnitCopier) this.#copier = copier;
+    else this.#refuseCopy(copier);
   }
 
   async handle(packet: Packet | null, push: Push, stop: AbortSignal): Promise<void> {
+    if (this.#copier !== undefined && await this.#copy(this.#copier, packet, push)) return;
+    if (this.#awaitsKeyframe) {
+      if (packet === null || !packet.isKeyframe) return;
+      this.#awaitsKeyframe = false;
+    }
     if (this.#passes && this.#decoder === undefined) {
       const data = packet?.data ?? null;
       // AVI holds the place of a frame that did not come with an empty packet.
@@ -149,6 +168,31 @@ class Lane {
       await this.#deinterlace(frame, push);
     });
     if (packet === null && !stop.aborted) await this.#deinterlace(null, push);
+  }
+
+  /** @returns false when JPEG must be made of the stream from this packet on. */
+  async #copy(copier: UnitCopier, packet: Packet | null, push: Push): Promise<boolean> {
+    if (packet === null) return true;
+    const unit = await copier.take(packet);
+    if (unit instanceof NotCopied) {
+      this.#refuseCopy(unit);
+      this.#options.report(`JPEG is made of ${this.#input.name}: ${unit.why}`);
+      this.#copier = undefined;
+      this.#awaitsKeyframe = !unit.atKeyframe;
+      return false;
+    }
+    if (unit === undefined) return true;
+    const timestamp = this.#options.timestamp(this.#times.of(packet.pts));
+    if (timestamp !== undefined) await push(Promise.resolve({ ...unit, timestamp }));
+    return true;
+  }
+
+  #refuseCopy({ why }: NotCopied): void {
+    if (this.#options.settings.codec !== "copy") return;
+    throw new SourceError(
+      "UNSUPPORTED",
+      `Cannot publish ${this.#input.name} as it came (--codec copy): ${why}; expected H.264 or H.265 in the order of showing, or --codec jpeg`,
+    );
   }
 
   /** Frames come out in order, one for each that went in, one later. */
@@ -232,13 +276,20 @@ class Lane {
   /** @returns false where the container cannot go back. */
   async beginAgain(): Promise<boolean> {
     if (!await this.#input.rewind()) return false;
+    this.#copier?.beginAgain();
     this.#decoder?.beginAgain();
     this.#times.beginAgain();
     return true;
   }
 
   reportDamage(): void {
-    const damaged = this.#damaged + (this.#decoder?.damaged ?? 0);
+    const { skipped = 0, damaged: copied = 0 } = this.#copier ?? {};
+    if (skipped > 0) {
+      this.#options.report(
+        `${skipped} frames of ${this.#input.name} were left out: no keyframe came before them`,
+      );
+    }
+    const damaged = this.#damaged + copied + (this.#decoder?.damaged ?? 0);
     if (damaged > 0) {
       this.#options.report(`${damaged} damaged packets of ${this.#input.name} were left out`);
     }

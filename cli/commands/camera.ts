@@ -22,6 +22,7 @@ import {
   producerSettings,
   settingOptions,
   targetOptions,
+  togetherFaults,
 } from "../camera_options.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
 import { type Command, type CommandContext, parsers } from "../command.ts";
@@ -60,7 +61,11 @@ export const camera: Command = {
   },
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check({ positionals, options }) {
-    return [...numberFaults(positionals), ...producerFaults(options)];
+    return [
+      ...numberFaults(positionals),
+      ...producerFaults(options),
+      ...togetherFaults((options as unknown as Partial<Values>).source, options),
+    ];
   },
   async run({ positionals, options }, context) {
     const values = options as unknown as Values;

@@ -24,6 +24,7 @@ import {
   producerSettings,
   settingOptions,
   targetOptions,
+  togetherFaults,
 } from "../camera_options.ts";
 import { find, lookOptions, type LookValues, probe } from "../camera_look.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
@@ -56,7 +57,7 @@ export const cameras: Command = {
   // Its sources stand in the registry, and may change while it runs.
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },
   check({ positionals, options }) {
-    return [...argumentFaults(positionals), ...producerFaults(options)];
+    return [...argumentFaults(positionals, options), ...producerFaults(options)];
   },
   async run({ positionals: [action, ...rest], options }, context) {
     const values = options as unknown as Values;
@@ -78,16 +79,19 @@ export const cameras: Command = {
   },
 };
 
-function argumentFaults([action, ...rest]: readonly string[]): string[] {
+function argumentFaults(
+  [action, ...rest]: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): string[] {
   switch (action) {
     case "add": {
       const faults = numberFaults(rest.slice(0, 1));
       if (rest.length !== 2) return [...faults, "Cannot add a camera: expected add N SOURCE"];
-      return [...faults, ...sourceFaults(rest[1]!)];
+      return [...faults, ...sourceFaults(rest[1]!, options)];
     }
     case "probe":
       return rest.length === 1
-        ? sourceFaults(rest[0]!)
+        ? sourceFaults(rest[0]!, options)
         : ["Cannot probe a camera: expected probe SOURCE"];
     case "remove":
       return numberFaults(rest);
@@ -110,10 +114,10 @@ function argumentFaults([action, ...rest]: readonly string[]): string[] {
   }
 }
 
-function sourceFaults(text: string): string[] {
+function sourceFaults(text: string, options: Readonly<Record<string, unknown>>): string[] {
   try {
     parseSource(text);
-    return [];
+    return togetherFaults(text, options);
   } catch (error) {
     return [`Cannot use source ${maskUrl(text)}: ${(error as Error).message}`];
   }

@@ -13,18 +13,24 @@ export type VideoCodec = "h264" | "h265";
 export interface AccessUnit {
   /** It decodes by itself: it begins a group of pictures, and its parameter sets are in it. */
   readonly keyframe: boolean;
+  /** Decoding can begin at its picture, given the parameter sets. */
+  readonly entry: boolean;
+  /** Its first slice hangs on pictures before and after it; told of H.264 alone. */
+  readonly bidirectional: boolean;
   /** As in RFC 6381, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`; known where the parameter sets are. */
   readonly codec?: string;
 }
 
-/** NAL unit types of both codecs, by what they are to a reader of access units. */
-interface NalTypes {
+/** NAL unit types of a codec, by what they are to a reader of access units. */
+export interface NalTypes {
   /** Type of the unit that begins with these bytes. */
   type(header: number): number;
   /** A coded slice of a picture. */
   slice(type: number): boolean;
   /** A slice of a picture at which decoding can begin. */
   randomAccess(type: number): boolean;
+  /** The delimiter that stands before everything else in an access unit. */
+  readonly delimiter: number;
   /** Parameter sets that a keyframe must bring. */
   readonly parameterSets: readonly number[];
   /** The sequence parameter set. */
@@ -34,11 +40,13 @@ interface NalTypes {
   codec(sps: Uint8Array): string | undefined;
 }
 
-const TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
+/** The types of both codecs. */
+export const NAL_TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
   h264: {
     type: (header) => header & 0x1f,
     slice: (type) => type >= 1 && type <= 5,
     randomAccess: (type) => type === 5,
+    delimiter: 9,
     parameterSets: [7, 8],
     sps: 7,
     sei: 6,
@@ -54,6 +62,7 @@ const TYPES: Readonly<Record<VideoCodec, NalTypes>> = {
     slice: (type) => type <= 31,
     // Instantaneous, broken-link and clean random access.
     randomAccess: (type) => type >= 16 && type <= 23,
+    delimiter: 35,
     parameterSets: [32, 33, 34],
     sps: 33,
     sei: 39,
@@ -88,7 +97,7 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
   if (bytes.length === 0) {
     throw new BadFrameError("empty", "Cannot use the access unit: it holds no bytes");
   }
-  const types = TYPES[codec];
+  const types = NAL_TYPES[codec];
   const seen = new Set<number>();
   let name: string | undefined;
   let recovers = false;
@@ -96,9 +105,14 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
     const type = types.type(unit[0]!);
     if (types.slice(type)) {
       const complete = types.parameterSets.every((set) => seen.has(set));
-      const keyframe = complete &&
-        (types.randomAccess(type) || (codec === "h264" && recovers && isIntraSlice(unit)));
-      return { keyframe, ...(name === undefined ? {} : { codec: name }) };
+      const slice = codec === "h264" ? sliceType(unit) : undefined;
+      const entry = types.randomAccess(type) || (recovers && slice === INTRA_SLICE);
+      return {
+        keyframe: complete && entry,
+        entry,
+        bidirectional: slice === BIDIRECTIONAL_SLICE,
+        ...(name === undefined ? {} : { codec: name }),
+      };
     }
     seen.add(type);
     if (type === types.sps) name = types.codec(unit);
@@ -163,11 +177,14 @@ function recoversAtOnce(sei: Uint8Array): boolean {
   return false;
 }
 
-/** Whether an H.264 slice's type, the second number of its header, is I. */
-function isIntraSlice(slice: Uint8Array): boolean {
+const BIDIRECTIONAL_SLICE = 1;
+const INTRA_SLICE = 2;
+
+/** An H.264 slice's type, the second number of its header. */
+function sliceType(slice: Uint8Array): number {
   const bits = new BitReader(unescaped(slice.subarray(1, 16)));
   bits.exponentialGolomb();
-  return bits.exponentialGolomb() % 5 === 2;
+  return bits.exponentialGolomb() % 5;
 }
 
 class BitReader {

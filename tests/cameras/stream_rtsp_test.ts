@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { RtspSource } from "../../cameras/sources/rtsp.ts";
+import { inspectAccessUnit } from "../../runtime/video/access_unit.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { RtspServer } from "../support/rtsp.ts";
@@ -37,7 +38,7 @@ Deno.test("RTSP: every frame of a pattern, in order; --fps thins them out", asyn
     try {
       const url = `rtsp://127.0.0.1:${server.port}/clip`;
       const numbers = await Promise.all(
-        (await take(makeSource(url), 40)).map(({ value }) => burntIn(value)),
+        (await take(makeSource(url, { codec: "jpeg" }), 40)).map(({ value }) => burntIn(value)),
       );
       assert.deepEqual(numbers, numbers.map((_, i) => numbers[0]! + i));
       const few = await take(makeSource(url, { fps: 5 }), 4);
@@ -47,6 +48,43 @@ Deno.test("RTSP: every frame of a pattern, in order; --fps thins them out", asyn
       await server.kill();
     }
   });
+});
+
+Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are out of order", async () => {
+  await withFolder(async (folder) => {
+    const clip = join(folder, "pattern.mp4");
+    await makeVideo(clip, { frames: 200 });
+    const server = await RtspServer.start(clip);
+    try {
+      const url = `rtsp://127.0.0.1:${server.port}/clip`;
+      const units = await take(makeSource(url), 25);
+      assert.ok(units.every(({ contentType }) => contentType === "video/h264"));
+      assert.ok(units.every(({ width, height }) => width === 160 && height === 120));
+      const keyframes = units.map(({ value }) => inspectAccessUnit("h264", value).keyframe);
+      assert.ok(keyframes[0]);
+      assert.deepEqual(units.map(({ headers }) => headers?.["keyframe"] === "1"), keyframes);
+      const thinner = await take(makeSource(url, { fps: 5 }), 2);
+      assert.equal(thinner[0]!.contentType, "image/jpeg");
+    } finally {
+      await server.kill();
+    }
+  });
+  const server = await RtspServer.start(CLIP);
+  try {
+    const url = `rtsp://127.0.0.1:${server.port}/clip`;
+    const { reports, ...opening } = context();
+    for await (const { contentType } of makeSource(url).open(opening)) {
+      assert.equal(contentType, "image/jpeg");
+      break;
+    }
+    assert.match(reports.join(), /^JPEG is made of stream .*: its frames are not in the order/);
+    await assert.rejects(
+      take(makeSource(url, { codec: "copy" }), 1),
+      /order of showing \(B-frames/,
+    );
+  } finally {
+    await server.kill();
+  }
 });
 
 Deno.test("RTSP: a server killed and started again in mid-stream costs a pause, no more", async () => {

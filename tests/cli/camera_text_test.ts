@@ -15,6 +15,7 @@ const punctual: CameraStats = {
   clockSteps: 0,
   timeJumps: 0,
   failures: {},
+  stream: {},
 };
 const late: CameraStats = { ...punctual, late: 3, behindMs: 1_234.5678 };
 

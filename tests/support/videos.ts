@@ -31,7 +31,9 @@ export interface VideoOptions {
   readonly frames: number;
   readonly width?: number;
   readonly height?: number;
-  readonly codec?: "libx264" | "mjpeg" | "mpeg4";
+  readonly codec?: "libx264" | "libx265" | "mjpeg" | "mpeg4";
+  /** Frames that are shown before ones that come earlier in the file. */
+  readonly bFrames?: number;
   /** Milliseconds of each frame; 40 apart unless given. */
   readonly times?: (index: number) => number;
   /** Metadata say that the film must be turned clockwise by so much. */
@@ -40,7 +42,7 @@ export interface VideoOptions {
 
 /** Writes a video file; its name's end says the container. */
 export async function makeVideo(path: string, options: VideoOptions): Promise<void> {
-  const { frames, width = 160, height = 120, codec = "libx264", rotation } = options;
+  const { frames, width = 160, height = 120, codec = "libx264", rotation, bFrames = 0 } = options;
   const times = options.times ?? ((index: number) => index * 40);
   // A whole number of frames a tick: AVI fills gaps between ticks with empty frames.
   const steady = options.times === undefined;
@@ -56,6 +58,7 @@ export async function makeVideo(path: string, options: VideoOptions): Promise<vo
   context.framerate = new Rational(25, 1);
   context.pixelFormat = codec === "mjpeg" ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
   context.gopSize = 10;
+  context.maxBFrames = bFrames;
   context.threadCount = 1;
   if (codec === "mjpeg") {
     context.setFlags(AV_CODEC_FLAG_QSCALE);
@@ -67,8 +70,12 @@ export async function makeVideo(path: string, options: VideoOptions): Promise<vo
   check(
     await context.open2(
       encoder,
-      codec === "libx264"
-        ? Dictionary.fromObject({ preset: "ultrafast", tune: "zerolatency" })
+      codec === "libx264" || codec === "libx265"
+        ? Dictionary.fromObject({
+          preset: "ultrafast",
+          ...(bFrames > 0 ? {} : { tune: "zerolatency" }),
+          ...(codec === "libx265" ? { "x265-params": "log-level=none" } : {}),
+        })
         : null,
     ),
   );

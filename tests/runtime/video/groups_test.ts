@@ -67,7 +67,8 @@ Deno.test("Without its parameter sets an IDR picture is no keyframe", async () =
   const [first] = await accessUnits({ frames: 1 });
   const slice = [...nalUnits(first!)].find((unit) => (unit[0]! & 31) === 5)!;
   const bare = new Uint8Array([0, 0, 0, 1, ...slice]);
-  assert.deepEqual(inspectAccessUnit("h264", bare), { keyframe: false });
+  const { keyframe, entry } = inspectAccessUnit("h264", bare);
+  assert.deepEqual({ keyframe, entry }, { keyframe: false, entry: true });
 });
 
 Deno.test("What is no access unit costs itself, and what hangs on it until the next keyframe", async () => {

@@ -1,0 +1,123 @@
+/**
+ * Frames that wait for the log, and what is dropped of them when there are too many.
+ *
+ * @module
+ */
+import type { LogRecord } from "../runtime/log/log.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
+
+/** What happens to a frame when the buffer is full. */
+export type Overflow = "wait" | "drop-oldest" | "drop-newest";
+
+/** A frame to publish. */
+export interface PublisherFrame {
+  readonly record: LogRecord;
+  /** Told the frame's offset once the log has it. */
+  readonly delivered?: (offset: number) => void | Promise<void>;
+}
+
+/**
+ * Why frames were dropped. What hangs on a dropped frame of video, up to the next keyframe, is dropped
+ * and counted with it.
+ */
+export type DropReason = "overflow" | "too-large" | "stopped";
+
+/** What a record costs beside its value. */
+const RECORD_OVERHEAD = 256;
+
+/** The waiting frames of one camera, in order. */
+export class FrameBuffer {
+  readonly dropped: Record<DropReason, number> = { overflow: 0, "too-large": 0, stopped: 0 };
+  readonly #frames: PublisherFrame[] = [];
+  readonly #most: number;
+  readonly #batchBytes: number;
+  /** Why frames that come are dropped as long as they hang on one that was. */
+  #lost: DropReason | undefined;
+
+  /** @param most frames that may wait */
+  constructor(most: number, batchBytes: number) {
+    this.#most = most;
+    this.#batchBytes = batchBytes;
+  }
+
+  get length(): number {
+    return this.#frames.length;
+  }
+
+  /**
+   * Takes a frame, or drops and counts what the policy says.
+   *
+   * @returns false when there is no room and the policy is to wait.
+   */
+  offer(frame: PublisherFrame, overflow: Overflow): boolean {
+    if (this.#isLost(frame)) return true;
+    if (this.#frames.length >= this.#most) {
+      if (overflow === "wait") return false;
+      this.dropped.overflow++;
+      if (overflow === "drop-newest") {
+        this.#lost = "overflow";
+        return true;
+      }
+      this.#frames.shift();
+      this.dropHanging("overflow");
+      if (this.#isLost(frame)) return true;
+    }
+    this.#frames.push(frame);
+    return true;
+  }
+
+  /** Drops what hangs on the frame before the waiting ones, which was dropped. */
+  dropHanging(reason: DropReason): void {
+    const next = this.#frames.findIndex(({ record }) => !hangsOnOthers(record));
+    this.dropped[reason] += this.#frames.splice(0, next < 0 ? Infinity : next).length;
+    if (next < 0) this.#lost = reason;
+  }
+
+  /** Drops all. */
+  clear(reason: DropReason): void {
+    this.dropped[reason] += this.#frames.splice(0).length;
+  }
+
+  /** Takes out the frames of the next batch. */
+  nextBatch(): PublisherFrame[] {
+    return this.#frames.splice(0, this.#batchLength());
+  }
+
+  /** No frame that may come has room in the next batch: a frame that fills one alone does not wait. */
+  get fillsABatch(): boolean {
+    if (this.#batchLength() < this.#frames.length) return true;
+    const bytes = this.#frames.reduce((sum, { record }) => sum + sizeOf(record), 0);
+    return bytes + RECORD_OVERHEAD >= this.#batchBytes;
+  }
+
+  /** How many of the waiting frames fit into one batch; at least one. */
+  #batchLength(): number {
+    let bytes = 0;
+    let length = 0;
+    for (const { record } of this.#frames) {
+      bytes += sizeOf(record);
+      if (length > 0 && bytes > this.#batchBytes) break;
+      length++;
+    }
+    return length;
+  }
+
+  /** Counts a frame that comes and hangs on a dropped one. */
+  #isLost({ record }: PublisherFrame): boolean {
+    if (this.#lost !== undefined && hangsOnOthers(record)) {
+      this.dropped[this.#lost]++;
+      return true;
+    }
+    this.#lost = undefined;
+    return false;
+  }
+}
+
+/** An access unit that cannot be decoded without its keyframe and all units between. */
+export function hangsOnOthers({ headers }: LogRecord): boolean {
+  return headers["keyframe"] !== "1" && videoCodecOf(headers["content-type"]) !== undefined;
+}
+
+function sizeOf({ value }: LogRecord): number {
+  return value.length + RECORD_OVERHEAD;
+}
