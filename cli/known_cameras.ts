@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CameraRegistry, type CameraStatus, openState } from "../cameras/registry.ts";
+import type { CameraStatus } from "../cameras/registry.ts";
 import type { KnownCamera } from "../viewer/mod.ts";
 import type { Options } from "./command.ts";
 
@@ -28,6 +28,8 @@ export class KnownRegistry {
   readonly read = async (): Promise<readonly KnownCamera[]> => {
     // Looking at a registry must not make one.
     if (this.#opened === undefined) await Deno.stat(this.#file);
+    // Loaded where a registry is named: cameras bring FFmpeg along.
+    const { CameraRegistry, openState } = await import("../cameras/registry.ts");
     const registry = new CameraRegistry(await (this.#opened ??= openState(this.#file)));
     return await Promise.all((await registry.list()).map(async ({ camera }) => {
       const { number, name, place } = camera;
