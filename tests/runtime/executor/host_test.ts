@@ -67,6 +67,9 @@ Deno.test("executor: a module without a query is named, whatever it exports", as
     });
     const [message] = messages;
     assert.ok(message?.type === "unusable");
-    assert.match(message.error.message, /^Cannot use data:.* as a query: expected its default/);
+    assert.match(
+      message.error.message,
+      /^Cannot use data:.* as a query: expected a query definition/,
+    );
   }
 });
