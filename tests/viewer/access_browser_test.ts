@@ -55,7 +55,7 @@ Deno.test("nothing serious stands in the way of anybody, dark or light", async (
 });
 
 Deno.test("on a phone the wall scrolls one way only and everything can be reached", async () => {
-  await withViewer({ lanes: { count: 12 } }, async (viewer, lanes) => {
+  await withViewer({ lanes: { count: 24 } }, async (viewer, lanes) => {
     lanes.run(4);
     await withBrowser(async (open) => {
       const page = await open(viewer.url, {
@@ -71,12 +71,12 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
       const tile = (await page.locator(".tile").first().boundingBox())!;
       assert.ok(tile.width >= 180, `${tile.width} pixels wide`);
       // Only what can be seen is sent.
-      const last = page.locator('[data-lane="greyscale-11"]');
+      const last = page.locator('[data-lane="greyscale-23"]');
       assert.equal(await last.getAttribute("data-offset"), null);
       await last.scrollIntoViewIfNeeded();
-      await until(async () => await offsetOf(page, "greyscale-11") >= 0);
+      await until(async () => await offsetOf(page, "greyscale-23") >= 0);
       await last.getByRole("button", { name: /Show alone/ }).tap();
-      await page.locator('.stage [data-lane="greyscale-11"]').waitFor();
+      await page.locator('.stage [data-lane="greyscale-23"]').waitFor();
       assert.equal(await page.evaluate(overflow), 0);
       await page.getByRole("button", { name: "Back to the wall (Esc)" }).tap();
       await page.locator(".stage").waitFor({ state: "hidden" });

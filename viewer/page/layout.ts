@@ -36,7 +36,7 @@ const SMALL = 240;
 const WORTH = 1.15;
 /** Narrower windows are phones: there one scrolls, over two columns where there are many. */
 const DENSE_FROM = 700;
-const SMALLEST_ON_PHONE = 150;
+const COLUMNS_ON_PHONE = 2;
 
 /**
  * The grid of a wall: with a line below each picture, or dense: without, where they would not fit
@@ -44,7 +44,8 @@ const SMALLEST_ON_PHONE = 150;
  */
 export function wallGrid(space: Space): Grid & { readonly dense: boolean } {
   const phone = space.width < DENSE_FROM;
-  const smallest = phone ? Math.min(space.smallest, SMALLEST_ON_PHONE) : space.smallest;
+  const column = Math.floor((space.width - space.gap) / COLUMNS_ON_PHONE);
+  const smallest = phone ? Math.min(space.smallest, column) : space.smallest;
   const grid = bestGrid({ ...space, smallest });
   if (!phone && (!grid.fits || grid.pictureWidth < SMALL)) {
     const dense = bestGrid({ ...space, ...DENSE });
