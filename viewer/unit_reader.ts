@@ -5,7 +5,7 @@
  */
 import { BadFrameError, type Frame } from "../runtime/definition/frame.ts";
 import { Semaphore } from "../runtime/base/wait.ts";
-import { asImage } from "../runtime/image/picture.ts";
+import { asImage, WALL_PIXELS } from "../runtime/image/picture.ts";
 import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts";
 import { GroupTracker } from "../runtime/video/groups.ts";
 
@@ -22,8 +22,6 @@ const FIRST_REACH = 32;
 const LONGEST_REACH = 4_096;
 /** Partitions whose decoders are kept for the next picture. */
 const KEPT_LANES = 16;
-/** A page shows no larger picture than about 1280 by 720; a camera's full size would cost several times more. */
-const MAX_PIXELS = 1280 * 720 * 1.5;
 
 interface Lane {
   readonly tracker: GroupTracker;
@@ -54,7 +52,7 @@ export class UnitReader {
     return await lane.turn.run(async () => {
       try {
         const linked = await this.#link(lane, frame);
-        return linked === undefined ? undefined : await asImage(linked, { maxPixels: MAX_PIXELS });
+        return linked === undefined ? undefined : await asImage(linked, { maxPixels: WALL_PIXELS });
       } catch (error) {
         if (error instanceof BadFrameError) return undefined;
         throw error;

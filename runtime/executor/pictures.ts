@@ -14,14 +14,12 @@ import {
 } from "../definition/frame.ts";
 import type { PicturePort } from "../engine/sinks.ts";
 import { plainResult } from "../definition/result.ts";
-import { asImage } from "../image/picture.ts";
+import { asImage, WALL_PIXELS } from "../image/picture.ts";
 import { unitOf } from "../video/groups.ts";
 
 /** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
-/** Pictures of access units are halved until they have no more pixels. */
-const MAX_PIXELS = 1280 * 720 * 1.5;
 
 /** A picture on its own buffer, as it goes to the driver: by a port of its own. */
 export interface Picture {
@@ -98,7 +96,7 @@ export class LanePictures implements PicturePort {
   async #sendUnit(output: Output, frame: Frame): Promise<void> {
     this.#decoding = true;
     try {
-      const image = await asImage(frame, { maxPixels: MAX_PIXELS });
+      const image = await asImage(frame, { maxPixels: WALL_PIXELS });
       if (!this.#closed) this.#sendWith(output, image);
     } catch (error) {
       // Who needs a damaged unit's picture puts it aside; the page keeps the one before. Once the lane has

@@ -12,6 +12,9 @@ import { encodeJpeg, extractLuma } from "./jpeg.ts";
 import { withOrientation } from "./orientation.ts";
 import type { Channels, RawImage } from "./raw.ts";
 
+/** Pixels of the largest picture that a wall shows of an access unit; a full one costs several times more. */
+export const WALL_PIXELS = 1280 * 720 * 1.5;
+
 /** A frame's picture. */
 export interface Picture {
   /** Pixels, as stored: an orientation is not applied. */

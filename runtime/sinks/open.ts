@@ -16,11 +16,6 @@ export function sinkForms(): string {
   return [...SINK_TYPES.map(formOf), "./FILE.ts:TARGET"].join(", ");
 }
 
-/** Environment variables that hold secrets of sinks. */
-export function sinkSecrets(): string[] {
-  return SINK_TYPES.flatMap(({ secret }) => secret ?? []);
-}
-
 /** What each kind of sink opens, for the launcher. */
 export function sinkAccess(): Record<string, UriAccess> {
   return Object.fromEntries(SINK_TYPES.map(({ name, opens, mark, options }) => {

@@ -147,7 +147,7 @@ function afterStartCode(stream: Uint8Array, from: number): number {
 }
 
 /** The payload of a NAL unit without the bytes that keep start codes out of it. */
-function unescaped(unit: Uint8Array): Uint8Array {
+export function unescaped(unit: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(unit.length);
   let length = 0, zeros = 0;
   for (const byte of unit) {

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_PICTURE_TYPE_NONE,
@@ -21,11 +20,18 @@ import {
   Packet,
   Rational,
 } from "node-av";
+import { NAL_TYPES, nalUnits } from "./access_unit.ts";
 import type { EncodedPicture } from "./encoding.ts";
 import type { H264Options } from "./h264_options.ts";
 import type { Picture } from "./picture.ts";
+import { avcRecord, withLengths } from "./unit_copy.ts";
 
+/** Delimiters, remarks and parameter sets: these stand elsewhere in an MP4, or nowhere. */
 const AUXILIARY_NALS = new Set([6, 7, 8, 9]);
+
+function isPicture(unit: Uint8Array): boolean {
+  return !AUXILIARY_NALS.has(NAL_TYPES.h264.type(unit[0]!));
+}
 
 /** Encodes one group of pictures of one size. One call at a time. */
 export class GroupEncoder implements Disposable {
@@ -82,17 +88,7 @@ export class GroupEncoder implements Disposable {
 
   /** The decoder's configuration record (`avcC`): the same for the same size and options. */
   get configuration(): Uint8Array {
-    const units = nalUnits(this.#context.extraData!);
-    const sequence = units.filter((unit) => typeOf(unit) === 7);
-    const picture = units.filter((unit) => typeOf(unit) === 8);
-    const [, profile = 0, compatibility = 0, level = 0] = sequence[0]!;
-    const list = (sets: readonly Uint8Array[]) =>
-      sets.flatMap((set) => [set.length >> 8, set.length & 255, ...set]);
-    const record = [1, profile, compatibility, level, 0xff, 0xe0 | sequence.length];
-    record.push(...list(sequence), picture.length, ...list(picture));
-    // Profiles from High on tell chroma format and depths as well: 4:2:0, 8 bits.
-    if (profile >= 100) record.push(0xfd, 0xf8, 0xf8, 0);
-    return new Uint8Array(record);
+    return new Uint8Array(avcRecord([...nalUnits(this.#context.extraData!)]));
   }
 
   /** Encodes the next picture, off this thread. */
@@ -104,7 +100,7 @@ export class GroupEncoder implements Disposable {
     if (code < 0) throw new Error(`Cannot encode a picture: ${FFmpegError.strerror(code)}`);
     try {
       const key = this.#packet.isKeyframe;
-      return { data: withLengths(this.#packet.data!), key };
+      return { data: withLengths(this.#packet.data!, isPicture), key };
     } finally {
       this.#packet.unref();
     }
@@ -114,39 +110,4 @@ export class GroupEncoder implements Disposable {
     this.#packet.free();
     this.#context.freeContext();
   }
-}
-
-const START_CODE = Buffer.from([0, 0, 1]);
-
-/** The NAL units of a byte stream with start codes. */
-function nalUnits(stream: Buffer): Uint8Array[] {
-  const units: Uint8Array[] = [];
-  let begin = stream.indexOf(START_CODE);
-  while (begin !== -1) {
-    begin += 3;
-    const next = stream.indexOf(START_CODE, begin);
-    let end = next === -1 ? stream.length : next;
-    while (end > begin && stream[end - 1] === 0) end--;
-    units.push(stream.subarray(begin, end));
-    begin = next;
-  }
-  return units;
-}
-
-function typeOf(unit: Uint8Array): number {
-  return unit[0]! & 0x1f;
-}
-
-/** Pictures alone, each with its length: parameter sets and remarks stand elsewhere or nowhere. */
-function withLengths(stream: Buffer): Uint8Array {
-  const units = nalUnits(stream).filter((unit) => !AUXILIARY_NALS.has(typeOf(unit)));
-  const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
-  const view = new DataView(bytes.buffer);
-  let position = 0;
-  for (const unit of units) {
-    view.setUint32(position, unit.length);
-    bytes.set(unit, position + 4);
-    position += 4 + unit.length;
-  }
-  return bytes;
 }

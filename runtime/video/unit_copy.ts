@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { nalUnits, type VideoCodec } from "./access_unit.ts";
+import { nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
 import type { Unit } from "./groups.ts";
 
-/** The unit's bytes as an MP4 sample: each NAL unit with its length, none left out. */
-export function withLengths(unit: Uint8Array): Uint8Array {
-  const units = [...nalUnits(unit)];
+/** The unit's bytes as an MP4 sample: each NAL unit with its length, all unless told which to keep. */
+export function withLengths(
+  unit: Uint8Array,
+  keep: (nal: Uint8Array) => boolean = () => true,
+): Uint8Array {
+  const units = [...nalUnits(unit)].filter(keep);
   const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
   const view = new DataView(bytes.buffer);
   let position = 0;
@@ -35,7 +38,8 @@ export function configurationOf(codec: VideoCodec, keyframe: Uint8Array): string
   return `${codec}:${new Uint8Array(record).toBase64()}`;
 }
 
-function avcRecord(units: readonly Uint8Array[]): number[] {
+/** The `avcC` record of these NAL units' parameter sets. */
+export function avcRecord(units: readonly Uint8Array[]): number[] {
   const sets = (type: number) => units.filter((unit) => (unit[0]! & 0x1f) === type);
   const sequence = sets(7), picture = sets(8);
   const [, profile = 0, compatibility = 0, level = 0] = sequence[0]!;
@@ -50,7 +54,7 @@ function hevcRecord(units: readonly Uint8Array[]): number[] {
   const typeOf = (unit: Uint8Array) => (unit[0]! >> 1) & 0x3f;
   const [sps] = units.filter((unit) => typeOf(unit) === 33);
   // Profile, compatibility, constraints and level stand in both records alike.
-  const profile = withoutEscapes(sps!.subarray(2, 20)).slice(1, 13);
+  const profile = unescaped(sps!.subarray(2, 20)).subarray(1, 13);
   const record = [1, ...profile, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 3];
   for (const type of [32, 33, 34]) {
     const sets = units.filter((unit) => typeOf(unit) === type);
@@ -62,8 +66,4 @@ function hevcRecord(units: readonly Uint8Array[]): number[] {
 /** A parameter set after its length. */
 function counted(set: Uint8Array): number[] {
   return [set.length >> 8, set.length & 255, ...set];
-}
-
-function withoutEscapes(bytes: Uint8Array): number[] {
-  return [...bytes].filter((byte, i) => !(byte === 3 && bytes[i - 1] === 0 && bytes[i - 2] === 0));
 }

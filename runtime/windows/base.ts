@@ -6,7 +6,7 @@
 import type { Frame, Window } from "../definition/frame.ts";
 import { NO_SAMPLES, Sampler } from "./sampler.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";
-import type { RestartPoint, Windower, WindowerState } from "./windower.ts";
+import { type RestartPoint, type Windower, type WindowerState, windowOf } from "./windower.ts";
 
 /** A window that is not complete yet. */
 export interface OpenWindow {
@@ -155,20 +155,7 @@ export abstract class BaseWindower implements Windower {
   }
 
   protected finish({ frames, number, gaps }: OpenWindow): Window {
-    const first = frames[0]!;
-    const last = frames.at(-1)!;
-    return {
-      topic: first.topic,
-      partition: first.partition,
-      key: last.key,
-      frames,
-      firstOffset: first.offset,
-      lastOffset: last.offset,
-      ...(number === 0 ? {} : { number }),
-      firstTimestamp: first.timestamp,
-      lastTimestamp: last.timestamp,
-      gaps,
-    };
+    return windowOf(frames, gaps, number);
   }
 
   /** True for a frame that waits until the next one confirms its capture time. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { windowOf } from "./windower.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 
@@ -94,21 +95,5 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
         }),
       };
     },
-  };
-}
-
-function windowOf(frames: readonly Frame[]): Window {
-  const first = frames[0]!;
-  const last = frames.at(-1)!;
-  return {
-    topic: first.topic,
-    partition: first.partition,
-    key: last.key,
-    frames,
-    firstOffset: first.offset,
-    lastOffset: last.offset,
-    firstTimestamp: first.timestamp,
-    lastTimestamp: last.timestamp,
-    gaps: 0,
   };
 }

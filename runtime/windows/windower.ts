@@ -59,3 +59,21 @@ export interface Windower {
   /** Windows that end at or before this capture time are closed; undefined where time closes none. */
   readonly watermark: number | undefined;
 }
+
+/** The window of some frames, one at least; `number` tells apart those that begin with the same frame. */
+export function windowOf(frames: readonly Frame[], gaps = 0, number = 0): Window {
+  const first = frames[0]!;
+  const last = frames.at(-1)!;
+  return {
+    topic: first.topic,
+    partition: first.partition,
+    key: last.key,
+    frames,
+    firstOffset: first.offset,
+    lastOffset: last.offset,
+    ...(number === 0 ? {} : { number }),
+    firstTimestamp: first.timestamp,
+    lastTimestamp: last.timestamp,
+    gaps,
+  };
+}
