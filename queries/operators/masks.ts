@@ -4,7 +4,13 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
+import {
+  type Frame,
+  imageHeaders,
+  isFinding,
+  type Operator,
+  type Output,
+} from "../../runtime/mod.ts";
 import { shownFrame } from "./picture.ts";
 
 /**
@@ -57,6 +63,5 @@ function pngFrame(frame: Frame, mask: string): Frame {
   // Width and height stand in the header of a PNG.
   const view = new DataView(value.buffer, 16);
   const size = { width: String(view.getUint32(0)), height: String(view.getUint32(4)) };
-  const { keyframe: _, codec: __, ...headers } = frame.headers;
-  return { ...frame, value, headers: { ...headers, "content-type": "image/png", ...size } };
+  return { ...frame, value, headers: { ...imageHeaders(frame.headers, "image/png"), ...size } };
 }

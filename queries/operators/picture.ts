@@ -7,6 +7,7 @@ import {
   encodeJpeg,
   type Frame,
   type FrameResult,
+  imageHeaders,
   isFinding,
   type Output,
   type Picture,
@@ -27,10 +28,8 @@ export function withPicture(
   jpeg: Uint8Array,
   { width, height }: Pick<Picture, "width" | "height">,
 ): Frame {
-  // Those of an access unit do not describe an image.
-  const { keyframe: _, codec: __, ...headers } = frame.headers;
   const size = { width: String(width), height: String(height) };
-  return { ...frame, value: jpeg, headers: { ...headers, "content-type": "image/jpeg", ...size } };
+  return { ...frame, value: jpeg, headers: { ...imageHeaders(frame.headers), ...size } };
 }
 
 /**

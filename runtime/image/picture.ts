@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Frame } from "../definition/frame.ts";
+import type { Frame, Headers } from "../definition/frame.ts";
 import { unitOf } from "../video/groups.ts";
 import { decodeImage, decodeReduced, type Denominator } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
@@ -92,6 +92,14 @@ class ImagePicture implements Picture {
   release(): void {}
 }
 
+/** The headers of a frame whose value becomes an image: without those that describe an access unit. */
+export function imageHeaders(
+  { keyframe: _, codec: __, ...headers }: Headers,
+  contentType = "image/jpeg",
+): Headers {
+  return { ...headers, "content-type": contentType };
+}
+
 /**
  * The frame as one image: itself, or with the picture of its access unit as a JPEG.
  *
@@ -109,9 +117,7 @@ export async function asImage(
     const denominator = ([1, 2, 4] as const)
       .find((by) => width * height <= maxPixels * by * by) ?? 8;
     const value = await encodePixels(picture, 3, 80, denominator);
-    // Those of an access unit do not describe an image.
-    const { keyframe: _, codec: __, ...headers } = frame.headers;
-    return { ...frame, value, headers: { ...headers, "content-type": "image/jpeg" } };
+    return { ...frame, value, headers: imageHeaders(frame.headers) };
   } finally {
     picture.release();
   }
