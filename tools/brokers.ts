@@ -71,13 +71,17 @@ async function candidates(): Promise<Candidate[]> {
 
 /** Puts rows into the table of a page: those of brokers that it has already in their places. */
 export function withRows(page: string, rows: ReadonlyMap<string, string>): string {
-  const [head, table = "", tail = ""] = page.split(/(?<=<!-- brokers -->\n)|(?=<!-- \/brokers -->)/);
+  const [head, table = "", tail = ""] = page.split(
+    /(?<=<!-- brokers -->\n)|(?=<!-- \/brokers -->)/,
+  );
   const known = new Map(
     [...table.matchAll(/^\| (?!-|broker )(.+?) +\| (.+?) +\|$/gm)].map(([, name, result]) =>
       [name!, result!] as const
     ),
   );
-  const lines = [...new Map([...known, ...rows])].map(([name, result]) => `| ${name} | ${result} |`);
+  const lines = [...new Map([...known, ...rows])].map(([name, result]) =>
+    `| ${name} | ${result} |`
+  );
   return `${head}\n| broker | contract of the log |\n| --- | --- |\n${lines.join("\n")}\n\n${tail}`;
 }
 

@@ -22,7 +22,9 @@ export async function startKfake(
   const program = join(here, "..", "..", ".cache", "kfake");
   const built = await run("go", ["build", "-o", program, "."], { cwd: join(here, "kfake") });
   if (built?.code !== 0) {
-    throw new KitError(`Cannot build kfake: ${built?.output.trim() ?? "go: not found, install Go"}`);
+    throw new KitError(
+      `Cannot build kfake: ${built?.output.trim() ?? "go: not found, install Go"}`,
+    );
   }
   const ports = [freePort(), freePort(), freePort()];
   const versions = Object.entries(highest).map((pair) => pair.join(":")).join(",");
