@@ -69,8 +69,12 @@ async function candidates(): Promise<Candidate[]> {
   ];
 }
 
-/** Puts rows into the table of a page: those of brokers that it has already in their places. */
-export function withRows(page: string, rows: ReadonlyMap<string, string>): string {
+/** Puts rows into the table of a page, beside those that it has, in the order of `names`. */
+export function withRows(
+  page: string,
+  rows: ReadonlyMap<string, string>,
+  names: readonly string[],
+): string {
   const [head, table = "", tail = ""] = page.split(
     /(?<=<!-- brokers -->\n)|(?=<!-- \/brokers -->)/,
   );
@@ -95,7 +99,9 @@ if (import.meta.main) {
   await ensure(["java", "maven", "kcat", "go"], { say });
   const total = { passed: 0, failed: 0 };
   const rows = new Map<string, string>();
-  const chosen = (await candidates()).filter(({ name }) =>
+  const all = await candidates();
+  const names = all.map(({ name }) => name);
+  const chosen = all.filter(({ name }) =>
     Deno.args.length === 0 || Deno.args.some((part) => name.includes(part))
   );
   for (const { name, start } of chosen) {
@@ -110,7 +116,7 @@ if (import.meta.main) {
     } finally {
       await broker.stop();
     }
-    await Deno.writeTextFile(TABLE, withRows(await Deno.readTextFile(TABLE), rows));
+    await Deno.writeTextFile(TABLE, withRows(await Deno.readTextFile(TABLE), rows, names));
   }
   await run(Deno.execPath(), ["fmt", "-q", TABLE]);
   writeLine(Deno.stdout, closingLine(total));
