@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { makeSource } from "../../cameras/open.ts";
+import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
@@ -92,7 +92,7 @@ Deno.test("MJPEG is scaled where asked, thinned out by --fps; bad images are lef
       const size = { width: 24, height: 16 };
       const given = context();
       const images = [];
-      for await (const image of makeSource(`http://${host}/`, { size }).open(given)) {
+      for await (const image of (await makeSource(`http://${host}/`, { size })).open(given)) {
         images.push(image);
       }
       assert.equal(images.length, 2);
@@ -209,7 +209,7 @@ Deno.test("what is no camera says so", async () => {
       error instanceof SourceError && error.code === "UNREACHABLE" && error.retryable &&
       !error.message.includes("canary"),
   );
-  assert.throws(() => makeSource("http:///x"), /expected http:\/\/\[USER:PASSWORD@\]HOST/);
+  assert.throws(() => checkSource("http:///x"), /expected http:\/\/\[USER:PASSWORD@\]HOST/);
 });
 
 /** What a server does with a Digest header. */
