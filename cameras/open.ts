@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type ModuleUri, moduleOf, type UriAccess } from "../runtime/base/access.ts";
+import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";
 import { settled } from "../runtime/base/wait.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError, type SourceKind } from "./source.ts";

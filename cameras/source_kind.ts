@@ -102,6 +102,8 @@ export function checkUrl(shown: string, text: string): void {
   if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;
   throw new SourceError(
     "INVALID",
-    `Cannot use source ${shown}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH`,
+    `Cannot use source ${shown}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH${
+      text.includes("@") ? ", and in a password %2F for /, %3F for ?, %23 for #" : ""
+    }`,
   );
 }

@@ -114,7 +114,9 @@ Deno.test("A stream that begins in the middle of a group, and changes its resolu
     await write(raw!, [...first.slice(7), ...second]);
     const { reports, ...opening } = context();
     const given: SourceImage[] = [];
-    for await (const unit of (await makeSource(raw!, { codec: "copy" })).open(opening)) given.push(unit);
+    for await (const unit of (await makeSource(raw!, { codec: "copy" })).open(opening)) {
+      given.push(unit);
+    }
     assert.deepEqual(
       given.map(({ value }) => value),
       [...first.slice(10), ...second].map(({ value }) => value),

@@ -103,7 +103,9 @@ Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async ()
     await Deno.writeFile(path, file);
     const { reports, stop: _stop, ...rest } = context();
     const seen: number[] = [];
-    for await (const { value } of (await makeSource(path)).open(rest)) seen.push((await burntIn(value))!);
+    for await (const { value } of (await makeSource(path)).open(rest)) {
+      seen.push((await burntIn(value))!);
+    }
     assert.deepEqual(seen, [0, 1, 3, 4]);
     assert.match(reports[0]!, /^1 damaged packets of video file .* were left out$/);
 

@@ -82,6 +82,7 @@ export async function runToMemory(
     readonly kv?: Deno.Kv;
     readonly source?: CameraSource;
     readonly bufferFrames?: number;
+    readonly times?: CaptureTimes;
     /** Where reports are collected, for who cannot wait for the end. */
     readonly reports?: string[];
   } = {},
@@ -109,6 +110,7 @@ export async function runToMemory(
     signal,
     report,
     settings,
+    ...(options.times === undefined ? {} : { times: options.times }),
     ...(limit === undefined ? {} : { limit }),
     ...(kv === undefined ? {} : {
       target: new LogTarget({

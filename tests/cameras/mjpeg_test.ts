@@ -141,6 +141,29 @@ Deno.test("a server of single pictures is asked again and again", async () => {
   );
 });
 
+Deno.test("snapshots are told by their bytes, whatever their content type says", async () => {
+  const types = [
+    "image/jpeg",
+    "image/jpg; charset=utf-8",
+    "application/octet-stream",
+    "text/plain",
+    "multipart/x-mixed-replace; boundary=frame",
+    undefined,
+  ];
+  await serving((request) => {
+    const type = types[Number(new URL(request.url).search.slice(1))];
+    return new Response(
+      pictures[0],
+      type === undefined ? {} : { headers: { "content-type": type } },
+    );
+  }, async (host) => {
+    for (const index of types.keys()) {
+      const images = await take(makeSource(`http://${host}/?${index}`, { fps: 200 }), 2);
+      assert.deepEqual(images.map(({ value }) => value), [pictures[0], pictures[0]]);
+    }
+  });
+});
+
 Deno.test("passwords: Basic and Digest are answered, wrong ones told without showing them", async () => {
   const password = "pa:ss w%rd@!";
   const basic = (request: Request) =>

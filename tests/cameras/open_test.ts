@@ -10,7 +10,13 @@ const invalid = (pattern: RegExp) => (error: unknown) =>
 
 Deno.test("a source's text is checked without a look at any file", () => {
   for (
-    const text of ["nowhere/a.mp4", "/x y/ü %41 'q\".mp4", "file:///a%20b.mp4", "Hall: 3.mp4", "./1:2"]
+    const text of [
+      "nowhere/a.mp4",
+      "/x y/ü %41 'q\".mp4",
+      "file:///a%20b.mp4",
+      "Hall: 3.mp4",
+      "./1:2",
+    ]
   ) {
     checkSource(text);
   }
@@ -33,9 +39,9 @@ export default sourceType({
   make: (text: string, rest: string, { fps = 50 }) => ({
     description: text,
     kind: "live",
-    async *open({ times, signal }) {
+    async *open(context) {
       let n = Number(rest);
-      for await (const timestamp of ticks(fps as number, times, signal)) {
+      for await (const timestamp of ticks(fps as number, context)) {
         yield { value: new Uint8Array([n++]), contentType: "image/jpeg", timestamp };
       }
     },
@@ -53,7 +59,10 @@ Deno.test("a module of a user's own is a source like ours; a recording may end i
     await assert.rejects(makeSource(`${path}:7`, { codec: "copy" }), invalid(/no H.264 or H.265/));
     await Deno.writeTextFile(join(folder, "none.ts"), "export default 7;");
     await assert.rejects(makeSource(join(folder, "none.ts:")), invalid(/expected its default/));
-    await assert.rejects(makeSource(join(folder, "away.ts:")), invalid(/away\.ts as a source: Mod/));
+    await assert.rejects(
+      makeSource(join(folder, "away.ts:")),
+      invalid(/away\.ts as a source: Mod/),
+    );
   });
 });
 
