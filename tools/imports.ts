@@ -13,9 +13,7 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
-  /** Gone after compilation. Neither this nor what is lazy is part of a circle. */
-  readonly typeOnly?: boolean;
-  /** Loaded when it is called for, not at the start. */
+  /** Loaded when it is called for: no part of a circle. Imports of types alone are. */
   readonly lazy?: boolean;
 }
 
@@ -149,7 +147,7 @@ function importsOfModule(module: ModuleInfo, root: string, entry: string): Impor
     const to = packageOf(resolved.specifier) ?? pathOf(resolved.specifier, root);
     if (to === undefined) return [];
     const line = resolved.span.start.line + 1;
-    return [{ from, to, line, typeOnly: code === undefined, lazy: isDynamic }];
+    return [{ from, to, line, lazy: isDynamic }];
   });
 }
 
@@ -172,8 +170,8 @@ function packageOf(specifier: string): string | undefined {
  */
 export function circles(imports: readonly Import[]): string[][] {
   const next = new Map<string, string[]>();
-  for (const { from, to, typeOnly, lazy } of imports) {
-    if (!typeOnly && !lazy) next.set(from, [...(next.get(from) ?? []), to]);
+  for (const { from, to, lazy } of imports) {
+    if (!lazy) next.set(from, [...(next.get(from) ?? []), to]);
   }
   const done = new Set<string>();
   const found: string[][] = [];

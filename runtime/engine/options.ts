@@ -11,11 +11,15 @@ import type { QueryPlan } from "../definition/query.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
-import type { PicturePort } from "./sinks.ts";
 import type { BatchStep } from "./steps.ts";
 
 /** Runs a call of code that is not the engine's own. */
 export type CallUser = <T>(work: () => T) => T;
+
+/** Takes pictures and findings for the wall: latest wins, and it never blocks. */
+export interface PicturePort {
+  show(output: Output): void;
+}
 
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {

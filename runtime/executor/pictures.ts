@@ -12,7 +12,7 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
-import type { PicturePort } from "../engine/sinks.ts";
+import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
 import { asImage, WALL_PIXELS } from "../image/picture.ts";
 import { unitOf } from "../video/groups.ts";
