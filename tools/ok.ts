@@ -16,6 +16,7 @@ import { documentationFaults } from "./public_docs.ts";
 import { run } from "./run.ts";
 import { runTests } from "./test.ts";
 import { checkUsage } from "./usage.ts";
+import { longFiles, missingNames, readPages } from "./structure.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
 /** How a check ended. */
@@ -67,6 +68,23 @@ async function checkImports(): Promise<Outcome> {
       `${from}:${line} imports ${to}: ${rule}`
     ),
     ...circles(imports).map((circle) => `Circle of imports: ${circle.join(" → ")}`),
+  ]);
+}
+
+async function checkStructure(): Promise<Outcome> {
+  const files = await repositoryFiles();
+  const sources = await readPages(files.filter((file) => file.endsWith(".ts")));
+  const known = {
+    files,
+    sources: sources.filter(({ file }) => !file.startsWith("tests/")).map(({ text }) => text)
+      .join("\n"),
+  };
+  const pages = await readPages(files.filter((file) => file.endsWith(".md")));
+  return ofFindings([
+    ...longFiles(sources),
+    ...pages.flatMap((page) =>
+      missingNames(page, { ...known, names: page.file === "docs/architecture.md" })
+    ),
   ]);
 }
 
@@ -125,6 +143,7 @@ const checks: readonly Check[] = [
   },
   { name: "lint", check: () => ofCommand(["lint", "--quiet", ...(fix ? ["--fix"] : [])]) },
   { name: "import directions", check: checkImports },
+  { name: "structure", check: checkStructure },
   { name: "words", check: checkWords },
   { name: "dependencies", check: checkLock },
   { name: "kernels", check: async () => ofFindings(await kernelFaults()) },

@@ -13,11 +13,10 @@ import type { RunBatch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
 import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
-import type { ExecutionOptions } from "./options.ts";
+import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
 import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
-import type { PipelineEvents } from "./stage.ts";
 
 /** A batch lets the event loop turn at least this often, milliseconds. */
 const TURN_MS = 10;

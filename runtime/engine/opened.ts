@@ -9,13 +9,12 @@ import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
-import type { ExecutionOptions } from "./options.ts";
+import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ProgressReporter } from "./reporter.ts";
 import { stepNames } from "./step_states.ts";
 import type { SequenceTracker } from "./sequence.ts";
 import { SinkSet } from "./sinks.ts";
-import type { PipelineEvents } from "./stage.ts";
 
 /** What a streaming query works with. */
 export interface Opened {

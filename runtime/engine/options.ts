@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { Frame, Output } from "../definition/frame.ts";
+import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
@@ -15,6 +15,24 @@ import type { BatchStep } from "./steps.ts";
 
 /** Runs a call of code that is not the engine's own. */
 export type CallUser = <T>(work: () => T) => T;
+
+/** What the pipeline tells the streaming query while it works. */
+export interface PipelineEvents {
+  /** An output, with the frame whose arrival caused it, in order. */
+  onOutput(output: unknown, cause: Frame): void | Promise<void>;
+  /** A frame that cannot be processed. */
+  onBadFrame(frame: Frame, error: BadFrameError): void;
+  /**
+   * An operator has failed on an input too often; without a frame it was a timer's.
+   *
+   * @returns false when the same was put aside before: it does not count again.
+   */
+  onPutAside(error: OperatorError, frame?: Frame): boolean;
+  /** Throws when the sinks cannot take an output: its operator has failed then. */
+  checkOutput?(output: unknown): void;
+  /** Runs each call of an operator. */
+  readonly call: CallUser;
+}
 
 /** Takes pictures and findings for the wall: latest wins, and it never blocks. */
 export interface PicturePort {

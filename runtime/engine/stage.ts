@@ -12,7 +12,7 @@ import {
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
 import { numbered } from "./identity.ts";
-import type { CallUser } from "./options.ts";
+import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
@@ -20,24 +20,6 @@ import { namedState, type StepState } from "./step_states.ts";
 const RETRY = { minDelayMs: 50, maxDelayMs: 500 };
 /** A round of timers calls one operator this often at most: frames must have their turn. */
 const TIMERS_A_ROUND = 64;
-
-/** What the pipeline tells the streaming query while it works. */
-export interface PipelineEvents {
-  /** An output, with the frame whose arrival caused it, in order. */
-  onOutput(output: unknown, cause: Frame): void | Promise<void>;
-  /** A frame that cannot be processed. */
-  onBadFrame(frame: Frame, error: BadFrameError): void;
-  /**
-   * An operator has failed on an input too often; without a frame it was a timer's.
-   *
-   * @returns false when the same was put aside before: it does not count again.
-   */
-  onPutAside(error: OperatorError, frame?: Frame): boolean;
-  /** Throws when the sinks cannot take an output: its operator has failed then. */
-  checkOutput?(output: unknown): void;
-  /** Runs each call of an operator. */
-  readonly call: CallUser;
-}
 
 /** What all stages of a pipeline share. */
 export interface StageOptions {
