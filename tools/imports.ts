@@ -13,7 +13,9 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
-  /** Loaded when it is called for: no part of a circle. Imports of types alone are. */
+  /** Gone after compilation. */
+  readonly typeOnly?: boolean;
+  /** Loaded when it is called for: no part of a circle. */
   readonly lazy?: boolean;
 }
 
@@ -147,7 +149,7 @@ function importsOfModule(module: ModuleInfo, root: string, entry: string): Impor
     const to = packageOf(resolved.specifier) ?? pathOf(resolved.specifier, root);
     if (to === undefined) return [];
     const line = resolved.span.start.line + 1;
-    return [{ from, to, line, lazy: isDynamic }];
+    return [{ from, to, line, typeOnly: code === undefined, lazy: isDynamic }];
   });
 }
 

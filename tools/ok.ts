@@ -1,7 +1,7 @@
 /**
  * `deno task ok`: the whole gate. All that can be checked without running the program first, two at a
  * time, then the tests. Ends with the line `N passed, N failed`, in which a check that failed counts.
- * With `--no-tests` the tests are left out; with `--fix` what can be put right is.
+ * With `--no-tests` the tests are left out; `--fix` fixes what it can.
  *
  * @module
  */
@@ -40,7 +40,7 @@ const print = (line: string): void => void writeLine(Deno.stdout, line);
 
 checkUsage(
   "deno task ok [--no-tests] [--fix]\n\n" +
-    "Runs every check of the gate, then all tests. --fix puts right what can be.\n" +
+    "Runs every check of the gate, then all tests. --fix fixes what it can.\n" +
     "Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
   ["--no-tests", "--fix"],
 );
@@ -117,7 +117,7 @@ async function checkExamples(): Promise<Outcome> {
   if (ended?.code === 0) return { state: "ok", says: "" };
   const errors = (ended?.output ?? "").split(/^(?=TS\d+ \[ERROR\])/m)
     .filter((error) => /^TS\d+ \[ERROR\]/.test(error) && !EXAMPLES_MAY.test(error));
-  // Nothing that looks like a type error, yet it failed: then all of it is told.
+  // Nothing that looks like a type error, yet it failed: report all of it.
   if (errors.length === 0 && !EXAMPLES_MAY.test(ended?.output ?? "")) {
     errors.push(ended?.output ?? "");
   }

@@ -146,14 +146,14 @@ async function clipRange(
   const from = byTime ? await history.offsetAt(lane, after) : wholeNumber(c.req.query("from"));
   const to = byTime ? await history.offsetAt(lane, before) - 1 : wholeNumber(c.req.query("to"));
   if (from === undefined || to === undefined) return undefined;
-  // Nobody can know how many frames there are in a time: a clip of too many is cut.
+  // The number of frames in a time is unknown: a clip of too many is cut.
   if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };
   return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
 }
 
 /**
  * A stream whose first bytes are there; undefined when there are none: no frame could be shown. Calls `then`
- * once, when it has ended or nobody wants it any more.
+ * once, when it has ended or was cancelled.
  */
 async function begun(
   stream: ReadableStream<Uint8Array>,

@@ -16,7 +16,7 @@ export interface ClipRequest {
   /** First and last offset, both included. */
   readonly from: number;
   readonly to: number;
-  /** Aborts when the viewer stops. A stream that nobody wants any more is cancelled. */
+  /** Aborts when the viewer stops. A stream without a reader is cancelled. */
   readonly signal: AbortSignal;
 }
 

@@ -26,7 +26,7 @@ const FEW_LANES = 4;
 /** Lanes that held or ended an executor have one of their own, but for all beyond this many. */
 const MOST_ALONE = 16;
 
-/** Workers unless told: one for each core, or one for each lane where there are few. */
+/** Default number of workers: one for each core, or one for each lane where there are few. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
@@ -68,7 +68,7 @@ export class ExecutorPool {
   #watched = false;
   #closed = false;
 
-  /** @param size number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
+  /** @param size number of workers; 0 runs everything in this thread, undefined for a number that fits the lanes. */
   constructor(
     config: ExecutorConfig,
     size: number | undefined,
@@ -87,7 +87,7 @@ export class ExecutorPool {
     return await this.#link().ready;
   }
 
-  /** Starts executors for so many lanes, ahead of them: they load at the same time. */
+  /** Starts executors for this many lanes, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
     this.#size ??= executorsFor(lanes);
     while (this.#links.size < Math.min(lanes, this.#size)) this.#link();

@@ -115,7 +115,7 @@ export class QueryMetrics {
   }
 
   /**
-   * Tells of the state and lag of a driver's queries from now on.
+   * Reports the state and lag of a driver's queries from now on.
    *
    * @returns a function that ends it.
    */

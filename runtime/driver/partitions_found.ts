@@ -1,5 +1,5 @@
 /**
- * Which partitions came into being after a query had begun. They are read from their start, as Spark
+ * Which partitions were created after a query had begun. They are read from their start, as Spark
  * does: what a camera published before it was noticed is not skipped.
  *
  * @module
@@ -42,7 +42,7 @@ export class PartitionsFound {
     return new PartitionsFound(count, known);
   }
 
-  /** Whether the partition came into being after the query had begun, here or in an earlier run. */
+  /** Whether the partition was created after the query had begun, here or in an earlier run. */
   later(spec: QuerySpec, partition: number): boolean {
     return partition >= this.#count || this.#known.get(spec)?.has(partition) === false;
   }

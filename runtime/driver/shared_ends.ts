@@ -1,5 +1,5 @@
 /**
- * Where partitions end that queries with an end share with other runtimes: whoever dies leaves
+ * Where partitions end that queries with an end share with other runtimes: one that dies leaves
  * partitions behind, which come to the others when its session times out.
  *
  * @module

@@ -58,12 +58,12 @@ export interface ExecutionEvents {
   readonly onStep?: (step: BatchStep) => void;
 }
 
-/** Which frames of a lane hang on earlier ones: access units of video do, images do not. */
+/** Which frames of a lane depend on earlier ones: access units of video do, images do not. */
 export interface FrameGroups {
   /**
    * Takes the next frame, in offset order.
    *
-   * @returns `no-keyframe` when it hangs on a frame that never came.
+   * @returns `no-keyframe` when it depends on a frame that never came.
    * @throws {BadFrameError} when its bytes are no access unit.
    */
   take(frame: Frame): "image" | "unit" | "no-keyframe";
@@ -83,7 +83,7 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
-  /** The partition came into being while the query ran: without a checkpoint it is read from the start. */
+  /** The partition was created while the query ran: without a checkpoint it is read from the start. */
   readonly foundLater?: boolean;
   readonly runId: string;
   /** Inputs that earlier runs have failed on too often. */

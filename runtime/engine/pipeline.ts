@@ -47,7 +47,7 @@ export class Pipeline {
    *
    * @param end committed end: a `state` operator is shown no frame below it.
    * @param saved what `snapshot` returned before the restart.
-   * @param dropped names of steps whose state the query lets go of.
+   * @param dropped names of steps whose state the query drops.
    * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
   static async open(

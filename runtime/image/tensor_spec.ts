@@ -34,7 +34,7 @@ export type TensorData =
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>;
 
-/** Room for so many samples. */
+/** Memory for samples. */
 export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData {
   if (dtype === "float32") return new Float32Array(length);
   return dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
