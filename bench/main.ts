@@ -78,6 +78,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "where the processor's time goes in a drain, by kind of thread",
     load: async () => (await import("./threads.ts")).bench,
   },
+  video: {
+    about: "video that stays video: clips cut without encoding",
+    load: async () => (await import("./video.ts")).bench,
+  },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",
     load: async () => (await import("./viewer.ts")).bench,

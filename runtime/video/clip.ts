@@ -18,7 +18,7 @@ export interface ClipOptions extends H264Options {
   readonly format?: "mp4";
   /** Ends the work: what is made by then is thrown away. */
   readonly signal?: AbortSignal;
-  /** Frames that are left out (damaged, of another size than the first) are told here. */
+  /** Frames that are left out (damaged, of another size than the first), and where video ends, are told here. */
   readonly report?: (message: string) => void;
 }
 
@@ -117,6 +117,7 @@ async function* record(
   encoding: H264Encoding,
   { signal, report = () => {} }: ClipOptions,
 ): AsyncGenerator<Piece, void, undefined> {
+  let begun = false;
   for await (const frame of frames) {
     signal?.throwIfAborted();
     const picture = await pictureOf(frame, encoding, report);
@@ -129,13 +130,19 @@ async function* record(
           `Left out of the clip: offset ${frame.offset} of ${width}x${height} pixels, ` +
             `expected ${track.width}x${track.height}`,
         );
+        // What an access unit hangs on would be missing from here on.
+        if (picture.joins !== undefined) return;
         continue;
       }
       await recorder.add(picture, frame.timestamp, frame.offset);
     } finally {
       picture.release();
     }
-    yield* recorder.take();
+    const pieces = recorder.take();
+    const another = pieces.findIndex((piece) => piece.kind === "begin" && begun);
+    begun = true;
+    if (another < 0) yield* pieces;
+    else return report(`The clip ends at offset ${frame.offset}: the video's parameters change`);
   }
 }
 
