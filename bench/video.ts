@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { clipsFrom } from "../viewer/clips.ts";
 import { History } from "../viewer/history.ts";
 import { accessUnits } from "../tests/support/access_units.ts";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
+import { optionsOf } from "./support/options.ts";
 import { spread } from "./support/stats.ts";
 
 const TOPIC = "VideoStreaming";
@@ -71,11 +71,8 @@ const PARTS: Readonly<Record<string, (rounds: number) => Promise<void>>> = { cli
 
 /** Runs the parts. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { rounds: { type: "string", default: "5" }, only: { type: "string" } },
-  });
+  const { rounds, only } = optionsOf(args, { rounds: 5, only: "" });
   for (const [name, run] of Object.entries(PARTS)) {
-    if (values.only === undefined || values.only === name) await run(Number(values.rounds));
+    if (only === "" || only === name) await run(rounds);
   }
 }
