@@ -9,6 +9,7 @@ import { clipsFrom } from "../viewer/clips.ts";
 import { History } from "../viewer/history.ts";
 import { accessUnits } from "../tests/support/access_units.ts";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
+import { cpuUsage } from "node:process";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
@@ -47,20 +48,23 @@ async function benchClip(rounds: number): Promise<void> {
     const clips = clipsFrom(history, print);
     const { signal } = new AbortController();
     const times: number[] = [];
+    const processor: number[] = [];
     let bytes = 0;
     // The first one loads FFmpeg.
     for (let round = 0; round <= rounds; round++) {
       const begin = performance.now();
+      const before = cpuUsage();
       const body = await clips({ lane: lane!, from: 0, to: frames - 1, signal });
       bytes = 0;
       for await (const chunk of body as ReadableStream<Uint8Array>) bytes += chunk.length;
-      if (round > 0) times.push(performance.now() - begin);
+      if (round === 0) continue;
+      times.push(performance.now() - begin);
+      const { user, system } = cpuUsage(before);
+      processor.push((user + system) / 1_000);
     }
-    print(
-      `clip     ${SECONDS} s of 1080p${FPS}, ${(bytes / 1e6).toFixed(1)} MB, without encoding: ${
-        spread(times)
-      } ms`,
-    );
+    const megabytes = (bytes / 1e6).toFixed(1);
+    print(`clip     ${SECONDS} s of 1080p${FPS}, ${megabytes} MB, without encoding:`);
+    print(`         ${spread(times)} ms, ${spread(processor)} ms of processor`);
   } finally {
     await history.close();
     await close();

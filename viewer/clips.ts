@@ -29,7 +29,7 @@ export type ClipProvider = (
 ) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
 
 /** Frames that are read at a time. */
-const BATCH = 32;
+const BATCH = 8;
 /** A reader that is so many frames behind goes on at the newest keyframe. */
 const MAX_BEHIND = 400;
 
