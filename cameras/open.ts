@@ -110,7 +110,7 @@ function refuseCopy(
     ...(size === undefined ? [] : ["--size asks for other pictures"]),
     ...(quality === undefined ? [] : ["--quality asks for other pictures"]),
     ...(source?.kind === "live" && typeof fps === "number"
-      ? ["--fps leaves out frames that others hang on"]
+      ? ["--fps leaves out frames that others depend on"]
       : []),
   ];
   if (faults.length === 0) return;
@@ -151,7 +151,7 @@ function pathOf(text: string, rest: string): string {
   throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
 }
 
-/** What else is wrong with a path is told when it is opened. */
+/** Other faults are reported when it is opened. */
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isDirectory;

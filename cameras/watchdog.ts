@@ -17,7 +17,7 @@ const LEAVE_AFTER_MS = 2_000;
  * when it should, since its disk, share or code hangs, is left behind.
  */
 export class Watchdog {
-  readonly #bite = new AbortController();
+  readonly #expired = new AbortController();
   readonly #done = new AbortController();
   readonly #source: CameraSource;
   readonly #stallMs: number;
@@ -34,7 +34,7 @@ export class Watchdog {
   }
 
   get signal(): AbortSignal {
-    return this.#bite.signal;
+    return this.#expired.signal;
   }
 
   /** The images, until the source ends, or hangs for a while after the signal aborted. */
@@ -77,7 +77,7 @@ export class Watchdog {
 
   /** @throws {SourceError} when the source was silent for too long. */
   check(): void {
-    if (!this.#bite.signal.aborted) return;
+    if (!this.#expired.signal.aborted) return;
     throw new SourceError(
       "ENDED",
       `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s (--stall)`,
@@ -93,7 +93,7 @@ export class Watchdog {
       const now = this.#clock.monotonic();
       if (this.#taken) this.#last = now;
       const left = this.#last + this.#stallMs - now;
-      if (left <= 0) return this.#bite.abort();
+      if (left <= 0) return this.#expired.abort();
       try {
         await this.#clock.sleep(left, this.#done.signal);
       } catch (error) {
