@@ -9,7 +9,7 @@ import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
 /** A source from which nothing arrives for so long hangs, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
-/** A source that was told to end may take so long to close what it opened. */
+/** How long a source may take to close what it opened once its signal aborted. */
 const LEAVE_AFTER_MS = 2_000;
 
 /**
