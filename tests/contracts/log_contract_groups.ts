@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { LogError } from "../../runtime/log/log.ts";
-import type { Obligation } from "./log_contract.ts";
 import {
   append,
   eventually,
   join,
   LogChild,
+  type Obligation,
   readAll,
   record,
   records,
