@@ -39,7 +39,7 @@ export async function startZooKeeper(
     async kill() {
       process.kill("SIGKILL");
       await process.ended;
-      await process.said;
+      await process.output;
     },
   };
 }
