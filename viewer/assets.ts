@@ -42,6 +42,8 @@ const PAGE_FILES = [
   "page/time_control.ts",
   "page/track.ts",
   "page/transport.ts",
+  "page/unit_decoder.ts",
+  "page/unit_worker.ts",
   "page/wall.ts",
   "page/wall_page.ts",
   "page/when.ts",

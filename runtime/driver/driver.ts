@@ -90,7 +90,7 @@ export class Driver {
       this.#clock,
       lag,
       (query) => this.explain(query),
-      (watched) => this.#pool.watch(watched),
+      (lanes) => this.#pool.watch(lanes),
     );
     const config: ExecutorConfig = {
       log: options.logUrl,

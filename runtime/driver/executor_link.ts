@@ -11,7 +11,7 @@ import {
   plainError,
   type ToExecutor,
 } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import { SHARED, type WorkerData } from "../executor/pulse.ts";
 
 /** An executor as the driver sees it. */
@@ -23,8 +23,8 @@ export interface ExecutorLink {
   /** Lanes that run here. */
   readonly lanes: Set<number>;
   post(message: ToExecutor): void;
-  /** Whether somebody looks at pictures. */
-  watch(watched: boolean): void;
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void;
   /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
   pulse(): { lane: number; alive: number } | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */

@@ -9,7 +9,7 @@ import type {
   LoadedQueries,
   ToExecutor,
 } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
@@ -65,7 +65,7 @@ export class ExecutorPool {
   readonly #leaving = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   #started = 0;
-  #watched = false;
+  #watched: Watched = new Map();
   #closed = false;
 
   /** @param size number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
@@ -139,9 +139,8 @@ export class ExecutorPool {
     return link !== undefined && !this.#blocked.has(link);
   }
 
-  /** Whether anybody looks at pictures. */
-  watch(watched: boolean): void {
-    if (watched === this.#watched) return;
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#watched = watched;
     for (const link of this.#links) link.watch(watched);
     this.#spare?.watch(watched);
@@ -193,7 +192,7 @@ export class ExecutorPool {
       onDeath: (link: ExecutorLink, error: Error, lane: number) => this.#died(link, error, lane),
     };
     const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
-    if (this.#watched) link.watch(true);
+    link.watch(this.#watched);
     link.ready.catch((error) => this.#died(link, error as Error, 0));
     return link;
   }

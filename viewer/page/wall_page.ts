@@ -157,6 +157,9 @@ class WallPage {
         this.#alerts.take(message.alerts);
         this.#header.setAlerts(this.#alerts.active);
         break;
+      case "result":
+        this.#wall.found(message.slot, message.offset, message.result);
+        break;
       case "time":
         this.#time.apply(message.time);
         break;
