@@ -24,6 +24,7 @@ const PAGE_FILES = [
   "page/connection.ts",
   "page/dialogs.ts",
   "page/dom.ts",
+  "page/drag.ts",
   "page/format.ts",
   "page/full_screen.ts",
   "page/header.ts",

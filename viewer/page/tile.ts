@@ -7,6 +7,7 @@ import type { Result } from "../../runtime/definition/frame.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
+import { listenForDrag } from "./drag.ts";
 import { element, iconButton, set, text } from "./dom.ts";
 import { count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
@@ -35,9 +36,6 @@ const HIGH_LATENCY_MS = 2_000;
 
 /** A picture that was captured so long ago is not of now, milliseconds. */
 const OLD_MS = 5_000;
-
-/** What is dragged from tile to tile. */
-const DRAGGED = "application/x-framelane-lane";
 
 /** Shows one lane. */
 export class Tile {
@@ -303,32 +301,7 @@ export class Tile {
     });
     root.addEventListener("focus", () => events.onSelect());
     root.addEventListener("pointerdown", () => events.onSelect());
-    this.#caption.addEventListener("dragstart", (event) => {
-      event.dataTransfer?.setData(DRAGGED, this.laneId);
-      if (event.dataTransfer !== null) event.dataTransfer.effectAllowed = "move";
-      root.classList.add("dragged");
-    });
-    this.#caption.addEventListener("dragend", () => root.classList.remove("dragged"));
-    const isAfter = (event: DragEvent) => {
-      const { left, width } = root.getBoundingClientRect();
-      return event.clientX > left + width / 2;
-    };
-    const clear = () => root.classList.remove("drop-before", "drop-after");
-    root.addEventListener("dragover", (event) => {
-      if (!event.dataTransfer?.types.includes(DRAGGED)) return;
-      event.preventDefault();
-      const after = isAfter(event);
-      root.classList.toggle("drop-after", after);
-      root.classList.toggle("drop-before", !after);
-    });
-    root.addEventListener("dragleave", clear);
-    root.addEventListener("drop", (event) => {
-      clear();
-      const moved = event.dataTransfer?.getData(DRAGGED) ?? "";
-      if (moved === "" || moved === this.laneId) return;
-      event.preventDefault();
-      events.onMove(moved, isAfter(event));
-    });
+    listenForDrag(root, this.#caption, this.laneId, events.onMove);
   }
 
   /** How old the picture is: always where it is not live, and where it lags behind the camera. */
