@@ -5,13 +5,14 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { clipsFrom } from "../viewer/clips.ts";
 import { History } from "../viewer/history.ts";
 import { accessUnits } from "../tests/support/access_units.ts";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
+import { cpuUsage } from "node:process";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
+import { optionsOf } from "./support/options.ts";
 import { spread } from "./support/stats.ts";
 
 const TOPIC = "VideoStreaming";
@@ -47,20 +48,23 @@ async function benchClip(rounds: number): Promise<void> {
     const clips = clipsFrom(history, print);
     const { signal } = new AbortController();
     const times: number[] = [];
+    const processor: number[] = [];
     let bytes = 0;
     // The first one loads FFmpeg.
     for (let round = 0; round <= rounds; round++) {
       const begin = performance.now();
+      const before = cpuUsage();
       const body = await clips({ lane: lane!, from: 0, to: frames - 1, signal });
       bytes = 0;
       for await (const chunk of body as ReadableStream<Uint8Array>) bytes += chunk.length;
-      if (round > 0) times.push(performance.now() - begin);
+      if (round === 0) continue;
+      times.push(performance.now() - begin);
+      const { user, system } = cpuUsage(before);
+      processor.push((user + system) / 1_000);
     }
-    print(
-      `clip     ${SECONDS} s of 1080p${FPS}, ${(bytes / 1e6).toFixed(1)} MB, without encoding: ${
-        spread(times)
-      } ms`,
-    );
+    const megabytes = (bytes / 1e6).toFixed(1);
+    print(`clip     ${SECONDS} s of 1080p${FPS}, ${megabytes} MB, without encoding:`);
+    print(`         ${spread(times)} ms, ${spread(processor)} ms of processor`);
   } finally {
     await history.close();
     await close();
@@ -71,11 +75,8 @@ const PARTS: Readonly<Record<string, (rounds: number) => Promise<void>>> = { cli
 
 /** Runs the parts. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { rounds: { type: "string", default: "5" }, only: { type: "string" } },
-  });
+  const { rounds, only } = optionsOf(args, { rounds: 5, only: "" });
   for (const [name, run] of Object.entries(PARTS)) {
-    if (values.only === undefined || values.only === name) await run(Number(values.rounds));
+    if (only === "" || only === name) await run(rounds);
   }
 }

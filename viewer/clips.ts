@@ -31,7 +31,7 @@ export type ClipProvider = (
 ) => Promise<Uint8Array | ReadableStream<Uint8Array>>;
 
 /** Frames that are read at a time. */
-const BATCH = 32;
+const BATCH = 8;
 
 /** Makes clips from a log's history, as they are downloaded: nothing piles up. */
 export function clipsFrom(history: History, report: (message: string) => void): ClipProvider {

@@ -9,6 +9,7 @@ import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
+import { concatenated } from "./mp4_box.ts";
 import type { Prepared } from "./encoding.ts";
 import { type Piece, Recorder } from "./recorder.ts";
 
@@ -148,7 +149,8 @@ async function* record(
 
 function bytesOf(piece: Piece): readonly Uint8Array[] {
   if (piece.kind === "begin") return [piece.header];
-  return piece.kind === "append" ? piece.bytes : [];
+  // One chunk a picture: what sends them pays for each.
+  return piece.kind === "append" ? [concatenated(piece.bytes)] : [];
 }
 
 async function pictureOf(
