@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
+import type { Headers } from "../definition/frame.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import { type LagMeter, STALE_MS } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -117,7 +118,7 @@ export class DriverFeed implements LaneFeed {
       name: query.name,
       topic,
       partition,
-      ...cameraIdentity({ key: null, partition, headers: picture?.headers ?? {} }),
+      ...identityOf(query, picture?.headers ?? {}),
       state: query.state,
       ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
         ? { exception: query.exception.message }
@@ -134,6 +135,20 @@ export class DriverFeed implements LaneFeed {
       ...(query.lastCommit !== undefined ? { lastCommit: query.lastCommit } : {}),
     };
   }
+}
+
+/** As the newest frame says, or else the newest picture's headers. */
+function identityOf(
+  { lastProgress, partition }: StreamingQuery,
+  headers: Headers,
+): ReturnType<typeof cameraIdentity> {
+  if (lastProgress === undefined) return cameraIdentity({ key: null, partition, headers });
+  const { camera, cameraName, place } = lastProgress;
+  return {
+    camera,
+    ...(cameraName === undefined ? {} : { cameraName }),
+    ...(place === undefined ? {} : { place }),
+  };
 }
 
 /** Of a lane that is not looked at few pictures come: its commits tell of the frames between them. */
