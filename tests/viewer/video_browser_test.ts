@@ -83,9 +83,9 @@ Deno.test("a focused lane is decoded by the page, live, and in steps to the exac
         await until(() => isExact(page, at), `offset ${at} after ${key}`);
       };
       for (let i = 0; i < 3; i++) await step(",", -1);
-      for (let i = 0; i < 5; i++) await step("<", -10); // over two keyframes
+      for (let i = 0; i < 5; i++) await step("Shift+Comma", -10); // over two keyframes
       for (let i = 0; i < 3; i++) await step(".", 1);
-      for (let i = 0; i < 3; i++) await step(">", 10);
+      for (let i = 0; i < 3; i++) await step("Shift+Period", 10);
       const decoded = types.length;
       await page.keyboard.press("l");
       await until(async () => await offsetOf(page, LANE) > at + 50, "live again");
