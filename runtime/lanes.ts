@@ -76,8 +76,8 @@ export interface Lane {
 }
 
 /**
- * How people know the camera of a record. Lanes, tiles and lists take it from here, whoever
- * published the record.
+ * How people know the camera of a record. Lanes, tiles and lists take it from here, for records
+ * of any producer.
  *
  * @example
  * ```ts

@@ -95,8 +95,8 @@ async function* framesOf(history: History, request: ClipRequest): AsyncGenerator
 }
 
 /**
- * A lane's frames as they came, access units at their place in their group: those that hang on a
- * keyframe before `from` are left out, and so are damaged ones with what hangs on them.
+ * A lane's frames as they came, access units at their place in their group: those that depend on a
+ * keyframe before `from` are left out, and so are damaged ones with what depends on them.
  */
 export async function* unitsOf(history: History, request: ClipRequest): AsyncGenerator<Frame> {
   const tracker = new GroupTracker(() => {});

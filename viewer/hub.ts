@@ -11,7 +11,7 @@ import type { LaneView, ServerMessage } from "./protocol.ts";
 import { Pace } from "./pace.ts";
 import { Scaler } from "./scaler.ts";
 
-/** Somebody who is told about new pictures. Must return at once. */
+/** Called for each new picture. Must return at once. */
 export type PictureListener = (picture: LanePicture) => void;
 
 /** A lane is stalled when nothing came for this long, or for some times its usual interval. */

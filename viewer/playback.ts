@@ -22,7 +22,7 @@ export interface PlaybackOptions {
   readonly onTime: (time: TimeView) => void;
   /** Whether the page decodes the lane's access units itself. */
   readonly units: (lane: string) => boolean;
-  /** True when the page draws nothing of what it was sent: playing on would be for nobody. */
+  /** True when the page draws nothing of what it was sent: no use in playing on. */
   readonly stuck: () => boolean;
 }
 
@@ -292,7 +292,7 @@ export class Playback {
     this.#runners.clear();
   }
 
-  /** Runs a task to its end; what goes wrong is told to the page. */
+  /** Runs a task to its end; what goes wrong is reported to the page. */
   async #carryOut(task: () => Promise<void>): Promise<void> {
     const { signal } = this.#task;
     try {

@@ -38,7 +38,7 @@ export interface ExecutorLink {
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** The worker has ended, by whatever the lane did that had its thread; 0: nobody knows which. */
+  /** The worker has ended, by whatever the lane did that had its thread; 0: unknown which. */
   onDeath(link: ExecutorLink, error: Error, lane: number): void;
 }
 

@@ -12,14 +12,14 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
-import type { PicturePort } from "../engine/sinks.ts";
+import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
 import { asImage, WALL_PIXELS } from "../image/picture.ts";
 import type { Demand } from "../lanes.ts";
 import type { VideoCodec } from "../video/access_unit.ts";
 import { unitOf } from "../video/groups.ts";
 
-/** Milliseconds between two pictures of a lane that is looked at, and of one that is not. */
+/** Milliseconds between two pictures of a lane with viewers, and without. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
 
