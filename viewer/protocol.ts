@@ -181,7 +181,7 @@ export const CONTENT_TYPES = [
 export interface UnitInfo {
   /** As in RFC 6381, on keyframes alone: a decoder can begin with it. */
   readonly codec?: string;
-  /** It is not to be shown, only decoded: the one to be shown hangs on it. */
+  /** It is not to be shown, only decoded: the one to be shown depends on it. */
   readonly hidden: boolean;
 }
 

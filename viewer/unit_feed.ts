@@ -1,6 +1,6 @@
 /**
  * The access units of one tile, for a page that decodes them itself: live from the newest keyframe on, or
- * up to the frame of the past that the page looks at. Every unit that a shown one hangs on goes first.
+ * up to the frame of the past that the page looks at. Every unit that a shown one depends on goes first.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface UnitFeedOptions {
 /** An access unit on its way to a tile. */
 export type UnitMessage = Omit<PictureMessage, "slot" | "sequence" | "generation">;
 
-/** A live page that is so many frames behind goes on at the newest keyframe. */
+/** A live page that is this many frames behind goes on at the newest keyframe. */
 const MAX_BEHIND = 60;
 
 /** Sends one tile's units. */
@@ -39,7 +39,7 @@ export class UnitFeed {
   #wanted: LanePicture | undefined;
   #shown: LanePicture | undefined;
   #live = false;
-  /** The last unit that was sent, while what hangs on it may follow. */
+  /** The last unit that was sent, while units that depend on it may follow. */
   #sent = -1;
 
   constructor(options: UnitFeedOptions) {

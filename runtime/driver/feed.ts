@@ -151,7 +151,7 @@ function identityOf(
   };
 }
 
-/** Of a lane that is not looked at few pictures come: its commits tell of the frames between them. */
+/** Of a lane that is not looked at few pictures come: its commits show the frames between them. */
 function lastFrame(
   picture: { readonly timestamp: number; readonly arrival: number } | undefined,
   newest: string | undefined,

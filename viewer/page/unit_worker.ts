@@ -61,7 +61,7 @@ port.onmessage = ({ data: { sequence, codec, hidden, bytes } }) => {
       configured = codec;
     }
     begun ||= codec !== undefined;
-    // What comes before the first keyframe hangs on what this page never got.
+    // What comes before the first keyframe depends on what this page never got.
     if (decoder === undefined || !begun) return port.postMessage({ sequence });
     if (!hidden) shown.add(sequence);
     const type = codec === undefined ? "delta" : "key";
