@@ -83,9 +83,9 @@ export function withRows(
       [name!, result!] as const
     ),
   );
-  const lines = [...new Map([...known, ...rows])].map(([name, result]) =>
-    `| ${name} | ${result} |`
-  );
+  const lines = [...new Map([...known, ...rows])]
+    .sort(([a], [b]) => names.indexOf(a) - names.indexOf(b))
+    .map(([name, result]) => `| ${name} | ${result} |`);
   return `${head}\n| broker | contract of the log |\n| --- | --- |\n${lines.join("\n")}\n\n${tail}`;
 }
 

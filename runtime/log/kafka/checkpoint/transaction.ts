@@ -88,10 +88,7 @@ export class Transactions {
     await this.#init(action, this.#identity);
   }
 
-  /**
-   * Ends what was begun. Taking the id over again would end it too, but brokers before 4.0 raise the epoch for
-   * that, and refuse the repeated request as one of a former owner.
-   */
+  /** Ends what was begun. Taking the id over would too, but brokers before 4.0 refuse the second try of that as fenced. */
   async #abort(action: string): Promise<void> {
     try {
       await this.#ask(action, END_TXN, { ...this.#owner, committed: false });
