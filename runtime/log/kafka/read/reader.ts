@@ -4,12 +4,18 @@
  * @module
  */
 import { systemClock } from "../../../base/clock.ts";
-import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../../log.ts";
+import {
+  LogError,
+  type LogReader,
+  type PartitionReader,
+  type ReaderOptions,
+  type ReadProblem,
+} from "../../log.ts";
 import { type Broker, brokerName } from "../net/address.ts";
 import { type Cluster, type Leader, missing } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
-import { ResponseError } from "../protocol/errors.ts";
+import { errorNames, ResponseError } from "../protocol/errors.ts";
 import { FETCH, type FetchedPartition } from "../protocol/fetch.ts";
 import { BatchDecoder } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
@@ -62,7 +68,7 @@ export class KafkaReader implements LogReader {
     topic: string,
     partition: number,
     offset: number,
-    onProblem?: (problem: string) => void,
+    onProblem?: (problem?: ReadProblem) => void,
   ): Promise<PartitionReader> {
     const action = `Cannot read ${topic} partition ${partition}`;
     this.#throwIfClosed(action);
@@ -196,7 +202,7 @@ export class KafkaReader implements LogReader {
       }
       if (++one.failures >= WAITING_AFTER) {
         one.status = "waiting-for-log";
-        one.reportProblem(told.message);
+        one.reportProblem(problemOf(told));
       }
       if (!one.searching && this.#partitions.get(one) !== undefined) this.#lookUp(one);
     }
@@ -276,7 +282,7 @@ export class KafkaReader implements LogReader {
         const action = `Cannot read ${one.topic} partition ${one.partition}`;
         const told = toLogError(error, action, this.#cluster.where);
         one.status = "waiting-for-log";
-        one.reportProblem(told.message);
+        one.reportProblem(problemOf(told));
         delay = backoff(++one.failures);
         if (!told.retryable && !GONE.has(told.code)) {
           one.searching = false;
@@ -286,6 +292,10 @@ export class KafkaReader implements LogReader {
       }
     }
   }
+}
+
+function problemOf(error: LogError): ReadProblem {
+  return { reason: errorNames(error)[0] ?? error.code, message: error.message };
 }
 
 function backoff(failures: number): number {
