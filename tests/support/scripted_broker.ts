@@ -11,7 +11,15 @@ import * as transactions from "../../runtime/log/kafka/protocol/transactions.ts"
 import { RequestWriter, ResponseReader } from "../../runtime/log/kafka/protocol/wire.ts";
 
 /** What the broker does with a request. */
-export type Reply = "well" | "silent" | "close" | { readonly errorCode: number };
+export type Reply = "well" | "silent" | "close" | Mangling | { readonly errorCode: number };
+
+/**
+ * A response that is right but for: its second half, which never comes; a length of 2 GiB; the number of
+ * another request; its pace, a byte now and then.
+ */
+export type Mangling = "half" | "huge" | "mixed" | "slow";
+const MANGLINGS: readonly Reply[] = ["half", "huge", "mixed", "slow"] satisfies Mangling[];
+const SLOW_MS = 100;
 
 /** A request as the broker sees it. */
 export interface Seen {
@@ -45,9 +53,16 @@ export class ScriptedBroker {
   readonly #script: (seen: Seen) => Reply;
   /** Other brokers of the cluster. */
   readonly peers: { readonly nodeId: number; readonly port: number }[] = [];
+  /** The port that it gives for itself, if not its own. */
+  advertised: number | undefined;
+  /** How long it wants no more produce requests. */
+  throttleMs = 0;
   readonly seen: Seen[] = [];
   readonly nodeId: number;
   #produced = 0;
+  #closed = false;
+  /** What is done to the response that goes out next. */
+  #mangling: Reply = "well";
 
   /** @param script says what is done with each request; ApiVersions are always answered. */
   constructor(script: (seen: Seen) => Reply = () => "well", nodeId = 1) {
@@ -65,6 +80,7 @@ export class ScriptedBroker {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#listener.close();
     for (const connection of this.#connections) closeQuietly(connection);
     await Promise.all(this.#serving);
@@ -100,10 +116,26 @@ export class ScriptedBroker {
         response(to);
         const bytes = joined(to);
         new DataView(bytes.buffer).setInt32(0, bytes.length - 4);
-        for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+        await this.#send(connection, bytes, this.#mangling);
       }
     } catch {
       closeQuietly(connection); // The client has gone.
+    }
+  }
+
+  async #send(
+    connection: Deno.Conn,
+    bytes: Uint8Array<ArrayBuffer>,
+    mangling: Reply,
+  ): Promise<void> {
+    const view = new DataView(bytes.buffer);
+    if (mangling === "huge") view.setInt32(0, 0x7fffffff);
+    if (mangling === "mixed") view.setInt32(4, view.getInt32(4) + 1);
+    const end = mangling === "half" ? bytes.length >> 1 : bytes.length;
+    for (let at = 0; at < end && !this.#closed;) {
+      const piece = mangling === "slow" ? bytes.subarray(at, at + 1) : bytes.subarray(at, end);
+      at += await connection.write(piece);
+      if (mangling === "slow") await new Promise((next) => setTimeout(next, SLOW_MS));
     }
   }
 
@@ -119,7 +151,7 @@ export class ScriptedBroker {
     const body = api.request.read(from, as) as Body;
     const name = nameIn(body);
     const reply = this.#reply({ key, version, name });
-    if (typeof reply === "string" && reply !== "well") return reply;
+    if (reply === "silent" || reply === "close") return reply;
     const response = this.#wellFormed(key, body, name);
     if (typeof reply === "object") inject(response, reply.errorCode);
     return (to) => {
@@ -130,12 +162,14 @@ export class ScriptedBroker {
 
   #reply(seen: Seen): Reply {
     this.seen.push(seen);
-    return seen.key === API_VERSIONS.key ? "well" : this.#script(seen);
+    const reply = seen.key === API_VERSIONS.key ? "well" : this.#script(seen);
+    this.#mangling = MANGLINGS.includes(reply) ? reply : "well";
+    return reply;
   }
 
   #wellFormed(key: number, body: Body, name: string): Record<string, unknown> {
     const [errorCode, throttleTimeMs, errorMessage] = [0, 0, null];
-    const here = { nodeId: this.nodeId, host: "127.0.0.1", port: this.port };
+    const here = { nodeId: this.nodeId, host: "127.0.0.1", port: this.advertised ?? this.port };
     const base = { errorCode, errorMessage, throttleTimeMs };
     const partition = { partition: 0, errorCode };
     const item = { name, errorCode, errorMessage };
@@ -250,7 +284,7 @@ export class ScriptedBroker {
     const topic = key === PRODUCE ? from.string() : from.uuid();
     const name = key === PRODUCE ? topic : nameOf(topic);
     const reply = this.#reply({ key, version, name });
-    if (typeof reply === "string" && reply !== "well") return reply;
+    if (reply === "silent" || reply === "close") return reply;
     const code = typeof reply === "object" ? reply.errorCode : 0;
     if (key === PRODUCE && code === 0) this.#produced++;
     return (to) => {
@@ -266,7 +300,7 @@ export class ScriptedBroker {
           } else to.int64(0).int64(0).int64(0).count(0).int32(-1).count(0);
         });
       });
-      if (key === PRODUCE) to.int32(0);
+      if (key === PRODUCE) to.int32(this.throttleMs);
       to.noTags();
     };
   }
