@@ -70,7 +70,8 @@ export class Silences {
         const { body, ok } = await fetch(url, { signal: this.#signal }).catch(() =>
           Response.error()
         );
-        if (ok) { for await (const _ of body!) arrived(); }
+        if (!ok) await body?.cancel();
+        else for await (const _ of body!) arrived();
         await new Promise((next) => setTimeout(next, 100));
       }
     });

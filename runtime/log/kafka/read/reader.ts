@@ -29,6 +29,8 @@ const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 1_000;
 /** A topic that has been missing for so long is gone; before that a broker may not have heard of it. */
 const GONE_AFTER_MS = 1_000;
+/** After a replica has failed. */
+const LEADERS_MS = 60_000;
 /** Errors in a row after which a partition counts as waiting. */
 const WAITING_AFTER = 3;
 let readers = 0;
@@ -43,6 +45,8 @@ export class KafkaReader implements LogReader {
   readonly #fetchers = new Map<string, Fetcher>();
   readonly #partitions = new Map<BufferedPartition, Fetcher | undefined>();
   readonly #ended = new AbortController();
+  /** A replica that is near could not be reached: leaders are read until then, who would send us there again. */
+  #leadersUntil = -Infinity;
   readonly #onClose: (reader: KafkaReader) => void;
 
   constructor(
@@ -125,6 +129,7 @@ export class KafkaReader implements LogReader {
     let fetcher = this.#fetchers.get(key);
     if (fetcher === undefined) {
       fetcher = new Fetcher(this.#cluster, broker, this.#name, {
+        rack: () => systemClock.monotonic() < this.#leadersUntil ? undefined : this.#cluster.rack,
         fetched: (readers, fetched) => this.#fetched(readers, fetched),
         failed: (readers, error) => this.#failed(readers, error),
       });
@@ -195,8 +200,10 @@ export class KafkaReader implements LogReader {
     for (const one of partitions) {
       const action = `Cannot read ${one.topic} partition ${one.partition}`;
       const told = toLogError(error, action, this.#cluster.where);
-      if (one.replica !== undefined) one.replica = undefined;
-      else if (!told.retryable && told.code !== "TOPIC_MISSING") {
+      if (one.replica !== undefined) {
+        one.replica = undefined;
+        this.#leadersUntil = systemClock.monotonic() + LEADERS_MS;
+      } else if (!told.retryable && told.code !== "TOPIC_MISSING") {
         one.fail(told);
         continue;
       }
