@@ -87,14 +87,18 @@ export class CameraFleet {
   /** All cameras that ever ran here, by number. */
   measured(): MeasuredCamera[] {
     return [...this.#accounts].sort(([a], [b]) => a - b)
-      .map(([number, { past, now }]) => ({ number, stats: now ? sum(past, now.stats) : past }));
+      .map(([number, { settings, past, now }]) => ({
+        number,
+        name: settings.name,
+        stats: now ? sum(past, now.stats) : past,
+      }));
   }
 
   async #start(camera: RegisteredCamera, signal: AbortSignal) {
     const { number, source: text } = camera;
     const settings = settingsOf(camera);
     const { host } = this.#options;
-    const source = makeSource(text, settings);
+    const source = await makeSource(text, settings, signal);
     const account = this.#accountOf(number);
     account.settings = settings;
     this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);
