@@ -7,7 +7,7 @@ import { checkSource, makeSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
 import { type CameraSettings, SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
 import { type CameraSource, SourceError } from "../cameras/source.ts";
-import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
+import type { Compression } from "../runtime/log/log.ts";
 import { type Options, parsers, UsageError } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 

@@ -11,12 +11,8 @@ import type { Options } from "./command.ts";
 export const knownCamerasOption = {
   cameras: {
     value: "FILE",
-<<<<<<< HEAD
     help: "Registry of cameras: their names, and why one sends nothing, on its tile",
-=======
-    help: "registry of cameras: their names, and why one sends nothing, on its tile",
     default: ".framelane/cameras.kv",
->>>>>>> main
     opens: "database",
   },
 } as const satisfies Options;
