@@ -16,7 +16,7 @@ export interface Taken {
 
 /** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
 const NEWEST_KEPT = 16;
-/** After so many offsets what was seen before counts half. */
+/** After this many offsets what was seen before counts half. */
 const RECENT = 1024;
 
 /** Leaves frames out, and counts them. */
@@ -54,7 +54,7 @@ export class Excess {
       onDropped(frames.length - kept.length, "overload");
       return { frames: kept, end };
     };
-    /** Read all the same: those that later ones depend on, and where nobody knows how many frames there are. */
+    /** Read all the same: frames that later ones depend on, and offsets of which it is not known how many are frames. */
     const passTo = (offset: number): Taken => {
       if (this.linked || density < 1 || offset <= end) return keep([]);
       onDropped(frames.length + offset - end, "overload");

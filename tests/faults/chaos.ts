@@ -22,6 +22,11 @@ import { Silences } from "./silences.ts";
 
 const PARTITIONS = 3;
 const EVERY_MS = 50;
+/**
+ * A coordinator whose marker of a transaction is on its way to a broker that hangs waits this long before it asks the
+ * successor: 30 s by default, in which nothing that the transaction wrote can be read.
+ */
+const extraProperties = { "request.timeout.ms": 5_000 };
 const [FRAMES, OUT, PEER] = ["frames", "out", "peer"] as const;
 
 /** What happens to a node. */
@@ -56,18 +61,21 @@ export async function chaos(
   const advertised = relays.map(({ port }) => port);
   const url = `kafka://${advertised.map((port) => `127.0.0.1:${port}`).join(",")}`;
   try {
-    await withKafka({ nodes: 3, timeoutMs: 300_000, advertised }, async (started) => {
-      kafka = started;
-      await using bed = await Bed.start(url, peers);
-      await new Promise((next) => setTimeout(next, restMs));
-      for (const blow of blows) {
-        outcomes.push(
-          await bed.strike(blow, { kafka, relay: relays[blow.node]!, lastingMs, restMs }),
-        );
-        say(describe(outcomes.at(-1)!));
-      }
-      await bed.finish();
-    });
+    await withKafka(
+      { nodes: 3, timeoutMs: 300_000, advertised, extraProperties },
+      async (started) => {
+        kafka = started;
+        await using bed = await Bed.start(url, peers);
+        await new Promise((next) => setTimeout(next, restMs));
+        for (const blow of blows) {
+          outcomes.push(
+            await bed.strike(blow, { kafka, relay: relays[blow.node]!, lastingMs, restMs }),
+          );
+          say(describe(outcomes.at(-1)!));
+        }
+        await bed.finish();
+      },
+    );
   } finally {
     for (const relay of relays) relay.cut();
   }

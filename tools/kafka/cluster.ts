@@ -23,7 +23,7 @@ import { startZooKeeper } from "./zookeeper.ts";
 export interface KafkaOptions extends KitOptions {
   /** Client port of the first node. A free one by default. */
   readonly port?: number;
-  /** Ports that clients are told instead of the nodes' own: of relays before them. */
+  /** Ports that the nodes advertise instead of their own: of relays in front of them. */
   readonly advertised?: readonly number[];
   /** Where the data stays. A directory that is removed at the end by default. */
   readonly dataDir?: string;

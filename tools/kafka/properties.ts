@@ -25,7 +25,7 @@ export interface ListenerSecurity {
 export interface NodePorts {
   /** Of clients. */
   readonly client: number;
-  /** What clients are told instead: the port of a relay before it. */
+  /** What is advertised instead: the port of a relay in front of it. */
   readonly advertised?: number;
   /** Of the controllers' quorum. */
   readonly controller: number;

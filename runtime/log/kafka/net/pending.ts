@@ -13,7 +13,7 @@ import type { ResponseReader } from "../protocol/wire.ts";
 export const SUSPICION_MS = 700;
 /** How often, from then on. */
 const DOUBT_MS = 300;
-/** A broker that needs longer than it may be silent for so many bytes is as good as silent. */
+/** A broker that takes longer than its time-out to send this many bytes is as good as silent. */
 const LIVELY_BYTES = 1024;
 
 /** A request that waits for its response. */
