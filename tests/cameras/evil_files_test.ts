@@ -84,8 +84,8 @@ Deno.test("names with blanks, quotes, per cents, hashes, line ends and other alp
       assert.equal((await take(makeSource(path))).length, 2, name);
       const images = join(folder, name);
       await Deno.mkdir(images);
-      const [{ value }] = await take(makeSource(path), 1) as [{ value: Uint8Array }];
-      await Deno.writeFile(join(images, `${name}.jpg`), value);
+      const [image] = await take(makeSource(path), 1);
+      await Deno.writeFile(join(images, `${name}.jpg`), image!.value);
       assert.equal((await take(makeSource(images, { loop: false }))).length, 1, name);
     }
   });

@@ -135,7 +135,6 @@ Deno.test("evil RTSP: what holds none says why, without waiting for ever", async
       await assert.rejects(
         take(makeSource(url, { openTimeoutMs: 400, stallMs: 1_000 }), 1),
         (error) => {
-          console.log(name, "→", (error as Error).message, (error as SourceError).retryable);
           assert.ok(error instanceof SourceError, `${name}: ${error}`);
           assert.match(error.message, message, name);
           return true;
