@@ -70,6 +70,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "video that stays video: clips cut without encoding",
     load: async () => (await import("./video.ts")).bench,
   },
+  tracking: {
+    about: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
+    load: async () => (await import("./tracking.ts")).bench,
+  },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",
     load: async () => (await import("./viewer.ts")).bench,
