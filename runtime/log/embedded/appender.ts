@@ -115,9 +115,11 @@ export class Appender {
         if (durable) await segments.sync([...placed.values()].map(({ segment }) => segment));
         const firsts = await db.write(action, () => {
           changes?.();
+          this.#claim(appends);
           return this.#rows(chunks, placed);
         }, { durable });
         for (const { segment } of placed.values()) segment.known = true;
+        for (const { topic } of appends) this.#claimed.add(topic);
         this.#parts.changes.written();
         return starts.map((start, i) => firsts.get(ids[i]!)! + start);
       } catch (error) {
@@ -153,7 +155,6 @@ export class Appender {
     let calls = group;
     try {
       const action = `append to ${topic}/${partition}`;
-      await this.#claim(new Set(calls.map((call) => call.topic)));
       calls = await this.#possible(action, calls);
       if (calls.length === 0) return;
       const offsets = await this.commit(action, calls);
@@ -179,14 +180,12 @@ export class Appender {
       }));
   }
 
-  /** What the URL says of retention holds for the topics that this log appends to. */
-  async #claim(names: ReadonlySet<string>): Promise<void> {
-    const { db, topics, place: { retention } } = this.#parts;
+  /** Within a transaction: what the URL says of retention holds for the topics that this log appends to. */
+  #claim(appends: readonly Append[]): void {
+    const { topics, place: { retention } } = this.#parts;
     if (Object.keys(retention).length === 0) return;
-    for (const name of names) {
-      if (this.#claimed.has(name)) continue;
-      await db.write(`keep the retention of ${name}`, () => topics.setRetention(name, retention));
-      this.#claimed.add(name);
+    for (const { topic } of appends) {
+      if (!this.#claimed.has(topic)) topics.setRetention(topic, retention);
     }
   }
 

@@ -112,6 +112,22 @@ Deno.test("embedded log: retention belongs to the topic, not to who has the log 
   );
 });
 
+Deno.test("embedded log: what the URL says of retention holds for the outputs of queries too", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}?retention-bytes=100000`, async (log) => {
+      await log.createTopic("t", 1);
+      const options = { group: "g", query: "q", topic: "t", partition: 0, outputTopics: ["out"] };
+      const committer = await log.committer(options);
+      const batch = { batchId: 0, start: 0, end: 0 };
+      await committer.plan(batch);
+      await committer.commit(batch, { end: 0, restart: 0 }, [
+        { topic: "out", partition: 0, ...record("output") },
+      ]);
+      assert.equal((await log.retention("out")).bytes, 100_000);
+    });
+  });
+});
+
 Deno.test("embedded log: a clock that jumps deletes nothing and dates nothing from the future", async () => {
   await inFolder(async (dir) => {
     let [jump, monotonic] = [0, 0];
