@@ -9,7 +9,7 @@ import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import { chunksOf, type Records } from "./records.ts";
+import type { Records } from "./records.ts";
 import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
@@ -105,18 +105,15 @@ export class Appender {
       for (const record of records) group.push(record);
       return start;
     });
-    const chunks = new Map(
-      [...grouped].map(([id, records]) => [id, chunksOf(records, topics.row(id).retention)]),
-    );
     for (let tries = 1;; tries++) {
       const placed = new Map<number, Placed>();
       try {
-        await this.#place(action, grouped, chunks, placed);
+        await this.#place(action, grouped, placed);
         if (durable) await segments.sync([...placed.values()].map(({ segment }) => segment));
         const firsts = await db.write(action, () => {
           changes?.();
           this.#claim(appends);
-          return this.#rows(chunks, placed);
+          return this.#rows(grouped, placed);
         }, { durable });
         for (const { segment } of placed.values()) segment.known = true;
         for (const { topic } of appends) this.#claimed.add(topic);
@@ -192,12 +189,11 @@ export class Appender {
   async #place(
     action: string,
     grouped: ReadonlyMap<number, EncodedRecord[]>,
-    chunks: ReadonlyMap<number, EncodedRecord[][]>,
     placed: Map<number, Placed>,
   ): Promise<void> {
     const { db, topics, segments } = this.#parts;
     for (const [id, records] of grouped) {
-      const write = () => segments.place(topics.row(id), records, chunks.get(id)!.length);
+      const write = () => segments.place(topics.row(id), records);
       try {
         try {
           placed.set(id, db.turns.spend(write));
@@ -214,15 +210,16 @@ export class Appender {
 
   /** Within a transaction. */
   #rows(
-    chunks: ReadonlyMap<number, EncodedRecord[][]>,
+    grouped: ReadonlyMap<number, EncodedRecord[]>,
     placed: ReadonlyMap<number, Placed>,
   ): Map<number, number> {
-    const { records, now } = this.#parts;
+    const { records, topics } = this.#parts;
     const firsts = new Map<number, number>();
     if (placed.size === 0) return firsts;
-    const [change, arrived] = [records.nextChange(), now()];
+    const [change, now] = [records.nextChange(), this.#parts.now()];
     for (const [id, place] of placed) {
-      firsts.set(id, records.append(id, chunks.get(id)!, place, change, arrived));
+      const kept = topics.row(id).retention;
+      firsts.set(id, records.append(id, grouped.get(id)!, place, { kept, change, now }));
     }
     return firsts;
   }

@@ -106,6 +106,10 @@ Deno.test("embedded log: retention belongs to the topic, not to who has the log 
       assert.deepEqual(await log.retention("live"), { bytes: 100_000, ms: 1_000 });
       assert.deepEqual(await log.retention("archive"), { bytes: 1e9, ms: 86_400_000 });
       await log.retention("archive", { bytes: 100_000 });
+      // What lies together goes together: at most 256 KiB more than is to be kept.
+      const more = Math.floor((256 << 10) / 9_000);
+      assert.ok(await left(log, "archive") <= 11 + more);
+      for (let i = 0; i < more; i++) await append(log, "archive", 0, [record("x".repeat(9_000))]);
       assert.equal(await left(log, "archive"), 11);
       await rejectsWith("TOPIC_MISSING", () => log.retention("none", { bytes: 5 }));
     })
