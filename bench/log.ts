@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import process from "node:process";
 import { join, resolve } from "node:path";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
@@ -16,8 +15,9 @@ import { openLog } from "../runtime/log/open.ts";
 import { measureSeeks } from "./log_seek.ts";
 import { print } from "./print.ts";
 import { benchLogs } from "./support/logs.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, processStats } from "./support/process_stats.ts";
-import { table, writeReport } from "./support/report.ts";
+import { report, table } from "./support/report.ts";
 import { median, percentile } from "./support/stats.ts";
 
 /** A way of appending. */
@@ -181,16 +181,7 @@ async function embedded(name: string, checkout: string, folder: string): Promise
 
 /** `deno task bench log`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "3" },
-      only: { type: "string" },
-      kafka: { type: "string" },
-      beside: { type: "string" },
-      out: { type: "string" },
-    },
-  });
+  const values = optionsOf(args, { rounds: 3, only: "", kafka: "", beside: "", out: "" });
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
   const kafka = values.only === "embedded" ? [] : await benchLogs({ ...values, only: "kafka" });
   const runs = new Map<string, Run[]>();
@@ -202,12 +193,12 @@ export async function bench(args: readonly string[]): Promise<void> {
     if (values.only !== "kafka") {
       const here = resolve(import.meta.dirname!, "..");
       targets.unshift(await embedded("embedded", here, folder));
-      if (values.beside !== undefined) {
+      if (values.beside !== "") {
         targets.unshift(await embedded("beside", resolve(values.beside), folder));
       }
     }
     // Every round measures every log, so that what else the machine does meets all alike.
-    for (let round = 0; round < Number(values.rounds); round++) {
+    for (let round = 0; round < values.rounds; round++) {
       for (const shape of SHAPES) {
         for (const target of targets) {
           if (!target.embedded && shape.kept !== undefined) continue;
@@ -229,14 +220,12 @@ export async function bench(args: readonly string[]): Promise<void> {
     for (const log of kafka) await log.close();
     await Deno.remove(folder, { recursive: true });
   }
-  for (const line of lines) print(line);
-  if (values.out === undefined) return;
-  await writeReport(values.out, {
+  await report({
     name: "log",
     title: "The logs: appends, reads, bytes written",
-    command: `deno task bench log --rounds ${values.rounds}`,
+    args,
     lines,
-    data: { runs: Object.fromEntries(runs) },
+    out: values.out,
   });
 }
 

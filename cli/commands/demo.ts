@@ -56,7 +56,7 @@ const demoOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
-  for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
+  for: { value: "SECONDS", help: "stop after this many seconds", parse: parsers.positive },
   ...fenceOptions,
 } as const satisfies Options;
 
@@ -101,10 +101,10 @@ async function run(
     driver = new Driver({
       log,
       logUrl,
-      topic: DEFAULT_TOPIC,
       ...executorPermissions(),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
+        topic: DEFAULT_TOPIC,
         group: `framelane-${query}`,
         sinks: [],
         partitions: [partition],

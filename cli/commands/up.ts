@@ -113,7 +113,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Waits a moment; false when the command is told to stop. */
+/** Waits a moment; false when the command is asked to stop. */
 async function pause(signal: AbortSignal): Promise<boolean> {
   await systemClock.sleep(LOOK_EVERY_MS, signal).catch((reason) => {
     if (!signal.aborted) throw reason;
@@ -143,12 +143,11 @@ function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
         topic,
         ...settings,
       })),
-      queries: queries.map(({ spec: { sinks, moreSinks, source, ...spec }, ...place }) => ({
+      queries: queries.map(({ sinks, moreSinks, source, ...spec }) => ({
         ...spec,
         ...source,
         ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),
         ...(moreSinks === undefined ? {} : { alerts: moreSinks.map(maskedSink) }),
-        ...place,
       })),
       viewer: viewer === undefined ? "off" : {
         host: viewer.hostname,

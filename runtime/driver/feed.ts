@@ -23,7 +23,7 @@ export class DriverFeed implements LaneFeed {
   /** The newest run of each lane. */
   readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
-  /** Listeners that count as somebody who looks. */
+  /** Listeners that count as viewers. */
   #watchers = 0;
 
   constructor(
@@ -95,6 +95,12 @@ export class DriverFeed implements LaneFeed {
     if (picture.bytes.length === 0) return;
     this.#pictures.set(lane, picture);
     for (const listener of this.#listeners) listener(picture);
+  }
+
+  /** A lane is not here any more. */
+  forget(query: StreamingQuery): void {
+    this.#pictures.delete(laneId(query));
+    this.#runs.delete(laneId(query));
   }
 
   #lane(query: StreamingQuery): Lane {

@@ -11,7 +11,7 @@ import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../ex
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import { FailedInputs } from "./failed_inputs.ts";
-import { inFunction, keyOf, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
+import { inFunction, keyOf, type Lane, letCommit, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -26,7 +26,6 @@ const DRAIN_MS = 5000;
 export interface LaneSupervisorOptions {
   readonly pool: Pick<ExecutorPool, "start" | "post" | "ended" | "responsive">;
   readonly log: Pick<TopicLog, "offsets">;
-  readonly topic: string;
   readonly streams: StreamingQueryManager;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
@@ -64,15 +63,14 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   ): void {
     const number = ++this.#laneNumber;
     const shown = new SharedArrayBuffer(SHOWN.bytes);
-    const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
+    const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.explain(spec.name),
-      latestOffset: async () =>
-        (await this.#options.log.offsets(this.#options.topic, partition)).latest,
+      latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
       isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
-    this.#options.streams.add(handle);
+    this.#options.streams.begins(handle);
     const lane: Lane = {
       number,
       handle,
@@ -114,14 +112,10 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (mode === "move") this.#forget(spec, partition);
   }
 
-  /** Waits until each query has begun, or has failed. */
-  async allBegun(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ handle }) => handle.settled()));
-  }
-
-  /** Ends all queries. */
-  async endAll(mode: StopMode): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => this.#endLane(lane, mode)));
+  /** Ends all lanes of a query. */
+  async endAll(mode: StopMode, { name }: QuerySpec): Promise<void> {
+    const lanes = [...this.#lanes.values()].filter(({ spec }) => spec.name === name);
+    await Promise.all(lanes.map((lane) => this.#endLane(lane, mode)));
   }
 
   /**
@@ -159,7 +153,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.report(`${titleOf(lane)}: ${message.message}`);
         return;
       case "waiting":
-        handle.said(message.message);
+        handle.setMessage(message.message);
         if (message.message !== undefined) {
           this.#options.report(`${titleOf(lane)}: ${message.message}`);
         }
@@ -208,7 +202,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
     if (blocked) lane.alone = true;
-    lane.handle.said(blocked ? "Blocks its thread" : undefined);
+    lane.handle.setMessage(blocked ? "Blocks its thread" : undefined);
     this.#options.report(
       blocked
         ? `${titleOf(lane)} blocks its thread; other queries move`
@@ -229,10 +223,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { aside } = lane.failedInputs;
-    this.#pool.start({
-      type: "start",
+    this.#pool.start(lane.spec, {
       lane: lane.number,
-      query: lane.spec.name,
       partition: lane.partition,
       runId,
       shown: lane.shown,
@@ -245,7 +237,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
     if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
-      // Nobody to wait for; should it come back, it is fenced.
+      // Nothing to wait for; should it come back, it is fenced.
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
@@ -276,7 +268,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   #laneGone(lane: Lane, error?: PlainError): void {
     if (!this.#lanes.delete(lane.number)) return;
-    letCommit(lane, NOBODY);
+    letCommit(lane, NO_RUN);
     const { handle } = lane;
     if (!this.#lingering.has(lane.number)) this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
@@ -319,7 +311,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   async #restart(lane: Lane, delay: number): Promise<void> {
     this.#lanes.delete(lane.number);
-    letCommit(lane, NOBODY);
+    letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
     if (delay > 0) {
