@@ -9,8 +9,7 @@ import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
-import { closeChunks } from "./records.ts";
-import { offsetBits } from "./schema.ts";
+import { closeChunks, offsetBits } from "./schema.ts";
 
 /** What a backup holds. */
 export interface BackupReport {

@@ -5,7 +5,7 @@
  */
 import { statfsSync } from "node:fs";
 
-/** Bytes that are free there; undefined where this cannot be told (`--allow-sys=statfs`). */
+/** Bytes that are free there; undefined where this is not known (`--allow-sys=statfs`). */
 export function freeBytes(dir: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(dir);

@@ -10,7 +10,7 @@ import type { ChunkRow, Records } from "./records.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
 import type { Topics } from "./topics.ts";
 
-/** Chunks that lie behind each other are read together, so many bytes at most. */
+/** Chunks that lie behind each other are read together, at most this many bytes. */
 const readAhead = 1 << 20;
 
 /** The parts of an open log that reading needs. */

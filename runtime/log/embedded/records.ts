@@ -7,7 +7,7 @@
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import type { EncodedRecord } from "./record.ts";
-import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
+import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import { SegmentLost } from "./errors.ts";
 import type { Placed } from "./segment_writer.ts";
 import type { Retention } from "./url.ts";
@@ -31,11 +31,6 @@ export const chunkColumns = `${offsetOfId}, count, segment, position, size, max_
 /** The chunk of a partition that still grows, if any, in the columns of `ChunkRow`. */
 export const openChunk = `SELECT open_first, latest - open_first, open_segment, open_position,
   bytes - open_total, open_time FROM partitions WHERE id = ? AND open_segment IS NOT NULL`;
-
-/** Makes rows of the chunks that still grow; more of the condition may follow. */
-export const closeChunks =
-  `INSERT INTO chunks SELECT (id << ${offsetBits}) | open_first, latest - open_first, open_segment, open_position,
-   bytes - open_total, open_total, open_arrived, open_time FROM partitions WHERE open_segment IS NOT NULL`;
 
 type PartitionState = [
   latest: number,

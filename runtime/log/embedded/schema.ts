@@ -87,6 +87,11 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** Makes rows of the chunks that still grow; more of the condition may follow. */
+export const closeChunks =
+  `INSERT INTO chunks SELECT (id << ${offsetBits}) | open_first, latest - open_first, open_segment, open_position,
+   bytes - open_total, open_total, open_arrived, open_time FROM partitions WHERE open_segment IS NOT NULL`;
+
 /** From version 2. */
 export const upgrade = ["segment", "first", "position", "total", "arrived", "time"]
   .map((name) => `ALTER TABLE partitions ADD COLUMN open_${name} INTEGER;`).join("") +

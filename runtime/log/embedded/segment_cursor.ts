@@ -24,7 +24,7 @@ export class SegmentCursor {
   /**
    * Bytes of a segment, good until the next call; fewer when the file is shorter, undefined when it is gone.
    *
-   * @param ahead so many bytes may be read at once, for the next calls.
+   * @param ahead bytes that may be read at once, for the next calls.
    */
   read(segment: number, position: number, size: number, ahead = size): Uint8Array | undefined {
     const from = position - this.#held.position;

@@ -12,8 +12,7 @@ import type { Database } from "./database.ts";
 import { freeBytes } from "./disk.ts";
 import { modes } from "./private_files.ts";
 import type { EncodedRecord } from "./record.ts";
-import { closeChunks } from "./records.ts";
-import { offsetOfId, placeId } from "./schema.ts";
+import { closeChunks, offsetOfId, placeId } from "./schema.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
 /**
