@@ -121,8 +121,6 @@ export class EmbeddedLog implements TopicLog {
   async offsetForTime(topic: string, partition: number, timestamp: number): Promise<number> {
     const parts = await this.#open();
     const { db, topics } = parts;
-    // Of many that ask at once each takes its own turn of the event loop.
-    await db.turns.ready();
     return await db.read(
       `find an offset of ${topic}/${partition}`,
       () => offsetForTime(parts, topics.id(topic, partition), timestamp),

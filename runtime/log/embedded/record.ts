@@ -23,7 +23,7 @@ import { LogError, type LogRecord } from "../log.ts";
 export const maxRecordBytes = 64 << 20;
 
 /** What a record takes besides its key, headers and value. */
-const headBytes = 28;
+export const headBytes = 28;
 
 /** A record, ready to be written. */
 export interface EncodedRecord {

@@ -4,10 +4,14 @@
  * @module
  */
 import type { FrameParts } from "./frame_reader.ts";
-import { recordPlaces, recordTime } from "./record.ts";
+import { headBytes, recordPlaces, recordSize, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
 import { offsetLimit, placeId } from "./schema.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
+
+/** Small records are read several at a time. */
+const readAhead = 16 << 10;
+const nothing = new Uint8Array(0);
 
 /** The first offset of a partition whose timestamp is at or after `time`; the latest offset when none is. */
 export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time: number): number {
@@ -48,6 +52,7 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
   }
 }
 
+/** The heads alone are read, unless one is damaged: then the rest of the chunk is looked through for the next. */
 function inChunk(
   cursor: SegmentCursor,
   [first, count, segment, position, size]: ChunkRow,
@@ -55,14 +60,23 @@ function inChunk(
   earliest: number,
 ): number | undefined {
   if (count === 1) return first >= earliest ? first : undefined;
-  const bytes = cursor.read(segment, position, size) ?? new Uint8Array(0);
-  let offset = first;
-  for (const place of recordPlaces(bytes, count, size)) {
-    // One that cannot be read may be the one.
-    if (offset >= earliest && (place === undefined || recordTime(bytes, place.at) >= time)) {
-      return offset;
+  const end = first + count;
+  for (let [at, offset] = [position, first]; offset < end; offset++) {
+    const head = cursor.read(segment, at, headBytes, readAhead) ?? nothing;
+    const length = recordSize(head, 0);
+    if (length === undefined) {
+      const rest = position + size - at;
+      const bytes = cursor.read(segment, at, rest) ?? nothing;
+      for (const place of recordPlaces(bytes, end - offset, rest)) {
+        // One that cannot be read may be the one.
+        const fits = place === undefined || recordTime(bytes, place.at) >= time;
+        if (fits && offset >= earliest) return offset;
+        offset++;
+      }
+      return undefined;
     }
-    offset++;
+    if (offset >= earliest && recordTime(head, 0) >= time) return offset;
+    at += length;
   }
   return undefined;
 }
