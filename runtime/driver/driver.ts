@@ -102,9 +102,10 @@ export class Driver {
     this.#pool = new ExecutorPool(config, options.executors, {
       onMessage: (message) => this.#lanes.onMessage(message),
       onPicture: (picture) => this.feed.show(picture),
-      onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
-      onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
-      onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
+      onStranded: (lanes, why, by) => this.#lanes.onStranded(lanes, why, by),
+      onBlocked: (lane, by) => this.#lanes.onBlocked(lane, by),
+      onYields: (lane) => this.#lanes.onYields(lane),
+      onEnded: (lane, why, turn) => this.#lanes.onEnded(lane, why, turn),
       mayMove: (lane) => this.#lanes.mayMove(lane),
     }, linkStarter(options.executors, options.executorPermissions));
     this.#lanes = new LaneSupervisor({
@@ -115,8 +116,7 @@ export class Driver {
       metrics: this.metrics,
       clock: this.#clock,
       signal: this.#stopping.signal,
-      finite: (query) => this.#isFinite(query),
-      explain: (query) => this.explain(query),
+      loaded: (query) => this.#queries[query],
       report: options.report,
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });

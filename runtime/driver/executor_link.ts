@@ -12,7 +12,8 @@ import {
   type ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
-import { SHARED, type WorkerData } from "../executor/pulse.ts";
+import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
+import type { Pulse } from "./thread_watch.ts";
 
 /** An executor as the driver sees it. */
 export interface ExecutorLink {
@@ -25,8 +26,8 @@ export interface ExecutorLink {
   post(message: ToExecutor): void;
   /** Whether somebody looks at pictures. */
   watch(watched: boolean): void;
-  /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
-  pulse(): { lane: number; alive: number } | undefined;
+  /** What its thread shows; undefined where it is this one. */
+  pulse(): Pulse | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -35,8 +36,8 @@ export interface ExecutorLink {
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** The worker has ended, by whatever the lane did that had its thread; 0: nobody knows which. */
-  onDeath(link: ExecutorLink, error: Error, lane: number): void;
+  /** The worker has ended, by whatever was done in this turn of its thread, where that is known. */
+  onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
 }
 
 /** Starts an executor. */
@@ -78,7 +79,6 @@ export function startWorker(
   const ready = Promise.withResolvers<LoadedQueries>();
   ready.promise.catch(() => {});
   const closed = Promise.withResolvers<void>();
-  const lane = () => Atomics.load(cells, SHARED.lane);
   const link: ExecutorLink = {
     name,
     ready: ready.promise,
@@ -86,7 +86,8 @@ export function startWorker(
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
     pulse: () => ({
-      lane: lane(),
+      ...turnOf(cells),
+      memory: Atomics.load(cells, SHARED.memory),
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
@@ -104,7 +105,7 @@ export function startWorker(
   const died = (error: Error) => {
     ready.reject(error);
     closed.resolve();
-    events.onDeath(link, error, lane());
+    events.onDeath(link, error, turnOf(cells));
   };
   pictures.onmessage = ({ data }: MessageEvent<Picture>) => events.onPicture(data);
   control.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
@@ -134,7 +135,7 @@ export function startInline(config: ExecutorConfig, events: LinkEvents): Executo
   });
   const fail = (error: unknown) => {
     ready.reject(error);
-    events.onDeath(link, error instanceof Error ? error : new Error(String(error)), 0);
+    events.onDeath(link, error instanceof Error ? error : new Error(String(error)));
   };
   const link: ExecutorLink = {
     name: "main thread",

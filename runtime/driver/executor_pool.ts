@@ -10,14 +10,11 @@ import type {
   ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
+import type { Turn } from "../executor/pulse.ts";
 import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
+import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
-/** A thread that shows no life for this long is held, milliseconds. */
-const BLOCKED_AFTER_MS = 400;
-/** One that is held by no lane that is known is ended after this time, milliseconds. */
-const LOST_AFTER_MS = 60_000;
-const CHECK_INTERVAL_MS = 50;
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded when the first lanes are well under way: its start would take their processor. */
 const SPARE_AFTER_MS = 2000;
@@ -31,16 +28,32 @@ export function executorsFor(lanes: number, cores = navigator.hardwareConcurrenc
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
+/**
+ * What lanes lost their executor by: another lane holds or ended it (`other`), it died, or it kept too much
+ * memory, and each of them may be the reason.
+ */
+export type StrandedBy = "other" | "death" | "memory";
+
+/** How a lane is placed. */
+export interface Placement {
+  /** It gets an executor of its own, where there is one to be had. */
+  readonly alone?: boolean;
+  /** That executor works behind all others. */
+  readonly yields?: boolean;
+}
+
 /** Whom the pool tells. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** These lanes lost their executor, which died or is `held` by another, and must start elsewhere. */
-  onStranded(lanes: readonly number[], why: string, held: boolean): void;
-  /** A lane holds its thread, or no longer does. */
-  onBlocked(lane: number, blocked: boolean): void;
-  /** A lane has ended its executor, or had to be ended with it. */
-  onEnded(lane: number, why: string): void;
+  /** These lanes lost their executor and must start elsewhere. */
+  onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
+  /** A lane holds its thread, or no longer does (undefined). */
+  onBlocked(lane: number, by: "call" | "picture" | undefined): void;
+  /** A lane has held its thread so often that it works behind all others from now on. */
+  onYields(lane: number): void;
+  /** A lane has ended its executor, or had to be ended with it; in this turn, where that is known. */
+  onEnded(lane: number, why: string, turn?: Turn): void;
   /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
   mayMove(lane: number): boolean;
 }
@@ -56,11 +69,11 @@ export class ExecutorPool {
   /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
   #spare: ExecutorLink | undefined;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #pulses = new Map<ExecutorLink, { alive: number; since: number }>();
-  readonly #blocked = new Map<ExecutorLink, number>();
+  readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
   /** Executors on which nothing else is placed: one lane holds the thread, or has held one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
-  #checkedAt = performance.now();
+  /** Executors that work behind all others, for good. */
+  readonly #yielding = new Set<ExecutorLink>();
   /** Ends under way. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
@@ -79,7 +92,7 @@ export class ExecutorPool {
     this.#size = size;
     this.#events = events;
     this.#startLink = startLink;
-    if (size !== 0) this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
+    if (size !== 0) this.#timer = setInterval(() => this.#check(), LOOK_INTERVAL_MS);
   }
 
   /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
@@ -93,13 +106,9 @@ export class ExecutorPool {
     while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
   }
 
-  /**
-   * Starts a lane on the executor with the fewest.
-   *
-   * @param alone the lane gets an executor of its own, where there is one to be had.
-   */
-  start(message: ToExecutor & { type: "start" }, alone = false): void {
-    const own = alone && this.#size !== 0 && this.#closedToOthers.size < MOST_ALONE;
+  /** Starts a lane on the executor with the fewest. */
+  start(message: ToExecutor & { type: "start" }, { alone, yields }: Placement = {}): void {
+    const own = alone === true && this.#size !== 0 && this.#closedToOthers.size < MOST_ALONE;
     const usable = [...this.#links].filter((link) => !this.#closedToOthers.has(link));
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
@@ -108,10 +117,13 @@ export class ExecutorPool {
     if (link === undefined) {
       // Not from within the call: who starts a lane must have noted it first.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
-      queueMicrotask(() => this.#events.onStranded([message.lane], why, false));
+      queueMicrotask(() => this.#events.onStranded([message.lane], why, "death"));
       return;
     }
-    if (own && link.lanes.size === 0) this.#closedToOthers.add(link);
+    if (own && link.lanes.size === 0) {
+      this.#closedToOthers.add(link);
+      if (yields === true) this.#yield(link);
+    }
     link.lanes.add(message.lane);
     link.post(message);
     this.#spareSoon();
@@ -128,15 +140,16 @@ export class ExecutorPool {
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
-    // What held the thread is gone with its lane; a thread that is held even so is of no use.
-    if (this.#blocked.has(link)) this.#dismiss(link);
-    else this.#closedToOthers.delete(link);
+    // What held the thread is gone with its lane; a thread that is held even so, or slow, is of no use.
+    if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
+    this.#closedToOthers.delete(link);
+    this.#watch.forget(link);
   }
 
   /** Whether the lane's executor answers. */
   responsive(lane: number): boolean {
     const link = this.#linkOf(lane);
-    return link !== undefined && !this.#blocked.has(link);
+    return link !== undefined && !this.#watch.isHeld(link);
   }
 
   /** Whether anybody looks at pictures. */
@@ -190,80 +203,81 @@ export class ExecutorPool {
     const events = {
       onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
       onPicture: (picture: Picture) => this.#events.onPicture(picture),
-      onDeath: (link: ExecutorLink, error: Error, lane: number) => this.#died(link, error, lane),
+      onDeath: (link: ExecutorLink, error: Error, turn?: Turn) => this.#died(link, error, turn),
     };
     const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
     if (this.#watched) link.watch(true);
-    link.ready.catch((error) => this.#died(link, error as Error, 0));
+    link.ready.catch((error) => this.#died(link, error as Error));
     return link;
   }
 
   /** Ends an executor that nothing runs on any more. */
   #dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
     this.#links.delete(link);
-    this.#pulses.delete(link);
-    this.#blocked.delete(link);
+    this.#watch.forget(link);
     this.#closedToOthers.delete(link);
+    this.#yielding.delete(link);
     const leaving = link.close(graceMs).finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 
   /** An executor has ended, by the fault of a lane where that is known. */
-  #died(link: ExecutorLink, error: Error, lane: number): void {
+  #died(link: ExecutorLink, error: Error, turn?: Turn): void {
     if (this.#closed) return;
     const spare = this.#spare === link;
     if (spare) this.#spare = undefined;
     if (!spare && !this.#links.has(link)) return;
-    this.#end(link, lane, error.message);
+    this.#end(link, error.message, turn);
   }
 
   /** Ends an executor at once; its lanes start elsewhere. */
-  #end(link: ExecutorLink, culprit: number, why: string): void {
-    const guilty = link.lanes.delete(culprit);
+  #end(link: ExecutorLink, why: string, turn?: Turn): void {
+    const guilty = turn !== undefined && link.lanes.delete(turn.lane);
     const others = [...link.lanes];
     link.lanes.clear();
     this.#dismiss(link, 0);
-    if (others.length > 0) this.#events.onStranded(others, why, guilty);
-    if (guilty) this.#events.onEnded(culprit, why);
+    if (others.length > 0) this.#events.onStranded(others, why, guilty ? "other" : "death");
+    if (guilty) this.#events.onEnded(turn.lane, why, turn);
+  }
+
+  /** From now on the executor works in what all other threads leave. */
+  #yield(link: ExecutorLink): void {
+    if (this.#yielding.has(link)) return;
+    this.#yielding.add(link);
+    link.post({ type: "yield" });
   }
 
   /** Finds threads that do not turn, and brings the innocent lanes to others. */
   #check(): void {
-    const now = performance.now();
-    // Where this thread does not get its turns, the others have an excuse.
-    const late = Math.max(0, now - this.#checkedAt - 2 * CHECK_INTERVAL_MS);
-    this.#checkedAt = now;
-    for (const link of this.#links) {
-      const pulse = link.pulse();
-      if (pulse === undefined) continue;
-      const last = this.#pulses.get(link);
-      if (last === undefined || last.alive !== pulse.alive) {
-        this.#pulses.set(link, { alive: pulse.alive, since: now });
-        const lane = this.#blocked.get(link);
-        if (lane !== undefined) {
-          this.#blocked.delete(link);
-          this.#events.onBlocked(lane, false);
-        }
-        continue;
-      }
-      last.since += late;
-      if (now - last.since < BLOCKED_AFTER_MS || this.#blocked.has(link)) continue;
-      if (link.lanes.has(pulse.lane)) this.#held(link, pulse.lane);
-      else if (link.lanes.size > 0 && now - last.since > LOST_AFTER_MS) {
-        this.#end(link, 0, `${link.name} is held by work that belongs to no query`);
+    const { rss } = Deno.memoryUsage();
+    for (const [link, finding] of this.#watch.look(this.#links, performance.now(), rss)) {
+      switch (finding.kind) {
+        case "held":
+          this.#held(link, finding.turn);
+          break;
+        case "turns":
+          this.#turns(link, finding.turn, finding.often);
+          break;
+        case "cut":
+          this.#end(link, finding.why, finding.turn);
+          break;
+        case "grown":
+          this.#grown(link, finding.why);
       }
     }
   }
 
   /** A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. */
-  #held(link: ExecutorLink, culprit: number): void {
+  #held(link: ExecutorLink, turn: Turn): void {
+    const { lane: culprit, own } = turn;
     const innocent = [...link.lanes].filter((lane) => lane !== culprit);
-    this.#blocked.set(link, culprit);
-    this.#events.onBlocked(culprit, true);
+    // A large picture of a lane by itself troubles nobody.
+    if (own && innocent.length === 0) return;
+    this.#events.onBlocked(culprit, own ? "picture" : "call");
     if (!innocent.every((lane) => this.#events.mayMove(lane))) {
       const why =
         `${link.name} was ended: it held its thread while functions of other queries waited in it`;
-      return this.#end(link, culprit, why);
+      return this.#end(link, why, turn);
     }
     this.#closedToOthers.add(link);
     for (const lane of innocent) {
@@ -272,7 +286,24 @@ export class ExecutorPool {
       link.lanes.delete(lane);
     }
     if (innocent.length > 0) {
-      this.#events.onStranded(innocent, `${link.name} is held by another query`, true);
+      this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
     }
+  }
+
+  /** The thread goes on. */
+  #turns(link: ExecutorLink, { lane, own }: Turn, often: boolean): void {
+    if (!own) this.#events.onBlocked(lane, undefined);
+    if (!often || !this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
+    this.#yield(link);
+    this.#events.onYields(lane);
+  }
+
+  /** The executor ends before it takes the process with it. Of several lanes each gets one of its own. */
+  #grown(link: ExecutorLink, why: string): void {
+    const lanes = [...link.lanes];
+    if (lanes.length === 1) return this.#end(link, why, { lane: lanes[0]!, own: false });
+    link.lanes.clear();
+    this.#dismiss(link, 0);
+    if (lanes.length > 0) this.#events.onStranded(lanes, why, "memory");
   }
 }

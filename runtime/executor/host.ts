@@ -6,10 +6,12 @@
 import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
+import { stepNames } from "../engine/step_states.ts";
 import { laneName } from "../definition/frame.ts";
 import type { BatchStep } from "../engine/steps.ts";
 import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
+import { yieldToOthers } from "../image/turbojpeg.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
 import {
@@ -57,7 +59,7 @@ interface Starting {
 }
 
 /** Loads a query's module and applies what the command line says. */
-async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
+async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; loaded: LoadedQuery }> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
   const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
@@ -66,7 +68,16 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
-  return { plan: { ...plan, name: spec.name }, explain: new QueryDefinition(plan).explain() };
+  return {
+    plan: { ...plan, name: spec.name },
+    loaded: {
+      plan: new QueryDefinition(plan).explain(),
+      finite: endsByItself(plan),
+      steps: stepNames(plan.operators),
+      onOperatorError: plan.onOperatorError,
+      topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+    },
+  };
 }
 
 /** The ways from an executor to the driver. */
@@ -157,6 +168,8 @@ export class ExecutorHost {
         if (starting !== undefined) starting.membership = message.membership;
         return this.#lanes.get(message.lane)?.execution.renew(message.membership);
       }
+      case "yield":
+        return yieldToOthers();
       case "close":
         return await this.#close();
     }
@@ -168,13 +181,9 @@ export class ExecutorHost {
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
       const queries: Record<string, LoadedQuery> = {};
       for (const spec of config.queries) {
-        const { plan, explain } = await loadPlan(spec);
+        const { plan, loaded } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
-        queries[spec.name] = {
-          plan: explain,
-          finite: endsByItself(plan),
-          topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
-        };
+        queries[spec.name] = loaded;
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),

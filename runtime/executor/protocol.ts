@@ -5,7 +5,11 @@
  */
 import { messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
-import { type FailedInput, OperatorError } from "../definition/operator_error.ts";
+import {
+  type FailedInput,
+  OperatorError,
+  type OperatorErrorPolicy,
+} from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
 import type { StopMode } from "../engine/execution.ts";
@@ -55,6 +59,9 @@ export interface LoadedQuery {
   readonly plan: string;
   /** Whether it ends by itself: its trigger is `available-now` or `once`. */
   readonly finite: boolean;
+  /** Names of the operators, in stream order. */
+  readonly steps: readonly string[];
+  readonly onOperatorError: OperatorErrorPolicy;
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
 }
@@ -112,6 +119,8 @@ export type ToExecutor =
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
+  /** From now on the executor works in what other threads leave of the processor. */
+  | { readonly type: "yield" }
   | { readonly type: "close" };
 
 /** From an executor. */

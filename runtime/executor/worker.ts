@@ -6,7 +6,8 @@
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
-import { HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
+import { showOwnWork } from "../base/own_work.ts";
+import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
 // Only the first message: what code of queries posts by itself is not for the driver.
 self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(data), {
@@ -15,7 +16,8 @@ self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(d
 
 function begin({ control, pictures, shared }: WorkerData): void {
   const cells = new Int32Array(shared);
-  const heartbeat = setInterval(() => Atomics.add(cells, SHARED.heartbeats, 1), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => beat(cells), HEARTBEAT_MS);
+  showOwnWork(cells, SHARED.own);
   const send = (message: FromExecutor) => control.postMessage(message);
   const host = new ExecutorHost({
     send,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AlertOptions, checkAlertOptions } from "../alert_options.ts";
 import { Faults } from "./faults.ts";
@@ -31,7 +31,7 @@ export interface ModelManifest {
   /** Path of the `.onnx` file. */
   readonly file: string;
   /** Lower-case hexadecimal. */
-  readonly sha256?: string;
+  readonly sha256: string;
   readonly licence?: string;
   readonly source?: string;
   /** One or several, all fed from the same window. */
@@ -147,13 +147,16 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     ? undefined
     : readAlert(faults, fields["alert"], outputs);
   const file = faults.text("file", fields["file"]);
+  if (isAbsolute(file) || /^\.\.(?:[\\/]|$)/.test(normalize(file))) {
+    faults.add("file", "a file in the folder of the manifest, or below it", file);
+  }
   const sha256 = readHash(faults, fields["sha256"]);
   const sampling = readSampling(faults, fields["sampling"]);
   const manifest: ModelManifest = {
     name: faults.text("name", fields["name"]),
     ...faults.optionalText("version", fields["version"]),
-    file: isAbsolute(file) ? file : join(dirname(path), file),
-    ...(sha256 === undefined ? {} : { sha256 }),
+    file: join(dirname(path), file),
+    sha256,
     ...faults.optionalText("licence", fields["licence"]),
     ...faults.optionalText("source", fields["source"]),
     inputs,
@@ -216,11 +219,10 @@ function readKeep(faults: Faults, json: unknown, frames: number): [number, numbe
   return [0, frames];
 }
 
-function readHash(faults: Faults, json: unknown): string | undefined {
-  if (json === undefined) return undefined;
+function readHash(faults: Faults, json: unknown): string {
   if (typeof json === "string" && /^[0-9a-f]{64}$/i.test(json)) return json.toLowerCase();
   faults.add("sha256", "64 hexadecimal digits", json);
-  return undefined;
+  return "";
 }
 
 function readAlert(

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
-import { ExecutorPool, executorsFor } from "../../../runtime/driver/executor_pool.ts";
+import {
+  ExecutorPool,
+  executorsFor,
+  type Placement,
+} from "../../../runtime/driver/executor_pool.ts";
+import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
 import {
   type ExecutorConfig,
   type LoadedQueries,
   SHOWN,
+  type ToExecutor,
 } from "../../../runtime/executor/protocol.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
@@ -24,6 +30,10 @@ class FakeExecutor implements ExecutorLink {
   readonly closing = Promise.withResolvers<void>();
   closed = false;
   holder = 0;
+  /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
+  turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
+  memory = 0;
+  readonly posted: string[] = [];
   readonly #events: LinkEvents;
   #turns = 0;
 
@@ -33,15 +43,21 @@ class FakeExecutor implements ExecutorLink {
 
   /** The worker ends while this lane has its thread. */
   die(lane: number): void {
-    this.#events.onDeath(this, new Error("Executor fake was ended from within"), lane);
+    this.#events.onDeath(this, new Error("Executor fake was ended from within"), {
+      ...this.turn,
+      lane,
+    });
   }
 
-  post(): void {}
+  post({ type }: ToExecutor): void {
+    this.posted.push(type);
+  }
 
   watch(): void {}
 
-  pulse(): { lane: number; alive: number } {
-    return { lane: this.holder, alive: this.holder === 0 ? ++this.#turns : this.#turns };
+  pulse(): Pulse {
+    const { holder: lane, memory } = this;
+    return { ...this.turn, lane, memory, alive: lane === 0 ? ++this.#turns : this.#turns };
   }
 
   close(): Promise<void> {
@@ -57,12 +73,14 @@ function pool(size: number) {
   const ended: [lane: number, why: string][] = [];
   const stranded: number[] = [];
   const inFunction = new Set<number>();
+  const yielding: number[] = [];
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
   const made = new ExecutorPool(CONFIG, size, {
     onMessage: () => {},
     onPicture: () => {},
     onStranded: (lanes) => stranded.push(...lanes),
-    onBlocked: (lane, blocked) => heard.resolve([lane, blocked]),
+    onBlocked: (lane, by) => heard.resolve([lane, by === "call"]),
+    onYields: (lane) => yielding.push(lane),
     onEnded: (lane, why) => ended.push([lane, why]),
     mayMove: (lane) => !inFunction.has(lane),
   }, (_name, _config, events) => {
@@ -75,7 +93,7 @@ function pool(size: number) {
     heard = Promise.withResolvers();
     return event;
   };
-  const start = (lane: number, alone = false) =>
+  const start = (lane: number, placement: Placement = {}) =>
     made.start({
       type: "start",
       lane,
@@ -83,8 +101,8 @@ function pool(size: number) {
       partition: 0,
       runId: "r",
       shown: new SharedArrayBuffer(SHOWN.bytes),
-    }, alone);
-  return { made, executors, next, start, ended, stranded, inFunction };
+    }, placement);
+  return { made, executors, next, start, ended, stranded, inFunction, yielding };
 }
 
 Deno.test("an executor that a lane held serves others once it turns and the lane is gone", async () => {
@@ -134,7 +152,7 @@ Deno.test("a lane that ends its executor is named, and gets another of its own",
   assert.deepEqual(stranded, [1, 3]);
   assert.deepEqual(ended, [[2, "Executor fake was ended from within"]]);
   start(4);
-  start(5, true);
+  start(5, { alone: true });
   start(6);
   const shared = executors.find(({ lanes }) => lanes.has(4))!;
   assert.deepEqual([...shared.lanes], [4, 6]);
@@ -151,5 +169,38 @@ Deno.test("an executor that is held while a function of another lane waits in it
   assert.equal(executors[0]!.closed, true);
   assert.deepEqual(stranded, [2]);
   assert.deepEqual(ended.map(([lane]) => lane), [1]);
+  await made.close();
+});
+
+Deno.test("a lane that holds its thread three times in a minute works behind all others, now and after a restart", async () => {
+  const { made, executors, next, start, yielding } = pool(1);
+  start(1);
+  for (let time = 0; time < 3; time++) {
+    assert.deepEqual(yielding, []);
+    executors[0]!.holder = 1;
+    await next();
+    executors[0]!.holder = 0;
+    await next();
+  }
+  assert.deepEqual(yielding, [1]);
+  assert.deepEqual(executors[0]!.posted, ["start", "yield"]);
+  made.ended(1);
+  assert.equal(executors[0]!.closed, true, "a thread cannot be quick again");
+  start(2, { alone: true, yields: true });
+  assert.deepEqual(executors[1]!.posted, ["yield", "start"]);
+  await made.close();
+});
+
+Deno.test("lanes whose executor keeps too much memory get one each; what grows alone is named", async () => {
+  const { made, executors, start, ended, stranded } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  executors[0]!.memory = 900;
+  await executors[0]!.closing.promise;
+  assert.deepEqual([stranded, ended], [[1, 2], []]);
+  start(3, { alone: true });
+  executors[1]!.memory = 900;
+  await executors[1]!.closing.promise;
+  assert.deepEqual(ended.map(([lane]) => lane), [3]);
+  assert.match(ended[0]![1], /^fake was ended before it ran out of memory: .* 90 % of \d+ MB$/);
   await made.close();
 });

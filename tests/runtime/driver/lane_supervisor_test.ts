@@ -8,7 +8,16 @@ import {
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import type { QueryErrorEvent } from "../../../runtime/driver/query_error.ts";
-import type { PlainError, QuerySpec, ToExecutor } from "../../../runtime/executor/protocol.ts";
+import {
+  checkOperatorErrors,
+  type OperatorErrorOption,
+} from "../../../runtime/definition/operator_error.ts";
+import type {
+  LoadedQuery,
+  PlainError,
+  QuerySpec,
+  ToExecutor,
+} from "../../../runtime/executor/protocol.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
 
@@ -26,8 +35,19 @@ const TOTALS = {
 
 /** A supervisor whose lanes run when the test says so. */
 function supervised(
-  { deaf = false, report = () => {} }: { deaf?: boolean; report?: (line: string) => void } = {},
+  { deaf = false, report = () => {}, onOperatorError = "dead-letter" }: {
+    deaf?: boolean;
+    report?: (line: string) => void;
+    onOperatorError?: OperatorErrorOption;
+  } = {},
 ) {
+  const loaded: LoadedQuery = {
+    plan: "",
+    finite: false,
+    steps: ["first", "second"],
+    onOperatorError: checkOperatorErrors(onOperatorError),
+    topics: [],
+  };
   const clock = new FakeClock();
   const streams = new StreamingQueryManager(() => {});
   const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
@@ -54,8 +74,7 @@ function supervised(
     metrics,
     clock,
     signal: stopping.signal,
-    finite: () => false,
-    explain: () => "",
+    loaded: () => loaded,
     report,
   });
   /** The lane that was started last. */

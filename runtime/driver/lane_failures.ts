@@ -1,0 +1,115 @@
+/**
+ * The failures of one lane: what is tried again, after how long, and when it is enough.
+ *
+ * @module
+ */
+import {
+  OperatorError,
+  type OperatorErrorPolicy,
+  type OperatorPlace,
+} from "../definition/operator_error.ts";
+import type { InputAside } from "../engine/put_aside.ts";
+import { type LoadedQuery, type PlainError, plainError } from "../executor/protocol.ts";
+import type { Turn } from "../executor/pulse.ts";
+import { FailedInputs } from "./failed_inputs.ts";
+import { nextStart, strandedDelay } from "./restart_policy.ts";
+
+/** A lane has ended its executor, or had to be ended with it. */
+class ExecutorError extends Error {
+  override readonly name = "ExecutorError";
+  // It comes from no line of code that could be mended.
+  override readonly stack = "";
+}
+
+/** The error of a lane that ended its executor: that of an operator, where it is known what it was given. */
+export function executorError(
+  place: OperatorPlace,
+  query: LoadedQuery | undefined,
+  why: string,
+  turn?: Turn,
+): PlainError {
+  const cause = new ExecutorError(why);
+  const { step = 0, offset = -1 } = turn?.input ?? {};
+  const operator = query?.steps[step - 1];
+  if (query === undefined || operator === undefined || offset < 0) return plainError(cause);
+  const policy = query.onOperatorError;
+  return plainError(
+    new OperatorError({ operator, offset }, place, cause, {
+      final: policy.kind === "stop",
+      ...(policy.kind === "dead-letter" ? { tries: policy.tries } : {}),
+    }),
+  );
+}
+
+/** A run that failed. */
+export interface FailedRun {
+  readonly error: PlainError;
+  /** How long it ran, milliseconds. */
+  readonly ranMs: number;
+  readonly member: boolean;
+  /** The query, where it could be loaded. */
+  readonly query: LoadedQuery | undefined;
+  /** Its executor ended with it. */
+  readonly executor: boolean;
+}
+
+/** What follows: another start, or the end. */
+export type Consequence =
+  | { readonly delayMs: number; readonly aside: boolean }
+  | { readonly delayMs: undefined; readonly why: string };
+
+/** The failures of one lane, whatever the run. */
+export class LaneFailures {
+  readonly #inputs = new FailedInputs();
+  /** Since it last recovered. */
+  #failures = 0;
+  /** Failures of a sink or of an executor since a batch was done. */
+  #inARow = 0;
+
+  /** Inputs that the next run is not to give their operator. */
+  get aside(): readonly InputAside[] {
+    return this.#inputs.aside;
+  }
+
+  /** A batch is done. */
+  progressed(): void {
+    this.#inARow = 0;
+  }
+
+  /** Its executor died for an unknown reason: milliseconds to wait. */
+  stranded(): number {
+    return strandedDelay(this.#failures++);
+  }
+
+  /** Takes a run that failed. */
+  failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
+    const input = this.#inputs.note(error);
+    // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
+    const cheap = !executor;
+    if (error.sink !== undefined || executor && input === undefined) this.#inARow++;
+    const next = nextStart({
+      error,
+      // Another input than the last time: the query went on meanwhile.
+      failures: cheap && input?.tries === 1 ? 0 : this.#failures,
+      ranMs,
+      finite: query?.finite === true,
+      member,
+    });
+    const enough = this.#inARow >= mostInARow(query?.onOperatorError);
+    if (next === undefined || enough) {
+      const times = enough && this.#inARow > 1
+        ? `; it has failed ${this.#inARow} times in a row`
+        : "";
+      return { delayMs: undefined, why: error.message + times };
+    }
+    const aside = input?.aside === true;
+    this.#failures = aside && cheap ? 0 : next.failures;
+    return { delayMs: aside && cheap ? 0 : next.delayMs, aside };
+  }
+}
+
+/** So many failures of the same batch by a sink, or by the end of the executor, end the query. */
+function mostInARow(policy: OperatorErrorPolicy | undefined): number {
+  if (policy?.kind === "dead-letter") return policy.maxInARow;
+  return policy?.kind === "stop" ? 1 : Infinity;
+}
