@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
+import type { ExecutorPermissions } from "../executor/narrow.ts";
 import type { ExecutorConfig, LoadedQueries, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
 import { linkStarter } from "./executor_link.ts";
@@ -38,7 +39,7 @@ export interface DriverOptions {
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
   /** What workers may do, which cannot be more than this thread may. Default: the same. */
-  readonly executorPermissions?: Deno.PermissionOptionsObject;
+  readonly executorPermissions?: ExecutorPermissions;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;

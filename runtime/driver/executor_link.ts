@@ -11,6 +11,7 @@ import {
   plainError,
   type ToExecutor,
 } from "../executor/protocol.ts";
+import type { ExecutorPermissions } from "../executor/narrow.ts";
 import type { Picture } from "../executor/pictures.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
 import type { Pulse } from "./thread_watch.ts";
@@ -50,7 +51,7 @@ export type StartLink = (
 /** How executors start: in this thread when there are to be 0 workers, else each in its own. */
 export function linkStarter(
   size: number | undefined,
-  permissions?: Deno.PermissionOptionsObject,
+  permissions?: ExecutorPermissions,
 ): StartLink {
   return size === 0
     ? (_name, config, events) => startInline(config, events)
@@ -62,7 +63,7 @@ export function startWorker(
   name: string,
   config: ExecutorConfig,
   events: LinkEvents,
-  permissions?: Deno.PermissionOptionsObject,
+  { permissions, ifNeeded }: Partial<ExecutorPermissions> = {},
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);
@@ -118,7 +119,10 @@ export function startWorker(
     event.preventDefault();
     died(new Error(`Executor ${name} died: ${event.message}`));
   };
-  link.post({ type: "open", config });
+  link.post({
+    type: "open",
+    config: { ...config, ...(ifNeeded === undefined ? {} : { ifNeeded }) },
+  });
   return link;
 }
 

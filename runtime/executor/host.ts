@@ -20,6 +20,7 @@ import {
   QueryDefinition,
   type QueryPlan,
 } from "../definition/query.ts";
+import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
@@ -36,6 +37,7 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
+import { narrow } from "./narrow.ts";
 import { LanePictures, type Picture } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
@@ -184,6 +186,9 @@ export class ExecutorHost {
         const { plan, loaded } = await loadPlan(spec);
         this.#plans.set(spec.name, plan);
         queries[spec.name] = loaded;
+      }
+      if (config.ifNeeded !== undefined) {
+        narrow(config.ifNeeded, [...this.#plans.values()].map((plan) => accessOf({ plan })));
       }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),

@@ -12,6 +12,7 @@ import {
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
+import type { IfNeeded } from "./narrow.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
@@ -51,6 +52,8 @@ export interface ExecutorConfig {
   readonly topic: string;
   readonly queries: readonly QuerySpec[];
   readonly progressIntervalMs: number;
+  /** What the executor lets go of unless its plans need it. */
+  readonly ifNeeded?: IfNeeded;
 }
 
 /** What an executor knows of a query once it has loaded it. */

@@ -64,6 +64,7 @@ export function images(options: ImagesOptions = {}): Sink {
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",
+    opens: { writes: [directory] },
     check: checkOutput,
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");

@@ -1,9 +1,12 @@
 /** Attacks from within each task: with Deno's flags and the kernel's rules that its command line gets. */
 import assert from "node:assert/strict";
 import { CLibrary } from "../../cli/launch/kernel.ts";
+import { libraryFiles } from "../../cli/launch/native.ts";
 import { planLaunch } from "../../cli/launch/plan.ts";
+import { openLog } from "../../runtime/log/open.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
+import { records } from "../support/frames.ts";
 import { type Places, withPlaces } from "./places.ts";
 import { launchOf, PRODUCT, run } from "./task.ts";
 
@@ -239,6 +242,45 @@ Deno.test("An executor may do less than its command: it listens nowhere and sees
     const { said } = await run(
       [...launch, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
       { env: { FRAMELANE_TOKEN: "t0ken" }, until: /and write its own/ },
+    );
+    assert.match(said, /could \[\], and write its own/);
+  });
+});
+
+Deno.test("An executor lets go of what its plan does not need before the first frame", async () => {
+  await withFolder(async (folder) => {
+    const log = `embedded:${folder}/log`;
+    const opened = await openLog(log);
+    await opened.createTopic("VideoStreaming", 1);
+    const producer = await opened.producer();
+    await producer.append("VideoStreaming", 0, records(1, 1));
+    await producer.close();
+    await opened.close();
+    const onnx = libraryFiles(["onnx"], ROOT).find((file) => file.endsWith(".node"));
+    const tries = {
+      "write where no sink writes": `Deno.mkdirSync(".framelane/stolen", { recursive: true })`,
+      "load ONNX Runtime": `Deno.dlopen(${JSON.stringify(onnx)}, {})`,
+      "see the secret of webhooks":
+        `if (Deno.env.get("FRAMELANE_WEBHOOK_SECRET") === undefined) throw new Error("hidden")`,
+      "ask for it":
+        `if (Deno.permissions.requestSync({ name: "write" }).state !== "granted") throw 0`,
+    };
+    await Deno.writeTextFile(
+      `${folder}/probe.ts`,
+      `import { display, query } from ${JSON.stringify(`${ROOT}/runtime/mod.ts`)};
+       export default query("probe").readStream({ startingOffsets: "earliest" }).map((frame) => {
+         const said: string[] = [];
+         for (const [name, text] of Object.entries(${JSON.stringify(tries)})) {
+           try { new Function("Deno", text)(Deno); said.push(name); } catch (error) { void error; }
+         }
+         Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
+         throw new Error("could [" + said + "], and write its own");
+       }).writeStream(display());`,
+    );
+    const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
+    const { said } = await run(
+      [...launch, "queries", `${folder}/probe.ts`, "--log", log, "--port", "off"],
+      { env: { FRAMELANE_WEBHOOK_SECRET: "s3cret" }, until: /and write its own/ },
     );
     assert.match(said, /could \[\], and write its own/);
   });
