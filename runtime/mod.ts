@@ -49,6 +49,7 @@ export { LogError } from "./log/log.ts";
 export type * from "./log/log.ts";
 export { openLog, type OpenLogOptions } from "./log/open.ts";
 export { start, type StartOptions } from "./driver/start.ts";
+export type { QueryStartOptions } from "./driver/query_spec.ts";
 export type { StreamingQueryListener, StreamingQueryManager } from "./driver/manager.ts";
 export type { StreamingQuery, StreamingQueryException } from "./driver/streaming_query.ts";
 export type { Trigger, TriggerSpec } from "./definition/trigger.ts";

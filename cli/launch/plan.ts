@@ -37,7 +37,7 @@ export interface Launch {
   /** What the run reads beside what its options name. */
   readonly reads: readonly string[];
   /** What the run's executors may do, which is less: see `EXECUTORS`. */
-  readonly executors: ExecutorPermissions;
+  readonly executors: Required<ExecutorPermissions>;
   /** Deno's cache. */
   readonly cache: string;
   /** Places that must not be written; the command reports them with its other faults. */
@@ -168,7 +168,7 @@ function executorPermissions(
     readonly native: readonly NativeName[];
     readonly root: string;
   },
-): ExecutorPermissions {
+): Required<ExecutorPermissions> {
   const paths = (access: Access) => writable ? access.write.map(({ path }) => path) : [];
   const write = paths(all);
   const env = ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"];

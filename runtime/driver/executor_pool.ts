@@ -6,27 +6,18 @@
 import type {
   ExecutorConfig,
   FromExecutor,
-  LoadedQueries,
+  LoadedQuery,
+  QuerySpec,
   ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
 import type { Turn } from "../executor/pulse.ts";
-import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
-import { enoughHandles } from "./handles.ts";
+import type { ExecutorLink } from "./executor_link.ts";
+import { ExecutorSet, type SetOptions } from "./executor_set.ts";
 import { LOOK_INTERVAL_MS, ThreadWatch } from "./thread_watch.ts";
 
-const CLOSE_GRACE_MS = 3000;
-/** A spare is loaded when the first lanes are well under way: its start would take their processor. */
-const SPARE_AFTER_MS = 2000;
-/** So few lanes have an executor each, whatever the cores: none can hold another's thread. */
-const FEW_LANES = 4;
 /** Lanes that held or ended an executor have one of their own, but for all beyond this many. */
 const MOST_ALONE = 16;
-
-/** Workers unless told: one for each core, or one for each lane where there are few. */
-export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
-  return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
-}
 
 /**
  * What lanes lost their executor by: another lane holds or ended it (`other`), it died, or it kept too much
@@ -58,62 +49,65 @@ export interface PoolEvents {
   mayMove(lane: number): boolean;
 }
 
-/** Starts executors as they are needed and places lanes on them. */
+/** A query's lane, and the plan that it runs. */
+export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
+
+/** Places lanes on executors, and brings them elsewhere when one is held. */
 export class ExecutorPool {
-  readonly #config: ExecutorConfig;
-  /** Undefined until the lanes are known that decide it. */
-  #size: number | undefined;
+  readonly #set: ExecutorSet;
   readonly #events: PoolEvents;
-  readonly #startLink: StartLink;
-  readonly #links = new Set<ExecutorLink>();
-  /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
-  #spare: ExecutorLink | undefined;
-  #spareTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
   /** Executors on which nothing else is placed: one lane holds the thread, or has held one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
   /** Executors that work behind all others, for good. */
   readonly #yielding = new Set<ExecutorLink>();
-  /** Ends under way. */
-  readonly #leaving = new Set<Promise<void>>();
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
-  #started = 0;
-  #watched = false;
-  #closed = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param size number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
-  constructor(
-    config: ExecutorConfig,
-    size: number | undefined,
-    events: PoolEvents,
-    startLink: StartLink = linkStarter(size),
-  ) {
-    this.#config = config;
-    this.#size = size;
+  constructor(config: ExecutorConfig, events: PoolEvents, options: SetOptions = {}) {
     this.#events = events;
-    this.#startLink = startLink;
-    if (size !== 0) this.#timer = setInterval(() => this.#check(), LOOK_INTERVAL_MS);
+    this.#set = new ExecutorSet(config, {
+      onMessage: (_link, message) => this.#events.onMessage(message),
+      onPicture: (picture) => this.#events.onPicture(picture),
+      onDeath: (link, error, turn) => this.#end(link, error.message, turn),
+    }, options);
   }
 
-  /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
-  async open(): Promise<LoadedQueries> {
-    return await this.#link().ready;
+  /**
+   * Loads a query, here and in all executors to come.
+   *
+   * @throws what is wrong with it.
+   */
+  load(spec: QuerySpec): Promise<LoadedQuery> {
+    return this.#set.load(spec, (link) => !this.#watch.isHeld(link));
   }
 
-  /** Starts executors for so many lanes, ahead of them: they load at the same time. */
+  /** No other query comes: executors let go of what those that are there do not need. */
+  narrow(): void {
+    this.#set.narrow();
+  }
+
+  /** Forgets a query that no lane runs any more. */
+  unload(spec: QuerySpec): void {
+    this.#set.unload(spec);
+  }
+
+  /** Starts executors for so many lanes in all, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
-    this.#size ??= executorsFor(lanes);
-    while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
+    this.#set.prepare(lanes);
   }
 
   /** Starts a lane on the executor with the fewest. */
-  start(message: ToExecutor & { type: "start" }, { alone, yields }: Placement = {}): void {
-    const own = alone === true && this.#size !== 0 && this.#closedToOthers.size < MOST_ALONE;
-    const usable = [...this.#links].filter((link) => !this.#closedToOthers.has(link));
+  start(spec: QuerySpec, start: LaneStart, { alone, yields }: Placement = {}): void {
+    const set = this.#set;
+    const message = { type: "start", plan: set.planOf(spec), ...start } as const;
+    if (set.inThisThread(spec)) return place(set.main(), message);
+    this.#timer ??= setInterval(() => this.#check(), LOOK_INTERVAL_MS);
+    const own = alone === true && this.#closedToOthers.size < MOST_ALONE;
+    const usable = [...set.workers].filter((link) => !this.#closedToOthers.has(link));
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
-    const room = usable.length < Math.max(1, this.#size ?? 1);
-    if (link === undefined || ((room || own) && link.lanes.size > 0)) link = this.#take() ?? link;
+    const more = own || set.hasRoom(usable.length);
+    if (link === undefined || more && link.lanes.size > 0) link = set.take() ?? link;
     if (link === undefined) {
       // Not from within the call: who starts a lane must have noted it first.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
@@ -124,19 +118,18 @@ export class ExecutorPool {
       this.#closedToOthers.add(link);
       if (yields === true) this.#yield(link);
     }
-    link.lanes.add(message.lane);
-    link.post(message);
-    this.#spareSoon();
+    place(link, message);
+    set.spareSoon();
   }
 
   /** Passes a message on to the executor that runs the lane. */
   post(message: ToExecutor & { lane: number }): void {
-    this.#linkOf(message.lane)?.post(message);
+    this.#set.of(message.lane)?.post(message);
   }
 
   /** Forgets a lane that has ended, or that is given up. */
   ended(lane: number): void {
-    const link = this.#linkOf(lane);
+    const link = this.#set.of(lane);
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
@@ -148,86 +141,26 @@ export class ExecutorPool {
 
   /** Whether the lane's executor answers. */
   responsive(lane: number): boolean {
-    const link = this.#linkOf(lane);
+    const link = this.#set.of(lane);
     return link !== undefined && !this.#watch.isHeld(link);
   }
 
   /** Whether anybody looks at pictures. */
   watch(watched: boolean): void {
-    if (watched === this.#watched) return;
-    this.#watched = watched;
-    for (const link of this.#links) link.watch(watched);
-    this.#spare?.watch(watched);
+    this.#set.watch(watched);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     clearInterval(this.#timer);
-    clearTimeout(this.#spareTimer);
-    const all = [...this.#links, ...(this.#spare === undefined ? [] : [this.#spare])];
-    await Promise.all([...all.map((link) => link.close(CLOSE_GRACE_MS)), ...this.#leaving]);
-    this.#links.clear();
-  }
-
-  #linkOf(lane: number): ExecutorLink | undefined {
-    for (const link of this.#links) if (link.lanes.has(lane)) return link;
-  }
-
-  /** The spare, or a new executor; undefined when none can be started now. */
-  #take(): ExecutorLink | undefined {
-    if (this.#spare === undefined && this.#size !== 0 && !enoughHandles()) return undefined;
-    const link = this.#spare ?? this.#begin();
-    this.#spare = undefined;
-    this.#links.add(link);
-    return link;
-  }
-
-  /** Has a spare loaded where lanes share an executor: one may hold it, and the others must go. */
-  #spareSoon(): void {
-    const shared = [...this.#links].some(({ lanes }) => lanes.size > 1);
-    if (!shared || this.#size === 0 || this.#spare !== undefined || this.#closed) return;
-    this.#spareTimer ??= setTimeout(() => {
-      this.#spareTimer = undefined;
-      if (enoughHandles()) this.#spare ??= this.#begin();
-      else this.#spareSoon();
-    }, SPARE_AFTER_MS);
-  }
-
-  #link(): ExecutorLink {
-    const link = this.#begin();
-    this.#links.add(link);
-    return link;
-  }
-
-  #begin(): ExecutorLink {
-    const events = {
-      onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
-      onPicture: (picture: Picture) => this.#events.onPicture(picture),
-      onDeath: (link: ExecutorLink, error: Error, turn?: Turn) => this.#died(link, error, turn),
-    };
-    const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
-    if (this.#watched) link.watch(true);
-    link.ready.catch((error) => this.#died(link, error as Error));
-    return link;
+    await this.#set.close();
   }
 
   /** Ends an executor that nothing runs on any more. */
-  #dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
-    this.#links.delete(link);
+  #dismiss(link: ExecutorLink, graceMs?: number): void {
     this.#watch.forget(link);
     this.#closedToOthers.delete(link);
     this.#yielding.delete(link);
-    const leaving = link.close(graceMs).finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
-  }
-
-  /** An executor has ended, by the fault of a lane where that is known. */
-  #died(link: ExecutorLink, error: Error, turn?: Turn): void {
-    if (this.#closed) return;
-    const spare = this.#spare === link;
-    if (spare) this.#spare = undefined;
-    if (!spare && !this.#links.has(link)) return;
-    this.#end(link, error.message, turn);
+    this.#set.dismiss(link, graceMs);
   }
 
   /** Ends an executor at once; its lanes start elsewhere. */
@@ -250,7 +183,7 @@ export class ExecutorPool {
   /** Finds threads that do not turn, and brings the innocent lanes to others. */
   #check(): void {
     const { rss } = Deno.memoryUsage();
-    for (const [link, finding] of this.#watch.look(this.#links, performance.now(), rss)) {
+    for (const [link, finding] of this.#watch.look(this.#set.workers, performance.now(), rss)) {
       switch (finding.kind) {
         case "held":
           this.#held(link, finding.turn);
@@ -306,4 +239,9 @@ export class ExecutorPool {
     this.#dismiss(link, 0);
     if (lanes.length > 0) this.#events.onStranded(lanes, why, "memory");
   }
+}
+
+function place(link: ExecutorLink, message: ToExecutor & { type: "start" }): void {
+  link.lanes.add(message.lane);
+  link.post(message);
 }

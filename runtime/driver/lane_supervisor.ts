@@ -32,7 +32,6 @@ const DRAIN_MS = 5000;
 export interface LaneSupervisorOptions {
   readonly pool: Pick<ExecutorPool, "start" | "post" | "ended" | "responsive">;
   readonly log: Pick<TopicLog, "offsets">;
-  readonly topic: string;
   readonly streams: StreamingQueryManager;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
@@ -69,15 +68,14 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   ): void {
     const number = ++this.#laneNumber;
     const shown = new SharedArrayBuffer(SHOWN.bytes);
-    const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
+    const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.loaded(spec.name)?.plan ?? "",
-      latestOffset: async () =>
-        (await this.#options.log.offsets(this.#options.topic, partition)).latest,
+      latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
       isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
-    this.#options.streams.add(handle);
+    this.#options.streams.begins(handle);
     const lane = newLane({ number, handle, spec, partition, membership, foundLater, shown });
     const before = this.#lingering.over(keyOf(lane));
     if (before === undefined) return this.#startLane(lane);
@@ -104,14 +102,10 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (mode === "move") this.#forget(spec, partition);
   }
 
-  /** Waits until each query has begun, or has failed. */
-  async allBegun(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ handle }) => handle.settled()));
-  }
-
-  /** Ends all queries. */
-  async endAll(mode: StopMode): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => this.#endLane(lane, mode)));
+  /** Ends all lanes of a query. */
+  async endAll(mode: StopMode, { name }: QuerySpec): Promise<void> {
+    const lanes = [...this.#lanes.values()].filter(({ spec }) => spec.name === name);
+    await Promise.all(lanes.map((lane) => this.#endLane(lane, mode)));
   }
 
   /**
@@ -193,8 +187,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (lane === undefined) return;
     lane.alone = lane.yields = true;
     if (lane.stopping) return this.#laneGone(lane);
-    const { spec: { name }, partition } = lane;
-    const place = { query: name, topic: this.#options.topic, partition };
+    const { spec: { name, topic }, partition } = lane;
+    const place = { query: name, topic, partition };
     this.#onFailure(lane, executorError(place, this.#options.loaded(name), why, turn), true);
   }
 
@@ -231,10 +225,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { alone, yields, failures: { aside } } = lane;
-    this.#pool.start({
-      type: "start",
+    this.#pool.start(lane.spec, {
       lane: lane.number,
-      query: lane.spec.name,
       partition: lane.partition,
       runId,
       shown: lane.shown,

@@ -14,6 +14,7 @@ import { inspectImage } from "../image/inspect.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
+import { NO_TOTALS } from "../definition/progress.ts";
 import {
   endsByItself,
   overridePlan,
@@ -37,7 +38,7 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
-import { narrow } from "./narrow.ts";
+import { type IfNeeded, narrow } from "./narrow.ts";
 import { LanePictures, type Picture } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
@@ -60,8 +61,15 @@ interface Starting {
   stopped: boolean;
 }
 
+/** A query, loaded. */
+interface LoadedPlan {
+  readonly spec: QuerySpec;
+  readonly plan: QueryPlan;
+  readonly loaded: LoadedQuery;
+}
+
 /** Loads a query's module and applies what the command line says. */
-async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; loaded: LoadedQuery }> {
+async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
   const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
@@ -70,16 +78,14 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; loaded: Loa
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
-  return {
-    plan: { ...plan, name: spec.name },
-    loaded: {
-      plan: new QueryDefinition(plan).explain(),
-      finite: endsByItself(plan),
-      steps: stepNames(plan.operators),
-      onOperatorError: plan.onOperatorError,
-      topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
-    },
+  const loaded: LoadedQuery = {
+    plan: new QueryDefinition(plan).explain(),
+    finite: endsByItself(plan),
+    steps: stepNames(plan.operators),
+    onOperatorError: plan.onOperatorError,
+    topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
   };
+  return { spec, plan: { ...plan, name: spec.name }, loaded };
 }
 
 /** The ways from an executor to the driver. */
@@ -104,7 +110,7 @@ export class ExecutorHost {
   readonly #lanes = new Map<number, Lane>();
   /** Lanes that are not at work yet, and what was said to them meanwhile. */
   readonly #starting = new Map<number, Starting>();
-  readonly #plans = new Map<string, QueryPlan>();
+  readonly #plans = new Map<number, Promise<LoadedPlan>>();
   #config: ExecutorConfig | undefined;
   readonly #cells: Int32Array | undefined;
   #log: TopicLog | undefined;
@@ -112,6 +118,7 @@ export class ExecutorHost {
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
+  #narrowed: Promise<void> = Promise.resolve();
   #watched = false;
   #onStep: ((step: BatchStep) => void) | undefined;
 
@@ -150,12 +157,27 @@ export class ExecutorHost {
       case "open":
         this.#opened = this.#open(message.config);
         return await this.#opened;
+      case "load":
+        return await this.#load(message.plan, message.spec);
+      case "unload":
+        return void this.#plans.delete(message.plan);
+      case "narrow":
+        this.#narrowed = this.#narrow(message.ifNeeded);
+        return await this.#narrowed;
       case "start":
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
         try {
           await this.#opened;
+          await this.#narrowed;
           // Without a log the driver has heard `unusable` and starts the lane elsewhere.
           if (this.#log !== undefined) await this.#start(message);
+        } catch (error) {
+          this.#send({
+            type: "stopped",
+            lane: message.lane,
+            totals: NO_TOTALS,
+            error: plainError(error),
+          });
         } finally {
           this.#starting.delete(message.lane);
         }
@@ -181,24 +203,36 @@ export class ExecutorHost {
     try {
       this.#config = config;
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
-      const queries: Record<string, LoadedQuery> = {};
-      for (const spec of config.queries) {
-        const { plan, loaded } = await loadPlan(spec);
-        this.#plans.set(spec.name, plan);
-        queries[spec.name] = loaded;
-      }
-      if (config.ifNeeded !== undefined) {
-        narrow(config.ifNeeded, [...this.#plans.values()].map((plan) => accessOf({ plan })));
-      }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
       });
       this.#reader = await log.reader();
       this.#log = log;
-      this.#send({ type: "ready", queries });
+      this.#send({ type: "ready" });
     } catch (error) {
       this.#send({ type: "unusable", error: plainError(error) });
     }
+  }
+
+  async #load(number: number, spec: QuerySpec): Promise<void> {
+    const loading = loadPlan(spec);
+    this.#plans.set(number, loading);
+    try {
+      const { loaded } = await loading;
+      this.#send({ type: "loaded", plan: number, query: loaded });
+    } catch (error) {
+      this.#send({ type: "unloadable", plan: number, error: plainError(error) });
+    }
+  }
+
+  /** Lets go of what the plans that were loaded do not need. */
+  async #narrow(ifNeeded: IfNeeded): Promise<void> {
+    await this.#opened;
+    const plans = await Promise.allSettled(this.#plans.values());
+    narrow(
+      ifNeeded,
+      plans.flatMap((plan) => plan.status === "fulfilled" ? accessOf(plan.value) : []),
+    );
   }
 
   /** The log as a query sees it: its checkpoints may be elsewhere. */
@@ -214,17 +248,19 @@ export class ExecutorHost {
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
-    const { lane, query, partition, runId } = message;
+    const { lane, partition, runId } = message;
+    const loaded = await this.#plans.get(message.plan);
+    if (loaded === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
+    const { plan, spec: { name: query, topic, group } } = loaded;
     this.#titles.set(lane, `${query} ${laneName(partition)}`);
     if (this.#titles.size > TITLES) this.#titles.delete(this.#titles.keys().next().value!);
-    const { topic, queries, progressIntervalMs } = this.#config!;
+    const { progressIntervalMs } = this.#config!;
     const pictures = new LanePictures(
       { query, partition, run: lane },
       this.#sendPicture,
       this.#watched,
     );
     const shown = new BigInt64Array(message.shown);
-    const plan = this.#plans.get(query)!;
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
     const execution = new StreamingExecution({
@@ -233,7 +269,7 @@ export class ExecutorHost {
       reader: this.#reader!,
       topic,
       partition,
-      group: queries.find(({ name }) => name === query)!.group,
+      group,
       ...(membership !== undefined ? { membership } : {}),
       foundLater: message.foundLater === true,
       runId,
@@ -294,6 +330,7 @@ export class ExecutorHost {
   }
 
   async #close(): Promise<void> {
+    await this.#opened;
     clearInterval(this.#timer);
     for (const { execution } of this.#lanes.values()) execution.stop("abort");
     await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));

@@ -10,8 +10,8 @@ import type { PlanAccess } from "../definition/plan_access.ts";
 /** What executors begin with, as the launcher worked it out. */
 export interface ExecutorPermissions {
   readonly permissions: Deno.PermissionOptionsObject;
-  /** What of it is there for plans that need it. */
-  readonly ifNeeded: IfNeeded;
+  /** What of it is there for plans that need it; absent where queries may come later. */
+  readonly ifNeeded?: IfNeeded;
 }
 
 /** Permissions that a plan may need, or not. */
