@@ -31,7 +31,7 @@ export interface ModelManifest {
   /** Path of the `.onnx` file. */
   readonly file: string;
   /** Lower-case hexadecimal. */
-  readonly sha256: string;
+  readonly sha256?: string;
   readonly licence?: string;
   readonly source?: string;
   /** One or several, all fed from the same window. */
@@ -156,7 +156,7 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     name: faults.text("name", fields["name"]),
     ...faults.optionalText("version", fields["version"]),
     file: join(dirname(path), file),
-    sha256,
+    ...(sha256 === undefined ? {} : { sha256 }),
     ...faults.optionalText("licence", fields["licence"]),
     ...faults.optionalText("source", fields["source"]),
     inputs,
@@ -219,10 +219,11 @@ function readKeep(faults: Faults, json: unknown, frames: number): [number, numbe
   return [0, frames];
 }
 
-function readHash(faults: Faults, json: unknown): string {
+function readHash(faults: Faults, json: unknown): string | undefined {
+  if (json === undefined) return undefined;
   if (typeof json === "string" && /^[0-9a-f]{64}$/i.test(json)) return json.toLowerCase();
   faults.add("sha256", "64 hexadecimal digits", json);
-  return "";
+  return undefined;
 }
 
 function readAlert(
