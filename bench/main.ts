@@ -50,6 +50,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "from the start of the process to the first processed frame",
     load: async () => (await import("./start.ts")).bench,
   },
+  launcher: {
+    about: "what the launcher adds to the start of a command",
+    load: async () => (await import("./launcher.ts")).bench,
+  },
   partitions: {
     about: "many partitions beside three: drops, latency, processor; idle partitions",
     load: async () => (await import("./partitions.ts")).bench,

@@ -13,6 +13,9 @@ import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
  *   `maxInARow` inputs in a row, the query ends as failed.
  * - `restart`: the query starts again at the same frame until the operator succeeds.
  * - `stop`: the query ends as failed at the first error.
+ *
+ * A sink that throws has no frame to put aside: its batch runs again after a while, and with `dead-letter` the
+ * query ends as failed when it has failed `maxInARow` times on the same batch.
  */
 export type OperatorErrorPolicy =
   | { readonly kind: "dead-letter"; readonly tries: number; readonly maxInARow: number }
