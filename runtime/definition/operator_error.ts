@@ -14,8 +14,9 @@ import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
  * - `restart`: the query starts again at the same frame until the operator succeeds.
  * - `stop`: the query ends as failed at the first error.
  *
- * A sink that throws has no frame to put aside: its batch runs again after a while, and with `dead-letter` the
- * query ends as failed when it has failed `maxInARow` times on the same batch.
+ * A sink that throws, or an operator that cannot be opened, has no frame to put aside: the query starts again
+ * after a while, and with `dead-letter` ends as failed when that has failed `maxInARow` times without a batch in
+ * between. Errors with a `code` come from another system, such as a full disk: these are tried until it heals.
  */
 export type OperatorErrorPolicy =
   | { readonly kind: "dead-letter"; readonly tries: number; readonly maxInARow: number }

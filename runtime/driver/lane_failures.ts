@@ -63,7 +63,7 @@ export class LaneFailures {
   readonly #inputs = new FailedInputs();
   /** Since it last recovered. */
   #failures = 0;
-  /** Failures of a sink or of an executor since a batch was done. */
+  /** Failures by code that throws, but for operators on an input, since a batch was done. */
   #inARow = 0;
 
   /** Inputs that the next run is not to give their operator. */
@@ -86,7 +86,8 @@ export class LaneFailures {
     const input = this.#inputs.note(error);
     // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
     const cheap = !executor;
-    if (error.sink !== undefined || executor && input === undefined) this.#inARow++;
+    // What another system refuses has a code, and may heal; code that throws will throw again.
+    if (!error.retryable && error.code === undefined && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
       // Another input than the last time: the query went on meanwhile.
@@ -108,7 +109,7 @@ export class LaneFailures {
   }
 }
 
-/** So many failures of the same batch by a sink, or by the end of the executor, end the query. */
+/** So many failures without a batch in between end the query. */
 function mostInARow(policy: OperatorErrorPolicy | undefined): number {
   if (policy?.kind === "dead-letter") return policy.maxInARow;
   return policy?.kind === "stop" ? 1 : Infinity;
