@@ -1,5 +1,5 @@
 /**
- * The registered cameras of a process, and what is told of them.
+ * The registered cameras of a process, and their reports.
  *
  * @module
  */
@@ -63,7 +63,7 @@ export class CameraFleet {
     });
   }
 
-  /** Runs until the command is told to stop, then prints a summary for each camera. */
+  /** Runs until the command is asked to stop, then prints a summary for each camera. */
   async run(): Promise<void> {
     const { json, host } = this.#options;
     const begun = host.clock.monotonic();
@@ -94,7 +94,7 @@ export class CameraFleet {
     const { number, source: text } = camera;
     const settings = settingsOf(camera);
     const { host } = this.#options;
-    const source = makeSource(text, settings);
+    const source = await makeSource(text, settings, signal);
     const account = this.#accountOf(number);
     account.settings = settings;
     this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);

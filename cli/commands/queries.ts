@@ -55,7 +55,7 @@ const queryOptions = {
   ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
-    help: "a silent runtime loses its partitions after so many milliseconds",
+    help: "heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
   },

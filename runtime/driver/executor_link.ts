@@ -27,7 +27,7 @@ export interface ExecutorLink {
   /** Loads a query, for lanes to start by the plan's number. Rejects when it cannot be loaded here. */
   load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
-  /** Whether somebody looks at pictures. */
+  /** Whether pictures have viewers. */
   watch(watched: boolean): void;
   /** What its thread shows; undefined where it is this one. */
   pulse(): Pulse | undefined;

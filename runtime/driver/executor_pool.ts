@@ -91,7 +91,7 @@ export class ExecutorPool {
     this.#set.unload(spec);
   }
 
-  /** Starts executors for so many lanes in all, ahead of them: they load at the same time. */
+  /** Starts executors for this many lanes in all, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
     this.#set.prepare(lanes);
   }

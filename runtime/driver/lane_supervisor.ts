@@ -17,7 +17,7 @@ import {
 import type { Turn } from "../executor/pulse.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
-import { inFunction, keyOf, type Lane, letCommit, newLane, NOBODY, titleOf } from "./lane.ts";
+import { inFunction, keyOf, type Lane, letCommit, newLane, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError } from "./lane_failures.ts";
 import { Lingering } from "./lingering.ts";
@@ -144,7 +144,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.report(`${titleOf(lane)}: ${message.message}`);
         return;
       case "waiting":
-        handle.said(message.message);
+        handle.setMessage(message.message);
         if (message.message !== undefined) {
           this.#options.report(`${titleOf(lane)}: ${message.message}`);
         }
@@ -196,7 +196,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
     if (by !== undefined) lane.alone = true;
-    if (by !== "picture") lane.handle.said(by && "Blocks its thread");
+    if (by !== "picture") lane.handle.setMessage(by && "Blocks its thread");
     const what = by === undefined
       ? "goes on"
       : `${by === "call" ? "blocks its thread" : "has a large picture"}; other queries move`;
@@ -239,7 +239,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
     if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
-      // Nobody to wait for; should it come back, it is fenced.
+      // Nothing to wait for; should it come back, it is fenced.
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
@@ -270,7 +270,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   #laneGone(lane: Lane, error?: PlainError): void {
     if (!this.#lanes.delete(lane.number)) return;
-    letCommit(lane, NOBODY);
+    letCommit(lane, NO_RUN);
     const { handle } = lane;
     if (!this.#lingering.has(lane.number)) this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
@@ -311,7 +311,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   async #restart(lane: Lane, delay: number): Promise<void> {
     this.#lanes.delete(lane.number);
-    letCommit(lane, NOBODY);
+    letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
     if (delay > 0) {

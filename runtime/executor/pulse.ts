@@ -31,7 +31,7 @@ const HALF = 2 ** 32;
 export interface WorkerData {
   /** Messages to and from the driver. */
   readonly control: MessagePort;
-  /** Pictures to the driver; whether somebody looks at them, to the executor. */
+  /** Pictures to the driver; whether they have viewers, to the executor. */
   readonly pictures: MessagePort;
   /** See `SHARED`. */
   readonly shared: SharedArrayBuffer;
