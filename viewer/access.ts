@@ -53,12 +53,12 @@ export function isLoopback(hostname: string): boolean {
     /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-/** So many wrong tokens cost nothing; one is forgotten every while; each further one has to wait. */
+/** This many wrong tokens cost nothing; one is forgotten every 6 s; each further one is answered 2 s late. */
 const FREE_GUESSES = 10;
 const FORGET_MS = 6_000;
 const GUESS_MS = 2_000;
 
-/** Slows down whoever guesses tokens; a right one never waits. */
+/** Answers wrong tokens late; a right one never waits. */
 class Guesses {
   readonly #clock: Clock;
   #count = 0;

@@ -186,7 +186,7 @@ function executorPermissions(
       import: false,
     },
     ifNeeded: {
-      // What lies in a folder that stays, or holds one, cannot be let go of by itself.
+      // What lies in a folder that stays, or holds one, cannot be revoked by itself.
       write: write.filter((path) =>
         !paths(base).some((other) => isWithin(other, path) || isWithin(path, other))
       ).map((path) => ({ path, forms: withLinks([path]) })),

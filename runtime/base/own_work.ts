@@ -1,6 +1,6 @@
 /**
- * Says to whoever watches a thread that it is at work of Framelane's own: what a large picture takes is no
- * fault of the operator that asked for it.
+ * Marks work of Framelane's own that may hold the thread: what a large picture takes is no fault of the
+ * operator that asked for it.
  *
  * @module
  */

@@ -53,7 +53,7 @@ export interface Sink<T = Output> {
   readonly exclusive?: boolean;
   /**
    * What it opens, as a run has to be allowed to: folders that it writes to, in which `{query}` stands for the
-   * query's name, and hosts that it reaches (`host:port`). Absent: nobody knows.
+   * query's name, and hosts that it reaches (`host:port`). Absent: unknown.
    */
   readonly opens?: { readonly writes?: readonly string[]; readonly reaches?: readonly string[] };
   /** Throws when the sink cannot take an output: it counts as a failure of the operator that gave it. */

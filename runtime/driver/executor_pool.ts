@@ -81,7 +81,7 @@ export class ExecutorPool {
     return this.#set.load(spec, (link) => !this.#watch.isHeld(link));
   }
 
-  /** No other query comes: executors let go of what those that are there do not need. */
+  /** No other query comes: executors drop the permissions that those here do not need. */
   narrow(): void {
     this.#set.narrow();
   }
@@ -204,7 +204,7 @@ export class ExecutorPool {
   #held(link: ExecutorLink, turn: Turn): void {
     const { lane: culprit, own } = turn;
     const innocent = [...link.lanes].filter((lane) => lane !== culprit);
-    // A large picture of a lane by itself troubles nobody.
+    // A large picture of a lane by itself troubles no other.
     if (own && innocent.length === 0) return;
     this.#events.onBlocked(culprit, own ? "picture" : "call");
     if (!innocent.every((lane) => this.#events.mayMove(lane))) {

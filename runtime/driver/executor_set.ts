@@ -20,14 +20,14 @@ const SPARE_AFTER_MS = 2000;
 /** So few lanes have an executor each, whatever the cores: none can hold another's thread. */
 const FEW_LANES = 4;
 
-/** Workers unless told: one for each core, or one for each lane where there are few. */
+/** Default number of workers: one for each core, or one for each lane where there are few. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
 
 /** How executors start. */
 export interface SetOptions {
-  /** Number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
+  /** Number of workers; 0 runs everything in this thread, undefined for a number that fits the lanes. */
   readonly size?: number | undefined;
   /** What workers may do, which cannot be more than this thread may. Default: the same. */
   readonly permissions?: ExecutorPermissions | undefined;
@@ -108,7 +108,7 @@ export class ExecutorSet {
     for (const link of this.#all()) link.post({ type: "unload", plan });
   }
 
-  /** No other query comes: executors let go of what those that are there do not need. */
+  /** No other query comes: executors drop the permissions that those here do not need. */
   narrow(): void {
     this.#complete = true;
     for (const link of this.#all()) this.#narrow(link);
@@ -120,7 +120,7 @@ export class ExecutorSet {
     link.post({ type: "narrow", ifNeeded });
   }
 
-  /** Starts executors for so many lanes in all, ahead of them: they load at the same time. */
+  /** Starts executors for this many lanes in all, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
     if (!this.#fixedSize) this.#size = Math.max(this.#size, executorsFor(lanes));
     while (this.workers.size < Math.min(lanes, this.#size)) this.#add();

@@ -109,7 +109,7 @@ export class LaneFailures {
   }
 }
 
-/** So many failures without a batch in between end the query. */
+/** This many failures without a batch in between end the query. */
 function mostInARow(policy: OperatorErrorPolicy | undefined): number {
   if (policy?.kind === "dead-letter") return policy.maxInARow;
   return policy?.kind === "stop" ? 1 : Infinity;

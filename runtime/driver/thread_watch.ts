@@ -16,7 +16,7 @@ const OPEN_CUT_AFTER_MS = 60_000;
 /** A thread that is held so often within this time, by calls that end, works behind the others from then on. */
 const OFTEN = 3;
 const OFTEN_MS = 60_000;
-/** Objects may take so much of what V8 gives a thread, in thousandths, for so many looks. */
+/** The part of its heap that a thread may fill, in thousandths; it is ended after this many looks above it. */
 const MOST_MEMORY = 700;
 const MEMORY_LOOKS = 5;
 /** While a thread is held the process may grow by this part of what V8 gives a thread. */

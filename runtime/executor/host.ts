@@ -225,7 +225,7 @@ export class ExecutorHost {
     }
   }
 
-  /** Lets go of what the plans that were loaded do not need. */
+  /** Drops the permissions that the loaded plans do not need. */
   async #narrow(ifNeeded: IfNeeded): Promise<void> {
     await this.#opened;
     const plans = await Promise.allSettled(this.#plans.values());

@@ -1,5 +1,5 @@
 /**
- * An executor lets go of what its plans do not need, before any frame comes. What a run may do follows from
+ * An executor drops the permissions that its plans do not need, before any frame comes. What a run may do follows from
  * its options; what an executor may do from its plans, which only it can load.
  *
  * @module
@@ -26,7 +26,7 @@ export interface IfNeeded {
   readonly env: readonly string[];
 }
 
-/** Lets go of what none of the plans needs; for good. */
+/** Revokes what none of the plans needs; for good. */
 export function narrow({ write, net, onnx, env }: IfNeeded, plans: readonly PlanAccess[]): void {
   const revoke = (descriptor: Deno.PermissionDescriptor) => Deno.permissions.revokeSync(descriptor);
   for (const variable of env) revoke({ name: "env", variable });

@@ -48,7 +48,7 @@ const OPENS: CalledWith = { step: -1, offset: -1 };
 
 /** Whose code has the thread. */
 export interface Turn {
-  /** 0: nobody's that is known. */
+  /** 0: unknown. */
   readonly lane: number;
   /** Absent: it opens something. */
   readonly input?: CalledWith;
