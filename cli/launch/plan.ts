@@ -187,7 +187,7 @@ function executorPermissions(
     },
     ifNeeded: {
       // What lies in a folder that stays, or holds one, cannot be revoked by itself.
-      write: write.filter((path) =>
+      write: [...new Set(write)].filter((path) =>
         !paths(base).some((other) => isWithin(other, path) || isWithin(path, other))
       ).map((path) => ({ path, forms: withLinks([path]) })),
       net: [...all.net ?? []].filter((host) => base.net?.has(host) === false),

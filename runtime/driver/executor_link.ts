@@ -13,6 +13,7 @@ import {
   type ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
+import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
 import type { Pulse } from "./thread_watch.ts";
 
@@ -29,6 +30,8 @@ export interface ExecutorLink {
   post(message: ToExecutor): void;
   /** Whether pictures have viewers. */
   watch(watched: boolean): void;
+  /** From now on its thread works in what others leave of the processor, also while it is held. */
+  yieldToOthers(): void;
   /** What its thread shows; undefined where it is this one. */
   pulse(): Pulse | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
@@ -136,6 +139,10 @@ export function startWorker(
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
+    yieldToOthers() {
+      const thread = Atomics.load(cells, SHARED.thread);
+      if (thread !== 0) yieldToOthers(thread);
+    },
     async close(graceMs) {
       control.postMessage({ type: "close" } satisfies ToExecutor);
       let timer: ReturnType<typeof setTimeout> | undefined;
@@ -196,6 +203,7 @@ export function startInline(
     },
     post: (message) => void host.handle(message).catch(fail),
     watch: (watched) => host.watch(watched),
+    yieldToOthers() {},
     pulse: () => undefined,
     close: () => host.handle({ type: "close" }),
   };

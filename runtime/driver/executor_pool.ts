@@ -43,8 +43,12 @@ export interface PoolEvents {
   onBlocked(lane: number, by: "call" | "picture" | undefined): void;
   /** A lane has held its thread so often that it works behind all others from now on. */
   onYields(lane: number): void;
-  /** A lane has ended its executor, or had to be ended with it; in this turn, where that is known. */
-  onEnded(lane: number, why: string, turn?: Turn): void;
+  /**
+   * A lane has ended its executor, or had to be ended with it; in this turn, where that is known.
+   *
+   * @param cut its thread was held, and may go on for ever.
+   */
+  onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
   /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
   mayMove(lane: number): boolean;
 }
@@ -164,20 +168,20 @@ export class ExecutorPool {
   }
 
   /** Ends an executor at once; its lanes start elsewhere. */
-  #end(link: ExecutorLink, why: string, turn?: Turn): void {
+  #end(link: ExecutorLink, why: string, turn?: Turn, cut = false): void {
     const guilty = turn !== undefined && link.lanes.delete(turn.lane);
     const others = [...link.lanes];
     link.lanes.clear();
     this.#dismiss(link, 0);
     if (others.length > 0) this.#events.onStranded(others, why, guilty ? "other" : "death");
-    if (guilty) this.#events.onEnded(turn.lane, why, turn);
+    if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
   }
 
   /** From now on the executor works in what all other threads leave. */
   #yield(link: ExecutorLink): void {
     if (this.#yielding.has(link)) return;
     this.#yielding.add(link);
-    link.post({ type: "yield" });
+    link.yieldToOthers();
   }
 
   /** Finds threads that do not turn, and brings the innocent lanes to others. */
@@ -186,13 +190,18 @@ export class ExecutorPool {
     for (const [link, finding] of this.#watch.look(this.#set.workers, performance.now(), rss)) {
       switch (finding.kind) {
         case "held":
-          this.#held(link, finding.turn);
+          this.#held(link, finding.turn, finding.often);
+          break;
+        case "long":
+          this.#holdsMuch(link, finding.turn.lane);
           break;
         case "turns":
-          this.#turns(link, finding.turn, finding.often);
+          if (!finding.turn.own) this.#events.onBlocked(finding.turn.lane, undefined);
           break;
         case "cut":
-          this.#end(link, finding.why, finding.turn);
+          // Deno ends a thread when its turn ends: it takes no processor from others until then.
+          link.yieldToOthers();
+          this.#end(link, finding.why, finding.turn, true);
           break;
         case "grown":
           this.#grown(link, finding.why);
@@ -201,7 +210,7 @@ export class ExecutorPool {
   }
 
   /** A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. */
-  #held(link: ExecutorLink, turn: Turn): void {
+  #held(link: ExecutorLink, turn: Turn, often: boolean): void {
     const { lane: culprit, own } = turn;
     const innocent = [...link.lanes].filter((lane) => lane !== culprit);
     // A large picture of a lane by itself troubles no other.
@@ -221,12 +230,12 @@ export class ExecutorPool {
     if (innocent.length > 0) {
       this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
     }
+    if (often) this.#holdsMuch(link, culprit);
   }
 
-  /** The thread goes on. */
-  #turns(link: ExecutorLink, { lane, own }: Turn, often: boolean): void {
-    if (!own) this.#events.onBlocked(lane, undefined);
-    if (!often || !this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
+  /** A lane holds its thread often, or for long: it works behind all others. */
+  #holdsMuch(link: ExecutorLink, lane: number): void {
+    if (!this.#closedToOthers.has(link) || this.#yielding.has(link)) return;
     this.#yield(link);
     this.#events.onYields(lane);
   }

@@ -14,6 +14,9 @@ import type { Turn } from "../executor/pulse.ts";
 import { FailedInputs } from "./failed_inputs.ts";
 import { nextStart, strandedDelay } from "./restart_policy.ts";
 
+/** Threads that a lane may hold until they are cut. */
+const MOST_CUT = 3;
+
 /** A lane has ended its executor, or had to be ended with it. */
 class ExecutorError extends Error {
   override readonly name = "ExecutorError";
@@ -26,7 +29,7 @@ export function executorError(
   place: OperatorPlace,
   query: LoadedQuery | undefined,
   why: string,
-  turn?: Turn,
+  { turn, cut = false }: { readonly turn?: Turn; readonly cut?: boolean } = {},
 ): PlainError {
   const cause = new ExecutorError(why);
   const { step = 0, offset = -1 } = turn?.input ?? {};
@@ -36,7 +39,8 @@ export function executorError(
   return plainError(
     new OperatorError({ operator, offset }, place, cause, {
       final: policy.kind === "stop",
-      ...(policy.kind === "dead-letter" ? { tries: policy.tries } : {}),
+      // Each try that is cut costs a thread.
+      ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
     }),
   );
 }
@@ -49,8 +53,8 @@ export interface FailedRun {
   readonly member: boolean;
   /** The query, where it could be loaded. */
   readonly query: LoadedQuery | undefined;
-  /** Its executor ended with it. */
-  readonly executor: boolean;
+  /** Its executor ended with it, by itself or because its thread was held. */
+  readonly executor?: "ended" | "cut" | undefined;
 }
 
 /** What follows: another start, or the end. */
@@ -65,6 +69,8 @@ export class LaneFailures {
   #failures = 0;
   /** Failures by code that throws, but for operators on an input, since a batch was done. */
   #inARow = 0;
+  /** Threads that were cut. */
+  #cut = 0;
 
   /** Inputs that the next run is not to give their operator. */
   get aside(): readonly InputAside[] {
@@ -85,7 +91,12 @@ export class LaneFailures {
   failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
     const input = this.#inputs.note(error);
     // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
-    const cheap = !executor;
+    const cheap = executor === undefined;
+    if (executor === "cut" && ++this.#cut >= MOST_CUT) {
+      const why =
+        `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
+      return { delayMs: undefined, why };
+    }
     // What another system refuses has a code, and may heal; code that throws will throw again.
     if (!error.retryable && error.code === undefined && input === undefined) this.#inARow++;
     const next = nextStart({

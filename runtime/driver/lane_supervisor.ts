@@ -19,7 +19,7 @@ import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
 import { inFunction, keyOf, type Lane, letCommit, newLane, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
-import { executorError } from "./lane_failures.ts";
+import { executorError, type FailedRun } from "./lane_failures.ts";
 import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
@@ -181,7 +181,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     }
   }
 
-  onEnded(number: number, why: string, turn?: Turn): void {
+  onEnded(number: number, why: string, turn: Turn, cut: boolean): void {
     this.#lingeringEnded(number);
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
@@ -189,7 +189,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (lane.stopping) return this.#laneGone(lane);
     const { spec: { name, topic }, partition } = lane;
     const place = { query: name, topic, partition };
-    this.#onFailure(lane, executorError(place, this.#options.loaded(name), why, turn), true);
+    const error = executorError(place, this.#options.loaded(name), why, { turn, cut });
+    this.#onFailure(lane, error, cut ? "cut" : "ended");
   }
 
   onBlocked(number: number, by: "call" | "picture" | undefined): void {
@@ -282,7 +283,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   }
 
   /** A streaming query failed: it starts again after a while, or ends for good. */
-  #onFailure(lane: Lane, error: PlainError, executor = false): void {
+  #onFailure(lane: Lane, error: PlainError, executor?: FailedRun["executor"]): void {
     const { handle, spec } = lane;
     const next = lane.failures.failed({
       error,

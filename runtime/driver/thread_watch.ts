@@ -13,9 +13,10 @@ const BLOCKED_AFTER_MS = 400;
 const CUT_AFTER_MS = 10_000;
 /** One that opens something, such as a large model, or work that belongs to no lane, milliseconds. */
 const OPEN_CUT_AFTER_MS = 60_000;
-/** A thread that is held so often within this time, by calls that end, works behind the others from then on. */
+/** A thread that is held this often within this time, or once for this long, works behind the others from then on. */
 const OFTEN = 3;
 const OFTEN_MS = 60_000;
+const LONG_MS = 2_000;
 /** The part of its heap that a thread may fill, in thousandths; it is ended after this many looks above it. */
 const MOST_MEMORY = 700;
 const MEMORY_LOOKS = 5;
@@ -41,13 +42,13 @@ export interface WatchedThread {
 
 /**
  * What is the matter with a thread:
- * - `held` by a call, or goes on again (`turns`; `often`: it has been held so often that it should yield);
+ * - `held` (`often`: again and again), held for `long`, or going on again (`turns`);
  * - `cut`: it is to be ended, for what its lane does, or for what belongs to no lane;
  * - `grown`: it keeps too much memory.
  */
 export type Finding =
-  | { readonly kind: "held"; readonly turn: Turn }
-  | { readonly kind: "turns"; readonly turn: Turn; readonly often: boolean }
+  | { readonly kind: "held"; readonly turn: Turn; readonly often: boolean }
+  | { readonly kind: "long" | "turns"; readonly turn: Turn }
   | { readonly kind: "cut"; readonly turn: Turn; readonly why: string }
   | { readonly kind: "grown"; readonly why: string };
 
@@ -58,7 +59,9 @@ interface Seen {
   /** Memory of the process at that time, bytes. */
   resident: number;
   held: Turn | undefined;
-  /** When calls that held it ended. */
+  /** It has been held for long. */
+  long: boolean;
+  /** When calls began that held it. */
   holds: number[];
   /** Looks in a row at which it kept too much. */
   full: number;
@@ -107,21 +110,22 @@ export class ThreadWatch<T extends WatchedThread> {
     const seen = this.#seen.get(thread);
     if (seen === undefined) {
       const holds: number[] = [];
-      const first = { alive: pulse.alive, since: now, resident, held: undefined, holds, full: 0 };
-      this.#seen.set(thread, first);
+      const { alive } = pulse;
+      this.#seen.set(thread, {
+        ...{ alive, since: now, resident, held: undefined, long: false, holds, full: 0 },
+      });
       return undefined;
     }
     if (seen.alive === pulse.alive) {
       seen.since += late;
-      return this.#stands(thread, seen, pulse, now - seen.since, resident);
+      return this.#stands(thread, seen, pulse, now, resident);
     }
     Object.assign(seen, { alive: pulse.alive, since: now, resident });
     const { held } = seen;
     if (held !== undefined) {
       seen.held = undefined;
-      if (held.input === undefined || held.own) return { kind: "turns", turn: held, often: false };
-      seen.holds = [...seen.holds.filter((time) => now - time < OFTEN_MS), now];
-      return { kind: "turns", turn: held, often: seen.holds.length >= OFTEN };
+      seen.long = false;
+      return { kind: "turns", turn: held };
     }
     seen.full = pulse.memory >= MOST_MEMORY ? seen.full + 1 : 0;
     if (seen.full < MEMORY_LOOKS) return undefined;
@@ -138,9 +142,10 @@ export class ThreadWatch<T extends WatchedThread> {
     { name, lanes }: T,
     seen: Seen,
     turn: Turn,
-    ms: number,
+    now: number,
     resident: number,
   ): Finding | undefined {
+    const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
     const grown = resident - seen.resident;
@@ -151,7 +156,13 @@ export class ThreadWatch<T extends WatchedThread> {
     }
     if (known && seen.held === undefined) {
       seen.held = turn;
-      return { kind: "held", turn };
+      const counts = turn.input !== undefined && !turn.own;
+      if (counts) seen.holds = [...seen.holds.filter((time) => now - time < OFTEN_MS), now];
+      return { kind: "held", turn, often: counts && seen.holds.length >= OFTEN };
+    }
+    if (known && turn.input !== undefined && !turn.own && ms >= LONG_MS && !seen.long) {
+      seen.long = true;
+      return { kind: "long", turn };
     }
     const most = known && turn.input !== undefined ? CUT_AFTER_MS : OPEN_CUT_AFTER_MS;
     if (lanes.size === 0 || turn.own || ms < most) return undefined;

@@ -11,7 +11,6 @@ import { laneName } from "../definition/frame.ts";
 import type { BatchStep } from "../engine/steps.ts";
 import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
-import { yieldToOthers } from "../image/turbojpeg.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
 import { NO_TOTALS } from "../definition/progress.ts";
@@ -192,8 +191,6 @@ export class ExecutorHost {
         if (starting !== undefined) starting.membership = message.membership;
         return this.#lanes.get(message.lane)?.execution.renew(message.membership);
       }
-      case "yield":
-        return yieldToOthers();
       case "close":
         return await this.#close();
     }

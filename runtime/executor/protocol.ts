@@ -122,8 +122,6 @@ export type ToExecutor =
   }
   | { readonly type: "stop"; readonly lane: number; readonly mode: StopMode }
   | { readonly type: "renew"; readonly lane: number; readonly membership: Membership }
-  /** From now on the executor works in what other threads leave of the processor. */
-  | { readonly type: "yield" }
   | { readonly type: "close" };
 
 /** From an executor. */

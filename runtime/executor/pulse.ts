@@ -18,11 +18,12 @@ export const HEARTBEAT_MS = 50;
  * Cells of the memory that an executor shares with the driver: the lane whose operators or sinks have the
  * thread (0: none), turns of the event loop, calls of operators and sinks; what the call that has the thread
  * was given (`CalledWith`, its offset in two halves; step −1: nothing, it opens something); 1 while it is at
- * work of ours; the memory of the thread's objects, in thousandths of what they may take.
+ * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`.
  */
 export const SHARED = {
   ...{ lane: 0, heartbeats: 1, calls: 2, step: 3, offset: 4, offsetHigh: 5, own: 6, memory: 7 },
-  length: 8,
+  thread: 8,
+  length: 9,
 } as const;
 
 const HALF = 2 ** 32;

@@ -6,6 +6,7 @@
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
+import { threadId } from "../image/turbojpeg.ts";
 import { showOwnWork } from "../base/own_work.ts";
 import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
@@ -18,6 +19,7 @@ function begin({ control, pictures, shared }: WorkerData): void {
   const cells = new Int32Array(shared);
   const heartbeat = setInterval(() => beat(cells), HEARTBEAT_MS);
   showOwnWork(cells, SHARED.own);
+  Atomics.store(cells, SHARED.thread, threadId());
   const send = (message: FromExecutor) => control.postMessage(message);
   const host = new ExecutorHost({
     send,

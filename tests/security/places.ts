@@ -3,6 +3,8 @@
  *
  * @module
  */
+import dgram from "node:dgram";
+import { once } from "node:events";
 import { libraryFiles } from "../../cli/launch/native.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
@@ -43,15 +45,22 @@ export async function withPlaces(
       { hostname, port: 0, onListen() {} },
       () => new Response("export {};", { headers: { "content-type": "application/typescript" } }),
     );
-    const names = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
-    const answering = answerNames(names);
-    const { port: dns } = names.addr as Deno.NetAddr;
+    const names = dgram.createSocket("udp4", (question, { port, address }) => {
+      names.send(answerOf(question), port, address);
+    });
+    names.bind(0, hostname);
+    await once(names, "listening");
     try {
-      const machine = { hostname, port: server.addr.port, dns, free: freePort() };
+      const machine = {
+        hostname,
+        port: server.addr.port,
+        dns: names.address().port,
+        free: freePort(),
+      };
       await act({ data, outside, root: ROOT, machine }, folder);
     } finally {
       names.close();
-      await answering;
+      await once(names, "close");
     }
   });
 }
@@ -61,15 +70,13 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-/** Answers every question with 192.0.2.1. */
-async function answerNames(names: Deno.DatagramConn): Promise<void> {
-  for await (const [question, from] of names) {
-    const end = 12 + question.subarray(12).indexOf(0) + 5;
-    const answer = new Uint8Array(end + 16);
-    answer.set(question.subarray(0, end));
-    // An answer, one record: the name as asked, of type A, class IN, for a minute, four bytes.
-    answer.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
-    answer.set([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1], end);
-    await names.send(answer, from);
-  }
+/** Whatever the question, the address is 192.0.2.1. */
+function answerOf(question: Uint8Array): Uint8Array {
+  const end = 12 + question.subarray(12).indexOf(0) + 5;
+  const answer = new Uint8Array(end + 16);
+  answer.set(question.subarray(0, end));
+  // An answer, one record: the name as asked, of type A, class IN, for a minute, four bytes.
+  answer.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
+  answer.set([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1], end);
+  return answer;
 }

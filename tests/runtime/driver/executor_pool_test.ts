@@ -8,8 +8,9 @@ import {
   type LoadedQuery,
   type QuerySpec,
   SHOWN,
-  type ToExecutor,
 } from "../../../runtime/executor/protocol.ts";
+
+import { settle } from "../../../runtime/testing.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
   const executors = (cores: number) => [1, 3, 4, 5, 64].map((lanes) => executorsFor(lanes, cores));
@@ -40,7 +41,7 @@ class FakeExecutor implements ExecutorLink {
   /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
   turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
   memory = 0;
-  readonly posted: string[] = [];
+  yields = false;
   readonly #events: LinkEvents;
   #turns = 0;
 
@@ -56,8 +57,10 @@ class FakeExecutor implements ExecutorLink {
     });
   }
 
-  post({ type }: ToExecutor): void {
-    this.posted.push(type);
+  post(): void {}
+
+  yieldToOthers(): void {
+    this.yields = true;
   }
 
   load(plan: number, { name }: QuerySpec): Promise<LoadedQuery> {
@@ -192,15 +195,33 @@ Deno.test("a lane that holds its thread three times in a minute works behind all
     assert.deepEqual(yielding, []);
     executors[0]!.holder = 1;
     await next();
+    if (time === 2) break;
     executors[0]!.holder = 0;
     await next();
   }
+  await settle();
   assert.deepEqual(yielding, [1]);
-  assert.deepEqual(executors[0]!.posted, ["start", "yield"]);
+  assert.equal(executors[0]!.yields, true);
   made.ended(1);
   assert.equal(executors[0]!.closed, true, "a thread cannot be quick again");
   start(2, { alone: true, yields: true });
-  assert.deepEqual(executors[1]!.posted, ["yield", "start"]);
+  assert.equal(executors[1]!.yields, true);
+  await made.close();
+});
+
+Deno.test("a large picture that Framelane decodes makes others move, and is no fault", async () => {
+  const { made, executors, next, start, yielding, stranded } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  executors[0]!.turn = { input: { step: 1, offset: 7 }, own: true };
+  for (let time = 0; time < 4; time++) {
+    executors[0]!.holder = 1;
+    // Alone it is not even mentioned.
+    if (time === 0) assert.deepEqual(await next(), [1, false]);
+    else await new Promise((resolve) => setTimeout(resolve, 500));
+    executors[0]!.holder = 0;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.deepEqual([stranded, yielding], [[2], []]);
   await made.close();
 });
 

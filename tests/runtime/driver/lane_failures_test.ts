@@ -23,13 +23,13 @@ function queryOf(onOperatorError: OperatorErrorOption): LoadedQuery {
 function lane(policy: OperatorErrorOption = "dead-letter") {
   const failures = new LaneFailures();
   const query = queryOf(policy);
-  const failed = (error: PlainError, executor = false) =>
+  const failed = (error: PlainError, executor?: "ended" | "cut") =>
     failures.failed({ error, ranMs: 100, member: false, query, executor });
-  const ended = (offset: number) =>
-    failed(
-      executorError(PLACE, query, "ended", { lane: 1, own: false, input: { step: 2, offset } }),
-      true,
-    );
+  const ended = (offset: number, executor: "ended" | "cut" = "ended") => {
+    const turn = { lane: 1, own: false, input: { step: 2, offset } };
+    const cut = executor === "cut";
+    return failed(executorError(PLACE, query, "ended", { turn, cut }), executor);
+  };
   return { failures, failed, ended };
 }
 
@@ -74,16 +74,27 @@ Deno.test("an input that ends the executor three times is put aside, and each en
 Deno.test("the end of an executor that comes from no input ends the query after ten times", () => {
   const { failed } = lane();
   const error = executorError(PLACE, queryOf("dead-letter"), "ended");
-  for (let time = 0; time < 9; time++) assert.ok(failed(error, true).delayMs! > 0);
-  assert.equal(failed(error, true).delayMs, undefined);
+  for (let time = 0; time < 9; time++) assert.ok(failed(error, "ended").delayMs! > 0);
+  assert.equal(failed(error, "ended").delayMs, undefined);
 });
 
 Deno.test("what ends an executor is named with its operator and offset, also beyond 32 bits", () => {
   const input = { step: 1, offset: 2 ** 40 + 5 };
-  const error = executorError(PLACE, queryOf("stop"), "ended", { lane: 1, own: false, input });
+  const error = executorError(PLACE, queryOf("stop"), "ended", {
+    turn: { lane: 1, own: false, input },
+  });
   assert.equal(
     error.message,
     "Operator first of query q failed at t partition 3 offset 1099511627781: ended",
   );
   assert.equal(error.code, "OPERATOR_FAILED");
+});
+
+Deno.test("an input whose call was cut is put aside at once; the third cut ends the query", () => {
+  const { failures, ended } = lane();
+  assert.ok(ended(7, "cut").delayMs! > 0);
+  assert.deepEqual(failures.aside.map(({ offset }) => offset), [7]);
+  assert.ok(ended(47, "cut").delayMs! > 0);
+  failures.progressed();
+  assert.equal(ended(87, "cut").delayMs, undefined);
 });
