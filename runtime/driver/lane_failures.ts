@@ -116,7 +116,8 @@ export class LaneFailures {
     }
     const aside = input?.aside === true;
     this.#failures = aside && cheap ? 0 : next.failures;
-    return { delayMs: aside && cheap ? 0 : next.delayMs, aside };
+    // After a cut it is soon in the checkpoint, in case the held thread takes the process with it.
+    return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
   }
 }
 

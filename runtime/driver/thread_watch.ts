@@ -43,7 +43,7 @@ export interface WatchedThread {
 /**
  * What is the matter with a thread:
  * - `held` (`often`: again and again), held for `long`, or going on again (`turns`);
- * - `cut`: it is to be ended, for what its lane does, or for what belongs to no lane;
+ * - `cut`: it is to be given up, for what its lane does, or for what belongs to no lane;
  * - `grown`: it keeps too much memory.
  */
 export type Finding =
@@ -150,8 +150,9 @@ export class ThreadWatch<T extends WatchedThread> {
     const known = lanes.has(turn.lane);
     const grown = resident - seen.resident;
     if (known && !turn.own && grown > MOST_GROWTH * this.#heap) {
-      const why = `${name} was ended before it ran out of memory: it held its thread, and took ` +
-        megabytes(grown);
+      const why = `${name} was given up: its thread was held, and took ${
+        megabytes(grown)
+      } meanwhile`;
       return { kind: "cut", turn, why };
     }
     if (known && seen.held === undefined) {
@@ -167,7 +168,7 @@ export class ThreadWatch<T extends WatchedThread> {
     const most = known && turn.input !== undefined ? CUT_AFTER_MS : OPEN_CUT_AFTER_MS;
     if (lanes.size === 0 || turn.own || ms < most) return undefined;
     const whose = known ? "its thread was held" : "work that belongs to no query held its thread";
-    return { kind: "cut", turn, why: `${name} was ended: ${whose} for ${most / 1000} s` };
+    return { kind: "cut", turn, why: `${name} was given up: ${whose} for ${most / 1000} s` };
   }
 }
 
