@@ -101,7 +101,7 @@ export class Driver {
       onStranded: (lanes, why, by) => this.#lanes.onStranded(lanes, why, by),
       onBlocked: (lane, by) => this.#lanes.onBlocked(lane, by),
       onYields: (lane) => this.#lanes.onYields(lane),
-      onEnded: (lane, why, turn) => this.#lanes.onEnded(lane, why, turn),
+      onEnded: (...ended) => this.#lanes.onEnded(...ended),
       mayMove: (lane) => this.#lanes.mayMove(lane),
     }, { size, permissions: options.executorPermissions });
     this.#lanes = new LaneSupervisor({
