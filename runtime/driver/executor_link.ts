@@ -12,7 +12,7 @@ import {
   type QuerySpec,
   type ToExecutor,
 } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
 import type { Pulse } from "./thread_watch.ts";
@@ -28,8 +28,8 @@ export interface ExecutorLink {
   /** Loads a query, for lanes to start by the plan's number. Rejects when it cannot be loaded here. */
   load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
-  /** Whether pictures have viewers. */
-  watch(watched: boolean): void;
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void;
   /** From now on its thread works in what others leave of the processor, also while it is held. */
   yieldToOthers(): void;
   /** What its thread shows; undefined where it is this one. */

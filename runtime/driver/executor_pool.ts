@@ -10,7 +10,7 @@ import type {
   QuerySpec,
   ToExecutor,
 } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import type { Turn } from "../executor/pulse.ts";
 import type { ExecutorLink } from "./executor_link.ts";
 import { ExecutorSet, type SetOptions } from "./executor_set.ts";
@@ -149,8 +149,8 @@ export class ExecutorPool {
     return link !== undefined && !this.#watch.isHeld(link);
   }
 
-  /** Whether anybody looks at pictures. */
-  watch(watched: boolean): void {
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#set.watch(watched);
   }
 

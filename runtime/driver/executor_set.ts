@@ -4,6 +4,7 @@
  * @module
  */
 import type { ExecutorPermissions, IfNeeded } from "../executor/narrow.ts";
+import type { Watched } from "../executor/pictures.ts";
 import type { ExecutorConfig, LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {
   type ExecutorLink,
@@ -59,7 +60,7 @@ export class ExecutorSet {
   /** Ends under way. */
   readonly #leaving = new Set<Promise<void>>();
   #started = 0;
-  #watched = false;
+  #watched: Watched = new Map();
   #closed = false;
 
   constructor(config: ExecutorConfig, events: LinkEvents, options: SetOptions = {}) {
@@ -161,9 +162,8 @@ export class ExecutorSet {
     return this.#all().find(({ lanes }) => lanes.has(lane));
   }
 
-  /** Whether anybody looks at pictures. */
-  watch(watched: boolean): void {
-    if (watched === this.#watched) return;
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#watched = watched;
     for (const link of this.#all()) link.watch(watched);
   }
@@ -212,7 +212,7 @@ export class ExecutorSet {
     };
     const events = { onMessage, onPicture, onDeath: died };
     const link = startLink(`executor-${++this.#started}`, this.#config, events);
-    if (this.#watched) link.watch(true);
+    link.watch(this.#watched);
     for (const [spec, plan] of this.#plans) {
       // A lane that is started there all the same hears what is wrong.
       if (runs(spec)) link.load(plan, spec).catch(() => {});

@@ -38,7 +38,7 @@ import {
   type ToExecutor,
 } from "./protocol.ts";
 import { type IfNeeded, narrow } from "./narrow.ts";
-import { LanePictures, type Picture } from "./pictures.ts";
+import { LanePictures, type Picture, type Watched } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
 
@@ -118,7 +118,7 @@ export class ExecutorHost {
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
   #narrowed: Promise<void> = Promise.resolve();
-  #watched = false;
+  #watched: Watched = new Map();
   #onStep: ((step: BatchStep) => void) | undefined;
 
   constructor({ send, sendPicture, cells }: ExecutorPorts) {
@@ -127,8 +127,8 @@ export class ExecutorHost {
     this.#cells = cells;
   }
 
-  /** Whether pictures have viewers. */
-  watch(watched: boolean): void {
+  /** Takes what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#watched = watched;
     for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
   }
