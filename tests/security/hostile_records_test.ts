@@ -56,7 +56,10 @@ Deno.test("hostile names, labels and keys of records reach no terminal, path, me
     await process.stop();
     for (const line of process.said) assert.doesNotMatch(line, STEERING, JSON.stringify(line));
     for (const line of metrics.trimEnd().split("\n")) {
-      assert.match(line, /^#|^framelane_[a-z0-9_]+(?:\{[^{}]*\})? \S+$|^(?:process|nodejs|deno)_/);
+      assert.match(
+        line,
+        /^$|^#|^framelane_[a-z0-9_]+(?:\{[^{}]*\})? \S+$|^(?:process|nodejs|deno)_/,
+      );
     }
     const files = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
     assert.deepEqual(files, ["events", "images", "log", "video"]);

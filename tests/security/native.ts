@@ -104,7 +104,7 @@ const attempts: Record<string, () => unknown> = {
     open(link, append);
   },
   "remove code": () => must(c.unlink(text(`${root}/deno.jsonc`))),
-  "make a folder beside the code": () => must(c.mkdir(text(`${root}/x`), 0o755)),
+  "make a folder beside the code": () => must(c.mkdir(text(`${root}/new`), 0o755)),
   "truncate a file outside": () => must(c.truncate(text(outside), 2n)),
   "mount over code": () => {
     must(c.mount(text("none"), text(`${root}/docs`), text("tmpfs"), 0n, text("")));
