@@ -164,3 +164,42 @@ Deno.test("a small state is in the checkpoint: a restart changes no score", asyn
   assert.deepEqual(straight.map((score) => score!["runs"]), frames.map((_, i) => i + 1));
   for (const { offset } of frames) assert.deepEqual(await scores(offset), straight);
 });
+
+Deno.test("weights outside the model's folder are refused, wherever in the model they are named", async () => {
+  /** A field of Protocol Buffers that holds bytes. */
+  const field = (number: number, ...parts: Uint8Array[]): Uint8Array => {
+    const content = parts.flatMap((part) => [...part]);
+    const varint = (value: number): number[] =>
+      value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
+    return Uint8Array.from([...varint(number * 8 + 2), ...varint(content.length), ...content]);
+  };
+  const text = (value: string) => new TextEncoder().encode(value);
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const location of ["../weights.bin", "/etc/passwd", "a/../../b", "a\\..\\..\\b"]) {
+      const tensor = field(13, field(1, text("location")), field(2, text(location)));
+      const node = field(1, field(5, field(5, tensor)));
+      const graphs = {
+        "an initializer": field(5, tensor),
+        "a sparse one": field(15, field(1, tensor)),
+        "a constant": node,
+        "a constant of a branch": field(1, field(5, field(6, node))),
+        "one of several": field(1, field(5, field(10, tensor))),
+      };
+      const models = Object.entries(graphs).map(([name, graph]) =>
+        [name, field(7, graph)] as const
+      );
+      const inFunction = new Uint8Array([
+        ...field(7),
+        ...field(25, field(7, field(5, field(5, tensor)))),
+      ]);
+      for (const [name, model] of [...models, ["a function", inFunction] as const]) {
+        const path = join(folder, "x.onnx");
+        await Deno.writeFile(path, model);
+        assert.throws(() => readOnnx(path), /expected a file beside it|Cannot read weights/, name);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
