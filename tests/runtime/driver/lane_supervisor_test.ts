@@ -82,12 +82,13 @@ function supervised(
   /** The lane that was started last. */
   const lane = () => running.at(-1)!;
   const started = () => lanes.onMessage({ type: "started", lane: lane(), id: "id" });
-  const progressed = () =>
+  const progressed = (cameraName?: string) =>
     lanes.onMessage({
       type: "progress",
       lane: lane(),
       progress: {
         id: "id",
+        ...(cameraName === undefined ? {} : { cameraName }),
         numInputRows: 7,
         eventTime: { max: "2026-01-01T00:00:00.000Z" },
         sources: [{
@@ -158,6 +159,17 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   assert.equal(streams.all[0]!.moved, false);
   assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
   assert.match(await metrics.text(0), /framelane_frames_consumed_total\{[^}]*\} 14/);
+});
+
+Deno.test("a camera that changes its name with each frame adds no series without end", async () => {
+  const { metrics, lanes, started, progressed } = supervised();
+  lanes.begin(SPEC, 3, MEMBERSHIP);
+  started();
+  for (let i = 0; i < 100; i++) progressed(`camera ${i} ${"x".repeat(10_000)}`);
+  const text = await metrics.text(0);
+  const names = new Set([...text.matchAll(/camera="([^"]*)"/g)].map(([, name]) => name));
+  assert.ok(names.size <= 9 && names.has("CAMERA-4"), [...names].join());
+  assert.ok(text.length < 200_000);
 });
 
 Deno.test("everybody who waits for the end of all lanes hears of it", async () => {
