@@ -15,7 +15,7 @@ import type { LagMeter } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** Names of one partition's cameras that are told apart, and characters of each. */
+/** Most names of one partition's cameras, and characters of each. */
 const MOST_NAMES = 8;
 const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;
