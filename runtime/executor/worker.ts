@@ -28,6 +28,9 @@ function begin({ control, pictures, shared }: WorkerData): void {
     cells,
   });
   watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
+  // Standard output is for results: what code of queries says goes to standard error.
+  const { error } = globalThis.console;
+  Object.assign(globalThis.console, { log: error, info: error, debug: error });
   // A promise that code of queries forgot, or an error in a timer, must not end the other lanes.
   self.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
