@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import count from "../../../queries/count.ts";
+import detect from "../../../queries/detect.ts";
+import greyscale from "../../../queries/greyscale.ts";
+import motion from "../../../queries/motion.ts";
+import objects from "../../../queries/objects.ts";
 import { model } from "../../../queries/operators/model/mod.ts";
 import { display, events, foreachBatch, images, query, webhook } from "../../../runtime/mod.ts";
 import { accessOf } from "../../../runtime/testing.ts";
@@ -27,4 +32,14 @@ Deno.test("the test kit says what a plan reads, writes and reaches", () => {
   assert.deepEqual(accessOf(shown), { read: [], write: [], net: [], libraries: [], open: false });
   const own = query("own").readStream().writeStream(foreachBatch(() => {}));
   assert.equal(accessOf(own).open, true);
+});
+
+Deno.test("queries that run a model say that they load ONNX Runtime, others do not", () => {
+  for (const definition of [count(), detect(), objects()]) {
+    const { libraries, read } = accessOf(definition);
+    assert.deepEqual([libraries, read.length], [["onnxruntime-node"], 1], definition.plan.name);
+  }
+  for (const definition of [greyscale, motion]) {
+    assert.deepEqual(accessOf(definition).libraries, []);
+  }
 });
