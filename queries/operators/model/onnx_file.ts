@@ -146,18 +146,16 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
   };
 }
 
+type Message = "graph" | "sparse" | "node" | "attribute" | "tensor" | "function";
 /** Where tensors stand in graphs, sparse tensors, attributes, nodes and functions, by number of the field. */
-const TENSORS_IN = {
+const TENSORS_IN: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
   graph: { 1: "node", 5: "tensor", 15: "sparse" },
   sparse: { 1: "tensor", 2: "tensor" },
   node: { 5: "attribute" },
-  attribute: {
-    ...{ 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },
-  },
+  attribute: { 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },
   tensor: {},
   function: { 7: "node", 11: "attribute" },
-} as const;
-type Message = keyof typeof TENSORS_IN;
+};
 /** Graphs within graphs, at most: real ones have a loop in a branch. */
 const MOST_DEPTH = 64;
 
@@ -169,7 +167,7 @@ function noteExternal(
   depth = 0,
 ): void {
   if (depth > MOST_DEPTH) throw new RangeError("its graphs lie too deep in each other");
-  const inner: Readonly<Record<number, Message>> = TENSORS_IN[message];
+  const inner = TENSORS_IN[message];
   for (const { field, block: part } of fieldsOf(block)) {
     if (message === "tensor") {
       if (field !== 13 || textOf(find(part, 1)) !== "location") continue;
