@@ -12,7 +12,10 @@ export interface LineStream {
 const encoder = new TextEncoder();
 
 /** What steers a terminal, and what turns text around: C0 and C1 but for tabs and line ends; bidirectional marks. */
-const STEERING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const STEERING = new RegExp(
+  String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]`,
+  "g",
+);
 
 /** Text that a terminal shows as it is, also where a camera or a label chose it. JSON stays the same JSON. */
 export function printable(text: string): string {
@@ -23,12 +26,12 @@ export function printable(text: string): string {
 }
 
 /**
- * Writes one line whole. What would steer the terminal is written as `\u001b`.
+ * Writes one line whole.
  *
  * @returns false when the reader has gone away, as `head` does once it has seen enough.
  */
 export function writeLine(stream: LineStream, line: string): boolean {
-  let rest = encoder.encode(`${printable(line)}\n`);
+  let rest = encoder.encode(`${line}\n`);
   try {
     while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
     return true;

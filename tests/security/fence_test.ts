@@ -143,6 +143,7 @@ for (const name of ["attack", "native"] as const) {
           [
             "-q",
             "-A",
+            "--no-lock",
             "--unstable-worker-options",
             "--unstable-kv",
             `--config=${ROOT}/deno.json`,

@@ -7,7 +7,9 @@ import { records } from "../support/frames.ts";
 import { denoArguments, FramelaneProcess } from "../support/framelane.ts";
 import { withLog } from "../support/log.ts";
 
-const STEERING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const STEERING = new RegExp(
+  String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]`,
+);
 /** A line of Prometheus' text format. */
 const METRIC =
   /^$|^#|^[a-z][a-z0-9_]+(?:\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (?:NaN|[-+]?(?:Inf|[\d.e+-]+))$/;
