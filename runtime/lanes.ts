@@ -48,6 +48,8 @@ export interface Lane {
   readonly place?: string;
   /** No frame was ever published to the partition, and no camera is registered for it. */
   readonly unused?: true;
+  /** The camera was taken from the registry and has sent nothing since. */
+  readonly removed?: true;
   /** What keeps frames from coming, for people, without secrets: the camera's own trouble, or the log's. */
   readonly trouble?: string;
   /** Since when, epoch milliseconds. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatNumbers } from "../../viewer/page/numbers.ts";
 import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
-import { noticeOf } from "../../viewer/page/condition.ts";
+import { conditionOf, noticeOf } from "../../viewer/page/condition.ts";
 import { bestGrid, wallGrid } from "../../viewer/page/layout.ts";
 import {
   formatState,
@@ -155,8 +155,15 @@ Deno.test("a notice says what keeps frames away", () => {
     lastFrameArrival: 1_000,
     trouble: "Wrong password",
   };
-  assert.equal(noticeOf(stalled, 61_000).detail, "1 min ago · Wrong password");
-  assert.equal(noticeOf({ ...lane!, trouble: "Wrong password" }, 0).detail, "Wrong password");
+  assert.deepEqual(noticeOf(stalled, 61_000), { title: "Wrong password", detail: "" });
+  const { trouble: _, ...silent } = stalled;
+  assert.equal(noticeOf(silent, 61_000).detail, "1 min ago");
+  // Frames that have come since say that the trouble is over.
+  const over = { ...lane!, trouble: "Wrong password", troubleSince: 1_000, lastFrameArrival: 9_000 };
+  assert.equal(conditionOf(over), "live");
+  assert.equal(conditionOf({ ...over, troubleSince: 8_500 }), "stalled");
+  const starting = { ...lane!, state: "starting" as const };
+  assert.equal(noticeOf(starting, 0).title, "Query is starting");
 });
 
 Deno.test("the grid shows pictures as large as they can be, and never too small", () => {

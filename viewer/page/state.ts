@@ -144,6 +144,11 @@ export function parseCameras(text: string): number[] {
   return [...cameras].sort((a, b) => a - b);
 }
 
+/** No camera is behind the lane: none ever was, or it was removed. */
+export function isGone({ unused, removed }: LaneView): boolean {
+  return unused === true || removed === true;
+}
+
 /** The lanes to show, in their order. `cameras` limits the page to some: `/cameras/1,3`. */
 export function selectLanes(
   lanes: readonly LaneView[],
@@ -157,7 +162,7 @@ export function selectLanes(
     const number = lane.partition + 1;
     if (cameras !== undefined && !cameras.includes(number)) return false;
     // Partitions that no camera ever used are there only because partitions have numbers.
-    if (lane.unused === true && cameras === undefined && lane.id !== state.focus) return false;
+    if (isGone(lane) && cameras === undefined && lane.id !== state.focus) return false;
     if (group !== undefined && !group.cameras.includes(number)) return false;
     if (state.view !== "" ? lane.query !== state.view : processed && lane.query === "raw") {
       return false;

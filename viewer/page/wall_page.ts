@@ -19,6 +19,7 @@ import {
   formatState,
   type Group,
   groupsWith,
+  isGone,
   MAX_COLUMNS,
   parseGroups,
   parseState,
@@ -193,7 +194,7 @@ class WallPage {
     this.#header.update(
       state,
       ours.filter((lane) =>
-        lane.unused === true
+        isGone(lane)
           ? false
           : view !== ""
           ? lane.query === view
@@ -211,7 +212,7 @@ class WallPage {
     if (shown.length > 0) return "";
     if (!this.#heard) return "Connecting …";
     if (this.#problem !== "" && ours.length === 0) return this.#problem;
-    if (ours.some(({ unused }) => unused !== true)) return "No camera matches";
+    if (ours.some((lane) => !isGone(lane))) return "No camera matches";
     return this.#cameras === undefined
       ? "No cameras yet. Start one with: deno task camera 1"
       : "None of these cameras is there";
