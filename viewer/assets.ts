@@ -22,6 +22,7 @@ const PAGE_FILES = [
   "page/chart.ts",
   "page/condition.ts",
   "page/connection.ts",
+  "page/detail.ts",
   "page/dialogs.ts",
   "page/dom.ts",
   "page/drag.ts",

@@ -14,9 +14,16 @@ const REMOVED = 8;
 
 /** What goes wrong on each partition, and what its tile says. */
 const TROUBLES: Readonly<
-  Record<number, { state?: LaneState; error?: string; trouble?: string; says: RegExp; also?: RegExp }>
+  Record<
+    number,
+    { state?: LaneState; error?: string; trouble?: string; says: RegExp; also?: RegExp }
+  >
 > = {
-  0: { trouble: "The camera refuses the password", says: /^The camera refuses the password$/, also: /^since \d\d:/ },
+  0: {
+    trouble: "The camera refuses the password",
+    says: /^The camera refuses the password$/,
+    also: /^since \d\d:/,
+  },
   1: { trouble: "Cannot reach 192.0.2.7:554", says: /^Cannot reach 192.0.2.7:554$/ },
   2: { trouble: "The recording ended", says: /^The recording ended$/ },
   3: { state: "failed", error: "No model", says: /^Query failed$/, also: /^No model$/ },

@@ -13,7 +13,9 @@ export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed
 const OVER_MS = 1_000;
 
 /** What keeps the camera from sending; empty when frames have come since. */
-function troubleOf({ trouble = "", troubleSince = Infinity, lastFrameArrival = 0 }: LaneView): string {
+function troubleOf(
+  { trouble = "", troubleSince = Infinity, lastFrameArrival = 0 }: LaneView,
+): string {
   return lastFrameArrival > troubleSince + OVER_MS ? "" : trouble;
 }
 
@@ -57,4 +59,17 @@ export function noticeOf(lane: LaneView, now: number): { title: string; detail: 
     case "stopped":
       return { title: "Query stopped", detail: ofCamera };
   }
+}
+
+/** Why a wall of these lanes shows none; `some`: the address asks for some cameras only. */
+export function emptyMessage(lanes: readonly LaneView[], some: boolean): string {
+  if (lanes.some((lane) => !isGone(lane))) return "No camera matches";
+  return some
+    ? "None of these cameras is there"
+    : "No cameras yet. Start one with: deno task camera 1";
+}
+
+/** No camera is behind the lane: none ever was, or it was removed. */
+export function isGone({ unused, removed }: LaneView): boolean {
+  return unused === true || removed === true;
 }

@@ -34,6 +34,11 @@ export function count(value: number): string {
   return `${(value / 1_000_000).toFixed(1)}M`;
 }
 
+/** `1 frame`, `12.4k frames`. */
+export function frames(value: number): string {
+  return `${count(value)} ${value === 1 ? "frame" : "frames"}`;
+}
+
 /** Time of day as `14:03:22`. */
 export function clock(time: number): string {
   return new Date(time).toLocaleTimeString("en-GB");

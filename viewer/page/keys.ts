@@ -23,6 +23,7 @@ export interface PlainActions {
   readonly groups: () => void;
   readonly theme: () => void;
   readonly fullScreen: () => void;
+  readonly numbers: () => void;
   readonly help: () => void;
 }
 
@@ -72,13 +73,14 @@ const PLAIN: Readonly<Record<string, keyof PlainActions>> = {
   "g": "groups",
   "d": "theme",
   "f": "fullScreen",
+  "n": "numbers",
   "?": "help",
 };
 
 /** The same for people. */
 export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: string])[] = [
   [["←", "↑", "→", "↓"], "Move between cameras"],
-  [["Enter"], "One camera alone, and back; a double click does the same"],
+  [["Enter"], "One camera alone, and back; a click does the same"],
   [["Esc"], "Back to the wall"],
   [["Alt", "←"], "Move a camera; or drag it by its name"],
   [["/"], "Search"],
@@ -95,6 +97,7 @@ export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: str
   [["G"], "Edit groups"],
   [["D"], "Light or dark"],
   [["F"], "Full screen"],
+  [["N"], "Numbers and charts, or names and clock alone"],
 ];
 
 /** Listens for keys, wherever nothing else on the page wants them. */

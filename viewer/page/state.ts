@@ -4,7 +4,7 @@
  * @module
  */
 import { cameraText, type LaneView } from "../protocol.ts";
-import { conditionOf } from "./condition.ts";
+import { conditionOf, isGone } from "./condition.ts";
 import { formatNumbers } from "./numbers.ts";
 
 /** A named set of cameras. */
@@ -142,11 +142,6 @@ export function parseCameras(text: string): number[] {
     for (let camera = Math.max(1, first); camera <= last; camera++) cameras.add(camera);
   }
   return [...cameras].sort((a, b) => a - b);
-}
-
-/** No camera is behind the lane: none ever was, or it was removed. */
-export function isGone({ unused, removed }: LaneView): boolean {
-  return unused === true || removed === true;
 }
 
 /** The lanes to show, in their order. `cameras` limits the page to some: `/cameras/1,3`. */

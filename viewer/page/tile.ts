@@ -9,7 +9,7 @@ import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
 import { listenForDrag } from "./drag.ts";
 import { element, iconButton, set, text } from "./dom.ts";
-import { count, duration, rate, span } from "./format.ts";
+import { clock, count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
@@ -56,10 +56,12 @@ export class Tile {
   readonly #camera = element("span", { class: "camera" });
   readonly #number = element("span", { class: "camera-number" });
   readonly #query = element("span", { class: "query" });
+  readonly #clock = element("span", { class: "clock", title: "When the picture was captured" });
   readonly #spark = element("canvas", { class: "spark", "aria-hidden": "true" });
   readonly #rate = element("b");
   readonly #latency = element("b");
   readonly #lag = element("b");
+  readonly #lagUnit = element("i");
   readonly #topic = element("span", { class: "topic" });
   readonly #expand: HTMLButtonElement;
   readonly #caption: HTMLElement;
@@ -89,6 +91,7 @@ export class Tile {
       this.#number,
       this.#query,
       this.#topic,
+      this.#clock,
       this.#spark,
       element(
         "span",
@@ -101,7 +104,13 @@ export class Tile {
         { class: "number latency", title: "From capture to here, median" },
         this.#latency,
       ),
-      element("span", { class: "number lag", title: "Frames not read yet" }, "lag ", this.#lag),
+      element(
+        "span",
+        { class: "number lag", title: "Frames not read yet" },
+        "lag ",
+        this.#lag,
+        this.#lagUnit,
+      ),
     );
     this.root = element(
       "article",
@@ -161,6 +170,7 @@ export class Tile {
     this.#source = { width: picture.sourceWidth, height: picture.sourceHeight };
     this.shown = { offset: picture.offset, timestamp: picture.timestamp };
     this.root.dataset["offset"] = String(picture.offset);
+    text(this.#clock, clock(picture.timestamp));
     this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
     this.#events.onDone(this.slot, picture.sequence);
     return true;
@@ -217,6 +227,7 @@ export class Tile {
     text(this.#rate, rate(lane.framesPerSecondOut));
     text(this.#latency, lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms));
     text(this.#lag, count(lane.lagFrames));
+    text(this.#lagUnit, lane.lagFrames === 1 ? " frame" : " frames");
     this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
     this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
     this.#drawAge(condition, now);

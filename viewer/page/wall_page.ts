@@ -8,7 +8,9 @@ import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.t
 import { AlertList } from "./alert_list.ts";
 import { Announcer } from "./announcer.ts";
 import { Banner } from "./banner.ts";
+import { emptyMessage, isGone } from "./condition.ts";
 import { Connection, socketUrl } from "./connection.ts";
+import { toggleDetail } from "./detail.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
 import { toggleFullScreen } from "./full_screen.ts";
 import { Header } from "./header.ts";
@@ -19,7 +21,6 @@ import {
   formatState,
   type Group,
   groupsWith,
-  isGone,
   MAX_COLUMNS,
   parseGroups,
   parseState,
@@ -100,6 +101,7 @@ class WallPage {
       onGroups: () => this.#editGroups(),
       onAlerts: () => this.#toggleAlerts(),
       onTheme: toggleTheme,
+      onNumbers: () => this.#toggleNumbers(),
       onHelp: showKeys,
     });
     this.#panel = new Panel({
@@ -188,7 +190,7 @@ class WallPage {
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
-    this.#wall.say(this.#emptyMessage(ours, shown));
+    this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
     const { view } = state;
     const processed = ours.some((lane) => lane.query !== "raw");
     this.#header.update(
@@ -208,14 +210,11 @@ class WallPage {
     document.title = focus === undefined ? "Framelane" : `${cameraTitle(focus).title} · Framelane`;
   }
 
-  #emptyMessage(ours: readonly LaneView[], shown: readonly LaneView[]): string {
-    if (shown.length > 0) return "";
+  #whyEmpty(ours: readonly LaneView[]): string {
     if (!this.#heard) return "Connecting …";
-    if (this.#problem !== "" && ours.length === 0) return this.#problem;
-    if (ours.some((lane) => !isGone(lane))) return "No camera matches";
-    return this.#cameras === undefined
-      ? "No cameras yet. Start one with: deno task camera 1"
-      : "None of these cameras is there";
+    return this.#problem !== "" && ours.length === 0
+      ? this.#problem
+      : emptyMessage(ours, this.#cameras !== undefined);
   }
 
   #updatePanel(lane: LaneView): void {
@@ -324,8 +323,14 @@ class WallPage {
       groups: () => this.#editGroups(),
       theme: toggleTheme,
       fullScreen: toggleFullScreen,
+      numbers: () => this.#toggleNumbers(),
       help: showKeys,
     };
+  }
+
+  #toggleNumbers(): void {
+    toggleDetail();
+    this.#render();
   }
 
   #showGroup(index: number): boolean {

@@ -1,0 +1,24 @@
+/**
+ * Two ways of looking: the operator's (names, clock, alerts) and the engineer's, with all numbers.
+ * Remembered by the browser.
+ *
+ * @module
+ */
+
+const KEY = "framelane-detail";
+
+/** Whether the page shows numbers and charts. */
+export function showsNumbers(): boolean {
+  return localStorage.getItem(KEY) !== "operator";
+}
+
+/** Shows what was chosen last. */
+export function startDetail(): void {
+  document.body.classList.toggle("operator", !showsNumbers());
+}
+
+/** The other way. */
+export function toggleDetail(): void {
+  localStorage.setItem(KEY, showsNumbers() ? "operator" : "engineer");
+  startDetail();
+}
