@@ -39,7 +39,7 @@ interface Episode {
   readonly topic: string;
   readonly partition: number;
   /** All but the lane, which may not be there yet. */
-  view: Omit<AlertView, "lane" | "partition" | "cameraName">;
+  view: Omit<AlertView, "lane" | "partition" | "cameraName" | "place">;
   lane: string | undefined;
   /** The lane is another one than the query's own. */
   raw?: boolean;
@@ -93,15 +93,16 @@ export class AlertBook {
   since(version: number, visitor: Visitor): AlertView[] {
     this.#look();
     const views: AlertView[] = [];
-    const names = new Map(this.#options.lanes().map(({ id, cameraName }) => [id, cameraName]));
+    const lanes = new Map(this.#options.lanes().map((lane) => [lane.id, lane]));
     for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
       if (lane === undefined || changed <= version || !maySee(visitor, partition)) continue;
-      const cameraName = names.get(lane);
+      const { cameraName, place } = lanes.get(lane) ?? {};
       views.push({
         ...view,
         lane,
         partition,
         ...(cameraName === undefined ? {} : { cameraName }),
+        ...(place === undefined ? {} : { place }),
       });
     }
     return views.sort((a, b) => a.fromTime - b.fromTime);

@@ -16,6 +16,8 @@ export interface Asset {
 }
 
 const PAGE_FILES = [
+  "page/alert_film.ts",
+  "page/alert_filter.ts",
   "page/alert_list.ts",
   "page/announcer.ts",
   "page/banner.ts",

@@ -34,6 +34,9 @@ const RANGE_FRESH_MS = 500;
 /** Outputs carry their source's time, so the one of a frame is among few of the same time. */
 const OUTPUT_SEARCH = 64;
 const MARKER_SEARCH = 512;
+/** Moments of a stretch that are looked at for gaps, and the shortest pause that counts, milliseconds. */
+const GAP_MOMENTS = 100;
+const SHORTEST_GAP_MS = 3_000;
 /** Frames that are taken from a reader at a time. */
 const BATCH = 16;
 
@@ -65,6 +68,22 @@ export class History {
     this.#ranges.set(key, { at: performance.now(), range });
     range.catch(() => this.#ranges.delete(key));
     return range;
+  }
+
+  /** Stretches of [after, before) without frames: those that the distance of the moments looked at can show. */
+  async gaps({ topic, partition }: Lane, after: number, before: number): Promise<[number, number][]> {
+    const step = (before - after) / GAP_MOMENTS;
+    const moments = Array.from({ length: GAP_MOMENTS + 1 }, (_, at) => Math.round(after + at * step));
+    const offsets = await Promise.all(
+      moments.map((time) => this.#slots.run(() => this.#log.offsetForTime(topic, partition, time))),
+    );
+    const gaps: [number, number][] = [];
+    for (let at = 0, next = 1; at < GAP_MOMENTS; at = next, next = at + 1) {
+      while (next < GAP_MOMENTS && offsets[next + 1] === offsets[at]) next++;
+      const [from, to] = [moments[at]!, moments[next]!];
+      if (offsets[next] === offsets[at] && to - from >= SHORTEST_GAP_MS) gaps.push([from, to]);
+    }
+    return gaps;
   }
 
   /**

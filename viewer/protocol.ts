@@ -49,6 +49,7 @@ export interface AlertView {
   readonly lane: string;
   readonly camera: string;
   readonly cameraName?: string;
+  readonly place?: string;
   readonly partition: number;
   readonly label: string;
   /** 0 to 1. */
@@ -71,6 +72,8 @@ export interface RangeView {
   /** Capture times of the first and last frame, epoch milliseconds; absent when there is none. */
   readonly earliestTime?: number;
   readonly latestTime?: number;
+  /** Stretches without frames, from capture time to capture time, in the part that was asked for. */
+  readonly gaps?: readonly (readonly [from: number, to: number])[];
 }
 
 /** What a server can do beyond live pictures. */

@@ -17,8 +17,9 @@ export function startDetail(): void {
   document.body.classList.toggle("operator", !showsNumbers());
 }
 
-/** The other way. */
-export function toggleDetail(): void {
+/** The other way; `then` draws what depends on it. */
+export function toggleDetail(then: () => void): void {
   localStorage.setItem(KEY, showsNumbers() ? "operator" : "engineer");
   startDetail();
+  then();
 }

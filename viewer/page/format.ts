@@ -57,6 +57,15 @@ export function recent(time: number): string {
   return today ? clock(time) : moment(time);
 }
 
+/** The day as `Today`, `Yesterday`, `Sat 28 Nov 2026`. */
+export function day(time: number, now = Date.now()): string {
+  const of = (at: number) => new Date(at).toDateString();
+  if (of(time) === of(now)) return "Today";
+  if (of(time) === of(now - 86_400_000)) return "Yesterday";
+  const options = { weekday: "short", day: "numeric", month: "short", year: "numeric" } as const;
+  return new Date(time).toLocaleDateString("en-GB", options);
+}
+
 /** `moment` with milliseconds: frames are closer together than seconds. */
 export function momentOfFrame(time: number): string {
   return `${moment(time)}.${String(Math.floor(time) % 1_000).padStart(3, "0")}`;

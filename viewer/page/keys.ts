@@ -36,6 +36,8 @@ export interface KeyActions extends PlainActions {
   /** Shows a group, 0 is all cameras; false where there is none. */
   readonly group: (index: number) => boolean;
   readonly step: (frames: number) => void;
+  /** Opens the next older alert of the list, or the next newer one. */
+  readonly alert: (by: number) => void;
 }
 
 const ARROWS: Readonly<Record<string, readonly [columns: number, rows: number]>> = {
@@ -54,6 +56,9 @@ const STEPS: Readonly<Record<string, number>> = {
   ">": 1,
   ":": 1,
 };
+
+/** The next older alert, and the next newer one. */
+const ALERTS: Readonly<Record<string, number>> = { "j": 1, "k": -1 };
 
 const PLAIN: Readonly<Record<string, keyof PlainActions>> = {
   "enter": "alone",
@@ -93,6 +98,7 @@ export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: str
   [["C"], "Download a clip"],
   [["T"], "Time bar"],
   [["A"], "Alerts"],
+  [["J", "K"], "The next older alert, the next newer one"],
   [["O"], "Results over the pictures"],
   [["G"], "Edit groups"],
   [["D"], "Light or dark"],
@@ -128,6 +134,11 @@ function act({ key, altKey, shiftKey }: KeyboardEvent, actions: KeyActions): boo
   const step = STEPS[key];
   if (step !== undefined) {
     actions.step(shiftKey ? step * 10 : step);
+    return true;
+  }
+  const by = ALERTS[key.toLowerCase()];
+  if (by !== undefined) {
+    actions.alert(by);
     return true;
   }
   const plain = PLAIN[key.toLowerCase()];

@@ -101,7 +101,7 @@ class WallPage {
       onGroups: () => this.#editGroups(),
       onAlerts: () => this.#toggleAlerts(),
       onTheme: toggleTheme,
-      onNumbers: () => this.#toggleNumbers(),
+      onNumbers: () => toggleDetail(() => this.#render()),
       onHelp: showKeys,
     });
     this.#panel = new Panel({
@@ -158,6 +158,7 @@ class WallPage {
         this.#seekAtStart();
         break;
       case "alerts":
+        this.#alerts.now = Date.now() + this.#skew;
         this.#alerts.take(message.alerts);
         this.#header.setAlerts(this.#alerts.active);
         break;
@@ -306,6 +307,7 @@ class WallPage {
       reorder: (by) => this.#moveSelected(by),
       group: (index) => this.#showGroup(index),
       step: (frames) => time.step(frames),
+      alert: (by) => this.#alerts.go(by),
       alone: () => this.#focus(this.#state.focus === "" ? this.#wall.lead?.laneId ?? "" : ""),
       back: () => this.#alerts.root.hidden ? this.#focus("") : this.#toggleAlerts(),
       search: () => this.#header.search.focus(),
@@ -323,14 +325,9 @@ class WallPage {
       groups: () => this.#editGroups(),
       theme: toggleTheme,
       fullScreen: toggleFullScreen,
-      numbers: () => this.#toggleNumbers(),
+      numbers: () => toggleDetail(() => this.#render()),
       help: showKeys,
     };
-  }
-
-  #toggleNumbers(): void {
-    toggleDetail();
-    this.#render();
   }
 
   #showGroup(index: number): boolean {
