@@ -98,7 +98,7 @@ export class CameraFleet {
     const { number, source: text } = camera;
     const settings = settingsOf(camera);
     const { host } = this.#options;
-    const source = makeSource(text, settings);
+    const source = await makeSource(text, settings, signal);
     const account = this.#accountOf(number);
     account.settings = settings;
     this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);

@@ -5,7 +5,6 @@
  * @module
  */
 import { cameraOf, type Headers, type Result } from "./definition/frame.ts";
-import type { VideoCodec } from "./video/access_unit.ts";
 import type { StreamingQueryProgress } from "./definition/progress.ts";
 
 /** A picture of a lane. */
@@ -22,7 +21,7 @@ export interface LanePicture {
   readonly headers: Headers;
   readonly result?: Result;
   /** It is the picture of an access unit that the lane shows as it came: the log holds the unit. */
-  readonly video?: VideoCodec;
+  readonly video?: "h264" | "h265";
 }
 
 /** What is wanted of a lane: pictures, or what was found alone, for pages that decode access units themselves. */

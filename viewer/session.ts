@@ -297,7 +297,9 @@ export class Session {
   /** A picture that there was no time to scale, unless the page is too far away to take it whole. */
   #unscaled(tile: Tile, picture: LanePicture): ScaledPicture | undefined {
     const overdue = this.#hub.clock.monotonic() - tile.sentAt > OVERDUE_MS;
-    return this.#inFlight.drawnAfter < NEAR_MS || overdue ? this.#hub.scaler.whole(picture) : undefined;
+    return this.#inFlight.drawnAfter < NEAR_MS || overdue
+      ? this.#hub.scaler.whole(picture)
+      : undefined;
   }
 
   #send(tile: Tile, { picture, contentType, bytes, sourceWidth, sourceHeight }: ScaledPicture) {

@@ -164,6 +164,12 @@ async function formatOf(path: string, name: string): Promise<string | undefined>
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
   const format = InputFormat.probe(beginning.subarray(0, length), path)?.name ?? undefined;
+  if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
+    throw new SourceError(
+      "CORRUPT",
+      `Cannot open ${name}: it is no video that FFmpeg can read; for a module that makes frames, write a colon behind it`,
+    );
+  }
   refuseLists(format, name);
   return format;
 }

@@ -298,7 +298,9 @@ export class Tile {
   }
 
   #endUnits(): void {
-    this.#units?.close();
+    const last = this.#units?.close();
+    // The server waits for what it sent.
+    if (last !== undefined) this.#events.onDone(this.slot, last);
     this.#units = undefined;
     this.#results.clear();
   }

@@ -61,8 +61,9 @@ export class UnitDecoder {
     this.#worker.postMessage(message, [bytes]);
   }
 
-  /** Ends the worker. */
-  close(): void {
+  /** Ends the worker; returns the sequence of the last unit that it leaves undecoded, if there is one. */
+  close(): number | undefined {
     this.#worker.terminate();
+    return [...this.#decoding.keys()].at(-1);
   }
 }
