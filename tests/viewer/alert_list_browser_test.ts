@@ -53,23 +53,24 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       const page = await open(`${viewer.url}?time=1`);
       await page.getByRole("button", { name: /^Alerts/ }).first().click();
       const items = page.locator(".alert-item");
+      const filter = page.getByRole("group", { name: "Filter" });
       await until(async () => await items.count() === 23, "all alerts");
       const days = await page.locator(".day").allTextContents();
       assert.equal(days.length >= 2, true);
       assert.equal(days.at(-1) === "Today", false, "yesterday's has a heading of its own");
       await page.getByText("23 new").waitFor();
-      await page.getByLabel("Kind of alert").selectOption("person");
+      await filter.getByLabel("Kind of alert").selectOption("person");
       await until(async () => await items.count() === 2, "persons alone");
-      await page.getByLabel("Camera or place").selectOption({ label: "Hall 2" });
+      await filter.getByLabel("Camera or place").selectOption({ label: "Hall 2" });
       await until(async () => await items.count() === 1, "those of a place");
       assert.match(
         (await items.first().textContent())!,
         /person 90 %Loading dock \(CAMERA-1\) · Hall 2/,
       );
-      await page.getByLabel("Camera or place").selectOption("");
-      await page.getByLabel("Time").selectOption({ label: "Last hour" });
+      await filter.getByLabel("Camera or place").selectOption("");
+      await filter.getByLabel("Time").selectOption({ label: "Last hour" });
       await until(async () => await items.count() === 1, "those of the last hour");
-      await page.getByLabel("Time").selectOption({ label: "Any time" });
+      await filter.getByLabel("Time").selectOption({ label: "Any time" });
       // Through the list by key: each is opened, and seen.
       await page.locator(".drawer h2").click();
       await page.keyboard.press("j");
@@ -79,7 +80,7 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       assert.equal(await page.locator('.alert-item[aria-current="true"]').count(), 1);
       await page.keyboard.press("k");
       await page.locator('.stage [data-lane="greyscale-0"]').waitFor();
-      await page.getByLabel("Unseen only").check();
+      await filter.getByLabel("Unseen only").check();
       await until(async () => await items.count() === 0, "no unseen person");
       await page.getByText("No alert matches").waitFor();
       await page.getByRole("button", { name: "Mark all as seen" }).click();
