@@ -219,7 +219,7 @@ Deno.test("three cameras fill the space, a phone has two columns, columns can be
   assert.deepEqual([dense, fits], [true, true]);
   const many = layOut({ ...SPACE, aspects: wide(300), width: 1440, height: 850 });
   assert.equal(many.fits, false);
-  assert.ok(many.narrowest >= 200);
+  assert.ok(many.smallest >= 200);
 });
 
 Deno.test("moments are understood as people type them", () => {

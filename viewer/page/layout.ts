@@ -37,8 +37,8 @@ export interface Layout {
   readonly width: number;
   /** False when the rows are too many for the space: the wall scrolls then. */
   readonly fits: boolean;
-  /** Width of the narrowest picture. */
-  readonly narrowest: number;
+  /** Width of the smallest picture, were it of 16 by 9: what stands upright is narrow and yet large. */
+  readonly smallest: number;
   /** Names stand over the pictures. */
   readonly dense: boolean;
 }
@@ -64,9 +64,9 @@ export function layOut(space: Space): Layout {
   const smallest = phone ? Math.min(space.smallest, column) : space.smallest;
   const best = bestRows({ ...space, smallest });
   const asked = (space.columns ?? 0) > 0;
-  if (!phone && !asked && (!best.fits || best.narrowest < SMALL)) {
+  if (!phone && !asked && (!best.fits || best.smallest < SMALL)) {
     const dense = bestRows({ ...space, ...DENSE });
-    const gains = dense.narrowest >= best.narrowest * WORTH;
+    const gains = dense.smallest >= best.smallest * WORTH;
     if (dense.fits && (!best.fits || gains)) return { ...dense, dense: true };
   }
   return best;
@@ -81,7 +81,7 @@ function bestRows(space: Space): Layout {
       rows: [],
       width: space.width,
       fits: true,
-      narrowest: Infinity,
+      smallest: Infinity,
       dense: false,
     };
   }
@@ -99,7 +99,7 @@ function bestRows(space: Space): Layout {
     if (area > largest) [best, largest] = [layout, area];
   }
   const { smallest, width, gap, border } = space;
-  if (best !== undefined && best.narrowest >= Math.min(smallest, width - 2 * border)) return best;
+  if (best !== undefined && best.smallest >= Math.min(smallest, width - 2 * border)) return best;
   const most = Math.floor((width + gap) / (smallest + gap + 2 * border));
   return fill(space, chunks(aspects.length, Math.max(1, most)), true);
 }
@@ -134,8 +134,8 @@ function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout
       height: Math.round(heights[row]!) + caption + 2 * border,
     }))
   );
-  const narrowest = Math.min(...cells.map((cell) => cell.width - 2 * border));
-  return { cells, rows, width, fits: !scrolls, narrowest, dense: false };
+  const smallest = Math.min(...heights) * (16 / 9);
+  return { cells, rows, width, fits: !scrolls, smallest, dense: false };
 }
 
 /** Rows of about the same width, in order. */

@@ -25,6 +25,9 @@ const GAP = 6;
 const CAPTION = 32;
 const SMALLEST = 200;
 const BORDER = 1;
+/** Height of the pictures in the strip, and the least width that leaves room for a name. */
+const STRIP = 92;
+const NARROWEST_IN_STRIP = 96;
 
 /** Shows some lanes and keeps them live. */
 export class Wall {
@@ -132,7 +135,7 @@ export class Wall {
     this.root.classList.toggle("focused", focused);
     if (focused) this.root.classList.remove("dense");
     if (focused || clientWidth === 0) {
-      if (focused) { for (const { root } of this.#order) root.removeAttribute("style"); }
+      if (focused) this.#layOutStrip();
       return;
     }
     // Tiles that were never on the screen have none yet.
@@ -156,6 +159,15 @@ export class Wall {
       root.style.width = `${cells[index]!.width}px`;
       root.style.height = `${cells[index]!.height}px`;
     });
+  }
+
+  /** The tiles below the one that fills the wall: as wide as their pictures. */
+  #layOutStrip(): void {
+    for (const { root, aspect = 16 / 9, laneId } of this.#order) {
+      const width = Math.max(NARROWEST_IN_STRIP, Math.round(STRIP * aspect) + 2 * BORDER);
+      root.style.height = "";
+      root.style.width = laneId === this.#focus ? "" : `${width}px`;
+    }
   }
 
   /** Tells the server which tiles are really on the screen, and how large. */
