@@ -20,6 +20,8 @@ export interface LanePicture {
   readonly bytes: Uint8Array;
   readonly headers: Headers;
   readonly result?: Result;
+  /** The camera's own picture, of a query that has kept none. */
+  readonly source?: true;
   /** It is the picture of an access unit that the lane shows as it came: the log holds the unit. */
   readonly video?: "h264" | "h265";
 }

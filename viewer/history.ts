@@ -224,6 +224,7 @@ export class History {
       headers: shown.headers,
       ...(result === undefined ? {} : { result }),
       ...(video === undefined ? {} : { video }),
+      ...(drawn || lane.query === "raw" ? {} : { source: true as const }),
     };
   }
 

@@ -203,6 +203,8 @@ export interface PictureMessage {
   readonly sourceWidth: number;
   readonly sourceHeight: number;
   readonly result?: Result;
+  /** The camera's own picture, of a query that has kept none; `grey` where the query's are grey. */
+  readonly source?: { readonly grey: boolean };
   /** Of an access unit; the units of a tile come in decoding order. */
   readonly unit?: UnitInfo;
   readonly image: Uint8Array;
@@ -230,10 +232,10 @@ const PICTURE = 1;
  * | 40 | JSON, then the image or access unit |
  */
 export function encodePicture(picture: PictureMessage): Uint8Array<ArrayBuffer> {
-  const { result, unit } = picture;
-  const json = result === undefined && unit === undefined
+  const { result, unit, source } = picture;
+  const json = result === undefined && unit === undefined && source === undefined
     ? undefined
-    : new TextEncoder().encode(JSON.stringify({ result, unit }));
+    : new TextEncoder().encode(JSON.stringify({ result, unit, source }));
   const resultBytes = json?.length ?? 0;
   const message = new Uint8Array(PICTURE_HEADER_BYTES + resultBytes + picture.image.length);
   const view = new DataView(message.buffer);
@@ -266,7 +268,7 @@ export function decodePicture(message: ArrayBuffer): PictureMessage {
   if (PICTURE_HEADER_BYTES + resultBytes > view.byteLength) {
     throw new RangeError(`Cannot read picture: a result of ${resultBytes} bytes was cut short`);
   }
-  const extra: Pick<PictureMessage, "result" | "unit"> = resultBytes === 0 ? {} : JSON.parse(
+  const extra: Pick<PictureMessage, "result" | "unit" | "source"> = resultBytes === 0 ? {} : JSON.parse(
     new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
   );
   return {

@@ -51,6 +51,7 @@ export class Tile {
   readonly #canvas = element("canvas", { class: "screen" });
   readonly #overlay = new ResultOverlay();
   readonly #age = element("span", { class: "age", title: "Age of the picture" });
+  readonly #origin = element("span", { class: "origin" }, "Camera's picture");
   readonly #notice = element("div", { class: "notice" });
   readonly #state = element("span", { class: "state", role: "img" });
   readonly #camera = element("span", { class: "camera" });
@@ -122,11 +123,13 @@ export class Tile {
         this.#overlay.boxes,
         this.#overlay.scores,
         this.#age,
+        this.#origin,
         this.#notice,
         this.#expand,
       ),
       this.#caption,
     );
+    this.#origin.hidden = true;
     this.#listen();
     this.update(lane, 0);
   }
@@ -170,6 +173,8 @@ export class Tile {
     this.#source = { width: picture.sourceWidth, height: picture.sourceHeight };
     this.shown = { offset: picture.offset, timestamp: picture.timestamp };
     this.root.dataset["offset"] = String(picture.offset);
+    this.#origin.hidden = picture.source === undefined;
+    this.root.classList.toggle("grey", picture.source?.grey === true);
     text(this.#clock, clock(picture.timestamp));
     this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
     this.#events.onDone(this.slot, picture.sequence);
