@@ -100,7 +100,9 @@ export class AlertList {
         nodes.push(element("li", { class: "day" }, element("h3", {}, heading = of)));
       }
       item.classList.toggle("unseen-alert", !this.#seen.has(alert.id));
-      set(item.querySelector("button")!, { "aria-current": alert.id === this.#open });
+      set(item.querySelector("button")!, {
+        "aria-current": alert.id === this.#open ? "true" : undefined,
+      });
       nodes.push(item);
     }
     const same = nodes.length === this.#list.children.length &&
