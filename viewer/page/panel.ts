@@ -83,7 +83,7 @@ export class Panel {
         "Offset",
         "Dropped",
         "Dead letters",
-        "Never came",
+        "Gaps",
         "Restarts",
         "Last commit",
         "Camera",
@@ -151,7 +151,7 @@ export class Panel {
     this.#fact("Offset", shown === undefined ? "–" : String(shown.offset));
     this.#fact("Dropped", frames(lane.dropped));
     this.#fact("Dead letters", frames(lane.deadLettered));
-    this.#fact("Never came", frames(lane.gaps));
+    this.#fact("Gaps", frames(lane.gaps));
     this.#fact("Restarts", count(lane.restarts));
     this.#fact(
       "Last commit",

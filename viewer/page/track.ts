@@ -5,7 +5,7 @@
  */
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
-import { clock, momentOfFrame, span } from "./format.ts";
+import { clock, moment, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
 import type { Place, TimeControl } from "./time_control.ts";
 
@@ -134,7 +134,7 @@ export class Track {
       const x = ((at - start) / (end - start)) * width;
       nodes.push(svg("line", { x1: x, x2: x, y1: 0, y2: 5 }));
       if (x > 26 && x < width - 26) {
-        nodes.push(svg("text", { x, y: 15 }, step < 60_000 ? clock(at) : clock(at).slice(0, 5)));
+        nodes.push(svg("text", { x, y: 15 }, tickLabel(at, step)));
       }
     }
     this.#ticks.replaceChildren(...nodes);
@@ -249,6 +249,13 @@ export class Track {
   }
 }
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+
+/** The time of day; of a tick at midnight the day. */
+function tickLabel(at: number, step: number): string {
+  if (step < 60_000) return clock(at);
+  const minutes = clock(at).slice(0, 5);
+  return minutes === "00:00" ? moment(at).slice(5, 10) : minutes;
+}
 
 /** A round distance between ticks, so that there are at most `most` of them. */
 function tickStep(length: number, most: number): number {
