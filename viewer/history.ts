@@ -4,7 +4,7 @@
  * @module
  */
 import { Semaphore } from "../runtime/base/wait.ts";
-import type { Frame, Result } from "../runtime/definition/frame.ts";
+import type { Frame } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import {
   LogError,
@@ -14,6 +14,7 @@ import {
   type TopicLog,
 } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
+import { resultOf } from "./output_result.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
@@ -71,9 +72,16 @@ export class History {
   }
 
   /** Stretches of [after, before) without frames: those that the distance of the moments looked at can show. */
-  async gaps({ topic, partition }: Lane, after: number, before: number): Promise<[number, number][]> {
+  async gaps(
+    { topic, partition }: Lane,
+    after: number,
+    before: number,
+  ): Promise<[number, number][]> {
     const step = (before - after) / GAP_MOMENTS;
-    const moments = Array.from({ length: GAP_MOMENTS + 1 }, (_, at) => Math.round(after + at * step));
+    const moments = Array.from(
+      { length: GAP_MOMENTS + 1 },
+      (_, at) => Math.round(after + at * step),
+    );
     const offsets = await Promise.all(
       moments.map((time) => this.#slots.run(() => this.#log.offsetForTime(topic, partition, time))),
     );
@@ -321,24 +329,5 @@ export class History {
       maxBufferedFrames: 16,
       maxBufferedBytes: 2 * 1024 * 1024,
     });
-  }
-}
-
-/** What a query found: beside the picture in a header, unless it is drawn there; or the whole output. */
-function resultOf(
-  { value, headers }: Pick<Frame, "value" | "headers">,
-  isPicture: boolean,
-): Result | undefined {
-  const { result, drawn } = headers;
-  if (result === undefined) return isPicture ? undefined : parseResult(value);
-  return drawn === "results" ? undefined : parseResult(new TextEncoder().encode(result));
-}
-
-function parseResult(value: Uint8Array): Result | undefined {
-  try {
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(value));
-    return typeof parsed === "object" && parsed !== null ? parsed as Result : undefined;
-  } catch {
-    return undefined; // a foreign record in the output topic: the source's frame is shown
   }
 }

@@ -268,9 +268,11 @@ export function decodePicture(message: ArrayBuffer): PictureMessage {
   if (PICTURE_HEADER_BYTES + resultBytes > view.byteLength) {
     throw new RangeError(`Cannot read picture: a result of ${resultBytes} bytes was cut short`);
   }
-  const extra: Pick<PictureMessage, "result" | "unit" | "source"> = resultBytes === 0 ? {} : JSON.parse(
-    new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
-  );
+  const extra: Pick<PictureMessage, "result" | "unit" | "source"> = resultBytes === 0
+    ? {}
+    : JSON.parse(
+      new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
+    );
   return {
     slot: view.getUint16(2, true),
     sequence: view.getUint32(4, true),
