@@ -179,7 +179,12 @@ Deno.test("starting, stalled, failed and restarting lanes say so, and recover", 
       lanes.push("greyscale-0");
       lanes.push("greyscale-1");
       lanes.change("greyscale-2", { state: "running" });
-      for (const lane of [0, 1, 2]) await notice(lane).waitFor({ state: "hidden" });
+      for (const lane of [0, 1, 2]) {
+        await until(async () => {
+          lanes.push(`greyscale-${lane}`);
+          return !await notice(lane).isVisible();
+        }, `lane ${lane} has recovered`);
+      }
     });
   });
 });

@@ -163,7 +163,9 @@ export class Tile {
       return false;
     }
     const picture = ready.picture.unit === undefined ? ready.picture : this.#ofUnit(ready);
-    this.aspect = bitmap.width / bitmap.height;
+    const { sourceWidth, sourceHeight } = picture;
+    // Small pictures are rounded to whole pixels.
+    this.aspect = sourceHeight > 0 ? sourceWidth / sourceHeight : bitmap.width / bitmap.height;
     if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
       this.#canvas.width = bitmap.width;
       this.#canvas.height = bitmap.height;

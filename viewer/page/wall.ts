@@ -303,9 +303,13 @@ export class Wall {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
+      let shapes = false;
       for (const tile of this.#ready) {
+        const { aspect } = tile;
         if (tile.draw(this.overlay, this.accepts)) this.#events.onDrawn(tile);
+        shapes ||= tile.aspect !== aspect;
       }
+      if (shapes) this.layout();
       this.#ready.clear();
       this.#connection.flush();
     });
