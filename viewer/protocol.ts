@@ -13,6 +13,9 @@ export const PROTOCOL_VERSION = 2;
 /** Most tiles that one page may watch. */
 export const MAX_TILES = 512;
 
+/** Most tiles of a page that get access units: each has a reader of the log. */
+export const MAX_VIDEO_TILES = 4;
+
 /** Longest text message that the server accepts, in characters. */
 export const MAX_PAGE_MESSAGE = 128 * 1024;
 
