@@ -71,7 +71,8 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     load: async () => (await import("./scale.ts")).bench,
   },
   video: {
-    about: "video that stays video: clips cut without encoding",
+    about:
+      "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
     load: async () => (await import("./video.ts")).bench,
   },
   viewer: {
