@@ -66,6 +66,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many runtimes on one Kafka with hundreds of partitions",
     load: async () => (await import("./scale.ts")).bench,
   },
+  video: {
+    about: "video that stays video: clips cut without encoding",
+    load: async () => (await import("./video.ts")).bench,
+  },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",
     load: async () => (await import("./viewer.ts")).bench,
