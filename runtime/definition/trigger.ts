@@ -29,7 +29,7 @@ const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(text).trim());
   if (match === null) {
     throw new RangeError(
       `Cannot read duration ${
@@ -65,7 +65,7 @@ export function parseTrigger(text: string): Trigger {
  */
 export function checkTrigger(trigger: Trigger | TriggerSpec): Trigger {
   if (typeof trigger === "string") return parseTrigger(trigger);
-  const { kind } = trigger;
+  const kind = trigger?.kind;
   if (kind === "asap" || kind === "available-now" || kind === "once") return { kind };
   if (kind === "interval" && Number.isFinite(trigger.ms) && trigger.ms >= 1) return trigger;
   throw new RangeError(
