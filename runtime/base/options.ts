@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "./errors.ts";
+import { messageOf, read } from "./errors.ts";
 
 /** What an option takes. */
 export interface OptionRow {
@@ -57,7 +57,7 @@ export const FROM_ZERO: OptionRow = {
 /** One of some words. */
 export function oneOf(...words: readonly string[]): OptionRow {
   return {
-    accepted: words.join(" or "),
+    accepted: [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or "),
     takes: (value) => words.includes(value as string),
   };
 }
@@ -68,25 +68,28 @@ export function readBy(parse: (value: never) => unknown): OptionRow {
 }
 
 /**
- * All that is wrong with options: unknown names, and values that their rows do not take. What is
- * undefined was not given.
+ * All that is wrong with options: values that their rows do not take, unknown names, and what is
+ * required and was not given. What is undefined was not given.
  *
  * @example
  * ```ts
  * import { ABOVE_ZERO, optionFaults, TEXT } from "./options.ts";
  *
- * optionFaults({ fps: 0, nam: "x" }, { fps: ABOVE_ZERO, name: TEXT });
- * // ["fps: expected a number above 0, given 0", "nam: unknown; expected fps, name"]
+ * optionFaults({ fps: 0, nam: "x" }, { fps: ABOVE_ZERO, name: TEXT }, ["name"]);
+ * // ["name: expected text", "fps: expected a number above 0, given 0", "nam: unknown; expected fps, name"]
  * ```
  */
 export function optionFaults(
   given: unknown,
   rows: Readonly<Record<string, OptionRow>>,
+  required: readonly string[] = [],
 ): string[] {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     return [`expected an object with ${Object.keys(rows).join(", ")}, given ${shown(given)}`];
   }
-  return Object.entries(given).flatMap(([name, value]) => {
+  const missing = required.filter((name) => read(given, name) === undefined)
+    .map((name) => `${name}: expected ${rows[name]!.accepted}`);
+  const wrong = Object.entries(given).flatMap(([name, value]) => {
     const row = Object.hasOwn(rows, name) ? rows[name] : undefined;
     if (row === undefined) return [`${name}: unknown; expected ${Object.keys(rows).join(", ")}`];
     if (value === undefined) return [];
@@ -96,6 +99,7 @@ export function optionFaults(
       return [messageOf(error)];
     }
   });
+  return [...missing, ...wrong];
 }
 
 /** Options with their defaults; what is undefined was not given. */
@@ -110,7 +114,9 @@ export function withDefaults<Options extends object>(
 /** A value for a message. */
 export function shown(value: unknown): string {
   try {
-    if (typeof value === "number" || typeof value === "function") return String(value).slice(0, 100);
+    if (typeof value === "number" || typeof value === "function") {
+      return String(value).slice(0, 100);
+    }
     return JSON.stringify(value) ?? String(value);
   } catch {
     return typeof value;

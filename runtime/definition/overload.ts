@@ -44,9 +44,7 @@ export function checkOverload(policy: OverloadPolicy | OverloadPolicy["kind"]): 
   const rows = Object.hasOwn(ROWS, kind) ? ROWS[kind] : undefined;
   if (rows === undefined) {
     throw new RangeError(
-      `Cannot use overload policy ${
-        shown(policy)
-      }: expected wait, drop-oldest, latest or sample`,
+      `Cannot use overload policy ${shown(policy)}: expected wait, drop-oldest, latest or sample`,
     );
   }
   const faults = optionFaults(numbers, rows);

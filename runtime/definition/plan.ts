@@ -63,7 +63,9 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
   for (const sink of sinks as readonly unknown[]) {
     if (typeof read(sink, "open") === "function") continue;
     throw new RangeError(
-      `Cannot run query ${name} with the sink ${shown(sink)}: expected one such as display() or foreachBatch(…)`,
+      `Cannot run query ${name} with the sink ${
+        shown(sink)
+      }: expected one such as display() or foreachBatch(…)`,
     );
   }
 }

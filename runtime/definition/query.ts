@@ -15,7 +15,7 @@ import { checkOperatorErrors, type OperatorErrorOption } from "./operator_error.
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
 import { checkSinks, checkSteps, type QueryPlan } from "./plan.ts";
 import type { Sink } from "./sink.ts";
-import { checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
+import { checkQueryName, checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
 import { checkTrigger, type Trigger, type TriggerSpec } from "./trigger.ts";
 import type { WindowOptions } from "../windows/window_options.ts";
 
@@ -43,14 +43,7 @@ export interface StepOptions {
  * ```
  */
 export function query(name: string): QueryBuilder {
-  return new QueryBuilder(checkName(name));
-}
-
-function checkName(name: string): string {
-  if (typeof name === "string" && /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
-  throw new RangeError(
-    `Cannot name a query ${JSON.stringify(name)}: expected 1 to 64 letters, digits, - and _`,
-  );
+  return new QueryBuilder(checkQueryName(name));
 }
 
 /** A query with a name and nothing else. */
@@ -67,8 +60,8 @@ export class QueryBuilder {
    * @throws {RangeError} naming every fault of the options, or that `queryName` is no name.
    */
   readStream(options: ReadStreamOptions = {}): FrameStream {
-    const { queryName = this.#name } = options ?? {};
-    return new FrameStream(checkName(queryName), checkReadOptions(options), []);
+    const source = checkReadOptions(options);
+    return new FrameStream(source.queryName ?? this.#name, source, []);
   }
 }
 
@@ -212,8 +205,13 @@ export class QueryDefinition {
   /**
    * Lets go of the state that a checkpoint holds of steps which the query no longer has; without it
    * such a checkpoint is refused.
+   *
+   * @throws {RangeError} when one is no text.
    */
   dropState(...names: string[]): QueryDefinition {
+    if (!names.every(TEXT.takes)) {
+      throw new RangeError(`Cannot drop the state of ${shown(names)}: expected names of steps`);
+    }
     const droppedState = [...this.plan.droppedState ?? [], ...names];
     return new QueryDefinition({ ...this.plan, droppedState });
   }

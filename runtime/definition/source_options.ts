@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { FLAG, optionFaults, type OptionRows, readBy, TEXT, whole } from "../base/options.ts";
+import {
+  FLAG,
+  optionFaults,
+  type OptionRows,
+  readBy,
+  shown,
+  TEXT,
+  whole,
+} from "../base/options.ts";
 import type { OffsetJson } from "./progress.ts";
 import { parseDuration } from "./trigger.ts";
 
@@ -61,8 +69,20 @@ const ROWS: OptionRows<ReadStreamOptions> = {
   maxTriggerDelay: readBy(parseDuration),
   failOnDataLoss: FLAG,
   checkpointLocation: TEXT,
-  queryName: TEXT,
+  queryName: readBy(checkQueryName),
 };
+
+/**
+ * Checks the name of a query.
+ *
+ * @throws {RangeError} when it is of another form.
+ */
+export function checkQueryName(name: string): string {
+  if (typeof name === "string" && /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
+  throw new RangeError(
+    `Cannot name a query ${shown(name)}: expected 1 to 64 letters, digits, - and _`,
+  );
+}
 
 /**
  * Checks source options.
@@ -72,7 +92,7 @@ const ROWS: OptionRows<ReadStreamOptions> = {
 export function checkReadOptions(options: ReadStreamOptions): ReadStreamOptions {
   const faults = optionFaults(options, ROWS);
   const { minFramesPerTrigger: min = 1, maxFramesPerTrigger: max = 64 } = options ?? {};
-  if (min > max) {
+  if (faults.length === 0 && min > max) {
     faults.push(
       `minFramesPerTrigger: expected at most maxFramesPerTrigger (${max}), given ${min}`,
     );

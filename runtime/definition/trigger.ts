@@ -46,6 +46,7 @@ export function parseDuration(text: string): number {
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function parseTrigger(text: string): Trigger {
+  text = String(text);
   if (text === "asap" || text === "available-now" || text === "once") return { kind: text };
   if (text.startsWith("interval:")) {
     const ms = parseDuration(text.slice("interval:".length));

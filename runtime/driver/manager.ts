@@ -225,7 +225,9 @@ export class StreamingQueryManager {
   addListener(listener: StreamingQueryListener): void {
     if (typeof listener !== "object" || listener === null) {
       throw new TypeError(
-        `Cannot add listener ${shown(listener)}: expected an object with methods such as onQueryProgress`,
+        `Cannot add listener ${
+          shown(listener)
+        }: expected an object with methods such as onQueryProgress`,
       );
     }
     this.#listeners.set(listener, new Listening(listener, this.#report));

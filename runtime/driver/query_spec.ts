@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, read } from "../base/errors.ts";
 import {
   optionFaults,
   type OptionRow,
@@ -89,13 +89,22 @@ const QUERY_ROWS: StartRows<QueryStartOptions> = {
 export function checkStartOptions(
   options: QueryStartOptions,
   more: Readonly<Record<string, OptionRow>> = {},
-  others: readonly string[] = [],
+  { workers = true }: { readonly workers?: boolean } = {},
 ): ReadStreamOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new RangeError(`Cannot start a query: expected an object of options, given ${options}`);
+  }
   const rows = { ...QUERY_ROWS, ...more };
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   const own = entries.filter(([name]) => Object.hasOwn(rows, name));
   const source = Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(rows, name)));
-  const faults = [...others, ...optionFaults(Object.fromEntries(own), rows)];
+  const faults = optionFaults(Object.fromEntries(own), rows);
+  const executors = read(options, "executors") ?? 0;
+  if (!workers && executors !== 0) {
+    faults.push(
+      `executors: expected 0 for a definition that is a value, since functions do not cross to workers; given ${executors}. For workers give the URL of the definition's module`,
+    );
+  }
   if ("checkpointLocation" in source) {
     faults.push("checkpointLocation: expected the name checkpoint for it, an option of start");
   } else {

@@ -73,15 +73,9 @@ export async function start(
   definition: QueryDefinition | URL | string,
   options: StartOptions = {},
 ): Promise<StreamingQueryManager> {
+  checkStartOptions(options, RUNTIME_ROWS, { workers: !isValue(definition) });
   const { log: logUrl = DEFAULT_LOG, checkpoint: checkpointDir, report = toError } = options;
   const { executors, sessionTimeoutMs, progressIntervalMs, signal } = options;
-  const faults = [];
-  if (isValue(definition) && (executors ?? 0) !== 0) {
-    faults.push(
-      `executors: expected 0 for a definition that is a value, since functions do not cross to workers; given ${executors}. For workers give the URL of the definition's module`,
-    );
-  }
-  checkStartOptions(options, RUNTIME_ROWS, faults);
   const given = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
   const spec = await specOf(definition, Object.fromEntries(given), { logUrl, checkpointDir });
   signal?.throwIfAborted();

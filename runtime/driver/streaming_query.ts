@@ -184,6 +184,7 @@ export class StreamingQuery {
    * heal by themselves, as of a broker that is away, are waited out.
    */
   async processAllAvailable(): Promise<void> {
+    if (!this.isActive) return await this.#ended.promise;
     const failures = this.#failures;
     const latest = await this.#control.latestOffset();
     while (this.#position === undefined || this.#position < latest) {

@@ -61,10 +61,7 @@ const ROWS: OptionRows<SessionOptions> = {
  * ```
  */
 export function sessionWindow(options: SessionOptions): Operator<Frame, Window> {
-  const faults = optionFaults(options, ROWS);
-  for (const name of ["while", "afterMs"] as const) {
-    if (options?.[name] === undefined) faults.push(`${name}: expected ${ROWS[name].accepted}`);
-  }
+  const faults = optionFaults(options, ROWS, ["while", "afterMs"]);
   if (faults.length > 0) throw new RangeError(`Cannot cut sessions: ${faults.join("; ")}`);
   const { while: holds, afterMs, maxMs = 60_000, silenceMs, name = "session" } = options;
   return {
