@@ -41,7 +41,7 @@ if (library === undefined) {
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) library.confine(access, [...reads, cache], program);
   library.setEnvironment(EXECUTORS, JSON.stringify(executors));
-  // ONNX Runtime reports its use to its makers unless told otherwise.
+  // ONNX Runtime reports its use to its makers by default.
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
   library.execute(program, args);
 }

@@ -26,7 +26,7 @@ export interface ProbeReport {
   readonly keyframeSeconds?: number;
   /** Steps between capture times, milliseconds. */
   readonly steps?: { readonly least: number; readonly median: number; readonly most: number };
-  /** How many of the stream's times were put right. */
+  /** How many of the stream's times were corrected. */
   readonly timeJumps: number;
   /** The stream's clock against this machine's, in parts per million; by the frames' own times. */
   readonly driftPpm?: number;
@@ -138,7 +138,7 @@ export async function offeredLogins(
   const late = AbortSignal.timeout(settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS);
   const stop = AbortSignal.any([signal, late]);
   try {
-    if (/^rtsps?:/i.test(text)) return await offeredByStream(text, settings, stop);
+    if (/^rtsp(?:s|\+udp)?:/i.test(text)) return await offeredByStream(text, settings, stop);
     if (!/^https?:/i.test(text)) return undefined;
     const { tlsCa, tlsInsecure } = settings;
     using response = await get(new URL(text), {

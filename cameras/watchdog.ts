@@ -1,17 +1,23 @@
 /**
- * Notices live sources that fell silent.
+ * Notices live sources that fell silent, and leaves sources that hang.
  *
  * @module
  */
 import type { Clock } from "../runtime/base/clock.ts";
+import { settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
 /** A source from which nothing arrives for so long hangs, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
+/** How long a source may take to close what it opened once its signal aborted. */
+const LEAVE_AFTER_MS = 2_000;
 
-/** Ends a live source from which nothing arrives for too long. */
+/**
+ * Ends a live source from which nothing arrives for too long. A source of any kind that does not end
+ * when it should, since its disk, share or code hangs, is left behind.
+ */
 export class Watchdog {
-  readonly #bite = new AbortController();
+  readonly #expired = new AbortController();
   readonly #done = new AbortController();
   readonly #source: CameraSource;
   readonly #stallMs: number;
@@ -28,16 +34,39 @@ export class Watchdog {
   }
 
   get signal(): AbortSignal {
-    return this.#bite.signal;
+    return this.#expired.signal;
   }
 
-  async *watch(images: AsyncIterable<SourceImage>): AsyncGenerator<SourceImage> {
-    for await (const image of images) {
-      // Who takes the images may be slow; that is not the source's silence.
-      this.#taken = true;
-      yield image;
-      this.#taken = false;
-      this.#last = this.#clock.monotonic();
+  /** The images, until the source ends, or hangs for a while after the signal aborted. */
+  async *watch(
+    images: AsyncIterable<SourceImage>,
+    signal: AbortSignal,
+  ): AsyncGenerator<SourceImage> {
+    const iterator = images[Symbol.asyncIterator]();
+    const left = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const end = () => void (timer ??= setTimeout(() => left.abort(), LEAVE_AFTER_MS));
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    try {
+      for (;;) {
+        const { value, done } = await settled(iterator.next(), left.signal);
+        if (done) return;
+        // Who takes the images may be slow; that is not the source's silence.
+        this.#taken = true;
+        yield value;
+        this.#taken = false;
+        this.#last = this.#clock.monotonic();
+      }
+    } catch (error) {
+      if (!left.signal.aborted) throw error;
+    } finally {
+      end();
+      await settled(Promise.resolve(iterator.return?.()), left.signal).catch((error) => {
+        if (!left.signal.aborted) throw error;
+      });
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
     }
   }
 
@@ -48,7 +77,7 @@ export class Watchdog {
 
   /** @throws {SourceError} when the source was silent for too long. */
   check(): void {
-    if (!this.#bite.signal.aborted) return;
+    if (!this.#expired.signal.aborted) return;
     throw new SourceError(
       "ENDED",
       `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s (--stall)`,
@@ -64,7 +93,7 @@ export class Watchdog {
       const now = this.#clock.monotonic();
       if (this.#taken) this.#last = now;
       const left = this.#last + this.#stallMs - now;
-      if (left <= 0) return this.#bite.abort();
+      if (left <= 0) return this.#expired.abort();
       try {
         await this.#clock.sleep(left, this.#done.signal);
       } catch (error) {

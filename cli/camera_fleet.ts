@@ -1,5 +1,5 @@
 /**
- * The registered cameras of a process, and what is told of them.
+ * The registered cameras of a process, and their reports.
  *
  * @module
  */
@@ -63,7 +63,7 @@ export class CameraFleet {
     });
   }
 
-  /** Runs until the command is told to stop, then prints a summary for each camera. */
+  /** Runs until the command is asked to stop, then prints a summary for each camera. */
   async run(): Promise<void> {
     const { json, host } = this.#options;
     const begun = host.clock.monotonic();
@@ -87,14 +87,18 @@ export class CameraFleet {
   /** All cameras that ever ran here, by number. */
   measured(): MeasuredCamera[] {
     return [...this.#accounts].sort(([a], [b]) => a - b)
-      .map(([number, { past, now }]) => ({ number, stats: now ? sum(past, now.stats) : past }));
+      .map(([number, { settings, past, now }]) => ({
+        number,
+        name: settings.name,
+        stats: now ? sum(past, now.stats) : past,
+      }));
   }
 
   async #start(camera: RegisteredCamera, signal: AbortSignal) {
     const { number, source: text } = camera;
     const settings = settingsOf(camera);
     const { host } = this.#options;
-    const source = makeSource(text, settings);
+    const source = await makeSource(text, settings, signal);
     const account = this.#accountOf(number);
     account.settings = settings;
     this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);

@@ -1,19 +1,19 @@
 /**
  * Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
- * somebody looks at it.
+ * it has viewers.
  *
  * @module
  */
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
-import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { lastFramesFrom } from "../runtime/log/last_frames.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
-import type { DemandFeed } from "./hub.ts";
 import { type KnownCamera, KnownCameras } from "./known_cameras.ts";
 import { isShown, PartitionLane } from "./partition_lane.ts";
 import { isImage } from "./picture.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { UnitReader } from "./unit_reader.ts";
 
 /** What a feed is made from. */
@@ -23,13 +23,13 @@ export interface LogFeedOptions {
   readonly clock?: Clock;
   /** Reads what is registered of cameras. */
   readonly cameras?: (() => Promise<readonly KnownCamera[]>) | undefined;
-  /** How often offsets are looked at while somebody looks at the lanes. Default 1000. */
+  /** How often offsets are looked at while the lanes have viewers. Default 1000. */
   readonly pollMs?: number;
 }
 
 /** Frames that one lane holds ready; older ones are overtaken. */
 const READ_AHEAD = 32;
-/** How long the frames that a picture hangs on may take to be read, milliseconds. */
+/** How long the frames that a picture depends on may take to be read, milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
 /** A camera may be renamed: its name is looked for again so often, milliseconds. */
 const IDENTIFY_MS = 30_000;
@@ -43,7 +43,7 @@ const SILENT = "The log does not answer";
 const AWAY = "The log is away";
 
 /** A feed of raw partitions. */
-export class LogFeed implements DemandFeed {
+export class LogFeed implements LaneFeed {
   readonly #log: TopicLog;
   readonly #topics: readonly string[];
   readonly #clock: Clock;
@@ -118,8 +118,9 @@ export class LogFeed implements DemandFeed {
     return { progress: [], plan: "" };
   }
 
-  demand(lanes: ReadonlySet<string>): void {
+  demand(lanes: ReadonlyMap<string, Demand>): void {
     for (const [id, partition] of this.#partitions) {
+      partition.demand = lanes.get(id);
       if (lanes.has(id) === (partition.reading !== undefined)) continue;
       if (lanes.has(id)) {
         partition.reading = new AbortController();
@@ -132,7 +133,7 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  /** Reads the newest frame of a lane that nobody follows. */
+  /** Reads the newest frame of a lane without followers. */
   async refresh(lane: string): Promise<LanePicture | undefined> {
     const partition = this.#partitions.get(lane);
     if (partition === undefined || partition.reading !== undefined) return partition?.picture;
@@ -241,13 +242,18 @@ export class LogFeed implements DemandFeed {
   }
 
   async #take(partition: PartitionLane, newest: Frame): Promise<void> {
+    const video = videoCodecOf(newest.headers["content-type"]);
+    if (video !== undefined && partition.demand === "results" && partition.picture !== undefined) {
+      partition.seen(newest, this.#clock);
+      return;
+    }
     const frame = await this.#units.image(newest);
     if (frame === undefined || !isImage(frame.value)) return;
-    partition.show(frame, this.#clock);
+    partition.show(frame, this.#clock, video);
     for (const listener of this.#listeners) listener(partition.picture!);
   }
 
-  /** Whose frames these are, also where nobody looks at them. */
+  /** Whose frames these are, also without viewers. */
   async #findIdentity(partition: PartitionLane): Promise<void> {
     if (partition.reading !== undefined && partition.picture !== undefined) return;
     const { topic, partition: number } = partition.lane;
@@ -297,7 +303,7 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  /** Rate of a partition that nobody reads: by how far its end has moved. */
+  /** Rate of a partition without readers: by how far its end has moved. */
   async #look(partition: PartitionLane): Promise<void> {
     const { topic, partition: number } = partition.lane;
     const { latest } = await this.#log.offsets(topic, number);

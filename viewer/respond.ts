@@ -105,7 +105,7 @@ export function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Sets what every response carries: the page may use what is its own, and nobody else may. */
+/** Sets what every response carries: the page may use what is its own, and no other page may. */
 export function secure(c: Context, access: Access): void {
   const { headers } = c.res;
   const { embedOrigins } = access;
@@ -114,7 +114,7 @@ export function secure(c: Context, access: Access): void {
     "content-security-policy",
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
       "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
-      `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types 'none'`,
+      `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types decoder`,
   );
   headers.set("x-content-type-options", "nosniff");
   // Not "no-referrer": browsers would sign in with an origin of "null" then.

@@ -21,7 +21,7 @@ import { VideoInput } from "../video/input.ts";
 export interface VideoFileOptions extends ImageSettings {
   /** Begin again when it ends, without a gap. */
   readonly loop?: boolean;
-  /** Work far ahead on all cores, for whoever takes images as fast as they come. */
+  /** Work far ahead on all cores, for readers that take images as fast as they come. */
   readonly bulk?: boolean;
 }
 
@@ -119,7 +119,7 @@ export class VideoFileSource implements CameraSource {
   }
 }
 
-/** One that this thread scales in a moment, so that nobody beside it notices. */
+/** One that this thread scales at once, without holding up others. */
 function isSmall({ width, height }: Size): boolean {
   return width * height <= MOST_INLINE_PIXELS;
 }
@@ -164,6 +164,12 @@ async function formatOf(path: string, name: string): Promise<string | undefined>
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
   const format = InputFormat.probe(beginning.subarray(0, length), path)?.name ?? undefined;
+  if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
+    throw new SourceError(
+      "CORRUPT",
+      `Cannot open ${name}: it is no video that FFmpeg can read; for a module that makes frames, write a colon behind it`,
+    );
+  }
   refuseLists(format, name);
   return format;
 }

@@ -5,7 +5,7 @@
  */
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
-import { acceptedSources, makeSource } from "../../cameras/open.ts";
+import { acceptedSources } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -14,6 +14,7 @@ import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
   type CameraOptionValues,
   hostSettings,
+  makeSourceOrUsageError,
   metricsOptions,
   numberFaults,
   parseSource,
@@ -53,7 +54,7 @@ export const camera: Command = {
     },
     ...targetOptions,
     ...settingOptions,
-    limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
+    limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
@@ -88,7 +89,7 @@ async function publish(
 ): Promise<number> {
   const { topic, limit, json = false } = values;
   const clock = systemClock;
-  const source = makeSource(values.source, settings);
+  const source = await makeSourceOrUsageError(values.source, settings, signal);
   const bar = new ProgressBar({ title: cameraTitle(number, settings) });
   const report = (message: string) => {
     bar.clear();
@@ -120,7 +121,10 @@ async function publish(
     },
   });
   if (values["metrics-port"] !== undefined) {
-    const metrics = new CameraMetrics(topic, () => [{ number, stats: launched.stats }]);
+    const metrics = new CameraMetrics(
+      topic,
+      () => [{ number, name: settings.name, stats: launched.stats }],
+    );
     const { addr } = metrics.serve(values["metrics-port"], over.signal);
     say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
   }

@@ -55,7 +55,7 @@ const queryOptions = {
   ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
-    help: "a silent runtime loses its partitions after so many milliseconds",
+    help: "heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
   },
@@ -95,7 +95,7 @@ async function run(
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, options);
   const log = await openLogOrUsageError(logUrl, checkpointDir);
-  const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
+  const registry = new KnownRegistry(options.cameras);
   // Only work that has an end can say how far it is.
   const bar = finite && !json ? new BacklogBar() : undefined;
   const say = (line: string) => {
@@ -139,7 +139,7 @@ async function run(
         report: say,
         port,
         outputTopics: driver.outputTopics,
-        ...(registry === undefined ? {} : { cameras: registry.read }),
+        cameras: registry.read,
         ...access,
       });
       say(`Viewer: ${viewer.url}`);
@@ -161,7 +161,7 @@ async function run(
     await driver.stop("drain");
     bar?.clear();
     await viewer?.stop();
-    await registry?.close();
+    await registry.close();
     await log.close();
     const seconds = (performance.now() - started) / 1000;
     for (const { name } of specs) {

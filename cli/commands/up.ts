@@ -113,7 +113,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Waits a moment; false when the command is told to stop. */
+/** Waits a moment; false when the command is asked to stop. */
 async function pause(signal: AbortSignal): Promise<boolean> {
   await systemClock.sleep(LOOK_EVERY_MS, signal).catch((reason) => {
     if (!signal.aborted) throw reason;

@@ -22,7 +22,7 @@ export interface QueryPlan {
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
   readonly onOperatorError: OperatorErrorPolicy;
-  /** Names of steps whose state in a checkpoint is let go of. */
+  /** Names of steps whose state in a checkpoint is dropped. */
   readonly droppedState?: readonly string[];
 }
 

@@ -23,7 +23,7 @@ import type { WindowOptions } from "../windows/window_options.ts";
 export interface StepOptions {
   /** Name under which a checkpoint keeps the step's state; the operator's own unless given. */
   readonly name?: string;
-  /** `drop` lets go of the state that a checkpoint holds under this name, once. */
+  /** `drop` drops the state that a checkpoint holds under this name, once. */
   readonly state?: "drop";
 }
 
@@ -203,7 +203,7 @@ export class QueryDefinition {
   }
 
   /**
-   * Lets go of the state that a checkpoint holds of steps which the query no longer has; without it
+   * Drops the state that a checkpoint holds of steps which the query no longer has; without it
    * such a checkpoint is refused.
    *
    * @throws {RangeError} when one is no text.
@@ -242,7 +242,7 @@ function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown>
   return operator as unknown as Operator<unknown, unknown>;
 }
 
-/** The operator under another name, or one that lets go of its state. */
+/** The operator under another name, or one that drops its state. */
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
   const faults = optionFaults(step, { name: TEXT, state: oneOf("drop") });
   if (typeof operator?.open !== "function" || !TEXT.takes(operator.name)) {

@@ -4,7 +4,8 @@
  * @module
  */
 import { shown } from "../base/options.ts";
-import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
+import { cameraIdentity } from "../lanes.ts";
+import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
 
 /**
  * Checks that an output is one that the sinks know: a frame or a finding on a window. Types say so too;
@@ -58,10 +59,14 @@ export function completeResult(output: Output, query: string): Result {
     query,
     topic,
     partition,
-    camera: cameraOf(output),
+    ...cameraIdentity({ ...output, headers: pictureOf(output)?.headers ?? {} }),
     window: number === 0 ? window : { ...window, number },
     ...found,
   };
+}
+
+function pictureOf(output: Output): Frame | undefined {
+  return isFinding(output) ? output.picture : output;
 }
 
 /**

@@ -30,7 +30,7 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
-import { LanePictures, type Picture } from "./pictures.ts";
+import { LanePictures, type Picture, type Watched } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
 
@@ -93,7 +93,7 @@ export class ExecutorHost {
   readonly #unhandled = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #lanes = new Map<number, Lane>();
-  /** Lanes that are not at work yet, and what was said to them meanwhile. */
+  /** Lanes that have not started yet, and the messages that wait for them. */
   readonly #starting = new Map<number, Starting>();
   readonly #plans = new Map<number, Promise<LoadedPlan>>();
   #config: ExecutorConfig | undefined;
@@ -103,7 +103,7 @@ export class ExecutorHost {
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
-  #watched = false;
+  #watched: Watched = new Map();
   #onStep: ((step: BatchStep) => void) | undefined;
 
   constructor({ send, sendPicture, cells }: ExecutorPorts) {
@@ -112,8 +112,8 @@ export class ExecutorHost {
     this.#cells = cells;
   }
 
-  /** Whether somebody looks at pictures. */
-  watch(watched: boolean): void {
+  /** Takes what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#watched = watched;
     for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
   }
@@ -268,7 +268,7 @@ export class ExecutorHost {
       progressIntervalMs,
     });
     if (stopped) {
-      // Its partition is somebody else's by now, who must not be fenced.
+      // Its partition has another owner by now, which must not be fenced.
       pictures.close();
       return this.#send({ type: "stopped", lane, totals: execution.totals });
     }

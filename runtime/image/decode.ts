@@ -30,7 +30,7 @@ function loadSharp(): Promise<typeof Sharp> {
  *
  * @param bytes the encoded image; must stay as it is until the promise settles
  * @param channels 1 grey, 3 RGB, 4 RGBA
- * @param info what `inspectImage` said of it, where that is known
+ * @param info the result of `inspectImage`, if there is one already
  * @throws {BadFrameError} `corrupt`, or what `inspectImage` throws.
  *
  * @example

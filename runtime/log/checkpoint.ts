@@ -41,7 +41,7 @@ export interface CommitterOptions {
 /** What a commit need not promise. */
 export interface CommitOptions {
   /**
-   * Running the batch again would do no harm, and the caller sees to it that nobody else in this process
+   * Running the batch again would do no harm, and the caller makes sure that no one else in this process
    * commits for the partition: a log may then take the membership's word for it. Default false.
    */
   readonly repeatable?: boolean;
@@ -59,7 +59,7 @@ export interface Checkpoint {
   readonly state?: Uint8Array;
 }
 
-/** Which checkpoints to list; all where nothing is said. */
+/** Which checkpoints to list; all by default. */
 export interface CheckpointFilter {
   readonly group?: string;
   readonly query?: string;

@@ -8,7 +8,7 @@ import { lineOf } from "../../../runtime/sinks/console.ts";
 import { events } from "../../../runtime/sinks/events.ts";
 import { images } from "../../../runtime/sinks/images.ts";
 import { recordOf } from "../../../runtime/sinks/topic.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "../sinks/outputs.ts";
 
 const followed = {
@@ -98,7 +98,7 @@ Deno.test("the viewer gets all findings, without what is drawn on the picture al
     const publisher = new LanePictures(
       { query: "q", partition: 0, run: 1 },
       ({ result }) => void sent.push(result),
-      true,
+      new Map([["q-0", "pictures" as const]]),
     );
     publisher.show(output);
     publisher.close();
