@@ -27,10 +27,10 @@ const LOOK_EVERY_MS = 250;
 const upOptions = {
   check: {
     switch: true,
-    help: "only tell what is wrong with the file; exit code 2 if anything is",
+    help: "Only check the file; exit code 2 for faults",
   },
-  print: { switch: true, help: "only show what the file comes to, without secrets" },
-  json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+  print: { switch: true, help: "Only print the resolved file, without secrets" },
+  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
   ...fenceOptions,
 } as const satisfies Options;
 
