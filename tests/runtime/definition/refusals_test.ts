@@ -129,12 +129,12 @@ for (const [what, write, says] of REFUSED) {
   Deno.test(`refused at definition: ${what}`, () => assert.throws(write, { message: says }));
 }
 
-Deno.test("a session asks for an answer at once", () => {
+Deno.test("a session asks for an answer at once", async () => {
   const { open } = sessionWindow({
     while: ((_frame: Frame) => Promise.resolve(false)) as never,
     afterMs: 1,
   });
-  const task = open({ clock: { now: () => 0 } } as never);
+  const task = await open({ clock: { now: () => 0 } } as never);
   assert.throws(() => task.process({ timestamp: 0 } as Frame), /Cannot wait for while of session/);
 });
 
