@@ -252,10 +252,8 @@ function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Oper
   const { name = operator.name, state } = step;
   if (step.name === undefined && state === undefined) return operator;
   return {
+    ...operator,
     name,
-    ...(operator.concurrency !== undefined ? { concurrency: operator.concurrency } : {}),
-    ...(operator.kind !== undefined ? { kind: operator.kind } : {}),
-    ...(operator.settings !== undefined ? { settings: operator.settings } : {}),
     ...(state !== undefined ? { state } : {}),
     open: (context) => operator.open(context),
   };

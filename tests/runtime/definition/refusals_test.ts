@@ -138,6 +138,15 @@ Deno.test("a session asks for an answer at once", async () => {
   assert.throws(() => task.process({ timestamp: 0 } as Frame), /Cannot wait for while of session/);
 });
 
+Deno.test("a step of another name keeps all else that its operator says", () => {
+  const said = { settings: "s", reads: ["model.onnx"], concurrency: 2, observes: "seen" };
+  const open = () => ({ process: (item: Frame) => [item] });
+  const { plan } = frames().process({ name: "a", ...said, open }, { name: "b" })
+    .writeStream(display());
+  const { open: _, ...step } = plan.operators[0]!;
+  assert.deepEqual(step, { name: "b", ...said });
+});
+
 Deno.test("an odd window that makes sense is taken", () => {
   const first = (window: Window) => window.frames[0]!;
   for (const options of [{ frames: 1 }, { frames: 2, hop: 9 }, { durationMs: 5, hopMs: 50 }]) {
