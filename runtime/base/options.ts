@@ -1,5 +1,5 @@
 /**
- * Checking options: each has a row that says what it takes; every fault is found before any is told.
+ * Checking options: each has a row that says what it takes; all faults are found and reported together.
  *
  * @module
  */

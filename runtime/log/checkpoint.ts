@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Membership, OutputRecord } from "./log.ts";
+import type { Membership, OutputRecord } from "./records.ts";
 
 /** Which source offsets a batch takes. */
 export interface BatchRange {

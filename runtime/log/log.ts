@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Frame, Headers } from "../definition/frame.ts";
+import type { Frame } from "../definition/frame.ts";
 import type {
   BatchCommitter,
   CheckpointFilter,
@@ -14,38 +14,12 @@ import type {
   CommitterOptions,
 } from "./checkpoint.ts";
 import type { LogError } from "./log_error.ts";
+import type { LogRecord, Membership, OffsetRange } from "./records.ts";
 
 export type * from "./checkpoint.ts";
 export { saysFirst } from "./checkpoint.ts";
 export { LogError, type LogErrorCode } from "./log_error.ts";
-
-/** A record to append. */
-export interface LogRecord {
-  readonly key: string | null;
-  readonly value: Uint8Array;
-  /** Epoch milliseconds. */
-  readonly timestamp: number;
-  readonly headers: Headers;
-}
-
-/** A record for a topic of the log. */
-export interface OutputRecord extends LogRecord {
-  readonly topic: string;
-  readonly partition: number;
-  /**
-   * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
-   * fails. It may be meant for another topic, which is made if it is not there.
-   */
-  readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
-  /** Left out, counted and reported, where its topic is not there and cannot be made. */
-  readonly optional?: boolean;
-}
-
-/** First offset that is still there, and one past the last readable one. */
-export interface OffsetRange {
-  readonly earliest: number;
-  readonly latest: number;
-}
+export type * from "./records.ts";
 
 /**
  * A log, open. All methods may be called concurrently. A method that meets a log which is away
@@ -216,12 +190,6 @@ export interface Assignment {
   readonly partitions: readonly number[];
   /** Proof of membership for the committer; opaque. */
   readonly membership: Membership;
-}
-
-/** Kafka's generation and member id, or the embedded log's like. Plain data: it crosses to workers. */
-export interface Membership {
-  readonly memberId: string;
-  readonly generation: number;
 }
 
 /** A member of a group. Heartbeats go on by themselves until `leave`. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OffsetRange } from "./log.ts";
+import type { OffsetRange } from "./records.ts";
 
 /**
  * What went wrong, for programs. `REFUSED`: the topic's rules do not allow the record. `UNSUPPORTED`: the server
