@@ -9,6 +9,7 @@ export * from "./image/mod.ts";
 export type { Clock } from "./base/clock.ts";
 export type {
   LeftOut,
+  NativeLibrary,
   Observed,
   Operator,
   OperatorContext,

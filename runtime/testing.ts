@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { accessOf, type PlanAccess } from "./testing/access.ts";
+export { accessOf, type PlanAccess } from "./definition/plan_access.ts";
 export { FakeClock, settle } from "./testing/fake_clock.ts";
 export { type FailurePoint, MemoryLog } from "./testing/memory_log.ts";
 export {

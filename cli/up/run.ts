@@ -59,7 +59,7 @@ export class UpRun {
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
-      ...executorPermissions(),
+      ...executorPermissions({ changing: true }),
       report: say,
     });
     const { streams } = this.#driver;

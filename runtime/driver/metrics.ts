@@ -15,6 +15,9 @@ import type { LagMeter } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
+/** Most names of one partition's cameras, and characters of each. */
+const MOST_NAMES = 8;
+const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -88,6 +91,11 @@ export class QueryMetrics {
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
+  readonly #problems = this.#set.counter(
+    "log_problems_total",
+    "What kept a query from reading on, each time it was met, by reason: the log's name of the error, OPEN_TRANSACTION",
+    [...LABELS, "reason"],
+  );
   readonly #observed = new Map<string, Counter | Gauge>();
   readonly #diskFree = this.#set.gauge(
     "log_disk_free_bytes",
@@ -103,6 +111,8 @@ export class QueryMetrics {
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;
+  /** Names of cameras that metrics are labelled with, by partition. */
+  readonly #names = new Map<string, Set<string>>();
 
   /** @param lag measures how far each query is behind. */
   constructor(streams: StreamingQueryManager, lag: LagMeter) {
@@ -118,9 +128,24 @@ export class QueryMetrics {
     return {
       topic: query.topic,
       partition: String(query.partition),
-      camera: cameraName ?? camera,
+      camera: this.#nameOf(query, cameraName ?? camera),
       query: query.query,
     };
+  }
+
+  /** Counts what keeps a query from reading on. */
+  problem(query: StreamingQuery, reason: string): void {
+    this.#problems.inc({ ...this.labels(query), reason });
+  }
+
+  /** A camera may call itself otherwise with each frame: after some names its partition's is enough. */
+  #nameOf({ topic, partition }: StreamingQuery, name: string): string {
+    const place = `${topic}/${partition}`;
+    let names = this.#names.get(place);
+    if (names === undefined) this.#names.set(place, names = new Set());
+    if (names.size < MOST_NAMES) names.add(name.slice(0, LONGEST_NAME));
+    const shown = name.slice(0, LONGEST_NAME);
+    return names.has(shown) ? shown : cameraOfPartition(partition);
   }
 
   /** Takes a progress report's measurements. */

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
-import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
+import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
@@ -13,8 +13,16 @@ import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
 import type { BatchStep } from "./steps.ts";
 
-/** Runs a call of code that is not the engine's own. */
-export type CallUser = <T>(work: () => T) => T;
+/** What code that is not the engine's own is called with. */
+export interface CalledWith {
+  /** Number of the operator, from 1; 0 for a sink or a timer. */
+  readonly step: number;
+  /** Offset of the frame that is being processed; −1 where there is none. */
+  readonly offset: number;
+}
+
+/** Runs a call of code that is not the engine's own; without `input` it opens something. */
+export type CallUser = <T>(work: () => T, input?: CalledWith) => T;
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {
@@ -43,6 +51,8 @@ export interface PicturePort {
 export interface ExecutionEvents {
   /** A line for people. */
   readonly report: (message: string) => void;
+  /** What keeps it from reading on, each time it is met; called without anything when it has passed. */
+  readonly onProblem?: (problem?: ReadProblem) => void;
   /** It has taken its partition over; frames from `next` on are still to come. */
   readonly onStarted?: (id: string, next: number) => void;
   /** A batch begins, or no batch runs any more. */
