@@ -17,8 +17,6 @@ export interface Page {
 
 /** Still to be split. */
 const LONG: readonly string[] = [
-  "runtime/log/embedded/log.ts",
-  "runtime/log/embedded/records.ts",
   "tests/cameras/file_test.ts",
   "tests/cameras/folder_test.ts",
   "tests/contracts/log_contract_committers.ts",

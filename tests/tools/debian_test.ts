@@ -35,8 +35,9 @@ Deno.test("Each need can be probed and met", () => {
 
 Deno.test("CI installs all that the tests need", async () => {
   const script = await Deno.readTextFile(join(ROOT, ".ci", "run"));
-  const packages = Object.values(needs).flatMap(({ packages }) => packages)
-    .filter((name) => name !== "default-jre-headless");
+  // Go builds a broker for a task of its own; of Java CI takes a version by name.
+  const { go: _, java: __, ...tests } = needs;
+  const packages = Object.values(tests).flatMap(({ packages }) => packages);
   assert.match(script, /openjdk-17-jre-headless/);
   for (const name of packages) {
     assert.match(script, new RegExp(`(^|\\s)${name.replaceAll(".", "\\.")}(\\s|$)`, "m"), name);
