@@ -1,6 +1,6 @@
 /**
- * Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs, as JavaScript beside its types, with
- * the versions of `deno.json` and a `framelane` command. Deno strips no types below `node_modules`.
+ * Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs as JavaScript, the types of what is
+ * exported, the versions of `deno.json`, and a `framelane` command. Deno strips no types below `node_modules`.
  *
  * @module
  */
@@ -9,32 +9,13 @@ import { dirname, join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
-/** What users get: folders and files of the project. */
-const SHIPPED = [
-  ...["launch.ts", "main.ts", "cli", "cameras", "runtime", "queries", "viewer", "tools/kafka"],
-  ...[
-    "tools/evaluate",
-    "models",
-    "clips",
-    "docs/cli.md",
-    "docs/framelane.schema.json",
-    "LICENSE",
-    "README.md",
-    "CHANGELOG.md",
-  ],
-];
-/** What builds parts of it, and is of no use in the package. */
-const LEFT_OUT = /\.as\.ts$|^models\/.*\.py$|^viewer\/page\/deno\.json$/;
-/**
- * Its install script fetches CUDA, and fails where that cannot be reached: npm leaves it out then, and the command
- * installs it without the script.
- */
-const OPTIONAL = "onnxruntime-node";
-/** Sent to browsers as they are. */
+/** What `framelane install` brings, for video, models, and image formats other than JPEG. */
+const PARTS = ["node-av", "onnxruntime-node", "sharp"];
+/** The viewer sends these to browsers as they are. */
 const PAGE = /^viewer\/page\//;
 
-async function output(program: string, args: readonly string[]): Promise<string> {
-  const ended = await run(program, args, { cwd: ROOT });
+async function output(program: string, args: readonly string[], cwd = ROOT): Promise<string> {
+  const ended = await run(program, args, { cwd });
   if (ended?.code === 0) return ended.stdout;
   throw new Error(
     `Cannot make the package: ${program} ${args[0]} failed: ${ended?.output ?? "not found"}`,
@@ -48,13 +29,11 @@ export function compiledImports(code: string): string {
 
 /** The package's `package.json`; `packages` are those that the shipped code imports. */
 export function packageJson(packages: ReadonlySet<string>): Record<string, unknown> {
-  const versions = new Map(
-    Object.entries(project.imports).flatMap(([name, target]) =>
-      packages.has(name) ? [[name, target.slice(target.lastIndexOf("@") + 1)]] : []
-    ),
+  const versions = Object.entries(project.imports).flatMap(([name, target]) =>
+    packages.has(name) ? [[name, target.slice(target.lastIndexOf("@") + 1)] as const] : []
   );
-  const optionalDependencies = { [OPTIONAL]: versions.get(OPTIONAL) };
-  versions.delete(OPTIONAL);
+  const needed = versions.filter(([name]) => !PARTS.includes(name));
+  const peers = versions.filter(([name]) => PARTS.includes(name));
   return {
     name: project.name,
     version: project.version,
@@ -65,11 +44,16 @@ export function packageJson(packages: ReadonlySet<string>): Record<string, unkno
     exports: Object.fromEntries(
       Object.entries(project.exports).map(([name, file]) => [
         name,
-        { types: file, deno: file.replace(/\.ts$/, ".js"), default: "./needs_deno.js" },
+        {
+          types: file.replace(/\.ts$/, ".d.ts"),
+          deno: file.replace(/\.ts$/, ".js"),
+          default: "./needs_deno.js",
+        },
       ]),
     ),
-    dependencies: Object.fromEntries(versions),
-    optionalDependencies,
+    dependencies: Object.fromEntries(needed),
+    peerDependencies: Object.fromEntries(peers),
+    peerDependenciesMeta: Object.fromEntries(peers.map(([name]) => [name, { optional: true }])),
   };
 }
 
@@ -95,16 +79,24 @@ async function needsDeno(): Promise<string> {
 
 /** Writes the package and returns its path. */
 export async function pack(folder = join(ROOT, "dist")): Promise<string> {
-  const listed = (await output("git", ["ls-files", "-z", "--", ...SHIPPED])).split("\0");
-  const files = listed.filter((file) => file !== "" && !LEFT_OUT.test(file));
+  const { include, exclude } = project.publish;
+  const left = exclude.map((pattern) => `:(exclude,glob)${pattern}`);
+  const listed = (await output("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include, ...left])).split("\0");
+  const files = listed.filter((file) => file !== "");
+  const [code = [], others = []] = [true, false].map((compiled) =>
+    files.filter((file) => (file.endsWith(".ts") && !PAGE.test(file)) === compiled)
+  );
   const stage = await Deno.makeTempDir({ prefix: "framelane-pack-" });
   const place = join(stage, "package");
   try {
-    for (const file of files) {
+    // Deno makes the declarations of what is exported; its package lacks the command, and more.
+    const typed = join(stage, "typed.tgz");
+    await output(Deno.execPath(), ["pack", "--quiet", "--allow-dirty", "--output", typed]);
+    await output("tar", ["-xzf", typed, "-C", stage, "--wildcards", "*.d.ts"]);
+    for (const file of others) {
       await Deno.mkdir(join(place, dirname(file)), { recursive: true });
       await Deno.copyFile(join(ROOT, file), join(place, file));
     }
-    const code = files.filter((file) => file.endsWith(".ts") && !PAGE.test(file));
     await output(Deno.execPath(), ["transpile", "-q", "--no-check", "--outdir", place, ...code]);
     const packages = new Set<string>();
     for (const file of code) {

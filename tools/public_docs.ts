@@ -59,14 +59,16 @@ function place({ location }: Documented): string {
   return `${location.filename.replace(`file://${ROOT}/`, "")}:${location.line + 1}`;
 }
 
-/** The faults of a module's public documentation. */
-export async function documentationFaults(module: string): Promise<string[]> {
+/** The faults of some modules' public documentation: what one speaks of, another may explain. */
+export async function documentationFaults(modules: readonly string[]): Promise<string[]> {
   const env = { NO_COLOR: "1" };
   const [json, lint] = await Promise.all([
-    run(Deno.execPath(), ["doc", "--json", module], { cwd: ROOT, env }),
-    run(Deno.execPath(), ["doc", "--lint", module], { cwd: ROOT, env }),
+    run(Deno.execPath(), ["doc", "--json", ...modules], { cwd: ROOT, env }),
+    run(Deno.execPath(), ["doc", "--lint", ...modules], { cwd: ROOT, env }),
   ]);
-  if (json?.code !== 0) return [`Cannot read the documentation of ${module}: ${json?.output}`];
+  if (json?.code !== 0) {
+    return [`Cannot read the documentation of ${modules.join(", ")}: ${json?.output}`];
+  }
   const hidden = (lint?.output ?? "").matchAll(/error\[private-type-ref\]: (.*)\n\s*--> (\S+)/g);
   return [
     ...undocumented(JSON.parse(json.stdout) as Documentation),
