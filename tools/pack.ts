@@ -11,8 +11,8 @@ import { checkUsage } from "./usage.ts";
 
 /** What `framelane install` brings, for video, models, and image formats other than JPEG. */
 const PARTS = ["node-av", "onnxruntime-node", "sharp"];
-/** The viewer sends these to browsers as they are. */
-const PAGE = /^viewer\/page\//;
+/** The viewer reads these as they are, for browsers; the last one runs here too. */
+const PAGE = /^viewer\/(page\/.*|protocol)\.ts$/;
 
 async function output(program: string, args: readonly string[], cwd = ROOT): Promise<string> {
   const ended = await run(program, args, { cwd });
@@ -81,11 +81,12 @@ async function needsDeno(): Promise<string> {
 export async function pack(folder = join(ROOT, "dist")): Promise<string> {
   const { include, exclude } = project.publish;
   const left = exclude.map((pattern) => `:(exclude,glob)${pattern}`);
-  const listed = (await output("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include, ...left])).split("\0");
+  const listed =
+    (await output("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include, ...left]))
+      .split("\0");
   const files = listed.filter((file) => file !== "");
-  const [code = [], others = []] = [true, false].map((compiled) =>
-    files.filter((file) => (file.endsWith(".ts") && !PAGE.test(file)) === compiled)
-  );
+  const code = files.filter((file) => file.endsWith(".ts") && !file.startsWith("viewer/page/"));
+  const others = files.filter((file) => !file.endsWith(".ts") || PAGE.test(file));
   const stage = await Deno.makeTempDir({ prefix: "framelane-pack-" });
   const place = join(stage, "package");
   try {

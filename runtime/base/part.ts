@@ -32,7 +32,6 @@ export async function loadPart<T>(
     if (!missing.test(messageOf(error))) throw error;
     throw new Error(
       `Cannot use ${part} without the package ${name}: install it with npx framelane install ${part}`,
-      { cause: error },
     );
   }
 }

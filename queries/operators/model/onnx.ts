@@ -17,7 +17,6 @@ export function loadOnnx(): typeof Onnx {
     if ((error as { code?: string }).code !== "MODULE_NOT_FOUND") throw error;
     throw new Error(
       `Cannot use models without the package ${NAME}: install it with npx framelane install models`,
-      { cause: error },
     );
   }
 }
