@@ -7,7 +7,6 @@
  */
 import { Buffer } from "node:buffer";
 import { cpuUsage } from "node:process";
-import { parseArgs } from "node:util";
 import jpegTurbo from "@julusian/jpeg-turbo";
 import {
   AV_LOG_QUIET,
@@ -27,6 +26,7 @@ import { ProgressBar } from "../cli/progress_bar.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
+import { optionsOf } from "./support/options.ts";
 import { median } from "./support/stats.ts";
 
 /** A way from the film to JPEGs, and how many frames it makes a second. */
@@ -160,13 +160,10 @@ async function cameraInto(url: string, topic: string, file: string): Promise<num
 
 /** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      source: { type: "string", default: "clips/bigbuckbunny.mp4" },
-      kafka: { type: "string", default: Deno.env.get("FRAMELANE_TEST_KAFKA") ?? "" },
-      rounds: { type: "string", default: "5" },
-    },
+  const values = optionsOf(args, {
+    source: "clips/bigbuckbunny.mp4",
+    kafka: Deno.env.get("FRAMELANE_TEST_KAFKA") ?? "",
+    rounds: 5,
   });
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
   const topic = `bench-camera-${crypto.randomUUID().slice(0, 8)}`;
@@ -187,7 +184,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const rates = ways.map((): number[] => []);
     const costs = ways.map((): number[] => []);
     const bar = new ProgressBar({ title: "Camera" });
-    const rounds = Number(values.rounds);
+    const { rounds } = values;
     for (let round = 0; round <= rounds; round++) {
       for (const [index, { name, run }] of ways.entries()) {
         const label = round === 0 ? "warming up" : `round ${round} of ${rounds}`;

@@ -4,16 +4,15 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { CameraRegistry, openState } from "../cameras/registry.ts";
 import { CameraFleet } from "../cli/camera_fleet.ts";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { openLog } from "../runtime/log/open.ts";
-import { print } from "./print.ts";
-import { machineLine, thisMachine } from "./support/machine.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
+import { report, table } from "./support/report.ts";
 import { slope } from "./support/stats.ts";
 
 const SAMPLE_MS = 5_000;
@@ -45,20 +44,16 @@ function byMinute(samples: readonly Usage[]): number[] {
 
 /** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      cameras: { type: "string", default: "50" },
-      fps: { type: "string", default: "5" },
-      seconds: { type: "string", default: "300" },
-      source: { type: "string", default: "clips/bigbuckbunny.mp4" },
-      size: { type: "string", default: "640x360" },
-      log: { type: "string", default: "" },
-      out: { type: "string" },
-    },
+  const values = optionsOf(args, {
+    cameras: 50,
+    fps: 5,
+    seconds: 300,
+    source: "clips/bigbuckbunny.mp4",
+    size: "640x360",
+    log: "",
+    out: "",
   });
-  const machine = await thisMachine("none");
-  const count = Number(values.cameras);
+  const count = values.cameras;
   const [width, height] = values.size.split("x").map(Number);
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
   const state = join(folder, "cameras.kv");
@@ -71,7 +66,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         await registry.add({
           number,
           source: values.source,
-          fps: Number(values.fps),
+          fps: values.fps,
           ...(values.source.includes(":") ? {} : { loop: true }),
           size: { width: width!, height: height! },
         });
@@ -103,7 +98,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const begun = performance.now();
     const samples: Usage[] = [];
     const bar = new ProgressBar({ title: "Cameras" });
-    const limit = Number(values.seconds) * 1000;
+    const limit = values.seconds * 1000;
     while (performance.now() - begun < limit) {
       const spent = performance.now() - begun;
       bar.update(spent, limit, `${(spent / 1000).toFixed(0)} of ${values.seconds} s`);
@@ -126,59 +121,49 @@ export async function bench(args: readonly string[]): Promise<void> {
     const cores = (last.processorSeconds - first.processorSeconds) / (last.at - first.at) * 1000;
     const seconds = summaries[0]!.seconds!;
     const fewest = Math.min(...summaries.map(({ published }) => published!));
-    const wanted = count * Number(values.fps) * seconds;
+    const wanted = count * values.fps * seconds;
     const optional = (pick: string) =>
       summaries.reduce((sum, summary) => sum + (summary[pick] ?? 0), 0);
-    const lines: string[] = [];
-    const say = (line: string) => {
-      lines.push(line);
-      print(line);
-    };
-    say(machineLine(machine));
-    say(
-      `${count} cameras, ${values.source} at ${values.size} and ${values.fps} frames/s, ${
-        seconds.toFixed(0)
-      } s`,
-    );
-    say(
-      `  published  ${total("published")} frames (${
-        (100 * total("published") / wanted).toFixed(1)
-      } % of ${wanted.toFixed(0)}; starting included), ${(total("bytes") / 1e6).toFixed(0)} MB`,
-    );
-    say(`  a second   ${(total("published") / seconds).toFixed(1)}`);
-    say(`  the least  ${fewest} of one camera`);
-    say(`  dropped    ${total("dropped")}`);
-    say(
-      `  late       ${optional("late")} frames, all recordings together ${
-        optional("behindSeconds").toFixed(1)
-      } s behind their own times`,
-    );
-    say(`  processor  ${cores.toFixed(2)} cores`);
-    say(
-      `  memory     ${first.megabytes.toFixed(0)} MB after ${(first.at / 1000).toFixed(0)} s, ${
-        last.megabytes.toFixed(0)
-      } MB at the end, at most ${
-        Math.max(...steady.map(({ megabytes }) => megabytes)).toFixed(0)
-      } MB, of which JavaScript holds ${last.scriptMegabytes.toFixed(0)} MB`,
-    );
-    say(`  by minute  ${byMinute(steady).map((mean) => mean.toFixed(0)).join(", ")} MB`);
     const late = steady.slice(-Math.ceil(steady.length / 2));
-    say(
-      `  slope      ${growth(steady).toFixed(0)} MB an hour, in the second half ${
-        growth(late).toFixed(0)
-      }`,
-    );
-    if (values.out !== undefined) {
-      await Deno.mkdir(values.out, { recursive: true });
-      await Deno.writeTextFile(
-        `${values.out}/cameras.md`,
-        `# Many cameras in one process\n\nPrinted by \`deno task bench cameras${
-          args.length === 0 ? "" : ` ${args.join(" ")}`
-        }\`: cameras of a registry, each playing a file into the log,\nas \`deno task cameras run\` runs them.\n\n\`\`\`\n${
-          lines.join("\n")
-        }\n\`\`\`\n`,
-      );
-    }
+    const f = (value: number, digits = 0) => value.toFixed(digits);
+    const most = Math.max(...steady.map(({ megabytes }) => megabytes));
+    await report({
+      name: "cameras",
+      title: "Many cameras in one process",
+      args,
+      out: values.out,
+      lines: [
+        `${count} registered cameras, ${values.source} at ${values.size} and ${values.fps} frames/s, ` +
+        `${f(seconds)} s, run as \`deno task cameras run\` runs them.`,
+        "",
+        ...table(["", ""], [
+          [
+            "published",
+            `${total("published")} frames, ${f(100 * total("published") / wanted, 1)} % of ` +
+            `${f(wanted)} (start included), ${f(total("bytes") / 1e6)} MB`,
+          ],
+          ["frames/s", f(total("published") / seconds, 1)],
+          ["fewest of one camera", String(fewest)],
+          ["dropped", String(total("dropped"))],
+          [
+            "late",
+            `${optional("late")} frames, all recordings together ` +
+            `${f(optional("behindSeconds"), 1)} s behind their own times`,
+          ],
+          ["processor", `${f(cores, 2)} cores`],
+          [
+            "memory",
+            `${f(first.megabytes)} MB after ${f(first.at / 1000)} s, ${f(last.megabytes)} MB at ` +
+            `the end, at most ${f(most)} MB; JavaScript holds ${f(last.scriptMegabytes)} MB`,
+          ],
+          ["memory by minute", `${byMinute(steady).map((mean) => f(mean)).join(", ")} MB`],
+          [
+            "slope",
+            `${f(growth(steady))} MB an hour, in the second half ${f(growth(late))}`,
+          ],
+        ]),
+      ],
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

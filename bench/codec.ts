@@ -6,6 +6,7 @@
  */
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
+import { optionsOf } from "./support/options.ts";
 
 /** How to loop. */
 export interface CodecLoopOptions {
@@ -88,7 +89,8 @@ function ask(worker: Worker, request: CodecWorkerRequest): Promise<CodecWorkerAn
 }
 
 /** The benchmark: the loop in each of its ways. */
-export async function bench(): Promise<void> {
+export async function bench(args: readonly string[]): Promise<void> {
+  optionsOf(args, {});
   const frames = await clipFrames();
   const kilobytes = frames.reduce((sum, frame) => sum + frame.length, 0) / frames.length / 1000;
   print(`640×480 JPEG of ${kilobytes.toFixed(0)} KB → grey → JPEG, frames/s`);

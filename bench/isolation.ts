@@ -6,11 +6,11 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { print } from "./print.ts";
 import { type BenchLog, embeddedLog } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
-import { runLiveCameras } from "./support/run_live_cameras.ts";
+import { optionsOf } from "./support/options.ts";
+import { runLiveCameras } from "./support/live_cameras.ts";
 import { percentile } from "./support/stats.ts";
 
 const FRAMES_PER_SECOND = 15;
@@ -45,21 +45,18 @@ async function measure(
 
 /** `deno task bench isolation`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: "string", default: "35" },
-      "block-seconds": { type: "string", default: "30" },
-      lanes: { type: "string", default: "3,12" },
-    },
+  const values = optionsOf(args, {
+    seconds: 35,
+    "block-seconds": 30,
+    lanes: "3,12",
   });
   const target = await embeddedLog();
   try {
     for (const lanes of values.lanes.split(",").map(Number)) {
       const p99s: number[] = [];
-      for (const block of [0, Number(values["block-seconds"])]) {
+      for (const block of [0, values["block-seconds"]]) {
         const name = `${lanes} lanes, ${block === 0 ? "nobody" : "one"} blocks`;
-        const latencies = await measure(target, lanes, Number(values.seconds), block * 1000);
+        const latencies = await measure(target, lanes, values.seconds, block * 1000);
         p99s.push(percentile(latencies, 0.99));
         print(
           `${name.padEnd(24)} ${latencies.length} frames of the others, p50 ${

@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import process from "node:process";
 import type { LogRecord } from "../runtime/log/log.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs } from "./support/logs.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, processStats } from "./support/process_stats.ts";
-import { table, writeReport } from "./support/report.ts";
+import { report, table } from "./support/report.ts";
 import { median, percentile } from "./support/stats.ts";
 
 /** A way of appending. */
@@ -133,20 +133,17 @@ const round = (value: number) => Number(value.toPrecision(3));
 
 /** `deno task bench log`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "3" },
-      only: { type: "string" },
-      kafka: { type: "string" },
-      out: { type: "string" },
-    },
+  const values = optionsOf(args, {
+    rounds: 3,
+    only: "",
+    kafka: "",
+    out: "",
   });
   const targets = await benchLogs(values);
   const runs = new Map<string, Run[]>();
   try {
     // Every round measures every log, so that what else the machine does meets all alike.
-    for (let round = 0; round < Number(values.rounds); round++) {
+    for (let round = 0; round < values.rounds; round++) {
       for (const shape of SHAPES) {
         for (const target of targets) {
           if (target.name === "kafka" && shape.kept !== undefined && shape.fps === undefined) {
@@ -189,14 +186,11 @@ export async function bench(args: readonly string[]): Promise<void> {
     "written/byte",
     "reads/s",
   ];
-  const lines = table(titles, rows);
-  for (const line of lines) print(line);
-  if (values.out === undefined) return;
-  await writeReport(values.out, {
+  await report({
     name: "log",
     title: "The logs: appends, reads, bytes written",
-    command: `deno task bench log --rounds ${values.rounds}`,
-    lines,
-    data: { runs: Object.fromEntries(runs) },
+    args,
+    lines: table(titles, rows),
+    out: values.out,
   });
 }

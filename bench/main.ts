@@ -14,16 +14,12 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many registered cameras in one process: frames, processor, memory",
     load: async () => (await import("./cameras.ts")).bench,
   },
-  demo: {
-    about: "from the start of the demo to three live lanes in a browser",
-    load: async () => (await import("./demo.ts")).bench,
-  },
   log: {
     about: "both logs: appends, reads, processor, bytes written for each byte of a frame",
     load: async () => (await import("./log.ts")).bench,
   },
   kafka: {
-    about: "batch size × linger × compression on Kafka: tables, a page, the classic 192 images",
+    about: "batch size × linger × compression on Kafka",
     load: async () => (await import("./kafka.ts")).bench,
   },
   pipeline: {
@@ -50,10 +46,6 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "what the engine costs per frame, per batch and per window",
     load: async () => (await import("./runtime.ts")).bench,
   },
-  sizing: {
-    about: "what so many cameras need, reckoned from the results of the others",
-    load: async () => (await import("./sizing.ts")).bench,
-  },
   start: {
     about: "from the start of the process to the first processed frame",
     load: async () => (await import("./start.ts")).bench,
@@ -74,9 +66,9 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "many runtimes on one Kafka with hundreds of partitions",
     load: async () => (await import("./scale.ts")).bench,
   },
-  threads: {
-    about: "where the processor's time goes in a drain, by kind of thread",
-    load: async () => (await import("./threads.ts")).bench,
+  video: {
+    about: "video that stays video: clips cut without encoding",
+    load: async () => (await import("./video.ts")).bench,
   },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",
@@ -102,8 +94,7 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   if (args.includes("--help") || args.includes("-h")) {
-    print(`deno task bench ${name} [OPTIONS]\n\n${found.about}`);
-    Deno.exit(0);
+    print(`deno task bench ${name} [OPTIONS]\n\n${found.about}\n`);
   }
   await (await found.load())(args);
   Deno.exit(0);

@@ -7,14 +7,13 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import project from "../deno.json" with { type: "json" };
-import { print } from "./print.ts";
 import { type BenchLog, benchLogs } from "./support/logs.ts";
+import { optionsOf } from "./support/options.ts";
 import { lineChart } from "./support/plot.ts";
 import { processStats } from "./support/process_stats.ts";
-import { table, writeReport } from "./support/report.ts";
-import { runLiveCameras } from "./support/run_live_cameras.ts";
+import { report, table } from "./support/report.ts";
+import { runLiveCameras } from "./support/live_cameras.ts";
 import { median, slope } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -74,16 +73,13 @@ function growth(samples: readonly Sample[]): number {
 
 /** `deno task bench memory`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: "string", default: "120" },
-      kafka: { type: "string" },
-      only: { type: "string" },
-      out: { type: "string", default: "docs/results/memory" },
-    },
+  const values = optionsOf(args, {
+    seconds: 120,
+    kafka: "",
+    only: "",
+    out: "docs/results/memory",
   });
-  const seconds = Number(values.seconds);
+  const { seconds } = values;
   const targets = await benchLogs(values);
   const all: { log: string; samples: Sample[] }[] = [];
   try {
@@ -122,15 +118,14 @@ export async function bench(args: readonly string[]): Promise<void> {
       "",
     ], rows),
   ];
-  print(lines.join("\n"));
-  await writeReport(values.out, {
+  await report({
     name: "memory",
     title: "Memory with three live cameras",
-    command: `deno task bench memory ${args.join(" ")}`.trim(),
+    args,
     lines,
-    data: { runs: all },
-    plots: {
-      memory: lineChart(
+    out: values.out,
+    files: {
+      "memory.svg": lineChart(
         "Resident memory, greyscale, 3 × 15 frames/s",
         { x: "seconds", y: "MiB" },
         all.map(({ log, samples }) => ({

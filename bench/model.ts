@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { alerts } from "../queries/operators/alerts.ts";
 import { model, readManifest } from "../queries/operators/model/mod.ts";
 import { OutputReaders } from "../queries/operators/model/readers/mod.ts";
@@ -25,6 +24,7 @@ import { numberedJpeg, orderModel } from "../tests/queries/operators/model/order
 import { clipFrames } from "./frames.ts";
 import { measureObjects } from "./objects.ts";
 import { print } from "./print.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { percentile } from "./support/stats.ts";
 import { tensorStages } from "./support/tensor_stages.ts";
@@ -71,12 +71,12 @@ async function measureTensors(frames: readonly Uint8Array[], times: number): Pro
 
 /** What a model costs by itself, and inside a query. */
 async function measureModel(
-  path: string | undefined,
+  path: string,
   frames: readonly Uint8Array[],
   runs: number,
   fps: number,
 ): Promise<void> {
-  const manifest = readManifest(path ?? CENTERNET);
+  const manifest = readManifest(path || CENTERNET);
   const [input] = manifest.inputs;
   if (manifest.inputs.length > 1 || manifest.state.length > 0) {
     throw new Error("Cannot measure this model: expected one input and no state");
@@ -102,7 +102,7 @@ async function measureModel(
     `${manifest.name}, one core: ${rate(infer)} runs/s (${infer.toFixed(1)} ms), ` +
       `with ${manifest.hop} new frames each ${rate(bare)} (${bare.toFixed(1)} ms)`,
   );
-  const operator: Operator<Frame, Output> = path === undefined ? detect() : model(path);
+  const operator: Operator<Frame, Output> = path === "" ? detect() : model(path);
   const whole = await costInQuery(operator, manifest, frames, runs);
   const engine = Math.max(0, whole - bare);
   print(
@@ -198,29 +198,25 @@ async function measureDelay(seconds: number): Promise<void> {
 
 /** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      manifest: { type: "string" },
-      runs: { type: "string", default: "200" },
-      fps: { type: "string", default: "5" },
-      seconds: { type: "string", default: "40" },
-      only: { type: "string" },
-      rounds: { type: "string", default: "3" },
-      log: { type: "string" },
-      kafka: { type: "string" },
-    },
+  const values = optionsOf(args, {
+    manifest: "",
+    runs: 200,
+    fps: 5,
+    seconds: 40,
+    only: "",
+    rounds: 3,
+    log: "",
+    kafka: "",
   });
   const frames = await clipFrames({ quality: 80 });
   if (values.only === "objects") {
-    const { kafka, log } = values;
-    const rounds = Number(values.rounds), count = Number(values.runs);
-    return await measureObjects(frames, { rounds, count, only: log, kafka });
+    const { rounds, runs: count, log: only, kafka } = values;
+    return await measureObjects(frames, { rounds, count, only, kafka });
   }
   await measureTensors(frames, 1000);
   const stages = await tensorStages(await clipFrames());
   for (const [stage, ms] of stages) print(`  ${stage.padEnd(48)} ${ms.toFixed(3)} ms a frame`);
   if (values.only === "tensors") return;
-  await measureModel(values.manifest, frames, Number(values.runs), Number(values.fps));
-  await measureDelay(Number(values.seconds));
+  await measureModel(values.manifest, frames, values.runs, values.fps);
+  await measureDelay(values.seconds);
 }

@@ -55,8 +55,8 @@ export async function measureObjects(
     readonly rounds: number;
     /** Frames of a partition. */
     readonly count: number;
-    readonly only?: string | undefined;
-    readonly kafka?: string | undefined;
+    readonly only: string;
+    readonly kafka: string;
   },
 ): Promise<void> {
   const { python, missing } = await preparePeers(print);

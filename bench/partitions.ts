@@ -6,13 +6,13 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, processStats } from "./support/process_stats.ts";
-import { table, writeReport } from "./support/report.ts";
-import { runLiveCameras } from "./support/run_live_cameras.ts";
+import { report, table } from "./support/report.ts";
+import { runLiveCameras } from "./support/live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 
 /** Frames a second of all cameras together: 64 × 5. */
@@ -116,25 +116,20 @@ async function idle(target: BenchLog, query: string): Promise<number> {
 
 /** `deno task bench partitions`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    allowNegative: true,
-    options: {
-      rounds: { type: "string", default: "3" },
-      seconds: { type: "string", default: "30" },
-      only: { type: "string" },
-      query: { type: "string", default: QUERIES.join(",") },
-      idle: { type: "boolean", default: true },
-      kafka: { type: "string" },
-      out: { type: "string", default: "docs/results/partitions" },
-    },
+  const values = optionsOf(args, {
+    rounds: 3,
+    seconds: 30,
+    only: "",
+    query: QUERIES.join(","),
+    idle: true,
+    kafka: "",
+    out: "docs/results/partitions",
   });
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const { rounds, seconds } = values;
   const queries = values.query.split(",");
   const targets = await benchLogs(values);
   const live_: string[][] = [];
   const idle_: string[][] = [];
-  const data: Record<string, unknown>[] = [];
   const verdict = (good: boolean) => good ? "reached" : "missed";
   try {
     for (const target of targets) {
@@ -151,7 +146,6 @@ export async function bench(args: readonly string[]): Promise<void> {
         const ratios = many.map((run, i) => run.cpuMsPerFrame / few[i]!.cpuMsPerFrame);
         const missing = many.reduce((sum, run) => sum + run.missing, 0);
         const p99 = median(many.map((run) => run.p99));
-        data.push({ log: target.name, query, few, many, ratios });
         live_.push([
           target.name,
           query,
@@ -167,7 +161,6 @@ export async function bench(args: readonly string[]): Promise<void> {
       if (values.idle) {
         const percent = await idle(target, queries[0]!);
         print(`${target.name} ${IDLE} idle partitions: ${percent.toFixed(2)} % of a core`);
-        data.push({ log: target.name, idlePercent: percent });
         idle_.push([
           target.name,
           percent.toFixed(1),
@@ -202,12 +195,11 @@ export async function bench(args: readonly string[]): Promise<void> {
     "",
     ...table(["log", "%", "goal", ""], idle_),
   ];
-  print(lines.join("\n"));
-  await writeReport(values.out, {
+  await report({
     name: "partitions",
     title: "Many partitions",
-    command: `deno task bench partitions ${args.join(" ")}`.trim(),
+    args,
     lines,
-    data: { runs: data },
+    out: values.out,
   });
 }

@@ -8,16 +8,15 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { clipFrames } from "./frames.ts";
 import { drain } from "./pipeline.ts";
-import { print } from "./print.ts";
 import type { BareReport, BareRequest } from "./support/bare_consumer.ts";
 import { fillTopic, kafkaLog } from "./support/logs.ts";
 import { moduleOf } from "./support/one_query.ts";
+import { optionsOf } from "./support/options.ts";
 import { barChart } from "./support/plot.ts";
 import { processStats } from "./support/process_stats.ts";
-import { table, writeReport } from "./support/report.ts";
+import { report, table } from "./support/report.ts";
 import { median, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -72,16 +71,13 @@ async function bareConsumers(
 
 /** `deno task bench passthrough`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "5" },
-      frames: { type: "string", default: "9000" },
-      kafka: { type: "string" },
-      out: { type: "string", default: "docs/results/passthrough" },
-    },
+  const values = optionsOf(args, {
+    rounds: 5,
+    frames: 9000,
+    kafka: "",
+    out: "docs/results/passthrough",
   });
-  const [rounds, total] = [Number(values.rounds), Number(values.frames)];
+  const { rounds, frames: total } = values;
   const target = await kafkaLog(values.kafka);
   const broker = target.url.replace("kafka://", "");
   const cores = navigator.hardwareConcurrency;
@@ -134,15 +130,14 @@ export async function bench(args: readonly string[]): Promise<void> {
       ratio >= GOAL ? "reached" : "missed"
     }.`,
   ];
-  print(lines.join("\n"));
-  await writeReport(values.out, {
+  await report({
     name: "passthrough",
     title: "Passthrough beside the bare Kafka client",
-    command: `deno task bench passthrough ${args.join(" ")}`.trim(),
+    args,
     lines,
-    data: { runs: names.map((name, i) => ({ name, runs: runs[i] })), ratios },
-    plots: {
-      passthrough: barChart(
+    out: values.out,
+    files: {
+      "passthrough.svg": barChart(
         "Reading a backlog from Kafka, frames per second",
         names.map((name, i) => ({ name, values: runs[i]!.map((run) => run.framesPerSecond) }))
           .toReversed(),

@@ -8,18 +8,18 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
+import { optionsOf } from "./support/options.ts";
 import { type Measured, type Outcome, type PeerRow, peersReport } from "./support/peers_report.ts";
 import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
 import { type BenchLog, fillTopic, kafkaLog } from "./support/logs.ts";
 import { preparePeers } from "./support/peer_packages.ts";
 import { FIRST_FRAMES } from "./support/window_tensors.ts";
-import { runLiveCameras } from "./support/run_live_cameras.ts";
-import { writeReport } from "./support/report.ts";
+import { runLiveCameras } from "./support/live_cameras.ts";
+import { report } from "./support/report.ts";
 
 const PARTITIONS = 3;
 const WINDOWS = new URL("./support/window_tensors.ts", import.meta.url).href;
@@ -91,16 +91,21 @@ function outcome(report: PeerReport): Outcome {
 function peer(
   name: string,
   about: string,
-  command: (broker: string, topic: string, frames: number, live: boolean) => string[],
+  program: readonly string[],
+  more: readonly string[] = [],
 ): Contender {
-  const broker = (target: BenchLog) => target.url.replace("kafka://", "");
+  const command = ({ url }: BenchLog, topic: string, frames: number) => [
+    ...program,
+    ...[url.replace("kafka://", ""), topic, String(PARTITIONS), String(frames)],
+    ...more,
+  ];
   return {
     name,
     about,
     backlog: async (target, topic, frames) =>
-      outcome(await runPeer(command(broker(target), topic, frames, false))),
+      outcome(await runPeer(command(target, topic, frames))),
     live: async (target, topic, frames, cameras) => {
-      const report = await runPeer(command(broker(target), topic, frames, true), cameras);
+      const report = await runPeer([...command(target, topic, frames), "live"], cameras);
       return [...report.latencies];
     },
   };
@@ -115,30 +120,11 @@ const framelane: Contender = {
     const group = `peers-${crypto.randomUUID()}`;
     const child = new Deno.Command(Deno.execPath(), {
       args: [
-        "run",
-        "--no-prompt",
-        "--allow-read",
-        "--allow-write",
-        "--allow-net",
-        "--allow-env",
-        "--allow-ffi",
-        "--allow-sys",
-        here("../main.ts"),
-        "queries",
-        "greyscale",
-        "--log",
-        target.url,
-        "--topic",
-        topic,
-        "--group",
-        group,
-        "--partitions",
-        "0,1,2",
-        "--starting-offsets",
-        "earliest",
-        "--trigger",
-        "available-now",
-        "--json",
+        ...["run", "--no-prompt"],
+        ...["read", "write", "net", "env", "ffi", "sys"].map((kind) => `--allow-${kind}`),
+        ...[here("../main.ts"), "queries", "greyscale", "--log", target.url, "--topic", topic],
+        ...["--group", group, "--partitions", "0,1,2", "--starting-offsets", "earliest"],
+        ...["--trigger", "available-now", "--json"],
       ],
       stdin: "null",
       stdout: "piped",
@@ -161,75 +147,42 @@ const framelane: Contender = {
 
 /** `deno task bench peers`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "5" },
-      frames: { type: "string", default: "3000" },
-      "live-seconds": { type: "string", default: "8" },
-      only: { type: "string" },
-      skip: { type: "string", default: "" },
-      out: { type: "string", default: "docs/results/peers" },
-      kafka: { type: "string" },
-    },
+  const values = optionsOf(args, {
+    rounds: 5,
+    frames: 3000,
+    "live-seconds": 8,
+    only: "",
+    skip: "",
+    out: "docs/results/peers",
+    kafka: "",
   });
-  const [rounds, total, seconds] = [values.rounds, values.frames, values["live-seconds"]].map(
-    Number,
-  ) as [number, number, number];
+  const { rounds, frames: total, "live-seconds": seconds } = values;
   const { python, jars, missing } = await preparePeers(print);
-  const deno = [
-    Deno.execPath(),
-    "run",
-    "--allow-net",
-    "--allow-env",
-    "--allow-read",
-    "--allow-ffi",
-    "--allow-sys",
-  ];
+  const allowed = ["net", "env", "read", "ffi", "sys"].map((kind) => `--allow-${kind}`);
+  const deno = [Deno.execPath(), "run", ...allowed];
   let contenders: Contender[] = [
     framelane,
-    peer("pyspark", "PySpark 4.0.0 Structured Streaming, OpenCV in a pandas UDF", (b, t, n, l) => [
-      python,
-      "pyspark_streaming.py",
-      b,
-      t,
-      String(PARTITIONS),
-      String(n),
-      jars,
-      ...(l ? ["live"] : []),
-    ]),
-    peer("python-best", "confluent-kafka + OpenCV, a process for each partition", (b, t, n, l) => [
-      python,
-      "python_best.py",
-      b,
-      t,
-      String(PARTITIONS),
-      String(n),
-      ...(l ? ["live"] : []),
-    ]),
-    peer("python-classic", "kafka-python + OpenCV, one consumer", (b, t, n, l) => [
-      python,
-      "python_classic.py",
-      b,
-      t,
-      String(PARTITIONS),
-      String(n),
-      ...(l ? ["live"] : []),
-    ]),
-    peer("kafkajs-sharp", "KafkaJS + sharp in Deno", (b, t, n, l) => [
-      ...deno,
-      "kafkajs_sharp.ts",
-      b,
-      t,
-      String(PARTITIONS),
-      String(n),
-      ...(l ? ["live"] : []),
-    ]),
+    peer(
+      "pyspark",
+      "PySpark 4.0.0 Structured Streaming, OpenCV in a pandas UDF",
+      [python, "pyspark_streaming.py"],
+      [jars],
+    ),
+    peer(
+      "python-best",
+      "confluent-kafka + OpenCV, a process for each partition",
+      [python, "python_best.py"],
+    ),
+    peer(
+      "python-classic",
+      "kafka-python + OpenCV, one consumer",
+      [python, "python_classic.py"],
+    ),
+    peer("kafkajs-sharp", "KafkaJS + sharp in Deno", [...deno, "kafkajs_sharp.ts"]),
   ];
   const skipped = new Map<string, string>(missing);
   for (const name of values.skip.split(",").filter(Boolean)) skipped.set(name, "as asked");
-  const only = values.only?.split(",");
-  const isIn = (name: string) => only === undefined || only.includes(name);
+  const isIn = (name: string) => values.only === "" || values.only.split(",").includes(name);
   const hasWindows = !skipped.has("python-best") && (isIn("python-best") || isIn("windows"));
   contenders = contenders.filter(({ name }) => !skipped.has(name) && isIn(name));
   for (const [name, why] of skipped) print(`skipped ${name}: ${why}`);
@@ -313,16 +266,14 @@ export async function bench(args: readonly string[]): Promise<void> {
     `${rounds} interleaved rounds in ${((performance.now() - begun) / 60_000).toFixed(1)} minutes.`,
     "",
   ];
-  const { lines: tables, plots } = peersReport(measured);
-  lines.push(...tables);
-  print(["", ...lines].join("\n"));
-  await writeReport(values.out, {
+  const { lines: tables, files } = peersReport(measured);
+  await report({
     name: "peers",
     title: "Framelane and its peers",
-    command: `deno task bench peers ${args.join(" ")}`.trim(),
-    lines,
-    data: measured,
-    plots,
+    args,
+    lines: [...lines, ...tables],
+    out: values.out,
+    files,
   });
 }
 

@@ -7,15 +7,15 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
 import { moduleOf, oneQuery } from "./support/one_query.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, watchMemory } from "./support/process_stats.ts";
-import { runLiveCameras } from "./support/run_live_cameras.ts";
+import { runLiveCameras } from "./support/live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -81,18 +81,15 @@ export async function live(target: BenchLog, seconds: number): Promise<number[]>
 
 /** `deno task bench pipeline`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "5" },
-      frames: { type: "string", default: "3000" },
-      "live-seconds": { type: "string", default: "10" },
-      kafka: { type: "string" },
-      only: { type: "string" },
-    },
+  const values = optionsOf(args, {
+    rounds: 5,
+    frames: 3000,
+    "live-seconds": 10,
+    kafka: "",
+    only: "",
   });
-  const rounds = Number(values.rounds);
-  const total = Number(values.frames);
+  const rounds = values.rounds;
+  const total = values.frames;
   const memory = watchMemory();
   const frames = await clipFrames();
   const kilobytes = frames.reduce((sum, { length }) => sum + length, 0) / frames.length / 1000;
@@ -138,7 +135,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       );
     }
     for (const target of targets) {
-      const latencies = await live(target, Number(values["live-seconds"]));
+      const latencies = await live(target, values["live-seconds"]);
       const [p50, p99] = [percentile(latencies, 0.5), percentile(latencies, 0.99)];
       print(
         `${`live 3 × 15 fps, ${target.name}`.padEnd(32)} p50 ${p50.toFixed(0)} ms, p99 ${

@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import type { Frame, Window } from "../runtime/definition/frame.ts";
 import { query } from "../runtime/definition/query.ts";
 import type { Sink } from "../runtime/definition/sink.ts";
 import { MemoryLog, runQuery } from "../runtime/testing.ts";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs } from "./support/logs.ts";
+import { optionsOf } from "./support/options.ts";
 import { percentile, spread } from "./support/stats.ts";
 
 const FRAMES = 50_000;
@@ -109,15 +109,12 @@ async function commits(target: BenchLog, records: number): Promise<number[]> {
 
 /** `deno task bench runtime`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "5" },
-      kafka: { type: "string" },
-      only: { type: "string" },
-    },
+  const values = optionsOf(args, {
+    rounds: 5,
+    kafka: "",
+    only: "",
   });
-  const rounds = Number(values.rounds);
+  const rounds = values.rounds;
   const figures: Record<string, number[]> = {};
   for (let round = 0; round <= rounds; round++) {
     for (

@@ -9,16 +9,16 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import type { Driver } from "../runtime/driver/driver.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
 import { type BenchLog, kafkaLog } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
+import { optionsOf } from "./support/options.ts";
 import { lineChart } from "./support/plot.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
-import { table, writeReport } from "./support/report.ts";
-import { runLiveCameras } from "./support/run_live_cameras.ts";
+import { report, table } from "./support/report.ts";
+import { runLiveCameras } from "./support/live_cameras.ts";
 import { percentile } from "./support/stats.ts";
 
 const LOOK_MS = 5;
@@ -128,7 +128,13 @@ async function simulate(
     await starting;
     for (const runtime of runtimes) runtime.forget();
     const [cpu, begun] = [cpuSeconds(), performance.now()];
-    await runLiveCameras(target, { topic, cameras: partitions, fps, seconds, size: "160x120" });
+    await runLiveCameras(target, {
+      topic,
+      cameras: partitions,
+      fps,
+      seconds,
+      size: { width: 160, height: 120 },
+    });
     await Promise.all(
       runtimes.flatMap(({ driver }) =>
         driver.streams.active.map((handle) => handle.processAllAvailable())
@@ -161,19 +167,16 @@ async function simulate(
 
 /** `deno task bench scale`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      members: { type: "string", default: "2,4,8" },
-      partitions: { type: "string", default: "64,128,256" },
-      fps: { type: "string", default: "1" },
-      seconds: { type: "string", default: "8" },
-      kafka: { type: "string" },
-      out: { type: "string", default: "docs/results/scale" },
-    },
+  const values = optionsOf(args, {
+    members: "2,4,8",
+    partitions: "64,128,256",
+    fps: 1,
+    seconds: 8,
+    kafka: "",
+    out: "docs/results/scale",
   });
   const numbers = (text: string) => text.split(",").map(Number);
-  const [fps, seconds] = [Number(values.fps), Number(values.seconds)];
+  const { fps, seconds } = values;
   const target = await kafkaLog(values.kafka);
   const runs: Run[] = [];
   try {
@@ -230,18 +233,17 @@ export async function bench(args: readonly string[]): Promise<void> {
           .map((run) => [run.partitions, pick(run)] as const),
       })),
     );
-  print(lines.join("\n"));
-  await writeReport(values.out, {
+  await report({
     name: "scale",
     title: "Many runtimes, hundreds of partitions",
-    command: `deno task bench scale ${args.join(" ")}`.trim(),
+    args,
     lines,
-    data: { runs },
-    plots: {
-      assignment: chart("Start until all partitions run", "ms", (run) => run.assignedMs),
-      moved: chart("A runtime leaves until all partitions run", "ms", (run) => run.movedMs),
-      commits: chart("Commits a second", "commits/s", (run) => run.commitsPerSecond),
-      latency: chart("Capture to sink, 99th percentile", "ms", (run) => run.p99),
+    out: values.out,
+    files: {
+      "assignment.svg": chart("Start until all partitions run", "ms", (run) => run.assignedMs),
+      "moved.svg": chart("A runtime leaves until all partitions run", "ms", (run) => run.movedMs),
+      "commits.svg": chart("Commits a second", "commits/s", (run) => run.commitsPerSecond),
+      "latency.svg": chart("Capture to sink, 99th percentile", "ms", (run) => run.p99),
     },
   });
 }

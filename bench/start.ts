@@ -7,13 +7,12 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { clipFrames } from "./frames.ts";
-import { print } from "./print.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
 import { moduleOf } from "./support/one_query.ts";
-import { table, writeReport } from "./support/report.ts";
+import { optionsOf } from "./support/options.ts";
+import { report, table } from "./support/report.ts";
 import { median, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -115,16 +114,13 @@ async function workerStart(url: string): Promise<number> {
 
 /** `deno task bench start`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      rounds: { type: "string", default: "7" },
-      kafka: { type: "string" },
-      only: { type: "string" },
-      out: { type: "string", default: "docs/results/start" },
-    },
+  const values = optionsOf(args, {
+    rounds: 7,
+    kafka: "",
+    only: "",
+    out: "docs/results/start",
   });
-  const rounds = Number(values.rounds);
+  const { rounds } = values;
   const targets = await benchLogs(values);
   const rows: string[][] = [];
   const data: Record<string, number[]> = {};
@@ -186,12 +182,11 @@ export async function bench(args: readonly string[]): Promise<void> {
     "",
     ...table(["part", "ms"], Object.entries(parts).map(([name, list]) => [name, spread(list)])),
   ];
-  print(lines.join("\n"));
-  await writeReport(values.out, {
+  await report({
     name: "start",
     title: "Cold start",
-    command: `deno task bench start ${args.join(" ")}`.trim(),
+    args,
     lines,
-    data: { firstFrameMs: data, partsMs: parts },
+    out: values.out,
   });
 }

@@ -6,15 +6,15 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, politeSeconds, taskSeconds } from "./support/process_stats.ts";
-import { startLiveCameras } from "./support/run_live_cameras.ts";
+import { startLiveCameras } from "./support/live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 import type { ViewersReport } from "./support/viewers.ts";
 
@@ -322,16 +322,12 @@ function usage(cameras: number, pages: number | undefined): number[] {
 
 /** Runs the benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: "string", default: "10" },
-      rounds: { type: "string", default: "3" },
-      only: { type: "string", default: "" },
-    },
+  const values = optionsOf(args, {
+    seconds: 10,
+    rounds: 3,
+    only: "",
   });
-  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
-  const { only } = values;
+  const { seconds, rounds, only } = values;
   if (["", "lanes", "pages"].includes(only)) await lanesAndPages(seconds, only);
   if (only === "" || only === "frozen") await frozen(60);
   if (only === "" || only === "queries") {

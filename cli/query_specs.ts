@@ -121,6 +121,14 @@ export const querySpecOptions = {
   },
 } as const satisfies Options;
 
+/** Where queries run. */
+export interface QueryPlace {
+  /** The log's URL. */
+  readonly log: string;
+  readonly topic: string;
+  readonly partitions: "all" | readonly number[];
+}
+
 /**
  * What the executors need to know of each query.
  *
@@ -131,7 +139,7 @@ export const querySpecOptions = {
 export async function querySpecs(
   names: readonly string[],
   options: Values<typeof querySpecOptions>,
-  logUrl: string,
+  { log, topic, partitions }: QueryPlace,
 ): Promise<QuerySpec[]> {
   const faults: string[] = [];
   const found: FoundQuery[] = [];
@@ -161,7 +169,7 @@ export async function querySpecs(
   const groups = await groupNames(
     found.map(({ name }) => name),
     group,
-    logUrl,
+    log,
     options.checkpoint,
   );
   const {
@@ -179,6 +187,8 @@ export async function querySpecs(
   return found.map(({ name, module }) => ({
     name,
     module,
+    topic,
+    partitions,
     group: groups.get(name)!,
     sinks: sink,
     source,

@@ -26,6 +26,7 @@ export type { OverloadPolicy } from "./definition/overload.ts";
 export type { Trigger, TriggerSpec } from "./definition/trigger.ts";
 
 export { start, type StartOptions } from "./driver/start.ts";
+export type { QueryStartOptions } from "./driver/query_spec.ts";
 export type { StreamingQueryListener, StreamingQueryManager } from "./driver/manager.ts";
 export type { StreamingQuery, StreamingQueryException } from "./driver/streaming_query.ts";
 export type { QueryErrorEvent } from "./driver/query_error.ts";

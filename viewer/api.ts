@@ -11,7 +11,7 @@ import type { ClipProvider } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
-import { busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
+import { begun, busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
 
 /** What the routes serve from. */
 export interface ApiOptions {
@@ -119,9 +119,7 @@ export function apiRoutes(
     if (leave === undefined) return busy(c);
     const name = `camera-${lane.partition + 1}-${from}-${to}.mp4`;
     try {
-      const body = await clips({ lane, from: first.offset, to, signal });
-      const bytes = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
-      const stream = await begun(bytes, leave);
+      const stream = await begun(await clips({ lane, from: first.offset, to, signal }), leave);
       if (stream === undefined) return problem(c, 404, NO_FRAMES);
       return c.body(stream, 200, {
         "content-type": "video/mp4",
@@ -149,39 +147,4 @@ async function clipRange(
   // Nobody can know how many frames there are in a time: a clip of too many is cut.
   if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };
   return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
-}
-
-/**
- * A stream whose first bytes are there; undefined when there are none: no frame could be shown. Calls `then`
- * once, when it has ended or nobody wants it any more.
- */
-async function begun(
-  stream: ReadableStream<Uint8Array>,
-  then: () => void,
-): Promise<ReadableStream<Uint8Array> | undefined> {
-  const reader = stream.getReader();
-  const first = await reader.read();
-  let next: Promise<ReadableStreamReadResult<Uint8Array>> | undefined = Promise.resolve(first);
-  if (first.done) {
-    then();
-    return undefined;
-  }
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await (next ?? reader.read());
-        next = undefined;
-        if (!done) return controller.enqueue(value);
-        then();
-        controller.close();
-      } catch (error) {
-        then();
-        throw error;
-      }
-    },
-    async cancel(reason) {
-      then();
-      await reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
 }

@@ -1,29 +1,35 @@
 /**
- * `/cam/N` and `/cam/N.jpg`: cameras one by one, for curl, `<img>` and other programs.
+ * `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: cameras one by one, for curl, `<img>`, `<video>` and other
+ * programs.
  *
  * @module
  */
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { type Access, maySee } from "./access.ts";
+import { liveVideo } from "./clips.ts";
 import type { Connections } from "./connections.ts";
+import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { cameraText } from "./protocol.ts";
 import { MJPEG_CONTENT_TYPE, mjpegStream } from "./mjpeg.ts";
-import { busy, type Env, image, plain, widthOf } from "./respond.ts";
+import { begun, busy, type Env, image, plain, widthOf } from "./respond.ts";
 
 /** What the routes serve from. */
 export interface CameraOptions {
   readonly hub: Hub;
   readonly access: Access;
   readonly connections: Connections;
+  /** Absent when there is no log to read video from. */
+  readonly history?: History | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Adds the routes. */
 export function cameraRoutes(
   app: Hono<Env>,
-  { hub, access, connections, signal }: CameraOptions,
+  { hub, access, connections, history, signal }: CameraOptions,
 ): void {
   app.get("/cam/:file{[0-9]{1,6}\\.jpg}", async (c) => {
     const lane = laneOf(c, hub, parseInt(c.req.param("file")));
@@ -32,6 +38,38 @@ export function cameraRoutes(
     if (picture === undefined) return notYet(c, lane);
     const headers = { "cache-control": "private, no-cache", ...embedding(c, access) };
     return await image(c, hub.scaler, picture, headers);
+  });
+
+  app.get("/cam/:file{[0-9]{1,6}\\.mp4}", async (c) => {
+    const lane = laneOf(c, hub, parseInt(c.req.param("file")));
+    if (lane === undefined) return plain(c, 404, "There is no such camera");
+    if (history === undefined) return plain(c, 503, "This viewer has no log to read video from");
+    const newest = await history.newest(lane);
+    if (newest === undefined) return notYet(c, lane);
+    const { "content-type": type = "images" } = newest.headers;
+    if (videoCodecOf(type) === undefined) {
+      return plain(
+        c,
+        415,
+        `${cameraText(lane)} sends ${type}: only H.264 and H.265 are streamed as MP4, and /cam/${
+          lane.partition + 1
+        } shows all cameras as MJPEG`,
+      );
+    }
+    const from = await history.keyframeBefore(newest);
+    if (from === undefined) {
+      return plain(c, 503, `${cameraText(lane)} has sent no keyframe yet`, { "retry-after": "1" });
+    }
+    const headers = {
+      "content-type": "video/mp4",
+      "cache-control": "no-store",
+      ...embedding(c, access),
+    };
+    if (c.req.method === "HEAD") return c.body(new Blob([]).stream(), 200, headers);
+    const leave = connections.enter();
+    if (leave === undefined) return busy(c);
+    const stream = await begun(await liveVideo(history, { lane, from, signal }), leave);
+    return stream === undefined ? notYet(c, lane) : c.body(stream, 200, headers);
   });
 
   app.get("/cam/:number{[0-9]{1,6}}", async (c) => {

@@ -113,6 +113,34 @@ export class History {
     return await this.#picture(lane, frame);
   }
 
+  /** The frame at `offset` as it came, or the first one after it; undefined at the end of the log. */
+  async source({ topic, partition }: Lane, offset: number): Promise<Frame | undefined> {
+    return await this.#firstFrom(topic, partition, offset);
+  }
+
+  /** The newest frame as it came; undefined when there is none. */
+  async newest({ topic, partition }: Lane): Promise<Frame | undefined> {
+    const { latest } = await this.#log.offsets(topic, partition);
+    return await this.#lastBefore(topic, partition, latest, 1);
+  }
+
+  /** Whether the lane shows a frame as it came: its query has kept no picture of it. */
+  async showsSource(lane: Lane, frame: Frame): Promise<boolean> {
+    const output = await this.#outputFor(lane, frame);
+    return output === undefined || !isImage(output.value);
+  }
+
+  /** The frame's offset, or that of the keyframe it hangs on; undefined when that is gone. */
+  async keyframeBefore(frame: Frame): Promise<number | undefined> {
+    return await this.#units.keyframeBefore(frame);
+  }
+
+  /** The offset of the newest frame that can be shown by itself. */
+  async newestKeyframe(lane: Lane): Promise<number | undefined> {
+    const newest = await this.newest(lane);
+    return newest && await this.keyframeBefore(newest);
+  }
+
   /** Closes the reader; the log itself is its owner's. */
   async close(): Promise<void> {
     await this.#units.close();
@@ -132,8 +160,7 @@ export class History {
 
   async #picture(lane: Lane, frame: Frame | undefined): Promise<LanePicture | undefined> {
     if (frame === undefined) return undefined;
-    const topic = this.#outputTopics[lane.query];
-    const output = topic === undefined ? undefined : await this.#outputOf(topic, frame);
+    const output = await this.#outputFor(lane, frame);
     const drawn = output !== undefined && isImage(output.value);
     const image = drawn ? { ...frame, value: output.value, headers: output.headers } : frame;
     const shown = await this.#units.image(image);
@@ -150,8 +177,10 @@ export class History {
     };
   }
 
-  /** The record that a query made of a frame, in its output topic. */
-  async #outputOf(topic: string, { partition, offset, timestamp }: Frame) {
+  /** The record that the lane's query made of a frame, where it keeps them. */
+  async #outputFor({ query }: Lane, { partition, offset, timestamp }: Frame) {
+    const topic = this.#outputTopics[query];
+    if (topic === undefined) return undefined;
     try {
       const from = await this.#log.offsetForTime(topic, partition, timestamp);
       const candidates = await this.#read(topic, partition, from, OUTPUT_SEARCH);

@@ -18,7 +18,7 @@ export interface Env {
 /** Text for people and for curl. */
 export function plain(
   c: Context,
-  status: 200 | 400 | 401 | 403 | 404 | 405 | 413 | 426 | 500 | 503,
+  status: 200 | 400 | 401 | 403 | 404 | 405 | 413 | 415 | 426 | 500 | 503,
   text: string,
   headers: Record<string, string> = {},
 ): Response {
@@ -125,4 +125,40 @@ export function secure(c: Context, access: Access): void {
   }
   if (embedOrigins.length === 0) headers.set("x-frame-options", "DENY");
   headers.set("permissions-policy", "camera=(), microphone=(), geolocation=(), fullscreen=(self)");
+}
+
+/**
+ * A stream whose first bytes are there; undefined when there are none: no frame could be shown. Calls
+ * `then` once, when it has ended or is no longer wanted.
+ */
+export async function begun(
+  body: Uint8Array | ReadableStream<Uint8Array>,
+  then: () => void,
+): Promise<ReadableStream<Uint8Array> | undefined> {
+  const stream = body instanceof Uint8Array ? new Blob([body.slice()]).stream() : body;
+  const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
+  const first = await reader.read();
+  let next: Promise<ReadableStreamReadResult<Uint8Array>> | undefined = Promise.resolve(first);
+  if (first.done) {
+    then();
+    return undefined;
+  }
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await (next ?? reader.read());
+        next = undefined;
+        if (!done) return controller.enqueue(value);
+        then();
+        controller.close();
+      } catch (error) {
+        then();
+        throw error;
+      }
+    },
+    async cancel(reason) {
+      then();
+      await reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
 }

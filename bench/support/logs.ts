@@ -33,10 +33,10 @@ export async function embeddedLog(): Promise<BenchLog> {
   };
 }
 
-/** A Kafka broker of our own, or the one at `address`. */
-export async function kafkaLog(address?: string): Promise<BenchLog> {
-  const broker = address === undefined ? await startKafka() : undefined;
-  const url = `kafka://${address ?? broker!.bootstrap}`;
+/** A Kafka broker of our own, or the one at `address` if not empty. */
+export async function kafkaLog(address: string): Promise<BenchLog> {
+  const broker = address === "" ? await startKafka() : undefined;
+  const url = `kafka://${broker?.bootstrap ?? address}`;
   const log = await openLog(url);
   return {
     name: "kafka",
@@ -50,12 +50,9 @@ export async function kafkaLog(address?: string): Promise<BenchLog> {
   };
 }
 
-/**
- * The logs to measure on: both kinds, unless `only` one is asked for. Kafka is the broker at
- * `HOST:PORT`, or one of our own.
- */
+/** The logs to measure on: `only` one, or both when it is empty. */
 export async function benchLogs(
-  { only, kafka }: { readonly only?: string | undefined; readonly kafka?: string | undefined },
+  { only, kafka }: { readonly only: string; readonly kafka: string },
 ): Promise<BenchLog[]> {
   const logs: BenchLog[] = [];
   try {

@@ -57,18 +57,18 @@ export function oneQuery(
   return new Driver({
     log,
     logUrl: url,
-    topic,
     queries: [{
       name: query,
+      topic,
+      ...(partitions === undefined
+        ? {}
+        : { partitions: Array.from({ length: partitions }, (_, partition) => partition) }),
       module,
       group,
       sinks,
       source: { startingOffsets },
       ...(trigger === undefined ? {} : { trigger }),
     }],
-    ...(partitions === undefined
-      ? {}
-      : { partitions: Array.from({ length: partitions }, (_, partition) => partition) }),
     ...(executors === undefined ? {} : { executors }),
     report,
     onMeasurements: (from, { endToEnd }) =>

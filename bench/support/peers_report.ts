@@ -50,7 +50,7 @@ interface Goal {
 /** Tables and plots. */
 export function peersReport(measured: Measured): {
   lines: string[];
-  plots: Record<string, string>;
+  files: Record<string, string>;
 } {
   const { bare, rows, windows, skipped } = measured;
   const ours = rows.find(({ name }) => name === "framelane");
@@ -156,32 +156,32 @@ export function peersReport(measured: Measured): {
     ...skipped.map(([name, why]) => `- ${name}: ${why}`),
   ];
   const measuredRows = rows.filter(({ backlog }) => backlog.length > 0);
-  const plots: Record<string, string> = {};
+  const files: Record<string, string> = {};
   if (measuredRows.length > 0) {
-    plots["backlog"] = barChart("Greyscale over a backlog, frames per second", [
+    files["backlog.svg"] = barChart("Greyscale over a backlog, frames per second", [
       ...measuredRows.map(({ name, backlog }) => ({
         name,
         values: backlog.map((run) => run.steady),
       })),
       { name: "bare codec loop", values: bare },
     ]);
-    plots["cold"] = barChart(
+    files["cold.svg"] = barChart(
       "The same from the start of the process, frames per second",
       measuredRows.map(({ name, backlog }) => ({ name, values: backlog.map((run) => run.cold) })),
     );
   }
   const lively = rows.filter((row) => row.live.length > 0);
   if (lively.length > 0) {
-    plots["live"] = barChart(
+    files["live.svg"] = barChart(
       "3 × 15 frames/s live, capture to sink, 99th percentile in ms",
       lively.map(({ name }) => ({ name, values: live(name, 0.99)! })),
     );
   }
   if (windowRatios.length > 0) {
-    plots["windows"] = barChart(
+    files["windows.svg"] = barChart(
       "16-frame windows to float tensors, frames per second",
       Object.entries(windows).map(([name, values]) => ({ name, values })),
     );
   }
-  return { lines, plots };
+  return { lines, files };
 }

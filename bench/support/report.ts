@@ -1,11 +1,12 @@
 /**
- * Results as files: a table for people, figures for programs, plots. Each says on which machine, when
- * and by which command it was made.
+ * Results as files: a table and plots. Each says on which machine, when and by which command it was
+ * made.
  *
  * @module
  */
 import { join } from "node:path";
 import os from "node:os";
+import { print } from "../print.ts";
 
 /** The machine and its load, in a line. */
 export function machine(): string {
@@ -18,39 +19,33 @@ export function machine(): string {
 
 /** What a benchmark found. */
 export interface Report {
-  /** Name of the files, without ending. */
+  /** Name of the benchmark, and of its file. */
   readonly name: string;
   readonly title: string;
-  /** What was typed, e.g. `deno task bench start`. */
-  readonly command: string;
+  readonly args: readonly string[];
   /** Markdown. */
   readonly lines: readonly string[];
-  readonly data: unknown;
-  /** SVG texts by file name without ending. */
-  readonly plots?: Readonly<Record<string, string>>;
+  /** Where the files go; nowhere when empty. */
+  readonly out: string;
+  /** Contents of the other files, by name; plots (`.svg`) are shown on the page. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
-/** Writes `NAME.md`, `NAME.json` and the plots into a folder. */
-export async function writeReport(
-  folder: string,
-  { name, title, command, lines, data, plots = {} }: Report,
+/** Prints the lines; writes `NAME.md` and the other files into a folder. */
+export async function report(
+  { name, title, args, lines, out, files = {} }: Report,
 ): Promise<void> {
-  const on = machine();
+  print(lines.join("\n"));
+  if (out === "") return;
   const at = new Date().toISOString().slice(0, 16).replace("T", " ");
-  await Deno.mkdir(folder, { recursive: true });
-  const pictures = Object.keys(plots).map((plot) => `![${plot}](${plot}.svg)`);
-  await Deno.writeTextFile(
-    join(folder, `${name}.md`),
-    [`# ${title}`, `\`${command}\`, ${at} UTC, ${on}.`, lines.join("\n"), ...pictures].join(
-      "\n\n",
-    ) + "\n",
-  );
-  await Deno.writeTextFile(
-    join(folder, `${name}.json`),
-    JSON.stringify({ command, at, machine: on, ...data as object }, null, 2) + "\n",
-  );
-  for (const [plot, text] of Object.entries(plots)) {
-    await Deno.writeTextFile(join(folder, `${plot}.svg`), text);
+  const command = ["deno task bench", name, ...args].join(" ");
+  const plots = Object.keys(files).filter((file) => file.endsWith(".svg"))
+    .map((file) => `![${file.slice(0, -4)}](${file})`);
+  const page = [`# ${title}`, `\`${command}\`, ${at} UTC, ${machine()}.`, lines.join("\n")];
+  await Deno.mkdir(out, { recursive: true });
+  await Deno.writeTextFile(join(out, `${name}.md`), [...page, ...plots].join("\n\n") + "\n");
+  for (const [file, text] of Object.entries(files)) {
+    await Deno.writeTextFile(join(out, file), text);
   }
 }
 
@@ -58,4 +53,17 @@ export async function writeReport(
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)];
+}
+
+/** A CSV file (RFC 4180) whose columns are those of the first row. */
+export function csv(rows: readonly Readonly<Record<string, string | number>>[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  const cell = (value: string | number) =>
+    Number.isNaN(value)
+      ? ""
+      : /[",\r\n]/.test(`${value}`)
+      ? `"${`${value}`.replaceAll('"', '""')}"`
+      : `${value}`;
+  return [names, ...rows.map((row) => names.map((name) => row[name] ?? ""))]
+    .map((cells) => cells.map(cell).join(",") + "\n").join("");
 }

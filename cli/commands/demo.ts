@@ -101,10 +101,10 @@ async function run(
     driver = new Driver({
       log,
       logUrl,
-      topic: DEFAULT_TOPIC,
       ...executorPermissions(),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
+        topic: DEFAULT_TOPIC,
         group: `framelane-${query}`,
         sinks: [],
         partitions: [partition],

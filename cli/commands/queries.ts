@@ -93,7 +93,7 @@ async function run(
   const access = viewerAccess(options);
   // Of a query that says so itself nothing is known before it is loaded.
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
-  const specs = await querySpecs(positionals, options, logUrl);
+  const specs = await querySpecs(positionals, options, options);
   const log = await openLogOrUsageError(logUrl, checkpointDir);
   const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
   // Only work that has an end can say how far it is.
@@ -108,9 +108,7 @@ async function run(
     log,
     logUrl,
     ...(checkpointDir !== undefined ? { checkpointDir } : {}),
-    topic,
     queries: specs,
-    partitions: options.partitions,
     ...(options.executors !== undefined ? { executors: options.executors } : {}),
     ...executorPermissions(),
     sessionTimeoutMs: options["session-timeout"],
@@ -132,6 +130,7 @@ async function run(
   try {
     const port = options.port ?? (finite ? "off" : DEFAULT_PORT);
     if (port !== "off") {
+      await driver.load();
       viewer = await startViewer({
         feed: driver.feed,
         metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
@@ -139,7 +138,7 @@ async function run(
         topics: [topic],
         report: say,
         port,
-        outputTopics: await driver.load(),
+        outputTopics: driver.outputTopics,
         ...(registry === undefined ? {} : { cameras: registry.read }),
         ...access,
       });

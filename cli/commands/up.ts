@@ -143,12 +143,11 @@ function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
         topic,
         ...settings,
       })),
-      queries: queries.map(({ spec: { sinks, moreSinks, source, ...spec }, ...place }) => ({
+      queries: queries.map(({ sinks, moreSinks, source, ...spec }) => ({
         ...spec,
         ...source,
         ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),
         ...(moreSinks === undefined ? {} : { alerts: moreSinks.map(maskedSink) }),
-        ...place,
       })),
       viewer: viewer === undefined ? "off" : {
         host: viewer.hostname,

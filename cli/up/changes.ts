@@ -15,11 +15,16 @@ export interface Change {
 export function partsOf(plan: Plan): Map<string, string> {
   const { cameras, queries, viewer, topics } = plan;
   const parts: [string, unknown][] = [
-    ["log", { log: plan.log, state: plan.state, checkpoint: plan.checkpoint }],
+    ["log", {
+      log: plan.log,
+      state: plan.state,
+      checkpoint: plan.checkpoint,
+      executors: plan.executors,
+    }],
     ...cameras.map(({ topic, camera }) =>
       [`CAMERA-${camera.number} of ${topic}`, camera] as [string, unknown]
     ),
-    ...queries.map((query) => [`query ${query.spec.name}`, query] as [string, unknown]),
+    ...queries.map((query) => [`query ${query.name}`, query] as [string, unknown]),
     // Which topics it shows are the viewer's own.
     ...(viewer === undefined ? [] : [["viewer", { viewer, topics }] as [string, unknown]]),
   ];

@@ -174,7 +174,6 @@ const query = {
   maxFramesPerTrigger: integer(querySpecOptions["max-frames-per-trigger"].help, 1),
   failOnDataLoss: boolean(querySpecOptions["fail-on-data-loss"].help),
   group: text(querySpecOptions.group.help),
-  executors: integer("Worker threads of this query", 0, 256),
 };
 
 const viewer = {
@@ -193,6 +192,7 @@ const file = {
   topics: list(topic, "Topics that the viewer shows; the first one is that of all that names none"),
   cameras: list(map(camera, "A camera"), "The cameras"),
   queries: list(map(query, "A query"), "The queries"),
+  executors: integer("Worker threads that run the queries; 0 runs all in the main thread", 0, 256),
   zones,
   viewer: either(
     isText,

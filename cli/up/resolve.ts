@@ -33,14 +33,6 @@ export interface CameraPlan {
   readonly camera: RegisteredCamera;
 }
 
-/** A query, and where it runs. */
-export interface QueryPlacement {
-  readonly spec: QuerySpec;
-  readonly topic: string;
-  readonly partitions: "all" | readonly number[];
-  readonly executors?: number;
-}
-
 /** The viewer. */
 export type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
 
@@ -51,7 +43,9 @@ export interface Plan {
   readonly state: string;
   readonly checkpoint?: string;
   readonly cameras: readonly CameraPlan[];
-  readonly queries: readonly QueryPlacement[];
+  readonly queries: readonly QuerySpec[];
+  /** Workers that run them; the driver's own choice unless given. */
+  readonly executors?: number;
   /** Absent: none. */
   readonly viewer?: ViewerPlan;
 }
@@ -102,14 +96,14 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     }
     cameras.push({ topic, camera: { number, source, ...cameraSettings(entry) } });
   }
-  const queries: QueryPlacement[] = [];
+  const queries: QuerySpec[] = [];
   for (const entry of config.queries ?? []) {
     try {
-      const query = await placementOf(entry, config, { log, first, ...options });
-      if (queries.some(({ spec }) => spec.name === query.spec.name)) {
+      const query = await specOf(entry, config, { log, first, ...options });
+      if (queries.some(({ name }) => name === query.name)) {
         fault(
           entry.line,
-          `Query ${query.spec.name} was given more than once: expected a name of its own for each`,
+          `Query ${query.name} was given more than once: expected a name of its own for each`,
         );
       }
       queries.push(query);
@@ -131,6 +125,7 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
     ...(checkpoint === undefined ? {} : { checkpoint }),
     cameras,
     queries,
+    ...(config.executors === undefined ? {} : { executors: config.executors }),
     ...(viewer === "off" ? {} : viewerOf(viewer, faults)),
   };
 }
@@ -143,14 +138,14 @@ function inFile(message: string): string {
   );
 }
 
-async function placementOf(
+async function specOf(
   entry: QueryEntry,
   config: Config,
   { log, first, load = false }: ResolveOptions & { readonly log: string; readonly first: string },
-): Promise<QueryPlacement> {
+): Promise<QuerySpec> {
   const found = findQuery(entry.query);
   const name = entry.name ?? found.name;
-  const { topic = first, partitions = "all", executors, overload } = entry;
+  const { topic = first, partitions = "all", overload } = entry;
   const alerts = (config.alerts ?? []).map(onlyAlerts);
   const module = config.zones !== undefined || load
     ? await import(found.module) as QueryModule
@@ -172,18 +167,13 @@ async function placementOf(
     zones: zones === undefined ? undefined : await zonesFile(zones),
     device: entry.device,
     set: Object.entries(entry.parameters ?? {}),
-  }, log);
+  }, { log, topic, partitions });
   if (load && module !== undefined) await makeDefinition(name, module, spec!.options);
   return {
-    spec: {
-      ...spec!,
-      name,
-      ...(overload === undefined ? {} : { overload }),
-      ...(alerts.length === 0 ? {} : { moreSinks: alerts }),
-    },
-    topic,
-    partitions,
-    ...(executors === undefined ? {} : { executors }),
+    ...spec!,
+    name,
+    ...(overload === undefined ? {} : { overload }),
+    ...(alerts.length === 0 ? {} : { moreSinks: alerts }),
   };
 }
 

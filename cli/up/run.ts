@@ -1,6 +1,5 @@
 /**
- * Cameras, queries and viewer of one process, each changed by itself: a driver for each query, so
- * that it can come and go while the others run.
+ * Cameras, queries and viewer of one process, each changed by itself while the others run.
  *
  * @module
  */
@@ -9,7 +8,8 @@ import { openState } from "../../cameras/registry.ts";
 import { openedBy } from "../../runtime/base/access.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
-import { QueryMetrics } from "../../runtime/driver/metrics.ts";
+import type { QuerySpec } from "../../runtime/executor/protocol.ts";
+import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { maskedSink, sinkAccess } from "../../runtime/sinks/open.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
@@ -19,16 +19,10 @@ import { executorPermissions } from "../executor_permissions.ts";
 import { describeFailure } from "../fault.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { changesOf } from "./changes.ts";
-import { FeedGroup } from "./feeds.ts";
-import type { Plan, QueryPlacement } from "./resolve.ts";
+import type { Plan } from "./resolve.ts";
 
 /** How often the cameras of the file are looked at, milliseconds. */
 const CAMERAS_EVERY_MS = 250;
-
-interface RunningQuery {
-  readonly version: string;
-  readonly driver: Driver;
-}
 
 /** What a plan asks for, at work. */
 export class UpRun {
@@ -37,11 +31,9 @@ export class UpRun {
   readonly #log: TopicLog;
   readonly #kv: Deno.Kv;
   readonly #producer: LogProducer;
-  readonly #metrics = new QueryMetrics();
-  readonly #feeds = new FeedGroup();
-  /** Of queries by name; the viewer reads it as it changes. */
-  readonly #outputTopics: Record<string, string> = {};
-  readonly #queries = new Map<string, RunningQuery>();
+  readonly #driver: Driver;
+  /** What each query was started as, by name. */
+  readonly #queries = new Map<string, string>();
   readonly #fleets = new Map<string, Promise<void>>();
   readonly #over = new AbortController();
   #plan: Plan;
@@ -60,6 +52,29 @@ export class UpRun {
     this.#log = parts.log;
     this.#kv = parts.kv;
     this.#producer = parts.producer;
+    const { log, checkpoint, executors } = plan;
+    const { say, print } = context;
+    this.#driver = new Driver({
+      log: parts.log,
+      logUrl: log,
+      ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
+      ...(executors === undefined ? {} : { executors }),
+      ...executorPermissions(),
+      report: say,
+    });
+    const { streams } = this.#driver;
+    streams.addListener({
+      onQueryProgress: ({ progress }) => {
+        if (json) print(JSON.stringify({ type: "progress", progress }));
+      },
+      onQueryError: (event) => {
+        if (json) print(JSON.stringify({ type: "error", ...event }));
+      },
+      onQueryStarted: ({ id }) => {
+        const started = streams.get(id);
+        if (started !== undefined) say(`${started.query} ${started.name} reads ${started.topic}`);
+      },
+    });
   }
 
   /** Starts all that the plan asks for. */
@@ -79,7 +94,7 @@ export class UpRun {
 
   /** Whether a query failed for good, here or before an edit. */
   get failed(): boolean {
-    return this.#failed || [...this.#queries.values()].some(({ driver }) => hasFailed(driver));
+    return this.#failed || this.#driver.streams.all.some(hasFailed);
   }
 
   /**
@@ -90,21 +105,23 @@ export class UpRun {
   async apply(next: Plan): Promise<void> {
     const before = this.#plan;
     const changes = changesOf(before, next);
-    const closed = next.queries.flatMap(({ spec }) => [...spec.sinks, ...spec.moreSinks ?? []])
+    const closed = next.queries.flatMap(({ sinks, moreSinks = [] }) => [...sinks, ...moreSinks])
       .flatMap(closedFolder);
     if (closed.length > 0) throw new UsageError([...new Set(closed)]);
-    const { log, state, checkpoint } = before;
+    const { checkpoint: _checkpoint, executors: _executors, ...rest } = next;
+    const { log, state, checkpoint, executors } = before;
     const kept = {
-      ...next,
+      ...rest,
       log,
       state,
       ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(executors === undefined ? {} : { executors }),
     };
     this.#plan = kept;
     for (const { part, what } of changes) {
       this.#context.say(
         part === "log"
-          ? "Cannot change log, state or checkpoint while cameras and queries run: stop and start again"
+          ? "Cannot change log, state, checkpoint or executors while cameras and queries run: stop and start again"
           : `${part} ${what}`,
       );
     }
@@ -119,6 +136,7 @@ export class UpRun {
     this.#over.abort(new Error("Framelane stops"));
     await Promise.allSettled(this.#fleets.values());
     await Promise.all([...this.#queries.keys()].map((name) => this.#stopQuery(name)));
+    await this.#driver.stop();
     await this.#stopViewer();
     await this.#producer.close();
     this.#kv.close();
@@ -129,14 +147,14 @@ export class UpRun {
     for (const { topic } of after.cameras) {
       if (!this.#fleets.has(topic)) this.#fleets.set(topic, this.#runFleet(topic));
     }
-    const wanted = new Set(after.queries.map(({ spec }) => spec.name));
-    const gone = before.queries.filter(({ spec }) => !wanted.has(spec.name));
+    const wanted = new Set(after.queries.map(({ name }) => name));
+    const gone = before.queries.filter(({ name }) => !wanted.has(name));
     await Promise.all([
-      ...gone.map(({ spec }) => this.#stopQuery(spec.name)),
+      ...gone.map(({ name }) => this.#stopQuery(name)),
       ...after.queries.map(async (query) => {
-        const { name } = query.spec;
+        const { name } = query;
         const version = JSON.stringify(query);
-        if (this.#queries.get(name)?.version === version) return;
+        if (this.#queries.get(name) === version) return;
         await this.#stopQuery(name);
         this.#startQuery(query, version);
       }),
@@ -166,56 +184,22 @@ export class UpRun {
     await fleet.run();
   }
 
-  #startQuery({ spec, topic, partitions, executors }: QueryPlacement, version: string): void {
-    const { log, checkpoint } = this.#plan;
-    const { say, print } = this.#context;
-    const driver = new Driver({
-      log: this.#log,
-      logUrl: log,
-      ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
-      topic,
-      queries: [spec],
-      partitions,
-      ...(executors === undefined ? {} : { executors }),
-      ...executorPermissions(),
-      metrics: this.#metrics,
-      report: say,
-    });
-    driver.streams.addListener({
-      onQueryProgress: ({ progress }) => {
-        if (this.#json) print(JSON.stringify({ type: "progress", progress }));
-      },
-      onQueryError: (event) => {
-        if (this.#json) print(JSON.stringify({ type: "error", ...event }));
-      },
-      onQueryStarted: ({ name }) => say(`${spec.name} ${name} reads ${topic}`),
-    });
-    this.#queries.set(spec.name, { version, driver });
-    this.#feeds.add(driver.feed);
-    const begin = async () => {
-      Object.assign(this.#outputTopics, await driver.load());
-      await driver.start();
-    };
+  #startQuery(spec: QuerySpec, version: string): void {
+    this.#queries.set(spec.name, version);
     // One that cannot start costs itself alone.
-    begin().catch((error) => {
-      if (this.#queries.get(spec.name)?.driver !== driver) return;
+    this.#driver.add(spec).catch((error) => {
+      if (this.#queries.get(spec.name) !== version) return;
       this.#failed = true;
-      say(`Query ${spec.name}: ${describeFailure(error)}`);
+      this.#context.say(`Query ${spec.name}: ${describeFailure(error)}`);
     });
   }
 
   async #stopQuery(name: string): Promise<void> {
-    const running = this.#queries.get(name);
-    if (running === undefined) return;
-    this.#queries.delete(name);
-    const { driver } = running;
-    this.#failed ||= hasFailed(driver);
-    await driver.stop("drain");
-    this.#feeds.remove(driver.feed);
-    delete this.#outputTopics[name];
-    for (const handle of driver.streams.all) this.#metrics.forget(handle);
+    if (!this.#queries.delete(name)) return;
+    const handles = await this.#driver.remove(name);
+    this.#failed ||= handles.some(hasFailed);
     const sum = (of: "frames" | "outputs") =>
-      driver.streams.all.reduce((total, { totals }) => total + totals[of], 0);
+      handles.reduce((total, { totals }) => total + totals[of], 0);
     this.#context.say(`${name}: ${sum("frames")} frames in, ${sum("outputs")} outputs`);
   }
 
@@ -223,12 +207,12 @@ export class UpRun {
     const { viewer, topics } = this.#plan;
     if (viewer === undefined) return;
     this.#viewer = await startViewer({
-      feed: this.#feeds,
-      metrics: async () => this.#metrics.text(Date.now(), await this.#log.storage?.()),
+      feed: this.#driver.feed,
+      metrics: async () => this.#driver.metrics.text(Date.now(), await this.#log.storage?.()),
       log: this.#log,
       topics,
       report: this.#context.say,
-      outputTopics: this.#outputTopics,
+      outputTopics: this.#driver.outputTopics,
       ...viewer,
     });
     this.#context.say(`Viewer: ${this.#viewer.url}`);
@@ -269,6 +253,6 @@ function closedFolder(sink: string): string[] {
   ];
 }
 
-function hasFailed(driver: Driver): boolean {
-  return driver.streams.all.some(({ state }) => state === "failed");
+function hasFailed({ state }: StreamingQuery): boolean {
+  return state === "failed";
 }

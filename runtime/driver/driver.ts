@@ -1,15 +1,15 @@
 /**
  * The driver: owns membership, supervision and what is seen of the streaming queries. It never
- * touches a frame; executors do.
+ * touches a frame; executors do. Queries come and go while it runs.
  *
  * @module
  */
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { ExecutorConfig, LoadedQueries, QuerySpec } from "../executor/protocol.ts";
+import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
-import { linkStarter } from "./executor_link.ts";
+import { DriverQuery } from "./driver_query.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
 import { tellIdle } from "./idle.ts";
@@ -17,11 +17,8 @@ import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
-import { PartitionOwner } from "./partition_owner.ts";
-import { PartitionsFound } from "./partitions_found.ts";
-import { SharedEnds } from "./shared_ends.ts";
+import { specOf } from "./query_spec.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
-import { waitForPartitions } from "./topic_wait.ts";
 
 /** What to run, and where. */
 export interface DriverOptions {
@@ -31,10 +28,10 @@ export interface DriverOptions {
   /** The log's URL with its secrets, for the executors. */
   readonly logUrl: string;
   readonly checkpointDir?: string;
-  readonly topic: string;
-  readonly queries: readonly QuerySpec[];
-  /** Share the topic's partitions with the group, or take these alone. Default `all`. */
-  readonly partitions?: "all" | readonly number[];
+  /** Topic of queries that the manager adds without one. */
+  readonly topic?: string;
+  /** The queries that `start` begins. */
+  readonly queries?: readonly QuerySpec[];
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
   /** What workers may do, which cannot be more than this thread may. Default: the same. */
@@ -42,8 +39,6 @@ export interface DriverOptions {
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
-  /** Where it is measured; drivers of one process may share it. Its own unless given. */
-  readonly metrics?: QueryMetrics;
   /** A line for people. */
   readonly report: (message: string) => void;
   /** Every latency sample, seconds, for who needs more than percentiles. */
@@ -55,122 +50,147 @@ const TAKEOVER_MS = 3000;
 /** How often it is asked whether others are at their ends, milliseconds. */
 const POLL_MS = 250;
 
-/** Runs queries on the partitions of a topic. */
+/** Runs queries on the partitions of topics. */
 export class Driver {
   readonly streams: StreamingQueryManager;
   readonly feed: DriverFeed;
   readonly metrics: QueryMetrics;
+  /** The topic that each query's outputs go to, where it has one; follows what is added and removed. */
+  readonly outputTopics: Record<string, string> = {};
   readonly #options: DriverOptions;
   readonly #clock: Clock;
   readonly #pool: ExecutorPool;
   readonly #lanes: LaneSupervisor;
-  readonly #owners: PartitionOwner[] = [];
   readonly #stopping = new AbortController();
-  readonly #ends: SharedEnds;
-  readonly #unfollow: () => void;
-  #queries: LoadedQueries = {};
-  #loading: Promise<LoadedQueries> | undefined;
-  #assigned = Promise.withResolvers<void>();
+  readonly #queries = new Map<string, DriverQuery>();
+  readonly #assigned = Promise.withResolvers<void>();
+  #telling: Promise<void> | undefined;
 
   /** @throws {RangeError} when two queries have the same name: their checkpoints would be one. */
   constructor(options: DriverOptions) {
-    checkNames(options.queries);
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#ends = new SharedEnds(options.log, options.topic);
-    this.streams = new StreamingQueryManager(options.report, async () => {
-      await this.stop();
-      if (options.ownsLog) await options.log.close();
+    const { log, logUrl, checkpointDir, report, executors: size } = options;
+    const clock = this.#clock = options.clock ?? systemClock;
+    this.streams = new StreamingQueryManager(report, {
+      stop: async () => {
+        await this.stop();
+        if (options.ownsLog) await log.close();
+      },
+      add: async (...given) => this.add(await specOf(...given, options)),
+      replace: async (...given) => this.replace(await specOf(...given, options)),
+      remove: (name) => this.#find(name, "remove") && this.remove(name),
     });
-    this.metrics = options.metrics ?? new QueryMetrics();
-    const lag = new LagMeter(options.log, this.#clock);
-    this.#unfollow = this.metrics.follow({ streams: this.streams, lag });
+    const lag = new LagMeter(log, clock);
+    this.metrics = new QueryMetrics(this.streams, lag);
     this.feed = new DriverFeed(
       this.streams,
-      this.#clock,
+      clock,
       lag,
       (query) => this.explain(query),
       (watched) => this.#pool.watch(watched),
     );
     const config: ExecutorConfig = {
-      log: options.logUrl,
-      ...(options.checkpointDir !== undefined ? { checkpointDir: options.checkpointDir } : {}),
-      topic: options.topic,
-      queries: options.queries,
+      log: logUrl,
+      ...(checkpointDir !== undefined ? { checkpointDir } : {}),
       progressIntervalMs: options.progressIntervalMs ?? 1000,
     };
-    this.#pool = new ExecutorPool(config, options.executors, {
+    this.#pool = new ExecutorPool(config, {
       onMessage: (message) => this.#lanes.onMessage(message),
       onPicture: (picture) => this.feed.show(picture),
       onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
       onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
       onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
       mayMove: (lane) => this.#lanes.mayMove(lane),
-    }, linkStarter(options.executors, options.executorPermissions));
+    }, { size, permissions: options.executorPermissions });
     this.#lanes = new LaneSupervisor({
       pool: this.#pool,
-      log: options.log,
-      topic: options.topic,
+      log,
       streams: this.streams,
       metrics: this.metrics,
-      clock: this.#clock,
+      clock,
       signal: this.#stopping.signal,
       finite: (query) => this.#isFinite(query),
       explain: (query) => this.explain(query),
-      report: options.report,
+      report,
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
+    for (const spec of options.queries ?? []) this.#admit(spec);
   }
 
   /**
-   * Loads the queries.
+   * Loads the queries that it was given.
    *
-   * @returns the topic that each query's outputs go to, where it has one.
-   * @throws when a query cannot be loaded.
+   * @throws when one cannot be loaded.
    */
-  async load(): Promise<Record<string, string>> {
-    this.#queries = await (this.#loading ??= this.#pool.open());
-    return Object.fromEntries(
-      Object.entries(this.#queries).flatMap(([query, { topics: [first] }]) =>
-        first === undefined ? [] : [[query, first]]
-      ),
-    );
+  async load(): Promise<void> {
+    await Promise.all([...this.#queries.values()].map((query) => this.#load(query)));
   }
 
   /**
-   * Loads the queries and takes the partitions over.
+   * Begins the queries that it was given, once each of them is loaded and has its topic.
    *
-   * @throws when a query cannot be loaded, or the topic has no partition and none is waited for.
+   * @throws when a query cannot be loaded, or its topic has no partition and none is waited for.
    */
   async start(): Promise<void> {
-    const opening = this.load().then(() => {});
-    const [partitions] = await Promise.all([this.#partitions(opening), opening]);
-    const found = await PartitionsFound.before(this.#options, this.#stopping.signal);
-    for (const spec of this.#options.queries) {
-      const owner = new PartitionOwner({
-        log: this.#options.log,
-        topic: this.#options.topic,
-        group: spec.group,
-        partitions: spec.partitions ?? partitions,
-        ...(this.#options.sessionTimeoutMs !== undefined
-          ? { sessionTimeoutMs: this.#options.sessionTimeoutMs }
-          : {}),
-        signal: this.#stopping.signal,
-        clock: this.#clock,
-        report: this.#options.report,
-        onAssigned: (partition, membership) =>
-          this.#lanes.begin(spec, partition, membership, found.later(spec, partition)),
-        onKept: (partition, membership) => this.#lanes.renew(spec, partition, membership),
-        onRevoked: (partition) => this.#lanes.end(spec, partition, "move"),
-        onRebalance: () => this.metrics.rebalances.inc({ query: spec.name }),
-      });
-      this.#owners.push(owner);
-    }
-    await Promise.all(this.#owners.map((owner) => owner.start()));
-    // Their ids are known then, or why they have none.
-    await this.#lanes.allBegun();
+    const queries = [...this.#queries.values()];
+    await Promise.all([this.load(), ...queries.map((query) => query.find())]);
+    await this.#begin(queries);
     this.#assigned.resolve();
-    void tellIdle(this.streams, this.#clock, this.#stopping.signal);
+  }
+
+  /**
+   * Begins one more query. Those that run go on untouched: executors load it beside them, and it has a
+   * group of its own.
+   *
+   * @returns its streaming queries, once they have taken their partitions over.
+   * @throws {RangeError} when a query of its name has not ended.
+   * @throws as `start` does; the query is not there then.
+   */
+  async add(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
+    const before = this.#of(spec.name);
+    const ended = before.length > 0 && before.every(({ isActive }) => !isActive);
+    if (ended) await this.remove(spec.name);
+    return await this.#run(this.#admit(spec));
+  }
+
+  /**
+   * Ends the query of this name and begins it as the definition says now, on the same checkpoint. One
+   * that cannot be loaded changes nothing.
+   *
+   * @throws {RangeError} when there is no query of this name.
+   */
+  async replace(spec: QuerySpec): Promise<readonly StreamingQuery[]> {
+    this.#find(spec.name, "replace");
+    const next = this.#query(spec);
+    try {
+      await next.load();
+      await this.remove(spec.name);
+      this.#admit(spec, next);
+    } catch (error) {
+      await next.end("abort");
+      throw error;
+    }
+    return await this.#run(next);
+  }
+
+  /**
+   * Finishes and commits the batches of a query that run, ends it and leaves its group.
+   *
+   * @returns the streaming queries that it had.
+   */
+  async remove(name: string): Promise<readonly StreamingQuery[]> {
+    const query = this.#queries.get(name);
+    await query?.end("drain");
+    const handles = this.#of(name);
+    if (query === undefined || this.#queries.get(name) !== query) return handles;
+    this.#queries.delete(name);
+    delete this.outputTopics[name];
+    for (const handle of handles) {
+      this.streams.forget(handle);
+      this.feed.forget(handle);
+      this.metrics.forget(handle);
+    }
+    return handles;
   }
 
   /**
@@ -185,88 +205,110 @@ export class Driver {
       if (await this.#lanes.allEnded()) deadline = undefined;
       const failed = this.streams.all.some(({ state }) => state === "failed");
       if (failed || this.#stopping.signal.aborted) return !failed;
-      deadline ??= this.#clock.monotonic() + this.#sessionTimeoutMs + TAKEOVER_MS;
+      const { sessionTimeoutMs = 10_000 } = this.#options;
+      deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
       if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
       await this.#clock.sleep(POLL_MS, this.#stopping.signal).catch(() => {});
     }
   }
 
-  get #sessionTimeoutMs(): number {
-    return this.#options.sessionTimeoutMs ?? 10_000;
-  }
-
-  #othersBehind(): Promise<boolean> {
-    return this.#ends.othersBehind((query, partition) => {
+  async #othersBehind(): Promise<boolean> {
+    const done = (query: string, partition: number) => {
       const lane = this.streams.lane(query, partition);
       return lane?.state === "stopped" && !lane.moved;
-    });
+    };
+    for (const query of this.#queries.values()) if (await query.othersBehind(done)) return true;
+    return false;
   }
 
   /** Ends all queries: `drain` finishes and commits the batches that run. */
   async stop(mode: StopMode = "drain"): Promise<void> {
     this.#stopping.abort(new Error("The driver is stopping"));
-    await this.#lanes.endAll(mode);
-    await Promise.all(this.#owners.map((owner) => owner.leave()));
+    await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
     await this.#pool.close();
-    this.#unfollow();
     this.#assigned.resolve();
   }
 
   /** The plan of each query, for people. */
   explain(query: string): string {
-    return this.#queries[query]?.plan ?? "";
+    return this.#queries.get(query)?.loaded?.plan ?? "";
   }
 
   /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */
   get finite(): boolean {
-    return this.#options.queries.every(({ name }) => this.#isFinite(name));
+    return [...this.#queries.keys()].every((name) => this.#isFinite(name));
   }
 
   #isFinite(query: string): boolean {
-    return this.#queries[query]?.finite === true;
+    return this.#queries.get(query)?.loaded?.finite === true;
   }
 
-  /**
-   * Partitions named by hand must exist; for `all` a missing topic is waited for. Once they are
-   * known executors load, and the ends of what is shared are noted.
-   *
-   * @param opening when the queries are loaded.
-   */
-  async #partitions(opening: Promise<void>): Promise<"all" | readonly number[]> {
-    const { log, topic, partitions = "all", queries, report } = this.#options;
-    const named = queries.flatMap((spec) => spec.partitions ?? []);
-    const count = await waitForPartitions({
-      log,
-      topic,
-      partitions: Math.max(0, ...named, ...(partitions === "all" ? [] : partitions)) + 1,
-      patient: () => opening.then(() => !this.finite),
-      report,
-      clock: this.#clock,
-      signal: this.#stopping.signal,
-    });
-    const here = partitions === "all" ? count : partitions.length;
-    this.#pool.prepare(
-      queries.reduce((sum, spec) => sum + (spec.partitions?.length ?? here), 0),
+  #of(name: string): readonly StreamingQuery[] {
+    return this.streams.all.filter(({ query }) => query === name);
+  }
+
+  #find(name: string, what: string): DriverQuery {
+    const query = this.#queries.get(name);
+    if (query !== undefined) return query;
+    const names = [...this.#queries.keys()].join(", ");
+    throw new RangeError(
+      `Cannot ${what} query ${JSON.stringify(name)}: expected ${names || "none, as none runs"}`,
     );
-    if (partitions === "all") {
-      await opening;
-      const sharing = queries.filter((spec) =>
-        this.#isFinite(spec.name) && spec.partitions === undefined
-      );
-      for (const spec of sharing) await this.#ends.note(spec, count);
-    }
-    return partitions;
   }
-}
 
-function checkNames(queries: readonly QuerySpec[]): void {
-  const names = new Set<string>();
-  for (const { name } of queries) {
-    if (names.has(name)) {
+  #query(spec: QuerySpec): DriverQuery {
+    const { log, report, sessionTimeoutMs } = this.#options;
+    return new DriverQuery(spec, {
+      log,
+      pool: this.#pool,
+      lanes: this.#lanes,
+      metrics: this.metrics,
+      clock: this.#clock,
+      report,
+      sessionTimeoutMs,
+    });
+  }
+
+  /** Gives a query its name here. */
+  #admit(spec: QuerySpec, query = this.#query(spec)): DriverQuery {
+    const name = JSON.stringify(spec.name);
+    if (this.#stopping.signal.aborted) {
+      throw new Error(`Cannot run query ${name}: all have stopped`);
+    }
+    if (this.#queries.has(spec.name)) {
       throw new RangeError(
-        `Cannot run two queries named ${JSON.stringify(name)}: expected a name of its own for each`,
+        `Cannot run two queries named ${name}: expected a name of its own for each`,
       );
     }
-    names.add(name);
+    this.#queries.set(spec.name, query);
+    return query;
+  }
+
+  async #load(query: DriverQuery): Promise<void> {
+    const { topics: [first] } = await query.load();
+    if (first !== undefined) this.outputTopics[query.spec.name] = first;
+  }
+
+  async #begin(queries: readonly DriverQuery[]): Promise<void> {
+    const inWorkers = [...this.#queries.values()]
+      .filter(({ spec }) => typeof spec.module === "string");
+    this.#pool.prepare(inWorkers.reduce((sum, { lanes }) => sum + lanes, 0));
+    await Promise.all(queries.map((query) => query.begin()));
+    // Their ids are known then, or why they have none.
+    const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
+    await Promise.all(handles.map((handle) => handle.settled()));
+    this.#telling ??= tellIdle(this.streams, this.#clock, this.#stopping.signal);
+  }
+
+  async #run(query: DriverQuery): Promise<readonly StreamingQuery[]> {
+    const { name } = query.spec;
+    try {
+      await Promise.all([this.#load(query), query.find()]);
+      await this.#begin([query]);
+      return this.#of(name);
+    } catch (error) {
+      if (this.#queries.get(name) === query) await this.remove(name);
+      throw error;
+    }
   }
 }

@@ -7,8 +7,9 @@ import { ExecutorHost } from "../executor/host.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
-  type LoadedQueries,
-  plainError,
+  type LoadedQuery,
+  type PlainError,
+  type QuerySpec,
   type ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
@@ -18,10 +19,12 @@ import { SHARED, type WorkerData } from "../executor/pulse.ts";
 export interface ExecutorLink {
   /** For people, e.g. `executor-1`. */
   readonly name: string;
-  /** The queries, loaded. Rejects when the executor cannot run at all. */
-  readonly ready: Promise<LoadedQueries>;
+  /** Rejects when the executor cannot run at all. */
+  readonly ready: Promise<void>;
   /** Lanes that run here. */
   readonly lanes: Set<number>;
+  /** Loads a query, for lanes to start by the plan's number. Rejects when it cannot be loaded here. */
+  load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
   /** Whether somebody looks at pictures. */
   watch(watched: boolean): void;
@@ -46,14 +49,53 @@ export type StartLink = (
   events: LinkEvents,
 ) => ExecutorLink;
 
-/** How executors start: in this thread when there are to be 0 workers, else each in its own. */
-export function linkStarter(
-  size: number | undefined,
-  permissions?: Deno.PermissionOptionsObject,
-): StartLink {
-  return size === 0
-    ? (_name, config, events) => startInline(config, events)
-    : (name, config, events) => startWorker(name, config, events, permissions);
+/** What an executor answers. */
+class Answers {
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #loads = new Map<number, PromiseWithResolvers<LoadedQuery>>();
+  #failure: Error | undefined;
+
+  constructor() {
+    this.ready.catch(() => {}); // Who waits for it hears of it.
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** The answer to the request to load a plan. */
+  loaded(plan: number): Promise<LoadedQuery> {
+    const answer = Promise.withResolvers<LoadedQuery>();
+    this.#loads.set(plan, answer);
+    if (this.#failure !== undefined) answer.reject(this.#failure);
+    answer.promise.catch(() => {});
+    return answer.promise;
+  }
+
+  receive(message: FromExecutor): void {
+    switch (message.type) {
+      case "ready":
+        return this.#ready.resolve();
+      case "unusable":
+        return this.fail(errorOf(message.error));
+      case "loaded":
+        return this.#loads.get(message.plan)?.resolve(message.query);
+      case "unloadable":
+        return this.#loads.get(message.plan)?.reject(errorOf(message.error));
+    }
+  }
+
+  /** The executor answers no more. */
+  fail(error: Error): void {
+    this.#failure = error;
+    this.#ready.reject(error);
+    for (const answer of this.#loads.values()) answer.reject(error);
+  }
+}
+
+/** An error that crossed from an executor. */
+function errorOf({ name, message, code }: PlainError): Error {
+  return Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }) });
 }
 
 /** Starts an executor in a worker. */
@@ -75,14 +117,17 @@ export function startWorker(
   });
   const parts: WorkerData = { control: port2, pictures: picturesPort, shared };
   worker.postMessage(parts, [port2, picturesPort]);
-  const ready = Promise.withResolvers<LoadedQueries>();
-  ready.promise.catch(() => {});
+  const answers = new Answers();
   const closed = Promise.withResolvers<void>();
   const lane = () => Atomics.load(cells, SHARED.lane);
   const link: ExecutorLink = {
     name,
-    ready: ready.promise,
+    ready: answers.ready,
     lanes: new Set(),
+    load(plan, spec) {
+      control.postMessage({ type: "load", plan, spec } satisfies ToExecutor);
+      return answers.loaded(plan);
+    },
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
     pulse: () => ({
@@ -102,13 +147,13 @@ export function startWorker(
     },
   };
   const died = (error: Error) => {
-    ready.reject(error);
+    answers.fail(error);
     closed.resolve();
     events.onDeath(link, error, lane());
   };
   pictures.onmessage = ({ data }: MessageEvent<Picture>) => events.onPicture(data);
   control.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
-    receive(data, ready);
+    answers.receive(data);
     if (data.type === "closed") closed.resolve();
     if (data.type === "exited") died(new Error(`Executor ${name} was ended from within`));
     else events.onMessage(link, data);
@@ -121,25 +166,33 @@ export function startWorker(
   return link;
 }
 
-/** Starts an executor in this thread (`--executors 0`). */
-export function startInline(config: ExecutorConfig, events: LinkEvents): ExecutorLink {
-  const ready = Promise.withResolvers<LoadedQueries>();
-  ready.promise.catch(() => {});
+/** Starts an executor in this thread. */
+export function startInline(
+  _name: string,
+  config: ExecutorConfig,
+  events: LinkEvents,
+): ExecutorLink {
+  const answers = new Answers();
   const host = new ExecutorHost({
     send(message) {
-      receive(message, ready);
+      answers.receive(message);
       events.onMessage(link, message);
     },
     sendPicture: (picture) => events.onPicture(picture),
   });
-  const fail = (error: unknown) => {
-    ready.reject(error);
-    events.onDeath(link, error instanceof Error ? error : new Error(String(error)), 0);
+  const fail = (reason: unknown) => {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    answers.fail(error);
+    events.onDeath(link, error, 0);
   };
   const link: ExecutorLink = {
     name: "main thread",
-    ready: ready.promise,
+    ready: answers.ready,
     lanes: new Set(),
+    load(plan, spec) {
+      link.post({ type: "load", plan, spec });
+      return answers.loaded(plan);
+    },
     post: (message) => void host.handle(message).catch(fail),
     watch: (watched) => host.watch(watched),
     pulse: () => undefined,
@@ -147,16 +200,4 @@ export function startInline(config: ExecutorConfig, events: LinkEvents): Executo
   };
   link.post({ type: "open", config });
   return link;
-}
-
-function receive(
-  message: FromExecutor,
-  ready: PromiseWithResolvers<LoadedQueries>,
-): void {
-  if (message.type === "ready") ready.resolve(message.queries);
-  if (message.type === "unusable") {
-    const error = new Error(message.error.message);
-    error.name = message.error.name;
-    ready.reject(Object.assign(error, { plain: plainError(error), code: message.error.code }));
-  }
 }

@@ -6,11 +6,12 @@
 import type {
   ExecutorConfig,
   FromExecutor,
-  LoadedQueries,
+  LoadedQuery,
+  QuerySpec,
   ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture } from "../executor/pictures.ts";
-import { type ExecutorLink, linkStarter, type StartLink } from "./executor_link.ts";
+import { type ExecutorLink, startInline, type StartLink, startWorker } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
 /** A thread that shows no life for this long is held, milliseconds. */
@@ -45,14 +46,33 @@ export interface PoolEvents {
   mayMove(lane: number): boolean;
 }
 
-/** Starts executors as they are needed and places lanes on them. */
+/** How a pool starts executors. */
+export interface PoolOptions {
+  /** Number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
+  readonly size?: number | undefined;
+  /** What workers may do, which cannot be more than this thread may. Default: the same. */
+  readonly permissions?: Deno.PermissionOptionsObject | undefined;
+  /** Starts a worker. */
+  readonly startLink?: StartLink;
+}
+
+/** A query's lane, and the plan that it runs. */
+export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
+
+/** Starts executors as they are needed, loads queries in them and places lanes on them. */
 export class ExecutorPool {
   readonly #config: ExecutorConfig;
-  /** Undefined until the lanes are known that decide it. */
-  #size: number | undefined;
+  /** Workers at most; more are started only as more lanes come. */
+  #size: number;
+  readonly #fixedSize: boolean;
   readonly #events: PoolEvents;
   readonly #startLink: StartLink;
   readonly #links = new Set<ExecutorLink>();
+  /** Of this thread: runs definitions that are values, since functions do not cross to workers. */
+  #inline: ExecutorLink | undefined;
+  /** Queries that each executor has loaded, with the numbers of their plans. */
+  readonly #plans = new Map<QuerySpec, number>();
+  #planNumber = 0;
   /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
   #spare: ExecutorLink | undefined;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
@@ -63,33 +83,46 @@ export class ExecutorPool {
   #checkedAt = performance.now();
   /** Ends under way. */
   readonly #leaving = new Set<Promise<void>>();
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
   #started = 0;
   #watched = false;
   #closed = false;
 
-  /** @param size number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
-  constructor(
-    config: ExecutorConfig,
-    size: number | undefined,
-    events: PoolEvents,
-    startLink: StartLink = linkStarter(size),
-  ) {
+  constructor(config: ExecutorConfig, events: PoolEvents, options: PoolOptions = {}) {
+    const { size, permissions, startLink } = options;
     this.#config = config;
-    this.#size = size;
+    this.#size = size ?? 1;
+    this.#fixedSize = size !== undefined;
     this.#events = events;
-    this.#startLink = startLink;
-    if (size !== 0) this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL_MS);
+    this.#startLink = startLink ??
+      ((name, config, events) => startWorker(name, config, events, permissions));
   }
 
-  /** Starts the first executor and loads the queries: reports what is wrong with them at once. */
-  async open(): Promise<LoadedQueries> {
-    return await this.#link().ready;
+  /**
+   * Loads a query, here and in all executors to come.
+   *
+   * @throws what is wrong with it.
+   */
+  async load(spec: QuerySpec): Promise<LoadedQuery> {
+    const links = this.#inThisThread(spec) ? [this.#main()] : this.#turning();
+    const plan = ++this.#planNumber;
+    this.#plans.set(spec, plan);
+    // All load it at the same time. What is wrong with it each of them would say.
+    const [first] = links.map((link) => link.load(plan, spec));
+    return await first!;
   }
 
-  /** Starts executors for so many lanes, ahead of them: they load at the same time. */
+  /** Forgets a query that no lane runs any more. */
+  unload(spec: QuerySpec): void {
+    const plan = this.#plans.get(spec);
+    if (plan === undefined) return;
+    this.#plans.delete(spec);
+    for (const link of this.#all()) link.post({ type: "unload", plan });
+  }
+
+  /** Starts executors for so many lanes in all, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
-    this.#size ??= executorsFor(lanes);
+    if (!this.#fixedSize) this.#size = Math.max(this.#size, executorsFor(lanes));
     while (this.#links.size < Math.min(lanes, this.#size)) this.#link();
   }
 
@@ -98,12 +131,14 @@ export class ExecutorPool {
    *
    * @param alone the lane gets an executor of its own, where there is one to be had.
    */
-  start(message: ToExecutor & { type: "start" }, alone = false): void {
-    const own = alone && this.#size !== 0 && this.#closedToOthers.size < MOST_ALONE;
+  start(spec: QuerySpec, start: LaneStart, alone = false): void {
+    const message = { type: "start", plan: this.#plans.get(spec) ?? 0, ...start } as const;
+    if (this.#inThisThread(spec)) return place(this.#main(), message);
+    const own = alone && this.#closedToOthers.size < MOST_ALONE;
     const usable = [...this.#links].filter((link) => !this.#closedToOthers.has(link));
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
-    const room = usable.length < Math.max(1, this.#size ?? 1);
+    const room = usable.length < Math.max(1, this.#size);
     if (link === undefined || ((room || own) && link.lanes.size > 0)) link = this.#take() ?? link;
     if (link === undefined) {
       // Not from within the call: who starts a lane must have noted it first.
@@ -112,8 +147,7 @@ export class ExecutorPool {
       return;
     }
     if (own && link.lanes.size === 0) this.#closedToOthers.add(link);
-    link.lanes.add(message.lane);
-    link.post(message);
+    place(link, message);
     this.#spareSoon();
   }
 
@@ -143,27 +177,47 @@ export class ExecutorPool {
   watch(watched: boolean): void {
     if (watched === this.#watched) return;
     this.#watched = watched;
-    for (const link of this.#links) link.watch(watched);
-    this.#spare?.watch(watched);
+    for (const link of this.#all()) link.watch(watched);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#spareTimer);
-    const all = [...this.#links, ...(this.#spare === undefined ? [] : [this.#spare])];
-    await Promise.all([...all.map((link) => link.close(CLOSE_GRACE_MS)), ...this.#leaving]);
+    await Promise.all([
+      ...this.#all().map((link) => link.close(CLOSE_GRACE_MS)),
+      ...this.#leaving,
+    ]);
     this.#links.clear();
   }
 
+  #all(): ExecutorLink[] {
+    return [...this.#links, this.#spare, this.#inline].filter((link) => link !== undefined);
+  }
+
   #linkOf(lane: number): ExecutorLink | undefined {
-    for (const link of this.#links) if (link.lanes.has(lane)) return link;
+    return this.#all().find(({ lanes }) => lanes.has(lane));
+  }
+
+  #inThisThread({ module }: QuerySpec): boolean {
+    return this.#fixedSize && this.#size === 0 || typeof module !== "string";
+  }
+
+  /** The executor of this thread. */
+  #main(): ExecutorLink {
+    return this.#inline ??= this.#begin(startInline, (spec) => this.#inThisThread(spec));
+  }
+
+  /** The workers whose threads turn, and at least one. */
+  #turning(): ExecutorLink[] {
+    const links = this.#all().filter((link) => link !== this.#inline && !this.#blocked.has(link));
+    return links.length > 0 ? links : [this.#link()];
   }
 
   /** The spare, or a new executor; undefined when none can be started now. */
   #take(): ExecutorLink | undefined {
-    if (this.#spare === undefined && this.#size !== 0 && !enoughHandles()) return undefined;
-    const link = this.#spare ?? this.#begin();
+    if (this.#spare === undefined && !enoughHandles()) return undefined;
+    const link = this.#spare ?? this.#worker();
     this.#spare = undefined;
     this.#links.add(link);
     return link;
@@ -172,28 +226,38 @@ export class ExecutorPool {
   /** Has a spare loaded where lanes share an executor: one may hold it, and the others must go. */
   #spareSoon(): void {
     const shared = [...this.#links].some(({ lanes }) => lanes.size > 1);
-    if (!shared || this.#size === 0 || this.#spare !== undefined || this.#closed) return;
+    if (!shared || this.#spare !== undefined || this.#closed) return;
     this.#spareTimer ??= setTimeout(() => {
       this.#spareTimer = undefined;
-      if (enoughHandles()) this.#spare ??= this.#begin();
+      if (enoughHandles()) this.#spare ??= this.#worker();
       else this.#spareSoon();
     }, SPARE_AFTER_MS);
   }
 
   #link(): ExecutorLink {
-    const link = this.#begin();
+    const link = this.#worker();
     this.#links.add(link);
     return link;
   }
 
-  #begin(): ExecutorLink {
+  #worker(): ExecutorLink {
+    this.#timer ??= setInterval(() => this.#check(), CHECK_INTERVAL_MS);
+    return this.#begin(this.#startLink, (spec) => !this.#inThisThread(spec));
+  }
+
+  /** Starts an executor, which loads these queries. */
+  #begin(startLink: StartLink, runs: (spec: QuerySpec) => boolean): ExecutorLink {
     const events = {
       onMessage: (_link: ExecutorLink, message: FromExecutor) => this.#events.onMessage(message),
       onPicture: (picture: Picture) => this.#events.onPicture(picture),
       onDeath: (link: ExecutorLink, error: Error, lane: number) => this.#died(link, error, lane),
     };
-    const link = this.#startLink(`executor-${++this.#started}`, this.#config, events);
+    const link = startLink(`executor-${++this.#started}`, this.#config, events);
     if (this.#watched) link.watch(true);
+    for (const [spec, plan] of this.#plans) {
+      // A lane that is started there all the same hears what is wrong.
+      if (runs(spec)) link.load(plan, spec).catch(() => {});
+    }
     link.ready.catch((error) => this.#died(link, error as Error, 0));
     return link;
   }
@@ -211,9 +275,9 @@ export class ExecutorPool {
   /** An executor has ended, by the fault of a lane where that is known. */
   #died(link: ExecutorLink, error: Error, lane: number): void {
     if (this.#closed) return;
-    const spare = this.#spare === link;
-    if (spare) this.#spare = undefined;
-    if (!spare && !this.#links.has(link)) return;
+    if (!this.#all().includes(link)) return;
+    if (this.#spare === link) this.#spare = undefined;
+    if (this.#inline === link) this.#inline = undefined;
     this.#end(link, lane, error.message);
   }
 
@@ -275,4 +339,9 @@ export class ExecutorPool {
       this.#events.onStranded(innocent, `${link.name} is held by another query`, true);
     }
   }
+}
+
+function place(link: ExecutorLink, message: ToExecutor & { type: "start" }): void {
+  link.lanes.add(message.lane);
+  link.post(message);
 }

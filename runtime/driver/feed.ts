@@ -97,6 +97,12 @@ export class DriverFeed implements LaneFeed {
     for (const listener of this.#listeners) listener(picture);
   }
 
+  /** A lane is not here any more. */
+  forget(query: StreamingQuery): void {
+    this.#pictures.delete(laneId(query));
+    this.#runs.delete(laneId(query));
+  }
+
   #lane(query: StreamingQuery): Lane {
     const progress = query.lastProgress;
     const { topic, partition, totals } = query;

@@ -26,7 +26,6 @@ const DRAIN_MS = 5000;
 export interface LaneSupervisorOptions {
   readonly pool: Pick<ExecutorPool, "start" | "post" | "ended" | "responsive">;
   readonly log: Pick<TopicLog, "offsets">;
-  readonly topic: string;
   readonly streams: StreamingQueryManager;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
@@ -64,15 +63,14 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   ): void {
     const number = ++this.#laneNumber;
     const shown = new SharedArrayBuffer(SHOWN.bytes);
-    const handle = new StreamingQuery(spec.name, this.#options.topic, partition, {
+    const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.explain(spec.name),
-      latestOffset: async () =>
-        (await this.#options.log.offsets(this.#options.topic, partition)).latest,
+      latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
       isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
-    this.#options.streams.add(handle);
+    this.#options.streams.begins(handle);
     const lane: Lane = {
       number,
       handle,
@@ -114,14 +112,10 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (mode === "move") this.#forget(spec, partition);
   }
 
-  /** Waits until each query has begun, or has failed. */
-  async allBegun(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ handle }) => handle.settled()));
-  }
-
-  /** Ends all queries. */
-  async endAll(mode: StopMode): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => this.#endLane(lane, mode)));
+  /** Ends all lanes of a query. */
+  async endAll(mode: StopMode, { name }: QuerySpec): Promise<void> {
+    const lanes = [...this.#lanes.values()].filter(({ spec }) => spec.name === name);
+    await Promise.all(lanes.map((lane) => this.#endLane(lane, mode)));
   }
 
   /**
@@ -229,10 +223,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
     const { aside } = lane.failedInputs;
-    this.#pool.start({
-      type: "start",
+    this.#pool.start(lane.spec, {
       lane: lane.number,
-      query: lane.spec.name,
       partition: lane.partition,
       runId,
       shown: lane.shown,

@@ -7,6 +7,8 @@ import { messageOf, placeOf, read } from "../base/errors.ts";
 import { Notifier } from "../base/wait.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryErrorEvent } from "./query_error.ts";
+import type { QueryDefinition } from "../definition/query.ts";
+import type { QueryStartOptions } from "./query_spec.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 /**
@@ -84,24 +86,89 @@ class Listening {
   }
 }
 
+/** What only the driver may do. */
+export interface ManagerControl {
+  /** Ends all queries. */
+  readonly stop: () => Promise<void>;
+  readonly add: (
+    definition: QueryDefinition | URL | string,
+    options: QueryStartOptions,
+  ) => Promise<readonly StreamingQuery[]>;
+  readonly replace: ManagerControl["add"];
+  readonly remove: (name: string) => Promise<readonly StreamingQuery[]>;
+}
+
 /** Spark's `spark.streams`. */
 export class StreamingQueryManager {
   readonly #queries = new Map<string, StreamingQuery>();
   readonly #listeners = new Map<StreamingQueryListener, Listening>();
   readonly #report: (message: string) => void;
-  readonly #stop: () => Promise<void>;
+  readonly #control: ManagerControl;
   #stopped: Promise<void> | undefined;
   /** Queries that have ended, in this order. */
   #terminated: StreamingQuery[] = [];
   readonly #ends = new Notifier();
 
-  /**
-   * @internal
-   * @param stop ends all queries.
-   */
-  constructor(report: (message: string) => void, stop: () => Promise<void> = async () => {}) {
+  /** @internal */
+  constructor(report: (message: string) => void, control: ManagerControl) {
     this.#report = report;
-    this.#stop = stop;
+    this.#control = control;
+  }
+
+  /**
+   * Starts one more query. Those that run go on untouched.
+   *
+   * @param definition as `start` takes it; a definition that is a value runs in the main thread.
+   * @returns its streaming queries, one for each partition, once they have taken them over.
+   * @throws {RangeError} naming every option that cannot be used, or that a query of this name runs.
+   * @throws {LogError} when a finite query's topic does not exist.
+   *
+   * @example
+   * ```ts
+   * import { display, query, start } from "../mod.ts";
+   *
+   * const first = query("first").readStream().writeStream(display());
+   * const second = query("second").readStream().writeStream(display());
+   * async function run(): Promise<void> {
+   *   await using streams = await start(first);
+   *   await streams.add(second, { startingOffsets: "earliest" });
+   *   await streams.replace(second.trigger("interval:1s"));
+   *   await streams.remove("second");
+   * }
+   * ```
+   */
+  async add(
+    definition: QueryDefinition | URL | string,
+    options: QueryStartOptions = {},
+  ): Promise<readonly StreamingQuery[]> {
+    return await this.#control.add(definition, options);
+  }
+
+  /**
+   * Changes a query that runs: ends the one of this name once its batches are committed, and starts this
+   * one on its checkpoint ([upgrading](../../docs/upgrading.md) says what may change). A definition that
+   * cannot be loaded changes nothing. The code of a module is loaded once in a process: give its URL
+   * another query string (`?2`) to have it loaded again.
+   *
+   * @throws {RangeError} when no query of this name runs here, and as `add`.
+   */
+  async replace(
+    definition: QueryDefinition | URL | string,
+    options: QueryStartOptions = {},
+  ): Promise<readonly StreamingQuery[]> {
+    return await this.#control.replace(definition, options);
+  }
+
+  /**
+   * Stops one query on all its partitions: finishes and commits the batches that run, and gives the
+   * partitions to others of its group. The checkpoint stays.
+   *
+   * @param name of the definition
+   * @returns the streaming queries that it had.
+   * @throws {RangeError} when no query of this name runs here.
+   */
+  async remove(name: string): Promise<readonly StreamingQuery[]> {
+    return await this.#control.remove(name);
   }
 
   /** Queries that have not ended. */
@@ -173,7 +240,7 @@ export class StreamingQueryManager {
 
   /** Finishes and commits the batches that run, ends all queries and frees what they hold. */
   stop(): Promise<void> {
-    return this.#stopped ??= this.#stop();
+    return this.#stopped ??= this.#control.stop();
   }
 
   /** The same as `stop`, for `await using`. */
@@ -182,11 +249,20 @@ export class StreamingQueryManager {
   }
 
   /**
-   * A query begins.
+   * A streaming query begins.
    * @internal
    */
-  add(query: StreamingQuery): void {
+  begins(query: StreamingQuery): void {
     this.#queries.set(`${query.query}-${query.partition}`, query);
+  }
+
+  /**
+   * A streaming query is not here any more.
+   * @internal
+   */
+  forget(query: StreamingQuery): void {
+    if (this.lane(query.query, query.partition) !== query) return;
+    this.#queries.delete(`${query.query}-${query.partition}`);
   }
 
   /**

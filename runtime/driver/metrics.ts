@@ -18,12 +18,6 @@ import type { StreamingQuery } from "./streaming_query.ts";
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** The queries of a driver, and how far each is behind. */
-export interface Followed {
-  readonly streams: StreamingQueryManager;
-  readonly lag: LagMeter;
-}
-
 /** Values of `query_state`. */
 const STATES: Readonly<Record<LaneState, number>> = {
   starting: 0,
@@ -33,7 +27,7 @@ const STATES: Readonly<Record<LaneState, number>> = {
   stopped: 4,
 };
 
-/** The metrics of all queries of a process. */
+/** The metrics of a driver's queries. */
 export class QueryMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly restarts = this.#set.counter("query_restarts_total", "Starts after a failure");
@@ -107,24 +101,15 @@ export class QueryMetrics {
   );
   readonly #last = new Map<StreamingQuery, Record<string, number>>();
 
-  readonly #followed = new Set<Followed>();
+  readonly #streams: StreamingQueryManager;
+  readonly #lagMeter: LagMeter;
 
-  constructor() {
+  /** @param lag measures how far each query is behind. */
+  constructor(streams: StreamingQueryManager, lag: LagMeter) {
+    this.#streams = streams;
+    this.#lagMeter = lag;
     this.#set.gauge("build_info", "Version of Framelane", ["version"])
       .set({ version: VERSION }, 1);
-  }
-
-  /**
-   * Tells of the state and lag of a driver's queries from now on.
-   *
-   * @returns a function that ends it.
-   */
-  follow(followed: Followed): () => void {
-    this.#followed.add(followed);
-    return () => {
-      this.#followed.delete(followed);
-      for (const query of followed.streams.all) this.forget(query);
-    };
   }
 
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
@@ -196,15 +181,11 @@ export class QueryMetrics {
   async text(now: number, storage?: LogStorage): Promise<string> {
     if (storage !== undefined) this.#wal.set(storage.walBytes);
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
-    const followed = [...this.#followed].map(({ streams, lag }) => ({
-      queries: streams.all.filter(({ moved }) => !moved),
-      lag,
-    }));
-    await Promise.all(followed.map(({ queries, lag }) => lag.measure(queries)));
-    const all = followed.flatMap(({ queries, lag }) => queries.map((query) => ({ query, lag })));
-    for (const { query, lag } of all) {
+    const queries = this.#streams.all.filter(({ moved }) => !moved);
+    await this.#lagMeter.measure(queries);
+    for (const query of queries) {
       const labels = this.labels(query);
-      this.#lag.set(labels, lag.of(query));
+      this.#lag.set(labels, this.#lagMeter.of(query));
       this.#state.set(labels, STATES[query.state]);
       if (query.lastCommit !== undefined) {
         this.#checkpointAge.set(labels, (now - query.lastCommit) / 1000);

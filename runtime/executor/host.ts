@@ -12,6 +12,7 @@ import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
+import { NO_TOTALS } from "../definition/progress.ts";
 import {
   endsByItself,
   overridePlan,
@@ -28,7 +29,6 @@ import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
-  type LoadedQuery,
   plainError,
   type QuerySpec,
   SHOWN,
@@ -56,8 +56,15 @@ interface Starting {
   stopped: boolean;
 }
 
+/** A query, loaded. */
+interface LoadedPlan {
+  readonly spec: QuerySpec;
+  readonly plan: QueryPlan;
+  readonly explain: string;
+}
+
 /** Loads a query's module and applies what the command line says. */
-async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: string }> {
+async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
   const definition = await loadDefinition(spec.name, spec.module, spec.options);
   const plan = overridePlan(definition.plan, {
     sinks: await Promise.all(spec.sinks.map(loadSink)),
@@ -66,7 +73,8 @@ async function loadPlan(spec: QuerySpec): Promise<{ plan: QueryPlan; explain: st
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
-  return { plan: { ...plan, name: spec.name }, explain: new QueryDefinition(plan).explain() };
+  const explain = new QueryDefinition(plan).explain();
+  return { spec, plan: { ...plan, name: spec.name }, explain };
 }
 
 /** The ways from an executor to the driver. */
@@ -91,7 +99,7 @@ export class ExecutorHost {
   readonly #lanes = new Map<number, Lane>();
   /** Lanes that are not at work yet, and what was said to them meanwhile. */
   readonly #starting = new Map<number, Starting>();
-  readonly #plans = new Map<string, QueryPlan>();
+  readonly #plans = new Map<number, Promise<LoadedPlan>>();
   #config: ExecutorConfig | undefined;
   readonly #cells: Int32Array | undefined;
   #log: TopicLog | undefined;
@@ -137,12 +145,23 @@ export class ExecutorHost {
       case "open":
         this.#opened = this.#open(message.config);
         return await this.#opened;
+      case "load":
+        return await this.#load(message.plan, message.spec);
+      case "unload":
+        return void this.#plans.delete(message.plan);
       case "start":
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
         try {
           await this.#opened;
           // Without a log the driver has heard `unusable` and starts the lane elsewhere.
           if (this.#log !== undefined) await this.#start(message);
+        } catch (error) {
+          this.#send({
+            type: "stopped",
+            lane: message.lane,
+            totals: NO_TOTALS,
+            error: plainError(error),
+          });
         } finally {
           this.#starting.delete(message.lane);
         }
@@ -166,24 +185,30 @@ export class ExecutorHost {
     try {
       this.#config = config;
       this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
-      const queries: Record<string, LoadedQuery> = {};
-      for (const spec of config.queries) {
-        const { plan, explain } = await loadPlan(spec);
-        this.#plans.set(spec.name, plan);
-        queries[spec.name] = {
-          plan: explain,
-          finite: endsByItself(plan),
-          topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
-        };
-      }
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
       });
       this.#reader = await log.reader();
       this.#log = log;
-      this.#send({ type: "ready", queries });
+      this.#send({ type: "ready" });
     } catch (error) {
       this.#send({ type: "unusable", error: plainError(error) });
+    }
+  }
+
+  async #load(number: number, spec: QuerySpec): Promise<void> {
+    const loading = loadPlan(spec);
+    this.#plans.set(number, loading);
+    try {
+      const { plan, explain } = await loading;
+      const query = {
+        plan: explain,
+        finite: endsByItself(plan),
+        topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+      };
+      this.#send({ type: "loaded", plan: number, query });
+    } catch (error) {
+      this.#send({ type: "unloadable", plan: number, error: plainError(error) });
     }
   }
 
@@ -200,17 +225,19 @@ export class ExecutorHost {
   }
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
-    const { lane, query, partition, runId } = message;
+    const { lane, partition, runId } = message;
+    const loaded = await this.#plans.get(message.plan);
+    if (loaded === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
+    const { plan, spec: { name: query, topic, group } } = loaded;
     this.#titles.set(lane, `${query} ${laneName(partition)}`);
     if (this.#titles.size > TITLES) this.#titles.delete(this.#titles.keys().next().value!);
-    const { topic, queries, progressIntervalMs } = this.#config!;
+    const { progressIntervalMs } = this.#config!;
     const pictures = new LanePictures(
       { query, partition, run: lane },
       this.#sendPicture,
       this.#watched,
     );
     const shown = new BigInt64Array(message.shown);
-    const plan = this.#plans.get(query)!;
     const log = await this.#logOf(plan);
     const { membership, stopped } = this.#starting.get(lane)!;
     const execution = new StreamingExecution({
@@ -219,7 +246,7 @@ export class ExecutorHost {
       reader: this.#reader!,
       topic,
       partition,
-      group: queries.find(({ name }) => name === query)!.group,
+      group,
       ...(membership !== undefined ? { membership } : {}),
       foundLater: message.foundLater === true,
       runId,
@@ -280,6 +307,7 @@ export class ExecutorHost {
   }
 
   async #close(): Promise<void> {
+    await this.#opened;
     clearInterval(this.#timer);
     for (const { execution } of this.#lanes.values()) execution.stop("abort");
     await Promise.all([...this.#lanes.values()].map(({ ended }) => ended));

@@ -20,6 +20,10 @@ import type { ReadStreamOptions } from "../definition/source_options.ts";
 export interface QuerySpec {
   /** Name under which lanes and checkpoints know it. */
   readonly name: string;
+  /** The topic that it reads. */
+  readonly topic: string;
+  /** Shares all partitions with its group (default), or takes these alone. */
+  readonly partitions?: "all" | readonly number[];
   /**
    * URL of the module whose default export is the definition; or that module, which only an executor in the
    * main thread can run: functions do not cross to workers.
@@ -36,16 +40,12 @@ export interface QuerySpec {
   readonly source?: ReadStreamOptions;
   /** For queries that take them. */
   readonly options?: GivenOptions;
-  /** The partitions that this query takes, where they are not those of the driver's options. */
-  readonly partitions?: readonly number[];
 }
 
 /** What all executors of a driver have in common. */
 export interface ExecutorConfig {
   readonly log: string;
   readonly checkpointDir?: string;
-  readonly topic: string;
-  readonly queries: readonly QuerySpec[];
   readonly progressIntervalMs: number;
 }
 
@@ -58,9 +58,6 @@ export interface LoadedQuery {
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
 }
-
-/** All queries of a driver, by name. */
-export type LoadedQueries = Readonly<Record<string, LoadedQuery>>;
 
 /** An error as plain data. */
 export interface PlainError {
@@ -93,13 +90,16 @@ export const SHOWN = {
   bytes: 4 * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
 
-/** From the driver. A lane's number is unique for the life of the driver. */
+/** From the driver. The numbers of lanes and of plans are unique for the life of the driver. */
 export type ToExecutor =
   | { readonly type: "open"; readonly config: ExecutorConfig }
+  | { readonly type: "load"; readonly plan: number; readonly spec: QuerySpec }
+  | { readonly type: "unload"; readonly plan: number }
   | {
     readonly type: "start";
     readonly lane: number;
-    readonly query: string;
+    /** The plan that was loaded under this number. */
+    readonly plan: number;
     readonly partition: number;
     readonly runId: string;
     readonly membership?: Membership;
@@ -116,8 +116,10 @@ export type ToExecutor =
 
 /** From an executor. */
 export type FromExecutor =
-  | { readonly type: "ready"; readonly queries: LoadedQueries }
+  | { readonly type: "ready" }
   | { readonly type: "unusable"; readonly error: PlainError }
+  | { readonly type: "loaded"; readonly plan: number; readonly query: LoadedQuery }
+  | { readonly type: "unloadable"; readonly plan: number; readonly error: PlainError }
   | { readonly type: "started"; readonly lane: number; readonly id: string; readonly next?: number }
   | {
     readonly type: "progress";

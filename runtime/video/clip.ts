@@ -10,6 +10,7 @@ import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
+import { concatenated } from "./mp4_box.ts";
 import type { Prepared } from "./encoding.ts";
 import { type Piece, Recorder } from "./recorder.ts";
 
@@ -19,7 +20,7 @@ export interface ClipOptions extends H264Options {
   readonly format?: "mp4";
   /** Ends the work: what is made by then is thrown away. */
   readonly signal?: AbortSignal;
-  /** Frames that are left out (damaged, of another size than the first) are told here. */
+  /** Frames that are left out (damaged, of another size than the first), and where video ends, are told here. */
   readonly report?: (message: string) => void;
 }
 
@@ -118,6 +119,7 @@ async function* record(
   encoding: H264Encoding,
   { signal, report = () => {} }: ClipOptions,
 ): AsyncGenerator<Piece, void, undefined> {
+  let begun = false;
   for await (const frame of frames) {
     signal?.throwIfAborted();
     const picture = await pictureOf(frame, encoding, report);
@@ -130,19 +132,26 @@ async function* record(
           `Left out of the clip: offset ${frame.offset} of ${width}x${height} pixels, ` +
             `expected ${track.width}x${track.height}`,
         );
+        // What an access unit hangs on would be missing from here on.
+        if (picture.joins !== undefined) return;
         continue;
       }
       await recorder.add(picture, frame.timestamp, frame.offset);
     } finally {
       picture.release();
     }
-    yield* recorder.take();
+    const pieces = recorder.take();
+    const another = pieces.findIndex((piece) => piece.kind === "begin" && begun);
+    begun = true;
+    if (another < 0) yield* pieces;
+    else return report(`The clip ends at offset ${frame.offset}: the video's parameters change`);
   }
 }
 
 function bytesOf(piece: Piece): readonly Uint8Array[] {
   if (piece.kind === "begin") return [piece.header];
-  return piece.kind === "append" ? piece.bytes : [];
+  // One chunk a picture: what sends them pays for each.
+  return piece.kind === "append" ? [concatenated(piece.bytes)] : [];
 }
 
 async function pictureOf(

@@ -24,6 +24,8 @@ export class H264Encoding implements Encoding<Picture | PreparedUnit> {
   #decoder: Promise<PictureDecoder> | undefined;
   /** Absent while access units are copied. */
   #group: GroupEncoder | undefined;
+  /** Pictures of the same parameter sets have the same size. */
+  #size: { group: Unit["group"]; configuration: string; width: number; height: number } | undefined;
   #last: Unit | undefined;
 
   constructor(options: H264Options = {}) {
@@ -36,7 +38,7 @@ export class H264Encoding implements Encoding<Picture | PreparedUnit> {
     this.#last = unit;
     this.#decoder ??= PictureDecoder.open();
     if (unit === undefined) return await (await this.#decoder).decode(value);
-    const { width, height } = await sizeOf(unit);
+    const { width, height } = await this.#sizeOf(unit);
     const joins = unit.index > 0 && last?.group === unit.group && last.index === unit.index - 1;
     return { width, height, unit, bytes: value, joins, release: () => {} };
   }
@@ -68,21 +70,19 @@ export class H264Encoding implements Encoding<Picture | PreparedUnit> {
     }
   }
 
+  /** The size of a group's pictures: its keyframe's, which is decoded where its parameter sets are new. */
+  async #sizeOf({ group }: Unit) {
+    if (this.#size?.group === group) return this.#size;
+    const configuration = configurationOf(group.codec, group.units[0]!);
+    if (this.#size?.configuration === configuration) return this.#size = { ...this.#size, group };
+    const keyframe = await (await group.decoder()).picture({ group, index: 0 });
+    const { width, height } = keyframe;
+    keyframe.release();
+    return this.#size = { group, configuration, width, height };
+  }
+
   [Symbol.dispose](): void {
     this.#group?.[Symbol.dispose]();
     void this.#decoder?.then((decoder) => decoder[Symbol.dispose]());
   }
-}
-
-const sizes = new WeakMap<Unit["group"], { readonly width: number; readonly height: number }>();
-
-/** The size of the pictures of a group: its keyframe's, decoded once. */
-async function sizeOf({ group }: Unit) {
-  const known = sizes.get(group);
-  if (known !== undefined) return known;
-  const keyframe = await (await group.decoder()).picture({ group, index: 0 });
-  const { width, height } = keyframe;
-  keyframe.release();
-  sizes.set(group, { width, height });
-  return { width, height };
 }

@@ -10,7 +10,7 @@
  */
 import type { Appended, Container, Sample, Track } from "./container.ts";
 import type { FrameIndex } from "./frame_index.ts";
-import { ascii, box, column32, column64, fullBox, u16, u32, u64 } from "./mp4_box.ts";
+import { ascii, box, column32, column64, concatenated, fullBox, u16, u32, u64 } from "./mp4_box.ts";
 
 /** Ticks a second. */
 const TIMESCALE = 1000;
@@ -36,7 +36,7 @@ export const mp4: Container = {
   header(track) {
     const trex = fullBox("trex", 0, 0, u32(1, 1, 0, 0, 0));
     const moov = box("moov", mvhd(track, 0), trak(track, 0, emptyTables()), box("mvex", trex));
-    return concat([FTYP, PLACEHOLDER, moov]);
+    return concatenated([FTYP, PLACEHOLDER, moov]);
   },
 
   append(_, sample): Appended {
@@ -194,14 +194,4 @@ function indexTables(index: FrameIndex, lastDelta: number, headerBytes: number):
 
 function secondsOf(timestamp: number): number {
   return Math.max(0, Math.floor(timestamp / 1000) + EPOCH);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
 }

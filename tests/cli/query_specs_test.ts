@@ -11,7 +11,11 @@ const command = {
 
 async function specs(...argv: string[]) {
   const { positionals, options } = parseCommand(command, argv, () => undefined);
-  return await querySpecs(positionals, options, "embedded:none");
+  return await querySpecs(positionals, options, {
+    log: "embedded:none",
+    topic: "T",
+    partitions: "all",
+  });
 }
 
 Deno.test("what no flag says is left to the query itself", async () => {

@@ -34,6 +34,8 @@ export interface StreamOptions {
   readonly parameters?: string;
   /** Offset of the pattern, so that streams differ. */
   readonly seed?: number;
+  /** Bits of a bar code at the top that tells each unit's place in the stream; none unless given. */
+  readonly codeBits?: number;
 }
 
 /** Encodes a pattern that moves: one access unit a frame, in Annex B form. */
@@ -75,7 +77,9 @@ export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]>
     }
   };
   for (let i = 0; i < frames; i++) {
-    const frame = Frame.fromVideoBuffer(patternOf(width, height, i + seed), {
+    const pattern = patternOf(width, height, i + seed);
+    if (options.codeBits !== undefined) drawCode(pattern, width, i, options.codeBits);
+    const frame = Frame.fromVideoBuffer(pattern, {
       width,
       height,
       format: AV_PIX_FMT_YUV420P,
@@ -98,4 +102,14 @@ function patternOf(width: number, height: number, step: number): Buffer {
     for (let x = 0; x < width; x++) luma[y * width + x] = 16 + ((x * 3 + y * 2 + step * 7) % 220);
   }
   return luma;
+}
+
+/** The number's bits, the most significant first, as bars of white and black. */
+function drawCode(luma: Uint8Array, width: number, code: number, bits: number): void {
+  for (let y = 0; y < 16; y++) {
+    for (let x = 0; x < width; x++) {
+      const bit = bits - 1 - Math.floor((x * bits) / width);
+      luma[y * width + x] = (code >> bit) & 1 ? 235 : 16;
+    }
+  }
 }

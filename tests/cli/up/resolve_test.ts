@@ -33,9 +33,9 @@ queries:
     overload: { kind: drop-oldest, maxLagFrames: 9 }
     trigger: interval:500ms
     startingOffsets: earliest
-    executors: 1
   - query: motion
     topic: U
+executors: 1
 viewer: { port: 0 }
 alerts: ["webhook:https://example.org/hook"]
 `,
@@ -58,24 +58,22 @@ alerts: ["webhook:https://example.org/hook"]
     { topic: "U", camera: { number: 1, source: "rtsp://a:pass word@cam/1", loop: true } },
   ]);
   const [cars, motion] = plan.queries;
-  const { module: _, ...spec } = cars!.spec;
+  const { module: _, ...spec } = cars!;
   const alerts = ["webhook:https://example.org/hook#only=alerts"];
-  assert.deepEqual({ ...cars, spec }, {
+  assert.deepEqual(spec, {
+    name: "cars",
     topic: "T",
     partitions: [0, 2],
-    executors: 1,
-    spec: {
-      name: "cars",
-      group: "framelane-cars",
-      sinks: ["display"],
-      moreSinks: alerts,
-      overload: { kind: "drop-oldest", maxLagFrames: 9 },
-      trigger: "interval:500ms",
-      source: { startingOffsets: "earliest" },
-      options: { label: "car", enter: 0.5 },
-    },
+    group: "framelane-cars",
+    sinks: ["display"],
+    moreSinks: alerts,
+    overload: { kind: "drop-oldest", maxLagFrames: 9 },
+    trigger: "interval:500ms",
+    source: { startingOffsets: "earliest" },
+    options: { label: "car", enter: 0.5 },
   });
-  assert.deepEqual([motion!.topic, motion!.partitions, motion!.spec.sinks], ["U", "all", []]);
+  assert.deepEqual([motion!.topic, motion!.partitions, motion!.sinks], ["U", "all", []]);
+  assert.equal(plan.executors, 1);
   assert.equal(plan.viewer?.port, 0);
   const { viewer, log } = await resolve("viewer: off\n");
   assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);

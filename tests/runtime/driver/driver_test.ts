@@ -21,9 +21,9 @@ function driver(
   return new Driver({
     log,
     logUrl: url,
-    topic: "VideoStreaming",
     queries: [{
       name: "passthrough",
+      topic: "VideoStreaming",
       module,
       group: "g",
       sinks: [],
@@ -233,7 +233,8 @@ Deno.test("topics that a query names itself are known once it is loaded", async 
   await withLog(async (url, log) => {
     const module = new URL("../../support/queries/neighbours.ts", import.meta.url).href;
     const one = driver(url, log, [], undefined, module);
-    assert.deepEqual(await one.load(), { passthrough: "out" });
+    await one.load();
+    assert.deepEqual(one.outputTopics, { passthrough: "out" });
     await one.stop();
   });
 });

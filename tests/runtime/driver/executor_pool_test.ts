@@ -3,7 +3,8 @@ import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_
 import { ExecutorPool, executorsFor } from "../../../runtime/driver/executor_pool.ts";
 import {
   type ExecutorConfig,
-  type LoadedQueries,
+  type LoadedQuery,
+  type QuerySpec,
   SHOWN,
 } from "../../../runtime/executor/protocol.ts";
 
@@ -13,13 +14,16 @@ Deno.test("few lanes have an executor each, many share one for each core", () =>
   assert.deepEqual(executors(8), [8, 8, 8, 8, 8]);
 });
 
-const CONFIG: ExecutorConfig = { log: "", topic: "", queries: [], progressIntervalMs: 1000 };
+const CONFIG: ExecutorConfig = { log: "", progressIntervalMs: 1000 };
+const SPEC: QuerySpec = { name: "q", topic: "T", module: "file:///q.ts", group: "g", sinks: [] };
+const LOADED: LoadedQuery = { plan: "query q", finite: false, topics: [] };
 
 /** An executor of which the test says when its thread turns. */
 class FakeExecutor implements ExecutorLink {
   readonly name = "fake";
-  readonly loaded = Promise.withResolvers<LoadedQueries>();
-  readonly ready = this.loaded.promise;
+  readonly opened = Promise.withResolvers<void>();
+  readonly ready = this.opened.promise;
+  readonly loaded: string[] = [];
   readonly lanes = new Set<number>();
   readonly closing = Promise.withResolvers<void>();
   closed = false;
@@ -37,6 +41,11 @@ class FakeExecutor implements ExecutorLink {
   }
 
   post(): void {}
+
+  load(plan: number, { name }: QuerySpec): Promise<LoadedQuery> {
+    this.loaded.push(`${plan} ${name}`);
+    return Promise.resolve(LOADED);
+  }
 
   watch(): void {}
 
@@ -58,17 +67,20 @@ function pool(size: number) {
   const stranded: number[] = [];
   const inFunction = new Set<number>();
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
-  const made = new ExecutorPool(CONFIG, size, {
+  const made = new ExecutorPool(CONFIG, {
     onMessage: () => {},
     onPicture: () => {},
     onStranded: (lanes) => stranded.push(...lanes),
     onBlocked: (lane, blocked) => heard.resolve([lane, blocked]),
     onEnded: (lane, why) => ended.push([lane, why]),
     mayMove: (lane) => !inFunction.has(lane),
-  }, (_name, _config, events) => {
-    const executor = new FakeExecutor(events);
-    executors.push(executor);
-    return executor;
+  }, {
+    size,
+    startLink(_name, _config, events) {
+      const executor = new FakeExecutor(events);
+      executors.push(executor);
+      return executor;
+    },
   });
   const next = async () => {
     const event = await heard.promise;
@@ -76,10 +88,8 @@ function pool(size: number) {
     return event;
   };
   const start = (lane: number, alone = false) =>
-    made.start({
-      type: "start",
+    made.start(SPEC, {
       lane,
-      query: "q",
       partition: 0,
       runId: "r",
       shown: new SharedArrayBuffer(SHOWN.bytes),
@@ -122,7 +132,7 @@ Deno.test("a spare that cannot run is ended", async () => {
   start(2);
   while (executors.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
   const [, spare] = executors;
-  spare!.loaded.reject(new Error("no such query"));
+  spare!.opened.reject(new Error("no such log"));
   await spare!.closing.promise;
   await made.close();
 });
@@ -151,5 +161,19 @@ Deno.test("an executor that is held while a function of another lane waits in it
   assert.equal(executors[0]!.closed, true);
   assert.deepEqual(stranded, [2]);
   assert.deepEqual(ended.map(([lane]) => lane), [1]);
+  await made.close();
+});
+
+Deno.test("a query that comes later is loaded by each executor, by those that start after it too", async () => {
+  const { made, executors } = pool(2);
+  assert.equal(await made.load(SPEC), LOADED);
+  assert.equal(executors.length, 1);
+  const other = { ...SPEC, name: "other" };
+  await made.load(other);
+  made.prepare(2);
+  assert.deepEqual(executors.map(({ loaded }) => loaded), [["1 q", "2 other"], ["1 q", "2 other"]]);
+  made.unload(SPEC);
+  await made.load({ ...SPEC, name: "third" });
+  assert.deepEqual(executors.map(({ loaded }) => loaded.at(-1)), ["3 third", "3 third"]);
   await made.close();
 });

@@ -24,9 +24,9 @@ async function started(
   const driver = new Driver({
     log,
     logUrl: url,
-    topic,
     queries: [{
       name: "passthrough",
+      topic,
       module: PASSTHROUGH,
       group,
       sinks,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Driver } from "../../../runtime/driver/driver.ts";
 import { tellIdle } from "../../../runtime/driver/idle.ts";
-import { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
+import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
 import {
   StreamingQuery,
   type StreamingQueryException,
@@ -11,6 +11,7 @@ import "../../../runtime/image/mod.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";
 import type { TopicLog } from "../../../runtime/log/log.ts";
+import { managerOf } from "../../support/manager.ts";
 import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
@@ -39,8 +40,14 @@ async function withDriver(
       const driver = new Driver({
         log,
         logUrl: url,
-        topic: "VideoStreaming",
-        queries: [{ name: "paused", module: MODULE, group: "g", sinks: [], source }],
+        queries: [{
+          name: "paused",
+          topic: "VideoStreaming",
+          module: MODULE,
+          group: "g",
+          sinks: [],
+          source,
+        }],
         executors: 0,
         progressIntervalMs: 0,
         report: () => {},
@@ -134,12 +141,12 @@ const control = {
 function managed(
   ...names: string[]
 ): { manager: StreamingQueryManager; queries: StreamingQuery[] } {
-  const manager = new StreamingQueryManager(() => {});
+  const manager = managerOf();
   const queries = names.map((name, partition) =>
     new StreamingQuery(name, "VideoStreaming", partition, control)
   );
   for (const query of queries) {
-    manager.add(query);
+    manager.begins(query);
     query.started(`id of ${query.query}`);
   }
   return { manager, queries };
@@ -190,7 +197,7 @@ Deno.test("the first idle event comes ten seconds after the last batch", async (
 
 Deno.test("a listener that rejects is reported, like one that throws", async () => {
   const reports: string[] = [];
-  const manager = new StreamingQueryManager((line) => void reports.push(line));
+  const manager = managerOf((line) => void reports.push(line));
   manager.addListener({
     onQueryIdle: () => Promise.reject(new Error("later")),
     onQueryProgress: () => {
@@ -206,13 +213,12 @@ Deno.test("a listener that rejects is reported, like one that throws", async () 
 });
 
 Deno.test("two queries of one name are refused", () => {
-  const spec = { name: "q", module: MODULE, group: "g", sinks: [] };
+  const spec = { name: "q", topic: "VideoStreaming", module: MODULE, group: "g", sinks: [] };
   assert.throws(
     () =>
       new Driver({
         log: new MemoryLog(),
         logUrl: "memory:",
-        topic: "VideoStreaming",
         queries: [spec, { ...spec, group: "h" }],
         executors: 0,
         report: () => {},

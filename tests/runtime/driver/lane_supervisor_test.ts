@@ -1,18 +1,22 @@
 /** What becomes of lanes, with executors that do nothing by themselves. */
 import assert from "node:assert/strict";
 import { LaneSupervisor } from "../../../runtime/driver/lane_supervisor.ts";
-import {
-  type StreamingQueryListener,
-  StreamingQueryManager,
-} from "../../../runtime/driver/manager.ts";
+import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import type { QueryErrorEvent } from "../../../runtime/driver/query_error.ts";
 import type { PlainError, QuerySpec, ToExecutor } from "../../../runtime/executor/protocol.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
+import { managerOf } from "../../support/manager.ts";
 import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
 
-const SPEC: QuerySpec = { name: "q", module: "", group: "g", sinks: [] };
+const SPEC: QuerySpec = {
+  name: "q",
+  topic: "VideoStreaming",
+  module: "",
+  group: "g",
+  sinks: [],
+};
 const MEMBERSHIP = { memberId: "m", generation: 1 };
 const TOTALS = {
   frames: 7,
@@ -29,16 +33,15 @@ function supervised(
   { deaf = false, report = () => {} }: { deaf?: boolean; report?: (line: string) => void } = {},
 ) {
   const clock = new FakeClock();
-  const streams = new StreamingQueryManager(() => {});
+  const streams = managerOf();
   const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
-  const metrics = new QueryMetrics();
-  metrics.follow({ streams, lag: new LagMeter({ offsets }, clock) });
+  const metrics = new QueryMetrics(streams, new LagMeter({ offsets }, clock));
   const running: number[] = [];
   let aside: unknown;
   const stopping = new AbortController();
   const lanes: LaneSupervisor = new LaneSupervisor({
     pool: {
-      start(message) {
+      start(_spec, message) {
         running.push(message.lane);
         aside = message.aside;
       },
@@ -49,7 +52,6 @@ function supervised(
       responsive: () => true,
     },
     log: new MemoryLog(),
-    topic: "VideoStreaming",
     streams,
     metrics,
     clock,
@@ -225,7 +227,7 @@ Deno.test("a query does not start beside its own run that was given up", async (
 
 Deno.test("listeners that throw, reject or cannot be read are named and cost themselves alone", async () => {
   const reports: string[] = [];
-  const streams = new StreamingQueryManager((line) => void reports.push(line));
+  const streams = managerOf((line) => void reports.push(line));
   class Alarm implements StreamingQueryListener {
     onQueryIdle() {
       return Promise.reject(null);
@@ -261,7 +263,7 @@ Deno.test("listeners that throw, reject or cannot be read are named and cost the
 
 Deno.test("a listener that never ends its calls misses events, which is reported once", () => {
   const reports: string[] = [];
-  const streams = new StreamingQueryManager((line) => void reports.push(line));
+  const streams = managerOf((line) => void reports.push(line));
   let calls = 0;
   streams.addListener({ onQueryIdle: () => (calls++, new Promise(() => {})) });
   for (let i = 0; i < 1000; i++) streams.tell("onQueryIdle", { id: "", runId: "", timestamp: "" });

@@ -82,3 +82,85 @@ export async function startsAModule(url: string, log: TopicLog, topic: string): 
     (error) => error instanceof LogError && error.code === "TOPIC_MISSING",
   );
 }
+
+/** Another query comes, changes and goes beside one that runs, which goes on in the same run. */
+export async function changesOneQuery(url: string, log: TopicLog, topic: string): Promise<void> {
+  await log.createTopic(topic, 2);
+  const frames = async () => {
+    await append(log, topic, 0, 2);
+    await append(log, topic, 1, 1);
+  };
+  const seen: string[] = [];
+  const note = (query: string) =>
+    foreachBatch<Frame>((outputs) => {
+      for (const { partition, offset } of outputs) seen.push(`${query} ${partition}:${offset}`);
+    });
+  const of = (name: string) =>
+    query(`${name}-${topic}`).readStream({ startingOffsets: "earliest" });
+  await frames();
+  await using streams = await start(of("stays").writeStream(note("stays")), {
+    ...{ log: url, topic, progressIntervalMs: 0, report: () => {} },
+  });
+  const progress: string[] = [];
+  const ended: string[] = [];
+  streams.addListener({
+    onQueryProgress({ progress: { name, runId, batchId } }) {
+      if (runs.has(runId)) progress.push(`${name} ${batchId}`);
+    },
+    onQueryTerminated: ({ runId }) => ended.push(runId),
+  });
+  const runs = new Set(streams.all.map(({ runId }) => runId));
+  await streams.processAllAvailable();
+
+  const module = new URL("../../../queries/passthrough.ts", import.meta.url);
+  const added = await streams.add(module, {
+    ...{ queryName: `added-${topic}`, startingOffsets: "earliest" },
+  });
+  assert.deepEqual(added.map(({ name }) => name), ["QUERY-PARTITION-0", "QUERY-PARTITION-1"]);
+  const ids = added.map(({ id }) => id);
+  await assert.rejects(
+    streams.add(of("added").writeStream(display())),
+    /Cannot run two queries named "added-/,
+  );
+  await frames();
+  await streams.processAllAvailable();
+  assert.deepEqual(added.map(({ totals }) => totals.frames), [4, 2]);
+
+  const changed = await streams.replace(of("added").writeStream(note("changed")));
+  assert.deepEqual(changed.map(({ id }) => id), ids, "it goes on from its own checkpoint");
+  await frames();
+  await streams.processAllAvailable();
+  await assert.rejects(streams.replace(`${module.href}.none`, { queryName: `added-${topic}` }));
+  assert.deepEqual(changed.map(({ isActive }) => isActive), [true, true]);
+
+  for (const handle of await streams.remove(`added-${topic}`)) assert.equal(handle.isActive, false);
+  assert.equal(streams.get(ids[0]!), undefined);
+  await assert.rejects(streams.remove(`added-${topic}`), /Cannot remove query .*expected stays-/);
+  await frames();
+  await streams.processAllAvailable();
+  const again = await streams.add(of("added").writeStream(note("again")));
+  await streams.processAllAvailable();
+  // Its handles are stopped one by one: it makes room for another of its name.
+  for (const handle of again) await handle.stop();
+  await streams.add(of("added").writeStream(display()));
+
+  const all = (name: string, from: number, to: number) =>
+    [0, 1].flatMap((partition) =>
+      Array.from({ length: to - from }, (_, i) => i + from)
+        .filter((frame) => partition === 0 || frame % 2 === 0)
+        .map((frame) => `${name} ${partition}:${partition === 0 ? frame : frame / 2}`)
+    );
+  const saw = (name: string) => seen.filter((line) => line.startsWith(`${name} `)).sort();
+  assert.deepEqual(saw("changed"), all("changed", 4, 6));
+  assert.deepEqual(saw("again"), all("again", 6, 8));
+  assert.deepEqual(saw("stays"), all("stays", 0, 8));
+  const staying = streams.all.filter(({ query }) => query.startsWith("stays"));
+  assert.deepEqual(new Set(staying.map(({ runId }) => runId)), runs);
+  assert.deepEqual(staying.map(({ restarts }) => restarts), [0, 0]);
+  assert.equal(ended.filter((runId) => runs.has(runId)).length, 0);
+  for (const { name, lastProgress } of staying) {
+    const batches = progress.filter((line) => line.startsWith(name));
+    const from = lastProgress!.batchId + 1 - batches.length;
+    assert.deepEqual(batches, batches.map((_, i) => `${name} ${from + i}`), "no batch is missing");
+  }
+}

@@ -2,10 +2,13 @@
 import "../../../runtime/driver/driver.ts";
 import "../../../runtime/image/mod.ts";
 import { uniqueName, withKafkaLog } from "../../support/kafka.ts";
-import { startsAModule, startsAValue } from "./start_cases.ts";
+import { changesOneQuery, startsAModule, startsAValue } from "./start_cases.ts";
 
 Deno.test("a program starts a definition that is a value, and stops it", () =>
   withKafkaLog((url, log) => startsAValue(url, log, uniqueName("start"))));
 
 Deno.test("a program starts a module in a worker, to its end", () =>
   withKafkaLog((url, log) => startsAModule(url, log, uniqueName("start"))));
+
+Deno.test("one query comes, changes and goes while another goes on in the same run", () =>
+  withKafkaLog((url, log) => changesOneQuery(url, log, uniqueName("change"))));

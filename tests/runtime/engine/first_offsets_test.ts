@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";
-import { PartitionsFound } from "../../../runtime/driver/partitions_found.ts";
+import { foundLater } from "../../../runtime/driver/found_later.ts";
 import {
   addFrames,
   checkAnswer,
@@ -91,22 +91,22 @@ Deno.test("failOnDataLoss: false covers the first start too", async () => {
 
 Deno.test("a partition that came after the query had begun is one found later", async () => {
   const log = logOf(1);
-  const spec = { name: "all", module: "", group: "test", sinks: [] };
+  const spec = { name: "all", topic: "VideoStreaming", module: "", group: "test", sinks: [] };
   const { signal } = new AbortController();
-  const found = () =>
-    PartitionsFound.before({ log, topic: "VideoStreaming", queries: [spec] }, signal);
+  const found = async (partitions?: number[]) =>
+    await foundLater(
+      log,
+      { ...spec, ...(partitions === undefined ? {} : { partitions }) },
+      await log.partitionCount("VideoStreaming"),
+      signal,
+    );
   const first = await found();
-  assert.deepEqual([0, 1].map((partition) => first.later(spec, partition)), [false, true]);
+  assert.deepEqual([0, 1].map(first), [false, true]);
   await log.createTopic("VideoStreaming", 2);
   // A query that has committed nothing has not begun on any of them.
-  assert.equal((await found()).later(spec, 1), false);
+  assert.equal((await found())(1), false);
   await run(log, { startingOffsets: "earliest" });
   const again = await found();
-  assert.deepEqual([0, 1].map((partition) => again.later(spec, partition)), [false, true]);
-  const named = { ...spec, partitions: [1] };
-  const byHand = await PartitionsFound.before(
-    { log, topic: "VideoStreaming", queries: [named] },
-    signal,
-  );
-  assert.equal(byHand.later(named, 1), false);
+  assert.deepEqual([0, 1].map(again), [false, true]);
+  assert.equal((await found([1]))(1), false);
 });

@@ -4,6 +4,7 @@ import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
+import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import type { TimeMode } from "../../../runtime/operators/state.ts";
 import {
@@ -12,11 +13,13 @@ import {
   advanceClock,
   checkAnswer,
   collect,
+  FakeClock,
   runScript,
   startQuery,
   startStream,
   testStream,
 } from "../../../runtime/testing.ts";
+import { managerOf } from "../../support/manager.ts";
 import { logOf } from "./kit.ts";
 
 Deno.test("observed metrics are those since the last report", async () => {
@@ -42,7 +45,8 @@ Deno.test("observed metrics are those since the last report", async () => {
 });
 
 Deno.test("observed metrics are on the page of metrics: counters where they add up", async () => {
-  const metrics = new QueryMetrics();
+  const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
+  const metrics = new QueryMetrics(managerOf(), new LagMeter({ offsets }, new FakeClock()));
   const handle = new StreamingQuery("q", "VideoStreaming", 0, {
     stop: () => Promise.resolve(),
     explain: () => "",

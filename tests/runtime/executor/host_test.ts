@@ -7,6 +7,7 @@ import { withLog } from "../../support/log.ts";
 
 const QUERY = {
   name: "passthrough",
+  topic: "VideoStreaming",
   module: new URL("../../../queries/passthrough.ts", import.meta.url).href,
   group: "group",
   sinks: [],
@@ -20,22 +21,22 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
       send: (message) => void messages.push(message),
       sendPicture: () => {},
     });
-    const opening = host.handle({
-      type: "open",
-      config: { log: url, topic: "VideoStreaming", queries: [QUERY], progressIntervalMs: 1000 },
-    });
+    const opening = [
+      host.handle({ type: "open", config: { log: url, progressIntervalMs: 1000 } }),
+      host.handle({ type: "load", plan: 7, spec: QUERY }),
+    ];
     const starts = [0, 1].map((partition) =>
       host.handle({
         type: "start",
         lane: partition + 1,
-        query: "passthrough",
+        plan: 7,
         partition,
         runId: `run-${partition}`,
         shown: new SharedArrayBuffer(SHOWN.bytes),
       })
     );
     await host.handle({ type: "stop", lane: 1, mode: "drain" });
-    await Promise.all([opening, ...starts]);
+    await Promise.all([...opening, ...starts]);
     await host.handle({ type: "close" });
     const lanes = (type: string) =>
       messages.flatMap((message) =>
@@ -56,17 +57,9 @@ Deno.test("executor: a module without a query is named, whatever it exports", as
       sendPicture: () => {},
     });
     const module = `data:text/javascript,${encodeURIComponent(source)}`;
-    await host.handle({
-      type: "open",
-      config: {
-        log: "embedded:none",
-        topic: "VideoStreaming",
-        queries: [{ ...QUERY, module }],
-        progressIntervalMs: 1000,
-      },
-    });
+    await host.handle({ type: "load", plan: 1, spec: { ...QUERY, module } });
     const [message] = messages;
-    assert.ok(message?.type === "unusable");
+    assert.ok(message?.type === "unloadable");
     assert.match(
       message.error.message,
       /^Cannot use data:.* as a query: expected a query definition/,

@@ -1,0 +1,153 @@
+/**
+ * One query of a driver, on all the partitions that it has here: loaded, at work, ended. Others come and
+ * go without touching it.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { StopMode } from "../engine/execution.ts";
+import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
+import type { TopicLog } from "../log/log.ts";
+import type { ExecutorPool } from "./executor_pool.ts";
+import { foundLater } from "./found_later.ts";
+import type { LaneSupervisor } from "./lane_supervisor.ts";
+import type { QueryMetrics } from "./metrics.ts";
+import { PartitionOwner } from "./partition_owner.ts";
+import { waitForPartitions } from "./topic_wait.ts";
+
+/** What queries of a driver have in common. */
+export interface DriverParts {
+  readonly log: TopicLog;
+  readonly pool: Pick<ExecutorPool, "load" | "unload">;
+  readonly lanes: LaneSupervisor;
+  readonly metrics: QueryMetrics;
+  readonly clock: Clock;
+  readonly report: (message: string) => void;
+  readonly sessionTimeoutMs?: number | undefined;
+}
+
+/** A query of a driver. */
+export class DriverQuery {
+  readonly spec: QuerySpec;
+  readonly #parts: DriverParts;
+  readonly #ending = new AbortController();
+  #loading: Promise<LoadedQuery> | undefined;
+  #loaded: LoadedQuery | undefined;
+  /** Partitions of its topic when it began. */
+  #count: number | undefined;
+  #owner: PartitionOwner | undefined;
+  #end: Promise<void> | undefined;
+  /** Where each partition ended then, of a query with an end that shares them. */
+  #ends: readonly number[] = [];
+
+  constructor(spec: QuerySpec, parts: DriverParts) {
+    this.spec = spec;
+    this.#parts = parts;
+  }
+
+  /** What is known of it; undefined before it is loaded. */
+  get loaded(): LoadedQuery | undefined {
+    return this.#loaded;
+  }
+
+  /** Lanes that it may have here; one as long as its topic is not known. */
+  get lanes(): number {
+    return this.#named?.length ?? this.#count ?? 1;
+  }
+
+  /** Partitions named by hand; undefined where all are shared with the group. */
+  get #named(): readonly number[] | undefined {
+    const { partitions = "all" } = this.spec;
+    return partitions === "all" ? undefined : partitions;
+  }
+
+  /** @throws what is wrong with it. */
+  async load(): Promise<LoadedQuery> {
+    return this.#loaded = await (this.#loading ??= this.#parts.pool.load(this.spec));
+  }
+
+  /**
+   * Waits for its partitions: those named by hand must exist; for `all` a missing topic is waited for.
+   *
+   * @throws when it is missing and the query has an end.
+   */
+  async find(): Promise<void> {
+    const { log, clock, report } = this.#parts;
+    this.#count = await waitForPartitions({
+      log,
+      topic: this.spec.topic,
+      partitions: Math.max(0, ...this.#named ?? []) + 1,
+      patient: async () => !(await this.load()).finite,
+      report,
+      clock,
+      signal: this.#ending.signal,
+    });
+  }
+
+  /** Takes the partitions over; resolves when the first ones are here. */
+  async begin(): Promise<void> {
+    const { spec, spec: { topic, group, name } } = this;
+    const { log, lanes, metrics, clock, report, sessionTimeoutMs } = this.#parts;
+    const { signal } = this.#ending;
+    const { finite } = await this.load();
+    if (finite && this.#named === undefined) await this.#noteEnds();
+    const isLater = await foundLater(log, spec, this.#count ?? 0, signal);
+    signal.throwIfAborted();
+    this.#owner = new PartitionOwner({
+      log,
+      topic,
+      group,
+      partitions: spec.partitions ?? "all",
+      ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
+      signal,
+      clock,
+      report,
+      onAssigned: (partition, membership) =>
+        lanes.begin(spec, partition, membership, isLater(partition)),
+      onKept: (partition, membership) => lanes.renew(spec, partition, membership),
+      onRevoked: (partition) => lanes.end(spec, partition, "move"),
+      onRebalance: () => metrics.rebalances.inc({ query: name }),
+    });
+    await this.#owner.start();
+  }
+
+  /** Ends its lanes, leaves its group and forgets it. */
+  end(mode: StopMode): Promise<void> {
+    return this.#end ??= this.#endAll(mode);
+  }
+
+  async #endAll(mode: StopMode): Promise<void> {
+    this.#ending.abort(new Error(`Query ${this.spec.name} stops`));
+    await this.#parts.lanes.endAll(mode, this.spec);
+    await this.#owner?.leave();
+    this.#parts.pool.unload(this.spec);
+  }
+
+  /**
+   * Whether it is behind on a partition that another member of its group has: whoever dies leaves
+   * partitions behind, which come to the others when its session times out.
+   *
+   * @param done whether this runtime has brought it to its end there
+   */
+  async othersBehind(done: (query: string, partition: number) => boolean): Promise<boolean> {
+    if (this.#ends.length === 0) return false;
+    const { group, name: query, topic } = this.spec;
+    const known = await this.#parts.log.checkpoints({ group, query, topic });
+    return this.#ends.some((end, partition) => {
+      if (end === 0 || done(query, partition)) return false;
+      const reached = known.find((one) => one.partition === partition)?.committed?.end ?? 0;
+      return reached < end;
+    });
+  }
+
+  async #noteEnds(): Promise<void> {
+    const { topic } = this.spec;
+    const ends = await Promise.all(
+      Array.from(
+        { length: this.#count ?? 0 },
+        (_, partition) => this.#parts.log.offsets(topic, partition),
+      ),
+    );
+    this.#ends = ends.map(({ latest }) => latest);
+  }
+}

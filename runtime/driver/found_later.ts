@@ -1,0 +1,29 @@
+/**
+ * Which partitions came into being after a query had begun. They are read from their start, as Spark
+ * does: what a camera published before it was noticed is not skipped.
+ *
+ * @module
+ */
+import { retry } from "../base/wait.ts";
+import type { QuerySpec } from "../executor/protocol.ts";
+import type { TopicLog } from "../log/log.ts";
+
+/**
+ * Looks before the query begins, and so before it has left a checkpoint.
+ *
+ * @param count partitions that its topic has
+ * @returns whether a partition came into being after the query had begun, here or in an earlier run.
+ */
+export async function foundLater(
+  log: Pick<TopicLog, "checkpoints">,
+  { name: query, group, topic, partitions = "all" }: QuerySpec,
+  count: number,
+  signal: AbortSignal,
+): Promise<(partition: number) => boolean> {
+  // Partitions that are named begin where the query says.
+  if (partitions !== "all") return () => false;
+  const all = await retry(() => log.checkpoints({ group, query, topic }), { signal });
+  const begun = all.some(({ committed }) => committed !== undefined);
+  const known = new Set(all.map(({ partition }) => partition));
+  return (partition) => partition >= count || begun && !known.has(partition);
+}

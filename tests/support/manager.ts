@@ -1,0 +1,17 @@
+/**
+ * A manager without a runtime.
+ *
+ * @module
+ */
+import { StreamingQueryManager } from "../../runtime/driver/manager.ts";
+
+/** A manager of queries that a test begins and ends. */
+export function managerOf(report: (message: string) => void = () => {}): StreamingQueryManager {
+  const none = () => Promise.resolve([]);
+  return new StreamingQueryManager(report, {
+    stop: () => Promise.resolve(),
+    add: none,
+    replace: none,
+    remove: none,
+  });
+}
