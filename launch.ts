@@ -10,11 +10,12 @@ import { CLibrary } from "./cli/launch/kernel.ts";
 import { realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
+import { typesAreRight } from "./cli/launch/types.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
 /** In the npm package it is JavaScript, which is not compiled. */
 const compiled = import.meta.filename!.endsWith(".js");
-const { access, cache, executors, faults, flags, reads, row } = planLaunch(Deno.args, {
+const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
   base: Deno.cwd().replaceAll("\\", "/"),
   root,
   environment: (name) => Deno.env.get(name),
@@ -22,6 +23,7 @@ const { access, cache, executors, faults, flags, reads, row } = planLaunch(Deno.
 const entry = compiled ? [`--config=${root}/deno.json`, `${root}/main.js`] : [`${root}/main.ts`];
 const args = ["run", ...flags, ...entry, ...Deno.args];
 const program = realPath(Deno.execPath());
+if (!await typesAreRight(queries, { root, cache })) Deno.exit(2);
 const library = CLibrary.open();
 if (
   !compiled && row.native !== undefined &&
@@ -41,7 +43,7 @@ if (library === undefined) {
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) library.confine(access, [...reads, cache], program);
   library.setEnvironment(EXECUTORS, JSON.stringify(executors));
-  // ONNX Runtime reports its use to its makers unless told otherwise.
+  // ONNX Runtime reports its use to its makers by default.
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
   library.execute(program, args);
 }

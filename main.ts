@@ -22,7 +22,7 @@ Deno.exit(
       signal: stop.signal,
       print(line) {
         if (!writeLine(Deno.stdout, line)) {
-          stop.abort(new Error("Nobody reads the output any more"));
+          stop.abort(new Error("The output was closed"));
         }
       },
       say(line) {

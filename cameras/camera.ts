@@ -25,7 +25,7 @@ export interface CameraOptions {
   readonly target?: PublishTarget;
   /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;
-  /** Ends after so many frames of the source. */
+  /** Ends after this many frames of the source. */
   readonly limit?: number;
   readonly clock: Clock;
   /** Aborts when the camera must end; what it holds is still published. */
@@ -264,7 +264,7 @@ class CameraRun {
     watchdog.check();
   }
 
-  /** The same message is told ever more rarely, so that a camera that is away fills no log. */
+  /** The same message is reported ever more rarely, so that an unreachable camera fills no log. */
   #tell(message: string, delay: number): void {
     const repeated = message === this.#message ? this.#repeated + 1 : 1;
     [this.#message, this.#repeated] = [message, repeated];

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../runtime/base/clock.ts";
 
-/** Irregular times that were put right, counted since the start. */
+/** Irregular times that were corrected, counted since the start. */
 export interface TimeFaults {
   /** Steps of this machine's wall clock. */
   readonly clockSteps: number;
@@ -15,7 +15,7 @@ export interface TimeFaults {
 
 /** Readings of the two clocks lie this far apart at most, unless the wall clock was set. */
 const STEP_MS = 500;
-/** A stream's time that goes on by more than this began anew, milliseconds. */
+/** A stream's time that jumps by more than this began again, milliseconds. */
 export const DEFAULT_TIME_JUMP_MS = 10_000;
 
 /**

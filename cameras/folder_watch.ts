@@ -10,7 +10,7 @@ import type { Clock } from "../runtime/base/clock.ts";
 const RESCAN_MS = 5_000;
 /** The same where the system says nothing. */
 const UNWATCHED_RESCAN_MS = 1_000;
-/** Files that somebody still writes are looked at so often. */
+/** How often files that are still being written are checked. */
 const RETRY_MS = 100;
 
 /** Watches a folder and all folders in it. */

@@ -17,7 +17,7 @@ export interface PublisherFrame {
 }
 
 /**
- * Why frames were dropped. What hangs on a dropped frame of video, up to the next keyframe, is dropped
+ * Why frames were dropped. What depends on a dropped frame of video, up to the next keyframe, is dropped
  * and counted with it.
  */
 export type DropReason = "overflow" | "too-large" | "stopped";
@@ -31,7 +31,7 @@ export class FrameBuffer {
   readonly #frames: PublisherFrame[] = [];
   readonly #most: number;
   readonly #batchBytes: number;
-  /** Why frames that come are dropped as long as they hang on one that was. */
+  /** Why frames that come are dropped as long as they depend on one that was. */
   #lost: DropReason | undefined;
 
   /** @param most frames that may wait */
@@ -66,7 +66,7 @@ export class FrameBuffer {
     return true;
   }
 
-  /** Drops what hangs on the frame before the waiting ones, which was dropped. */
+  /** Drops what depends on the frame before the waiting ones, which was dropped. */
   dropHanging(reason: DropReason): void {
     const next = this.#frames.findIndex(({ record }) => !hangsOnOthers(record));
     this.dropped[reason] += this.#frames.splice(0, next < 0 ? Infinity : next).length;
@@ -102,7 +102,7 @@ export class FrameBuffer {
     return length;
   }
 
-  /** Counts a frame that comes and hangs on a dropped one. */
+  /** Counts a frame that comes and depends on a dropped one. */
   #isLost({ record }: PublisherFrame): boolean {
     if (this.#lost !== undefined && hangsOnOthers(record)) {
       this.dropped[this.#lost]++;

@@ -36,7 +36,7 @@ export class LiveTime {
   }
 }
 
-/** Lets at most so many frames a second pass. */
+/** Lets at most this many frames per second pass. */
 export class Decimator {
   readonly #interval: number;
   #due: number | undefined;
@@ -51,7 +51,7 @@ export class Decimator {
     if (this.#interval === 0) return true;
     // Half a millisecond of grace: frame times come rounded.
     if (this.#due !== undefined && timestamp < this.#due - 0.5) {
-      // A clock that went back starts anew.
+      // A clock that went back starts again.
       if (this.#due - timestamp <= this.#interval) return false;
       this.#due = undefined;
     }

@@ -15,29 +15,35 @@ export interface MeasuredCamera {
 
 const LABELS = ["topic", "partition", "camera"] as const;
 
-/** Turns counts into metrics when somebody asks. */
+/** Turns counts into metrics on request. */
 export class CameraMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly #topic: string;
   readonly #cameras: () => readonly MeasuredCamera[];
-  readonly #published = this.#set.counter("frames_published_total", "Frames that the log holds");
+  readonly #published = this.#set.counter(
+    "frames_published_total",
+    "Frames acknowledged by the log",
+  );
   readonly #dropped = this.#set.counter("frames_dropped_total", "Frames dropped before the log", [
     ...LABELS,
     "reason",
   ]);
   readonly #bytes = this.#set.counter("published_bytes_total", "Bytes of the published images");
-  readonly #batches = this.#set.counter("producer_batches_total", "Batches that the log took");
+  readonly #batches = this.#set.counter(
+    "producer_batches_total",
+    "Batches acknowledged by the log",
+  );
   readonly #retries = this.#set.counter(
     "producer_retries_total",
-    "Attempts that the log did not take",
+    "Attempts that the log refused or did not answer",
   );
   readonly #late = this.#set.counter(
     "camera_late_frames_total",
-    "Frames before which a recording stood still, since it could not keep its pace",
+    "Frames of recordings published late",
   );
   readonly #behind = this.#set.counter(
     "camera_behind_seconds_total",
-    "How far recordings have fallen behind their own times",
+    "Delay of recordings behind their own timestamps",
   );
   readonly #clockSteps = this.#set.counter(
     "camera_clock_steps_total",
@@ -45,14 +51,14 @@ export class CameraMetrics {
   );
   readonly #timeJumps = this.#set.counter(
     "camera_time_jumps_total",
-    "Jumps of a stream's own time that were put right",
+    "Jumps in a stream's timestamps that were corrected",
   );
   readonly #failures = this.#set.counter(
     "camera_failures_total",
     "Failures of the source, by kind: UNREACHABLE, UNAUTHORIZED, ENDED, …",
     [...LABELS, "reason"],
   );
-  readonly #buffered = this.#set.gauge("producer_buffered_frames", "Frames that wait for the log");
+  readonly #buffered = this.#set.gauge("producer_buffered_frames", "Frames waiting for the log");
   readonly #last = this.#set.gauge(
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest published frame",

@@ -97,7 +97,7 @@ function withoutCopyFaults(
     ...(size === undefined ? [] : ["--size asks for other pictures"]),
     ...(quality === undefined ? [] : ["--quality asks for other pictures"]),
     ...(source.kind === "live" && typeof fps === "number"
-      ? ["--fps leaves out frames that others hang on"]
+      ? ["--fps leaves out frames that others depend on"]
       : []),
   ];
   if (faults.length === 0) return source;
@@ -134,7 +134,7 @@ function kindOf(path: string): "folder" | "file" | "missing" {
   try {
     return Deno.statSync(path).isDirectory ? "folder" : "file";
   } catch (error) {
-    // What else is wrong with it is told when it is opened.
+    // Other faults are reported when it is opened.
     if (error instanceof Deno.errors.NotFound) return "missing";
     return "file";
   }

@@ -10,7 +10,7 @@ import type { SourceImage, SourceKind } from "./source.ts";
 export interface PacingOptions {
   readonly kind: SourceKind;
   /**
-   * Frames a second; `max` goes as fast as whoever takes them. Absent: the source's own frame times,
+   * Frames a second; `max` goes as fast as they are taken. Absent: the source's own frame times,
    * or `max` where it has none. A live source limits itself.
    */
   readonly fps?: number | "max";
@@ -20,7 +20,7 @@ export interface PacingOptions {
   readonly onLate?: (ms: number) => void;
 }
 
-/** An image with the time that the world is told. */
+/** An image with the capture time that is published. */
 export interface PacedImage {
   readonly image: SourceImage;
   /** Capture time, epoch milliseconds. */

@@ -1,5 +1,5 @@
 /**
- * Work ahead of whoever asks, within bounds, in order.
+ * Work ahead of the reader, within bounds, in order.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export async function* prefetch<T>(
   let failure: { readonly error: unknown } | undefined;
 
   const push = async (item: Promise<T>) => {
-    // The reader sees the failure when its turn comes; until then nobody listens.
+    // The reader sees the failure when its turn comes; until then there is no listener.
     item.catch(() => {});
     while (items.length >= depth && !stop.signal.aborted) {
       await new Promise<void>((resolve) => wakeProducer = resolve);

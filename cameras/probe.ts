@@ -26,7 +26,7 @@ export interface ProbeReport {
   readonly keyframeSeconds?: number;
   /** Steps between capture times, milliseconds. */
   readonly steps?: { readonly least: number; readonly median: number; readonly most: number };
-  /** How many of the stream's times were put right. */
+  /** How many of the stream's times were corrected. */
   readonly timeJumps: number;
   /** The stream's clock against this machine's, in parts per million; by the frames' own times. */
   readonly driftPpm?: number;

@@ -12,7 +12,7 @@ export const VERSION_HEADER = "file-version";
 
 /**
  * Remembers what was published, in Deno KV. The log is the truth: what a crash kept from being
- * written down is found in the log at the next start, and when the topic was made anew since, the
+ * written down is found in the log at the next start, and when the topic was created again since, the
  * record is forgotten.
  */
 export class PublishedFiles {
@@ -37,7 +37,7 @@ export class PublishedFiles {
     const latest = await target.latest();
     if (position === null || position > latest) {
       if (position !== null) {
-        report(`The topic is newer than the record of ${folder}: its images are published anew`);
+        report(`The topic is newer than the record of ${folder}: its images are published again`);
         for await (const { key } of kv.list({ prefix: files.#prefix })) await kv.delete(key);
       }
       await kv.set(files.#positionKey, latest);

@@ -51,7 +51,7 @@ export interface PublisherStats {
   readonly lastTimestamp?: number;
 }
 
-/** Kafka's brokers refuse batches above 1 MB unless told otherwise. */
+/** Kafka's brokers refuse batches above 1 MB by default. */
 export const DEFAULT_BATCH_BYTES = 896 * 1024;
 /** Four seconds at 30 frames/s. */
 export const DEFAULT_BUFFER_FRAMES = 128;

@@ -26,7 +26,7 @@ export class Punctuality implements Lateness {
     return this.#behindMs;
   }
 
-  /** A frame goes out so much later than its turn, and all that follow with it. */
+  /** How much later than its turn a frame goes out, and all that follow. */
   fallBehind(ms: number, report: (message: string) => void): void {
     this.#late++;
     this.#behindMs += ms;

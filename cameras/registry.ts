@@ -60,12 +60,12 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
 }
 
 /**
- * Opens the file that holds the registry, readable by nobody else: it keeps passwords.
+ * Opens the file that holds the registry, readable by its owner alone: it keeps passwords.
  */
 export async function openState(path: string): Promise<Deno.Kv> {
   if (path !== ":memory:") {
     await makeFolder(dirname(path));
-    // Made first, so that it is nobody else's from the beginning.
+    // Made first, so that it is private from the beginning.
     const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
     file.close();
   }
@@ -120,7 +120,7 @@ export class CameraRegistry {
   }
 
   /**
-   * All cameras by number, each with a version that changes whenever it is registered anew. An entry
+   * All cameras by number, each with a version that changes whenever it is registered again. An entry
    * that cannot be used costs that camera alone.
    */
   async list(): Promise<{ readonly camera: RegisteredCamera; readonly version: string }[]> {

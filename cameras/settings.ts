@@ -1,5 +1,5 @@
 /**
- * What can be said of a camera beside its source: one row a setting, for the command line, the
+ * A camera's settings: one row each, for the command line, the
  * registry, and every text about them.
  *
  * @module
@@ -68,7 +68,7 @@ export const SETTINGS: Rows = {
     flag: "fps",
     value: "FPS",
     help:
-      "Frames a second, or max for no waiting; of a live source: at most so many, of snapshots 1 unless given (default: the source's own)",
+      "Frames per second, or max for no pacing; a limit for live sources, 1 for snapshots by default (default: the source's own)",
     parse: (text) => text === "max" ? "max" : parseFps(text),
     valid: (value) => value === "max" || isNumber(value, 0, 1_000) && value > 0,
     show: (fps) => `${fps} frames/s`,
@@ -130,7 +130,7 @@ export const SETTINGS: Rows = {
     default: DEFAULT_OPEN_TIMEOUT_MS,
     show: (ms) => `${ms / 1000} s to open`,
   }),
-  timeJumpMs: seconds("time-jump", "A step of a stream's own time beyond this is put right", {
+  timeJumpMs: seconds("time-jump", "Correct steps in a stream's timestamps above this", {
     default: DEFAULT_TIME_JUMP_MS,
     show: (ms) => `jumps beyond ${ms / 1000} s`,
   }),
@@ -144,7 +144,7 @@ export const SETTINGS: Rows = {
   },
   tlsInsecure: {
     flag: "tls-insecure",
-    help: "Take any certificate: whoever sits between sees the password and the video",
+    help: "Accept any certificate: anyone on the network path can read the password and the video",
     valid: isBoolean,
     show: (insecure) => insecure ? "ANY CERTIFICATE" : "",
   },
@@ -158,7 +158,7 @@ export function settingsOf(from: CameraSettings): CameraSettings {
   return pick((name) => from[name]);
 }
 
-/** The settings among parsed options, which go by their flags. */
+/** The settings among parsed options, which are named by their flags. */
 export function settingsFromFlags(options: Readonly<Record<string, unknown>>): CameraSettings {
   return pick((name) => options[SETTINGS[name].flag]);
 }

@@ -29,7 +29,7 @@ export interface SourceImage {
 
 /**
  * - `live`: images appear when they do; who is late loses some;
- * - `recorded`: images have times of their own and wait until somebody asks;
+ * - `recorded`: images have times of their own and wait for the reader;
  * - `collection`: images without times, which wait.
  */
 export type SourceKind = "live" | "recorded" | "collection";
@@ -87,7 +87,7 @@ export interface CameraSource {
   readonly description: string;
   readonly kind: SourceKind;
   /**
-   * Opens the source anew and gives its images in order. Ends when a recording ends or the signal
+   * Opens the source again and gives its images in order. Ends when a recording ends or the signal
    * aborts. Everything is closed again when the iteration ends, however it ends.
    *
    * @throws {SourceError} when the source cannot be opened or fails on the way.

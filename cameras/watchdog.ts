@@ -11,7 +11,7 @@ export const DEFAULT_STALL_MS = 20_000;
 
 /** Ends a live source from which nothing arrives for too long. */
 export class Watchdog {
-  readonly #bite = new AbortController();
+  readonly #expired = new AbortController();
   readonly #done = new AbortController();
   readonly #source: CameraSource;
   readonly #stallMs: number;
@@ -28,7 +28,7 @@ export class Watchdog {
   }
 
   get signal(): AbortSignal {
-    return this.#bite.signal;
+    return this.#expired.signal;
   }
 
   async *watch(images: AsyncIterable<SourceImage>): AsyncGenerator<SourceImage> {
@@ -48,7 +48,7 @@ export class Watchdog {
 
   /** @throws {SourceError} when the source was silent for too long. */
   check(): void {
-    if (!this.#bite.signal.aborted) return;
+    if (!this.#expired.signal.aborted) return;
     throw new SourceError(
       "ENDED",
       `Source ${this.#source.description} was silent for ${this.#stallMs / 1000} s (--stall)`,
@@ -64,7 +64,7 @@ export class Watchdog {
       const now = this.#clock.monotonic();
       if (this.#taken) this.#last = now;
       const left = this.#last + this.#stallMs - now;
-      if (left <= 0) return this.#bite.abort();
+      if (left <= 0) return this.#expired.abort();
       try {
         await this.#clock.sleep(left, this.#done.signal);
       } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The registered cameras of a process, and what is told of them.
+ * The registered cameras of a process, and their reports.
  *
  * @module
  */
@@ -63,7 +63,7 @@ export class CameraFleet {
     });
   }
 
-  /** Runs until the command is told to stop, then prints a summary for each camera. */
+  /** Runs until the command is asked to stop, then prints a summary for each camera. */
   async run(): Promise<void> {
     const { json, host } = this.#options;
     const begun = host.clock.monotonic();

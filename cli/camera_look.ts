@@ -95,7 +95,7 @@ function lines(found: ProbeReport, login: string | undefined, add: string): stri
       "clock",
       steps &&
       `steps of ${steps.least} to ${steps.most} ms, ${steps.median} at the median; ${
-        found.timeJumps === 0 ? "no jumps" : `${found.timeJumps} jumps put right`
+        found.timeJumps === 0 ? "no jumps" : `${found.timeJumps} jumps corrected`
       }${
         driftPpm === undefined || Math.abs(driftPpm) < LEAST_DRIFT_PPM
           ? ""

@@ -10,7 +10,7 @@ import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
 import { type Options, parsers } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 
-/** What can be said of a camera: the table of settings, as options. */
+/** The table of camera settings, as options. */
 export const settingOptions: Options = Object.fromEntries(
   Object.values(SETTINGS).map((row) => [row.flag, {
     help: row.help,

@@ -71,7 +71,7 @@ export interface Command<O extends Options = Options> {
   readonly needs?: Omit<LaunchRow, "switches" | "options">;
   /**
    * Faults that no single option's parser sees: of the arguments, of options taken together. Called
-   * with what could be parsed, also where options are at fault, so that all is told together.
+   * with what could be parsed, also where options are at fault, so that all faults are reported together.
    */
   check?(args: Arguments<O>): readonly string[];
   /**
@@ -234,7 +234,7 @@ export function columnsOf(
   });
 }
 
-/** A text in lines of at most so many characters; a longer word has a line of its own. */
+/** A text in lines of at most this many characters; a longer word has a line of its own. */
 function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";

@@ -59,7 +59,7 @@ export class ProgressBar {
   /**
    * Shows how far it is, ten times a second at most.
    *
-   * @param total undefined when nobody knows
+   * @param total undefined when unknown
    * @param note stands at the right
    */
   update(done: number, total: number | undefined, note: string): void {

@@ -70,8 +70,8 @@ export interface Lane {
 }
 
 /**
- * How people know the camera of a record. Lanes, tiles and lists take it from here, whoever
- * published the record.
+ * How people know the camera of a record. Lanes, tiles and lists take it from here, for records
+ * of any producer.
  *
  * @example
  * ```ts
@@ -106,7 +106,7 @@ export interface LaneFeed {
    * Calls `listener` for each new picture of any lane. It must return at once.
    *
    * @param passive true for a listener that wants to know what comes anyway (alerts do), and does
-   * not count as somebody who looks: while nobody does, pictures may come rarely.
+   * not count as a viewer: without viewers pictures may come rarely.
    * @returns a function that ends the subscription.
    */
   subscribe(listener: (picture: LanePicture) => void, passive?: boolean): () => void;

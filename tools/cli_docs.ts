@@ -11,6 +11,7 @@ import { commands } from "../cli/registry.ts";
 import { configSchema } from "../cli/up/config.ts";
 import { launchTable } from "./launch_table.ts";
 import { join, ROOT } from "./paths.ts";
+import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
 /** The reference as Markdown. */
@@ -85,10 +86,14 @@ if (import.meta.main) {
     ["--check"],
   );
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
+  const tracked = await run("git", ["ls-files", "--", "queries"], { cwd: ROOT });
   const made = {
     "docs/cli.md": await formatted(commandReference(all)),
     "docs/framelane.schema.json": await formatted(JSON.stringify(configSchema()), "json"),
-    "cli/launch/table.json": await formatted(JSON.stringify(launchTable(all)), "json"),
+    "cli/launch/table.json": await formatted(
+      JSON.stringify(launchTable(all, tracked?.stdout.split("\n") ?? [])),
+      "json",
+    ),
   };
   for (const [name, text] of Object.entries(made)) {
     const file = join(ROOT, name);

@@ -13,9 +13,9 @@ export interface Import {
   readonly to: string;
   /** Line in `from`, counted from 1. */
   readonly line: number;
-  /** Gone after compilation. Neither this nor what is lazy is part of a circle. */
+  /** Gone after compilation. */
   readonly typeOnly?: boolean;
-  /** Loaded when it is called for, not at the start. */
+  /** Loaded when it is called for: no part of a circle. */
   readonly lazy?: boolean;
 }
 
@@ -172,8 +172,8 @@ function packageOf(specifier: string): string | undefined {
  */
 export function circles(imports: readonly Import[]): string[][] {
   const next = new Map<string, string[]>();
-  for (const { from, to, typeOnly, lazy } of imports) {
-    if (!typeOnly && !lazy) next.set(from, [...(next.get(from) ?? []), to]);
+  for (const { from, to, lazy } of imports) {
+    if (!lazy) next.set(from, [...(next.get(from) ?? []), to]);
   }
   const done = new Set<string>();
   const found: string[][] = [];

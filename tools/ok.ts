@@ -1,7 +1,7 @@
 /**
  * `deno task ok`: the whole gate. All that can be checked without running the program first, two at a
  * time, then the tests. Ends with the line `N passed, N failed`, in which a check that failed counts.
- * With `--no-tests` the tests are left out; with `--fix` what can be put right is.
+ * With `--no-tests` the tests are left out; `--fix` fixes what it can.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import { documentationFaults } from "./public_docs.ts";
 import { run } from "./run.ts";
 import { runTests } from "./test.ts";
 import { checkUsage } from "./usage.ts";
+import { longFiles, missingNames, readPages } from "./structure.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
 /** How a check ended. */
@@ -39,7 +40,7 @@ const print = (line: string): void => void writeLine(Deno.stdout, line);
 
 checkUsage(
   "deno task ok [--no-tests] [--fix]\n\n" +
-    "Runs every check of the gate, then all tests. --fix puts right what can be.\n" +
+    "Runs every check of the gate, then all tests. --fix fixes what it can.\n" +
     "Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
   ["--no-tests", "--fix"],
 );
@@ -67,6 +68,23 @@ async function checkImports(): Promise<Outcome> {
       `${from}:${line} imports ${to}: ${rule}`
     ),
     ...circles(imports).map((circle) => `Circle of imports: ${circle.join(" → ")}`),
+  ]);
+}
+
+async function checkStructure(): Promise<Outcome> {
+  const files = await repositoryFiles();
+  const sources = await readPages(files.filter((file) => file.endsWith(".ts")));
+  const known = {
+    files,
+    sources: sources.filter(({ file }) => !file.startsWith("tests/")).map(({ text }) => text)
+      .join("\n"),
+  };
+  const pages = await readPages(files.filter((file) => file.endsWith(".md")));
+  return ofFindings([
+    ...longFiles(sources),
+    ...pages.flatMap((page) =>
+      missingNames(page, { ...known, names: page.file === "docs/architecture.md" })
+    ),
   ]);
 }
 
@@ -99,7 +117,7 @@ async function checkExamples(): Promise<Outcome> {
   if (ended?.code === 0) return { state: "ok", says: "" };
   const errors = (ended?.output ?? "").split(/^(?=TS\d+ \[ERROR\])/m)
     .filter((error) => /^TS\d+ \[ERROR\]/.test(error) && !EXAMPLES_MAY.test(error));
-  // Nothing that looks like a type error, yet it failed: then all of it is told.
+  // Nothing that looks like a type error, yet it failed: report all of it.
   if (errors.length === 0 && !EXAMPLES_MAY.test(ended?.output ?? "")) {
     errors.push(ended?.output ?? "");
   }
@@ -125,6 +143,7 @@ const checks: readonly Check[] = [
   },
   { name: "lint", check: () => ofCommand(["lint", "--quiet", ...(fix ? ["--fix"] : [])]) },
   { name: "import directions", check: checkImports },
+  { name: "structure", check: checkStructure },
   { name: "words", check: checkWords },
   { name: "dependencies", check: checkLock },
   { name: "kernels", check: async () => ofFindings(await kernelFaults()) },

@@ -5,7 +5,9 @@
  * @module
  */
 import project from "../deno.json" with { type: "json" };
-import { dirname, join, ROOT } from "./paths.ts";
+import { writeLine } from "../cli/output.ts";
+import { Installation } from "./installed.ts";
+import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
@@ -126,9 +128,21 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
 }
 
 if (import.meta.main) {
-  checkUsage("deno task pack\n\nWrites the npm package to dist/framelane-VERSION.tgz.", []);
+  checkUsage(
+    "deno task pack [--sizes]\n\nWrites the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too, " +
+      "part by part, and the sizes are printed.",
+    ["--sizes"],
+  );
+  const print = (what: string, megabytes: number) =>
+    writeLine(Deno.stdout, `${what.padEnd(42)} ${megabytes.toFixed(1).padStart(6)} MB`);
   const tarball = await pack();
-  const { size } = await Deno.stat(tarball);
-  // deno-lint-ignore no-console
-  console.log(`${tarball}: ${(size / 1e6).toFixed(1)} MB`);
+  print(relative(ROOT, tarball), (await Deno.stat(tarball)).size / 1e6);
+  if (Deno.args.includes("--sizes")) {
+    await using installation = await Installation.of(tarball);
+    print("installed: wall, JPEG cameras, JPEG queries", await installation.megabytes());
+    for (const part of ["images", "models", "video"]) {
+      await installation.run("npx", ["framelane", "install", part]);
+      print(`and framelane install ${part}`, await installation.megabytes());
+    }
+  }
 }

@@ -6,7 +6,7 @@
 import type { NeedName } from "./debian.ts";
 import { join, relative, resolve } from "./paths.ts";
 
-/** What a file needs beside Deno is said by the end of its name. */
+/** The end of a file's name says what it needs beyond Deno. */
 const NEEDS_BY_ENDING: readonly (readonly [ending: string, needs: readonly NeedName[]])[] = [
   ["_kafka_test.ts", ["java", "maven", "kcat"]],
   ["_browser_test.ts", ["chromium"]],

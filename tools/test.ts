@@ -106,7 +106,7 @@ async function denoTest(
       args: [
         "test",
         "--no-prompt",
-        // Deno leaves these checks out unless told; deno.json tells it too, for single runs.
+        // Off by default in Deno; deno.json turns them on for single runs.
         "--sanitize-ops",
         "--sanitize-resources",
         "--trace-leaks",
@@ -131,7 +131,7 @@ async function denoTest(
   }
 }
 
-/** Lets a run that is told to stop take its tests along, and waits for them to end. */
+/** Stops the tests with the run, and waits for them to end. */
 function passOn(child: Deno.ChildProcess): () => void {
   let running = true;
   child.status.then(() => running = false);

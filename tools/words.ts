@@ -1,6 +1,6 @@
 /**
  * Words that have no place in the repository: promises of later work, places of one machine,
- * wide-open permissions, registries that are not reachable everywhere.
+ * wide-open permissions, registries that are not reachable everywhere, English that is none.
  *
  * @module
  */
@@ -64,9 +64,35 @@ const FORBIDDEN: readonly Forbidden[] = [
   },
 ];
 
+/** Turns of phrase that no engineer would use, each with what to write instead. */
+const ODD_ENGLISH: Readonly<Record<string, string>> = {
+  "whoever": "name who it is: the caller, the owner, a reader",
+  "nobody": "no reader, no owner, without …",
+  "anew": "again",
+  "so many": "this many, a number of",
+  "(is|are|was|were|be|been) told": "is reported, knows",
+  "unless told( otherwise)?": "by default",
+  "(goes|go) by": "uses",
+  "(hangs?|hung) on (it|them|one|an?|the|others?|earlier|which|pictures|dropped)": "depends on",
+  "lets? go of": "releases, drops",
+  "(puts?|putting) right": "corrects, fixes",
+  "tells? of": "reports, shows",
+  "(comes?|came) into being": "is created",
+  "bury|buried": "drop",
+  "somebody": "a viewer, a caller, another process",
+  "ere|whither|hither|thither|yonder|wherefore|whence": "a word of today",
+};
+
+// Names of tests and what they print are read by developers alone.
+const ENGLISH = Object.entries(ODD_ENGLISH).map(([words, instead]): Forbidden => ({
+  says: `odd English; write instead: ${instead}`,
+  pattern: new RegExp(`\\b(${words})\\b`, "i"),
+  except: /^(tests|bench)\/|^tools\/words\.ts$/,
+}));
+
 /** The forbidden texts of one file. */
 export function findWords(file: string, text: string): Finding[] {
-  const rules = FORBIDDEN.filter(({ except }) => !except?.test(file));
+  const rules = [...FORBIDDEN, ...ENGLISH].filter(({ except }) => !except?.test(file));
   return text.split("\n").flatMap((content, index) =>
     rules.filter(({ pattern }) => pattern.test(content))
       .map(({ says }) => ({ file, line: index + 1, says }))

@@ -1,6 +1,6 @@
 /**
  * Who may see what. Closed by default: without a token the viewer answers this machine alone, and
- * nobody reaches it through a name or a page that is not its own.
+ * it is not reachable through a name or a page that is not its own.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface AccessOptions {
   readonly embedOrigins?: readonly string[];
 }
 
-/** Somebody who was let in. */
+/** A signed-in user. */
 export interface Visitor {
   /** Partitions that they may see. */
   readonly partitions: "all" | ReadonlySet<number>;
@@ -75,7 +75,7 @@ export class Access {
     }
     if (token === undefined && cameraPermissions.length > 0) {
       throw new Error(
-        "Cannot limit cameras without a token: whoever comes without one would see everything",
+        "Cannot limit cameras without a token: a request without one would see everything",
       );
     }
     const access = new Access(options);

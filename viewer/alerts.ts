@@ -15,7 +15,7 @@ import type { Scaler } from "./scaler.ts";
 /** Episodes that are remembered; the oldest make place for new ones. */
 const MAX_EPISODES = 500;
 const THUMBNAIL_WIDTH = 320;
-/** Nobody goes on with an episode of which nothing was heard for so long: its runtime is gone. */
+/** An episode without updates for this long is over: its runtime is gone. */
 const LOST_MS = 60_000;
 const LOOK_MS = 1_000;
 /** `Lane.query` of a partition as it is. */
@@ -218,7 +218,7 @@ export class AlertBook {
     return !over && this.#options.clock.now() - heard < LOST_MS;
   }
 
-  /** Now and then: lanes that have come, and episodes that nobody goes on with. */
+  /** Now and then: new lanes, and episodes without updates. */
   #look(): void {
     const { clock, lanes } = this.#options;
     if (clock.monotonic() - this.#looked < LOOK_MS) return;

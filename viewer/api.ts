@@ -144,7 +144,7 @@ async function clipRange(
   const from = byTime ? await history.offsetAt(lane, after) : wholeNumber(c.req.query("from"));
   const to = byTime ? await history.offsetAt(lane, before) - 1 : wholeNumber(c.req.query("to"));
   if (from === undefined || to === undefined) return undefined;
-  // Nobody can know how many frames there are in a time: a clip of too many is cut.
+  // The number of frames in a time is unknown: a clip of too many is cut.
   if (byTime) return { from, to: Math.min(to, from + MAX_CLIP_FRAMES - 1) };
   return to >= from && to - from < MAX_CLIP_FRAMES ? { from, to } : undefined;
 }

@@ -30,7 +30,7 @@ export type ClipProvider = (
 
 /** Frames that are read at a time. */
 const BATCH = 8;
-/** A reader that is so many frames behind goes on at the newest keyframe. */
+/** A reader that is this many frames behind goes on at the newest keyframe. */
 const MAX_BEHIND = 400;
 
 /** Makes clips from a log's history, as they are downloaded: nothing piles up. */
@@ -95,8 +95,8 @@ async function* framesOf(history: History, request: ClipRequest): AsyncGenerator
 }
 
 /**
- * A lane's frames as they came, access units at their place in their group: those that hang on a
- * keyframe before `from` are left out, and so are damaged ones with what hangs on them.
+ * A lane's frames as they came, access units at their place in their group: those that depend on a
+ * keyframe before `from` are left out, and so are damaged ones with what depends on them.
  */
 async function* unitsOf(history: History, request: ClipRequest): AsyncGenerator<Frame> {
   const tracker = new GroupTracker(() => {});

@@ -1,6 +1,6 @@
 /**
  * Stands before the server on addresses that others can reach. An HTTP server waits for as long as
- * it takes, so whoever opens connections and says little, or never reads, would use up this
+ * it takes, so a client that opens connections and sends little, or never reads, would use up this
  * machine's sockets without ever showing a token. The gate lets a connection through when a whole
  * request has come, and ends it when one side keeps the other waiting.
  *
@@ -19,7 +19,7 @@ export interface GateOptions {
   readonly requestMs?: number;
   /** A client must take what it is sent within this. Default 60 000. */
   readonly stallMs?: number;
-  /** A connection on which nothing is said for so long is ended. Default 300 000. */
+  /** A silent connection ends after this time, milliseconds. Default 300 000. */
   readonly idleMs?: number;
   /** Most connections at a time, and of one address. Default 1024 and 128. */
   readonly most?: number;

@@ -11,15 +11,15 @@ import type { LaneView, ServerMessage } from "./protocol.ts";
 import { Pace } from "./pace.ts";
 import { Scaler } from "./scaler.ts";
 
-/** A feed that works only for lanes that somebody looks at. */
+/** A feed that works only for lanes with viewers. */
 export interface DemandFeed extends LaneFeed {
   /** Tells which lanes are looked at now. */
   demand(lanes: ReadonlySet<string>): void;
-  /** The newest picture of a lane, also of one that nobody looks at. */
+  /** The newest picture of a lane, also of one without viewers. */
   refresh(lane: string): Promise<LanePicture | undefined>;
 }
 
-/** Somebody who is told about new pictures. Must return at once. */
+/** Called for each new picture. Must return at once. */
 export type PictureListener = (picture: LanePicture) => void;
 
 /** A lane is stalled when nothing came for this long, or for some times its usual interval. */

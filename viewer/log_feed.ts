@@ -1,6 +1,6 @@
 /**
  * Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
- * somebody looks at it.
+ * it has viewers.
  *
  * @module
  */
@@ -23,13 +23,13 @@ export interface LogFeedOptions {
   readonly clock?: Clock;
   /** Reads what is registered of cameras. */
   readonly cameras?: (() => Promise<readonly KnownCamera[]>) | undefined;
-  /** How often offsets are looked at while somebody looks at the lanes. Default 1000. */
+  /** How often offsets are looked at while the lanes have viewers. Default 1000. */
   readonly pollMs?: number;
 }
 
 /** Frames that one lane holds ready; older ones are overtaken. */
 const READ_AHEAD = 32;
-/** How long the frames that a picture hangs on may take to be read, milliseconds. */
+/** How long the frames that a picture depends on may take to be read, milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
 /** A camera may be renamed: its name is looked for again so often, milliseconds. */
 const IDENTIFY_MS = 30_000;
@@ -132,7 +132,7 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  /** Reads the newest frame of a lane that nobody follows. */
+  /** Reads the newest frame of a lane without followers. */
   async refresh(lane: string): Promise<LanePicture | undefined> {
     const partition = this.#partitions.get(lane);
     if (partition === undefined || partition.reading !== undefined) return partition?.picture;
@@ -247,7 +247,7 @@ export class LogFeed implements DemandFeed {
     for (const listener of this.#listeners) listener(partition.picture!);
   }
 
-  /** Whose frames these are, also where nobody looks at them. */
+  /** Whose frames these are, also without viewers. */
   async #findIdentity(partition: PartitionLane): Promise<void> {
     if (partition.reading !== undefined && partition.picture !== undefined) return;
     const { topic, partition: number } = partition.lane;
@@ -297,7 +297,7 @@ export class LogFeed implements DemandFeed {
     }
   }
 
-  /** Rate of a partition that nobody reads: by how far its end has moved. */
+  /** Rate of a partition without readers: by how far its end has moved. */
   async #look(partition: PartitionLane): Promise<void> {
     const { topic, partition: number } = partition.lane;
     const { latest } = await this.#log.offsets(topic, number);

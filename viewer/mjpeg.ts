@@ -17,7 +17,7 @@ export interface MjpegOptions {
   readonly width: number;
   /** Aborts when the viewer stops. */
   readonly signal: AbortSignal;
-  /** Called once when the stream is over, whoever ended it. */
+  /** Called once when the stream is over, for whatever reason. */
   readonly onEnd?: () => void;
 }
 

@@ -14,7 +14,7 @@ const CALM_MS = 3;
 /** Pictures a second for all tiles of a busy machine. */
 const BUSY_PICTURES = 400;
 
-/** Watches how late timers are, while somebody looks. */
+/** Watches how late timers are, while there are viewers. */
 export class Pace {
   #timer: ReturnType<typeof setInterval> | undefined;
   #last = 0;
@@ -45,7 +45,7 @@ export class Pace {
     this.#busy = this.#lateness > (this.#busy ? CALM_MS : BUSY_MS);
   }
 
-  /** Milliseconds from one picture of a tile to its next at least, where so many tiles are watched. */
+  /** Milliseconds from one picture of a tile to its next at least, for the number of tiles that are watched. */
   interval(tiles: number): number {
     return this.#busy ? tiles * 1_000 / BUSY_PICTURES : 0;
   }

@@ -16,7 +16,7 @@ const RECENT = 64;
 export class PartitionLane {
   lane: Lane;
   picture: LanePicture | undefined;
-  /** Ends the reading of a partition that somebody looks at. */
+  /** Ends the reading of a partition with viewers. */
   reading: AbortController | undefined;
   /** End of the partition when its newest frame was looked for last. */
   refreshedTo?: number;
@@ -91,7 +91,7 @@ export class PartitionLane {
     };
   }
 
-  /** The log answered: its end tells the rate of a partition that nobody reads. */
+  /** The log answered: its end gives the rate of a partition without readers. */
   polledTo(latest: number, clock: Clock): void {
     const at = clock.monotonic();
     const before = this.#polled;
@@ -118,7 +118,7 @@ export class PartitionLane {
     };
   }
 
-  /** Nobody looks at it any more. */
+  /** It has no viewers any more. */
   rest(): void {
     this.#arrivals.length = this.#latencies.length = 0;
   }

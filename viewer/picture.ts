@@ -1,6 +1,6 @@
 /**
  * What a picture's own bytes say of it. What a record's headers say is anybody's claim, and is not
- * asked: a browser must never be told to take a picture for a page.
+ * asked: a browser must never take a picture for a page.
  *
  * @module
  */

@@ -20,7 +20,7 @@ export interface PlaybackOptions {
   /** A lane has another picture: see `current`. */
   readonly onPicture: (lane: string) => void;
   readonly onTime: (time: TimeView) => void;
-  /** True when the page draws nothing of what it was sent: playing on would be for nobody. */
+  /** True when the page draws nothing of what it was sent: no use in playing on. */
   readonly stuck: () => boolean;
 }
 
@@ -285,7 +285,7 @@ export class Playback {
     this.#runners.clear();
   }
 
-  /** Runs a task to its end; what goes wrong is told to the page. */
+  /** Runs a task to its end; what goes wrong is reported to the page. */
   async #carryOut(task: () => Promise<void>): Promise<void> {
     const { signal } = this.#task;
     try {

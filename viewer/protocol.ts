@@ -136,7 +136,7 @@ export type TimeCommand =
   | { readonly action: "pause"; readonly time: number }
   /** The lead's frame at that offset, or the first one after it. */
   | { readonly action: "seek"; readonly lead: string; readonly offset: number }
-  /** So many frames on from that offset, or back. */
+  /** Frames forward from that offset, or back. */
   | { readonly action: "step"; readonly lead: string; readonly offset: number; readonly by: number }
   /** What was to be seen at that capture time. */
   | { readonly action: "jump"; readonly lead: string; readonly time: number }

@@ -105,7 +105,7 @@ export function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Sets what every response carries: the page may use what is its own, and nobody else may. */
+/** Sets what every response carries: the page may use what is its own, and no other page may. */
 export function secure(c: Context, access: Access): void {
   const { headers } = c.res;
   const { embedOrigins } = access;

@@ -36,8 +36,8 @@ type Denominator = typeof DENOMINATORS[number];
 const ENOUGH = 0.9;
 /** Work that may be done ahead of the budget, milliseconds. */
 const BURST_MS = 250;
-/** What the thread of the lowest priority takes, nobody else wanted. */
-const PRICE_OF_LEFTOVERS = 0.5;
+/** The thread of the lowest priority uses idle time: half of it counts. */
+const IDLE_TIME_COST = 0.5;
 /** Live pictures that may wait for their turn; what would wait longer is sent as it is. */
 const MOST_WAITING = 6;
 
@@ -175,7 +175,7 @@ export class Scaler {
     const size = { width, height, components };
     const reply = await this.#reducer.reduce(bytes, { size, denominator, quality: this.#quality });
     // As long as it took: on a busy machine there is less to spare.
-    this.#budget -= reply.ms * PRICE_OF_LEFTOVERS;
+    this.#budget -= reply.ms * IDLE_TIME_COST;
     return reply.bytes;
   }
 

@@ -33,7 +33,7 @@ export interface PageSocket {
 const IN_FLIGHT_PER_TILE = 2;
 /** Bytes of pictures on their way to one page; one picture is always allowed. */
 const IN_FLIGHT_BYTES = 3 * 1024 * 1024;
-/** State is left out while so much is still unsent. */
+/** State is left out while more than this is unsent. */
 const STATE_BACKLOG_BYTES = 128 * 1024;
 /** A page that draws nothing of what it was sent for so long is gone or frozen. */
 const UNREAD_MS = 30_000;
@@ -133,7 +133,7 @@ export class Session {
     }
   }
 
-  /** Lets go of everything; the socket is closed by whoever closes the session. */
+  /** Releases everything; the caller closes the socket. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -11,7 +11,7 @@ import { asset, type Env, plain, unauthorized } from "./respond.ts";
 /** A sign-in form is this small, in bytes. */
 const MAX_FORM_BYTES = 4_096;
 
-/** Lets requests through that come from the viewer's own pages, or from nobody's. */
+/** Lets requests through that come from the viewer's own pages, or from no page. */
 export function guardOrigin(app: Hono<Env>, access: Access): void {
   app.use(async (c, next) => {
     if (!access.hostAllowed(c.req.raw)) {

@@ -64,7 +64,7 @@ export function socketRoute(
     };
     socket.onmessage = ({ data }) => session?.receive(data);
     socket.onclose = ended;
-    // A broken connection is followed by `close`; there is nobody left to tell.
+    // A broken connection is followed by `close`; there is no one left to tell.
     socket.onerror = ended;
     return response;
   });

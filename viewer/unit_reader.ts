@@ -1,5 +1,5 @@
 /**
- * Pictures of access units anywhere in a log: what a unit hangs on is read again, from its keyframe on.
+ * Pictures of access units anywhere in a log: what a unit depends on is read again, from its keyframe on.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export class UnitReader {
     });
   }
 
-  /** The frame's offset, or that of the keyframe it hangs on; undefined when that is gone. */
+  /** The frame's offset, or that of the keyframe it depends on; undefined when that is gone. */
   async keyframeBefore(frame: Frame): Promise<number | undefined> {
     const codec = videoCodecOf(frame.headers["content-type"]);
     if (codec === undefined) return frame.offset;
@@ -102,7 +102,7 @@ export class UnitReader {
     return lane;
   }
 
-  /** The frame with what it hangs on known; undefined where that is gone. */
+  /** The frame with its keyframe known; undefined where that is gone. */
   async #link(lane: Lane, frame: Frame): Promise<Frame | undefined> {
     const known = lane.linked.get(frame.offset);
     if (known !== undefined) return known;

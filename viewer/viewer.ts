@@ -152,7 +152,7 @@ async function missing(
   }
   if (feed instanceof LogFeed) return undefined;
   const states = feed.lanes().map(({ state }) => state);
-  // One that fails and starts again has its place: metrics tell of it, and the wall stays reachable.
+  // One that fails and starts again has its place: metrics show it, and the wall stays reachable.
   const waiting = states.filter((state) => state === "starting").length;
   if (waiting > 0) return `${waiting} of ${states.length} queries have not begun`;
   return states.length === 0 ? "No query has a partition here" : undefined;

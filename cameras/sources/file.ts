@@ -20,7 +20,7 @@ import { loadVideo } from "../video/load.ts";
 export interface VideoFileOptions extends ImageSettings {
   /** Begin again when it ends, without a gap. */
   readonly loop?: boolean;
-  /** Work far ahead on all cores, for whoever takes images as fast as they come. */
+  /** Work far ahead on all cores, for readers that take images as fast as they come. */
   readonly bulk?: boolean;
 }
 
@@ -119,7 +119,7 @@ export class VideoFileSource implements CameraSource {
   }
 }
 
-/** One that this thread scales in a moment, so that nobody beside it notices. */
+/** One that this thread scales at once, without holding up others. */
 function isSmall({ width, height }: Size): boolean {
   return width * height <= MOST_INLINE_PIXELS;
 }

@@ -220,7 +220,7 @@ export class FolderSource implements CameraSource {
     }
   }
 
-  /** Names that begin with a dot are of files that somebody still writes. */
+  /** Names that begin with a dot belong to files that are still being written. */
   #isImage(path: string, report: (message: string) => void): boolean {
     if (path.split("/").some((part) => part.startsWith("."))) return false;
     if (IMAGE_NAME.test(path)) return true;

@@ -10,7 +10,7 @@ import { loadVideo } from "../video/load.ts";
 
 /** How to watch a stream. */
 export interface StreamOptions extends ImageSettings {
-  /** At most so many frames a second; all unless given. */
+  /** At most this many frames per second; all by default. */
   readonly fps?: number;
 }
 

@@ -136,7 +136,7 @@ export class RtspSource implements CameraSource {
       const late = AbortSignal.timeout(Math.min(openTimeoutMs, 5_000));
       answer = await describeStream(this.#peer, this.#url, AbortSignal.any([signal, late]));
     } catch {
-      // Why FFmpeg failed is told already.
+      // FFmpeg's failure is reported already.
       return false;
     }
     const { status, reason, challenges } = answer;
@@ -203,7 +203,7 @@ export const rtspRow: SourceKindRow = {
     const { codec = "auto", fps } = settings;
     return new RtspSource(text, {
       ...networkSettings(settings),
-      // A thinner stream lacks frames that others hang on.
+      // A thinner stream lacks frames that others depend on.
       codec: codec === "auto" && typeof fps === "number" ? "jpeg" : codec,
     });
   },

@@ -22,7 +22,7 @@ export class VideoDecoder implements Disposable {
   }
 
   /**
-   * @param options.threads decodes so many frames at once; a live stream is one frame later for each beyond
+   * @param options.threads number of frames decoded at once; a live stream is one frame later for each beyond
    * the first. 0: one a core.
    * @param options.inline hands packets over on this thread, which then waits for a decoding thread
    */
@@ -56,7 +56,7 @@ export class VideoDecoder implements Disposable {
   }
 
   /**
-   * Decodes a packet, off this thread unless told otherwise; `null` says that there are no more.
+   * Decodes a packet, off this thread by default; `null` says that there are no more.
    *
    * @param take is called for each frame that is ready, in the order of showing. The frame is valid
    * until the promise that it returns resolves.

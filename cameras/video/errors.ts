@@ -14,7 +14,7 @@ import {
 } from "node-av";
 import { SourceError, type SourceErrorCode } from "../source.ts";
 
-/** What the codes mean for a source; POSIX codes are told by name below. */
+/** What the codes mean for a source; POSIX codes are named below. */
 const MEANINGS: ReadonlyMap<number, readonly [SourceErrorCode, string]> = new Map([
   [AVERROR_HTTP_UNAUTHORIZED, ["UNAUTHORIZED", "the user name or the password is wrong"]],
   [AVERROR_HTTP_FORBIDDEN, ["UNAUTHORIZED", "access is forbidden"]],

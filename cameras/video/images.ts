@@ -38,7 +38,7 @@ export interface VideoImagesOptions {
   readonly onPacket?: (packet: VideoPacket) => void;
   /** Begin again at the end, where the container can go back. Times go on. */
   readonly loop?: boolean;
-  /** Damaged packets are told here, once. */
+  /** Damaged packets are reported here, once. */
   readonly report: (message: string) => void;
 }
 

@@ -44,7 +44,7 @@ export class PictureMaker implements Disposable {
     if (steps.length > 0) this.#turner = new FrameFilter(steps);
   }
 
-  /** Takes a frame over: whoever decoded it may go on at once. */
+  /** Takes a frame over: its decoder may go on at once. */
   take(frame: Frame): void {
     this.#source.unref();
     this.#source.ref(frame);

@@ -1,5 +1,5 @@
 /**
- * What a stream says of its frames' times, put right where it cannot be true.
+ * A stream's own frame times, corrected where they cannot be true.
  *
  * @module
  */
@@ -65,7 +65,7 @@ export class StreamTimes {
     return step > most || step < -MOST_STEP_BACK_MS;
   }
 
-  /** The stream begins anew; its first frame follows the last one. */
+  /** The stream begins again; its first frame follows the last one. */
   beginAgain(): void {
     this.packets = this.images = 0;
     this.#first = undefined;

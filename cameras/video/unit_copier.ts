@@ -45,7 +45,7 @@ export class UnitCopier {
   readonly #writer: AnnexBWriter;
   #facts: KeyframeFacts | undefined;
   #parameters = "";
-  /** Units up to the next keyframe hang on one that was not passed on. */
+  /** Units up to the next keyframe depend on one that was not passed on. */
   #waiting = true;
   #without = 0;
   #latestMs = -Infinity;
@@ -82,7 +82,7 @@ export class UnitCopier {
     return this.#damaged;
   }
 
-  /** Takes the next packet; undefined for one that hangs on a keyframe that never came. */
+  /** Takes the next packet; undefined for one that depends on a keyframe that never came. */
   async take(packet: Packet): Promise<CopiedUnit | NotCopied | undefined> {
     const { data } = packet;
     if (data === null || data.length === 0) return undefined;

@@ -53,7 +53,7 @@ export const camera: Command = {
     },
     ...targetOptions,
     ...settingOptions,
-    limit: { value: "FRAMES", help: "End after so many frames", parse: parsers.integer(1) },
+    limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },

@@ -56,7 +56,7 @@ const demoOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
-  for: { value: "SECONDS", help: "end after so many seconds", parse: parsers.positive },
+  for: { value: "SECONDS", help: "stop after this many seconds", parse: parsers.positive },
   ...fenceOptions,
 } as const satisfies Options;
 

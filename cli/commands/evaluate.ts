@@ -1,5 +1,5 @@
 /**
- * `deno task evaluate`: how good a model is on clips of which somebody said what is in them.
+ * `deno task evaluate`: how good a model is on labelled clips.
  *
  * @module
  */

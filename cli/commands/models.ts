@@ -127,11 +127,11 @@ async function check(
   // Only this needs what runs models.
   const { tryModel } = await import("../../queries/operators/model/trial.ts");
   try {
-    const { manifest, file, outputs, said, ms } = await tryModel(path);
+    const { manifest, file, outputs, result, ms } = await tryModel(path);
     const { name, frames, hop, inputs: [input] } = manifest;
     const { sha256 } = file;
     if (json) {
-      print(JSON.stringify({ ok: true, name, sha256, faults: [], outputs, said, ms }));
+      print(JSON.stringify({ ok: true, name, sha256, faults: [], outputs, result, ms }));
       return 0;
     }
     print(
@@ -140,7 +140,7 @@ async function check(
     );
     print(`One run on grey frames took ${ms.toFixed(1)} ms and gave`);
     for (const { name, dtype, shape } of outputs) print(`  ${name}  ${dtype}  ${shapeText(shape)}`);
-    print(`which is read as ${said}`);
+    print(`which is read as ${result}`);
     if (manifest.sha256 === undefined) say(`Add "sha256": "${sha256}" to notice another file`);
     return 0;
   } catch (error) {

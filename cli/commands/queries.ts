@@ -55,9 +55,15 @@ const queryOptions = {
   ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
-    help: "a silent runtime loses its partitions after so many milliseconds",
+    help: "heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
+  },
+  check: {
+    switch: true,
+    default: true,
+    help:
+      "check the types of queries in .ts files before they start, once for each version of a file",
   },
   json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
   ...fenceOptions,

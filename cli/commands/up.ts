@@ -27,7 +27,8 @@ const LOOK_EVERY_MS = 250;
 const upOptions = {
   check: {
     switch: true,
-    help: "only tell what is wrong with the file; exit code 2 if anything is",
+    help:
+      "only tell what is wrong with the file; exit code 2 if anything is. --no-check starts queries without a check of their types",
   },
   print: { switch: true, help: "only show what the file comes to, without secrets" },
   json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
@@ -113,7 +114,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Waits a moment; false when the command is told to stop. */
+/** Waits a moment; false when the command is asked to stop. */
 async function pause(signal: AbortSignal): Promise<boolean> {
   await systemClock.sleep(LOOK_EVERY_MS, signal).catch((reason) => {
     if (!signal.aborted) throw reason;

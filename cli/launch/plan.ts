@@ -27,6 +27,8 @@ export interface Launch {
   readonly flags: readonly string[];
   /** What the run reads beside what its options name. */
   readonly reads: readonly string[];
+  /** Queries of users' own, whose types are to be checked. */
+  readonly queries: readonly string[];
   /** What the run's executors may do, which is less: see `EXECUTORS`. */
   readonly executors: Deno.PermissionOptionsObject;
   /** Deno's cache. */
@@ -66,7 +68,13 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   // A folder that may not be written is not granted: the command stops with the reason.
   const flags = flagsFor(row, access, reads, faults.length === 0);
   const executors = executorPermissions(access, faults.length === 0);
-  return { row, access, flags, reads, executors, cache, faults };
+  const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
+    .map((name) => `${root}/queries/${name}.ts`);
+  const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
+  return {
+    ...{ row, access, flags, reads, executors, cache, faults },
+    queries: checked ? [...access.code, ...queries] : [],
+  };
 }
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */

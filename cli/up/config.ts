@@ -243,5 +243,5 @@ export function readConfig(
   return { config: yaml.faults.length > 0 ? undefined : shape.read(yaml.root), text: yaml };
 }
 
-/** Where nothing is said. */
+/** Defaults. */
 export const DEFAULTS = { log: DEFAULT_LOG, topic: DEFAULT_TOPIC, port: 8000 } as const;

@@ -16,7 +16,7 @@ export function optionsOf(content: string, environment: (name: string) => string
   try {
     file = mapOf(parse(content, { logLevel: "silent", maxAliasCount: 1_000 }));
   } catch {
-    // Its faults are told by the command.
+    // The command reports its faults.
     file = {};
   }
   const words: string[] = [];

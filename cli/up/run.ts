@@ -224,7 +224,7 @@ export class UpRun {
       await this.#startViewer();
     } catch (error) {
       const why = error instanceof Deno.errors.PermissionDenied
-        ? "a run may listen only where the file said when it started: stop and start again"
+        ? "permissions are fixed at the start of a run: stop and start again"
         : describeFailure(error);
       this.#context.say(`Cannot change the viewer: ${why}. It goes on as it was`);
       const { viewer: _, ...rest } = this.#plan;
@@ -249,7 +249,7 @@ function closedFolder(sink: string): string[] {
     `Cannot write to ${JSON.stringify(path)} for sink ${
       maskedSink(sink)
     }: this run may write only ` +
-    "where the file said when it started; stop and start again",
+    "only what the file named at the start; stop and start again",
   ];
 }
 

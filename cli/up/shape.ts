@@ -28,7 +28,7 @@ export type Schema = Readonly<Record<string, unknown>>;
 /** Reads one kind of value. */
 export interface Shape<T> {
   readonly schema: Schema;
-  /** The value; undefined when a fault was told. */
+  /** The value; undefined after a fault. */
   read(place: Place): T | undefined;
 }
 

@@ -10,17 +10,17 @@ export type Condition =
   & (
     /** A score is at least so high. */
     | { readonly score: string; readonly atLeast: number }
-    /** So many objects are in view, with this label or of any. */
+    /** This many objects are in view, with this label or of any. */
     | { readonly objects: string | "*"; readonly atLeast?: number }
     /** No object with this label is in view. */
     | { readonly absent: string }
-    /** So many objects are in a zone. */
+    /** This many objects are in a zone. */
     | { readonly zone: string; readonly atLeast?: number }
     /** An object has been in a zone for so long. */
     | { readonly zone: string; readonly dwellMs: number }
     /** A line is crossed on this very frame. */
     | { readonly line: string; readonly direction?: "in" | "out" }
-    /** A line has been crossed so many times. */
+    /** A line has been crossed this many times. */
     | { readonly count: string; readonly direction: "in" | "out"; readonly atLeast: number }
     | { readonly all: readonly Condition[] }
     | { readonly any: readonly Condition[] }
@@ -40,7 +40,7 @@ export interface ConditionState {
 /**
  * A score of a result: of the window, or the highest of its frames.
  *
- * @returns undefined where nothing says it, or what is said is no number.
+ * @returns undefined where the result has no such value, or it is no number.
  */
 export function scoreOf({ scores, frames = [] }: Result, label: string): number | undefined {
   let best: number | undefined;

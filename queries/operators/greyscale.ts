@@ -10,7 +10,7 @@ import { withPicture } from "./picture.ts";
 /** How to make frames grey. */
 export interface GreyscaleOptions {
   /**
-   * JPEG quality, 1 to 100, to encode the luma anew with. Unless given, the luma of a colour JPEG is
+   * JPEG quality, 1 to 100, to encode the luma again with. Unless given, the luma of a colour JPEG is
    * kept as it is, without loss and in less time; other images are encoded with 80.
    */
   readonly quality?: number;

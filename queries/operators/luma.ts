@@ -19,7 +19,7 @@ export interface SmallLuma {
 }
 
 /**
- * Decodes a frame at about so many samples, whatever its size.
+ * Decodes a frame to about this many samples, whatever its size.
  *
  * @throws {BadFrameError} when the frame cannot be decoded.
  */

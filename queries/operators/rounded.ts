@@ -1,5 +1,5 @@
 /**
- * Scores as they are told.
+ * Scores as they are reported.
  *
  * @module
  */

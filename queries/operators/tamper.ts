@@ -1,5 +1,5 @@
 /**
- * Tampering: somebody covers the lens, turns the camera, or freezes or replaces its feed.
+ * Tampering: a covered lens, a turned camera, a frozen or replaced feed.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What can be said of anything that was thrown: `null`, a number, an error whose getters throw. None
+ * Describes anything that was thrown: `null`, a number, an error whose getters throw. None
  * of these functions throws.
  *
  * @module

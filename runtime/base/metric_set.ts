@@ -1,5 +1,5 @@
 /**
- * Prometheus metrics that are told of together: one registry, one prefix, labels in common.
+ * Prometheus metrics of one page: one registry, one prefix, common labels.
  *
  * @module
  */

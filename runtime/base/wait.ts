@@ -123,7 +123,7 @@ export class DeadlineError extends Error {
 
 /**
  * Runs `action` for at most `ms` milliseconds. The signal it gets aborts at the deadline and with
- * the caller's signal: what it does must end then, since nobody looks at its result any more.
+ * the caller's signal: what it does must end then, since its result is no longer used.
  *
  * @throws {DeadlineError} at the deadline, with `what` in its message; the caller signal's reason.
  *

@@ -72,7 +72,7 @@ export interface Operator<In, Out> {
   readonly kind?: "window" | "state";
   /** Name under which its metrics stand in progress reports (`observedMetrics`). */
   readonly observes?: string;
-  /** `drop` lets go of the state that a checkpoint holds under this name, once. */
+  /** `drop` drops the state that a checkpoint holds under this name, once. */
   readonly state?: "drop";
   /** Called once for each partition before its first input, and again after a restart. */
   open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;

@@ -1,5 +1,5 @@
 /**
- * What a streaming query reports. Spark's fields in Spark's order, so that whoever reads Spark's
+ * What a streaming query reports. Spark's fields in Spark's order, so that a reader of Spark's
  * progress reads ours; what follows `observedMetrics` is added: latencies, whose lane it is, totals.
  *
  * @module

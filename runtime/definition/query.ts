@@ -31,7 +31,7 @@ export interface QueryPlan {
   readonly trigger: Trigger;
   readonly overload: OverloadPolicy;
   readonly onOperatorError: OperatorErrorPolicy;
-  /** Names of steps whose state in a checkpoint is let go of. */
+  /** Names of steps whose state in a checkpoint is dropped. */
   readonly droppedState?: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export interface QueryPlan {
 export interface StepOptions {
   /** Name under which a checkpoint keeps the step's state; the operator's own unless given. */
   readonly name?: string;
-  /** `drop` lets go of the state that a checkpoint holds under this name, once. */
+  /** `drop` drops the state that a checkpoint holds under this name, once. */
   readonly state?: "drop";
 }
 
@@ -226,7 +226,7 @@ export class QueryDefinition {
   }
 
   /**
-   * Lets go of the state that a checkpoint holds of steps which the query no longer has; without it
+   * Drops the state that a checkpoint holds of steps which the query no longer has; without it
    * such a checkpoint is refused.
    */
   dropState(...names: string[]): QueryDefinition {
@@ -287,7 +287,7 @@ function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown>
   return operator as unknown as Operator<unknown, unknown>;
 }
 
-/** The operator under another name, or one that lets go of its state. */
+/** The operator under another name, or one that drops its state. */
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
   const { name = operator.name, state, ...unknown } = step;
   const faults = Object.keys(unknown).map((key) => `${key}: unknown; expected name or state`);

@@ -35,7 +35,7 @@ export interface ReadStreamOptions {
   readonly endingTimestamp?: number | string;
   /** Most frames that a batch takes. Default 64. */
   readonly maxFramesPerTrigger?: number;
-  /** A batch waits until there are so many frames … Default 1. */
+  /** A batch waits until there are this many frames … Default 1. */
   readonly minFramesPerTrigger?: number;
   /** … but no longer than this, a duration such as `500ms` or `15m` (default). */
   readonly maxTriggerDelay?: string;

@@ -124,7 +124,7 @@ export class DriverQuery {
   }
 
   /**
-   * Whether it is behind on a partition that another member of its group has: whoever dies leaves
+   * Whether it is behind on a partition that another member of its group has: one that dies leaves
    * partitions behind, which come to the others when its session times out.
    *
    * @param done whether this runtime has brought it to its end there

@@ -26,7 +26,7 @@ export interface ExecutorLink {
   /** Loads a query, for lanes to start by the plan's number. Rejects when it cannot be loaded here. */
   load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
-  /** Whether somebody looks at pictures. */
+  /** Whether pictures have viewers. */
   watch(watched: boolean): void;
   /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
   pulse(): { lane: number; alive: number } | undefined;
@@ -38,7 +38,7 @@ export interface ExecutorLink {
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** The worker has ended, by whatever the lane did that had its thread; 0: nobody knows which. */
+  /** The worker has ended, by whatever the lane did that had its thread; 0: unknown which. */
   onDeath(link: ExecutorLink, error: Error, lane: number): void;
 }
 

@@ -27,7 +27,7 @@ const FEW_LANES = 4;
 /** Lanes that held or ended an executor have one of their own, but for all beyond this many. */
 const MOST_ALONE = 16;
 
-/** Workers unless told: one for each core, or one for each lane where there are few. */
+/** Default number of workers: one for each core, or one for each lane where there are few. */
 export function executorsFor(lanes: number, cores = navigator.hardwareConcurrency): number {
   return lanes <= FEW_LANES ? Math.max(cores, lanes) : cores;
 }
@@ -48,7 +48,7 @@ export interface PoolEvents {
 
 /** How a pool starts executors. */
 export interface PoolOptions {
-  /** Number of workers; 0 runs everything in this thread, undefined goes by the lanes. */
+  /** Number of workers; 0 runs everything in this thread, undefined for a number that fits the lanes. */
   readonly size?: number | undefined;
   /** What workers may do, which cannot be more than this thread may. Default: the same. */
   readonly permissions?: Deno.PermissionOptionsObject | undefined;
@@ -120,7 +120,7 @@ export class ExecutorPool {
     for (const link of this.#all()) link.post({ type: "unload", plan });
   }
 
-  /** Starts executors for so many lanes in all, ahead of them: they load at the same time. */
+  /** Starts executors for this many lanes in all, ahead of them: they load at the same time. */
   prepare(lanes: number): void {
     if (!this.#fixedSize) this.#size = Math.max(this.#size, executorsFor(lanes));
     while (this.#links.size < Math.min(lanes, this.#size)) this.#link();

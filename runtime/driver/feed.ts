@@ -23,7 +23,7 @@ export class DriverFeed implements LaneFeed {
   /** The newest run of each lane. */
   readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
-  /** Listeners that count as somebody who looks. */
+  /** Listeners that count as viewers. */
   #watchers = 0;
 
   constructor(

@@ -1,5 +1,5 @@
 /**
- * Which partitions came into being after a query had begun. They are read from their start, as Spark
+ * Which partitions were created after a query had begun. They are read from their start, as Spark
  * does: what a camera published before it was noticed is not skipped.
  *
  * @module
@@ -12,7 +12,7 @@ import type { TopicLog } from "../log/log.ts";
  * Looks before the query begins, and so before it has left a checkpoint.
  *
  * @param count partitions that its topic has
- * @returns whether a partition came into being after the query had begun, here or in an earlier run.
+ * @returns whether a partition was created after the query had begun, here or in an earlier run.
  */
 export async function foundLater(
   log: Pick<TopicLog, "checkpoints">,

@@ -1,6 +1,6 @@
 /**
  * Whether the process may open more files. Deno ends the whole process when a worker is started and there is no handle
- * left for its event loop: so nobody may start one then.
+ * left for its event loop: none may be started then.
  *
  * @module
  */

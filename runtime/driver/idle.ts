@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** A query without a batch for so long is idle; it is told again and again. Milliseconds. */
+/** A query without a batch for this long is idle, and reported again after each period, milliseconds. */
 const IDLE_MS = 10_000;
 
 /** Calls `onQueryIdle` for each query every 10 s in which it had no batch, until the signal aborts. */
@@ -16,7 +16,7 @@ export async function tellIdle(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  /** When each query was told last, or seen first. */
+  /** When each query was last reported, or first seen. */
   const told = new Map<StreamingQuery, number>();
   for (;;) {
     const now = clock.now();

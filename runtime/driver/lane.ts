@@ -17,7 +17,7 @@ export interface Lane {
   readonly partition: number;
   readonly ended: PromiseWithResolvers<void>;
   membership: Membership | undefined;
-  /** The partition came into being while the query ran. */
+  /** The partition was created while the query ran. */
   readonly foundLater: boolean;
   /** Kept from run to run: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
@@ -34,7 +34,7 @@ export interface Lane {
 }
 
 /** No run has this number. */
-export const NOBODY = 0;
+export const NO_RUN = 0;
 
 /** Sets which run of a lane may commit, for threads that are held too: they need not hear a message. */
 export function letCommit({ shown }: Lane, run: number): void {

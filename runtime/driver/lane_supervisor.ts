@@ -11,7 +11,7 @@ import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../ex
 import type { Membership, TopicLog } from "../log/log.ts";
 import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
 import { FailedInputs } from "./failed_inputs.ts";
-import { inFunction, keyOf, type Lane, letCommit, NOBODY, titleOf } from "./lane.ts";
+import { inFunction, keyOf, type Lane, letCommit, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -153,7 +153,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.report(`${titleOf(lane)}: ${message.message}`);
         return;
       case "waiting":
-        handle.said(message.message);
+        handle.setMessage(message.message);
         if (message.message !== undefined) {
           this.#options.report(`${titleOf(lane)}: ${message.message}`);
         }
@@ -202,7 +202,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
     if (blocked) lane.alone = true;
-    lane.handle.said(blocked ? "Blocks its thread" : undefined);
+    lane.handle.setMessage(blocked ? "Blocks its thread" : undefined);
     this.#options.report(
       blocked
         ? `${titleOf(lane)} blocks its thread; other queries move`
@@ -237,7 +237,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
     lane.stopping = true;
     if (lane.handle.state === "restarting" || !this.#pool.responsive(lane.number)) {
-      // Nobody to wait for; should it come back, it is fenced.
+      // Nothing to wait for; should it come back, it is fenced.
       this.#pool.post({ type: "stop", lane: lane.number, mode: "abort" });
       return this.#laneGone(lane);
     }
@@ -268,7 +268,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   #laneGone(lane: Lane, error?: PlainError): void {
     if (!this.#lanes.delete(lane.number)) return;
-    letCommit(lane, NOBODY);
+    letCommit(lane, NO_RUN);
     const { handle } = lane;
     if (!this.#lingering.has(lane.number)) this.#pool.ended(lane.number);
     if (handle.isActive) handle.stopped();
@@ -311,7 +311,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
 
   async #restart(lane: Lane, delay: number): Promise<void> {
     this.#lanes.delete(lane.number);
-    letCommit(lane, NOBODY);
+    letCommit(lane, NO_RUN);
     const next: Lane = { ...lane, number: ++this.#laneNumber };
     this.#lanes.set(next.number, next);
     if (delay > 0) {

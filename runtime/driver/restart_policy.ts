@@ -24,7 +24,7 @@ const FATAL = new Set([
   "OPERATOR_FAILED",
   "TOO_LARGE",
 ]);
-/** Another runtime took over: said by the log, or by a sink that noticed it first. */
+/** Another runtime took over: reported by the log, or by a sink that noticed it first. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
 
 /** How a query came to fail. */
@@ -56,7 +56,7 @@ export function nextStart(
   return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
 }
 
-/** Milliseconds before lanes start again whose executor died, after so many failures. */
+/** Milliseconds before lanes of a dead executor start again, by the number of failures. */
 export function strandedDelay(failures: number): number {
   return Math.min(FAILURE.most, RETRYABLE.first * 2 ** failures);
 }

@@ -254,7 +254,7 @@ export class StreamingQuery {
    * What it is at, for people.
    * @internal
    */
-  said(message: string | undefined): void {
+  setMessage(message: string | undefined): void {
     this.#message = message;
   }
 

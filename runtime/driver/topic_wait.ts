@@ -24,10 +24,10 @@ export interface TopicWait {
 }
 
 /**
- * Waits until a topic has so many partitions.
+ * Waits until a topic has this many partitions.
  *
  * @returns how many it has.
- * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` where nobody waits; what the log throws
+ * @throws {LogError} `TOPIC_MISSING` or `PARTITION_MISSING` without waiting; what the log throws
  * and does not heal by itself.
  * @throws the signal's reason when it aborts.
  */

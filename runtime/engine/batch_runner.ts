@@ -13,8 +13,7 @@ import type { RunBatch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
 import { LeftOutFrames } from "./left_out.ts";
 import type { Opened } from "./opened.ts";
-import type { ExecutionOptions } from "./options.ts";
-import type { PipelineEvents } from "./pipeline.ts";
+import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
 import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
@@ -22,7 +21,7 @@ import type { SequenceTracker } from "./sequence.ts";
 /** A batch lets the event loop turn at least this often, milliseconds. */
 const TURN_MS = 10;
 
-/** Of an alert that goes on, one output is remembered in so much capture time, milliseconds. */
+/** Capture time between two stored outputs of an alert that continues, milliseconds. */
 const ALERT_UPDATE_MS = 5_000;
 
 /** Runs the batches of one streaming query. */
@@ -42,7 +41,7 @@ export class BatchRunner {
   #lastFrame: Frame | undefined;
   readonly #numbers = new OutputNumbers();
   readonly #leftOut: LeftOutFrames;
-  /** The next frame is the first one of a topic that was made anew. */
+  /** The next frame is the first one of a topic that was created again. */
   #madeAnew = false;
   readonly #shown: BigInt64Array;
   /** Frames before this offset have been shown by an earlier run. */
@@ -125,7 +124,7 @@ export class BatchRunner {
       const output = this.#numbers.number(made);
       if (typeof output === "object" && output !== null) this.#noteAlert(output as Output);
       outputs.push(output);
-      // What a timer makes belongs to no frame: nobody can say that it was shown.
+      // A timer's output belongs to no frame, so it cannot be marked as shown.
       const shown = !byTimer && cause.offset < this.#shownBefore;
       if (shown && sinks.live) {
         reporter.outputRepeated();
@@ -142,7 +141,7 @@ export class BatchRunner {
       );
       if (sinks.showing && !shown) return this.#show(sinks, output, cause, range);
     };
-    const cause = () => this.#lastFrame ?? this.#nobody(range.start);
+    const cause = () => this.#lastFrame ?? this.#noFrame(range.start);
     if (this.timersDue(opened)) await pipeline.runTimers(clock.now(), cause());
     byTimer = false;
     for (const frame of frames) {
@@ -185,7 +184,7 @@ export class BatchRunner {
   }
 
   /** Stands in for the frame that timers' outputs count as caused by, before the first one. */
-  #nobody(offset: number): Frame {
+  #noFrame(offset: number): Frame {
     const { topic, partition, clock } = this.#options;
     const timestamp = clock.now();
     return { topic, partition, offset, timestamp, key: null, headers: {}, value: new Uint8Array() };
@@ -231,7 +230,7 @@ export class BatchRunner {
     report(
       known
         ? `Lost ${lost} frames of ${topic} partition ${partition} with the topic that was there before`
-        : `Nobody knows how many frames of ${topic} partition ${partition} were lost with the topic that was there before: no frame of this camera's run was seen in it`,
+        : `Cannot count the frames of ${topic} partition ${partition} that were lost with the previous topic: no frame of this camera's run was seen in it`,
     );
   }
 }

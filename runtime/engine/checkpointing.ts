@@ -64,7 +64,7 @@ export interface ResumePoint {
   readonly last: LastOutput | undefined;
 }
 
-/** A restart asks the driver by which generation the partition is owned: due when nobody says it by then. */
+/** A restart asks the driver by which generation the partition is owned: due when no answer comes by then. */
 const RENEWED_WITHIN_MS = 60_000;
 
 const encoder = new TextEncoder();
@@ -199,7 +199,7 @@ export class Checkpointing {
     this.#renewed?.();
   }
 
-  /** @throws {LogError} `STALE_MEMBERSHIP` when nobody says for long what comes after a generation. */
+  /** @throws {LogError} `STALE_MEMBERSHIP` when no newer generation is announced for long. */
   async #untilRenewed(signal: AbortSignal, stale: LogError): Promise<void> {
     const renewed = new AbortController();
     this.#renewed = () => renewed.abort();

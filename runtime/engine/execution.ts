@@ -3,7 +3,7 @@
  *
  * Two records keep it exact. Before a batch runs, `plan` says which offsets it takes; after it ran,
  * `commit` makes its records and its end visible at once. Whatever happens between the two is done
- * again by whoever comes next, from the same offsets, with the same outputs.
+ * again by the next owner, from the same offsets, with the same outputs.
  *
  *   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
  *
@@ -100,7 +100,7 @@ export class StreamingExecution {
 
   /** The group moved on to another generation and the partition is still ours. */
   renew(membership: Membership): void {
-    // During a take-over there is nobody to tell yet: told as soon as there is.
+    // During a take-over there is no reporter yet: reported as soon as there is.
     this.#renewed = membership;
     this.#opened?.committer.renew(membership);
     this.#opened?.checkpointing.renewed();
@@ -159,7 +159,7 @@ export class StreamingExecution {
     opened.checkpointing.beginAt(offset);
   }
 
-  /** Goes on in a topic that was made anew, if it was: its offsets begin again. */
+  /** Goes on in a topic that was created again, if it was: its offsets begin again. */
   async #goOnAnew(opened: Opened): Promise<boolean> {
     const { intake } = opened;
     const start = intake.takeRecreated();
@@ -198,7 +198,7 @@ export class StreamingExecution {
     if (intake.position < this.#next) intake.seek(this.#next);
   }
 
-  /** Batches until the trigger ends the query or somebody stops it. */
+  /** Batches until the trigger ends the query or it is stopped. */
   async #runBatches(opened: Opened): Promise<void> {
     const { plan, log, topic, partition, report } = this.#options;
     const { trigger } = plan;
@@ -291,7 +291,7 @@ export class StreamingExecution {
   }
 
   /**
-   * Nothing is read beyond the end of a partition, so that a topic which was made anew, and is shorter,
+   * Nothing is read beyond the end of a partition, so that a topic which was created again, and is shorter,
    * would go unnoticed.
    *
    * @returns whether it was, and the query goes on in it.
@@ -334,7 +334,7 @@ export class StreamingExecution {
   }
 
   async #close(): Promise<void> {
-    // Whatever still waits for frames must let go of the source.
+    // Whatever still waits for frames must release the source.
     this.#drain.abort(new StoppedError());
     for (const close of this.#closers) {
       try {

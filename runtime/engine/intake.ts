@@ -11,7 +11,7 @@ import type { IntakeOptions, Rereading } from "./intake_options.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
-/** Why a wait is over: unless told, each would make an exception of its own, with a stack. */
+/** Why a wait is over: one shared reason saves an exception with a stack for each wait. */
 const ARRIVED = new Error("Frames have arrived");
 
 /** Frames, and how far their reading went. */
@@ -33,7 +33,7 @@ export class Intake {
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
-  /** Access units come: what is skipped must be read all the same, since later ones hang on it. */
+  /** Access units come: what is skipped must be read all the same, since later ones depend on it. */
   #linked = false;
   #rereading: Rereading | undefined;
   #recreatedAt: number | undefined;
@@ -108,7 +108,7 @@ export class Intake {
 
   /**
    * Frames below `until`, as many as `max` where there are, less what the overload policy leaves out;
-   * undefined when the topic was made anew.
+   * undefined when the topic was created again.
    */
   async readUpTo(max: number, until: number): Promise<Taken | undefined> {
     for (;;) {
@@ -129,7 +129,7 @@ export class Intake {
 
   /**
    * What comes next, perhaps nothing but frames that were left out; undefined when `time` (of the clock,
-   * epoch milliseconds) comes first, or the topic was made anew.
+   * epoch milliseconds) comes first, or the topic was created again.
    */
   async readBefore(max: number, time: number): Promise<Taken | undefined> {
     const { signal, clock } = this.#options;
@@ -224,7 +224,7 @@ export class Intake {
   }
 
   /**
-   * Reads what the frame at `until` hangs on, from its keyframe on. No operator sees it: it only has to
+   * Reads what the frame at `until` depends on, from its keyframe on. No operator sees it: it only has to
    * be there when a picture is decoded. Where the log lacks it, the lane goes on at the next keyframe.
    */
   async readGroup(keyframe: number, until: number): Promise<void> {
@@ -261,7 +261,7 @@ export class Intake {
       onDropped(frames.length - kept.length, "overload");
       return { frames: kept, end };
     };
-    /** Those that later ones hang on must be read all the same. */
+    /** Those that later ones depend on must be read all the same. */
     const passTo = (offset: number): Taken => {
       if (this.#linked || offset <= end) return keep([]);
       onDropped(frames.length + offset - end, "overload");
@@ -319,7 +319,7 @@ export class Intake {
     const lost = Math.max(0, earliest - done);
     if (failOnDataLoss) {
       const what = earliest <= wanted
-        ? "the topic was deleted and made anew"
+        ? "the topic was deleted and created again"
         : lost === 0
         ? `${earliest - wanted} frames that its open windows need were deleted`
         : `${lost} frames were deleted before ${query} read them`;
@@ -332,7 +332,7 @@ export class Intake {
     }
     if (earliest <= wanted) {
       report(
-        `${topic} partition ${partition} was made anew: going on at ${earliest} instead of ${done}`,
+        `${topic} partition ${partition} was created again: going on at ${earliest} instead of ${done}`,
       );
       this.#recreatedAt = earliest;
     } else {

@@ -7,7 +7,7 @@ import type { LeftOut } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";
 
-/** It is told at most this often, milliseconds. */
+/** Reported at most this often, milliseconds. */
 const TOLD_EVERY_MS = 60_000;
 
 /** The counts of one operator as Spark's progress reports have them. */

@@ -4,18 +4,40 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { Frame, Output } from "../definition/frame.ts";
+import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
-import type { PicturePort } from "./sinks.ts";
 import type { BatchStep } from "./steps.ts";
 
 /** Runs a call of code that is not the engine's own. */
 export type CallUser = <T>(work: () => T) => T;
+
+/** What the pipeline tells the streaming query while it works. */
+export interface PipelineEvents {
+  /** An output, with the frame whose arrival caused it, in order. */
+  onOutput(output: unknown, cause: Frame): void | Promise<void>;
+  /** A frame that cannot be processed. */
+  onBadFrame(frame: Frame, error: BadFrameError): void;
+  /**
+   * An operator has failed on an input too often; without a frame it was a timer's.
+   *
+   * @returns false when the same was put aside before: it does not count again.
+   */
+  onPutAside(error: OperatorError, frame?: Frame): boolean;
+  /** Throws when the sinks cannot take an output: its operator has failed then. */
+  checkOutput?(output: unknown): void;
+  /** Runs each call of an operator. */
+  readonly call: CallUser;
+}
+
+/** Takes pictures and findings for the wall: latest wins, and it never blocks. */
+export interface PicturePort {
+  show(output: Output): void;
+}
 
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
@@ -36,12 +58,12 @@ export interface ExecutionEvents {
   readonly onStep?: (step: BatchStep) => void;
 }
 
-/** Which frames of a lane hang on earlier ones: access units of video do, images do not. */
+/** Which frames of a lane depend on earlier ones: access units of video do, images do not. */
 export interface FrameGroups {
   /**
    * Takes the next frame, in offset order.
    *
-   * @returns `no-keyframe` when it hangs on a frame that never came.
+   * @returns `no-keyframe` when it depends on a frame that never came.
    * @throws {BadFrameError} when its bytes are no access unit.
    */
   take(frame: Frame): "image" | "unit" | "no-keyframe";
@@ -61,7 +83,7 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly partition: number;
   readonly group: string;
   readonly membership?: Membership;
-  /** The partition came into being while the query ran: without a checkpoint it is read from the start. */
+  /** The partition was created while the query ran: without a checkpoint it is read from the start. */
   readonly foundLater?: boolean;
   readonly runId: string;
   /** Inputs that earlier runs have failed on too often. */

@@ -4,34 +4,15 @@
  *
  * @module
  */
-import type { BadFrameError, Frame } from "../definition/frame.ts";
+import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
-import type { CallUser } from "./options.ts";
 import type { StepErrors } from "./put_aside.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 import { matchStates, stepNames, type StepState } from "./step_states.ts";
-
-/** What the pipeline tells the streaming query while it works. */
-export interface PipelineEvents {
-  /** An output, with the frame whose arrival caused it, in order. */
-  onOutput(output: unknown, cause: Frame): void | Promise<void>;
-  /** A frame that cannot be processed. */
-  onBadFrame(frame: Frame, error: BadFrameError): void;
-  /**
-   * An operator has failed on an input too often; without a frame it was a timer's.
-   *
-   * @returns false when the same was put aside before: it does not count again.
-   */
-  onPutAside(error: OperatorError, frame?: Frame): boolean;
-  /** Throws when the sinks cannot take an output: its operator has failed then. */
-  checkOutput?(output: unknown): void;
-  /** Runs each call of an operator. */
-  readonly call: CallUser;
-}
 
 /** What a restart needs to know about the operators. */
 export interface PipelineSnapshot {
@@ -66,7 +47,7 @@ export class Pipeline {
    *
    * @param end committed end: a `state` operator is shown no frame below it.
    * @param saved what `snapshot` returned before the restart.
-   * @param dropped names of steps whose state the query lets go of.
+   * @param dropped names of steps whose state the query drops.
    * @throws {LogError} `CHECKPOINT_CHANGED` when it is the snapshot of another query.
    */
   static async open(

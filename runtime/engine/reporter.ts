@@ -36,7 +36,7 @@ export interface Measurements {
  */
 export type DropReason = "overload" | "lost" | "no-keyframe";
 
-/** Latencies are those of the last so many milliseconds. */
+/** Latencies are those of this last period, milliseconds. */
 const LATENCY_SPAN_MS = 10_000;
 /** Measurements kept between two reports; more are thinned out. */
 const MEASUREMENTS = 2048;

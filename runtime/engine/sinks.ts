@@ -8,13 +8,8 @@ import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
-import type { CallUser } from "./options.ts";
+import type { CallUser, PicturePort } from "./options.ts";
 import type { BatchStep } from "./steps.ts";
-
-/** Takes pictures and findings for the wall: latest wins, and it never blocks. */
-export interface PicturePort {
-  show(output: Output): void;
-}
 
 /** What the sinks work with, and whom they tell. */
 export interface SinkSetOptions {

@@ -12,7 +12,7 @@ import {
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
 import { numbered } from "./identity.ts";
-import type { PipelineEvents } from "./pipeline.ts";
+import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
 import { namedState, type StepState } from "./step_states.ts";
 
@@ -40,9 +40,9 @@ export interface Step {
 export class Stage {
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
-  /** What says in a checkpoint whose state it is. */
-  /** Name under which its metrics stand. */
+  /** Name of its metrics. */
   readonly observes: string | undefined;
+  /** Names its state in a checkpoint. */
   readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
   readonly #next: Stage | undefined;
   readonly #limit: number;

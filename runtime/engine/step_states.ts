@@ -16,7 +16,7 @@ export interface StepState {
   readonly restart: number | null;
   /** Base64. */
   readonly state: string | null;
-  /** The step has let go of what the checkpoint held before. */
+  /** The step dropped the state that the checkpoint held before. */
   readonly dropped?: true;
 }
 
@@ -43,7 +43,7 @@ export interface MatchedStates<S> {
 /**
  * Gives each step its state.
  *
- * @param dropped names of steps whose state the query lets go of.
+ * @param dropped names of steps whose state the query drops.
  * @throws {LogError} `CHECKPOINT_CHANGED` when the checkpoint holds state that no step has a name for.
  */
 export function matchStates<S extends StepState>(
@@ -76,7 +76,7 @@ export function matchStates<S extends StepState>(
     const drops = operator.state === "drop" || dropped.includes(name);
     if (found === undefined) changes.push(`step ${name} is new and begins without state`);
     else if (drops && found.dropped !== true && holds(found)) {
-      changes.push(`step ${name} lets go of its state`);
+      changes.push(`step ${name} drops its state`);
       return undefined;
     }
     return found;
@@ -86,7 +86,7 @@ export function matchStates<S extends StepState>(
     if (one.kind === "state" && !dropped.includes(name)) throw changed(query, name, names);
     changes.push(
       one.kind === "state"
-        ? `the state of step ${name} is let go of`
+        ? `the state of step ${name} is dropped`
         : `step ${name} is gone, and with it the windows that it had open`,
     );
   }
@@ -114,6 +114,6 @@ function changed(query: string, name: string, names: readonly string[]): LogErro
       names.map((one) => JSON.stringify(one)).join(", ") || "no steps"
     }. Give a step that name again, with .process(operator, { name: ${
       JSON.stringify(name)
-    } }), or let go of the state with .dropState(${JSON.stringify(name)})`,
+    } }), or drop the state with .dropState(${JSON.stringify(name)})`,
   );
 }

@@ -97,7 +97,7 @@ export class ExecutorHost {
   readonly #unhandled = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #lanes = new Map<number, Lane>();
-  /** Lanes that are not at work yet, and what was said to them meanwhile. */
+  /** Lanes that have not started yet, and the messages that wait for them. */
   readonly #starting = new Map<number, Starting>();
   readonly #plans = new Map<number, Promise<LoadedPlan>>();
   #config: ExecutorConfig | undefined;
@@ -116,7 +116,7 @@ export class ExecutorHost {
     this.#cells = cells;
   }
 
-  /** Whether somebody looks at pictures. */
+  /** Whether pictures have viewers. */
   watch(watched: boolean): void {
     this.#watched = watched;
     for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
@@ -272,7 +272,7 @@ export class ExecutorHost {
       progressIntervalMs,
     });
     if (stopped) {
-      // Its partition is somebody else's by now, who must not be fenced.
+      // Its partition has another owner by now, which must not be fenced.
       pictures.close();
       return this.#send({ type: "stopped", lane, totals: execution.totals });
     }

@@ -12,12 +12,12 @@ import {
   type Output,
   type Result,
 } from "../definition/frame.ts";
-import type { PicturePort } from "../engine/sinks.ts";
+import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
 import { asImage, WALL_PIXELS } from "../image/picture.ts";
 import { unitOf } from "../video/groups.ts";
 
-/** Milliseconds between two pictures of a lane when somebody looks, and when nobody does. */
+/** Milliseconds between two pictures of a lane with viewers, and without. */
 const WATCHED_INTERVAL_MS = 15;
 const UNWATCHED_INTERVAL_MS = 1000;
 
@@ -58,7 +58,7 @@ export class LanePictures implements PicturePort {
     this.watch(watched);
   }
 
-  /** Whether somebody looks at any lane. */
+  /** Whether any lane has viewers. */
   watch(watched: boolean): void {
     this.#watched = watched;
     this.#interval = watched ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
@@ -68,7 +68,7 @@ export class LanePictures implements PicturePort {
   show(output: Output): void {
     // An alert must not be replaced by the next picture before anyone saw it.
     const urgent = output.result?.alert !== undefined;
-    // Any other unit would have all those before it decoded for nobody.
+    // Any other unit would have all those before it decoded for no viewer.
     if (!this.#watched && !urgent && (unitIn(output)?.index ?? 0) > 0) return;
     this.#waiting = output;
     const wait = this.#last + this.#interval - performance.now();

@@ -69,7 +69,7 @@ export interface PlainError {
   readonly retryable: boolean;
   /** The batch that was under way. */
   readonly batch?: BatchRange;
-  /** The input that an operator failed on, where it was one; put aside after so many tries. */
+  /** The input that an operator failed on, where it was one; put aside after this many tries. */
   readonly failed?: FailedInput & { readonly tries?: number; readonly why: string };
   /** URI of the sink that failed, where it was one. */
   readonly sink?: string;

@@ -23,7 +23,7 @@ export const SHARED = { lane: 0, heartbeats: 1, calls: 2, length: 3 } as const;
 export interface WorkerData {
   /** Messages to and from the driver. */
   readonly control: MessagePort;
-  /** Pictures to the driver; whether somebody looks at them, to the executor. */
+  /** Pictures to the driver; whether they have viewers, to the executor. */
   readonly pictures: MessagePort;
   /** See `SHARED`. */
   readonly shared: SharedArrayBuffer;

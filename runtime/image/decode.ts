@@ -18,7 +18,7 @@ import { hasLibrary } from "./turbojpeg.ts";
  *
  * @param bytes the encoded image; must stay as it is until the promise settles
  * @param channels 1 grey, 3 RGB, 4 RGBA
- * @param info what `inspectImage` said of it, where that is known
+ * @param info the result of `inspectImage`, if there is one already
  * @throws {BadFrameError} `corrupt`, or what `inspectImage` throws.
  *
  * @example

@@ -57,7 +57,7 @@ export function noteRepairs(image: Uint8Array, flaws: Iterable<Flaw>): void {
   else for (const flaw of flaws) noted.add(flaw);
 }
 
-/** What was repaired so far of an image, which is told by its array. */
+/** What was repaired of an image so far, by its array. */
 export function repairsOf(image: Uint8Array): ReadonlySet<Flaw> | undefined {
   return repairs.get(image);
 }

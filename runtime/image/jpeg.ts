@@ -14,7 +14,7 @@ import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
 import { takeLuma } from "./kernels/luma_jpeg.ts";
 
-/** So many bytes alike are hardly codes. */
+/** This many equal bytes are hardly codes. */
 const LIKELY_PADDING = 8;
 
 const FORMATS = {
@@ -34,7 +34,7 @@ export function isDirect({ type, components }: ImageInfo): boolean {
  *
  * @param bytes the JPEG; must stay as it is until the promise settles
  * @param channels 1 grey (the luma plane, which costs the least), 3 RGB, 4 RGBA
- * @param info what `inspectImage` said of it, where that is known
+ * @param info the result of `inspectImage`, if there is one already
  * @param denominator decodes at one over this of its size; by the accurate transform then
  * @throws {BadFrameError} `corrupt`, or what `inspectImage` throws.
  *
@@ -112,7 +112,7 @@ function ofOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  * they are quantised with too.
  *
  * @param bytes the JPEG; must stay as it is until the promise settles
- * @param info what `inspectImage` said of it, where that is known
+ * @param info the result of `inspectImage`, if there is one already
  * @returns undefined where that cannot be had: no colour JPEG, one that is damaged or holds no luma,
  * or, where it is not of the usual kind (baseline, 4:2:0, no restart markers, 512 KB at most), a
  * system without libjpeg-turbo's own library. Decoding then says what is the matter.

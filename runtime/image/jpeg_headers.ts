@@ -43,7 +43,7 @@ export type SegmentVisitor = (marker: number, content: Uint8Array) => void;
  * Reads a JPEG's headers.
  *
  * @param visit is given the segments that are not part of the result: tables, APPn, comments
- * @throws {BadFrameError} where they are damaged, cut off or of a coding that nobody here decodes.
+ * @throws {BadFrameError} where they are damaged, cut off or of an unsupported coding.
  */
 export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () => {}): JpegHeaders {
   if (bytes[0] !== 0xff || bytes[1] !== SOI) {

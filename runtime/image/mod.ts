@@ -15,4 +15,6 @@ export type { Channels, RawImage } from "./raw.ts";
 export { resize } from "./resize.ts";
 export { shrink } from "./shrink.ts";
 export type { Crop } from "./resize.ts";
+export * from "./placement.ts";
 export * from "./tensor.ts";
+export * from "./tensor_spec.ts";

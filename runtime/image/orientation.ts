@@ -1,5 +1,5 @@
 /**
- * The EXIF orientation of a JPEG, kept when its pixels are encoded anew.
+ * The EXIF orientation of a JPEG, kept when its pixels are encoded again.
  *
  * @module
  */

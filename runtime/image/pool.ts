@@ -10,7 +10,7 @@ const MIN_CLASS = 64 * 1024;
 
 /**
  * Lends buffers and takes them back. It never refuses and never waits: what it bounds is the memory
- * that it keeps while nobody uses it.
+ * that it keeps while unused.
  */
 export class BufferPool {
   readonly #maxIdleBytes: number;

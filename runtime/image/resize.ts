@@ -27,7 +27,7 @@ export interface Taps {
 const cache = new Map<string, Taps>();
 const CACHED = 64;
 
-/** Taps to resize so many pixels to so many, each `step` samples from the next. */
+/** Taps to resize a row of pixels to another width, each `step` samples from the next. */
 export function tapsOf(from: number, to: number, step: number): Taps {
   const key = `${from}:${to}:${step}`;
   const cached = cache.get(key);
@@ -77,7 +77,7 @@ export interface RowSteps<Row, Wide = Row> {
 }
 
 /**
- * Resizes a part of a picture, row by row, whoever works on the rows.
+ * Resizes a part of a picture, row by row.
  *
  * @param take is given each row of the result from the top, valid until it returns
  */

@@ -4,45 +4,17 @@
  *
  * @module
  */
-import { decodeReduced, type Denominator } from "./decode.ts";
+import { decodeReduced } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import type { Picture } from "./picture.ts";
+import { type Placement, placementOf } from "./placement.ts";
 import type { RawImage } from "./raw.ts";
 import { type Crop, resizeRows } from "./resize.ts";
 import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./kernels/float_tensor.ts";
 import { decodeHalfSize } from "./kernels/half_size.ts";
 import { withKernels } from "./kernels/kernels.ts";
 import { MOST_BYTES } from "./kernels/scan.ts";
-
-/** What a model wants of one frame. */
-export interface TensorSpec {
-  /** Pixels. */
-  readonly width: number;
-  readonly height: number;
-  readonly color: "RGB" | "BGR" | "GRAY";
-  /**
-   * How a frame of another shape is made to fit: `fill` stretches it, `letterbox` keeps its shape
-   * and leaves black bars, `crop` keeps its shape and cuts off what stands out on two sides.
-   */
-  readonly resize: "fill" | "letterbox" | "crop";
-  /** Where a letterboxed frame lies: in the middle, or at the left and the top. `center` unless given. */
-  readonly align?: "center" | "start";
-  readonly dtype: "float32" | "uint8" | "float16";
-  /** Samples of a pixel together, or each colour as a plane of its own. */
-  readonly order: "HWC" | "CHW";
-  /** A sample of 0 to 255 becomes `(sample * scale - mean) / std`, in the order of `color`. */
-  readonly scale: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-  /** False decodes at full size before resizing. True unless given. */
-  readonly reduce?: boolean;
-}
-
-/** Samples of a tensor; float16 as its bits. */
-export type TensorData =
-  | Float32Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>;
+import { allocate, float16Bits, type TensorData, type TensorSpec } from "./tensor_spec.ts";
 
 /** One frame as a model wants it. */
 export interface FrameTensor {
@@ -51,80 +23,6 @@ export interface FrameTensor {
   readonly placement: Placement;
   /** Gives the memory back for reuse. Once is enough. */
   release(): void;
-}
-
-/** Where a frame lies in its tensor. */
-export interface Placement {
-  /** Pixels of the frame. */
-  readonly sourceWidth: number;
-  readonly sourceHeight: number;
-  /** The frame is decoded at one over this. */
-  readonly denominator: Denominator;
-  /** The part of the decoded picture that is used. */
-  readonly crop: Crop;
-  /** Where that part lies in the tensor. */
-  readonly content: Crop;
-}
-
-/** Says how a frame of this size is put into a tensor. */
-export function placementOf(spec: TensorSpec, width: number, height: number): Placement {
-  const { reduce = true } = spec;
-  const content = spec.resize === "letterbox"
-    ? aligned(fitInside(width, height, spec.width, spec.height), spec.align)
-    : { left: 0, top: 0, width: spec.width, height: spec.height };
-  const denominators: readonly Denominator[] = reduce ? [8, 4, 2, 1] : [1];
-  for (const denominator of denominators) {
-    const reducedWidth = Math.ceil(width / denominator);
-    const reducedHeight = Math.ceil(height / denominator);
-    const crop = spec.resize === "crop"
-      ? fitInside(spec.width, spec.height, reducedWidth, reducedHeight)
-      : { left: 0, top: 0, width: reducedWidth, height: reducedHeight };
-    const enough = crop.width >= content.width && crop.height >= content.height;
-    if (enough || denominator === 1) {
-      return { sourceWidth: width, sourceHeight: height, denominator, crop, content };
-    }
-  }
-  throw new Error("Unreachable: a frame can always be decoded at full size");
-}
-
-/** The largest rectangle of a shape that fits inside another, in its middle. */
-function fitInside(width: number, height: number, outerWidth: number, outerHeight: number): Crop {
-  const factor = Math.min(outerWidth / width, outerHeight / height);
-  const fitted = {
-    width: Math.max(1, Math.min(outerWidth, Math.round(width * factor))),
-    height: Math.max(1, Math.min(outerHeight, Math.round(height * factor))),
-  };
-  return {
-    left: Math.floor((outerWidth - fitted.width) / 2),
-    top: Math.floor((outerHeight - fitted.height) / 2),
-    ...fitted,
-  };
-}
-
-function aligned(content: Crop, align: TensorSpec["align"]): Crop {
-  return align === "start" ? { ...content, left: 0, top: 0 } : content;
-}
-
-/** A box in pixels of the tensor, in pixels of the frame; cut off at its edges. */
-export function toSource(
-  { sourceWidth, sourceHeight, denominator, crop, content }: Placement,
-  [left, top, right, bottom]: readonly [number, number, number, number],
-): [number, number, number, number] {
-  const x = (value: number) =>
-    clamp(
-      ((value - content.left) * crop.width / content.width + crop.left) * denominator,
-      sourceWidth,
-    );
-  const y = (value: number) =>
-    clamp(
-      ((value - content.top) * crop.height / content.height + crop.top) * denominator,
-      sourceHeight,
-    );
-  return [x(left), y(top), x(right), y(bottom)];
-}
-
-function clamp(value: number, most: number): number {
-  return Math.min(most, Math.max(0, value));
 }
 
 /**
@@ -330,25 +228,4 @@ function tableOf({ dtype, scale, mean, std }: TensorSpec, channel: number): Tens
       : value;
   }
   return table;
-}
-
-/** Room for so many samples. */
-export function allocate(dtype: TensorSpec["dtype"], length: number): TensorData {
-  if (dtype === "float32") return new Float32Array(length);
-  return dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
-}
-
-const halves = new Float16Array(1);
-const halfBits = new Uint16Array(halves.buffer);
-
-/** The bits of the nearest float16. */
-export function float16Bits(value: number): number {
-  halves[0] = value;
-  return halfBits[0]!;
-}
-
-/** The number that these bits of a float16 stand for. */
-export function fromFloat16Bits(bits: number): number {
-  halfBits[0] = bits;
-  return halves[0]!;
 }

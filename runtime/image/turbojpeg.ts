@@ -58,7 +58,7 @@ const FORMATS: Readonly<Record<Channels, number>> = { 1: 6, 3: 0, 4: 7 };
 /** Bytes of an error message, its end included. */
 const MESSAGE_BYTES = 200;
 
-/** What is said of a JPEG where the library's own words cannot be had. */
+/** The message where the library gives none. */
 export const DAMAGED = "codes are damaged or missing";
 
 /** Most scans of a JPEG: real progressive ones have about ten. */

@@ -1,5 +1,5 @@
 /**
- * Who wrote a checkpoint: it is in the state, for people and for whoever finds it changed.
+ * Who wrote a checkpoint: it is in the state, for people, and for errors about a changed query.
  *
  * @module
  */

@@ -41,7 +41,7 @@ export async function folderIdentity(directory: string, log?: string): Promise<F
   return { id: content.id, ...(typeof content.log === "string" ? { log: content.log } : {}) };
 }
 
-/** Others see the file only once it is whole, and whoever comes second leaves it as it is. */
+/** Others see the file only once it is whole, and the second writer leaves it as it is. */
 async function give(path: string, identity: FolderIdentity): Promise<void> {
   const whole = `${path}.${identity.id}`;
   try {

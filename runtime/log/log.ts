@@ -84,13 +84,13 @@ export interface TopicLog {
   /** Joins the group that shares a topic's partitions among runtimes. */
   joinGroup(options: GroupOptions): Promise<GroupMember>;
   /**
-   * Takes over the checkpoint of one query on one partition. Whoever held it before is fenced: its
+   * Takes over the checkpoint of one query on one partition. The owner before is fenced: its
    * next `plan` or `commit` throws `FENCED`.
    */
   committer(options: CommitterOptions): Promise<BatchCommitter>;
   /**
    * The checkpoints there are, sorted by group, query, topic and partition. Only looks: nothing is
-   * created, nobody is fenced. One that cannot be trusted is in the list, with its `fault`.
+   * created, no owner is fenced. One that cannot be trusted is in the list, with its `fault`.
    */
   checkpoints(filter?: CheckpointFilter): Promise<CheckpointInfo[]>;
   /** What its files take, for metrics; absent where the log keeps none on this machine. */
@@ -101,7 +101,7 @@ export interface TopicLog {
 
 /** What a log's files take on this machine, bytes. */
 export interface LogStorage {
-  /** Free on the disk that the log is on; absent where this cannot be told (`--allow-sys=statfs`). */
+  /** Free on the disk that the log is on; absent without the permission (`--allow-sys=statfs`). */
   readonly diskFreeBytes?: number;
   /** The write-ahead log of its database, which long readers keep from starting over. */
   readonly walBytes: number;
@@ -112,7 +112,7 @@ export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
 /** How a producer appends. */
 export interface ProducerOptions {
-  /** `all` waits for every in-sync replica, `leader` for one, `none` for nobody. `all` by default. */
+  /** `all` waits for every in-sync replica, `leader` for one, `none` for no answer. Default `all`. */
   readonly acks?: "all" | "leader" | "none";
   readonly compression?: Compression;
   /** Retries never double or reorder records (Kafka's idempotent producer). True by default. */
@@ -147,7 +147,7 @@ export interface LogReader {
    * queries), each at its own offset.
    *
    * @param onProblem called with what keeps the reader from going on although it may pass (an error that
-   * repeats, an open transaction of somebody else), once for each problem.
+   * repeats, another producer's open transaction), once for each problem.
    * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
   open(
@@ -247,7 +247,7 @@ export interface CommitterOptions {
 /** What a commit need not promise. */
 export interface CommitOptions {
   /**
-   * Running the batch again would do no harm, and the caller sees to it that nobody else in this process
+   * Running the batch again would do no harm, and the caller makes sure that no one else in this process
    * commits for the partition: a log may then take the membership's word for it. Default false.
    */
   readonly repeatable?: boolean;
@@ -265,7 +265,7 @@ export interface Checkpoint {
   readonly state?: Uint8Array;
 }
 
-/** Which checkpoints to list; all where nothing is said. */
+/** Which checkpoints to list; all by default. */
 export interface CheckpointFilter {
   readonly group?: string;
   readonly query?: string;

@@ -15,14 +15,14 @@ import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
 /** Options of `consoleSink`. */
 export interface ConsoleOptions {
-  /** Lines a second and lane; what is beyond is counted and said with the next line. Default 10. */
+  /** Lines a second and lane; further ones are counted and reported with the next line. Default 10. */
   readonly linesPerSecond?: number;
 }
 
 /**
  * Says what comes out, live, on standard error among the other lines for people, so that standard
  * output stays for results: camera, offset, capture time, size, scores, objects, alert. Alerts
- * are always said, whatever the rate.
+ * are always printed, whatever the rate.
  *
  * @example
  * ```ts

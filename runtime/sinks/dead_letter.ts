@@ -22,7 +22,7 @@ export const DEAD_LETTER_HEADERS = {
 /** Longest message and stack trace that a dead letter carries, in characters. */
 const MAXIMUM_TEXT = 2000;
 
-/** Room for a header's lengths, and for the header that tells of the cut. */
+/** Room for a header's lengths, and for the header that records the cut. */
 const HEADER_BYTES = 20;
 const CUT_BYTES = 128;
 

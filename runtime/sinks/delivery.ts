@@ -76,7 +76,7 @@ export class Deliverer {
           ...await this.#signature(body),
         },
         body,
-        // Somebody else's address must not learn what was meant for this one.
+        // Another address must not learn what was meant for this one.
         redirect: "manual",
         signal: AbortSignal.any([signal, limit.signal]),
       });

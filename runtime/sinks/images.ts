@@ -32,7 +32,7 @@ export interface ImagesOptions {
 /** First line of `annotations.csv`. */
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
-/** Offsets in names of files have so many digits. */
+/** Digits of an offset in the name of a file. */
 const OFFSET_DIGITS = 12;
 
 /** Pictures that are written at the same time: enough to share the disk's syncs. */

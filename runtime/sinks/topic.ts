@@ -128,7 +128,7 @@ export function windowHeaders(output: Output): Headers {
   };
 }
 
-/** What an earlier query said of its own source must not be taken for ours. */
+/** An earlier query's headers about its source must not be taken for ours. */
 function withoutOrigin(headers: Headers): Headers {
   const {
     "source-offset": _offset,

@@ -30,9 +30,9 @@ export interface VideoOptions extends H264Options {
   readonly directory?: string;
   /** `mp4` (H.264, default) or `avi` (Motion JPEG: JPEGs pass as they are). */
   readonly format?: "mp4" | "avi";
-  /** A new file after so many milliseconds of capture time. Default: one file. */
+  /** Starts a new file after this many milliseconds of capture time. Default: one file. */
   readonly rollMs?: number;
-  /** A new file after so many bytes. Default: one file. */
+  /** Starts a new file after this many bytes. Default: one file. */
   readonly rollBytes?: number;
   /** A seek point at least so often, and as much work to do again after a crash. Default 2 000. */
   readonly groupMs?: number;

@@ -34,7 +34,7 @@ export interface WebhookOptions {
   readonly maxWaiting?: number;
   /** … but no longer than this; then they go to the dead letters. Default 5 000. */
   readonly maxBlockMs?: number;
-  /** How long a query that stops waits for deliveries; the rest is delivered at the next start. Default 3 000: after 5 000 nobody listens any more. */
+  /** How long a query that stops waits for deliveries; the rest is delivered at the next start. Default 3 000: after 5 000 the process ends. */
   readonly maxCloseMs?: number;
   /** Lines of JSON for what could not be delivered. Default `.framelane/webhook/dead-letters.jsonl`. */
   readonly deadLetters?: string;
@@ -218,7 +218,7 @@ class WebhookTask implements SinkTask {
     return only === "findings" && isFinding(output);
   }
 
-  /** Waits until so many more may wait, but not too long; false when they still may not. */
+  /** Waits for room for more deliveries, within a limit; false when there is still none. */
   async #room(count: number): Promise<boolean> {
     const { maxWaiting, maxBlockMs } = this.#options;
     const { clock } = this.#context;

@@ -33,11 +33,11 @@ export interface RunQueryOptions {
   readonly shown?: BigInt64Array;
   /** Inputs that earlier runs have failed on too often. */
   readonly aside?: readonly InputAside[];
-  /** Whether nobody else has been started in its place; always unless given. */
+  /** Whether the run is still the current one. Default: always true. */
   readonly owns?: () => boolean;
 }
 
-/** A query at work in a test. */
+/** A query that runs in a test. */
 export interface RunningQuery {
   /** Resolves with the totals when the query ends; rejects with its error. */
   readonly ended: Promise<QueryTotals>;

@@ -15,7 +15,7 @@ export interface AccessUnit {
   readonly keyframe: boolean;
   /** Decoding can begin at its picture, given the parameter sets. */
   readonly entry: boolean;
-  /** Its first slice hangs on pictures before and after it; told of H.264 alone. */
+  /** Its first slice depends on pictures before and after it; known of H.264 alone. */
   readonly bidirectional: boolean;
   /** As in RFC 6381, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`; known where the parameter sets are. */
   readonly codec?: string;

@@ -20,7 +20,7 @@ export interface ClipOptions extends H264Options {
   readonly format?: "mp4";
   /** Ends the work: what is made by then is thrown away. */
   readonly signal?: AbortSignal;
-  /** Frames that are left out (damaged, of another size than the first), and where video ends, are told here. */
+  /** Frames that are left out (damaged, of another size than the first), and where video ends, are reported here. */
   readonly report?: (message: string) => void;
 }
 

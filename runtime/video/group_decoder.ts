@@ -1,8 +1,8 @@
 /**
  * Decodes access units of one lane with FFmpeg, each once while its group goes on.
  *
- * Decoding waits until somebody asks for a picture. Then everything that the picture hangs on and that
- * has not been decoded is decoded first, so a lane whose pictures nobody looks at costs nothing.
+ * Decoding waits until a picture is asked for. Then everything that the picture depends on and that
+ * has not been decoded is decoded first, so a lane without viewers costs nothing.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export class GroupDecoder {
   /** What the decoder has seen: the group and how many of its units. */
   #group: Group | undefined;
   #seen = 0;
-  /** Units of the group from here on hang on a damaged one. */
+  /** Units of the group from here on depend on a damaged one. */
   #damagedAt = Infinity;
   /** Calls wait for each other: a decoder is a sequence. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -59,7 +59,7 @@ export class GroupDecoder {
   /**
    * The picture of a unit; release it after use.
    *
-   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it hangs on is.
+   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
    */
   picture(unit: Unit): Promise<VideoPicture> {
     const kept = this.#find(unit);
@@ -101,7 +101,7 @@ export class GroupDecoder {
       throw index > this.#damagedAt
         ? new BadFrameError(
           "damaged",
-          `Cannot decode access unit ${index} of its group: unit ${this.#damagedAt}, which it hangs on, is damaged`,
+          `Cannot decode access unit ${index} of its group: unit ${this.#damagedAt}, which it depends on, is damaged`,
         )
         : new BadFrameError(
           "corrupt",

@@ -1,5 +1,5 @@
 /**
- * Groups of pictures: which access units one hangs on. A group begins at a keyframe; each further unit
+ * Groups of pictures: which access units one depends on. A group begins at a keyframe; each further unit
  * needs all units before it in its group, and nothing else.
  *
  * @module
@@ -20,7 +20,7 @@ const MAX_GROUP_BYTES = 64 * 1024 * 1024;
 /** Access units without a keyframe after which the lane says so once. */
 const REPORT_AFTER = 100;
 
-/** A keyframe and the access units that hang on it. */
+/** A keyframe and the access units that depend on it. */
 export interface Group {
   readonly codec: VideoCodec;
   /** In decoding order. */
@@ -66,8 +66,8 @@ export class GroupTracker {
   /**
    * Takes the next frame.
    *
-   * @returns `no-keyframe` for an access unit that hangs on one which never came.
-   * @throws {BadFrameError} when its bytes are no access unit; what hangs on it cannot be decoded.
+   * @returns `no-keyframe` for an access unit that depends on one which never came.
+   * @throws {BadFrameError} when its bytes are no access unit; what depends on it cannot be decoded.
    */
   take(frame: Frame): Linked {
     const codec = videoCodecOf(frame.headers["content-type"]);
@@ -107,7 +107,7 @@ export class GroupTracker {
 
   /**
    * The oldest offset to read so that all from `offset` on can be decoded; `offset` itself where nothing
-   * hangs on an earlier keyframe. Offsets only grow from call to call.
+   * depends on an earlier keyframe. Offsets only grow from call to call.
    */
   neededFor(offset: number): number {
     // Without an open group the next unit that counts is a keyframe.
@@ -132,7 +132,7 @@ export class GroupTracker {
     this.#keyframes.push(offset);
   }
 
-  /** Whether a unit can hang on the one before it. */
+  /** Whether a unit can depend on the one before it. */
   #follows(
     before: Frame | undefined,
     { headers, topic, partition }: Frame,

@@ -21,7 +21,7 @@ const LONGEST_MS = 24 * 3_600_000;
 
 /**
  * The next point. Capture times that stand still, go back or leap by more than a day (a camera that
- * began anew, a clock that was set) count as one picture's usual time.
+ * began again, a clock that was set) count as one picture's usual time.
  */
 export function nextPoint(last: TimePoint | undefined, timestamp: number): TimePoint {
   if (last === undefined) return { time: 0, timestamp, delta: NOMINAL_MS };

@@ -6,7 +6,7 @@
 import { nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
 import type { Unit } from "./groups.ts";
 
-/** The unit's bytes as an MP4 sample: each NAL unit with its length, all unless told which to keep. */
+/** The unit's bytes as an MP4 sample: each NAL unit with its length; by default all of them. */
 export function withLengths(
   unit: Uint8Array,
   keep: (nal: Uint8Array) => boolean = () => true,

@@ -1,5 +1,5 @@
 /**
- * A decoded video frame, as pixels: FFmpeg's planes, converted where somebody asks.
+ * A decoded video frame, as pixels: FFmpeg's planes, converted on demand.
  *
  * @module
  */

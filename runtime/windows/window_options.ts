@@ -18,7 +18,7 @@ export interface WindowOptions {
   /** A window starts every `hopMs`, aligned to the epoch; `durationMs` unless given. */
   readonly hopMs?: number;
   /**
-   * Resamples to so many frames per second of capture time: each tick takes the first frame within
+   * Resamples to this many frames per second of capture time: each tick takes the first frame within
    * half a tick of it; where the camera is slower, the frame before is held.
    */
   readonly fps?: number;

@@ -161,7 +161,7 @@ Deno.test("folder: a crash between log and record publishes nothing twice", asyn
   });
 });
 
-Deno.test("folder: a topic made anew gets everything again", async () => {
+Deno.test("folder: a topic created again gets everything again", async () => {
   await withFolder(async (folder) => {
     using kv = await Deno.openKv(":memory:");
     await put(folder, "a.jpg", await jpeg(1));

@@ -8,15 +8,9 @@
 import { registerCommitters } from "./log_contract_committers.ts";
 import { registerGroups } from "./log_contract_groups.ts";
 import { registerInspection } from "./log_contract_inspection.ts";
-import type { LogContract, LogUnderTest } from "./log_contract_kit.ts";
+import type { LogContract, Obligation } from "./log_contract_kit.ts";
 import { registerReaders } from "./log_contract_readers.ts";
 import { registerTopics } from "./log_contract_topics.ts";
-
-/** Registers one obligation: opens a log, runs the test, cleans up. */
-export type Obligation = (
-  name: string,
-  test: (underTest: LogUnderTest, contract: LogContract) => Promise<void>,
-) => void;
 
 /**
  * Registers the suite for one implementation.

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError } from "../../runtime/log/log.ts";
-import type { Obligation } from "./log_contract.ts";
 import {
   eventually,
   join,
+  type Obligation,
   readAll,
   record,
   rejectsWith,

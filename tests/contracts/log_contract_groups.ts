@@ -1,12 +1,12 @@
 /** Obligations: groups. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../runtime/base/clock.ts";
-import type { Obligation } from "./log_contract.ts";
 import {
   append,
   eventually,
   join,
   LogChild,
+  type Obligation,
   readAll,
   record,
   records,

@@ -1,7 +1,6 @@
 /** Obligations: looking at checkpoints. */
 import assert from "node:assert/strict";
-import type { Obligation } from "./log_contract.ts";
-import { record, rejectsWith, unique, withCommitter } from "./log_contract_kit.ts";
+import { type Obligation, record, rejectsWith, unique, withCommitter } from "./log_contract_kit.ts";
 
 const batch = (batchId: number, start: number, end: number) => ({ batchId, start, end });
 

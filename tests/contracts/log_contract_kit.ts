@@ -42,6 +42,12 @@ export interface LogContract {
   readonly tooLargeBytes: number;
 }
 
+/** Registers one obligation: opens a log, runs the test, cleans up. */
+export type Obligation = (
+  name: string,
+  test: (underTest: LogUnderTest, contract: LogContract) => Promise<void>,
+) => void;
+
 /** A name that no other test uses. */
 export function unique(prefix: string): string {
   return `${prefix}-${crypto.randomUUID().slice(0, 13)}`;

@@ -1,10 +1,10 @@
 /** Obligations: readers. */
 import assert from "node:assert/strict";
-import type { Obligation } from "./log_contract.ts";
 import {
   append,
   assertGrowing,
   eventually,
+  type Obligation,
   record,
   records,
   rejectsWith,

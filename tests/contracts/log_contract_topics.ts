@@ -1,10 +1,10 @@
 /** Obligations: topics, offsets, appending. */
 import assert from "node:assert/strict";
-import type { Obligation } from "./log_contract.ts";
 import {
   append,
   assertGrowing,
   LogChild,
+  type Obligation,
   readAll,
   record,
   records,

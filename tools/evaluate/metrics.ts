@@ -19,7 +19,7 @@ export interface Evaluation {
   /** Negative clips without an alert, and with one. */
   readonly trueNegatives: number;
   readonly falsePositives: number;
-  /** Clips that were told right, of all. */
+  /** Share of clips with the right answer. */
   readonly accuracy: number;
   /** Area under the curve of hits over false alarms, by the clips' highest smoothed score. */
   readonly rocAuc: number;

@@ -24,7 +24,7 @@ export interface ScorePoint {
   readonly score: number;
 }
 
-/** A clip with what the model said of it. */
+/** A clip with the scores of the model. */
 export interface ScoredClip extends LabelledClip {
   readonly points: readonly ScorePoint[];
   readonly frames: number;

@@ -247,7 +247,7 @@ class Node implements KafkaNode {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-    const lines = (log || await process.said).split("\n");
+    const lines = (log || await process.output).split("\n");
     const telling = lines.filter((line) => /ERROR|FATAL|Exception/.test(line));
     return `${(telling.at(-1) ?? lines.at(-2) ?? "no reason given").trim()} (see ${this.logFile})`;
   }
@@ -265,7 +265,7 @@ class Node implements KafkaNode {
 
   async #gone(): Promise<void> {
     await this.#process?.ended;
-    await this.#process?.said;
+    await this.#process?.output;
   }
 
   pause(): void {

@@ -42,7 +42,7 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   const ready = await readyParts(cacheDir);
   if (ready !== undefined) return ready;
   await Deno.mkdir(cacheDir, { recursive: true });
-  // Two at once would pull the jars away under each other's brokers.
+  // Two at once would remove the jars under each other's brokers.
   using lock = await Deno.open(join(cacheDir, "lock"), { create: true, write: true });
   await lock.lock(true);
   if (await completeJars(join(cacheDir, "lib")) === undefined) {

@@ -19,8 +19,8 @@ export interface NodeProcess {
   readonly pid: number;
   /** Its exit code, once it has ended. */
   readonly ended: Promise<number>;
-  /** What it said on standard error and output: only of use when it dies before its log begins. */
-  readonly said: Promise<string>;
+  /** Its standard error and output: useful only when it dies before its log begins. */
+  readonly output: Promise<string>;
   kill(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
 }
 
@@ -55,7 +55,7 @@ export function runNode(parts: NodeParts, dir: string, flags: readonly string[])
   return {
     pid: child.pid,
     ended,
-    said: Promise.all([tail(child.stderr), tail(child.stdout)]).then((texts) => texts.join("")),
+    output: Promise.all([tail(child.stderr), tail(child.stdout)]).then((texts) => texts.join("")),
     kill(signal) {
       if (running) child.kill(signal);
     },

@@ -63,11 +63,11 @@ function closeQuietly(connection: Deno.TcpConn | undefined): void {
   }
 }
 
-/** Below the ports that the system hands out by itself: between choice and use nobody takes it. */
+/** Below the ports that the system hands out by itself: so no other process takes it between choice and use. */
 const PORTS = { from: 20_000, count: 12_000 };
 const given = new Set<number>();
 
-/** A port of 127.0.0.1 that nobody listens on, never the same twice. */
+/** A port of 127.0.0.1 that is free, never the same twice. */
 export function freePort(): number {
   for (;;) {
     const port = PORTS.from + Math.floor(Math.random() * PORTS.count);

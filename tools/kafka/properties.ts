@@ -73,7 +73,7 @@ export function serverProperties(configuration: NodeConfiguration): string {
     "inter.broker.listener.name": internal ? "INTERNAL" : "CLIENT",
     "log.dirs": dataDir,
 
-    // Frames: an encoded image may be large, and topics are made by whoever knows their partitions.
+    // Frames: an encoded image may be large, and the client that knows the partitions creates the topic.
     "message.max.bytes": 16 * 1024 * 1024,
     "replica.fetch.max.bytes": 16 * 1024 * 1024,
     "auto.create.topics.enable": false,

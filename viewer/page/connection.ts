@@ -13,7 +13,7 @@ import {
   type TimeCommand,
 } from "../protocol.ts";
 
-/** Who is told what. */
+/** The listeners of a connection. */
 export interface ConnectionEvents {
   readonly onMessage: (message: ServerMessage) => void;
   readonly onPicture: (picture: PictureMessage) => void;

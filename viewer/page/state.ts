@@ -152,8 +152,8 @@ export function selectLanes(
     }
     if (state.condition !== "" && conditionOf(lane) !== state.condition) return false;
     const { camera, place = "", query, topic, name } = lane;
-    const said = [cameraText(lane), camera, place, query, topic, name].join(" ").toLowerCase();
-    return words.every((word) => said.includes(word));
+    const text = [cameraText(lane), camera, place, query, topic, name].join(" ").toLowerCase();
+    return words.every((word) => text.includes(word));
   });
   const place = new Map(state.order.map((id, index) => [id, index]));
   const asked = new Map((cameras ?? []).map((camera, index) => [camera - 1, index]));

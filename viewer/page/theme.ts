@@ -1,5 +1,5 @@
 /**
- * Light or dark: as the system is, until somebody chooses.
+ * Light or dark: as the system is, until the user chooses.
  *
  * @module
  */

@@ -175,7 +175,7 @@ export class Tile {
     set(this.#expand, { "aria-label": `${label}: ${cameraText(this.lane)}`, title: label });
   }
 
-  /** Lets go of decoded pictures. */
+  /** Releases decoded pictures. */
   close(): void {
     this.#closed = true;
     this.#ready?.bitmap.close();

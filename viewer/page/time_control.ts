@@ -13,7 +13,7 @@ export interface Place {
   readonly timestamp: number;
 }
 
-/** What commands go by. */
+/** What commands need to know. */
 export interface TimeControlOptions {
   /** What the lead shows; undefined before its first picture. */
   readonly place: () => Place | undefined;

@@ -71,7 +71,7 @@ export class Track {
     this.#listen();
   }
 
-  /** True while somebody drags along the track. */
+  /** True while the user drags along the track. */
   get dragging(): boolean {
     return this.#dragging;
   }

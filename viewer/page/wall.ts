@@ -96,7 +96,7 @@ export class Wall {
       tile.update(lane, now);
       return tile;
     });
-    // What all have in common need not be said on each.
+    // What all have in common need not be on each.
     this.root.classList.toggle("one-query", new Set(lanes.map(({ query }) => query)).size === 1);
     this.#focus = wanted.has(focus) ? focus : "";
     this.#columns = columns;
@@ -274,7 +274,7 @@ export class Wall {
   }
 }
 
-/** The same with the columns that somebody asked for. */
+/** The same with the columns that the user asked for. */
 function columnsGrid(columns: number, space: Space): ReturnType<typeof wallGrid> {
   const { count, width, height, aspect, gap, caption } = space;
   const rows = Math.ceil(count / columns);

@@ -1,5 +1,5 @@
 /**
- * Faults of something that a person wrote, collected so that all are told at once.
+ * Faults of a file that a person wrote, collected to report all at once.
  *
  * @module
  */

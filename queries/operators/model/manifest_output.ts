@@ -15,7 +15,7 @@ export interface ScoresOutput {
   readonly kind: "window" | "frame";
   readonly activation: Activation;
   readonly labels?: readonly string[];
-  /** Keeps only so many, the highest. */
+  /** Keeps only this many, the highest. */
   readonly top?: number;
 }
 

@@ -128,7 +128,7 @@ interface Place {
   readonly windows: WindowerState;
 }
 
-/** State tensors of up to so many bytes are part of the checkpoint. */
+/** Most bytes of state tensors that are part of the checkpoint. */
 const MOST_STATE = 12 * 1024;
 
 class ModelTask implements OperatorTask<Frame | Window, Finding> {

@@ -43,8 +43,8 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
     }
     return found;
   };
-  const compare = (field: string, said: string, found: string, fits: boolean) => {
-    if (!fits) faults.push(`${field}: the manifest says ${said}, the file has ${found}`);
+  const compare = (field: string, stated: string, found: string, fits: boolean) => {
+    if (!fits) faults.push(`${field}: the manifest says ${stated}, the file has ${found}`);
   };
   const several = manifest.inputs.length > 1;
   for (const [i, input] of manifest.inputs.entries()) {

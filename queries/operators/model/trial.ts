@@ -19,7 +19,7 @@ export interface Trial extends CheckedModel {
     readonly shape: readonly number[];
   }[];
   /** What they were read as, for people. */
-  readonly said: string;
+  readonly result: string;
   /** Milliseconds in the model. */
   readonly ms: number;
 }
@@ -57,7 +57,7 @@ export async function tryModel(path: string): Promise<Trial> {
       dtype,
       shape,
     }));
-    return { ...model, outputs, said: wordsOf(inferred), ms: inferred.ms };
+    return { ...model, outputs, result: wordsOf(inferred), ms: inferred.ms };
   } catch (error) {
     throw new ManifestError(path, [(error as Error).message], { cause: error });
   } finally {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Kernels } from "./kernels.ts";
 import {
   DC_BITS,
   DELTAS,
@@ -18,16 +17,22 @@ import {
 /** The step of what ends a block: beyond any other. */
 const END = 128;
 
+/** The kernels' memory, which grows: its views are to be read at each use. */
+export interface KernelMemory {
+  readonly bytes: Uint8Array;
+  readonly longs: Int32Array;
+}
+
 /** Tables that the kernels have, the most recently used ones last. */
 export class HuffmanTables {
-  readonly #kernels: Kernels;
+  readonly #kernels: KernelMemory;
   readonly #slots: {
     readonly slot: number;
     readonly dc: boolean;
     readonly definition: Uint8Array;
   }[] = [];
 
-  constructor(kernels: Kernels) {
+  constructor(kernels: KernelMemory) {
     this.#kernels = kernels;
   }
 

@@ -95,7 +95,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
 
 function isYcc420(components: readonly JpegComponent[], isJfif: boolean): boolean {
   return components.length === 3 && components.every(({ id, across, down }, i) => {
-    // Numbered otherwise, and not said to be luma and chroma, they may be anything.
+    // With other numbers, and no marker of luma and chroma, they may be anything.
     const side = i === 0 ? 2 : 1;
     return across === side && down === side && (isJfif || id === i + 1);
   });

@@ -130,7 +130,7 @@ export class Kernels {
     this.#used = HEAP;
   }
 
-  /** Room for so many bytes until `clear`, at a multiple of 64, with more behind it. */
+  /** Room for this many bytes until `clear`, at a multiple of 64, with more behind it. */
   reserve(size: number): number {
     const at = this.#used;
     const used = (at + size + 127) & ~63;

@@ -8,7 +8,7 @@
 export const ZIGZAG = 0;
 /** The blocks of a minimum coded unit, 16 bytes each: DC table, AC table, prediction, coefficients. */
 export const BLOCKS = 256;
-/** A minimum coded unit has at most so many blocks. */
+/** Most blocks of a minimum coded unit. */
 export const MAX_BLOCKS = 10;
 /** For each component the DC value of the block before. */
 export const PREDICTIONS = 416;

@@ -13,7 +13,7 @@ import { enterScan, MOST_BYTES, MOST_PIXELS, readScan } from "./scan.ts";
 /** The usual table for DC of luma: 16 counts and the symbols. A source's own may lack some. */
 const DC_TABLE = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
   .concat([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-/** A difference may take so many bytes more than the source's own did. */
+/** Most bytes by which a difference may exceed the source's own. */
 const DC_GROWTH = 3;
 const JFIF = [...new TextEncoder().encode("JFIF"), 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
 

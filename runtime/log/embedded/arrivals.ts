@@ -1,5 +1,5 @@
 /**
- * The time of arrival: what retention goes by. A wall clock that jumps must delete nothing.
+ * The time of arrival, which retention uses. A wall clock that jumps must delete nothing.
  *
  * @module
  */

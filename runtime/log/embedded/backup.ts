@@ -65,7 +65,7 @@ async function copySegments(
   to: string,
   signal: AbortSignal | undefined,
 ): Promise<BackupReport> {
-  // Nobody owns anything in the copy, and nobody writes to its segments any more.
+  // The copy has no owners of partitions and no writers of segments.
   copy.exec(`
     PRAGMA journal_mode = WAL;
     UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;

@@ -50,7 +50,7 @@ export class ChangeWatcher {
     };
   }
 
-  /** This connection has written: `data_version` does not tell of that. */
+  /** This connection has written: `data_version` does not show that. */
   written(): void {
     if (this.#listeners.size > 0) this.#look();
   }

@@ -17,7 +17,7 @@ export interface PartitionCheck {
   readonly offsets: readonly number[];
 }
 
-/** So many offsets of damaged records are named. */
+/** Most offsets of damaged records that are named. */
 const namedOffsets = 20;
 
 /** Reads all partitions of a log, one after the other. What expires meanwhile is passed over. */

@@ -37,7 +37,7 @@ export interface CheckpointRow {
   readonly process: string | null;
 }
 
-/** So many entries of the past are kept at least; they are removed so many at a time. */
+/** Past entries to keep at least, which is also how many are removed at a time. */
 const [keptEntries, removedAtOnce] = [100, 50];
 
 const columns = "id, query_id, epoch, member, process";

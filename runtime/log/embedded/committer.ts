@@ -176,7 +176,7 @@ export class EmbeddedCommitter implements BatchCommitter {
     await this.#busy;
     const { db, checkpoints } = this.#parts;
     try {
-      await db.write(`let go of ${this.#name}`, () => checkpoints.release(this.#row));
+      await db.write(`release ${this.#name}`, () => checkpoints.release(this.#row));
     } catch (error) {
       // It counts as owned until the log is closed.
       if (!(error instanceof LogError)) throw error;
@@ -194,7 +194,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       }
       return step();
     });
-    this.#busy = result.catch(() => {/* The step's caller is told. */});
+    this.#busy = result.catch(() => {/* The step's caller gets it. */});
     return result;
   }
 

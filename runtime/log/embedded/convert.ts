@@ -31,7 +31,7 @@ const batchRecords = 64;
 const files = ["log.db", "checkpoints.kv"];
 
 /**
- * Converts the log in a folder; nobody may use it meanwhile. The old files stay, in `DIR/version-1`.
+ * Converts the log in a folder; it must not be in use. The old files stay, in `DIR/version-1`.
  *
  * @param checkpointDirs folders of checkpoints that were used with it (`--checkpoint`).
  * @throws {LogError} `INVALID` when there is no log of version 1, `UNREACHABLE` while it is in use.

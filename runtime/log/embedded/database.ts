@@ -19,7 +19,7 @@ export type Cell = string | number | null | Uint8Array;
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /**
- * After so many transactions this connection copies the WAL into the database. SQLite's own way, after each commit as soon
+ * Transactions after which this connection copies the WAL into the database. SQLite's own way, after each commit as soon
  * as the WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
  */
 const checkpointCommits = 1_000;
@@ -43,7 +43,7 @@ export class Database {
   readonly path: string;
   /** Identity of this log, a UUID. */
   readonly logId: string;
-  /** It was not closed by whoever used it last, or it is a copy. */
+  /** Its last user did not close it, or it is a copy. */
   readonly unclean: boolean;
   /** Counts the time that queries take. */
   readonly turns: Turns = new Turns();

@@ -43,7 +43,7 @@ export async function openDatabase(
     if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
     if (identity.copied) {
       tell(
-        `${dir} is a copy of log ${identity.before}: it goes on as log ${identity.logId}, so that nobody takes one for ` +
+        `${dir} is a copy of log ${identity.before}: it goes on as log ${identity.logId}, so that it is not taken for ` +
           "the other; deno task log check verifies it, deno task log backup makes copies that are whole",
       );
     }
@@ -94,7 +94,7 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
-    // Asked first: whoever makes the tables sets the rest in the same transaction.
+    // Asked first: the process that makes the tables sets the rest in the same transaction.
     if (number("SELECT count(*) FROM sqlite_schema") === 0) return false;
     if (number("PRAGMA application_id") !== applicationId) {
       throw refuse("it is the database of another program; name another folder");

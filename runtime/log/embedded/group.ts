@@ -2,7 +2,7 @@
  * Membership in a group: heartbeats, noticing members that fell silent, handing partitions over.
  *
  * Time is never written down, only counters: each member measures with its own monotonic clock how long another one's
- * heartbeat has stood still. So a wall clock that jumps expels nobody.
+ * heartbeat has stood still. So a wall clock that jumps expels no member.
  *
  * @module
  */
@@ -171,7 +171,7 @@ export class EmbeddedGroupMember implements GroupMember {
 
   /**
    * Partitions which we hold, another shall own, and which are no longer in the list that was announced.
-   * Whoever was told waits at most a session timeout for us; then checkpoints' epochs keep us out.
+   * The new owner waits at most a session timeout for us; then checkpoints' epochs keep us out.
    */
   #released(view: GroupView, now: number): number[] {
     const told = this.#announcing;

@@ -21,7 +21,7 @@ export interface Claim {
   readonly partition: number;
   /** Who shall own it. */
   readonly target: string | null;
-  /** Who owns it, or has not let go of it yet. */
+  /** Who owns it, or has not released it yet. */
   readonly holder: string | null;
 }
 
@@ -67,7 +67,7 @@ export class GroupTables {
     };
   }
 
-  /** Within a transaction: adds the member; the partitions are shared anew. */
+  /** Within a transaction: adds the member; the partitions are assigned again. */
   join(member: string, sessionMs: number): void {
     this.#db.run(
       "INSERT INTO groups (name, topic, generation) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
@@ -95,7 +95,7 @@ export class GroupTables {
   }
 
   /**
-   * Within a transaction: removes a member, whose partitions are free at once, and shares anew.
+   * Within a transaction: removes a member, whose partitions are free at once, and assigns again.
    *
    * @param beat only if its heartbeat is still this one.
    */
@@ -134,7 +134,7 @@ export class GroupTables {
     });
   }
 
-  /** Within a transaction: the member takes what it shall own and nobody holds any more. */
+  /** Within a transaction: the member takes the free partitions that it shall own. */
   take(member: string): void {
     const [id, generation] = this.#row()!;
     this.#db.run(
@@ -145,7 +145,7 @@ export class GroupTables {
     );
   }
 
-  /** Within a transaction: the member lets go of what another shall own, but of no more than `partitions`. */
+  /** Within a transaction: the member releases what another shall own, `partitions` at most. */
   release(member: string, partitions: readonly number[]): void {
     const id = this.#id();
     for (const partition of partitions) {

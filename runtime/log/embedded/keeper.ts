@@ -19,7 +19,7 @@ const tickMs = 1_000;
 const rareTicks = 10;
 /** Kept on the disk so that there is room to remove things when it is full. */
 const reserveBytes = 2 << 20;
-/** A write-ahead log this long is worth a warning: somebody reads for very long. */
+/** A write-ahead log this long is worth a warning: one transaction reads for very long. */
 const longWalBytes = 64 << 20;
 
 /** The parts of an open log that it looks after. */

@@ -1,5 +1,5 @@
 /**
- * Pictures of cameras are nobody else's business: what a log keeps is its owner's alone.
+ * A log's files are readable by their owner alone: they hold cameras' pictures.
  *
  * @module
  */

@@ -82,7 +82,7 @@ export interface FramePlace {
   readonly offset: number;
 }
 
-/** A record as it was read. `size` is undefined when it cannot be told where the next one begins. */
+/** A record as it was read. `size` is undefined when the start of the next one is unknown. */
 export interface DecodedRecord {
   readonly frame: Frame;
   readonly size: number | undefined;

@@ -18,7 +18,7 @@ import type { Retention } from "./url.ts";
 const chunkRecords = 64;
 const chunkBytes = 1 << 20;
 
-/** Chunks that lie behind each other are read together, so many bytes at most. */
+/** Most bytes to read at once of chunks that lie behind each other. */
 const readAhead = 1 << 20;
 
 type ChunkRow = [
@@ -200,7 +200,7 @@ export class Records {
         const { frame, size } = decodeRecord(read, at, place, time);
         frames.push(frame);
         bytes += length;
-        // Where the head is damaged nobody can tell where the next record begins: the rest of the chunk is lost.
+        // A damaged head hides where the next record begins: the rest of the chunk is lost.
         at = size === undefined ? read.length : at + size;
         next = seen + 1;
         cursor.next = { offset: next, segment, position: from + at };
@@ -322,7 +322,7 @@ export class SegmentCursor {
   /**
    * Bytes of a segment, good until the next call; fewer when the file is shorter, undefined when it is gone.
    *
-   * @param ahead so many bytes may be read at once, for the next calls.
+   * @param ahead bytes that may be read at once, for the next calls.
    */
   read(
     segment: number,

@@ -34,12 +34,12 @@ export const pageSize = 512;
 /**
  * - `log`: `place` is the device and inode of the file, by which a copy of it is noticed; `family` is the identity that
  *   segment files carry, the same for a log and its copies.
- * - `partitions`: `floor` is the first offset kept when somebody last looked, `bytes` all bytes ever appended.
+ * - `partitions`: `floor` is the first offset kept at the last look, `bytes` all bytes ever appended.
  * - `segments`: `next` is one past the last offset; it, `bytes` and `max_time` are set when the segment is sealed.
  * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them.
  * - `checkpoints`: `process` is the presence of the owner's log, `sum` the CRC-32 of what names the checkpoint.
  * - `entries`: `offsets/N` and `commits/N` of a checkpoint; docs/checkpoint-format.md tells more.
- * - `claims`: `target` shall own a partition, `holder` has not let go of it yet.
+ * - `claims`: `target` shall own a partition, `holder` has not released it yet.
  */
 export const schema = `
 CREATE TABLE log (

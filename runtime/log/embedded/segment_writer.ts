@@ -1,5 +1,5 @@
 /**
- * The segment files that this log appends to: one at a time for each partition, written by nobody else.
+ * The segment files that this log appends to: one at a time for each partition, with no other writer.
  *
  * A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
  * ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
@@ -105,7 +105,7 @@ export class SegmentWriter {
     return syncs.length > 0;
   }
 
-  /** Lets go of a segment that is no longer this log's. */
+  /** Drops a segment that is no longer this log's. */
   forget(segment: OpenSegment): void {
     if (this.#active.get(segment.partition) === segment) this.#active.delete(segment.partition);
     this.#full.delete(segment);

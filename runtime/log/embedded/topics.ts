@@ -36,7 +36,7 @@ export class Topics {
   readonly #ids = new Map<string, number>();
   readonly #rows = new Map<number, PartitionRow>();
 
-  /** @param now the time that retention goes by. */
+  /** @param now the time that retention uses. */
   constructor(db: Database, now: () => number) {
     this.#db = db;
     this.#now = now;
@@ -51,7 +51,7 @@ export class Topics {
   }
 
   /**
-   * Within a transaction: makes sure that the topic has at least so many partitions. What is said of retention is
+   * Within a transaction: makes sure that the topic has at least this many partitions. A given retention is
    * stored with it.
    */
   ensure(topic: string, partitions: number, retention: Partial<Retention> = {}): number {

@@ -11,7 +11,7 @@ export interface EmbeddedUrl {
   readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;
-  /** What is said of retention: it is stored with the topics that are made, and those appended to. */
+  /** Retention, if given: it is stored with the topics that are made, and those appended to. */
   readonly retention: Partial<Retention>;
   readonly sync: Sync;
 }

@@ -18,7 +18,7 @@ export type SinkErrorCode =
 export class SinkError extends Error {
   override readonly name = "SinkError";
   readonly code: SinkErrorCode;
-  /** Somebody may make room soon: worth a try every few seconds, however long it takes. */
+  /** Room may be made soon: worth a try every few seconds, however long it takes. */
   readonly retryable: boolean;
 
   constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {

@@ -10,7 +10,7 @@
  *
  * Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
  * confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
- * whoever comes later also claims later.
+ * a later owner also claims later.
  *
  * @module
  */

@@ -15,7 +15,7 @@ const HEADER_BYTES = 8;
 const SENT_CAPACITY = 4096;
 /** How many former owners' folders are kept until a commit. */
 const MAXIMUM_LEFT = 8;
-/** Bytes of delivered items before the file is written anew. */
+/** Bytes of delivered items before the file is rewritten. */
 const MAXIMUM_WASTE = 1 << 20;
 
 /** One thing to deliver. */

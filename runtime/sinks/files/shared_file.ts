@@ -7,7 +7,7 @@
  * - `data`: a hard link to the file. Writers open this, never the lasting name, so that one who
  *   was paused writes to what had been the file then;
  * - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
- *   held while lines are added. Bytes beyond that length are of somebody who died: the next cuts
+ *   held while lines are added. Bytes beyond that length are of a process that died: the next cuts
  *   them off.
  *
  * A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
@@ -96,7 +96,7 @@ export class SharedFile {
     }
   }
 
-  /** Where a lane stands; `foreign` when the file may hold lines of the lane that nobody counted. */
+  /** Where a lane stands; `foreign` when the file may hold uncounted lines of the lane. */
   async position(lane: string): Promise<{ position?: Position; foreign: boolean }> {
     return await this.#exclusively((_, meta) => {
       const position = meta.lanes[lane];
@@ -176,7 +176,7 @@ export class SharedFile {
   }
 
   /**
-   * Runs `work` while nobody else writes; again when a newer generation came meanwhile, unless `work`
+   * Runs `work` while no other process writes; again when a newer generation came meanwhile, unless `work`
    * made it (then it throws `Replaced`).
    */
   #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
@@ -264,7 +264,7 @@ export class SharedFile {
     const { size, ino } = await data.stat();
     const there = await statOrUndefined(this.path);
     if (there === undefined || (ino !== null && there.ino !== ino)) {
-      // Moved away by somebody (a log rotation): a new file, the same positions.
+      // Moved away, as by log rotation: a new file, the same positions.
       const write = (target: Deno.FsFile) => writeAt(target, 0, this.#header);
       await this.#replace(number, { lanes: meta.lanes, write }, false);
     }
@@ -275,7 +275,7 @@ export class SharedFile {
     return checked;
   }
 
-  /** What of the file really is there: after a crash of the machine, or when somebody cut it. */
+  /** What of the file really is there: after a crash of the machine, or when it was cut. */
   async #withoutLosses(data: Deno.FsFile, meta: Meta, size: number): Promise<Meta> {
     const { durable, foreign } = meta;
     if (!this.#verified && meta.size > durable.size && size >= durable.size) {

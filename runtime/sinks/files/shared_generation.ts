@@ -68,7 +68,7 @@ export async function openGeneration(
  *
  * @param after with `content`: the generation from which it was made. When another one has come
  * since, nothing is done.
- * @returns false when somebody else made one meanwhile: look again.
+ * @returns false when another process made one meanwhile: look again.
  */
 export async function advance(
   path: string,
@@ -82,7 +82,7 @@ export async function advance(
     return false;
   }
   try {
-    // Whoever is making a generation at this moment is out of the race before we look around.
+    // A process that makes a generation at this moment is out of the race before we look around.
     const meta = await writeData(path, header, fence, await fence.adopt(), change?.content);
     const own = fence.directory;
     await Deno.link(`${own}/data`, `${own}/visible`);

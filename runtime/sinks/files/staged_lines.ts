@@ -78,7 +78,7 @@ export class StagedLines {
     }
   }
 
-  /** Writes a file, visible to nobody, which the batch's entry can name. */
+  /** Writes a hidden file, which the batch's entry can name. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
     const { fence } = this.#stage;
     try {
@@ -89,7 +89,7 @@ export class StagedLines {
     }
   }
 
-  /** Makes a batch survive a crash of the machine, visible to nobody. */
+  /** Makes a batch survive a crash of the machine, still hidden. */
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
     const { fence } = this.#stage;
     fence.check();

@@ -30,7 +30,7 @@ export class VideoFiles {
 
   /**
    * How much of what a state promises is really there: after a crash of the machine the last group
-   * may be damaged, and somebody may have removed the file.
+   * may be damaged, and the file may have been removed.
    */
   async verified(progress: Progress): Promise<Progress> {
     const { mark, files } = progress;
@@ -139,7 +139,7 @@ export class VideoFiles {
     return { begun, aside };
   }
 
-  /** Finishes the file at work. */
+  /** Finishes the open file. */
   async finish(mark: Mark): Promise<void> {
     await this.#finish(mark, mark.group.entries);
   }
@@ -173,7 +173,7 @@ export class VideoFiles {
     return other;
   }
 
-  /** A file of that name which is not of this recording is somebody's video: it stays. */
+  /** A file of that name which is not of this recording is another video: it stays. */
   async #putAside(name: string): Promise<string | undefined> {
     if (!await exists(`${this.#directory}/${name}`)) return undefined;
     for (let number = 1;; number++) {

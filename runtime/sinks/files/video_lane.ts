@@ -64,7 +64,7 @@ export class VideoLane {
   #undo: boolean;
   #begun = false;
   #confirmed = false;
-  /** Something failed on the way: nobody knows what is in the files. The next owner finds out. */
+  /** A write failed: what the files hold is unknown until the next owner looks. */
   #broken = false;
   #held: { pieces: Piece[]; progress: Progress } | undefined;
   /** The first source offset that is in no file. */

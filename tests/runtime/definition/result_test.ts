@@ -8,7 +8,7 @@ import { lineOf } from "../../../runtime/sinks/console.ts";
 import { events } from "../../../runtime/sinks/events.ts";
 import { images } from "../../../runtime/sinks/images.ts";
 import { recordOf } from "../../../runtime/sinks/topic.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "../sinks/outputs.ts";
 
 const followed = {

@@ -101,7 +101,7 @@ Deno.test("state that no step has a name for stops the query, which says what ch
     (definition) => definition.dropState("count"),
   );
   assert.deepEqual(last(scores), { total: 4 });
-  assert.match(reports.join(), /the state of step count is let go of/);
+  assert.match(reports.join(), /the state of step count is dropped/);
 });
 
 Deno.test("an explicit name gives a renamed step its state", async () => {

@@ -59,13 +59,13 @@ Deno.test("options of the start are ignored once a first start was made", async 
   assert.equal((await run(log, { startingOffsets: "earliest" })).length, 0);
 });
 
-Deno.test("a topic that was made anew is read from its start, also after a restart without a batch", async () => {
+Deno.test("a topic that was created again is read from its start, also after a restart without a batch", async () => {
   const log = logOf(3);
   const options = { startingOffsets: "earliest", failOnDataLoss: false } as const;
   assert.equal((await run(log, options)).length, 3);
   log.makeAnew("VideoStreaming");
   const running = startQuery(all(options).writeStream(collect<Frame>()), { log });
-  while (!running.reports.some((line) => /made anew/.test(line))) await settle();
+  while (!running.reports.some((line) => /created again/.test(line))) await settle();
   running.stop();
   await running.ended;
   append(log, 6);

@@ -78,11 +78,11 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
     { refused: /named "count", and the query has "a"/ },
   ],
   [
-    "… and the query lets go of it with `dropState`",
+    "… and the query drops it with `dropState`",
     "goes on without it, and that is reported",
     define(count),
     (sink) => define(a)(sink).dropState("count"),
-    { scores: { a: 4 }, report: /step count is let go of/ },
+    { scores: { a: 4 }, report: /step count is dropped/ },
   ],
   [
     "… and the new step takes the old name with `{ name }`",
@@ -92,11 +92,11 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
     { scores: { a: 8 } },
   ],
   [
-    'a step lets go of its state with `{ state: "drop" }`',
+    'a step drops its state with `{ state: "drop" }`',
     "it begins without state once, and that is reported",
     define(count),
     define((s) => s.transformWithState(counter("count"), { state: "drop" })),
-    { scores: { count: 4 }, report: /count lets go of its state/ },
+    { scores: { count: 4 }, report: /count drops its state/ },
   ],
   [
     "the handler of a step with state is another one",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Result } from "../../../runtime/definition/frame.ts";
 import { events } from "../../../runtime/sinks/events.ts";
-import { sinkContext, sinkContract } from "../../contracts/sink_contract.ts";
+import { sinkContract } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { frame } from "./outputs.ts";
 
 sinkContract({

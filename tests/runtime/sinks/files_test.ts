@@ -4,7 +4,7 @@ import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { Outbox } from "../../../runtime/sinks/files/outbox.ts";
 import { SharedFile } from "../../../runtime/sinks/files/shared_file.ts";
 import { Slots } from "../../../runtime/sinks/files/slots.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 
 async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Output } from "../../../runtime/definition/frame.ts";
 import { consoleSink } from "../../../runtime/sinks/console.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "./outputs.ts";
 
 const batch = { batchId: 0, start: 0, end: 100 };

@@ -1,6 +1,6 @@
 /** File sinks of several processes that are killed and paused at any moment. */
 import assert from "node:assert/strict";
-import { visible } from "../../contracts/sink_contract.ts";
+import { visible } from "../../contracts/sink_contract_kit.ts";
 import { TextLineStream } from "./lines.ts";
 
 const OFFSETS = 40;

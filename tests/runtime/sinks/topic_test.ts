@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { BadFrameError, type Output } from "../../../runtime/definition/frame.ts";
 import { deadLetterRecord, deadLetterTopic } from "../../../runtime/sinks/dead_letter.ts";
 import { topic } from "../../../runtime/sinks/topic.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "./outputs.ts";
 
 async function recordsOf(outputs: readonly Output[]) {

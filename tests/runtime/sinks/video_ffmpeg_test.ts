@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeJpeg } from "../../../runtime/image/jpeg.ts";
 import { video } from "../../../runtime/sinks/video.ts";
-import { sinkContext, visible } from "../../contracts/sink_contract.ts";
+import { sinkContext, visible } from "../../contracts/sink_contract_kit.ts";
 import { GroupTracker } from "../../../runtime/video/groups.ts";
 import { probe } from "../video/probe.ts";
 import { accessUnits } from "../../support/access_units.ts";

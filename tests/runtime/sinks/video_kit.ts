@@ -4,7 +4,7 @@ import type { SinkContext } from "../../../runtime/definition/sink.ts";
 // Loaded before the tests, which would take the library for a leak.
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
 import "../../../runtime/video/h264_encoding.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { filmed } from "./filmed.ts";
 
 export async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {

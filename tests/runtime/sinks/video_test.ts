@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { video, type VideoOptions } from "../../../runtime/sinks/video.ts";
-import { sinkContext, sinkContract, visible } from "../../contracts/sink_contract.ts";
+import { sinkContract } from "../../contracts/sink_contract.ts";
+import { sinkContext, visible } from "../../contracts/sink_contract_kit.ts";
 import { filmed as frame, filmedUnit } from "./filmed.ts";
 import { range, withDirectory, written } from "./video_kit.ts";
 

@@ -4,7 +4,7 @@ import type { Output } from "../../../runtime/definition/frame.ts";
 import { openSink } from "../../../runtime/sinks/open.ts";
 import type { SinkContext, SinkTask } from "../../../runtime/definition/sink.ts";
 import { webhook, type WebhookOptions } from "../../../runtime/sinks/webhook.ts";
-import { sinkContext } from "../../contracts/sink_contract.ts";
+import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "./outputs.ts";
 
 interface Received {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Candidates } from "./candidates.ts";
-import type { Decode } from "./formats.ts";
+import type { Decode } from "./head_tensors.ts";
 import type { Numbers } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 

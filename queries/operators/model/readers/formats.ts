@@ -4,29 +4,10 @@
  * @module
  */
 import type { Column, ObjectFormat, ObjectsOutput } from "../manifest_output.ts";
-import type { Candidates } from "./candidates.ts";
 import { addPeaks } from "./centernet.ts";
+import type { Decode } from "./head_tensors.ts";
 import { sigmoid, type Values } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
-
-/** The tensors of one frame, without the dimension of the frames. */
-export interface Head {
-  /** The output itself, or the scores of a head in several tensors. */
-  readonly main: Values;
-  readonly boxes?: Values | undefined;
-  readonly classes?: Values | undefined;
-  readonly offsets?: Values | undefined;
-  /** What a coordinate is multiplied with to be in pixels. */
-  readonly unitX: number;
-  readonly unitY: number;
-  /** Pixels of the input. */
-  readonly width: number;
-  readonly height: number;
-  /** The frame's place in the window, for rows that name theirs. */
-  readonly frame: number;
-}
-
-export type Decode = (output: ObjectsOutput, head: Head, found: Candidates) => void;
 
 /** Dimensions that a frame's part of the main tensor has. */
 export const RANKS: Readonly<Record<ObjectFormat, number>> = {

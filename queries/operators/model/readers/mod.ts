@@ -33,7 +33,7 @@ function readerOf(output: ModelOutput, constants: readonly unknown[]): OutputRea
 /** All that a model says of a window. */
 export interface Readings {
   readonly scores: Readonly<Record<string, number>>;
-  /** For each frame; empty when nothing is said of single frames. */
+  /** For each frame; empty when the outputs concern no single frame. */
   readonly frames: readonly FrameReading[];
   readonly data: ResultData;
 }

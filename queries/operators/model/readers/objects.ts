@@ -5,7 +5,8 @@
  */
 import type { ObjectsOutput } from "../manifest_output.ts";
 import { Candidates } from "./candidates.ts";
-import { DECODERS, type Head, RANKS } from "./formats.ts";
+import { DECODERS, RANKS } from "./formats.ts";
+import type { HeadTensors } from "./head_tensors.ts";
 import { partOf, type Values, valuesOf } from "./numbers.ts";
 import type { OutputReader, ReadContext } from "./reader.ts";
 
@@ -45,7 +46,7 @@ function headOf(
   frame: number,
   { frames, input, placements }: ReadContext,
   inFrame: boolean,
-): Head {
+): HeadTensors {
   const rank = RANKS[output.format];
   const part = (name: string | undefined, own: number) =>
     name === undefined ? undefined : partOf(values.get(name)!, frame, frames, own);

@@ -39,7 +39,7 @@ interface Batch {
   calls: Call[];
   readonly identity: ProducerIdentity | undefined;
   readonly sequence: number;
-  /** Of a batch that is sent again: the calls that were told of the failure and have not come back. */
+  /** Of a batch that is sent again: the calls that failed and were not repeated yet. */
   readonly unclaimed?: ReadonlySet<Call>;
 }
 
@@ -54,11 +54,11 @@ export class PartitionQueue {
   #identity: ProducerIdentity | undefined;
   #sequence = 0;
   /**
-   * A batch that nobody confirmed: it may be there or not. Whoever appends the same records again
+   * An unconfirmed batch: it may be there or not. A caller that appends the same records again
    * means this batch, and its sequence numbers keep it from being stored twice.
    */
   #doubtful: Batch | undefined;
-  /** Calls of such a batch that turned out to be stored, and that nobody has repeated yet. */
+  /** Calls of such a batch that turned out to be stored and were not repeated yet. */
   #settled: { readonly records: readonly LogRecord[]; readonly offset: number }[] = [];
 
   constructor(cluster: Cluster, topic: string, partition: number, options: QueueOptions) {
@@ -167,7 +167,7 @@ export class PartitionQueue {
     const first = this.#waiting[0]!;
     if (!doubtful.calls.some((call) => sameRecords(call.records, first.records))) {
       // Given up by its caller. What becomes of it is unknown, and so is the next sequence number:
-      // go on as somebody else.
+      // go on under another id.
       this.#doubtful = undefined;
       this.#identity = undefined;
       return undefined;

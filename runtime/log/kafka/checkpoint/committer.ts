@@ -2,7 +2,7 @@
  * The checkpoint of one query on one partition, kept in Kafka.
  *
  * A batch is committed by one transaction that holds the outputs and the group's offset; one that has
- * none, and may be repeated, by the group's member alone, together with those of other lanes. Whoever
+ * none, and may be repeated, by the group's member alone, together with those of other lanes. Who
  * opens a committer takes over the transactional id of the query and the partition: the former
  * owner can neither finish what it has begun nor begin anything.
  *
@@ -247,7 +247,7 @@ export class KafkaCommitter implements BatchCommitter {
 
   /**
    * The coordinator has forgotten the transactional id, as it does with idle ones: it is taken over again,
-   * and is still this owner's if nobody has moved the checkpoint meanwhile.
+   * and is still this owner's if no other has moved the checkpoint meanwhile.
    */
   async #takeUpAgain(action: string): Promise<void> {
     await this.#transactions.restart(action);
@@ -257,7 +257,7 @@ export class KafkaCommitter implements BatchCommitter {
     if (!same) throw new LogError("FENCED", `${action}: another owner took over`);
   }
 
-  /** Ends a transaction that failed, so that it blocks nobody; returns the error for the caller. */
+  /** Ends a transaction that failed, so that it blocks no other; returns the error for the caller. */
   async #undo(action: string, error: LogError): Promise<LogError> {
     let told = error;
     if (error.code === "FENCED" && !isFencing(error)) return this.#broken = error;
@@ -274,7 +274,7 @@ export class KafkaCommitter implements BatchCommitter {
     if (isFencing(told) && await this.#transactions.timedOut(action)) {
       told = new LogError(
         "UNREACHABLE",
-        `${action}: it took so long that Kafka ended the transaction; nobody else has taken over`,
+        `${action}: it took so long that Kafka ended the transaction; no other owner has taken over`,
         { cause: told },
       );
     } else if (isFencing(told)) {

@@ -61,7 +61,7 @@ async function checkpointsOf(cluster: Cluster, group: string): Promise<Checkpoin
   );
 }
 
-/** Undefined when the offset is somebody else's, or only repeats a checkpoint for lag tools. */
+/** Undefined when the offset is foreign, or only repeats a checkpoint for lag tools. */
 function infoOf(
   place: Pick<CheckpointInfo, "group" | "topic" | "partition">,
   offset: number,

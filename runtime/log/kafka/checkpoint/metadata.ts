@@ -10,7 +10,7 @@ import { type BatchRange, type Checkpoint, LogError } from "../../log.ts";
 
 /** The version that is written; newer ones are refused. */
 const VERSION = 1;
-/** A broker takes 4096 bytes unless it was told otherwise (`offset.metadata.max.bytes`). */
+/** What a broker takes by default (`offset.metadata.max.bytes`). */
 const METADATA_BYTES = 4_000;
 
 /** Where a state lies that is too large for the metadata. */
@@ -69,7 +69,7 @@ export function encodeMetadata(stored: Stored): string | undefined {
 /**
  * Reads the metadata of a committed offset.
  *
- * @returns undefined when it is not of Framelane: somebody else has committed this offset.
+ * @returns undefined when another program committed this offset.
  * @throws {LogError} `CHECKPOINT_NEWER`, `CHECKPOINT_CORRUPT`
  */
 export function decodeMetadata(
@@ -114,7 +114,7 @@ export function decodeMetadata(
   };
 }
 
-/** Also what damage has left of ours: taken for somebody else's it would be skipped in silence. */
+/** Also what damage has left of ours: taken for a foreign one it would be skipped in silence. */
 function isOurs(text: string): boolean {
   return text !== "" && '{"framelane"'.startsWith(text) || /"(framelane|sum|restart)"/.test(text);
 }

@@ -13,7 +13,7 @@ import { readState } from "./state_topic.ts";
 /**
  * The checkpoint that is stored; undefined when there is none.
  *
- * An offset that was not committed by Framelane was set by somebody on purpose (a lag tool's reset):
+ * An offset that was not committed by Framelane was set on purpose (a lag tool's reset):
  * the query goes on there, with its id and the numbers of its batches.
  */
 export async function readStored(

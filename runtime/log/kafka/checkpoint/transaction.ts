@@ -2,7 +2,7 @@
  * Kafka's transactions of one transactional id: records and group offsets, all or nothing.
  *
  * A transaction is four steps: its partitions and groups are announced to the coordinator, records
- * and offsets are written, and the coordinator is told to commit; what belongs to a step goes out
+ * and offsets are written, and the coordinator is asked to commit; what belongs to a step goes out
  * together. An owner that starts raises the epoch of the id, which ends what the former owner had
  * open and refuses whatever it still tries.
  *
@@ -80,7 +80,7 @@ export class Transactions {
   /**
    * Takes the id over from its former owner, or, called again, ends what was begun and begins again.
    *
-   * @throws {LogError} `FENCED` when somebody else has taken it over since; `UNSUPPORTED` when the broker has no
+   * @throws {LogError} `FENCED` when it has a newer owner; `UNSUPPORTED` when the broker has no
    * transactions.
    */
   begin(action: string): Promise<void> {
@@ -133,7 +133,7 @@ export class Transactions {
 
   /**
    * Whether the coordinator itself has ended the transaction, because it was open for too long, and
-   * nobody has taken the id over since: it raises the epoch as a new owner would, by one. False also when
+   * the id has no newer owner: it raises the epoch as a new owner would, by one. False also when
    * that cannot be found out.
    */
   async timedOut(action: string): Promise<boolean> {
@@ -258,7 +258,7 @@ export class Transactions {
     return first;
   }
 
-  /** Records that took the place of larger ones and are meant for topics that nobody has announced. */
+  /** Records that took the place of larger ones and are meant for topics that were not announced. */
   async #writeElsewhere(action: string, records: readonly OutputRecord[]): Promise<void> {
     for (const { topic, partition } of records) {
       await ensureTopic(this.#cluster, topic, partition + 1);

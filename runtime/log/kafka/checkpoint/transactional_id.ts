@@ -44,7 +44,7 @@ export async function describeTransaction(
     );
     return transactions[0];
   } catch (error) {
-    // Kafka forgets ids that nobody uses for a week.
+    // Kafka forgets ids that are unused for a week.
     if (errorNames(error).includes("TRANSACTIONAL_ID_NOT_FOUND")) return undefined;
     throw error;
   }

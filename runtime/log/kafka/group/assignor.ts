@@ -1,6 +1,6 @@
 /**
  * Shares the partitions of a topic among the members of a group: evenly, and with as few moves as
- * possible. A partition that has to move is first given to nobody; its owner lets go of it and joins again,
+ * possible. A partition that has to move first has no new owner; its old one releases it and joins again,
  * and then it is free.
  *
  * @module
@@ -10,7 +10,7 @@
 export interface MemberClaim {
   readonly memberId: string;
   readonly topics: readonly string[];
-  /** What it holds and has not let go of, by topic. */
+  /** What it holds and has not released, by topic. */
   readonly owned: ReadonlyMap<string, readonly number[]>;
   /** The generation in which it got that. */
   readonly generation: number;
@@ -71,7 +71,7 @@ function assignTopic(
     while (taken < quotas.get(memberId)! && free.length > 0) {
       const partition = free.shift()!;
       taken++;
-      // Somebody still works on it: it is kept for this member until the next round.
+      // Its owner still works on it: it is kept for this member until the next round.
       if (!holders.has(partition)) share.push(partition);
     }
   }

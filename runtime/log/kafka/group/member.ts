@@ -80,7 +80,7 @@ export class KafkaMember implements GroupMember {
       (signal) => member.#introduce(signal),
     );
     member.#memberId = memberId;
-    // Nobody joins without an id; a coordinator that lets one in has joined it.
+    // No member joins without an id; a coordinator that lets one in has joined it.
     if (joined) member.#call = "rebalance";
     member.#run();
     return member;
@@ -204,7 +204,7 @@ export class KafkaMember implements GroupMember {
     return new Map(counts);
   }
 
-  /** Tells the runtime what is its own now, and waits until it has let go of the rest. */
+  /** Tells the runtime what is its own now, and waits until it has released the rest. */
   async #handOver(partitions: readonly number[]): Promise<void> {
     const membership = { memberId: this.#memberId, generation: this.#generation };
     try {

@@ -36,7 +36,7 @@ export interface ConnectionOptions {
 
 /** How a request is made. */
 export interface RequestOptions {
-  /** Aborts when nobody needs the response any more: nothing is sent after that. */
+  /** Aborts when the response is no longer needed: nothing is sent after that. */
   readonly signal?: AbortSignal;
   /** The broker may wait this much longer than usual, milliseconds. */
   readonly extraMs?: number;

@@ -8,7 +8,7 @@ import { SASL_AUTHENTICATE, SASL_HANDSHAKE } from "../protocol/login.ts";
 import type { Credentials } from "./address.ts";
 import type { Connection } from "./connection.ts";
 
-/** One step of a login: what is said, and what the broker answers. */
+/** One step of a login: our message and the broker's answer. */
 export type Step = (text: string) => Promise<string>;
 
 /**

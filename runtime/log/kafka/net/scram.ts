@@ -12,7 +12,7 @@ const MECHANISMS = {
   "SCRAM-SHA-256": { hash: "sha256", bytes: 32 },
   "SCRAM-SHA-512": { hash: "sha512", bytes: 64 },
 } as const;
-/** Fewer rounds would make passwords easy to guess for whoever answers instead of the broker. */
+/** Fewer rounds would make passwords easy to guess for an impostor of the broker. */
 const MIN_ROUNDS = 4_096;
 const MAX_ROUNDS = 10_000_000;
 /** The message header without channel binding, plain and in base64. */

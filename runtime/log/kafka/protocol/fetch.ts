@@ -63,11 +63,11 @@ export interface FetchBounds {
 }
 
 export const FETCH: Spoken = { name: "Fetch", key: 1, versions: [4, 13], flexible: 12 };
-/** From this version on topics go by their ids. */
+/** From this version on topics are named by their ids. */
 const TOPIC_IDS = 13;
 const NO_SESSION = { id: 0, epoch: -1 };
 
-/** The version to speak when a broker knows this one: topics that have no id go by their names. */
+/** The version to speak when a broker knows this one: topics without an id are named by their names. */
 export function fetchVersion(highest: number, partitions: readonly FetchPartition[]): number {
   const named = highest >= TOPIC_IDS && partitions.some(({ topicId }) => topicId === NO_ID);
   return named ? TOPIC_IDS - 1 : highest;

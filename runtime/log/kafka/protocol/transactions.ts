@@ -75,7 +75,7 @@ export const ADD_OFFSETS_TO_TXN = api("AddOffsetsToTxn", 25, [0, 3], 3, {
   response: struct({ throttleTimeMs: int32, errorCode: int16 }),
 });
 
-/** Commits offsets when the transaction does: generation −1 and no member id if nobody is a member. */
+/** Commits offsets when the transaction does: generation −1 and no member id without a member. */
 export const TXN_OFFSET_COMMIT = api("TxnOffsetCommit", 28, [3, 3], 3, {
   request: struct({
     transactionalId: string,

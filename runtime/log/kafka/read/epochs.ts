@@ -1,7 +1,7 @@
 /**
  * Which leader wrote which records.
  *
- * A partition's log can be cut short and written anew (a disk that was lost, an unclean election): the
+ * A partition's log can be truncated and written again (a disk that was lost, an unclean election): the
  * same offsets then hold other frames. Each leader has an epoch, each batch carries it, and a broker that is
  * told the epoch of what was read last can say that its own history is another one.
  *

@@ -25,7 +25,7 @@ export interface PartitionOwner {
   closed(partition: BufferedPartition): void;
 }
 
-/** A transaction of somebody else that is open for longer is reported. */
+/** Another producer's transaction that is open for longer is reported. */
 const OPEN_TRANSACTION_MS = 5_000;
 
 /** A `PartitionReader` and the side of it that is filled from fetches. */
@@ -143,7 +143,7 @@ export class BufferedPartition implements PartitionReader {
       if (this.buffered > 0) return this.#take(max, until);
       if (this.#next >= until) return [];
       if (until === Infinity && this.#next > this.#position && this.#error === undefined) {
-        // Nothing but holes was read: whoever waits for the end of the partition is there.
+        // Only holes were read: a caller that waits for the end of the partition is there.
         this.#position = this.#next;
         return [];
       }
@@ -172,7 +172,7 @@ export class BufferedPartition implements PartitionReader {
     }
     if (frames.length > 0) this.#position = frames.at(-1)!.offset + 1;
     this.#decodeOn();
-    // Behind the holes that follow, so that reading on does not tell of them again.
+    // Behind the holes that follow, so that reading on does not report them again.
     if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
     if (this.room !== undefined) this.#owner.changed(this);
     return frames;

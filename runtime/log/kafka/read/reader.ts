@@ -210,13 +210,13 @@ export class KafkaReader implements LogReader {
     await this.#persist(one, async (signal) => {
       const range = await offsetRange(this.#cluster, topic, partition);
       const leader = await this.#cluster.leader(topic, partition, signal, true);
-      // What was asked for may have come into being meanwhile, or somebody seeks elsewhere.
+      // What was asked for may exist by now, or the reader may have moved elsewhere.
       const there = !diverged && next >= range.earliest && next <= range.latest;
       if (diverged) this.#epochs.forget(topic, partition);
       if (one.version === version && !there) {
         one.latest = range.latest;
         one.fail(
-          outOfRange(one, range, diverged ? "its log was cut short and written anew" : ""),
+          outOfRange(one, range, diverged ? "its log was truncated and written again" : ""),
         );
       }
       this.#resume(one, leader);

@@ -54,7 +54,7 @@ export async function countPartitions(cluster: Cluster, topic: string): Promise<
 }
 
 /**
- * Makes sure that a topic has so many partitions at least.
+ * Makes sure that a topic has at least this many partitions.
  *
  * @throws {LogError} `INVALID`
  */
@@ -84,7 +84,7 @@ export async function ensureTopic(
       const count = (await cluster.topic(topic, signal, true))?.leaders.length ?? 0;
       if (count >= partitions) return count;
       const controller = await cluster.controller(signal);
-      // Somebody else may be doing the same: what counts is what there is afterwards.
+      // Another client may be doing the same: what counts is what there is afterwards.
       if (count === 0) await create(controller, topic, partitions, configuration, signal);
       else {
         await unless(

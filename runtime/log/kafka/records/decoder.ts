@@ -242,7 +242,7 @@ export class BatchDecoder {
     }
   }
 
-  /** Lets go of what was unpacked: the frames from `next` on are found again. */
+  /** Releases what was unpacked: the frames from `next` on are found again. */
   #forget(batch: Batch): void {
     batch.cursor = undefined;
     batch.passed = 0;
@@ -270,7 +270,7 @@ export class BatchDecoder {
         batch.fault = faultOf(error);
       }
     }
-    // Nobody knows the records that are left, but each has its offset: none is passed over in silence.
+    // The records that are left are unknown, but each has its offset: none is skipped in silence.
     const offset = Math.max(batch.base, this.#next);
     if (offset > batch.last) return undefined;
     const timestamp = batch.appendTime ?? batch.firstTimestamp;

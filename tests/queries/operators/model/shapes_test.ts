@@ -49,9 +49,9 @@ Deno.test("inputs that take no picture get constants, and boxes may come in pixe
     assert.deepEqual(found!.result!.frames![0]!.objects, [
       { label: "thing", score: 0.5, box: [24, 12, 48, 24] },
     ]);
-    const { outputs, said } = await tryModel(path);
+    const { outputs, result } = await tryModel(path);
     assert.deepEqual(outputs.map(({ dtype }) => dtype), ["float64", "float64", "int64"]);
-    assert.equal(said, "0 objects");
+    assert.equal(result, "0 objects");
   });
   await withManifest({ ...manifest, constants: { iou: 1 } }, (path) => {
     assert.throws(

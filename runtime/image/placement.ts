@@ -1,0 +1,82 @@
+/**
+ * Where a frame lies in its tensor, and back: from the tensor's pixels to those of the frame.
+ *
+ * @module
+ */
+import type { Denominator } from "./decode.ts";
+import type { Crop } from "./resize.ts";
+import type { TensorSpec } from "./tensor_spec.ts";
+
+/** Where a frame lies in its tensor. */
+export interface Placement {
+  /** Pixels of the frame. */
+  readonly sourceWidth: number;
+  readonly sourceHeight: number;
+  /** The frame is decoded at one over this. */
+  readonly denominator: Denominator;
+  /** The part of the decoded picture that is used. */
+  readonly crop: Crop;
+  /** Where that part lies in the tensor. */
+  readonly content: Crop;
+}
+
+/** Says how a frame of this size is put into a tensor. */
+export function placementOf(spec: TensorSpec, width: number, height: number): Placement {
+  const { reduce = true } = spec;
+  const content = spec.resize === "letterbox"
+    ? aligned(fitInside(width, height, spec.width, spec.height), spec.align)
+    : { left: 0, top: 0, width: spec.width, height: spec.height };
+  const denominators: readonly Denominator[] = reduce ? [8, 4, 2, 1] : [1];
+  for (const denominator of denominators) {
+    const reducedWidth = Math.ceil(width / denominator);
+    const reducedHeight = Math.ceil(height / denominator);
+    const crop = spec.resize === "crop"
+      ? fitInside(spec.width, spec.height, reducedWidth, reducedHeight)
+      : { left: 0, top: 0, width: reducedWidth, height: reducedHeight };
+    const enough = crop.width >= content.width && crop.height >= content.height;
+    if (enough || denominator === 1) {
+      return { sourceWidth: width, sourceHeight: height, denominator, crop, content };
+    }
+  }
+  throw new Error("Unreachable: a frame can always be decoded at full size");
+}
+
+/** The largest rectangle of a shape that fits inside another, in its middle. */
+function fitInside(width: number, height: number, outerWidth: number, outerHeight: number): Crop {
+  const factor = Math.min(outerWidth / width, outerHeight / height);
+  const fitted = {
+    width: Math.max(1, Math.min(outerWidth, Math.round(width * factor))),
+    height: Math.max(1, Math.min(outerHeight, Math.round(height * factor))),
+  };
+  return {
+    left: Math.floor((outerWidth - fitted.width) / 2),
+    top: Math.floor((outerHeight - fitted.height) / 2),
+    ...fitted,
+  };
+}
+
+function aligned(content: Crop, align: TensorSpec["align"]): Crop {
+  return align === "start" ? { ...content, left: 0, top: 0 } : content;
+}
+
+/** A box in pixels of the tensor, in pixels of the frame; cut off at its edges. */
+export function toSource(
+  { sourceWidth, sourceHeight, denominator, crop, content }: Placement,
+  [left, top, right, bottom]: readonly [number, number, number, number],
+): [number, number, number, number] {
+  const x = (value: number) =>
+    clamp(
+      ((value - content.left) * crop.width / content.width + crop.left) * denominator,
+      sourceWidth,
+    );
+  const y = (value: number) =>
+    clamp(
+      ((value - content.top) * crop.height / content.height + crop.top) * denominator,
+      sourceHeight,
+    );
+  return [x(left), y(top), x(right), y(bottom)];
+}
+
+function clamp(value: number, most: number): number {
+  return Math.min(most, Math.max(0, value));
+}

@@ -1,0 +1,79 @@
+/**
+ * Whether files stay short, and whether the documentation names what exists.
+ *
+ * @module
+ */
+import project from "../deno.json" with { type: "json" };
+import { join, ROOT } from "./paths.ts";
+
+/** Above this a file has a second subject. */
+const MAX_LINES = 350;
+
+/** A file and its text. */
+export interface Page {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Still to be split. */
+const LONG: readonly string[] = [
+  "runtime/definition/query.ts",
+  "runtime/log/embedded/log.ts",
+  "runtime/log/embedded/records.ts",
+  "runtime/log/log.ts",
+  "tests/cameras/file_test.ts",
+  "tests/cameras/folder_test.ts",
+  "tests/contracts/log_contract_committers.ts",
+  "tests/runtime/log/kafka/protocol/requests_test.ts",
+];
+
+/** The files that are too long. */
+export function longFiles(pages: readonly Page[]): string[] {
+  return pages.map(({ file, text }) => ({ file, lines: text.split("\n").length - 1 }))
+    .filter(({ file, lines }) => lines > MAX_LINES && !LONG.includes(file))
+    .map(({ file, lines }) => `${file} has ${lines} lines: expected at most ${MAX_LINES}`);
+}
+
+/** Paths below one of these folders must exist wherever a page names them. */
+const FOLDERS = /^(runtime|cameras|queries|viewer|cli|tools|tests|bench|docs|clips|deploy)\//;
+
+/** A span with one of these stands for many names, or for a file of the reader's own. */
+const PLACEHOLDER = /\b[A-Z]{4,}\b|…|\*|\bmine\b/;
+
+/**
+ * The code spans of a page that name nothing: a path that is not there, an unknown task, and with
+ * `names` any word that no source holds.
+ */
+export function missingNames(
+  { file, text }: Page,
+  { files, sources, names }: {
+    readonly files: readonly string[];
+    /** The text of all sources. */
+    readonly sources: string;
+    readonly names: boolean;
+  },
+): string[] {
+  const exists = (path: string) =>
+    files.some((one) => one === path || one.startsWith(path.replace(/\/?$/, "/")));
+  const isKnown = (span: string) => {
+    if (PLACEHOLDER.test(span)) return true;
+    const task = /^deno task ([\w:]+)/.exec(span)?.[1];
+    if (task !== undefined) return Object.hasOwn(project.tasks, task);
+    if (FOLDERS.test(span)) return exists(span);
+    return !names || exists(span) || files.some((one) => one.endsWith(`/${span}`)) ||
+      sources.includes(span);
+  };
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, ""));
+  return [...prose.matchAll(/`([^`]+)`/g)]
+    .filter(([, span]) => !isKnown(span!.replaceAll(/\s+/g, " ").trim()))
+    .map(({ 1: span, index }) =>
+      `${file}:${prose.slice(0, index).split("\n").length} names \`${span}\`, which is not there`
+    );
+}
+
+/** Reads files of the repository. */
+export async function readPages(files: readonly string[]): Promise<Page[]> {
+  return await Promise.all(
+    files.map(async (file) => ({ file, text: await Deno.readTextFile(join(ROOT, file)) })),
+  );
+}
