@@ -23,7 +23,8 @@ const { access, cache, executors, faults, flags, queries, reads, row } = planLau
 const entry = compiled ? [`--config=${root}/deno.json`, `${root}/main.js`] : [`${root}/main.ts`];
 const args = ["run", ...flags, ...entry, ...Deno.args];
 const program = realPath(Deno.execPath());
-if (!await typesAreRight(queries, { root, cache })) Deno.exit(2);
+const config = `${root}/${compiled ? "types" : "deno"}.json`;
+if (!await typesAreRight(queries, { root, config, cache })) Deno.exit(2);
 const library = CLibrary.open();
 if (
   !compiled && row.native !== undefined &&

@@ -84,7 +84,8 @@ const RULES: readonly Rule[] = [
   {
     says: "Packages for trials are imported in tests and benchmarks",
     of: /^(?!tests\/|bench\/)/,
-    not: /^npm:(@platformatic\/kafka|kafkajs|fast-check|playwright-core|axe-core)$/,
+    not:
+      /^npm:(@platformatic\/kafka|kafkajs|fast-check|playwright-core|axe-core|kubernetes-models\/?.*|@prometheus-io\/.*)$/,
   },
 ];
 

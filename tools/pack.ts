@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { matchesGlob } from "node:path";
 import project from "../deno.json" with { type: "json" };
 import { writeLine } from "../cli/output.ts";
 import { Installation } from "./installed.ts";
@@ -59,12 +60,16 @@ export function packageJson(packages: ReadonlySet<string>): Record<string, unkno
   };
 }
 
-/** The package's `deno.json`: how the launcher starts, and how queries elsewhere import by name. */
-function denoJson(): Record<string, unknown> {
+/**
+ * The package's `deno.json`: how the launcher starts, and how queries elsewhere import by name.
+ *
+ * @param ending of what is imported: code, or types.
+ */
+function denoJson(ending: ".js" | ".d.ts"): Record<string, unknown> {
   const { version, unstable, permissions: { launch } } = project;
   const imports = Object.entries(project.exports).map(([name, file]) => [
     project.name + name.slice(1),
-    file.replace(/\.ts$/, ".js"),
+    file.replace(/\.ts$/, ending),
   ]);
   return { version, unstable, permissions: { launch }, imports: Object.fromEntries(imports) };
 }
@@ -79,16 +84,29 @@ async function needsDeno(): Promise<string> {
   return `throw new Error(${JSON.stringify(sentence)});\nexport let ${[...names].join(", ")};\n`;
 }
 
+/** Files that `deno.json` publishes, but for those that git ignores; all where there is no git, as in an image. */
+async function shippedFiles(): Promise<string[]> {
+  const { include, exclude } = project.publish;
+  const git = await run("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include], {
+    cwd: ROOT,
+  });
+  const files = git?.code === 0
+    ? git.stdout.split("\0").filter((file) => file !== "")
+    : (await Promise.all(include.map(filesBelow))).flat();
+  return files.filter((file) => !exclude.some((pattern) => matchesGlob(file, pattern)));
+}
+
+async function filesBelow(path: string): Promise<string[]> {
+  if ((await Deno.stat(join(ROOT, path))).isFile) return [path];
+  const entries = await Array.fromAsync(Deno.readDir(join(ROOT, path)));
+  return (await Promise.all(entries.map(({ name }) => filesBelow(`${path}/${name}`)))).flat();
+}
+
 /** Writes the package and returns its path. */
 export async function pack(folder = join(ROOT, "dist")): Promise<string> {
-  const { include, exclude } = project.publish;
-  const left = exclude.map((pattern) => `:(exclude,glob)${pattern}`);
-  const listed =
-    (await output("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include, ...left]))
-      .split("\0");
-  const files = listed.filter((file) => file !== "");
-  const code = files.filter((file) => file.endsWith(".ts") && !file.startsWith("viewer/page/"));
-  const others = files.filter((file) => !file.endsWith(".ts") || PAGE.test(file));
+  const shipped = await shippedFiles();
+  const code = shipped.filter((file) => file.endsWith(".ts") && !file.startsWith("viewer/page/"));
+  const others = shipped.filter((file) => !file.endsWith(".ts") || PAGE.test(file));
   const stage = await Deno.makeTempDir({ prefix: "framelane-pack-" });
   const place = join(stage, "package");
   try {
@@ -114,7 +132,13 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
     const text = await Deno.readTextFile(command);
     await Deno.writeTextFile(command, text.replace("DENO_VERSION", Deno.version.deno));
     await Deno.chmod(command, 0o755);
-    for (const [name, value] of [["package", packageJson(packages)], ["deno", denoJson()]]) {
+    const files = {
+      package: packageJson(packages),
+      deno: denoJson(".js"),
+      // Deno finds no types beside code in a package that it was not told to look into.
+      types: denoJson(".d.ts"),
+    };
+    for (const [name, value] of Object.entries(files)) {
       await Deno.writeTextFile(join(place, `${name}.json`), JSON.stringify(value, null, 2) + "\n");
     }
     await Deno.writeTextFile(join(place, "needs_deno.js"), await needsDeno());

@@ -16,6 +16,7 @@ interface SymbolDoc {
   readonly name: string;
   readonly declarations: readonly (Documented & {
     readonly declarationKind: string;
+    readonly kind?: string;
     readonly def?: { readonly methods?: readonly (Documented & { readonly name: string })[] };
   })[];
 }
@@ -30,7 +31,10 @@ interface Documented {
 function undocumented({ nodes }: Documentation): string[] {
   const faults: string[] = [];
   for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {
-    const declarations = symbol.declarations.filter((of) => of.declarationKind === "export");
+    // A reference is described where it leads to.
+    const declarations = symbol.declarations.filter(({ declarationKind, kind }) =>
+      declarationKind === "export" && kind !== "reference"
+    );
     const [first] = declarations;
     if (first !== undefined && !declarations.some(isDocumented)) {
       faults.push(`${place(first)} ${symbol.name} has no description`);

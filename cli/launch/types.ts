@@ -7,8 +7,10 @@ import { realPath, statOf } from "./paths.ts";
 
 /** What a check needs of the launcher. */
 export interface TypeCheck {
-  /** Folder of Framelane's code, whose `deno.json` says what queries import by name. */
+  /** Folder of Framelane's code. */
   readonly root: string;
+  /** The configuration that says where the types of Framelane's names are. */
+  readonly config: string;
   /** Deno's cache: which files are right is kept there. */
   readonly cache: string;
 }
@@ -21,7 +23,7 @@ const REMEMBER =
 /** Whether all files are right; what is wrong has been printed otherwise. */
 export async function typesAreRight(
   files: readonly string[],
-  { root, cache }: TypeCheck,
+  { root, config, cache }: TypeCheck,
 ): Promise<boolean> {
   const folder = `${cache}/framelane-checked`;
   const unchecked = new Map<string, string>();
@@ -36,7 +38,7 @@ export async function typesAreRight(
   const deno = (...args: string[]) =>
     new Deno.Command("deno", { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
       .output();
-  const flags = [`--config=${root}/deno.json`, "--no-lock", "--node-modules-dir=manual"];
+  const flags = [`--config=${config}`, "--no-lock", "--node-modules-dir=manual"];
   const { success } = await deno("check", "--quiet", ...flags, ...unchecked.keys());
   // Where the cache may not be written it is checked again next time.
   if (success) {
