@@ -23,7 +23,7 @@ export async function clipFrames(
   { width = 640, height = 480, quality = 90, count = 132 }: ClipOptions = {},
 ): Promise<Uint8Array[]> {
   const path = fileURLToPath(new URL("../clips/bigbuckbunny.mp4", import.meta.url));
-  const source = makeSource(path, { size: { width, height }, quality });
+  const source = await makeSource(path, { size: { width, height }, quality });
   const context = {
     camera: "CAMERA-1",
     clock: systemClock,

@@ -225,7 +225,7 @@ class CameraRun {
     });
     try {
       for await (
-        const { image, timestamp } of pace(watchdog.watch(images), {
+        const { image, timestamp } of pace(watchdog.watch(images, stop), {
           kind: source.kind,
           times: this.#times,
           signal: stop,

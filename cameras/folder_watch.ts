@@ -18,8 +18,10 @@ export class FolderWatch implements Disposable {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly #watch: (folder: string) => Deno.FsWatcher;
   /** Absent where the system cannot watch (any more): everything is looked at more often then. */
   #watcher: Deno.FsWatcher | undefined;
+  #isGone = false;
   readonly #changed = new Set<string>();
   #all = false;
   #lastScan: number;
@@ -36,8 +38,27 @@ export class FolderWatch implements Disposable {
     this.#clock = clock;
     this.#signal = signal;
     this.#lastScan = clock.monotonic();
+    this.#watch = watch;
+    this.#begin();
+  }
+
+  /**
+   * Says whether the folder is there. One that comes back, as a disk that is plugged in again, is another
+   * one to the system.
+   *
+   * @returns whether that changed.
+   */
+  setGone(gone: boolean): boolean {
+    if (gone === this.#isGone) return false;
+    this.#isGone = gone;
+    if (gone) this[Symbol.dispose]();
+    else this.#begin();
+    return true;
+  }
+
+  #begin(): void {
     try {
-      this.#watcher = watch(folder);
+      this.#watcher = this.#watch(this.#folder);
       void this.#listen(this.#watcher);
     } catch {
       // Too many watches, or a file system without them: looking again and again finds the same.
@@ -88,12 +109,22 @@ export class FolderWatch implements Disposable {
     } catch {
       // Looking again and again finds the same.
       this.#watcher = undefined;
-      this.#all = true;
-      this.#wake.resolve();
+      this.#lookAtAll();
     }
   }
 
+  #lookAtAll(): void {
+    this.#all = true;
+    this.#wake.resolve();
+  }
+
   #note({ kind, flag, paths }: Deno.FsEvent): void {
+    if (kind === "remove" && paths.includes(this.#folder)) {
+      // What stands in its place is another folder.
+      this[Symbol.dispose]();
+      this.#begin();
+      return this.#lookAtAll();
+    }
     if (kind === "access" || kind === "remove") return;
     // A folder that was moved here, or lost events: only a look at everything tells.
     if (flag === "rescan" || !paths.every((path) => /\.[^./\\]+$/.test(path))) this.#all = true;
@@ -105,5 +136,6 @@ export class FolderWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.#watcher?.close();
+    this.#watcher = undefined;
   }
 }

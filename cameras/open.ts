@@ -3,11 +3,13 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
-import type { UriAccess } from "../runtime/base/access.ts";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";
+import { settled } from "../runtime/base/wait.ts";
 import type { CameraSettings } from "./settings.ts";
-import { type CameraSource, SourceError } from "./source.ts";
-import { imageSettings, type SourceKindRow } from "./source_kind.ts";
+import { type CameraSource, SourceError, type SourceKind } from "./source.ts";
+import { imageSettings, type SourceKindRow, type SourceType } from "./source_kind.ts";
 import { deviceRow } from "./sources/device.ts";
 import { VideoFileSource } from "./sources/file.ts";
 import { FolderSource } from "./sources/folder.ts";
@@ -23,119 +25,152 @@ const pathRow: SourceKindRow = {
   help: "Any video file that FFmpeg reads; a folder of JPEG, PNG and WebP images",
   access: { target: "read" },
   video: true,
-  make: (text, rest, settings) =>
-    fromPath(/^file:\/\//i.test(text) ? fileURLToPath(text) : rest, settings),
+  check: (text, rest) => void pathOf(text, rest),
+  async make(text, rest, settings) {
+    const path = pathOf(text, rest);
+    const { fps, loop } = settings;
+    const image = imageSettings(settings);
+    if (!await isFolder(path)) {
+      return new VideoFileSource(path, { ...image, loop: loop ?? false, bulk: fps === "max" });
+    }
+    const mode = loop === undefined ? "watch" : loop ? "loop" : "once";
+    return new FolderSource(path, { ...image, mode });
+  },
 };
 
 /** A new kind of source is one file and its row here. */
-const rows: SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow, panRow];
-
-/**
- * Adds a kind of source of your own, before any source is made.
- *
- * @throws {RangeError} when one of its schemes is taken.
- *
- * @example
- * ```ts
- * import { registerSource } from "./open.ts";
- * import { PatternSource } from "./sources/pattern.ts";
- *
- * registerSource({
- *   schemes: ["still"],
- *   form: "still:",
- *   help: "A pattern that stands still",
- *   access: {},
- *   make: (text) => new PatternSource(text, { motion: false }),
- * });
- * ```
- */
-export function registerSource(row: SourceKindRow): void {
-  const taken = row.schemes.find((scheme) => rowOf(scheme) !== undefined);
-  if (taken !== undefined) throw new RangeError(`Cannot register source ${taken}: it is taken`);
-  rows.push(row);
-}
+const ROWS: readonly SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow, panRow];
+const MODULE_FORM = "./FILE.ts:TARGET";
 
 /** What a source may be, for help and messages. */
 export function acceptedSources(): string {
-  return rows.map(({ form }) => form).join(", ");
+  return [...ROWS.map(({ form }) => form), MODULE_FORM].join(", ");
 }
 
 /** What each kind of source opens, by its scheme, for the launcher; "" is a path. */
 export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = Object.fromEntries(
-  rows.flatMap(({ schemes, access }) => schemes.map((scheme) => [scheme, access] as const)),
+  ROWS.flatMap(({ schemes, access }) => schemes.map((scheme) => [scheme, access] as const)),
 );
 
 /**
- * Makes a source of what `acceptedSources` names.
- * Nothing is opened; only whether a path is a folder is looked up.
+ * Checks what a source's text and settings alone tell. No file is looked at.
  *
  * @throws {SourceError} `INVALID` saying what is accepted.
  */
-export function makeSource(text: string, settings: CameraSettings = {}): CameraSource {
-  const scheme = schemeOf(text);
-  const rest = scheme === "" ? text : text.slice(scheme.length + 1);
-  const row = rowOf(scheme);
-  if (row !== undefined) return withoutCopyFaults(row.make(text, rest, settings), row, settings);
-  if (!rest.startsWith("//") && kindOf(text) !== "missing") {
-    return fromPath(text, settings);
+export function checkSource(text: string, settings: CameraSettings = {}): void {
+  if (moduleOf(text, true) !== undefined) return;
+  const { row, rest } = rowOf(text);
+  if (row.check === undefined) {
+    refuseCopy(text, row, settings, row.make(text, rest, settings) as CameraSource);
+  } else {
+    row.check(text, rest);
+    refuseCopy(text, row, settings);
   }
+}
+
+/**
+ * Makes a source of what `acceptedSources` names. Nothing is opened; whether a path is a folder is
+ * looked up, and a module is loaded.
+ *
+ * @param signal gives up waiting for a file system that does not answer
+ * @throws {SourceError} `INVALID` saying what is accepted.
+ * @throws the signal's reason when it aborts.
+ *
+ * @example
+ * ```ts
+ * import { makeSource } from "./open.ts";
+ *
+ * const source = await makeSource("pattern:?size=640x480", { fps: 5 });
+ * ```
+ */
+export async function makeSource(
+  text: string,
+  settings: CameraSettings = {},
+  signal?: AbortSignal,
+): Promise<CameraSource> {
+  const module = moduleOf(text, true);
+  const { row, rest }: { row: SourceType; rest: string } = module === undefined
+    ? rowOf(text)
+    : { row: await settled(loadType(module), signal), rest: module.rest.slice(1) };
+  const source = await settled(Promise.resolve(row.make(text, rest, settings)), signal);
+  refuseCopy(text, row, settings, source);
+  return source;
+}
+
+/** @throws {SourceError} `INVALID` where `--codec copy` cannot be obeyed, whatever the source sends. */
+function refuseCopy(
+  text: string,
+  { video = false }: SourceType,
+  { codec, size, quality, fps }: CameraSettings,
+  source?: { readonly kind: SourceKind; readonly description: string },
+): void {
+  if (codec !== "copy") return;
+  const faults = [
+    ...(video && source?.kind !== "collection" ? [] : ["it holds no H.264 or H.265"]),
+    ...(size === undefined ? [] : ["--size asks for other pictures"]),
+    ...(quality === undefined ? [] : ["--quality asks for other pictures"]),
+    ...(source?.kind === "live" && typeof fps === "number"
+      ? ["--fps leaves out frames that others depend on"]
+      : []),
+  ];
+  if (faults.length === 0) return;
+  throw new SourceError(
+    "INVALID",
+    `Cannot use --codec copy with source ${source?.description ?? text}: ${
+      faults.join("; ")
+    }; expected --codec auto or jpeg`,
+  );
+}
+
+/** An address that lacks its protocol; what stands before an `@` is not shown. */
+const ADDRESS = /^(?:[^/]*@)?([\w.-]+:\d{1,5}(?:\/|$)|(?<=@))/;
+/** A file's name may hold a colon. */
+const PATH_WITH_COLON = /^[^/?]*[^/?:](?:\.\w{2,5}$|\/)/;
+
+/** @throws {SourceError} `INVALID` where the text begins with what is neither a scheme nor a path. */
+function rowOf(text: string): { readonly row: SourceKindRow; readonly rest: string } {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
+  const row = ROWS.find(({ schemes }) => schemes.includes(scheme));
+  if (row !== undefined && scheme !== "") return { row, rest: text.slice(scheme.length + 1) };
+  if (ADDRESS.test(text)) {
+    throw new SourceError(
+      "INVALID",
+      "Cannot use an address without its protocol: expected rtsp://HOST… or http://HOST…, or ./PATH",
+    );
+  }
+  if (scheme === "" || PATH_WITH_COLON.test(text)) return { row: pathRow, rest: text };
   throw new SourceError(
     "INVALID",
     `Cannot use a source that begins with "${scheme}:": expected ${acceptedSources()}`,
   );
 }
 
-/** @throws {SourceError} `INVALID` where `--codec copy` cannot be obeyed, whatever the source sends. */
-function withoutCopyFaults(
-  source: CameraSource,
-  { video = false }: SourceKindRow,
-  { codec, size, quality, fps }: CameraSettings,
-): CameraSource {
-  if (codec !== "copy") return source;
-  const faults = [
-    ...(video && source.kind !== "collection" ? [] : ["it holds no H.264 or H.265"]),
-    ...(size === undefined ? [] : ["--size asks for other pictures"]),
-    ...(quality === undefined ? [] : ["--quality asks for other pictures"]),
-    ...(source.kind === "live" && typeof fps === "number"
-      ? ["--fps leaves out frames that others depend on"]
-      : []),
-  ];
-  if (faults.length === 0) return source;
-  throw new SourceError(
-    "INVALID",
-    `Cannot use --codec copy with source ${source.description}: ${
-      faults.join("; ")
-    }; expected --codec auto or jpeg`,
-  );
+function pathOf(text: string, rest: string): string {
+  const path = /^file:\/\//i.test(text) ? fileURLToPath(text) : rest;
+  if (path !== "") return path;
+  throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
 }
 
-function schemeOf(text: string): string {
-  return /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
-}
-
-function rowOf(scheme: string): SourceKindRow | undefined {
-  return rows.find(({ schemes }) => schemes.includes(scheme));
-}
-
-function fromPath(path: string, settings: CameraSettings): CameraSource {
-  const { fps, loop } = settings;
-  const image = imageSettings(settings);
-  if (path === "") {
-    throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
-  }
-  if (kindOf(path) !== "folder") {
-    return new VideoFileSource(path, { ...image, loop: loop ?? false, bulk: fps === "max" });
-  }
-  const mode = loop === undefined ? "watch" : loop ? "loop" : "once";
-  return new FolderSource(path, { ...image, mode });
-}
-
-function kindOf(path: string): "folder" | "file" | "missing" {
+/** Other faults are reported when it is opened. */
+async function isFolder(path: string): Promise<boolean> {
   try {
-    return Deno.statSync(path).isDirectory ? "folder" : "file";
-  } catch (error) {
-    // Other faults are reported when it is opened.
-    if (error instanceof Deno.errors.NotFound) return "missing";
-    return "file";
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return false;
   }
+}
+
+/** The kind of source that a module exports. */
+async function loadType({ path }: ModuleUri): Promise<SourceType> {
+  const fault = (why: string, cause?: unknown) =>
+    new SourceError("INVALID", `Cannot use ${path} as a source: ${why}`, { cause });
+  const url = path.startsWith("file://") ? path : pathToFileURL(resolve(path)).href;
+  let type: Partial<SourceType> | undefined;
+  try {
+    ({ default: type } = await import(url) as { default?: Partial<SourceType> });
+  } catch (error) {
+    throw fault((error as Error).message, error);
+  }
+  if (typeof type?.make === "function") return type as SourceType;
+  throw fault("expected its default export to be sourceType({ form, help, make })");
 }

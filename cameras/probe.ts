@@ -138,7 +138,7 @@ export async function offeredLogins(
   const late = AbortSignal.timeout(settings.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS);
   const stop = AbortSignal.any([signal, late]);
   try {
-    if (/^rtsps?:/i.test(text)) return await offeredByStream(text, settings, stop);
+    if (/^rtsp(?:s|\+udp)?:/i.test(text)) return await offeredByStream(text, settings, stop);
     if (!/^https?:/i.test(text)) return undefined;
     const { tlsCa, tlsInsecure } = settings;
     using response = await get(new URL(text), {

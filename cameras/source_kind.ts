@@ -7,15 +7,33 @@ import type { UriAccess } from "../runtime/base/access.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
-/** One kind of source: a row of the table. */
-export interface SourceKindRow {
-  /** The schemes that begin it, in small letters, without the colon. */
-  readonly schemes: readonly string[];
+/**
+ * One kind of source. The product's own stand in `open.ts`; a module of yours whose default export is
+ * one is named by its path and a colon: `--source ./my_source.ts:TARGET`.
+ *
+ * @example
+ * ```ts
+ * import { sourceType } from "./source_kind.ts";
+ *
+ * export default sourceType({
+ *   form: "./tiles.ts:FILE",
+ *   help: "The same picture once a second",
+ *   make: (text, file, { fps = 1 }) => ({
+ *     description: text,
+ *     kind: "collection",
+ *     async *open({ signal }) {
+ *       while (!signal.aborted && fps !== "max") {
+ *         yield { value: await Deno.readFile(file), contentType: "image/jpeg", timestamp: 0 };
+ *       }
+ *     },
+ *   }),
+ * });
+ * ```
+ */
+export interface SourceType {
   /** How it is written, for help and messages: `rtsp://…`. */
   readonly form: string;
   readonly help: string;
-  /** What it opens: the launcher allows that and nothing else. */
-  readonly access: UriAccess;
   /** It may send H.264 or H.265, which `--codec copy` publishes as they come. */
   readonly video?: boolean;
   /**
@@ -25,7 +43,30 @@ export interface SourceKindRow {
    * @param rest what follows the scheme and its colon
    * @throws {SourceError} `INVALID` saying what is accepted.
    */
-  readonly make: (text: string, rest: string, settings: CameraSettings) => CameraSource;
+  readonly make: (
+    text: string,
+    rest: string,
+    settings: CameraSettings,
+  ) => CameraSource | Promise<CameraSource>;
+}
+
+/** A row of the table of sources. */
+export interface SourceKindRow extends SourceType {
+  /** The schemes that begin it, in small letters, without the colon. */
+  readonly schemes: readonly string[];
+  /** What it opens: the launcher allows that and nothing else. */
+  readonly access: UriAccess;
+  /**
+   * Checks the text alone, where `make` looks at files. `make` does it unless given.
+   *
+   * @throws {SourceError} as `make`.
+   */
+  readonly check?: (text: string, rest: string) => void;
+}
+
+/** The kind of source that a module exports. */
+export function sourceType(type: SourceType): SourceType {
+  return type;
 }
 
 /** What the settings say of images. */
@@ -61,6 +102,8 @@ export function checkUrl(shown: string, text: string): void {
   if (URL.canParse(text) && /^[a-z+]+:\/\/[^/]/i.test(text)) return;
   throw new SourceError(
     "INVALID",
-    `Cannot use source ${shown}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH`,
+    `Cannot use source ${shown}: expected ${scheme}://[USER:PASSWORD@]HOST[:PORT]/PATH${
+      text.includes("@") ? ", and in a password %2F for /, %3F for ?, %23 for #" : ""
+    }`,
   );
 }

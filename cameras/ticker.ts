@@ -3,31 +3,49 @@
  *
  * @module
  */
-import type { CaptureTimes } from "./capture_times.ts";
+import type { SourceContext } from "./source.ts";
+
+/** A beat slower than this says meanwhile that it is alive, milliseconds. */
+const ALIVE_EVERY_MS = 5_000;
 
 /**
  * Times of frames at a steady rate, each given when it has come: epoch milliseconds. A reader that
  * asks too late gets the present time, and the beat goes on from there. Ends when the signal aborts.
+ *
+ * @example
+ * ```ts
+ * import type { SourceContext, SourceImage } from "./source.ts";
+ * import { ticks } from "./ticker.ts";
+ *
+ * async function* stills(value: Uint8Array, context: SourceContext): AsyncGenerator<SourceImage> {
+ *   for await (const timestamp of ticks(5, context)) {
+ *     yield { value, contentType: "image/jpeg", timestamp };
+ *   }
+ * }
+ * ```
  */
 export async function* ticks(
   fps: number,
-  times: CaptureTimes,
-  signal: AbortSignal,
+  { times, signal, onActivity }: Pick<SourceContext, "times" | "signal" | "onActivity">,
 ): AsyncGenerator<number, void, undefined> {
   const { clock } = times;
   const interval = 1000 / fps;
   let due = clock.monotonic();
   while (!signal.aborted) {
-    const now = clock.monotonic();
-    if (due > now) {
+    const wait = due - clock.monotonic();
+    if (wait > 0) {
       try {
-        await clock.sleep(due - now, signal);
+        await clock.sleep(Math.min(wait, ALIVE_EVERY_MS), signal);
       } catch (error) {
         if (signal.aborted) return;
         throw error;
       }
-    } else if (now - due > interval) {
-      due = now;
+      if (wait > ALIVE_EVERY_MS) {
+        onActivity?.();
+        continue;
+      }
+    } else if (-wait > interval) {
+      due -= wait;
     }
     yield times.at(due);
     due += interval;

@@ -1,15 +1,21 @@
 /**
- * Notices live sources that fell silent.
+ * Notices live sources that fell silent, and leaves sources that hang.
  *
  * @module
  */
 import type { Clock } from "../runtime/base/clock.ts";
+import { settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
 /** A source from which nothing arrives for so long hangs, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
+/** How long a source may take to close what it opened once its signal aborted. */
+const LEAVE_AFTER_MS = 2_000;
 
-/** Ends a live source from which nothing arrives for too long. */
+/**
+ * Ends a live source from which nothing arrives for too long. A source of any kind that does not end
+ * when it should, since its disk, share or code hangs, is left behind.
+ */
 export class Watchdog {
   readonly #expired = new AbortController();
   readonly #done = new AbortController();
@@ -31,13 +37,36 @@ export class Watchdog {
     return this.#expired.signal;
   }
 
-  async *watch(images: AsyncIterable<SourceImage>): AsyncGenerator<SourceImage> {
-    for await (const image of images) {
-      // Who takes the images may be slow; that is not the source's silence.
-      this.#taken = true;
-      yield image;
-      this.#taken = false;
-      this.#last = this.#clock.monotonic();
+  /** The images, until the source ends, or hangs for a while after the signal aborted. */
+  async *watch(
+    images: AsyncIterable<SourceImage>,
+    signal: AbortSignal,
+  ): AsyncGenerator<SourceImage> {
+    const iterator = images[Symbol.asyncIterator]();
+    const left = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const end = () => void (timer ??= setTimeout(() => left.abort(), LEAVE_AFTER_MS));
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    try {
+      for (;;) {
+        const { value, done } = await settled(iterator.next(), left.signal);
+        if (done) return;
+        // Who takes the images may be slow; that is not the source's silence.
+        this.#taken = true;
+        yield value;
+        this.#taken = false;
+        this.#last = this.#clock.monotonic();
+      }
+    } catch (error) {
+      if (!left.signal.aborted) throw error;
+    } finally {
+      end();
+      await settled(Promise.resolve(iterator.return?.()), left.signal).catch((error) => {
+        if (!left.signal.aborted) throw error;
+      });
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
     }
   }
 

@@ -94,7 +94,7 @@ export class CameraFleet {
     const { number, source: text } = camera;
     const settings = settingsOf(camera);
     const { host } = this.#options;
-    const source = makeSource(text, settings);
+    const source = await makeSource(text, settings, signal);
     const account = this.#accountOf(number);
     account.settings = settings;
     this.#report(

@@ -4,12 +4,12 @@
  * @module
  */
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
-import { makeSource } from "../cameras/open.ts";
 import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
 import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
+import { makeSourceOrUsageError } from "./camera_options.ts";
 import { type CommandContext, type Options, parsers } from "./command.ts";
 
 /** Less than this is jitter of the network over a few seconds. */
@@ -59,7 +59,7 @@ export async function probe(
   values: LookValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
-  const source = makeSource(text, settings);
+  const source = await makeSourceOrUsageError(text, settings, signal);
   const seconds = values.for ?? 10;
   say(`Looking at ${source.description} for ${seconds} s`);
   const login = await offeredLogins(text, settings, signal);

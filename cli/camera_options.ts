@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { makeSource } from "../cameras/open.ts";
+import { checkSource, makeSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
-import { SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
+import { type CameraSettings, SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
+import { type CameraSource, SourceError } from "../cameras/source.ts";
 import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
-import { type Options, parsers } from "./command.ts";
+import { type Options, parsers, UsageError } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 
 /** The table of camera settings, as options. */
@@ -132,10 +133,10 @@ export function hostSettings(values: CameraOptionValues) {
   };
 }
 
-/** The text, if a source can be made of it. */
+/** The text, if a source could be made of it. */
 export function parseSource(text: string): string {
   try {
-    makeSource(text);
+    checkSource(text);
   } catch (error) {
     // The message names the source; the caller does so too.
     throw new Error((error as Error).message.replace(/^.*?: (?=expected|unknown|it )/, ""));
@@ -150,10 +151,26 @@ export function togetherFaults(
 ): string[] {
   if (text === undefined) return [];
   try {
-    makeSource(text, settingsFromFlags(options));
+    checkSource(text, settingsFromFlags(options));
     return [];
   } catch (error) {
     return [(error as Error).message];
+  }
+}
+
+/** @throws {UsageError} saying what is accepted, where only looking at files tells. */
+export async function makeSourceOrUsageError(
+  text: string,
+  settings: CameraSettings,
+  signal: AbortSignal,
+): Promise<CameraSource> {
+  try {
+    return await makeSource(text, settings, signal);
+  } catch (error) {
+    if (error instanceof SourceError && error.code === "INVALID") {
+      throw new UsageError([error.message]);
+    }
+    throw error;
   }
 }
 

@@ -72,11 +72,14 @@ async function readHead(
       throw new SourceError("UNREACHABLE", "it does not answer in HTTP");
     }
     const headers = new Map<string, string[]>();
-    for (let bytes = 0; bytes <= MOST_HEADER_BYTES;) {
+    for (let bytes = 0;;) {
       const line = await input.line(MOST_HEADER_BYTES);
       if (line === undefined) throw new SourceError("UNREACHABLE", "its answer is cut off");
       if (line === "") break;
       bytes += line.length;
+      if (bytes > MOST_HEADER_BYTES) {
+        throw new SourceError("UNREACHABLE", `its headers exceed ${MOST_HEADER_BYTES} bytes`);
+      }
       const colon = line.indexOf(":");
       const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
       headers.set(name, [...headers.get(name) ?? [], line.slice(colon + 1).trim()]);
@@ -99,7 +102,10 @@ async function* bodyOf(
       await input.line(2);
     }
   }
-  const length = Number(headers.get("content-length")?.at(-1) ?? NaN);
+  // A stream has no length, whatever some cameras claim.
+  const length = /^multipart\//i.test(headers.get("content-type")?.[0] ?? "")
+    ? NaN
+    : Number(headers.get("content-length")?.at(-1) ?? NaN);
   yield* piece(input, length >= 0 ? length : Infinity);
 }
 

@@ -168,6 +168,12 @@ async function formatOf(
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
   const format = formatIn(beginning.subarray(0, length), path);
+  if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
+    throw new SourceError(
+      "CORRUPT",
+      `Cannot open ${name}: it is no video that FFmpeg can read; for a module that makes frames, write a colon behind it`,
+    );
+  }
   refuseLists(format, name);
   return format;
 }

@@ -133,6 +133,19 @@ export class FolderSource implements CameraSource {
     /** Files that do not look whole, with the version and when it was first seen. */
     const doubtful = new Map<string, { readonly version: string; readonly since: number }>();
     let files = await this.#list(report);
+    const listAgain = async () => {
+      try {
+        const found = await this.#list(report);
+        if (watch.setGone(false)) report(`Folder ${this.description} is back`);
+        return found;
+      } catch (error) {
+        // Of the file system: a disk that was pulled, a share that is away.
+        if (typeof (error as { code?: unknown }).code !== "string") throw error;
+        const { message } = error as Error;
+        if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${message}`);
+        return [];
+      }
+    };
     while (!signal.aborted) {
       await annotations.refresh();
       for (const file of files) {
@@ -168,7 +181,7 @@ export class FolderSource implements CameraSource {
       }
       const changed = await watch.changes(doubtful.size > 0);
       files = changed === "all"
-        ? await this.#list(report)
+        ? await listAgain()
         : [...new Set([...changed, ...doubtful.keys()])].filter((path) =>
           this.#isImage(path, report)
         )

@@ -51,6 +51,8 @@ export class MjpegSource implements CameraSource {
   readonly #url: URL;
   readonly #credentials: Credentials | undefined;
   readonly #options: MjpegOptions;
+  /** It sent a picture once: a page in its place is that of a camera that starts. */
+  #worked = false;
 
   constructor(url: string, options: MjpegOptions = {}) {
     this.description = maskUrl(url);
@@ -106,7 +108,7 @@ export class MjpegSource implements CameraSource {
     if (count !== 1) return;
     // A body of one picture is a snapshot.
     let first = true;
-    for await (const timestamp of ticks(fps ?? 1, times, end)) {
+    for await (const timestamp of ticks(fps ?? 1, { ...context, signal: end })) {
       if (first) first = false;
       else for await (const body of this.#pictures(context, end)) yield { body, timestamp };
     }
@@ -126,6 +128,7 @@ export class MjpegSource implements CameraSource {
       let count = 0;
       for await (const picture of pictures(chunks(), DEFAULT_MAX_BYTES)) {
         count++;
+        this.#worked = true;
         yield picture;
       }
       if (count > 0) return;
@@ -133,7 +136,7 @@ export class MjpegSource implements CameraSource {
       throw new SourceError(
         "UNSUPPORTED",
         `it sends ${type} without a picture: expected JPEG, PNG or WebP`,
-        { retryable: /^(?:image|multipart)\//i.test(type) },
+        { retryable: this.#worked || /^(?:image|multipart)\//i.test(type) },
       );
     } catch (error) {
       if (!(error instanceof SourceError)) throw error;

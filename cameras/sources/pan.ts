@@ -49,14 +49,14 @@ export class PanSource implements CameraSource {
     this.#options = options;
   }
 
-  async *open({ times, signal }: SourceContext): AsyncGenerator<SourceImage> {
+  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     const { fps = DEFAULT_FPS, period = DEFAULT_PERIOD_S, quality = DEFAULT_QUALITY } =
       this.#options;
     const { picture, size } = await this.#load();
     const frame = new PooledImage(size.width, size.height, 4);
     try {
       let start: number | undefined;
-      for await (const timestamp of ticks(fps, times, signal)) {
+      for await (const timestamp of ticks(fps, context)) {
         start ??= timestamp;
         const turns = (timestamp - start) / 1000 / period;
         // Twice as fast up and down as to the sides: a lying eight.

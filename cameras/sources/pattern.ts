@@ -45,18 +45,18 @@ export class PatternSource implements CameraSource {
     this.#options = options;
   }
 
-  async *open({ camera, times, signal }: SourceContext): AsyncGenerator<SourceImage> {
+  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     const { size = DEFAULT_SIZE, fps = DEFAULT_FPS, quality = DEFAULT_QUALITY } = this.#options;
     const look: PatternLook = {
       ...size,
-      name: this.#options.name ?? camera,
-      hue: this.#options.hue ?? 62.5 + GOLDEN_ANGLE * numberIn(camera),
+      name: this.#options.name ?? context.camera,
+      hue: this.#options.hue ?? 62.5 + GOLDEN_ANGLE * numberIn(context.camera),
       motion: this.#options.motion ?? true,
     };
     const background = prepareBackground(look);
     const data = new Uint8Array(background.length);
     let seq = 0;
-    for await (const timestamp of ticks(fps, times, signal)) {
+    for await (const timestamp of ticks(fps, context)) {
       data.set(background);
       const canvas = { ...size, channels: 4 as const, data };
       drawPattern(canvas, look, seq++, timestamp);

@@ -5,7 +5,7 @@
  */
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
-import { acceptedSources, makeSource } from "../../cameras/open.ts";
+import { acceptedSources } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
 import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
@@ -14,6 +14,7 @@ import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
   type CameraOptionValues,
   hostSettings,
+  makeSourceOrUsageError,
   metricsOptions,
   numberFaults,
   parseSource,
@@ -88,7 +89,7 @@ async function publish(
 ): Promise<number> {
   const { topic, limit, json = false } = values;
   const clock = systemClock;
-  const source = makeSource(values.source, settings);
+  const source = await makeSourceOrUsageError(values.source, settings, signal);
   const bar = new ProgressBar({ title: cameraTitle(number, settings) });
   const report = (message: string, level: LogLevel = "warn") => {
     bar.clear();

@@ -195,7 +195,7 @@ export class AccessPlan {
         access.read.add(parentOf(path));
         return this.#open("file", `${parentOf(path)}/model.json`, why);
       case "query":
-        if (!value.endsWith(".ts")) return void access.named.add(value);
+        if (!/\.[cm]?[jt]s$/.test(value)) return void access.named.add(value);
         access.read.add(projectOf(path));
         access.code.add(path);
         return;
@@ -275,6 +275,8 @@ export class AccessPlan {
         return this.#open("read", target.replace(/^\/\/(?=\/)/, ""), why);
       case "device":
         return this.#open("read", "/dev", why);
+      case "module":
+        return this.#open("query", target.replace(/^file:\/\//, ""), why);
       case "host":
         return void (URL.canParse(url) && this.#net(hostOf(url)));
       case "stream":
@@ -296,7 +298,7 @@ function sameHosts(host: string): string[] {
   return name === undefined ? [host] : ["localhost", "127.0.0.1", "[::1]"].map((one) => one + port);
 }
 
-/** The folder of the nearest `deno.json` or `package.json` above a query, or its own folder. */
+/** The folder of the nearest `deno.json` or `package.json` above a module, or its own folder. */
 function projectOf(file: string): string {
   for (let folder = parentOf(file); folder !== "/"; folder = parentOf(folder)) {
     for (const name of ["deno.json", "deno.jsonc", "package.json"]) {

@@ -45,8 +45,11 @@ export const RELAY_PORTS: readonly number[] = Array.from({ length: 16 }, (_, i) 
 
 /** What a sink's or a source's URI opens, by its target and by its options. */
 export interface UriAccess {
-  /** `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself, or by a relay. */
-  readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream";
+  /**
+   * `file`: the folder of the file is written; `stream`: a host that FFmpeg reaches by itself, or by a
+   * relay; `module`: code of the user's.
+   */
+  readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream" | "module";
   /** What options follow; `?` unless given. */
   readonly mark?: string;
   readonly options?: Readonly<Record<string, AccessWord>>;
@@ -63,8 +66,31 @@ export interface OpenedUri {
   readonly options: readonly (readonly [AccessWord, string])[];
 }
 
+/** A path of a user's own module, and what follows it. */
+export interface ModuleUri {
+  /** Path or `file:` URL. */
+  readonly path: string;
+  /** With the colon or the mark that begins it. */
+  readonly rest: string;
+}
+
+/**
+ * A URI that names a module of a user's own: `./postgres.ts:TABLE`; undefined for all others.
+ *
+ * @param amongFiles whether it could name a file as well, such as a recording `./film.ts`: then a colon
+ * must follow a module
+ */
+export function moduleOf(uri: string, amongFiles: boolean): ModuleUri | undefined {
+  const [, path, rest] =
+    /^((?:\.{0,2}\/|file:\/\/)[^?#]*?\.[cm]?[jt]s)(?=[:?#]|$)(.*)$/s.exec(uri) ?? [];
+  if (path === undefined || rest === undefined) return undefined;
+  return amongFiles && !rest.startsWith(":") ? undefined : { path, rest };
+}
+
 /** What a URI opens. One without a scheme of the table is looked up as "". */
 export function openedBy(table: Readonly<Record<string, UriAccess>>, uri: string): OpenedUri {
+  const module = moduleOf(uri, table[""] !== undefined);
+  if (module !== undefined) return { opens: "module", target: module.path, url: "", options: [] };
   const scheme = /^([a-z][a-z0-9+]+):/i.exec(uri)?.[1]?.toLowerCase() ?? "";
   const known = scheme !== "" && Object.hasOwn(table, scheme) ? table[scheme] : undefined;
   const { target: opens, mark = "?", options = {} } = known ?? table[""] ?? {};

@@ -3,13 +3,10 @@
  *
  * @module
  */
-import type { UriAccess } from "../base/access.ts";
+import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { AnySinkType } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
-
-/** A sink of a user's own: the path or URL of its module, then what follows a name. */
-const MODULE = /^((?:\.{0,2}\/|file:\/\/)[^?#]*?\.[cm]?[jt]s)(?=[:?#]|$)(.*)$/s;
 
 /** What `--sink` takes, for help and messages. */
 export function sinkForms(): string {
@@ -60,8 +57,9 @@ export function openSink(uri: string): Sink {
  * @throws {TypeError} when the module exports none.
  */
 export async function loadSink(uri: string): Promise<Sink> {
-  const [, path, rest = ""] = MODULE.exec(uri) ?? [];
-  if (path === undefined) return openSink(uri);
+  const module = moduleOf(uri, false);
+  if (module === undefined) return openSink(uri);
+  const { path, rest } = module;
   const url = path.startsWith("file://") ? path : new URL(path, `file://${Deno.cwd()}/`).href;
   const { default: type } = await import(url) as { default?: AnySinkType };
   if (typeof type !== "object" || type === null || typeof type.openTexts !== "function") {
@@ -78,7 +76,7 @@ export async function loadSink(uri: string): Promise<Sink> {
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function checkSink(uri: string): void {
-  if (!MODULE.test(uri)) openSink(uri);
+  if (moduleOf(uri, false) === undefined) openSink(uri);
 }
 
 function formOf({ name, target }: AnySinkType): string {

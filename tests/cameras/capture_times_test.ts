@@ -33,7 +33,7 @@ Deno.test("a wall clock that is set: capture times follow it once, the beat goes
     const reports: string[] = [];
     const times = new CaptureTimes(clock, (line) => reports.push(line));
     const stamps: number[] = [];
-    for await (const stamp of ticks(25, times, signal)) {
+    for await (const stamp of ticks(25, { times, signal })) {
       stamps.push(stamp);
       if (stamps.length === 10) clock.set = step;
       if (stamps.length === 20) break;
@@ -77,6 +77,19 @@ Deno.test("a wall clock that is set: recordings neither wait nor hurry", async (
       );
     }
   }
+});
+
+Deno.test("a slow beat keeps its time, and says meanwhile that it is alive", async () => {
+  const clock = new SettableClock();
+  let alive = 0;
+  const stamps: number[] = [];
+  const onActivity = () => alive++;
+  for await (const stamp of ticks(0.02, { times: new CaptureTimes(clock), signal, onActivity })) {
+    stamps.push(stamp);
+    if (stamps.length === 3) break;
+  }
+  assert.deepEqual(stepsOf(stamps), [50_000, 50_000]);
+  assert.equal(alive, 18);
 });
 
 /** A stream of 40 ms frames whose times are as given. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { makeSource } from "../../cameras/open.ts";
+import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError, type SourceImage } from "../../cameras/source.ts";
 import { inspectAccessUnit, nalUnits } from "../../runtime/video/access_unit.ts";
 import { withFolder } from "../support/folder.ts";
@@ -101,7 +101,7 @@ Deno.test("What cannot be copied is refused with the reason; auto and jpeg make 
       ["rtsp://h/", { fps: 5 }, /--fps leaves out frames/],
     ] as const
   ) {
-    assert.throws(() => makeSource(source, { codec: "copy", ...settings }), why);
+    assert.throws(() => checkSource(source, { codec: "copy", ...settings }), why);
   }
 });
 
@@ -114,7 +114,9 @@ Deno.test("A stream that begins in the middle of a group, and changes its resolu
     await write(raw!, [...first.slice(7), ...second]);
     const { reports, ...opening } = context();
     const given: SourceImage[] = [];
-    for await (const unit of makeSource(raw!, { codec: "copy" }).open(opening)) given.push(unit);
+    for await (const unit of (await makeSource(raw!, { codec: "copy" })).open(opening)) {
+      given.push(unit);
+    }
     assert.deepEqual(
       given.map(({ value }) => value),
       [...first.slice(10), ...second].map(({ value }) => value),

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { makeSource } from "../../cameras/open.ts";
+import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { DeviceSource } from "../../cameras/sources/device.ts";
 import { take } from "./kit.ts";
 
 Deno.test("device: one that is not there says so, and may be plugged in later", async () => {
-  const source = makeSource("device:97?captureSize=640x480&captureFps=30&format=mjpeg");
+  const source = await makeSource("device:97?captureSize=640x480&captureFps=30&format=mjpeg");
   assert.ok(source instanceof DeviceSource && source.kind === "live");
   await assert.rejects(
     take(source, 1),
@@ -14,7 +14,7 @@ Deno.test("device: one that is not there says so, and may be plugged in later", 
 });
 
 Deno.test("device: options are checked", () => {
-  assert.throws(() => makeSource("device:"), /expected device:NUMBER/);
-  assert.throws(() => makeSource("device:0?captureSize=big"), /expected WIDTHxHEIGHT/);
-  assert.throws(() => makeSource("device:0?format=x%20y"), /expected letters and digits/);
+  assert.throws(() => checkSource("device:"), /expected device:NUMBER/);
+  assert.throws(() => checkSource("device:0?captureSize=big"), /expected WIDTHxHEIGHT/);
+  assert.throws(() => checkSource("device:0?format=x%20y"), /expected letters and digits/);
 });

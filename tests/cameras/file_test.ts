@@ -103,7 +103,9 @@ Deno.test("MJPEG: a damaged frame costs itself, a missing one nothing", async ()
     await Deno.writeFile(path, file);
     const { reports, stop: _stop, ...rest } = context();
     const seen: number[] = [];
-    for await (const { value } of makeSource(path).open(rest)) seen.push((await burntIn(value))!);
+    for await (const { value } of (await makeSource(path)).open(rest)) {
+      seen.push((await burntIn(value))!);
+    }
     assert.deepEqual(seen, [0, 1, 3, 4]);
     assert.match(reports[0]!, /^1 damaged packets of video file .* were left out$/);
 
@@ -261,7 +263,7 @@ Deno.test("a film that is cut off gives what there is, and fails", async () => {
     const seen: number[] = [];
     await assert.rejects(
       async () => {
-        for await (const image of makeSource(path).open(context())) {
+        for await (const image of (await makeSource(path)).open(context())) {
           seen.push((await burntIn(image.value)) ?? -1);
         }
       },
@@ -278,7 +280,7 @@ Deno.test("stopping in the middle releases everything", async () => {
     await makeVideo(path, { frames: 60 });
     const { stop, ...rest } = context();
     let count = 0;
-    for await (const _ of makeSource(path).open(rest)) if (++count === 5) stop.abort();
+    for await (const _ of (await makeSource(path)).open(rest)) if (++count === 5) stop.abort();
     assert.equal(count, 5);
   });
 });

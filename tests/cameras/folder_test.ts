@@ -365,3 +365,26 @@ Deno.test("folder: with --no-loop each image is published once, across runs", as
     assert.deepEqual(filesIn(log), ["1.jpg", "2.jpg", "3.jpg"]);
   });
 });
+
+Deno.test("folder: one that goes away and comes back is watched on", async () => {
+  await withFolder(async (folder) => {
+    using kv = await Deno.openKv(":memory:");
+    const log = new MemoryLog();
+    const place = join(folder, "in");
+    await put(folder, "in/1.jpg", await jpeg(1));
+    const camera = watching(place, kv, log);
+    await log.until(TOPIC, 0, 1);
+    await Deno.rename(place, join(folder, "away"));
+    await until(
+      "it is gone",
+      () => /Cannot look into folder .*in: No such file/.test(camera.reports.join()),
+    );
+    await put(folder, "in/2.jpg", await jpeg(2));
+    await log.until(TOPIC, 0, 2);
+    await put(folder, "in/3.jpg", await jpeg(3));
+    await log.until(TOPIC, 0, 3);
+    await camera.end();
+    assert.deepEqual(filesIn(log), ["1.jpg", "2.jpg", "3.jpg"]);
+    assert.match(camera.reports.join(), /Folder .*in is back/);
+  });
+});

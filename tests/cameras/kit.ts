@@ -48,12 +48,12 @@ export function context(
 
 /** The first `limit` images of a source. */
 export async function take(
-  source: CameraSource,
+  source: CameraSource | Promise<CameraSource>,
   limit = Infinity,
   overrides: Partial<SourceContext> = {},
 ): Promise<SourceImage[]> {
   const images: SourceImage[] = [];
-  for await (const image of source.open(context(overrides))) {
+  for await (const image of (await source).open(context(overrides))) {
     images.push(image);
     if (images.length >= limit) break;
   }
@@ -82,12 +82,13 @@ export async function runToMemory(
     readonly kv?: Deno.Kv;
     readonly source?: CameraSource;
     readonly bufferFrames?: number;
+    readonly times?: CaptureTimes;
     /** Where reports are collected, for who cannot wait for the end. */
     readonly reports?: string[];
   } = {},
 ) {
   const { settings = {}, limit, log = new MemoryLog(), clock = systemClock, kv } = options;
-  const source = options.source ?? makeSource(text, settings);
+  const source = options.source ?? await makeSource(text, settings);
   const { reports = [] } = options;
   const report = (message: string) => void reports.push(message);
   const { signal } = options.stop ?? new AbortController();
@@ -109,6 +110,7 @@ export async function runToMemory(
     signal,
     report,
     settings,
+    ...(options.times === undefined ? {} : { times: options.times }),
     ...(limit === undefined ? {} : { limit }),
     ...(kv === undefined ? {} : {
       target: new LogTarget({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { makeSource } from "../../cameras/open.ts";
+import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
@@ -92,7 +92,7 @@ Deno.test("MJPEG is scaled where asked, thinned out by --fps; bad images are lef
       const size = { width: 24, height: 16 };
       const given = context();
       const images = [];
-      for await (const image of makeSource(`http://${host}/`, { size }).open(given)) {
+      for await (const image of (await makeSource(`http://${host}/`, { size })).open(given)) {
         images.push(image);
       }
       assert.equal(images.length, 2);
@@ -139,6 +139,29 @@ Deno.test("a server of single pictures is asked again and again", async () => {
       assert.deepEqual(images.map(({ value }) => value), [0, 1, 2, 0, 1].map((i) => pictures[i]));
     },
   );
+});
+
+Deno.test("snapshots are told by their bytes, whatever their content type says", async () => {
+  const types = [
+    "image/jpeg",
+    "image/jpg; charset=utf-8",
+    "application/octet-stream",
+    "text/plain",
+    "multipart/x-mixed-replace; boundary=frame",
+    undefined,
+  ];
+  await serving((request) => {
+    const type = types[Number(new URL(request.url).search.slice(1))];
+    return new Response(
+      pictures[0],
+      type === undefined ? {} : { headers: { "content-type": type } },
+    );
+  }, async (host) => {
+    for (const index of types.keys()) {
+      const images = await take(makeSource(`http://${host}/?${index}`, { fps: 200 }), 2);
+      assert.deepEqual(images.map(({ value }) => value), [pictures[0], pictures[0]]);
+    }
+  });
 });
 
 Deno.test("passwords: Basic and Digest are answered, wrong ones told without showing them", async () => {
@@ -209,7 +232,7 @@ Deno.test("what is no camera says so", async () => {
       error instanceof SourceError && error.code === "UNREACHABLE" && error.retryable &&
       !error.message.includes("canary"),
   );
-  assert.throws(() => makeSource("http:///x"), /expected http:\/\/\[USER:PASSWORD@\]HOST/);
+  assert.throws(() => checkSource("http:///x"), /expected http:\/\/\[USER:PASSWORD@\]HOST/);
 });
 
 /** What a server does with a Digest header. */

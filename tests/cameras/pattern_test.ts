@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { makeSource } from "../../cameras/open.ts";
+import { checkSource, makeSource } from "../../cameras/open.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { burntIn, hurriedClock, take } from "./kit.ts";
@@ -34,7 +34,7 @@ Deno.test("pattern: and pan: refuse what they do not know, all of it at once", (
   const faulty = (text: string, ...expected: RegExp[]) => {
     for (const message of expected) {
       assert.throws(
-        () => makeSource(text),
+        () => checkSource(text),
         (error) =>
           error instanceof SourceError && error.code === "INVALID" && message.test(error.message),
         `${text} ${message}`,

@@ -17,7 +17,7 @@ Deno.test("probe: codec, size, rate and keyframes of a stream, and the login tha
     try {
       const url = `rtsp://anna:word@127.0.0.1:${server.port}/clip`;
       assert.equal(await offeredLogins(url, {}, signal), "Digest (MD5)");
-      const found = await probeSource(makeSource(url), {
+      const found = await probeSource(await makeSource(url), {
         clock: systemClock,
         signal,
         forMs: 1_500,

@@ -73,7 +73,7 @@ Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are o
   try {
     const url = `rtsp://127.0.0.1:${server.port}/clip`;
     const { reports, ...opening } = context();
-    for await (const { contentType } of makeSource(url).open(opening)) {
+    for await (const { contentType } of (await makeSource(url)).open(opening)) {
       assert.equal(contentType, "image/jpeg");
       break;
     }
@@ -119,7 +119,7 @@ Deno.test("RTSP: passwords are used, wrong ones told at once, none shown", async
     const url = (userinfo: string) => `rtsp://${userinfo}127.0.0.1:${server.port}/clip`;
     assert.equal((await take(makeSource(url(`anna.b:${PASSWORD}@`)), 3)).length, 3);
     for (const wrong of [`anna.b:${PASSWORD}x@`, `eve:${PASSWORD}@`, ""]) {
-      const source = makeSource(url(wrong));
+      const source = await makeSource(url(wrong));
       assert.ok(!source.description.includes(PASSWORD));
       await assert.rejects(
         take(source, 1),
@@ -202,7 +202,7 @@ Deno.test("RTSP: nobody there, a mute server, one of another kind", async () => 
   // One that is stopped while it waits ends without an error.
   const { stop, ...rest } = context();
   const waiting = (async () => {
-    for await (const _ of makeSource(`rtsp://127.0.0.1:${mute.addr.port}/clip`).open(rest));
+    for await (const _ of (await makeSource(`rtsp://127.0.0.1:${mute.addr.port}/clip`)).open(rest));
   })();
   while (accepted.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort();

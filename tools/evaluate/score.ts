@@ -56,7 +56,7 @@ export async function scoreClip(
   const points: ScorePoint[] = [];
   let offset = 0, badFrames = 0, first = 0, last = 0;
   try {
-    const source = makeSource(clip.path, { loop: false, quality: 95 });
+    const source = await makeSource(clip.path, { loop: false, quality: 95 });
     const context = {
       camera: "CAMERA-1",
       clock: systemClock,
