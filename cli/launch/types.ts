@@ -45,7 +45,8 @@ export async function typesAreRight(
     await new Deno.Command("deno", {
       args: ["eval", "--no-config", REMEMBER, folder, ...unchecked.values()],
     }).output();
-  }
+  } // deno-lint-ignore no-console
+  else console.error("Cannot start a query whose types are wrong; --no-check starts it as it is");
   return success;
 }
 

@@ -1,5 +1,6 @@
 /** What `compose.yaml` starts must be what the command line takes. */
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { parseCommand } from "../../cli/command.ts";
 import { environmentName } from "../../cli/launch/arguments.ts";
 import { commands } from "../../cli/registry.ts";
@@ -14,9 +15,10 @@ const loaded = new Map(
 const text = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
 
 Deno.test("every service's command line is accepted", () => {
-  const lines = [...text.matchAll(/^ {4}command: (\[.*\])$/gm)].map(([, json]) =>
-    JSON.parse(json!) as string[]
-  );
+  const { services } = parse(text, { merge: true }) as {
+    services: Record<string, { command?: string[] }>;
+  };
+  const lines = Object.values(services).flatMap(({ command }) => command ? [command] : []);
   assert.deepEqual(lines.map(([name]) => name), ["up", "queries", "viewer"]);
   for (const [name, ...args] of lines) {
     const command = loaded.get(name!);
