@@ -10,6 +10,8 @@ import type { CameraStats } from "./launch.ts";
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;
+  /** What people call it. */
+  readonly name?: string | undefined;
   readonly stats: CameraStats;
 }
 
@@ -72,11 +74,11 @@ export class CameraMetrics {
   /** The metrics in Prometheus' text format. */
   async text(): Promise<string> {
     this.#set.registry.resetMetrics();
-    for (const { number, stats } of this.#cameras()) {
+    for (const { number, name, stats } of this.#cameras()) {
       const labels = {
         topic: this.#topic,
         partition: String(number - 1),
-        camera: `CAMERA-${number}`,
+        camera: name ?? `CAMERA-${number}`,
       };
       this.#published.inc(labels, stats.published);
       for (const [reason, count] of Object.entries(stats.droppedBy)) {

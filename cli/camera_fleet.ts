@@ -87,7 +87,11 @@ export class CameraFleet {
   /** All cameras that ever ran here, by number. */
   measured(): MeasuredCamera[] {
     return [...this.#accounts].sort(([a], [b]) => a - b)
-      .map(([number, { past, now }]) => ({ number, stats: now ? sum(past, now.stats) : past }));
+      .map(([number, { settings, past, now }]) => ({
+        number,
+        name: settings.name,
+        stats: now ? sum(past, now.stats) : past,
+      }));
   }
 
   async #start(camera: RegisteredCamera, signal: AbortSignal) {

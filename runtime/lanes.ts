@@ -20,7 +20,12 @@ export interface LanePicture {
   readonly bytes: Uint8Array;
   readonly headers: Headers;
   readonly result?: Result;
+  /** It is the picture of an access unit that the lane shows as it came: the log holds the unit. */
+  readonly video?: "h264" | "h265";
 }
+
+/** What is wanted of a lane: pictures, or what was found alone, for pages that decode access units themselves. */
+export type Demand = "pictures" | "results";
 
 /** How a lane is. */
 export type LaneState = "starting" | "running" | "restarting" | "failed" | "stopped";
@@ -105,11 +110,13 @@ export interface LaneFeed {
   /**
    * Calls `listener` for each new picture of any lane. It must return at once.
    *
-   * @param passive true for a listener that wants to know what comes anyway (alerts do), and does
-   * not count as a viewer: without viewers pictures may come rarely.
    * @returns a function that ends the subscription.
    */
-  subscribe(listener: (picture: LanePicture) => void, passive?: boolean): () => void;
+  subscribe(listener: (picture: LanePicture) => void): () => void;
+  /** Tells what is looked at now, by `Lane.id`: of other lanes pictures may come rarely, or never. */
+  demand?(lanes: ReadonlyMap<string, Demand>): void;
+  /** The newest picture of a lane, also of one that is not looked at. */
+  refresh?(lane: string): Promise<LanePicture | undefined>;
   /** The newest progress of each streaming query, for `/api/queries`. */
   progress(): readonly StreamingQueryProgress[];
   /** The last progress reports of one lane, oldest first, and the plan of its query. */

@@ -80,7 +80,7 @@ export class AlertBook {
 
   constructor(options: AlertBookOptions) {
     this.#options = options;
-    this.#unsubscribe = options.feed.subscribe((picture) => this.#see(picture), true);
+    this.#unsubscribe = options.feed.subscribe((picture) => this.#see(picture));
   }
 
   /** Grows whenever an episode begins or changes. */

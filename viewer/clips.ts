@@ -19,6 +19,8 @@ export interface ClipRequest {
   readonly from: number;
   /** `Infinity` goes on with frames as they come, and leaves out what a slow reader has no time for. */
   readonly to: number;
+  /** Frames that a slow reader may be behind before it goes on at the newest keyframe. Default 400. */
+  readonly maxBehind?: number;
   /** Aborts when the viewer stops. A stream that is no longer wanted is cancelled. */
   readonly signal: AbortSignal;
 }
@@ -30,8 +32,6 @@ export type ClipProvider = (
 
 /** Frames that are read at a time. */
 const BATCH = 8;
-/** A reader that is this many frames behind goes on at the newest keyframe. */
-const MAX_BEHIND = 400;
 
 /** Makes clips from a log's history, as they are downloaded: nothing piles up. */
 export function clipsFrom(history: History, report: (message: string) => void): ClipProvider {
@@ -98,7 +98,7 @@ async function* framesOf(history: History, request: ClipRequest): AsyncGenerator
  * A lane's frames as they came, access units at their place in their group: those that depend on a
  * keyframe before `from` are left out, and so are damaged ones with what depends on them.
  */
-async function* unitsOf(history: History, request: ClipRequest): AsyncGenerator<Frame> {
+export async function* unitsOf(history: History, request: ClipRequest): AsyncGenerator<Frame> {
   const tracker = new GroupTracker(() => {});
   try {
     for await (const frame of read(history, request, () => tracker.interrupt())) {
@@ -116,7 +116,7 @@ async function* unitsOf(history: History, request: ClipRequest): AsyncGenerator<
 /** The frames from `from` to `to`; `onSkip` is called where frames are left out. */
 async function* read(
   history: History,
-  { lane, from, to, signal }: ClipRequest,
+  { lane, from, to, signal, maxBehind = 400 }: ClipRequest,
   onSkip: () => void = () => {},
 ): AsyncGenerator<Frame> {
   const reader = await history.open(lane, from);
@@ -128,7 +128,7 @@ async function* read(
         if (frame.offset > to) return;
         yield frame;
       }
-      if (to === Infinity && reader.latest - reader.position > MAX_BEHIND) {
+      if (to === Infinity && reader.latest - reader.position > maxBehind) {
         const keyframe = await history.newestKeyframe(lane);
         if (keyframe !== undefined && keyframe > reader.position) {
           reader.seek(keyframe);

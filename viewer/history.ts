@@ -13,6 +13,7 @@ import {
   type PartitionReader,
   type TopicLog,
 } from "../runtime/log/log.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
@@ -66,31 +67,42 @@ export class History {
     return range;
   }
 
-  /** The frame at `offset`, or the first one after it; undefined at the end of the log. */
-  async at(lane: Lane, offset: number): Promise<LanePicture | undefined> {
-    return await this.#picture(lane, await this.#firstFrom(lane.topic, lane.partition, offset));
+  /**
+   * The frame at `offset`, or the first one after it; undefined at the end of the log.
+   *
+   * @param units an access unit comes as it is, for those who decode it themselves; the same below
+   */
+  async at(lane: Lane, offset: number, units = false): Promise<LanePicture | undefined> {
+    const frame = await this.#firstFrom(lane.topic, lane.partition, offset);
+    return await this.picture(lane, frame, units);
   }
 
   /** The frame `by` frames after `offset` (before it when negative), or as far as there are any. */
-  async step(lane: Lane, offset: number, by: number): Promise<LanePicture | undefined> {
+  async step(
+    lane: Lane,
+    offset: number,
+    by: number,
+    units = false,
+  ): Promise<LanePicture | undefined> {
     const { topic, partition } = lane;
     if (by >= 0) {
       const frames = await this.#read(topic, partition, offset, by + 1);
-      return await this.#picture(lane, frames.at(-1));
+      return await this.picture(lane, frames.at(-1), units);
     }
     const before = await this.#lastBefore(topic, partition, offset, -by);
-    return await this.#picture(lane, before ?? await this.#firstFrom(topic, partition, offset));
+    const frame = before ?? await this.#firstFrom(topic, partition, offset);
+    return await this.picture(lane, frame, units);
   }
 
   /** The last frame captured at or before `time`, or the first one after it when there is none. */
-  async atTime(lane: Lane, time: number): Promise<LanePicture | undefined> {
+  async atTime(lane: Lane, time: number, units = false): Promise<LanePicture | undefined> {
     const { topic, partition } = lane;
     const offset = await this.#log.offsetForTime(topic, partition, Math.ceil(time));
     const next = await this.#firstFrom(topic, partition, offset);
     const shown = next !== undefined && next.timestamp <= time
       ? await this.#lastUpTo(next, time)
       : await this.#lastBefore(topic, partition, offset, 1) ?? next;
-    return await this.#picture(lane, shown);
+    return await this.picture(lane, shown, units);
   }
 
   /** The first offset captured at or after `time`. */
@@ -106,11 +118,6 @@ export class History {
   /** A reader of the lane's frames from `offset` on; for playback, which reads in order. */
   async open(lane: Lane, offset: number): Promise<PartitionReader> {
     return await (await this.#logReader()).open(lane.topic, lane.partition, offset);
-  }
-
-  /** A frame of the lane's topic as the lane shows it: its query's output where that was kept. */
-  async picture(lane: Lane, frame: Frame): Promise<LanePicture | undefined> {
-    return await this.#picture(lane, frame);
   }
 
   /** The frame at `offset` as it came, or the first one after it; undefined at the end of the log. */
@@ -141,6 +148,23 @@ export class History {
     return newest && await this.keyframeBefore(newest);
   }
 
+  /**
+   * The access units to decode so that the one at `offset` can be shown, in order: from its keyframe
+   * on, or from behind `decoded`, where that was the last one that a decoder took and the group still
+   * goes on. Empty where the keyframe is gone.
+   */
+  async unitsUpTo(
+    { topic, partition }: Lane,
+    offset: number,
+    decoded: number,
+  ): Promise<readonly Frame[]> {
+    const frame = await this.#firstFrom(topic, partition, offset);
+    const keyframe = frame?.offset === offset ? await this.keyframeBefore(frame) : undefined;
+    if (keyframe === undefined) return [];
+    const from = decoded >= keyframe && decoded < offset ? decoded + 1 : keyframe;
+    return await this.#read(topic, partition, from, Infinity, offset + 1);
+  }
+
   /** Closes the reader; the log itself is its owner's. */
   async close(): Promise<void> {
     await this.#units.close();
@@ -158,12 +182,18 @@ export class History {
     return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
   }
 
-  async #picture(lane: Lane, frame: Frame | undefined): Promise<LanePicture | undefined> {
+  /** A frame of the lane's topic as the lane shows it: its query's output where that was kept. */
+  async picture(
+    lane: Lane,
+    frame: Frame | undefined,
+    units = false,
+  ): Promise<LanePicture | undefined> {
     if (frame === undefined) return undefined;
     const output = await this.#outputFor(lane, frame);
     const drawn = output !== undefined && isImage(output.value);
     const image = drawn ? { ...frame, value: output.value, headers: output.headers } : frame;
-    const shown = await this.#units.image(image);
+    const video = drawn ? undefined : videoCodecOf(frame.headers["content-type"]);
+    const shown = units && video !== undefined ? image : await this.#units.image(image);
     if (shown === undefined) return undefined;
     const result = output && resultOf(output, drawn);
     return {
@@ -174,6 +204,7 @@ export class History {
       bytes: shown.value,
       headers: shown.headers,
       ...(result === undefined ? {} : { result }),
+      ...(video === undefined ? {} : { video }),
     };
   }
 

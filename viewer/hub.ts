@@ -4,20 +4,12 @@
  * @module
  */
 import type { Clock } from "../runtime/base/clock.ts";
-import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import { maySee, type Visitor } from "./access.ts";
 import type { LaneView, ServerMessage } from "./protocol.ts";
 import { Pace } from "./pace.ts";
 import { Scaler } from "./scaler.ts";
-
-/** A feed that works only for lanes with viewers. */
-export interface DemandFeed extends LaneFeed {
-  /** Tells which lanes are looked at now. */
-  demand(lanes: ReadonlySet<string>): void;
-  /** The newest picture of a lane, also of one without viewers. */
-  refresh(lane: string): Promise<LanePicture | undefined>;
-}
 
 /** Called for each new picture. Must return at once. */
 export type PictureListener = (picture: LanePicture) => void;
@@ -32,23 +24,20 @@ const MEASURE_MS = 1_000;
 /** How often state goes to the pages, milliseconds. */
 export const TICK_MS = 500;
 
-function isDemandFeed(feed: LaneFeed): feed is DemandFeed {
-  return "demand" in feed && "refresh" in feed;
-}
-
 /** Joins a feed with any number of viewers. */
 export class Hub {
   readonly feed: LaneFeed;
   readonly clock: Clock;
   readonly scaler = new Scaler();
   readonly pace = new Pace();
-  readonly #listeners = new Map<string, Set<PictureListener>>();
+  readonly #listeners = new Map<string, Map<PictureListener, Demand>>();
   readonly #tickers = new Set<() => void>();
   readonly #intervals = new Map<string, { timestamp: number; interval: number }>();
   readonly #states = new WeakMap<Visitor, { at: number; text: string }>();
   #unsubscribe: (() => void) | undefined;
   #ticking: AbortController | undefined;
   #watched = 0;
+  #demanded = "[]";
   #closed = false;
 
   constructor(feed: LaneFeed, clock: Clock) {
@@ -109,22 +98,22 @@ export class Hub {
   /** The newest picture of a lane, for those who ask once. */
   async newest(lane: Lane): Promise<LanePicture | undefined> {
     const known = this.feed.latest(lane.id);
-    if (!isDemandFeed(this.feed)) return known;
-    return await this.feed.refresh(lane.id) ?? known;
+    return await this.feed.refresh?.(lane.id) ?? known;
   }
 
-  /** Calls `listener` for each new picture of a lane, until the returned function is called. */
-  listen(lane: string, listener: PictureListener): () => void {
+  /** Calls `listener` for what is wanted of a lane, until the returned function is called. */
+  listen(lane: string, listener: PictureListener, demand: Demand = "pictures"): () => void {
     let listeners = this.#listeners.get(lane);
-    if (listeners === undefined) this.#listeners.set(lane, listeners = new Set());
-    listeners.add(listener);
-    this.#watched++;
-    if (listeners.size === 1) this.#demandChanged();
+    if (listeners === undefined) this.#listeners.set(lane, listeners = new Map());
+    listeners.set(listener, demand);
+    if (demand === "pictures") this.#watched++;
+    this.#demandChanged();
     return () => {
       if (!listeners.delete(listener)) return;
-      this.#watched--;
-      if (listeners.size > 0) return;
-      if (this.#listeners.get(lane) === listeners) this.#listeners.delete(lane);
+      if (demand === "pictures") this.#watched--;
+      if (listeners.size === 0 && this.#listeners.get(lane) === listeners) {
+        this.#listeners.delete(lane);
+      }
       this.#demandChanged();
     };
   }
@@ -169,7 +158,14 @@ export class Hub {
       this.#unsubscribe?.();
       this.#unsubscribe = undefined;
     }
-    if (isDemandFeed(this.feed)) this.feed.demand(new Set(this.#listeners.keys()));
+    const wanted = new Map<string, Demand>();
+    for (const [lane, listeners] of this.#listeners) {
+      wanted.set(lane, [...listeners.values()].includes("pictures") ? "pictures" : "results");
+    }
+    const text = JSON.stringify([...wanted]);
+    if (text === this.#demanded) return;
+    this.#demanded = text;
+    this.feed.demand?.(wanted);
   }
 
   #deliver(picture: LanePicture): void {
@@ -184,7 +180,7 @@ export class Hub {
       else if (interval < known.interval * 4) known.interval += (interval - known.interval) / 8;
     }
     const listeners = this.#listeners.get(picture.lane);
-    if (listeners !== undefined) { for (const listener of listeners) listener(picture); }
+    if (listeners !== undefined) { for (const listener of listeners.keys()) listener(picture); }
   }
 
   #stalledSince(lane: Lane, now: number): number | undefined {

@@ -5,9 +5,8 @@
  *
  * @module
  */
-import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
-import type { DemandFeed } from "./hub.ts";
 import type { LogFeed } from "./log_feed.ts";
 
 /** What is joined. */
@@ -23,9 +22,9 @@ export interface JoinedFeedOptions {
 }
 
 /** Two feeds as one. */
-export class JoinedFeed implements DemandFeed {
+export class JoinedFeed implements LaneFeed {
   readonly #options: JoinedFeedOptions;
-  #demanded: ReadonlySet<string> = new Set();
+  #demanded: ReadonlyMap<string, Demand> = new Map();
   /** Lanes of the log that may stand in, the best first, by the lane that has no pictures. */
   #substitutes = new Map<string, readonly string[]>();
   /** Pictures under the name of the lane that they stand in for. */
@@ -66,10 +65,10 @@ export class JoinedFeed implements DemandFeed {
     return substitute === undefined ? undefined : this.#rename(log.latest(substitute)!, lane);
   }
 
-  subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
+  subscribe(listener: (picture: LanePicture) => void): () => void {
     const { queries, log } = this.#options;
     const ends = [
-      queries.subscribe(listener, passive),
+      queries.subscribe(listener),
       log.subscribe((picture) => {
         listener(picture);
         for (const lane of this.#substitutes.keys()) {
@@ -90,11 +89,12 @@ export class JoinedFeed implements DemandFeed {
     return own ? queries.history(lane) : log.history();
   }
 
-  demand(lanes: ReadonlySet<string>): void {
+  demand(lanes: ReadonlyMap<string, Demand>): void {
     this.#demanded = lanes;
-    const wanted = new Set(lanes);
-    for (const lane of lanes) {
-      for (const substitute of this.#substitutes.get(lane) ?? []) wanted.add(substitute);
+    this.#options.queries.demand?.(lanes);
+    const wanted = new Map(lanes);
+    for (const [lane, demand] of lanes) {
+      for (const substitute of this.#substitutes.get(lane) ?? []) wanted.set(substitute, demand);
     }
     this.#options.log.demand(wanted);
   }

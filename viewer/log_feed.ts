@@ -6,14 +6,14 @@
  */
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
-import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { lastFramesFrom } from "../runtime/log/last_frames.ts";
 import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
-import type { DemandFeed } from "./hub.ts";
 import { type KnownCamera, KnownCameras } from "./known_cameras.ts";
 import { isShown, PartitionLane } from "./partition_lane.ts";
 import { isImage } from "./picture.ts";
+import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { UnitReader } from "./unit_reader.ts";
 
 /** What a feed is made from. */
@@ -43,7 +43,7 @@ const SILENT = "The log does not answer";
 const AWAY = "The log is away";
 
 /** A feed of raw partitions. */
-export class LogFeed implements DemandFeed {
+export class LogFeed implements LaneFeed {
   readonly #log: TopicLog;
   readonly #topics: readonly string[];
   readonly #clock: Clock;
@@ -118,8 +118,9 @@ export class LogFeed implements DemandFeed {
     return { progress: [], plan: "" };
   }
 
-  demand(lanes: ReadonlySet<string>): void {
+  demand(lanes: ReadonlyMap<string, Demand>): void {
     for (const [id, partition] of this.#partitions) {
+      partition.demand = lanes.get(id);
       if (lanes.has(id) === (partition.reading !== undefined)) continue;
       if (lanes.has(id)) {
         partition.reading = new AbortController();
@@ -241,9 +242,14 @@ export class LogFeed implements DemandFeed {
   }
 
   async #take(partition: PartitionLane, newest: Frame): Promise<void> {
+    const video = videoCodecOf(newest.headers["content-type"]);
+    if (video !== undefined && partition.demand === "results" && partition.picture !== undefined) {
+      partition.seen(newest, this.#clock);
+      return;
+    }
     const frame = await this.#units.image(newest);
     if (frame === undefined || !isImage(frame.value)) return;
-    partition.show(frame, this.#clock);
+    partition.show(frame, this.#clock, video);
     for (const listener of this.#listeners) listener(partition.picture!);
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { cameraText } from "./protocol.ts";
+export { cameraText, cameraTitle } from "./protocol.ts";
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
 export { type CameraPermission, isLoopback } from "./access.ts";
 export type { ClipProvider, ClipRequest } from "./clips.ts";

@@ -22,6 +22,7 @@ export function parsePageMessage(data: unknown): PageMessage | undefined {
       for (const tile of tiles) {
         if (!isObject(tile) || !isWhole(tile["slot"], 0xffff)) return undefined;
         if (typeof tile["lane"] !== "string" || !isWhole(tile["width"], 0xffff)) return undefined;
+        if (!["boolean", "undefined"].includes(typeof tile["video"])) return undefined;
       }
       return value as unknown as PageMessage;
     }

@@ -5,8 +5,8 @@
  */
 import type { Clock } from "../runtime/base/clock.ts";
 import { type Frame, laneName } from "../runtime/definition/frame.ts";
-import { cameraIdentity, type Lane, type LanePicture } from "../runtime/lanes.ts";
-import { videoCodecOf } from "../runtime/video/access_unit.ts";
+import { cameraIdentity, type Demand, type Lane, type LanePicture } from "../runtime/lanes.ts";
+import { type VideoCodec, videoCodecOf } from "../runtime/video/access_unit.ts";
 import { isImage } from "./picture.ts";
 
 /** Frames that latency and rate are taken over. */
@@ -18,6 +18,8 @@ export class PartitionLane {
   picture: LanePicture | undefined;
   /** Ends the reading of a partition with viewers. */
   reading: AbortController | undefined;
+  /** What is wanted of it. */
+  demand: Demand | undefined;
   /** End of the partition when its newest frame was looked for last. */
   refreshedTo?: number;
   /** When the camera's name was looked for last, by the monotonic clock. */
@@ -64,10 +66,8 @@ export class PartitionLane {
     this.#latencies.splice(0, this.#latencies.length - RECENT);
   }
 
-  /** Shows a frame with an image. */
-  show(frame: Frame, clock: Clock): void {
-    this.identify(frame, clock);
-    const now = clock.now();
+  /** Shows a frame with an image; `video`: that of its access unit. */
+  show(frame: Frame, clock: Clock, video?: VideoCodec): void {
     this.picture = {
       lane: this.lane.id,
       offset: frame.offset,
@@ -75,7 +75,15 @@ export class PartitionLane {
       contentType: frame.headers["content-type"] ?? "image/jpeg",
       bytes: frame.value.slice(),
       headers: frame.headers,
+      ...(video === undefined ? {} : { video }),
     };
+    this.seen(frame, clock);
+  }
+
+  /** Takes the newest frame's name and time. */
+  seen(frame: Frame, clock: Clock): void {
+    this.identify(frame, clock);
+    const now = clock.now();
     const sorted = this.#latencies.toSorted((a, b) => a - b);
     const rate = rateOf(this.#arrivals, now);
     this.lane = {

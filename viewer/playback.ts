@@ -20,6 +20,8 @@ export interface PlaybackOptions {
   /** A lane has another picture: see `current`. */
   readonly onPicture: (lane: string) => void;
   readonly onTime: (time: TimeView) => void;
+  /** Whether the page decodes the lane's access units itself. */
+  readonly units: (lane: string) => boolean;
   /** True when the page draws nothing of what it was sent: no use in playing on. */
   readonly stuck: () => boolean;
 }
@@ -85,8 +87,11 @@ export class Playback {
     }
   }
 
-  /** A tile of the lane wants its picture again, in another size. */
+  /** A tile of the lane wants its picture again, in another size, or as a picture and no access unit. */
   refresh(lane: Lane): void {
+    const { contentType = "" } = this.#current.get(lane.id) ?? {};
+    const unit = contentType.startsWith("video/") && !this.#options.units(lane.id);
+    if (unit) this.#current.delete(lane.id);
     if (this.live || this.#current.has(lane.id) || this.#view.mode === "playing") return;
     void this.#carryOut(() => this.#show(lane, this.#task.signal));
   }
@@ -160,14 +165,15 @@ export class Playback {
     command: Extract<TimeCommand, { action: "seek" | "step" | "jump" }>,
   ): Promise<LanePicture | undefined> {
     const history = this.#history();
+    const units = this.#options.units(lead.id);
     switch (command.action) {
       case "seek":
-        return await history.at(lead, command.offset) ??
-          await history.step(lead, command.offset, -1);
+        return await history.at(lead, command.offset, units) ??
+          await history.step(lead, command.offset, -1, units);
       case "step":
-        return await history.step(lead, command.offset, command.by);
+        return await history.step(lead, command.offset, command.by, units);
       case "jump":
-        return await history.atTime(lead, command.time);
+        return await history.atTime(lead, command.time, units);
     }
   }
 
@@ -179,8 +185,9 @@ export class Playback {
   /** Shows what was to be seen of a lane at the paused position. */
   async #show(lane: Lane, signal: AbortSignal): Promise<void> {
     const { position } = this.#view;
-    if (position === undefined || this.#options.history === undefined) return;
-    const picture = await this.#options.history.atTime(lane, position);
+    const { history, units } = this.#options;
+    if (position === undefined || history === undefined) return;
+    const picture = await history.atTime(lane, position, units(lane.id));
     if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
     this.#current.set(lane.id, picture);
     this.#options.onPicture(lane.id);
@@ -210,10 +217,10 @@ export class Playback {
   }
 
   async #playLane(runner: Runner, signal: AbortSignal): Promise<void> {
-    const { clock, stuck } = this.#options;
+    const { clock, stuck, units } = this.#options;
     const { lane } = runner;
     const history = this.#history();
-    const first = await history.atTime(lane, this.#due());
+    const first = await history.atTime(lane, this.#due(), units(lane.id));
     if (signal.aborted) return;
     if (first !== undefined) this.#put(first);
     const reader = await history.open(lane, first === undefined ? 0 : first.offset + 1);
@@ -235,7 +242,7 @@ export class Playback {
             return;
           }
           const late = -wait > SKIP_BEHIND_MS;
-          const picture = await history.picture(lane, frame);
+          const picture = await history.picture(lane, frame, units(lane.id));
           signal.throwIfAborted();
           if (picture !== undefined) this.#put(picture);
           if (late) {

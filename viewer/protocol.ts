@@ -8,7 +8,7 @@ import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
 /** Raised when a page of an older version could not work with the server any more. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Most tiles that one page may watch. */
 export const MAX_TILES = 512;
@@ -112,6 +112,13 @@ export type ServerMessage =
     /** Why the log cannot be read at the moment. */
     readonly problem?: string;
   }
+  /** What was found in a frame that goes to the page as an access unit. */
+  | {
+    readonly type: "result";
+    readonly slot: number;
+    readonly offset: number;
+    readonly result: Result;
+  }
   | { readonly type: "alerts"; readonly alerts: readonly AlertView[] }
   | { readonly type: "time"; readonly time: TimeView }
   | { readonly type: "problem"; readonly message: string };
@@ -124,6 +131,8 @@ export interface TileRequest {
   readonly lane: string;
   /** Width that it shows, in device pixels; 0 for pictures as they are. */
   readonly width: number;
+  /** The page decodes access units by itself, where the lane has them. */
+  readonly video?: boolean;
 }
 
 /**
@@ -159,8 +168,22 @@ export type PageMessage =
     readonly command: TimeCommand;
   };
 
-/** Types of images, in the order of their numbers on the wire. */
-export const CONTENT_TYPES = ["image/jpeg", "image/png", "image/webp"] as const;
+/** Types of pictures, in the order of their numbers on the wire. */
+export const CONTENT_TYPES = [
+  "image/jpeg",
+  "image/png",
+  "image/webp",
+  "video/h264",
+  "video/h265",
+] as const;
+
+/** How to decode an access unit. */
+export interface UnitInfo {
+  /** As in RFC 6381, on keyframes alone: a decoder can begin with it. */
+  readonly codec?: string;
+  /** It is not to be shown, only decoded: the one to be shown depends on it. */
+  readonly hidden: boolean;
+}
 
 /** A picture on its way to a tile. */
 export interface PictureMessage {
@@ -177,6 +200,8 @@ export interface PictureMessage {
   readonly sourceWidth: number;
   readonly sourceHeight: number;
   readonly result?: Result;
+  /** Of an access unit; the units of a tile come in decoding order. */
+  readonly unit?: UnitInfo;
   readonly image: Uint8Array;
 }
 
@@ -196,16 +221,17 @@ const PICTURE = 1;
  * | 4 | sequence, u32 |
  * | 8 | generation, u32 |
  * | 12 | source width, u16; source height, u16 |
- * | 16 | length of the result's JSON, u32 |
+ * | 16 | length of the JSON of result and unit, u32 |
  * | 20 | reserved |
  * | 24 | offset, f64; capture time, f64 |
- * | 40 | result, then the image |
+ * | 40 | JSON, then the image or access unit |
  */
 export function encodePicture(picture: PictureMessage): Uint8Array<ArrayBuffer> {
-  const result = picture.result === undefined
+  const { result, unit } = picture;
+  const json = result === undefined && unit === undefined
     ? undefined
-    : new TextEncoder().encode(JSON.stringify(picture.result));
-  const resultBytes = result?.length ?? 0;
+    : new TextEncoder().encode(JSON.stringify({ result, unit }));
+  const resultBytes = json?.length ?? 0;
   const message = new Uint8Array(PICTURE_HEADER_BYTES + resultBytes + picture.image.length);
   const view = new DataView(message.buffer);
   view.setUint8(0, PICTURE);
@@ -218,7 +244,7 @@ export function encodePicture(picture: PictureMessage): Uint8Array<ArrayBuffer> 
   view.setUint32(16, resultBytes, true);
   view.setFloat64(24, picture.offset, true);
   view.setFloat64(32, picture.timestamp, true);
-  if (result !== undefined) message.set(result, PICTURE_HEADER_BYTES);
+  if (json !== undefined) message.set(json, PICTURE_HEADER_BYTES);
   message.set(picture.image, PICTURE_HEADER_BYTES + resultBytes);
   return message;
 }
@@ -237,9 +263,9 @@ export function decodePicture(message: ArrayBuffer): PictureMessage {
   if (PICTURE_HEADER_BYTES + resultBytes > view.byteLength) {
     throw new RangeError(`Cannot read picture: a result of ${resultBytes} bytes was cut short`);
   }
-  const result = resultBytes === 0 ? undefined : JSON.parse(
+  const extra: Pick<PictureMessage, "result" | "unit"> = resultBytes === 0 ? {} : JSON.parse(
     new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
-  ) as Result;
+  );
   return {
     slot: view.getUint16(2, true),
     sequence: view.getUint32(4, true),
@@ -249,7 +275,7 @@ export function decodePicture(message: ArrayBuffer): PictureMessage {
     timestamp: view.getFloat64(32, true),
     sourceWidth: view.getUint16(12, true),
     sourceHeight: view.getUint16(14, true),
-    ...(result === undefined ? {} : { result }),
+    ...extra,
     image: new Uint8Array(message, PICTURE_HEADER_BYTES + resultBytes),
   };
 }

@@ -114,7 +114,7 @@ export function secure(c: Context, access: Access): void {
     "content-security-policy",
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
       "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; " +
-      `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types 'none'`,
+      `frame-ancestors ${ancestors}; require-trusted-types-for 'script'; trusted-types decoder`,
   );
   headers.set("x-content-type-options", "nosniff");
   // Not "no-referrer": browsers would sign in with an origin of "null" then.

@@ -6,21 +6,25 @@
  *
  * @module
  */
-import type { Lane, LanePicture } from "../runtime/lanes.ts";
+import type { Demand, Lane, LanePicture } from "../runtime/lanes.ts";
 import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
+import { InFlight } from "./in_flight.ts";
 import { parsePageMessage } from "./page_message.ts";
 import {
   encodePicture,
   type Features,
   type PageMessage,
+  type PictureMessage,
   PROTOCOL_VERSION,
   type ServerMessage,
 } from "./protocol.ts";
+import { newTile, type Tile } from "./page_tile.ts";
 import { Playback } from "./playback.ts";
 import type { ScaledPicture } from "./scaler.ts";
+import { UnitFeed } from "./unit_feed.ts";
 
 /** The part of a WebSocket that a session uses. */
 export interface PageSocket {
@@ -31,8 +35,8 @@ export interface PageSocket {
 
 /** Pictures on their way to one tile: two keep a connection with a long round trip busy. */
 const IN_FLIGHT_PER_TILE = 2;
-/** Bytes of pictures on their way to one page; one picture is always allowed. */
-const IN_FLIGHT_BYTES = 3 * 1024 * 1024;
+/** Access units on their way to one tile: it decodes every one. */
+const UNITS_IN_FLIGHT = 24;
 /** State is left out while more than this is unsent. */
 const STATE_BACKLOG_BYTES = 128 * 1024;
 /** A page that draws nothing of what it was sent for so long is gone or frozen. */
@@ -43,20 +47,6 @@ const NEAR_MS = 250;
 const OVERDUE_MS = 1_000;
 /** A page that draws nothing for so long does not need to be played to. */
 const STUCK_MS = 3_000;
-
-interface Tile {
-  readonly slot: number;
-  readonly lane: string;
-  width: number;
-  /** Newer pictures may be there than the one sent last. */
-  behind: boolean;
-  /** A picture is being scaled for it. */
-  preparing: boolean;
-  sentOffset: number;
-  /** Of the clock's `monotonic`. */
-  sentAt: number;
-  readonly inFlight: { sequence: number; bytes: number; at: number }[];
-}
 
 /** A session's surroundings. */
 export interface SessionOptions {
@@ -74,36 +64,39 @@ export class Session {
   readonly #socket: PageSocket;
   readonly #visitor: Visitor;
   readonly #tiles = new Map<number, Tile>();
-  readonly #lanes = new Map<string, { tiles: Set<Tile>; stop: () => void }>();
+  readonly #lanes = new Map<string, { tiles: Set<Tile>; demand?: Demand; stop: () => void }>();
+  readonly #history: History | undefined;
   readonly #stopTicks: () => void;
   readonly #alerts: AlertBook;
   readonly #playback: Playback;
   #alertsSent = 0;
   #sequence = 0;
-  #bytesInFlight = 0;
-  /** From sending a picture to hearing that it was drawn, milliseconds, smoothed. */
-  #drawnAfter = 0;
+  readonly #inFlight: InFlight;
   #closed = false;
 
   constructor({ hub, socket, visitor, features, alerts, history }: SessionOptions) {
     this.#hub = hub;
+    this.#inFlight = new InFlight(hub.clock);
     this.#socket = socket;
     this.#visitor = visitor;
     this.#alerts = alerts;
+    this.#history = history;
     this.#playback = new Playback({
       history,
       clock: hub.clock,
       lane: (id) => hub.lane(id, visitor),
+      units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
         this.#say({ type: "time", time });
         for (const tile of this.#tiles.values()) {
+          tile.units?.stop();
           tile.behind = true;
           tile.sentOffset = NaN;
         }
         this.#flushAll();
       },
-      stuck: () => this.#unreadFor() > STUCK_MS,
+      stuck: () => this.#inFlight.unreadFor > STUCK_MS,
     });
     this.#say({ type: "hello", version: PROTOCOL_VERSION, now: hub.clock.now(), features });
     this.#sendState();
@@ -124,7 +117,8 @@ export class Session {
         this.#watch(message);
         break;
       case "drawn":
-        for (const [slot, sequence] of message.tiles) this.#drawn(slot, sequence);
+        for (const [slot, sequence] of message.tiles) this.#inFlight.drawn(slot, sequence);
+        for (const { units } of this.#tiles.values()) units?.drawn();
         this.#flushAll();
         break;
       case "time":
@@ -140,6 +134,7 @@ export class Session {
     this.#stopTicks();
     this.#playback.close();
     for (const { stop } of this.#lanes.values()) stop();
+    for (const { units } of this.#tiles.values()) units?.stop();
     this.#lanes.clear();
     this.#tiles.clear();
   }
@@ -152,29 +147,21 @@ export class Session {
     }
     const lanes = new Map(this.#hub.lanes(this.#visitor).map((lane) => [lane.id, lane]));
     const shown: Lane[] = [];
-    for (const { slot, lane: id, width } of wanted.values()) {
+    for (const { slot, lane: id, width, video = false } of wanted.values()) {
       const known = this.#tiles.get(slot);
       const lane = lanes.get(id);
       if (lane === undefined) continue;
       shown.push(lane);
       if (known !== undefined) {
-        if (known.width !== width) {
+        if (known.width !== width || known.video !== video) {
           known.width = width;
+          known.video = video;
           known.sentOffset = NaN; // the same picture again, in the new size
           known.behind = true;
           this.#playback.refresh(lane);
         }
       } else {
-        this.#add({
-          slot,
-          lane: id,
-          width,
-          behind: true,
-          preparing: false,
-          sentOffset: NaN,
-          sentAt: -Infinity,
-          inFlight: [],
-        });
+        this.#add(newTile({ slot, lane: id, width, video }));
       }
     }
     this.#playback.watch(shown);
@@ -188,13 +175,23 @@ export class Session {
       lane.tiles.add(tile);
       return;
     }
-    const tiles = new Set([tile]);
-    this.#lanes.set(tile.lane, {
-      tiles,
-      stop: this.#hub.listen(tile.lane, () => {
-        if (this.#playback.live) this.#changed(tile.lane);
-      }),
-    });
+    this.#lanes.set(tile.lane, { tiles: new Set([tile]), stop: () => {} });
+    this.#listen(tile.lane);
+  }
+
+  /** Listens to what the lane's tiles want of it. */
+  #listen(id: string): void {
+    const lane = this.#lanes.get(id);
+    if (lane === undefined) return;
+    const units = [...lane.tiles].every(({ units }) => units !== undefined);
+    const demand = units ? "results" : "pictures";
+    if (lane.demand === demand) return;
+    lane.demand = demand;
+    const stop = this.#hub.listen(id, (picture) => {
+      if (this.#playback.live) this.#changed(id, picture);
+    }, demand);
+    lane.stop();
+    lane.stop = stop;
   }
 
   /** The newest picture of a lane, in the time that the page is in. */
@@ -202,8 +199,12 @@ export class Session {
     return this.#playback.live ? this.#hub.feed.latest(lane) : this.#playback.current(lane);
   }
 
-  #changed(lane: string): void {
+  #changed(lane: string, live?: LanePicture): void {
     for (const tile of this.#lanes.get(lane)?.tiles ?? []) {
+      if (tile.units !== undefined && live?.result !== undefined) {
+        const { offset, result } = live;
+        this.#say({ type: "result", slot: tile.slot, offset, result });
+      }
       tile.behind = true;
       this.#flush(tile);
     }
@@ -211,7 +212,8 @@ export class Session {
 
   #remove(tile: Tile): void {
     this.#tiles.delete(tile.slot);
-    for (const { bytes } of tile.inFlight) this.#bytesInFlight -= bytes;
+    tile.units?.stop();
+    this.#inFlight.forget(tile.slot);
     const lane = this.#lanes.get(tile.lane);
     lane?.tiles.delete(tile);
     if (lane?.tiles.size === 0) {
@@ -220,24 +222,13 @@ export class Session {
     }
   }
 
-  #drawn(slot: number, sequence: number): void {
-    const tile = this.#tiles.get(slot);
-    while (tile?.inFlight[0] !== undefined && tile.inFlight[0].sequence <= sequence) {
-      const { bytes, at } = tile.inFlight.shift()!;
-      this.#bytesInFlight -= bytes;
-      this.#drawnAfter += (this.#hub.clock.monotonic() - at - this.#drawnAfter) / 8;
-    }
-  }
-
   #flushAll(): void {
     for (const tile of this.#tiles.values()) this.#flush(tile);
   }
 
   #flush(tile: Tile): void {
-    if (!tile.behind || tile.preparing || this.#closed) return;
-    if (tile.inFlight.length >= IN_FLIGHT_PER_TILE || this.#bytesInFlight >= IN_FLIGHT_BYTES) {
-      return;
-    }
+    if (!tile.behind || tile.preparing || this.#closed || this.#showUnits(tile)) return;
+    if (!this.#inFlight.room(tile.slot, IN_FLIGHT_PER_TILE)) return;
     const picture = this.#latest(tile.lane);
     if (picture === undefined || picture.offset === tile.sentOffset) {
       tile.behind = false;
@@ -266,51 +257,83 @@ export class Session {
     });
   }
 
+  /** Leaves the tile to its access units, where the lane has them and the page decodes them. */
+  #showUnits(tile: Tile): boolean {
+    const picture = this.#latest(tile.lane);
+    const history = this.#history;
+    const lane = this.#hub.lane(tile.lane, this.#visitor);
+    const wanted = tile.video && picture?.video !== undefined;
+    if (!wanted || history === undefined || lane === undefined) {
+      // A wall that is paused keeps what it shows until it is led elsewhere.
+      if (tile.units === undefined || (tile.video && picture === undefined)) {
+        return tile.units !== undefined;
+      }
+      tile.units.stop();
+      tile.units = undefined;
+      this.#listen(tile.lane);
+      return false;
+    }
+    if (tile.units === undefined) {
+      tile.units = new UnitFeed({
+        history,
+        lane,
+        send: (unit) => this.#put(tile, unit),
+        room: () => this.#inFlight.room(tile.slot, UNITS_IN_FLIGHT),
+        onProblem: () => {
+          tile.video = false; // its pictures go on
+          tile.behind = true;
+          this.#playback.refresh(lane);
+          this.#flush(tile);
+        },
+      });
+      this.#listen(tile.lane);
+    }
+    tile.behind = false;
+    if (this.#playback.live) tile.units.follow();
+    else tile.units.show(picture);
+    return true;
+  }
+
   /** A picture that there was no time to scale, unless the page is too far away to take it whole. */
   #unscaled(tile: Tile, picture: LanePicture): ScaledPicture | undefined {
     const overdue = this.#hub.clock.monotonic() - tile.sentAt > OVERDUE_MS;
-    return this.#drawnAfter < NEAR_MS || overdue ? this.#hub.scaler.whole(picture) : undefined;
+    return this.#inFlight.drawnAfter < NEAR_MS || overdue
+      ? this.#hub.scaler.whole(picture)
+      : undefined;
   }
 
   #send(tile: Tile, { picture, contentType, bytes, sourceWidth, sourceHeight }: ScaledPicture) {
-    const sequence = ++this.#sequence;
-    const message = encodePicture({
-      slot: tile.slot,
-      sequence,
-      generation: this.#playback.generation,
+    const { offset, timestamp, result } = picture;
+    tile.behind = this.#latest(tile.lane)?.offset !== offset;
+    this.#put(tile, {
       contentType,
-      offset: picture.offset,
-      timestamp: picture.timestamp,
+      offset,
+      timestamp,
       sourceWidth,
       sourceHeight,
-      ...(picture.result === undefined ? {} : { result: picture.result }),
+      ...(result === undefined ? {} : { result }),
       image: bytes,
     });
+  }
+
+  #put(tile: Tile, picture: Omit<PictureMessage, "slot" | "sequence" | "generation">): void {
+    const sequence = ++this.#sequence;
+    const { generation } = this.#playback;
+    const message = encodePicture({ slot: tile.slot, sequence, generation, ...picture });
     tile.sentOffset = picture.offset;
-    tile.behind = this.#latest(tile.lane)?.offset !== picture.offset;
     tile.sentAt = this.#hub.clock.monotonic();
-    tile.inFlight.push({ sequence, bytes: message.length, at: tile.sentAt });
-    this.#bytesInFlight += message.length;
+    this.#inFlight.sent(tile.slot, sequence, message.length);
     this.#socket.send(message);
   }
 
   #tick(): void {
-    if (this.#unreadFor() > UNREAD_MS) {
+    if (this.#inFlight.unreadFor > UNREAD_MS) {
       this.close();
       this.#socket.close(1001, "Nothing was drawn for a long time");
     } else if (this.#socket.bufferedAmount < STATE_BACKLOG_BYTES) {
       this.#sendState();
       this.#flushAll();
     }
-  }
-
-  /** For how long the page has drawn nothing of what it was sent. */
-  #unreadFor(): number {
-    let oldest = Infinity;
-    for (const { inFlight } of this.#tiles.values()) {
-      if (inFlight[0] !== undefined) oldest = Math.min(oldest, inFlight[0].at);
-    }
-    return oldest === Infinity ? 0 : this.#hub.clock.monotonic() - oldest;
   }
 
   #sendState(): void {

@@ -121,7 +121,10 @@ async function publish(
     },
   });
   if (values["metrics-port"] !== undefined) {
-    const metrics = new CameraMetrics(topic, () => [{ number, stats: launched.stats }]);
+    const metrics = new CameraMetrics(
+      topic,
+      () => [{ number, name: settings.name, stats: launched.stats }],
+    );
     const { addr } = metrics.serve(values["metrics-port"], over.signal);
     say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
   }

@@ -108,7 +108,7 @@ async function run(
   const finite = trigger !== undefined && isFiniteTrigger(parseTrigger(trigger));
   const specs = await querySpecs(positionals, options, options);
   const log = await openLogOrUsageError(logUrl, checkpointDir);
-  const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
+  const registry = new KnownRegistry(options.cameras);
   // Only work that has an end can say how far it is.
   const bar = finite && !json ? new BacklogBar() : undefined;
   const say = (line: string, level?: LogLevel) => {
@@ -153,7 +153,7 @@ async function run(
         report,
         port,
         outputTopics: driver.outputTopics,
-        ...(registry === undefined ? {} : { cameras: registry.read }),
+        cameras: registry.read,
         ...access,
       });
       say(`Viewer: ${viewer.url}`);
@@ -175,7 +175,7 @@ async function run(
     await driver.stop("drain");
     bar?.clear();
     await viewer?.stop();
-    await registry?.close();
+    await registry.close();
     await log.close();
     const seconds = (performance.now() - started) / 1000;
     for (const { name } of specs) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { VERSION } from "../../runtime/base/version.ts";
-import { cameraText, LogFeed, startViewer } from "../../viewer/mod.ts";
+import { cameraText, cameraTitle, LogFeed, startViewer } from "../../viewer/mod.ts";
 import {
   type Arguments,
   command,
@@ -63,8 +63,8 @@ async function run(
   const access = viewerAccess(options);
   const topics = options.topic;
   const log = await openLogOrUsageError(options.log);
-  const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
-  const feed = new LogFeed({ log, topics, cameras: registry?.read });
+  const registry = new KnownRegistry(options.cameras);
+  const feed = new LogFeed({ log, topics, cameras: registry.read });
   try {
     await feed.start();
     if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`, "warn");
@@ -94,7 +94,7 @@ async function run(
     return 0;
   } finally {
     await feed.close();
-    await registry?.close();
+    await registry.close();
     await log.close();
   }
 }
@@ -108,9 +108,11 @@ function metrics(feed: LogFeed): string {
     "# HELP framelane_camera_last_frame_timestamp_seconds Capture time of the newest frame seen",
     "# TYPE framelane_camera_last_frame_timestamp_seconds gauge",
   ];
-  for (const { topic, partition, camera, lastFrameTimestamp } of feed.lanes()) {
+  for (const lane of feed.lanes()) {
+    const { topic, partition, lastFrameTimestamp } = lane;
     if (lastFrameTimestamp === undefined) continue;
-    const labels = `topic=${label(topic)},partition="${partition}",camera=${label(camera)}`;
+    const camera = label(cameraTitle(lane).title);
+    const labels = `topic=${label(topic)},partition="${partition}",camera=${camera}`;
     lines.push(
       `framelane_camera_last_frame_timestamp_seconds{${labels}} ${lastFrameTimestamp / 1_000}`,
     );

@@ -119,6 +119,9 @@ export interface Result {
   readonly topic?: string;
   readonly partition?: number;
   readonly camera?: string;
+  /** What people call the camera, and where it is. */
+  readonly cameraName?: string;
+  readonly place?: string;
   readonly window?: {
     readonly firstOffset: number;
     readonly lastOffset: number;

@@ -93,7 +93,11 @@ export interface StreamingQueryProgress {
   readonly query: string;
   readonly topic: string;
   readonly partition: number;
+  /** The key of its frames, or else `CAMERA-n`. */
   readonly camera: string;
+  /** What people call the camera, and where it is: as the newest frame says. */
+  readonly cameraName?: string;
+  readonly place?: string;
   /** Totals since this run began. */
   readonly totals: QueryTotals;
 }

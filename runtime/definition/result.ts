@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { cameraOf, isFinding, type Output, type Result } from "./frame.ts";
+import { cameraIdentity } from "../lanes.ts";
+import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
 
 /**
  * Checks that an output is one that the sinks know: a frame or a finding on a window. Types say so too;
@@ -54,10 +55,14 @@ export function completeResult(output: Output, query: string): Result {
     query,
     topic,
     partition,
-    camera: cameraOf(output),
+    ...cameraIdentity({ ...output, headers: pictureOf(output)?.headers ?? {} }),
     window: number === 0 ? window : { ...window, number },
     ...found,
   };
+}
+
+function pictureOf(output: Output): Frame | undefined {
+  return isFinding(output) ? output.picture : output;
 }
 
 /**

@@ -87,7 +87,7 @@ export class Driver {
       clock,
       lag,
       (query) => this.explain(query),
-      (watched) => this.#pool.watch(watched),
+      (lanes) => this.#pool.watch(lanes),
     );
     const config: ExecutorConfig = {
       log: logUrl,

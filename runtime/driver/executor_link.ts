@@ -12,7 +12,7 @@ import {
   type QuerySpec,
   type ToExecutor,
 } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import { SHARED, type WorkerData } from "../executor/pulse.ts";
 
 /** An executor as the driver sees it. */
@@ -26,8 +26,8 @@ export interface ExecutorLink {
   /** Loads a query, for lanes to start by the plan's number. Rejects when it cannot be loaded here. */
   load(plan: number, spec: QuerySpec): Promise<LoadedQuery>;
   post(message: ToExecutor): void;
-  /** Whether pictures have viewers. */
-  watch(watched: boolean): void;
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void;
   /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
   pulse(): { lane: number; alive: number } | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */

@@ -10,7 +10,7 @@ import type {
   QuerySpec,
   ToExecutor,
 } from "../executor/protocol.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import { type ExecutorLink, startInline, type StartLink, startWorker } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
 
@@ -85,7 +85,7 @@ export class ExecutorPool {
   readonly #leaving = new Set<Promise<void>>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #started = 0;
-  #watched = false;
+  #watched: Watched = new Map();
   #closed = false;
 
   constructor(config: ExecutorConfig, events: PoolEvents, options: PoolOptions = {}) {
@@ -173,9 +173,8 @@ export class ExecutorPool {
     return link !== undefined && !this.#blocked.has(link);
   }
 
-  /** Whether anybody looks at pictures. */
-  watch(watched: boolean): void {
-    if (watched === this.#watched) return;
+  /** Says what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#watched = watched;
     for (const link of this.#all()) link.watch(watched);
   }
@@ -253,7 +252,7 @@ export class ExecutorPool {
       onDeath: (link: ExecutorLink, error: Error, lane: number) => this.#died(link, error, lane),
     };
     const link = startLink(`executor-${++this.#started}`, this.#config, events);
-    if (this.#watched) link.watch(true);
+    link.watch(this.#watched);
     for (const [spec, plan] of this.#plans) {
       // A lane that is started there all the same hears what is wrong.
       if (runs(spec)) link.load(plan, spec).catch(() => {});

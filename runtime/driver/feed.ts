@@ -4,8 +4,9 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { Picture } from "../executor/pictures.ts";
+import type { Picture, Watched } from "../executor/pictures.ts";
 import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
+import type { Headers } from "../definition/frame.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import { type LagMeter, STALE_MS } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -13,8 +14,6 @@ import type { StreamingQuery } from "./streaming_query.ts";
 
 /** The lanes of a driver. */
 export class DriverFeed implements LaneFeed {
-  /** Called when the first viewer comes and when the last one goes. */
-  readonly #onWatched: (watched: boolean) => void;
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
   readonly #lag: LagMeter;
@@ -23,17 +22,17 @@ export class DriverFeed implements LaneFeed {
   /** The newest run of each lane. */
   readonly #runs = new Map<string, number>();
   readonly #listeners = new Set<(picture: LanePicture) => void>();
-  /** Listeners that count as viewers. */
-  #watchers = 0;
+  /** Takes what is looked at now. */
+  readonly demand: (lanes: Watched) => void;
 
   constructor(
     streams: StreamingQueryManager,
     clock: Clock,
     lag: LagMeter,
     planOf: (query: string) => string,
-    onWatched: (watched: boolean) => void,
+    onDemand: (lanes: Watched) => void,
   ) {
-    this.#onWatched = onWatched;
+    this.demand = onDemand;
     this.#streams = streams;
     this.#clock = clock;
     this.#lag = lag;
@@ -52,13 +51,9 @@ export class DriverFeed implements LaneFeed {
     return this.#pictures.get(lane);
   }
 
-  subscribe(listener: (picture: LanePicture) => void, passive = false): () => void {
+  subscribe(listener: (picture: LanePicture) => void): () => void {
     this.#listeners.add(listener);
-    if (!passive && ++this.#watchers === 1) this.#onWatched(true);
-    return () => {
-      if (!this.#listeners.delete(listener) || passive) return;
-      if (--this.#watchers === 0) this.#onWatched(false);
-    };
+    return () => void this.#listeners.delete(listener);
   }
 
   progress(): readonly StreamingQueryProgress[] {
@@ -75,12 +70,13 @@ export class DriverFeed implements LaneFeed {
 
   /** A picture came from an executor. */
   show({ run, ...shown }: Picture): void {
-    const { offset, timestamp, contentType, headers, result, bytes } = shown;
+    const { offset, timestamp, contentType, headers, result, bytes, video } = shown;
     const lane = laneId(shown);
     // A run that was given up may still send one.
     if (run < (this.#runs.get(lane) ?? 0)) return;
     this.#runs.set(lane, run);
     const before = this.#pictures.get(lane);
+    const shownAs = bytes.length > 0 ? video : before?.video;
     const picture = {
       lane,
       offset,
@@ -90,6 +86,7 @@ export class DriverFeed implements LaneFeed {
       bytes: bytes.length > 0 ? bytes : before?.bytes ?? bytes,
       headers,
       ...(result !== undefined ? { result } : {}),
+      ...(shownAs !== undefined ? { video: shownAs } : {}),
       arrival: this.#clock.now(),
     };
     if (picture.bytes.length === 0) return;
@@ -121,7 +118,7 @@ export class DriverFeed implements LaneFeed {
       name: query.name,
       topic,
       partition,
-      ...cameraIdentity({ key: null, partition, headers: picture?.headers ?? {} }),
+      ...identityOf(query, picture?.headers ?? {}),
       state: query.state,
       ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
         ? { exception: query.exception.message }
@@ -134,14 +131,38 @@ export class DriverFeed implements LaneFeed {
       deadLettered: totals.deadLettered,
       gaps: totals.gaps,
       restarts: query.restarts,
-      ...(picture !== undefined
-        ? { lastFrameTimestamp: picture.timestamp, lastFrameArrival: picture.arrival }
-        : newest !== undefined
-        ? { lastFrameTimestamp: Date.parse(newest) }
-        : {}),
+      ...lastFrame(picture, newest, query.lastCommit),
       ...(query.lastCommit !== undefined ? { lastCommit: query.lastCommit } : {}),
     };
   }
+}
+
+/** As the newest frame says, or else the newest picture's headers. */
+function identityOf(
+  { lastProgress, partition }: StreamingQuery,
+  headers: Headers,
+): ReturnType<typeof cameraIdentity> {
+  if (lastProgress === undefined) return cameraIdentity({ key: null, partition, headers });
+  const { camera, cameraName, place } = lastProgress;
+  return {
+    camera,
+    ...(cameraName === undefined ? {} : { cameraName }),
+    ...(place === undefined ? {} : { place }),
+  };
+}
+
+/** Of a lane that is not looked at few pictures come: its commits show the frames between them. */
+function lastFrame(
+  picture: { readonly timestamp: number; readonly arrival: number } | undefined,
+  newest: string | undefined,
+  lastCommit: number | undefined,
+): Pick<Lane, "lastFrameTimestamp" | "lastFrameArrival"> {
+  const committed = newest === undefined ? -Infinity : Date.parse(newest);
+  if (picture === undefined) return newest === undefined ? {} : { lastFrameTimestamp: committed };
+  const { timestamp, arrival } = picture;
+  return committed <= timestamp
+    ? { lastFrameTimestamp: timestamp, lastFrameArrival: arrival }
+    : { lastFrameTimestamp: committed, lastFrameArrival: Math.max(arrival, lastCommit ?? 0) };
 }
 
 /** `greyscale-0`: unique within a driver and safe in URLs. */

@@ -112,11 +112,13 @@ export class QueryMetrics {
       .set({ version: VERSION }, 1);
   }
 
+  /** The camera is called as people call it; the partition tells it whatever it is called. */
   labels(query: StreamingQuery): Record<(typeof LABELS)[number], string> {
+    const { cameraName, camera = cameraOfPartition(query.partition) } = query.lastProgress ?? {};
     return {
       topic: query.topic,
       partition: String(query.partition),
-      camera: cameraOfPartition(query.partition),
+      camera: cameraName ?? camera,
       query: query.query,
     };
   }
@@ -168,13 +170,9 @@ export class QueryMetrics {
     else if ("set" in metric) metric.set(labels, value);
   }
 
-  /** A query is not here any more: what was counted stays, what changes with time goes. */
+  /** A query is not here any more: what was counted stays. */
   forget(query: StreamingQuery): void {
     this.#last.delete(query);
-    const labels = this.labels(query);
-    for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
-      gauge.remove(labels);
-    }
   }
 
   /** The page of `/metrics`. */
@@ -183,6 +181,10 @@ export class QueryMetrics {
     if (storage?.diskFreeBytes !== undefined) this.#diskFree.set(storage.diskFreeBytes);
     const queries = this.#streams.all.filter(({ moved }) => !moved);
     await this.#lagMeter.measure(queries);
+    // Of queries that are gone, and of cameras that have another name now, nothing is left.
+    for (const gauge of [this.#lag, this.#state, this.#checkpointAge, this.#lastFrame]) {
+      gauge.reset();
+    }
     for (const query of queries) {
       const labels = this.labels(query);
       this.#lag.set(labels, this.#lagMeter.of(query));

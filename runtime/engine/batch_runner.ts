@@ -150,7 +150,7 @@ export class BatchRunner {
       const now = clock.monotonic();
       arrivals.set(frame.offset, now);
       this.#see(frame, reporter);
-      reporter.frameRead(frame.timestamp, clock.now());
+      reporter.frameRead(frame, clock.now());
       if (frame.fault !== undefined) {
         this.#reject?.(frame, frame.fault);
         continue;

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import { cameraOfPartition, laneName } from "../definition/frame.ts";
+import { type Frame, laneName } from "../definition/frame.ts";
+import { cameraIdentity } from "../lanes.ts";
 import type {
   DurationMs,
   QueryTotals,
@@ -84,6 +85,8 @@ export class ProgressReporter {
   #eventSum = 0;
   #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
+  /** Names the camera: the newest frame's. */
+  #record: Pick<Frame, "key" | "headers"> = { key: null, headers: {} };
 
   constructor(identity: ReporterIdentity, clock: Clock, sequence: SequenceTracker) {
     this.#identity = identity;
@@ -117,7 +120,8 @@ export class ProgressReporter {
   }
 
   /** A frame was taken from the log. */
-  frameRead(timestamp: number, arrival: number): void {
+  frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
+    this.#record = { key, headers };
     this.frames++;
     this.#input++;
     this.#eventMin = Math.min(this.#eventMin, timestamp);
@@ -278,7 +282,7 @@ export class ProgressReporter {
       query,
       topic,
       partition,
-      camera: cameraOfPartition(partition),
+      ...cameraIdentity({ ...this.#record, partition }),
       totals: this.totals,
     };
     const measurements = { ...this.#measurements, observed };

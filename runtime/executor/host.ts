@@ -34,7 +34,7 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
-import { LanePictures, type Picture } from "./pictures.ts";
+import { LanePictures, type Picture, type Watched } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
 
@@ -107,7 +107,7 @@ export class ExecutorHost {
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
-  #watched = false;
+  #watched: Watched = new Map();
   #onStep: ((step: BatchStep) => void) | undefined;
 
   constructor({ send, sendPicture, cells }: ExecutorPorts) {
@@ -116,8 +116,8 @@ export class ExecutorHost {
     this.#cells = cells;
   }
 
-  /** Whether pictures have viewers. */
-  watch(watched: boolean): void {
+  /** Takes what is wanted of which lanes. */
+  watch(watched: Watched): void {
     this.#watched = watched;
     for (const { pictures } of this.#lanes.values()) pictures.watch(watched);
   }

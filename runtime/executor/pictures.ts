@@ -15,6 +15,8 @@ import {
 import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
 import { asImage, WALL_PIXELS } from "../image/picture.ts";
+import type { Demand } from "../lanes.ts";
+import type { VideoCodec } from "../video/access_unit.ts";
 import { unitOf } from "../video/groups.ts";
 
 /** Milliseconds between two pictures of a lane with viewers, and without. */
@@ -32,8 +34,13 @@ export interface Picture {
   readonly contentType: string;
   readonly headers: Headers;
   readonly result?: Result;
+  /** It is the picture of an access unit as it came. */
+  readonly video?: VideoCodec;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
+
+/** What is wanted of which lanes, by `QUERY-PARTITION`. */
+export type Watched = ReadonlyMap<string, Demand>;
 
 /** Sends the pictures of one lane. */
 export class LanePictures implements PicturePort {
@@ -42,7 +49,7 @@ export class LanePictures implements PicturePort {
   #interval = UNWATCHED_INTERVAL_MS;
   #last = -Infinity;
   #waiting: Output | undefined;
-  #watched = false;
+  #demand: Demand | undefined;
   /** An access unit is being decoded; what comes meanwhile waits. */
   #decoding = false;
   #closed = false;
@@ -51,25 +58,31 @@ export class LanePictures implements PicturePort {
   constructor(
     lane: Pick<Picture, "query" | "partition" | "run">,
     send: (picture: Picture) => void,
-    watched: boolean,
+    watched: Watched,
   ) {
     this.#lane = lane;
     this.#send = send;
     this.watch(watched);
   }
 
-  /** Whether any lane has viewers. */
-  watch(watched: boolean): void {
-    this.#watched = watched;
-    this.#interval = watched ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
-    if (watched && this.#waiting !== undefined) this.#flush();
+  /** Takes what is wanted of which lanes. */
+  watch(watched: Watched): void {
+    this.#demand = watched.get(`${this.#lane.query}-${this.#lane.partition}`);
+    const pictures = this.#demand === "pictures";
+    this.#interval = pictures ? WATCHED_INTERVAL_MS : UNWATCHED_INTERVAL_MS;
+    if (pictures && this.#waiting !== undefined) this.#flush();
   }
 
   show(output: Output): void {
     // An alert must not be replaced by the next picture before anyone saw it.
     const urgent = output.result?.alert !== undefined;
-    // Any other unit would have all those before it decoded for no viewer.
-    if (!this.#watched && !urgent && (unitIn(output)?.index ?? 0) > 0) return;
+    // Any other unit would have all those before it decoded, and no one looks at its picture.
+    if (this.#demand !== "pictures" && !urgent && (unitIn(output)?.index ?? 0) > 0) {
+      if (this.#demand === "results" && output.result !== undefined) {
+        this.#sendWith(output, undefined);
+      }
+      return;
+    }
     this.#waiting = output;
     const wait = this.#last + this.#interval - performance.now();
     if (urgent || wait <= 0) this.#flush();
@@ -97,7 +110,7 @@ export class LanePictures implements PicturePort {
     this.#decoding = true;
     try {
       const image = await asImage(frame, { maxPixels: WALL_PIXELS });
-      if (!this.#closed) this.#sendWith(output, image);
+      if (!this.#closed) this.#sendWith(output, image, unitOf(frame.value)?.group.codec);
     } catch (error) {
       // Who needs a damaged unit's picture puts it aside; the page keeps the one before. Once the lane has
       // ended there is no decoder any more.
@@ -108,7 +121,7 @@ export class LanePictures implements PicturePort {
     }
   }
 
-  #sendWith(output: Output, frame: Frame | undefined): void {
+  #sendWith(output: Output, frame: Frame | undefined, video?: VideoCodec): void {
     const result = shown(output.result, frame);
     this.#send({
       ...this.#lane,
@@ -117,6 +130,7 @@ export class LanePictures implements PicturePort {
       contentType: frame?.headers["content-type"] ?? "image/jpeg",
       headers: frame?.headers ?? {},
       ...(result !== undefined ? { result } : {}),
+      ...(video !== undefined ? { video } : {}),
       // A copy: the frame may be a view on a buffer that holds many more.
       bytes: frame === undefined
         ? new Uint8Array(0)

@@ -5,6 +5,7 @@
  */
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
+import type { Watched } from "./pictures.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
 import { HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
@@ -36,7 +37,7 @@ function begin({ control, pictures, shared }: WorkerData): void {
   self.addEventListener("unload", () => {
     if (!closing) send({ type: "exited" });
   });
-  pictures.onmessage = ({ data }: MessageEvent<boolean>) => host.watch(data);
+  pictures.onmessage = ({ data }: MessageEvent<Watched>) => host.watch(data);
   control.onmessage = ({ data }: MessageEvent<ToExecutor>) => {
     host.handle(data).then(() => {
       if (data.type !== "close") return;

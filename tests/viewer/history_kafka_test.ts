@@ -67,7 +67,7 @@ Deno.test("looking back and live on Kafka, over the markers of transactions", as
     await feed.start();
     let newest = -1;
     feed.subscribe(({ offset }) => void (newest = offset));
-    feed.demand(new Set(["raw-0"]));
+    feed.demand(new Map([["raw-0", "pictures"]]));
     await until(() => newest === 39);
     await producer.append(source, 0, [{ ...record(40), timestamp: Date.now() }]);
     await until(() => newest === 40);

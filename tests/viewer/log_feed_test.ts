@@ -60,7 +60,7 @@ Deno.test("a partition is read while somebody looks, from its last frame on", as
     for (let offset = 0; offset < 10; offset++) log.append("VideoStreaming", 0, [frame(offset)]);
     const seen: LanePicture[] = [];
     feed.subscribe((picture) => void seen.push(picture));
-    feed.demand(new Set(["raw-0"]));
+    feed.demand(new Map([["raw-0", "pictures"]]));
     await until(() => seen.length === 1);
     assert.equal(seen[0]!.offset, 9);
     log.append("VideoStreaming", 0, [frame(10, { key: "GATE" })]);
@@ -70,9 +70,9 @@ Deno.test("a partition is read while somebody looks, from its last frame on", as
     assert.equal(feed.latest("raw-0"), seen[1]);
     assert.equal(feed.lanes()[0]!.camera, "GATE");
     assert.ok(feed.lanes()[0]!.latencyP50Ms! >= 0);
-    feed.demand(new Set());
+    feed.demand(new Map());
     log.append("VideoStreaming", 0, [frame(11)]);
-    feed.demand(new Set(["raw-1"]));
+    feed.demand(new Map([["raw-1", "pictures"]]));
     await until(() => seen.length === 3);
     assert.equal(seen[2]!.lane, "raw-1");
   });
@@ -211,7 +211,7 @@ Deno.test("a log that fails is read again; meanwhile its lanes say why", async (
     log.fail = () => {
       throw new LogError("INTERNAL", "The disk is on fire");
     };
-    feed.demand(new Set(["raw-0"]));
+    feed.demand(new Map([["raw-0", "pictures"]]));
     await until(() => feed.lanes()[0]!.exception === "The disk is on fire");
     assert.equal(feed.lanes()[0]!.state, "restarting");
     log.fail = () => {};
@@ -226,7 +226,7 @@ Deno.test("frames that retention took under a reader are left out, not waited fo
     const seen: LanePicture[] = [];
     feed.subscribe((picture) => void seen.push(picture));
     log.append("VideoStreaming", 0, [frame(0)]);
-    feed.demand(new Set(["raw-0"]));
+    feed.demand(new Map([["raw-0", "pictures"]]));
     await until(() => seen.length === 1);
     log.append("VideoStreaming", 0, [frame(1), frame(2)]);
     log.expire("VideoStreaming", 0, 3);
@@ -239,7 +239,7 @@ Deno.test("records that are no pictures are not shown", async () => {
   await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
     const seen: LanePicture[] = [];
     feed.subscribe((picture) => void seen.push(picture));
-    feed.demand(new Set(["raw-0"]));
+    feed.demand(new Map([["raw-0", "pictures"]]));
     log.append("VideoStreaming", 0, [frame(0, { value: new TextEncoder().encode("{}") })]);
     log.append("VideoStreaming", 0, [frame(1)]);
     await until(() => seen.length > 0);

@@ -7,6 +7,7 @@ import { bestGrid, wallGrid } from "../../viewer/page/layout.ts";
 import {
   formatState,
   groupName,
+  groupsWith,
   INITIAL_STATE,
   parseCameras,
   parseGroups,
@@ -238,4 +239,17 @@ Deno.test("numbers are as short as they can be read", () => {
     "3.1M",
   ]);
   assert.match(clock(0), /^\d\d:\d\d:\d\d$/);
+});
+
+Deno.test("each place is a group, unless people made one of that name", () => {
+  const [one, two, three] = new FakeLanes({ count: 3 }).lanes();
+  const lanes = [{ ...one!, place: "Hall 2" }, { ...two!, place: "Yard" }, {
+    ...three!,
+    place: "Hall 2",
+  }];
+  const yard = { name: "Yard", cameras: [9] };
+  const groups = groupsWith([yard], lanes);
+  assert.deepEqual(groups, [yard, { name: "Hall 2", cameras: [1, 3] }]);
+  const shown = selectLanes(lanes, { ...INITIAL_STATE, groups, group: "Hall 2" });
+  assert.deepEqual(shown.map(({ partition }) => partition), [0, 2]);
 });

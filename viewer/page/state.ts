@@ -74,6 +74,18 @@ export function parseState(search: string): WallState {
   };
 }
 
+/** The groups that people made, and one for each place that cameras name: a group of that name is theirs. */
+export function groupsWith(groups: readonly Group[], lanes: readonly LaneView[]): Group[] {
+  const places = new Map<string, Set<number>>();
+  for (const { place, partition } of lanes) {
+    const name = groupName(place ?? "");
+    if (name === "" || groups.some((group) => group.name === name)) continue;
+    places.set(name, (places.get(name) ?? new Set()).add(partition + 1));
+  }
+  const found = [...places].map(([name, cameras]) => ({ name, cameras: [...cameras] }));
+  return [...groups, ...found.sort((a, b) => a.name.localeCompare(b.name))];
+}
+
 /** Writes the state as an address's query, without what is as it always is. */
 export function formatState(state: WallState): string {
   const query = new URLSearchParams();

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import type { Result } from "../../runtime/definition/frame.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
+import { listenForDrag } from "./drag.ts";
 import { element, iconButton, set, text } from "./dom.ts";
 import { count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
+import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
 /** What a tile tells the page. */
 export interface TileEvents {
@@ -21,16 +24,18 @@ export interface TileEvents {
   /** Another tile was dropped here: it belongs before or after this one. */
   readonly onMove: (moved: string, after: boolean) => void;
   readonly onSelect: () => void;
+  /** It can decode no access units: it wants pictures. */
+  readonly onNoVideo: () => void;
 }
+
+/** What was found in the last access units is kept until they are shown. */
+const KEPT_RESULTS = 64;
 
 /** A lane that is further behind than this is worth a look. */
 const HIGH_LATENCY_MS = 2_000;
 
 /** A picture that was captured so long ago is not of now, milliseconds. */
 const OLD_MS = 5_000;
-
-/** What is dragged from tile to tile. */
-const DRAGGED = "application/x-framelane-lane";
 
 /** Shows one lane. */
 export class Tile {
@@ -58,6 +63,10 @@ export class Tile {
   readonly #topic = element("span", { class: "topic" });
   readonly #expand: HTMLButtonElement;
   readonly #caption: HTMLElement;
+  readonly #results = new Map<number, Result>();
+  #units: UnitDecoder | undefined;
+  /** The page decodes access units for it, while it fills the wall. */
+  video = CAN_DECODE;
   #decoding = false;
   #closed = false;
   #drawnAt = 0;
@@ -120,6 +129,7 @@ export class Tile {
 
   /** Takes a new picture; the one that was to be decoded next is overtaken. */
   take(picture: PictureMessage): void {
+    if (picture.unit !== undefined) return this.#takeUnit(picture);
     if (this.#next !== undefined) this.#events.onDone(this.slot, this.#next.sequence);
     this.#next = picture;
     if (!this.#decoding) void this.#decode();
@@ -134,12 +144,13 @@ export class Tile {
     const ready = this.#ready;
     if (ready === undefined) return false;
     this.#ready = undefined;
-    const { bitmap, picture } = ready;
-    if (!accepts(picture)) {
+    const { bitmap } = ready;
+    if (!accepts(ready.picture)) {
       bitmap.close();
-      this.#events.onDone(this.slot, picture.sequence);
+      this.#events.onDone(this.slot, ready.picture.sequence);
       return false;
     }
+    const picture = ready.picture.unit === undefined ? ready.picture : this.#ofUnit(ready);
     this.aspect = bitmap.width / bitmap.height;
     if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
       this.#canvas.width = bitmap.width;
@@ -153,6 +164,12 @@ export class Tile {
     this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
     this.#events.onDone(this.slot, picture.sequence);
     return true;
+  }
+
+  /** Takes what was found in an access unit. */
+  found(offset: number, result: Result): void {
+    this.#results.set(offset, result);
+    if (this.#results.size > KEPT_RESULTS) this.#results.delete(this.#results.keys().next().value!);
   }
 
   /** Size of the source picture, for people. */
@@ -169,6 +186,7 @@ export class Tile {
   /** Marks the tile as the one that fills the wall. */
   setFocused(focused: boolean): void {
     if (this.root.classList.contains("alone") === focused) return;
+    if (!focused) this.#endUnits();
     this.root.classList.toggle("alone", focused);
     set(this.root, { role: focused ? "group" : "listitem" });
     const label = focused ? "Back to the wall" : "Show alone";
@@ -178,6 +196,7 @@ export class Tile {
   /** Releases decoded pictures. */
   close(): void {
     this.#closed = true;
+    this.#endUnits();
     this.#ready?.bitmap.close();
     this.#ready = undefined;
   }
@@ -228,14 +247,51 @@ export class Tile {
         bitmap.close();
         break;
       }
-      if (this.#ready !== undefined) {
-        this.#ready.bitmap.close();
-        this.#events.onDone(this.slot, this.#ready.picture.sequence);
-      }
-      this.#ready = { bitmap, picture };
-      this.#events.onReady(this);
+      this.#offer(picture, bitmap);
     }
     this.#decoding = false;
+  }
+
+  #offer(picture: PictureMessage, bitmap: ImageBitmap): void {
+    if (this.#ready !== undefined) {
+      this.#ready.bitmap.close();
+      this.#events.onDone(this.slot, this.#ready.picture.sequence);
+    }
+    this.#ready = { bitmap, picture };
+    this.#events.onReady(this);
+  }
+
+  /** What an access unit's message does not tell: its size, and what was found since it was sent. */
+  #ofUnit({ picture, bitmap }: { bitmap: ImageBitmap; picture: PictureMessage }): PictureMessage {
+    const result = picture.result ?? this.#results.get(picture.offset);
+    return {
+      ...picture,
+      sourceWidth: bitmap.width,
+      sourceHeight: bitmap.height,
+      ...(result === undefined ? {} : { result }),
+    };
+  }
+
+  #takeUnit(picture: PictureMessage): void {
+    if (!this.video) return this.#events.onDone(this.slot, picture.sequence);
+    this.#units ??= new UnitDecoder({
+      onPicture: (shown, bitmap) => this.#offer(shown, bitmap),
+      onHidden: ({ sequence }) => this.#events.onDone(this.slot, sequence),
+      onProblem: () => {
+        this.#endUnits();
+        this.video = false;
+        this.#events.onNoVideo();
+      },
+    });
+    this.#units.take(picture);
+  }
+
+  #endUnits(): void {
+    const last = this.#units?.close();
+    // The server waits for what it sent.
+    if (last !== undefined) this.#events.onDone(this.slot, last);
+    this.#units = undefined;
+    this.#results.clear();
   }
 
   #listen(): void {
@@ -247,32 +303,7 @@ export class Tile {
     });
     root.addEventListener("focus", () => events.onSelect());
     root.addEventListener("pointerdown", () => events.onSelect());
-    this.#caption.addEventListener("dragstart", (event) => {
-      event.dataTransfer?.setData(DRAGGED, this.laneId);
-      if (event.dataTransfer !== null) event.dataTransfer.effectAllowed = "move";
-      root.classList.add("dragged");
-    });
-    this.#caption.addEventListener("dragend", () => root.classList.remove("dragged"));
-    const isAfter = (event: DragEvent) => {
-      const { left, width } = root.getBoundingClientRect();
-      return event.clientX > left + width / 2;
-    };
-    const clear = () => root.classList.remove("drop-before", "drop-after");
-    root.addEventListener("dragover", (event) => {
-      if (!event.dataTransfer?.types.includes(DRAGGED)) return;
-      event.preventDefault();
-      const after = isAfter(event);
-      root.classList.toggle("drop-after", after);
-      root.classList.toggle("drop-before", !after);
-    });
-    root.addEventListener("dragleave", clear);
-    root.addEventListener("drop", (event) => {
-      clear();
-      const moved = event.dataTransfer?.getData(DRAGGED) ?? "";
-      if (moved === "" || moved === this.laneId) return;
-      event.preventDefault();
-      events.onMove(moved, isAfter(event));
-    });
+    listenForDrag(root, this.#caption, this.laneId, events.onMove);
   }
 
   /** How old the picture is: always where it is not live, and where it lags behind the camera. */

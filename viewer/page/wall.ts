@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Result } from "../../runtime/definition/frame.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
@@ -109,12 +110,18 @@ export class Wall {
   /** Takes a picture from the connection. */
   take(picture: PictureMessage): void {
     const tile = this.#bySlot.get(picture.slot);
-    if (tile === undefined || !this.accepts(picture)) {
+    // An access unit that is not shown any more is decoded all the same: others depend on it.
+    if (tile === undefined || (picture.unit === undefined && !this.accepts(picture))) {
       this.#connection.drawn(picture.slot, picture.sequence);
       this.#schedule();
     } else {
       tile.take(picture);
     }
+  }
+
+  /** Takes what was found in an access unit that is on its way to a tile. */
+  found(slot: number, offset: number, result: Result): void {
+    this.#bySlot.get(slot)?.found(offset, result);
   }
 
   /** Fits the grid into the window. */
@@ -154,7 +161,9 @@ export class Wall {
       for (const tile of this.#order) {
         const lane = tile.laneId;
         const width = tile.width;
-        if (this.#visible.has(lane) && width > 0) tiles.push({ slot: tile.slot, lane, width });
+        if (!this.#visible.has(lane) || width === 0) continue;
+        const video = tile.video && lane === this.#focus;
+        tiles.push({ slot: tile.slot, lane, width, ...(video ? { video } : {}) });
       }
     }
     const watched = JSON.stringify(tiles);
@@ -216,6 +225,7 @@ export class Wall {
       },
       onFocus: () => this.#events.onFocus(tile.laneId === this.#focus ? "" : tile.laneId),
       onMove: (moved, after) => this.#events.onMove(moved, tile.laneId, after),
+      onNoVideo: () => this.watch(),
       onSelect: () => {
         this.#select(tile.laneId);
         this.#events.onSelect(tile.laneId);

@@ -18,6 +18,7 @@ import {
   formatGroups,
   formatState,
   type Group,
+  groupsWith,
   MAX_COLUMNS,
   parseGroups,
   parseState,
@@ -157,6 +158,9 @@ class WallPage {
         this.#alerts.take(message.alerts);
         this.#header.setAlerts(this.#alerts.active);
         break;
+      case "result":
+        this.#wall.found(message.slot, message.offset, message.result);
+        break;
       case "time":
         this.#time.apply(message.time);
         break;
@@ -175,8 +179,8 @@ class WallPage {
   }
 
   #render(): void {
-    const state = this.#state;
     const ours = this.#lanes.filter((lane) => this.#cameras?.includes(lane.partition + 1) ?? true);
+    const state = { ...this.#state, groups: groupsWith(this.#state.groups, ours) };
     const shown = selectLanes(ours, state, this.#cameras);
     const focus = ours.find(({ id }) => id === state.focus);
     // The lane that is looked at alone is there even where a filter leaves it out.
@@ -324,7 +328,7 @@ class WallPage {
   }
 
   #showGroup(index: number): boolean {
-    const group = index === 0 ? "" : this.#state.groups[index - 1]?.name;
+    const group = index === 0 ? "" : groupsWith(this.#state.groups, this.#lanes)[index - 1]?.name;
     if (group !== undefined) this.#change({ group });
     return group !== undefined;
   }

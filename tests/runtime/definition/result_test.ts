@@ -98,7 +98,7 @@ Deno.test("the viewer gets all findings, without what is drawn on the picture al
     const publisher = new LanePictures(
       { query: "q", partition: 0, run: 1 },
       ({ result }) => void sent.push(result),
-      true,
+      new Map([["q-0", "pictures" as const]]),
     );
     publisher.show(output);
     publisher.close();

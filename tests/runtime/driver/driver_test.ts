@@ -238,3 +238,38 @@ Deno.test("topics that a query names itself are known once it is loaded", async 
     await one.stop();
   });
 });
+
+Deno.test("a camera is called as its newest frame says: in progress, results and metrics", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 2);
+    const producer = await log.producer();
+    const headers = { "camera-name": "Loading dock", "camera-place": "Hall 2" };
+    const named = records(1, 3).map((record) => ({ ...record, headers }));
+    const foreign = records(2, 3).map((record) => ({ ...record, key: "front-door" }));
+    await producer.append("VideoStreaming", 0, named);
+    await producer.append("VideoStreaming", 1, foreign);
+    await producer.close();
+    const one = driver(url, log);
+    await one.start();
+    await one.streams.processAllAvailable();
+    const progress = one.streams.active.map(({ lastProgress }) => lastProgress!);
+    assert.deepEqual(progress.map(({ camera, cameraName, place }) => [camera, cameraName, place]), [
+      [named[0]!.key, "Loading dock", "Hall 2"],
+      ["front-door", undefined, undefined],
+    ]);
+    const lanes = one.feed.lanes();
+    assert.deepEqual(lanes.map(({ cameraName, camera }) => cameraName ?? camera), [
+      "Loading dock",
+      "front-door",
+    ]);
+    const text = await one.metrics.text(Date.now());
+    for (const name of ["frames_consumed_total", "source_lag_frames", "query_state"]) {
+      for (const [partition, camera] of [[0, "Loading dock"], [1, "front-door"]]) {
+        const labels = `topic="VideoStreaming",partition="${partition}",camera="${camera}"`;
+        assert.match(text, new RegExp(`^framelane_${name}\\{${labels},`, "m"));
+      }
+    }
+    assert.doesNotMatch(text, /query_state\{.*camera="CAMERA-/);
+    await one.stop();
+  });
+});

@@ -24,11 +24,12 @@ async function filmed() {
 }
 
 const LANE = { query: "q", partition: 0, run: 1 };
+const WATCHED = new Map([["q-0", "pictures" as const]]);
 
 Deno.test("Pictures of access units are sent as JPEGs, the newest one last", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];
-  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), true);
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), WATCHED);
   for (const frame of frames) publisher.show(frame);
   await until("the newest picture", () => sent.at(-1)?.offset === 11);
   publisher.close();
@@ -47,10 +48,30 @@ Deno.test("Pictures of access units are sent as JPEGs, the newest one last", asy
 Deno.test("While nobody looks only keyframes are decoded", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];
-  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), false);
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), new Map());
   for (const frame of frames.slice(0, 6)) publisher.show(frame);
   await until("a picture", () => sent.length > 0);
   publisher.close();
   assert.deepEqual(sent.map(({ offset }) => offset), [0]);
+  await tracker.close();
+});
+
+Deno.test("A page that decodes units itself gets what was found in each, and keyframes' pictures", async () => {
+  const { tracker, frames } = await filmed();
+  const sent: Picture[] = [];
+  const results = new Map([["q-0", "results" as const]]);
+  const publisher = new LanePictures(LANE, (picture) => sent.push(picture), results);
+  for (const frame of frames.slice(0, 6)) {
+    publisher.show({ ...frame, result: { scores: { motion: frame.offset } } });
+  }
+  await until("a picture", () => sent.some(({ bytes }) => bytes.length > 0));
+  publisher.close();
+  const found = sent.filter(({ bytes }) => bytes.length === 0);
+  assert.deepEqual(
+    found.map(({ result }) => result?.scores),
+    [1, 2, 3, 4, 5].map((motion) => ({ motion })),
+  );
+  const [picture] = sent.filter(({ bytes }) => bytes.length > 0);
+  assert.deepEqual([picture?.offset, picture?.video], [0, "h264"]);
   await tracker.close();
 });

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+// Loads FFmpeg before the tests begin, each of which must leave as much as it found.
+import "../../runtime/video/h264_encoding.ts";
+import { LogFeed } from "../../viewer/log_feed.ts";
+import { accessUnits } from "../support/access_units.ts";
+import { CODE_BITS } from "../support/fake_lanes.ts";
+import { codeOf, offsetOf, withBrowser } from "./browser.ts";
+import { until, withViewer } from "./kit.ts";
+
+const TOPIC = "VideoStreaming";
+const LANE = "raw-0";
+const GOP = 25;
+const units = await accessUnits({
+  frames: 4 * GOP,
+  gop: GOP,
+  width: 320,
+  height: 240,
+  codeBits: CODE_BITS,
+});
+
+/** A camera that plays the units, over and over, 25 a second. */
+async function withCamera(
+  body: (url: string) => Promise<void>,
+): Promise<void> {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 2);
+  const headers = { "content-type": "video/h264" };
+  let next = 0;
+  const begin = Date.now() - 4_000;
+  const publish = () => {
+    const value = units[next % units.length]!;
+    log.append(TOPIC, 0, [{ key: null, value, timestamp: begin + next++ * 40, headers }]);
+  };
+  for (let i = 0; i < units.length; i++) publish();
+  const timer = setInterval(publish, 40);
+  const feed = new LogFeed({ log, topics: [TOPIC] });
+  await feed.start();
+  try {
+    await withViewer({ log, topics: [TOPIC], feed }, async ({ url }) => {
+      await body(url);
+    });
+  } finally {
+    clearInterval(timer);
+    await feed.close();
+  }
+}
+
+/** Content types of the pictures that a page has got, by their numbers on the wire. */
+function typesOf(page: Page): number[] {
+  const types: number[] = [];
+  page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => {
+      if (typeof payload !== "string") types.push(payload[1]!);
+    }));
+  return types;
+}
+
+async function isExact(page: Page, offset: number): Promise<boolean> {
+  return await offsetOf(page, LANE) === offset &&
+    await codeOf(page, LANE) === offset % units.length;
+}
+
+Deno.test("a focused lane is decoded by the page, live, and in steps to the exact frames", async () => {
+  await withCamera(async (url) => {
+    await withBrowser(async (open) => {
+      const page = await open("about:blank");
+      const types = typesOf(page);
+      await page.goto(`${url}?focus=${LANE}`);
+      await until(async () => {
+        const offset = await offsetOf(page, LANE);
+        return offset > 2 * units.length && types.filter((type) => type === 3).length > 2 * GOP;
+      }, "access units are shown live");
+      const pictures = types.filter((type) => type === 0).length;
+      assert.ok(pictures < 10, `${pictures} JPEGs beside ${types.length} access units`);
+      await page.keyboard.press("Space");
+      await page.locator("body.looking-back").waitFor();
+      let at = await offsetOf(page, LANE);
+      const step = async (key: string, by: number) => {
+        await page.keyboard.press(key);
+        at += by;
+        await until(() => isExact(page, at), `offset ${at} after ${key}`);
+      };
+      for (let i = 0; i < 3; i++) await step(",", -1);
+      for (let i = 0; i < 5; i++) await step("Shift+Comma", -10); // over two keyframes
+      for (let i = 0; i < 3; i++) await step(".", 1);
+      for (let i = 0; i < 3; i++) await step("Shift+Period", 10);
+      const decoded = types.length;
+      await page.keyboard.press("l");
+      await until(async () => await offsetOf(page, LANE) > at + 50, "live again");
+      assert.ok(types.length > decoded);
+    });
+  });
+});
+
+Deno.test("a page that cannot decode video gets pictures, live and in steps", async () => {
+  await withCamera(async (url) => {
+    await withBrowser(async (open) => {
+      const page = await open("about:blank");
+      await page.addInitScript(() => {
+        Reflect.deleteProperty(globalThis, "VideoDecoder");
+      });
+      const types = typesOf(page);
+      await page.goto(`${url}?focus=${LANE}`);
+      await until(async () => await offsetOf(page, LANE) > units.length + 10, "live pictures");
+      await page.keyboard.press("Space");
+      await page.locator("body.looking-back").waitFor();
+      const at = await offsetOf(page, LANE);
+      await page.keyboard.press(",");
+      await until(() => isExact(page, at - 1), "one frame back");
+      assert.deepEqual([...new Set(types)], [0]);
+    });
+  });
+});
+
+Deno.test("a browser without the codec falls back to pictures by itself", async () => {
+  await withCamera(async (url) => {
+    await withBrowser(async (open) => {
+      const page = await open("about:blank");
+      const types = typesOf(page);
+      // The worker cannot be reached: as where it fails for whatever reason.
+      await page.route(
+        "**/unit_worker.ts",
+        (route) => route.fulfill({ status: 200, body: "throw 1" }),
+      );
+      await page.goto(`${url}?focus=${LANE}`);
+      await until(() => types.includes(3) && types.at(-1) === 0, "units, then pictures");
+      const at = await offsetOf(page, LANE);
+      await until(async () => await offsetOf(page, LANE) > at + 10, "live pictures");
+    });
+  });
+});

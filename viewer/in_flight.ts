@@ -1,0 +1,62 @@
+/**
+ * What is on its way to a page and has not been drawn yet: the server keeps nothing else for it.
+ *
+ * @module
+ */
+import type { Clock } from "../runtime/base/clock.ts";
+
+/** Bytes of pictures on their way to one page; one picture is always allowed. */
+const MAX_BYTES = 3 * 1024 * 1024;
+
+/** Counts pictures by the slots of their tiles. */
+export class InFlight {
+  readonly #clock: Clock;
+  readonly #slots = new Map<number, { sequence: number; bytes: number; at: number }[]>();
+  #bytes = 0;
+  #drawnAfter = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether a tile may get another picture, where `most` may be on their way to it. */
+  room(slot: number, most: number): boolean {
+    return (this.#slots.get(slot)?.length ?? 0) < most && this.#bytes < MAX_BYTES;
+  }
+
+  sent(slot: number, sequence: number, bytes: number): void {
+    const sent = { sequence, bytes, at: this.#clock.monotonic() };
+    const known = this.#slots.get(slot);
+    if (known === undefined) this.#slots.set(slot, [sent]);
+    else known.push(sent);
+    this.#bytes += bytes;
+  }
+
+  /** The page has drawn a tile's pictures up to that sequence, or left them out. */
+  drawn(slot: number, sequence: number): void {
+    const pictures = this.#slots.get(slot);
+    while (pictures?.[0] !== undefined && pictures[0].sequence <= sequence) {
+      const { bytes, at } = pictures.shift()!;
+      this.#bytes -= bytes;
+      this.#drawnAfter += (this.#clock.monotonic() - at - this.#drawnAfter) / 8;
+    }
+  }
+
+  /** The tile is gone. */
+  forget(slot: number): void {
+    for (const { bytes } of this.#slots.get(slot) ?? []) this.#bytes -= bytes;
+    this.#slots.delete(slot);
+  }
+
+  /** From sending a picture to hearing that it was drawn, milliseconds, smoothed. */
+  get drawnAfter(): number {
+    return this.#drawnAfter;
+  }
+
+  /** For how long the page has drawn nothing of what it was sent, milliseconds. */
+  get unreadFor(): number {
+    let oldest = Infinity;
+    for (const [first] of this.#slots.values()) oldest = Math.min(oldest, first?.at ?? Infinity);
+    return oldest === Infinity ? 0 : this.#clock.monotonic() - oldest;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Dragging tiles into another order.
+ *
+ * @module
+ */
+
+/** What is dragged from tile to tile. */
+const DRAGGED = "application/x-framelane-lane";
+
+/** Lets a tile be dragged by its handle, and others be dropped on it: `after` says on which half. */
+export function listenForDrag(
+  root: HTMLElement,
+  handle: HTMLElement,
+  lane: string,
+  onMove: (moved: string, after: boolean) => void,
+): void {
+  handle.addEventListener("dragstart", (event) => {
+    event.dataTransfer?.setData(DRAGGED, lane);
+    if (event.dataTransfer !== null) event.dataTransfer.effectAllowed = "move";
+    root.classList.add("dragged");
+  });
+  handle.addEventListener("dragend", () => root.classList.remove("dragged"));
+  const isAfter = (event: DragEvent) => {
+    const { left, width } = root.getBoundingClientRect();
+    return event.clientX > left + width / 2;
+  };
+  const clear = () => root.classList.remove("drop-before", "drop-after");
+  root.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes(DRAGGED)) return;
+    event.preventDefault();
+    const after = isAfter(event);
+    root.classList.toggle("drop-after", after);
+    root.classList.toggle("drop-before", !after);
+  });
+  root.addEventListener("dragleave", clear);
+  root.addEventListener("drop", (event) => {
+    clear();
+    const moved = event.dataTransfer?.getData(DRAGGED) ?? "";
+    if (moved === "" || moved === lane) return;
+    event.preventDefault();
+    onMove(moved, isAfter(event));
+  });
+}
