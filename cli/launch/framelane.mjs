@@ -69,7 +69,9 @@ function install(parts) {
     });
     if (status !== 0) return false;
     const modules = join(stage, "node_modules");
-    rmSync(join(modules, "werift"), { force: true, recursive: true });
+    for (const left of ["werift", ".bin"]) {
+      rmSync(join(modules, left), { force: true, recursive: true });
+    }
     const builds = join(modules, "onnxruntime-node/bin/napi-v6");
     for (const system of existsSync(builds) ? readdirSync(builds) : []) {
       for (const cpu of readdirSync(join(builds, system))) {
