@@ -30,7 +30,6 @@ export function parseFps(text: string): number {
 }
 
 /** How each option of a source is read, by name. */
-/** How each option is read from its text. */
 export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };
 
 /**

@@ -48,6 +48,7 @@ export const needs = {
       "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer",
     ],
   },
+  go: { purpose: "building kfake", packages: ["golang-go"], probe: ["go", "version"] },
   network: { purpose: "cutting networks", packages: ["iproute2"], probe: ["ip", "-V"] },
 } as const satisfies Record<string, Need>;
 

@@ -1,6 +1,7 @@
 /** Obligations: groups. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../runtime/base/clock.ts";
+import type { LogError } from "../../runtime/log/log.ts";
 import {
   append,
   eventually,
@@ -186,9 +187,22 @@ export function registerGroups(obligation: Obligation): void {
             while ("assigned" in answer) answer = await child.next();
             assert.deepEqual(answer, { code: "FENCED" });
             const output = { topic: out, partition: 0, ...record("from the successor") };
-            await committer.commit(batch, { end: 1, restart: 1 }, repeatable ? [] : [output], {
-              repeatable,
-            });
+            const outputs = repeatable ? [] : [output];
+            const commit = () =>
+              committer.commit(batch, { end: 1, restart: 1 }, outputs, { repeatable });
+            await eventually(
+              "a commit between the rebalances that the returned member causes",
+              async () => {
+                committer.renew(member.membership());
+                try {
+                  await commit();
+                  return true;
+                } catch (error) {
+                  if ((error as LogError).code !== "STALE_MEMBERSHIP") throw error;
+                  return false;
+                }
+              },
+            );
           },
         );
         assert.deepEqual(

@@ -1,6 +1,7 @@
 /**
- * A local Apache Kafka cluster without Docker: one node or several, in KRaft mode, each both broker
- * and controller, each a process of this machine that can be stopped, killed, paused and restarted.
+ * A local Apache Kafka cluster without Docker: one node or several, each both broker and controller
+ * (KRaft), or brokers of a ZooKeeper, each a process of this machine that can be stopped, killed, paused and
+ * restarted.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import {
   serverProperties,
 } from "./properties.ts";
 import { clusterIdOf, formatStorage } from "./storage.ts";
+import { startZooKeeper } from "./zookeeper.ts";
 
 /** What to start. */
 export interface KafkaOptions extends KitOptions {
@@ -23,6 +25,8 @@ export interface KafkaOptions extends KitOptions {
   readonly port?: number;
   /** Where the data stays. A directory that is removed at the end by default. */
   readonly dataDir?: string;
+  /** Runs a ZooKeeper, which Kafka needed before 3.3 and no longer takes since 4.0. */
+  readonly zooKeeper?: boolean;
   /** Number of nodes, 1 by default. With three, topics have three replicas and need two. */
   readonly nodes?: number;
   /** More of `server.properties`; wins over the defaults. */
@@ -108,18 +112,22 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   }));
   const quorum = Object.fromEntries(ports.map((of, index) => [index + 1, of.controller]));
   const clusterId = await clusterIdOf(root);
+  const zooKeeper = options.zooKeeper === true ? await startZooKeeper(parts, root) : undefined;
   const nodes = await Promise.all(ports.map(async (of, index) => {
     const id = index + 1;
     const dir = join(root, `node-${id}`);
     const node = new Node(parts, { id, ports: of, dir, flags, timeoutMs });
     await Deno.mkdir(dir, { recursive: true });
-    const configuration = { id, ports: of, quorum, dataDir: join(dir, "data"), security };
+    const configuration = {
+      ...{ id, ports: of, quorum, dataDir: join(dir, "data"), security },
+      ...(zooKeeper === undefined ? {} : { zooKeeper: zooKeeper.port }),
+    };
     await Deno.writeTextFile(
       join(dir, "server.properties"),
       serverProperties({ ...configuration, extra: extraProperties }),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(node.logFile));
-    await formatStorage(parts, dir, { clusterId, id, security });
+    if (zooKeeper === undefined) await formatStorage(parts, dir, { clusterId, id, security });
     return node;
   }));
   const all = (action: (node: Node) => Promise<void>) => Promise.all(nodes.map(action));
@@ -128,6 +136,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     await allSeen(nodes, timeoutMs);
   };
   const clean = async () => {
+    await zooKeeper?.kill();
     if (temporary) await removeIfThere(root);
   };
   const cluster: KafkaCluster = {

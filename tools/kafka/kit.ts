@@ -11,7 +11,7 @@ import { dirname, fromFileUrl, join } from "./paths.ts";
 import { brokersSeenFrom, freePort } from "./probe.ts";
 import { log4jProperties, serverProperties } from "./properties.ts";
 
-/** The version of Apache Kafka that is run. */
+/** The version of Apache Kafka that runs unless another one is named. */
 export const KAFKA_VERSION = "4.1.1";
 
 const here = dirname(fromFileUrl(import.meta.url));
@@ -21,7 +21,7 @@ const PACKAGES = ["default-jre-headless", "maven"];
 const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
-const defaultCacheDir = join(here, "..", "..", ".cache", `kafka-${KAFKA_VERSION}`);
+const cacheDirOf = (version: string) => join(here, "..", "..", ".cache", `kafka-${version}`);
 
 /** Java or Maven is missing, or the jars cannot be had. The message says what to do. */
 export class KitError extends Error {
@@ -30,6 +30,8 @@ export class KitError extends Error {
 
 /** How to prepare. */
 export interface KitOptions {
+  /** Version of Apache Kafka. Default `KAFKA_VERSION`, which alone is prepared for quick starts. */
+  readonly version?: string;
   readonly cacheDir?: string;
   /** Told what takes time: installations, downloads. */
   readonly say?: (line: string) => void;
@@ -37,31 +39,52 @@ export interface KitOptions {
 
 /** Makes sure that Kafka can be started, and says from what. Cheap when all is there already. */
 export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
-  const { cacheDir = defaultCacheDir, say = () => {} } = options;
+  const { version = KAFKA_VERSION, say = () => {} } = options;
+  const { cacheDir = cacheDirOf(version) } = options;
+  const trained = version === KAFKA_VERSION;
   if (!await hasJava()) await install(["java"], say);
-  const ready = await readyParts(cacheDir);
+  const ready = await readyParts(cacheDir, trained);
   if (ready !== undefined) return ready;
   await Deno.mkdir(cacheDir, { recursive: true });
   // Two at once would remove the jars under each other's brokers.
   using lock = await Deno.open(join(cacheDir, "lock"), { create: true, write: true });
   await lock.lock(true);
   if (await completeJars(join(cacheDir, "lib")) === undefined) {
-    await fetchJars(join(cacheDir, "lib"), say);
+    await fetchJars(join(cacheDir, "lib"), version, say);
   }
-  const parts = await readyParts(cacheDir);
+  const parts = await readyParts(cacheDir, trained);
   if (parts !== undefined) return parts;
   say("Preparing Kafka for quick starts (once)");
   await train(cacheDir, await classpathOf(cacheDir));
-  return (await readyParts(cacheDir))!;
+  return (await readyParts(cacheDir, trained))!;
+}
+
+/** The newest version of Apache Kafka on Maven Central. */
+export async function newestKafka(say: (line: string) => void): Promise<string> {
+  if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
+  const dir = await Deno.makeTempDir();
+  try {
+    const newer = `[${KAFKA_VERSION},)`;
+    await copyJars(dir, newer, ["-DincludeArtifactIds=kafka_2.13", "-DexcludeTransitive=true"]);
+    for await (const { name } of Deno.readDir(dir)) {
+      const version = /^kafka_2\.13-(.+)\.jar$/.exec(name)?.[1];
+      if (version !== undefined) return version;
+    }
+    throw new KitError(`Cannot find a version of Apache Kafka in ${newer} on Maven Central`);
+  } finally {
+    await removeIfThere(dir);
+  }
 }
 
 /** What is there; undefined when something is missing. */
-async function readyParts(cacheDir: string): Promise<NodeParts | undefined> {
+async function readyParts(cacheDir: string, trained: boolean): Promise<NodeParts | undefined> {
   const archive = join(cacheDir, "classes.jsa");
   const bootstrap = join(cacheDir, "bootstrap.checkpoint");
-  const there = await completeJars(join(cacheDir, "lib")) !== undefined &&
-    await exists(archive) && await exists(bootstrap);
-  return there ? { classpath: await classpathOf(cacheDir), archive, bootstrap } : undefined;
+  if (await completeJars(join(cacheDir, "lib")) === undefined) return undefined;
+  const classpath = await classpathOf(cacheDir);
+  if (!trained) return { classpath };
+  const there = await exists(archive) && await exists(bootstrap);
+  return there ? { classpath, archive, bootstrap } : undefined;
 }
 
 async function classpathOf(cacheDir: string): Promise<string> {
@@ -86,35 +109,46 @@ async function completeJars(dir: string): Promise<string[] | undefined> {
   }
 }
 
-async function fetchJars(jarDir: string, say: (line: string) => void): Promise<void> {
+async function fetchJars(
+  jarDir: string,
+  version: string,
+  say: (line: string) => void,
+): Promise<void> {
   if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
-  say(`Fetching Apache Kafka ${KAFKA_VERSION} from Maven Central (43 MB)`);
+  say(`Fetching Apache Kafka ${version} from Maven Central (some 40 MB)`);
   // Beside the final place: a half copy is never taken for a whole one. What Maven has downloaded
   // stays in its own cache, so a second try goes on where the first one ended.
   const copy = await Deno.makeTempDir({ dir: dirname(jarDir), prefix: "copy-" });
   try {
-    const command = ["-B", "-f", POM, COPY, "-DincludeScope=runtime", `-DoutputDirectory=${copy}`];
-    let result = await run("mvn", command);
-    if (!result.success) result = await run("mvn", command);
-    if (!result.success) {
-      throw new KitError(
-        `Cannot fetch Apache Kafka's jars from Maven Central: mvn ended with ${result.code}: ${
-          result.output.split("\n").filter((line) => line.includes("ERROR")).slice(0, 3).join(" ")
-        }`,
-      );
-    }
+    await copyJars(copy, version);
     const jars: Record<string, number> = {};
     for await (const entry of Deno.readDir(copy)) {
       if (entry.name.endsWith(".jar")) {
         jars[entry.name] = (await Deno.stat(join(copy, entry.name))).size;
       }
     }
-    await Deno.writeTextFile(join(copy, MARKER), JSON.stringify({ kafka: KAFKA_VERSION, jars }));
+    await Deno.writeTextFile(join(copy, MARKER), JSON.stringify({ kafka: version, jars }));
     await removeIfThere(jarDir);
     await Deno.rename(copy, jarDir);
   } finally {
     await removeIfThere(copy);
   }
+}
+
+async function copyJars(to: string, version: string, flags: readonly string[] = []) {
+  const command = [
+    ...["-B", "-f", POM, COPY, "-DincludeScope=runtime", ...flags],
+    ...[`-Dkafka.version=${version}`, `-DoutputDirectory=${to}`],
+  ];
+  let result = await run("mvn", command);
+  if (!result.success) result = await run("mvn", command);
+  if (result.success) return;
+  const lines = result.output.split("\n").filter((line) => line.includes("ERROR"));
+  throw new KitError(
+    `Cannot fetch Apache Kafka's jars from Maven Central: mvn ended with ${result.code}: ${
+      lines.slice(0, 3).join(" ")
+    }`,
+  );
 }
 
 /** Starts an empty Kafka once, and keeps what loading its classes came to. */

@@ -40,9 +40,14 @@ function jvm(parts: NodeParts, dir: string): string[] {
 }
 
 /** Starts the node that `dir` describes (`server.properties`, `log4j2.properties`). */
-export function runNode(parts: NodeParts, dir: string, flags: readonly string[]): NodeProcess {
+export function runNode(
+  parts: NodeParts,
+  dir: string,
+  flags: readonly string[],
+  main = "kafka.Kafka",
+): NodeProcess {
   const child = new Deno.Command("java", {
-    args: [...flags, ...jvm(parts, dir), "kafka.Kafka", join(dir, "server.properties")],
+    args: [...flags, ...jvm(parts, dir), main, join(dir, "server.properties")],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

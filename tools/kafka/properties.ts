@@ -39,6 +39,8 @@ export interface NodeConfiguration {
   readonly quorum: Readonly<Record<number, number>>;
   readonly dataDir: string;
   readonly security: ListenerSecurity;
+  /** Port of the ZooKeeper that takes the place of the controllers' quorum. */
+  readonly zooKeeper?: number;
   readonly extra: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -49,7 +51,7 @@ export function needsInternalListener(security: ListenerSecurity): boolean {
 
 /** The text of `server.properties`. */
 export function serverProperties(configuration: NodeConfiguration): string {
-  const { id, ports, quorum, dataDir, security, extra } = configuration;
+  const { id, ports, quorum, dataDir, security, zooKeeper, extra } = configuration;
   const replicas = Math.min(3, Object.keys(quorum).length);
   const internal = needsInternalListener(security);
   const listeners = [
@@ -61,15 +63,25 @@ export function serverProperties(configuration: NodeConfiguration): string {
     `CLIENT:${security.protocol}`,
     ...(internal ? ["INTERNAL:PLAINTEXT"] : []),
   ];
+  const voters = Object.entries(quorum).map(([voter, port]) => `${voter}@127.0.0.1:${port}`);
+  const controllers = zooKeeper === undefined
+    ? {
+      "process.roles": "broker,controller",
+      "node.id": id,
+      "controller.quorum.voters": voters.join(","),
+      "controller.listener.names": "CONTROLLER",
+      "listeners": [...listeners, `CONTROLLER://127.0.0.1:${ports.controller}`].join(","),
+    }
+    : {
+      "broker.id": id,
+      "zookeeper.connect": `127.0.0.1:${zooKeeper}`,
+      "zookeeper.session.timeout.ms": 4000,
+      "listeners": listeners.join(","),
+    };
   return render({
-    "process.roles": "broker,controller",
-    "node.id": id,
-    "controller.quorum.voters": Object.entries(quorum)
-      .map(([voter, port]) => `${voter}@127.0.0.1:${port}`).join(","),
-    "listeners": [...listeners, `CONTROLLER://127.0.0.1:${ports.controller}`].join(","),
+    ...controllers,
     "advertised.listeners": listeners.join(","),
     "listener.security.protocol.map": protocols.join(","),
-    "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": internal ? "INTERNAL" : "CLIENT",
     "log.dirs": dataDir,
 

@@ -40,9 +40,10 @@ export async function formatStorage(
   const users = Object.entries(of.security.users ?? {});
   const scram = (of.security.mechanisms ?? ["SCRAM-SHA-256", "SCRAM-SHA-512"])
     .filter((mechanism) => mechanism.startsWith("SCRAM"));
-  if (users.length === 0 || scram.length === 0) {
+  const needsTool = users.length > 0 && scram.length > 0;
+  if (parts.bootstrap !== undefined && !needsTool) {
     // What the tool would write, without starting a Java for it.
-    await Deno.copyFile(parts.bootstrap!, join(data, "bootstrap.checkpoint"));
+    await Deno.copyFile(parts.bootstrap, join(data, "bootstrap.checkpoint"));
     await Deno.writeTextFile(
       marker,
       render({

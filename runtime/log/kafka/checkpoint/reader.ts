@@ -5,6 +5,7 @@
  */
 import { type CommitterOptions, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
+import { errorNames } from "../protocol/errors.ts";
 import { type CommittedOffset, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
 import type { Epochs } from "../read/epochs.ts";
 import { checkpointGroup, decodeMetadata, type Stored } from "./metadata.ts";
@@ -84,14 +85,13 @@ async function committedOffset(
   return await cluster.attempt(action, async (signal) => {
     const connection = await cluster.toCoordinator("group", group, "main", signal);
     const topics = [{ name: topic, partitions: [partition] }];
-    const [found] = offsetsIn(
-      await connection.call(OFFSET_FETCH, {
-        group,
-        topics,
-        groups: [{ group, topics }],
-        requireStable: true,
-      }, { signal }),
-    );
+    const request = { group, topics, groups: [{ group, topics }], requireStable: true };
+    const response = await connection.call(OFFSET_FETCH, request, { signal }).catch((error) => {
+      // Apache Kafka answers with no offsets for a group that it has never seen, others say so.
+      if (errorNames(error).includes("GROUP_ID_NOT_FOUND")) return undefined;
+      throw error;
+    });
+    const found = response === undefined ? undefined : offsetsIn(response)[0];
     return found === undefined || found.offset < 0 ? undefined : found;
   }, { firstDelayMs: 1 });
 }

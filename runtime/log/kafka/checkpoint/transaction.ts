@@ -15,7 +15,7 @@ import type { Cluster } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
 import { isRepeatable } from "../net/failures.ts";
 import type { Api } from "../protocol/api.ts";
-import { brokerErrors, ThrottledError } from "../protocol/errors.ts";
+import { brokerErrors, errorNames, ThrottledError } from "../protocol/errors.ts";
 import { byTopic, type OffsetToCommit } from "../protocol/groups.ts";
 import {
   ADD_OFFSETS_TO_TXN,
@@ -83,8 +83,19 @@ export class Transactions {
    * @throws {LogError} `FENCED` when it has a newer owner; `UNSUPPORTED` when the broker has no
    * transactions.
    */
-  begin(action: string): Promise<void> {
-    return this.#init(action, this.#identity);
+  async begin(action: string): Promise<void> {
+    if (this.#identity !== NO_IDENTITY) await this.#abort(action);
+    await this.#init(action, this.#identity);
+  }
+
+  /** Ends what was begun. Taking the id over would too, but brokers before 4.0 refuse the second try of that as fenced. */
+  async #abort(action: string): Promise<void> {
+    try {
+      await this.#ask(action, END_TXN, { ...this.#owner, committed: false });
+    } catch (error) {
+      // Nothing was begun, or it was committed.
+      if (!errorNames(error).includes("INVALID_TXN_STATE")) throw error;
+    }
   }
 
   /** Takes the id over as if for the first time: the coordinator has forgotten it, as it does with idle ones. */
@@ -160,12 +171,15 @@ export class Transactions {
       for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
         await systemClock.sleep(delay, this.#cluster.closing);
         const known = await this.#describe(this.#cluster.closing);
+        // A broker that cannot tell refuses to go on until the partitions are marked.
+        if (known === undefined) await this.#init("Cannot begin a transaction", this.#identity);
         if (known === undefined || !UNSETTLED.has(known.state)) break;
       }
     } catch (error) {
       // It is committed all the same; the next transaction meets what is wrong here.
       const expected = this.#cluster.closing.aborted || isRepeatable(error) ||
-        error instanceof ThrottledError || brokerErrors(error).length > 0;
+        error instanceof ThrottledError || error instanceof LogError ||
+        brokerErrors(error).length > 0;
       if (!expected) throw error;
     }
     this.#settled = true;

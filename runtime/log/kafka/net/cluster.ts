@@ -7,7 +7,7 @@
 import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
 import { errorOf } from "../protocol/api.ts";
-import { NetworkError, ResponseError, ThrottledError } from "../protocol/errors.ts";
+import { ResponseError } from "../protocol/errors.ts";
 import {
   COORDINATED,
   coordinatorIn,
@@ -17,10 +17,10 @@ import {
   NO_ID,
 } from "../protocol/topics.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
+import { Brokers } from "./brokers.ts";
 import { attempt, type AttemptOptions } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
-import { Connections } from "./connections.ts";
-import { firstOf } from "./race.ts";
+import type { Connections } from "./connections.ts";
 
 /** A topic as the cluster's metadata has it. */
 export interface TopicMetadata {
@@ -42,18 +42,13 @@ export interface Leader {
 const LEADER_NOT_AVAILABLE = 5;
 /** How long knowledge about topics is used before it is asked for again. */
 const METADATA_MAX_AGE_MS = 60_000;
-/** A broker that has not answered after this time gets company: the next one is asked too. */
-const NEXT_BROKER_MS = 400;
 
 /** One cluster, one set of connections. */
 export class Cluster {
-  readonly connections: Connections;
   readonly timeoutMs: number;
   readonly #address: KafkaAddress;
-  #brokers = new Map<number, Broker>();
+  readonly #brokers: Brokers;
   #controllerId = -1;
-  /** Who answered last: asked first. */
-  #answered = "";
   readonly #topics = new Map<string, { topic: TopicMetadata; at: number }>();
   readonly #asking = new Map<string, Promise<TopicMetadata | undefined>>();
   readonly #coordinators = new Map<string, Broker>();
@@ -62,7 +57,15 @@ export class Cluster {
   constructor(address: KafkaAddress, timeoutMs: number) {
     this.#address = address;
     this.timeoutMs = timeoutMs;
-    this.connections = new Connections(address, timeoutMs);
+    this.#brokers = new Brokers(
+      address,
+      timeoutMs,
+      (signal) => this.#metadata([], AbortSignal.any([signal, this.closing])),
+    );
+  }
+
+  get connections(): Connections {
+    return this.#brokers.connections;
   }
 
   /** Aborts when the log is closed. */
@@ -97,7 +100,7 @@ export class Cluster {
       closing: this.closing,
       brokers: this.where,
       onMoved: () => this.forgetPlaces(),
-      isAlone: () => this.#brokers.size < 2,
+      isAlone: () => this.#brokers.members.size < 2,
     });
   }
 
@@ -112,54 +115,29 @@ export class Cluster {
     for (const entry of this.#topics.values()) entry.at = -Infinity;
   }
 
-  /**
-   * Makes a request of any broker: of the one that answered last first, and of the others beside it as
-   * soon as it fails or is slow.
-   */
-  async any<T>(
+  /** Makes a request of any broker that answers: see `Brokers.any`. */
+  any<T>(
     signal: AbortSignal,
     request: (connection: Connection, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return await firstOf(this.#candidates(), async (broker, signal) => {
-      const connection = await settled(this.connections.get(broker, "main"), signal);
-      try {
-        return await request(connection, signal);
-      } finally {
-        if (!signal.aborted) this.#answered = brokerName(broker);
-      }
-    }, {
-      delayMs: Math.min(NEXT_BROKER_MS, this.connections.patienceMs),
-      signal,
-      goOn: (error) => error instanceof NetworkError || error instanceof ThrottledError,
-    });
-  }
-
-  /** All brokers that are known, the most promising first. */
-  #candidates(): Broker[] {
-    const brokers = [...this.#brokers.values(), ...this.#address.brokers];
-    const byName = new Map(brokers.map((broker) => [brokerName(broker), broker]));
-    const rank = (name: string, broker: Broker) =>
-      name === this.#answered ? -Infinity : this.connections.failedAt(broker);
-    return [...byName].map(([name, broker]) => ({ broker, rank: rank(name, broker) }))
-      .sort((a, b) => a.rank === b.rank ? 0 : a.rank - b.rank)
-      .map(({ broker }) => broker);
+    return this.#brokers.any(signal, request);
   }
 
   /** All brokers, asked of the cluster now. */
   async brokers(signal: AbortSignal): Promise<Broker[]> {
     await this.#metadata([], signal);
-    return [...this.#brokers.values()];
+    return [...this.#brokers.members.values()];
   }
 
   /** The broker of an id; undefined when it is not known. */
   broker(id: number): Broker | undefined {
-    return this.#brokers.get(id);
+    return this.#brokers.members.get(id);
   }
 
   /** A connection to the broker that makes topics. */
   async controller(signal: AbortSignal): Promise<Connection> {
     await this.#metadata([], signal);
-    const controller = this.#brokers.get(this.#controllerId);
+    const controller = this.#brokers.members.get(this.#controllerId);
     if (controller === undefined) return await this.any(signal, (one) => Promise.resolve(one));
     return await settled(this.connections.get(controller, "main"), signal);
   }
@@ -227,9 +205,7 @@ export class Cluster {
       if (!known) throw error;
       response = error.response as Metadata;
     }
-    this.#brokers = new Map(
-      response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]),
-    );
+    this.#brokers.update(response.brokers);
     this.#controllerId = response.controllerId;
     return response;
   }
@@ -253,7 +229,7 @@ export class Cluster {
       throw missing(topic, partition, metadata);
     }
     const { broker: brokerId, epoch } = metadata.leaders[partition];
-    const broker = this.#brokers.get(brokerId);
+    const broker = this.#brokers.members.get(brokerId);
     if (broker === undefined) throw leaderless(topic, partition);
     return { broker, brokerId, epoch, topicId: metadata.id };
   }

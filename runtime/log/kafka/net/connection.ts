@@ -32,6 +32,8 @@ export interface ConnectionOptions {
   readonly logIn?: (connection: Connection, credentials: Credentials) => Promise<number>;
   /** The connection is not to be used for anything new: it is lost, closed, or its login ends soon. */
   readonly onEnd: (reason?: unknown) => void;
+  /** The broker has been silent for a while, but not for too long. */
+  readonly onDoubt?: () => void;
 }
 
 /** How a request is made. */
@@ -69,7 +71,11 @@ export class Connection {
   private constructor(transport: Transport, options: ConnectionOptions) {
     this.#transport = transport;
     this.#options = options;
-    this.#pending = new PendingRequests(options.requestTimeoutMs, (error) => this.#end(error));
+    this.#pending = new PendingRequests(
+      options.requestTimeoutMs,
+      (error) => this.#end(error),
+      options.onDoubt ?? (() => {}),
+    );
     this.#reading = this.#read();
   }
 
@@ -217,8 +223,13 @@ export class Connection {
     if (this.throttledMs > 0) throw new ThrottledError(this.throttledMs);
   }
 
-  /** Ends the connection when what was sent has gone out; responses that have not come fail. */
-  async close(): Promise<void> {
+  /**
+   * Ends the connection when what was sent has gone out; responses that have not come fail.
+   *
+   * @param lost why it is of no use to wait.
+   */
+  async close(lost?: NetworkError): Promise<void> {
+    if (lost !== undefined) this.#end(lost);
     if (this.#ended === undefined) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));

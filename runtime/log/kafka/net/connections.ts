@@ -11,6 +11,7 @@ import { LoginError, NetworkError, UnsupportedError } from "../protocol/errors.t
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { logIn } from "./login.ts";
+import { SUSPICION_MS } from "./pending.ts";
 import { tlsProblem } from "./tls_problem.ts";
 
 /** A broker may be silent for this part of the time that an attempt may take: then there is time for another one. */
@@ -25,10 +26,13 @@ export class Connections {
   readonly #lanes = new Map<string, Lane>();
   /** When brokers failed last; not those that answered since. */
   readonly #failures = new Map<string, number>();
+  readonly #onDoubt: (broker: Broker) => void;
   #closed = false;
 
-  constructor(address: KafkaAddress, timeoutMs: number) {
+  /** @param onDoubt is called, again and again, while a broker is silent that is asked or dialled. */
+  constructor(address: KafkaAddress, timeoutMs: number, onDoubt: (broker: Broker) => void) {
     this.#address = address;
+    this.#onDoubt = onDoubt;
     this.patienceMs = Math.min(PATIENCE * timeoutMs, MAX_PATIENCE_MS);
   }
 
@@ -60,20 +64,31 @@ export class Connections {
   }
 
   /** Ends the connections of all lanes whose names begin so; what is under way on them fails. */
-  async drop(prefix: string): Promise<void> {
-    const keys = [...this.#lanes.keys()].filter((key) =>
-      key.slice(key.lastIndexOf("/") + 1).startsWith(prefix)
-    );
-    await Promise.all(keys.map((key) => this.#end(key)));
+  drop(prefix: string): Promise<void> {
+    return this.#drop((key) => key.slice(key.lastIndexOf("/") + 1).startsWith(prefix));
+  }
+
+  /** Gives a broker up: what is under way there fails at once. */
+  async abandon(broker: Broker, reason: NetworkError): Promise<void> {
+    const name = `${brokerName(broker)}/`;
+    await this.#drop((key) => key.startsWith(name), reason);
+  }
+
+  async #drop(chosen: (key: string) => boolean, reason?: NetworkError): Promise<void> {
+    await Promise.all([...this.#lanes.keys()].filter(chosen).map((key) => this.#end(key, reason)));
   }
 
   /** Ends all connections; none can be made after that. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#lanes.keys()].map((key) => this.#end(key)));
+    await this.#drop(() => true);
   }
 
-  async #open(broker: Broker, signal: AbortSignal, forget: () => void): Promise<Connection> {
+  async #open(
+    broker: Broker,
+    signal: AbortSignal,
+    forget: () => void,
+  ): Promise<Connection> {
     const { tls, credentials } = this.#address;
     const name = brokerName(broker);
     const onEnd = (reason?: unknown) => {
@@ -83,6 +98,8 @@ export class Connections {
         if (!this.#closed) this.#failures.set(name, performance.now());
       }
     };
+    const onDoubt = () => this.#onDoubt(broker);
+    const doubts = setInterval(onDoubt, SUSPICION_MS);
     try {
       const connection = await Connection.open(broker, {
         ...(tls === undefined ? {} : { tls }),
@@ -92,6 +109,7 @@ export class Connections {
         requestTimeoutMs: this.patienceMs,
         signal,
         onEnd,
+        onDoubt,
       });
       this.#failures.delete(name);
       return connection;
@@ -106,16 +124,18 @@ export class Connections {
         : new NetworkError(networkReason(error), { cause: error });
       onEnd(lost);
       throw lost;
+    } finally {
+      clearInterval(doubts);
     }
   }
 
-  async #end(key: string): Promise<void> {
+  async #end(key: string, reason = new NetworkError("the connection was closed here")) {
     const { dialling, ready } = this.#lanes.get(key)!;
     this.#lanes.delete(key);
-    dialling.abort(new NetworkError("the connection was closed here"));
+    dialling.abort(reason);
     // Those who wait for it get the error themselves.
     const connection = await ready.catch(() => undefined);
-    await connection?.close();
+    await connection?.close(reason);
   }
 }
 

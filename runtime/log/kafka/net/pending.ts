@@ -9,6 +9,11 @@ import type { Call } from "../protocol/api.ts";
 import { NetworkError, TimeoutError } from "../protocol/errors.ts";
 import type { ResponseReader } from "../protocol/wire.ts";
 
+/** A broker that has been silent for so long may be away: asked about of others now and then. */
+export const SUSPICION_MS = 700;
+/** How often, from then on. */
+export const DOUBT_MS = 300;
+
 /** A request that waits for its response. */
 export interface PendingRequest {
   readonly correlation: number;
@@ -24,6 +29,7 @@ export class PendingRequests {
   readonly #requests: { readonly request: PendingRequest; since: number }[] = [];
   readonly #timeoutMs: number;
   readonly #onSilence: (error: TimeoutError) => void;
+  readonly #onDoubt: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When bytes last came or went. */
   #alive = systemClock.monotonic();
@@ -32,10 +38,12 @@ export class PendingRequests {
   /**
    * @param timeoutMs how long the broker may be silent: neither has a response begun nor have bytes moved.
    * @param onSilence is called when it is silent for longer.
+   * @param onDoubt is called, again and again, while it is silent and still has time.
    */
-  constructor(timeoutMs: number, onSilence: (error: TimeoutError) => void) {
+  constructor(timeoutMs: number, onSilence: (error: TimeoutError) => void, onDoubt: () => void) {
     this.#timeoutMs = timeoutMs;
     this.#onSilence = onSilence;
+    this.#onDoubt = onDoubt;
   }
 
   /** How many wait. */
@@ -95,17 +103,24 @@ export class PendingRequests {
     for (const { request } of this.#requests.splice(0)) request.fail(error);
   }
 
-  #watch(): void {
+  #watch(doubted = false): void {
     if (this.#timer !== undefined) return;
-    const left = this.#deadline() - systemClock.monotonic();
+    const silentMs = this.#silentMs();
+    const doubtMs = doubted ? DOUBT_MS : SUSPICION_MS - silentMs;
+    const waitMs = Math.min(doubtMs, this.#timeoutMs - silentMs);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       const [oldest] = this.#requests;
       if (oldest === undefined) return;
-      if (systemClock.monotonic() < this.#deadline()) return this.#watch();
-      const allowed = Math.round(this.#timeoutMs + oldest.request.extraMs);
-      this.#onSilence(new TimeoutError(`no answer within ${allowed} ms`));
-    }, Math.max(1, Math.ceil(left)));
+      const silentMs = this.#silentMs();
+      if (silentMs >= this.#timeoutMs) {
+        const allowed = Math.round(this.#timeoutMs + oldest.request.extraMs);
+        return this.#onSilence(new TimeoutError(`no answer within ${allowed} ms`));
+      }
+      const doubted = silentMs >= SUSPICION_MS;
+      if (doubted) this.#onDoubt();
+      this.#watch(doubted);
+    }, Math.max(1, Math.ceil(waitMs)));
   }
 
   #unwatch(): void {
@@ -113,9 +128,9 @@ export class PendingRequests {
     this.#timer = undefined;
   }
 
-  /** When the oldest is late. */
-  #deadline(): number {
+  /** How long the broker has been silent beyond what the oldest request allows it. */
+  #silentMs(): number {
     const { request, since } = this.#requests[0]!;
-    return Math.max(since, this.#alive) + this.#timeoutMs + request.extraMs;
+    return systemClock.monotonic() - Math.max(since, this.#alive) - request.extraMs;
   }
 }

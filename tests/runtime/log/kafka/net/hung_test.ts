@@ -65,6 +65,28 @@ Deno.test("an append that ran out of time while its producer id was asked for is
   }
 });
 
+Deno.test("what waits for a broker that the cluster has given up goes on elsewhere", async () => {
+  let held = false;
+  const leader = new ScriptedBroker(() => held ? "silent" : "well", 1);
+  const successor = new ScriptedBroker(() => "well", 2);
+  leader.peers.push({ nodeId: 2, port: successor.port });
+  const log = await openLog(`${leader.url},127.0.0.1:${successor.port}`);
+  try {
+    const producer = await log.producer();
+    assert.equal(await producer.append("t", 0, [record]), 0);
+    held = true;
+    assert.equal(await producer.append("t", 0, [record]), 0);
+    const { seen } = successor;
+    const produced = seen.findIndex(({ key }) => key === 0);
+    // Which brokers there are, and nothing else, was asked before the request ran out of time.
+    assert.ok(seen.slice(0, produced).some(({ key, name }) => key === 3 && name === ""));
+  } finally {
+    await log.close();
+    await leader.close();
+    await successor.close();
+  }
+});
+
 Deno.test("candidates are tried side by side: the first success wins, and the others are broken off", async () => {
   const { signal } = new AbortController();
   const ended: string[] = [];

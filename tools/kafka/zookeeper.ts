@@ -1,0 +1,45 @@
+/**
+ * The ZooKeeper that Apache Kafka before 4.0 may keep its metadata in.
+ *
+ * @module
+ */
+import { type NodeParts, runNode } from "./node.ts";
+import { join } from "./paths.ts";
+import { freePort } from "./probe.ts";
+import { log4jProperties, render } from "./properties.ts";
+
+const MAIN = "org.apache.zookeeper.server.ZooKeeperServerMain";
+
+/** Starts it, with its data below `root`. Brokers wait for it themselves. */
+export async function startZooKeeper(
+  parts: NodeParts,
+  root: string,
+): Promise<{ readonly port: number; kill(): Promise<void> }> {
+  const dir = join(root, "zookeeper");
+  const port = freePort();
+  await Deno.mkdir(dir, { recursive: true });
+  await Deno.writeTextFile(
+    join(dir, "server.properties"),
+    render({
+      "dataDir": join(dir, "data"),
+      "clientPort": port,
+      "clientPortAddress": "127.0.0.1",
+      "admin.enableServer": false,
+      "maxClientCnxns": 0,
+      "tickTime": 500,
+    }),
+  );
+  await Deno.writeTextFile(
+    join(dir, "log4j2.properties"),
+    log4jProperties(join(dir, "zookeeper.log")),
+  );
+  const process = runNode(parts, dir, ["-Xmx128m", "-XX:TieredStopAtLevel=1"], MAIN);
+  return {
+    port,
+    async kill() {
+      process.kill("SIGKILL");
+      await process.ended;
+      await process.output;
+    },
+  };
+}
