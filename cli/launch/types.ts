@@ -38,7 +38,7 @@ export async function typesAreRight(
   const deno = (...args: string[]) =>
     new Deno.Command("deno", { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
       .output();
-  const flags = [`--config=${config}`, "--no-lock", "--node-modules-dir=manual"];
+  const flags = [`--config=${config}`, "--no-lock"];
   const { success } = await deno("check", "--quiet", ...flags, ...unchecked.keys());
   // Where the cache may not be written it is checked again next time.
   if (success) {

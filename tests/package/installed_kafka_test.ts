@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+// Loaded before the test: native libraries stay with the thread and are no test's leak.
+import "../../queries/operators/mod.ts";
 import { BROKER_VARIABLE } from "../../tools/broker.ts";
 import { Installation } from "../../tools/installed.ts";
 import { pack } from "../../tools/pack.ts";
