@@ -71,7 +71,10 @@ function denoJson(ending: ".js" | ".d.ts"): Record<string, unknown> {
     project.name + name.slice(1),
     file.replace(/\.ts$/, ending),
   ]);
-  return { version, unstable, permissions: { launch }, imports: Object.fromEntries(imports) };
+  return {
+    ...{ version, unstable, permissions: { launch }, nodeModulesDir: "manual" },
+    imports: Object.fromEntries(imports),
+  };
 }
 
 /** What Node and Bun load: it has all names, so that they come as far as the sentence. */
