@@ -17,44 +17,47 @@ export interface MeasuredCamera {
 
 const LABELS = ["topic", "partition", "camera"] as const;
 
+/** Counters of a camera: name, help, value. */
+const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => number])[] = [
+  ["frames_published_total", "Frames acknowledged by the log", (of) => of.published],
+  ["published_bytes_total", "Bytes of the published images", (of) => of.bytes],
+  ["producer_batches_total", "Batches acknowledged by the log", (of) => of.batches],
+  [
+    "producer_retries_total",
+    "Attempts that the log refused or did not answer",
+    (of) => of.retries,
+  ],
+  ["camera_late_frames_total", "Frames of recordings published late", (of) => of.late],
+  [
+    "camera_behind_seconds_total",
+    "Delay of recordings behind their own timestamps",
+    (of) => of.behindMs / 1000,
+  ],
+  [
+    "camera_clock_steps_total",
+    "Steps of the machine's clock that capture times followed",
+    (of) => of.clockSteps,
+  ],
+  [
+    "camera_time_jumps_total",
+    "Jumps in a stream's timestamps that were corrected",
+    (of) => of.timeJumps,
+  ],
+];
+
 /** Turns counts into metrics on request. */
 export class CameraMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly #topic: string;
   readonly #cameras: () => readonly MeasuredCamera[];
-  readonly #published = this.#set.counter(
-    "frames_published_total",
-    "Frames acknowledged by the log",
-  );
+  readonly #counters = COUNTERS.map(([name, help, value]) => ({
+    counter: this.#set.counter(name, help),
+    value,
+  }));
   readonly #dropped = this.#set.counter("frames_dropped_total", "Frames dropped before the log", [
     ...LABELS,
     "reason",
   ]);
-  readonly #bytes = this.#set.counter("published_bytes_total", "Bytes of the published images");
-  readonly #batches = this.#set.counter(
-    "producer_batches_total",
-    "Batches acknowledged by the log",
-  );
-  readonly #retries = this.#set.counter(
-    "producer_retries_total",
-    "Attempts that the log refused or did not answer",
-  );
-  readonly #late = this.#set.counter(
-    "camera_late_frames_total",
-    "Frames of recordings published late",
-  );
-  readonly #behind = this.#set.counter(
-    "camera_behind_seconds_total",
-    "Delay of recordings behind their own timestamps",
-  );
-  readonly #clockSteps = this.#set.counter(
-    "camera_clock_steps_total",
-    "Steps of the machine's clock that capture times followed",
-  );
-  readonly #timeJumps = this.#set.counter(
-    "camera_time_jumps_total",
-    "Jumps in a stream's timestamps that were corrected",
-  );
   readonly #failures = this.#set.counter(
     "camera_failures_total",
     "Failures of the source, by kind: UNREACHABLE, UNAUTHORIZED, ENDED, …",
@@ -80,17 +83,10 @@ export class CameraMetrics {
         partition: String(number - 1),
         camera: name ?? `CAMERA-${number}`,
       };
-      this.#published.inc(labels, stats.published);
+      for (const { counter, value } of this.#counters) counter.inc(labels, value(stats));
       for (const [reason, count] of Object.entries(stats.droppedBy)) {
         this.#dropped.inc({ ...labels, reason }, count);
       }
-      this.#bytes.inc(labels, stats.bytes);
-      this.#batches.inc(labels, stats.batches);
-      this.#retries.inc(labels, stats.retries);
-      this.#late.inc(labels, stats.late);
-      this.#behind.inc(labels, stats.behindMs / 1000);
-      this.#clockSteps.inc(labels, stats.clockSteps);
-      this.#timeJumps.inc(labels, stats.timeJumps);
       for (const [reason, count] of Object.entries(stats.failures)) {
         this.#failures.inc({ ...labels, reason }, count);
       }

@@ -27,9 +27,9 @@ export interface CameraSettings {
   readonly name?: string;
   /** Groups cameras. */
   readonly place?: string;
-  /** A live source from which nothing arrives for so long is opened again, milliseconds. */
+  /** A live source from which nothing arrives for this long is opened again, milliseconds. */
   readonly stallMs?: number;
-  /** Opening a network camera may take so long, milliseconds. */
+  /** Opening a network camera may take this long, milliseconds. */
   readonly openTimeoutMs?: number;
   /** A step of a stream's own time beyond this is a jump, milliseconds. */
   readonly timeJumpMs?: number;
@@ -122,11 +122,11 @@ export const SETTINGS: Rows = {
     valid: isName,
     show: (place) => `at ${place}`,
   },
-  stallMs: seconds("stall", "Open a live source again when nothing arrives for so long", {
+  stallMs: seconds("stall", "Open a live source again when nothing arrives for this long", {
     default: DEFAULT_STALL_MS,
     show: (ms) => `stalled after ${ms / 1000} s`,
   }),
-  openTimeoutMs: seconds("open-timeout", "Give up opening a network camera after so long", {
+  openTimeoutMs: seconds("open-timeout", "Give up opening a network camera after this long", {
     default: DEFAULT_OPEN_TIMEOUT_MS,
     show: (ms) => `${ms / 1000} s to open`,
   }),

@@ -7,7 +7,7 @@ import { checkSource, makeSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
 import { type CameraSettings, SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
 import { type CameraSource, SourceError } from "../cameras/source.ts";
-import type { Compression, ProducerOptions } from "../runtime/log/log.ts";
+import type { Compression } from "../runtime/log/log.ts";
 import { type Options, parsers, UsageError } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 
@@ -60,13 +60,10 @@ export const producerOptions = {
   },
   acks: {
     value: "WHO",
-    help: "Who must hold a frame before it counts as published: all, leader, none",
+    help:
+      "Who must hold a frame before it counts as published: all (retries never double a frame), leader, none",
     default: "all",
     parse: parsers.oneOf("all", "leader", "none"),
-  },
-  idempotence: {
-    switch: true,
-    help: "Retries never double a frame; needs --acks all (default: with --acks all)",
   },
   buffer: {
     value: "FRAMES",
@@ -101,24 +98,9 @@ export interface CameraOptionValues {
   readonly "batch-bytes": number;
   readonly compression: Compression;
   readonly acks: "all" | "leader" | "none";
-  readonly idempotence?: boolean;
   readonly buffer: number;
   readonly overflow?: Overflow;
   readonly "metrics-port"?: number;
-}
-
-/** What is wrong with options taken together. */
-export function producerFaults(options: Readonly<Record<string, unknown>>): string[] {
-  const { acks, idempotence } = options as Partial<CameraOptionValues>;
-  return idempotence && acks !== undefined && acks !== "all"
-    ? [`Cannot use --idempotence with --acks ${acks}: expected --acks all`]
-    : [];
-}
-
-/** What a log's producer is asked for. */
-export function producerSettings(values: CameraOptionValues): ProducerOptions {
-  const { acks, compression, idempotence = acks === "all" } = values;
-  return { acks, compression, idempotent: idempotence };
 }
 
 /** How the cameras of a process publish. */

@@ -11,7 +11,7 @@ import type { Options } from "./command.ts";
 export const knownCamerasOption = {
   cameras: {
     value: "FILE",
-    help: "registry of cameras: their names, and why one sends nothing, on its tile",
+    help: "Registry of cameras: their names, and why one sends nothing, on its tile",
     default: ".framelane/cameras.kv",
     opens: "database",
   },

@@ -58,7 +58,7 @@ export const querySpecOptions = {
   group: {
     value: "G",
     help:
-      "group that shares the partitions and holds the offsets; {query} stands for the query's name (default framelane-{query})",
+      "Group that shares the partitions and holds the offsets; {query} stands for the query's name (default framelane-{query})",
   },
   trigger: {
     value: "SPEC",
@@ -68,26 +68,22 @@ export const querySpecOptions = {
   "starting-offsets": {
     value: "SPEC",
     help:
-      'where to start without a checkpoint: earliest, latest, "-100 frames", "-10 minutes" or JSON (default: the query\'s own)',
+      'Where to start without a checkpoint: earliest, latest, "-100 frames", "-10 minutes", a capture time (ISO 8601) or JSON (default: the query\'s own)',
     parse: startingOffsetsOf,
-  },
-  "starting-timestamp": {
-    value: "TIME",
-    help: "capture time to start at without a checkpoint, ISO 8601 or epoch milliseconds",
   },
   "max-frames-per-trigger": {
     value: "N",
-    help: "most frames of a batch",
+    help: "Most frames of a batch",
     parse: parsers.integer(1),
   },
   "fail-on-data-loss": {
     switch: true,
     help:
-      "stop when frames were deleted from the log before they were read (default: the query's own, or true)",
+      "Stop when frames were deleted from the log before they were read (default: the query's own, or true)",
   },
   checkpoint: {
     value: "DIR",
-    help: "folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
+    help: "Folder of the checkpoints (embedded log) or of the query's identity (Kafka)",
     opens: "folder",
   },
   sink: {
@@ -110,13 +106,13 @@ export const querySpecOptions = {
   },
   device: {
     value: DEVICES.join("|"),
-    help: "where models run (default cpu); `deno task models devices` says what each needs",
+    help: "Where models run (default cpu); `deno task models devices` says what each needs",
     parse: parsers.oneOf(...DEVICES),
   },
   set: {
     value: "NAME=VALUE",
     multiple: true,
-    help: "a parameter that the query declares, such as threshold=0.4",
+    help: "A parameter that the query declares, such as threshold=0.4",
     parse: parameterOf,
   },
 } as const satisfies Options;
@@ -174,13 +170,11 @@ export async function querySpecs(
   );
   const {
     "starting-offsets": startingOffsets,
-    "starting-timestamp": startingTimestamp,
     "max-frames-per-trigger": maxFramesPerTrigger,
     "fail-on-data-loss": failOnDataLoss,
   } = options;
   const source: ReadStreamOptions = {
     ...(startingOffsets !== undefined ? { startingOffsets } : {}),
-    ...(startingTimestamp !== undefined ? { startingTimestamp } : {}),
     ...(maxFramesPerTrigger !== undefined ? { maxFramesPerTrigger } : {}),
     ...(failOnDataLoss !== undefined ? { failOnDataLoss } : {}),
   };

@@ -10,25 +10,25 @@ import { type Options, UsageError, type Values } from "./command.ts";
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",
-    help: "address of the viewer; other than 127.0.0.1 needs a token or a proxy",
+    help: "Address of the viewer; other than 127.0.0.1 needs a token or a proxy",
     default: "127.0.0.1",
   },
-  token: { value: "TOKEN", help: "token that opens the viewer" },
-  "metrics-token": { value: "TOKEN", help: "token of /metrics alone" },
+  token: { value: "TOKEN", help: "Token that opens the viewer" },
+  "metrics-token": { value: "TOKEN", help: "Token of /metrics alone" },
   "camera-token": {
     value: "TOKEN=1,3",
-    help: "another token, which opens some cameras only",
+    help: "Another token, which opens some cameras only",
     multiple: true,
     parse: parsePermission,
   },
   "proxy-host": {
     value: "NAME",
-    help: "public name of a reverse proxy that signs people in before it forwards to the viewer",
+    help: "Public name of a reverse proxy that signs people in before it forwards to the viewer",
     multiple: true,
   },
   "embed-origin": {
     value: "URL",
-    help: "origin of pages that may embed /cam/N, e.g. https://dashboard.example.org",
+    help: "Origin of pages that may embed /cam/N, e.g. https://dashboard.example.org",
     multiple: true,
     parse: parseOrigin,
   },

@@ -18,9 +18,7 @@ import {
   metricsOptions,
   numberFaults,
   parseSource,
-  producerFaults,
   producerOptions,
-  producerSettings,
   settingOptions,
   targetOptions,
   togetherFaults,
@@ -64,7 +62,6 @@ export const camera: Command = {
   check({ positionals, options }) {
     return [
       ...numberFaults(positionals),
-      ...producerFaults(options),
       ...togetherFaults((options as unknown as Partial<Values>).source, options),
     ];
   },
@@ -102,7 +99,7 @@ async function publish(
   const launched = launchCamera({
     ...hostSettings(values),
     log,
-    producer: await log.producer(producerSettings(values)),
+    producer: await log.producer({ acks: values.acks, compression: values.compression }),
     clock,
     ...(kv === undefined ? {} : { kv }),
   }, {

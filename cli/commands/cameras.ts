@@ -19,9 +19,7 @@ import {
   metricsOptions,
   numberFaults,
   parseSource,
-  producerFaults,
   producerOptions,
-  producerSettings,
   settingOptions,
   targetOptions,
   togetherFaults,
@@ -57,7 +55,7 @@ export const cameras: Command = {
   // Its sources stand in the registry, and may change while it runs.
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },
   check({ positionals, options }) {
-    return [...argumentFaults(positionals, options), ...producerFaults(options)];
+    return argumentFaults(positionals, options);
   },
   async run({ positionals: [action, ...rest], options }, context) {
     const values = options as unknown as Values;
@@ -192,7 +190,7 @@ async function runAll(
       host: {
         ...hostSettings(values),
         log,
-        producer: await log.producer(producerSettings(values)),
+        producer: await log.producer({ acks: values.acks, compression: values.compression }),
         kv,
         clock: systemClock,
       },

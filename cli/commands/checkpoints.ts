@@ -32,18 +32,18 @@ export const checkpoints: Command = {
     },
     group: {
       value: "G",
-      help: "only those of this group, and of the queries that share it (default: all)",
+      help: "Only those of this group, and of the queries that share it (default: all)",
     },
-    topic: { value: "T", help: "only those on this topic (default: all)" },
-    query: { value: "Q", help: "only those of this query (default: all)" },
+    topic: { value: "T", help: "Only those on this topic (default: all)" },
+    query: { value: "Q", help: "Only those of this query (default: all)" },
     checkpoint: {
       value: "DIR",
-      help: "folder of the checkpoints (embedded log)",
+      help: "Folder of the checkpoints (embedded log)",
       opens: "folder",
     },
     partitions: {
       value: "all|0,2",
-      help: "only those of these partitions",
+      help: "Only those of these partitions",
       default: "all",
       parse: parsePartitions,
     },
@@ -52,7 +52,7 @@ export const checkpoints: Command = {
       help: "reset: earliest, latest, an offset, or a capture time in ISO 8601",
       parse: parseResetTarget,
     },
-    json: { switch: true, help: "one JSON object a line" },
+    json: { switch: true, help: "One JSON object a line" },
     ...commonOptions,
   },
   check({ positionals: [action, ...rest], options }) {

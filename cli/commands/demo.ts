@@ -50,13 +50,13 @@ const CAMERAS: readonly DemoCamera[] = [
 const demoOptions = {
   port: {
     value: "PORT",
-    help: "port of the viewer",
+    help: "Port of the viewer",
     default: 8000,
     parse: parsers.integer(0, 65_535),
     opens: "listen",
   },
   ...viewerAccessOptions,
-  for: { value: "SECONDS", help: "stop after this many seconds", parse: parsers.positive },
+  for: { value: "SECONDS", help: "Stop after this many seconds", parse: parsers.positive },
   ...commonOptions,
 } as const satisfies Options;
 

@@ -47,7 +47,7 @@ export const log: Command = {
       opens: "folder",
       help: "convert: a folder of checkpoints that was used with the log",
     },
-    json: { switch: true, help: "one JSON object a line" },
+    json: { switch: true, help: "One JSON object a line" },
     ...commonOptions,
   },
   // The folder of a backup.

@@ -38,10 +38,10 @@ const queryOptions = {
     default: DEFAULT_LOG,
     opens: "log",
   },
-  topic: { value: "T", help: "topic to read", default: DEFAULT_TOPIC },
+  topic: { value: "T", help: "Topic to read", default: DEFAULT_TOPIC },
   partitions: {
     value: "all|0,2",
-    help: "share all partitions with the group, or take these alone",
+    help: "Share all partitions with the group, or take these alone",
     default: "all",
     parse: parsePartitions,
   },
@@ -49,12 +49,12 @@ const queryOptions = {
   executors: {
     value: "N",
     help:
-      "worker threads; 0 runs all in the main thread (default: one for each core; up to 4 partitions have one each)",
+      "Worker threads; 0 runs all in the main thread (default: one for each core; up to 4 partitions have one each)",
     parse: parsers.integer(0, 256),
   },
   port: {
     value: "PORT|off",
-    help: `port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
+    help: `Port of the viewer (default ${DEFAULT_PORT}; off with available-now and once)`,
     parse: parsePort,
     opens: "listen",
   },
@@ -62,7 +62,7 @@ const queryOptions = {
   ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
-    help: "heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
+    help: "Heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
   },
@@ -70,9 +70,9 @@ const queryOptions = {
     switch: true,
     default: true,
     help:
-      "check the types of queries in .ts files before they start, once for each version of a file",
+      "Check the types of queries in .ts files before they start, once for each version of a file",
   },
-  json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
   ...commonOptions,
 } as const satisfies Options;
 

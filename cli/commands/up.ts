@@ -28,10 +28,10 @@ const upOptions = {
   check: {
     switch: true,
     help:
-      "only tell what is wrong with the file; exit code 2 if anything is. --no-check starts queries without a check of their types",
+      "Only check the file; exit code 2 for faults. --no-check starts queries without a check of their types",
   },
-  print: { switch: true, help: "only show what the file comes to, without secrets" },
-  json: { switch: true, help: "one JSON object a line on standard output, nothing else there" },
+  print: { switch: true, help: "Only print the resolved file, without secrets" },
+  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
   ...commonOptions,
 } as const satisfies Options;
 

@@ -28,13 +28,13 @@ const viewerOptions = {
   },
   topic: {
     value: "T,…",
-    help: "topics to show, separated by commas",
+    help: "Topics to show, separated by commas",
     default: [DEFAULT_TOPIC],
     parse: parseTopics,
   },
   port: {
     value: "PORT",
-    help: "port of the viewer; 0 takes any free one",
+    help: "Port of the viewer; 0 takes any free one",
     default: 8000,
     parse: parsers.integer(0, 65_535),
     opens: "listen",

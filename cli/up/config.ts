@@ -170,7 +170,6 @@ const query = {
   overload,
   trigger: fieldOf(querySpecOptions.trigger),
   startingOffsets,
-  startingTimestamp: text(querySpecOptions["starting-timestamp"].help),
   maxFramesPerTrigger: integer(querySpecOptions["max-frames-per-trigger"].help, 1),
   failOnDataLoss: boolean(querySpecOptions["fail-on-data-loss"].help),
   group: text(querySpecOptions.group.help),

@@ -158,7 +158,6 @@ async function specOf(
       ?.replaceAll("{query}", name),
     trigger: entry.trigger,
     "starting-offsets": entry.startingOffsets,
-    "starting-timestamp": entry.startingTimestamp,
     "max-frames-per-trigger": entry.maxFramesPerTrigger,
     "fail-on-data-loss": entry.failOnDataLoss,
     checkpoint: config.checkpoint,

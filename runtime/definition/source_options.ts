@@ -11,6 +11,7 @@ export type StartingOffsets =
   | "earliest"
   | "latest"
   | OffsetJson
+  | `${number}-${number}-${string}`
   | `-${number} frames`
   | `-${number} minutes`
   | `-${number} seconds`;
@@ -19,7 +20,8 @@ export type StartingOffsets =
 export interface ReadStreamOptions {
   /**
    * `earliest`, `latest` (default), offsets by topic and partition as JSON (−2 is earliest, −1
-   * latest; a partition that is not named starts at latest), or relative to the end: `-100 frames`, `-10 minutes`.
+   * latest; a partition that is not named starts at latest), relative to the end (`-100 frames`, `-10 minutes`),
+   * or a capture time in ISO 8601.
    * Ignored on resume.
    */
   readonly startingOffsets?: StartingOffsets;
@@ -122,7 +124,7 @@ export function parseStartingOffsets(
     new RangeError(
       `Cannot read starting offsets ${
         typeof given === "string" ? JSON.stringify(given) : JSON.stringify(given)
-      }: expected earliest, latest, "-100 frames", "-10 minutes" or JSON such as {"VideoStreaming":{"0":17}}`,
+      }: expected earliest, latest, "-100 frames", "-10 minutes", a time such as 2026-01-31T12:00Z, or JSON such as {"VideoStreaming":{"0":17}}`,
     );
   if (given === "earliest" || given === "latest") return () => ({ kind: given });
   if (typeof given === "string") {
@@ -145,6 +147,10 @@ export function parseStartingOffsets(
           ? 60_000
           : 3_600_000);
       return () => ({ kind: "last-ms", ms });
+    }
+    if (/^\d{4}-\d\d/.test(given)) {
+      const timestamp = parseTimestamp("startingOffsets", given);
+      return () => ({ kind: "timestamp", timestamp });
     }
     let parsed: unknown;
     try {

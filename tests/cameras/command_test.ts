@@ -117,8 +117,7 @@ Deno.test("camera: all faults of one call together, exit code 2; what fails late
     "--size=9",
     "--log=oracle:x",
     "--quality=101",
-    "--acks=none",
-    "--idempotence",
+    "--acks=two",
     "--loops",
   ]);
   assert.equal(wrong.code, 2);
@@ -129,7 +128,7 @@ Deno.test("camera: all faults of one call together, exit code 2; what fails late
       /--size "9": expected WIDTHxHEIGHT/,
       /--log "oracle:x": expected embedded:DIR or kafka:/,
       /--quality "101": expected a whole number from 1 to 100/,
-      /--idempotence with --acks none: expected --acks all/,
+      /--acks "two": expected all, leader, none/,
       /--loops: did you mean --loop\?/,
     ]
   ) assert.match(wrong.error, fault);

@@ -45,6 +45,7 @@ Deno.test("the README's query imports by name and runs", async () => {
 Deno.test("each export of the package is there, and has what authors need", () => {
   const names = {
     ".": ["query", "display", "decodeImage"],
+    "./cameras": ["sourceType", "makeSource"],
     "./image": ["decodeImage"],
     "./operators": ["greyscale", "model", "motion", "track", "zones"],
     "./sinks": ["display", "images", "events", "video", "topic", "webhook"],

@@ -239,8 +239,9 @@ function whole(block: usize, factors: usize, to: usize, stride: usize): void {
   let c2 = dequantized(block, factors, 2), c3 = dequantized(block, factors, 3);
   let c4 = dequantized(block, factors, 4), c5 = dequantized(block, factors, 5);
   let c6 = dequantized(block, factors, 6), c7 = dequantized(block, factors, 7);
-  {
-    const rounding = 1 << 10;
+  // Rows, then columns: the same sums, rounded to another precision.
+  for (let shift = 11;; shift = 18) {
+    const rounding = 1 << (shift - 1);
     const z3 = i16x8.add(c7, c3), z4 = i16x8.add(c5, c1);
     const sum = i16x8.add(c0, c4), difference = i16x8.sub(c0, c4);
     const even = low16(c2, c6), evenHigh = high16(c2, c6);
@@ -254,13 +255,14 @@ function whole(block: usize, factors: usize, to: usize, stride: usize): void {
     const z = low16(z3, z4), zHigh = high16(z3, z4);
     const p = low16(c7, c1), pHigh = high16(c7, c1), q = low16(c5, c3), qHigh = high16(c5, c3);
     let e = add(t0, t3), eHigh = add(t0High, t3High), o = odd0(p, z), oHigh = odd0(pHigh, zHigh);
-    const r0 = sums(e, o, eHigh, oHigh, 11), r7 = differences(e, o, eHigh, oHigh, 11);
+    const r0 = sums(e, o, eHigh, oHigh, shift), r7 = differences(e, o, eHigh, oHigh, shift);
     e = add(t1, t2), eHigh = add(t1High, t2High), o = odd1(q, z), oHigh = odd1(qHigh, zHigh);
-    const r1 = sums(e, o, eHigh, oHigh, 11), r6 = differences(e, o, eHigh, oHigh, 11);
+    const r1 = sums(e, o, eHigh, oHigh, shift), r6 = differences(e, o, eHigh, oHigh, shift);
     e = sub(t1, t2), eHigh = sub(t1High, t2High), o = odd2(q, z), oHigh = odd2(qHigh, zHigh);
-    const r2 = sums(e, o, eHigh, oHigh, 11), r5 = differences(e, o, eHigh, oHigh, 11);
+    const r2 = sums(e, o, eHigh, oHigh, shift), r5 = differences(e, o, eHigh, oHigh, shift);
     e = sub(t0, t3), eHigh = sub(t0High, t3High), o = odd3(p, z), oHigh = odd3(pHigh, zHigh);
-    const r3 = sums(e, o, eHigh, oHigh, 11), r4 = differences(e, o, eHigh, oHigh, 11);
+    const r3 = sums(e, o, eHigh, oHigh, shift), r4 = differences(e, o, eHigh, oHigh, shift);
+    if (shift === 18) return storeColumns(r0, r1, r2, r3, r4, r5, r6, r7, to, stride);
 
     // Rows to columns.
     const a0 = low16(r0, r1), a1 = high16(r0, r1), b0 = low16(r2, r3), b1 = high16(r2, r3);
@@ -269,30 +271,6 @@ function whole(block: usize, factors: usize, to: usize, stride: usize): void {
     const ab2 = low32(a1, b1), ab3 = high32(a1, b1), de2 = low32(d1, e1), de3 = high32(d1, e1);
     c0 = low64(ab0, de0), c1 = high64(ab0, de0), c2 = low64(ab1, de1), c3 = high64(ab1, de1);
     c4 = low64(ab2, de2), c5 = high64(ab2, de2), c6 = low64(ab3, de3), c7 = high64(ab3, de3);
-  }
-  {
-    const rounding = 1 << (18 - 1);
-    const z3 = i16x8.add(c7, c3), z4 = i16x8.add(c5, c1);
-    const sum = i16x8.add(c0, c4), difference = i16x8.sub(c0, c4);
-    const even = low16(c2, c6), evenHigh = high16(c2, c6);
-    const t0 = eight0(wideLow(sum), rounding), t0High = eight0(wideHigh(sum), rounding);
-    const t1 = eight0(wideLow(difference), rounding),
-      t1High = eight0(wideHigh(difference), rounding);
-    const t2 = eight2(even),
-      t2High = eight2(evenHigh),
-      t3 = eight3(even),
-      t3High = eight3(evenHigh);
-    const z = low16(z3, z4), zHigh = high16(z3, z4);
-    const p = low16(c7, c1), pHigh = high16(c7, c1), q = low16(c5, c3), qHigh = high16(c5, c3);
-    let e = add(t0, t3), eHigh = add(t0High, t3High), o = odd0(p, z), oHigh = odd0(pHigh, zHigh);
-    const r0 = sums(e, o, eHigh, oHigh, 18), r7 = differences(e, o, eHigh, oHigh, 18);
-    e = add(t1, t2), eHigh = add(t1High, t2High), o = odd1(q, z), oHigh = odd1(qHigh, zHigh);
-    const r1 = sums(e, o, eHigh, oHigh, 18), r6 = differences(e, o, eHigh, oHigh, 18);
-    e = sub(t1, t2), eHigh = sub(t1High, t2High), o = odd2(q, z), oHigh = odd2(qHigh, zHigh);
-    const r2 = sums(e, o, eHigh, oHigh, 18), r5 = differences(e, o, eHigh, oHigh, 18);
-    e = sub(t0, t3), eHigh = sub(t0High, t3High), o = odd3(p, z), oHigh = odd3(pHigh, zHigh);
-    const r3 = sums(e, o, eHigh, oHigh, 18), r4 = differences(e, o, eHigh, oHigh, 18);
-    storeColumns(r0, r1, r2, r3, r4, r5, r6, r7, to, stride);
   }
 }
 

@@ -135,10 +135,10 @@ export function halve(upper: usize, lower: usize, to: usize, end: usize): void {
   }
 }
 
-/** Four bytes, by their places, as numbers of 32 bits. */
-function spread(bytes: v128, a: i32, b: i32, c: i32, d: i32): v128 {
+/** Places of four bytes, to take as numbers of 32 bits. */
+function places(a: i32, b: i32, c: i32, d: i32): v128 {
   // Places that do not exist give zeros.
-  return i8x16.swizzle(bytes, i32x4(a | -256, b | -256, c | -256, d | -256));
+  return i32x4(a | -256, b | -256, c | -256, d | -256);
 }
 
 /** Four samples to floats, `sample * factor + offset`. */
@@ -150,66 +150,55 @@ function scaled(samples: v128, factors: v128, offsets: v128): v128 {
  * Pixels to floats of a pixel together (HWC), four pixels at a time. `FLOATS` holds three vectors of
  * factors and three of offsets, in the order of the samples.
  */
+function pixels(from: usize, to: usize, end: usize, first: v128, second: v128, third: v128): void {
+  const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
+  const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
+  for (; from < end; from += 16, to += 48) {
+    const bytes = v128.load(from);
+    v128.store(to, scaled(i8x16.swizzle(bytes, first), f0, o0));
+    v128.store(to, scaled(i8x16.swizzle(bytes, second), f1, o1), 16);
+    v128.store(to, scaled(i8x16.swizzle(bytes, third), f2, o2), 32);
+  }
+}
+
 export function pixelsRgb(from: usize, to: usize, end: usize): void {
-  const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
-  const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
-  for (; from < end; from += 16, to += 48) {
-    const bytes = v128.load(from);
-    const first = spread(bytes, 0, 1, 2, 4);
-    const second = spread(bytes, 5, 6, 8, 9);
-    const third = spread(bytes, 10, 12, 13, 14);
-    v128.store(to, scaled(first, f0, o0));
-    v128.store(to, scaled(second, f1, o1), 16);
-    v128.store(to, scaled(third, f2, o2), 32);
-  }
+  pixels(from, to, end, places(0, 1, 2, 4), places(5, 6, 8, 9), places(10, 12, 13, 14));
 }
 
-/** As `pixelsRgb`, blue first. */
+/** Blue first. */
 export function pixelsBgr(from: usize, to: usize, end: usize): void {
-  const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
-  const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
-  for (; from < end; from += 16, to += 48) {
-    const bytes = v128.load(from);
-    const first = spread(bytes, 2, 1, 0, 6);
-    const second = spread(bytes, 5, 4, 10, 9);
-    const third = spread(bytes, 8, 14, 13, 12);
-    v128.store(to, scaled(first, f0, o0));
-    v128.store(to, scaled(second, f1, o1), 16);
-    v128.store(to, scaled(third, f2, o2), 32);
-  }
+  pixels(from, to, end, places(2, 1, 0, 6), places(5, 4, 10, 9), places(8, 14, 13, 12));
 }
 
-/** One sample of each of four pixels. */
-function reds(bytes: v128): v128 {
-  return v128.and(bytes, i32x4.splat(255));
-}
-function greens(bytes: v128): v128 {
-  return v128.and(i32x4.shr_u(bytes, 8), i32x4.splat(255));
-}
-function blues(bytes: v128): v128 {
-  return v128.and(i32x4.shr_u(bytes, 16), i32x4.splat(255));
+/** One sample of each of four pixels: the byte `shift` bits from the lowest. */
+function samples(bytes: v128, shift: i32): v128 {
+  return v128.and(i32x4.shr_u(bytes, shift), i32x4.splat(255));
 }
 
 /** Pixels to planes of floats (CHW), `plane` bytes from one to the next, four pixels at a time. */
-export function planesRgb(from: usize, to: usize, plane: usize, end: usize): void {
+function planes(
+  from: usize,
+  to: usize,
+  plane: usize,
+  end: usize,
+  first: i32,
+  last: i32,
+): void {
   const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
   const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
   for (; from < end; from += 16, to += 16) {
     const bytes = v128.load(from);
-    v128.store(to, scaled(reds(bytes), f0, o0));
-    v128.store(to + plane, scaled(greens(bytes), f1, o1));
-    v128.store(to + 2 * plane, scaled(blues(bytes), f2, o2));
+    v128.store(to, scaled(samples(bytes, first), f0, o0));
+    v128.store(to + plane, scaled(samples(bytes, 8), f1, o1));
+    v128.store(to + 2 * plane, scaled(samples(bytes, last), f2, o2));
   }
 }
 
-/** As `planesRgb`, blue first. */
+export function planesRgb(from: usize, to: usize, plane: usize, end: usize): void {
+  planes(from, to, plane, end, 0, 16);
+}
+
+/** Blue first. */
 export function planesBgr(from: usize, to: usize, plane: usize, end: usize): void {
-  const f0 = v128.load(FLOATS), f1 = v128.load(FLOATS + 16), f2 = v128.load(FLOATS + 32);
-  const o0 = v128.load(FLOATS + 48), o1 = v128.load(FLOATS + 64), o2 = v128.load(FLOATS + 80);
-  for (; from < end; from += 16, to += 16) {
-    const bytes = v128.load(from);
-    v128.store(to, scaled(blues(bytes), f0, o0));
-    v128.store(to + plane, scaled(greens(bytes), f1, o1));
-    v128.store(to + 2 * plane, scaled(reds(bytes), f2, o2));
-  }
+  planes(from, to, plane, end, 16, 0);
 }

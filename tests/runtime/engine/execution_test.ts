@@ -115,6 +115,7 @@ Deno.test("starting offsets: earliest, latest, JSON, last frames, timestamp", as
     [{ startingOffsets: { VideoStreaming: { "0": -2 } } }, upTo(6)],
     [{ startingOffsets: "-2 frames" }, [4, 5]],
     [{ startingTimestamp: 1300 }, [3, 4, 5]],
+    [{ startingOffsets: new Date(1300).toISOString() }, [3, 4, 5]],
   ];
   for (const [options, expected] of cases) {
     const sink = collect<Frame>();
