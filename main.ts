@@ -4,7 +4,7 @@
  * @module
  */
 import { dispatch } from "./cli/dispatch.ts";
-import { writeLine } from "./cli/output.ts";
+import { printable, writeLine } from "./cli/output.ts";
 import { terminalColumns } from "./cli/progress_bar.ts";
 import { guardProcess } from "./cli/process.ts";
 import { commands } from "./cli/registry.ts";
@@ -21,12 +21,12 @@ Deno.exit(
     context: {
       signal: stop.signal,
       print(line) {
-        if (!writeLine(Deno.stdout, line)) {
+        if (!writeLine(Deno.stdout, printable(line))) {
           stop.abort(new Error("The output was closed"));
         }
       },
       say(line) {
-        writeLine(Deno.stderr, line);
+        writeLine(Deno.stderr, printable(line));
       },
     },
   }),

@@ -1,15 +1,20 @@
 /**
- * What the logs cost: appends, reads, processor time and bytes written to the disk for each byte of a frame.
+ * What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
+ * it takes to find a time in a long log, and to open a large one.
  *
- *     deno task bench log [--rounds 3] [--only embedded|kafka] [--kafka HOST:PORT] [--out DIR]
+ *     deno task bench log [--rounds 3] [--only embedded|kafka] [--kafka HOST:PORT] [--beside CHECKOUT] [--out DIR]
+ *
+ * `--beside` measures the embedded log of another checkout of this project in the same run.
  *
  * @module
  */
 import process from "node:process";
-import type { LogRecord } from "../runtime/log/log.ts";
+import { join, resolve } from "node:path";
+import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
 import { openLog } from "../runtime/log/open.ts";
+import { measureSeeks } from "./log_seek.ts";
 import { print } from "./print.ts";
-import { type BenchLog, benchLogs } from "./support/logs.ts";
+import { benchLogs } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, processStats } from "./support/process_stats.ts";
 import { report, table } from "./support/report.ts";
@@ -20,40 +25,54 @@ interface Shape {
   readonly name: string;
   readonly bytes: number;
   readonly frames: number;
-  readonly partitions: number;
+  readonly partitions?: number;
   /** Calls under way. */
-  readonly inFlight: number;
+  readonly inFlight?: number;
   /** Frames a second of each partition; as fast as it goes when absent. */
   readonly fps?: number;
-  /** Kept of each partition. */
+  /** Kept of each partition; embedded logs only. */
   readonly kept?: number;
 }
 
 const FRAME = 58_000;
 const SHAPES: readonly Shape[] = [
-  { name: "58 kB, one call at a time", bytes: FRAME, frames: 3000, partitions: 1, inFlight: 1 },
-  { name: "58 kB, 16 calls under way", bytes: FRAME, frames: 3000, partitions: 1, inFlight: 16 },
+  { name: "58 kB", bytes: FRAME, frames: 2_000 },
+  { name: "58 kB, 16 calls under way", bytes: FRAME, frames: 2_000, inFlight: 16 },
+  { name: "58 kB, 50 MB kept", bytes: FRAME, frames: 2_000, kept: 50_000_000 },
   {
-    name: "58 kB, one at a time, 50 MB kept",
-    ...{ bytes: FRAME, frames: 3000, partitions: 1, inFlight: 1, kept: 50_000_000 },
+    name: "16 cameras × 15 frames/s, 58 kB, 5 MB kept",
+    ...{ bytes: FRAME, frames: 2_400, partitions: 16, inFlight: 16, fps: 15, kept: 5_000_000 },
   },
   {
-    name: "16 cameras × 15 frames/s, 5 MB kept",
-    ...{ bytes: FRAME, frames: 2400, partitions: 16, inFlight: 16, fps: 15, kept: 5_000_000 },
+    name: "16 cameras × 15 frames/s, 2 kB",
+    ...{ bytes: 2_000, frames: 2_400, partitions: 16, inFlight: 16, fps: 15 },
   },
-  { name: "2 kB, one call at a time", bytes: 2000, frames: 10_000, partitions: 1, inFlight: 1 },
+  { name: "4 kB", bytes: 4_000, frames: 5_000 },
+  { name: "2 kB", bytes: 2_000, frames: 5_000 },
+  { name: "2 kB, 16 calls under way", bytes: 2_000, frames: 5_000, inFlight: 16 },
 ];
+const COMMITS = 200;
 
-/** What one run gave. */
-interface Run {
-  readonly appendsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Of this process, and of the broker where it is ours. */
-  readonly cpuMsPerFrame: number;
-  readonly writtenPerByte: number;
-  readonly readsPerSecond: number;
+/** A log to measure. */
+interface Target {
+  readonly name: string;
+  open(kept?: number): Promise<TopicLog>;
+  readonly embedded: boolean;
+  /** Of a broker of our own. */
+  readonly brokerPid?: number | undefined;
 }
+
+/** What one run gave: a column each. */
+const COLUMNS = {
+  appendsPerSecond: "appends/s",
+  p50Ms: "p50 ms",
+  p99Ms: "p99 ms",
+  cpuMsPerFrame: "CPU ms/frame",
+  writtenPerByte: "written/byte",
+  readsPerSecond: "reads/s",
+  commitMs: "commit ms",
+} as const;
+type Run = Record<keyof typeof COLUMNS, number>;
 
 /** Bytes that a process has had written to disks; Deno itself lets nobody look there. */
 function writtenBytes(pid: number): number {
@@ -61,10 +80,9 @@ function writtenBytes(pid: number): number {
   return Number(/^write_bytes: (\d+)$/m.exec(new TextDecoder().decode(stdout))?.[1] ?? NaN);
 }
 
-async function measure(target: BenchLog, shape: Shape): Promise<Run> {
-  const { bytes, frames, partitions, inFlight, fps, kept } = shape;
-  const parameters = kept === undefined ? "" : `?retention-bytes=${kept}`;
-  const log = target.name === "embedded" ? await openLog(`${target.url}${parameters}`) : target.log;
+async function measure({ open, brokerPid }: Target, shape: Shape): Promise<Run> {
+  const { bytes, frames, partitions = 1, inFlight = 1, fps, kept } = shape;
+  const log = await open(kept);
   const topic = `log-${crypto.randomUUID()}`;
   await log.createTopic(topic, partitions);
   const producer = await log.producer();
@@ -75,10 +93,9 @@ async function measure(target: BenchLog, shape: Shape): Promise<Run> {
     timestamp: Date.now(),
     headers: { "content-type": "image/jpeg" },
   });
-  const pids = [process.pid, ...target.brokerPid === undefined ? [] : [target.brokerPid]];
+  const pids = [process.pid, ...brokerPid === undefined ? [] : [brokerPid]];
   const used = () => ({
-    cpu: cpuSeconds() +
-      (target.brokerPid === undefined ? 0 : processStats(target.brokerPid).cpuSeconds),
+    cpu: cpuSeconds() + (brokerPid === undefined ? 0 : processStats(brokerPid).cpuSeconds),
     written: pids.reduce((sum, pid) => sum + writtenBytes(pid), 0),
   });
   const latencies: number[] = [];
@@ -99,8 +116,9 @@ async function measure(target: BenchLog, shape: Shape): Promise<Run> {
   const seconds = (performance.now() - started) / 1000;
   const after = used();
   await producer.close();
-  const readsPerSecond = await readBack(target, topic, partitions);
-  if (log !== target.log) await log.close();
+  const readsPerSecond = await readBack(log, topic, partitions);
+  const commitMs = await commit(log, topic, record());
+  await log.close();
   return {
     appendsPerSecond: frames / seconds,
     p50Ms: percentile(latencies, 0.5),
@@ -108,10 +126,11 @@ async function measure(target: BenchLog, shape: Shape): Promise<Run> {
     cpuMsPerFrame: (after.cpu - before.cpu) * 1000 / frames,
     writtenPerByte: (after.written - before.written) / (frames * bytes),
     readsPerSecond,
+    commitMs,
   };
 }
 
-async function readBack({ log }: BenchLog, topic: string, partitions: number): Promise<number> {
+async function readBack(log: TopicLog, topic: string, partitions: number): Promise<number> {
   const reader = await log.reader();
   let count = 0;
   const started = performance.now();
@@ -129,68 +148,85 @@ async function readBack({ log }: BenchLog, topic: string, partitions: number): P
   return count / (performance.now() - started) * 1000;
 }
 
-const round = (value: number) => Number(value.toPrecision(3));
+/** Milliseconds of a batch with one output, at the median. */
+async function commit(log: TopicLog, topic: string, record: LogRecord): Promise<number> {
+  const out = `${topic}-out`;
+  const place = { group: crypto.randomUUID(), query: "bench", topic, partition: 0 };
+  const committer = await log.committer({ ...place, outputTopics: [out] });
+  const times: number[] = [];
+  for (let batchId = 0; batchId < COMMITS; batchId++) {
+    const batch = { batchId, start: batchId, end: batchId + 1 };
+    const started = performance.now();
+    await committer.plan(batch, false);
+    const end = { end: batch.end, restart: batch.end };
+    await committer.commit(batch, end, [{ ...record, topic: out, partition: 0 }]);
+    times.push(performance.now() - started);
+  }
+  await committer.close();
+  return median(times);
+}
+
+/** The embedded log of a checkout, in a folder of its own. */
+async function embedded(name: string, checkout: string, folder: string): Promise<Target> {
+  const module: { openLog: typeof openLog } = await import(join(checkout, "runtime/log/open.ts"));
+  return {
+    name,
+    embedded: true,
+    open: (kept) =>
+      module.openLog(
+        `embedded:${folder}/${name}${kept === undefined ? "" : `?retention-bytes=${kept}`}`,
+      ),
+  };
+}
 
 /** `deno task bench log`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const values = optionsOf(args, {
-    rounds: 3,
-    only: "",
-    kafka: "",
-    out: "",
-  });
-  const targets = await benchLogs(values);
+  const values = optionsOf(args, { rounds: 3, only: "", kafka: "", beside: "", out: "" });
+  const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
+  const kafka = values.only === "embedded" ? [] : await benchLogs({ ...values, only: "kafka" });
   const runs = new Map<string, Run[]>();
+  const lines: string[] = [];
   try {
+    const targets: Target[] = kafka.map(({ name, url, brokerPid }) => ({
+      ...{ name, brokerPid, embedded: false, open: () => openLog(url) },
+    }));
+    if (values.only !== "kafka") {
+      const here = resolve(import.meta.dirname!, "..");
+      targets.unshift(await embedded("embedded", here, folder));
+      if (values.beside !== "") {
+        targets.unshift(await embedded("beside", resolve(values.beside), folder));
+      }
+    }
     // Every round measures every log, so that what else the machine does meets all alike.
     for (let round = 0; round < values.rounds; round++) {
       for (const shape of SHAPES) {
         for (const target of targets) {
-          if (target.name === "kafka" && shape.kept !== undefined && shape.fps === undefined) {
-            continue;
-          }
+          if (!target.embedded && shape.kept !== undefined) continue;
           const name = `${shape.name} · ${target.name}`;
           const run = await measure(target, shape);
           runs.set(name, [...runs.get(name) ?? [], run]);
-          print(
-            `${name}: ${
-              JSON.stringify(run, (_, v) => typeof v === "number" ? Number(v.toPrecision(3)) : v)
-            }`,
-          );
+          print(`${name}: ${JSON.stringify(run, (_, v) => typeof v === "number" ? short(v) : v)}`);
         }
       }
     }
+    const keys = Object.keys(COLUMNS) as (keyof Run)[];
+    const rows = [...runs].map(([name, list]) => [
+      name,
+      ...keys.map((key) => String(short(median(list.map((run) => run[key]))))),
+    ]);
+    lines.push(...table(["frames", ...keys.map((key) => COLUMNS[key])], rows));
+    if (values.only !== "kafka") lines.push("", ...await measureSeeks(join(folder, "long")));
   } finally {
-    for (const target of targets) await target.close();
+    for (const log of kafka) await log.close();
+    await Deno.remove(folder, { recursive: true });
   }
-  const middle = (list: readonly Run[], key: keyof Run) =>
-    round(median(list.map((run) => run[key])));
-  const rows = [...runs].map(([name, list]) => [
-    name,
-    ...([
-      "appendsPerSecond",
-      "p50Ms",
-      "p99Ms",
-      "cpuMsPerFrame",
-      "writtenPerByte",
-      "readsPerSecond",
-    ] as const)
-      .map((key) => String(middle(list, key))),
-  ]);
-  const titles = [
-    "frames",
-    "appends/s",
-    "p50 ms",
-    "p99 ms",
-    "CPU ms/frame",
-    "written/byte",
-    "reads/s",
-  ];
   await report({
     name: "log",
     title: "The logs: appends, reads, bytes written",
     args,
-    lines: table(titles, rows),
+    lines,
     out: values.out,
   });
 }
+
+const short = (value: number) => Number(value.toPrecision(3));

@@ -50,6 +50,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     about: "from the start of the process to the first processed frame",
     load: async () => (await import("./start.ts")).bench,
   },
+  launcher: {
+    about: "what the launcher adds to the start of a command",
+    load: async () => (await import("./launcher.ts")).bench,
+  },
   partitions: {
     about: "many partitions beside three: drops, latency, processor; idle partitions",
     load: async () => (await import("./partitions.ts")).bench,
@@ -67,8 +71,13 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
     load: async () => (await import("./scale.ts")).bench,
   },
   video: {
-    about: "video that stays video: clips cut without encoding",
+    about:
+      "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
     load: async () => (await import("./video.ts")).bench,
+  },
+  tracking: {
+    about: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
+    load: async () => (await import("./tracking.ts")).bench,
   },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",

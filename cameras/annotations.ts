@@ -83,7 +83,8 @@ function readTable(text: string): Map<string, Headers> {
       const value = row[index];
       if (index === fileColumn || name === "" || RESERVED.has(name)) continue;
       if (/^(?:source|camera)-/.test(name) || value === undefined || value === "") continue;
-      headers[name] = value;
+      // Before what a spreadsheet would take for a formula an apostrophe stands for text.
+      headers[name] = value.replace(/^'(?='*[=+\-@\t\r])/, "");
     }
     table.set(file, headers);
   }

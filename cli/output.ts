@@ -11,6 +11,20 @@ export interface LineStream {
 
 const encoder = new TextEncoder();
 
+/** What steers a terminal, and what turns text around: C0 and C1 but for tabs and line ends; bidirectional marks. */
+const STEERING = new RegExp(
+  String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]`,
+  "g",
+);
+
+/** Text that a terminal shows as it is, also where a camera or a label chose it. JSON stays the same JSON. */
+export function printable(text: string): string {
+  return text.replace(
+    STEERING,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /**
  * Writes one line whole.
  *

@@ -6,7 +6,7 @@
 import { messageOf } from "../runtime/base/errors.ts";
 import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";
-import { writeLine } from "./output.ts";
+import { printable, writeLine } from "./output.ts";
 
 /** What a shell shows of a program that the second Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
@@ -32,7 +32,8 @@ export function guardProcess(): AbortController {
     event.preventDefault();
     // A promise that a query forgot (`--executors 0`) must not end the others.
     if (laneNow() === 0) fail(event.reason);
-    writeLine(Deno.stderr, `An error that nothing caught, of a query: ${messageOf(event.reason)}`);
+    const message = `An error that nothing caught, of a query: ${messageOf(event.reason)}`;
+    writeLine(Deno.stderr, printable(message));
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
@@ -42,6 +43,6 @@ export function guardProcess(): AbortController {
 }
 
 function fail(failure: unknown): never {
-  writeLine(Deno.stderr, describeFailure(failure, { stack: true }));
+  writeLine(Deno.stderr, printable(describeFailure(failure, { stack: true })));
   Deno.exit(EXIT_FAILED);
 }

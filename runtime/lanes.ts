@@ -20,6 +20,8 @@ export interface LanePicture {
   readonly bytes: Uint8Array;
   readonly headers: Headers;
   readonly result?: Result;
+  /** The camera's own picture, of a query that has kept none. */
+  readonly source?: true;
   /** It is the picture of an access unit that the lane shows as it came: the log holds the unit. */
   readonly video?: "h264" | "h265";
 }
@@ -47,6 +49,8 @@ export interface Lane {
   readonly place?: string;
   /** No frame was ever published to the partition, and no camera is registered for it. */
   readonly unused?: true;
+  /** The camera was taken from the registry and has sent nothing since. */
+  readonly removed?: true;
   /** What keeps frames from coming, for people, without secrets: the camera's own trouble, or the log's. */
   readonly trouble?: string;
   /** Since when, epoch milliseconds. */

@@ -6,6 +6,19 @@
  */
 export { query } from "./definition/query.ts";
 export type {
+<<<<<<< HEAD
+=======
+  LeftOut,
+  NativeLibrary,
+  Observed,
+  Operator,
+  OperatorContext,
+  OperatorTask,
+} from "./definition/operator.ts";
+export type { Observation, Observations } from "./operators/observe.ts";
+export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
+export {
+>>>>>>> main
   FrameStream,
   QueryBuilder,
   QueryDefinition,

@@ -156,7 +156,7 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
 
 if (import.meta.main) {
   checkUsage(
-    "deno task pack [--sizes]\n\nWrites the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too, " +
+    "deno task pack [--sizes]\n\nWrites the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too,\n" +
       "part by part, and the sizes are printed.",
     ["--sizes"],
   );

@@ -56,7 +56,7 @@ export async function makeBill(
   const packages = lock.npm ?? {};
   const byName = new Map<string, string[]>();
   for (const key of Object.keys(packages)) {
-    const { full } = parseKey(key);
+    const { full, version } = parseKey(key);
     byName.set(full, [...(byName.get(full) ?? []), key]);
   }
   // Where there is but one version of a package, the lock names it without.
@@ -158,7 +158,7 @@ export async function installedLicence(key: string): Promise<string | undefined>
     ROOT,
     "node_modules",
     ".deno",
-    key.replaceAll("/", "+"),
+    `${full.replaceAll("/", "+")}@${version}`,
     "node_modules",
     full,
   );

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { type Clock, systemClock } from "../runtime/base/clock.ts";
+
 /** A token that opens some cameras only. */
 export interface CameraPermission {
   readonly token: string;
@@ -28,6 +30,7 @@ export interface AccessOptions {
   readonly proxyHosts?: readonly string[];
   /** Origins (`https://dashboard.example.org`) whose pages may embed `/cam/N`. */
   readonly embedOrigins?: readonly string[];
+  readonly clock?: Clock;
 }
 
 /** A signed-in user. */
@@ -50,8 +53,34 @@ export function isLoopback(hostname: string): boolean {
     /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
+/** This many wrong tokens cost nothing; one is forgotten every 6 s; each further one is answered 2 s late. */
+const FREE_GUESSES = 10;
+const FORGET_MS = 6_000;
+const GUESS_MS = 2_000;
+
+/** Answers wrong tokens late; a right one never waits. */
+class Guesses {
+  readonly #clock: Clock;
+  #count = 0;
+  #since: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#since = clock.monotonic();
+  }
+
+  /** A token was wrong. */
+  async wrong(): Promise<void> {
+    const now = this.#clock.monotonic();
+    this.#count = Math.max(0, this.#count - (now - this.#since) / FORGET_MS) + 1;
+    this.#since = now;
+    if (this.#count > FREE_GUESSES) await this.#clock.sleep(GUESS_MS);
+  }
+}
+
 /** Decides over requests. */
 export class Access {
+  readonly #guesses: Guesses;
   readonly #proxyHosts: ReadonlySet<string>;
   readonly #embedOrigins: ReadonlySet<string>;
   /** Visitors by digest of their token, and by the cookie that stands for it. */
@@ -62,6 +91,7 @@ export class Access {
   private constructor(options: AccessOptions) {
     this.#proxyHosts = new Set((options.proxyHosts ?? []).map((host) => host.toLowerCase()));
     this.#embedOrigins = new Set(options.embedOrigins ?? []);
+    this.#guesses = new Guesses(options.clock ?? systemClock);
   }
 
   /** @throws {Error} when the address is open to others and nothing guards it. */
@@ -162,8 +192,11 @@ export class Access {
     return cookie === undefined ? undefined : await find(this.#cookies, cookie);
   }
 
-  visitorOfToken(token: string): Promise<Visitor | undefined> {
-    return find(this.#tokens, token);
+  /** Answers a wrong token late, once there were many. */
+  async visitorOfToken(token: string): Promise<Visitor | undefined> {
+    const visitor = await find(this.#tokens, token);
+    if (visitor === undefined) await this.#guesses.wrong();
+    return visitor;
   }
 
   /** True when the request may read `/metrics`. */
@@ -171,7 +204,10 @@ export class Access {
     const bearer = bearerOf(request) ?? new URL(request.url).searchParams.get("token");
     if (this.#metricsDigest !== undefined) {
       if (bearer !== null && equal(await digest(bearer), this.#metricsDigest)) return true;
-      if (!this.guarded) return false;
+      if (!this.guarded) {
+        if (bearer !== null) await this.#guesses.wrong();
+        return false;
+      }
     }
     // Metrics name every camera: not for those who may see only some.
     return (await this.visitor(request))?.partitions === "all";

@@ -14,6 +14,8 @@ import type { Scaler } from "./scaler.ts";
 
 /** Episodes that are remembered; the oldest make place for new ones. */
 const MAX_EPISODES = 500;
+/** Findings that are kept of each lane. */
+const MOST_FOUND = 200;
 const THUMBNAIL_WIDTH = 320;
 /** An episode without updates for this long is over: its runtime is gone. */
 const LOST_MS = 60_000;
@@ -39,7 +41,7 @@ interface Episode {
   readonly topic: string;
   readonly partition: number;
   /** All but the lane, which may not be there yet. */
-  view: Omit<AlertView, "lane" | "partition" | "cameraName">;
+  view: Omit<AlertView, "lane" | "partition" | "cameraName" | "place">;
   lane: string | undefined;
   /** The lane is another one than the query's own. */
   raw?: boolean;
@@ -75,6 +77,8 @@ export class AlertBook {
   readonly #options: AlertBookOptions;
   readonly #episodes = new Map<string, Episode>();
   readonly #unsubscribe: () => void;
+  /** What the log remembers that queries found, by partition. */
+  readonly #found = new Map<string, Result[]>();
   #version = 0;
   #looked = -Infinity;
 
@@ -93,18 +97,28 @@ export class AlertBook {
   since(version: number, visitor: Visitor): AlertView[] {
     this.#look();
     const views: AlertView[] = [];
-    const names = new Map(this.#options.lanes().map(({ id, cameraName }) => [id, cameraName]));
+    const lanes = new Map(this.#options.lanes().map((lane) => [lane.id, lane]));
     for (const { view, lane, partition, version: changed } of this.#episodes.values()) {
       if (lane === undefined || changed <= version || !maySee(visitor, partition)) continue;
-      const cameraName = names.get(lane);
+      const { cameraName, place } = lanes.get(lane) ?? {};
       views.push({
         ...view,
         lane,
         partition,
         ...(cameraName === undefined ? {} : { cameraName }),
+        ...(place === undefined ? {} : { place }),
       });
     }
     return views.sort((a, b) => a.fromTime - b.fromTime);
+  }
+
+  /** What a lane's query found in a frame of the past, where an alert keeps it; of a raw lane any query. */
+  foundIn({ query, topic, partition }: Lane, offset: number): Result | undefined {
+    return this.#found.get(`${topic} ${partition}`)?.findLast((result) => {
+      const { firstOffset = Infinity, lastOffset = -1 } = result.window ?? {};
+      return firstOffset <= offset && offset <= lastOffset &&
+        (query === RAW || query === result.query);
+    });
   }
 
   /** The picture with which an episode began; undefined when there is no such episode, or none left. */
@@ -123,6 +137,8 @@ export class AlertBook {
     const { query, topic, partition, window, alert, camera } = result;
     if (query === undefined || topic === undefined || partition === undefined) return;
     if (window === undefined || alert === undefined) return;
+    const key = `${topic} ${partition}`;
+    this.#found.set(key, [...this.#found.get(key) ?? [], result].slice(-MOST_FOUND));
     const where = { query, topic, partition, camera: camera ?? cameraOfPartition(partition) };
     this.#take({ ...where, alert, window }, heard);
   }

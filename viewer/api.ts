@@ -73,7 +73,10 @@ export function apiRoutes(
     const lane = laneOf(c);
     if (lane === undefined) return problem(c, 404, NO_LANE);
     if (history === undefined) return problem(c, 503, NO_LOG);
-    return json(c, await history.range(lane));
+    const range = await history.range(lane);
+    const [after, before] = [wholeNumber(c.req.query("after")), wholeNumber(c.req.query("before"))];
+    if (after === undefined || before === undefined || after >= before) return json(c, range);
+    return json(c, { ...range, gaps: await history.gaps(lane, after, before) });
   });
 
   app.get("/api/frame", async (c) => {

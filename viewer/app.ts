@@ -25,8 +25,7 @@ export interface AppOptions {
   readonly access: Access;
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
-  /** What is missing before frames flow, without details: anybody may ask. */
-  readonly ready: () => Promise<string | undefined>;
+  readonly ready: () => Promise<Readiness>;
   readonly alerts: AlertBook;
   /** Absent when there is no log to look back into. */
   readonly history?: History | undefined;
@@ -35,6 +34,12 @@ export interface AppOptions {
   readonly report: (message: string) => void;
   /** Aborts when the viewer stops: ends streams and sockets. */
   readonly signal: AbortSignal;
+}
+
+/** Whether frames flow, without details: anybody may ask. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly text: string;
 }
 
 /** Builds the app. */
@@ -52,8 +57,8 @@ export function createApp(options: AppOptions): Hono<Env> {
 
   app.get("/healthz", (c) => plain(c, 200, "ok"));
   app.get("/readyz", async (c) => {
-    const missing = await ready();
-    return missing === undefined ? plain(c, 200, "ready") : plain(c, 503, missing);
+    const { ready: isReady, text } = await ready();
+    return plain(c, isReady ? 200 : 503, text);
   });
   app.get("/assets/*", (c) => {
     const file = assets.files.get(c.req.path.slice("/assets/".length));

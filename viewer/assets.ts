@@ -16,12 +16,15 @@ export interface Asset {
 }
 
 const PAGE_FILES = [
+  "page/alert_film.ts",
+  "page/alert_filter.ts",
   "page/alert_list.ts",
   "page/announcer.ts",
   "page/banner.ts",
   "page/chart.ts",
   "page/condition.ts",
   "page/connection.ts",
+  "page/detail.ts",
   "page/dialogs.ts",
   "page/dom.ts",
   "page/drag.ts",
@@ -98,7 +101,8 @@ async function loadAsset(
 ): Promise<Asset> {
   const extension = path.slice(path.lastIndexOf(".") + 1);
   let text = change(await Deno.readTextFile(new URL(path, import.meta.url)));
-  if (extension === "ts") text = compact(stripTypeScriptTypes(text));
+  if (extension === "ts") text = stripTypeScriptTypes(text);
+  if (extension === "ts" || extension === "css") text = compact(text);
   const body = new TextEncoder().encode(text);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
   return {
@@ -109,9 +113,10 @@ async function loadAsset(
   };
 }
 
-/** Takes away the blanks that stand where types were. */
+/** Takes away comments that have lines of their own, and the blanks that stand where types were. */
 function compact(text: string): string {
-  return text.replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
+  return text.replace(/^[ \t]*\/\*[^]*?\*\/$/gm, "").replace(/^[ \t]*\/\/.*$/gm, "")
+    .replace(/[ \t]+$/gm, "").replace(/\n{2,}/g, "\n");
 }
 
 async function gzip(body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Semaphore } from "../runtime/base/wait.ts";
-import type { Frame, Result } from "../runtime/definition/frame.ts";
+import type { Frame } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import {
   LogError,
@@ -14,6 +14,7 @@ import {
   type TopicLog,
 } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
+import { resultOf } from "./output_result.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
@@ -34,6 +35,9 @@ const RANGE_FRESH_MS = 500;
 /** Outputs carry their source's time, so the one of a frame is among few of the same time. */
 const OUTPUT_SEARCH = 64;
 const MARKER_SEARCH = 512;
+/** Moments of a stretch that are looked at for gaps, and the shortest pause that counts, milliseconds. */
+const GAP_MOMENTS = 100;
+const SHORTEST_GAP_MS = 3_000;
 /** Frames that are taken from a reader at a time. */
 const BATCH = 16;
 
@@ -65,6 +69,29 @@ export class History {
     this.#ranges.set(key, { at: performance.now(), range });
     range.catch(() => this.#ranges.delete(key));
     return range;
+  }
+
+  /** Stretches of [after, before) without frames: those that the distance of the moments looked at can show. */
+  async gaps(
+    { topic, partition }: Lane,
+    after: number,
+    before: number,
+  ): Promise<[number, number][]> {
+    const step = (before - after) / GAP_MOMENTS;
+    const moments = Array.from(
+      { length: GAP_MOMENTS + 1 },
+      (_, at) => Math.round(after + at * step),
+    );
+    const offsets = await Promise.all(
+      moments.map((time) => this.#slots.run(() => this.#log.offsetForTime(topic, partition, time))),
+    );
+    const gaps: [number, number][] = [];
+    for (let at = 0, next = 1; at < GAP_MOMENTS; at = next, next = at + 1) {
+      while (next < GAP_MOMENTS && offsets[next + 1] === offsets[at]) next++;
+      const [from, to] = [moments[at]!, moments[next]!];
+      if (offsets[next] === offsets[at] && to - from >= SHORTEST_GAP_MS) gaps.push([from, to]);
+    }
+    return gaps;
   }
 
   /**
@@ -205,6 +232,7 @@ export class History {
       headers: shown.headers,
       ...(result === undefined ? {} : { result }),
       ...(video === undefined ? {} : { video }),
+      ...(drawn || lane.query === "raw" ? {} : { source: true as const }),
     };
   }
 
@@ -301,24 +329,5 @@ export class History {
       maxBufferedFrames: 16,
       maxBufferedBytes: 2 * 1024 * 1024,
     });
-  }
-}
-
-/** What a query found: beside the picture in a header, unless it is drawn there; or the whole output. */
-function resultOf(
-  { value, headers }: Pick<Frame, "value" | "headers">,
-  isPicture: boolean,
-): Result | undefined {
-  const { result, drawn } = headers;
-  if (result === undefined) return isPicture ? undefined : parseResult(value);
-  return drawn === "results" ? undefined : parseResult(new TextEncoder().encode(result));
-}
-
-function parseResult(value: Uint8Array): Result | undefined {
-  try {
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(value));
-    return typeof parsed === "object" && parsed !== null ? parsed as Result : undefined;
-  } catch {
-    return undefined; // a foreign record in the output topic: the source's frame is shown
   }
 }

@@ -14,8 +14,12 @@ import { Scaler } from "./scaler.ts";
 /** Called for each new picture. Must return at once. */
 export type PictureListener = (picture: LanePicture) => void;
 
-/** A lane is stalled when nothing came for this long, or for some times its usual interval. */
-const STALL_MS = 5_000;
+/**
+ * A lane is stalled when nothing came for this long, or for some times its usual interval. One that is not
+ * looked at is asked for its newest frame every few seconds only.
+ */
+const STALL_MS = 2_500;
+const UNWATCHED_STALL_MS = 5_000;
 const STALL_INTERVALS = 6;
 
 /** An answer waits no longer for what is measured, milliseconds. */
@@ -187,7 +191,9 @@ export class Hub {
     if (lane.lastFrameArrival === undefined) return undefined;
     if (lane.state !== "running") return undefined;
     const interval = this.#intervals.get(lane.id)?.interval ?? 0;
-    const patience = Math.max(STALL_MS, interval * STALL_INTERVALS);
+    const watched = interval > 0 && this.#listeners.has(lane.id);
+    const least = watched ? STALL_MS : UNWATCHED_STALL_MS;
+    const patience = Math.max(least, interval * STALL_INTERVALS);
     return now - lane.lastFrameArrival > patience ? lane.lastFrameArrival : undefined;
   }
 

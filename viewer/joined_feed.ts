@@ -158,13 +158,14 @@ export class JoinedFeed implements LaneFeed {
 /** A query's lane with what the log knows of the partition that it reads. */
 function withSource(lane: Lane, source: Lane | undefined): Lane {
   if (source === undefined) return lane;
-  const { camera, cameraName, place, unused, trouble, troubleSince } = source;
+  const { camera, cameraName, place, unused, removed, trouble, troubleSince } = source;
   return {
     ...lane,
     camera,
     ...(cameraName === undefined ? {} : { cameraName }),
     ...(place === undefined ? {} : { place }),
     ...(unused === undefined || lane.lastFrameTimestamp !== undefined ? {} : { unused }),
+    ...(removed === undefined ? {} : { removed }),
     ...(trouble === undefined ? {} : { trouble }),
     ...(troubleSince === undefined ? {} : { troubleSince }),
   };

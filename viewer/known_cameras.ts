@@ -22,12 +22,16 @@ export interface KnownCamera {
 
 /** How often the registry is read at most, milliseconds. */
 const READ_MS = 1_000;
+/** A camera that sends something so long after it was removed is there all the same, milliseconds. */
+const IN_TRANSIT_MS = 3_000;
 
 /** The registered cameras, read again and again. */
 export class KnownCameras {
   readonly #read: () => Promise<readonly KnownCamera[]>;
   readonly #clock: Clock;
   #cameras: ReadonlyMap<number, KnownCamera> = new Map();
+  /** When cameras went from the registry, epoch milliseconds, by their numbers. */
+  readonly #removed = new Map<number, number>();
   #reading: Promise<void> | undefined;
   #readAt = -Infinity;
 
@@ -42,18 +46,32 @@ export class KnownCameras {
       return this.#reading ?? Promise.resolve();
     }
     return this.#reading ??= this.#read()
-      .then((cameras) => new Map(cameras.map((camera) => [camera.number, camera])), () => new Map())
-      .then((cameras) => {
-        this.#cameras = cameras;
+      .then((cameras) => this.#take(cameras), () => this.#cameras = new Map())
+      .then(() => {
         this.#reading = undefined;
         this.#readAt = this.#clock.monotonic();
       });
   }
 
+  #take(cameras: readonly KnownCamera[]): void {
+    const before = this.#cameras;
+    this.#cameras = new Map(cameras.map((camera) => [camera.number, camera]));
+    for (const number of before.keys()) {
+      if (!this.#cameras.has(number)) this.#removed.set(number, this.#clock.now());
+    }
+    for (const number of this.#cameras.keys()) this.#removed.delete(number);
+  }
+
   /** The lane with what is known of its camera. The frames' own name is newer than the registry's. */
   describe(lane: Lane): Lane {
     const camera = this.#cameras.get(lane.partition + 1);
-    if (camera === undefined) return lane;
+    if (camera === undefined) {
+      const removed = this.#removed.get(lane.partition + 1) ?? -Infinity;
+      // Its last frames may still have been on their way.
+      return removed + IN_TRANSIT_MS < (lane.lastFrameArrival ?? 0) || removed === -Infinity
+        ? lane
+        : { ...lane, removed: true };
+    }
     const { unused: _, ...used } = lane;
     const { name, place, trouble, since } = camera;
     return {

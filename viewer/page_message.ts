@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { MAX_PAGE_MESSAGE, MAX_STEP, MAX_TILES, type PageMessage } from "./protocol.ts";
+import {
+  MAX_PAGE_MESSAGE,
+  MAX_STEP,
+  MAX_TILES,
+  MAX_VIDEO_TILES,
+  type PageMessage,
+} from "./protocol.ts";
 
 /** A message of the page, checked; undefined when it is none. */
 export function parsePageMessage(data: unknown): PageMessage | undefined {
@@ -24,6 +30,7 @@ export function parsePageMessage(data: unknown): PageMessage | undefined {
         if (typeof tile["lane"] !== "string" || !isWhole(tile["width"], 0xffff)) return undefined;
         if (!["boolean", "undefined"].includes(typeof tile["video"])) return undefined;
       }
+      if (tiles.filter((tile) => tile.video === true).length > MAX_VIDEO_TILES) return undefined;
       return value as unknown as PageMessage;
     }
     case "drawn": {

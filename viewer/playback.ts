@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../runtime/base/clock.ts";
+import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
@@ -22,6 +23,8 @@ export interface PlaybackOptions {
   readonly onTime: (time: TimeView) => void;
   /** Whether the page decodes the lane's access units itself. */
   readonly units: (lane: string) => boolean;
+  /** What is known to have been found in a frame of the past. */
+  readonly found: (lane: Lane, offset: number) => Result | undefined;
   /** True when the page draws nothing of what it was sent: no use in playing on. */
   readonly stuck: () => boolean;
 }
@@ -143,7 +146,7 @@ export class Playback {
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#current.clear();
-    this.#current.set(lead.id, picture);
+    this.#keep(lead, picture);
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
       mode: "paused",
@@ -189,7 +192,7 @@ export class Playback {
     if (position === undefined || history === undefined) return;
     const picture = await history.atTime(lane, position, units(lane.id));
     if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
-    this.#current.set(lane.id, picture);
+    this.#keep(lane, picture);
     this.#options.onPicture(lane.id);
   }
 
@@ -222,7 +225,7 @@ export class Playback {
     const history = this.#history();
     const first = await history.atTime(lane, this.#due(), units(lane.id));
     if (signal.aborted) return;
-    if (first !== undefined) this.#put(first);
+    if (first !== undefined) this.#put(lane, first);
     const reader = await history.open(lane, first === undefined ? 0 : first.offset + 1);
     try {
       while (!signal.aborted) {
@@ -244,7 +247,7 @@ export class Playback {
           const late = -wait > SKIP_BEHIND_MS;
           const picture = await history.picture(lane, frame, units(lane.id));
           signal.throwIfAborted();
-          if (picture !== undefined) this.#put(picture);
+          if (picture !== undefined) this.#put(lane, picture);
           if (late) {
             const target = await history.offsetAt(lane, this.#due());
             if (target > frame.offset + 8) {
@@ -261,9 +264,14 @@ export class Playback {
     }
   }
 
-  #put(picture: LanePicture): void {
-    this.#current.set(picture.lane, picture);
-    this.#options.onPicture(picture.lane);
+  #put(lane: Lane, picture: LanePicture): void {
+    this.#keep(lane, picture);
+    this.#options.onPicture(lane.id);
+  }
+
+  #keep(lane: Lane, picture: LanePicture): void {
+    const result = picture.result ?? this.#options.found(lane, picture.offset);
+    this.#current.set(lane.id, result === undefined ? picture : { ...picture, result });
   }
 
   /** Playing that has come to the end of every lane's frames is live. */

@@ -13,6 +13,9 @@ export const PROTOCOL_VERSION = 2;
 /** Most tiles that one page may watch. */
 export const MAX_TILES = 512;
 
+/** Most tiles of a page that get access units: each has a reader of the log. */
+export const MAX_VIDEO_TILES = 4;
+
 /** Longest text message that the server accepts, in characters. */
 export const MAX_PAGE_MESSAGE = 128 * 1024;
 
@@ -49,6 +52,7 @@ export interface AlertView {
   readonly lane: string;
   readonly camera: string;
   readonly cameraName?: string;
+  readonly place?: string;
   readonly partition: number;
   readonly label: string;
   /** 0 to 1. */
@@ -71,6 +75,8 @@ export interface RangeView {
   /** Capture times of the first and last frame, epoch milliseconds; absent when there is none. */
   readonly earliestTime?: number;
   readonly latestTime?: number;
+  /** Stretches without frames, from capture time to capture time, in the part that was asked for. */
+  readonly gaps?: readonly (readonly [from: number, to: number])[];
 }
 
 /** What a server can do beyond live pictures. */
@@ -200,6 +206,8 @@ export interface PictureMessage {
   readonly sourceWidth: number;
   readonly sourceHeight: number;
   readonly result?: Result;
+  /** The camera's own picture, of a query that has kept none; `grey` where the query's are grey. */
+  readonly source?: { readonly grey: boolean };
   /** Of an access unit; the units of a tile come in decoding order. */
   readonly unit?: UnitInfo;
   readonly image: Uint8Array;
@@ -227,10 +235,10 @@ const PICTURE = 1;
  * | 40 | JSON, then the image or access unit |
  */
 export function encodePicture(picture: PictureMessage): Uint8Array<ArrayBuffer> {
-  const { result, unit } = picture;
-  const json = result === undefined && unit === undefined
+  const { result, unit, source } = picture;
+  const json = result === undefined && unit === undefined && source === undefined
     ? undefined
-    : new TextEncoder().encode(JSON.stringify({ result, unit }));
+    : new TextEncoder().encode(JSON.stringify({ result, unit, source }));
   const resultBytes = json?.length ?? 0;
   const message = new Uint8Array(PICTURE_HEADER_BYTES + resultBytes + picture.image.length);
   const view = new DataView(message.buffer);
@@ -263,9 +271,11 @@ export function decodePicture(message: ArrayBuffer): PictureMessage {
   if (PICTURE_HEADER_BYTES + resultBytes > view.byteLength) {
     throw new RangeError(`Cannot read picture: a result of ${resultBytes} bytes was cut short`);
   }
-  const extra: Pick<PictureMessage, "result" | "unit"> = resultBytes === 0 ? {} : JSON.parse(
-    new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
-  );
+  const extra: Pick<PictureMessage, "result" | "unit" | "source"> = resultBytes === 0
+    ? {}
+    : JSON.parse(
+      new TextDecoder().decode(new Uint8Array(message, PICTURE_HEADER_BYTES, resultBytes)),
+    );
   return {
     slot: view.getUint16(2, true),
     sequence: view.getUint32(4, true),

@@ -15,23 +15,17 @@ import { InFlight } from "./in_flight.ts";
 import { parsePageMessage } from "./page_message.ts";
 import {
   encodePicture,
-  type Features,
   type PageMessage,
   type PictureMessage,
   PROTOCOL_VERSION,
   type ServerMessage,
 } from "./protocol.ts";
 import { newTile, type Tile } from "./page_tile.ts";
+import { pictureInfo } from "./picture.ts";
 import { Playback } from "./playback.ts";
 import type { ScaledPicture } from "./scaler.ts";
+import type { SessionOptions } from "./session_options.ts";
 import { UnitFeed } from "./unit_feed.ts";
-
-/** The part of a WebSocket that a session uses. */
-export interface PageSocket {
-  readonly bufferedAmount: number;
-  send(data: string | ArrayBufferView<ArrayBuffer>): void;
-  close(code?: number, reason?: string): void;
-}
 
 /** Pictures on their way to one tile: two keep a connection with a long round trip busy. */
 const IN_FLIGHT_PER_TILE = 2;
@@ -48,20 +42,10 @@ const OVERDUE_MS = 1_000;
 /** A page that draws nothing for so long does not need to be played to. */
 const STUCK_MS = 3_000;
 
-/** A session's surroundings. */
-export interface SessionOptions {
-  readonly hub: Hub;
-  readonly socket: PageSocket;
-  readonly visitor: Visitor;
-  readonly features: Features;
-  readonly alerts: AlertBook;
-  readonly history?: History | undefined;
-}
-
 /** Serves one page. */
 export class Session {
   readonly #hub: Hub;
-  readonly #socket: PageSocket;
+  readonly #socket: SessionOptions["socket"];
   readonly #visitor: Visitor;
   readonly #tiles = new Map<number, Tile>();
   readonly #lanes = new Map<string, { tiles: Set<Tile>; demand?: Demand; stop: () => void }>();
@@ -86,6 +70,7 @@ export class Session {
       clock: hub.clock,
       lane: (id) => hub.lane(id, visitor),
       units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
+      found: (lane, offset) => alerts.foundIn(lane, offset),
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
         this.#say({ type: "time", time });
@@ -319,11 +304,25 @@ export class Session {
   #put(tile: Tile, picture: Omit<PictureMessage, "slot" | "sequence" | "generation">): void {
     const sequence = ++this.#sequence;
     const { generation } = this.#playback;
-    const message = encodePicture({ slot: tile.slot, sequence, generation, ...picture });
+    const source = this.#sourceOf(tile.lane);
+    const message = encodePicture({
+      slot: tile.slot,
+      sequence,
+      generation,
+      ...picture,
+      ...(source === undefined ? {} : { source }),
+    });
     tile.sentOffset = picture.offset;
     tile.sentAt = this.#hub.clock.monotonic();
     this.#inFlight.sent(tile.slot, sequence, message.length);
     this.#socket.send(message);
+  }
+
+  /** Whether the page looks at the camera's picture in place of the query's, which may be grey. */
+  #sourceOf(lane: string): PictureMessage["source"] {
+    if (this.#latest(lane)?.source === undefined) return undefined;
+    const own = this.#hub.feed.latest(lane);
+    return { grey: own !== undefined && pictureInfo(own.bytes).components === 1 };
   }
 
   #tick(): void {

@@ -5,12 +5,12 @@
  */
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { withDeadline } from "../runtime/base/wait.ts";
-import type { LaneFeed } from "../runtime/lanes.ts";
+import type { LaneFeed, LaneState } from "../runtime/lanes.ts";
 import type { TopicLog } from "../runtime/log/log.ts";
 import { Access, type AccessOptions, isLoopback } from "./access.ts";
 import { AlertBook } from "./alerts.ts";
 import { AlertLog } from "./alert_log.ts";
-import { createApp } from "./app.ts";
+import { createApp, type Readiness } from "./app.ts";
 import { type ClipProvider, clipsFrom } from "./clips.ts";
 import { loadAssets } from "./assets.ts";
 import { Gate, type GateOptions } from "./gate.ts";
@@ -106,7 +106,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     access,
     assets: await loadAssets(),
     metrics,
-    ready: () => missing({ ...options, clock }),
+    ready: () => readiness({ ...options, clock }),
     alerts,
     history,
     clips,
@@ -136,10 +136,10 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
   };
 }
 
-/** What is missing before frames flow: the log must answer, and each lane must have begun. */
-async function missing(
+/** Whether frames flow, in words: the log must answer, and each lane must have begun. */
+async function readiness(
   { feed, log, topics = [], clock = systemClock }: Partial<ViewerOptions> & { feed: LaneFeed },
-): Promise<string | undefined> {
+): Promise<Readiness> {
   try {
     await withDeadline(
       "Asking for the topics",
@@ -148,14 +148,18 @@ async function missing(
       { clock },
     );
   } catch {
-    return "The log cannot be reached";
+    return { ready: false, text: "The log cannot be reached" };
   }
-  if (feed instanceof LogFeed) return undefined;
+  if (feed instanceof LogFeed) return { ready: true, text: "ready" };
   const states = feed.lanes().map(({ state }) => state);
-  // One that fails and starts again has its place: metrics show it, and the wall stays reachable.
-  const waiting = states.filter((state) => state === "starting").length;
-  if (waiting > 0) return `${waiting} of ${states.length} queries have not begun`;
-  return states.length === 0 ? "No query has a partition here" : undefined;
+  if (states.length === 0) return { ready: false, text: "No query has a partition here" };
+  const count = (wanted: LaneState) => states.filter((state) => state === wanted).length;
+  const waiting = count("starting");
+  const all = `of ${states.length} queries`;
+  if (waiting > 0) return { ready: false, text: `${waiting} ${all} have not begun` };
+  // One that has failed or starts again has its place: the wall must stay reachable, and shows it.
+  const failed = count("failed");
+  return { ready: true, text: failed === 0 ? "ready" : `ready; ${failed} ${all} have failed` };
 }
 
 type Handler = (request: Request) => Response | Promise<Response>;

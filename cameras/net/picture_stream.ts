@@ -176,7 +176,7 @@ function endOfPart(bytes: Uint8Array, promised: number): number {
 function beforeBoundary(bytes: Uint8Array, next: number): number {
   const from = Math.max(2, next - HEADER_BYTES);
   const between = new TextDecoder("latin1").decode(bytes.subarray(from, next));
-  const boundary = between.search(/\r?\n--[^\r\n]*\r?\n(?:[!-~]+:[^\r\n]*\r?\n)*\r?\n$/);
+  const boundary = between.search(/\r?\n--[^\r\n]*\r?\n(?:[!-9;-~]+:[^\r\n]*\r?\n)*\r?\n$/);
   return boundary < 0 ? next : from + boundary;
 }
 

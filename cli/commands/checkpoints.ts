@@ -162,6 +162,7 @@ const TITLES = [
   "state",
   "planned",
   "owner",
+  "written by",
   "latest",
   "lag",
 ];
@@ -194,6 +195,9 @@ function cellsOf(row: Row): string[] {
     owner === undefined
       ? "–"
       : `epoch ${owner.epoch}${owner.member === undefined ? "" : ` ${owner.member}`}`,
+    committed?.writer === undefined
+      ? "–"
+      : `Framelane ${committed.writer.version}: ${committed.writer.steps.join(" → ")}`,
     offsets === undefined ? "topic is gone" : String(offsets.latest),
     String(lag ?? "–"),
   ];

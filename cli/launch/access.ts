@@ -105,12 +105,17 @@ export class AccessPlan {
   };
   readonly #table: LaunchTable;
   readonly #base: string;
+  readonly #without: readonly AccessWord[];
   #host = "127.0.0.1";
 
-  /** @param base the current folder. */
-  constructor(table: LaunchTable, base: string) {
+  /**
+   * @param base the current folder.
+   * @param without words that open nothing here; `sink` stands for what the command always writes to as well.
+   */
+  constructor(table: LaunchTable, base: string, without: readonly AccessWord[] = []) {
     this.#table = table;
     this.#base = base;
+    this.#without = without;
   }
 
   /** Reads a command's arguments and environment. */
@@ -145,7 +150,7 @@ export class AccessPlan {
     if (row.wide?.includes("net") && !listed("hosts")) this.access.net = undefined;
     if (row.wide?.includes("read") && !listed("paths-read")) this.access.everything = true;
     for (const [name, { opens }] of Object.entries(row.options)) {
-      if (opens === undefined) continue;
+      if (opens === undefined || this.#without.includes(opens)) continue;
       for (const value of valuesOf(name)) this.#open(opens, value, `--${name} ${value}`);
     }
     const [action = "", ...rest] = positionals;
@@ -155,10 +160,13 @@ export class AccessPlan {
       : [words, positionals];
     if (word !== undefined) { for (const value of values) this.#open(word, value, value); }
     if (row.local) this.#net("127.0.0.1");
-    if (row.listens !== undefined && valuesOf("port").length === 0) {
+    const listens = row.listens !== undefined && !this.#without.includes("listen");
+    if (listens && valuesOf("port").length === 0) {
       this.#listen(this.#host, String(row.listens));
     }
-    for (const folder of row.writes ?? []) this.#open("folder", folder, folder);
+    if (!this.#without.includes("sink")) {
+      for (const folder of row.writes ?? []) this.#open("folder", folder, folder);
+    }
     return this.access;
   }
 
@@ -268,7 +276,7 @@ export class AccessPlan {
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
-        return this.#open("folder", target, why);
+        return this.#open("folder", target.replace(/(?:^|\/)[^/]*\{query\}.*$/s, "") || ".", why);
       case "file":
         return this.#open("file-folder", target, why);
       case "read":

@@ -3,11 +3,20 @@
  *
  * @module
  */
-import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";
+import type { AccessWord } from "../../runtime/base/access.ts";
+import type { ExecutorPermissions } from "../../runtime/executor/narrow.ts";
+import {
+  type Access,
+  AccessPlan,
+  fileRow,
+  type LaunchRow,
+  type LaunchTable,
+  type NativeName,
+} from "./access.ts";
 import { asksForHelp, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
-import { absolute, parentOf, realPath } from "./paths.ts";
+import { absolute, isWithin, parentOf, realPath } from "./paths.ts";
 import table from "./table.json" with { type: "json" };
 
 /** Where a run starts. */
@@ -30,13 +39,15 @@ export interface Launch {
   /** Queries of users' own, whose types are to be checked. */
   readonly queries: readonly string[];
   /** What the run's executors may do, which is less: see `EXECUTORS`. */
-  readonly executors: Deno.PermissionOptionsObject;
+  readonly executors: Required<ExecutorPermissions>;
   /** Deno's cache. */
   readonly cache: string;
   /** Places that must not be written; the command reports them with its other faults. */
   readonly faults: readonly string[];
 }
 
+/** What opens something for cameras, the registry or the viewer. */
+const NOT_FOR_EXECUTORS: readonly AccessWord[] = ["source", "database", "listen", "metrics"];
 const NOTHING: LaunchRow = { switches: [], options: {} };
 /** Where libraries look up which C library this system has. */
 const C_LIBRARY = ["/etc/alpine-release", "/usr/bin/ldd"];
@@ -52,14 +63,18 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const row = asksForHelp(rest)
     ? { ...NOTHING, ...(native && { native }), ...(hidesEnvironment && { hidesEnvironment }) }
     : known;
-  const plan = new AccessPlan(table as LaunchTable, base);
-  const access = plan.of(row, rest, environment);
+  let inFile: readonly string[] = [];
   if (row.file !== undefined) {
     const forms = Object.fromEntries(Object.keys(row.options).map((name) => [name, {}]));
     const given = tokensOf(rest, forms).find(({ kind }) => kind === "positional");
-    const argv = fileOptions(absolute(given?.value ?? row.file, base), root);
-    plan.of(fileRow(table as LaunchTable), argv, () => undefined);
+    inFile = fileOptions(absolute(given?.value ?? row.file, base), root);
   }
+  const accessWithout = (...words: AccessWord[]) => {
+    const plan = new AccessPlan(table as LaunchTable, base, words);
+    if (inFile.length > 0) plan.of(fileRow(table as LaunchTable), inFile, () => undefined);
+    return plan.of(row, rest, environment);
+  };
+  const access = accessWithout();
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];
   const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
@@ -67,6 +82,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const reads = [packagesAround(root), ...(row.native === undefined ? [] : C_LIBRARY)];
   // A folder that may not be written is not granted: the command stops with the reason.
   const flags = flagsFor(row, access, reads, faults.length === 0);
+<<<<<<< HEAD
   const executors = executorPermissions(access, faults.length === 0);
   const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
     .map((name) => `${root}/queries/${name}.ts`);
@@ -75,6 +91,14 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     ...{ row, access, flags, reads, executors, cache, faults },
     queries: checked ? [...access.code, ...queries] : [],
   };
+=======
+  const executors = executorPermissions(
+    accessWithout(...NOT_FOR_EXECUTORS),
+    accessWithout(...NOT_FOR_EXECUTORS, "sink"),
+    { reads, writable: faults.length === 0, native: row.native ?? [], root },
+  );
+  return { row, access, flags, reads, executors, cache, faults };
+>>>>>>> main
 }
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */
@@ -143,21 +167,46 @@ function flagsFor(
 
 /**
  * Executors run queries, models and codecs: they listen nowhere, start nothing, ask the system nothing, and
- * see no token of the viewer.
+ * see no token of the viewer, no camera and no registry.
+ *
+ * @param all what the options open that concern queries.
+ * @param base the same without what their sinks open.
  */
 function executorPermissions(
-  { net, listens, write }: Access,
-  writable: boolean,
-): Deno.PermissionOptionsObject {
+  all: Access,
+  base: Access,
+  { reads, writable, native, root }: {
+    readonly reads: readonly string[];
+    readonly writable: boolean;
+    readonly native: readonly NativeName[];
+    readonly root: string;
+  },
+): Required<ExecutorPermissions> {
+  const paths = (access: Access) => writable ? access.write.map(({ path }) => path) : [];
+  const write = paths(all);
+  const env = ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"];
+  const codecs = libraryFiles(native.filter((name) => name !== "onnx"), root);
+  const onnx = libraryFiles(native.filter((name) => name === "onnx"), root);
   return {
-    read: "inherit",
-    write: writable ? withLinks(write.map(({ path }) => path)) : [],
-    net: net === undefined ? true : [...net].filter((host) => !listens.has(host)),
-    env: ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"],
-    ffi: "inherit",
-    run: false,
-    sys: false,
-    import: false,
+    permissions: {
+      read: all.everything ? true : withLinks([...reads, ...all.read, ...write]),
+      write: withLinks(write),
+      net: all.net === undefined ? true : [...all.net],
+      env,
+      ffi: [...all.libraries, ...codecs, ...onnx],
+      run: false,
+      sys: false,
+      import: false,
+    },
+    ifNeeded: {
+      // What lies in a folder that stays, or holds one, cannot be revoked by itself.
+      write: [...new Set(write)].filter((path) =>
+        !paths(base).some((other) => isWithin(other, path) || isWithin(path, other))
+      ).map((path) => ({ path, forms: withLinks([path]) })),
+      net: [...all.net ?? []].filter((host) => base.net?.has(host) === false),
+      onnx,
+      env,
+    },
   };
 }
 

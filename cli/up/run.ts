@@ -62,8 +62,13 @@ export class UpRun {
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
+<<<<<<< HEAD
       ...executorPermissions(),
       report: (line) => say(line, "warn"),
+=======
+      ...executorPermissions({ changing: true }),
+      report: say,
+>>>>>>> main
     });
     const { streams } = this.#driver;
     streams.addListener({

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
 import { isStill } from "./gate_mark.ts";
 import { providersOf } from "./model/devices.ts";
@@ -73,6 +74,8 @@ export function detect(
   const wanted = labels === undefined ? undefined : new Set(labels);
   return {
     name: `detect(${model.manifest.name})`,
+    reads: [dirname(model.manifest.file)],
+    loads: ["onnxruntime-node"],
     // While the model works on one frame the next is decoded.
     concurrency: 2,
     async open() {

@@ -6,6 +6,9 @@
  */
 import type { Clock } from "../base/clock.ts";
 
+/** A native library, by its package's name, that not every query needs. */
+export type NativeLibrary = "onnxruntime-node";
+
 /** Where an operator's task runs. */
 export interface OperatorContext {
   /** Name of the query, e.g. `greyscale`. */
@@ -58,6 +61,8 @@ export interface Operator<In, Out> {
   readonly settings?: string;
   /** Files and folders that it reads, such as a model's: what a run has to be allowed. */
   readonly reads?: readonly string[];
+  /** Native libraries that it loads beside the codecs of frames: what a run has to be allowed. */
+  readonly loads?: readonly NativeLibrary[];
   /**
    * How many `process` calls of one partition may be under way at once; their outputs are emitted
    * in input order whatever order they finish in. 1 unless the operator says otherwise. An

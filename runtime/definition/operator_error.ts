@@ -13,6 +13,10 @@ import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
  *   `maxInARow` inputs in a row, the query ends as failed.
  * - `restart`: the query starts again at the same frame until the operator succeeds.
  * - `stop`: the query ends as failed at the first error.
+ *
+ * A sink that throws, or an operator that cannot be opened, has no frame to put aside: the query starts again
+ * after a while, and with `dead-letter` ends as failed when that has failed `maxInARow` times without a batch in
+ * between. Errors with a `code` come from another system, such as a full disk: these are tried until it heals.
  */
 export type OperatorErrorPolicy =
   | { readonly kind: "dead-letter"; readonly tries: number; readonly maxInARow: number }

@@ -51,6 +51,11 @@ export interface Sink<T = Output> {
   readonly shows?: boolean;
   /** It calls code that must not run twice at once, even where a query starts again elsewhere. */
   readonly exclusive?: boolean;
+  /**
+   * What it opens, as a run has to be allowed to: folders that it writes to, in which `{query}` stands for the
+   * query's name, and hosts that it reaches (`host:port`). Absent: unknown.
+   */
+  readonly opens?: { readonly writes?: readonly string[]; readonly reaches?: readonly string[] };
   /** Throws when the sink cannot take an output: it counts as a failure of the operator that gave it. */
   check?(output: T): void;
   /** Makes the task of one partition; called again for each start of its query. */

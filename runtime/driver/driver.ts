@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
+import type { ExecutorPermissions } from "../executor/narrow.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import type { TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
@@ -35,7 +36,7 @@ export interface DriverOptions {
   /** Workers; 0 runs everything in the main thread. Default: see `executorsFor`. */
   readonly executors?: number;
   /** What workers may do, which cannot be more than this thread may. Default: the same. */
-  readonly executorPermissions?: Deno.PermissionOptionsObject;
+  readonly executorPermissions?: ExecutorPermissions;
   readonly sessionTimeoutMs?: number;
   readonly progressIntervalMs?: number;
   readonly clock?: Clock;
@@ -97,9 +98,10 @@ export class Driver {
     this.#pool = new ExecutorPool(config, {
       onMessage: (message) => this.#lanes.onMessage(message),
       onPicture: (picture) => this.feed.show(picture),
-      onStranded: (lanes, why, held) => this.#lanes.onStranded(lanes, why, held),
-      onBlocked: (lane, blocked) => this.#lanes.onBlocked(lane, blocked),
-      onEnded: (lane, why) => this.#lanes.onEnded(lane, why),
+      onStranded: (lanes, why, by) => this.#lanes.onStranded(lanes, why, by),
+      onBlocked: (lane, by) => this.#lanes.onBlocked(lane, by),
+      onYields: (lane) => this.#lanes.onYields(lane),
+      onEnded: (...ended) => this.#lanes.onEnded(...ended),
       mayMove: (lane) => this.#lanes.mayMove(lane),
     }, { size, permissions: options.executorPermissions });
     this.#lanes = new LaneSupervisor({
@@ -109,8 +111,7 @@ export class Driver {
       metrics: this.metrics,
       clock,
       signal: this.#stopping.signal,
-      finite: (query) => this.#isFinite(query),
-      explain: (query) => this.explain(query),
+      loaded: (query) => this.#queries.get(query)?.loaded,
       report,
       ...(options.onMeasurements !== undefined ? { onMeasurements: options.onMeasurements } : {}),
     });
@@ -134,6 +135,7 @@ export class Driver {
   async start(): Promise<void> {
     const queries = [...this.#queries.values()];
     await Promise.all([this.load(), ...queries.map((query) => query.find())]);
+    this.#pool.narrow();
     await this.#begin(queries);
     this.#assigned.resolve();
   }

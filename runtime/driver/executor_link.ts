@@ -13,7 +13,9 @@ import {
   type ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
-import { SHARED, type WorkerData } from "../executor/pulse.ts";
+import { yieldToOthers } from "../image/turbojpeg.ts";
+import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
+import type { Pulse } from "./thread_watch.ts";
 
 /** An executor as the driver sees it. */
 export interface ExecutorLink {
@@ -28,8 +30,10 @@ export interface ExecutorLink {
   post(message: ToExecutor): void;
   /** Says what is wanted of which lanes. */
   watch(watched: Watched): void;
-  /** The lane that holds the thread now (0: none or unknown); `alive` changes as long as work goes on. */
-  pulse(): { lane: number; alive: number } | undefined;
+  /** From now on its thread works in what others leave of the processor, also while it is held. */
+  yieldToOthers(): void;
+  /** What its thread shows; undefined where it is this one. */
+  pulse(): Pulse | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
@@ -38,8 +42,8 @@ export interface ExecutorLink {
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;
-  /** The worker has ended, by whatever the lane did that had its thread; 0: unknown which. */
-  onDeath(link: ExecutorLink, error: Error, lane: number): void;
+  /** The worker has ended, by whatever was done in this turn of its thread, where that is known. */
+  onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
 }
 
 /** Starts an executor. */
@@ -119,7 +123,6 @@ export function startWorker(
   worker.postMessage(parts, [port2, picturesPort]);
   const answers = new Answers();
   const closed = Promise.withResolvers<void>();
-  const lane = () => Atomics.load(cells, SHARED.lane);
   const link: ExecutorLink = {
     name,
     ready: answers.ready,
@@ -131,10 +134,15 @@ export function startWorker(
     post: (message) => control.postMessage(message),
     watch: (watched) => pictures.postMessage(watched),
     pulse: () => ({
-      lane: lane(),
+      ...turnOf(cells),
+      memory: Atomics.load(cells, SHARED.memory),
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
+    yieldToOthers() {
+      const thread = Atomics.load(cells, SHARED.thread);
+      if (thread !== 0) yieldToOthers(thread);
+    },
     async close(graceMs) {
       control.postMessage({ type: "close" } satisfies ToExecutor);
       let timer: ReturnType<typeof setTimeout> | undefined;
@@ -149,7 +157,7 @@ export function startWorker(
   const died = (error: Error) => {
     answers.fail(error);
     closed.resolve();
-    events.onDeath(link, error, lane());
+    events.onDeath(link, error, turnOf(cells));
   };
   pictures.onmessage = ({ data }: MessageEvent<Picture>) => events.onPicture(data);
   control.onmessage = ({ data }: MessageEvent<FromExecutor>) => {
@@ -183,7 +191,7 @@ export function startInline(
   const fail = (reason: unknown) => {
     const error = reason instanceof Error ? reason : new Error(String(reason));
     answers.fail(error);
-    events.onDeath(link, error, 0);
+    events.onDeath(link, error);
   };
   const link: ExecutorLink = {
     name: "main thread",
@@ -195,6 +203,7 @@ export function startInline(
     },
     post: (message) => void host.handle(message).catch(fail),
     watch: (watched) => host.watch(watched),
+    yieldToOthers() {},
     pulse: () => undefined,
     close: () => host.handle({ type: "close" }),
   };

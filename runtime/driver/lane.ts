@@ -5,7 +5,7 @@
  */
 import { type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership } from "../log/log.ts";
-import type { FailedInputs } from "./failed_inputs.ts";
+import { LaneFailures } from "./lane_failures.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A run of a query on a partition; its next run is another one, with the same handle. */
@@ -21,16 +21,34 @@ export interface Lane {
   readonly foundLater: boolean;
   /** Kept from run to run: see `SHOWN`. */
   readonly shown: SharedArrayBuffer;
-  readonly failedInputs: FailedInputs;
+  readonly failures: LaneFailures;
   stopping: boolean;
-  /** Since it last recovered. */
-  failures: number;
   /** By the monotonic clock, milliseconds. */
   startedAt: number;
   /** No run has begun, or listeners have heard of its end. */
   told: boolean;
-  /** It ended or held an executor: it has one of its own. */
+  /** It ended or held an executor: it has one of its own, which works behind all others if it did so often. */
   alone: boolean;
+  yields: boolean;
+}
+
+/** A lane that has not run yet. */
+export function newLane(
+  lane: Pick<
+    Lane,
+    "number" | "handle" | "spec" | "partition" | "membership" | "foundLater" | "shown"
+  >,
+): Lane {
+  return {
+    ...lane,
+    ended: Promise.withResolvers(),
+    failures: new LaneFailures(),
+    stopping: false,
+    startedAt: 0,
+    told: true,
+    alone: false,
+    yields: false,
+  };
 }
 
 /** No run has this number. */

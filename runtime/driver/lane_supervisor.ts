@@ -7,16 +7,22 @@
 import type { Clock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import { type FromExecutor, type PlainError, type QuerySpec, SHOWN } from "../executor/protocol.ts";
+import {
+  type FromExecutor,
+  type LoadedQuery,
+  type PlainError,
+  type QuerySpec,
+  SHOWN,
+} from "../executor/protocol.ts";
+import type { Turn } from "../executor/pulse.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
-import type { ExecutorPool, PoolEvents } from "./executor_pool.ts";
-import { FailedInputs } from "./failed_inputs.ts";
-import { inFunction, keyOf, type Lane, letCommit, NO_RUN, titleOf } from "./lane.ts";
+import type { ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
+import { inFunction, keyOf, type Lane, letCommit, newLane, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
+import { executorError, type FailedRun } from "./lane_failures.ts";
 import { Lingering } from "./lingering.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { QueryMetrics } from "./metrics.ts";
-import { nextStart, strandedDelay } from "./restart_policy.ts";
 import { StreamingQuery } from "./streaming_query.ts";
 
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
@@ -31,9 +37,8 @@ export interface LaneSupervisorOptions {
   readonly clock: Clock;
   /** Ends the waits before a next start. */
   readonly signal: AbortSignal;
-  /** Whether a query ends by itself. */
-  readonly finite: (query: string) => boolean;
-  readonly explain: (query: string) => string;
+  /** What is known of a query once it has been loaded. */
+  readonly loaded: (query: string) => LoadedQuery | undefined;
   readonly report: (message: string) => void;
   readonly onMeasurements?: (query: StreamingQuery, measurements: Measurements) => void;
 }
@@ -65,28 +70,13 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     const shown = new SharedArrayBuffer(SHOWN.bytes);
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
-      explain: () => this.#options.explain(spec.name),
+      explain: () => this.#options.loaded(spec.name)?.plan ?? "",
       latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
       isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
     this.#options.streams.begins(handle);
-    const lane: Lane = {
-      number,
-      handle,
-      spec,
-      partition,
-      ended: Promise.withResolvers(),
-      membership,
-      foundLater,
-      shown,
-      failedInputs: new FailedInputs(),
-      stopping: false,
-      failures: 0,
-      startedAt: 0,
-      told: true,
-      alone: false,
-    };
+    const lane = newLane({ number, handle, spec, partition, membership, foundLater, shown });
     const before = this.#lingering.over(keyOf(lane));
     if (before === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
@@ -144,6 +134,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#events.started(lane);
         return;
       case "progress":
+        lane.failures.progressed();
         handle.progressed(message.progress, this.#options.clock.now());
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
@@ -170,7 +161,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     }
   }
 
-  onStranded(lanes: readonly number[], why: string, held: boolean): void {
+  onStranded(lanes: readonly number[], why: string, by: StrandedBy): void {
     for (const number of lanes) {
       this.#lingeringEnded(number);
       const lane = this.#lanes.get(number);
@@ -184,29 +175,41 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       lane.handle.moving();
       this.#options.metrics.restarts.inc(this.#options.metrics.labels(lane.handle));
       // An executor that cannot even start must not be started again in a tight loop.
-      const delay = held ? 0 : strandedDelay(lane.failures++);
+      const delay = by === "death" ? lane.failures.stranded() : 0;
+      if (by === "memory") lane.alone = true;
       void this.#restart(lane, delay);
     }
   }
 
-  onEnded(number: number, why: string): void {
+  onEnded(number: number, why: string, turn: Turn, cut: boolean): void {
     this.#lingeringEnded(number);
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
-    lane.alone = true;
+    lane.alone = lane.yields = true;
     if (lane.stopping) return this.#laneGone(lane);
-    this.#onFailure(lane, { name: "ExecutorError", message: why, retryable: false });
+    const { spec: { name, topic }, partition } = lane;
+    const place = { query: name, topic, partition };
+    const error = executorError(place, this.#options.loaded(name), why, { turn, cut });
+    this.#onFailure(lane, error, cut ? "cut" : "ended");
   }
 
-  onBlocked(number: number, blocked: boolean): void {
+  onBlocked(number: number, by: "call" | "picture" | undefined): void {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
-    if (blocked) lane.alone = true;
-    lane.handle.setMessage(blocked ? "Blocks its thread" : undefined);
+    if (by !== undefined) lane.alone = true;
+    if (by !== "picture") lane.handle.setMessage(by && "Blocks its thread");
+    const what = by === undefined
+      ? "goes on"
+      : `${by === "call" ? "blocks its thread" : "has a large picture"}; other queries move`;
+    this.#options.report(`${titleOf(lane)} ${what}`);
+  }
+
+  onYields(number: number): void {
+    const lane = this.#lanes.get(number);
+    if (lane === undefined) return;
+    lane.yields = true;
     this.#options.report(
-      blocked
-        ? `${titleOf(lane)} blocks its thread; other queries move`
-        : `${titleOf(lane)} goes on`,
+      `${titleOf(lane)} keeps blocking its thread: it works behind all other queries from now on`,
     );
   }
 
@@ -222,7 +225,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     lane.told = false;
     lane.handle.starting(runId);
     letCommit(lane, lane.number);
-    const { aside } = lane.failedInputs;
+    const { alone, yields, failures: { aside } } = lane;
     this.#pool.start(lane.spec, {
       lane: lane.number,
       partition: lane.partition,
@@ -231,7 +234,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       foundLater: lane.foundLater,
       ...(aside.length > 0 ? { aside } : {}),
       ...(lane.membership !== undefined ? { membership: lane.membership } : {}),
-    }, lane.alone);
+    }, { alone, yields });
   }
 
   async #endLane(lane: Lane, mode: StopMode): Promise<void> {
@@ -280,33 +283,31 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   }
 
   /** A streaming query failed: it starts again after a while, or ends for good. */
-  #onFailure(lane: Lane, error: PlainError): void {
+  #onFailure(lane: Lane, error: PlainError, executor?: FailedRun["executor"]): void {
     const { handle, spec } = lane;
-    const failed = lane.failedInputs.note(error);
-    const next = nextStart({
+    const next = lane.failures.failed({
       error,
-      // Another input than the last time: the query went on meanwhile.
-      failures: failed?.tries === 1 ? 0 : lane.failures,
       ranMs: this.#options.clock.monotonic() - lane.startedAt,
-      finite: this.#options.finite(spec.name),
       member: lane.membership !== undefined,
+      query: this.#options.loaded(spec.name),
+      executor,
     });
-    this.#events.failed(lane, error, next === undefined ? "stop" : "restart");
-    if (next === undefined) {
-      handle.failed(error, undefined);
-      this.#options.report(`${titleOf(lane)} failed: ${error.message}`);
+    this.#events.failed(lane, error, next.delayMs === undefined ? "stop" : "restart");
+    handle.failed(error, next.delayMs);
+    if (next.delayMs === undefined) {
+      this.#options.report(`${titleOf(lane)} failed: ${next.why}`);
       return this.#laneGone(lane, error);
     }
-    const delayMs = failed?.aside === true ? 0 : next.delayMs;
-    lane.failures = failed?.aside === true ? 0 : next.failures;
-    handle.failed(error, delayMs);
     this.#events.ended(lane, error);
     this.#options.metrics.restarts.inc(this.#options.metrics.labels(handle));
+    const how = [
+      next.aside ? "without this input" : "",
+      next.delayMs > 0 ? `in ${next.delayMs} ms` : "",
+    ];
     this.#options.report(
-      `${titleOf(lane)} failed: ${error.message}; starting it again ` +
-        (failed?.aside === true ? "without this input" : `in ${delayMs} ms`),
+      `${titleOf(lane)} failed: ${error.message}; starting it again ${how.join(" ").trim()}`,
     );
-    void this.#restart(lane, delayMs);
+    void this.#restart(lane, next.delayMs);
   }
 
   async #restart(lane: Lane, delay: number): Promise<void> {

@@ -15,6 +15,9 @@ import type { LagMeter } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
+/** Most names of one partition's cameras, and characters of each. */
+const MOST_NAMES = 8;
+const LONGEST_NAME = 100;
 const LABELS = ["topic", "partition", "camera", "query"] as const;
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -103,6 +106,8 @@ export class QueryMetrics {
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;
+  /** Names of cameras that metrics are labelled with, by partition. */
+  readonly #names = new Map<string, Set<string>>();
 
   /** @param lag measures how far each query is behind. */
   constructor(streams: StreamingQueryManager, lag: LagMeter) {
@@ -118,9 +123,19 @@ export class QueryMetrics {
     return {
       topic: query.topic,
       partition: String(query.partition),
-      camera: cameraName ?? camera,
+      camera: this.#nameOf(query, cameraName ?? camera),
       query: query.query,
     };
+  }
+
+  /** A camera may call itself otherwise with each frame: after some names its partition's is enough. */
+  #nameOf({ topic, partition }: StreamingQuery, name: string): string {
+    const place = `${topic}/${partition}`;
+    let names = this.#names.get(place);
+    if (names === undefined) this.#names.set(place, names = new Set());
+    if (names.size < MOST_NAMES) names.add(name.slice(0, LONGEST_NAME));
+    const shown = name.slice(0, LONGEST_NAME);
+    return names.has(shown) ? shown : cameraOfPartition(partition);
   }
 
   /** Takes a progress report's measurements. */

@@ -20,18 +20,47 @@ export interface ReportedMetric {
   readonly counts: boolean;
 }
 
+const NAME = /^[A-Za-z_]\w{0,99}$/;
+const KINDS: ReadonlySet<unknown> = new Set(["count", "sum", "avg", "min", "max"]);
+/** Metrics of one lane. */
+const MOST_METRICS = 200;
+
 /** Adds metrics up. */
 export class ObservedMetrics {
   #metrics = new Map<string, Observed & { readonly name: string }>();
+  readonly #names = new Set<string>();
 
-  /** Takes the metrics of a batch. */
+  /**
+   * Takes the metrics of a batch.
+   *
+   * @throws {RangeError} saying what cannot be a metric: it would fail where all queries are measured.
+   */
   add(batch: readonly NamedMetrics[]): void {
     for (const { name, metrics } of batch) {
       for (const one of metrics) {
+        this.#check(name, one);
         const key = `${name}/${one.metric}`;
         const before = this.#metrics.get(key);
         this.#metrics.set(key, { ...(before === undefined ? one : joined(before, one)), name });
       }
+    }
+  }
+
+  #check(name: string, { metric, kind, total, count }: Observed): void {
+    const full = `${name} ${metric}`;
+    if (!NAME.test(name) || !NAME.test(metric)) {
+      throw new RangeError(
+        `Cannot observe ${JSON.stringify(full)}: expected names of letters, digits and _`,
+      );
+    }
+    if (!KINDS.has(kind) || ![total, count].every(Number.isFinite)) {
+      throw new RangeError(
+        `Cannot observe ${full}: expected count, sum, avg, min or max with a total and a count`,
+      );
+    }
+    this.#names.add(full);
+    if (this.#names.size > MOST_METRICS) {
+      throw new RangeError(`Cannot observe ${full}: expected ${MOST_METRICS} metrics at most`);
     }
   }
 

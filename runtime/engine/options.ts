@@ -13,8 +13,16 @@ import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
 import type { BatchStep } from "./steps.ts";
 
-/** Runs a call of code that is not the engine's own. */
-export type CallUser = <T>(work: () => T) => T;
+/** What code that is not the engine's own is called with. */
+export interface CalledWith {
+  /** Number of the operator, from 1; 0 for a sink or a timer. */
+  readonly step: number;
+  /** Offset of the frame that is being processed; −1 where there is none. */
+  readonly offset: number;
+}
+
+/** Runs a call of code that is not the engine's own; without `input` it opens something. */
+export type CallUser = <T>(work: () => T, input?: CalledWith) => T;
 
 /** What the pipeline tells the streaming query while it works. */
 export interface PipelineEvents {

@@ -106,7 +106,7 @@ export class Pipeline {
     this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
       const state = states[index];
       const from = operator.kind === undefined ? 0 : state?.restart ?? end;
-      const step = { operator, name: names[index]!, task: tasks[index]! };
+      const step = { number: index + 1, operator, name: names[index]!, task: tasks[index]! };
       return [new Stage(step, behind[0], from, state ?? {}, options), ...behind];
     }, []);
   }

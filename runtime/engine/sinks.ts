@@ -185,7 +185,7 @@ export class SinkSet {
     if (exclusive) onFunction?.(true);
     this.#working = { sink: sink.uri, batch };
     try {
-      const waiting = call(work);
+      const waiting = call(work, { step: 0, offset: -1 });
       if (waiting !== undefined) await waiting;
     } catch (error) {
       if (typeof read(error, "code") === "string" || isRetryable(error) || context.signal.aborted) {

@@ -31,6 +31,8 @@ export interface StageOptions {
 
 /** An operator, the name of its step, and its work on the partition. */
 export interface Step {
+  /** From 1, in stream order. */
+  readonly number: number;
   readonly operator: Operator<unknown, unknown>;
   readonly name: string;
   readonly task: OperatorTask<unknown, unknown>;
@@ -44,6 +46,7 @@ export class Stage {
   readonly observes: string | undefined;
   /** Names its state in a checkpoint. */
   readonly saved: Pick<StepState, "name" | "kind" | "dropped">;
+  readonly #number: number;
   readonly #next: Stage | undefined;
   readonly #limit: number;
   readonly #from: number;
@@ -67,7 +70,7 @@ export class Stage {
    * @param errors what the checkpoint says of them.
    */
   constructor(
-    { operator, name, task }: Step,
+    { number, operator, name, task }: Step,
     next: Stage | undefined,
     from: number,
     errors: StepErrors,
@@ -77,6 +80,7 @@ export class Stage {
     this.observes = operator.observes;
     this.saved = namedState(name, operator);
     this.task = task;
+    this.#number = number;
     this.#next = next;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
     this.#from = from;
@@ -110,7 +114,7 @@ export class Stage {
   #one(item: unknown, cause: Frame): void | Promise<void> {
     let outputs: readonly unknown[] | Promise<readonly unknown[]>;
     try {
-      outputs = this.#process(item);
+      outputs = this.#process(item, cause);
     } catch (error) {
       return this.#retry(item, cause, error).then((late) => this.emit(late, cause));
     }
@@ -128,11 +132,14 @@ export class Stage {
   }
 
   /** Calls the operator. What it gives is an array of outputs, or a promise of one. */
-  #process(item: unknown): readonly unknown[] | Promise<readonly unknown[]> {
+  #process(item: unknown, { offset }: Frame): readonly unknown[] | Promise<readonly unknown[]> {
     this.#started++;
     let outputs: unknown;
     try {
-      outputs = this.#options.events.call(() => this.task.process(item));
+      outputs = this.#options.events.call(() => this.task.process(item), {
+        step: this.#number,
+        offset,
+      });
     } catch (error) {
       this.#ended++;
       throw error;
@@ -189,7 +196,7 @@ export class Stage {
       }
       await clock.sleep(this.#backoff.next(), signal);
       try {
-        const outputs = await this.#process(item);
+        const outputs = await this.#process(item, cause);
         this.#passed();
         return outputs;
       } catch (again) {
@@ -217,7 +224,7 @@ export class Stage {
   }
 
   async #several(item: unknown, cause: Frame): Promise<void> {
-    const outputs = Promise.resolve().then(() => this.#process(item));
+    const outputs = Promise.resolve().then(() => this.#process(item, cause));
     this.#underWay++;
     // Every link handles its own error, so that none is ever unhandled; `settle` and the next
     // `push` throw the first. Of an input that failed the next tries wait for their turn.
@@ -314,7 +321,7 @@ export class Stage {
     const { events, context } = this.#options;
     this.#started++;
     try {
-      return this.#checked(await events.call(work));
+      return this.#checked(await events.call(work, { step: 0, offset: -1 }));
     } catch (error) {
       if (context.signal.aborted) throw error;
       const failure = this.#errorOf(error, this.#inputOf(cause, timer));

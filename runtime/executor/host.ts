@@ -6,6 +6,7 @@
 import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
+import { stepNames } from "../engine/step_states.ts";
 import { laneName } from "../definition/frame.ts";
 import type { BatchStep } from "../engine/steps.ts";
 import { repairsOf } from "../image/flaws.ts";
@@ -19,6 +20,7 @@ import {
   QueryDefinition,
   type QueryPlan,
 } from "../definition/query.ts";
+import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
@@ -29,11 +31,13 @@ import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   type ExecutorConfig,
   type FromExecutor,
+  type LoadedQuery,
   plainError,
   type QuerySpec,
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
+import { type IfNeeded, narrow } from "./narrow.ts";
 import { LanePictures, type Picture, type Watched } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
@@ -60,7 +64,7 @@ interface Starting {
 interface LoadedPlan {
   readonly spec: QuerySpec;
   readonly plan: QueryPlan;
-  readonly explain: string;
+  readonly loaded: LoadedQuery;
 }
 
 /** Loads a query's module and applies what the command line says. */
@@ -73,8 +77,14 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
-  const explain = new QueryDefinition(plan).explain();
-  return { spec, plan: { ...plan, name: spec.name }, explain };
+  const loaded: LoadedQuery = {
+    plan: new QueryDefinition(plan).explain(),
+    finite: endsByItself(plan),
+    steps: stepNames(plan.operators),
+    onOperatorError: plan.onOperatorError,
+    topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+  };
+  return { spec, plan: { ...plan, name: spec.name }, loaded };
 }
 
 /** The ways from an executor to the driver. */
@@ -107,6 +117,7 @@ export class ExecutorHost {
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
+  #narrowed: Promise<void> = Promise.resolve();
   #watched: Watched = new Map();
   #onStep: ((step: BatchStep) => void) | undefined;
 
@@ -149,10 +160,14 @@ export class ExecutorHost {
         return await this.#load(message.plan, message.spec);
       case "unload":
         return void this.#plans.delete(message.plan);
+      case "narrow":
+        this.#narrowed = this.#narrow(message.ifNeeded);
+        return await this.#narrowed;
       case "start":
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
         try {
           await this.#opened;
+          await this.#narrowed;
           // Without a log the driver has heard `unusable` and starts the lane elsewhere.
           if (this.#log !== undefined) await this.#start(message);
         } catch (error) {
@@ -200,16 +215,21 @@ export class ExecutorHost {
     const loading = loadPlan(spec);
     this.#plans.set(number, loading);
     try {
-      const { plan, explain } = await loading;
-      const query = {
-        plan: explain,
-        finite: endsByItself(plan),
-        topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
-      };
-      this.#send({ type: "loaded", plan: number, query });
+      const { loaded } = await loading;
+      this.#send({ type: "loaded", plan: number, query: loaded });
     } catch (error) {
       this.#send({ type: "unloadable", plan: number, error: plainError(error) });
     }
+  }
+
+  /** Drops the permissions that the loaded plans do not need. */
+  async #narrow(ifNeeded: IfNeeded): Promise<void> {
+    await this.#opened;
+    const plans = await Promise.allSettled(this.#plans.values());
+    narrow(
+      ifNeeded,
+      plans.flatMap((plan) => plan.status === "fulfilled" ? accessOf(plan.value) : []),
+    );
   }
 
   /** The log as a query sees it: its checkpoints may be elsewhere. */

@@ -5,9 +5,14 @@
  */
 import { messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
-import { type FailedInput, OperatorError } from "../definition/operator_error.ts";
+import {
+  type FailedInput,
+  OperatorError,
+  type OperatorErrorPolicy,
+} from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
+import type { IfNeeded } from "./narrow.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership } from "../log/log.ts";
@@ -55,6 +60,9 @@ export interface LoadedQuery {
   readonly plan: string;
   /** Whether it ends by itself: its trigger is `available-now` or `once`. */
   readonly finite: boolean;
+  /** Names of the operators, in stream order. */
+  readonly steps: readonly string[];
+  readonly onOperatorError: OperatorErrorPolicy;
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
 }
@@ -95,6 +103,8 @@ export type ToExecutor =
   | { readonly type: "open"; readonly config: ExecutorConfig }
   | { readonly type: "load"; readonly plan: number; readonly spec: QuerySpec }
   | { readonly type: "unload"; readonly plan: number }
+  /** No other query comes: what none of those loaded needs may go. */
+  | { readonly type: "narrow"; readonly ifNeeded: IfNeeded }
   | {
     readonly type: "start";
     readonly lane: number;

@@ -9,15 +9,24 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import v8 from "node:v8";
+import type { CalledWith, CallUser } from "../engine/options.ts";
 
 /** How often a worker shows that its event loop turns, milliseconds. */
 export const HEARTBEAT_MS = 50;
 
 /**
  * Cells of the memory that an executor shares with the driver: the lane whose operators or sinks have the
- * thread (0: none), turns of the event loop, calls of operators and sinks.
+ * thread (0: none), turns of the event loop, calls of operators and sinks; what the call that has the thread
+ * was given (`CalledWith`, its offset in two halves; step −1: nothing, it opens something); 1 while it is at
+ * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`.
  */
-export const SHARED = { lane: 0, heartbeats: 1, calls: 2, length: 3 } as const;
+export const SHARED = {
+  ...{ lane: 0, heartbeats: 1, calls: 2, step: 3, offset: 4, offsetHigh: 5, own: 6, memory: 7 },
+  thread: 8,
+  length: 9,
+} as const;
+
+const HALF = 2 ** 32;
 
 /** What a worker gets when it starts. */
 export interface WorkerData {
@@ -31,15 +40,28 @@ export interface WorkerData {
 
 interface Context {
   readonly lane: number;
-  /** Code of an operator or a sink. */
-  readonly call: boolean;
+  /** Code of an operator or a sink, and what it was given. */
+  readonly call: CalledWith | undefined;
+}
+
+/** A call that opens something. */
+const OPENS: CalledWith = { step: -1, offset: -1 };
+
+/** Whose code has the thread. */
+export interface Turn {
+  /** 0: unknown. */
+  readonly lane: number;
+  /** Absent: it opens something. */
+  readonly input?: CalledWith;
+  /** It is at work of ours. */
+  readonly own: boolean;
 }
 
 const contexts = new AsyncLocalStorage<Context>();
 
 /** Runs `work` and all that follows from it as the lane's. */
 export function asLane<T>(lane: number, work: () => T): T {
-  return contexts.run({ lane, call: false }, work);
+  return contexts.run({ lane, call: undefined }, work);
 }
 
 /** The lane that this code runs for; 0 when for none. */
@@ -48,16 +70,37 @@ export function laneNow(): number {
 }
 
 /** Runs calls of a lane's operators and sinks: whatever follows from one is theirs too. */
-export function callsOf(lane: number, cells: Int32Array): <T>(work: () => T) => T {
-  const context = { lane, call: true };
-  return (work) => {
+export function callsOf(lane: number, cells: Int32Array): CallUser {
+  return (work, call = OPENS) => {
+    const context = { lane, call };
     Atomics.add(cells, SHARED.calls, 1);
-    Atomics.store(cells, SHARED.lane, lane);
+    showTurn(cells, context);
     try {
       return contexts.run(context, work);
     } finally {
       Atomics.store(cells, SHARED.lane, 0);
     }
+  };
+}
+
+function showTurn(cells: Int32Array, context: Context | undefined): void {
+  if (context?.call === undefined) return void Atomics.store(cells, SHARED.lane, 0);
+  const { lane, call: { step, offset } } = context;
+  Atomics.store(cells, SHARED.step, step);
+  Atomics.store(cells, SHARED.offset, offset | 0);
+  Atomics.store(cells, SHARED.offsetHigh, Math.floor(offset / HALF));
+  Atomics.store(cells, SHARED.lane, lane);
+}
+
+/** Whose code has the thread; to be trusted when it has had it for a while. */
+export function turnOf(cells: Int32Array): Turn {
+  const step = Atomics.load(cells, SHARED.step);
+  const low = Atomics.load(cells, SHARED.offset) >>> 0;
+  const offset = Atomics.load(cells, SHARED.offsetHigh) * HALF + low;
+  return {
+    lane: Atomics.load(cells, SHARED.lane),
+    own: Atomics.load(cells, SHARED.own) !== 0,
+    ...(step < 0 ? {} : { input: { step, offset } }),
   };
 }
 
@@ -70,10 +113,7 @@ export function watchTurns(
   cells: Int32Array,
   onError: (lane: number, error: unknown) => void,
 ): void {
-  const note = () => {
-    const context = contexts.getStore();
-    Atomics.store(cells, SHARED.lane, context?.call === true ? context.lane : 0);
-  };
+  const note = () => showTurn(cells, contexts.getStore());
   v8.promiseHooks.onBefore(note);
   const noted = <A extends unknown[]>(work: unknown) =>
     typeof work !== "function" ? work : (...args: A) => {
@@ -91,4 +131,13 @@ export function watchTurns(
       [name]: (work: unknown, ...rest: unknown[]) => original(noted(work), ...rest),
     });
   }
+}
+
+/** Shows that the event loop turns, and what its thread keeps. */
+export function beat(cells: Int32Array): void {
+  Atomics.add(cells, SHARED.heartbeats, 1);
+  const { used_heap_size: objects, external_memory: buffers, heap_size_limit: most } = v8
+    .getHeapStatistics();
+  // Buffers lie outside of V8's heap; pictures and what is read ahead are some of them.
+  Atomics.store(cells, SHARED.memory, Math.round(1000 * Math.max(objects, buffers / 2) / most));
 }

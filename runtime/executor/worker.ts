@@ -7,7 +7,9 @@
 import { ExecutorHost } from "./host.ts";
 import type { Watched } from "./pictures.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
-import { HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
+import { threadId } from "../image/turbojpeg.ts";
+import { showOwnWork } from "../base/own_work.ts";
+import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
 // Only the first message: what code of queries posts by itself is not for the driver.
 self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(data), {
@@ -16,7 +18,9 @@ self.addEventListener("message", ({ data }: MessageEvent<WorkerData>) => begin(d
 
 function begin({ control, pictures, shared }: WorkerData): void {
   const cells = new Int32Array(shared);
-  const heartbeat = setInterval(() => Atomics.add(cells, SHARED.heartbeats, 1), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => beat(cells), HEARTBEAT_MS);
+  showOwnWork(cells, SHARED.own);
+  Atomics.store(cells, SHARED.thread, threadId());
   const send = (message: FromExecutor) => control.postMessage(message);
   const host = new ExecutorHost({
     send,
@@ -24,6 +28,9 @@ function begin({ control, pictures, shared }: WorkerData): void {
     cells,
   });
   watchTurns(cells, (lane, error) => host.reportUnhandled(lane, error));
+  // Standard output is for results: what code of queries says goes to standard error.
+  const { error } = globalThis.console;
+  Object.assign(globalThis.console, { log: error, info: error, debug: error });
   // A promise that code of queries forgot, or an error in a timer, must not end the other lanes.
   self.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

@@ -3,6 +3,11 @@
  *
  * @module
  */
+<<<<<<< HEAD
+=======
+import type Sharp from "sharp";
+import { ownWork } from "../base/own_work.ts";
+>>>>>>> main
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { decodeJpeg, isDirect } from "./jpeg.ts";
@@ -69,7 +74,7 @@ export async function decodeReduced(
   const full = await decodeImage(bytes, channels, info);
   if (denominator === 1) return full;
   try {
-    return shrink(full, denominator);
+    return ownWork(() => shrink(full, denominator));
   } finally {
     full.release();
   }
@@ -108,7 +113,7 @@ async function decodeWithSharp(
   }
   const image = new PooledImage(width, height, channels);
   if (channels === given) image.data.set(data);
-  else if (channels === 1 && given === 3) toLuma(data, image.data);
+  else if (channels === 1 && given === 3) ownWork(() => toLuma(data, image.data));
   else {
     image.release();
     throw refusal("coding", `Cannot decode a ${info.type} image of ${given} channels`);

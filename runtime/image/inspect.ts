@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { type Flaw, refusal } from "./flaws.ts";
 import { APP1, countScans, readJpegHeaders, SOF2, startsWithText } from "./jpeg_headers.ts";
@@ -77,7 +78,7 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
       `Cannot take an image of ${bytes.length} bytes: at most ${maxBytes} are accepted`,
     );
   }
-  const info = readHeader(bytes, codes);
+  const info = ownWork(() => readHeader(bytes, codes));
   if (info.width === 0 || info.height === 0) {
     throw corrupt(info.type, `its size is ${info.width}x${info.height}`);
   }

@@ -9,6 +9,7 @@ import { type ImageInfo, inspectImage } from "./inspect.ts";
 import type { Picture } from "./picture.ts";
 import { type Placement, placementOf } from "./placement.ts";
 import type { RawImage } from "./raw.ts";
+import { ownWork } from "../base/own_work.ts";
 import { type Crop, resizeRows } from "./resize.ts";
 import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./kernels/float_tensor.ts";
 import { decodeHalfSize } from "./kernels/half_size.ts";
@@ -155,7 +156,7 @@ export class Tensorizer {
       fillFloats(kernels, pictureRows(kernels, image, crop), crop, content, layout, data);
       return data;
     });
-    return quick ?? this.#fillByTables(image, crop, content);
+    return quick ?? ownWork(() => this.#fillByTables(image, crop, content));
   }
 
   #fillByTables(image: RawImage, crop: Crop, content: Crop): TensorData {

@@ -41,6 +41,8 @@ const SYMBOLS = {
   strncpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
   setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
   sched_setscheduler: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  // Missing in the C libraries of old systems.
+  gettid: { parameters: [], result: "i32", optional: true },
 } as const;
 
 /** Constants of turbojpeg.h. */
@@ -286,17 +288,26 @@ export async function keepLuma(
   }
 }
 
-/** Constants of sys/resource.h: the calling thread, and the least that it can ask for. */
+/** Constants of sys/resource.h: one thread, and the least that it can ask for. */
 const PRIO_PROCESS = 0, LOWEST_PRIORITY = 19;
 /** Of sched.h: a thread that wakes up does not wait for the turn of such a one to end. */
-const SCHED_IDLE = 5, CALLING_THREAD = 0;
+const SCHED_IDLE = 5;
+/** Stands for the thread that calls. */
+const THIS_THREAD = 0;
+
+/** The system's number of this thread; 0 where it cannot be known. */
+export function threadId(): number {
+  return library?.symbols.gettid?.() ?? THIS_THREAD;
+}
 
 /**
  * Lets every other thread of the machine go first, from now on: this one works in what they leave.
  * Where the system has no such thing nothing changes.
+ *
+ * @param thread another thread of this process, also one that is held; see `threadId`.
  */
-export function yieldToOthers(): void {
+export function yieldToOthers(thread = THIS_THREAD): void {
   // Linux counts threads here, whatever its name says. It never refuses to lower a priority.
-  library?.symbols.setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
-  library?.symbols.sched_setscheduler(CALLING_THREAD, SCHED_IDLE, new Int32Array(1));
+  library?.symbols.setpriority(PRIO_PROCESS, thread, LOWEST_PRIORITY);
+  library?.symbols.sched_setscheduler(thread, SCHED_IDLE, new Int32Array(1));
 }

@@ -13,9 +13,13 @@ export function alertTopic(topic: string): string {
   return `${topic}.alerts`;
 }
 
+/** Frames with objects that a record keeps: enough to show what was found. */
+const MOST_FRAMES = 16;
+
 /**
- * The record of an output that carries an alert: its `Result` as JSON, without the findings on single
- * frames, under the id of the episode. It goes to the same partition of `TOPIC.alerts`.
+ * The record of an output that carries an alert: its `Result` as JSON, under the id of the episode. Of
+ * the findings on single frames it keeps the last ones with objects. It goes to the same partition of
+ * `TOPIC.alerts`.
  *
  * @example
  * ```ts
@@ -31,7 +35,9 @@ export function alertTopic(topic: string): string {
  */
 export function alertRecord(output: Output, query: string): OutputRecord {
   const { topic, partition, timestamp } = output;
-  const { frames: _, ...result } = completeResult(output, query);
+  const { frames = [], ...whole } = completeResult(output, query);
+  const found = frames.filter(({ objects = [] }) => objects.length > 0).slice(-MOST_FRAMES);
+  const result = found.length === 0 ? whole : { ...whole, frames: found };
   return {
     topic: alertTopic(topic),
     partition,

@@ -42,6 +42,7 @@ export function consoleSink(options: ConsoleOptions = {}): Sink {
   return {
     uri: "console",
     delivery: "live",
+    opens: {},
     check: checkOutput,
     open: (context) => new ConsoleTask(context, linesPerSecond),
   };

@@ -18,5 +18,12 @@ import type { Sink } from "../definition/sink.ts";
  * ```
  */
 export function display(): Sink {
-  return { uri: "display", delivery: "live", shows: true, check: checkOutput, open: () => ({}) };
+  return {
+    uri: "display",
+    delivery: "live",
+    shows: true,
+    opens: {},
+    check: checkOutput,
+    open: () => ({}),
+  };
 }

@@ -45,6 +45,7 @@ export function events(options: EventsOptions = {}): Sink {
   return {
     uri: `events:${file}`,
     delivery: "exactly-once",
+    opens: { writes: [splitPath(file).folder] },
     check: checkOutput,
     open: (context) =>
       explained(action, async () => {

@@ -41,7 +41,7 @@ const PARALLEL_WRITES = 8;
 /**
  * Writes each picture to `DIR/CAMERA-n/OFFSET.jpg` (of a window `FIRST-LAST.jpg`, then
  * `FIRST-LAST.2.jpg` where several begin with this frame; the ending says the type) and a row to `DIR/annotations.csv`: file, camera, partition, offset, capture time
- * (ISO 8601), label, result (JSON). Both appear when their batch is committed, exactly once. Bytes
+ * (ISO 8601), label (with an apostrophe before what a spreadsheet would take for a formula), result (JSON). Both appear when their batch is committed, exactly once. Bytes
  * are the output's own, never encoded again; of an access unit its picture as a JPEG.
  *
  * A folder belongs to one query for each camera; two queries need two folders, or
@@ -64,6 +64,7 @@ export function images(options: ImagesOptions = {}): Sink {
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",
+    opens: { writes: [directory] },
     check: checkOutput,
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");
@@ -176,7 +177,7 @@ class ImagesTask implements SinkTask {
       String(output.partition),
       String(offset),
       timeOf(output.timestamp),
-      label ?? "",
+      asText(label ?? ""),
       output.result === undefined ? "" : JSON.stringify(completeResult(output, this.#query)),
     ].map(field).join(",") + "\n";
   }
@@ -185,6 +186,11 @@ class ImagesTask implements SinkTask {
 /** Epoch milliseconds as ISO 8601; as the number where it is beyond what a date can be. */
 function timeOf(timestamp: number): string {
   return Math.abs(timestamp) <= 8.64e15 ? new Date(timestamp).toISOString() : String(timestamp);
+}
+
+/** A label that a spreadsheet would take for a formula begins with an apostrophe, which says that it is text. */
+function asText(label: string): string {
+  return /^'*[=+\-@\t\r]/.test(label) && !/^[+-]?[\d.]+$/.test(label) ? `'${label}` : label;
 }
 
 /** A field of a row: quoted where needed, on one line. */

@@ -53,6 +53,7 @@ export function topic(options: TopicOptions): Sink {
   return {
     uri: `topic:${name}`,
     delivery: "exactly-once",
+    opens: {},
     check: checkOutput,
     topics: [name],
     open({ query, topic: source }) {

@@ -81,6 +81,7 @@ export function video(options: VideoOptions = {}): Sink {
   return {
     uri: `video:${directory}`,
     delivery: "exactly-once",
+    opens: { writes: [directory] },
     check: checkOutput,
     open(context) {
       const root = directory.replaceAll("{query}", context.query).replace(/(?<=.)\/+$/, "");

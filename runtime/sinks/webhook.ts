@@ -5,6 +5,7 @@
  */
 import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
+import { hostOf } from "../base/access.ts";
 import { learnSecrets } from "../base/mask.ts";
 import { Deliverer } from "./delivery.ts";
 import { explained } from "./files/failure.ts";
@@ -95,6 +96,10 @@ export function webhook(options: WebhookOptions): Sink {
   return {
     uri: `webhook:${shown}`,
     delivery: "at-least-once",
+    opens: {
+      writes: [directory, splitPath(deadLetters).folder],
+      reaches: [hostOf(url.href)],
+    },
     check: checkOutput,
     open: (context) =>
       explained(`keep what waits for ${shown} in ${JSON.stringify(directory)}`, async () => {

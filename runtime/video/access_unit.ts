@@ -187,19 +187,20 @@ function sliceType(slice: Uint8Array): number {
   return bits.exponentialGolomb() % 5;
 }
 
-class BitReader {
+/** Numbers of a parameter set or slice header, bit by bit; behind the end there are zeros. */
+export class BitReader {
   #at = 0;
   constructor(readonly bytes: Uint8Array) {}
 
   exponentialGolomb(): number {
     let zeros = 0;
-    while (zeros < 31 && this.#bit() === 0) zeros++;
+    while (zeros < 31 && this.bit() === 0) zeros++;
     let value = 1;
-    for (let i = 0; i < zeros; i++) value = value * 2 + this.#bit();
+    for (let i = 0; i < zeros; i++) value = value * 2 + this.bit();
     return value - 1;
   }
 
-  #bit(): number {
+  bit(): number {
     const byte = this.bytes[this.#at >> 3] ?? 0;
     return (byte >> (7 - (this.#at++ & 7))) & 1;
   }

@@ -10,7 +10,7 @@ import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
-import { concatenated } from "./mp4_box.ts";
+import { concatenated } from "../base/bytes.ts";
 import type { Prepared } from "./encoding.ts";
 import { type Piece, Recorder } from "./recorder.ts";
 

@@ -8,9 +8,10 @@
  *
  * @module
  */
+import { concatenated } from "../base/bytes.ts";
 import type { Appended, Container, Sample, Track } from "./container.ts";
 import type { FrameIndex } from "./frame_index.ts";
-import { ascii, box, column32, column64, concatenated, fullBox, u16, u32, u64 } from "./mp4_box.ts";
+import { ascii, box, column32, column64, fullBox, u16, u32, u64 } from "./mp4_box.ts";
 
 /** Ticks a second. */
 const TIMESCALE = 1000;

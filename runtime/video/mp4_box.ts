@@ -78,14 +78,3 @@ export function column64(length: number, at: (index: number) => number): Uint8Ar
 export function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
-
-/** Parts one after the other. */
-export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
-}

@@ -87,6 +87,23 @@ Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are o
   }
 });
 
+Deno.test("RTSP: H.265 stays as it came, from a keyframe on", async () => {
+  await withFolder(async (folder) => {
+    const clip = join(folder, "pattern.mp4");
+    await makeVideo(clip, { frames: 200, codec: "libx265" });
+    const server = await RtspServer.start(clip, { codec: "h265" });
+    try {
+      const units = await take(makeSource(`rtsp://127.0.0.1:${server.port}/clip`), 25);
+      assert.ok(units.every(({ contentType }) => contentType === "video/h265"));
+      const keyframes = units.map(({ value }) => inspectAccessUnit("h265", value).keyframe);
+      assert.ok(keyframes[0] && keyframes.filter(Boolean).length >= 2, String(keyframes));
+      assert.match(inspectAccessUnit("h265", units[0]!.value).codec!, /^hvc1\.1\./);
+    } finally {
+      await server.kill();
+    }
+  });
+});
+
 Deno.test("RTSP: a server killed and started again in mid-stream costs a pause, no more", async () => {
   let server = await RtspServer.start(CLIP);
   const { port } = server;

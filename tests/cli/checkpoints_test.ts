@@ -54,9 +54,16 @@ Deno.test("checkpoints inspect shows where queries are, as a table and as JSON",
     const filters = ["--query", "passthrough", "--topic", "VideoStreaming"];
     const table = await framelane(["checkpoints", "inspect", "--log", url, ...filters]);
     const [titles, first, second, ...rest] = table.process.said;
-    assert.match(titles!, /^query +topic +partition +group +query id .* lag$/);
-    assert.match(first!, /^passthrough +VideoStreaming +0 .* epoch 1 +7 +0$/);
-    assert.match(second!, /^passthrough +VideoStreaming +1 .* epoch 1 +5 +2$/);
+    assert.match(titles!, /^query +topic +partition +group +query id .* owner +written by .* lag$/);
+    const writer = `Framelane ${VERSION}: passthrough`;
+    assert.match(
+      first!,
+      new RegExp(`^passthrough +VideoStreaming +0 .* epoch 1 +${writer} +7 +0$`),
+    );
+    assert.match(
+      second!,
+      new RegExp(`^passthrough +VideoStreaming +1 .* epoch 1 +${writer} +5 +2$`),
+    );
     assert.deepEqual(rest, []);
   });
 });

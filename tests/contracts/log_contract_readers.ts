@@ -48,6 +48,29 @@ export function registerReaders(obligation: Obligation): void {
     assertGrowing(frames);
   });
 
+  obligation("what one reader does to its frames no other sees", async ({ log }) => {
+    const topic = unique("own");
+    await log.createTopic(topic, 2);
+    for (const partition of [0, 1]) await append(log, topic, partition, records(6));
+    const reader = await log.reader();
+    const partitions = await Promise.all([0, 0, 1].map((number) => reader.open(topic, number, 0)));
+    const [bad, ...others] = partitions as [typeof partitions[0], ...typeof partitions];
+    for (let round = 0; round < 3; round++) {
+      for (const { value, headers } of await take(bad!, 2, 2)) {
+        new Uint8Array(value.buffer).fill(0);
+        Reflect.set(headers, "label", "changed");
+      }
+      for (const partition of others) {
+        const frames = await take(partition, 2, 2);
+        assert.deepEqual(
+          frames.map(({ value }) => text(value)),
+          records(6).slice(2 * round, 2 * round + 2).map(({ value }) => text(value)),
+        );
+        assert.ok(frames.every(({ headers }) => headers["label"] === undefined));
+      }
+    }
+  });
+
   obligation("read ends where it is told to", async ({ log }) => {
     const topic = unique("until");
     await log.createTopic(topic, 1);

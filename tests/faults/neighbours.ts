@@ -62,7 +62,7 @@ export async function neighbours(
       "--port",
       "off",
       "--json",
-    ], evil ? { env: { FRAMELANE_TEST_EVIL: "on" } } : {});
+    ], evil ? { env: { FRAMELANE_TEST_EVIL: fps === undefined ? "on" : "spin" } } : {});
     if (fps !== undefined) await publish(log, frames, fps, evil);
     const end = (partition: number) =>
       process.progress(partition).at(-1)?.sources[0]?.endOffset[TOPIC]?.[partition] ?? 0;

@@ -84,7 +84,12 @@ export class GroupBed {
 
   /** Starts a runtime of the group, or one of its own with `--partitions`. */
   start(...more: readonly string[]): FramelaneProcess {
-    const { url, source, folder, sessionTimeoutMs, within = [], pictures = true } = this.#options;
+    return this.startWithin(this.#options.within ?? [], ...more);
+  }
+
+  /** The same, run by another command. */
+  startWithin(within: readonly string[], ...more: readonly string[]): FramelaneProcess {
+    const { url, source, folder, sessionTimeoutMs, pictures = true } = this.#options;
     const runtime = new FramelaneProcess([
       "queries",
       "passthrough",

@@ -1,7 +1,7 @@
 /**
  * What code that turned bad would try: run within the fence of a task, it prints as JSON what came of each
- * attempt. `FRAMELANE_ATTACK` says where: `data` may be written, `outside` may not. All attempts leave
- * things as they are where they succeed.
+ * attempt. `FRAMELANE_ATTACK` says where (see `Places`): `data` may be written, `outside` may not, and
+ * `machine` stands for another machine. Each attempt works without a fence, whatever came before it.
  */
 import childProcess from "node:child_process";
 import fs from "node:fs";
@@ -11,11 +11,10 @@ import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import threads from "node:worker_threads";
 
-const { data, outside, root } = JSON.parse(Deno.env.get("FRAMELANE_ATTACK")!) as {
-  data: string;
-  outside: string;
-  root: string;
-};
+import type { Places } from "./places.ts";
+
+const { data, outside, root, machine } = JSON.parse(Deno.env.get("FRAMELANE_ATTACK")!) as Places;
+const { hostname, port, dns } = machine;
 const code = `${root}/main.ts`;
 const module = (text: string) => `data:application/typescript,${encodeURIComponent(text)}`;
 
@@ -73,7 +72,10 @@ const attempts: Record<string, () => unknown> = {
   "write through /proc/self/cwd": () => touch("/proc/self/cwd/main.ts"),
   "write memory of its own": () => touch("/proc/self/mem"),
   "rename the checkout": () => Deno.renameSync(root, `${root}`),
-  "rename code away": () => Deno.renameSync(`${root}/cli`, `${data}/cli`),
+  "rename code away": () => {
+    Deno.renameSync(`${root}/cli`, `${data}/cli`);
+    Deno.renameSync(`${data}/cli`, `${root}/cli`);
+  },
   "rename a file over code": () => {
     Deno.writeTextFileSync(`${data}/new.ts`, "");
     Deno.renameSync(`${data}/new.ts`, code);
@@ -99,10 +101,10 @@ const attempts: Record<string, () => unknown> = {
     callbacks((done) => fs.createWriteStream(code, { flags: "a" }).on("error", done).end(done)),
   "write a database over code": () => new DatabaseSync(`${root}/x.db`).exec("CREATE TABLE x (y)"),
   "attach a database": () =>
-    new DatabaseSync(":memory:").exec(`ATTACH '${root}/x.db' AS x; CREATE TABLE x.y (z)`),
-  "vacuum into a file": () => new DatabaseSync(":memory:").exec(`VACUUM INTO '${root}/x.db'`),
+    new DatabaseSync(":memory:").exec(`ATTACH '${root}/a.db' AS x; CREATE TABLE x.y (z)`),
+  "vacuum into a file": () => new DatabaseSync(":memory:").exec(`VACUUM INTO '${root}/v.db'`),
   "load an extension of SQLite": () =>
-    new DatabaseSync(":memory:", { allowExtension: true }).loadExtension("/lib/libm.so.6"),
+    new DatabaseSync(":memory:", { allowExtension: true }).loadExtension(`${data}/evil.so`),
   "keep keys and values beside code": async () => (await Deno.openKv(`${root}/x.kv`)).close(),
   "read outside": () => Deno.readTextFileSync(outside),
   "read outside with Node": () => fs.readFileSync(outside),
@@ -123,28 +125,30 @@ const attempts: Record<string, () => unknown> = {
   "run a program with Node": () =>
     callbacks((done) => childProcess.execFile("/bin/true", (error) => done(error))),
   "load a library of the system": () => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {}),
-  "load a library from its data": () => {
-    Deno.writeFileSync(`${data}/evil.so`, new Uint8Array(8));
-    Deno.dlopen(`${data}/evil.so`, {});
-  },
-  "load an addon from its data": () => {
-    Deno.writeFileSync(`${data}/evil.node`, new Uint8Array(8));
-    createRequire(code)(`${data}/evil.node`);
-  },
+  "load a library from its data": () => Deno.dlopen(`${data}/evil.so`, {}),
+  "load an addon from its data": () => createRequire(code)(`${data}/evil.node`),
   "load an addon by process.dlopen": () =>
     (process as unknown as { dlopen(module: object, file: string): void })
       .dlopen({ exports: {} }, `${data}/evil.node`),
   "make a pointer": () => Deno.UnsafePointer.of(new Uint8Array(8)),
-  "reach another machine": () => Deno.connect({ hostname: "192.0.2.1", port: 443 }),
-  "fetch from another machine": () => fetch("http://192.0.2.1/"),
+  "reach another machine": async () => (await Deno.connect({ hostname, port })).close(),
+  "fetch from another machine": async () =>
+    await (await fetch(`http://${hostname}:${port}/`)).body?.cancel(),
   "reach another machine with Node": () =>
-    callbacks((done) => net.connect(443, "192.0.2.1", () => done()).on("error", done)),
-  "look up a name": () => Deno.resolveDns("example.org", "A"),
+    callbacks((done) => {
+      const socket = net.connect(port, hostname, () => {
+        socket.destroy();
+        done();
+      }).on("error", done);
+    }),
+  "look up a name": () =>
+    Deno.resolveDns("example.org", "A", { nameServer: { ipAddr: hostname, port: dns } }),
   "listen for others": () => Deno.listen({ hostname: "0.0.0.0", port: 0 }).close(),
-  "listen at a socket of its own": () => Deno.listen({ transport: "unix", path: `${root}/x.sock` }),
+  "listen at a socket of its own": () =>
+    Deno.listen({ transport: "unix", path: `${root}/x.sock` }).close(),
   "reach a socket of the system": () =>
-    Deno.connect({ transport: "unix", path: "/run/docker.sock" }),
-  "import from the network": () => import("https://jsr.io/@std/path/meta.json?" + "x"),
+    Deno.connect({ transport: "unix", path: `${outside}.sock` }),
+  "import from the network": () => import(`http://${hostname}:${port}/module.ts`),
   "import a module of its data": async () => await import(module(appending)),
   "write in a worker": () => inWorker(appending, "inherit"),
   "write in a worker with permissions": () => inWorker(appending, { write: true, read: true }),
@@ -160,7 +164,7 @@ const attempts: Record<string, () => unknown> = {
     const { state } = await Deno.permissions.request({ name: "write" });
     if (state !== "granted") throw new Error("Requires write access: not granted");
   },
-  "signal a process": () => Deno.kill(2 ** 30, "SIGTERM"),
+  "signal a process": () => Deno.kill(Deno.ppid, "SIGCONT"),
   "learn the host's name": () => Deno.hostname(),
   "learn who it is": () => Deno.uid(),
 };

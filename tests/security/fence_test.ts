@@ -1,9 +1,13 @@
 /** Attacks from within each task: with Deno's flags and the kernel's rules that its command line gets. */
 import assert from "node:assert/strict";
 import { CLibrary } from "../../cli/launch/kernel.ts";
+import { libraryFiles } from "../../cli/launch/native.ts";
 import { planLaunch } from "../../cli/launch/plan.ts";
+import { openLog } from "../../runtime/log/open.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
+import { records } from "../support/frames.ts";
+import { type Places, withPlaces } from "./places.ts";
 import { launchOf, PRODUCT, run } from "./task.ts";
 
 const ALL = ["read", "write", "net", "env", "ffi", "run"].map((kind) => `--allow-${kind}`);
@@ -33,7 +37,7 @@ async function attack(
   name: "attack" | "native",
   more: string,
   task: string,
-  place: { data: string; outside: string; port?: number },
+  place: Places,
 ): Promise<Record<string, string>> {
   const { cache } = launchOf(task, []);
   const { code, said } = await run(
@@ -42,7 +46,7 @@ async function attack(
     ),
     {
       env: {
-        FRAMELANE_ATTACK: JSON.stringify({ ...place, root: ROOT }),
+        FRAMELANE_ATTACK: JSON.stringify(place),
         FRAMELANE_CACHE: cache,
         AWS_SECRET: "x",
       },
@@ -52,13 +56,9 @@ async function attack(
   return JSON.parse(said.slice(said.lastIndexOf('{"'))) as Record<string, string>;
 }
 
-/** A folder that a task may write to, and a file that it may not. */
-async function withPlaces(act: (place: { data: string; outside: string }) => Promise<void>) {
-  await withFolder(async (folder) => {
-    const place = { data: `${folder}/data`, outside: `${folder}/outside` };
-    await Deno.mkdir(place.data);
-    await Deno.writeTextFile(place.outside, "untouched");
-    await Deno.copyFile(`${ROOT}/clips/astronaut.jpg`, `${place.outside}.jpg`);
+/** Places, and a look at the code before and after. */
+async function withCode(act: (place: Places) => Promise<void>) {
+  await withPlaces(async (place) => {
     const before = await stateOfCode();
     await act(place);
     assert.deepEqual(await stateOfCode(), before, "the code is as it was");
@@ -81,7 +81,7 @@ async function stateOfCode(): Promise<string[]> {
 
 Deno.test("What bad code of a dependency, a query or a model would try is refused in every task", async (t) => {
   assert.deepEqual(Object.keys(commandLines("")).sort(), [...PRODUCT].sort());
-  await withPlaces(async (place) => {
+  await withCode(async (place) => {
     for (const task of PRODUCT) {
       await t.step(task, async () => {
         const results = await attack("attack", "", task, place);
@@ -102,14 +102,12 @@ Deno.test({
   name: "What bad native code would try is refused by the kernel in every task that loads any",
   ignore: (CLibrary.open()?.version ?? 0) < 6,
   fn: async (t) => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    await withPlaces(async (place) => {
+    await withCode(async (place) => {
       for (const task of PRODUCT) {
         if (launchOf(task, commandLines(place.data)[task]!).row.native === undefined) continue;
         await t.step(task, async () => {
           const more = "--allow-ffi --allow-read --allow-write --ignore-env";
-          const results = await attack("native", more, task, { ...place, port });
+          const results = await attack("native", more, task, place);
           for (const [name, result] of Object.entries(results)) {
             if (OF_ROOT.includes(name) && Deno.uid() === 0) continue;
             assert.equal(result, "refused", `${task}: ${name}`);
@@ -120,23 +118,56 @@ Deno.test({
   },
 });
 
-Deno.test("Each attack works where there is no fence", async () => {
-  await withFolder(async (folder) => {
-    const place = { data: `${folder}/data`, outside: `${folder}/outside`, root: `${folder}/code` };
-    for (const path of [place.data, `${place.root}/queries`, `${place.root}/docs`]) {
-      await Deno.mkdir(path, { recursive: true });
-    }
-    await Deno.writeTextFile(place.outside, "touched");
-    await Deno.copyFile(`${ROOT}/clips/astronaut.jpg`, `${place.outside}.jpg`);
-    for (const name of ["main.ts", "deno.jsonc"]) {
-      await Deno.writeTextFile(`${place.root}/${name}`, "");
-    }
-    const { said } = await run([...ALL, script("native")], {
-      env: { FRAMELANE_ATTACK: JSON.stringify({ ...place, port: 9 }), FRAMELANE_CACHE: folder },
-    });
-    assert.match(said, /"write code":"done"/);
+/** Two that come to nothing even so: what is loaded is no extension of SQLite. */
+const STARTED: Readonly<Record<string, RegExp>> = {
+  "load an extension of SQLite": /undefined symbol|entry point/,
+};
+
+for (const name of ["attack", "native"] as const) {
+  Deno.test({
+    name: `Each ${name === "native" ? "native " : ""}attack works where there is no fence`,
+    // Root alone may do all of it.
+    ignore: Deno.uid() !== 0,
+    fn: async () => {
+      await withPlaces(async (place, folder) => {
+        const root = `${folder}/code`;
+        const files = [
+          ...["main.ts", "deno.jsonc", "x", "queries/greyscale.ts", "cli/x", "docs/x", ".git/x"],
+          ...[".ci/run", "node_modules/.deno/x", "tests/security/attack.ts"],
+        ].map((file) => `${root}/${file}`).concat(`${folder}/npm/x`, `${folder}/gen/x`);
+        for (const file of files) {
+          await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });
+          await Deno.writeTextFile(file, "");
+        }
+        const { code, said } = await run(
+          [
+            "-q",
+            "-A",
+            "--no-lock",
+            "--unstable-worker-options",
+            "--unstable-kv",
+            `--config=${ROOT}/deno.json`,
+            script(name),
+          ],
+          {
+            cwd: root,
+            env: {
+              FRAMELANE_ATTACK: JSON.stringify({ ...place, root }),
+              FRAMELANE_CACHE: folder,
+              AWS_SECRET: "x",
+            },
+          },
+        );
+        assert.equal(code, 0, said);
+        const results = JSON.parse(said.slice(said.lastIndexOf('{"'))) as Record<string, string>;
+        for (const [attack, result] of Object.entries(results)) {
+          if (STARTED[attack] !== undefined) assert.match(result, STARTED[attack]);
+          else assert.equal(result, "done", attack);
+        }
+      });
+    },
   });
-});
+}
 
 Deno.test("A writable folder that holds code is refused with the reason, however it is named", async () => {
   await withFolder(async (folder) => {
@@ -212,6 +243,45 @@ Deno.test("An executor may do less than its command: it listens nowhere and sees
     const { said } = await run(
       [...launch, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
       { env: { FRAMELANE_TOKEN: "t0ken" }, until: /and write its own/ },
+    );
+    assert.match(said, /could \[\], and write its own/);
+  });
+});
+
+Deno.test("An executor lets go of what its plan does not need before the first frame", async () => {
+  await withFolder(async (folder) => {
+    const log = `embedded:${folder}/log`;
+    const opened = await openLog(log);
+    await opened.createTopic("VideoStreaming", 1);
+    const producer = await opened.producer();
+    await producer.append("VideoStreaming", 0, records(1, 1));
+    await producer.close();
+    await opened.close();
+    const onnx = libraryFiles(["onnx"], ROOT).find((file) => file.endsWith(".node"));
+    const tries = {
+      "write where no sink writes": `Deno.mkdirSync(".framelane/stolen", { recursive: true })`,
+      "load ONNX Runtime": `Deno.dlopen(${JSON.stringify(onnx)}, {})`,
+      "see the secret of webhooks":
+        `if (Deno.env.get("FRAMELANE_WEBHOOK_SECRET") === undefined) throw new Error("hidden")`,
+      "ask for it":
+        `if (Deno.permissions.requestSync({ name: "write" }).state !== "granted") throw 0`,
+    };
+    await Deno.writeTextFile(
+      `${folder}/probe.ts`,
+      `import { display, query } from ${JSON.stringify(`${ROOT}/runtime/mod.ts`)};
+       export default query("probe").readStream({ startingOffsets: "earliest" }).map((frame) => {
+         const said: string[] = [];
+         for (const [name, text] of Object.entries(${JSON.stringify(tries)})) {
+           try { new Function("Deno", text)(Deno); said.push(name); } catch (error) { void error; }
+         }
+         Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
+         throw new Error("could [" + said + "], and write its own");
+       }).writeStream(display());`,
+    );
+    const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
+    const { said } = await run(
+      [...launch, "queries", `${folder}/probe.ts`, "--log", log, "--port", "off"],
+      { env: { FRAMELANE_WEBHOOK_SECRET: "s3cret" }, until: /and write its own/ },
     );
     assert.match(said, /could \[\], and write its own/);
   });

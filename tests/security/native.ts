@@ -6,12 +6,11 @@
 import { AVIO_FLAG_READ, AVIO_FLAG_WRITE, IOContext } from "node-av";
 import sharp from "sharp";
 
-const { data, outside, root, port } = JSON.parse(Deno.env.get("FRAMELANE_ATTACK")!) as {
-  data: string;
-  outside: string;
-  root: string;
-  port: number;
-};
+import type { Places } from "./places.ts";
+
+const { data, outside, root, machine: { port, free } } = JSON.parse(
+  Deno.env.get("FRAMELANE_ATTACK")!,
+) as Places;
 const { symbols: c } = Deno.dlopen("libc.so.6", {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
@@ -22,6 +21,7 @@ const { symbols: c } = Deno.dlopen("libc.so.6", {
   mkdir: { parameters: ["buffer", "u32"], result: "i32" },
   truncate: { parameters: ["buffer", "i64"], result: "i32" },
   mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
+  umount: { parameters: ["buffer"], result: "i32" },
   posix_spawn: {
     parameters: ["buffer", "buffer", "pointer", "pointer", "buffer", "buffer"],
     result: "i32",
@@ -35,7 +35,7 @@ const { symbols: c } = Deno.dlopen("libc.so.6", {
 const text = (value: string) => new TextEncoder().encode(`${value}\0`);
 const [READ, WRITE, APPEND, CREATE] = [0, 1, 0o2000, 0o100];
 
-/** A call that fails is one that was refused: every attempt would succeed without a fence. */
+/** A call that fails is one that was refused: without a fence every attempt succeeds. */
 function must(result: number): void {
   if (result < 0) throw new Error("refused");
 }
@@ -51,7 +51,7 @@ const append = WRITE | APPEND;
 const image = () => sharp({ create: { width: 4, height: 4, channels: 3, background: "red" } });
 
 function address(at: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array([2, 0, at >> 8, at & 255, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  return new Uint8Array([2, 0, at >> 8, at & 255, 127, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 function spawn(program: string): void {
@@ -82,8 +82,14 @@ const attempts: Record<string, () => unknown> = {
   "write outside": () => open(outside, append),
   "write through /proc/self/root": () => open(`/proc/self/root${code}`, append),
   "write by a path with ..": () => open(`${data}/../${"../".repeat(20)}${code}`, append),
-  "rename the checkout": () => must(c.rename(text(root), text(`${root}.away`))),
-  "rename code into its data": () => must(c.rename(text(code), text(`${data}/main.ts`))),
+  "rename the checkout": () => {
+    must(c.rename(text(root), text(`${root}.away`)));
+    must(c.rename(text(`${root}.away`), text(root)));
+  },
+  "rename code into its data": () => {
+    must(c.rename(text(code), text(`${data}/main.ts`)));
+    must(c.rename(text(`${data}/main.ts`), text(code)));
+  },
   "rename a file over code": () => {
     open(`${data}/new.ts`, append | CREATE);
     must(c.rename(text(`${data}/new.ts`), text(`${root}/deno.jsonc`)));
@@ -98,10 +104,12 @@ const attempts: Record<string, () => unknown> = {
     open(link, append);
   },
   "remove code": () => must(c.unlink(text(`${root}/deno.jsonc`))),
-  "make a folder beside the code": () => must(c.mkdir(text(`${root}/x`), 0o755)),
+  "make a folder beside the code": () => must(c.mkdir(text(`${root}/new`), 0o755)),
   "truncate a file outside": () => must(c.truncate(text(outside), 2n)),
-  "mount over code": () =>
-    must(c.mount(text("none"), text(`${root}/docs`), text("tmpfs"), 0n, text(""))),
+  "mount over code": () => {
+    must(c.mount(text("none"), text(`${root}/docs`), text("tmpfs"), 0n, text("")));
+    must(c.umount(text(`${root}/docs`)));
+  },
   "read outside": () => open(outside, READ),
   "read passwords of the system": () => open("/etc/shadow", READ),
   "read another program's environment": () => open(`/proc/${c.getppid()}/environ`, READ),
@@ -113,7 +121,7 @@ const attempts: Record<string, () => unknown> = {
     spawn(`${data}/true`);
   },
   "connect to a port": () => must(c.connect(c.socket(2, 1, 0), address(port), 16)),
-  "listen at a port": () => must(c.bind(c.socket(2, 1, 0), address(port + 1), 16)),
+  "listen at a port": () => must(c.bind(c.socket(2, 1, 0), address(free), 16)),
   "signal another program": () => must(c.kill(c.getppid(), 0)),
   "write code by sharp": () => image().png().toFile(`${root}/queries/x.png`),
   "write outside by sharp": () => image().png().toFile(`${outside}.png`),

@@ -118,7 +118,10 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
   );
   assert.deepEqual(allowed("log", "check", "--log", "embedded:/log")["write"], ["/log"]);
   assert.equal(allowed("evaluate")["write"], undefined);
-  assert.deepEqual(allowed("viewer", "--log", "embedded:/log")["write"], ["/log"]);
+  assert.deepEqual(
+    allowed("viewer", "--log", "embedded:/log")["write"]!.filter((path) => !/^ROOT/.test(path)),
+    ["/log"],
+  );
 });
 
 Deno.test("The environment opens what flags do not name, and flags widen what is open", () => {
@@ -146,6 +149,36 @@ Deno.test("What the registry of cameras names is not known at the start: reading
   const named = allowed("cameras", "run", "--allow-read", "/films", "--allow-net", "cam.example");
   assert.deepEqual(named["net"], ["cam.example"]);
   assert.ok(named["read"]!.includes("/films") && !named["read"]!.includes("everything"));
+});
+
+Deno.test("Executors get what concerns queries: no camera, no registry, no port of the viewer", async () => {
+  await withFolder(async (folder) => {
+    const file = `${folder}/all.yaml`;
+    await Deno.writeTextFile(
+      file,
+      `log: embedded:${folder}/log
+state: ${folder}/state.kv
+cameras: [{ number: 1, source: /films/a.mp4 }, { number: 2, source: "http://cam.example/x" }]
+queries: [{ query: greyscale, sinks: ["events:${folder}/out/a.jsonl", "webhook:https://alarm.example/"] }]
+`,
+    );
+    const { executors, access } = launchOf("up", [
+      ...[file, "--allow-read", "/x", "--allow-net", "b-2.example"],
+    ]);
+    assert.ok(access.net?.has("cam.example:80") && access.read.has("/films/a.mp4"));
+    const { permissions: { net, read, write, ffi }, ifNeeded } = executors;
+    assert.deepEqual(net, ["b-2.example", "alarm.example:443"].toSorted());
+    const texts = (list: unknown) => (list as string[]).join(" ");
+    assert.doesNotMatch(texts(read) + texts(write), /films|state\.kv/);
+    assert.match(texts(ffi), /onnxruntime/);
+    assert.deepEqual(ifNeeded.write.map(({ path }) => path), [
+      `${folder}/out`,
+      `${ROOT}/.framelane`,
+    ]);
+    assert.deepEqual(ifNeeded.net, ["alarm.example:443"]);
+  });
+  const named = launchOf("queries", ["--sink", "images:/a/{query}/b"]);
+  assert.ok(named.access.write.some(({ path }) => path === "/a"), "a folder for each query");
 });
 
 Deno.test("Nobody at a terminal is asked to widen anything", async () => {

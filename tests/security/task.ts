@@ -43,6 +43,8 @@ export interface Ran {
 
 /** How to run a program. */
 export interface RunOptions {
+  /** The project's folder unless given. */
+  readonly cwd?: string;
   readonly env?: Record<string, string>;
   /** It is ended as soon as it has said this. */
   readonly until?: RegExp;
@@ -52,13 +54,13 @@ export interface RunOptions {
 
 const TIMEOUT_MS = 20_000;
 
-/** Runs Deno from the project's folder to its end, or until it has said something. */
+/** Runs Deno to its end, or until it has said something. */
 export async function run(
   args: readonly string[],
-  { env = {}, until, then = () => Promise.resolve() }: RunOptions = {},
+  { cwd = ROOT, env = {}, until, then = () => Promise.resolve() }: RunOptions = {},
 ): Promise<Ran> {
   const child = new Deno.Command(Deno.execPath(), {
-    cwd: ROOT,
+    cwd,
     args: ["run", ...args],
     env: { ...env, NO_COLOR: "1" },
     stdin: "null",

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import {
   AV_LOG_QUIET,
   AV_PIX_FMT_YUV420P,
+  AV_PIX_FMT_YUV420P10LE,
   Codec,
   CodecContext,
   Dictionary,
@@ -34,13 +35,17 @@ export interface StreamOptions {
   readonly parameters?: string;
   /** Offset of the pattern, so that streams differ. */
   readonly seed?: number;
+  /** Bits of each sample: 8 or 10. */
+  readonly depth?: 8 | 10;
   /** Bits of a bar code at the top that tells each unit's place in the stream; none unless given. */
   readonly codeBits?: number;
 }
 
 /** Encodes a pattern that moves: one access unit a frame, in Annex B form. */
 export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]> {
-  const { codec = "h264", frames, width = 160, height = 96, gop = 10, seed = 0 } = options;
+  const { codec = "h264", frames, width = 160, height = 96, gop = 10, seed = 0, depth = 8 } =
+    options;
+  const format = depth === 8 ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_YUV420P10LE;
   const encoder = Codec.findEncoderByName(
     codec === "h264" ? FF_ENCODER_LIBX264 : FF_ENCODER_LIBX265,
   );
@@ -49,7 +54,7 @@ export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]>
   context.allocContext3(encoder);
   context.width = width;
   context.height = height;
-  context.pixelFormat = AV_PIX_FMT_YUV420P;
+  context.pixelFormat = format;
   context.timeBase = new Rational(1, 25);
   context.framerate = new Rational(25, 1);
   context.threadCount = 1;
@@ -79,10 +84,10 @@ export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]>
   for (let i = 0; i < frames; i++) {
     const pattern = patternOf(width, height, i + seed);
     if (options.codeBits !== undefined) drawCode(pattern, width, i, options.codeBits);
-    const frame = Frame.fromVideoBuffer(pattern, {
+    const frame = Frame.fromVideoBuffer(depth === 8 ? pattern : deepened(pattern), {
       width,
       height,
-      format: AV_PIX_FMT_YUV420P,
+      format,
     });
     frame.pts = BigInt(i);
     context.sendFrameSync(frame);
@@ -102,6 +107,11 @@ function patternOf(width: number, height: number, step: number): Buffer {
     for (let x = 0; x < width; x++) luma[y * width + x] = 16 + ((x * 3 + y * 2 + step * 7) % 220);
   }
   return luma;
+}
+
+/** The same picture with 10 bits a sample. */
+function deepened(samples: Buffer): Buffer {
+  return Buffer.from(Uint16Array.from(samples, (sample) => sample * 4 + 1).buffer);
 }
 
 /** The number's bits, the most significant first, as bars of white and black. */

@@ -70,8 +70,12 @@ export class FramelaneProcess {
     args: readonly string[],
     options: ProcessOptions = {},
   ) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: denoArguments(args, options.permissions),
+    const command = [
+      ...options.within ?? [],
+      ...[Deno.execPath(), ...denoArguments(args, options.permissions)],
+    ];
+    this.#child = new Deno.Command(command[0]!, {
+      args: command.slice(1),
       cwd: options.cwd ?? ROOT,
       env: { ...options.env, NO_COLOR: "1" },
       stdin: "null",

@@ -22,18 +22,21 @@ export class RtspServer {
     clip: string,
     options: {
       readonly port?: number;
+      /** Of the clip. */
+      readonly codec?: "h264" | "h265";
       readonly user?: string;
       readonly password?: string;
       /** A file with a certificate and its key: the server speaks TLS. */
       readonly tls?: string;
     } = {},
   ): Promise<RtspServer> {
-    const { port = 0, user, password, tls } = options;
+    const { port = 0, codec = "h264", user, password, tls } = options;
     const child = new Deno.Command("/usr/bin/python3", {
       args: [
         SCRIPT,
         clip,
         `--port=${port}`,
+        `--codec=${codec}`,
         ...(tls === undefined ? [] : [`--tls=${tls}`]),
         ...(user === undefined ? [] : [`--user=${user}`, `--password=${password}`]),
       ],

@@ -1,6 +1,6 @@
 """An RTSP server that plays a clip over and over, for tests.
 
-usage: rtsp_server.py CLIP [--port PORT] [--user NAME --password WORD] [--tls CERT_AND_KEY]
+usage: rtsp_server.py CLIP [--codec h264|h265] [--port PORT] [--user NAME --password WORD] [--tls CERT_AND_KEY]
 
 Prints the port, alone on a line, when it listens. /clip is the stream.
 """
@@ -15,8 +15,8 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import Gio, GLib, Gst, GstRtspServer  # noqa: E402
 
 LAUNCH = (
-    "( filesrc location={clip} ! qtdemux ! h264parse config-interval=-1 "
-    "! rtph264pay name=pay0 pt=96 )"
+    "( filesrc location={clip} ! qtdemux ! {codec}parse config-interval=-1 "
+    "! rtp{codec}pay name=pay0 pt=96 )"
 )
 ROLE = "viewer"
 
@@ -24,9 +24,9 @@ ROLE = "viewer"
 class Clip(GstRtspServer.RTSPMediaFactory):
     """Plays the clip; at its end the stream begins again."""
 
-    def __init__(self, clip):
+    def __init__(self, clip, codec):
         super().__init__()
-        self.set_launch(LAUNCH.format(clip=clip))
+        self.set_launch(LAUNCH.format(clip=clip, codec=codec))
         self.set_shared(False)
 
 
@@ -51,6 +51,7 @@ def protect(server, factory, options):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("clip")
+    parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
     parser.add_argument("--port", default="0")
     parser.add_argument("--user")
     parser.add_argument("--password")
@@ -60,7 +61,7 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
-    factory = Clip(options.clip)
+    factory = Clip(options.clip, options.codec)
     if options.user or options.tls:
         protect(server, factory, options)
     server.get_mount_points().add_factory("/clip", factory)

@@ -68,6 +68,7 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
       const overflow =
         "document.documentElement.scrollWidth - document.documentElement.clientWidth";
       assert.equal(await page.evaluate(overflow), 0);
+      assert.deepEqual(await serious(page), [], "the wall on a phone");
       const tile = (await page.locator(".tile").first().boundingBox())!;
       assert.ok(tile.width >= 180, `${tile.width} pixels wide`);
       // Only what can be seen is sent.
@@ -77,6 +78,7 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
       await until(async () => await offsetOf(page, "greyscale-23") >= 0);
       await last.getByRole("button", { name: /Show alone/ }).tap();
       await page.locator('.stage [data-lane="greyscale-23"]').waitFor();
+      assert.deepEqual(await serious(page), [], "one camera on a phone");
       assert.equal(await page.evaluate(overflow), 0);
       await page.getByRole("button", { name: "Back to the wall (Esc)" }).tap();
       await page.locator(".stage").waitFor({ state: "hidden" });

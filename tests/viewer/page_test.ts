@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatNumbers } from "../../viewer/page/numbers.ts";
 import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
-import { noticeOf } from "../../viewer/page/condition.ts";
-import { bestGrid, wallGrid } from "../../viewer/page/layout.ts";
+import { conditionOf, noticeOf } from "../../viewer/page/condition.ts";
+import { layOut } from "../../viewer/page/layout.ts";
 import {
   formatState,
   groupName,
@@ -155,43 +155,71 @@ Deno.test("a notice says what keeps frames away", () => {
     lastFrameArrival: 1_000,
     trouble: "Wrong password",
   };
-  assert.equal(noticeOf(stalled, 61_000).detail, "1 min ago · Wrong password");
-  assert.equal(noticeOf({ ...lane!, trouble: "Wrong password" }, 0).detail, "Wrong password");
+  assert.deepEqual(noticeOf(stalled, 61_000), { title: "Wrong password", detail: "" });
+  const { trouble: _, ...silent } = stalled;
+  assert.equal(noticeOf(silent, 61_000).detail, "1 min ago");
+  // Frames that have come since say that the trouble is over.
+  const over = {
+    ...lane!,
+    trouble: "Wrong password",
+    troubleSince: 1_000,
+    lastFrameArrival: 9_000,
+  };
+  assert.equal(conditionOf(over), "live");
+  assert.equal(conditionOf({ ...over, troubleSince: 8_500 }), "stalled");
+  const starting = { ...lane!, state: "starting" as const };
+  assert.equal(noticeOf(starting, 0).title, "Query is starting");
 });
 
-Deno.test("the grid shows pictures as large as they can be, and never too small", () => {
-  const space = { aspect: 16 / 9, gap: 6, caption: 34, smallest: 200 };
-  const grid = (count: number, width: number, height: number) =>
-    bestGrid({ ...space, count, width, height });
-  assert.deepEqual([grid(1, 1600, 900).columns, grid(1, 1600, 900).rows], [1, 1]);
-  assert.equal(grid(4, 1600, 900).columns, 2);
-  assert.equal(grid(40, 1920, 1000).fits, true);
-  assert.equal(grid(3, 400, 900).columns, 1, "a phone held upright");
-  assert.equal(grid(64, 390, 700).fits, false);
+const SPACE = { gap: 6, caption: 32, border: 1, smallest: 200 };
+const wide = (count: number) => new Array<number>(count).fill(16 / 9);
+
+Deno.test("tiles are as large as their pictures, in rows without holes, in whatever space", () => {
   fc.assert(fc.property(
-    fc.integer({ min: 1, max: 200 }),
-    fc.integer({ min: 100, max: 4_000 }),
-    fc.integer({ min: 100, max: 3_000 }),
-    (count, width, height) => {
-      const { columns, rows } = grid(count, width, height);
-      assert.ok(columns >= 1 && columns * rows >= count && columns * (rows - 1) < count);
+    fc.array(fc.double({ min: 0.5, max: 2.5, noNaN: true }), { minLength: 1, maxLength: 100 }),
+    fc.integer({ min: 300, max: 4_000 }),
+    fc.integer({ min: 200, max: 3_000 }),
+    fc.integer({ min: 0, max: 8 }),
+    (aspects, width, height, columns) => {
+      const layout = layOut({ ...SPACE, aspects, width, height, columns });
+      const { gap, caption } = layout.dense ? { gap: 2, caption: 0 } : SPACE;
+      assert.equal(layout.rows.reduce((sum, count) => sum + count, 0), aspects.length);
+      let at = 0, bottom = 0;
+      for (const [row, count] of layout.rows.entries()) {
+        const cells = layout.cells.slice(at, at + count);
+        const across = cells.reduce((sum, cell) => sum + cell.width, 0) + gap * (count - 1);
+        assert.ok(across <= layout.width && layout.width <= width, "the row is too wide");
+        // No tile of the next row would go up into this one.
+        const isLast = row === layout.rows.length - 1;
+        assert.ok(isLast || across > layout.width - count - 1, "the row has a hole");
+        for (const [index, cell] of cells.entries()) {
+          const picture = cell.height - caption - 2;
+          const off = Math.abs(cell.width - 2 - picture * aspects[at + index]!);
+          assert.ok(off <= 1 + aspects[at + index]!, "bars beside the picture");
+        }
+        at += count;
+        bottom += cells[0]!.height + (isLast ? 0 : gap);
+      }
+      assert.ok(!layout.fits || bottom <= height + layout.rows.length, "too tall");
     },
   ));
 });
 
-Deno.test("a wall of many cameras is dense before it scrolls; a phone scrolls", () => {
-  const layout = (count: number, width: number, height: number, aspect = 16 / 9) => {
-    const space = { gap: 6, caption: 34, smallest: 200, count, width, height, aspect };
-    const { columns, fits, dense } = wallGrid(space);
-    return { columns, fits, dense };
-  };
-  assert.deepEqual(layout(16, 1440, 850), { columns: 4, fits: true, dense: false });
-  assert.deepEqual(layout(64, 1440, 850), { columns: 8, fits: true, dense: true });
-  // With a line below each they would be a fifth narrower, with black beside them.
-  assert.deepEqual(layout(16, 1268, 740, 4 / 3), { columns: 4, fits: true, dense: true });
-  assert.deepEqual(layout(16, 1908, 1020, 4 / 3), { columns: 6, fits: true, dense: false });
-  assert.deepEqual(layout(200, 1440, 850), { columns: 7, fits: false, dense: false });
-  assert.deepEqual(layout(64, 390, 700), { columns: 2, fits: false, dense: false });
+Deno.test("three cameras fill the space, a phone has two columns, columns can be asked for", () => {
+  const rows = (count: number, width: number, height: number, columns = 0) =>
+    layOut({ ...SPACE, aspects: wide(count), width, height, columns }).rows;
+  assert.deepEqual(rows(1, 1600, 900), [1]);
+  assert.deepEqual(rows(3, 1600, 900), [1, 2]);
+  assert.deepEqual(rows(4, 1600, 900), [2, 2]);
+  assert.deepEqual(rows(16, 1440, 850), [4, 4, 4, 4]);
+  assert.deepEqual(rows(3, 400, 900), [1, 1, 1]);
+  assert.deepEqual(rows(5, 1600, 900, 2), [2, 2, 1]);
+  assert.deepEqual(new Set(rows(64, 390, 700)), new Set([2]));
+  const { dense, fits } = layOut({ ...SPACE, aspects: wide(64), width: 1440, height: 850 });
+  assert.deepEqual([dense, fits], [true, true]);
+  const many = layOut({ ...SPACE, aspects: wide(300), width: 1440, height: 850 });
+  assert.equal(many.fits, false);
+  assert.ok(many.smallest >= 200);
 });
 
 Deno.test("moments are understood as people type them", () => {

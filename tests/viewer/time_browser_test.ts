@@ -233,7 +233,7 @@ Deno.test("an alert is counted, listed with its picture, and opens where it bega
       await entry.click();
       await page.locator('.stage [data-lane="greyscale-1"]').waitFor();
       await shows(page, "greyscale-1", 150);
-      await page.locator(".mark").waitFor();
+      await page.locator(".mark").first().waitFor();
     });
   }, { clips });
 });

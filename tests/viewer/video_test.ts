@@ -7,7 +7,7 @@ import { accessUnits } from "../support/access_units.ts";
 import { liveVideo } from "../../viewer/clips.ts";
 import { History } from "../../viewer/history.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
-import { probe } from "../runtime/video/probe.ts";
+import { probeBytes } from "../runtime/video/probe.ts";
 import { until, withViewer } from "./kit.ts";
 
 const TOPIC = "VideoStreaming";
@@ -50,16 +50,6 @@ function samplesOf(file: Uint8Array): Uint8Array[] {
 
 const lengths = (values: readonly Uint8Array[]) => values.map((value) => withLengths(value));
 
-async function probed(bytes: Uint8Array) {
-  const path = await Deno.makeTempFile({ suffix: ".mp4" });
-  try {
-    await Deno.writeFile(path, bytes);
-    return await probe(path);
-  } finally {
-    await Deno.remove(path);
-  }
-}
-
 async function logOf(partitions: number): Promise<MemoryLog> {
   const log = new MemoryLog();
   await log.createTopic(TOPIC, partitions);
@@ -74,7 +64,7 @@ Deno.test("a clip of access units is their very bytes, from the keyframe before 
       await (await fetch(`${viewer.url}api/clip.mp4?lane=greyscale-0&${query}`)).bytes();
     const file = await clip("from=27&to=51");
     assert.deepEqual(samplesOf(file), lengths(units.slice(20, 52)));
-    const { frames, times, keys, size } = await probed(file);
+    const { frames, times, keys, size } = await probeBytes(file);
     assert.deepEqual([frames, keys, size], [32, 2, "160x96"]);
     assert.deepEqual(times, Array.from({ length: 32 }, (_, i) => i * 40));
     assert.deepEqual(
@@ -114,7 +104,7 @@ Deno.test("a query's own pictures are encoded, also of a camera that sends video
   const outputTopics = { greyscale: "out" };
   await withViewer({ log, topics: [TOPIC], outputTopics, lanes: { count: 1 } }, async (viewer) => {
     const response = await fetch(`${viewer.url}api/clip.mp4?lane=greyscale-0&from=25&to=44`);
-    const { frames, size } = await probed(await response.bytes());
+    const { frames, size } = await probeBytes(await response.bytes());
     assert.deepEqual([frames, size], [20, "64x48"]);
   });
 });

@@ -179,7 +179,12 @@ Deno.test("starting, stalled, failed and restarting lanes say so, and recover", 
       lanes.push("greyscale-0");
       lanes.push("greyscale-1");
       lanes.change("greyscale-2", { state: "running" });
-      for (const lane of [0, 1, 2]) await notice(lane).waitFor({ state: "hidden" });
+      for (const lane of [0, 1, 2]) {
+        await until(async () => {
+          lanes.push(`greyscale-${lane}`);
+          return !await notice(lane).isVisible();
+        }, `lane ${lane} has recovered`);
+      }
     });
   });
 });
@@ -198,7 +203,7 @@ Deno.test("one tap opens a camera, a phone has two columns, and the strip scroll
       await page.setViewportSize({ width: 390, height: 844 });
       const columns = () =>
         page.evaluate(
-          "getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length",
+          "[...document.querySelectorAll('.grid .tile')].filter((t, _, all) => t.offsetTop === all[0].offsetTop).length",
         );
       await until(async () => await columns() === 2, "two columns on a phone");
       await page.setViewportSize({ width: 1024, height: 768 });

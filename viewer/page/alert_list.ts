@@ -1,11 +1,13 @@
 /**
- * The list of alerts: what, where, when, with the picture that it began with.
+ * The list of alerts, by days: what, where, when, with the picture that it began with.
  *
  * @module
  */
 import { type AlertView, cameraText, type Features } from "../protocol.ts";
+import { playWhilePointedAt } from "./alert_film.ts";
+import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
 import { element, iconButton, set, text } from "./dom.ts";
-import { duration, recent } from "./format.ts";
+import { clock, day, duration } from "./format.ts";
 
 /** What the list tells the page. */
 export interface AlertListEvents {
@@ -14,7 +16,7 @@ export interface AlertListEvents {
 }
 
 /** Newest alerts shown; older ones are in the server's list still. */
-const SHOWN = 100;
+const SHOWN = 300;
 /** A clip begins and ends so long before and after its alert, milliseconds. */
 const CLIP_MARGIN_MS = 5_000;
 
@@ -26,6 +28,14 @@ export class AlertList {
   readonly #list = element("ol", { class: "alerts" });
   readonly #empty = element("p", { class: "muted" }, "No alerts");
   readonly #items = new Map<string, HTMLElement>();
+  readonly #seen = new SeenAlerts();
+  readonly #filter = new AlertFilter(() => this.#arrange());
+  readonly #news = element("span", { class: "muted" });
+  readonly #allSeen = element("button", { type: "button", class: "link" }, "Mark all as seen");
+  /** The alert that was opened last. */
+  #open = "";
+  /** The server's clock. */
+  now = 0;
   features: Features = { time: false, clips: false };
 
   constructor(events: AlertListEvents) {
@@ -36,14 +46,76 @@ export class AlertList {
         "header",
         {},
         element("h2", {}, "Alerts"),
+        this.#news,
+        this.#allSeen,
         iconButton("close", "Close", () => {
           this.root.hidden = true;
           events.onClose();
         }),
       ),
+      this.#filter.root,
       this.#empty,
       this.#list,
     );
+    this.#allSeen.addEventListener("click", () => {
+      this.#seen.add(...this.alerts.keys());
+      this.#arrange();
+    });
+    this.#arrange();
+  }
+
+  /** Opens the next alert of the list, or the one before: `by` is 1 for the next older one. */
+  go(by: number): void {
+    const listed = this.#listed();
+    const at = listed.findIndex(({ id }) => id === this.#open);
+    const next = listed[at < 0 ? 0 : at + by];
+    if (next !== undefined) this.#choose(next);
+  }
+
+  #choose(alert: AlertView): void {
+    this.#open = alert.id;
+    this.#seen.add(alert.id);
+    this.#arrange();
+    this.#items.get(alert.id)?.scrollIntoView({ block: "nearest" });
+    this.#events.onOpen(alert);
+  }
+
+  /** The alerts that the filter lets through, the newest first. */
+  #listed(): AlertView[] {
+    return [...this.alerts.values()]
+      .filter((alert) => this.#filter.accepts(alert, this.#seen.has(alert.id), this.now))
+      .sort((a, b) => b.fromTime - a.fromTime);
+  }
+
+  /** Puts the listed alerts in their order, under the headings of their days. */
+  #arrange(): void {
+    this.#filter.offer(this.alerts.values());
+    const nodes: HTMLElement[] = [];
+    let heading = "";
+    const listed = this.#listed();
+    for (const alert of listed) {
+      const item = this.#items.get(alert.id)!;
+      const of = day(alert.fromTime);
+      if (of !== heading) {
+        nodes.push(element("li", { class: "day" }, element("h3", {}, heading = of)));
+      }
+      item.classList.toggle("unseen-alert", !this.#seen.has(alert.id));
+      set(item.querySelector("button")!, {
+        "aria-current": alert.id === this.#open ? "true" : undefined,
+      });
+      nodes.push(item);
+    }
+    const same = nodes.length === this.#list.children.length &&
+      nodes.every((node, index) =>
+        node === this.#list.children[index] ||
+        (node.className === "day" && node.textContent === this.#list.children[index]!.textContent)
+      );
+    if (!same) this.#list.replaceChildren(...nodes);
+    const unseen = [...this.alerts.keys()].filter((id) => !this.#seen.has(id)).length;
+    text(this.#news, unseen === 0 ? "" : `${unseen} new`);
+    this.#allSeen.hidden = unseen === 0;
+    this.#empty.hidden = listed.length > 0;
+    text(this.#empty, this.alerts.size === 0 ? "No alerts" : "No alert matches");
   }
 
   /** How many are going on. */
@@ -58,39 +130,22 @@ export class AlertList {
     for (const alert of alerts) {
       this.alerts.set(alert.id, alert);
       let item = this.#items.get(alert.id);
-      if (item === undefined) {
-        this.#items.set(alert.id, item = this.#item(alert));
-        this.#insert(item, alert);
-      }
+      if (item === undefined) this.#items.set(alert.id, item = this.#item(alert));
       this.#update(item, alert);
     }
     while (this.#items.size > SHOWN) {
       const { id } = this.#oldest();
-      this.#items.get(id)?.remove();
       this.#items.delete(id);
       this.alerts.delete(id);
     }
-    this.#empty.hidden = this.#items.size > 0;
+    this.#arrange();
   }
 
   /** Forgets all: a server that was started again has a list of its own. */
   clear(): void {
     this.alerts.clear();
     this.#items.clear();
-    this.#list.replaceChildren();
-    this.#empty.hidden = false;
-  }
-
-  /** The newest comes first; what the log remembers comes in any order. */
-  #insert(item: HTMLElement, { fromTime }: AlertView): void {
-    let before = this.#list.firstElementChild;
-    while (before !== null && this.#begun(before) > fromTime) before = before.nextElementSibling;
-    item.dataset["begun"] = String(fromTime);
-    this.#list.insertBefore(item, before);
-  }
-
-  #begun(item: Element): number {
-    return Number((item as HTMLElement).dataset["begun"]);
+    this.#arrange();
   }
 
   #oldest(): AlertView {
@@ -100,16 +155,17 @@ export class AlertList {
   }
 
   #item(alert: AlertView): HTMLElement {
+    const image = element("img", {
+      src: `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`,
+      alt: "",
+      loading: "lazy",
+      width: 112,
+      height: 63,
+    });
     const open = element(
       "button",
       { type: "button", class: "alert-item" },
-      element("img", {
-        src: `/api/alerts/thumbnail?id=${encodeURIComponent(alert.id)}`,
-        alt: "",
-        loading: "lazy",
-        width: 112,
-        height: 63,
-      }),
+      image,
       element(
         "span",
         { class: "about" },
@@ -118,7 +174,9 @@ export class AlertList {
         element("span", { class: "muted" }),
       ),
     );
-    open.addEventListener("click", () => this.#events.onOpen(this.alerts.get(alert.id) ?? alert));
+    const newest = () => this.alerts.get(alert.id) ?? alert;
+    open.addEventListener("click", () => this.#choose(newest()));
+    if (this.features.time) playWhilePointedAt(open, image, newest);
     return element(
       "li",
       {},
@@ -130,9 +188,9 @@ export class AlertList {
   #update(item: HTMLElement, alert: AlertView): void {
     const [title, camera, when] = item.querySelectorAll(".about > *");
     text(title!, `${alert.label} ${Math.round(alert.peak * 100)} %`);
-    text(camera!, cameraText(alert));
+    text(camera!, [cameraText(alert), alert.place ?? ""].filter((part) => part !== "").join(" · "));
     const lasted = duration(Math.max(0, alert.toTime - alert.fromTime));
-    text(when!, `${recent(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
+    text(when!, `${clock(alert.fromTime)} · ${alert.active ? "going on" : lasted}`);
     item.classList.toggle("active", alert.active);
     const query = new URLSearchParams({
       lane: alert.lane,

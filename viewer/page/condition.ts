@@ -9,41 +9,67 @@ import { recent, span } from "./format.ts";
 /** How a lane is, in one word that people and style sheets know. */
 export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
 
+/** A frame that comes so long after a camera's trouble says that it is over, milliseconds. */
+const OVER_MS = 1_000;
+
+/** What keeps the camera from sending; empty when frames have come since. */
+function troubleOf(
+  { trouble = "", troubleSince = Infinity, lastFrameArrival = 0 }: LaneView,
+): string {
+  return lastFrameArrival > troubleSince + OVER_MS ? "" : trouble;
+}
+
 /** The condition of a lane. */
 export function conditionOf(lane: LaneView): Condition {
   switch (lane.state) {
     case "failed":
     case "stopped":
     case "restarting":
-      return lane.state;
     case "starting":
+      return lane.state;
     case "running":
-      if (lane.stalledSince !== undefined) return "stalled";
+      if (lane.stalledSince !== undefined || troubleOf(lane) !== "") return "stalled";
       return lane.lastFrameArrival === undefined ? "starting" : "live";
   }
 }
 
 /** What to write over a lane's picture; `now` is the server's clock, 0 while it is not known. */
 export function noticeOf(lane: LaneView, now: number): { title: string; detail: string } {
-  const { trouble: what = "", troubleSince } = lane;
-  const trouble = troubleSince === undefined ? what : `${what} since ${recent(troubleSince)}`;
-  const exception = lane.exception ?? trouble;
+  const { troubleSince, stalledSince, exception = "" } = lane;
+  const trouble = troubleOf(lane);
+  const since = troubleSince === undefined ? "" : `since ${recent(troubleSince)}`;
+  const ofCamera = [trouble, trouble === "" ? "" : since].filter((part) => part !== "").join(" ");
   switch (conditionOf(lane)) {
     case "live":
       return { title: "", detail: "" };
     case "starting":
-      return { title: "Waiting for the first frame", detail: trouble };
+      return {
+        title: lane.state === "starting" ? "Query is starting" : "Waiting for the first frame",
+        detail: ofCamera,
+      };
     case "stalled": {
-      const since = lane.stalledSince!;
-      const ago = now > 0 ? `${span(now - since)} ago` : "";
-      const detail = [ago, trouble].filter((part) => part !== "").join(" · ");
-      return { title: `No frames since ${recent(since)}`, detail };
+      if (trouble !== "") return { title: trouble, detail: since };
+      const ago = now > 0 ? `${span(now - stalledSince!)} ago` : "";
+      return { title: `No frames since ${recent(stalledSince!)}`, detail: ago };
     }
     case "restarting":
-      return { title: "Starting again", detail: exception };
+      return { title: "Query starts again", detail: exception || ofCamera };
     case "failed":
-      return { title: "Query failed", detail: exception };
+      return { title: "Query failed", detail: exception || ofCamera };
     case "stopped":
-      return { title: "Query stopped", detail: trouble };
+      return { title: "Query stopped", detail: ofCamera };
   }
+}
+
+/** Why a wall of these lanes shows none; `some`: the address asks for some cameras only. */
+export function emptyMessage(lanes: readonly LaneView[], some: boolean): string {
+  if (lanes.some((lane) => !isGone(lane))) return "No camera matches";
+  return some
+    ? "None of these cameras is there"
+    : "No cameras yet. Start one with: deno task camera 1";
+}
+
+/** No camera is behind the lane: none ever was, or it was removed. */
+export function isGone({ unused, removed }: LaneView): boolean {
+  return unused === true || removed === true;
 }

@@ -34,6 +34,11 @@ export function count(value: number): string {
   return `${(value / 1_000_000).toFixed(1)}M`;
 }
 
+/** `1 frame`, `12.4k frames`. */
+export function frames(value: number): string {
+  return `${count(value)} ${value === 1 ? "frame" : "frames"}`;
+}
+
 /** Time of day as `14:03:22`. */
 export function clock(time: number): string {
   return new Date(time).toLocaleTimeString("en-GB");
@@ -50,6 +55,15 @@ export function moment(time: number): string {
 export function recent(time: number): string {
   const today = new Date(time).toDateString() === new Date().toDateString();
   return today ? clock(time) : moment(time);
+}
+
+/** The day as `Today`, `Yesterday`, `Sat 28 Nov 2026`. */
+export function day(time: number, now = Date.now()): string {
+  const of = (at: number) => new Date(at).toDateString();
+  if (of(time) === of(now)) return "Today";
+  if (of(time) === of(now - 86_400_000)) return "Yesterday";
+  const options = { weekday: "short", day: "numeric", month: "short", year: "numeric" } as const;
+  return new Date(time).toLocaleDateString("en-GB", options);
 }
 
 /** `moment` with milliseconds: frames are closer together than seconds. */

@@ -6,8 +6,9 @@
 import type { LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
+import { showsNumbers } from "./detail.ts";
 import { fullScreenButton } from "./full_screen.ts";
-import type { WallState } from "./state.ts";
+import { MAX_COLUMNS, type WallState } from "./state.ts";
 
 /** What the bar tells the page. */
 export interface HeaderEvents {
@@ -15,6 +16,7 @@ export interface HeaderEvents {
   readonly onGroups: () => void;
   readonly onAlerts: () => void;
   readonly onTheme: () => void;
+  readonly onNumbers: () => void;
   readonly onHelp: () => void;
 }
 
@@ -46,6 +48,12 @@ export class Header {
   readonly #tabs = element("nav", { class: "tabs", "aria-label": "Groups of cameras" });
   readonly #counts = element("div", { class: "counts", role: "group", "aria-label": "Conditions" });
   readonly #view = element("select", { class: "view", "aria-label": "What is shown" });
+  readonly #columns = element("select", {
+    class: "columns-choice",
+    "aria-label": "Columns",
+    title: "Columns (+ − 0)",
+  });
+  readonly #numbers: HTMLButtonElement;
   readonly #overlay: HTMLButtonElement;
   readonly #time: HTMLButtonElement;
   readonly #alerts: HTMLButtonElement;
@@ -66,6 +74,17 @@ export class Header {
     });
     this.search.addEventListener("input", () => events.onState({ search: this.search.value }));
     this.#view.addEventListener("change", () => events.onState({ view: this.#view.value }));
+    this.#columns.append(
+      ...Array.from(
+        { length: MAX_COLUMNS + 1 },
+        (_, columns) =>
+          element("option", { value: columns }, columns === 0 ? "Best fit" : `${columns} wide`),
+      ),
+    );
+    this.#columns.addEventListener("change", () => {
+      events.onState({ columns: Number(this.#columns.value) });
+    });
+    this.#numbers = iconButton("chart", "Numbers and charts (N)", events.onNumbers);
     this.#overlay = iconButton("boxes", "Show results over the pictures (O)", () => {
       events.onState({ overlay: !this.#state?.overlay });
     });
@@ -80,12 +99,14 @@ export class Header {
       this.#counts,
       element("label", { class: "search" }, icon("search"), this.search),
       this.#view,
+      this.#columns,
       element(
         "div",
         { class: "tools" },
         this.#overlay,
         this.#time,
         this.#alerts,
+        this.#numbers,
         iconButton("sun", "Light or dark (D)", events.onTheme),
         fullScreenButton(),
         iconButton("help", "Keyboard (?)", events.onHelp),
@@ -100,6 +121,8 @@ export class Header {
       this.search.value = state.search;
     }
     set(this.#overlay, { "aria-pressed": String(state.overlay) });
+    set(this.#numbers, { "aria-pressed": String(showsNumbers()) });
+    this.#columns.value = String(state.columns);
     set(this.#time, { "aria-pressed": String(state.time) });
     this.#updateViews(state, all);
     this.#updateTabs(state, lanes);

@@ -23,6 +23,7 @@ export interface PlainActions {
   readonly groups: () => void;
   readonly theme: () => void;
   readonly fullScreen: () => void;
+  readonly numbers: () => void;
   readonly help: () => void;
 }
 
@@ -35,6 +36,8 @@ export interface KeyActions extends PlainActions {
   /** Shows a group, 0 is all cameras; false where there is none. */
   readonly group: (index: number) => boolean;
   readonly step: (frames: number) => void;
+  /** Opens the next older alert of the list, or the next newer one. */
+  readonly alert: (by: number) => void;
 }
 
 const ARROWS: Readonly<Record<string, readonly [columns: number, rows: number]>> = {
@@ -54,6 +57,9 @@ const STEPS: Readonly<Record<string, number>> = {
   ":": 1,
 };
 
+/** The next older alert, and the next newer one. */
+const ALERTS: Readonly<Record<string, number>> = { "j": 1, "k": -1 };
+
 const PLAIN: Readonly<Record<string, keyof PlainActions>> = {
   "enter": "alone",
   "escape": "back",
@@ -72,13 +78,14 @@ const PLAIN: Readonly<Record<string, keyof PlainActions>> = {
   "g": "groups",
   "d": "theme",
   "f": "fullScreen",
+  "n": "numbers",
   "?": "help",
 };
 
 /** The same for people. */
 export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: string])[] = [
   [["←", "↑", "→", "↓"], "Move between cameras"],
-  [["Enter"], "One camera alone, and back; a double click does the same"],
+  [["Enter"], "One camera alone, and back; a click does the same"],
   [["Esc"], "Back to the wall"],
   [["Alt", "←"], "Move a camera; or drag it by its name"],
   [["/"], "Search"],
@@ -91,10 +98,12 @@ export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: str
   [["C"], "Download a clip"],
   [["T"], "Time bar"],
   [["A"], "Alerts"],
+  [["J", "K"], "The next older alert, the next newer one"],
   [["O"], "Results over the pictures"],
   [["G"], "Edit groups"],
   [["D"], "Light or dark"],
   [["F"], "Full screen"],
+  [["N"], "Numbers and charts, or names and clock alone"],
 ];
 
 /** Listens for keys, wherever nothing else on the page wants them. */
@@ -125,6 +134,11 @@ function act({ key, altKey, shiftKey }: KeyboardEvent, actions: KeyActions): boo
   const step = STEPS[key];
   if (step !== undefined) {
     actions.step(shiftKey ? step * 10 : step);
+    return true;
+  }
+  const by = ALERTS[key.toLowerCase()];
+  if (by !== undefined) {
+    actions.alert(by);
     return true;
   }
   const plain = PLAIN[key.toLowerCase()];

@@ -1,32 +1,46 @@
 /**
- * How many columns fit best. Pure arithmetic, so that tests can ask it anything.
+ * Where the tiles go: rows of pictures side by side, each in its own shape, without bars in the tiles or
+ * holes between them. Pure arithmetic, so that tests can ask it anything.
  *
  * @module
  */
 
-/** A grid that fills a space. */
-export interface Grid {
-  readonly columns: number;
-  readonly rows: number;
-  /** False when the rows are too many for the space: the wall scrolls then. */
-  readonly fits: boolean;
-  /** Height of a row in CSS pixels, where the wall scrolls. */
-  readonly rowHeight: number;
-  /** Width of the pictures in CSS pixels. */
-  readonly pictureWidth: number;
-}
-
 /** The space and what goes into it, in CSS pixels. */
 export interface Space {
-  readonly count: number;
+  /** Width by height of each picture, in order. */
+  readonly aspects: readonly number[];
   readonly width: number;
   readonly height: number;
-  /** Width by height of the pictures. */
-  readonly aspect: number;
   readonly gap: number;
   /** Height of the line below each picture. */
   readonly caption: number;
+  /** Of each tile, on every side. */
+  readonly border: number;
+  /** Pictures are no narrower: the wall scrolls instead. */
   readonly smallest: number;
+  /** Pictures in a row; 0 for as many as show them largest. */
+  readonly columns?: number;
+}
+
+/** A tile, in CSS pixels, with its caption and border. */
+export interface Cell {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Tiles in rows of one width. */
+export interface Layout {
+  readonly cells: readonly Cell[];
+  /** How many tiles each row has. */
+  readonly rows: readonly number[];
+  /** Width of the rows. */
+  readonly width: number;
+  /** False when the rows are too many for the space: the wall scrolls then. */
+  readonly fits: boolean;
+  /** Width of the smallest picture, were it of 16 by 9: what stands upright is narrow and yet large. */
+  readonly smallest: number;
+  /** Names stand over the pictures. */
+  readonly dense: boolean;
 }
 
 /** Where many cameras are to be seen at once, their names go over the pictures. */
@@ -37,45 +51,112 @@ const WORTH = 1.15;
 /** Narrower windows are phones: there one scrolls, over two columns where there are many. */
 const DENSE_FROM = 700;
 const COLUMNS_ON_PHONE = 2;
+/** The tallest row is at most this many times as tall as the lowest. */
+const UNEVEN = 2.1;
 
 /**
- * The grid of a wall: with a line below each picture, or dense: without, where they would not fit
+ * The rows of a wall: with a line below each picture, or dense: without, where they would not fit
  * otherwise, or are small and gain by it.
  */
-export function wallGrid(space: Space): Grid & { readonly dense: boolean } {
+export function layOut(space: Space): Layout {
   const phone = space.width < DENSE_FROM;
-  const column = Math.floor((space.width - space.gap) / COLUMNS_ON_PHONE);
+  const column = Math.floor((space.width - space.gap) / COLUMNS_ON_PHONE) - 2 * space.border;
   const smallest = phone ? Math.min(space.smallest, column) : space.smallest;
-  const grid = bestGrid({ ...space, smallest });
-  if (!phone && (!grid.fits || grid.pictureWidth < SMALL)) {
-    const dense = bestGrid({ ...space, ...DENSE });
-    const gains = dense.pictureWidth >= grid.pictureWidth * WORTH;
-    if (dense.fits && (!grid.fits || gains)) return { ...dense, dense: true };
+  const best = bestRows({ ...space, smallest });
+  const asked = (space.columns ?? 0) > 0;
+  if (!phone && !asked && (!best.fits || best.smallest < SMALL)) {
+    const dense = bestRows({ ...space, ...DENSE });
+    const gains = dense.smallest >= best.smallest * WORTH;
+    if (dense.fits && (!best.fits || gains)) return { ...dense, dense: true };
   }
-  return { ...grid, dense: false };
+  return best;
 }
 
-/** The grid in which pictures of that aspect come out largest. */
-export function bestGrid(space: Space): Grid {
-  const { count, width, height, aspect, gap, caption, smallest } = space;
-  let best: Grid | undefined;
-  for (let columns = 1; columns <= Math.max(1, count); columns++) {
-    const rows = Math.ceil(count / columns);
-    const cellWidth = (width - gap * (columns - 1)) / columns;
-    const cellHeight = (height - gap * (rows - 1)) / rows;
-    const pictureWidth = Math.min(cellWidth, (cellHeight - caption) * aspect);
-    if (pictureWidth > (best?.pictureWidth ?? 0)) {
-      best = { columns, rows, fits: true, rowHeight: cellHeight, pictureWidth };
-    }
+/** The rows in which the pictures come out largest. */
+function bestRows(space: Space): Layout {
+  const { aspects, columns = 0 } = space;
+  if (aspects.length === 0) {
+    return {
+      cells: [],
+      rows: [],
+      width: space.width,
+      fits: true,
+      smallest: Infinity,
+      dense: false,
+    };
   }
-  if (best !== undefined && best.pictureWidth >= Math.min(smallest, width)) return best;
-  const columns = Math.max(1, Math.min(count, Math.floor((width + gap) / (smallest + gap))));
-  const cellWidth = (width - gap * (columns - 1)) / columns;
-  return {
-    columns,
-    rows: Math.ceil(count / columns),
-    fits: false,
-    rowHeight: Math.round(cellWidth / aspect + caption),
-    pictureWidth: cellWidth,
-  };
+  if (columns > 0) return fill(space, chunks(aspects.length, columns), true);
+  let best: Layout | undefined;
+  let largest = 0;
+  for (let count = 1; count <= aspects.length; count++) {
+    const layout = fill(space, split(aspects, count), false);
+    const heights = layout.rows.map((_, row) => layout.cells[startOf(layout.rows, row)]!.height);
+    if (layout.width < 1 || Math.max(...heights) > UNEVEN * Math.min(...heights)) continue;
+    const area = layout.cells.reduce(
+      (sum, { width, height }) => sum + width * (height - space.caption),
+      0,
+    );
+    if (area > largest) [best, largest] = [layout, area];
+  }
+  const { smallest, width, gap, border } = space;
+  if (best !== undefined && best.smallest >= Math.min(smallest, width - 2 * border)) return best;
+  const most = Math.floor((width + gap) / (smallest + gap + 2 * border));
+  return fill(space, chunks(aspects.length, Math.max(1, most)), true);
+}
+
+/**
+ * Tiles of those rows, as wide as the space, or less where they would be too tall together and do not
+ * scroll. Rows that scroll may end with one of fewer tiles, which are no taller than those before.
+ */
+function fill(space: Space, rows: readonly number[], scrolling: boolean): Layout {
+  const { aspects, gap, caption, border } = space;
+  const groups = rows.map((count, row) => {
+    const start = startOf(rows, row);
+    return aspects.slice(start, start + count);
+  });
+  const sums = groups.map((group) => group.reduce((sum, aspect) => sum + aspect, 0));
+  const around = groups.map(({ length }) => gap * (length - 1) + 2 * border * length);
+  // The height of all rows is linear in their width.
+  const slope = sums.reduce((total, sum) => total + 1 / sum, 0);
+  const fixed = rows.length * (caption + 2 * border) + gap * (rows.length - 1) -
+    sums.reduce((total, sum, row) => total + around[row]! / sum, 0);
+  const fitting = Math.floor((space.height - fixed) / slope);
+  const scrolls = scrolling && fitting < space.width;
+  const width = scrolls ? space.width : Math.min(space.width, fitting);
+  const heights = sums.map((sum, row) => (width - around[row]!) / sum);
+  const last = rows.length - 1;
+  if (scrolling && last > 0 && rows[last]! < rows[0]!) {
+    heights[last] = Math.min(heights[last]!, Math.min(...heights.slice(0, last)));
+  }
+  const cells = groups.flatMap((group, row) =>
+    group.map((aspect) => ({
+      width: Math.floor(aspect * heights[row]!) + 2 * border,
+      height: Math.round(heights[row]!) + caption + 2 * border,
+    }))
+  );
+  const smallest = Math.min(...heights) * (16 / 9);
+  return { cells, rows, width, fits: !scrolls, smallest, dense: false };
+}
+
+/** Rows of about the same width, in order. */
+function split(aspects: readonly number[], count: number): number[] {
+  const total = aspects.reduce((sum, aspect) => sum + aspect, 0);
+  const rows = new Array<number>(count).fill(0);
+  let before = 0;
+  for (const aspect of aspects) {
+    const middle = (before + aspect / 2) / total;
+    const row = Math.min(count - 1, Math.floor(middle * count));
+    rows[row]!++;
+    before += aspect;
+  }
+  return rows.filter((length) => length > 0);
+}
+
+function chunks(count: number, columns: number): number[] {
+  const rows = new Array<number>(Math.floor(count / columns)).fill(columns);
+  return count % columns === 0 ? rows : [...rows, count % columns];
+}
+
+function startOf(rows: readonly number[], row: number): number {
+  return rows.slice(0, row).reduce((sum, count) => sum + count, 0);
 }

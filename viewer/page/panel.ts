@@ -7,7 +7,7 @@ import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, iconButton, set, text } from "./dom.ts";
-import { count, duration, moment, rate, span } from "./format.ts";
+import { count, duration, frames, moment, rate, span } from "./format.ts";
 import type { LaneStats } from "./stats.ts";
 
 /** What the panel tells the page. */
@@ -15,6 +15,9 @@ export interface PanelEvents {
   readonly onClose: () => void;
   readonly onLane: (lane: string) => void;
 }
+
+/** Facts that an operator looks at. */
+const OPERATORS = new Set(["Captured", "Camera", "Place"]);
 
 /** One chart with a heading, values and lines. */
 class Chart {
@@ -56,7 +59,7 @@ export class Panel {
   readonly #condition = element("span", { class: "condition" });
   readonly #views = element("div", { class: "segments", role: "group", "aria-label": "Shown" });
   readonly #exception = element("p", { class: "exception" });
-  readonly #rates = new Chart("Frames/s", ["in", "out"]);
+  readonly #rates = new Chart("Frames per second", ["in", "out"]);
   readonly #latency = new Chart("Latency", ["p50", "p99"]);
   readonly #lag = new Chart("Lag", ["frames"]);
   readonly #facts = new Map<string, HTMLElement>();
@@ -90,7 +93,10 @@ export class Panel {
     ) {
       const value = element("dd");
       this.#facts.set(name, value);
-      facts.append(element("div", {}, element("dt", {}, name), value));
+      const engineering = !OPERATORS.has(name);
+      facts.append(
+        element("div", engineering ? { class: "engineering" } : {}, element("dt", {}, name), value),
+      );
     }
     this.root.append(
       element(
@@ -143,9 +149,9 @@ export class Panel {
     this.#fact("Captured", shown === undefined ? "–" : moment(shown.timestamp));
     this.#fact("Capture to screen", shown?.ageMs === undefined ? "–" : duration(shown.ageMs));
     this.#fact("Offset", shown === undefined ? "–" : String(shown.offset));
-    this.#fact("Dropped", count(lane.dropped));
-    this.#fact("Dead letters", count(lane.deadLettered));
-    this.#fact("Gaps", count(lane.gaps));
+    this.#fact("Dropped", frames(lane.dropped));
+    this.#fact("Dead letters", frames(lane.deadLettered));
+    this.#fact("Gaps", frames(lane.gaps));
     this.#fact("Restarts", count(lane.restarts));
     this.#fact(
       "Last commit",

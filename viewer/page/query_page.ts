@@ -8,7 +8,7 @@ import { cameraText, type LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
 import { element, set, text } from "./dom.ts";
-import { clock, count, duration, moment, rate, span } from "./format.ts";
+import { count, duration, frames, moment, rate, recent, span } from "./format.ts";
 import { brand } from "./header.ts";
 
 interface Details {
@@ -132,8 +132,6 @@ class QueryPage {
     const totals = newest?.totals;
     const facts: [string, string][] = [
       ["Name", lane.name],
-      ["Id", newest?.id ?? "–"],
-      ["Run", newest?.runId ?? "–"],
       ["Partition", `${lane.topic} / ${lane.partition}`],
       ["Batch", newest === undefined ? "–" : String(newest.batchId)],
       [
@@ -142,24 +140,26 @@ class QueryPage {
       ],
       ["Frames in", `${rate(lane.framesPerSecondIn)} a second`],
       ["Frames out", `${rate(lane.framesPerSecondOut)} a second`],
-      ["Lag", lane.lagFrames === 1 ? "1 frame" : `${count(lane.lagFrames)} frames`],
+      ["Lag", frames(lane.lagFrames)],
       [
         "Capture to sink",
         lane.latencyP50Ms === undefined
           ? "–"
           : `${duration(lane.latencyP50Ms)}, p99 ${duration(lane.latencyP99Ms ?? 0)}`,
       ],
-      ["Dropped", count(lane.dropped)],
-      ["Dead letters", count(lane.deadLettered)],
-      ["Gaps", count(lane.gaps)],
-      ["Duplicates", totals === undefined ? "–" : count(totals.duplicates)],
-      ["Out of order", totals === undefined ? "–" : count(totals.orderViolations)],
+      ["Dropped", frames(lane.dropped)],
+      ["Dead letters", frames(lane.deadLettered)],
+      ["Gaps", frames(lane.gaps)],
+      ["Duplicates", totals === undefined ? "–" : frames(totals.duplicates)],
+      ["Out of order", totals === undefined ? "–" : frames(totals.orderViolations)],
       ["Restarts", count(lane.restarts)],
       ["Sink", newest?.sink.description ?? "–"],
       [
         "Newest frame",
         lane.lastFrameTimestamp === undefined ? "–" : moment(lane.lastFrameTimestamp),
       ],
+      ["Id", newest?.id ?? "–"],
+      ["Run", newest?.runId ?? "–"],
     ];
     if (this.#facts.childElementCount !== facts.length) {
       this.#facts.replaceChildren(
@@ -227,7 +227,7 @@ class QueryPage {
     const ms = (value: number | undefined) => value === undefined ? "–" : duration(value);
     const rows = progress.slice(-BATCHES_SHOWN).reverse().map((each) => [
       String(each.batchId),
-      clock(Date.parse(each.timestamp)),
+      recent(Date.parse(each.timestamp)),
       String(each.numInputRows),
       each.inputRowsPerSecond === undefined ? "–" : rate(each.inputRowsPerSecond),
       each.processedRowsPerSecond === undefined ? "–" : rate(each.processedRowsPerSecond),

@@ -4,7 +4,7 @@
  * @module
  */
 import { cameraText, type LaneView } from "../protocol.ts";
-import { conditionOf } from "./condition.ts";
+import { conditionOf, isGone } from "./condition.ts";
 import { formatNumbers } from "./numbers.ts";
 
 /** A named set of cameras. */
@@ -157,7 +157,7 @@ export function selectLanes(
     const number = lane.partition + 1;
     if (cameras !== undefined && !cameras.includes(number)) return false;
     // Partitions that no camera ever used are there only because partitions have numbers.
-    if (lane.unused === true && cameras === undefined && lane.id !== state.focus) return false;
+    if (isGone(lane) && cameras === undefined && lane.id !== state.focus) return false;
     if (group !== undefined && !group.cameras.includes(number)) return false;
     if (state.view !== "" ? lane.query !== state.view : processed && lane.query === "raw") {
       return false;

@@ -9,7 +9,7 @@ import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
 import { listenForDrag } from "./drag.ts";
 import { element, iconButton, set, text } from "./dom.ts";
-import { count, duration, rate, span } from "./format.ts";
+import { clock, count, duration, rate, span } from "./format.ts";
 import { ResultOverlay } from "./result_overlay.ts";
 import { CAN_DECODE, UnitDecoder } from "./unit_decoder.ts";
 
@@ -51,15 +51,18 @@ export class Tile {
   readonly #canvas = element("canvas", { class: "screen" });
   readonly #overlay = new ResultOverlay();
   readonly #age = element("span", { class: "age", title: "Age of the picture" });
+  readonly #origin = element("span", { class: "origin" }, "Camera's picture");
   readonly #notice = element("div", { class: "notice" });
   readonly #state = element("span", { class: "state", role: "img" });
   readonly #camera = element("span", { class: "camera" });
   readonly #number = element("span", { class: "camera-number" });
   readonly #query = element("span", { class: "query" });
+  readonly #clock = element("span", { class: "clock", title: "When the picture was captured" });
   readonly #spark = element("canvas", { class: "spark", "aria-hidden": "true" });
   readonly #rate = element("b");
   readonly #latency = element("b");
   readonly #lag = element("b");
+  readonly #lagUnit = element("i");
   readonly #topic = element("span", { class: "topic" });
   readonly #expand: HTMLButtonElement;
   readonly #caption: HTMLElement;
@@ -89,6 +92,7 @@ export class Tile {
       this.#number,
       this.#query,
       this.#topic,
+      this.#clock,
       this.#spark,
       element(
         "span",
@@ -101,7 +105,13 @@ export class Tile {
         { class: "number latency", title: "From capture to here, median" },
         this.#latency,
       ),
-      element("span", { class: "number lag", title: "Frames not read yet" }, "lag ", this.#lag),
+      element(
+        "span",
+        { class: "number lag", title: "Frames not read yet" },
+        "lag ",
+        this.#lag,
+        this.#lagUnit,
+      ),
     );
     this.root = element(
       "article",
@@ -113,11 +123,13 @@ export class Tile {
         this.#overlay.boxes,
         this.#overlay.scores,
         this.#age,
+        this.#origin,
         this.#notice,
         this.#expand,
       ),
       this.#caption,
     );
+    this.#origin.hidden = true;
     this.#listen();
     this.update(lane, 0);
   }
@@ -151,7 +163,9 @@ export class Tile {
       return false;
     }
     const picture = ready.picture.unit === undefined ? ready.picture : this.#ofUnit(ready);
-    this.aspect = bitmap.width / bitmap.height;
+    const { sourceWidth, sourceHeight } = picture;
+    // Small pictures are rounded to whole pixels.
+    this.aspect = sourceHeight > 0 ? sourceWidth / sourceHeight : bitmap.width / bitmap.height;
     if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
       this.#canvas.width = bitmap.width;
       this.#canvas.height = bitmap.height;
@@ -161,6 +175,9 @@ export class Tile {
     this.#source = { width: picture.sourceWidth, height: picture.sourceHeight };
     this.shown = { offset: picture.offset, timestamp: picture.timestamp };
     this.root.dataset["offset"] = String(picture.offset);
+    this.#origin.hidden = picture.source === undefined;
+    this.root.classList.toggle("grey", picture.source?.grey === true);
+    text(this.#clock, clock(picture.timestamp));
     this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
     this.#events.onDone(this.slot, picture.sequence);
     return true;
@@ -217,6 +234,7 @@ export class Tile {
     text(this.#rate, rate(lane.framesPerSecondOut));
     text(this.#latency, lane.latencyP50Ms === undefined ? "–" : duration(lane.latencyP50Ms));
     text(this.#lag, count(lane.lagFrames));
+    text(this.#lagUnit, lane.lagFrames === 1 ? " frame" : " frames");
     this.#latency.classList.toggle("high", (lane.latencyP50Ms ?? 0) > HIGH_LATENCY_MS);
     this.#lag.classList.toggle("high", lane.lagFrames > Math.max(50, 3 * lane.framesPerSecondIn));
     this.#drawAge(condition, now);

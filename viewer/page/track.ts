@@ -5,7 +5,7 @@
  */
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
-import { clock, momentOfFrame, span } from "./format.ts";
+import { clock, moment, momentOfFrame, span } from "./format.ts";
 import { Preview } from "./preview.ts";
 import type { Place, TimeControl } from "./time_control.ts";
 
@@ -25,8 +25,10 @@ const STRETCHES: readonly (readonly [string, number])[] = [
   ["10 min", 600_000],
   ["1 min", 60_000],
 ];
+/** Width of the bars that alerts are counted in, CSS pixels. */
+const BIN = 4;
 /** How often it is asked what the log holds. */
-const RANGE_EVERY_MS = 2_000;
+const RANGE_EVERY_MS = 3_000;
 
 /** A slider over capture time. */
 export class Track {
@@ -48,6 +50,7 @@ export class Track {
   });
   readonly #ticks = svg("svg", { class: "ticks", "aria-hidden": "true" });
   readonly #fill = element("div", { class: "fill" });
+  readonly #gaps = element("div", { class: "gaps" });
   readonly #head = element("div", { class: "head" });
   readonly #marks = element("div", { class: "marks", "aria-hidden": "true" });
   readonly #preview = new Preview();
@@ -66,7 +69,7 @@ export class Track {
       ...STRETCHES.map(([label], index) => element("option", { value: index }, label)),
     );
     this.stretch.addEventListener("change", () => this.update(this.#position));
-    this.#track.append(this.#ticks, this.#fill, this.#head);
+    this.#track.append(this.#ticks, this.#fill, this.#gaps, this.#head);
     this.root = element("div", { class: "rail" }, this.#track, this.#marks, this.#preview.root);
     this.#listen();
   }
@@ -96,6 +99,12 @@ export class Track {
       "aria-valuenow": Math.round(Math.min(end, Math.max(start, position ?? end))),
       "aria-valuetext": position === undefined ? "live" : momentOfFrame(position),
     });
+    this.#gaps.replaceChildren(...(this.#range.gaps ?? []).map(([from, to]) => {
+      const gap = element("div", { class: "gap", title: `No frames for ${span(to - from)}` });
+      gap.style.left = `${Math.max(0, share(from)) * 100}%`;
+      gap.style.width = `${(Math.min(1, share(to)) - Math.max(0, share(from))) * 100}%`;
+      return gap;
+    }));
     this.#updateTicks(start, end);
     this.#updateMarks(start, end);
   }
@@ -125,29 +134,45 @@ export class Track {
       const x = ((at - start) / (end - start)) * width;
       nodes.push(svg("line", { x1: x, x2: x, y1: 0, y2: 5 }));
       if (x > 26 && x < width - 26) {
-        nodes.push(svg("text", { x, y: 15 }, step < 60_000 ? clock(at) : clock(at).slice(0, 5)));
+        nodes.push(svg("text", { x, y: 15 }, tickLabel(at, step)));
       }
     }
     this.#ticks.replaceChildren(...nodes);
   }
 
+  /** Alerts by their density: one bar for every few pixels, the higher the more there were. */
   #updateMarks(start: number, end: number): void {
-    const visible = [...this.#options.alerts()]
-      .filter(({ fromTime, toTime }) => toTime >= start && fromTime <= end).slice(-200);
-    const key = JSON.stringify([
-      visible.map(({ id, toTime }) => [id, toTime]),
-      Math.round(start / (end - start) * 400),
-      Math.round(end / (end - start) * 400),
-    ]);
+    const width = this.#marks.clientWidth;
+    const bins = Math.max(1, Math.floor(width / BIN));
+    const length = Math.max(1, end - start);
+    const found = new Map<string, AlertView[]>();
+    let most = 1;
+    for (const alert of this.#options.alerts()) {
+      const { fromTime, toTime, label } = alert;
+      if (toTime < start || fromTime > end) continue;
+      const bin = (time: number) =>
+        Math.min(bins - 1, Math.max(0, Math.floor((time - start) / length * bins)));
+      // Motion is so frequent that it would hide everything else.
+      const row = label.toLowerCase() === "motion" ? "motion" : "alerts";
+      for (let at = bin(fromTime); at <= bin(toTime); at++) {
+        const those = found.get(`${row} ${at}`);
+        if (those === undefined) found.set(`${row} ${at}`, [alert]);
+        else most = Math.max(most, those.push(alert));
+      }
+    }
+    const key = JSON.stringify([bins, [...found].map(([bin, those]) => [bin, those.length])]);
     if (key === this.#marksFor) return;
     this.#marksFor = key;
-    this.#marks.replaceChildren(...visible.map((alert) => {
-      const left = Math.max(0, (alert.fromTime - start) / (end - start));
-      const right = Math.min(1, (alert.toTime - start) / (end - start));
-      const mark = element("div", { class: "mark", title: `${alert.label}, ${cameraText(alert)}` });
-      mark.style.left = `${left * 100}%`;
-      mark.style.width = `max(4px, ${(right - left) * 100}%)`;
-      mark.addEventListener("click", () => this.#options.onAlert(alert));
+    this.#marks.replaceChildren(...[...found].map(([where, those]) => {
+      const [row, bin] = where.split(" ");
+      const first = those[0]!;
+      const names = [...new Set(those.map((alert) => `${alert.label}, ${cameraText(alert)}`))];
+      const title = names.length > 3 ? `${those.length} alerts` : names.join("; ");
+      const mark = element("div", { class: `mark ${row}`, title });
+      mark.style.left = `${Number(bin) / bins * 100}%`;
+      mark.style.width = `${100 / bins}%`;
+      mark.style.height = `${40 + 60 * those.length / most}%`;
+      mark.addEventListener("click", () => this.#options.onAlert(first));
       return mark;
     }));
   }
@@ -205,7 +230,13 @@ export class Track {
     this.#rangeFor = lane;
     this.#rangeAt = now;
     try {
-      const response = await fetch(`/api/range?${new URLSearchParams({ lane })}`);
+      const query = new URLSearchParams({ lane });
+      const view = this.#stretchAt(this.#position);
+      if (view !== undefined && view.start < view.end) {
+        query.set("after", String(Math.floor(view.start)));
+        query.set("before", String(Math.ceil(view.end)));
+      }
+      const response = await fetch(`/api/range?${query}`);
       if (!response.ok) return;
       this.#range = await response.json() as RangeView;
       const { earliestTime, latestTime } = this.#range;
@@ -218,6 +249,13 @@ export class Track {
   }
 }
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+
+/** The time of day; of a tick at midnight the day. */
+function tickLabel(at: number, step: number): string {
+  if (step < 60_000) return clock(at);
+  const minutes = clock(at).slice(0, 5);
+  return minutes === "00:00" ? moment(at).slice(5, 10) : minutes;
+}
 
 /** A round distance between ticks, so that there are at most `most` of them. */
 function tickStep(length: number, most: number): number {

@@ -8,7 +8,7 @@ import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
 import { element, set } from "./dom.ts";
-import { type Space, wallGrid } from "./layout.ts";
+import { layOut } from "./layout.ts";
 import { Tile } from "./tile.ts";
 
 /** What the wall tells the page. */
@@ -22,9 +22,12 @@ export interface WallEvents {
 }
 
 const GAP = 6;
-const CAPTION = 34;
+const CAPTION = 32;
 const SMALLEST = 200;
 const BORDER = 1;
+/** Height of the pictures in the strip, and the least width that leaves room for a name. */
+const STRIP = 92;
+const NARROWEST_IN_STRIP = 96;
 
 /** Shows some lanes and keeps them live. */
 export class Wall {
@@ -43,7 +46,8 @@ export class Wall {
   #focus = "";
   #selected = "";
   #columns = 0;
-  #gridColumns = 1;
+  /** How many tiles each row has. */
+  #rows: readonly number[] = [];
   #nextSlot = 0;
   #frame = 0;
   #watched = "";
@@ -128,30 +132,42 @@ export class Wall {
   layout(): void {
     const { clientWidth, clientHeight } = this.#grid;
     const focused = this.#focus !== "";
-    // Tiles that were never on the screen have none yet.
-    const aspects = this.#order.flatMap((tile) => tile.aspect ?? []).sort((a, b) => a - b);
-    const aspect = aspects[aspects.length >> 1] ?? 16 / 9;
-    const { style } = this.#grid;
     this.root.classList.toggle("focused", focused);
     if (focused) this.root.classList.remove("dense");
-    if (focused || clientWidth === 0) return;
-    const space = {
-      count: this.#order.length,
+    if (focused || clientWidth === 0) {
+      if (focused) this.#layOutStrip();
+      return;
+    }
+    // Tiles that were never on the screen have none yet.
+    const known = this.#order.flatMap((tile) => tile.aspect ?? []).sort((a, b) => a - b);
+    const usual = known[known.length >> 1] ?? 16 / 9;
+    const { cells, rows, width, fits, dense } = layOut({
+      aspects: this.#order.map(({ aspect = usual }) => aspect),
       width: clientWidth,
       height: clientHeight,
-      aspect,
       gap: GAP,
       caption: CAPTION,
+      border: BORDER,
       smallest: SMALLEST,
-    };
-    const grid = this.#columns > 0 ? columnsGrid(this.#columns, space) : wallGrid(space);
-    this.root.classList.toggle("dense", grid.dense);
-    this.#gridColumns = grid.columns;
-    style.setProperty("--columns", String(grid.columns));
-    // No wider than the widest picture: the space beside the wall is calmer than bars in each tile.
-    const widest = Math.ceil(grid.pictureWidth * Math.max(1, (aspects.at(-1) ?? aspect) / aspect));
-    style.setProperty("--column", `${widest + 2 * BORDER}px`);
-    style.setProperty("--row", grid.fits ? "minmax(0, 1fr)" : `${grid.rowHeight}px`);
+      columns: this.#columns,
+    });
+    this.root.classList.toggle("dense", dense);
+    this.#rows = rows;
+    this.#grid.style.setProperty("--rows", `${width}px`);
+    this.#grid.classList.toggle("scrolls", !fits);
+    this.#order.forEach(({ root }, index) => {
+      root.style.width = `${cells[index]!.width}px`;
+      root.style.height = `${cells[index]!.height}px`;
+    });
+  }
+
+  /** The tiles below the one that fills the wall: as wide as their pictures. */
+  #layOutStrip(): void {
+    for (const { root, aspect = 16 / 9, laneId } of this.#order) {
+      const width = Math.max(NARROWEST_IN_STRIP, Math.round(STRIP * aspect) + 2 * BORDER);
+      root.style.height = "";
+      root.style.width = laneId === this.#focus ? "" : `${width}px`;
+    }
   }
 
   /** Tells the server which tiles are really on the screen, and how large. */
@@ -186,7 +202,7 @@ export class Wall {
   /** Moves the choice by columns and rows. */
   move(columns: number, rows: number): void {
     const from = Math.max(0, this.#order.findIndex((tile) => tile.laneId === this.#selected));
-    const to = from + columns + rows * (this.#focus === "" ? this.#gridColumns : 1);
+    const to = from + columns + (this.#focus === "" ? this.#down(from, rows) : rows);
     const tile = this.#order[Math.min(this.#order.length - 1, Math.max(0, to))];
     if (tile === undefined) return;
     if (this.#focus !== "") this.#events.onFocus(tile.laneId);
@@ -204,6 +220,18 @@ export class Wall {
   drawSparks(rates: (lane: string) => Series): void {
     const color = getComputedStyle(this.root).getPropertyValue("--spark");
     for (const tile of this.#order) tile.drawSpark(rates(tile.laneId), color);
+  }
+
+  /** How far it is from a tile to the one that many rows below it, at about the same place in its row. */
+  #down(from: number, by: number): number {
+    let row = 0, start = 0;
+    while (row < this.#rows.length - 1 && start + this.#rows[row]! <= from) {
+      start += this.#rows[row++]!;
+    }
+    const to = Math.min(this.#rows.length - 1, Math.max(0, row + by));
+    const begin = this.#rows.slice(0, to).reduce((sum, count) => sum + count, 0);
+    const share = (from - start + 0.5) / (this.#rows[row] ?? 1);
+    return begin + Math.floor(share * (this.#rows[to] ?? 1)) - from;
   }
 
   #select(lane: string): void {
@@ -275,27 +303,15 @@ export class Wall {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
+      let shapes = false;
       for (const tile of this.#ready) {
+        const { aspect } = tile;
         if (tile.draw(this.overlay, this.accepts)) this.#events.onDrawn(tile);
+        shapes ||= tile.aspect !== aspect;
       }
+      if (shapes) this.layout();
       this.#ready.clear();
       this.#connection.flush();
     });
   }
-}
-
-/** The same with the columns that the user asked for. */
-function columnsGrid(columns: number, space: Space): ReturnType<typeof wallGrid> {
-  const { count, width, height, aspect, gap, caption } = space;
-  const rows = Math.ceil(count / columns);
-  const cellWidth = (width - gap * (columns - 1)) / columns;
-  const natural = cellWidth / aspect + caption;
-  return {
-    columns,
-    rows,
-    fits: rows * (natural + gap) - gap <= height,
-    rowHeight: Math.round(natural),
-    pictureWidth: cellWidth,
-    dense: false,
-  };
 }

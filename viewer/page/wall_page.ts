@@ -8,7 +8,9 @@ import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.t
 import { AlertList } from "./alert_list.ts";
 import { Announcer } from "./announcer.ts";
 import { Banner } from "./banner.ts";
+import { emptyMessage, isGone } from "./condition.ts";
 import { Connection, socketUrl } from "./connection.ts";
+import { toggleDetail } from "./detail.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
 import { toggleFullScreen } from "./full_screen.ts";
 import { Header } from "./header.ts";
@@ -99,6 +101,7 @@ class WallPage {
       onGroups: () => this.#editGroups(),
       onAlerts: () => this.#toggleAlerts(),
       onTheme: toggleTheme,
+      onNumbers: () => toggleDetail(() => this.#render()),
       onHelp: showKeys,
     });
     this.#panel = new Panel({
@@ -155,6 +158,7 @@ class WallPage {
         this.#seekAtStart();
         break;
       case "alerts":
+        this.#alerts.now = Date.now() + this.#skew;
         this.#alerts.take(message.alerts);
         this.#header.setAlerts(this.#alerts.active);
         break;
@@ -187,13 +191,13 @@ class WallPage {
     if (focus !== undefined && !shown.includes(focus)) shown.unshift(focus);
     this.#wall.overlay = state.overlay;
     this.#wall.show(shown, { focus: state.focus, columns: state.columns, now: this.#now });
-    this.#wall.say(this.#emptyMessage(ours, shown));
+    this.#wall.say(shown.length > 0 ? "" : this.#whyEmpty(ours));
     const { view } = state;
     const processed = ours.some((lane) => lane.query !== "raw");
     this.#header.update(
       state,
       ours.filter((lane) =>
-        lane.unused === true
+        isGone(lane)
           ? false
           : view !== ""
           ? lane.query === view
@@ -207,14 +211,11 @@ class WallPage {
     document.title = focus === undefined ? "Framelane" : `${cameraTitle(focus).title} · Framelane`;
   }
 
-  #emptyMessage(ours: readonly LaneView[], shown: readonly LaneView[]): string {
-    if (shown.length > 0) return "";
+  #whyEmpty(ours: readonly LaneView[]): string {
     if (!this.#heard) return "Connecting …";
-    if (this.#problem !== "" && ours.length === 0) return this.#problem;
-    if (ours.some(({ unused }) => unused !== true)) return "No camera matches";
-    return this.#cameras === undefined
-      ? "No cameras yet. Start one with: deno task camera 1"
-      : "None of these cameras is there";
+    return this.#problem !== "" && ours.length === 0
+      ? this.#problem
+      : emptyMessage(ours, this.#cameras !== undefined);
   }
 
   #updatePanel(lane: LaneView): void {
@@ -306,6 +307,7 @@ class WallPage {
       reorder: (by) => this.#moveSelected(by),
       group: (index) => this.#showGroup(index),
       step: (frames) => time.step(frames),
+      alert: (by) => this.#alerts.go(by),
       alone: () => this.#focus(this.#state.focus === "" ? this.#wall.lead?.laneId ?? "" : ""),
       back: () => this.#alerts.root.hidden ? this.#focus("") : this.#toggleAlerts(),
       search: () => this.#header.search.focus(),
@@ -323,6 +325,7 @@ class WallPage {
       groups: () => this.#editGroups(),
       theme: toggleTheme,
       fullScreen: toggleFullScreen,
+      numbers: () => toggleDetail(() => this.#render()),
       help: showKeys,
     };
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AlertOptions, checkAlertOptions } from "../alert_options.ts";
 import { Faults } from "./faults.ts";
@@ -147,12 +147,15 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     ? undefined
     : readAlert(faults, fields["alert"], outputs);
   const file = faults.text("file", fields["file"]);
+  if (isAbsolute(file) || /^\.\.(?:[\\/]|$)/.test(normalize(file))) {
+    faults.add("file", "a file in the folder of the manifest, or below it", file);
+  }
   const sha256 = readHash(faults, fields["sha256"]);
   const sampling = readSampling(faults, fields["sampling"]);
   const manifest: ModelManifest = {
     name: faults.text("name", fields["name"]),
     ...faults.optionalText("version", fields["version"]),
-    file: isAbsolute(file) ? file : join(dirname(path), file),
+    file: join(dirname(path), file),
     ...(sha256 === undefined ? {} : { sha256 }),
     ...faults.optionalText("licence", fields["licence"]),
     ...faults.optionalText("source", fields["source"]),

@@ -95,6 +95,7 @@ export function model(
     name: `model(${checked.name})`,
     kind: "window",
     reads: [dirname(checked.file)],
+    loads: ["onnxruntime-node"],
     async open(context) {
       const inference = await Inference.open(model, { threads, device });
       return new ModelTask({ inference, windows, reduce, context });

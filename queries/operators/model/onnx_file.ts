@@ -109,11 +109,13 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
   let producer = "", version = "";
   let opset: number | undefined;
   let graph: Uint8Array | undefined;
+  const functions: Uint8Array[] = [];
   const metadata: Record<string, string> = {};
   for (const { field, value, block } of fieldsOf(bytes)) {
     if (field === 2) producer = textOf(block);
     else if (field === 3) version = textOf(block);
     else if (field === 7) graph = block;
+    else if (field === 25) functions.push(block);
     else if (field === 8) {
       const set = [...fieldsOf(block)];
       const domain = set.find((entry) => entry.field === 1);
@@ -126,14 +128,11 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
   if (graph === undefined) throw new RangeError("it has no graph");
   const inputs: OnnxValue[] = [], outputs: OnnxValue[] = [];
   const weights = new Set<string>(), external = new Set<string>();
+  noteExternal(graph, external);
+  for (const one of functions) noteExternal(one, external, "function");
   for (const { field, block } of fieldsOf(graph)) {
-    if (field === 5) {
-      weights.add(textOf(find(block, 8)));
-      for (const entry of fieldsOf(block)) {
-        if (entry.field !== 13 || textOf(find(entry.block, 1)) !== "location") continue;
-        external.add(textOf(find(entry.block, 2)));
-      }
-    } else if (field === 11) inputs.push(readValue(block));
+    if (field === 5) weights.add(textOf(find(block, 8)));
+    else if (field === 11) inputs.push(readValue(block));
     else if (field === 12) outputs.push(readValue(block));
   }
   return {
@@ -145,6 +144,36 @@ function readModel(bytes: Uint8Array): Omit<OnnxFile, "sha256" | "bytes"> {
     metadata,
     external: [...external].sort(),
   };
+}
+
+type Message = "graph" | "sparse" | "node" | "attribute" | "tensor" | "function";
+/** Where tensors stand in graphs, sparse tensors, attributes, nodes and functions, by number of the field. */
+const TENSORS_IN: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
+  graph: { 1: "node", 5: "tensor", 15: "sparse" },
+  sparse: { 1: "tensor", 2: "tensor" },
+  node: { 5: "attribute" },
+  attribute: { 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },
+  tensor: {},
+  function: { 7: "node", 11: "attribute" },
+};
+/** Graphs within graphs, at most: real ones have a loop in a branch. */
+const MOST_DEPTH = 64;
+
+/** Notes the files that any tensor of a message lies in: weights, constants of nodes, those of inner graphs. */
+function noteExternal(
+  block: Uint8Array,
+  external: Set<string>,
+  message: Message = "graph",
+  depth = 0,
+): void {
+  if (depth > MOST_DEPTH) throw new RangeError("its graphs lie too deep in each other");
+  const inner = TENSORS_IN[message];
+  for (const { field, block: part } of fieldsOf(block)) {
+    if (message === "tensor") {
+      if (field !== 13 || textOf(find(part, 1)) !== "location") continue;
+      external.add(textOf(find(part, 2)));
+    } else if (inner[field] !== undefined) noteExternal(part, external, inner[field], depth + 1);
+  }
 }
 
 function readValue(block: Uint8Array): OnnxValue {

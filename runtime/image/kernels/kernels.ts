@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownWork } from "../../base/own_work.ts";
 import { HuffmanTables } from "./huffman.ts";
 import { HEAP, ZIGZAG } from "./layout.ts";
 
@@ -156,7 +157,7 @@ let shared: Kernels | undefined;
 export function withKernels<T>(use: (kernels: Kernels) => T | undefined): T | undefined {
   const kernels = shared ??= new Kernels();
   try {
-    return use(kernels);
+    return ownWork(() => use(kernels));
   } catch (error) {
     shared = undefined;
     if (error instanceof WebAssembly.RuntimeError || error instanceof KernelMemoryError) {

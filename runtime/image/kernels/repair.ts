@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownWork } from "../../base/own_work.ts";
 import { type Flaw, noteRepairs } from "../flaws.ts";
 import { countScans, EOI, readJpegHeaders } from "../jpeg_headers.ts";
 import { type JpegHeader, readJpegHeader } from "./jpeg_header.ts";
@@ -38,6 +39,10 @@ export function noteSegments(
  * @throws {BadFrameError} where the headers cannot be read.
  */
 export function repairJpeg(jpeg: Uint8Array): Repaired | undefined {
+  return ownWork(() => repair(jpeg));
+}
+
+function repair(jpeg: Uint8Array): Repaired | undefined {
   const { stray, start } = readJpegHeaders(jpeg);
   const flaws = new Set<Flaw>();
   // The parts to keep, as pairs: from, to.

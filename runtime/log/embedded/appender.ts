@@ -9,7 +9,7 @@ import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import { chunksOf, type Records } from "./records.ts";
+import type { Records } from "./records.ts";
 import type { OpenSegment, Placed, SegmentWriter } from "./segment_writer.ts";
 import type { Topics } from "./topics.ts";
 import type { EmbeddedUrl } from "./url.ts";
@@ -105,19 +105,18 @@ export class Appender {
       for (const record of records) group.push(record);
       return start;
     });
-    const chunks = new Map(
-      [...grouped].map(([id, records]) => [id, chunksOf(records, topics.row(id).retention)]),
-    );
     for (let tries = 1;; tries++) {
       const placed = new Map<number, Placed>();
       try {
-        await this.#place(action, grouped, chunks, placed);
+        await this.#place(action, grouped, placed);
         if (durable) await segments.sync([...placed.values()].map(({ segment }) => segment));
         const firsts = await db.write(action, () => {
           changes?.();
-          return this.#rows(chunks, placed);
+          this.#claim(appends);
+          return this.#rows(grouped, placed);
         }, { durable });
         for (const { segment } of placed.values()) segment.known = true;
+        for (const { topic } of appends) this.#claimed.add(topic);
         this.#parts.changes.written();
         return starts.map((start, i) => firsts.get(ids[i]!)! + start);
       } catch (error) {
@@ -153,7 +152,6 @@ export class Appender {
     let calls = group;
     try {
       const action = `append to ${topic}/${partition}`;
-      await this.#claim(new Set(calls.map((call) => call.topic)));
       calls = await this.#possible(action, calls);
       if (calls.length === 0) return;
       const offsets = await this.commit(action, calls);
@@ -179,26 +177,23 @@ export class Appender {
       }));
   }
 
-  /** What the URL says of retention holds for the topics that this log appends to. */
-  async #claim(names: ReadonlySet<string>): Promise<void> {
-    const { db, topics, place: { retention } } = this.#parts;
+  /** Within a transaction: what the URL says of retention holds for the topics that this log appends to. */
+  #claim(appends: readonly Append[]): void {
+    const { topics, place: { retention } } = this.#parts;
     if (Object.keys(retention).length === 0) return;
-    for (const name of names) {
-      if (this.#claimed.has(name)) continue;
-      await db.write(`keep the retention of ${name}`, () => topics.setRetention(name, retention));
-      this.#claimed.add(name);
+    for (const { topic } of appends) {
+      if (!this.#claimed.has(topic)) topics.setRetention(topic, retention);
     }
   }
 
   async #place(
     action: string,
     grouped: ReadonlyMap<number, EncodedRecord[]>,
-    chunks: ReadonlyMap<number, EncodedRecord[][]>,
     placed: Map<number, Placed>,
   ): Promise<void> {
     const { db, topics, segments } = this.#parts;
     for (const [id, records] of grouped) {
-      const write = () => segments.place(topics.row(id), records, chunks.get(id)!.length);
+      const write = () => segments.place(topics.row(id), records);
       try {
         try {
           placed.set(id, db.turns.spend(write));
@@ -215,15 +210,16 @@ export class Appender {
 
   /** Within a transaction. */
   #rows(
-    chunks: ReadonlyMap<number, EncodedRecord[][]>,
+    grouped: ReadonlyMap<number, EncodedRecord[]>,
     placed: ReadonlyMap<number, Placed>,
   ): Map<number, number> {
-    const { records, now } = this.#parts;
+    const { records, topics } = this.#parts;
     const firsts = new Map<number, number>();
     if (placed.size === 0) return firsts;
-    const [change, arrived] = [records.nextChange(), now()];
+    const [change, now] = [records.nextChange(), this.#parts.now()];
     for (const [id, place] of placed) {
-      firsts.set(id, records.append(id, chunks.get(id)!, place, change, arrived));
+      const kept = topics.row(id).retention;
+      firsts.set(id, records.append(id, grouped.get(id)!, place, { kept, change, now }));
     }
     return firsts;
   }

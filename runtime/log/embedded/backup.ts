@@ -4,12 +4,12 @@
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
-import { offsetBits } from "./schema.ts";
+import { closeChunks, offsetBits } from "./schema.ts";
 
 /** What a backup holds. */
 export interface BackupReport {
@@ -20,9 +20,10 @@ export interface BackupReport {
 }
 
 /**
- * Copies a log into a folder that is not there or empty.
+ * Copies a log into a folder that is not there or empty. The database gets its name last: a copy that did not come to
+ * its end is refused when it is opened.
  *
- * @throws {LogError} `INVALID` when the folder holds something, `DISK_FULL`.
+ * @throws {LogError} `INVALID` when the folder holds something or is the log's own, `DISK_FULL`.
  */
 export async function backup(
   from: string,
@@ -30,33 +31,39 @@ export async function backup(
   to: string,
   signal?: AbortSignal,
 ): Promise<BackupReport> {
-  await prepareFolder(to);
-  const path = join(to, "log.db");
+  await prepareFolder(from, to);
+  const [unfinished, path] = [join(to, "log.db.unfinished"), join(to, "log.db")];
   try {
-    await database.copyTo(path);
-    await Deno.chmod(path, modes.file);
-    const copy = new DatabaseSync(path);
+    await database.copyTo(unfinished);
+    await Deno.chmod(unfinished, modes.file);
+    const copy = new DatabaseSync(unfinished);
+    let report: BackupReport;
     try {
-      return await copySegments(copy, from, to, signal);
+      report = await copySegments(copy, from, to, signal);
     } finally {
       copy.close();
     }
+    await syncFile(unfinished);
+    await Deno.rename(unfinished, path);
+    await syncFile(to);
+    return report;
   } catch (error) {
     if (signal?.aborted === true) throw error;
     throw storageError(error, `back up ${from}`, path);
-  } finally {
-    await syncFolder(to);
   }
 }
 
-async function prepareFolder(to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true, mode: modes.folder });
-  for await (const { name } of Deno.readDir(to)) {
-    throw new LogError(
+async function prepareFolder(from: string, to: string): Promise<void> {
+  const refuse = (why: string) =>
+    new LogError(
       "INVALID",
-      `Cannot back up into ${to}: it holds ${name}; expected a new folder or an empty one`,
+      `Cannot back up into ${to}: ${why}; expected a new folder or an empty one`,
     );
-  }
+  // Before it is made.
+  const inside = (folder: string) => !relative(resolve(from), folder).startsWith("..");
+  if (inside(resolve(to))) throw refuse("it is within the log's own folder");
+  await Deno.mkdir(to, { recursive: true, mode: modes.folder });
+  for await (const { name } of Deno.readDir(to)) throw refuse(`it holds ${name}`);
 }
 
 async function copySegments(
@@ -69,6 +76,7 @@ async function copySegments(
   copy.exec(`
     PRAGMA journal_mode = WAL;
     UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
+    ${closeChunks}; UPDATE partitions SET open_segment = NULL;
     UPDATE segments SET (next, bytes, max_time) = (
       SELECT coalesce(max((id & ((1 << ${offsetBits}) - 1)) + count), 0),
              coalesce(max(position + size), 0), coalesce(max(max_time), 0)
@@ -105,7 +113,8 @@ async function copySegments(
   return { segments: copied, bytes, expired };
 }
 
-async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(path);
-  await folder.sync();
+/** Also of a folder. */
+async function syncFile(path: string): Promise<void> {
+  using file = await Deno.open(path);
+  await file.sync();
 }

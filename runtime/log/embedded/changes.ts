@@ -6,7 +6,6 @@
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
-import { wholeLog } from "./schema.ts";
 
 /** Poll delay while appends come, and how long after the last one. */
 const busyPollMs = 2;
@@ -97,7 +96,6 @@ export class ChangeWatcher {
       this.#lastChange = performance.now();
       for (const [id, earliest, latest, change] of rows) {
         this.#change = Math.max(this.#change, change);
-        if (id === wholeLog) continue;
         for (const listener of this.#listeners.get(id) ?? []) listener({ earliest, latest });
       }
     } catch (error) {

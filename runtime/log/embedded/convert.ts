@@ -14,7 +14,7 @@ import { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
-import { chunksOf, Records } from "./records.ts";
+import { Records } from "./records.ts";
 import { applicationId, offsetBits } from "./schema.ts";
 import { SegmentWriter } from "./segment_writer.ts";
 import { Topics } from "./topics.ts";
@@ -72,7 +72,7 @@ function openOld(dir: string): DatabaseSync {
       throw new LogError(
         "INVALID",
         `Cannot convert ${path}: it is ${
-          version === 2 ? "converted already" : "no log of version 1"
+          version > 1 ? "converted already" : "no log of version 1"
         }`,
       );
     }
@@ -113,7 +113,7 @@ async function copyInto(
 async function copyRecords(made: string, db: Database, old: DatabaseSync): Promise<number> {
   let arrived = 0;
   const topics = new Topics(db, () => 0);
-  const table = new Records(made, db, topics);
+  const table = new Records(db);
   const segments = new SegmentWriter(made, db, topics, () => arrived);
   const partitions = old.prepare(
     `SELECT p.id, t.name, t.partitions, p.partition, p.earliest, p.latest FROM partitions p
@@ -149,12 +149,11 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
       if (batch.length === 0) break;
       arrived = Number(rows.at(-1)!["appended"]);
       const row = topics.row(id);
-      const chunks = chunksOf(batch, row.retention);
-      const placed = segments.place(row, batch, chunks.length);
-      await db.write(
-        "copy records",
-        () => table.append(id, chunks, placed, table.nextChange(), arrived),
-      );
+      const placed = segments.place(row, batch);
+      await db.write("copy records", () => {
+        const how = { kept: row.retention, change: table.nextChange(), now: arrived };
+        return table.append(id, batch, placed, how);
+      });
       placed.segment.known = true;
       placed.segment.pending--;
       offset += batch.length;

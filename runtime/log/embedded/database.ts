@@ -218,7 +218,7 @@ export class Database {
 
   async #guard<T>(action: string, work: () => T): Promise<T> {
     try {
-      return await whileBusy(this.#waiting, () => this.turns.spend(work));
+      return await whileBusy(this.#waiting, () => this.turns.run(work));
     } catch (error) {
       throw storageError(error, action, this.path);
     }

@@ -9,7 +9,7 @@ import { LogError } from "../log.ts";
 import { storageError } from "./errors.ts";
 import { Presence } from "./presence.ts";
 import { preparePrivate } from "./private_files.ts";
-import { applicationId, pageSize, schema, schemaVersion } from "./schema.ts";
+import { applicationId, pageSize, schema, schemaVersion, upgrade } from "./schema.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
 /** An open file. */
@@ -100,7 +100,7 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw refuse("it is the database of another program; name another folder");
     }
     const version = number("PRAGMA user_version");
-    if (version < schemaVersion) {
+    if (version < 2) {
       throw refuse(
         `its format is version ${version}, older than version ${schemaVersion}, which this Framelane reads; ` +
           "convert it: deno task log convert --log embedded:DIR",
@@ -136,12 +136,26 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw error;
     }
   }
+  if (number("PRAGMA user_version") < schemaVersion) upgradeFile(db);
   db.exec(`
     PRAGMA synchronous = NORMAL;
     PRAGMA wal_autocheckpoint = ${walLimitBytes / pageSize};
     PRAGMA journal_size_limit = ${walLimitBytes};
     PRAGMA cache_size = -8192;
   `);
+}
+
+function upgradeFile(db: DatabaseSync): void {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const [version] = Object.values(db.prepare("PRAGMA user_version").get()!);
+    // Another process may have been faster.
+    if (version !== schemaVersion) db.exec(`${upgrade} PRAGMA user_version = ${schemaVersion}`);
+    db.exec("COMMIT");
+  } catch (error) {
+    db.exec("ROLLBACK");
+    throw error;
+  }
 }
 
 /** The log's identity; a copy gets one of its own. */

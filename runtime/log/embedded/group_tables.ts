@@ -116,6 +116,7 @@ export class GroupTables {
   /** Within a transaction: shares the partitions among the members; a new generation. */
   share(): void {
     const id = this.#id();
+    this.#removeImpossible(id);
     const { members, claims, partitions } = this.view();
     const before: (string | null)[] = Array(partitions).fill(null);
     for (const { partition, target } of claims) before[partition] = target;
@@ -132,6 +133,20 @@ export class GroupTables {
         owner,
       );
     });
+  }
+
+  /** Rows that no member has written (of a damaged file) must not keep a partition for ever. */
+  #removeImpossible(id: number): void {
+    this.#db.run(
+      "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",
+      id,
+      this.#topics.partitionCount(this.#topic) - 1,
+    );
+    this.#db.run(
+      `UPDATE claims SET holder = NULL
+       WHERE grp = ?1 AND holder NOT IN (SELECT member FROM members WHERE grp = ?1)`,
+      id,
+    );
   }
 
   /** Within a transaction: the member takes the free partitions that it shall own. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from "node:path";
-import { statfsSync } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogStorage } from "../log.ts";
+import { freeBytes } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { recover } from "./recovery.ts";
@@ -61,13 +61,8 @@ export class Keeper {
   /** What the log's files take. */
   storage(): LogStorage {
     const walBytes = this.#parts.db.walBytes();
-    try {
-      const { bavail, bsize } = statfsSync(this.#parts.dir);
-      return { walBytes, diskFreeBytes: bavail * bsize };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) return { walBytes };
-      throw error;
-    }
+    const diskFreeBytes = freeBytes(this.#parts.dir);
+    return { walBytes, ...diskFreeBytes === undefined ? {} : { diskFreeBytes } };
   }
 
   async #run(): Promise<void> {
@@ -119,15 +114,20 @@ export class Keeper {
   /** On a full disk retention goes first. What frames may not use, rows may: the room that was kept for them. */
   #makeRoom(what: "frames" | "rows"): boolean {
     let released = what === "rows" && this.#release();
+    const expire = () => {
+      this.#parts.segments.sealNow();
+      return expireNow(this.#parts);
+    };
     let removed: number;
     try {
-      removed = expireNow(this.#parts);
+      removed = expire();
     } catch (error) {
       if (storageFault(error) !== "full" || !this.#release()) throw error;
       released = true;
-      removed = expireNow(this.#parts);
+      removed = expire();
     }
-    if (removed > 0) this.#keepReserve();
+    // What was released is not for frames.
+    if (removed > 0 || what === "frames" && released) this.#keepReserve();
     return removed > 0 || released && what === "rows";
   }
 
@@ -143,7 +143,7 @@ export class Keeper {
     }
   }
 
-  /** Written in full: a file with holes keeps no room. */
+  /** Written, as far as there is room: a file with holes keeps none. */
   #keepReserve(): void {
     try {
       using file = Deno.openSync(this.#reserve, { create: true, write: true, mode: modes.file });
@@ -152,7 +152,6 @@ export class Keeper {
       for (let at = 0; at < zeros.length;) at += file.writeSync(zeros.subarray(at));
     } catch (error) {
       if (storageFault(error) !== "full") throw error;
-      Deno.truncateSync(this.#reserve, 0);
     }
   }
 }

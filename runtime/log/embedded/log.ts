@@ -21,24 +21,17 @@ import {
   type ReaderOptions,
   type TopicLog,
 } from "../log.ts";
-import { Appender, EmbeddedProducer } from "./appender.ts";
-import { ArrivalClock } from "./arrivals.ts";
+import { EmbeddedProducer } from "./appender.ts";
 import { backup, type BackupReport } from "./backup.ts";
-import { ChangeWatcher } from "./changes.ts";
 import { listCheckpoints } from "./checkpoint_list.ts";
 import { type CheckpointStore, ownStore, storeOf } from "./checkpoint_store.ts";
-import { Checkpoints } from "./checkpoints.ts";
 import { EmbeddedCommitter } from "./committer.ts";
-import { Database } from "./database.ts";
 import { EmbeddedGroupMember } from "./group.ts";
-import { storageError } from "./errors.ts";
-import { Keeper } from "./keeper.ts";
-import { Presence } from "./presence.ts";
+import { closeParts, type OpenLog, openParts } from "./open_log.ts";
 import { EmbeddedReader } from "./reader.ts";
-import { Records, SegmentCursor } from "./records.ts";
 import { expire } from "./retention.ts";
-import { SegmentWriter } from "./segment_writer.ts";
-import { checkTopic, Topics } from "./topics.ts";
+import { offsetForTime } from "./time_search.ts";
+import { checkTopic } from "./topics.ts";
 import { type EmbeddedUrl, parseEmbeddedUrl, type Retention } from "./url.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -51,20 +44,6 @@ export interface EmbeddedLogOptions {
   readonly clock?: Clock;
   /** Called with what people should hear of: a clock that jumped, a copy, a long reader. Default: standard error. */
   readonly onWarning?: (message: string) => void;
-}
-
-interface Parts {
-  readonly dir: string;
-  readonly db: Database;
-  readonly topics: Topics;
-  readonly records: Records;
-  readonly segments: SegmentWriter;
-  readonly checkpoints: Checkpoints;
-  readonly changes: ChangeWatcher;
-  readonly appender: Appender;
-  readonly keeper: Keeper;
-  readonly presence: Presence;
-  readonly clock: Clock;
 }
 
 /**
@@ -88,7 +67,7 @@ export class EmbeddedLog implements TopicLog {
   readonly #checkpointDir: string | undefined;
   readonly #tell: (message: string) => void;
   readonly #waiting: Waiting;
-  #opening: Promise<Parts> | undefined;
+  #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
   readonly #readers = new Set<EmbeddedReader>();
   readonly #producers = new Set<EmbeddedProducer>();
@@ -140,17 +119,12 @@ export class EmbeddedLog implements TopicLog {
   }
 
   async offsetForTime(topic: string, partition: number, timestamp: number): Promise<number> {
-    const { db, topics, records } = await this.#open();
-    // Of many that ask at once each takes its own turn of the event loop.
-    await db.turns.ready();
-    return await db.read(`find an offset of ${topic}/${partition}`, () => {
-      const cursor = new SegmentCursor({ id: topics.id(topic, partition), topic, partition });
-      try {
-        return records.offsetForTime(cursor, timestamp);
-      } finally {
-        cursor.close();
-      }
-    });
+    const parts = await this.#open();
+    const { db, topics } = parts;
+    return await db.read(
+      `find an offset of ${topic}/${partition}`,
+      () => offsetForTime(parts, topics.id(topic, partition), timestamp),
+    );
   }
 
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
@@ -287,9 +261,9 @@ export class EmbeddedLog implements TopicLog {
     return new LogError("CLOSED", `Cannot use log ${this.url}: it is closed`);
   }
 
-  async #open(): Promise<Parts> {
+  async #open(): Promise<OpenLog> {
     if (this.#closing !== undefined) throw this.#closed();
-    const opening = this.#opening ??= this.#openParts();
+    const opening = this.#opening ??= openParts(this.#place, this.#waiting, this.#tell);
     try {
       return await opening;
     } catch (error) {
@@ -299,57 +273,13 @@ export class EmbeddedLog implements TopicLog {
     }
   }
 
-  async #openParts(): Promise<Parts> {
-    const { dir } = this.#place;
-    const { clock } = this.#waiting;
-    const db = await Database.open(dir, this.#waiting, this.#tell);
-    try {
-      const presence = await Presence.show(dir);
-      const last = db.get<[number]>("SELECT max(arrived) FROM partitions")![0];
-      const arrivals = new ArrivalClock(clock, last, this.#tell);
-      const now = () => arrivals.now();
-      const topics = new Topics(db, now);
-      const records = new Records(dir, db, topics);
-      const segments = new SegmentWriter(dir, db, topics, now);
-      const changes = new ChangeWatcher(db);
-      const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell: this.#tell });
-      await keeper.start();
-      const place = this.#place;
-      const appender = new Appender({ db, topics, records, segments, changes, now, place });
-      const checkpoints = new Checkpoints(db);
-      const parts = { dir, db, topics, records, segments, checkpoints, changes, appender };
-      return { ...parts, keeper, presence, clock };
-    } catch (error) {
-      await db.close();
-      throw storageError(error, `open the embedded log in ${dir}`, dir);
-    }
-  }
-
-  #store({ db }: Parts): Promise<CheckpointStore> {
+  #store({ db }: OpenLog): Promise<CheckpointStore> {
     const dir = this.#checkpointDir;
     if (dir === undefined) return Promise.resolve(ownStore(db.path));
     const opening = this.#openingStore ??= storeOf(dir, db.logId);
     // What was wrong may be repaired: the next call tries again.
     opening.catch(() => this.#openingStore = undefined);
     return opening;
-  }
-}
-
-async function closeParts(
-  { appender, changes, keeper, segments, db, presence }: Parts,
-): Promise<void> {
-  await appender.idle();
-  changes.stop();
-  await keeper.stop();
-  try {
-    await segments.seal(true);
-  } catch (error) {
-    // Full, locked or deleted: the next log to open seals what this one leaves.
-    if (!(error instanceof LogError)) throw error;
-  } finally {
-    segments.close();
-    await db.close();
-    await presence.end();
   }
 }
 

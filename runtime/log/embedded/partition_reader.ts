@@ -6,10 +6,8 @@
 import type { Frame } from "../../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
-import type { Database } from "./database.ts";
 import { storageError } from "./errors.ts";
-import { type Records, SegmentCursor } from "./records.ts";
-import type { Topics } from "./topics.ts";
+import { type FrameParts, FrameReader, type PartitionId } from "./frame_reader.ts";
 
 /** What one look into the database brings at most, so that the event loop is never blocked for long. */
 const chunkFrames = 64;
@@ -18,18 +16,12 @@ const chunkBytes = 4 << 20;
 const retryMs = 5;
 
 /** The parts of an open log that reading needs. */
-export interface ReaderParts {
-  readonly db: Database;
-  readonly topics: Topics;
-  readonly records: Records;
+export interface ReaderParts extends FrameParts {
   readonly changes: ChangeWatcher;
 }
 
 /** What to read, from where on, and how much of it to hold. */
-export interface PartitionPlace {
-  readonly id: number;
-  readonly topic: string;
-  readonly partition: number;
+export interface PartitionPlace extends PartitionId {
   readonly offset: number;
   readonly range: OffsetRange;
   readonly maxFrames: number;
@@ -50,7 +42,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
   readonly #place: PartitionPlace;
   readonly #onClose: () => void;
   readonly #unlisten: () => void;
-  readonly #cursor: SegmentCursor;
+  readonly #frames: FrameReader;
   #range: OffsetRange;
   #position: number;
   /** Offset of the next frame to buffer. */
@@ -67,7 +59,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     this.#parts = parts;
     this.#place = place;
     this.#onClose = onClose;
-    this.#cursor = new SegmentCursor(place);
+    this.#frames = new FrameReader(parts, place);
     this.#range = place.range;
     this.#position = this.#next = place.offset;
     this.#unlisten = parts.changes.listen(place.id, (range) => {
@@ -139,7 +131,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       this.#closed = true;
       this.#unlisten();
       clearTimeout(this.#retry);
-      this.#cursor.close();
+      this.#frames.close();
       this.#buffer = [];
       this.#waiter?.reject(this.#closedError());
       this.#onClose();
@@ -217,7 +209,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
    */
   #fetch(): void {
     const { id, maxFrames, maxBytes } = this.#place;
-    const { topics, records } = this.#parts;
+    const { topics } = this.#parts;
     const frames = Math.min(chunkFrames, maxFrames - this.#buffer.length);
     const bytes = Math.min(chunkBytes, maxBytes - this.#bufferedBytes);
     const empty = this.#buffer.length === 0;
@@ -229,7 +221,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
       if (empty) this.#checkRange();
       if (this.#next < this.#range.earliest || this.#next >= this.#range.latest) return;
       const limits = { maxFrames: frames, maxBytes: bytes, always: empty };
-      const read = records.read(this.#cursor, this.#next, limits);
+      const read = this.#frames.read(this.#next, limits);
       got = read.frames;
       this.#next = read.next;
       this.#fault = false;

@@ -23,7 +23,7 @@ import { LogError, type LogRecord } from "../log.ts";
 export const maxRecordBytes = 64 << 20;
 
 /** What a record takes besides its key, headers and value. */
-const headBytes = 28;
+export const headBytes = 28;
 
 /** A record, ready to be written. */
 export interface EncodedRecord {
@@ -82,19 +82,67 @@ export interface FramePlace {
   readonly offset: number;
 }
 
-/** A record as it was read. `size` is undefined when the start of the next one is unknown. */
-export interface DecodedRecord {
-  readonly frame: Frame;
-  readonly size: number | undefined;
+/** Where a record lies among the bytes of several. */
+export interface RecordPlace {
+  readonly at: number;
+  readonly size: number;
+}
+
+/**
+ * Where the records lie that follow each other in `bytes`; undefined for one whose head is damaged or that is cut. Those
+ * behind a damaged head are found by their own.
+ *
+ * @param size of all of them, as it was when they were written.
+ */
+export function* recordPlaces(
+  bytes: Uint8Array,
+  count: number,
+  size: number,
+): Generator<RecordPlace | undefined> {
+  for (let [at, left] = [0, count]; left > 0;) {
+    const found = recordSize(bytes, at);
+    if (found !== undefined) {
+      yield { at, size: found };
+      at += found;
+      left--;
+      continue;
+    }
+    const next = bytes.length < size ? undefined : nextRecord(bytes, at + headBytes, left - 1);
+    const lost = left - (next?.count ?? 0);
+    for (let i = 0; i < lost; i++) yield undefined;
+    if (next === undefined) return;
+    [at, left] = [next.at, next.count];
+  }
+}
+
+/** The first place from `from` on where records begin, `most` at most, that reach to the end. */
+function nextRecord(
+  bytes: Uint8Array,
+  from: number,
+  most: number,
+): { at: number; count: number } | undefined {
+  for (let at = from; at + headBytes <= bytes.length && most > 0; at++) {
+    let count = 0;
+    for (let end = at; count <= most;) {
+      if (end === bytes.length) return { at, count };
+      const size = recordSize(bytes, end);
+      if (size === undefined) break;
+      end += size;
+      count++;
+    }
+  }
+  return undefined;
 }
 
 /** Size of the record at `at`; undefined when its head is damaged or cut. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
-  if (crc32(bytes.subarray(at + 4, at + headBytes)) !== view.getUint32(0)) return undefined;
-  const keyBytes = Math.max(0, view.getUint32(16) - 1);
-  return headBytes + keyBytes + view.getUint32(20) + view.getUint32(24);
+  const size = headBytes + Math.max(0, view.getUint32(16) - 1) + view.getUint32(20) +
+    view.getUint32(24);
+  const whole = size <= maxRecordBytes &&
+    crc32(bytes.subarray(at + 4, at + headBytes)) === view.getUint32(0);
+  return whole ? size : undefined;
 }
 
 /** The timestamp of a record whose head is whole. */
@@ -102,20 +150,17 @@ export function recordTime(bytes: Uint8Array, at: number): number {
   return Number(new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getBigInt64(8));
 }
 
-/** Reads the record at `at`. One that is not as it was written becomes a frame with a `fault`. */
+/** Reads a record. One that is not as it was written becomes a frame with a `fault`. */
 export function decodeRecord(
   bytes: Uint8Array,
-  at: number,
+  { at, size }: RecordPlace,
   place: FramePlace,
-  time: number,
-): DecodedRecord {
-  const size = recordSize(bytes, at);
-  if (size === undefined) return { frame: badFrame(place, time, "its head"), size };
+): Frame {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
   const timestamp = recordTime(bytes, at);
   const body = bytes.subarray(at + headBytes, at + size);
   if (body.length < size - headBytes || crc32(body) !== view.getUint32(4)) {
-    return { frame: badFrame(place, timestamp, "its content"), size };
+    return badFrame(place, timestamp, "its content");
   }
   const keyLength = view.getUint32(16);
   const keyBytes = Math.max(0, keyLength - 1);
@@ -124,7 +169,7 @@ export function decodeRecord(
   const headers = fieldBytes === keyBytes
     ? noHeaders
     : JSON.parse(decoder.decode(body.subarray(keyBytes, fieldBytes))) as Headers;
-  return { frame: { ...place, timestamp, key, headers, value: body.slice(fieldBytes) }, size };
+  return { ...place, timestamp, key, headers, value: body.slice(fieldBytes) };
 }
 
 /** The frame for a record that cannot be given back. */

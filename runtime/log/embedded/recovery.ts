@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
 import { sealRow } from "./segment_writer.ts";
 
@@ -55,16 +55,20 @@ async function removeUnknown(dir: string, db: Database): Promise<void> {
       if (name.endsWith(".seg")) files.push(join("segments", folder, name));
     }
   }
-  const known = async () =>
-    new Set(
-      (await db.read("list segments", () => db.all<[string]>("SELECT file FROM segments"))).flat(),
+  // By their names: where upper and lower case are the same, one folder is that of several topics.
+  const known = async () => {
+    const rows = await db.read(
+      "list segments",
+      () => db.all<[string]>("SELECT file FROM segments"),
     );
+    return new Set(rows.map(([file]) => basename(file)));
+  };
   const before = await known();
-  for (const file of files.filter((file) => !before.has(file))) {
+  for (const file of files.filter((file) => !before.has(basename(file)))) {
     try {
       using handle = await Deno.open(join(dir, file), { write: true });
       // Its writer may have been about to commit when we looked.
-      if (!await handle.tryLock(true) || (await known()).has(file)) continue;
+      if (!await handle.tryLock(true) || (await known()).has(basename(file))) continue;
       await Deno.remove(join(dir, file));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -7,8 +7,11 @@
 /** Marks the file as ours (`PRAGMA application_id`): "FRLN". */
 export const applicationId = 0x46524c4e;
 
-/** Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. */
-export const schemaVersion = 2;
+/**
+ * Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database; version 2 wrote a row of
+ * `chunks` for each append, and is brought up to date when it is opened.
+ */
+export const schemaVersion = 3;
 
 /** A chunk's id is its partition's id and its first offset, so that one B-tree holds each partition in order. */
 export const offsetBits = 40;
@@ -22,21 +25,20 @@ export const placeId = `((CAST(? AS INTEGER) << ${offsetBits}) | CAST(? AS INTEG
 /** The offset or batch in such an id. */
 export const offsetOfId = `(id & ${offsetLimit - 1})`;
 
-/** Row of `partitions` that stands for the log as a whole: its `change` counts the transactions. */
-export const wholeLog = 0;
-
 /*
- * A commit writes whole pages: with frames elsewhere, small ones write least. docs/decisions/embedded-log.md
- * has the figures.
+ * A commit writes whole pages: small ones write least, and an append changes one row of one table.
+ * docs/decisions/embedded-log.md has the figures.
  */
 export const pageSize = 512;
 
 /**
  * - `log`: `place` is the device and inode of the file, by which a copy of it is noticed; `family` is the identity that
  *   segment files carry, the same for a log and its copies.
- * - `partitions`: `floor` is the first offset kept at the last look, `bytes` all bytes ever appended.
+ * - `partitions`: `floor` is the first offset kept at the last look, `bytes` all bytes ever appended, `change`
+ *   is larger than all others' when the row is written; the `open_` columns are the newest chunk, which still grows.
  * - `segments`: `next` is one past the last offset; it, `bytes` and `max_time` are set when the segment is sealed.
- * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them.
+ * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them, `arrived` when the
+ *   first of them came.
  * - `checkpoints`: `process` is the presence of the owner's log, `sum` the CRC-32 of what names the checkpoint.
  * - `entries`: `offsets/N` and `commits/N` of a checkpoint; docs/checkpoint-format.md tells more.
  * - `claims`: `target` shall own a partition, `holder` has not released it yet.
@@ -52,7 +54,9 @@ CREATE TABLE topics (
 CREATE TABLE partitions (
   id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, partition INTEGER NOT NULL,
   floor INTEGER NOT NULL, latest INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  arrived INTEGER NOT NULL, change INTEGER NOT NULL, UNIQUE (topic, partition)
+  arrived INTEGER NOT NULL, change INTEGER NOT NULL, open_segment INTEGER, open_first INTEGER,
+  open_position INTEGER, open_total INTEGER, open_arrived INTEGER, open_time INTEGER,
+  UNIQUE (topic, partition)
 ) STRICT;
 CREATE TABLE segments (
   id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, file TEXT NOT NULL, first INTEGER NOT NULL,
@@ -81,5 +85,14 @@ CREATE TABLE claims (
   grp INTEGER NOT NULL, partition INTEGER NOT NULL, target TEXT, holder TEXT,
   generation INTEGER NOT NULL, PRIMARY KEY (grp, partition)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO partitions VALUES (${wholeLog}, 0, 0, 0, 0, 0, 0, 0);
 `;
+
+/** Makes rows of the chunks that still grow; more of the condition may follow. */
+export const closeChunks =
+  `INSERT INTO chunks SELECT (id << ${offsetBits}) | open_first, latest - open_first, open_segment, open_position,
+   bytes - open_total, open_total, open_arrived, open_time FROM partitions WHERE open_segment IS NOT NULL`;
+
+/** From version 2. */
+export const upgrade = ["segment", "first", "position", "total", "arrived", "time"]
+  .map((name) => `ALTER TABLE partitions ADD COLUMN open_${name} INTEGER;`).join("") +
+  "DELETE FROM partitions WHERE id = 0;";

@@ -9,17 +9,22 @@
  */
 import { dirname, join } from "node:path";
 import type { Database } from "./database.ts";
+import { freeBytes } from "./disk.ts";
+import { modes } from "./private_files.ts";
 import type { EncodedRecord } from "./record.ts";
-import { offsetOfId, placeId } from "./schema.ts";
+import { closeChunks, offsetOfId, placeId } from "./schema.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
-/** A segment is full at a sixteenth of what its partition keeps, within these bounds: room is given back in such steps. */
+/**
+ * A segment is full at a sixteenth of what its partition keeps, or of what was free when it was made, within these bounds:
+ * room is given back in such steps.
+ */
 const [minSegmentBytes, maxSegmentBytes] = [256 << 10, 16 << 20];
 const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
 /** Search by time looks at all chunks of a segment. */
 const maxSegmentChunks = 4_096;
-/** Segments are numbered by when they were made, since 2024. */
-const firstMs = Date.UTC(2024, 0);
+/** Segments are numbered by when they were made, in milliseconds since 2024, until 2093; what is left is by chance. */
+const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
 /** Records up to this size are written together. */
 const joinedBytes = 1 << 20;
 
@@ -31,8 +36,11 @@ export interface OpenSegment {
   readonly file: string;
   readonly handle: Deno.FsFile;
   readonly openedAt: number;
+  /** Free on the disk when it was made. */
+  readonly room: number;
   /** Where the next record goes. */
   position: number;
+  /** Begun in it, about. */
   chunks: number;
   /** Its row is in the database. */
   known: boolean;
@@ -74,7 +82,7 @@ export class SegmentWriter {
   }
 
   /** Writes the records behind each other. The caller counts `pending` down when its commit has ended. */
-  place(row: PartitionRow, records: readonly EncodedRecord[], chunks: number): Placed {
+  place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
     const { position } = segment;
     try {
@@ -87,7 +95,6 @@ export class SegmentWriter {
       segment.handle.seekSync(position, Deno.SeekMode.Start);
       throw error;
     }
-    segment.chunks += chunks;
     segment.dirty = true;
     segment.pending++;
     return { segment, position };
@@ -125,13 +132,29 @@ export class SegmentWriter {
       for (const { id, partition } of ready) sealRow(this.#db, id, partition);
     });
     for (const segment of ready) {
-      const { handle } = segment;
       await this.sync([segment]);
-      if (!segment.known) await Deno.remove(join(this.#dir, segment.file));
-      this.#full.delete(segment);
-      handle.close();
+      this.#end(segment);
     }
     return true;
+  }
+
+  /** At once, where nothing can be appended before: seals what is full, and what holds records that have expired. */
+  sealNow(): void {
+    for (const segment of this.#active.values()) {
+      const [first] =
+        this.#db.get<[number]>("SELECT first FROM segments WHERE id = ?", segment.id) ??
+          [Infinity];
+      if (first < this.#topics.range(segment.partition).earliest) this.#giveUp(segment);
+    }
+    const ready = [...this.#full].filter(({ pending }) => pending === 0);
+    if (ready.length === 0) return;
+    this.#db.writeNow(() => {
+      for (const { id, partition } of ready) sealRow(this.#db, id, partition);
+    });
+    for (const segment of ready) {
+      segment.handle.syncDataSync();
+      this.#end(segment);
+    }
   }
 
   /** Closes the files; what is not sealed is found by the next log. */
@@ -139,6 +162,13 @@ export class SegmentWriter {
     for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
     this.#active.clear();
     this.#full.clear();
+  }
+
+  /** Of a segment that is sealed. */
+  #end(segment: OpenSegment): void {
+    this.#full.delete(segment);
+    segment.handle.close();
+    if (!segment.known) Deno.removeSync(join(this.#dir, segment.file));
   }
 
   #giveUp(segment: OpenSegment): void {
@@ -149,7 +179,8 @@ export class SegmentWriter {
   #segment(row: PartitionRow): OpenSegment {
     const there = this.#active.get(row.id);
     if (there !== undefined) {
-      const limit = clamp(row.retention.bytes / 16, minSegmentBytes, maxSegmentBytes);
+      const most = Math.min(row.retention.bytes, there.room) / 16;
+      const limit = clamp(most, minSegmentBytes, maxSegmentBytes);
       if (there.position < limit && there.chunks < maxSegmentChunks) return there;
       this.#giveUp(there);
     }
@@ -160,18 +191,25 @@ export class SegmentWriter {
 
   #create({ id: partition, topic, partition: number }: PartitionRow): OpenSegment {
     // In the order of their making; two that are the same are found out by the first commit.
-    const id = (Date.now() - firstMs) * 2 ** 16 + Math.floor(Math.random() * 2 ** 16);
+    const ms = Math.min(Math.max(Date.now() - firstMs, 0), 2 ** msBits - 1);
+    const id = ms * 2 ** chanceBits + Math.floor(Math.random() * 2 ** chanceBits);
     const file = join("segments", `${topic}-${number}`, `${id.toString(36)}.seg`);
     const path = join(this.#dir, file);
-    Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    Deno.mkdirSync(dirname(path), { recursive: true, mode: modes.folder });
     // Others see it only once it is locked: a file that is not, and has no row, is removed.
     const hidden = `${path}.new`;
-    const handle = Deno.openSync(hidden, { createNew: true, read: true, write: true, mode: 0o600 });
+    const handle = Deno.openSync(hidden, {
+      createNew: true,
+      read: true,
+      write: true,
+      mode: modes.file,
+    });
     handle.lockSync(true);
     Deno.renameSync(hidden, path);
     const openedAt = this.#now();
     const state = { position: 0, chunks: 0, known: false, pending: 0, dirty: false, fresh: true };
-    return { id, partition, file, handle, openedAt, ...state };
+    const room = freeBytes(this.#dir) ?? Infinity;
+    return { id, partition, file, handle, openedAt, room, ...state };
   }
 
   async #sync(segment: OpenSegment): Promise<void> {
@@ -185,6 +223,9 @@ export class SegmentWriter {
 
 /** Within a transaction: notes where a segment ends. */
 export function sealRow(db: Database, id: number, partition: number): void {
+  const open = "open_segment = ? AND id = ?";
+  db.run(`${closeChunks} AND ${open}`, id, partition);
+  db.run(`UPDATE partitions SET open_segment = NULL WHERE ${open}`, id, partition);
   db.run(
     `UPDATE segments SET (next, bytes, max_time) = (
        SELECT coalesce(max(${offsetOfId} + count), 0), coalesce(max(position + size), 0),

@@ -24,8 +24,11 @@ type KeptRow = [
   bytes: number,
   retentionBytes: number,
   retentionMs: number,
+  openFirst: number | null,
+  openArrived: number,
 ];
-const keptColumns = "p.id, floor, latest, bytes, retention_bytes, retention_ms";
+const keptColumns = `p.id, floor, latest, bytes, retention_bytes, retention_ms,
+  iif(open_segment IS NULL, NULL, open_first), open_arrived`;
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 
 /** Topics as tables of the database. The methods are synchronous: call them within `read` or `write`. */
@@ -94,9 +97,20 @@ export class Topics {
     return row === undefined ? undefined : { bytes: row[0], ms: row[1] };
   }
 
-  /** Within a transaction: stores how much of a topic is kept; what is not given stays as it is. */
+  /**
+   * Within a transaction: stores how much of a topic is kept; what is not given stays as it is.
+   *
+   * @throws {LogError} `INVALID` unless they are whole numbers from 1.
+   */
   setRetention(topic: string, { bytes, ms }: Partial<Retention>): void {
     if (bytes === undefined && ms === undefined) return;
+    for (const [value, unit] of [[bytes, "bytes"], [ms, "ms"]] as const) {
+      if (value === undefined || Number.isSafeInteger(value) && value >= 1) continue;
+      throw new LogError(
+        "INVALID",
+        `Cannot keep ${value} ${unit} of ${topic}: expected a whole number from 1`,
+      );
+    }
     this.#db.run(
       `UPDATE topics SET retention_bytes = coalesce(?, retention_bytes),
        retention_ms = coalesce(?, retention_ms) WHERE name = ?`,
@@ -163,32 +177,27 @@ export class Topics {
       .filter(({ before, floor }) => floor > before);
   }
 
-  #floor([id, floor, latest, bytes, keptBytes, keptMs]: KeptRow): number {
+  #floor([id, floor, latest, bytes, keptBytes, keptMs, openFirst, openArrived]: KeptRow): number {
     if (floor >= latest) return floor;
     const start = this.#db.get<[number, number, number]>(
       `SELECT id, total, arrived FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
        ORDER BY id DESC LIMIT 1`,
-      id,
-      0,
-      id,
-      floor,
+      ...[id, 0, id, floor],
     );
     const young = this.#now() - keptMs;
     if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
     // The newest chunk is kept however large it is.
+    const newest = openFirst === null
+      ? `id = (SELECT max(id) FROM chunks WHERE id < ${placeId})`
+      : `id >= ${placeId}`;
     const kept = this.#db.get<[number]>(
       `SELECT ${offsetOfId} FROM chunks WHERE id >= ${placeId} AND id < ${placeId} AND arrived > ?
-       AND (total >= ? OR id = (SELECT max(id) FROM chunks WHERE id < ${placeId})) ORDER BY id LIMIT 1`,
-      id,
-      start === undefined ? floor : start[0] % offsetLimit,
-      id,
-      offsetLimit - 1,
-      young,
-      bytes - keptBytes,
-      id,
-      offsetLimit - 1,
+       AND (total >= ? OR ${newest}) ORDER BY id LIMIT 1`,
+      ...[id, start === undefined ? floor : start[0] % offsetLimit, id, offsetLimit - 1, young],
+      ...[bytes - keptBytes, id, offsetLimit - 1],
     );
-    return Math.max(floor, kept?.[0] ?? latest);
+    const open = openFirst !== null && openArrived > young ? openFirst : latest;
+    return Math.max(floor, kept?.[0] ?? open);
   }
 }
 

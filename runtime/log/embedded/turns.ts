@@ -29,6 +29,12 @@ export class Turns {
     }
   }
 
+  /** Runs `work` and counts its time: in this turn when it has time left, otherwise in a later one. */
+  async run<T>(work: () => T): Promise<T> {
+    while (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
+    return this.spend(work);
+  }
+
   /** Runs `task` in a later turn; it must not throw. */
   later(task: () => void): void {
     this.#tasks.push(task);
@@ -40,11 +46,12 @@ export class Turns {
     if (this.exhausted) await new Promise<void>((resolve) => this.later(resolve));
   }
 
-  /** Forgets what was put off. */
+  /** Runs at once what was put off. */
   stop(): void {
-    this.#tasks.length = 0;
     clearImmediate(this.#immediate);
     this.#immediate = undefined;
+    this.#spentMs = 0;
+    for (const task of this.#tasks.splice(0)) task();
   }
 
   #turn(): void {

@@ -17,6 +17,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
+import { concatenated } from "../../base/bytes.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { copyLines, readAt, readLines, splitPath, statOrUndefined, writeAt } from "./io.ts";
@@ -314,7 +315,7 @@ async function append(
     parts.push(bytes);
   }
   if (parts.length === 0) return;
-  const bytes = join(parts);
+  const bytes = concatenated(parts);
   try {
     await writeAt(data, meta.size, bytes);
   } catch (error) {
@@ -332,15 +333,4 @@ async function makeDurable(generation: Generation, meta: Meta): Promise<void> {
   const { size, lanes } = meta;
   await generation.slots.write({ ...meta, durable: { size, lanes }, tail: 0 });
   await generation.meta.syncData();
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
 }

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
-import { ExecutorPool, executorsFor } from "../../../runtime/driver/executor_pool.ts";
+import { ExecutorPool, type Placement } from "../../../runtime/driver/executor_pool.ts";
+import { executorsFor } from "../../../runtime/driver/executor_set.ts";
+import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
 import {
   type ExecutorConfig,
   type LoadedQuery,
   type QuerySpec,
   SHOWN,
 } from "../../../runtime/executor/protocol.ts";
+
+import { settle } from "../../../runtime/testing.ts";
 
 Deno.test("few lanes have an executor each, many share one for each core", () => {
   const executors = (cores: number) => [1, 3, 4, 5, 64].map((lanes) => executorsFor(lanes, cores));
@@ -16,7 +20,13 @@ Deno.test("few lanes have an executor each, many share one for each core", () =>
 
 const CONFIG: ExecutorConfig = { log: "", progressIntervalMs: 1000 };
 const SPEC: QuerySpec = { name: "q", topic: "T", module: "file:///q.ts", group: "g", sinks: [] };
-const LOADED: LoadedQuery = { plan: "query q", finite: false, topics: [] };
+const LOADED: LoadedQuery = {
+  plan: "query q",
+  finite: false,
+  steps: ["first"],
+  onOperatorError: { kind: "restart" },
+  topics: [],
+};
 
 /** An executor of which the test says when its thread turns. */
 class FakeExecutor implements ExecutorLink {
@@ -28,6 +38,10 @@ class FakeExecutor implements ExecutorLink {
   readonly closing = Promise.withResolvers<void>();
   closed = false;
   holder = 0;
+  /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
+  turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
+  memory = 0;
+  yields = false;
   readonly #events: LinkEvents;
   #turns = 0;
 
@@ -37,10 +51,17 @@ class FakeExecutor implements ExecutorLink {
 
   /** The worker ends while this lane has its thread. */
   die(lane: number): void {
-    this.#events.onDeath(this, new Error("Executor fake was ended from within"), lane);
+    this.#events.onDeath(this, new Error("Executor fake was ended from within"), {
+      ...this.turn,
+      lane,
+    });
   }
 
   post(): void {}
+
+  yieldToOthers(): void {
+    this.yields = true;
+  }
 
   load(plan: number, { name }: QuerySpec): Promise<LoadedQuery> {
     this.loaded.push(`${plan} ${name}`);
@@ -49,8 +70,9 @@ class FakeExecutor implements ExecutorLink {
 
   watch(): void {}
 
-  pulse(): { lane: number; alive: number } {
-    return { lane: this.holder, alive: this.holder === 0 ? ++this.#turns : this.#turns };
+  pulse(): Pulse {
+    const { holder: lane, memory } = this;
+    return { ...this.turn, lane, memory, alive: lane === 0 ? ++this.#turns : this.#turns };
   }
 
   close(): Promise<void> {
@@ -66,12 +88,14 @@ function pool(size: number) {
   const ended: [lane: number, why: string][] = [];
   const stranded: number[] = [];
   const inFunction = new Set<number>();
+  const yielding: number[] = [];
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
   const made = new ExecutorPool(CONFIG, {
     onMessage: () => {},
     onPicture: () => {},
     onStranded: (lanes) => stranded.push(...lanes),
-    onBlocked: (lane, blocked) => heard.resolve([lane, blocked]),
+    onBlocked: (lane, by) => heard.resolve([lane, by === "call"]),
+    onYields: (lane) => yielding.push(lane),
     onEnded: (lane, why) => ended.push([lane, why]),
     mayMove: (lane) => !inFunction.has(lane),
   }, {
@@ -87,14 +111,14 @@ function pool(size: number) {
     heard = Promise.withResolvers();
     return event;
   };
-  const start = (lane: number, alone = false) =>
+  const start = (lane: number, placement: Placement = {}) =>
     made.start(SPEC, {
       lane,
       partition: 0,
       runId: "r",
       shown: new SharedArrayBuffer(SHOWN.bytes),
-    }, alone);
-  return { made, executors, next, start, ended, stranded, inFunction };
+    }, placement);
+  return { made, executors, next, start, ended, stranded, inFunction, yielding };
 }
 
 Deno.test("an executor that a lane held serves others once it turns and the lane is gone", async () => {
@@ -144,7 +168,7 @@ Deno.test("a lane that ends its executor is named, and gets another of its own",
   assert.deepEqual(stranded, [1, 3]);
   assert.deepEqual(ended, [[2, "Executor fake was ended from within"]]);
   start(4);
-  start(5, true);
+  start(5, { alone: true });
   start(6);
   const shared = executors.find(({ lanes }) => lanes.has(4))!;
   assert.deepEqual([...shared.lanes], [4, 6]);
@@ -161,6 +185,57 @@ Deno.test("an executor that is held while a function of another lane waits in it
   assert.equal(executors[0]!.closed, true);
   assert.deepEqual(stranded, [2]);
   assert.deepEqual(ended.map(([lane]) => lane), [1]);
+  await made.close();
+});
+
+Deno.test("a lane that holds its thread three times in a minute works behind all others, now and after a restart", async () => {
+  const { made, executors, next, start, yielding } = pool(1);
+  start(1);
+  for (let time = 0; time < 3; time++) {
+    assert.deepEqual(yielding, []);
+    executors[0]!.holder = 1;
+    await next();
+    if (time === 2) break;
+    executors[0]!.holder = 0;
+    await next();
+  }
+  await settle();
+  assert.deepEqual(yielding, [1]);
+  assert.equal(executors[0]!.yields, true);
+  made.ended(1);
+  assert.equal(executors[0]!.closed, true, "a thread cannot be quick again");
+  start(2, { alone: true, yields: true });
+  assert.equal(executors[1]!.yields, true);
+  await made.close();
+});
+
+Deno.test("a large picture that Framelane decodes makes others move, and is no fault", async () => {
+  const { made, executors, next, start, yielding, stranded } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  executors[0]!.turn = { input: { step: 1, offset: 7 }, own: true };
+  for (let time = 0; time < 4; time++) {
+    executors[0]!.holder = 1;
+    // Alone it is not even mentioned.
+    if (time === 0) assert.deepEqual(await next(), [1, false]);
+    else await new Promise((resolve) => setTimeout(resolve, 500));
+    executors[0]!.holder = 0;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.deepEqual([stranded, yielding], [[2], []]);
+  await made.close();
+});
+
+Deno.test("lanes whose executor keeps too much memory get one each; what grows alone is named", async () => {
+  const { made, executors, start, ended, stranded } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  executors[0]!.memory = 900;
+  await executors[0]!.closing.promise;
+  assert.deepEqual([stranded, ended], [[1, 2], []]);
+  start(3, { alone: true });
+  executors[1]!.memory = 900;
+  await executors[1]!.closing.promise;
+  assert.deepEqual(ended.map(([lane]) => lane), [3]);
+  assert.match(ended[0]![1], /^fake was ended before it ran out of memory: .* 90 % of \d+ MB$/);
   await made.close();
 });
 

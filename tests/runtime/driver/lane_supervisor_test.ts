@@ -5,7 +5,16 @@ import type { StreamingQueryListener } from "../../../runtime/driver/manager.ts"
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import type { QueryErrorEvent } from "../../../runtime/driver/query_error.ts";
-import type { PlainError, QuerySpec, ToExecutor } from "../../../runtime/executor/protocol.ts";
+import {
+  checkOperatorErrors,
+  type OperatorErrorOption,
+} from "../../../runtime/definition/operator_error.ts";
+import type {
+  LoadedQuery,
+  PlainError,
+  QuerySpec,
+  ToExecutor,
+} from "../../../runtime/executor/protocol.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { managerOf } from "../../support/manager.ts";
 import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
@@ -30,8 +39,19 @@ const TOTALS = {
 
 /** A supervisor whose lanes run when the test says so. */
 function supervised(
-  { deaf = false, report = () => {} }: { deaf?: boolean; report?: (line: string) => void } = {},
+  { deaf = false, report = () => {}, onOperatorError = "dead-letter" }: {
+    deaf?: boolean;
+    report?: (line: string) => void;
+    onOperatorError?: OperatorErrorOption;
+  } = {},
 ) {
+  const loaded: LoadedQuery = {
+    plan: "",
+    finite: false,
+    steps: ["first", "second"],
+    onOperatorError: checkOperatorErrors(onOperatorError),
+    topics: [],
+  };
   const clock = new FakeClock();
   const streams = managerOf();
   const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
@@ -56,19 +76,19 @@ function supervised(
     metrics,
     clock,
     signal: stopping.signal,
-    finite: () => false,
-    explain: () => "",
+    loaded: () => loaded,
     report,
   });
   /** The lane that was started last. */
   const lane = () => running.at(-1)!;
   const started = () => lanes.onMessage({ type: "started", lane: lane(), id: "id" });
-  const progressed = () =>
+  const progressed = (cameraName?: string) =>
     lanes.onMessage({
       type: "progress",
       lane: lane(),
       progress: {
         id: "id",
+        ...(cameraName === undefined ? {} : { cameraName }),
         numInputRows: 7,
         eventTime: { max: "2026-01-01T00:00:00.000Z" },
         sources: [{
@@ -139,6 +159,17 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   assert.equal(streams.all[0]!.moved, false);
   assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
   assert.match(await metrics.text(0), /framelane_frames_consumed_total\{[^}]*\} 14/);
+});
+
+Deno.test("a camera that changes its name with each frame adds no series without end", async () => {
+  const { metrics, lanes, started, progressed } = supervised();
+  lanes.begin(SPEC, 3, MEMBERSHIP);
+  started();
+  for (let i = 0; i < 100; i++) progressed(`camera ${i} ${"x".repeat(10_000)}`);
+  const text = await metrics.text(0);
+  const names = new Set([...text.matchAll(/camera="([^"]*)"/g)].map(([, name]) => name));
+  assert.ok(names.size <= 9 && names.has("CAMERA-4"), [...names].join());
+  assert.ok(text.length < 200_000);
 });
 
 Deno.test("everybody who waits for the end of all lanes hears of it", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
+import { ObservedMetrics } from "../../../runtime/engine/observed.ts";
 import { QueryMetrics } from "../../../runtime/driver/metrics.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
@@ -97,6 +98,29 @@ const silence = (timeMode: TimeMode) => (sink: ReturnType<typeof collect<string>
       },
       handleExpiredTimer: ({ last }, time) => [`silent since ${last} at ${time}`],
     }).writeStream(sink);
+
+Deno.test("metrics that an operator of one's own makes up are refused in its lane, not where all are measured", () => {
+  const one = { metric: "seen", kind: "count", total: 1, count: 1 } as const;
+  const bad = [
+    { ...one, metric: "bad name" },
+    { ...one, metric: 'x"} 1' },
+    { ...one, total: NaN },
+    { ...one, count: "1" as unknown as number },
+    { ...one, kind: "median" as "avg" },
+  ];
+  for (const metric of bad) {
+    assert.throws(
+      () => new ObservedMetrics().add([{ name: "mine", metrics: [metric] }]),
+      /Cannot observe .*: expected/,
+    );
+  }
+  const metrics = new ObservedMetrics();
+  const add = (i: number) =>
+    metrics.add([{ name: "mine", metrics: [{ ...one, metric: `m${i}` }] }]);
+  for (let i = 0; i < 200; i++) add(i);
+  assert.equal(metrics.take().length, 200);
+  assert.throws(() => add(200), /expected 200 metrics at most/);
+});
 
 Deno.test("event-time timers go by the footage's clock, whatever the machine's says", async () => {
   const text = (output: string) => output;

@@ -106,10 +106,30 @@ Deno.test("embedded log: retention belongs to the topic, not to who has the log 
       assert.deepEqual(await log.retention("live"), { bytes: 100_000, ms: 1_000 });
       assert.deepEqual(await log.retention("archive"), { bytes: 1e9, ms: 86_400_000 });
       await log.retention("archive", { bytes: 100_000 });
+      // What lies together goes together: at most 256 KiB more than is to be kept.
+      const more = Math.floor((256 << 10) / 9_000);
+      assert.ok(await left(log, "archive") <= 11 + more);
+      for (let i = 0; i < more; i++) await append(log, "archive", 0, [record("x".repeat(9_000))]);
       assert.equal(await left(log, "archive"), 11);
       await rejectsWith("TOPIC_MISSING", () => log.retention("none", { bytes: 5 }));
     })
   );
+});
+
+Deno.test("embedded log: what the URL says of retention holds for the outputs of queries too", async () => {
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}?retention-bytes=100000`, async (log) => {
+      await log.createTopic("t", 1);
+      const options = { group: "g", query: "q", topic: "t", partition: 0, outputTopics: ["out"] };
+      const committer = await log.committer(options);
+      const batch = { batchId: 0, start: 0, end: 0 };
+      await committer.plan(batch);
+      await committer.commit(batch, { end: 0, restart: 0 }, [
+        { topic: "out", partition: 0, ...record("output") },
+      ]);
+      assert.equal((await log.retention("out")).bytes, 100_000);
+    });
+  });
 });
 
 Deno.test("embedded log: a clock that jumps deletes nothing and dates nothing from the future", async () => {

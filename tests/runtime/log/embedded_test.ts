@@ -85,14 +85,14 @@ Deno.test("embedded log: foreign, newer and damaged files are named", async () =
       db.exec("PRAGMA user_version = 7");
       db.close();
     });
-    assert.match(newer.message, /version 7, newer than version 2, .*; update/);
+    assert.match(newer.message, /version 7, newer than version \d, .*; update/);
     const older = await make("older", async (file) => {
       await withLog(at("older"), (log) => log.topics());
       const db = new DatabaseSync(file);
       db.exec("PRAGMA user_version = 1");
       db.close();
     });
-    assert.match(older.message, /version 1, older than version 2, .*log convert/);
+    assert.match(older.message, /version 1, older than version \d, .*log convert/);
     const taken = join(dir, "file");
     await Deno.writeTextFile(taken, "a file");
     const file = await rejectsWith("INVALID", () => withLog(at("file"), (log) => log.topics()));

@@ -3,23 +3,13 @@ import assert from "node:assert/strict";
 import { streamClip, writeClip } from "../../../runtime/video/clip.ts";
 import "../../../runtime/video/h264_encoding.ts";
 import { filmed } from "../sinks/filmed.ts";
-import { probe } from "./probe.ts";
+import { probeBytes } from "./probe.ts";
 
 const episode = Array.from({ length: 60 }, (_, index) => filmed(0, 100 + index));
 const times = episode.map(({ timestamp }) => timestamp - episode[0]!.timestamp);
 
-async function probed(bytes: Uint8Array) {
-  const path = await Deno.makeTempFile({ suffix: ".mp4" });
-  try {
-    await Deno.writeFile(path, bytes);
-    return await probe(path);
-  } finally {
-    await Deno.remove(path);
-  }
-}
-
 Deno.test("clip: every frame at its capture time, with seek points", async () => {
-  const found = await probed(await writeClip(episode, { format: "mp4" }));
+  const found = await probeBytes(await writeClip(episode, { format: "mp4" }));
   assert.equal(found.frames, 60);
   assert.deepEqual(found.times, times);
   assert.equal(found.keys, 2);
@@ -35,7 +25,9 @@ Deno.test("clip: the stream's chunks are the same video, from frames as they com
   }
   const chunks: Uint8Array[] = [];
   for await (const chunk of streamClip(source())) chunks.push(chunk);
-  const found = await probed(new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()));
+  const found = await probeBytes(
+    new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()),
+  );
   assert.equal(found.frames, 60);
   assert.deepEqual(found.times, times);
 });
@@ -44,7 +36,7 @@ Deno.test("clip: damaged frames are left out and said, and one without any is re
   const said: string[] = [];
   const damaged = { ...episode[1]!, value: new Uint8Array([0xff, 0xd8, 1, 2]) };
   const report = (line: string) => said.push(line);
-  const found = await probed(await writeClip([episode[0]!, damaged, episode[2]!], { report }));
+  const found = await probeBytes(await writeClip([episode[0]!, damaged, episode[2]!], { report }));
   assert.equal(found.frames, 2);
   assert.match(said.join(), /^Left out of the clip: offset 101: /);
   await assert.rejects(

@@ -40,3 +40,14 @@ export async function probe(path: string): Promise<Probe> {
     size: `${stream.width}x${stream.height}`,
   };
 }
+
+/** The same of a file in memory. */
+export async function probeBytes(bytes: Uint8Array): Promise<Probe> {
+  const path = await Deno.makeTempFile({ suffix: ".mp4" });
+  try {
+    await Deno.writeFile(path, bytes);
+    return await probe(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}

@@ -18,6 +18,7 @@ const turn = ({ partition, offset }: Frame, wrong: number) =>
 
 /** Wrong at once. */
 function gauge(frame: Frame): Frame {
+  if (evil === "spin" && frame.partition === 8 && frame.offset === 8) hold(Infinity);
   if (turn(frame, 9)) hold(1500);
   if (turn(frame, 11)) throw new TypeError("Cannot read gauge");
   if (turn(frame, 13)) return undefined as unknown as Frame;

@@ -11,7 +11,7 @@ import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
 import { ResponseError } from "../protocol/errors.ts";
 import { FETCH, type FetchedPartition } from "../protocol/fetch.ts";
-import { BatchDecoder } from "../records/decoder.ts";
+import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
 import { Fetcher } from "./fetcher.ts";
 import { type Bounds, BufferedPartition, decodeError } from "./partition_reader.ts";
@@ -166,10 +166,12 @@ export class KafkaReader implements LogReader {
       const decoder = new BatchDecoder(records, { topic, partition, from, aborted });
       try {
         const decoded = decoder.take(limit);
-        for (const one of partitions) {
+        for (const [index, one] of partitions.entries()) {
           one.status = "reading";
           one.failures = 0;
-          one.fill(decoded, fetched, decoder.done);
+          // Queries share no memory: one may do with its frames what it likes.
+          if (index === 0) one.fill(decoded, fetched, decoder.done);
+          else one.fill(copied(decoded), { ...fetched, records: records.slice() }, decoder.done);
         }
       } catch (error) {
         for (const one of partitions) one.fail(decodeError(topic, partition, from, error));
@@ -318,4 +320,14 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) done();
     else signal.addEventListener("abort", done, { once: true });
   });
+}
+
+/** The same frames on memory of their own. */
+function copied(decoded: Decoded): Decoded {
+  const frames = decoded.frames.map((frame) => ({
+    ...frame,
+    headers: { ...frame.headers },
+    value: frame.value.slice(),
+  }));
+  return { ...decoded, frames };
 }

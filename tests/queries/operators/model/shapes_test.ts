@@ -11,13 +11,16 @@ import { numberedJpeg, orderModel } from "./order_kit.ts";
 
 const file = (name: string) => new URL(`./shapes/${name}`, import.meta.url).pathname;
 
-/** A manifest for one of the models of `shapes/`, in a folder of its own. */
+/** A manifest for one of the models of `shapes/`, in a folder of their own. */
 async function withManifest(
   manifest: Record<string, unknown>,
   work: (path: string) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
+    for await (const { name } of Deno.readDir(new URL("./shapes", import.meta.url))) {
+      await Deno.copyFile(file(name), join(folder, name));
+    }
     const path = join(folder, "model.json");
     await Deno.writeTextFile(path, JSON.stringify({ name: "m", ...manifest }));
     await work(path);
@@ -43,7 +46,7 @@ Deno.test("inputs that take no picture get constants, and boxes may come in pixe
     labels: ["thing"],
   };
   const constants = { orig_target_sizes: "frameSize", iou: 0.5 };
-  const manifest = { file: file("constants.onnx"), input, constants, outputs: [output] };
+  const manifest = { file: "constants.onnx", input, constants, outputs: [output] };
   await withManifest(manifest, async (path) => {
     const [found] = await run(detect(path), [frameOf(await plain(255))]);
     assert.deepEqual(found!.result!.frames![0]!.objects, [
@@ -73,7 +76,7 @@ Deno.test("an int8 input takes samples around zero", async () => {
     mean: [128, 128, 128],
   };
   const outputs = [{ name: "score", kind: "window" }];
-  await withManifest({ file: file("bytes.onnx"), input, outputs }, async (path) => {
+  await withManifest({ file: "bytes.onnx", input, outputs }, async (path) => {
     const values = await Promise.all([0, 100, 255].map((grey) => plain(grey)));
     const found = await run<Finding>(model(path), framesOf(values));
     assert.deepEqual(found.map(({ result }) => result.scores), [
@@ -92,7 +95,7 @@ Deno.test("weights beside the model are hashed with it, and must be there", asyn
   assert.equal(onnx.sha256, hash.digest("hex"));
   const input = { name: "image", layout: "NCHW", width: 8, height: 8 };
   const outputs = [{ name: "score", kind: "window" }];
-  const manifest = { file: file("external.onnx"), sha256: onnx.sha256, input, outputs };
+  const manifest = { file: "external.onnx", sha256: onnx.sha256, input, outputs };
   await withManifest(manifest, async (path) => {
     const [found] = await run<Finding>(model(path), [frameOf(await plain(255))]);
     assert.deepEqual(found!.result.scores, { score: 0.5 });
@@ -115,7 +118,7 @@ Deno.test("weights beside the model are hashed with it, and must be there", asyn
 Deno.test("a batch that is fixed takes as many frames, and answers for each", async () => {
   const input = { name: "image", layout: "NCHW", frames: 2, width: 8, height: 8 };
   const outputs = [{ name: "out", kind: "objects", format: "yolov10", labels: ["thing"] }];
-  await withManifest({ file: file("batch.onnx"), input, outputs }, async (path) => {
+  await withManifest({ file: "batch.onnx", input, outputs }, async (path) => {
     const values = await Promise.all([0, 255, 102, 153].map((grey) => plain(grey, 16, 16)));
     const found = await run<Finding>(model(path), framesOf(values));
     const objects = found.map(({ result }) => result.frames!.map((frame) => frame.objects));
@@ -132,7 +135,7 @@ Deno.test("no rows is an answer: nothing found", async () => {
   const input = { name: "image", layout: "NCHW", width: 8, height: 8 };
   const columns = ["left", "top", "right", "bottom", "score", "class"];
   const output = { name: "out", kind: "objects", format: "rows", columns, units: "pixels" };
-  await withManifest({ file: file("nms.onnx"), input, outputs: [output] }, async (path) => {
+  await withManifest({ file: "nms.onnx", input, outputs: [output] }, async (path) => {
     const values = [await plain(0), await plain(255), await plain(0)];
     const found = await run<Frame>(detect(path), framesOf(values));
     const counts = found.map(({ result }) => result!.frames![0]!.objects!.length);
@@ -160,4 +163,43 @@ Deno.test("a small state is in the checkpoint: a restart changes no score", asyn
   const straight = await scores(-1);
   assert.deepEqual(straight.map((score) => score!["runs"]), frames.map((_, i) => i + 1));
   for (const { offset } of frames) assert.deepEqual(await scores(offset), straight);
+});
+
+Deno.test("weights outside the model's folder are refused, wherever in the model they are named", async () => {
+  /** A field of Protocol Buffers that holds bytes. */
+  const field = (number: number, ...parts: Uint8Array[]): Uint8Array => {
+    const content = parts.flatMap((part) => [...part]);
+    const varint = (value: number): number[] =>
+      value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
+    return Uint8Array.from([...varint(number * 8 + 2), ...varint(content.length), ...content]);
+  };
+  const text = (value: string) => new TextEncoder().encode(value);
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const location of ["../weights.bin", "/etc/passwd", "a/../../b", "a\\..\\..\\b"]) {
+      const tensor = field(13, field(1, text("location")), field(2, text(location)));
+      const node = field(1, field(5, field(5, tensor)));
+      const graphs = {
+        "an initializer": field(5, tensor),
+        "a sparse one": field(15, field(1, tensor)),
+        "a constant": node,
+        "a constant of a branch": field(1, field(5, field(6, node))),
+        "one of several": field(1, field(5, field(10, tensor))),
+      };
+      const models = Object.entries(graphs).map(([name, graph]) =>
+        [name, field(7, graph)] as const
+      );
+      const inFunction = new Uint8Array([
+        ...field(7),
+        ...field(25, field(7, field(5, field(5, tensor)))),
+      ]);
+      for (const [name, model] of [...models, ["a function", inFunction] as const]) {
+        const path = join(folder, "x.onnx");
+        await Deno.writeFile(path, model);
+        assert.throws(() => readOnnx(path), /expected a file beside it|Cannot read weights/, name);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -1,0 +1,17 @@
+/**
+ * Bytes.
+ *
+ * @module
+ */
+
+/** Parts one after the other; a single part is given back as it is. */
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const part of parts) {
+    whole.set(part, position);
+    position += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,128 @@
+/**
+ * The failures of one lane: what is tried again, after how long, and when it is enough.
+ *
+ * @module
+ */
+import {
+  OperatorError,
+  type OperatorErrorPolicy,
+  type OperatorPlace,
+} from "../definition/operator_error.ts";
+import type { InputAside } from "../engine/put_aside.ts";
+import { type LoadedQuery, type PlainError, plainError } from "../executor/protocol.ts";
+import type { Turn } from "../executor/pulse.ts";
+import { FailedInputs } from "./failed_inputs.ts";
+import { nextStart, strandedDelay } from "./restart_policy.ts";
+
+/** Threads that a lane may hold until they are cut. */
+const MOST_CUT = 3;
+
+/** A lane has ended its executor, or had to be ended with it. */
+class ExecutorError extends Error {
+  override readonly name = "ExecutorError";
+  // It comes from no line of code that could be mended.
+  override readonly stack = "";
+}
+
+/** The error of a lane that ended its executor: that of an operator, where it is known what it was given. */
+export function executorError(
+  place: OperatorPlace,
+  query: LoadedQuery | undefined,
+  why: string,
+  { turn, cut = false }: { readonly turn?: Turn; readonly cut?: boolean } = {},
+): PlainError {
+  const cause = new ExecutorError(why);
+  const { step = 0, offset = -1 } = turn?.input ?? {};
+  const operator = query?.steps[step - 1];
+  if (query === undefined || operator === undefined || offset < 0) return plainError(cause);
+  const policy = query.onOperatorError;
+  return plainError(
+    new OperatorError({ operator, offset }, place, cause, {
+      final: policy.kind === "stop",
+      // Each try that is cut costs a thread.
+      ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
+    }),
+  );
+}
+
+/** A run that failed. */
+export interface FailedRun {
+  readonly error: PlainError;
+  /** How long it ran, milliseconds. */
+  readonly ranMs: number;
+  readonly member: boolean;
+  /** The query, where it could be loaded. */
+  readonly query: LoadedQuery | undefined;
+  /** Its executor ended with it, by itself or because its thread was held. */
+  readonly executor?: "ended" | "cut" | undefined;
+}
+
+/** What follows: another start, or the end. */
+export type Consequence =
+  | { readonly delayMs: number; readonly aside: boolean }
+  | { readonly delayMs: undefined; readonly why: string };
+
+/** The failures of one lane, whatever the run. */
+export class LaneFailures {
+  readonly #inputs = new FailedInputs();
+  /** Since it last recovered. */
+  #failures = 0;
+  /** Failures by code that throws, but for operators on an input, since a batch was done. */
+  #inARow = 0;
+  /** Threads that were cut. */
+  #cut = 0;
+
+  /** Inputs that the next run is not to give their operator. */
+  get aside(): readonly InputAside[] {
+    return this.#inputs.aside;
+  }
+
+  /** A batch is done. */
+  progressed(): void {
+    this.#inARow = 0;
+  }
+
+  /** Its executor died for an unknown reason: milliseconds to wait. */
+  stranded(): number {
+    return strandedDelay(this.#failures++);
+  }
+
+  /** Takes a run that failed. */
+  failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
+    const input = this.#inputs.note(error);
+    // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
+    const cheap = executor === undefined;
+    if (executor === "cut" && ++this.#cut >= MOST_CUT) {
+      const why =
+        `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
+      return { delayMs: undefined, why };
+    }
+    // What another system refuses has a code, and may heal; code that throws will throw again.
+    if (!error.retryable && error.code === undefined && input === undefined) this.#inARow++;
+    const next = nextStart({
+      error,
+      // Another input than the last time: the query went on meanwhile.
+      failures: cheap && input?.tries === 1 ? 0 : this.#failures,
+      ranMs,
+      finite: query?.finite === true,
+      member,
+    });
+    const enough = this.#inARow >= mostInARow(query?.onOperatorError);
+    if (next === undefined || enough) {
+      const times = enough && this.#inARow > 1
+        ? `; it has failed ${this.#inARow} times in a row`
+        : "";
+      return { delayMs: undefined, why: error.message + times };
+    }
+    const aside = input?.aside === true;
+    this.#failures = aside && cheap ? 0 : next.failures;
+    // After a cut it is soon in the checkpoint, in case the held thread takes the process with it.
+    return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
+  }
+}
+
+/** This many failures without a batch in between end the query. */
+function mostInARow(policy: OperatorErrorPolicy | undefined): number {
+  if (policy?.kind === "dead-letter") return policy.maxInARow;
+  return policy?.kind === "stop" ? 1 : Infinity;
+}

@@ -1,0 +1,177 @@
+/**
+ * Looks at the threads of executors: which is held, by whose code, for how long, and how much memory it
+ * keeps. What follows from that is the pool's to do.
+ *
+ * @module
+ */
+import v8 from "node:v8";
+import type { Turn } from "../executor/pulse.ts";
+
+/** A thread that shows no life for this long is held, milliseconds. */
+const BLOCKED_AFTER_MS = 400;
+/** A call that was given something holds its thread for so long at most, milliseconds. */
+const CUT_AFTER_MS = 10_000;
+/** One that opens something, such as a large model, or work that belongs to no lane, milliseconds. */
+const OPEN_CUT_AFTER_MS = 60_000;
+/** A thread that is held this often within this time, or once for this long, works behind the others from then on. */
+const OFTEN = 3;
+const OFTEN_MS = 60_000;
+const LONG_MS = 2_000;
+/** The part of its heap that a thread may fill, in thousandths; it is ended after this many looks above it. */
+const MOST_MEMORY = 700;
+const MEMORY_LOOKS = 5;
+/** While a thread is held the process may grow by this part of what V8 gives a thread. */
+const MOST_GROWTH = 0.4;
+/** How often threads are looked at, milliseconds. */
+export const LOOK_INTERVAL_MS = 50;
+
+/** What a thread shows. */
+export interface Pulse extends Turn {
+  /** Changes as long as work goes on. */
+  readonly alive: number;
+  /** In thousandths of what V8 gives a thread. */
+  readonly memory: number;
+}
+
+/** A thread that is looked at. */
+export interface WatchedThread {
+  readonly name: string;
+  readonly lanes: ReadonlySet<number>;
+  pulse(): Pulse | undefined;
+}
+
+/**
+ * What is the matter with a thread:
+ * - `held` (`often`: again and again), held for `long`, or going on again (`turns`);
+ * - `cut`: it is to be given up, for what its lane does, or for what belongs to no lane;
+ * - `grown`: it keeps too much memory.
+ */
+export type Finding =
+  | { readonly kind: "held"; readonly turn: Turn; readonly often: boolean }
+  | { readonly kind: "long" | "turns"; readonly turn: Turn }
+  | { readonly kind: "cut"; readonly turn: Turn; readonly why: string }
+  | { readonly kind: "grown"; readonly why: string };
+
+interface Seen {
+  alive: number;
+  /** Since when `alive` has been what it is. */
+  since: number;
+  /** Memory of the process at that time, bytes. */
+  resident: number;
+  held: Turn | undefined;
+  /** It has been held for long. */
+  long: boolean;
+  /** When calls began that held it. */
+  holds: number[];
+  /** Looks in a row at which it kept too much. */
+  full: number;
+}
+
+/** Watches threads. */
+export class ThreadWatch<T extends WatchedThread> {
+  readonly #seen = new Map<T, Seen>();
+  /** What V8 gives a thread, bytes. */
+  readonly #heap = v8.getHeapStatistics().heap_size_limit;
+  #lookedAt: number;
+
+  /** @param now milliseconds of a clock that does not go back, here and below. */
+  constructor(now: number) {
+    this.#lookedAt = now;
+  }
+
+  /** Whether the thread is held. */
+  isHeld(thread: T): boolean {
+    return this.#seen.get(thread)?.held !== undefined;
+  }
+
+  forget(thread: T): void {
+    this.#seen.delete(thread);
+  }
+
+  /** @param resident memory of the process, bytes. */
+  look(threads: Iterable<T>, now: number, resident: number): [T, Finding][] {
+    // Where this thread does not get its turns, the others have an excuse.
+    const late = Math.max(0, now - this.#lookedAt - 2 * LOOK_INTERVAL_MS);
+    this.#lookedAt = now;
+    return [...threads].flatMap((thread) => {
+      const pulse = thread.pulse();
+      const finding = pulse && this.#lookAt(thread, pulse, now, late, resident);
+      return finding === undefined ? [] : [[thread, finding]];
+    });
+  }
+
+  #lookAt(
+    thread: T,
+    pulse: Pulse,
+    now: number,
+    late: number,
+    resident: number,
+  ): Finding | undefined {
+    const seen = this.#seen.get(thread);
+    if (seen === undefined) {
+      const holds: number[] = [];
+      const { alive } = pulse;
+      this.#seen.set(thread, {
+        ...{ alive, since: now, resident, held: undefined, long: false, holds, full: 0 },
+      });
+      return undefined;
+    }
+    if (seen.alive === pulse.alive) {
+      seen.since += late;
+      return this.#stands(thread, seen, pulse, now, resident);
+    }
+    Object.assign(seen, { alive: pulse.alive, since: now, resident });
+    const { held } = seen;
+    if (held !== undefined) {
+      seen.held = undefined;
+      seen.long = false;
+      return { kind: "turns", turn: held };
+    }
+    seen.full = pulse.memory >= MOST_MEMORY ? seen.full + 1 : 0;
+    if (seen.full < MEMORY_LOOKS) return undefined;
+    const percent = Math.round(pulse.memory / 10);
+    return {
+      kind: "grown",
+      why: `${thread.name} was ended before it ran out of memory: its objects take ${percent} % ` +
+        `of ${megabytes(this.#heap)}`,
+    };
+  }
+
+  /** The thread shows no life. */
+  #stands(
+    { name, lanes }: T,
+    seen: Seen,
+    turn: Turn,
+    now: number,
+    resident: number,
+  ): Finding | undefined {
+    const ms = now - seen.since;
+    if (ms < BLOCKED_AFTER_MS) return undefined;
+    const known = lanes.has(turn.lane);
+    const grown = resident - seen.resident;
+    if (known && !turn.own && grown > MOST_GROWTH * this.#heap) {
+      const why = `${name} was given up: its thread was held, and took ${
+        megabytes(grown)
+      } meanwhile`;
+      return { kind: "cut", turn, why };
+    }
+    if (known && seen.held === undefined) {
+      seen.held = turn;
+      const counts = turn.input !== undefined && !turn.own;
+      if (counts) seen.holds = [...seen.holds.filter((time) => now - time < OFTEN_MS), now];
+      return { kind: "held", turn, often: counts && seen.holds.length >= OFTEN };
+    }
+    if (known && turn.input !== undefined && !turn.own && ms >= LONG_MS && !seen.long) {
+      seen.long = true;
+      return { kind: "long", turn };
+    }
+    const most = known && turn.input !== undefined ? CUT_AFTER_MS : OPEN_CUT_AFTER_MS;
+    if (lanes.size === 0 || turn.own || ms < most) return undefined;
+    const whose = known ? "its thread was held" : "work that belongs to no query held its thread";
+    return { kind: "cut", turn, why: `${name} was given up: ${whose} for ${most / 1000} s` };
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,17 @@
+/**
+ * The disk that a log is on.
+ *
+ * @module
+ */
+import { statfsSync } from "node:fs";
+
+/** Bytes that are free there; undefined where this is not known (`--allow-sys=statfs`). */
+export function freeBytes(dir: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}

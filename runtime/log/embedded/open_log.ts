@@ -1,0 +1,88 @@
+/**
+ * Opening and closing the parts of a log.
+ *
+ * @module
+ */
+import type { Clock } from "../../base/clock.ts";
+import { LogError } from "../log.ts";
+import { Appender } from "./appender.ts";
+import { ArrivalClock } from "./arrivals.ts";
+import { ChangeWatcher } from "./changes.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { Database } from "./database.ts";
+import { storageError } from "./errors.ts";
+import { Keeper } from "./keeper.ts";
+import { Presence } from "./presence.ts";
+import { Records } from "./records.ts";
+import { SegmentWriter } from "./segment_writer.ts";
+import { Topics } from "./topics.ts";
+import type { EmbeddedUrl } from "./url.ts";
+import type { Waiting } from "./waiting.ts";
+
+/** What an open log consists of. */
+export interface OpenLog {
+  readonly dir: string;
+  readonly db: Database;
+  readonly topics: Topics;
+  readonly records: Records;
+  readonly segments: SegmentWriter;
+  readonly checkpoints: Checkpoints;
+  readonly changes: ChangeWatcher;
+  readonly appender: Appender;
+  readonly keeper: Keeper;
+  readonly presence: Presence;
+  readonly clock: Clock;
+}
+
+/**
+ * Opens the log in a folder, or makes one.
+ *
+ * @param tell is called with what people should hear of.
+ */
+export async function openParts(
+  place: EmbeddedUrl,
+  waiting: Waiting,
+  tell: (message: string) => void,
+): Promise<OpenLog> {
+  const { dir } = place;
+  const { clock } = waiting;
+  const db = await Database.open(dir, waiting, tell);
+  try {
+    const presence = await Presence.show(dir);
+    const last = db.get<[number | null]>("SELECT max(arrived) FROM partitions")![0] ?? 0;
+    const arrivals = new ArrivalClock(clock, last, tell);
+    const now = () => arrivals.now();
+    const topics = new Topics(db, now);
+    const records = new Records(db);
+    const segments = new SegmentWriter(dir, db, topics, now);
+    const keeper = new Keeper({ dir, db, topics, records, segments, clock, tell });
+    await keeper.start();
+    const changes = new ChangeWatcher(db);
+    const appender = new Appender({ db, topics, records, segments, changes, now, place });
+    const checkpoints = new Checkpoints(db);
+    const parts = { dir, db, topics, records, segments, checkpoints, changes, appender, keeper };
+    return { ...parts, presence, clock };
+  } catch (error) {
+    await db.close();
+    throw storageError(error, `open the embedded log in ${dir}`, dir);
+  }
+}
+
+/** Ends what is under way and closes the files. */
+export async function closeParts(
+  { appender, changes, keeper, segments, db, presence }: OpenLog,
+): Promise<void> {
+  await appender.idle();
+  changes.stop();
+  await keeper.stop();
+  try {
+    await segments.seal(true);
+  } catch (error) {
+    // Full, locked or deleted: the next log to open seals what this one leaves.
+    if (!(error instanceof LogError)) throw error;
+  } finally {
+    segments.close();
+    await db.close();
+    await presence.end();
+  }
+}

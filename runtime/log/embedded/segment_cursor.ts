@@ -1,0 +1,77 @@
+/**
+ * Reading segment files, a piece at a time.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { Database } from "./database.ts";
+
+/** The segment that one reader has open, and what it has read of it. */
+export class SegmentCursor {
+  readonly #dir: string;
+  readonly #db: Database;
+  #open: { readonly segment: number; readonly file: Deno.FsFile } | undefined;
+  #buffer = new Uint8Array(64 << 10);
+  /** What the buffer holds. */
+  #held = { segment: -1, position: 0, size: 0 };
+
+  /** @param dir the log's folder. */
+  constructor(dir: string, db: Database) {
+    this.#dir = dir;
+    this.#db = db;
+  }
+
+  /**
+   * Bytes of a segment, good until the next call; fewer when the file is shorter, undefined when it is gone.
+   *
+   * @param ahead bytes that may be read at once, for the next calls.
+   */
+  read(segment: number, position: number, size: number, ahead = size): Uint8Array | undefined {
+    const from = position - this.#held.position;
+    if (this.#held.segment !== segment || from < 0 || from + size > this.#held.size) {
+      if (!this.#fill(segment, position, Math.max(size, ahead))) return undefined;
+      return this.#buffer.subarray(0, Math.min(size, this.#held.size));
+    }
+    return this.#buffer.subarray(from, from + size);
+  }
+
+  close(): void {
+    this.#open?.file.close();
+    this.#open = undefined;
+    this.#held = { segment: -1, position: 0, size: 0 };
+  }
+
+  #fill(segment: number, position: number, size: number): boolean {
+    const file = this.#file(segment);
+    if (file === undefined) return false;
+    // A large record must not hold its room for ever.
+    const room = 2 ** Math.ceil(Math.log2(Math.max(size, 64 << 10)));
+    if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
+      this.#buffer = new Uint8Array(room);
+    }
+    file.seekSync(position, Deno.SeekMode.Start);
+    let got = 0;
+    while (got < size) {
+      const more = file.readSync(this.#buffer.subarray(got, size));
+      if (more === null) break;
+      got += more;
+    }
+    this.#held = { segment, position, size: got };
+    return true;
+  }
+
+  #file(segment: number): Deno.FsFile | undefined {
+    if (this.#open?.segment === segment) return this.#open.file;
+    this.close();
+    const row = this.#db.get<[string]>("SELECT file FROM segments WHERE id = ?", segment);
+    if (row === undefined) return undefined;
+    try {
+      const file = Deno.openSync(join(this.#dir, row[0]));
+      this.#open = { segment, file };
+      return file;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The offset for a time: the segments' and the chunks' newest times are a sparse index; then one chunk is looked into.
+ *
+ * @module
+ */
+import type { FrameParts } from "./frame_reader.ts";
+import { headBytes, recordPlaces, recordSize, recordTime } from "./record.ts";
+import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
+import { offsetLimit, placeId } from "./schema.ts";
+import { SegmentCursor } from "./segment_cursor.ts";
+
+/** Small records are read several at a time. */
+const readAhead = 16 << 10;
+const nothing = new Uint8Array(0);
+
+/** The first offset of a partition whose timestamp is at or after `time`; the latest offset when none is. */
+export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time: number): number {
+  const { earliest, latest } = topics.range(id);
+  const cursor = new SegmentCursor(dir, db);
+  try {
+    let found = latest;
+    let after: [first: number, segment: number] = [-1, -1];
+    // Segments of several writers overlap: an earlier one may hold later offsets than the next.
+    while (true) {
+      const row = db.get<[number, number, number | null]>(
+        `SELECT id, first, next FROM segments WHERE partition = ? AND (first, id) > (?, ?)
+         AND (next IS NULL OR next > ? AND max_time >= ?) ORDER BY first, id LIMIT 1`,
+        ...[id, ...after, earliest, time],
+      );
+      if (row === undefined || row[1] >= found) return found;
+      const [segment, first, next] = row;
+      after = [first, segment];
+      const chunks = db.all<ChunkRow>(
+        `SELECT * FROM (SELECT ${chunkColumns} FROM chunks WHERE id >= (
+           SELECT coalesce(max(id), 0) FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
+         ) AND id < ${placeId} AND segment = ? AND max_time >= ? ORDER BY id LIMIT 2)
+         UNION ALL ${openChunk} AND open_segment = ? AND open_time >= ?`,
+        ...[id, 0, id, Math.max(first, earliest), id, next ?? offsetLimit - 1, segment, time],
+        ...[id, segment, time],
+      );
+      // The first chunk may begin, or end, before the offsets that are still shown.
+      for (const chunk of chunks) {
+        const offset = inChunk(cursor, chunk, time, earliest);
+        if (offset !== undefined) {
+          found = Math.min(found, offset);
+          break;
+        }
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+}
+
+/** The heads alone are read, unless one is damaged: then the rest of the chunk is looked through for the next. */
+function inChunk(
+  cursor: SegmentCursor,
+  [first, count, segment, position, size]: ChunkRow,
+  time: number,
+  earliest: number,
+): number | undefined {
+  if (count === 1) return first >= earliest ? first : undefined;
+  const end = first + count;
+  for (let [at, offset] = [position, first]; offset < end; offset++) {
+    const head = cursor.read(segment, at, headBytes, readAhead) ?? nothing;
+    const length = recordSize(head, 0);
+    if (length === undefined) {
+      const rest = position + size - at;
+      const bytes = cursor.read(segment, at, rest) ?? nothing;
+      for (const place of recordPlaces(bytes, end - offset, rest)) {
+        // One that cannot be read may be the one.
+        const fits = place === undefined || recordTime(bytes, place.at) >= time;
+        if (fits && offset >= earliest) return offset;
+        offset++;
+      }
+      return undefined;
+    }
+    if (offset >= earliest && recordTime(head, 0) >= time) return offset;
+    at += length;
+  }
+  return undefined;
+}

@@ -1,0 +1,162 @@
+/** Streams as odd as cameras send them: decoded frame by frame they equal what FFmpeg makes of the whole. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+// Loads FFmpeg before the tests begin, each of which must leave as much as it found.
+import "../../../runtime/video/h264_encoding.ts";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import { inspectAccessUnit, NAL_TYPES, nalUnits } from "../../../runtime/video/access_unit.ts";
+import { GroupTracker, unitOf } from "../../../runtime/video/groups.ts";
+import { configurationOf } from "../../../runtime/video/unit_copy.ts";
+import { accessUnits, type StreamOptions } from "../../support/access_units.ts";
+
+const FRAMES = 24;
+const WIDTH = 160;
+const HEIGHT = 96;
+
+const CORPUS: Readonly<Record<string, Omit<StreamOptions, "frames">>> = {
+  "H.264 baseline": { parameters: "cabac=0:8x8dct=0:weightp=0" },
+  "H.264 high, CABAC, 8x8 transform": { parameters: "cabac=1:8x8dct=1:ref=3" },
+  "H.264 of 10 bits": { depth: 10 },
+  "H.264 interlaced": { parameters: "interlaced=1" },
+  "H.264 in four slices": { parameters: "slices=4" },
+  "H.264 with delimiters and timing SEI": {
+    parameters: "aud=1:nal-hrd=vbr:vbv-maxrate=800:vbv-bufsize=800",
+  },
+  "H.264 with intra refresh after one keyframe": { parameters: "intra-refresh=1", gop: 8 },
+  "H.265 main": { codec: "h265" },
+  "H.265 with clean random access pictures": { codec: "h265", parameters: "open-gop=1" },
+  "H.265 in slices": { codec: "h265", parameters: "slices=2" },
+  "H.265 of 10 bits": { codec: "h265", depth: 10 },
+};
+
+/** Luma of every frame, as FFmpeg decodes the stream: 16 bits a sample where it has 10. */
+async function lumaOf(stream: Uint8Array, format: string, depth: number): Promise<Uint8Array[]> {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/stream.${format}`;
+  try {
+    await Deno.writeFile(path, stream);
+    const { stdout, stderr } = await new Deno.Command("ffmpeg", {
+      args: [
+        "-v",
+        "error",
+        "-f",
+        format,
+        "-i",
+        path,
+        "-f",
+        "rawvideo",
+        "-fps_mode",
+        "passthrough",
+        "-",
+      ],
+    }).output();
+    assert.equal(new TextDecoder().decode(stderr), "");
+    const plane = WIDTH * HEIGHT * (depth === 8 ? 1 : 2);
+    const frame = plane * 3 / 2;
+    return Array.from(
+      { length: stdout.length / frame },
+      (_, index) => stdout.slice(index * frame, index * frame + plane),
+    );
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+function framesOf(units: readonly Uint8Array[], codec: string, from = 0): Frame[] {
+  return units.slice(from).map((value, index) => ({
+    topic: "VideoStreaming",
+    partition: 0,
+    offset: from + index,
+    timestamp: (from + index) * 40,
+    key: null,
+    headers: { "content-type": `video/${codec}` },
+    value,
+  }));
+}
+
+for (const [name, options] of Object.entries(CORPUS)) {
+  Deno.test(`${name}: bit-exact with FFmpeg`, async () => {
+    const { codec = "h264", depth = 8 } = options;
+    const units = await accessUnits({
+      gop: 8,
+      ...options,
+      frames: FRAMES,
+      width: WIDTH,
+      height: HEIGHT,
+    });
+    assert.equal(units.length, FRAMES);
+    const whole = new Uint8Array(await new Blob(units as BlobPart[]).arrayBuffer());
+    const expected = await lumaOf(whole, codec === "h264" ? "h264" : "hevc", depth);
+    assert.equal(expected.length, FRAMES);
+    const tracker = new GroupTracker(() => {});
+    for (const [index, frame] of framesOf(units, codec).entries()) {
+      assert.equal(tracker.take(frame), "unit");
+      const unit = unitOf(frame.value)!;
+      const picture = await (await unit.group.decoder()).picture(unit);
+      const { data, linesize } = picture.frame;
+      const row = WIDTH * (depth === 8 ? 1 : 2);
+      for (let y = 0; y < HEIGHT; y++) {
+        const at = y * linesize[0]!;
+        const luma = data![0]!.subarray(at, at + row);
+        assert.deepEqual(
+          Buffer.compare(luma, expected[index]!.subarray(y * row, (y + 1) * row)),
+          0,
+          `frame ${index}, row ${y}`,
+        );
+      }
+      picture.release();
+    }
+    await tracker.close();
+  });
+}
+
+Deno.test("an MP4's record of the codec says how many bits the samples have", async () => {
+  const record = async (options: Omit<StreamOptions, "frames">) => {
+    const [keyframe] = await accessUnits({ ...options, frames: 1 });
+    const configuration = configurationOf(options.codec ?? "h264", keyframe!);
+    return Uint8Array.fromBase64(configuration.split(":")[1]!);
+  };
+  for (const depth of [8, 10] as const) {
+    const avc = await record({ depth, parameters: "8x8dct=1" });
+    assert.deepEqual(
+      [...avc.subarray(-4)],
+      [0xfd, 0xf8 | depth - 8, 0xf8 | depth - 8, 0],
+      `${depth}`,
+    );
+    const hevc = await record({ codec: "h265", depth });
+    assert.deepEqual(
+      [...hevc.subarray(16, 19)],
+      [0xfd, 0xf8 | depth - 8, 0xf8 | depth - 8],
+      `${depth}`,
+    );
+  }
+});
+
+Deno.test("streams in slices have them", async () => {
+  for (
+    const [codec, parameters, count] of [["h264", "slices=4", 4], ["h265", "slices=2", 2]] as const
+  ) {
+    const [unit] = await accessUnits({ codec, parameters, frames: 1 });
+    const { slice, type } = NAL_TYPES[codec];
+    assert.equal([...nalUnits(unit!)].filter((nal) => slice(type(nal[0]!))).length, count, codec);
+  }
+});
+
+Deno.test("clean random access pictures are keyframes, as other keyframes are", async () => {
+  const units = await accessUnits({ codec: "h265", parameters: "open-gop=1", gop: 8, frames: 17 });
+  const types = units.map((unit) => inspectAccessUnit("h265", unit).keyframe);
+  assert.deepEqual(types.flatMap((keyframe, index) => keyframe ? [index] : []), [0, 8, 16]);
+});
+
+Deno.test("a stream of intra refresh without keyframes says what is missing", async () => {
+  const units = await accessUnits({ parameters: "intra-refresh=1", gop: 8, frames: 120 });
+  const said: string[] = [];
+  const tracker = new GroupTracker((message) => void said.push(message));
+  for (const frame of framesOf(units, "h264", 1)) assert.equal(tracker.take(frame), "no-keyframe");
+  assert.equal(said.length, 1);
+  assert.match(
+    said[0]!,
+    /^No keyframe among the last 100 access units of VideoStreaming partition 0: .* IDR picture/,
+  );
+  await tracker.close();
+});

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { paintCode } from "../support/fake_lanes.ts";
+import { withBrowser } from "./browser.ts";
+import { until, withViewer } from "./kit.ts";
+
+interface Box {
+  readonly lane: string;
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+  /** Of the picture that the tile shows. */
+  readonly aspect: number;
+}
+
+/** Where the pictures are on the screen. */
+async function pictures(page: Page): Promise<Box[]> {
+  return await page.evaluate(`[...document.querySelectorAll(".grid .tile")].map((tile) => {
+    const { left, top, width, height } = tile.querySelector(".picture").getBoundingClientRect();
+    const { width: x, height: y } = tile.querySelector("canvas.screen");
+    return { lane: tile.dataset.lane, left, top, width, height, aspect: x / y };
+  })`);
+}
+
+/** Largest bars beside or above a picture, CSS pixels. */
+const bars = (boxes: readonly Box[]) =>
+  Math.max(...boxes.map(({ width, height, aspect }) => Math.abs(width - height * aspect)));
+
+Deno.test("tiles hug their pictures: 3, 16 and 64 lanes, mixed shapes, desktop and phone", async () => {
+  for (const count of [3, 16, 64]) {
+    const paint = (partition: number, offset: number) =>
+      partition % 3 === 2
+        ? paintCode(partition, offset, 320, 240)
+        : paintCode(partition, offset, 320, 180);
+    await withViewer({ lanes: { count, paint } }, async (viewer, lanes) => {
+      for (const { id } of lanes.lanes()) lanes.push(id);
+      await withBrowser(async (open) => {
+        for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
+          const page = await open(viewer.url, { viewport });
+          await page.locator(".tile").nth(count - 1).waitFor({ state: "attached" });
+          const shown = async () =>
+            (await pictures(page)).filter(({ top }) => top < viewport.height - 80);
+          await until(async () => {
+            const boxes = await shown();
+            return boxes.length > 0 && boxes.every(({ aspect }) => aspect < 1.9) &&
+              bars(boxes) <= 3;
+          }, `${count} lanes at ${viewport.width} have no bars`);
+          const across = await page.evaluate("document.documentElement.scrollWidth");
+          assert.equal(across, viewport.width);
+          const boxes = await shown();
+          if (viewport.width > 1_000) {
+            const area = boxes.reduce((sum, { width, height }) => sum + width * height, 0);
+            assert.ok(
+              area > 0.45 * viewport.width * viewport.height,
+              `${count} lanes use the space`,
+            );
+          }
+          await page.context().close();
+        }
+      });
+    });
+  }
+});
+
+Deno.test("columns by a choice, two queries are told apart, the operator's view is remembered", async () => {
+  const count = 32;
+  await withViewer({ lanes: { count } }, async (viewer, lanes) => {
+    for (const { id, partition } of lanes.lanes()) {
+      lanes.push(id);
+      lanes.change(id, {
+        partition: partition >> 1,
+        query: partition % 2 === 0 ? "people" : "cars",
+      });
+    }
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      const first = page.locator(".tile").first();
+      await page.locator(".wall.dense").waitFor();
+      assert.equal(await first.locator(".query").isVisible(), true);
+      await page.getByLabel("Columns").selectOption({ label: "2 wide" });
+      const inRow = async () => {
+        const boxes = await pictures(page);
+        return boxes.filter(({ top }) => top === boxes[0]!.top).length;
+      };
+      await until(async () => await inRow() === 2, "two in a row");
+      assert.match(page.url(), /columns=2/);
+      await page.keyboard.press("Escape");
+      assert.equal(await first.locator(".lag").isVisible(), true);
+      assert.match((await first.locator(".lag").textContent())!, /^lag \d+ frames?$/);
+      await page.keyboard.press("n");
+      await first.locator(".lag").waitFor({ state: "hidden" });
+      assert.match((await first.locator(".clock").textContent())!, /^\d\d:\d\d:\d\d$/);
+      await page.reload();
+      await first.locator(".clock").waitFor();
+      assert.equal(await first.locator(".lag").isVisible(), false);
+      await page.getByRole("button", { name: "Numbers and charts (N)" }).click();
+      await first.locator(".lag").waitFor();
+    });
+  });
+});
+
+Deno.test("arrow keys move to the tile below, whatever the rows are", async () => {
+  await withViewer({ lanes: { count: 5 } }, async (viewer, lanes) => {
+    for (const { id } of lanes.lanes()) lanes.push(id);
+    await withBrowser(async (open) => {
+      const page = await open(viewer.url);
+      await page.locator(".tile").nth(4).waitFor();
+      const selected = async () =>
+        await page.locator('.tile[tabindex="0"]').getAttribute("data-lane");
+      await page.locator(".tile").first().focus();
+      const boxes = await pictures(page);
+      const below = boxes.filter(({ top }) => top > boxes[0]!.top);
+      await page.keyboard.press("ArrowDown");
+      const lane = await selected();
+      assert.ok(below.some((box) => box.lane === lane), `${lane} is not below`);
+      await page.keyboard.press("ArrowUp");
+      assert.equal(boxes.find((box) => box.top === boxes[0]!.top)?.lane, await selected());
+    });
+  });
+});

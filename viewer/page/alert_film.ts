@@ -1,0 +1,60 @@
+/**
+ * A thumbnail that plays: the frames of an alert, one after the other, while it is pointed at.
+ *
+ * @module
+ */
+import type { AlertView } from "../protocol.ts";
+
+const WIDTH = 224;
+/** Pictures of an alert, whatever it lasts. */
+const PICTURES = 16;
+const EVERY_MS = 250;
+
+/** Plays `image` while `root` is pointed at or has the focus; afterwards it shows what it showed before. */
+export function playWhilePointedAt(
+  root: HTMLElement,
+  image: HTMLImageElement,
+  alert: () => AlertView,
+): void {
+  const still = image.src;
+  let playing: AbortController | undefined;
+  const stop = () => {
+    playing?.abort();
+    playing = undefined;
+    if (image.src !== still) image.src = still;
+  };
+  const start = () => {
+    if (playing !== undefined) return;
+    playing = new AbortController();
+    void play(image, alert(), playing.signal);
+  };
+  root.addEventListener("pointerenter", start);
+  root.addEventListener("focus", start);
+  root.addEventListener("pointerleave", stop);
+  root.addEventListener("blur", stop);
+}
+
+async function play(
+  image: HTMLImageElement,
+  { lane, fromTime, toTime }: AlertView,
+  signal: AbortSignal,
+): Promise<void> {
+  const step = Math.max(EVERY_MS, (toTime - fromTime) / PICTURES);
+  for (let time = fromTime; !signal.aborted; time = time + step > toTime ? fromTime : time + step) {
+    const next = new Image();
+    const query = new URLSearchParams({
+      lane,
+      time: String(Math.round(time)),
+      width: String(WIDTH),
+    });
+    next.src = `/api/frame?${query}`;
+    try {
+      await next.decode();
+    } catch {
+      return; // the log does not hold its frames any more: the thumbnail stays
+    }
+    if (signal.aborted) return;
+    image.src = next.src;
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
+}
