@@ -6,19 +6,6 @@
  */
 export { query } from "./definition/query.ts";
 export type {
-<<<<<<< HEAD
-=======
-  LeftOut,
-  NativeLibrary,
-  Observed,
-  Operator,
-  OperatorContext,
-  OperatorTask,
-} from "./definition/operator.ts";
-export type { Observation, Observations } from "./operators/observe.ts";
-export type { StateProcessor, TimeMode, Timers } from "./operators/state.ts";
-export {
->>>>>>> main
   FrameStream,
   QueryBuilder,
   QueryDefinition,
@@ -81,6 +68,7 @@ export type {
 } from "./definition/frame.ts";
 export type {
   LeftOut,
+  NativeLibrary,
   Observed,
   Operator,
   OperatorContext,

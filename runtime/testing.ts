@@ -3,16 +3,12 @@
  *
  * @module
  */
-<<<<<<< HEAD
 export type * from "./log/log.ts";
 export type { Clock } from "./base/clock.ts";
 export type { PlanOverrides } from "./definition/query.ts";
 export type { InputAside } from "./engine/put_aside.ts";
 export type { StopMode } from "./engine/stop.ts";
-export { accessOf, type PlanAccess } from "./testing/access.ts";
-=======
 export { accessOf, type PlanAccess } from "./definition/plan_access.ts";
->>>>>>> main
 export { FakeClock, settle } from "./testing/fake_clock.ts";
 export { type FailurePoint, MemoryLog } from "./testing/memory_log.ts";
 export {

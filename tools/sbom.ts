@@ -56,7 +56,7 @@ export async function makeBill(
   const packages = lock.npm ?? {};
   const byName = new Map<string, string[]>();
   for (const key of Object.keys(packages)) {
-    const { full, version } = parseKey(key);
+    const { full } = parseKey(key);
     byName.set(full, [...(byName.get(full) ?? []), key]);
   }
   // Where there is but one version of a package, the lock names it without.
@@ -153,7 +153,7 @@ function closure(roots: readonly string[], next: (key: string) => readonly strin
 
 /** The licence that an installed package names. */
 export async function installedLicence(key: string): Promise<string | undefined> {
-  const { full } = parseKey(key);
+  const { full, version } = parseKey(key);
   const folder = join(
     ROOT,
     "node_modules",

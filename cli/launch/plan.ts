@@ -82,8 +82,11 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const reads = [packagesAround(root), ...(row.native === undefined ? [] : C_LIBRARY)];
   // A folder that may not be written is not granted: the command stops with the reason.
   const flags = flagsFor(row, access, reads, faults.length === 0);
-<<<<<<< HEAD
-  const executors = executorPermissions(access, faults.length === 0);
+  const executors = executorPermissions(
+    accessWithout(...NOT_FOR_EXECUTORS),
+    accessWithout(...NOT_FOR_EXECUTORS, "sink"),
+    { reads, writable: faults.length === 0, native: row.native ?? [], root },
+  );
   const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
     .map((name) => `${root}/queries/${name}.ts`);
   const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
@@ -91,14 +94,6 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     ...{ row, access, flags, reads, executors, cache, faults },
     queries: checked ? [...access.code, ...queries] : [],
   };
-=======
-  const executors = executorPermissions(
-    accessWithout(...NOT_FOR_EXECUTORS),
-    accessWithout(...NOT_FOR_EXECUTORS, "sink"),
-    { reads, writable: faults.length === 0, native: row.native ?? [], root },
-  );
-  return { row, access, flags, reads, executors, cache, faults };
->>>>>>> main
 }
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */

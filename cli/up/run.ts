@@ -62,13 +62,8 @@ export class UpRun {
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
-<<<<<<< HEAD
-      ...executorPermissions(),
-      report: (line) => say(line, "warn"),
-=======
       ...executorPermissions({ changing: true }),
-      report: say,
->>>>>>> main
+      report: (line) => say(line, "warn"),
     });
     const { streams } = this.#driver;
     streams.addListener({

@@ -3,11 +3,7 @@
  *
  * @module
  */
-<<<<<<< HEAD
-=======
-import type Sharp from "sharp";
 import { ownWork } from "../base/own_work.ts";
->>>>>>> main
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { decodeJpeg, isDirect } from "./jpeg.ts";
