@@ -101,7 +101,8 @@ async function run(
     driver = new Driver({
       log,
       logUrl,
-      ...executorPermissions(),
+      // Its log lies where its sinks would write: that folder stays.
+      ...executorPermissions({ changing: true }),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
         topic: DEFAULT_TOPIC,
