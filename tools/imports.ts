@@ -15,7 +15,7 @@ export interface Import {
   readonly line: number;
   /** Gone after compilation. */
   readonly typeOnly?: boolean;
-  /** Loaded when it is called for: no part of a circle. */
+  /** Loaded when it is called for. */
   readonly lazy?: boolean;
 }
 
@@ -167,15 +167,14 @@ function packageOf(specifier: string): string | undefined {
 }
 
 /**
- * Circles of imports: files that cannot be understood one after the other.
+ * Circles of imports, of types and lazy ones too: files that cannot be understood one after the
+ * other.
  *
  * @returns each circle as the path around it.
  */
 export function circles(imports: readonly Import[]): string[][] {
   const next = new Map<string, string[]>();
-  for (const { from, to, lazy } of imports) {
-    if (!lazy) next.set(from, [...(next.get(from) ?? []), to]);
-  }
+  for (const { from, to } of imports) next.set(from, [...(next.get(from) ?? []), to]);
   const done = new Set<string>();
   const found: string[][] = [];
   const visit = (file: string, path: readonly string[]): void => {
