@@ -9,10 +9,10 @@ export type {
   FrameStream,
   QueryBuilder,
   QueryDefinition,
-  QueryPlan,
   StepOptions,
   Stream,
 } from "./definition/query.ts";
+export type { QueryPlan } from "./definition/plan.ts";
 export type {
   GivenOptions,
   ParameterKind,
