@@ -75,6 +75,10 @@ const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<B
       "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
     load: async () => (await import("./video.ts")).bench,
   },
+  tracking: {
+    about: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
+    load: async () => (await import("./tracking.ts")).bench,
+  },
   viewer: {
     about: "many lanes on one page, many pages, and what the queries notice of them",
     load: async () => (await import("./viewer.ts")).bench,

@@ -74,10 +74,9 @@ export class CaptureTimes implements TimeFaults {
   jumped(ms: number): void {
     if (++this.#timeJumps < 2 * this.#told) return;
     this.#told = this.#timeJumps;
+    const what = Math.abs(ms) < 1 ? "stood still" : `jumped ${describe(ms)}`;
     this.#report(
-      `The stream's time jumped ${
-        describe(ms)
-      } (${this.#timeJumps} jumps); frames keep their spacing`,
+      `The stream's time ${what} (${this.#timeJumps} times so far); frames keep their spacing`,
     );
   }
 
@@ -87,5 +86,7 @@ export class CaptureTimes implements TimeFaults {
 }
 
 function describe(ms: number): string {
-  return `${(Math.abs(ms) / 1000).toFixed(1)} s ${ms < 0 ? "back" : "forward"}`;
+  const size = Math.abs(ms);
+  const text = size < 1_000 ? `${Math.round(size)} ms` : `${(size / 1000).toFixed(1)} s`;
+  return `${text} ${ms < 0 ? "back" : "forward"}`;
 }

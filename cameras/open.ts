@@ -147,6 +147,12 @@ function rowOf(text: string): { readonly row: SourceKindRow; readonly rest: stri
 
 function pathOf(text: string, rest: string): string {
   const path = /^file:\/\//i.test(text) ? fileURLToPath(text) : rest;
+  if (path === "-" || path === "/dev/stdin") {
+    throw new SourceError(
+      "INVALID",
+      "Cannot use standard input as a source: expected the path of a file, or of a named pipe (mkfifo)",
+    );
+  }
   if (path !== "") return path;
   throw new SourceError("INVALID", `Cannot use an empty source: expected ${acceptedSources()}`);
 }

@@ -57,6 +57,8 @@ export async function probeSource(
   const reports: string[] = [];
   const report = (message: string) => void reports.push(message);
   const times = new CaptureTimes(clock, report, settings.timeJumpMs);
+  // A recording is read as fast as it can be: its own times say what it is like.
+  const live = source.kind === "live";
   const stamps: number[] = [];
   const arrivals: number[] = [];
   const keyframes: number[] = [];
@@ -75,7 +77,7 @@ export async function probeSource(
       onPacket(next) {
         packet = next;
         bytes += next.bytes;
-        if (next.keyframe) keyframes.push(clock.monotonic());
+        if (next.keyframe) keyframes.push(live ? clock.monotonic() : next.streamMs ?? 0);
       },
     });
     for await (const { timestamp, value, width, height, contentType } of images) {
@@ -95,7 +97,8 @@ export async function probeSource(
   } finally {
     clearTimeout(timer);
   }
-  const span = ((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)) / 1000;
+  const moments = live ? arrivals : stamps;
+  const span = ((moments.at(-1) ?? 0) - (moments[0] ?? 0)) / 1000;
   const { contentType, ...pixels } = size;
   const codec = packet?.codec ?? contentType;
   const steps = stepsOf(stamps).sort((a, b) => a - b);
@@ -108,7 +111,9 @@ export async function probeSource(
     ...(span < 0.1 ? {} : {
       framesPerSecond: Number(((stamps.length - 1) / span).toFixed(1)),
       bitsPerSecond: Math.round(bytes * 8 / span),
-      driftPpm: Math.round(((stamps.at(-1)! - stamps[0]!) / 1000 / span - 1) * 1e6),
+      ...(live
+        ? { driftPpm: Math.round(((stamps.at(-1)! - stamps[0]!) / 1000 / span - 1) * 1e6) }
+        : {}),
     }),
     ...(between.length === 0
       ? {}

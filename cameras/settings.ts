@@ -186,6 +186,18 @@ export function describeSettings(settings: CameraSettings): string[] {
   return SETTING_NAMES.map(show).filter((text) => text !== "");
 }
 
+/** Settings as words of a command line. */
+export function settingWords(settings: CameraSettings): string[] {
+  return SETTING_NAMES.flatMap((name) => {
+    const value = settings[name];
+    const { flag } = SETTINGS[name];
+    if (value === undefined) return [];
+    if (typeof value === "boolean") return [`--${value ? "" : "no-"}${flag}`];
+    if (typeof value === "object") return [`--${flag}=${value.width}x${value.height}`];
+    return [`--${flag}=${typeof value === "number" && name.endsWith("Ms") ? value / 1000 : value}`];
+  });
+}
+
 function seconds(
   flag: string,
   help: string,

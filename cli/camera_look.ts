@@ -5,7 +5,7 @@
  */
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
 import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
-import type { CameraSettings } from "../cameras/settings.ts";
+import { type CameraSettings, settingWords } from "../cameras/settings.ts";
 import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
@@ -59,14 +59,16 @@ export async function probe(
   values: LookValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
-  const source = await makeSourceOrUsageError(text, settings, signal);
+  // A folder is looked at once: what was published of it is not to be changed.
+  const source = await makeSourceOrUsageError(text, { loop: false, ...settings }, signal);
   const seconds = values.for ?? 10;
   say(`Looking at ${source.description} for ${seconds} s`);
   const login = await offeredLogins(text, settings, signal);
   try {
     const forMs = seconds * 1000;
     const found = await probeSource(source, { settings, clock: systemClock, signal, forMs });
-    const add = `deno task cameras add 1 ${quoted(maskUrl(text))}`;
+    const words = ["add", "1", maskUrl(text), ...settingWords(settings)];
+    const add = `deno task cameras ${words.map(quoted).join(" ")}`;
     if (values.json) print(JSON.stringify({ type: "probe", ...found, login, add }));
     else for (const line of lines(found, login, add)) print(line);
     return found.frames > 0 ? 0 : 1;

@@ -200,7 +200,9 @@ export class LogFeed implements LaneFeed {
       topic,
       number,
       newest,
-      (problem) => this.#say(partition, new Error(problem)),
+      (problem) => {
+        if (problem !== undefined) this.#say(partition, new Error(problem.message));
+      },
     );
     try {
       while (!signal.aborted) {

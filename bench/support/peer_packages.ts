@@ -17,21 +17,11 @@ export interface PeerPackages {
 
 /** Installs what is not there yet. What cannot be installed is named, not fatal. */
 export async function preparePeers(say: (line: string) => void): Promise<PeerPackages> {
-  const environment = `${root}.cache/peers`;
-  const python = `${environment}/bin/python`;
+  const { python, failure } = await pythonWith("peers", "requirements.txt", say);
   const jars = `${root}.cache/spark-jars`;
   const missing = new Map<string, string>();
-  const requirements = `${root}bench/peers/requirements.txt`;
-  const wanted = await Deno.readTextFile(requirements);
-  const marker = `${environment}/installed.txt`;
-  if (await text(marker) !== wanted) {
-    say("Installing the Python peers into .cache/peers");
-    const failure = await run("python3", ["-m", "venv", environment]) ??
-      await run(python, ["-m", "pip", "install", "-q", "-r", requirements]);
-    if (failure === undefined) await Deno.writeTextFile(marker, wanted);
-    else {for (const name of ["pyspark", "python-best", "python-classic"]) {
-        missing.set(name, failure);
-      }}
+  if (failure !== undefined) {
+    for (const name of ["pyspark", "python-best", "python-classic"]) missing.set(name, failure);
   }
   if (!await has(`${jars}/complete`)) {
     say("Fetching Spark's Kafka jars into .cache/spark-jars");
@@ -51,6 +41,30 @@ export async function preparePeers(say: (line: string) => void): Promise<PeerPac
     else missing.set("pyspark", failure);
   }
   return { python, jars, missing };
+}
+
+/**
+ * A Python with the packages of a file of `bench/peers`, in `.cache/NAME`.
+ *
+ * @returns its program, and why the packages could not be installed, where that is so.
+ */
+export async function pythonWith(
+  name: string,
+  requirements: string,
+  say: (line: string) => void,
+): Promise<{ readonly python: string; readonly failure?: string }> {
+  const environment = `${root}.cache/${name}`;
+  const python = `${environment}/bin/python`;
+  const list = `${root}bench/peers/${requirements}`;
+  const wanted = await Deno.readTextFile(list);
+  const marker = `${environment}/installed.txt`;
+  if (await text(marker) === wanted) return { python };
+  say(`Installing Python packages into .cache/${name}`);
+  const failure = await run("python3", ["-m", "venv", environment]) ??
+    await run(python, ["-m", "pip", "install", "-q", "-r", list]);
+  if (failure !== undefined) return { python, failure };
+  await Deno.writeTextFile(marker, wanted);
+  return { python };
 }
 
 async function run(program: string, args: string[]): Promise<string | undefined> {

@@ -263,6 +263,9 @@ export class AccessPlan {
       const file = parameters.get(name);
       if (file !== null) this.access.read.add(absolute(file, this.#base));
     }
+    // Something outside puts a newer one in its place.
+    const token = parameters.get("token");
+    if (token !== null) this.access.read.add(parentOf(absolute(token, this.#base)));
   }
 
   #uri(table: LaunchTable["sinks"], uri: string, why: string): void {

@@ -123,6 +123,7 @@ export class DriverFeed implements LaneFeed {
       ...(query.exception !== undefined && ["failed", "restarting"].includes(query.state)
         ? { exception: query.exception.message }
         : {}),
+      ...(query.trouble === undefined ? {} : { trouble: query.trouble }),
       framesPerSecondIn: fps,
       framesPerSecondOut: Math.round(fps * outRatio * 100) / 100,
       lagFrames: this.#lag.of(query),

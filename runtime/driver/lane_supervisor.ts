@@ -143,6 +143,16 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       case "report":
         this.#options.report(`${titleOf(lane)}: ${message.message}`);
         return;
+      case "problem": {
+        const { problem } = message;
+        if (problem !== undefined) {
+          this.#options.metrics.problem(handle, problem.reason);
+          const known = problem.message === handle.trouble;
+          if (!known) this.#options.report(`${titleOf(lane)}: ${problem.message}`);
+        }
+        handle.trouble = problem?.message;
+        return;
+      }
       case "waiting":
         handle.setMessage(message.message);
         if (message.message !== undefined) {

@@ -91,6 +91,11 @@ export class QueryMetrics {
     "camera_last_frame_timestamp_seconds",
     "Capture time of the newest frame",
   );
+  readonly #problems = this.#set.counter(
+    "log_problems_total",
+    "What kept a query from reading on, each time it was met, by reason: the log's name of the error, OPEN_TRANSACTION",
+    [...LABELS, "reason"],
+  );
   readonly #observed = new Map<string, Counter | Gauge>();
   readonly #diskFree = this.#set.gauge(
     "log_disk_free_bytes",
@@ -126,6 +131,11 @@ export class QueryMetrics {
       camera: this.#nameOf(query, cameraName ?? camera),
       query: query.query,
     };
+  }
+
+  /** Counts what keeps a query from reading on. */
+  problem(query: StreamingQuery, reason: string): void {
+    this.#problems.inc({ ...this.labels(query), reason });
   }
 
   /** A camera may call itself otherwise with each frame: after some names its partition's is enough. */

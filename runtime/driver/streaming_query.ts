@@ -83,6 +83,11 @@ export class StreamingQuery {
   #state: LaneState = "starting";
   /** What it is at; undefined while it does what it is there for. */
   #message: string | undefined = "Starting";
+  /**
+   * What keeps it from reading on, for people.
+   * @internal
+   */
+  trouble: string | undefined;
   /** Where its next batch begins; undefined until it has taken its partition over. */
   #position: number | undefined;
   /** Failures that a try of its own does not mend. */
@@ -234,7 +239,7 @@ export class StreamingQuery {
     this.#id = id;
     this.#position = next;
     this.#state = "running";
-    this.#message = undefined;
+    this.#message = this.trouble = undefined;
     this.#changed.notify();
   }
 

@@ -5,7 +5,8 @@
  */
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
-import type { Intake, Taken } from "./intake.ts";
+import type { Taken } from "./excess.ts";
+import type { Intake } from "./intake.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { ReadEnd } from "./read_end.ts";
 

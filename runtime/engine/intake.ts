@@ -7,6 +7,7 @@
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
+import { Excess, type Taken } from "./excess.ts";
 import type { IntakeOptions, Rereading } from "./intake_options.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
@@ -14,35 +15,23 @@ const MAX_READ_BYTES = 8 * 1024 * 1024;
 /** Why a wait is over: one shared reason saves an exception with a stack for each wait. */
 const ARRIVED = new Error("Frames have arrived");
 
-/** Frames, and how far their reading went. */
-export interface Taken {
-  readonly frames: readonly Frame[];
-  /** One past the last offset that was read, or left out: frames before it do not come any more. */
-  readonly end: number;
-}
-
-/** Frames that are left for `latest` to read where it passes over others: the last offsets may be holes. */
-const NEWEST_KEPT = 16;
-
 /** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #source: PartitionReader;
+  readonly #excess: Excess;
   /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
   #arrived: Taken | { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #meanBytes = 64 * 1024;
-  /** Access units come: what is skipped must be read all the same, since later ones depend on it. */
-  #linked = false;
   #rereading: Rereading | undefined;
   #recreatedAt: number | undefined;
-  /** Frames that `sample` has looked at. */
-  #sampled = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#source = options.source;
+    this.#excess = new Excess(options);
   }
 
   /** Offset that follows the last frame taken. */
@@ -122,7 +111,7 @@ export class Intake {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
       const end = frames.length < max ? until : Math.min(until, this.position);
-      const taken = this.#overload({ frames, end }, max);
+      const taken = this.#excess.leaveOut({ frames, end }, max);
       if (taken.frames.length > 0 || taken.end >= until) return taken;
     }
   }
@@ -143,7 +132,7 @@ export class Intake {
         return undefined;
       }
       this.#arrived = undefined;
-      if ("frames" in arrived) return this.#overload(arrived, max);
+      if ("frames" in arrived) return this.#excess.leaveOut(arrived, max);
       this.#dataLoss(arrived.error);
       if (this.recreated) return undefined;
     }
@@ -210,7 +199,7 @@ export class Intake {
       const kind = groups?.take(frame) ?? "image";
       if (kind === "no-keyframe") return undefined;
       if (kind === "image") inspect(frame.value);
-      this.#linked = kind === "unit";
+      this.#excess.linked = kind === "unit";
       return frame;
     } catch (error) {
       // Any other is a fault of our own, which must cost no more than the frame.
@@ -248,45 +237,6 @@ export class Intake {
       }
     }
     this.#source.seek(until);
-  }
-
-  /** Applies the overload policy. */
-  #overload(taken: Taken, max: number): Taken {
-    const { overload, onDropped } = this.#options;
-    const { frames, end } = taken;
-    const { buffered, latest } = this.#source;
-    const waiting = Math.max(latest - end, buffered);
-    const total = frames.length + waiting;
-    const keep = (kept: readonly Frame[]): Taken => {
-      onDropped(frames.length - kept.length, "overload");
-      return { frames: kept, end };
-    };
-    /** Those that later ones depend on must be read all the same. */
-    const passTo = (offset: number): Taken => {
-      if (this.#linked || offset <= end) return keep([]);
-      onDropped(frames.length + offset - end, "overload");
-      this.#source.seek(offset);
-      return { frames: [], end: offset };
-    };
-    switch (overload.kind) {
-      case "wait":
-        return taken;
-      case "latest":
-        if (total <= 1) return taken;
-        if (waiting > max && latest - NEWEST_KEPT > end) return passTo(latest - NEWEST_KEPT);
-        // What is not buffered may be no frame: the newest one that is known is kept.
-        return keep(buffered > 0 ? [] : frames.slice(-1));
-      case "drop-oldest": {
-        const excess = total - overload.maxLagFrames;
-        if (excess <= 0) return taken;
-        return excess >= frames.length
-          ? passTo(end + excess - frames.length)
-          : keep(frames.slice(excess));
-      }
-      case "sample":
-        if (total <= overload.maxLagFrames) return taken;
-        return keep(frames.filter(() => this.#sampled++ % overload.every === 0));
-    }
   }
 
   /** Frames were deleted before they were read: an error, or a count. */

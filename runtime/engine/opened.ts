@@ -74,7 +74,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     clock,
     sequence,
   );
-  const source = await reader.open(topic, partition, resume.readFrom, options.report);
+  const source = await reader.open(topic, partition, resume.readFrom, options.onProblem);
   onClose(() => source.close());
   const intake = new Intake({
     source,

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
-import type { LogReader, Membership, OutputRecord, TopicLog } from "../log/log.ts";
+import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/query.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
@@ -51,6 +51,8 @@ export interface PicturePort {
 export interface ExecutionEvents {
   /** A line for people. */
   readonly report: (message: string) => void;
+  /** What keeps it from reading on, each time it is met; called without anything when it has passed. */
+  readonly onProblem?: (problem?: ReadProblem) => void;
   /** It has taken its partition over; frames from `next` on are still to come. */
   readonly onStarted?: (id: string, next: number) => void;
   /** A batch begins, or no batch runs any more. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { endPoint } from "../definition/source_options.ts";
-import type { Taken } from "./intake.ts";
+import type { Taken } from "./excess.ts";
 import type { ExecutionOptions } from "./options.ts";
 
 /** The end of a read; `Infinity` where there is none. */

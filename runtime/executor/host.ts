@@ -280,6 +280,8 @@ export class ExecutorHost {
       alertRecord: (output) => alertRecord(output, query),
       pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }),
+      onProblem: (problem) =>
+        this.#send({ type: "problem", lane, ...(problem === undefined ? {} : { problem }) }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
       onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onProgress: (progress, measurements) =>

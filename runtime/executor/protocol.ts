@@ -15,7 +15,7 @@ import type { InputAside } from "../engine/put_aside.ts";
 import type { IfNeeded } from "./narrow.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { BatchRange, Membership } from "../log/log.ts";
+import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { GivenOptions, QueryModule } from "../definition/query_options.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
@@ -139,6 +139,8 @@ export type FromExecutor =
   }
   /** Of lane 0: of none that is known. */
   | { readonly type: "report"; readonly lane: number; readonly message: string }
+  /** What keeps a lane from reading on; without a problem it reads again. */
+  | { readonly type: "problem"; readonly lane: number; readonly problem?: ReadProblem }
   /** Work that has not ended for long; without a message it has. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
   | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }

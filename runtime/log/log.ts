@@ -140,21 +140,29 @@ export interface ReaderOptions {
   readonly maxBufferedBytes?: number;
 }
 
+/** What keeps a reader from going on, although it may pass. */
+export interface ReadProblem {
+  /** In one word, for metrics: the log's own name of an error, or `OPEN_TRANSACTION`. */
+  readonly reason: string;
+  /** For people. */
+  readonly message: string;
+}
+
 /** Reads partitions, shared by all streaming queries of an executor. */
 export interface LogReader {
   /**
    * Starts to read a partition at `offset`. The same partition may be opened several times (several
    * queries), each at its own offset.
    *
-   * @param onProblem called with what keeps the reader from going on although it may pass (an error that
-   * repeats, another producer's open transaction), once for each problem.
+   * @param onProblem called with what keeps the reader from going on although it may pass (an error each time
+   * it repeats, another producer's open transaction once), and without anything when it has passed.
    * @throws {LogError} `TOPIC_MISSING`, `PARTITION_MISSING`.
    */
   open(
     topic: string,
     partition: number,
     offset: number,
-    onProblem?: (problem: string) => void,
+    onProblem?: (problem?: ReadProblem) => void,
   ): Promise<PartitionReader>;
   /** Frees what it holds. */
   close(): Promise<void>;

@@ -125,6 +125,19 @@ Deno.test("a live stream whose time jumps, stands still or goes back keeps its s
   }
 });
 
+Deno.test("jumps are reported by their size, ever more rarely", () => {
+  const reports: string[] = [];
+  const times = new CaptureTimes(new SettableClock(), (line) => reports.push(line));
+  for (const ms of [0, -40, 3_600_000, 0]) times.jumped(ms);
+  const told = (what: string, count: number) =>
+    `The stream's time ${what} (${count} times so far); frames keep their spacing`;
+  assert.deepEqual(reports, [
+    told("stood still", 1),
+    told("jumped 40 ms back", 2),
+    told("stood still", 4),
+  ]);
+});
+
 Deno.test("a recording joined of two: the jump is counted and not slept through", () => {
   for (const jump of [3_600_000, -3_600_000, 15_000, -2_000]) {
     const { times, stream } = streamTimes(false, new SettableClock());

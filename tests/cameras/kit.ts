@@ -28,6 +28,16 @@ export const hurriedClock: Clock = {
   },
 };
 
+/** Whether this machine has the loopback address of IPv6: few containers lack it. */
+export function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What a source is opened with, and what it reported. */
 export function context(
   overrides: Partial<SourceContext> = {},

@@ -21,6 +21,7 @@ Deno.test("a source's text is checked without a look at any file", () => {
     checkSource(text);
   }
   assert.throws(() => checkSource(""), invalid(/empty source: expected a video file/));
+  assert.throws(() => checkSource("-"), invalid(/standard input .* named pipe/));
   assert.throws(() => checkSource("patern:?fps=3"), invalid(/begins with "patern:".*pattern:/));
   assert.throws(() => checkSource("htp://h/a.mp4"), invalid(/begins with "htp:"/));
   for (const text of ["10.0.0.4:554/live", "cam:8080", "anna:s3cret@cam/live", "anna@cam:80/x"]) {

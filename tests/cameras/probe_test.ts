@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
+import { settingWords } from "../../cameras/settings.ts";
 import { offeredLogins, probeSource } from "../../cameras/probe.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { withFolder } from "../support/folder.ts";
@@ -36,4 +37,33 @@ Deno.test("probe: codec, size, rate and keyframes of a stream, and the login tha
       await server.kill();
     }
   });
+});
+
+Deno.test("probe: a recording is described by its own times, however fast it is read", async () => {
+  await withFolder(async (folder) => {
+    const clip = join(folder, "clip.mp4");
+    await makeVideo(clip, { frames: 50 });
+    const source = await makeSource(clip);
+    const found = await probeSource(source, { clock: systemClock, signal, forMs: 20_000 });
+    const { frames, seconds, framesPerSecond, keyframeSeconds, driftPpm } = found;
+    assert.deepEqual({ frames, seconds, framesPerSecond, keyframeSeconds, driftPpm }, {
+      frames: 50,
+      seconds: 2,
+      framesPerSecond: 25,
+      keyframeSeconds: 0.4,
+      driftPpm: undefined,
+    });
+  });
+});
+
+Deno.test("settings as words of a command line", () => {
+  const size = { width: 64, height: 48 };
+  const words = settingWords({ fps: "max", size, stallMs: 2_500, loop: false, tlsInsecure: true });
+  assert.deepEqual(words, [
+    "--fps=max",
+    "--size=64x48",
+    "--no-loop",
+    "--stall=2.5",
+    "--tls-insecure",
+  ]);
 });

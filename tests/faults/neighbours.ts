@@ -24,6 +24,8 @@ export interface NeighboursRun {
   readonly outputs: readonly (readonly Frame[])[];
   /** The 99th percentiles of their latencies, as they were reported, milliseconds. */
   readonly p99s: readonly number[];
+  /** From the first frame until the good ones had all their outputs. */
+  readonly seconds: number;
   /** Lines for people. */
   readonly said: readonly string[];
   /** Lines of `--json` about errors. */
@@ -63,6 +65,7 @@ export async function neighbours(
       "off",
       "--json",
     ], evil ? { env: { FRAMELANE_TEST_EVIL: fps === undefined ? "on" : "spin" } } : {});
+    const began = performance.now();
     if (fps !== undefined) await publish(log, frames, fps, evil);
     const end = (partition: number) =>
       process.progress(partition).at(-1)?.sources[0]?.endOffset[TOPIC]?.[partition] ?? 0;
@@ -72,6 +75,7 @@ export async function neighbours(
         Array.from({ length: GOOD }, (_, partition) => end(partition)).every((at) => at >= frames),
       120_000,
     );
+    const seconds = (performance.now() - began) / 1000;
     if (until !== undefined) await process.until("all to be named", until, 120_000);
     await process.stop();
     const progress = Array.from({ length: GOOD }, (_, partition) => process.progress(partition));
@@ -80,6 +84,7 @@ export async function neighbours(
         Array.from({ length: GOOD }, (_, partition) => readAll(log, "out", partition)),
       ),
       p99s: progress.flat().flatMap(({ latencies }) => latencies?.e2eLatencyMs.P99 ?? []),
+      seconds,
       said: process.said,
       errors: process.lines.flatMap((line) => line.type === "error" ? [line] : []),
     };

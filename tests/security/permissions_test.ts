@@ -90,6 +90,8 @@ Deno.test("A command line opens what it names", () => {
   );
   assert.deepEqual(kafka["net"], ["a.example", "b.example"]);
   assert.ok(kafka["read"]!.includes("/pem/ca"));
+  const token = "kafka://a.example?sasl=oauthbearer&tls=true&token=/run/secrets/kafka/token";
+  assert.ok(allowed("camera", "1", "--log", token)["read"]!.includes("/run/secrets/kafka"));
 });
 
 Deno.test("Sinks, models, queries and reports open their own places", () => {

@@ -9,9 +9,27 @@ import * as groups from "../../runtime/log/kafka/protocol/groups.ts";
 import * as topics from "../../runtime/log/kafka/protocol/topics.ts";
 import * as transactions from "../../runtime/log/kafka/protocol/transactions.ts";
 import { RequestWriter, ResponseReader } from "../../runtime/log/kafka/protocol/wire.ts";
+import {
+  type Body,
+  closeQuietly,
+  idOf,
+  inject,
+  joined,
+  nameIn,
+  nameOf,
+  take,
+} from "./scripted_bytes.ts";
 
 /** What the broker does with a request. */
-export type Reply = "well" | "silent" | "close" | { readonly errorCode: number };
+export type Reply = "well" | "silent" | "close" | Mangling | { readonly errorCode: number };
+
+/**
+ * A response that is right but for: its second half, which never comes; a length of 2 GiB; the number of
+ * another request; its pace, a byte now and then.
+ */
+export type Mangling = "half" | "huge" | "mixed" | "slow";
+const MANGLINGS: readonly Reply[] = ["half", "huge", "mixed", "slow"] satisfies Mangling[];
+const SLOW_MS = 100;
 
 /** A request as the broker sees it. */
 export interface Seen {
@@ -45,9 +63,16 @@ export class ScriptedBroker {
   readonly #script: (seen: Seen) => Reply;
   /** Other brokers of the cluster. */
   readonly peers: { readonly nodeId: number; readonly port: number }[] = [];
+  /** The port that it gives for itself, if not its own. */
+  advertised: number | undefined;
+  /** How long it wants no more produce requests. */
+  throttleMs = 0;
   readonly seen: Seen[] = [];
   readonly nodeId: number;
   #produced = 0;
+  #closed = false;
+  /** What is done to the response that goes out next. */
+  #mangling: Reply = "well";
 
   /** @param script says what is done with each request; ApiVersions are always answered. */
   constructor(script: (seen: Seen) => Reply = () => "well", nodeId = 1) {
@@ -65,6 +90,7 @@ export class ScriptedBroker {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#listener.close();
     for (const connection of this.#connections) closeQuietly(connection);
     await Promise.all(this.#serving);
@@ -100,10 +126,26 @@ export class ScriptedBroker {
         response(to);
         const bytes = joined(to);
         new DataView(bytes.buffer).setInt32(0, bytes.length - 4);
-        for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+        await this.#send(connection, bytes, this.#mangling);
       }
     } catch {
       closeQuietly(connection); // The client has gone.
+    }
+  }
+
+  async #send(
+    connection: Deno.Conn,
+    bytes: Uint8Array<ArrayBuffer>,
+    mangling: Reply,
+  ): Promise<void> {
+    const view = new DataView(bytes.buffer);
+    if (mangling === "huge") view.setInt32(0, 0x7fffffff);
+    if (mangling === "mixed") view.setInt32(4, view.getInt32(4) + 1);
+    const end = mangling === "half" ? bytes.length >> 1 : bytes.length;
+    for (let at = 0; at < end && !this.#closed;) {
+      const piece = mangling === "slow" ? bytes.subarray(at, at + 1) : bytes.subarray(at, end);
+      at += await connection.write(piece);
+      if (mangling === "slow") await new Promise((next) => setTimeout(next, SLOW_MS));
     }
   }
 
@@ -119,7 +161,7 @@ export class ScriptedBroker {
     const body = api.request.read(from, as) as Body;
     const name = nameIn(body);
     const reply = this.#reply({ key, version, name });
-    if (typeof reply === "string" && reply !== "well") return reply;
+    if (reply === "silent" || reply === "close") return reply;
     const response = this.#wellFormed(key, body, name);
     if (typeof reply === "object") inject(response, reply.errorCode);
     return (to) => {
@@ -130,12 +172,14 @@ export class ScriptedBroker {
 
   #reply(seen: Seen): Reply {
     this.seen.push(seen);
-    return seen.key === API_VERSIONS.key ? "well" : this.#script(seen);
+    const reply = seen.key === API_VERSIONS.key ? "well" : this.#script(seen);
+    this.#mangling = MANGLINGS.includes(reply) ? reply : "well";
+    return reply;
   }
 
   #wellFormed(key: number, body: Body, name: string): Record<string, unknown> {
     const [errorCode, throttleTimeMs, errorMessage] = [0, 0, null];
-    const here = { nodeId: this.nodeId, host: "127.0.0.1", port: this.port };
+    const here = { nodeId: this.nodeId, host: "127.0.0.1", port: this.advertised ?? this.port };
     const base = { errorCode, errorMessage, throttleTimeMs };
     const partition = { partition: 0, errorCode };
     const item = { name, errorCode, errorMessage };
@@ -250,7 +294,7 @@ export class ScriptedBroker {
     const topic = key === PRODUCE ? from.string() : from.uuid();
     const name = key === PRODUCE ? topic : nameOf(topic);
     const reply = this.#reply({ key, version, name });
-    if (typeof reply === "string" && reply !== "well") return reply;
+    if (reply === "silent" || reply === "close") return reply;
     const code = typeof reply === "object" ? reply.errorCode : 0;
     if (key === PRODUCE && code === 0) this.#produced++;
     return (to) => {
@@ -266,72 +310,8 @@ export class ScriptedBroker {
           } else to.int64(0).int64(0).int64(0).count(0).int32(-1).count(0);
         });
       });
-      if (key === PRODUCE) to.int32(0);
+      if (key === PRODUCE) to.int32(this.throttleMs);
       to.noTags();
     };
-  }
-}
-
-interface Body {
-  readonly topics?: readonly { readonly name: string }[] | null;
-  readonly [field: string]: unknown;
-}
-
-/** The first name in a request. */
-function nameIn(value: unknown): string {
-  if (typeof value === "string" && value !== "") return value;
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return "";
-  for (const inner of Object.values(value)) {
-    const name = nameIn(inner);
-    if (name !== "" && name !== topics.NO_ID) return name;
-  }
-  return "";
-}
-
-/** Sets the innermost error codes. */
-function inject(value: unknown, code: number): boolean {
-  if (Array.isArray(value)) return value.map((item) => inject(item, code)).includes(true);
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
-  const inner = Object.values(value).map((one) => inject(one, code)).includes(true);
-  if (inner || !("errorCode" in value)) return inner;
-  value.errorCode = code;
-  return true;
-}
-
-/** A topic's name as its id: 16 characters at most. */
-function idOf(name: string): string {
-  return [...name].map((letter) => letter.charCodeAt(0).toString(16)).join("").padEnd(32, "0");
-}
-
-function nameOf(id: string): string {
-  return (id.match(/../g) ?? []).map((pair) => String.fromCharCode(parseInt(pair, 16))).join("")
-    .replaceAll("\0", "");
-}
-
-async function take(from: Deno.Conn, size: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(size);
-  for (let at = 0; at < size;) {
-    const count = await from.read(bytes.subarray(at));
-    if (count === null) throw new Error("The client has gone");
-    at += count;
-  }
-  return bytes;
-}
-
-function joined(to: RequestWriter): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(to.size);
-  let at = 0;
-  for (const piece of to.pieces()) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
-
-function closeQuietly(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // Closed already.
   }
 }

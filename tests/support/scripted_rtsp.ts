@@ -12,8 +12,11 @@ export interface RtspScript {
   readonly streamMs?: (index: number) => number;
   /** Awaited before a frame is sent; false ends the connection. */
   readonly before?: (index: number) => Promise<boolean | void>;
-  /** An answer in place of the ordinary one, without its end; undefined: the ordinary one. */
-  readonly answer?: (method: string, cseq: string) => string | undefined;
+  /** An answer in place of the ordinary one; undefined: the ordinary one. */
+  readonly answer?: (method: string, cseq: string, request: string) => string | undefined;
+  /** Written before each frame: whatever stands between. */
+  readonly noise?: Uint8Array;
+  readonly hostname?: string;
 }
 
 const MOST_PAYLOAD = 1_400;
@@ -36,7 +39,8 @@ export async function withScriptedRtsp(
   script: RtspScript,
   body: (url: string) => Promise<void>,
 ): Promise<void> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { hostname = "127.0.0.1" } = script;
+  const listener = Deno.listen({ hostname, port: 0 });
   const open = new Set<Deno.Conn>();
   const serving: Promise<void>[] = [];
   const accepting = (async () => {
@@ -50,7 +54,8 @@ export async function withScriptedRtsp(
     }
   })();
   try {
-    await body(`rtsp://127.0.0.1:${listener.addr.port}/live`);
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    await body(`rtsp://${host}:${listener.addr.port}/live`);
   } finally {
     listener.close();
     for (const connection of open) connection.close();
@@ -66,7 +71,7 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
   };
   const buffer = new Uint8Array(16 * 1024);
   let text = "";
-  let playing = Promise.resolve();
+  let playing: Promise<void> = Promise.resolve();
   try {
     for (;;) {
       const length = await connection.read(buffer);
@@ -83,7 +88,7 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
           SETUP: `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 7\r\n` +
             `Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n`,
         }[method] ?? `RTSP/1.0 200 OK\r\nCSeq: ${cseq}\r\nSession: 7\r\n\r\n`;
-        const answer = script.answer?.(method, cseq) ?? ordinary;
+        const answer = script.answer?.(method, cseq, request) ?? ordinary;
         await write(new TextEncoder().encode(answer));
         if (method === "PLAY") playing = play(script, write).catch(() => {});
       }
@@ -96,12 +101,13 @@ async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
 }
 
 async function play(
-  { units, streamMs = (index) => index * 40, before }: RtspScript,
+  { units, streamMs = (index) => index * 40, before, noise }: RtspScript,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   let sequence = 1;
   for (let index = 0;; index++) {
     if (await before?.(index) === false) throw new Error("The script ends");
+    if (noise !== undefined) await write(noise);
     const time = Math.round(streamMs(index) * 90) >>> 0;
     const payloads = nalUnits(units[index % units.length]!).flatMap(fragments);
     for (const [at, payload] of payloads.entries()) {

@@ -23,6 +23,8 @@ import { startZooKeeper } from "./zookeeper.ts";
 export interface KafkaOptions extends KitOptions {
   /** Client port of the first node. A free one by default. */
   readonly port?: number;
+  /** Ports that the nodes advertise instead of their own: of relays in front of them. */
+  readonly advertised?: readonly number[];
   /** Where the data stays. A directory that is removed at the end by default. */
   readonly dataDir?: string;
   /** Runs a ZooKeeper, which Kafka needed before 3.3 and no longer takes since 4.0. */
@@ -31,6 +33,8 @@ export interface KafkaOptions extends KitOptions {
   readonly nodes?: number;
   /** More of `server.properties`; wins over the defaults. */
   readonly extraProperties?: Readonly<Record<string, string | number | boolean>>;
+  /** Where each node stands (`broker.rack`). */
+  readonly racks?: readonly string[];
   /** How clients get in. Plainly by default. */
   readonly security?: ListenerSecurity;
   /** Java heap of each node, MiB. Default 1024. */
@@ -94,7 +98,14 @@ export interface KafkaCluster {
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   const { port, dataDir, nodes: count = 1, security = { protocol: "PLAINTEXT" } } = options;
-  const { heapMb = 1024, timeoutMs = 60_000, extraProperties = {}, jvmFlags = [] } = options;
+  const {
+    advertised,
+    racks = [],
+    heapMb = 1024,
+    timeoutMs = 60_000,
+    extraProperties = {},
+    jvmFlags = [],
+  } = options;
   const flags = [`-Xmx${heapMb}m`, "-Xms64m", ...jvmFlags];
   if (!Number.isInteger(count) || count < 1 || count > 9) {
     throw new RangeError(`Cannot start ${count} Kafka nodes: expected 1 to 9`);
@@ -108,7 +119,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const ports: NodePorts[] = Array.from({ length: count }, (_, index) => ({
     client: index === 0 && port !== undefined ? port : freePort(),
     controller: freePort(),
-    internal: needsInternalListener(security) ? freePort() : 0,
+    ...(advertised === undefined ? {} : { advertised: advertised[index]! }),
+    internal: needsInternalListener(security, advertised !== undefined) ? freePort() : 0,
   }));
   const quorum = Object.fromEntries(ports.map((of, index) => [index + 1, of.controller]));
   const clusterId = await clusterIdOf(root);
@@ -124,7 +136,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     };
     await Deno.writeTextFile(
       join(dir, "server.properties"),
-      serverProperties({ ...configuration, extra: extraProperties }),
+      serverProperties({
+        ...configuration,
+        extra: { ...rackOf(racks[index]), ...extraProperties },
+      }),
     );
     await Deno.writeTextFile(join(dir, "log4j2.properties"), log4jProperties(node.logFile));
     if (zooKeeper === undefined) await formatStorage(parts, dir, { clusterId, id, security });
@@ -167,6 +182,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     throw error;
   }
   return cluster;
+}
+
+function rackOf(rack: string | undefined): Record<string, string> {
+  return rack === undefined ? {} : { "broker.rack": rack };
 }
 
 /** Waits until every node knows all others: a topic with as many replicas can be made from then on. */

@@ -25,6 +25,8 @@ export interface ListenerSecurity {
 export interface NodePorts {
   /** Of clients. */
   readonly client: number;
+  /** What is advertised instead: the port of a relay in front of it. */
+  readonly advertised?: number;
   /** Of the controllers' quorum. */
   readonly controller: number;
   /** Plain listener between brokers, where clients' own is a secured one. */
@@ -45,19 +47,20 @@ export interface NodeConfiguration {
 }
 
 /** True where clients cannot talk plainly and the brokers need a listener of their own. */
-export function needsInternalListener(security: ListenerSecurity): boolean {
-  return security.protocol !== "PLAINTEXT";
+export function needsInternalListener(security: ListenerSecurity, relayed = false): boolean {
+  return security.protocol !== "PLAINTEXT" || relayed;
 }
 
 /** The text of `server.properties`. */
 export function serverProperties(configuration: NodeConfiguration): string {
   const { id, ports, quorum, dataDir, security, zooKeeper, extra } = configuration;
   const replicas = Math.min(3, Object.keys(quorum).length);
-  const internal = needsInternalListener(security);
-  const listeners = [
-    `CLIENT://127.0.0.1:${ports.client}`,
+  const internal = needsInternalListener(security, ports.advertised !== undefined);
+  const listenersAt = (client: number) => [
+    `CLIENT://127.0.0.1:${client}`,
     ...(internal ? [`INTERNAL://127.0.0.1:${ports.internal}`] : []),
   ];
+  const listeners = listenersAt(ports.client);
   const protocols = [
     "CONTROLLER:PLAINTEXT",
     `CLIENT:${security.protocol}`,
@@ -80,7 +83,7 @@ export function serverProperties(configuration: NodeConfiguration): string {
     };
   return render({
     ...controllers,
-    "advertised.listeners": listeners.join(","),
+    "advertised.listeners": listenersAt(ports.advertised ?? ports.client).join(","),
     "listener.security.protocol.map": protocols.join(","),
     "inter.broker.listener.name": internal ? "INTERNAL" : "CLIENT",
     "log.dirs": dataDir,

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { LogError, TopicLog } from "../../../runtime/log/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
-import { append, records, rejectsWith, take, text } from "../../contracts/log_contract_kit.ts";
+import {
+  append,
+  eventually,
+  records,
+  rejectsWith,
+  take,
+  text,
+} from "../../contracts/log_contract_kit.ts";
 import { withKafka } from "../../support/kafka.ts";
 
 const PASSWORD = "canary-correct-horse";
@@ -107,6 +114,58 @@ Deno.test("Kafka over TLS with SASL", async () => {
       );
       await refused(`${login}?tls=true`, /issuer is not trusted/);
       await refused(`kafka://${kafka.bootstrap}`, /wants TLS/);
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+/** A token as the unsecured login of Kafka's tests takes it: nobody has signed it. */
+function token(lifeSeconds: number): string {
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: unknown) =>
+    btoa(JSON.stringify(value)).replace(/[=]/g, "").replaceAll("+", "-").replaceAll("/", "_");
+  const claims = { sub: "alice", iat: now - 100, exp: now + lifeSeconds };
+  return `${part({ alg: "none" })}.${part(claims)}.`;
+}
+
+Deno.test("Kafka with OAUTHBEARER: a token out of a file, which something renews", async () => {
+  const dir = await Deno.makeTempDir();
+  const module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+  try {
+    await withKafka({
+      security: { protocol: "SASL_PLAINTEXT", mechanisms: ["OAUTHBEARER"] },
+      extraProperties: {
+        "listener.name.client.oauthbearer.sasl.jaas.config":
+          `${module} required unsecuredLoginStringClaim_sub="broker";`,
+        "connections.max.reauth.ms": 2_000,
+      },
+    }, async ({ bootstrap }) => {
+      const file = join(dir, "token");
+      const url = `kafka://${bootstrap}?sasl=oauthbearer&token=${file}`;
+      await Deno.writeTextFile(file, token(60));
+      await roundTrip(url);
+      const log = await openLog(url);
+      try {
+        await log.topics();
+        // The login ends after two seconds: then the file is read again.
+        await Deno.writeTextFile(file, token(-50));
+        const refused = async () => {
+          try {
+            await log.topics();
+            return undefined;
+          } catch (error) {
+            return error as LogError;
+          }
+        };
+        const error = await eventually("the end of the login", refused);
+        assert.equal(error!.code, "AUTHENTICATION_FAILED");
+        assert.match(error!.message, /the token was refused/);
+        await Deno.writeTextFile(file, token(60));
+        await log.topics();
+      } finally {
+        await log.close();
+      }
     });
   } finally {
     await Deno.remove(dir, { recursive: true });

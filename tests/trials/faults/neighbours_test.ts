@@ -19,7 +19,8 @@ Deno.test("sixteen cameras, one of each kind of wrong: the others go on as if al
     said.filter((line) => /PARTITION-[0-7] (failed|blocks)/.test(line)).length;
   say(
     `8 good cameras, ${SECONDS} s at ${FPS} frames/s: equal outputs; p99 (median of the reports) ` +
-      `${p99(undisturbed)} ms undisturbed, ${p99(disturbed)} ms beside 8 bad ones; ` +
+      `${p99(undisturbed)} ms undisturbed, ${p99(disturbed)} ms beside 8 bad ones; throughput ` +
+      `${(100 * undisturbed.seconds / disturbed.seconds).toFixed(1)} % of undisturbed; ` +
       `${ended(disturbed)} of their runs failed`,
   );
 });

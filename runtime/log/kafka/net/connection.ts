@@ -44,6 +44,8 @@ export interface RequestOptions {
   readonly extraMs?: number;
 }
 
+/** What goes out at once: over a slow line a frame takes longer than a broker may be silent. */
+const PIECE_BYTES = 256 * 1024;
 /** On closing, what was sent last may take this long to go out. */
 const FLUSH_MS = 1_000;
 /** A login that ends is given up before that. */
@@ -248,9 +250,12 @@ export class Connection {
     return this.#writing = this.#writing.then(async () => {
       try {
         for (const piece of pieces) {
-          if (this.#ended !== undefined) return;
-          await this.#transport.write(piece);
-          this.#pending.moved();
+          for (let at = 0; at < piece.length; at += PIECE_BYTES) {
+            if (this.#ended !== undefined) return;
+            const part = piece.subarray(at, at + PIECE_BYTES);
+            await this.#transport.write(part);
+            this.#pending.moved(part.length);
+          }
         }
       } catch (error) {
         this.#lose(error);
@@ -264,7 +269,7 @@ export class Connection {
         async (into) => {
           const count = await this.#transport.read(into);
           if (count === null) throw this.#closedByBroker();
-          this.#pending.moved();
+          this.#pending.moved(count);
           return count;
         },
         (response) => this.#received(response),

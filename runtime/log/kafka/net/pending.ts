@@ -12,7 +12,9 @@ import type { ResponseReader } from "../protocol/wire.ts";
 /** A broker that has been silent for so long may be away: asked about of others now and then. */
 export const SUSPICION_MS = 700;
 /** How often, from then on. */
-export const DOUBT_MS = 300;
+const DOUBT_MS = 300;
+/** A broker that takes longer than its time-out to send this many bytes is as good as silent. */
+const LIVELY_BYTES = 1024;
 
 /** A request that waits for its response. */
 export interface PendingRequest {
@@ -31,8 +33,9 @@ export class PendingRequests {
   readonly #onSilence: (error: TimeoutError) => void;
   readonly #onDoubt: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When bytes last came or went. */
+  /** When enough bytes had last come or gone. */
   #alive = systemClock.monotonic();
+  #moved = 0;
   #answered = 0;
 
   /**
@@ -66,8 +69,11 @@ export class PendingRequests {
     this.#watch();
   }
 
-  /** Bytes have come or gone. */
-  moved(): void {
+  /** Bytes have come or gone. Fewer than a kilobyte at a time are no sign of life: that would take for ever. */
+  moved(bytes: number): void {
+    this.#moved += bytes;
+    if (this.#moved < LIVELY_BYTES) return;
+    this.#moved = 0;
     this.#alive = systemClock.monotonic();
   }
 

@@ -45,6 +45,8 @@ const RESPONSE_BYTES = 8 * 1024 * 1024;
 export interface FetchHandler {
   /** A response for readers of one partition, at one offset. */
   fetched(readers: readonly BufferedPartition[], fetched: FetchedPartition): void;
+  /** Where this client is, if replicas there are to be read. */
+  readonly rack: () => string | undefined;
   /** The broker did not answer, or refused the whole request. */
   failed(readers: readonly BufferedPartition[], error: unknown): void;
 }
@@ -160,7 +162,7 @@ export class Fetcher {
     const wanted = [...asked.values()].map((same) => wantedOf(same));
     const taking = [...versions.keys()];
     try {
-      const { rack } = this.#cluster;
+      const rack = this.#handler.rack();
       const connection = await this.#cluster.connections.get(
         this.#broker,
         `${this.#name}${lane}`,

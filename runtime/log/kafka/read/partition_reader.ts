@@ -5,7 +5,7 @@
  */
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
-import { LogError, type PartitionReader } from "../../log.ts";
+import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
 import type { FetchedPartition } from "../protocol/fetch.ts";
 import { BatchDecoder, type Decoded } from "../records/decoder.ts";
@@ -51,8 +51,8 @@ export class BufferedPartition implements PartitionReader {
   /** A replica that is nearer than the leader, until it fails. */
   replica: number | undefined;
   readonly #owner: PartitionOwner;
-  readonly #onProblem: ((problem: string) => void) | undefined;
-  #problem: string | undefined;
+  readonly #onProblem: ((problem?: ReadProblem) => void) | undefined;
+  #inTrouble = false;
   readonly #epochs: Epochs;
   readonly #bounds: Bounds;
   #frames: Frame[] = [];
@@ -78,7 +78,7 @@ export class BufferedPartition implements PartitionReader {
       readonly offset: number;
       readonly leader: Leader;
       readonly epochs: Epochs;
-      readonly onProblem?: ((problem: string) => void) | undefined;
+      readonly onProblem?: ((problem?: ReadProblem) => void) | undefined;
     },
   ) {
     this.#onProblem = of.onProblem;
@@ -93,11 +93,11 @@ export class BufferedPartition implements PartitionReader {
     this.fetchedEpoch = of.epochs.before(of.topic, of.partition, of.offset);
   }
 
-  /** Reports a problem, once until it is solved. */
-  reportProblem(problem: string | undefined): void {
-    if (problem === this.#problem) return;
-    this.#problem = problem;
-    if (problem !== undefined) this.#onProblem?.(problem);
+  /** Reports a problem, or that it is over. */
+  reportProblem(problem?: ReadProblem): void {
+    if (problem === undefined && !this.#inTrouble) return;
+    this.#inTrouble = problem !== undefined;
+    this.#onProblem?.(problem);
   }
 
   get buffered(): number {
@@ -231,17 +231,18 @@ export class BufferedPartition implements PartitionReader {
   #watchTransactions({ highWatermark, lastStableOffset }: FetchedPartition): void {
     if (highWatermark <= lastStableOffset || this.#next < lastStableOffset) {
       this.#heldSince = undefined;
-      this.reportProblem(undefined);
+      this.reportProblem();
       return;
     }
     const now = systemClock.monotonic();
     this.#heldSince ??= now;
-    if (now - this.#heldSince < OPEN_TRANSACTION_MS) return;
-    this.reportProblem(
-      `An open transaction of another producer holds back ${
-        highWatermark - lastStableOffset
-      } offsets from ${lastStableOffset} on; it ends at the latest with its own time-out`,
-    );
+    if (now - this.#heldSince < OPEN_TRANSACTION_MS || this.#inTrouble) return;
+    const offsets = highWatermark - lastStableOffset;
+    this.reportProblem({
+      reason: "OPEN_TRANSACTION",
+      message:
+        `An open transaction of another producer holds back ${offsets} offsets from ${lastStableOffset} on; it ends at the latest with its own time-out`,
+    });
   }
 
   /** @returns whether there was room for all of it. */

@@ -4,12 +4,18 @@
  * @module
  */
 import { systemClock } from "../../../base/clock.ts";
-import { LogError, type LogReader, type PartitionReader, type ReaderOptions } from "../../log.ts";
+import {
+  LogError,
+  type LogReader,
+  type PartitionReader,
+  type ReaderOptions,
+  type ReadProblem,
+} from "../../log.ts";
 import { type Broker, brokerName } from "../net/address.ts";
 import { type Cluster, type Leader, missing } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
-import { ResponseError } from "../protocol/errors.ts";
+import { errorNames, ResponseError } from "../protocol/errors.ts";
 import { FETCH, type FetchedPartition } from "../protocol/fetch.ts";
 import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
@@ -23,6 +29,8 @@ const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 1_000;
 /** A topic that has been missing for so long is gone; before that a broker may not have heard of it. */
 const GONE_AFTER_MS = 1_000;
+/** After a replica has failed. */
+const LEADERS_MS = 60_000;
 /** Errors in a row after which a partition counts as waiting. */
 const WAITING_AFTER = 3;
 let readers = 0;
@@ -37,6 +45,8 @@ export class KafkaReader implements LogReader {
   readonly #fetchers = new Map<string, Fetcher>();
   readonly #partitions = new Map<BufferedPartition, Fetcher | undefined>();
   readonly #ended = new AbortController();
+  /** A replica that is near could not be reached: leaders are read until then, who would send us there again. */
+  #leadersUntil = -Infinity;
   readonly #onClose: (reader: KafkaReader) => void;
 
   constructor(
@@ -62,7 +72,7 @@ export class KafkaReader implements LogReader {
     topic: string,
     partition: number,
     offset: number,
-    onProblem?: (problem: string) => void,
+    onProblem?: (problem?: ReadProblem) => void,
   ): Promise<PartitionReader> {
     const action = `Cannot read ${topic} partition ${partition}`;
     this.#throwIfClosed(action);
@@ -119,6 +129,7 @@ export class KafkaReader implements LogReader {
     let fetcher = this.#fetchers.get(key);
     if (fetcher === undefined) {
       fetcher = new Fetcher(this.#cluster, broker, this.#name, {
+        rack: () => systemClock.monotonic() < this.#leadersUntil ? undefined : this.#cluster.rack,
         fetched: (readers, fetched) => this.#fetched(readers, fetched),
         failed: (readers, error) => this.#failed(readers, error),
       });
@@ -191,14 +202,16 @@ export class KafkaReader implements LogReader {
     for (const one of partitions) {
       const action = `Cannot read ${one.topic} partition ${one.partition}`;
       const told = toLogError(error, action, this.#cluster.where);
-      if (one.replica !== undefined) one.replica = undefined;
-      else if (!told.retryable && told.code !== "TOPIC_MISSING") {
+      if (one.replica !== undefined) {
+        one.replica = undefined;
+        this.#leadersUntil = systemClock.monotonic() + LEADERS_MS;
+      } else if (!told.retryable && told.code !== "TOPIC_MISSING") {
         one.fail(told);
         continue;
       }
       if (++one.failures >= WAITING_AFTER) {
         one.status = "waiting-for-log";
-        one.reportProblem(told.message);
+        one.reportProblem(problemOf(told));
       }
       if (!one.searching && this.#partitions.get(one) !== undefined) this.#lookUp(one);
     }
@@ -278,7 +291,7 @@ export class KafkaReader implements LogReader {
         const action = `Cannot read ${one.topic} partition ${one.partition}`;
         const told = toLogError(error, action, this.#cluster.where);
         one.status = "waiting-for-log";
-        one.reportProblem(told.message);
+        one.reportProblem(problemOf(told));
         delay = backoff(++one.failures);
         if (!told.retryable && !GONE.has(told.code)) {
           one.searching = false;
@@ -288,6 +301,10 @@ export class KafkaReader implements LogReader {
       }
     }
   }
+}
+
+function problemOf(error: LogError): ReadProblem {
+  return { reason: errorNames(error)[0] ?? error.code, message: error.message };
 }
 
 function backoff(failures: number): number {

@@ -1,6 +1,6 @@
 /** Every error code as the answer to every request: each pair has the outcome that the table gives, in time. */
 import assert from "node:assert/strict";
-import { LogError } from "../../../../../runtime/log/log.ts";
+import { LogError, type ReadProblem } from "../../../../../runtime/log/log.ts";
 import { openLog } from "../../../../../runtime/log/open.ts";
 import { parseAddress } from "../../../../../runtime/log/kafka/net/address.ts";
 import { Cluster } from "../../../../../runtime/log/kafka/net/cluster.ts";
@@ -157,12 +157,14 @@ Deno.test("each error code of a fetch ends the read or is reported, and none is 
       const codes = CODES.filter((code) => errorOf({}, code)!.outcome !== "look-up-offsets");
       await Promise.all(codes.map(async (code) => {
         const name = nameOf(1, code);
-        const told = Promise.withResolvers<string>();
+        const told = Promise.withResolvers<ReadProblem | undefined>();
         const partition = await reader.open(name, 0, 0, told.resolve);
         const ended = partition.read(1).then(() => "a frame", (error) => error.message);
-        const message = await Promise.race([told.promise, ended]);
+        const outcome = await Promise.race([told.promise, ended]);
         const { kind } = errorOf({}, code)!;
+        const message = typeof outcome === "object" ? outcome.message : outcome;
         assert.ok(message.includes(kind.name), `${kind.name}: ${message}`);
+        if (typeof outcome === "object") assert.equal(outcome.reason, kind.name);
         const times = broker.seen.filter((seen) => seen.key === 1 && seen.name === name);
         assert.ok(times.length < 10, `${kind.name}: ${times.length} fetches`);
         await partition.close();

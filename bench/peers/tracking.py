@@ -1,11 +1,13 @@
-"""Writes track_reference.json: walkers, what a detector might see of them, and how ByteTrack follows.
+"""Follows objects with the ByteTrack of supervision, and scores tracks with motmetrics and trackeval.
+
+  tracking.py reference OUT.json   the sequences of tests/queries/operators/track, for the tests
+  tracking.py follow [FILM.json]   prints the sequences, and the film whose detections the file holds,
+                                   with the truth and the tracks of the reference; of a film, whose
+                                   truth is not known, these are the truth
+  tracking.py score OURS.json      prints MOTA, IDF1 and HOTA of `ours` and of the reference
 
 Walkers cross a picture of 640x360, hide behind each other and a pillar; detections tremble, fail, and
-fall in score where a walker is hidden; there is some noise. The reference is the ByteTrack of
-supervision 0.25.1. Prints MOTA, IDF1 (motmetrics) and HOTA (trackeval) of the reference, and of tracks in
-a JSON file like the output of track_run.ts, if one is given.
-
-Run with supervision==0.25.1, motmetrics and trackeval: python3 make.py [OURS.json]
+fall in score where a walker is hidden; there is some noise.
 """
 import json
 import pathlib
@@ -13,7 +15,6 @@ import sys
 
 import numpy as np
 
-HERE = pathlib.Path(__file__).parent
 W, H, FRAMES, FPS = 640, 360, 300, 30
 
 
@@ -63,11 +64,11 @@ def sequence(seed, walkers, noise):
     return truth, seen
 
 
-def follow(frames):
+def follow(frames, fps):
     import supervision as sv
     from supervision.tracker.byte_tracker.core import ByteTrack
 
-    tracker = ByteTrack(frame_rate=FPS)
+    tracker = ByteTrack(frame_rate=fps)
     ids = []
     for frame in frames:
         boxes = np.array(frame, np.float32).reshape(-1, 5)
@@ -121,13 +122,40 @@ def metrics(truth, frames, ids):
 
 
 SEQUENCES = [("few", 1, 6, 1.0), ("crowd", 2, 18, 1.5), ("trembling", 3, 10, 4.0)]
-ours = json.loads(pathlib.Path(sys.argv[1]).read_text()) if len(sys.argv) > 1 else {}
-result = []
-for name, seed, walkers, noise in SEQUENCES:
-    truth, frames = sequence(seed, walkers, noise)
-    ids = follow(frames)
-    print(name, "reference", metrics(truth, frames, ids))
-    if name in ours:
-        print(name, "ours     ", metrics(truth, frames, ours[name]))
-    result.append({"name": name, "frames": frames, "tracks": ids})
-(HERE / "track_reference.json").write_text(json.dumps({"fps": FPS, "sequences": result}, separators=(",", ":")) + "\n")
+
+
+def synthetic():
+    for name, seed, walkers, noise in SEQUENCES:
+        truth, frames = sequence(seed, walkers, noise)
+        yield {"name": name, "fps": FPS, "frames": frames, "truth": truth, "tracks": follow(frames, FPS)}
+
+
+def film(path):
+    given = json.loads(pathlib.Path(path).read_text())
+    tracks = follow(given["frames"], round(given["fps"]))
+    truth = [
+        [[i, *row[:4]] for i, row in zip(ids, rows) if i] for ids, rows in zip(tracks, given["frames"])
+    ]
+    return {**given, "truth": truth, "tracks": tracks}
+
+
+def main(action, path=None):
+    if action == "reference":
+        kept = [{key: one[key] for key in ("name", "frames", "tracks")} for one in synthetic()]
+        text = json.dumps({"fps": FPS, "sequences": kept}, separators=(",", ":"))
+        pathlib.Path(path).write_text(text + "\n")
+    elif action == "follow":
+        print(json.dumps([*synthetic(), *([film(path)] if path else [])]))
+    else:
+        rows = [
+            {
+                "name": one["name"],
+                "reference": metrics(one["truth"], one["frames"], one["tracks"]),
+                "ours": metrics(one["truth"], one["frames"], one["ours"]),
+            }
+            for one in json.loads(pathlib.Path(path).read_text())
+        ]
+        print(json.dumps(rows))
+
+
+main(*sys.argv[1:])
