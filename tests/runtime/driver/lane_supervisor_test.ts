@@ -172,6 +172,25 @@ Deno.test("a camera that changes its name with each frame adds no series without
   assert.ok(text.length < 200_000);
 });
 
+Deno.test("what keeps a lane from reading is counted each time, told once, and forgotten when it has passed", async () => {
+  const told: string[] = [];
+  const { streams, metrics, lanes, running, started } = supervised({
+    report: (line) => told.push(line),
+  });
+  lanes.begin(SPEC, 3, undefined);
+  started();
+  const [handle] = streams.all;
+  const problem = { reason: "KAFKA_STORAGE_ERROR", message: "The disk is broken" };
+  const lane = running[0]!;
+  for (let i = 0; i < 3; i++) lanes.onMessage({ type: "problem", lane, problem });
+  assert.equal(handle!.trouble, problem.message);
+  assert.equal(told.filter((line) => line.includes(problem.message)).length, 1);
+  const text = await metrics.text(0);
+  assert.match(text, /framelane_log_problems_total\{[^}]*reason="KAFKA_STORAGE_ERROR"\} 3/);
+  lanes.onMessage({ type: "problem", lane });
+  assert.equal(handle!.trouble, undefined);
+});
+
 Deno.test("everybody who waits for the end of all lanes hears of it", async () => {
   const { lanes, started, stopped } = supervised();
   assert.equal(await lanes.allEnded(), false);
