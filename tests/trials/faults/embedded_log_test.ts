@@ -61,7 +61,7 @@ Deno.test("segments with a flipped bit, or cut: that frame is a dead letter, all
   });
 });
 
-Deno.test("a log that is copied while it is written: a backup is whole, a copy by cp is told", async () => {
+Deno.test("a log that is copied while it is written: a backup is whole, a copy by cp is reported", async () => {
   let told = 0;
   await withLog(async (_url, log, dir) => {
     await log.createTopic("VideoStreaming", 2);
@@ -81,7 +81,7 @@ Deno.test("a log that is copied while it is written: a backup is whole, a copy b
   assert.equal(told, COPIES);
   reportRow({
     fault:
-      "a log copied while cameras write: `log backup` is whole, `cp -r` is told when it is opened",
+      "a log copied while cameras write: `log backup` is whole, `cp -r` is reported when it is opened",
     repetitions: 2 * COPIES,
     verdict: flawless,
   });
