@@ -12,7 +12,6 @@ export const knownCamerasOption = {
   cameras: {
     value: "FILE",
     help: "Registry of cameras: their names, and why one sends nothing, on its tile",
-    default: ".framelane/cameras.kv",
     opens: "database",
   },
 } as const satisfies Options;

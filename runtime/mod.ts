@@ -22,10 +22,10 @@ export {
   query,
   QueryBuilder,
   QueryDefinition,
-  type QueryPlan,
   type StepOptions,
   Stream,
 } from "./definition/query.ts";
+export type { QueryPlan } from "./definition/plan.ts";
 export type {
   GivenOptions,
   ParameterKind,

@@ -17,10 +17,8 @@ export interface Page {
 
 /** Still to be split. */
 const LONG: readonly string[] = [
-  "runtime/definition/query.ts",
   "runtime/log/embedded/log.ts",
   "runtime/log/embedded/records.ts",
-  "runtime/log/log.ts",
   "tests/cameras/file_test.ts",
   "tests/cameras/folder_test.ts",
   "tests/contracts/log_contract_committers.ts",

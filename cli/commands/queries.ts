@@ -52,7 +52,8 @@ const queryOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
-  ...knownCamerasOption,
+  // It may write to that folder anyway.
+  cameras: { ...knownCamerasOption.cameras, default: ".framelane/cameras.kv" },
   "session-timeout": {
     value: "MS",
     help: "Heartbeat timeout: a runtime without heartbeats loses its partitions, ms",

@@ -12,6 +12,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** A longer timer fires at once: JavaScript counts its milliseconds in 31 bits. About 25 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -20,14 +23,19 @@ export const systemClock: Clock = {
     // Rejected, not thrown, so that a caller's catch of the promise sees it.
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout>;
       const abort = () => {
         clearTimeout(timer);
         reject(signal!.reason);
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", abort);
-        resolve();
-      }, ms);
+      const wait = (left: number) => {
+        timer = setTimeout(() => {
+          if (left > LONGEST_MS) return wait(left - LONGEST_MS);
+          signal?.removeEventListener("abort", abort);
+          resolve();
+        }, Math.min(left, LONGEST_MS));
+      };
+      wait(ms);
       signal?.addEventListener("abort", abort, { once: true });
     });
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { optionFaults, shown, whole, withDefaults } from "../base/options.ts";
 import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
 
 /**
@@ -35,27 +36,22 @@ export type OperatorErrorOption =
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function checkOperatorErrors(option: OperatorErrorOption): OperatorErrorPolicy {
-  const given = typeof option === "string" ? { kind: option } : option;
-  switch (given?.kind) {
-    case "restart":
-    case "stop":
-      return { kind: given.kind };
-    case "dead-letter": {
-      const { tries = 3, maxInARow = 10 } = given as { tries?: number; maxInARow?: number };
-      for (const [name, value] of Object.entries({ tries, maxInARow })) {
-        if (!Number.isInteger(value) || value < 1) {
-          throw new RangeError(`Cannot use ${name} ${value}: expected a whole number from 1 up`);
-        }
-      }
-      return { kind: "dead-letter", tries, maxInARow };
-    }
-    default:
-      throw new RangeError(
-        `Cannot use onOperatorError ${
-          JSON.stringify(option)
-        }: expected restart, dead-letter or stop`,
-      );
+  const { kind, ...numbers } = typeof option === "string" ? { kind: option } : { ...option };
+  if (kind !== "restart" && kind !== "stop" && kind !== "dead-letter") {
+    throw new RangeError(
+      `Cannot use onOperatorError ${shown(option)}: expected restart, dead-letter or stop`,
+    );
   }
+  const faults = optionFaults(
+    numbers,
+    kind === "dead-letter" ? { tries: whole(1), maxInARow: whole(1) } : {},
+  );
+  if (faults.length > 0) {
+    throw new RangeError(`Cannot use onOperatorError ${kind}: ${faults.join("; ")}`);
+  }
+  return kind === "dead-letter"
+    ? withDefaults({ kind, tries: 3, maxInARow: 10 }, numbers)
+    : { kind };
 }
 
 /** The input that an operator failed on: what is put aside when it fails again and again. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { optionFaults, type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
 
 /**
  * - `wait`: nothing is left out, the backlog stays in the log;
@@ -20,34 +21,35 @@ export type OverloadPolicy =
   | { readonly kind: "latest" }
   | { readonly kind: "sample"; readonly maxLagFrames: number; readonly every: number };
 
+const DEFAULTS: { readonly [Kind in OverloadPolicy["kind"]]: OverloadPolicy & { kind: Kind } } = {
+  wait: { kind: "wait" },
+  "drop-oldest": { kind: "drop-oldest", maxLagFrames: 30 },
+  latest: { kind: "latest" },
+  sample: { kind: "sample", maxLagFrames: 30, every: 4 },
+};
+const ROWS: Readonly<Record<OverloadPolicy["kind"], Readonly<Record<string, OptionRow>>>> = {
+  wait: {},
+  "drop-oldest": { maxLagFrames: whole(1) },
+  latest: {},
+  sample: { maxLagFrames: whole(1), every: whole(2) },
+};
+
 /**
  * Checks a policy and fills in defaults: `maxLagFrames` 30, `every` 4.
  *
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function checkOverload(policy: OverloadPolicy | OverloadPolicy["kind"]): OverloadPolicy {
-  const given = typeof policy === "string" ? { kind: policy } : policy;
-  const lag = "maxLagFrames" in given ? given.maxLagFrames : 30;
-  const every = "every" in given ? given.every : 4;
-  if (!Number.isInteger(lag) || lag < 1) {
-    throw new RangeError(`Cannot use maxLagFrames ${lag}: expected a whole number from 1 up`);
+  const { kind, ...numbers } = typeof policy === "string" ? { kind: policy } : { ...policy };
+  const rows = Object.hasOwn(ROWS, kind) ? ROWS[kind] : undefined;
+  if (rows === undefined) {
+    throw new RangeError(
+      `Cannot use overload policy ${shown(policy)}: expected wait, drop-oldest, latest or sample`,
+    );
   }
-  if (!Number.isInteger(every) || every < 2) {
-    throw new RangeError(`Cannot use every ${every}: expected a whole number from 2 up`);
+  const faults = optionFaults(numbers, rows);
+  if (faults.length > 0) {
+    throw new RangeError(`Cannot use overload policy ${kind}: ${faults.join("; ")}`);
   }
-  switch (given.kind) {
-    case "wait":
-    case "latest":
-      return { kind: given.kind };
-    case "drop-oldest":
-      return { kind: "drop-oldest", maxLagFrames: lag };
-    case "sample":
-      return { kind: "sample", maxLagFrames: lag, every };
-    default:
-      throw new RangeError(
-        `Cannot use overload policy ${
-          JSON.stringify(given)
-        }: expected wait, drop-oldest, latest or sample`,
-      );
-  }
+  return withDefaults<OverloadPolicy>(DEFAULTS[kind], numbers);
 }

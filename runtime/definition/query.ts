@@ -4,36 +4,20 @@
  *
  * @module
  */
+import { oneOf, optionFaults, shown, TEXT } from "../base/options.ts";
 import type { Frame, Output, Window } from "./frame.ts";
 import type { Operator } from "./operator.ts";
 import { filterOperator, mapOperator } from "../operators/functions.ts";
 import { type Observations, observeOperator } from "../operators/observe.ts";
 import { stateOperator, type StateProcessor } from "../operators/state.ts";
 import { windowOperator } from "../windows/window_operator.ts";
-import {
-  checkOperatorErrors,
-  type OperatorErrorOption,
-  type OperatorErrorPolicy,
-} from "./operator_error.ts";
+import { checkOperatorErrors, type OperatorErrorOption } from "./operator_error.ts";
 import { checkOverload, type OverloadPolicy } from "./overload.ts";
+import { checkSinks, checkSteps, type QueryPlan } from "./plan.ts";
 import type { Sink } from "./sink.ts";
-import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
-import { checkTrigger, isFiniteTrigger, type Trigger, type TriggerSpec } from "./trigger.ts";
+import { checkQueryName, checkReadOptions, type ReadStreamOptions } from "./source_options.ts";
+import { checkTrigger, type Trigger, type TriggerSpec } from "./trigger.ts";
 import type { WindowOptions } from "../windows/window_options.ts";
-
-/** What the runtime makes of a definition, once for each partition. */
-export interface QueryPlan {
-  readonly name: string;
-  readonly source: ReadStreamOptions;
-  /** The operators in stream order; the first takes frames. */
-  readonly operators: readonly Operator<unknown, unknown>[];
-  readonly sinks: readonly Sink<unknown>[];
-  readonly trigger: Trigger;
-  readonly overload: OverloadPolicy;
-  readonly onOperatorError: OperatorErrorPolicy;
-  /** Names of steps whose state in a checkpoint is dropped. */
-  readonly droppedState?: readonly string[];
-}
 
 /** How a step is known. */
 export interface StepOptions {
@@ -59,14 +43,7 @@ export interface StepOptions {
  * ```
  */
 export function query(name: string): QueryBuilder {
-  return new QueryBuilder(checkName(name));
-}
-
-function checkName(name: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
-  throw new RangeError(
-    `Cannot name a query ${JSON.stringify(name)}: expected 1 to 64 letters, digits, - and _`,
-  );
+  return new QueryBuilder(checkQueryName(name));
 }
 
 /** A query with a name and nothing else. */
@@ -83,8 +60,8 @@ export class QueryBuilder {
    * @throws {RangeError} naming every fault of the options, or that `queryName` is no name.
    */
   readStream(options: ReadStreamOptions = {}): FrameStream {
-    const { queryName = this.#name } = options;
-    return new FrameStream(checkName(queryName), checkReadOptions(options), []);
+    const source = checkReadOptions(options);
+    return new FrameStream(source.queryName ?? this.#name, source, []);
   }
 }
 
@@ -228,8 +205,13 @@ export class QueryDefinition {
   /**
    * Drops the state that a checkpoint holds of steps which the query no longer has; without it
    * such a checkpoint is refused.
+   *
+   * @throws {RangeError} when one is no text.
    */
   dropState(...names: string[]): QueryDefinition {
+    if (!names.every(TEXT.takes)) {
+      throw new RangeError(`Cannot drop the state of ${shown(names)}: expected names of steps`);
+    }
     const droppedState = [...this.plan.droppedState ?? [], ...names];
     return new QueryDefinition({ ...this.plan, droppedState });
   }
@@ -256,97 +238,23 @@ export class QueryDefinition {
   }
 }
 
-/** Sinks and settings that take the place of a definition's own. */
-export interface PlanOverrides {
-  readonly sinks?: readonly Sink<unknown>[];
-  /** Sinks beside those. */
-  readonly moreSinks?: readonly Sink<unknown>[];
-  readonly overload?: OverloadPolicy;
-  readonly trigger?: Trigger;
-  readonly source?: ReadStreamOptions;
-}
-
-/** Whether a query ends by itself: its trigger takes what there is, or its read has an end. */
-export function endsByItself({ trigger, source }: QueryPlan): boolean {
-  return isFiniteTrigger(trigger) || hasEnd(source);
-}
-
-/** A plan with some parts replaced. */
-export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
-  const { sinks = [], moreSinks = [] } = overrides;
-  return {
-    ...plan,
-    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
-    overload: overrides.overload ?? plan.overload,
-    trigger: overrides.trigger ?? plan.trigger,
-    source: checkReadOptions({ ...plan.source, ...overrides.source }),
-  };
-}
-
 function erase<In, Out>(operator: Operator<In, Out>): Operator<unknown, unknown> {
   return operator as unknown as Operator<unknown, unknown>;
 }
 
 /** The operator under another name, or one that drops its state. */
 function withStep<In, Out>(operator: Operator<In, Out>, step: StepOptions): Operator<In, Out> {
-  const { name = operator.name, state, ...unknown } = step;
-  const faults = Object.keys(unknown).map((key) => `${key}: unknown; expected name or state`);
-  if (typeof name !== "string" || name === "") {
-    faults.push(`name: expected text, given ${JSON.stringify(name)}`);
-  }
-  if (state !== undefined && state !== "drop") {
-    faults.push(`state: expected "drop", given ${JSON.stringify(state)}`);
+  const faults = optionFaults(step, { name: TEXT, state: oneOf("drop") });
+  if (typeof operator?.open !== "function" || !TEXT.takes(operator.name)) {
+    faults.push(`expected an operator with a name and a function open, given ${shown(operator)}`);
   }
   if (faults.length > 0) throw new RangeError(`Cannot add a step: ${faults.join("; ")}`);
+  const { name = operator.name, state } = step;
   if (step.name === undefined && state === undefined) return operator;
   return {
+    ...operator,
     name,
-    ...(operator.concurrency !== undefined ? { concurrency: operator.concurrency } : {}),
-    ...(operator.kind !== undefined ? { kind: operator.kind } : {}),
-    ...(operator.settings !== undefined ? { settings: operator.settings } : {}),
     ...(state !== undefined ? { state } : {}),
     open: (context) => operator.open(context),
   };
-}
-
-function checkSinks({ name, sinks }: QueryPlan): void {
-  if (sinks.length === 0) {
-    throw new RangeError(
-      `Cannot run query ${name} without a sink: expected at least one, such as display()`,
-    );
-  }
-  for (const sink of sinks as readonly unknown[]) {
-    if (typeof sink === "object" && sink !== null && "open" in sink) continue;
-    throw new RangeError(
-      `Cannot run query ${name} with the sink ${
-        String(sink)
-      }: expected one such as display() or foreachBatch(…)`,
-    );
-  }
-}
-
-/** Replayed frames do not pass an operator whose state came from the checkpoint. */
-function checkSteps(plan: QueryPlan): void {
-  let stateful: string | undefined;
-  const names = new Set<string>();
-  for (const { name, kind, observes } of plan.operators) {
-    if (kind === undefined && observes === undefined) continue;
-    if (names.has(name)) {
-      throw new RangeError(
-        `Cannot run query ${plan.name}: two steps with ${
-          kind === undefined ? "metrics" : "state"
-        } are named ${
-          JSON.stringify(name)
-        }; give one another name, with .process(operator, { name: "…" })`,
-      );
-    }
-    names.add(name);
-    if (kind === "state") stateful ??= name;
-    else if (kind === "window" && stateful !== undefined) {
-      throw new RangeError(
-        `Cannot run query ${plan.name}: ${name} comes after ${stateful}, whose state cannot be ` +
-          `rewound to rebuild open windows; put ${stateful} after ${name}`,
-      );
-    }
-  }
 }

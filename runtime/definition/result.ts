@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
 import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
 
@@ -13,6 +14,9 @@ import { type Frame, isFinding, type Output, type Result } from "./frame.ts";
  * @throws {TypeError} saying which field is at fault.
  */
 export function checkOutput(output: Output): void {
+  if (typeof output !== "object" || output === null) {
+    throw new TypeError(`Cannot pass ${shown(output)} on: expected a frame or a finding`);
+  }
   const { partition, timestamp, result } = output;
   const fault = (field: string, expected: string, given: unknown) => {
     throw new TypeError(

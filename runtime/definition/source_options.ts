@@ -3,6 +3,15 @@
  *
  * @module
  */
+import {
+  FLAG,
+  optionFaults,
+  type OptionRows,
+  readBy,
+  shown,
+  TEXT,
+  whole,
+} from "../base/options.ts";
 import type { OffsetJson } from "./progress.ts";
 import { parseDuration } from "./trigger.ts";
 
@@ -29,8 +38,8 @@ export interface ReadStreamOptions {
   readonly startingTimestamp?: number | string;
   /**
    * Where the read ends: `latest` (as it is at the start), or offsets by topic and partition as JSON (−1
-   * latest); the frame at that offset is not read. The query ends there, whatever its trigger. Without
-   * it a read has no end.
+   * latest; a partition that is not named ends at latest); the frame at that offset is not read. The
+   * query ends there, whatever its trigger. Without it a read has no end.
    */
   readonly endingOffsets?: "latest" | OffsetJson;
   /** The first frame captured at or after this time ends the read: epoch milliseconds or ISO 8601. */
@@ -52,53 +61,43 @@ export interface ReadStreamOptions {
   readonly queryName?: string;
 }
 
-const KNOWN = new Set([
-  "startingOffsets",
-  "startingTimestamp",
-  "endingOffsets",
-  "endingTimestamp",
-  "maxFramesPerTrigger",
-  "minFramesPerTrigger",
-  "maxTriggerDelay",
-  "failOnDataLoss",
-  "checkpointLocation",
-  "queryName",
-]);
+const ROWS: OptionRows<ReadStreamOptions> = {
+  startingOffsets: readBy(parseStartingOffsets),
+  startingTimestamp: readBy((given) => parseTimestamp("startingTimestamp", given)),
+  endingOffsets: readBy(parseEndingOffsets),
+  endingTimestamp: readBy((given) => parseTimestamp("endingTimestamp", given)),
+  maxFramesPerTrigger: whole(1),
+  minFramesPerTrigger: whole(1),
+  maxTriggerDelay: readBy(parseDuration),
+  failOnDataLoss: FLAG,
+  checkpointLocation: TEXT,
+  queryName: readBy(checkQueryName),
+};
+
+/**
+ * Checks the name of a query.
+ *
+ * @throws {RangeError} when it is of another form.
+ */
+export function checkQueryName(name: string): string {
+  if (typeof name === "string" && /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
+  throw new RangeError(
+    `Cannot name a query ${shown(name)}: expected 1 to 64 letters, digits, - and _`,
+  );
+}
 
 /**
  * Checks source options.
  *
- * @throws {RangeError} naming every fault: field, given, accepted.
+ * @throws {RangeError} naming every fault: option, given, accepted.
  */
 export function checkReadOptions(options: ReadStreamOptions): ReadStreamOptions {
-  const faults: string[] = [];
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) {
-      faults.push(`${key}: unknown; expected ${[...KNOWN].join(", ")}`);
-    }
-  }
-  for (const name of ["maxFramesPerTrigger", "minFramesPerTrigger"] as const) {
-    const value = options[name];
-    if (value !== undefined && (!Number.isInteger(value) || value < 1)) {
-      faults.push(`${name}: expected a whole number from 1 up, given ${value}`);
-    }
-  }
-  if ((options.minFramesPerTrigger ?? 1) > (options.maxFramesPerTrigger ?? 64)) {
+  const faults = optionFaults(options, ROWS);
+  const { minFramesPerTrigger: min = 1, maxFramesPerTrigger: max = 64 } = options ?? {};
+  if (faults.length === 0 && min > max) {
     faults.push(
-      `minFramesPerTrigger: expected at most maxFramesPerTrigger (${
-        options.maxFramesPerTrigger ?? 64
-      }), given ${options.minFramesPerTrigger}`,
+      `minFramesPerTrigger: expected at most maxFramesPerTrigger (${max}), given ${min}`,
     );
-  }
-  try {
-    if (options.maxTriggerDelay !== undefined) parseDuration(options.maxTriggerDelay);
-    if (options.startingOffsets !== undefined) parseStartingOffsets(options.startingOffsets);
-    endPoint(options, "", 0);
-    for (const name of ["startingTimestamp", "endingTimestamp"] as const) {
-      if (options[name] !== undefined) parseTimestamp(name, options[name]);
-    }
-  } catch (error) {
-    faults.push((error as Error).message);
   }
   if (faults.length > 0) throw new RangeError(`Cannot use source options: ${faults.join("; ")}`);
   return options;
@@ -123,7 +122,7 @@ export function parseStartingOffsets(
   const refuse = () =>
     new RangeError(
       `Cannot read starting offsets ${
-        typeof given === "string" ? JSON.stringify(given) : JSON.stringify(given)
+        JSON.stringify(given)
       }: expected earliest, latest, "-100 frames", "-10 minutes", a time such as 2026-01-31T12:00Z, or JSON such as {"VideoStreaming":{"0":17}}`,
     );
   if (given === "earliest" || given === "latest") return () => ({ kind: given });
@@ -152,26 +151,35 @@ export function parseStartingOffsets(
       const timestamp = parseTimestamp("startingOffsets", given);
       return () => ({ kind: "timestamp", timestamp });
     }
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(given);
-    } catch {
-      throw refuse();
-    }
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw refuse();
-    return parseStartingOffsets(parsed as OffsetJson);
   }
-  for (const partitions of Object.values(given)) {
-    if (typeof partitions !== "object" || partitions === null) throw refuse();
-    for (const [partition, offset] of Object.entries(partitions)) {
-      if (!/^\d+$/.test(partition) || !Number.isSafeInteger(offset) || offset < -2) throw refuse();
-    }
-  }
+  const offsets = offsetsOf(given, -2);
+  if (offsets === undefined) throw refuse();
   return (topic, partition) => {
-    const offset = given[topic]?.[String(partition)] ?? -1;
+    const offset = offsets[topic]?.[String(partition)] ?? -1;
     if (offset === -2) return { kind: "earliest" };
     return offset === -1 ? { kind: "latest" } : { kind: "offset", offset };
   };
+}
+
+/** Offsets by topic and partition, also as JSON text; undefined where they are none. */
+function offsetsOf(given: unknown, least: number): OffsetJson | undefined {
+  if (typeof given === "string") {
+    try {
+      given = JSON.parse(given);
+    } catch {
+      return undefined;
+    }
+  }
+  const isMap = (value: unknown): value is object =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isMap(given)) return undefined;
+  const good = Object.values(given).every((partitions) =>
+    isMap(partitions) &&
+    Object.entries(partitions).every(([partition, offset]) =>
+      /^\d+$/.test(partition) && Number.isSafeInteger(offset) && Number(offset) >= least
+    )
+  );
+  return good ? given as OffsetJson : undefined;
 }
 
 /**
@@ -211,31 +219,34 @@ export interface EndPoint {
   readonly timestamp?: number;
 }
 
-/**
- * Where the read of one partition ends.
- *
- * @throws {RangeError} saying what was given and what is accepted.
- */
+/** Understands `endingOffsets`; a partition that is not named ends at latest. */
+function parseEndingOffsets(
+  given: ReadStreamOptions["endingOffsets"] | string,
+): (topic: string, partition: number) => number | "latest" {
+  const offsets = given === "latest" ? {} : offsetsOf(given, -1);
+  if (offsets === undefined) {
+    throw new RangeError(
+      `Cannot end a read at ${
+        JSON.stringify(given)
+      }: expected latest or JSON such as {"VideoStreaming":{"0":17}}, without −2`,
+    );
+  }
+  return (topic, partition) => {
+    const offset = offsets[topic]?.[String(partition)] ?? -1;
+    return offset === -1 ? "latest" : offset;
+  };
+}
+
+/** Where the read of one partition ends. */
 export function endPoint(
   { endingOffsets, endingTimestamp }: ReadStreamOptions,
   topic: string,
   partition: number,
 ): EndPoint {
-  if (endingOffsets !== undefined && endingOffsets !== "latest") {
-    parseStartingOffsets(endingOffsets);
-  }
-  const offset = endingOffsets === "latest" ? -1 : endingOffsets?.[topic]?.[String(partition)];
-  const earliest = typeof endingOffsets === "object" &&
-    Object.values(endingOffsets).some((offsets) => Object.values(offsets).includes(-2));
-  if (endingOffsets as unknown === "earliest" || earliest) {
-    throw new RangeError(
-      `Cannot end a read at ${
-        JSON.stringify(endingOffsets)
-      }: expected latest or JSON such as {"VideoStreaming":{"0":17}}, without −2`,
-    );
-  }
   return {
-    ...(offset === undefined ? {} : { offset: offset === -1 ? "latest" : offset }),
+    ...(endingOffsets === undefined
+      ? {}
+      : { offset: parseEndingOffsets(endingOffsets)(topic, partition) }),
     ...(endingTimestamp === undefined
       ? {}
       : { timestamp: parseTimestamp("endingTimestamp", endingTimestamp) }),

@@ -29,7 +29,7 @@ const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(String(text).trim());
   if (match === null) {
     throw new RangeError(
       `Cannot read duration ${
@@ -46,6 +46,7 @@ export function parseDuration(text: string): number {
  * @throws {RangeError} saying what was given and what is accepted.
  */
 export function parseTrigger(text: string): Trigger {
+  text = String(text);
   if (text === "asap" || text === "available-now" || text === "once") return { kind: text };
   if (text.startsWith("interval:")) {
     const ms = parseDuration(text.slice("interval:".length));
@@ -65,7 +66,7 @@ export function parseTrigger(text: string): Trigger {
  */
 export function checkTrigger(trigger: Trigger | TriggerSpec): Trigger {
   if (typeof trigger === "string") return parseTrigger(trigger);
-  const { kind } = trigger;
+  const kind = trigger?.kind;
   if (kind === "asap" || kind === "available-now" || kind === "once") return { kind };
   if (kind === "interval" && Number.isFinite(trigger.ms) && trigger.ms >= 1) return trigger;
   throw new RangeError(

@@ -4,12 +4,13 @@
  * @module
  */
 import { messageOf, placeOf, read } from "../base/errors.ts";
+import { shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryErrorEvent } from "./query_error.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import type { QueryStartOptions } from "./query_spec.ts";
-import type { StreamingQuery } from "./streaming_query.ts";
+import { type StreamingQuery, within } from "./streaming_query.ts";
 
 /**
  * Hears what streaming queries do. All methods are optional, and may be asynchronous: what they throw,
@@ -185,7 +186,7 @@ export class StreamingQueryManager {
 
   /** The query with this `id`. */
   get(id: string): StreamingQuery | undefined {
-    return this.all.find((query) => query.id === id);
+    return this.all.find((query) => query.id !== "" && query.id === id);
   }
 
   /** The query of a definition on a partition. */
@@ -198,16 +199,13 @@ export class StreamingQueryManager {
    *
    * @returns the query that ended first, or false when `timeoutMs` passed before.
    * @throws {StreamingQueryException} when one of those that have ended failed.
+   * @throws {RangeError} when `timeoutMs` is no number from 0 up.
    */
   async awaitAnyTermination(timeoutMs?: number): Promise<StreamingQuery | false> {
-    const enough = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-    while (this.#terminated.length === 0) {
-      try {
-        await this.#ends.wait(enough);
-      } catch {
-        return false; // Only the timeout ends the wait.
-      }
-    }
+    const ended = await within(timeoutMs, async (signal) => {
+      while (this.#terminated.length === 0) await this.#ends.wait(signal);
+    });
+    if (!ended) return false;
     const failed = this.#terminated.find(({ state }) => state === "failed");
     if (failed !== undefined) throw failed.exception;
     return this.#terminated[0]!;
@@ -219,8 +217,19 @@ export class StreamingQueryManager {
     this.#terminated = [];
   }
 
-  /** From now on this listener hears of all queries. */
+  /**
+   * From now on this listener hears of all queries.
+   *
+   * @throws {TypeError} when it is no object.
+   */
   addListener(listener: StreamingQueryListener): void {
+    if (typeof listener !== "object" || listener === null) {
+      throw new TypeError(
+        `Cannot add listener ${
+          shown(listener)
+        }: expected an object with methods such as onQueryProgress`,
+      );
+    }
     this.#listeners.set(listener, new Listening(listener, this.#report));
   }
 

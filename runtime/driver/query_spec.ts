@@ -5,7 +5,15 @@
  */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { messageOf } from "../base/errors.ts";
+import { messageOf, read } from "../base/errors.ts";
+import {
+  optionFaults,
+  type OptionRow,
+  type OptionRows,
+  readBy,
+  TEXT,
+  whole,
+} from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import {
   type GivenOptions,
@@ -45,47 +53,30 @@ export interface SpecPlace {
   readonly topic?: string | undefined;
 }
 
-/** What an option takes: the words for it, and whether a value is one. Throws what else is wrong. */
-export interface OptionRow {
-  readonly accepted: string;
-  readonly takes: (value: unknown) => boolean;
-}
+/** Options of `start`, or some of them, without those of the read. */
+export type StartRows<Options> = OptionRows<Omit<Options, keyof ReadStreamOptions>>;
 
-/** Rows of options of this kind. */
-export type OptionRows<Options> = Readonly<
-  Record<Exclude<keyof Options, keyof ReadStreamOptions>, OptionRow>
->;
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(TEXT.takes);
 
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
-
-/** Any text. */
-export const TEXT: OptionRow = { accepted: "text", takes: isText };
-
-const QUERY_ROWS: OptionRows<QueryStartOptions> = {
+const QUERY_ROWS: StartRows<QueryStartOptions> = {
   topic: TEXT,
   partitions: {
     accepted: `"all" or different numbers such as [0, 2]`,
     takes: (value) =>
       value === "all" ||
       Array.isArray(value) && value.length > 0 && new Set(value).size === value.length &&
-        value.every((one) => Number.isSafeInteger(one) && one >= 0),
+        value.every(whole(0).takes),
   },
   group: TEXT,
-  trigger: {
-    accepted: "text such as interval:500ms",
-    takes: (value) => isText(value) && parseTrigger(value) !== undefined,
-  },
+  trigger: readBy(parseTrigger),
   parameters: {
     accepted: "an object",
     takes: (value) => typeof value === "object" && value !== null,
   },
   sinks: {
     accepted: `URIs such as ["display"]`,
-    takes(value) {
-      if (!Array.isArray(value) || !value.every(isText)) return false;
-      value.forEach(checkSink);
-      return true;
-    },
+    takes: (value) => isTexts(value) && (value.forEach(checkSink), true),
   },
 };
 
@@ -98,35 +89,31 @@ const QUERY_ROWS: OptionRows<QueryStartOptions> = {
 export function checkStartOptions(
   options: QueryStartOptions,
   more: Readonly<Record<string, OptionRow>> = {},
-  faults: string[] = [],
+  { workers = true }: { readonly workers?: boolean } = {},
 ): ReadStreamOptions {
-  const rows: Readonly<Record<string, OptionRow>> = {
-    ...QUERY_ROWS,
-    ...more,
-    queryName: TEXT,
-  };
-  const source: Record<string, unknown> = {};
-  const attempt = (check: () => void) => {
-    try {
-      check();
-    } catch (error) {
-      faults.push(messageOf(error));
-    }
-  };
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const row = rows[name];
-    if (row === undefined || name === "queryName") source[name] = value;
-    if (row === undefined) continue;
-    attempt(() => {
-      if (row.takes(value)) return;
-      const given = JSON.stringify(value) ?? String(value);
-      faults.push(`${name}: expected ${row.accepted}, given ${given}`);
-    });
+  if (typeof options !== "object" || options === null) {
+    throw new RangeError(`Cannot start a query: expected an object of options, given ${options}`);
+  }
+  const rows = { ...QUERY_ROWS, ...more };
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  const own = entries.filter(([name]) => Object.hasOwn(rows, name));
+  const source = Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(rows, name)));
+  const faults = optionFaults(Object.fromEntries(own), rows);
+  const executors = read(options, "executors") ?? 0;
+  if (!workers && executors !== 0) {
+    faults.push(
+      `executors: expected 0 for a definition that is a value, since functions do not cross to workers; given ${executors}. For workers give the URL of the definition's module`,
+    );
   }
   if ("checkpointLocation" in source) {
     faults.push("checkpointLocation: expected the name checkpoint for it, an option of start");
-  } else attempt(() => checkReadOptions(source));
+  } else {
+    try {
+      checkReadOptions(source);
+    } catch (error) {
+      faults.push(messageOf(error));
+    }
+  }
   if (faults.length > 0) throw new RangeError(`Cannot start a query: ${faults.join("; ")}`);
   return source;
 }

@@ -4,16 +4,16 @@
  * @module
  */
 import { messageOf } from "../base/errors.ts";
+import { FROM_ZERO, FUNCTION, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
 import { DEFAULT_LOG, openLog } from "../log/open.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import {
   checkStartOptions,
   isValue,
-  type OptionRows,
   type QueryStartOptions,
   specOf,
-  TEXT,
+  type StartRows,
 } from "./query_spec.ts";
 
 /** Where and how a query runs. What is not given is as the definition says, then as on the command line. */
@@ -34,22 +34,13 @@ export interface StartOptions extends QueryStartOptions {
   readonly signal?: AbortSignal;
 }
 
-const RUNTIME_ROWS: OptionRows<Omit<StartOptions, keyof QueryStartOptions>> = {
+const RUNTIME_ROWS: StartRows<Omit<StartOptions, keyof QueryStartOptions>> = {
   log: TEXT,
   checkpoint: TEXT,
-  executors: {
-    accepted: "a whole number from 0 to 256",
-    takes: (value) => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= 256,
-  },
-  sessionTimeoutMs: {
-    accepted: "1000 to 300000",
-    takes: (value) => typeof value === "number" && value >= 1000 && value <= 300_000,
-  },
-  progressIntervalMs: {
-    accepted: "a number from 0 up",
-    takes: (value) => typeof value === "number" && value >= 0 && value < Infinity,
-  },
-  report: { accepted: "a function", takes: (value) => typeof value === "function" },
+  executors: whole(0, 256),
+  sessionTimeoutMs: whole(1000, 300_000),
+  progressIntervalMs: FROM_ZERO,
+  report: FUNCTION,
   signal: { accepted: "an AbortSignal", takes: (value) => value instanceof AbortSignal },
 };
 
@@ -82,15 +73,9 @@ export async function start(
   definition: QueryDefinition | URL | string,
   options: StartOptions = {},
 ): Promise<StreamingQueryManager> {
+  checkStartOptions(options, RUNTIME_ROWS, { workers: !isValue(definition) });
   const { log: logUrl = DEFAULT_LOG, checkpoint: checkpointDir, report = toError } = options;
   const { executors, sessionTimeoutMs, progressIntervalMs, signal } = options;
-  const faults: string[] = [];
-  if (isValue(definition) && (executors ?? 0) !== 0) {
-    faults.push(
-      `executors: expected 0 for a definition that is a value, since functions do not cross to workers; given ${executors}. For workers give the URL of the definition's module`,
-    );
-  }
-  checkStartOptions(options, RUNTIME_ROWS, faults);
   const given = Object.entries(options).filter(([name]) => !Object.hasOwn(RUNTIME_ROWS, name));
   const spec = await specOf(definition, Object.fromEntries(given), { logUrl, checkpointDir });
   signal?.throwIfAborted();

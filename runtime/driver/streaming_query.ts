@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { systemClock } from "../base/clock.ts";
+import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import { laneName } from "../definition/frame.ts";
@@ -173,19 +175,10 @@ export class StreamingQuery {
    *
    * @returns true when it ended, false when `timeoutMs` passed first.
    * @throws {StreamingQueryException} when it ended by a failure.
+   * @throws {RangeError} when `timeoutMs` is no number from 0 up.
    */
   async awaitTermination(timeoutMs?: number): Promise<boolean> {
-    if (timeoutMs === undefined) {
-      await this.#ended.promise;
-      return true;
-    }
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<false>((resolve) => timer = setTimeout(resolve, timeoutMs, false));
-    try {
-      return await Promise.race([this.#ended.promise.then(() => true), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await within(timeoutMs, () => this.#ended.promise);
   }
 
   /**
@@ -196,6 +189,7 @@ export class StreamingQuery {
    * heal by themselves, as of a broker that is away, are waited out.
    */
   async processAllAvailable(): Promise<void> {
+    if (!this.isActive) return await this.#ended.promise;
     const failures = this.#failures;
     const latest = await this.#control.latestOffset();
     while (this.#position === undefined || this.#position < latest) {
@@ -309,6 +303,34 @@ export class StreamingQuery {
     this.#message = "Stopped";
     this.#ended.resolve();
     this.#changed.notify();
+  }
+}
+
+/**
+ * Whether a wait ends before a time passes; without one it is waited for however long it takes.
+ *
+ * @param wait what is waited for; it gets a signal that ends it when the time is up.
+ * @throws {RangeError} when the time is no number from 0 up.
+ */
+export async function within(
+  timeoutMs: number | undefined,
+  wait: (signal: AbortSignal) => Promise<unknown>,
+): Promise<boolean> {
+  const over = new AbortController();
+  if (timeoutMs === undefined || timeoutMs === Infinity) {
+    await wait(over.signal);
+    return true;
+  }
+  if (!FROM_ZERO.takes(timeoutMs)) {
+    throw new RangeError(`Cannot wait ${shown(timeoutMs)} ms: expected ${FROM_ZERO.accepted}`);
+  }
+  const late = systemClock.sleep(timeoutMs, over.signal).then(() => false, () => false);
+  const done = wait(over.signal).then(() => true);
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    done.catch(() => {}); // It is over, or was thrown above.
+    over.abort();
   }
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
-import type { QueryPlan } from "../definition/query.ts";
+import type { QueryPlan } from "../definition/plan.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";

@@ -14,12 +14,8 @@ import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
 import { NO_TOTALS } from "../definition/progress.ts";
-import {
-  endsByItself,
-  overridePlan,
-  QueryDefinition,
-  type QueryPlan,
-} from "../definition/query.ts";
+import { endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
+import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
 import { alertRecord } from "../sinks/alert_log.ts";

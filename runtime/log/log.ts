@@ -6,49 +6,20 @@
  *
  * @module
  */
-import type { Frame, Headers } from "../definition/frame.ts";
+import type { Frame } from "../definition/frame.ts";
+import type {
+  BatchCommitter,
+  CheckpointFilter,
+  CheckpointInfo,
+  CommitterOptions,
+} from "./checkpoint.ts";
+import type { LogError } from "./log_error.ts";
+import type { LogRecord, Membership, OffsetRange } from "./records.ts";
 
-/** A record to append. */
-export interface LogRecord {
-  readonly key: string | null;
-  readonly value: Uint8Array;
-  /** Epoch milliseconds. */
-  readonly timestamp: number;
-  readonly headers: Headers;
-}
-
-/** A record for a topic of the log. */
-export interface OutputRecord extends LogRecord {
-  readonly topic: string;
-  readonly partition: number;
-  /**
-   * What the log takes instead when the topic refuses this one (`TOO_LARGE`, `REFUSED`); without it the commit
-   * fails. It may be meant for another topic, which is made if it is not there.
-   */
-  readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
-  /** Left out, counted and reported, where its topic is not there and cannot be made. */
-  readonly optional?: boolean;
-}
-
-/** Which source offsets a batch takes. */
-export interface BatchRange {
-  readonly batchId: number;
-  /** First offset of the batch. */
-  readonly start: number;
-  /** One past its last offset. */
-  readonly end: number;
-}
-
-/** Whether a plan only says at which offset a query begins: the first batch, without a frame. */
-export function saysFirst({ batchId, start, end }: BatchRange): boolean {
-  return batchId === 0 && start === end;
-}
-
-/** First offset that is still there, and one past the last readable one. */
-export interface OffsetRange {
-  readonly earliest: number;
-  readonly latest: number;
-}
+export type * from "./checkpoint.ts";
+export { saysFirst } from "./checkpoint.ts";
+export { LogError, type LogErrorCode } from "./log_error.ts";
+export type * from "./records.ts";
 
 /**
  * A log, open. All methods may be called concurrently. A method that meets a log which is away
@@ -221,179 +192,9 @@ export interface Assignment {
   readonly membership: Membership;
 }
 
-/** Kafka's generation and member id, or the embedded log's like. Plain data: it crosses to workers. */
-export interface Membership {
-  readonly memberId: string;
-  readonly generation: number;
-}
-
 /** A member of a group. Heartbeats go on by themselves until `leave`. */
 export interface GroupMember {
   readonly memberId: string;
   /** Leaves at once, so that others get the partitions without waiting for the session timeout. */
   leave(): Promise<void>;
-}
-
-/** Whose checkpoint it is. */
-export interface CommitterOptions {
-  readonly group: string;
-  readonly query: string;
-  readonly topic: string;
-  readonly partition: number;
-  /** Topics that the query's sinks write to: created as needed with the source's partition count. */
-  readonly outputTopics?: readonly string[];
-  /** Membership by which this partition is owned; absent when partitions were named by hand. */
-  readonly membership?: Membership;
-  /**
-   * Takes the checkpoint over only while no runtime owns it (no member of the group holds the partition, no
-   * committer of a living process is open); `OWNED` otherwise. Kafka knows of members and open transactions
-   * alone: an owner without membership is fenced when it is between two batches. Default false.
-   */
-  readonly unowned?: boolean;
-}
-
-/** What a commit need not promise. */
-export interface CommitOptions {
-  /**
-   * Running the batch again would do no harm, and the caller makes sure that no one else in this process
-   * commits for the partition: a log may then take the membership's word for it. Default false.
-   */
-  readonly repeatable?: boolean;
-}
-
-/** Where a streaming query is. */
-export interface Checkpoint {
-  /** Batches 0 … `batchId` are committed; −1 when none is. */
-  readonly batchId: number;
-  /** Source offsets below this one are done: their outputs are committed. */
-  readonly end: number;
-  /** Where to read again from, to rebuild open windows; at most `end`. */
-  readonly restart: number;
-  /** Operators' state which the log cannot give back. */
-  readonly state?: Uint8Array;
-}
-
-/** Which checkpoints to list; all by default. */
-export interface CheckpointFilter {
-  readonly group?: string;
-  readonly query?: string;
-  readonly topic?: string;
-}
-
-/** The version and the definition that wrote a checkpoint. */
-export interface CheckpointWriter {
-  /** Version of Framelane. */
-  readonly version: string;
-  /** Names of the query's steps, in their order. */
-  readonly steps: readonly string[];
-}
-
-/** A checkpoint as others see it. */
-export interface CheckpointInfo {
-  /** The group that holds it; on Kafka it shows in lag tools under this name. */
-  readonly group: string;
-  readonly query: string;
-  readonly topic: string;
-  readonly partition: number;
-  /** Absent when it cannot be read. */
-  readonly queryId?: string;
-  /** The last commit; absent before the first one. */
-  readonly committed?: Omit<Checkpoint, "state"> & {
-    readonly stateBytes: number;
-    /** Absent where it is not known: an older version, or a state that lies elsewhere. */
-    readonly writer?: CheckpointWriter;
-  };
-  /** A batch that was planned and is not committed. */
-  readonly planned?: BatchRange;
-  /** The last owner that is known. `member` is its id in the group, where it came by the group. */
-  readonly owner?: { readonly epoch: number; readonly member?: string };
-  /** Why it cannot be trusted: a query that meets it stops. */
-  readonly fault?: string;
-}
-
-/** The checkpoint of one query on one partition, owned. */
-export interface BatchCommitter {
-  /** Random, made at the query's first start, kept with the checkpoint: survives restarts. */
-  readonly queryId: string;
-  /** The last commit, or undefined on a first start. */
-  readonly committed: Checkpoint | undefined;
-  /** A batch that was planned and never committed: it must be run again with exactly these offsets. */
-  readonly planned: BatchRange | undefined;
-  /**
-   * Records durably which offsets a batch will take (`offsets/N`). Ids follow one another without a
-   * gap: a batch with another id throws `CHECKPOINT_GAP`. The first batch may be planned empty, which
-   * says where the query begins (`saysFirst`); a plan with its frames then takes its place.
-   *
-   * @param required true unless given; false when every sink is exact whatever the batches are: a log on which the
-   * plan is costly may then leave it out.
-   */
-  plan(batch: BatchRange, required?: boolean): Promise<void>;
-  /**
-   * Makes a batch's records visible and its checkpoint durable, both or neither (`commits/N`).
-   *
-   * After any error the committer is done for: close it, open another and look at what is committed.
-   * `STALE_MEMBERSHIP` alone is different: nothing was written, and after `renew` the same call may
-   * succeed.
-   *
-   * @throws {LogError} `FENCED` when another owner took over: nothing was written.
-   * `STALE_MEMBERSHIP` when the group moved on to another generation.
-   */
-  commit(
-    batch: BatchRange,
-    checkpoint: Omit<Checkpoint, "batchId">,
-    records: readonly OutputRecord[],
-    options?: CommitOptions,
-  ): Promise<void>;
-  /** A new generation of the same membership (a rebalance that left the partition where it was). */
-  renew(membership: Membership): void;
-  /** Frees what it holds. */
-  close(): Promise<void>;
-}
-
-/**
- * What went wrong, for programs. `REFUSED`: the topic's rules do not allow the record. `UNSUPPORTED`: the server
- * lacks what is needed.
- */
-export type LogErrorCode =
-  | "UNREACHABLE"
-  | "AUTHENTICATION_FAILED"
-  | "TOPIC_MISSING"
-  | "PARTITION_MISSING"
-  | "OFFSET_OUT_OF_RANGE"
-  | "TOO_LARGE"
-  | "REFUSED"
-  | "UNSUPPORTED"
-  | "FENCED"
-  | "OWNED"
-  | "STALE_MEMBERSHIP"
-  | "CHECKPOINT_GAP"
-  | "CHECKPOINT_CORRUPT"
-  | "CHECKPOINT_NEWER"
-  | "CHECKPOINT_CHANGED"
-  | "DISK_FULL"
-  | "DELETED"
-  | "NO_HANDLES"
-  | "CLOSED"
-  | "INVALID"
-  | "INTERNAL";
-
-/** An error of the log. */
-export class LogError extends Error {
-  override readonly name = "LogError";
-  readonly code: LogErrorCode;
-  /** Trying the same again later may succeed. */
-  readonly retryable: boolean;
-  /** With `OFFSET_OUT_OF_RANGE`: what the partition holds. */
-  readonly range?: OffsetRange;
-
-  constructor(
-    code: LogErrorCode,
-    message: string,
-    options: { retryable?: boolean; range?: OffsetRange; cause?: unknown } = {},
-  ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.retryable = options.retryable ?? (code === "UNREACHABLE");
-    if (options.range !== undefined) this.range = options.range;
-  }
 }

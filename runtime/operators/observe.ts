@@ -37,7 +37,9 @@ export function observeOperator<T>(
 ): Operator<T, T> {
   const faults = NAME.test(name) ? [] : [`name: expected letters, digits and _, given ${name}`];
   const metrics = new Map<string, Metric<T>>();
-  for (const [metric, observation] of Object.entries(observations)) {
+  const given = Object.entries(observations ?? {});
+  if (given.length === 0) faults.push('expected metrics such as { frames: "count" }, given none');
+  for (const [metric, observation] of given) {
     const found = metricOf(observation);
     if (!NAME.test(metric)) faults.push(`${metric}: expected a name of letters, digits and _`);
     else if (found === undefined) {

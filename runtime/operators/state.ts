@@ -52,7 +52,7 @@ const decoder = new TextDecoder();
 export function stateOperator<State, In, Out>(
   processor: StateProcessor<State, In, Out>,
 ): Operator<In, Out> {
-  const { name, timeMode = "processing" } = processor;
+  const { name, timeMode = "processing" } = processor ?? {};
   if (timeMode !== "processing" && timeMode !== "event") {
     throw new RangeError(
       `Cannot use timeMode ${JSON.stringify(timeMode)} of ${name}: expected processing or event`,
@@ -63,8 +63,9 @@ export function stateOperator<State, In, Out>(
       `Cannot keep the state of a step named ${JSON.stringify(name)}: expected text`,
     );
   }
-  for (const method of ["init", "handleInput"] as const) {
+  for (const method of ["init", "handleInput", "handleExpiredTimer"] as const) {
     if (typeof processor[method] === "function") continue;
+    if (method === "handleExpiredTimer" && processor[method] === undefined) continue;
     throw new TypeError(
       `Cannot use ${method} of ${name}: expected a function, given ${String(processor[method])}`,
     );
@@ -129,7 +130,7 @@ export function stateOperator<State, In, Out>(
           checkJsonState(processor.name, state);
           return encoder.encode(JSON.stringify({ state, timers: times }));
         },
-        stateSize: () => ({ items: 1, bytes: JSON.stringify(state).length }),
+        stateSize: () => ({ items: 1, bytes: (JSON.stringify(state) ?? "").length }),
       };
     },
   };

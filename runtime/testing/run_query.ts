@@ -11,7 +11,8 @@ import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { InputAside } from "../engine/put_aside.ts";
 import type { BatchRange, Membership, OutputRecord, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
-import { overridePlan, type PlanOverrides, type QueryDefinition } from "../definition/query.ts";
+import { overridePlan, type PlanOverrides } from "../definition/plan.ts";
+import type { QueryDefinition } from "../definition/query.ts";
 import { alertRecord } from "../sinks/alert_log.ts";
 import type { Sink } from "../definition/sink.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "node-av";
 import { BadFrameError } from "../definition/frame.ts";
 import type { VideoCodec } from "./access_unit.ts";
-import type { Group, Unit } from "./groups.ts";
+import type { Group, Unit, UnitDecoder } from "./unit.ts";
 import { PictureConverter, VideoPicture } from "./video_picture.ts";
 
 // FFmpeg would write to standard error what it thinks of every unit.
@@ -36,7 +36,7 @@ const MAX_PIXELS = 64 * 1024 * 1024;
 const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 
 /** Decoder of one lane. */
-export class GroupDecoder {
+export class GroupDecoder implements UnitDecoder {
   readonly #converter = new PictureConverter();
   readonly #packet = new Packet();
   readonly #frame = new Frame();
@@ -56,11 +56,6 @@ export class GroupDecoder {
     this.#frame.alloc();
   }
 
-  /**
-   * The picture of a unit; release it after use.
-   *
-   * @throws {BadFrameError} `corrupt` when the unit is damaged, `damaged` when one that it depends on is.
-   */
   picture(unit: Unit): Promise<VideoPicture> {
     const kept = this.#find(unit);
     if (kept !== undefined) return Promise.resolve(kept.retain());

@@ -12,28 +12,13 @@ import {
   videoCodecOf,
 } from "./access_unit.ts";
 import type { GroupDecoder } from "./group_decoder.ts";
+import type { Group, Unit } from "./unit.ts";
 
 /** A longer group is no group that one could go back to: its keyframes come too rarely. */
 const MAX_GROUP_UNITS = 3_000;
 const MAX_GROUP_BYTES = 64 * 1024 * 1024;
 /** Access units without a keyframe after which the lane says so once. */
 const REPORT_AFTER = 100;
-
-/** A keyframe and the access units that depend on it. */
-export interface Group {
-  readonly codec: VideoCodec;
-  /** In decoding order. */
-  readonly units: Uint8Array[];
-  /** Decodes units of this lane. */
-  readonly decoder: () => Promise<GroupDecoder>;
-}
-
-/** An access unit at its place in its group. */
-export interface Unit {
-  readonly group: Group;
-  /** Its place in `group.units`. */
-  readonly index: number;
-}
 
 // By the bytes themselves: a copy of a frame keeps them, a frame with another picture has others.
 const units = new WeakMap<Uint8Array, Unit>();

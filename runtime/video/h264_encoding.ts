@@ -5,7 +5,8 @@
  * @module
  */
 import type { EncodedPicture, Encoding, Prepared } from "./encoding.ts";
-import { type Unit, unitOf } from "./groups.ts";
+import { unitOf } from "./groups.ts";
+import type { Unit } from "./unit.ts";
 import { GroupEncoder } from "./h264.ts";
 import type { H264Options } from "./h264_options.ts";
 import { type Picture, PictureDecoder } from "./picture.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { BitReader, nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
-import type { Unit } from "./groups.ts";
+import type { Unit } from "./unit.ts";
 
 /** The unit's bytes as an MP4 sample: each NAL unit with its length; by default all of them. */
 export function withLengths(

@@ -3,6 +3,14 @@
  *
  * @module
  */
+import {
+  ABOVE_ZERO,
+  FROM_ZERO,
+  FUNCTION,
+  optionFaults,
+  type OptionRows,
+  TEXT,
+} from "../base/options.ts";
 import { windowOf } from "./windower.ts";
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
@@ -23,6 +31,14 @@ export interface SessionOptions {
   /** Name of the step, in plans and in the checkpoint. Default `session`. */
   readonly name?: string;
 }
+
+const ROWS: OptionRows<SessionOptions> = {
+  while: FUNCTION,
+  afterMs: FROM_ZERO,
+  maxMs: ABOVE_ZERO,
+  silenceMs: ABOVE_ZERO,
+  name: TEXT,
+};
 
 /**
  * Cuts frames into sessions: windows from the first frame for which `while` holds to the last one within
@@ -45,15 +61,9 @@ export interface SessionOptions {
  * ```
  */
 export function sessionWindow(options: SessionOptions): Operator<Frame, Window> {
-  const { while: holds, afterMs, maxMs = 60_000, silenceMs, name = "session" } = options;
-  const faults: string[] = [];
-  if (typeof holds !== "function") faults.push(`while: expected a function, given ${holds}`);
-  if (!(afterMs >= 0)) faults.push(`afterMs: expected a number from 0 up, given ${afterMs}`);
-  if (!(maxMs > 0)) faults.push(`maxMs: expected a number above 0, given ${maxMs}`);
-  if (silenceMs !== undefined && !(silenceMs > 0)) {
-    faults.push(`silenceMs: expected a number above 0, given ${silenceMs}`);
-  }
+  const faults = optionFaults(options, ROWS, ["while", "afterMs"]);
   if (faults.length > 0) throw new RangeError(`Cannot cut sessions: ${faults.join("; ")}`);
+  const { while: holds, afterMs, maxMs = 60_000, silenceMs, name = "session" } = options;
   return {
     name,
     kind: "window",
@@ -78,7 +88,10 @@ export function sessionWindow(options: SessionOptions): Operator<Frame, Window> 
             (timestamp - held > afterMs || timestamp - first.timestamp >= maxMs ||
               timestamp < first.timestamp);
           const done = over ? close() : [];
-          const holdsNow = holds(frame);
+          const holdsNow: unknown = holds(frame);
+          if (holdsNow instanceof Promise) {
+            throw new TypeError(`Cannot wait for while of ${name}: expected true or false at once`);
+          }
           if (holdsNow) held = timestamp;
           if (holdsNow || frames.length > 0) frames.push(frame);
           return done;

@@ -48,6 +48,8 @@ export class TimeWindower extends BaseWindower {
     for (const { frame: sample, time } of this.sampler.take(frame)) {
       this.#advance(time, done);
       if (sample !== undefined) this.#join({ frame: sample, time });
+      // The frame that was held lies before the one at which reading began again: so did these windows.
+      else this.#begun = [...this.#begun, ...this.#startsAround(time)];
     }
     this.#advance(frame.timestamp, done);
   }
@@ -73,16 +75,25 @@ export class TimeWindower extends BaseWindower {
 
   /** Puts a sample into the windows that lie around its time, all of which may be over. */
   #join({ frame, time }: Sample & { frame: Frame }): void {
-    const newest = Math.floor(time / this.#hop) * this.#hop;
+    const newest = this.#newestAt(time);
+    // Between windows that do not touch there is nothing to be late for.
+    if (newest > time - this.#duration && this.#isOver(newest)) this.lateFrames++;
+    for (const start of this.#startsAround(time)) this.#windowAt(start, frame).frames.push(frame);
+  }
+
+  #newestAt(time: number): number {
+    return Math.floor(time / this.#hop) * this.#hop;
+  }
+
+  /** Where the windows around a time start that a sample may join, oldest first. */
+  #startsAround(time: number): number[] {
     const starts: number[] = [];
-    let start = newest;
+    let start = this.#newestAt(time);
     for (; start > time - this.#duration && !this.#isOver(start); start -= this.#hop) {
       if (start < (this.#closed ?? -Infinity) || this.#begun.includes(start)) continue;
       starts.push(start);
     }
-    // Between windows that do not touch there is nothing to be late for.
-    if (start === newest && newest > time - this.#duration) this.lateFrames++;
-    for (const one of starts.reverse()) this.#windowAt(one, frame).frames.push(frame);
+    return starts.reverse();
   }
 
   #windowAt(start: number, first: Frame): OpenWindow {

@@ -3,6 +3,14 @@
  *
  * @module
  */
+import {
+  ABOVE_ZERO,
+  FROM_ZERO,
+  oneOf,
+  optionFaults,
+  type OptionRows,
+  whole,
+} from "../base/options.ts";
 
 /** What happens to open windows where the stream has a gap. */
 export type GapPolicy = "reset" | "drop" | "pad";
@@ -56,8 +64,27 @@ export interface WindowOptions {
 /** The longest step that is believed at once, unless given, milliseconds. */
 const MAX_STEP_MS = 60_000;
 
-const NUMBERS = ["durationMs", "hopMs", "fps", "maxGapMs", "maxStepMs", "silenceMs"] as const;
-const KNOWN = new Set<string>([...NUMBERS, "frames", "hop", "every", "gap", "latenessMs"]);
+/** Windows that one frame may be in, and ticks that one gap may hold: more hold the thread. */
+const MOST = 10_000;
+/** Frames a second that no camera has. */
+const MOST_FPS = 1_000;
+
+const ROWS: OptionRows<WindowOptions> = {
+  frames: whole(1),
+  hop: whole(1),
+  durationMs: ABOVE_ZERO,
+  hopMs: ABOVE_ZERO,
+  fps: {
+    accepted: `a number above 0, at most ${MOST_FPS}`,
+    takes: (value) => ABOVE_ZERO.takes(value) && Number(value) <= MOST_FPS,
+  },
+  every: whole(1),
+  maxGapMs: ABOVE_ZERO,
+  gap: oneOf("reset", "drop", "pad"),
+  latenessMs: FROM_ZERO,
+  maxStepMs: ABOVE_ZERO,
+  silenceMs: ABOVE_ZERO,
+};
 
 /**
  * Checks window options.
@@ -66,22 +93,8 @@ const KNOWN = new Set<string>([...NUMBERS, "frames", "hop", "every", "gap", "lat
  * @throws {RangeError} naming every fault: field, given, accepted.
  */
 export function checkWindowOptions(options: WindowOptions): WindowOptions {
-  const faults = Object.keys(options).filter((name) => !KNOWN.has(name))
-    .map((name) => `${name}: unknown; expected ${[...KNOWN].join(", ")}`);
-  const whole = (name: keyof WindowOptions) => {
-    const value = options[name];
-    if (value !== undefined && (!Number.isInteger(value) || (value as number) < 1)) {
-      faults.push(`${name}: expected a whole number from 1 up, given ${String(value)}`);
-    }
-  };
-  const positive = (name: keyof WindowOptions) => {
-    const value = options[name];
-    if (value !== undefined && !(Number.isFinite(value) && (value as number) > 0)) {
-      faults.push(`${name}: expected a number above 0, given ${String(value)}`);
-    }
-  };
-  for (const name of ["frames", "hop", "every"] as const) whole(name);
-  for (const name of NUMBERS) positive(name);
+  const faults = optionFaults(options, ROWS);
+  if (typeof options !== "object" || options === null) throw refusal(faults);
   if ((options.frames === undefined) === (options.durationMs === undefined)) {
     faults.push("frames, durationMs: expected exactly one of them");
   }
@@ -105,21 +118,26 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
       faults.push("latenessMs, fps: expected at most one of them; a tick is taken once");
     }
     if (options.durationMs === undefined) faults.push("latenessMs: goes with durationMs");
-    if (!(options.latenessMs >= 0)) {
-      faults.push(`latenessMs: expected a number from 0 up, given ${options.latenessMs}`);
-    }
-  }
-  if (options.gap !== undefined && !["reset", "drop", "pad"].includes(options.gap)) {
-    faults.push(`gap: expected reset, drop or pad, given ${String(options.gap)}`);
   }
   if (options.gap === "pad" && options.durationMs !== undefined) {
     faults.push(
       "gap: pad goes with frames; a window by time has no number of frames to fill up to",
     );
   }
-  if (faults.length > 0) throw new RangeError(`Cannot use window options: ${faults.join("; ")}`);
-  const maxGapMs = options.maxGapMs ??
-    (options.fps !== undefined ? Math.max(1000, 4000 / options.fps) : undefined);
+  const { frames, hop, durationMs, hopMs, fps } = options;
+  const maxGapMs = options.maxGapMs ?? (fps !== undefined ? Math.max(1000, 4000 / fps) : undefined);
+  if (frames !== undefined && hop !== undefined && frames > MOST * hop) {
+    faults.push(`hop: expected at least frames / ${MOST}, given ${hop}`);
+  }
+  if (durationMs !== undefined && hopMs !== undefined && durationMs > MOST * hopMs) {
+    faults.push(`hopMs: expected at least durationMs / ${MOST}, given ${hopMs}`);
+  }
+  if (fps !== undefined && maxGapMs! * fps > MOST * 1000) {
+    faults.push(
+      `maxGapMs: expected at most ${MOST} ticks of fps (${MOST * 1000 / fps}), given ${maxGapMs}`,
+    );
+  }
+  if (faults.length > 0) throw refusal(faults);
   return {
     ...options,
     gap: options.gap ?? "reset",
@@ -128,4 +146,8 @@ export function checkWindowOptions(options: WindowOptions): WindowOptions {
       : {}),
     ...(maxGapMs !== undefined ? { maxGapMs } : {}),
   };
+}
+
+function refusal(faults: readonly string[]): RangeError {
+  return new RangeError(`Cannot use window options: ${faults.join("; ")}`);
 }

@@ -212,6 +212,39 @@ Deno.test("a listener that rejects is reported, like one that throws", async () 
   assert.match(reports[1]!, /^listener \(added at .*\) failed in onQueryIdle: later/);
 });
 
+Deno.test("waits take a number from 0 up, and Infinity", async () => {
+  const { manager, queries: [query] } = managed("a");
+  for (const wrong of [-1, NaN, "soon" as never]) {
+    await assert.rejects(
+      query!.awaitTermination(wrong),
+      /Cannot wait .*: expected a number from 0/,
+    );
+    await assert.rejects(manager.awaitAnyTermination(wrong), /Cannot wait .*: expected a number/);
+  }
+  assert.equal(await query!.awaitTermination(0), false);
+  const endless = [query!.awaitTermination(Infinity), manager.awaitAnyTermination(Infinity)];
+  await settle();
+  query!.stopped();
+  manager.terminated(query!);
+  assert.deepEqual(await Promise.all(endless), [true, query]);
+});
+
+Deno.test("nothing is found by an empty id, no listener is no listener, an ended query has nothing to wait for", async () => {
+  const manager = managerOf();
+  const latestOffset = () => Promise.reject(new Error("The log is closed"));
+  const query = new StreamingQuery("a", "VideoStreaming", 0, { ...control, latestOffset });
+  manager.begins(query);
+  assert.equal(manager.get(""), undefined);
+  for (const wrong of [undefined, null, 5]) {
+    assert.throws(
+      () => manager.addListener(wrong as never),
+      /Cannot add listener .*onQueryProgress/,
+    );
+  }
+  query.stopped();
+  await query.processAllAvailable();
+});
+
 Deno.test("two queries of one name are refused", () => {
   const spec = { name: "q", topic: "VideoStreaming", module: MODULE, group: "g", sinks: [] };
   assert.throws(

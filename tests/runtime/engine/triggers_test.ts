@@ -164,6 +164,19 @@ Deno.test("endingOffsets latest is the end as it is at the start", async () => {
   );
 });
 
+Deno.test("a partition that endingOffsets does not name ends at latest; JSON text is read too", async () => {
+  const ends = [[{ VideoStreaming: { "1": 2 } }, 10], ['{"VideoStreaming":{"0":3}}', 3]] as const;
+  for (const [endingOffsets, frames] of ends) {
+    const sink = collect<Frame>();
+    const running = startQuery(
+      all({ endingOffsets: endingOffsets as "latest" }).writeStream(sink),
+      { log: logOf(10) },
+    );
+    await running.ended;
+    assert.deepEqual(offsets(sink.outputs), upTo(frames));
+  }
+});
+
 Deno.test("an end that is not there yet is waited for", async () => {
   await testStream<Frame>(
     (sink) => all({ endingOffsets: { VideoStreaming: { "0": 3 } } }).writeStream(sink),

@@ -117,7 +117,7 @@ Deno.test("wrong options are named together, with what was given and what is acc
     () => checkWindowOptions({ frames: 0, fps: -1, every: 2, gap: "skip" as "drop" }),
     (error: Error) => {
       for (
-        const part of ["frames", "fps", "fps, every", "gap", "given 0", "given -1", "given skip"]
+        const part of ["frames", "fps", "fps, every", "gap", "given 0", "given -1", 'given "skip"']
       ) {
         assert.ok(error.message.includes(part), `${part} in ${error.message}`);
       }

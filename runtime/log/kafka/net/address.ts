@@ -13,6 +13,11 @@ export interface Broker {
   readonly port: number;
 }
 
+/** Whether a host is named by its address. */
+export function isAddress(host: string): boolean {
+  return /^[\d.]+$/.test(host) || host.includes(":");
+}
+
 /** How to log in. */
 export type Credentials =
   | {

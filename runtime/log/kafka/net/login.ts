@@ -7,9 +7,7 @@ import { brokerErrors, LoginError, ResponseError } from "../protocol/errors.ts";
 import { SASL_AUTHENTICATE, SASL_HANDSHAKE } from "../protocol/login.ts";
 import type { Credentials } from "./address.ts";
 import type { Connection } from "./connection.ts";
-
-/** One step of a login: our message and the broker's answer. */
-export type Step = (text: string) => Promise<string>;
+import type { Step } from "./scram.ts";
 
 /**
  * Logs in.

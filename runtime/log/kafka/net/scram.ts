@@ -6,7 +6,9 @@
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { LoginError } from "../protocol/errors.ts";
-import type { Step } from "./login.ts";
+
+/** One step of a login: our message and the broker's answer. */
+export type Step = (text: string) => Promise<string>;
 
 const MECHANISMS = {
   "SCRAM-SHA-256": { hash: "sha256", bytes: 32 },

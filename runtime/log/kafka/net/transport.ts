@@ -1,15 +1,11 @@
 /**
- * Bytes to and from a broker, plain or over TLS.
+ * Bytes to and from a broker, plain.
  *
- * Plain connections are Deno's own: what is read lands where it is wanted, without a buffer for each
+ * Connections are Deno's own: what is read lands where it is wanted, without a buffer for each
  * 64 KiB on the way.
  *
  * @module
  */
-import { settled } from "../../../base/wait.ts";
-import type { Broker, Tls } from "./address.ts";
-import { firstOf } from "./race.ts";
-
 /** Where bytes go out and come in. */
 export interface Transport {
   /** Reads into `into`; how many bytes came, null when the other side has ended. */
@@ -20,46 +16,15 @@ export interface Transport {
   close(): void;
 }
 
-/** An address that does not answer gets company after this time. */
-const NEXT_ADDRESS_MS = 250;
-
-/**
- * Connects to a broker. Its name may stand for several addresses, on one of which it listens: they are
- * tried side by side.
- *
- * @throws errors of the system or of TLS, or the signal's reason.
- */
-export async function dial(
-  broker: Broker,
-  tls: Tls | undefined,
+/** Connects without TLS. */
+export async function dialPlain(
+  hostname: string,
+  port: number,
   signal: AbortSignal,
 ): Promise<Transport> {
-  const { host, port } = broker;
-  const addresses = isAddress(host) ? [host] : await settled(addressesOf(host), signal);
-  // What few need is loaded when it is needed: each executor loads for itself.
-  const dialTls = tls === undefined ? undefined : (await import("./tls_transport.ts")).dialTls;
-  return await firstOf(addresses, (address, signal) => {
-    return dialTls === undefined
-      ? dialPlain(address, port, signal)
-      : dialTls({ host, port, address }, tls!, signal);
-  }, { delayMs: NEXT_ADDRESS_MS, signal });
-}
-
-async function dialPlain(hostname: string, port: number, signal: AbortSignal): Promise<Transport> {
   const connection = await Deno.connect({ hostname, port, signal });
   connection.setNoDelay(true);
   return new PlainTransport(connection);
-}
-
-/** Whether a host is named by its address. */
-export function isAddress(host: string): boolean {
-  return /^[\d.]+$/.test(host) || host.includes(":");
-}
-
-async function addressesOf(host: string): Promise<string[]> {
-  const { lookup } = await import("node:dns/promises");
-  const found = (await lookup(host, { all: true })).map(({ address }) => address);
-  return [...new Set(found)];
 }
 
 class PlainTransport implements Transport {

@@ -1,0 +1,124 @@
+/**
+ * Checking options: each has a row that says what it takes; all faults are found and reported together.
+ *
+ * @module
+ */
+import { messageOf, read } from "./errors.ts";
+
+/** What an option takes. */
+export interface OptionRow {
+  /** In words, after "expected". */
+  readonly accepted: string;
+  /** Whether a value is one of these. May throw what is wrong with it. */
+  readonly takes: (value: unknown) => unknown;
+}
+
+/** A row for each option. */
+export type OptionRows<Options> = Readonly<Record<keyof Options & string, OptionRow>>;
+
+/** Any text but the empty one. */
+export const TEXT: OptionRow = {
+  accepted: "text",
+  takes: (value) => typeof value === "string" && value !== "",
+};
+
+/** `true` or `false`. */
+export const FLAG: OptionRow = {
+  accepted: "true or false",
+  takes: (value) => typeof value === "boolean",
+};
+
+/** A function. */
+export const FUNCTION: OptionRow = {
+  accepted: "a function",
+  takes: (value) => typeof value === "function",
+};
+
+/** A whole number within bounds. */
+export function whole(from: number, to = Number.MAX_SAFE_INTEGER): OptionRow {
+  return {
+    accepted: `a whole number from ${from} ${to === Number.MAX_SAFE_INTEGER ? "up" : `to ${to}`}`,
+    takes: (value) => Number.isSafeInteger(value) && Number(value) >= from && Number(value) <= to,
+  };
+}
+
+/** A finite number above 0. */
+export const ABOVE_ZERO: OptionRow = {
+  accepted: "a number above 0",
+  takes: (value) => Number.isFinite(value) && Number(value) > 0,
+};
+
+/** A finite number, 0 or more. */
+export const FROM_ZERO: OptionRow = {
+  accepted: "a number from 0 up",
+  takes: (value) => Number.isFinite(value) && Number(value) >= 0,
+};
+
+/** One of some words. */
+export function oneOf(...words: readonly string[]): OptionRow {
+  return {
+    accepted: [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or "),
+    takes: (value) => words.includes(value as string),
+  };
+}
+
+/** What reads a value and throws what is wrong with it. */
+export function readBy(parse: (value: never) => unknown): OptionRow {
+  return { accepted: "", takes: (value) => (parse(value as never), true) };
+}
+
+/**
+ * All that is wrong with options: values that their rows do not take, unknown names, and what is
+ * required and was not given. What is undefined was not given.
+ *
+ * @example
+ * ```ts
+ * import { ABOVE_ZERO, optionFaults, TEXT } from "./options.ts";
+ *
+ * optionFaults({ fps: 0, nam: "x" }, { fps: ABOVE_ZERO, name: TEXT }, ["name"]);
+ * // ["name: expected text", "fps: expected a number above 0, given 0", "nam: unknown; expected fps, name"]
+ * ```
+ */
+export function optionFaults(
+  given: unknown,
+  rows: Readonly<Record<string, OptionRow>>,
+  required: readonly string[] = [],
+): string[] {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    return [`expected an object with ${Object.keys(rows).join(", ")}, given ${shown(given)}`];
+  }
+  const missing = required.filter((name) => read(given, name) === undefined)
+    .map((name) => `${name}: expected ${rows[name]!.accepted}`);
+  const wrong = Object.entries(given).flatMap(([name, value]) => {
+    const row = Object.hasOwn(rows, name) ? rows[name] : undefined;
+    if (row === undefined) return [`${name}: unknown; expected ${Object.keys(rows).join(", ")}`];
+    if (value === undefined) return [];
+    try {
+      return row.takes(value) ? [] : [`${name}: expected ${row.accepted}, given ${shown(value)}`];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  });
+  return [...missing, ...wrong];
+}
+
+/** Options with their defaults; what is undefined was not given. */
+export function withDefaults<Options extends object>(
+  defaults: Options,
+  given: Partial<Options>,
+): Options {
+  const all = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(all) };
+}
+
+/** A value for a message. */
+export function shown(value: unknown): string {
+  try {
+    if (typeof value === "number" || typeof value === "function") {
+      return String(value).slice(0, 100);
+    }
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return typeof value;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What a definition comes to: all that the runtime needs to know of a query.
+ *
+ * @module
+ */
+import { read } from "../base/errors.ts";
+import { shown } from "../base/options.ts";
+import type { Operator } from "./operator.ts";
+import type { OperatorErrorPolicy } from "./operator_error.ts";
+import type { OverloadPolicy } from "./overload.ts";
+import type { Sink } from "./sink.ts";
+import { checkReadOptions, hasEnd, type ReadStreamOptions } from "./source_options.ts";
+import { isFiniteTrigger, type Trigger } from "./trigger.ts";
+
+/** What the runtime makes of a definition, once for each partition. */
+export interface QueryPlan {
+  readonly name: string;
+  readonly source: ReadStreamOptions;
+  /** The operators in stream order; the first takes frames. */
+  readonly operators: readonly Operator<unknown, unknown>[];
+  readonly sinks: readonly Sink<unknown>[];
+  readonly trigger: Trigger;
+  readonly overload: OverloadPolicy;
+  readonly onOperatorError: OperatorErrorPolicy;
+  /** Names of steps whose state in a checkpoint is dropped. */
+  readonly droppedState?: readonly string[];
+}
+
+/** Sinks and settings that take the place of a definition's own. */
+export interface PlanOverrides {
+  readonly sinks?: readonly Sink<unknown>[];
+  /** Sinks beside those. */
+  readonly moreSinks?: readonly Sink<unknown>[];
+  readonly overload?: OverloadPolicy;
+  readonly trigger?: Trigger;
+  readonly source?: ReadStreamOptions;
+}
+
+/** Whether a query ends by itself: its trigger takes what there is, or its read has an end. */
+export function endsByItself({ trigger, source }: QueryPlan): boolean {
+  return isFiniteTrigger(trigger) || hasEnd(source);
+}
+
+/** A plan with some parts replaced. */
+export function overridePlan(plan: QueryPlan, overrides: PlanOverrides): QueryPlan {
+  const { sinks = [], moreSinks = [] } = overrides;
+  return {
+    ...plan,
+    sinks: [...(sinks.length > 0 ? sinks : plan.sinks), ...moreSinks],
+    overload: overrides.overload ?? plan.overload,
+    trigger: overrides.trigger ?? plan.trigger,
+    source: checkReadOptions({ ...plan.source, ...overrides.source }),
+  };
+}
+
+/** @throws {RangeError} when there is no sink, or one that is none. */
+export function checkSinks({ name, sinks }: QueryPlan): void {
+  if (sinks.length === 0) {
+    throw new RangeError(
+      `Cannot run query ${name} without a sink: expected at least one, such as display()`,
+    );
+  }
+  for (const sink of sinks as readonly unknown[]) {
+    if (typeof read(sink, "open") === "function") continue;
+    throw new RangeError(
+      `Cannot run query ${name} with the sink ${
+        shown(sink)
+      }: expected one such as display() or foreachBatch(…)`,
+    );
+  }
+}
+
+/** Replayed frames do not pass an operator whose state came from the checkpoint. */
+export function checkSteps(plan: QueryPlan): void {
+  let stateful: string | undefined;
+  const names = new Set<string>();
+  for (const { name, kind, observes } of plan.operators) {
+    if (kind === undefined && observes === undefined) continue;
+    if (names.has(name)) {
+      throw new RangeError(
+        `Cannot run query ${plan.name}: two steps with ${
+          kind === undefined ? "metrics" : "state"
+        } are named ${
+          JSON.stringify(name)
+        }; give one another name, with .process(operator, { name: "…" })`,
+      );
+    }
+    names.add(name);
+    if (kind === "state") stateful ??= name;
+    else if (kind === "window" && stateful !== undefined) {
+      throw new RangeError(
+        `Cannot run query ${plan.name}: ${name} comes after ${stateful}, whose state cannot be ` +
+          `rewound to rebuild open windows; put ${stateful} after ${name}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Connects to a broker, plain or over TLS.
+ *
+ * @module
+ */
+import { settled } from "../../../base/wait.ts";
+import { type Broker, isAddress, type Tls } from "./address.ts";
+import { firstOf } from "./race.ts";
+import { dialPlain, type Transport } from "./transport.ts";
+
+/** An address that does not answer gets company after this time. */
+const NEXT_ADDRESS_MS = 250;
+
+/**
+ * Connects to a broker. Its name may stand for several addresses, on one of which it listens: they are
+ * tried side by side.
+ *
+ * @throws errors of the system or of TLS, or the signal's reason.
+ */
+export async function dial(
+  broker: Broker,
+  tls: Tls | undefined,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const { host, port } = broker;
+  const addresses = isAddress(host) ? [host] : await settled(addressesOf(host), signal);
+  // What few need is loaded when it is needed: each executor loads for itself.
+  const dialTls = tls === undefined ? undefined : (await import("./tls_transport.ts")).dialTls;
+  return await firstOf(addresses, (address, signal) => {
+    return dialTls === undefined
+      ? dialPlain(address, port, signal)
+      : dialTls({ host, port, address }, tls!, signal);
+  }, { delayMs: NEXT_ADDRESS_MS, signal });
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  const { lookup } = await import("node:dns/promises");
+  const found = (await lookup(host, { all: true })).map(({ address }) => address);
+  return [...new Set(found)];
+}
