@@ -199,11 +199,18 @@ function executorPermissions(
       write: [...new Set(write)].filter((path) =>
         !stays.some((other) => isWithin(other, path) || isWithin(path, other))
       ).map((path) => ({ path, forms: withLinks([path]) })),
-      net: [...all.net ?? []].filter((host) => base.net?.has(host) === false),
+      net: [...all.net ?? []].filter((host) =>
+        base.net !== undefined && ![...base.net].some((other) => nameOf(other) === nameOf(host))
+      ),
       onnx,
       env,
     },
   };
+}
+
+/** A host without its port: revoking one revokes the other. */
+function nameOf(host: string): string {
+  return host.replace(/:\d+$/, "");
 }
 
 /** Paths as given and where they lead. */

@@ -36,15 +36,18 @@ export function narrow({ write, net, onnx, env }: IfNeeded, plans: readonly Plan
   // A sink that does not say what it opens may need any of it.
   if (plans.some(({ open }) => open)) return;
   const folders = plans.flatMap((plan) => plan.write).map((path) => resolve(path));
+  const kept = write.filter(({ path }) => folders.some((folder) => overlap(folder, path)));
   for (const { path, forms } of write) {
-    if (folders.some((folder) => isWithin(folder, path) || isWithin(path, folder))) continue;
-    for (const form of forms) {
-      revoke({ name: "write", path: form });
-      revoke({ name: "read", path: form });
-    }
+    // Deno revokes the folders above as well. Reading stays: the code may lie above.
+    if (kept.some((one) => overlap(one.path, path))) continue;
+    for (const form of forms) revoke({ name: "write", path: form });
   }
   const hosts = new Set(plans.flatMap((plan) => plan.net));
   for (const host of net) if (!hosts.has(host)) revoke({ name: "net", host });
+}
+
+function overlap(a: string, b: string): boolean {
+  return isWithin(a, b) || isWithin(b, a);
 }
 
 function isWithin(path: string, folder: string): boolean {

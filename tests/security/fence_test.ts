@@ -275,6 +275,7 @@ Deno.test("An executor lets go of what its plan does not need before the first f
            try { new Function("Deno", text)(Deno); said.push(name); } catch (error) { void error; }
          }
          Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
+         Deno.readTextFileSync(${JSON.stringify(`${ROOT}/deno.json`)});
          throw new Error("could [" + said + "], and write its own");
        }).writeStream(display());`,
     );
