@@ -10,11 +10,12 @@ import { CLibrary } from "./cli/launch/kernel.ts";
 import { realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
+import { typesAreRight } from "./cli/launch/types.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
 /** In the npm package it is JavaScript, which is not compiled. */
 const compiled = import.meta.filename!.endsWith(".js");
-const { access, cache, executors, faults, flags, reads, row } = planLaunch(Deno.args, {
+const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
   base: Deno.cwd().replaceAll("\\", "/"),
   root,
   environment: (name) => Deno.env.get(name),
@@ -22,6 +23,8 @@ const { access, cache, executors, faults, flags, reads, row } = planLaunch(Deno.
 const entry = compiled ? [`--config=${root}/deno.json`, `${root}/main.js`] : [`${root}/main.ts`];
 const args = ["run", ...flags, ...entry, ...Deno.args];
 const program = realPath(Deno.execPath());
+const config = `${root}/${compiled ? "types" : "deno"}.json`;
+if (!await typesAreRight(queries, { root, config, cache })) Deno.exit(2);
 const library = CLibrary.open();
 if (
   !compiled && row.native !== undefined &&

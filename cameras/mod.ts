@@ -20,7 +20,7 @@ export {
 } from "./source.ts";
 export type { CameraSettings } from "./settings.ts";
 export { CaptureTimes, type TimeFaults } from "./capture_times.ts";
-export { parseFps, parseSize, readOptions } from "./options.ts";
+export { parseFps, parseSize, type Readers, readOptions } from "./options.ts";
 export { ticks } from "./ticker.ts";
 export { makeSource } from "./open.ts";
 export type { Clock } from "../runtime/base/clock.ts";

@@ -30,7 +30,7 @@ export function parseFps(text: string): number {
 }
 
 /** How each option of a source is read, by name. */
-type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };
+export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };
 
 /**
  * Splits `REST?a=b&c=d` and reads the options. A `?` that no option follows belongs to the rest.

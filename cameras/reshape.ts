@@ -6,6 +6,7 @@
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
+import { loadSharp } from "../runtime/image/sharp.ts";
 
 /** An encoded image and what it is. */
 export interface EncodedImage {
@@ -31,7 +32,7 @@ export async function reshape(
   if (fits && quality === undefined && orientation === 1) {
     return { value, contentType, width, height };
   }
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
   try {
     let image = sharp(value, { limitInputPixels: DEFAULT_MAX_PIXELS }).autoOrient();
     if (size !== undefined) image = image.resize(size.width, size.height, { fit: "fill" });
@@ -50,7 +51,7 @@ export async function reshape(
 async function orientationInside(value: Uint8Array, type: ImageType): Promise<number> {
   const head = new TextDecoder("latin1").decode(value.subarray(0, EXIF_WITHIN));
   if (type === "png" ? !head.includes("eXIf") : !/^RIFF.{4}WEBPVP8X/s.test(head)) return 1;
-  const { default: sharp } = await import("sharp");
+  const sharp = await loadSharp();
   try {
     return (await sharp(value, { limitInputPixels: DEFAULT_MAX_PIXELS }).metadata()).orientation ??
       1;

@@ -15,7 +15,7 @@ import type { CameraRegistry, RegisteredCamera } from "../cameras/registry.ts";
 import { type CameraSettings, settingsOf } from "../cameras/settings.ts";
 import { CameraSupervisor, type SupervisedCamera } from "../cameras/supervisor.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
-import type { CommandContext } from "./command.ts";
+import type { CommandContext, LogLevel } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 /** What a fleet needs. */
@@ -101,7 +101,11 @@ export class CameraFleet {
     const source = await makeSource(text, settings, signal);
     const account = this.#accountOf(number);
     account.settings = settings;
-    this.#report(`${source.description} to partition ${number - 1} of ${host.topic}`, number);
+    this.#report(
+      `${source.description} to partition ${number - 1} of ${host.topic}`,
+      number,
+      "info",
+    );
     const launched = launchCamera(host, {
       number,
       source,
@@ -140,11 +144,12 @@ export class CameraFleet {
     this.#writes.add(write);
   }
 
-  #report(message: string, number?: number): void {
+  #report(message: string, number?: number, level: LogLevel = "warn"): void {
     this.#bar.clear();
     const { settings } = this.#accounts.get(number ?? 0) ?? {};
     this.#context.say(
       number === undefined ? message : `${cameraTitle(number, settings)}: ${message}`,
+      level,
     );
   }
 

@@ -50,14 +50,17 @@ export interface Arguments<O extends Options = Options> {
   readonly options: Values<O>;
 }
 
+/** How serious a line is. */
+export type LogLevel = "info" | "warn" | "error";
+
 /** Everything a command's run needs from outside. */
 export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /** One line of a machine-readable result, or of what the user asked for. */
   readonly print: (line: string) => void;
-  /** One line for people; goes to standard error so that pipes stay clean. */
-  readonly say: (line: string) => void;
+  /** One line for people; goes to standard error so that pipes stay clean. `info` unless a level is given. */
+  readonly say: (line: string, level?: LogLevel) => void;
 }
 
 /** A command: `deno task NAME`. Make it with `command`, which types its options. */

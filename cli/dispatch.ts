@@ -9,6 +9,7 @@ import {
   type Command,
   type CommandContext,
   help,
+  type LogLevel,
   nearest,
   parseCommand,
   UsageError,
@@ -47,10 +48,13 @@ export async function dispatch(
     columns = DEFAULT_COLUMNS,
   }: DispatchOptions,
 ): Promise<number> {
+  const json = wantsJson(argv, environment);
+  const asLine = (message: string, level: LogLevel) =>
+    json ? JSON.stringify({ time: new Date().toISOString(), level, message }) : message;
   const masked: CommandContext = {
     signal: context.signal,
     print: (line) => context.print(maskSecrets(line)),
-    say: (line) => context.say(maskSecrets(line)),
+    say: (line, level = "info") => context.say(asLine(maskSecrets(line), level)),
   };
   const [name, ...rest] = argv;
   try {
@@ -72,6 +76,7 @@ export async function dispatch(
         `Unknown command ${JSON.stringify(name)}${
           close ? `: did you mean ${close}?` : ""
         }\nCommands: ${Object.keys(commands).join(", ")}`,
+        "error",
       );
       return EXIT.wrongUse;
     }
@@ -83,7 +88,7 @@ export async function dispatch(
     learnFrom(command, rest, environment);
     return await run(command, rest, masked, environment);
   } catch (error) {
-    masked.say(describeFailure(error));
+    masked.say(describeFailure(error), "error");
     return EXIT.failed;
   }
 }
@@ -99,7 +104,7 @@ async function run(
     return await command.run(args, context);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    for (const fault of error.faults) context.say(fault);
+    for (const fault of error.faults) context.say(fault, "error");
     context.say(`deno task ${command.name} --help lists what is accepted`);
     return EXIT.wrongUse;
   }
@@ -124,6 +129,17 @@ function learnFrom(
     }
   }
   learnWhole(environment("FRAMELANE_WEBHOOK_SECRET") ?? "");
+}
+
+/** Whether lines are JSON: known before the options are parsed, whose faults are lines too. */
+function wantsJson(
+  argv: readonly string[],
+  environment: (name: string) => string | undefined,
+): boolean {
+  const flag = "--log-format";
+  const at = argv.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  const given = argv[at] === flag ? argv[at + 1] : argv[at]?.slice(flag.length + 1);
+  return (given ?? environment(environmentName(flag.slice(2)))) === "json";
 }
 
 /** A secret, also where it stands before what it opens, as in `TOKEN=1,3`. */

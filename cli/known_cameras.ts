@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CameraStatus } from "../cameras/registry.ts";
+import type { CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import type { KnownCamera } from "../viewer/mod.ts";
 import type { Options } from "./command.ts";
 
@@ -31,22 +31,30 @@ export class KnownRegistry {
     // Loaded where a registry is named: cameras bring FFmpeg along.
     const { CameraRegistry, openState } = await import("../cameras/registry.ts");
     const registry = new CameraRegistry(await (this.#opened ??= openState(this.#file)));
-    return await Promise.all((await registry.list()).map(async ({ camera }) => {
-      const { number, name, place } = camera;
-      const status = await registry.status(number);
-      const trouble = status === undefined ? undefined : troubleOf(status);
-      return {
-        number,
-        ...(name === undefined ? {} : { name }),
-        ...(place === undefined ? {} : { place }),
-        ...(trouble === undefined ? {} : { trouble, since: status!.at }),
-      };
-    }));
+    return await Promise.all(
+      (await registry.list()).map(async ({ camera }) =>
+        knownCamera(camera, await registry.status(camera.number))
+      ),
+    );
   };
 
   async close(): Promise<void> {
     (await this.#opened)?.close();
   }
+}
+
+/** What the wall may know of a camera. */
+export function knownCamera(
+  { number, name, place }: RegisteredCamera,
+  status: CameraStatus & { readonly at: number } | undefined,
+): KnownCamera {
+  const trouble = status === undefined ? undefined : troubleOf(status);
+  return {
+    number,
+    ...(name === undefined ? {} : { name }),
+    ...(place === undefined ? {} : { place }),
+    ...(trouble === undefined ? {} : { trouble, since: status!.at }),
+  };
 }
 
 function troubleOf({ state, error, reason }: CameraStatus): string | undefined {

@@ -13,6 +13,7 @@ const EXTENSION = import.meta.url.slice(-3);
 
 /** A query as found. */
 export interface FoundQuery {
+  /** As its definition says. */
   readonly name: string;
   /** URL of its module. */
   readonly module: string;
@@ -35,7 +36,7 @@ export function findQuery(given: string): FoundQuery {
   if (given.endsWith(".ts")) {
     const path = resolve(given);
     if (!exists(path)) throw new Error(`Cannot find query file ${JSON.stringify(given)}`);
-    return { name: basename(path).slice(0, -3), module: pathToFileURL(path).href };
+    return { name: nameIn(path) ?? basename(path).slice(0, -3), module: pathToFileURL(path).href };
   }
   const names = shippedQueries();
   if (!names.includes(given)) {
@@ -47,7 +48,15 @@ export function findQuery(given: string): FoundQuery {
         (close !== undefined ? `; did you mean ${close}?` : ""),
     );
   }
-  return { name: given, module: new URL(`${given}${EXTENSION}`, FOLDER).href };
+  const module = new URL(`${given}${EXTENSION}`, FOLDER);
+  return { name: nameIn(module) ?? given, module: module.href };
+}
+
+/** The name in a file's `query("NAME")`, which is known before its code runs; undefined where it holds several. */
+function nameIn(file: string | URL): string | undefined {
+  const code = Deno.readTextFileSync(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const names = [...code.matchAll(/\bquery\(\s*(["'`])([\w.-]+)\1/g)].map(([, , name]) => name!);
+  return new Set(names).size === 1 ? names[0] : undefined;
 }
 
 function exists(path: string): boolean {

@@ -3,6 +3,11 @@
  *
  * @module
  */
+export type * from "./log/log.ts";
+export type { Clock } from "./base/clock.ts";
+export type { PlanOverrides } from "./definition/plan.ts";
+export type { InputAside } from "./engine/put_aside.ts";
+export type { StopMode } from "./engine/stop.ts";
 export { accessOf, type PlanAccess } from "./definition/plan_access.ts";
 export { FakeClock, settle } from "./testing/fake_clock.ts";
 export { type FailurePoint, MemoryLog } from "./testing/memory_log.ts";

@@ -9,8 +9,10 @@ import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
 import { commands } from "../cli/registry.ts";
 import { configSchema } from "../cli/up/config.ts";
+import { SINK_TYPES } from "../runtime/sinks/table.ts";
 import { launchTable } from "./launch_table.ts";
 import { join, ROOT } from "./paths.ts";
+import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
 /** The reference as Markdown. */
@@ -27,8 +29,51 @@ export function commandReference(all: readonly Command[]): string {
     "Exit codes: 0 done, 1 failed, 2 wrong use. What was asked for goes to standard output; messages for",
     "people and errors go to standard error.",
     ...all.flatMap(section),
+    ...LOGS,
+    ...sinks(),
     "",
   ].join("\n");
+}
+
+const LOGS = [
+  "",
+  "## Logs",
+  "",
+  "| `--log` | meaning |",
+  "| --- | --- |",
+  "| `embedded:DIR` | a log in a folder of this machine; `embedded:.framelane` unless given |",
+  "| `embedded:DIR?retention-bytes=N` | bytes that each partition keeps; 1 GiB unless given |",
+  "| `embedded:DIR?retention-ms=N` | how long frames are kept; 24 hours unless given |",
+  "| `embedded:DIR?sync=interval\\|always` | when an append counts as done: [the embedded log](embedded-log.md) |",
+  "| `kafka://HOST:PORT[,HOST:PORT]` | Apache Kafka; `kafka://USER:PASSWORD@HOST:PORT` to log in |",
+  "| `kafka://…?tls=true&ca=FILE&cert=FILE&key=FILE&servername=NAME` | TLS, with files of certificates |",
+  "| `kafka://…?sasl=plain\\|scram-sha-256\\|scram-sha-512\\|oauthbearer` | how to log in; `token=FILE` for oauthbearer |",
+  "| `kafka://…?rack=NAME` | where this client is: replicas of the same rack are read first |",
+];
+
+function sinks(): string[] {
+  const cell = (text: string) => text.replaceAll("|", "\\|");
+  return [
+    "",
+    "## Sinks",
+    "",
+    "Options follow the target: `video:out?roll=10m&crf=23`. Those of `webhook` follow a `#`, since its URL may",
+    "hold a `?` itself: `webhook:https://example.org/hook#only=alerts`. Requests are signed with the secret in",
+    "`FRAMELANE_WEBHOOK_SECRET`: header `x-framelane-signature`. A sink of your own is a module whose default export is",
+    "a [`sinkType`](library.md): `./postgres.ts:TABLE?batch=100`.",
+    "",
+    "| `--sink` | meaning |",
+    "| --- | --- |",
+    ...SINK_TYPES.flatMap(({ name, target, help, options = {}, mark = "?" }) => {
+      const form = target === undefined ? name : `${name}:${target}`;
+      return [
+        `| \`${form}\` | ${cell(help)} |`,
+        ...Object.entries(options).map(([option, { value, help }]) =>
+          `| \`${cell(`${form}${mark}${option}=${value}`)}\` | ${cell(help)} |`
+        ),
+      ];
+    }),
+  ];
 }
 
 function section(command: Command): string[] {
@@ -85,10 +130,14 @@ if (import.meta.main) {
     ["--check"],
   );
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));
+  const tracked = await run("git", ["ls-files", "--", "queries"], { cwd: ROOT });
   const made = {
     "docs/cli.md": await formatted(commandReference(all)),
     "docs/framelane.schema.json": await formatted(JSON.stringify(configSchema()), "json"),
-    "cli/launch/table.json": await formatted(JSON.stringify(launchTable(all)), "json"),
+    "cli/launch/table.json": await formatted(
+      JSON.stringify(launchTable(all, tracked?.stdout.split("\n") ?? [])),
+      "json",
+    ),
   };
   for (const [name, text] of Object.entries(made)) {
     const file = join(ROOT, name);

@@ -60,9 +60,9 @@ const RULES: readonly Rule[] = [
   },
   { says: "Cameras import the runtime", of: /^cameras\//, may: /^(cameras|runtime)\// },
   {
-    says: "Queries import runtime/mod.ts and queries/operators/",
+    says: "Queries import the runtime's public faces and queries/operators/",
     of: /^queries\//,
-    may: /^(runtime\/mod\.ts$|queries\/operators\/)/,
+    may: /^(runtime\/((image|sinks)\/)?mod\.ts$|queries\/operators\/)/,
   },
   { says: "The viewer imports the runtime", of: /^viewer\//, may: /^(viewer|runtime)\// },
   {
@@ -84,7 +84,8 @@ const RULES: readonly Rule[] = [
   {
     says: "Packages for trials are imported in tests and benchmarks",
     of: /^(?!tests\/|bench\/)/,
-    not: /^npm:(@platformatic\/kafka|kafkajs|fast-check|playwright-core|axe-core)$/,
+    not:
+      /^npm:(@platformatic\/kafka|kafkajs|fast-check|playwright-core|axe-core|kubernetes-models\/?.*|@prometheus-io\/.*)$/,
   },
 ];
 

@@ -9,12 +9,17 @@ import type { Command } from "../cli/command.ts";
 import type { LaunchRow, LaunchTable } from "../cli/launch/access.ts";
 import { sinkAccess } from "../runtime/sinks/open.ts";
 
-/** The table of all commands, sinks and sources. */
-export function launchTable(all: readonly Command[]): LaunchTable {
+/**
+ * The table of all commands, sinks and sources.
+ *
+ * @param queries files of the queries that come with Framelane.
+ */
+export function launchTable(all: readonly Command[], queries: readonly string[]): LaunchTable {
   return {
     commands: Object.fromEntries(all.map((command) => [command.name, rowOf(command)])),
     sinks: sinkAccess(),
     sources: SOURCE_ACCESS,
+    queries: queries.flatMap((file) => /^queries\/([^/]+)\.ts$/.exec(file)?.[1] ?? []),
   };
 }
 

@@ -17,10 +17,13 @@ function localLinks(markdown: string): string[] {
 function anchorsOf(markdown: string): Set<string> {
   const prose = markdown.replace(/^```[\s\S]*?^```/gm, "");
   return new Set(
-    [...prose.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) =>
-      heading!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-")
-    ),
+    [...prose.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) => anchorOf(heading!)),
   );
+}
+
+/** The anchor of a heading, as code hosts make it. */
+export function anchorOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
 }
 
 /** Links that lead nowhere, each with its page. */

@@ -99,7 +99,7 @@ async function checkLock(): Promise<Outcome> {
 }
 
 async function checkPublicDocs(): Promise<Outcome> {
-  return ofFindings(await documentationFaults("runtime/mod.ts"));
+  return ofFindings(await documentationFaults(Object.values(project.exports)));
 }
 
 /** An example may leave what it makes unused, which the sources may not. */

@@ -1,40 +1,24 @@
 /**
- * Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs, as JavaScript beside its types, with
- * the versions of `deno.json` and a `framelane` command. Deno strips no types below `node_modules`.
+ * Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs as JavaScript, the types of what is
+ * exported, the versions of `deno.json`, and a `framelane` command. Deno strips no types below `node_modules`.
  *
  * @module
  */
+import { matchesGlob } from "node:path";
 import project from "../deno.json" with { type: "json" };
-import { dirname, join, ROOT } from "./paths.ts";
+import { writeLine } from "../cli/output.ts";
+import { Installation } from "./installed.ts";
+import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
-/** What users get: folders and files of the project. */
-const SHIPPED = [
-  ...["launch.ts", "main.ts", "cli", "cameras", "runtime", "queries", "viewer", "tools/kafka"],
-  ...[
-    "tools/evaluate",
-    "models",
-    "clips",
-    "docs/cli.md",
-    "docs/framelane.schema.json",
-    "LICENSE",
-    "README.md",
-    "CHANGELOG.md",
-  ],
-];
-/** What builds parts of it, and is of no use in the package. */
-const LEFT_OUT = /\.as\.ts$|^models\/.*\.py$|^viewer\/page\/deno\.json$/;
-/**
- * Its install script fetches CUDA, and fails where that cannot be reached: npm leaves it out then, and the command
- * installs it without the script.
- */
-const OPTIONAL = "onnxruntime-node";
-/** Sent to browsers as they are. */
-const PAGE = /^viewer\/page\//;
+/** What `framelane install` brings, for video, models, and image formats other than JPEG. */
+const PARTS = ["node-av", "onnxruntime-node", "sharp"];
+/** The viewer reads these as they are, for browsers; the last one runs here too. */
+const PAGE = /^viewer\/(page\/.*|protocol)\.ts$/;
 
-async function output(program: string, args: readonly string[]): Promise<string> {
-  const ended = await run(program, args, { cwd: ROOT });
+async function output(program: string, args: readonly string[], cwd = ROOT): Promise<string> {
+  const ended = await run(program, args, { cwd });
   if (ended?.code === 0) return ended.stdout;
   throw new Error(
     `Cannot make the package: ${program} ${args[0]} failed: ${ended?.output ?? "not found"}`,
@@ -48,13 +32,11 @@ export function compiledImports(code: string): string {
 
 /** The package's `package.json`; `packages` are those that the shipped code imports. */
 export function packageJson(packages: ReadonlySet<string>): Record<string, unknown> {
-  const versions = new Map(
-    Object.entries(project.imports).flatMap(([name, target]) =>
-      packages.has(name) ? [[name, target.slice(target.lastIndexOf("@") + 1)]] : []
-    ),
+  const versions = Object.entries(project.imports).flatMap(([name, target]) =>
+    packages.has(name) ? [[name, target.slice(target.lastIndexOf("@") + 1)] as const] : []
   );
-  const optionalDependencies = { [OPTIONAL]: versions.get(OPTIONAL) };
-  versions.delete(OPTIONAL);
+  const needed = versions.filter(([name]) => !PARTS.includes(name));
+  const peers = versions.filter(([name]) => PARTS.includes(name));
   return {
     name: project.name,
     version: project.version,
@@ -65,22 +47,34 @@ export function packageJson(packages: ReadonlySet<string>): Record<string, unkno
     exports: Object.fromEntries(
       Object.entries(project.exports).map(([name, file]) => [
         name,
-        { types: file, deno: file.replace(/\.ts$/, ".js"), default: "./needs_deno.js" },
+        {
+          types: file.replace(/\.ts$/, ".d.ts"),
+          deno: file.replace(/\.ts$/, ".js"),
+          default: "./needs_deno.js",
+        },
       ]),
     ),
-    dependencies: Object.fromEntries(versions),
-    optionalDependencies,
+    dependencies: Object.fromEntries(needed),
+    peerDependencies: Object.fromEntries(peers),
+    peerDependenciesMeta: Object.fromEntries(peers.map(([name]) => [name, { optional: true }])),
   };
 }
 
-/** The package's `deno.json`: how the launcher starts, and how queries elsewhere import by name. */
-function denoJson(): Record<string, unknown> {
+/**
+ * The package's `deno.json`: how the launcher starts, and how queries elsewhere import by name.
+ *
+ * @param ending of what is imported: code, or types.
+ */
+function denoJson(ending: ".js" | ".d.ts"): Record<string, unknown> {
   const { version, unstable, permissions: { launch } } = project;
   const imports = Object.entries(project.exports).map(([name, file]) => [
     project.name + name.slice(1),
-    file.replace(/\.ts$/, ".js"),
+    file.replace(/\.ts$/, ending),
   ]);
-  return { version, unstable, permissions: { launch }, imports: Object.fromEntries(imports) };
+  return {
+    ...{ version, unstable, permissions: { launch }, nodeModulesDir: "manual" },
+    imports: Object.fromEntries(imports),
+  };
 }
 
 /** What Node and Bun load: it has all names, so that they come as far as the sentence. */
@@ -93,18 +87,40 @@ async function needsDeno(): Promise<string> {
   return `throw new Error(${JSON.stringify(sentence)});\nexport let ${[...names].join(", ")};\n`;
 }
 
+/** Files that `deno.json` publishes, but for those that git ignores; all where there is no git, as in an image. */
+async function shippedFiles(): Promise<string[]> {
+  const { include, exclude } = project.publish;
+  const git = await run("git", ["ls-files", "-zco", "--exclude-standard", "--", ...include], {
+    cwd: ROOT,
+  });
+  const files = git?.code === 0
+    ? git.stdout.split("\0").filter((file) => file !== "")
+    : (await Promise.all(include.map(filesBelow))).flat();
+  return files.filter((file) => !exclude.some((pattern) => matchesGlob(file, pattern)));
+}
+
+async function filesBelow(path: string): Promise<string[]> {
+  if ((await Deno.stat(join(ROOT, path))).isFile) return [path];
+  const entries = await Array.fromAsync(Deno.readDir(join(ROOT, path)));
+  return (await Promise.all(entries.map(({ name }) => filesBelow(`${path}/${name}`)))).flat();
+}
+
 /** Writes the package and returns its path. */
 export async function pack(folder = join(ROOT, "dist")): Promise<string> {
-  const listed = (await output("git", ["ls-files", "-z", "--", ...SHIPPED])).split("\0");
-  const files = listed.filter((file) => file !== "" && !LEFT_OUT.test(file));
+  const shipped = await shippedFiles();
+  const code = shipped.filter((file) => file.endsWith(".ts") && !file.startsWith("viewer/page/"));
+  const others = shipped.filter((file) => !file.endsWith(".ts") || PAGE.test(file));
   const stage = await Deno.makeTempDir({ prefix: "framelane-pack-" });
   const place = join(stage, "package");
   try {
-    for (const file of files) {
+    // Deno makes the declarations of what is exported; its package lacks the command, and more.
+    const typed = join(stage, "typed.tgz");
+    await output(Deno.execPath(), ["pack", "--quiet", "--allow-dirty", "--output", typed]);
+    await output("tar", ["-xzf", typed, "-C", stage, "--wildcards", "*.d.ts"]);
+    for (const file of others) {
       await Deno.mkdir(join(place, dirname(file)), { recursive: true });
       await Deno.copyFile(join(ROOT, file), join(place, file));
     }
-    const code = files.filter((file) => file.endsWith(".ts") && !PAGE.test(file));
     await output(Deno.execPath(), ["transpile", "-q", "--no-check", "--outdir", place, ...code]);
     const packages = new Set<string>();
     for (const file of code) {
@@ -119,7 +135,13 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
     const text = await Deno.readTextFile(command);
     await Deno.writeTextFile(command, text.replace("DENO_VERSION", Deno.version.deno));
     await Deno.chmod(command, 0o755);
-    for (const [name, value] of [["package", packageJson(packages)], ["deno", denoJson()]]) {
+    const files = {
+      package: packageJson(packages),
+      deno: denoJson(".js"),
+      // Deno finds no types beside code in a package that it was not told to look into.
+      types: denoJson(".d.ts"),
+    };
+    for (const [name, value] of Object.entries(files)) {
       await Deno.writeTextFile(join(place, `${name}.json`), JSON.stringify(value, null, 2) + "\n");
     }
     await Deno.writeTextFile(join(place, "needs_deno.js"), await needsDeno());
@@ -133,9 +155,21 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
 }
 
 if (import.meta.main) {
-  checkUsage("deno task pack\n\nWrites the npm package to dist/framelane-VERSION.tgz.", []);
+  checkUsage(
+    "deno task pack [--sizes]\n\nWrites the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too,\n" +
+      "part by part, and the sizes are printed.",
+    ["--sizes"],
+  );
+  const print = (what: string, megabytes: number) =>
+    writeLine(Deno.stdout, `${what.padEnd(42)} ${megabytes.toFixed(1).padStart(6)} MB`);
   const tarball = await pack();
-  const { size } = await Deno.stat(tarball);
-  // deno-lint-ignore no-console
-  console.log(`${tarball}: ${(size / 1e6).toFixed(1)} MB`);
+  print(relative(ROOT, tarball), (await Deno.stat(tarball)).size / 1e6);
+  if (Deno.args.includes("--sizes")) {
+    await using installation = await Installation.of(tarball);
+    print("installed: wall, JPEG cameras, JPEG queries", await installation.megabytes());
+    for (const part of ["images", "models", "video"]) {
+      await installation.run("npx", ["framelane", "install", part]);
+      print(`and framelane install ${part}`, await installation.megabytes());
+    }
+  }
 }

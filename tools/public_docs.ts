@@ -16,6 +16,7 @@ interface SymbolDoc {
   readonly name: string;
   readonly declarations: readonly (Documented & {
     readonly declarationKind: string;
+    readonly kind?: string;
     readonly def?: { readonly methods?: readonly (Documented & { readonly name: string })[] };
   })[];
 }
@@ -30,7 +31,10 @@ interface Documented {
 function undocumented({ nodes }: Documentation): string[] {
   const faults: string[] = [];
   for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {
-    const declarations = symbol.declarations.filter((of) => of.declarationKind === "export");
+    // A reference is described where it leads to.
+    const declarations = symbol.declarations.filter(({ declarationKind, kind }) =>
+      declarationKind === "export" && kind !== "reference"
+    );
     const [first] = declarations;
     if (first !== undefined && !declarations.some(isDocumented)) {
       faults.push(`${place(first)} ${symbol.name} has no description`);
@@ -59,14 +63,16 @@ function place({ location }: Documented): string {
   return `${location.filename.replace(`file://${ROOT}/`, "")}:${location.line + 1}`;
 }
 
-/** The faults of a module's public documentation. */
-export async function documentationFaults(module: string): Promise<string[]> {
+/** The faults of some modules' public documentation: what one speaks of, another may explain. */
+export async function documentationFaults(modules: readonly string[]): Promise<string[]> {
   const env = { NO_COLOR: "1" };
   const [json, lint] = await Promise.all([
-    run(Deno.execPath(), ["doc", "--json", module], { cwd: ROOT, env }),
-    run(Deno.execPath(), ["doc", "--lint", module], { cwd: ROOT, env }),
+    run(Deno.execPath(), ["doc", "--json", ...modules], { cwd: ROOT, env }),
+    run(Deno.execPath(), ["doc", "--lint", ...modules], { cwd: ROOT, env }),
   ]);
-  if (json?.code !== 0) return [`Cannot read the documentation of ${module}: ${json?.output}`];
+  if (json?.code !== 0) {
+    return [`Cannot read the documentation of ${modules.join(", ")}: ${json?.output}`];
+  }
   const hidden = (lint?.output ?? "").matchAll(/error\[private-type-ref\]: (.*)\n\s*--> (\S+)/g);
   return [
     ...undocumented(JSON.parse(json.stdout) as Documentation),

@@ -153,12 +153,12 @@ function closure(roots: readonly string[], next: (key: string) => readonly strin
 
 /** The licence that an installed package names. */
 export async function installedLicence(key: string): Promise<string | undefined> {
-  const { full } = parseKey(key);
+  const { full, version } = parseKey(key);
   const folder = join(
     ROOT,
     "node_modules",
     ".deno",
-    key.replaceAll("/", "+"),
+    `${full.replaceAll("/", "+")}@${version}`,
     "node_modules",
     full,
   );

@@ -7,6 +7,7 @@ import type { LanePicture } from "../runtime/lanes.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { pictureInfo } from "./picture.ts";
 import { Reducer } from "./reducer.ts";
+import { loadSharp } from "../runtime/image/sharp.ts";
 
 /** A picture in the size that it is sent in. */
 export interface ScaledPicture {
@@ -185,8 +186,7 @@ export class Scaler {
   ): Promise<Uint8Array> {
     const begun = performance.now();
     try {
-      // Loaded when it is wanted first: libvips takes its time and memory.
-      const { default: sharp } = await import("sharp");
+      const sharp = await loadSharp();
       return await sharp(bytes, { failOn: "none", limitInputPixels: this.#maxPixels })
         .autoOrient()
         .resize({

@@ -5,7 +5,6 @@
  */
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
-import { InputFormat } from "node-av";
 import {
   type CameraSource,
   type ImageSettings,
@@ -14,8 +13,8 @@ import {
   SourceError,
   type SourceImage,
 } from "../source.ts";
-import { videoImages } from "../video/images.ts";
-import { VideoInput } from "../video/input.ts";
+import type { VideoInput } from "../video/input.ts";
+import { loadVideo } from "../video/load.ts";
 
 /** How to play a video file. */
 export interface VideoFileOptions extends ImageSettings {
@@ -58,7 +57,8 @@ export class VideoFileSource implements CameraSource {
 
   async *open({ signal, times, report, onPacket }: SourceContext): AsyncGenerator<SourceImage> {
     const name = `video file ${this.description}`;
-    const format = await formatOf(this.#path, name);
+    const { formatIn, videoImages, VideoInput } = await loadVideo();
+    const format = await formatOf(this.#path, name, formatIn);
     const { bulk = false } = this.#options;
     const threads = bulk
       ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency - 1))
@@ -139,7 +139,11 @@ const PROBE_BYTES = 1024 * 1024;
  *
  * @throws {SourceError} when it cannot be opened, or names other files.
  */
-async function formatOf(path: string, name: string): Promise<string | undefined> {
+async function formatOf(
+  path: string,
+  name: string,
+  formatIn: (beginning: Buffer, path: string) => string | undefined,
+): Promise<string | undefined> {
   let info: Deno.FileInfo;
   try {
     info = await Deno.stat(path);
@@ -163,7 +167,7 @@ async function formatOf(path: string, name: string): Promise<string | undefined>
   } catch (error) {
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
-  const format = InputFormat.probe(beginning.subarray(0, length), path)?.name ?? undefined;
+  const format = formatIn(beginning.subarray(0, length), path);
   if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
     throw new SourceError(
       "CORRUPT",

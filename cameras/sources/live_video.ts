@@ -5,8 +5,8 @@
  */
 import { Decimator, LiveTime } from "../live_time.ts";
 import type { ImageSettings, SourceContext, SourceImage } from "../source.ts";
-import { videoImages } from "../video/images.ts";
-import { VideoInput, type VideoInputOptions } from "../video/input.ts";
+import type { VideoInput, VideoInputOptions } from "../video/input.ts";
+import { loadVideo } from "../video/load.ts";
 
 /** How to watch a stream. */
 export interface StreamOptions extends ImageSettings {
@@ -23,6 +23,7 @@ export async function* liveVideo(
   { fps, ...settings }: StreamOptions,
   { signal, times, report, onActivity, onPacket }: SourceContext,
 ): AsyncGenerator<SourceImage> {
+  const { videoImages, VideoInput } = await loadVideo();
   let input: VideoInput;
   try {
     input = await VideoInput.open(inputOptions, signal);

@@ -8,6 +8,7 @@ import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
+import { loadSharp } from "../../runtime/image/sharp.ts";
 import {
   type CameraSource,
   DEFAULT_QUALITY,
@@ -90,7 +91,7 @@ export class PanSource implements CameraSource {
     const wanted = this.#options.size ?? defaultSize(width * zoom, height * zoom);
     const scale = Math.max(wanted.width / width, wanted.height / height) / zoom;
     if (Math.abs(scale - 1) < 0.01) return { picture, size: wanted };
-    const { default: sharp } = await import("sharp");
+    const sharp = await loadSharp();
     const scaled = await sharp(picture.data, { raw: { width, height, channels: 4 } })
       .resize(
         Math.max(wanted.width, Math.round(width * scale)),

@@ -24,8 +24,8 @@ import {
   togetherFaults,
 } from "../camera_options.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
-import { type Command, type CommandContext, parsers } from "../command.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { type Command, type CommandContext, type LogLevel, parsers } from "../command.ts";
+import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -56,7 +56,7 @@ export const camera: Command = {
     ...producerOptions,
     ...metricsOptions,
     json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
-    ...fenceOptions,
+    ...commonOptions,
   },
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check({ positionals, options }) {
@@ -88,12 +88,12 @@ async function publish(
   const clock = systemClock;
   const source = await makeSourceOrUsageError(values.source, settings, signal);
   const bar = new ProgressBar({ title: cameraTitle(number, settings) });
-  const report = (message: string) => {
+  const report = (message: string, level: LogLevel = "warn") => {
     bar.clear();
-    say(`${cameraTitle(number, settings)}: ${message}`);
+    say(`${cameraTitle(number, settings)}: ${message}`, level);
   };
   using kv = source.kind === "collection" ? await openState(values.state) : undefined;
-  report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`);
+  report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`, "info");
   const meter = new Meter(clock.monotonic());
   const over = new AbortController();
   const launched = launchCamera({
@@ -134,7 +134,7 @@ async function publish(
     await launched.ended;
   } catch (error) {
     if (!(error instanceof SourceError) && !(error instanceof LogError)) throw error;
-    report(error.message);
+    report(error.message, "error");
     failed = true;
   } finally {
     clearInterval(tick);

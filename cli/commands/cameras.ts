@@ -26,7 +26,7 @@ import {
 } from "../camera_options.ts";
 import { find, lookOptions, type LookValues, probe } from "../camera_look.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 
 const ACTIONS = ["add", "list", "remove", "run", "probe", "discover"] as const;
@@ -50,7 +50,7 @@ export const cameras: Command = {
     ...metricsOptions,
     ...lookOptions,
     json: { switch: true, help: "One JSON object a line on standard output" },
-    ...fenceOptions,
+    ...commonOptions,
   },
   // Its sources stand in the registry, and may change while it runs.
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },

@@ -13,7 +13,7 @@ import {
 import { parseResetTarget, resetAll, type ResetTarget } from "../checkpoint_reset.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { parsePartitions } from "../partitions.ts";
 
@@ -53,7 +53,7 @@ export const checkpoints: Command = {
       parse: parseResetTarget,
     },
     json: { switch: true, help: "One JSON object a line" },
-    ...fenceOptions,
+    ...commonOptions,
   },
   check({ positionals: [action, ...rest], options }) {
     if (!(ACTIONS as readonly (string | undefined)[]).includes(action)) {
@@ -116,7 +116,7 @@ async function run(
       for (const line of table(rows, positionals[0] === "list" ? LIST : TITLES)) {
         context.print(line);
       }
-      for (const { fault } of rows) if (fault !== undefined) context.say(fault);
+      for (const { fault } of rows) if (fault !== undefined) context.say(fault, "error");
     }
     return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
   } finally {

@@ -22,7 +22,7 @@ import {
 } from "../command.ts";
 import { DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { executorPermissions } from "../executor_permissions.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { findQuery } from "../queries_folder.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -57,7 +57,7 @@ const demoOptions = {
   },
   ...viewerAccessOptions,
   for: { value: "SECONDS", help: "Stop after this many seconds", parse: parsers.positive },
-  ...fenceOptions,
+  ...commonOptions,
 } as const satisfies Options;
 
 /** `deno task demo`. */
@@ -101,7 +101,8 @@ async function run(
     driver = new Driver({
       log,
       logUrl,
-      ...executorPermissions(),
+      // Its log lies where its sinks would write: that folder stays.
+      ...executorPermissions({ changing: true }),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
         topic: DEFAULT_TOPIC,
@@ -110,7 +111,7 @@ async function run(
         partitions: [partition],
         source: { startingOffsets: "earliest" as const },
       })),
-      report: context.say,
+      report: (line) => context.say(line, "warn"),
     });
     viewer = await startViewer({
       feed: driver.feed,
@@ -172,7 +173,7 @@ async function startCamera(
   signal: AbortSignal,
   context: CommandContext,
 ): Promise<void> {
-  const report = (message: string) => context.say(`CAMERA-${number}: ${message}`);
+  const report = (message: string) => context.say(`CAMERA-${number}: ${message}`, "warn");
   const publisher = new FramePublisher({
     log,
     producer,

@@ -12,7 +12,7 @@ import { ClipsError, findClips, type LabelledClip } from "../../tools/evaluate/c
 import { evaluate as evaluateAlerts, rocCurve, sweep } from "../../tools/evaluate/metrics.ts";
 import { plot, type Report, table } from "../../tools/evaluate/report.ts";
 import { scoreClip, type ScoredClip } from "../../tools/evaluate/score.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { command, type Options, parsers, UsageError, type Values } from "../command.ts";
 
 /** Thresholds of the table and of the plot. */
@@ -41,7 +41,7 @@ const evaluateOptions = {
   out: { value: "FILE", help: "Writes the report as JSON", opens: "file" },
   plot: { value: "FILE", help: "Writes the curves as SVG", opens: "file" },
   json: { switch: true, help: "The report as one JSON object on standard output" },
-  ...fenceOptions,
+  ...commonOptions,
 } as const satisfies Options;
 
 /** The command. */

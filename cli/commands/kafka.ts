@@ -6,6 +6,7 @@
 import { startKafka } from "../../tools/kafka/cluster.ts";
 import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
 import { command, parsers, UsageError } from "../command.ts";
+import { commonOptions } from "../common_options.ts";
 
 /** The command. */
 export const kafka = command({
@@ -24,6 +25,7 @@ export const kafka = command({
       default: ".framelane/kafka",
       opens: "folder",
     },
+    ...commonOptions,
   },
   needs: {
     runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
@@ -54,7 +56,7 @@ export const kafka = command({
       });
       const end = await Promise.race([stopped, cluster.nodes[0]!.ended]);
       if (end !== "stopped" && !signal.aborted) {
-        say(`Kafka ended by itself with ${end}: see ${cluster.nodes[0]!.logFile}`);
+        say(`Kafka ended by itself with ${end}: see ${cluster.nodes[0]!.logFile}`, "error");
         return 1;
       }
       await cluster.stop();
@@ -66,6 +68,7 @@ export const kafka = command({
         `${error.message}${
           /port .* in use/.test(error.message) ? ": choose another with --port" : ""
         }`,
+        "error",
       );
       return 1;
     }

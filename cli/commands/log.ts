@@ -10,7 +10,7 @@ import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
 import { type Command, type CommandContext, nearest, parsers } from "../command.ts";
 import { DEFAULT_LOG } from "../defaults.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 
 const ACTIONS = ["retention", "check", "backup", "convert"] as const;
 type Action = typeof ACTIONS[number];
@@ -48,7 +48,7 @@ export const log: Command = {
       help: "convert: a folder of checkpoints that was used with the log",
     },
     json: { switch: true, help: "One JSON object a line" },
-    ...fenceOptions,
+    ...commonOptions,
   },
   // The folder of a backup.
   needs: { positionals: { backup: "folder" } },

@@ -15,7 +15,7 @@ import {
   readOnnx,
   shapeText,
 } from "../../queries/operators/model/files.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
 
 const ACTIONS = ["inspect", "check", "presets", "devices"] as const;
@@ -42,7 +42,7 @@ export const models: Command = {
     },
     force: { switch: true, help: "Write over a manifest that is there" },
     json: { switch: true, help: "One JSON object on standard output" },
-    ...fenceOptions,
+    ...commonOptions,
   },
   needs: {
     positionals: { inspect: "model", check: "model" },

@@ -8,10 +8,17 @@ import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
-import { type Arguments, command, type CommandContext, type Options, parsers } from "../command.ts";
+import {
+  type Arguments,
+  command,
+  type CommandContext,
+  type LogLevel,
+  type Options,
+  parsers,
+} from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { executorPermissions } from "../executor_permissions.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { parsePartitions } from "../partitions.ts";
@@ -60,8 +67,14 @@ const queryOptions = {
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
   },
+  check: {
+    switch: true,
+    default: true,
+    help:
+      "Check the types of queries in .ts files before they start, once for each version of a file",
+  },
   json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
-  ...fenceOptions,
+  ...commonOptions,
 } as const satisfies Options;
 
 /** `deno task queries`. */
@@ -99,10 +112,11 @@ async function run(
   const registry = new KnownRegistry(options.cameras);
   // Only work that has an end can say how far it is.
   const bar = finite && !json ? new BacklogBar() : undefined;
-  const say = (line: string) => {
+  const say = (line: string, level?: LogLevel) => {
     bar?.clear();
-    context.say(line);
+    context.say(line, level);
   };
+  const report = (line: string) => say(line, "warn");
   const started = performance.now();
   let viewer: Viewer | undefined;
   const driver = new Driver({
@@ -113,7 +127,7 @@ async function run(
     ...(options.executors !== undefined ? { executors: options.executors } : {}),
     ...executorPermissions(),
     sessionTimeoutMs: options["session-timeout"],
-    report: say,
+    report,
   });
   driver.streams.addListener({
     onQueryProgress: ({ progress }) => {
@@ -137,7 +151,7 @@ async function run(
         metrics: async () => driver.metrics.text(Date.now(), await log.storage?.()),
         log,
         topics: [topic],
-        report: say,
+        report,
         port,
         outputTopics: driver.outputTopics,
         cameras: registry.read,

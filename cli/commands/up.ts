@@ -16,7 +16,7 @@ import {
 } from "../command.ts";
 import { SMALL_HEAP } from "../defaults.ts";
 import { describeFailure } from "../fault.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { type Plan, resolvePlan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
 
@@ -27,11 +27,12 @@ const LOOK_EVERY_MS = 250;
 const upOptions = {
   check: {
     switch: true,
-    help: "Only check the file; exit code 2 for faults",
+    help:
+      "Only check the file; exit code 2 for faults. --no-check starts queries without a check of their types",
   },
   print: { switch: true, help: "Only print the resolved file, without secrets" },
   json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
-  ...fenceOptions,
+  ...commonOptions,
 } as const satisfies Options;
 
 /** `deno task up`. */
@@ -84,7 +85,7 @@ async function run(
         error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
       );
       if (problem !== undefined && problem !== told) {
-        context.say(`${problem}\n${file} is not as it should be: all goes on as before`);
+        context.say(`${problem}\n${file} is not as it should be: all goes on as before`, "error");
       }
       told = problem;
     }

@@ -15,7 +15,7 @@ import {
 } from "../command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
-import { fenceOptions } from "../fence_options.ts";
+import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -41,7 +41,7 @@ const viewerOptions = {
   },
   ...viewerAccessOptions,
   ...knownCamerasOption,
-  ...fenceOptions,
+  ...commonOptions,
 } as const satisfies Options;
 
 /** `deno task viewer`. */
@@ -67,13 +67,13 @@ async function run(
   const feed = new LogFeed({ log, topics, cameras: registry?.read });
   try {
     await feed.start();
-    if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`);
+    if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`, "warn");
     const running = await startViewer({
       feed,
       log,
       topics,
       metrics: () => Promise.resolve(metrics(feed)),
-      report: say,
+      report: (line) => say(line, "warn"),
       port: options.port,
       ...access,
     });

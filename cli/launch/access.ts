@@ -52,6 +52,8 @@ export interface LaunchTable {
   readonly commands: Readonly<Record<string, LaunchRow>>;
   readonly sinks: Readonly<Record<string, UriAccess>>;
   readonly sources: Readonly<Record<string, UriAccess>>;
+  /** The queries that come with Framelane, whose types the gate has checked. */
+  readonly queries: readonly string[];
 }
 
 /** A path that the run may write below, and which words asked for it. */
@@ -77,6 +79,8 @@ export interface Access {
   readonly libraries: Set<string>;
   /** Files that hold code of this run beside Framelane's own. */
   readonly code: Set<string>;
+  /** Queries by their names in `queries/`. */
+  readonly named: Set<string>;
 }
 
 /** Options of a file that says what cameras and queries say with theirs: see `LaunchRow.file`. */
@@ -97,6 +101,7 @@ export class AccessPlan {
     streams: new Set(),
     libraries: new Set(),
     code: new Set(),
+    named: new Set(),
   };
   readonly #table: LaunchTable;
   readonly #base: string;
@@ -198,7 +203,7 @@ export class AccessPlan {
         access.read.add(parentOf(path));
         return this.#open("file", `${parentOf(path)}/model.json`, why);
       case "query":
-        if (!/\.[cm]?[jt]s$/.test(value)) return;
+        if (!/\.[cm]?[jt]s$/.test(value)) return void access.named.add(value);
         access.read.add(projectOf(path));
         access.code.add(path);
         return;

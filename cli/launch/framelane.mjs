@@ -6,13 +6,24 @@
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** Replaced when the package is made. */
 const DENO = "DENO_VERSION";
+/** What is installed when it is wanted, by package. */
+const PARTS = { "node-av": "video", "onnxruntime-node": "models", sharp: "images" };
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const shell = process.platform === "win32";
@@ -30,26 +41,71 @@ function isNewEnough() {
     (Number(found[1]) > major || (Number(found[1]) === major && Number(found[2]) >= minor));
 }
 
-/** Installs what npm has left out since its install script failed; the script is not needed. */
-function installMissing() {
-  const folder = resolve(root, "../../..");
-  const { optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const missing = Object.entries(optionalDependencies).filter(([name]) =>
-    !existsSync(join(folder, "node_modules", name)) && !existsSync(join(root, "node_modules", name))
-  ).map((entry) => entry.join("@"));
-  if (missing.length === 0) return;
+/**
+ * Installs parts that the package does not bring: their install scripts fetch what is not needed here, and their
+ * files for other systems are three times those for this one. They lie in the package's own folder.
+ */
+function install(parts) {
+  const { peerDependencies: packages } = JSON.parse(
+    readFileSync(join(root, "package.json"), "utf8"),
+  );
+  const names = Object.keys(packages).filter((name) => parts.includes(PARTS[name]));
+  const missing = names.filter((name) => !isInstalled(name));
+  if (missing.length === 0) return true;
   process.stderr.write(`Installing ${missing.join(", ")}, once\n`);
-  const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-  const { status } = spawnSync("npm", ["install", ...flags, ...missing], {
-    cwd: folder,
-    stdio: ["ignore", 2, 2],
-    shell,
-  });
-  if (status === 0) return;
-  process.stderr.write(`Cannot install ${missing.join(", ")}: queries with models will not run\n`);
+  const stage = mkdtempSync(join(root, "install-"));
+  try {
+    const dependencies = Object.fromEntries(missing.map((name) => [name, packages[name]]));
+    // For WebRTC, which Framelane does not use: 33 MB.
+    const overrides = { werift: "file:none" };
+    mkdirSync(join(stage, "none"));
+    writeFileSync(join(stage, "none/package.json"), '{ "name": "werift", "version": "0.0.0" }');
+    writeFileSync(join(stage, "package.json"), JSON.stringify({ dependencies, overrides }));
+    const flags = ["--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--silent"];
+    const { status } = spawnSync("npm", ["install", ...flags], {
+      cwd: stage,
+      stdio: ["ignore", 2, 2],
+      shell,
+    });
+    if (status !== 0) return false;
+    const modules = join(stage, "node_modules");
+    for (const left of ["werift", ".bin"]) {
+      rmSync(join(modules, left), { force: true, recursive: true });
+    }
+    const builds = join(modules, "onnxruntime-node/bin/napi-v6");
+    for (const system of existsSync(builds) ? readdirSync(builds) : []) {
+      for (const cpu of readdirSync(join(builds, system))) {
+        if (system === process.platform && cpu === process.arch) continue;
+        rmSync(join(builds, system, cpu), { recursive: true });
+      }
+    }
+    cpSync(modules, join(root, "node_modules"), { recursive: true, force: false });
+    return true;
+  } finally {
+    rmSync(stage, { recursive: true });
+  }
 }
 
-installMissing();
+/** Whether a package lies where the code in the package's folder finds it. */
+function isInstalled(name) {
+  for (let folder = root;; folder = dirname(folder)) {
+    if (existsSync(join(folder, "node_modules", name))) return true;
+    if (dirname(folder) === folder) return false;
+  }
+}
+
+const [command, ...words] = process.argv.slice(2);
+if (command === "install" || command === "demo") {
+  const all = Object.values(PARTS);
+  const unknown = command === "install" && words.find((word) => !all.includes(word));
+  if (unknown) {
+    process.stderr.write(`Cannot install ${JSON.stringify(unknown)}: expected ${all.join(", ")}\n`);
+    process.exit(2);
+  }
+  const done = install(command === "demo" || words.length === 0 ? all : words);
+  if (!done) process.stderr.write("Cannot install it: npm failed, see above\n");
+  if (command === "install") process.exit(done ? 0 : 1);
+}
 const [program, args] = isNewEnough()
   ? ["deno", launcher]
   : ["npx", ["-y", `deno@${DENO}`, ...launcher]];

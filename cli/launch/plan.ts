@@ -36,6 +36,8 @@ export interface Launch {
   readonly flags: readonly string[];
   /** What the run reads beside what its options name. */
   readonly reads: readonly string[];
+  /** Queries of users' own, whose types are to be checked. */
+  readonly queries: readonly string[];
   /** What the run's executors may do, which is less: see `EXECUTORS`. */
   readonly executors: Required<ExecutorPermissions>;
   /** Deno's cache. */
@@ -85,7 +87,13 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     accessWithout(...NOT_FOR_EXECUTORS, "sink"),
     { reads, writable: faults.length === 0, native: row.native ?? [], root },
   );
-  return { row, access, flags, reads, executors, cache, faults };
+  const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
+    .map((name) => `${root}/queries/${name}.ts`);
+  const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
+  return {
+    ...{ row, access, flags, reads, executors, cache, faults },
+    queries: checked ? [...access.code, ...queries] : [],
+  };
 }
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */
@@ -174,6 +182,7 @@ function executorPermissions(
   const env = ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"];
   const codecs = libraryFiles(native.filter((name) => name !== "onnx"), root);
   const onnx = libraryFiles(native.filter((name) => name === "onnx"), root);
+  const stays = withLinks([...reads, ...base.read, ...paths(base)]);
   return {
     permissions: {
       read: all.everything ? true : withLinks([...reads, ...all.read, ...write]),
@@ -188,7 +197,7 @@ function executorPermissions(
     ifNeeded: {
       // What lies in a folder that stays, or holds one, cannot be revoked by itself.
       write: [...new Set(write)].filter((path) =>
-        !paths(base).some((other) => isWithin(other, path) || isWithin(path, other))
+        !stays.some((other) => isWithin(other, path) || isWithin(path, other))
       ).map((path) => ({ path, forms: withLinks([path]) })),
       net: [...all.net ?? []].filter((host) =>
         base.net !== undefined && ![...base.net].some((other) => nameOf(other) === nameOf(host))

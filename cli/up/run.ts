@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, resolve } from "node:path";
-import { openState } from "../../cameras/registry.ts";
+import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { openedBy } from "../../runtime/base/access.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
@@ -16,6 +16,7 @@ import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { CameraFleet } from "../camera_fleet.ts";
 import { type CommandContext, UsageError } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
+import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { changesOf } from "./changes.ts";
@@ -34,6 +35,8 @@ export class UpRun {
   readonly #driver: Driver;
   /** What each query was started as, by name. */
   readonly #queries = new Map<string, string>();
+  /** How cameras are, by topic and number. */
+  readonly #statuses = new Map<string, CameraStatus & { readonly at: number }>();
   readonly #fleets = new Map<string, Promise<void>>();
   readonly #over = new AbortController();
   #plan: Plan;
@@ -60,7 +63,7 @@ export class UpRun {
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
       ...executorPermissions({ changing: true }),
-      report: say,
+      report: (line) => say(line, "warn"),
     });
     const { streams } = this.#driver;
     streams.addListener({
@@ -168,7 +171,10 @@ export class UpRun {
           this.#plan.cameras.filter((one) => one.topic === topic)
             .map(({ camera }) => ({ camera, version: JSON.stringify(camera) })),
         ),
-      setStatus: () => Promise.resolve(),
+      setStatus: (number: number, status: CameraStatus) => {
+        this.#statuses.set(`${topic} ${number}`, { ...status, at: systemClock.now() });
+        return Promise.resolve();
+      },
     };
     const host = {
       log: this.#log,
@@ -190,7 +196,7 @@ export class UpRun {
     this.#driver.add(spec).catch((error) => {
       if (this.#queries.get(spec.name) !== version) return;
       this.#failed = true;
-      this.#context.say(`Query ${spec.name}: ${describeFailure(error)}`);
+      this.#context.say(`Query ${spec.name}: ${describeFailure(error)}`, "error");
     });
   }
 
@@ -211,8 +217,14 @@ export class UpRun {
       metrics: async () => this.#driver.metrics.text(Date.now(), await this.#log.storage?.()),
       log: this.#log,
       topics,
-      report: this.#context.say,
+      report: (line) => this.#context.say(line, "warn"),
       outputTopics: this.#driver.outputTopics,
+      cameras: () =>
+        Promise.resolve(
+          this.#plan.cameras.map(({ topic, camera }) =>
+            knownCamera(camera, this.#statuses.get(`${topic} ${camera.number}`))
+          ),
+        ),
       ...viewer,
     });
     this.#context.say(`Viewer: ${this.#viewer.url}`);
@@ -226,7 +238,7 @@ export class UpRun {
       const why = error instanceof Deno.errors.PermissionDenied
         ? "permissions are fixed at the start of a run: stop and start again"
         : describeFailure(error);
-      this.#context.say(`Cannot change the viewer: ${why}. It goes on as it was`);
+      this.#context.say(`Cannot change the viewer: ${why}. It goes on as it was`, "error");
       const { viewer: _, ...rest } = this.#plan;
       this.#plan = { ...rest, ...(before.viewer === undefined ? {} : { viewer: before.viewer }) };
       await this.#startViewer();

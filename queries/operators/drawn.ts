@@ -5,19 +5,21 @@
  */
 import {
   BadFrameError,
-  type Color,
   type DetectedObject,
-  drawLabelledBox,
-  drawText,
-  fillBox,
   type Frame,
   isFinding,
-  labelScale,
   type Operator,
   type Output,
   type RawImage,
   type Result,
 } from "../../runtime/mod.ts";
+import {
+  type Color,
+  drawLabelledBox,
+  drawText,
+  fillBox,
+  labelScale,
+} from "../../runtime/image/mod.ts";
 import { drawnOn, shownFrame } from "./picture.ts";
 
 /** How to draw. */

@@ -3,13 +3,8 @@
  *
  * @module
  */
-import {
-  checkQuality,
-  type Frame,
-  greyJpegOf,
-  type Operator,
-  pictureOf,
-} from "../../runtime/mod.ts";
+import { type Frame, type Operator, pictureOf } from "../../runtime/mod.ts";
+import { checkQuality, greyJpegOf } from "../../runtime/image/mod.ts";
 import { withPicture } from "./picture.ts";
 
 /** How to make frames grey. */

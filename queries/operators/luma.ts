@@ -3,13 +3,8 @@
  *
  * @module
  */
-import {
-  type Denominator,
-  type Frame,
-  type Picture,
-  pictureOf,
-  shrink,
-} from "../../runtime/mod.ts";
+import { type Frame, type Picture, pictureOf } from "../../runtime/mod.ts";
+import { type Denominator, shrink } from "../../runtime/image/mod.ts";
 
 /** A picture at a fraction of its size, its luma. */
 export interface SmallLuma {

@@ -4,13 +4,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import {
-  type Frame,
-  imageHeaders,
-  isFinding,
-  type Operator,
-  type Output,
-} from "../../runtime/mod.ts";
+import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
+import { imageHeaders } from "../../runtime/image/mod.ts";
 import { shownFrame } from "./picture.ts";
 
 /**

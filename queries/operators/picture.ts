@@ -7,15 +7,14 @@ import {
   encodeJpeg,
   type Frame,
   type FrameResult,
-  imageHeaders,
   isFinding,
   type Output,
   type Picture,
   pictureOf,
   type RawImage,
   type Result,
-  upright,
 } from "../../runtime/mod.ts";
+import { imageHeaders, upright } from "../../runtime/image/mod.ts";
 
 /** The frame that an output shows: itself, or the one of a finding. */
 export function shownFrame(output: Output): Frame | undefined {

@@ -34,12 +34,12 @@ export interface StepOptions {
  * @throws {RangeError} when the name is of another form.
  * @example
  * ```ts
- * import { console, query } from "../mod.ts";
+ * import { consoleSink, query } from "../mod.ts";
  *
  * export default query("sizes")
  *   .readStream({ startingOffsets: "earliest" })
  *   .filter((frame) => frame.value.length > 0)
- *   .writeStream(console());
+ *   .writeStream(consoleSink());
  * ```
  */
 export function query(name: string): QueryBuilder {
@@ -192,9 +192,9 @@ export class QueryDefinition {
    * @throws {RangeError} when the policy is not one of these.
    * @example
    * ```ts
-   * import { console, query } from "../mod.ts";
+   * import { consoleSink, query } from "../mod.ts";
    *
-   * export default query("gauge").readStream().map((frame) => frame).writeStream(console())
+   * export default query("gauge").readStream().map((frame) => frame).writeStream(consoleSink())
    *   .onOperatorError({ kind: "dead-letter", tries: 5, maxInARow: 100 });
    * ```
    */

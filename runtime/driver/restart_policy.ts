@@ -23,6 +23,7 @@ const FATAL = new Set([
   "INVALID",
   "OPERATOR_FAILED",
   "TOO_LARGE",
+  "DELETED",
 ]);
 /** Another runtime took over: reported by the log, or by a sink that noticed it first. */
 const FENCING = new Set(["FENCED", "TAKEN_OVER"]);

@@ -3,27 +3,15 @@
  *
  * @module
  */
-import type Sharp from "sharp";
 import { ownWork } from "../base/own_work.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { decodeJpeg, isDirect } from "./jpeg.ts";
 import { repaired } from "./kernels/repair.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
+import { loadSharp } from "./sharp.ts";
 import { shrink } from "./shrink.ts";
 import { hasLibrary } from "./turbojpeg.ts";
-
-let sharp: Promise<typeof Sharp> | undefined;
-
-/** Loads libvips when the first picture needs it: most topics hold nothing but JPEG. */
-function loadSharp(): Promise<typeof Sharp> {
-  sharp ??= import("sharp").then(({ default: loaded }) => {
-    // No picture comes twice, so there is nothing to gain from a cache.
-    loaded.cache(false);
-    return loaded;
-  });
-  return sharp;
-}
 
 /**
  * Decodes a JPEG, PNG or WebP image off this thread. Pixels come as stored: an EXIF orientation is

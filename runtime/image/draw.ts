@@ -123,7 +123,7 @@ export function drawLabelledBox(
   box: Box,
   text: string,
   color: Color,
-  scale = labelScale(image),
+  scale: number = labelScale(image),
 ): void {
   outlineBox(image, box, color, scale);
   if (text === "") return;

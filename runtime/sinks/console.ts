@@ -13,7 +13,7 @@ import {
 import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
-/** Options of `console`. */
+/** Options of `consoleSink`. */
 export interface ConsoleOptions {
   /** Lines a second and lane; further ones are counted and reported with the next line. Default 10. */
   readonly linesPerSecond?: number;
@@ -26,13 +26,13 @@ export interface ConsoleOptions {
  *
  * @example
  * ```ts
- * import { console } from "./console.ts";
+ * import { consoleSink } from "./console.ts";
  *
- * const sink = console({ linesPerSecond: 2 });
+ * const sink = consoleSink({ linesPerSecond: 2 });
  * sink.uri; // "console"
  * ```
  */
-export function console(options: ConsoleOptions = {}): Sink {
+export function consoleSink(options: ConsoleOptions = {}): Sink {
   const { linesPerSecond = 10 } = options;
   if (!(linesPerSecond > 0)) {
     throw new RangeError(

@@ -13,7 +13,7 @@ import {
   text,
   word,
 } from "../definition/sink_type.ts";
-import { console } from "./console.ts";
+import { consoleSink } from "./console.ts";
 import { display } from "./display.ts";
 import { events } from "./events.ts";
 import { images } from "./images.ts";
@@ -28,7 +28,7 @@ export const SINK_TYPES: readonly AnySinkType[] = [
     name: "console",
     help: "a line for each output",
     options: { rate: { value: "N", help: "lines a second", parse: number } },
-    open: ({ options: { rate } }) => console(given({ linesPerSecond: rate })),
+    open: ({ options: { rate } }) => consoleSink(given({ linesPerSecond: rate })),
   }),
   sinkType({
     name: "images",

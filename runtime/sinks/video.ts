@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { loadPart } from "../base/part.ts";
 import {
   BadFrameError,
   cameraOfPartition,
@@ -109,10 +110,10 @@ export function video(options: VideoOptions = {}): Sink {
 /** Loads codecs when the first video is written. */
 async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
   if (format === "avi") {
-    const { JpegEncoding } = await import("../video/jpeg_encoding.ts");
+    const { JpegEncoding } = await loadPart("video", () => import("../video/jpeg_encoding.ts"));
     return new JpegEncoding();
   }
-  const { H264Encoding } = await import("../video/h264_encoding.ts");
+  const { H264Encoding } = await loadPart("video", () => import("../video/h264_encoding.ts"));
   return new H264Encoding(options);
 }
 

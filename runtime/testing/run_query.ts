@@ -44,6 +44,7 @@ export interface RunningQuery {
   readonly ended: Promise<QueryTotals>;
   readonly published: Output[];
   readonly reports: string[];
+  /** Ends it: `drain` unless given. */
   stop(mode?: StopMode): void;
   /** The group moved on to another generation. */
   renew(membership: Membership): void;

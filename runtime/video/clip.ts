@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { loadPart } from "../base/part.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { IndexEntry } from "./frame_index.ts";
 import { FrameIndex } from "./frame_index.ts";
@@ -106,7 +107,7 @@ async function start(options: ClipOptions) {
   }
   checkH264Options(options);
   // FFmpeg is loaded when the first clip is made.
-  const { H264Encoding } = await import("./h264_encoding.ts");
+  const { H264Encoding } = await loadPart("video", () => import("./h264_encoding.ts"));
   const encoding = new H264Encoding(options);
   const recorder = new Recorder({ container: mp4, encoding, nameOf: () => "clip" });
   return { recorder, encoding };

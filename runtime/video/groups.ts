@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { loadPart } from "../base/part.ts";
 import type { Frame } from "../definition/frame.ts";
 import {
   type AccessUnit,
@@ -109,7 +110,8 @@ export class GroupTracker {
 
   #begin(codec: VideoCodec, offset: number): void {
     const decoder = () =>
-      this.#decoder ??= import("./group_decoder.ts").then(({ GroupDecoder }) => new GroupDecoder());
+      this.#decoder ??= loadPart("video", () => import("./group_decoder.ts"))
+        .then(({ GroupDecoder }) => new GroupDecoder());
     this.#group = { codec, units: [], decoder };
     this.#bytes = 0;
     this.#keyframes.push(offset);

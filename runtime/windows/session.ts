@@ -49,7 +49,7 @@ const ROWS: OptionRows<SessionOptions> = {
  * @example
  * ```ts
  * import { query, sessionWindow, type Window } from "../mod.ts";
- * import { console } from "../mod.ts";
+ * import { consoleSink } from "../mod.ts";
  *
  * export default query("visits").readStream()
  *   .process(sessionWindow({
@@ -57,7 +57,7 @@ const ROWS: OptionRows<SessionOptions> = {
  *     afterMs: 2_000,
  *   }))
  *   .map((window: Window) => window.frames[0]!)
- *   .writeStream(console());
+ *   .writeStream(consoleSink());
  * ```
  */
 export function sessionWindow(options: SessionOptions): Operator<Frame, Window> {

@@ -34,6 +34,7 @@ async function run(
           source: { value: "URI", help: "From where" },
           token: { value: "TOKEN", help: "Who may" },
           json: { switch: true, help: "For machines" },
+          "log-format": { value: "text|json", help: "How" },
         },
         run: act,
       });
@@ -156,5 +157,30 @@ Deno.test("options that every object has are unknown all the same", async () => 
     const { code, err } = await run(["camera", flag]);
     assert.equal(code, 2, flag);
     assert.match(err[0]!, /^Unknown option --/);
+  }
+});
+
+Deno.test("with --log-format json each line for people is an object with time, level and message", async () => {
+  for (
+    const [argv, environment] of [
+      [["camera", "--log-format", "json"], {}],
+      [["camera"], { FRAMELANE_LOG_FORMAT: "json" }],
+    ] as const
+  ) {
+    const { err } = await run([...argv], {
+      environment,
+      act: (_, { say }) => {
+        say("It begins");
+        say("It is slow", "warn");
+        return Promise.reject(new Error("It broke"));
+      },
+    });
+    const lines = err.map((line) => JSON.parse(line) as Record<string, string>);
+    assert.deepEqual(lines.map(({ level, message }) => [level, message]), [
+      ["info", "It begins"],
+      ["warn", "It is slow"],
+      ["error", "It broke"],
+    ]);
+    for (const { time } of lines) assert.ok(Number.isFinite(Date.parse(time!)));
   }
 });

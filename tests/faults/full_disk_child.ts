@@ -53,6 +53,14 @@ assert.equal(await append(10), 0);
 assert.ok((await log.storage()).diskFreeBytes! < 1 << 20);
 assert.equal(await assertWhole(), count);
 
+// Nor is there room for a backup: what came of it is not taken for one.
+const half = join(folder, "backup");
+await assert.rejects(log.backup(half), { code: "DISK_FULL" });
+const unusable = new EmbeddedLog(`embedded:${half}`);
+await assert.rejects(unusable.topics(), { code: /INVALID|DISK_FULL/ });
+await unusable.close();
+Deno.removeSync(half, { recursive: true });
+
 // The advice works on the full disk.
 await log.retention("t", { bytes: 5_000_000 });
 assert.equal(await append(300), 300);

@@ -1,8 +1,10 @@
 /** What `compose.yaml` starts must be what the command line takes. */
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { parseCommand } from "../../cli/command.ts";
 import { environmentName } from "../../cli/launch/arguments.ts";
 import { commands } from "../../cli/registry.ts";
+import { resolvePlan } from "../../cli/up/resolve.ts";
 
 // Loaded here: native libraries that come with some commands stay loaded.
 const loaded = new Map(
@@ -13,10 +15,11 @@ const loaded = new Map(
 const text = await Deno.readTextFile(new URL("../../compose.yaml", import.meta.url));
 
 Deno.test("every service's command line is accepted", () => {
-  const lines = [...text.matchAll(/^ {4}command: (\[.*\])$/gm)].map(([, json]) =>
-    JSON.parse(json!) as string[]
-  );
-  assert.ok(lines.length >= 5);
+  const { services } = parse(text, { merge: true }) as {
+    services: Record<string, { command?: string[] }>;
+  };
+  const lines = Object.values(services).flatMap(({ command }) => command ? [command] : []);
+  assert.deepEqual(lines.map(([name]) => name), ["up", "queries", "viewer"]);
   for (const [name, ...args] of lines) {
     const command = loaded.get(name!);
     assert.ok(command, `No command ${name}`);
@@ -32,4 +35,20 @@ Deno.test("every variable that the services get is one of an option", () => {
   const used = [...text.matchAll(/^ {2,}(FRAMELANE_\w+):/gm)].map(([, name]) => name!);
   assert.ok(used.length >= 4);
   for (const name of used) assert.ok(known.has(name), `${name} is no option's variable`);
+});
+
+Deno.test("the file that the services run from is one that up takes", async () => {
+  const file = new URL("../../deploy/compose/framelane.yaml", import.meta.url).pathname;
+  const variables: Record<string, string> = {
+    FRAMELANE_LOG: "kafka://kafka:19092",
+    FRAMELANE_TOKEN: "a-token-of-16-characters",
+  };
+  const { cameras, queries, viewer } = await resolvePlan(await Deno.readTextFile(file), {
+    file,
+    environment: (name) => variables[name],
+    load: true,
+  });
+  assert.equal(cameras.length, 3);
+  assert.equal(queries.length, 2);
+  assert.equal(viewer?.port, 8000);
 });

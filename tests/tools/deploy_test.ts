@@ -72,12 +72,19 @@ Deno.test("The unit starts the launcher, as nobody's account, with one folder to
 
 Deno.test("In the image the code belongs to root, and the command runs as another user", async () => {
   const lines = (await read("Dockerfile")).split("\n");
-  const user = lines.indexOf("USER node");
+  const user = lines.indexOf("USER framelane");
   const copied = lines.filter((line) => line.startsWith("COPY"));
   assert.ok(user > lines.findLastIndex((line) => line.startsWith("COPY")));
   assert.ok(copied.every((line) => !line.includes("--chown")));
-  assert.ok(
-    lines.slice(user).some((line) => line.startsWith("ENTRYPOINT") && line.includes("launch.ts")),
+  assert.ok(lines.slice(user).includes('ENTRYPOINT ["framelane"]'));
+  assert.match(
+    await read("deploy/framelane.sh"),
+    /^exec deno run .* -P=launch .*launch\.js" "\$@"$/m,
+  );
+  assert.equal(
+    lines.filter((line) => line.startsWith("FROM")).length,
+    2,
+    "what builds is left behind",
   );
   const compose = await read("compose.yaml");
   for (const line of ["read_only: true", "cap_drop: [ALL]", "seccomp:deploy/seccomp.json"]) {

@@ -19,7 +19,7 @@ Deno.test("What is public and has no description is found", async () => {
         "}",
       ].join("\n"),
     );
-    const faults = await documentationFaults(file);
+    const faults = await documentationFaults([file]);
     assert.deepEqual(faults.map((fault) => fault.replace(/^\S+ /, "")), [
       "untold has no description",
       "Thing.untold has no description",

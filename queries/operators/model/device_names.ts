@@ -6,6 +6,7 @@
 
 /** Devices, as ONNX Runtime's providers are named. */
 export const DEVICES = ["cpu", "cuda", "coreml", "webgpu"] as const;
+/** Where a model runs. */
 export type Device = typeof DEVICES[number];
 
 /**

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { listSupportedBackends } from "onnxruntime-node";
 import { type Device, DEVICES } from "./device_names.ts";
+import { loadOnnx } from "./onnx.ts";
 
 /** What a device needs that the package does not bring. */
 const NEEDS: Readonly<Record<Device, string>> = {
@@ -26,7 +26,7 @@ export interface DeviceInfo {
 
 /** All devices, with what each needs. */
 export function listDevices(): DeviceInfo[] {
-  const backends = listSupportedBackends().map(({ name }) => name);
+  const backends = loadOnnx().listSupportedBackends().map(({ name }) => name);
   return DEVICES.map((device) => ({
     device,
     available: device === "cpu" ? "yes" : backends.includes(device) ? "maybe" : "no",
@@ -36,8 +36,9 @@ export function listDevices(): DeviceInfo[] {
 
 /** @throws {Error} when this build of ONNX Runtime has no such provider. */
 export function providersOf(device: Device): string[] {
-  const known = listDevices().find((info) => info.device === device);
-  if (known?.available === "no") {
+  const known = device === "cpu" ? "yes" : listDevices()
+    .find((info) => info.device === device)?.available;
+  if (known === "no") {
     throw new Error(
       `Cannot run models on ${device}: ONNX Runtime has no such provider on this system; it needs ` +
         NEEDS[device],

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Frame, type FrameTensor, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
+import { type Frame, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
+import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import type { ModelInput } from "./manifest_input.ts";
 import { frameSpec, padBars } from "./window_tensor.ts";
 

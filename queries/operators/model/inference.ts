@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { FrameTensor, Result } from "../../../runtime/mod.ts";
+import type { Result } from "../../../runtime/mod.ts";
+import type { FrameTensor } from "../../../runtime/image/mod.ts";
 import type { ModelConstant } from "./manifest_input.ts";
 import { type ModelManifest, readManifest } from "./manifest.ts";
 import type { OnnxFile, OnnxValue } from "./onnx_file.ts";

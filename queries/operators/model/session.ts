@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { InferenceSession, Tensor } from "onnxruntime-node";
-import { float16Bits } from "../../../runtime/mod.ts";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { float16Bits } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf } from "./devices.ts";
+import { loadOnnx } from "./onnx.ts";
 
 /** Samples of a tensor of the model's; float16 as its bits. */
 export type Samples =
@@ -74,7 +75,7 @@ export async function openSession(
   const key = `${device}:${threads}:${file}`;
   let entry = shared.get(key);
   if (entry === undefined) {
-    const session = InferenceSession.create(file, {
+    const session = loadOnnx().InferenceSession.create(file, {
       executionProviders: providersOf(device),
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -130,7 +131,7 @@ async function runOnce(
 
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {
   // The constructor's types know each pair of type and array; which pair this is, is not known here.
-  const tensor = new Tensor(dtype as "float32", data as Float32Array, shape);
+  const tensor = new (loadOnnx().Tensor)(dtype as "float32", data as Float32Array, shape);
   // It wraps the bits of float16 in a Float16Array, which Deno's native interface does not know yet.
   if (dtype === "float16") Object.defineProperty(tensor, "data", { value: data });
   return tensor;

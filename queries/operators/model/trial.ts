@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type FrameTensor, Tensorizer } from "../../../runtime/mod.ts";
+import { Tensorizer } from "../../../runtime/mod.ts";
+import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import { type CheckedModel, checkModel, Inference, type Inferred } from "./inference.ts";
 import { ManifestError } from "./manifest.ts";
 import { frameSpec, padBars } from "./window_tensor.ts";

@@ -9,7 +9,7 @@ import {
   type FrameTensor,
   type TensorData,
   type TensorSpec,
-} from "../../../runtime/mod.ts";
+} from "../../../runtime/image/mod.ts";
 import type { ModelInput } from "./manifest_input.ts";
 import type { ModelTensor } from "./session.ts";
 import { dimsOf } from "./signature.ts";

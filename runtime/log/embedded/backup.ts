@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
+import { unfinishedName } from "./database_file.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { closeChunks, offsetBits } from "./schema.ts";
@@ -32,7 +33,7 @@ export async function backup(
   signal?: AbortSignal,
 ): Promise<BackupReport> {
   await prepareFolder(from, to);
-  const [unfinished, path] = [join(to, "log.db.unfinished"), join(to, "log.db")];
+  const [unfinished, path] = [join(to, unfinishedName), join(to, "log.db")];
   try {
     await database.copyTo(unfinished);
     await Deno.chmod(unfinished, modes.file);

@@ -12,6 +12,9 @@ import { preparePrivate } from "./private_files.ts";
 import { applicationId, pageSize, schema, schemaVersion, upgrade } from "./schema.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
+/** The database of a backup under way. */
+export const unfinishedName = "log.db.unfinished";
+
 /** An open file. */
 export interface DatabaseFile {
   readonly db: DatabaseSync;
@@ -33,7 +36,7 @@ export async function openDatabase(
   try {
     await preparePrivate(dir, "log.db");
     const left = await sizeOf(`${path}-wal`) > 0 && !await Presence.anybody(dir);
-    const orphaned = await sizeOf(path) === 0 && await holdsSegments(dir);
+    const orphaned = await sizeOf(path) === 0 && await holdsRest(dir);
     db = new DatabaseSync(path);
     const opened = db;
     await whileBusy(waiting, () => prepare(opened, path, orphaned));
@@ -79,14 +82,14 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function holdsSegments(dir: string): Promise<boolean> {
-  try {
-    for await (const _ of Deno.readDir(join(dir, "segments"))) return true;
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+/** Segments, or a backup's database that did not get its name. */
+async function holdsRest(dir: string): Promise<boolean> {
+  for await (const { name } of Deno.readDir(dir)) {
+    if (name === unfinishedName) return true;
+    if (name !== "segments") continue;
+    for await (const _ of Deno.readDir(join(dir, name))) return true;
   }
+  return false;
 }
 
 /** Checks what the file is; makes the tables in an empty one. */
@@ -118,7 +121,8 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
   if (!check()) {
     if (orphaned) {
       throw refuse(
-        "it is gone, but the frames' segments beside it are not; restore a backup, or remove the folder to start again",
+        "it is gone, but the frames' segments beside it are not, or it is a backup that did not end; restore a backup, " +
+          "or remove the folder to start again",
       );
     }
     db.exec(`PRAGMA page_size = ${pageSize}; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE`);

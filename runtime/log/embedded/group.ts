@@ -112,6 +112,8 @@ export class EmbeddedGroupMember implements GroupMember {
       } catch (error) {
         if (signal.aborted) return;
         this.#report(error);
+        // There is no group any more.
+        if (error instanceof LogError && error.code === "DELETED") return;
         await this.#parts.clock.sleep(1_000, signal).catch(() => {/* Leaving: the loop ends. */});
       }
     }

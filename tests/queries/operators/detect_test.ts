@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { detect } from "../../../queries/operators/detect.ts";
-import {
-  BadFrameError,
-  decodeImage,
-  encodeJpeg,
-  type Frame,
-  resize,
-} from "../../../runtime/mod.ts";
+import { BadFrameError, decodeImage, encodeJpeg, type Frame } from "../../../runtime/mod.ts";
+import { resize } from "../../../runtime/image/mod.ts";
 import { frameOf, run } from "./kit.ts";
 import reference from "./objects_reference.json" with { type: "json" };
 

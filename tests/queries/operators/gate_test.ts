@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { detect } from "../../../queries/operators/detect.ts";
 import { gate } from "../../../queries/operators/gate.ts";
 import { collect, MemoryLog, runQuery } from "../../../runtime/testing.ts";
-import { fillBox, type Frame, query } from "../../../runtime/mod.ts";
+import { type Frame, query } from "../../../runtime/mod.ts";
+import { fillBox } from "../../../runtime/image/mod.ts";
 import { framesOf, run, runWithRestarts, scene } from "./kit.ts";
 
 const WHITE = [255, 255, 255] as const;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { motion } from "../../../queries/operators/motion.ts";
-import { BadFrameError, fillBox } from "../../../runtime/mod.ts";
+import { BadFrameError } from "../../../runtime/mod.ts";
+import { fillBox } from "../../../runtime/image/mod.ts";
 import { frameOf, framesOf, open, run, runWithRestarts, scene } from "./kit.ts";
 
 const WHITE = [255, 255, 255] as const;

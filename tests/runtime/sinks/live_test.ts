@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Output } from "../../../runtime/definition/frame.ts";
-import { console } from "../../../runtime/sinks/console.ts";
+import { consoleSink } from "../../../runtime/sinks/console.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "./outputs.ts";
 
@@ -10,7 +10,7 @@ async function lines(outputs: readonly Output[], linesPerSecond = 10, times: num
   const said: string[] = [];
   let now = 0;
   const clock = { now: () => now, monotonic: () => now, sleep: () => Promise.resolve() };
-  const task = await console({ linesPerSecond })
+  const task = await consoleSink({ linesPerSecond })
     .open(sinkContext({ clock, report: (line) => said.push(line) }));
   for (const [index, output] of outputs.entries()) {
     now = times[index] ?? now;
@@ -49,5 +49,5 @@ Deno.test("console: lines beyond the rate are counted, alerts are always said", 
 });
 
 Deno.test("console: a rate of nothing is refused", () => {
-  assert.throws(() => console({ linesPerSecond: 0 }), /Cannot print 0 lines a second/);
+  assert.throws(() => consoleSink({ linesPerSecond: 0 }), /Cannot print 0 lines a second/);
 });

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
 import { openLog } from "../../../runtime/log/open.ts";
-import { framelane, FramelaneProcess } from "../../support/framelane.ts";
+import { deletedUnder } from "../../faults/deleted_log.ts";
+import { framelane } from "../../support/framelane.ts";
 import { readAll, whilePublishing, withLog } from "../../support/log.ts";
 import { sha256 } from "../../support/checker.ts";
 import { withFolder } from "../../support/folder.ts";
@@ -60,7 +61,7 @@ Deno.test("segments with a flipped bit, or cut: that frame is a dead letter, all
   });
 });
 
-Deno.test("a log that is copied while it is written: a backup is whole, a copy by cp is told", async () => {
+Deno.test("a log that is copied while it is written: a backup is whole, a copy by cp is reported", async () => {
   let told = 0;
   await withLog(async (_url, log, dir) => {
     await log.createTopic("VideoStreaming", 2);
@@ -80,7 +81,7 @@ Deno.test("a log that is copied while it is written: a backup is whole, a copy b
   assert.equal(told, COPIES);
   reportRow({
     fault:
-      "a log copied while cameras write: `log backup` is whole, `cp -r` is told when it is opened",
+      "a log copied while cameras write: `log backup` is whole, `cp -r` is reported when it is opened",
     repetitions: 2 * COPIES,
     verdict: flawless,
   });
@@ -88,44 +89,7 @@ Deno.test("a log that is copied while it is written: a backup is whole, a copy b
 
 Deno.test("a log that is deleted under a camera and a query: both stop by name", async () => {
   const afterMs: number[] = [];
-  for (let i = 0; i < DELETIONS; i++) {
-    await withFolder(async (dir) => {
-      const where = ["--log", `embedded:${dir}/log`];
-      const camera = new FramelaneProcess([
-        "camera",
-        "1",
-        "--source",
-        "pattern:?size=160x120",
-        ...where,
-      ]);
-      const query = new FramelaneProcess([
-        "queries",
-        "passthrough",
-        ...where,
-        "--sink",
-        "topic:OUT",
-        "--port",
-        "off",
-        "--json",
-      ]);
-      try {
-        await query.until("frames", ({ lines }) => lines.length > 0, 60_000);
-        await Deno.remove(`${dir}/log`, { recursive: true });
-        const started = performance.now();
-        const said = /log\.db: it was deleted or replaced while it was in use/;
-        for (const process of [camera, query]) {
-          await process.until("words", ({ said: lines }) => lines.some((line) => said.test(line)));
-          afterMs.push(performance.now() - started);
-        }
-        for (const process of [camera, query]) {
-          assert.equal(await process.ended(), 1, process.output());
-        }
-      } finally {
-        await camera.kill();
-        await query.kill();
-      }
-    });
-  }
+  for (let i = 0; i < DELETIONS; i++) afterMs.push(...await deletedUnder());
   reportRow({
     fault: "the log is deleted under a camera and a query: both say so and end with 1",
     repetitions: DELETIONS,

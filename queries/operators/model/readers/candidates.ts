@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type DetectedObject, type Placement, toSource } from "../../../../runtime/mod.ts";
+import { type DetectedObject } from "../../../../runtime/mod.ts";
+import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";
 
 /** Most candidates that are compared with each other, the highest scores first. */

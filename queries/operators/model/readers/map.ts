@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
-import type { Placement } from "../../../../runtime/mod.ts";
+import type { Placement } from "../../../../runtime/image/mod.ts";
 import type { MapOutput } from "../manifest_output.ts";
 import { type Numbers, partOf, rounded, sigmoid, valuesOf } from "./numbers.ts";
 import { type OutputReader, unreadable } from "./reader.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromFloat16Bits } from "../../../../runtime/mod.ts";
+import { fromFloat16Bits } from "../../../../runtime/image/mod.ts";
 import type { ModelTensor } from "../session.ts";
 
 /** Numbers that can be read in place. */

@@ -3,12 +3,8 @@
  *
  * @module
  */
-import {
-  BadFrameError,
-  type DetectedObject,
-  type Json,
-  type Placement,
-} from "../../../../runtime/mod.ts";
+import { BadFrameError, type DetectedObject, type Json } from "../../../../runtime/mod.ts";
+import { type Placement } from "../../../../runtime/image/mod.ts";
 import type { ModelInput } from "../manifest_input.ts";
 import type { ModelTensor } from "../session.ts";
 

@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { OutputReaders } from "../../../../queries/operators/model/readers/mod.ts";
 import type { ModelTensor, Samples } from "../../../../queries/operators/model/session.ts";
-import { type DetectedObject, placementOf } from "../../../../runtime/mod.ts";
+import { type DetectedObject } from "../../../../runtime/mod.ts";
+import { placementOf } from "../../../../runtime/image/mod.ts";
 import reference from "./heads/heads_reference.json" with { type: "json" };
 
 const { width, height, inputWidth, inputHeight } = reference.frame;

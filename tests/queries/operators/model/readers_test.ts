@@ -4,7 +4,8 @@ import { MOST_SCORES } from "../../../../queries/operators/model/readers/scores.
 import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
 import { OutputReaders } from "../../../../queries/operators/model/readers/mod.ts";
 import type { Samples } from "../../../../queries/operators/model/session.ts";
-import { decodeImage, placementOf } from "../../../../runtime/mod.ts";
+import { decodeImage } from "../../../../runtime/mod.ts";
+import { placementOf } from "../../../../runtime/image/mod.ts";
 
 /** Reads one output of a model of 64x32 pixels, which is shown a frame of 128x128: letterboxed to 32x32. */
 function read(output: object, shape: readonly number[], data: Samples, frames = 1) {

@@ -1,0 +1,21 @@
+/**
+ * FFmpeg, loaded when the first video is opened: patterns and folders do without.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import { loadPart } from "../../runtime/base/part.ts";
+
+/** @throws {Error} where it is not installed. */
+export function loadVideo() {
+  return loadPart("video", async () => {
+    const [{ InputFormat }, { videoImages }, { VideoInput }] = await Promise.all([
+      import("node-av"),
+      import("./images.ts"),
+      import("./input.ts"),
+    ]);
+    const formatIn = (beginning: Buffer, path: string) =>
+      InputFormat.probe(beginning, path)?.name ?? undefined;
+    return { formatIn, videoImages, VideoInput };
+  });
+}

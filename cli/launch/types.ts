@@ -1,0 +1,56 @@
+/**
+ * Checks the types of queries before a run starts, once for each version of a file: Deno runs them unchecked.
+ *
+ * @module
+ */
+import { realPath, statOf } from "./paths.ts";
+
+/** What a check needs of the launcher. */
+export interface TypeCheck {
+  /** Folder of Framelane's code. */
+  readonly root: string;
+  /** The configuration that says where the types of Framelane's names are. */
+  readonly config: string;
+  /** Deno's cache: which files are right is kept there. */
+  readonly cache: string;
+}
+
+/** Writes files that say that a check went well, in a process that may. */
+const REMEMBER =
+  "const [folder, ...names] = Deno.args; Deno.mkdirSync(folder, { recursive: true });" +
+  " for (const name of names) Deno.writeTextFileSync(`${folder}/${name}`, '');";
+
+/** Whether all files are right; what is wrong has been printed otherwise. */
+export async function typesAreRight(
+  files: readonly string[],
+  { root, config, cache }: TypeCheck,
+): Promise<boolean> {
+  const folder = `${cache}/framelane-checked`;
+  const unchecked = new Map<string, string>();
+  for (const file of files.map(realPath)) {
+    const stat = statOf(file);
+    // The command says what is not there.
+    if (stat === undefined) continue;
+    const name = await nameOf([file, root, stat.mtime?.getTime(), stat.size, Deno.version.deno]);
+    if (statOf(`${folder}/${name}`) === undefined) unchecked.set(file, name);
+  }
+  if (unchecked.size === 0) return true;
+  const deno = (...args: string[]) =>
+    new Deno.Command("deno", { args, stdin: "null", stdout: "inherit", stderr: "inherit" })
+      .output();
+  const flags = [`--config=${config}`, "--no-lock"];
+  const { success } = await deno("check", "--quiet", ...flags, ...unchecked.keys());
+  // Where the cache may not be written it is checked again next time.
+  if (success) {
+    await new Deno.Command("deno", {
+      args: ["eval", "--no-config", REMEMBER, folder, ...unchecked.values()],
+    }).output();
+  } // deno-lint-ignore no-console
+  else console.error("Cannot start a query whose types are wrong; --no-check starts it as it is");
+  return success;
+}
+
+async function nameOf(parts: readonly unknown[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(parts));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 32);
+}

@@ -1,0 +1,180 @@
+/**
+ * `deno task docs`: the pages of the repository and the reference of every import as a site, `dist/docs`.
+ *
+ * @module
+ */
+import { Marked } from "marked";
+import { writeLine } from "../cli/output.ts";
+import project from "../deno.json" with { type: "json" };
+import { anchorOf } from "./links.ts";
+import { dirname, join, relative, ROOT } from "./paths.ts";
+import { run } from "./run.ts";
+import { checkUsage } from "./usage.ts";
+import { repositoryFiles } from "./words.ts";
+
+/** The site's pages in the order of its menu; other pages follow the last group. */
+const MENU: readonly (readonly [group: string, pages: readonly string[]])[] = [
+  ["Start", ["README.md", "docs/quick-start.md", "docs/limits.md", "docs/library.md"]],
+  [
+    "Guides",
+    ["up", "cameras", "video", "viewer", "embedded-log", "bring-your-own-model"].map(page),
+  ],
+  ["", ["case-counting", "spark", "operations", "scaling", "security", "upgrading"].map(page)],
+  ["Reference", ["docs/cli.md", "docs/checkpoint-format.md", "CHANGELOG.md"]],
+  ["How it works", ["architecture", "reliability", "performance", "decisions/README"].map(page)],
+];
+const REFERENCE = "api/index.html";
+
+function page(name: string): string {
+  return `docs/${name}.md`;
+}
+
+/** Where a page of the repository lies in the site. */
+function placeOf(file: string): string {
+  return file === "README.md"
+    ? "index.html"
+    : file.replace(/^docs\//, "").replace(/\.md$/, ".html");
+}
+
+/** Makes the pages; what they show or link to in the repository is copied. Returns all files written. */
+export async function buildPages(folder: string): Promise<string[]> {
+  const files = await repositoryFiles();
+  const pages = files.filter((file) => /^(docs\/.*|[A-Z]+)\.md$/.test(file));
+  const titles = new Map<string, string>();
+  const written = new Set<string>();
+  for (const file of pages) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    titles.set(file, /^# (.*)$/m.exec(text)?.[1]?.replaceAll("`", "") ?? file);
+  }
+  const write = async (place: string, content: string | Uint8Array) => {
+    await Deno.mkdir(dirname(join(folder, place)), { recursive: true });
+    await Deno.writeFile(
+      join(folder, place),
+      typeof content === "string" ? new TextEncoder().encode(content) : content,
+    );
+    written.add(place);
+  };
+  for (const file of pages) {
+    const place = placeOf(file);
+    const linked: string[] = [];
+    const html = bodyOf(await Deno.readTextFile(join(ROOT, file)), (target) => {
+      if (/^[a-z]+:|^#/i.test(target)) return target;
+      const [path = "", anchor] = target.split("#");
+      const to = join(dirname(file), decodeURIComponent(path)).replace(/\/$/, "");
+      const found = files.includes(to) ? to : `${to}/README.md`;
+      if (!files.includes(found)) return undefined;
+      if (!pages.includes(found)) linked.push(found);
+      const away = relative(dirname(place), placeOf(found)) || ".";
+      return anchor === undefined ? away : `${away}#${anchor}`;
+    });
+    for (const asset of linked) await write(placeOf(asset), await Deno.readFile(join(ROOT, asset)));
+    await write(place, whole(place, titles.get(file)!, html, titles));
+  }
+  return [...written].sort();
+}
+
+/** A page's own HTML; a link whose target `resolve` does not know becomes plain text. */
+function bodyOf(markdown: string, resolve: (target: string) => string | undefined): string {
+  const marked = new Marked({
+    gfm: true,
+    renderer: {
+      heading({ tokens, depth, text }) {
+        const inner = this.parser.parseInline(tokens);
+        return `<h${depth} id="${anchorOf(text)}">${inner}</h${depth}>\n`;
+      },
+      link({ href, tokens }) {
+        const inner = this.parser.parseInline(tokens);
+        const to = resolve(href);
+        return to === undefined ? inner : `<a href="${escape(to)}">${inner}</a>`;
+      },
+      image({ href, text }) {
+        return `<img src="${escape(resolve(href) ?? href)}" alt="${escape(text)}">`;
+      },
+    },
+  });
+  return marked.parse(markdown, { async: false });
+}
+
+function whole(
+  place: string,
+  title: string,
+  body: string,
+  titles: ReadonlyMap<string, string>,
+): string {
+  const to = (target: string) => relative(dirname(place), target) || ".";
+  const item = (target: string, text: string) =>
+    `<a href="${to(target)}"${target === place ? ' aria-current="page"' : ""}>${escape(text)}</a>`;
+  const menu = MENU.map(([group, pages]) =>
+    (group === "" ? "" : `<h2>${group}</h2>`) +
+    pages.map((file) => item(placeOf(file), titles.get(file)!)).join("")
+  ).join("");
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${escape(title)} · Framelane</title>
+<style>${STYLE}</style>
+<nav>${menu}${item(REFERENCE, "All imports, from the code")}</nav>
+<main>${body}</main>
+</html>
+`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}
+
+const STYLE = `
+:root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
+body { margin: 0; display: grid; grid-template-columns: 16rem minmax(0, 50rem); gap: 2rem; }
+nav { position: sticky; top: 0; height: 100vh; overflow: auto; padding: 1rem; box-sizing: border-box; }
+nav a { display: block; padding: .15rem 0; text-decoration: none; }
+nav a[aria-current] { font-weight: bold; }
+nav h2 { font-size: .9rem; margin: 1rem 0 .2rem; }
+main { padding: 1rem 1rem 4rem; }
+img { max-width: 100%; }
+pre, table { overflow-x: auto; display: block; }
+pre { padding: .8rem; background: color-mix(in srgb, currentColor 8%, transparent); }
+table { border-collapse: collapse; }
+td, th { padding: .25rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); text-align: left; }
+@media (max-width: 50rem) { body { display: block; } nav { position: static; height: auto; } }
+`;
+
+/** Links of built pages that lead nowhere, each with its page. */
+export async function deadLinks(folder: string, pages: readonly string[]): Promise<string[]> {
+  const dead: string[] = [];
+  for (const page of pages.filter((file) => file.endsWith(".html"))) {
+    const html = await Deno.readTextFile(join(folder, page));
+    for (const [, target] of html.matchAll(/(?:href|src)="([^"]+)"/g)) {
+      if (/^[a-z]+:/i.test(target!)) continue;
+      const [path = "", anchor] = target!.split("#");
+      const file = join(folder, path === "" ? page : join(dirname(page), decodeURIComponent(path)));
+      const there = await Deno.readTextFile(file).catch(() => undefined);
+      const held = anchor === undefined || !file.endsWith(".html") ||
+        there?.includes(`id="${anchor}"`);
+      if (there === undefined || !held) dead.push(`${page} links to ${target}, which is not there`);
+    }
+  }
+  return dead;
+}
+
+if (import.meta.main) {
+  checkUsage(
+    "deno task docs\n\nBuilds the site of all pages and of the reference in dist/docs.",
+    [],
+  );
+  const folder = join(ROOT, "dist/docs");
+  await Deno.remove(folder, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  const pages = await buildPages(folder);
+  const made = await run(Deno.execPath(), [
+    ...["doc", "--html", "--name=Framelane", `--output=${join(folder, "api")}`],
+    ...Object.values(project.exports),
+  ], { cwd: ROOT });
+  if (made?.code !== 0) throw new Error(`Cannot make the reference: ${made?.output}`);
+  const dead = await deadLinks(folder, pages);
+  for (const fault of dead) writeLine(Deno.stderr, fault);
+  writeLine(Deno.stdout, `${join(folder, "index.html")}: ${pages.length} files and the reference`);
+  Deno.exit(dead.length === 0 ? 0 : 1);
+}

@@ -1,0 +1,58 @@
+/**
+ * The package as users install it: in a folder of its own, with a home of its own, from the registry.
+ *
+ * @module
+ */
+import { delimiter } from "node:path";
+import { dirname, join, ROOT } from "./paths.ts";
+import { run } from "./run.ts";
+
+/** Where npm keeps what it fetched between runs; nothing else is shared with the user's own home. */
+const NPM_CACHE = join(ROOT, ".cache/npm");
+
+/** An empty folder that knows nothing of the repository, and the environment of its commands. */
+export class Installation implements AsyncDisposable {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+
+  private constructor(home: string) {
+    this.folder = join(home, "project");
+    this.env = {
+      HOME: home,
+      DENO_DIR: join(home, "deno"),
+      // The Deno that runs this one.
+      PATH: `${dirname(Deno.execPath())}${delimiter}${Deno.env.get("PATH")}`,
+      NO_COLOR: "1",
+      npm_config_cache: NPM_CACHE,
+      npm_config_prefer_offline: "true",
+      npm_config_userconfig: join(Deno.env.get("HOME") ?? "/", ".npmrc"),
+      npm_config_update_notifier: "false",
+    };
+  }
+
+  /** Installs a tarball with npm, as `npm install FILE` does. */
+  static async of(tarball: string): Promise<Installation> {
+    const installation = new Installation(await Deno.makeTempDir({ prefix: "framelane-use-" }));
+    await Deno.mkdir(installation.folder);
+    await Deno.writeTextFile(join(installation.folder, "package.json"), "{}");
+    await installation.run("npm", ["install", "--no-audit", "--no-fund", tarball]);
+    return installation;
+  }
+
+  /** Runs a program to its end and gives all that it printed. */
+  async run(program: string, args: readonly string[]): Promise<string> {
+    const ended = await run(program, args, { cwd: this.folder, env: this.env });
+    if (ended?.code === 0) return ended.output;
+    throw new Error(`${program} ${args.join(" ")} failed: ${ended?.output ?? "not found"}`);
+  }
+
+  /** Megabytes (10⁶ bytes) that are installed. */
+  async megabytes(): Promise<number> {
+    const said = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
+    return Number.parseInt(said) / 1e6;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.env["HOME"]!, { recursive: true });
+  }
+}
