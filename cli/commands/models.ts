@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   draftManifest,
@@ -49,7 +49,7 @@ export const models: Command = {
     authors: ["models"],
     native: ["jpeg", "onnx"],
   },
-  check({ positionals: [action, ...rest] }) {
+  check({ positionals: [action, ...rest], options }) {
     const wanted = action === "presets" || action === "devices" ? 0 : 1;
     if (action === undefined) return [`Nothing to do: expected ${ALL}`];
     if (!(ACTIONS as readonly string[]).includes(action)) {
@@ -60,9 +60,17 @@ export const models: Command = {
         }`,
       ];
     }
-    if (rest.length === wanted) return [];
-    const file = action === "inspect" ? "an .onnx file" : "a model.json";
-    return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
+    if (rest.length !== wanted) {
+      const file = action === "inspect" ? "an .onnx file" : "a model.json";
+      return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
+    }
+    const { out } = options as unknown as Values;
+    if (action !== "inspect" || out === undefined || isBelow(dirname(out), rest[0]!)) return [];
+    return [
+      `Cannot write ${out}: expected a place in a folder above ${
+        rest[0]
+      }, where manifests find their models`,
+    ];
   },
   run({ positionals: [action, file], options }, context) {
     const values = options as unknown as Values;
@@ -95,6 +103,12 @@ async function inspect(file: string, values: Values, context: CommandContext): P
   }
   for (const note of notes) say(`  ${note}`);
   return 0;
+}
+
+/** Whether a file is in a folder, or below it. */
+function isBelow(folder: string, file: string): boolean {
+  const path = relative(folder, file);
+  return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(path);
 }
 
 /** Whether a file holds nothing: the launcher makes it, so that the kernel's fence can name it. */

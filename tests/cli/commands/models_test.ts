@@ -48,15 +48,32 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
   }
 });
 
-Deno.test("models inspect leads a manifest elsewhere back to its model", async () => {
+Deno.test("models inspect writes a manifest above the model, and nowhere else", async () => {
   const folder = await Deno.makeTempDir();
   try {
+    const file = join(folder, "weights", "state.onnx");
+    await Deno.mkdir(join(folder, "weights"));
+    await Deno.copyFile(orderModel("state").replace(/json$/, "onnx"), file);
     const out = join(folder, "mine.json");
-    const file = orderModel("state").replace(/json$/, "onnx");
     assert.equal((await call("inspect", file, `--out=${out}`)).code, 0);
     assert.equal((await call("check", out)).code, 0);
-    await Deno.writeTextFile(out, '{"name": 1}');
-    const bad = await call("check", out, "--json");
+    const elsewhere = await call("inspect", file, `--out=${join(folder, "other", "mine.json")}`);
+    assert.equal(elsewhere.code, 2);
+    assert.match(
+      elsewhere.said[0]!,
+      /^Cannot write .*mine.json: expected a place in a folder above/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("models check tells all faults of a manifest", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "mine.json");
+    await Deno.writeTextFile(path, '{"name": 1}');
+    const bad = await call("check", path, "--json");
     assert.equal(bad.code, 1);
     assert.equal(JSON.parse(bad.printed[0]!).ok, false);
     assert.ok(JSON.parse(bad.printed[0]!).faults.length >= 3);
