@@ -182,7 +182,6 @@ function executorPermissions(
   const env = ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"];
   const codecs = libraryFiles(native.filter((name) => name !== "onnx"), root);
   const onnx = libraryFiles(native.filter((name) => name === "onnx"), root);
-  const stays = withLinks([...reads, ...base.read, ...paths(base)]);
   return {
     permissions: {
       read: all.everything ? true : withLinks([...reads, ...all.read, ...write]),
@@ -197,7 +196,7 @@ function executorPermissions(
     ifNeeded: {
       // What lies in a folder that stays, or holds one, cannot be revoked by itself.
       write: [...new Set(write)].filter((path) =>
-        !stays.some((other) => isWithin(other, path) || isWithin(path, other))
+        !paths(base).some((other) => isWithin(other, path) || isWithin(path, other))
       ).map((path) => ({ path, forms: withLinks([path]) })),
       net: [...all.net ?? []].filter((host) =>
         base.net !== undefined && ![...base.net].some((other) => nameOf(other) === nameOf(host))
