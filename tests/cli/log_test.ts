@@ -21,14 +21,15 @@ async function log(...args: string[]): Promise<{ code: number; lines: unknown[];
 Deno.test("log retention shows and sets what is kept of a topic", async () => {
   await withLog(async (url, opened) => {
     await opened.createTopic("VideoStreaming", 1);
+    // Each record is a chunk of its own: records expire by chunk.
     for (let i = 0; i < 20; i++) {
-      await append(opened, "VideoStreaming", 0, [record(new Uint8Array(10_000))]);
+      await append(opened, "VideoStreaming", 0, [record(new Uint8Array(300_000))]);
     }
     const json = ["--log", url, "--json"];
     const row = { type: "retention", topic: "VideoStreaming", bytes: 2 ** 30, ms: 86_400_000 };
     assert.deepEqual((await log("retention", ...json)).lines, [row]);
-    const set = await log("retention", "VideoStreaming", "--bytes", "55000", ...json);
-    assert.deepEqual(set.lines, [{ ...row, bytes: 55_000 }]);
+    const set = await log("retention", "VideoStreaming", "--bytes", "1650000", ...json);
+    assert.deepEqual(set.lines, [{ ...row, bytes: 1_650_000 }]);
     assert.deepEqual(await opened.offsets("VideoStreaming", 0), { earliest: 15, latest: 20 });
     const missing = await log("retention", "None", "--ms", "5", "--log", url);
     assert.equal(missing.code, 1);
@@ -162,7 +163,7 @@ Deno.test("log convert takes an old log over, with offsets and checkpoints", asy
     await makeVersion1(dir);
     const refused = await log("check", "--log", url);
     assert.equal(refused.code, 1);
-    assert.match(refused.said, /version 1, older than version 2.*: deno task log convert --log/);
+    assert.match(refused.said, /version 1, older than version 3.*: deno task log convert --log/);
     const { code, said } = await log("convert", "--log", url);
     assert.equal(code, 0, said);
     assert.match(said, /Converted 100 records and 2 checkpoints; the old files are in .*version-1/);
