@@ -77,8 +77,10 @@ Deno.test("names and metrics that are none are refused together", () => {
     () => stream.observe("no name", { "a-b": "count", c: "often" as "count" }),
     /name: expected letters.*a-b: expected a name.*c: expected "count", or a function/,
   );
+  assert.throws(() => stream.observe("a", {}), /expected metrics such as/);
+  const twice = stream.observe("a", { frames: "count" }).observe("a", { frames: "count" });
   assert.throws(
-    () => stream.observe("a", {}).observe("a", {}).writeStream(collect<Frame>()),
+    () => twice.writeStream(collect<Frame>()),
     /two steps with metrics are named "observe\(a\)"/,
   );
 });
