@@ -60,10 +60,13 @@ function needs(args: readonly string[], ...flags: readonly string[]): Need[] {
 
 const FILES = ["--allow-read", "--allow-write"];
 const LIBRARIES = ["--ignore-env", "--allow-ffi"];
+/** A camera that needs the library for video. */
+const FILM = "clips/bigbuckbunny.mp4";
 
 function trials(folder: string, url: string): Trial[] {
   const log = ["--log", url];
-  const camera = ["1", "--limit", "1", "--log", `embedded:${folder}/camera`];
+  const film = ["--source", FILM, "--limit", "1"];
+  const camera = ["1", ...film, "--log", `embedded:${folder}/camera`];
   const cameras = ["run", "--state", `${folder}/state`, "--log", `embedded:${folder}/cameras`];
   const metrics = ["--metrics-port", "0"];
   const queries = [
@@ -99,7 +102,7 @@ function trials(folder: string, url: string): Trial[] {
     },
     {
       task: "cameras",
-      works: ["list", "--state", `${folder}/state`],
+      works: ["list", "--state", `${folder}/unused`],
       setting: "FRAMELANE_FPS",
       needs: [
         ...needs(cameras, ...FILES, ...LIBRARIES),
@@ -194,7 +197,7 @@ async function prepare(folder: string): Promise<void> {
     ].join("\n"),
   );
   const added = await run(
-    denoArguments("cameras", ["add", "1", "pattern:", "--state", `${folder}/state`]),
+    denoArguments("cameras", ["add", "1", FILM, "--state", `${folder}/state`]),
   );
   assert.equal(added.code, 0, added.said);
 }
