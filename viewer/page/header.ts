@@ -34,7 +34,7 @@ const COUNTED: readonly (readonly [Condition, string])[] = [
 export function brand(): HTMLElement {
   return element(
     "a",
-    { class: "brand", href: "/" },
+    { class: "brand", href: "/", "aria-label": "Framelane" },
     element("img", { src: "/assets/page/icon.svg", alt: "", width: 24, height: 24 }),
     element("span", {}, "Framelane"),
   );
