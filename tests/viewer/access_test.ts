@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
+import { Access } from "../../viewer/access.ts";
 import { startViewer, type ViewerOptions } from "../../viewer/viewer.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
@@ -308,4 +309,27 @@ Deno.test("behind a proxy its public name is the viewer's own", async () => {
     assert.match((await get("wall.example.org"))!, /200/);
     assert.match((await get("evil.example"))!, /403/);
   });
+});
+
+Deno.test("the eleventh wrong token is answered late, a right one at once; a minute of peace forgets ten", async () => {
+  let now = 0;
+  const slept: number[] = [];
+  const clock = {
+    now: () => now,
+    monotonic: () => now,
+    sleep: (ms: number) => Promise.resolve(void slept.push(ms)),
+  };
+  const access = await Access.create({ hostname: "0.0.0.0", token: TOKEN, clock });
+  const guess = async (times: number) => {
+    for (let i = 0; i < times; i++) assert.equal(await access.visitorOfToken(`${i}`), undefined);
+  };
+  await guess(10);
+  assert.deepEqual(slept, []);
+  await guess(2);
+  assert.deepEqual(slept, [2_000, 2_000]);
+  assert.notEqual(await access.visitorOfToken(TOKEN), undefined);
+  assert.equal(slept.length, 2);
+  now += 72_000;
+  await guess(10);
+  assert.equal(slept.length, 2);
 });
