@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { basename, dirname, isAbsolute, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   draftManifest,
@@ -14,6 +14,7 @@ import {
   readManifest,
   readOnnx,
   shapeText,
+  staysBelow,
 } from "../../queries/operators/model/files.ts";
 import { commonOptions } from "../common_options.ts";
 import { type Command, type CommandContext, nearest } from "../command.ts";
@@ -65,7 +66,8 @@ export const models: Command = {
       return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
     }
     const { out } = options as unknown as Values;
-    if (action !== "inspect" || out === undefined || isBelow(dirname(out), rest[0]!)) return [];
+    if (action !== "inspect" || out === undefined) return [];
+    if (staysBelow(relative(dirname(out), rest[0]!))) return [];
     return [
       `Cannot write ${out}: expected a place in a folder above ${
         rest[0]
@@ -103,12 +105,6 @@ async function inspect(file: string, values: Values, context: CommandContext): P
   }
   for (const note of notes) say(`  ${note}`);
   return 0;
-}
-
-/** Whether a file is in a folder, or below it. */
-function isBelow(folder: string, file: string): boolean {
-  const path = relative(folder, file);
-  return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(path);
 }
 
 /** Whether a file holds nothing: the launcher makes it, so that the kernel's fence can name it. */

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Access } from "./access.ts";
-import { isWithin, parentOf, realPath } from "./paths.ts";
+import { isWithin, overlap } from "../../runtime/base/folders.ts";
+import { parentOf, realPath } from "./paths.ts";
 
 /** Names in Framelane's folder that are code, dependencies, or what code is made from. */
 export const CODE: readonly string[] = [
@@ -36,7 +37,7 @@ export function writableCode(access: Access, { root, authors, others }: CodePlac
   const faults = new Set<string>();
   for (const { path, why, kind } of access.write) {
     const real = realPath(kind === "database" ? parentOf(path) : path);
-    const code = places.find((place) => isWithin(real, place) || isWithin(place, real)) ??
+    const code = places.find((place) => overlap(real, place)) ??
       own.find((file) => isWithin(file, real));
     if (code === undefined) continue;
     faults.add(

@@ -25,11 +25,6 @@ export function parentOf(path: string): string {
   return end <= 0 ? "/" : path.slice(0, end);
 }
 
-/** Whether one path is the other, or below it. Both must be absolute. */
-export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
-}
-
 /** Where a path leads once all symbolic links are followed; what is not there yet is kept as it is. */
 export function realPath(path: string): string {
   let rest = "";

@@ -4,6 +4,7 @@
  * @module
  */
 import type { AccessWord } from "../../runtime/base/access.ts";
+import { overlap } from "../../runtime/base/folders.ts";
 import type { ExecutorPermissions } from "../../runtime/executor/narrow.ts";
 import {
   type Access,
@@ -16,7 +17,7 @@ import {
 import { asksForHelp, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
-import { absolute, isWithin, parentOf, realPath } from "./paths.ts";
+import { absolute, parentOf, realPath } from "./paths.ts";
 import table from "./table.json" with { type: "json" };
 
 /** Where a run starts. */
@@ -196,7 +197,7 @@ function executorPermissions(
     ifNeeded: {
       // What lies in a folder that stays, or holds one, cannot be revoked by itself.
       write: [...new Set(write)].filter((path) =>
-        !paths(base).some((other) => isWithin(other, path) || isWithin(path, other))
+        !paths(base).some((other) => overlap(other, path))
       ).map((path) => ({ path, forms: withLinks([path]) })),
       net: [...all.net ?? []].filter((host) =>
         base.net !== undefined && ![...base.net].some((other) => nameOf(other) === nameOf(host))

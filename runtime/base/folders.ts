@@ -1,5 +1,5 @@
 /**
- * Folders that may be there already.
+ * Folders: made where they are missing, and what lies in them.
  *
  * @module
  */
@@ -18,4 +18,18 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   await Deno.mkdir(path, { recursive: true, mode });
+}
+
+const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : /\//;
+
+/** Whether one path is the other, or below it. Both must be absolute and normalized. */
+export function isWithin(path: string, folder: string): boolean {
+  return path.startsWith(folder) &&
+    (path.length === folder.length || SEPARATOR.test(folder.at(-1)!) ||
+      SEPARATOR.test(path[folder.length]!));
+}
+
+/** Whether one of two paths is within the other. */
+export function overlap(a: string, b: string): boolean {
+  return isWithin(a, b) || isWithin(b, a);
 }

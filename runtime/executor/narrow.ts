@@ -5,6 +5,7 @@
  * @module
  */
 import { resolve } from "node:path";
+import { overlap } from "../base/folders.ts";
 import type { PlanAccess } from "../definition/plan_access.ts";
 
 /** What executors begin with, as the launcher worked it out. */
@@ -44,12 +45,4 @@ export function narrow({ write, net, onnx, env }: IfNeeded, plans: readonly Plan
   }
   const hosts = new Set(plans.flatMap((plan) => plan.net));
   for (const host of net) if (!hosts.has(host)) revoke({ name: "net", host });
-}
-
-function overlap(a: string, b: string): boolean {
-  return isWithin(a, b) || isWithin(b, a);
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? folder : `${folder}/`);
 }

@@ -13,6 +13,11 @@ import { type ModelOutput, readOutput } from "./manifest_output.ts";
 export type { ModelInput } from "./manifest_input.ts";
 export type { ModelOutput } from "./manifest_output.ts";
 
+/** Whether a path from a manifest to its model stays in the manifest's folder or below it: it must. */
+export function staysBelow(path: string): boolean {
+  return !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(normalize(path));
+}
+
 /** Types of state tensors. */
 export const STATE_DTYPES = ["float32", "float16", "int32", "int64", "uint8", "bool"] as const;
 
@@ -147,7 +152,7 @@ export function parseManifest(json: unknown, path: string): ModelManifest {
     ? undefined
     : readAlert(faults, fields["alert"], outputs);
   const file = faults.text("file", fields["file"]);
-  if (isAbsolute(file) || /^\.\.(?:[\\/]|$)/.test(normalize(file))) {
+  if (!staysBelow(file)) {
     faults.add("file", "a file in the folder of the manifest, or below it", file);
   }
   const sha256 = readHash(faults, fields["sha256"]);
