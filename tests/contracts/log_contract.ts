@@ -9,6 +9,7 @@ import { registerCommitters } from "./log_contract_committers.ts";
 import { registerGroups } from "./log_contract_groups.ts";
 import { registerInspection } from "./log_contract_inspection.ts";
 import type { LogContract, Obligation } from "./log_contract_kit.ts";
+import { registerOwners } from "./log_contract_owners.ts";
 import { registerReaders } from "./log_contract_readers.ts";
 import { registerTopics } from "./log_contract_topics.ts";
 
@@ -52,5 +53,6 @@ export function logContract(name: string, contract: LogContract): void {
   registerReaders(obligation);
   registerGroups(obligation);
   registerCommitters(obligation);
+  registerOwners(obligation);
   registerInspection(obligation);
 }

@@ -214,6 +214,14 @@ export async function join(
   };
 }
 
+/** Options of a committer that nobody else uses. */
+export function committerNames(): CommitterOptions {
+  return { group: unique("group"), query: "greyscale", topic: unique("source"), partition: 0 };
+}
+
+/** A batch of a source partition. */
+export const batch = (batchId: number, start: number, end: number) => ({ batchId, start, end });
+
 /** Opens a committer, runs `action`, closes it. */
 export async function withCommitter<T>(
   log: TopicLog,
