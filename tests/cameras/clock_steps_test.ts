@@ -18,8 +18,9 @@ import { makeVideo } from "../support/videos.ts";
 import { context, runToMemory, take } from "./kit.ts";
 
 const EPOCH = 1_700_000_000_000;
-/** What the wall clock is set by, after so many frames each time. */
+/** How far the wall clock is set each time, in milliseconds. */
 const STEPS = [3_600_000, -3_600_000, 10_000, -10_000];
+/** How many frames come before each step. */
 const FRAMES_BETWEEN = 8;
 const FRAMES = (STEPS.length + 1) * FRAMES_BETWEEN;
 
@@ -224,7 +225,7 @@ async function unitsOf(folder: string): Promise<Uint8Array[]> {
   return (await take(makeSource(film, { codec: "copy" }))).map(({ value }) => value);
 }
 
-/** Lets a server be a few frames ahead of whoever takes them, each 40 ms of the clock. */
+/** Keeps a server at most a few frames ahead of the camera. Each frame takes 40 ms of the clock. */
 function lockstep(clock: SettableClock) {
   const AHEAD = 4;
   let taken = 0;

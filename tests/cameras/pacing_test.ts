@@ -109,7 +109,7 @@ Deno.test("small delays are caught up, long ones move the rest of the recording"
   assert.deepEqual(at.slice(0, 4), [0, 90, 90, 120]);
   assert.deepEqual(given.slice(4), [5120, 5160]);
   assert.deepEqual(at.slice(4), [5120, 5160]);
-  // Only what could not be caught up is told: 5 s less the 40 ms until the next frame.
+  // Only the delay that could not be caught up is reported: 5 s less the 40 ms until the next frame.
   assert.deepEqual(late, [4960]);
 });
 

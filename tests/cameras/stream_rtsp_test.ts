@@ -31,43 +31,27 @@ Deno.test("RTSP: a real clip comes as it was filmed, and is dated as it was spac
 });
 
 Deno.test("RTSP: every frame of a pattern, in order; --fps thins them out", async () => {
-  await withFolder(async (folder) => {
-    const clip = join(folder, "pattern.mp4");
-    await makeVideo(clip, { frames: 200 });
-    const server = await RtspServer.start(clip);
-    try {
-      const url = `rtsp://127.0.0.1:${server.port}/clip`;
-      const numbers = await Promise.all(
-        (await take(makeSource(url, { codec: "jpeg" }), 40)).map(({ value }) => burntIn(value)),
-      );
-      assert.deepEqual(numbers, numbers.map((_, i) => numbers[0]! + i));
-      const few = await take(makeSource(url, { fps: 5 }), 4);
-      const thin = await Promise.all(few.map(({ value }) => burntIn(value)));
-      assert.ok(thin.slice(1).every((n, i) => n! - thin[i]! >= 4), String(thin));
-    } finally {
-      await server.kill();
-    }
+  await withPattern("h264", async (url) => {
+    const numbers = await Promise.all(
+      (await take(makeSource(url, { codec: "jpeg" }), 40)).map(({ value }) => burntIn(value)),
+    );
+    assert.deepEqual(numbers, numbers.map((_, i) => numbers[0]! + i));
+    const few = await take(makeSource(url, { fps: 5 }), 4);
+    const thin = await Promise.all(few.map(({ value }) => burntIn(value)));
+    assert.ok(thin.slice(1).every((n, i) => n! - thin[i]! >= 4), String(thin));
   });
 });
 
 Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are out of order", async () => {
-  await withFolder(async (folder) => {
-    const clip = join(folder, "pattern.mp4");
-    await makeVideo(clip, { frames: 200 });
-    const server = await RtspServer.start(clip);
-    try {
-      const url = `rtsp://127.0.0.1:${server.port}/clip`;
-      const units = await take(makeSource(url), 25);
-      assert.ok(units.every(({ contentType }) => contentType === "video/h264"));
-      assert.ok(units.every(({ width, height }) => width === 160 && height === 120));
-      const keyframes = units.map(({ value }) => inspectAccessUnit("h264", value).keyframe);
-      assert.ok(keyframes[0]);
-      assert.deepEqual(units.map(({ headers }) => headers?.["keyframe"] === "1"), keyframes);
-      const thinner = await take(makeSource(url, { fps: 5 }), 2);
-      assert.equal(thinner[0]!.contentType, "image/jpeg");
-    } finally {
-      await server.kill();
-    }
+  await withPattern("h264", async (url) => {
+    const units = await take(makeSource(url), 25);
+    assert.ok(units.every(({ contentType }) => contentType === "video/h264"));
+    assert.ok(units.every(({ width, height }) => width === 160 && height === 120));
+    const keyframes = units.map(({ value }) => inspectAccessUnit("h264", value).keyframe);
+    assert.ok(keyframes[0]);
+    assert.deepEqual(units.map(({ headers }) => headers?.["keyframe"] === "1"), keyframes);
+    const thinner = await take(makeSource(url, { fps: 5 }), 2);
+    assert.equal(thinner[0]!.contentType, "image/jpeg");
   });
   const server = await RtspServer.start(CLIP);
   try {
@@ -88,19 +72,12 @@ Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are o
 });
 
 Deno.test("RTSP: H.265 stays as it came, from a keyframe on", async () => {
-  await withFolder(async (folder) => {
-    const clip = join(folder, "pattern.mp4");
-    await makeVideo(clip, { frames: 200, codec: "libx265" });
-    const server = await RtspServer.start(clip, { codec: "h265" });
-    try {
-      const units = await take(makeSource(`rtsp://127.0.0.1:${server.port}/clip`), 25);
-      assert.ok(units.every(({ contentType }) => contentType === "video/h265"));
-      const keyframes = units.map(({ value }) => inspectAccessUnit("h265", value).keyframe);
-      assert.ok(keyframes[0] && keyframes.filter(Boolean).length >= 2, String(keyframes));
-      assert.match(inspectAccessUnit("h265", units[0]!.value).codec!, /^hvc1\.1\./);
-    } finally {
-      await server.kill();
-    }
+  await withPattern("h265", async (url) => {
+    const units = await take(makeSource(url), 25);
+    assert.ok(units.every(({ contentType }) => contentType === "video/h265"));
+    const keyframes = units.map(({ value }) => inspectAccessUnit("h265", value).keyframe);
+    assert.ok(keyframes[0] && keyframes.filter(Boolean).length >= 2, String(keyframes));
+    assert.match(inspectAccessUnit("h265", units[0]!.value).codec!, /^hvc1\.1\./);
   });
 });
 
@@ -237,3 +214,20 @@ Deno.test("RTSP: nobody there, a mute server, one of another kind", async () => 
   );
   await web.shutdown();
 });
+
+/** Runs the body with a server of a pattern in this codec; gives its address. */
+async function withPattern(
+  codec: "h264" | "h265",
+  body: (url: string) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const clip = join(folder, "pattern.mp4");
+    await makeVideo(clip, { frames: 200, codec: codec === "h264" ? "libx264" : "libx265" });
+    const server = await RtspServer.start(clip, { codec });
+    try {
+      await body(`rtsp://127.0.0.1:${server.port}/clip`);
+    } finally {
+      await server.kill();
+    }
+  });
+}

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { withServer } from "./scripted_server.ts";
 
 /** A connection as a script sees it. */
 export interface ScriptedExchange {
   /** The request's head. */
   readonly request: string;
-  /** Writes text or bytes, in pieces of so many bytes where told. */
+  /** Writes text or bytes, at most `pieces` bytes at a time. */
   write(data: string | Uint8Array, pieces?: number): Promise<void>;
 }
 
@@ -18,36 +19,14 @@ export async function withScriptedHttp(
   body: (host: string) => Promise<void>,
   hostname = "127.0.0.1",
 ): Promise<void> {
-  const listener = Deno.listen({ hostname, port: 0 });
-  const open = new Set<Deno.Conn>();
-  const serving: Promise<void>[] = [];
-  const accepting = (async () => {
-    for await (const connection of listener) {
-      connection.setNoDelay(true);
-      open.add(connection);
-      serving.push(
-        answer(connection, script).catch(() => {}).finally(() => {
-          if (open.delete(connection)) connection.close();
-        }),
-      );
-    }
-  })();
-  try {
-    const { port } = listener.addr;
-    await body(hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`);
-  } finally {
-    listener.close();
-    for (const connection of open) connection.close();
-    open.clear();
-    await accepting.catch(() => {});
-    await Promise.all(serving);
-  }
+  await withServer(hostname, (connection) => answer(connection, script).catch(() => {}), body);
 }
 
 async function answer(
-  connection: Deno.Conn,
+  connection: Deno.TcpConn,
   script: (exchange: ScriptedExchange) => Promise<void>,
 ): Promise<void> {
+  connection.setNoDelay(true);
   const buffer = new Uint8Array(16 * 1024);
   let request = "";
   while (!request.includes("\r\n\r\n")) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withServer } from "./scripted_server.ts";
 
 /** What the server does. */
 export interface RtspScript {
@@ -40,29 +41,11 @@ export async function withScriptedRtsp(
   body: (url: string) => Promise<void>,
 ): Promise<void> {
   const { hostname = "127.0.0.1" } = script;
-  const listener = Deno.listen({ hostname, port: 0 });
-  const open = new Set<Deno.Conn>();
-  const serving: Promise<void>[] = [];
-  const accepting = (async () => {
-    for await (const connection of listener) {
-      open.add(connection);
-      serving.push(
-        serve(connection, script).finally(() => {
-          if (open.delete(connection)) connection.close();
-        }),
-      );
-    }
-  })();
-  try {
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    await body(`rtsp://${host}:${listener.addr.port}/live`);
-  } finally {
-    listener.close();
-    for (const connection of open) connection.close();
-    open.clear();
-    await accepting.catch(() => {});
-    await Promise.all(serving);
-  }
+  await withServer(
+    hostname,
+    (connection) => serve(connection, script),
+    (host) => body(`rtsp://${host}/live`),
+  );
 }
 
 async function serve(connection: Deno.Conn, script: RtspScript): Promise<void> {
