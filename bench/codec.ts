@@ -15,8 +15,8 @@ export interface CodecLoopOptions {
   /** Threads; as many as there are cores unless given. */
   readonly workers?: number;
   /**
-   * How each thread works: `sync` codes by itself, a number keeps so many frames under way on the
-   * process's thread pool.
+   * How each thread works: `sync` codes by itself, a number keeps that number of frames in flight
+   * on the process's thread pool.
    */
   readonly mode?: "sync" | number;
   /** JPEG quality of the output. */

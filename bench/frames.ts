@@ -14,11 +14,11 @@ export interface ClipOptions {
   readonly height?: number;
   /** JPEG quality. */
   readonly quality?: number;
-  /** At most so many; the clip has 132. */
+  /** At most this many; the clip has 132. */
   readonly count?: number;
 }
 
-/** JPEGs of the clip in its order, 640×480 unless told otherwise. */
+/** JPEGs of the clip in its order, 640×480 by default. */
 export async function clipFrames(
   { width = 640, height = 480, quality = 90, count = 132 }: ClipOptions = {},
 ): Promise<Uint8Array[]> {

@@ -55,7 +55,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     for (const lanes of values.lanes.split(",").map(Number)) {
       const p99s: number[] = [];
       for (const block of [0, values["block-seconds"]]) {
-        const name = `${lanes} lanes, ${block === 0 ? "nobody" : "one"} blocks`;
+        const name = `${lanes} lanes, ${block === 0 ? "none" : "one"} blocks`;
         const latencies = await measure(target, lanes, values.seconds, block * 1000);
         p99s.push(percentile(latencies, 0.99));
         print(

@@ -74,7 +74,7 @@ const COLUMNS = {
 } as const;
 type Run = Record<keyof typeof COLUMNS, number>;
 
-/** Bytes that a process has had written to disks; Deno itself lets nobody look there. */
+/** Bytes that a process has had written to disks; read by `cat`, since Deno needs all permissions for it. */
 function writtenBytes(pid: number): number {
   const { stdout } = new Deno.Command("cat", { args: [`/proc/${pid}/io`] }).outputSync();
   return Number(/^write_bytes: (\d+)$/m.exec(new TextDecoder().decode(stdout))?.[1] ?? NaN);

@@ -39,7 +39,7 @@ export async function measureSeeks(folder: string): Promise<string[]> {
   );
 }
 
-/** Opens the log; looks for times that are all over it, as a wall does that scrubs. Record i is of time i. */
+/** Opens the log; finds times spread over all of it, as scrubbing on the wall does. Record i is of time i. */
 async function seeks(url: string, records: number): Promise<string[]> {
   const started = performance.now();
   const log = await openLog(url);

@@ -32,7 +32,7 @@ import { tensorStages } from "./support/tensor_stages.ts";
 const TOPIC = "VideoStreaming";
 const CENTERNET = new URL("../models/centernet/model.json", import.meta.url).pathname;
 
-/** Milliseconds of processor time for each of so many calls. */
+/** Milliseconds of processor time for each of `times` calls. */
 async function costOf(times: number, call: (i: number) => Promise<unknown>): Promise<number> {
   for (let i = 0; i < Math.min(50, times); i++) await call(i);
   const before = cpuSeconds();

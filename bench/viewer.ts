@@ -259,7 +259,7 @@ async function queries(
     await pause(1);
   }
   const name = `${lanes} queries × ${fps} fps`;
-  const said = (who: string, which: readonly Phase[]) => {
+  const report = (who: string, which: readonly Phase[]) => {
     const middle = (pick: (phase: Phase) => number) => median(which.map(pick));
     const [main, executors, small, camera, page] = [0, 1, 2, 3, 4].map((at) =>
       middle(({ cores }) => cores[at]!).toFixed(2)
@@ -272,8 +272,8 @@ async function queries(
         `cores: driver ${main}, executors ${executors}, small pictures ${small}, cameras ${camera}, pages ${page}`,
     );
   };
-  said("nobody looks", phases.alone);
-  said(`${pages} page(s)`, phases.watched);
+  report("no viewer", phases.alone);
+  report(`${pages} page(s)`, phases.watched);
   const ratio = median(phases.watched.map(({ p99 }) => p99)) /
     median(phases.alone.map(({ p99 }) => p99));
   const all = (pick: (report: ViewersReport) => number) => median(seen.map(pick)).toFixed(1);

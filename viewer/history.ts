@@ -164,7 +164,7 @@ export class History {
     return output === undefined || !isImage(output.value);
   }
 
-  /** The frame's offset, or that of the keyframe it hangs on; undefined when that is gone. */
+  /** The frame's offset, or that of the keyframe it depends on; undefined when that is gone. */
   async keyframeBefore(frame: Frame): Promise<number | undefined> {
     return await this.#units.keyframeBefore(frame);
   }

@@ -14,7 +14,7 @@ export interface BareRequest {
   readonly group: string;
 }
 
-/** What it says: every so many messages, and when each came first. Epoch milliseconds. */
+/** What it reports every few milliseconds: messages so far, and when the first and the newest came. Epoch milliseconds. */
 export interface BareReport {
   readonly count: number;
   readonly first: number;

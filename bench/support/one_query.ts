@@ -17,7 +17,7 @@ export interface OneQuery {
   readonly module?: string;
   /** Group whose offsets are the checkpoint; a new one, named after the query as is usual, unless given. */
   readonly group?: string;
-  /** Takes partitions 0 to so many less one alone; shares all with the group unless given. */
+  /** Takes only the first this many partitions; shares all with the group unless given. */
   readonly partitions?: number;
   /** Where the query begins; `earliest` unless given. */
   readonly startingOffsets?: "earliest" | "latest";

@@ -16,14 +16,14 @@ const PAGE_BYTES = 4096;
 
 /** The numbers of a `stat` below `/proc`; undefined when what it was of has ended. Linux only. */
 function statOf(path: string): number[] | undefined {
-  // Deno itself lets nobody without all permissions look there.
+  // Deno itself reads nothing there without all permissions.
   const { stdout, success } = new Deno.Command("cat", { args: [path], stderr: "null" })
     .outputSync();
   return success ? statFields(new TextDecoder().decode(stdout)) : undefined;
 }
 
 /** The numbers behind the name, which is in parentheses and may hold anything. */
-export function statFields(stat: string): number[] {
+function statFields(stat: string): number[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
 }
 

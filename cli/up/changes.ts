@@ -12,7 +12,7 @@ export interface Change {
 }
 
 /** The parts of a plan by name, each with all that it depends on. */
-export function partsOf(plan: Plan): Map<string, string> {
+function partsOf(plan: Plan): Map<string, string> {
   const { cameras, queries, viewer, topics } = plan;
   const parts: [string, unknown][] = [
     ["log", {
