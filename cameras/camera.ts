@@ -42,8 +42,6 @@ export interface CameraOptions {
   readonly punctuality?: Punctuality;
   /** Takes what is known of the stream; one of its own unless given. */
   readonly stream?: StreamWatch;
-  /** How long frames may take into the log after the end, milliseconds; 5 000 unless given. */
-  readonly flushMs?: number;
 }
 
 /** What a camera did. */
@@ -57,7 +55,7 @@ export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
   readonly reopened: number;
 }
 
-const DEFAULT_FLUSH_MS = 5_000;
+const FLUSH_MS = 5_000;
 /** A log that took longer is away; a live camera does not wait for that. */
 const SETTLE_MS = 1_500;
 
@@ -102,12 +100,12 @@ const GAVE_UP = new Error("The log did not take the last frames in time");
 
 /** An ordinary end waits for the log as long as it takes; after a stop it has only a while. */
 async function flush(options: CameraOptions): Promise<void> {
-  const { publisher, clock, signal, report, flushMs = DEFAULT_FLUSH_MS } = options;
+  const { publisher, clock, signal, report } = options;
   const done = new AbortController();
   const giveUp = new AbortController();
   const patience = async () => {
     await aborted(signal, done.signal);
-    await clock.sleep(flushMs, done.signal);
+    await clock.sleep(FLUSH_MS, done.signal);
     giveUp.abort(GAVE_UP);
   };
   const losingPatience = patience().catch((error) => {
@@ -119,7 +117,7 @@ async function flush(options: CameraOptions): Promise<void> {
     if (error !== GAVE_UP) throw error;
     const { buffered } = publisher.stats;
     report(
-      `The log did not take the last ${buffered} frames within ${flushMs / 1000} s: they are lost`,
+      `The log did not take the last ${buffered} frames within ${FLUSH_MS / 1000} s: they are lost`,
     );
   } finally {
     done.abort();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isFile } from "../runtime/base/folders.ts";
 import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
@@ -122,14 +123,4 @@ export async function findAllWords(root = ROOT): Promise<Finding[]> {
     files.map(async (file) => findWords(file, await Deno.readTextFile(join(root, file)))),
   );
   return found.flat();
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    // Deleted, and not committed yet.
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -19,13 +19,13 @@ export interface GateOptions {
   readonly requestMs?: number;
   /** A client must take what it is sent within this. Default 60 000. */
   readonly stallMs?: number;
-  /** A silent connection ends after this time, milliseconds. Default 300 000. */
-  readonly idleMs?: number;
   /** Most connections at a time, and of one address. Default 1024 and 128. */
   readonly most?: number;
   readonly mostOfOne?: number;
 }
 
+/** A silent connection ends after this time, milliseconds. */
+const IDLE_MS = 300_000;
 /** Longest head of a request, in bytes. */
 const MAX_HEAD_BYTES = 64 * 1024;
 const TO_SERVER_BYTES = 4 * 1024;
@@ -57,7 +57,6 @@ export class Gate {
     this.#options = {
       requestMs: 15_000,
       stallMs: 60_000,
-      idleMs: 300_000,
       most: 1_024,
       mostOfOne: 128,
       ...options,
@@ -173,7 +172,7 @@ export class Gate {
 
   /** Ends connections on which one side waits for too long. One timer does for all. */
   async #watch(): Promise<void> {
-    const { clock, requestMs, stallMs, idleMs } = this.#options;
+    const { clock, requestMs, stallMs } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
@@ -185,7 +184,7 @@ export class Gate {
       const since = (moment: number | undefined) => moment === undefined ? 0 : now - moment;
       for (const passage of this.#passages) {
         const late = since(passage.askedAt) > requestMs ||
-          since(passage.writingSince) > stallMs || since(passage.lastByte) > idleMs;
+          since(passage.writingSince) > stallMs || since(passage.lastByte) > IDLE_MS;
         if (late) end(passage);
       }
     }

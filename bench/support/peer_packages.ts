@@ -4,6 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { exists } from "../../runtime/base/folders.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -23,7 +24,7 @@ export async function preparePeers(say: (line: string) => void): Promise<PeerPac
   if (failure !== undefined) {
     for (const name of ["pyspark", "python-best", "python-classic"]) missing.set(name, failure);
   }
-  if (!await has(`${jars}/complete`)) {
+  if (!await exists(`${jars}/complete`)) {
     say("Fetching Spark's Kafka jars into .cache/spark-jars");
     const fetch = () =>
       run("mvn", [
@@ -78,15 +79,5 @@ async function run(program: string, args: string[]): Promise<string | undefined>
 }
 
 async function text(path: string): Promise<string | undefined> {
-  return await has(path) ? await Deno.readTextFile(path) : undefined;
-}
-
-async function has(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return await exists(path) ? await Deno.readTextFile(path) : undefined;
 }

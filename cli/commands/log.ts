@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { exists } from "../../runtime/base/folders.ts";
 import { checkPartitions } from "../../runtime/log/embedded/check.ts";
 import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
 import { convertLog } from "../../runtime/log/embedded/convert.ts";
@@ -82,7 +83,7 @@ export const log: Command = {
     const values = options as unknown as Values;
     const { dir } = parseEmbeddedUrl(values.log);
     if (action === "convert") return await convert(dir, values, context);
-    if (!await isThere(`${dir}/log.db`)) {
+    if (!await exists(`${dir}/log.db`)) {
       context.say(`No log in ${dir}`);
       return 1;
     }
@@ -113,16 +114,6 @@ export const log: Command = {
 
 function isAction(text: string): text is Action {
   return (ACTIONS as readonly string[]).includes(text);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 async function convert(dir: string, values: Values, { say, print }: CommandContext) {

@@ -1,5 +1,5 @@
 /**
- * Folders: made where they are missing, and what lies in them.
+ * Files and folders: whether they are there, and what lies in what.
  *
  * @module
  */
@@ -18,6 +18,25 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   await Deno.mkdir(path, { recursive: true, mode });
+}
+
+/** Whether there is something at `path`, be it a link that leads nowhere. */
+export async function exists(path: string): Promise<boolean> {
+  return await infoOf(Deno.lstat(path)) !== undefined;
+}
+
+/** Whether there is a file at `path`, or where a link there leads. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await infoOf(Deno.stat(path)))?.isFile === true;
+}
+
+async function infoOf(info: Promise<Deno.FileInfo>): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await info;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : /\//;

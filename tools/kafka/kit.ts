@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { exists } from "../../runtime/base/folders.ts";
 import { run as runProgram } from "../run.ts";
 import { type NodeParts, runNode, storageTool } from "./node.ts";
 import { dirname, fromFileUrl, join } from "./paths.ts";
@@ -246,16 +247,6 @@ async function run(
   const { code, output } = await runProgram(command, args, { env }) ??
     { code: 127, output: `${command}: not found` };
   return { success: code === 0, code, output };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** Removes a file or directory; fine when it is gone already. */

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { isFile } from "../../base/folders.ts";
 import {
   type BatchCommitter,
   type CheckpointFilter,
@@ -287,13 +288,4 @@ export class EmbeddedLog implements TopicLog {
 function warn(message: string): void {
   // deno-lint-ignore no-console
   console.warn(message);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

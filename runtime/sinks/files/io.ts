@@ -40,17 +40,6 @@ export async function syncDirectory(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** Whether there is something at `path`. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** Folder and last part of a path. */
 export function splitPath(path: string): { folder: string; name: string } {
   const trimmed = path.replace(/\/+$/, "");

@@ -7,7 +7,8 @@
 import { crc32 } from "node:zlib";
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
-import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
+import { exists } from "../../base/folders.ts";
+import { readAt, syncDirectory, writeAt } from "./io.ts";
 import { isCommitted, type Position } from "./lane.ts";
 import { Slots } from "./slots.ts";
 

@@ -5,7 +5,8 @@
  */
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { exists, readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
+import { exists } from "../../base/folders.ts";
+import { readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import { Slots } from "./slots.ts";
 

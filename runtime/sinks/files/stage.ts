@@ -10,7 +10,8 @@
  */
 import { crc32 } from "node:zlib";
 import { Fence } from "./fence.ts";
-import { exists, readAt, syncDirectory, writeAt } from "./io.ts";
+import { exists } from "../../base/folders.ts";
+import { readAt, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 
 const HEADER_BYTES = 16;

@@ -6,7 +6,8 @@
  */
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
-import { exists, syncDirectory, writeDurably } from "./io.ts";
+import { exists } from "../../base/folders.ts";
+import { syncDirectory, writeDurably } from "./io.ts";
 import { isCommitted, laneKey } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";

@@ -8,7 +8,8 @@ import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
 import { beforeGroup, type Mark, type Piece, type Progress } from "../../video/recorder.ts";
 import type { Fence } from "./fence.ts";
-import { exists, readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
+import { exists } from "../../base/folders.ts";
+import { readAt, statOrUndefined, syncDirectory, writeAt } from "./io.ts";
 
 const INDEX = ".index";
 

@@ -16,7 +16,8 @@ import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts"
 import type { SinkContext } from "../../definition/sink.ts";
 import { allGone, live } from "./alive.ts";
 import { Fence } from "./fence.ts";
-import { exists, syncDirectory } from "./io.ts";
+import { exists } from "../../base/folders.ts";
+import { syncDirectory } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
 import { Slots } from "./slots.ts";
 import { VideoFiles } from "./video_files.ts";
