@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { QueryDefinition } from "./query.ts";
 
 /** Options of a query, each absent unless given. */

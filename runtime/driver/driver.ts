@@ -238,11 +238,7 @@ export class Driver {
 
   /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */
   get finite(): boolean {
-    return [...this.#queries.keys()].every((name) => this.#isFinite(name));
-  }
-
-  #isFinite(query: string): boolean {
-    return this.#queries.get(query)?.loaded?.finite === true;
+    return [...this.#queries.values()].every(({ loaded }) => loaded?.finite === true);
   }
 
   #of(name: string): readonly StreamingQuery[] {

@@ -4,13 +4,13 @@
  * @module
  */
 import { ExecutorHost } from "../executor/host.ts";
-import {
-  type ExecutorConfig,
-  type FromExecutor,
-  type LoadedQuery,
-  type PlainError,
-  type QuerySpec,
-  type ToExecutor,
+import type {
+  ExecutorConfig,
+  FromExecutor,
+  LoadedQuery,
+  PlainError,
+  QuerySpec,
+  ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
@@ -128,7 +128,7 @@ export function startWorker(
     ready: answers.ready,
     lanes: new Set(),
     load(plan, spec) {
-      control.postMessage({ type: "load", plan, spec } satisfies ToExecutor);
+      link.post({ type: "load", plan, spec });
       return answers.loaded(plan);
     },
     post: (message) => control.postMessage(message),
@@ -144,7 +144,7 @@ export function startWorker(
       if (thread !== 0) yieldToOthers(thread);
     },
     async close(graceMs) {
-      control.postMessage({ type: "close" } satisfies ToExecutor);
+      link.post({ type: "close" });
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, graceMs));
       await Promise.race([closed.promise, late]);

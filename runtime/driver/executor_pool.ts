@@ -53,7 +53,7 @@ export interface PoolEvents {
   mayMove(lane: number): boolean;
 }
 
-/** A query's lane, and the plan that it runs. */
+/** How a lane starts; its plan follows from its query. */
 export type LaneStart = Omit<ToExecutor & { type: "start" }, "type" | "plan">;
 
 /** Places lanes on executors, and brings them elsewhere when one is held. */

@@ -91,9 +91,10 @@ export class ExecutorSet {
    * @throws what is wrong with it.
    */
   async load(spec: QuerySpec, turns: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
-    const links = this.#all().filter((link) => link !== this.#inline && turns(link));
-    if (this.inThisThread(spec)) links.splice(0, Infinity, this.main());
-    else if (links.length === 0) links.push(this.#add());
+    const links = this.inThisThread(spec)
+      ? [this.main()]
+      : this.#all().filter((link) => link !== this.#inline && turns(link));
+    if (links.length === 0) links.push(this.#add());
     const plan = ++this.#planNumber;
     this.#plans.set(spec, plan);
     // All load it at the same time. What is wrong with it each of them would say.

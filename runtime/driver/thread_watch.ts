@@ -9,7 +9,7 @@ import type { Turn } from "../executor/pulse.ts";
 
 /** A thread that shows no life for this long is held, milliseconds. */
 const BLOCKED_AFTER_MS = 400;
-/** A call that was given something holds its thread for so long at most, milliseconds. */
+/** A call that was given something may hold its thread for this long, milliseconds. */
 const CUT_AFTER_MS = 10_000;
 /** One that opens something, such as a large model, or work that belongs to no lane, milliseconds. */
 const OPEN_CUT_AFTER_MS = 60_000;
@@ -109,10 +109,14 @@ export class ThreadWatch<T extends WatchedThread> {
   ): Finding | undefined {
     const seen = this.#seen.get(thread);
     if (seen === undefined) {
-      const holds: number[] = [];
-      const { alive } = pulse;
       this.#seen.set(thread, {
-        ...{ alive, since: now, resident, held: undefined, long: false, holds, full: 0 },
+        alive: pulse.alive,
+        since: now,
+        resident,
+        held: undefined,
+        long: false,
+        holds: [],
+        full: 0,
       });
       return undefined;
     }

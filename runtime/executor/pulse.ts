@@ -21,7 +21,14 @@ export const HEARTBEAT_MS = 50;
  * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`.
  */
 export const SHARED = {
-  ...{ lane: 0, heartbeats: 1, calls: 2, step: 3, offset: 4, offsetHigh: 5, own: 6, memory: 7 },
+  lane: 0,
+  heartbeats: 1,
+  calls: 2,
+  step: 3,
+  offset: 4,
+  offsetHigh: 5,
+  own: 6,
+  memory: 7,
   thread: 8,
   length: 9,
 } as const;

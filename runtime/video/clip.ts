@@ -132,7 +132,7 @@ async function* record(
           `Left out of the clip: offset ${frame.offset} of ${width}x${height} pixels, ` +
             `expected ${track.width}x${track.height}`,
         );
-        // What an access unit hangs on would be missing from here on.
+        // Later access units depend on this one.
         if (picture.joins !== undefined) return;
         continue;
       }

@@ -54,7 +54,7 @@ export function encodeRecord({ timestamp, key, headers, value }: LogRecord): Enc
   }
   const text = JSON.stringify(headers);
   const fields = encoder.encode((key ?? "") + (text === "{}" ? "" : text));
-  const keyBytes = key === null ? 0 : key === "" ? 0 : encoder.encode(key).length;
+  const keyBytes = key === null ? 0 : encoder.encode(key).length;
   const size = headBytes + fields.length + value.length;
   if (size > maxRecordBytes) {
     throw new LogError(

@@ -9,7 +9,7 @@ import type { Call } from "../protocol/api.ts";
 import { NetworkError, TimeoutError } from "../protocol/errors.ts";
 import type { ResponseReader } from "../protocol/wire.ts";
 
-/** A broker that has been silent for so long may be away: asked about of others now and then. */
+/** A broker that has been silent for this long may be away: others are asked about it now and then. */
 export const SUSPICION_MS = 700;
 /** How often, from then on. */
 const DOUBT_MS = 300;
