@@ -47,8 +47,9 @@ export async function openParts(
   const { dir } = place;
   const { clock } = waiting;
   const db = await Database.open(dir, waiting, tell);
+  let presence: Presence | undefined;
   try {
-    const presence = await Presence.show(dir);
+    presence = await Presence.show(dir);
     const last = db.get<[number | null]>("SELECT max(arrived) FROM partitions")![0] ?? 0;
     const arrivals = new ArrivalClock(clock, last, tell);
     const now = () => arrivals.now();
@@ -63,6 +64,7 @@ export async function openParts(
     const parts = { dir, db, topics, records, segments, checkpoints, changes, appender, keeper };
     return { ...parts, presence, clock };
   } catch (error) {
+    await presence?.end();
     await db.close();
     throw storageError(error, `open the embedded log in ${dir}`, dir);
   }
