@@ -57,5 +57,5 @@ Deno.test("A command loads what it needs and no more", async () => {
   );
   assert.deepEqual(loads("queries", /^cameras\/|node-av|onnxruntime|platformatic/), []);
   assert.deepEqual(loads("viewer", /^(cameras|queries)\/|node-av|onnxruntime|platformatic/), []);
-  assert.deepEqual(loads("kafka", /^(cameras|runtime|queries|viewer)\/|npm:/), []);
+  assert.deepEqual(loads("kafka", /^(cameras|runtime\/(?!base\/)|queries|viewer)\/|npm:/), []);
 });
