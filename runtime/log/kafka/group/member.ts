@@ -161,8 +161,11 @@ export class KafkaMember implements GroupMember {
         if (!this.#isLeft) await this.#stay(counts);
       } catch (error) {
         if (this.#isLeft || this.#cluster.closing.aborted) return;
+        // A round that fails again and again is reported, whatever the coordinator calls it.
+        if (delay === MAX_DELAY_MS) this.#report(error);
         await this.#recover(error);
-        await this.#pause(delay);
+        // It has left: the loop ends.
+        await systemClock.sleep(delay, this.#left.signal).catch(() => {});
         delay = Math.min(2 * delay, MAX_DELAY_MS);
       }
     }
@@ -319,13 +322,5 @@ export class KafkaMember implements GroupMember {
     this.#inTrouble = true;
     const action = `Cannot keep up membership of group ${this.#options.group}`;
     this.#options.onError?.(toLogError(error, action, this.#cluster.where));
-  }
-
-  async #pause(ms: number): Promise<void> {
-    try {
-      await systemClock.sleep(ms, this.#left.signal);
-    } catch (error) {
-      if (!this.#isLeft) throw error;
-    }
   }
 }

@@ -123,10 +123,9 @@ export class GroupRequests {
           instanceId: null,
           protocolType: PROTOCOL_TYPE,
           protocols: [{ name: PROTOCOL, metadata }],
-          reason: null,
         }, { signal, extraMs: this.#extraMs }),
     );
-    const leads = response.leader === response.memberId && !response.skipAssignment;
+    const leads = response.leader === response.memberId;
     return {
       memberId: response.memberId,
       generation: response.generation,
@@ -173,7 +172,11 @@ export class GroupRequests {
           assignments,
         }, { signal, extraMs: this.#extraMs }),
     );
-    return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
+    try {
+      return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
+    } catch (error) {
+      throw new Error(`what its leader assigned cannot be read: ${(error as Error).message}`);
+    }
   }
 
   /** Tells that the member is alive. */
@@ -189,7 +192,7 @@ export class GroupRequests {
     await connection.call(LEAVE_GROUP, {
       group: this.#group,
       memberId,
-      members: [{ memberId, instanceId: null, reason: null }],
+      members: [{ memberId, instanceId: null }],
     }, { signal });
   }
 }
@@ -197,7 +200,12 @@ export class GroupRequests {
 function claimOf(
   { memberId, metadata }: { readonly memberId: string; readonly metadata: Uint8Array },
 ): MemberClaim {
-  return { memberId, ...decodeSubscription(metadata) };
+  try {
+    return { memberId, ...decodeSubscription(metadata) };
+  } catch {
+    // It gets nothing, and the others go on.
+    return { memberId, topics: [], owned: new Map(), generation: -1 };
+  }
 }
 
 /** What a member does about an error of its group. */
