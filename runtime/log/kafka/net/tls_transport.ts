@@ -7,7 +7,7 @@
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { LoginError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "./dial.ts";
 
 /** A broker at one of the addresses of its name. */
 export interface TlsPlace extends Broker {
