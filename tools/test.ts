@@ -123,7 +123,7 @@ interface Ended {
   readonly counts: TestCounts;
   /** What it printed, unless that went to the terminal. */
   readonly output: string;
-  /** It was told to stop. */
+  /** A signal ended it. */
   readonly signal: boolean;
 }
 
