@@ -121,8 +121,10 @@ async function run(
       port: options.port,
       ...access,
     });
+    // A token of its own making is shown: nobody else can tell the user.
     context.print(
       `Open ${viewer.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+      options.token === undefined ? "shown" : undefined,
     );
     producer = await log.producer();
     cameras = CAMERAS.map((camera, index) =>
