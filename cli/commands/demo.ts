@@ -121,7 +121,7 @@ async function run(
       port: options.port,
       ...access,
     });
-    // A token of its own making is shown: nobody else can tell the user.
+    // A token that this run made is shown: its reader has it from nowhere else.
     context.print(
       `Open ${viewer.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
       options.token === undefined ? "shown" : undefined,
