@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
@@ -68,10 +69,15 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   ): void {
     const number = ++this.#laneNumber;
     const shown = new SharedArrayBuffer(SHOWN.bytes);
+    const aligns = this.#options.loaded(spec.name)?.aligns;
+    const beside = aligns && besideOf(aligns, partition);
+    const latestOf = (of: number) => async () =>
+      (await this.#options.log.offsets(spec.topic, of)).latest;
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.loaded(spec.name)?.plan ?? "",
-      latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
+      latestOffset: latestOf(partition),
+      ...(beside === undefined ? {} : { latestBeside: latestOf(beside) }),
       isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
@@ -140,6 +146,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.onMeasurements?.(handle, message.measurements);
         this.#options.streams.tell("onQueryProgress", { progress: message.progress });
         return;
+      case "held":
+        return handle.holds(message.held);
       case "report":
         this.#options.report(`${titleOf(lane)}: ${message.message}`);
         return;

@@ -6,6 +6,7 @@
 import { systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
+import type { Held } from "../engine/options.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
@@ -61,6 +62,8 @@ export interface QueryControl {
   readonly explain: () => string;
   /** One past the partition's last offset. */
   readonly latestOffset: () => Promise<number>;
+  /** The same of the partition that the lane reads beside its own. */
+  readonly latestBeside?: () => Promise<number>;
   /** Whether a batch runs. */
   readonly isTriggerActive: () => boolean;
 }
@@ -92,6 +95,7 @@ export class StreamingQuery {
   trouble: string | undefined;
   /** Where its next batch begins; undefined until it has taken its partition over. */
   #position: number | undefined;
+  #held: Held | undefined;
   /** Failures that a try of its own does not mend. */
   #failures = 0;
   #exception: StreamingQueryException | undefined;
@@ -183,7 +187,7 @@ export class StreamingQuery {
 
   /**
    * Waits until everything that is in the log now is processed and committed, or left out by the
-   * overload policy.
+   * overload policy. Frames that wait for the other camera (`align`) are not waited for.
    *
    * @throws {StreamingQueryException} when the query fails first, even if it starts again. Errors that
    * heal by themselves, as of a broker that is away, are waited out.
@@ -192,11 +196,20 @@ export class StreamingQuery {
     if (!this.isActive) return await this.#ended.promise;
     const failures = this.#failures;
     const latest = await this.#control.latestOffset();
-    while (this.#position === undefined || this.#position < latest) {
+    const beside = await this.#control.latestBeside?.();
+    while (!this.#hasDone(latest, beside)) {
       if (!this.isActive) return await this.#ended.promise;
       if (this.#failures > failures) throw this.#exception;
       await this.#changed.wait();
     }
+  }
+
+  #hasDone(latest: number, beside = 0): boolean {
+    const position = this.#position;
+    if (position === undefined || position >= latest) return position !== undefined;
+    const held = this.#held;
+    return held !== undefined && held.from <= position && held.left >= latest &&
+      held.right >= beside;
   }
 
   /** Waits until the query has taken its partition over, has failed or has ended. */
@@ -234,6 +247,16 @@ export class StreamingQuery {
     this.#position = next;
     this.#state = "running";
     this.#message = this.trouble = undefined;
+    this.#held = undefined;
+    this.#changed.notify();
+  }
+
+  /**
+   * What it has read waits for one of its two cameras.
+   * @internal
+   */
+  holds(held: Held): void {
+    this.#held = held;
     this.#changed.notify();
   }
 
