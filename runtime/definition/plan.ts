@@ -78,10 +78,10 @@ export function alignmentOf({ operators }: Pick<QueryPlan, "operators">): Alignm
 
 /** Replayed frames do not pass an operator whose state came from the checkpoint. */
 export function checkSteps(plan: QueryPlan): void {
-  if (alignmentOf(plan) !== undefined && hasEnd(plan.source)) {
+  if (alignmentOf(plan) !== undefined && (hasEnd(plan.source) || plan.overload.kind !== "wait")) {
     throw new RangeError(
-      `Cannot run query ${plan.name}: align takes no endingOffsets and no endingTimestamp, since two cameras do not ` +
-        "end at one offset; with the trigger available-now it takes all that is there and ends",
+      `Cannot run query ${plan.name}: align takes the overload policy wait alone, and no ending offsets or time; ` +
+        "with the trigger available-now it takes all pairs that are there and ends",
     );
   }
   let stateful: string | undefined;

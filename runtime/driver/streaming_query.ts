@@ -8,51 +8,16 @@ import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { Held } from "../engine/options.ts";
 import type { PlainError } from "../executor/protocol.ts";
+import { StreamingQueryException } from "./query_exception.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
   NO_TOTALS,
-  type OffsetJson,
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
 } from "../definition/progress.ts";
-
-/** Why a streaming query stopped, or started again: what was thrown is the `cause`. */
-export class StreamingQueryException extends Error {
-  override readonly name = "StreamingQueryException";
-  /** Code of the error where it has one, e.g. `OFFSET_OUT_OF_RANGE`. */
-  readonly code: string | undefined;
-  /** The batch that failed; undefined when none was under way. */
-  readonly batchId: number | undefined;
-  /** Where the batch starts and ends, as in progress reports: `{"VideoStreaming":{"0":17}}`. */
-  readonly startOffset: OffsetJson | undefined;
-  readonly endOffset: OffsetJson | undefined;
-
-  constructor(
-    query: { query: string; name: string; topic: string; partition: number },
-    error: PlainError,
-  ) {
-    super(`${query.query} ${query.name}: ${error.message}`, { cause: thrown(error) });
-    this.code = error.code;
-    if (error.stack !== undefined) this.stack = error.stack;
-    const { batch } = error;
-    const at = (offset: number) => ({ [query.topic]: { [String(query.partition)]: offset } });
-    this.batchId = batch?.batchId;
-    this.startOffset = batch && at(batch.start);
-    this.endOffset = batch && at(batch.end);
-  }
-}
-
-/** The error as it was thrown in the executor, but for its class. */
-function thrown({ name, message, stack, code }: PlainError): Error {
-  return Object.assign(new Error(message), {
-    name,
-    ...(stack === undefined ? {} : { stack }),
-    ...(code === undefined ? {} : { code }),
-  });
-}
 
 const RECENT_PROGRESS = 100;
 
@@ -60,10 +25,10 @@ const RECENT_PROGRESS = 100;
 export interface QueryControl {
   readonly stop: () => Promise<void>;
   readonly explain: () => string;
-  /** One past the partition's last offset. */
-  readonly latestOffset: () => Promise<number>;
-  /** The same of the partition that the lane reads beside its own. */
-  readonly latestBeside?: () => Promise<number>;
+  /** One past a partition's last offset. */
+  readonly latestOffset: (partition: number) => Promise<number>;
+  /** The partition that the lane reads beside its own. */
+  readonly beside?: number | undefined;
   /** Whether a batch runs. */
   readonly isTriggerActive: () => boolean;
 }
@@ -195,21 +160,20 @@ export class StreamingQuery {
   async processAllAvailable(): Promise<void> {
     if (!this.isActive) return await this.#ended.promise;
     const failures = this.#failures;
-    const latest = await this.#control.latestOffset();
-    const beside = await this.#control.latestBeside?.();
-    while (!this.#hasDone(latest, beside)) {
+    const { beside } = this.#control;
+    const latest = await this.#control.latestOffset(this.partition);
+    const other = beside === undefined ? 0 : await this.#control.latestOffset(beside);
+    while (!this.#hasDone(latest, other)) {
       if (!this.isActive) return await this.#ended.promise;
       if (this.#failures > failures) throw this.#exception;
       await this.#changed.wait();
     }
   }
 
-  #hasDone(latest: number, beside = 0): boolean {
-    const position = this.#position;
-    if (position === undefined || position >= latest) return position !== undefined;
-    const held = this.#held;
-    return held !== undefined && held.from <= position && held.left >= latest &&
-      held.right >= beside;
+  #hasDone(latest: number, other: number): boolean {
+    const position = this.#position ?? -1;
+    const { from, left, right } = this.#held ?? { from: Infinity, left: 0, right: 0 };
+    return position >= latest || position >= from && left >= latest && right >= other;
   }
 
   /** Waits until the query has taken its partition over, has failed or has ended. */

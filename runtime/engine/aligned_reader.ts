@@ -8,11 +8,10 @@
  * @module
  */
 import { pairOf } from "../definition/align.ts";
-import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange, type PartitionReader, type ReadProblem } from "../log/log.ts";
+import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
 import type { Intake } from "./intake.ts";
-import type { FrameGroups, Held } from "./options.ts";
+import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import type { ReadBeside } from "./reporter.ts";
 import { Pairing, type PairingState } from "./pairing.ts";
 
@@ -32,7 +31,8 @@ export interface SavedAlignment extends PairingState {
 }
 
 /** What a lane of two cameras works with. */
-export interface AlignedReaderOptions {
+export interface AlignedReaderOptions
+  extends Pick<ExecutionOptions, "clock" | "onProblem" | "onHeld"> {
   readonly left: PartitionReader;
   readonly right: Intake;
   readonly rightGroups: FrameGroups | undefined;
@@ -42,14 +42,13 @@ export interface AlignedReaderOptions {
   /** Left frames below this offset were decided in an earlier run: what they wait for comes. */
   readonly decided: number;
   readonly toleranceMs: number;
-  /** What the log holds of the left or the right partition. */
-  readonly offsets: (side: "left" | "right") => Promise<OffsetRange>;
+  /** What the log holds of a partition. */
+  readonly offsets: (side: Side) => Promise<OffsetRange>;
   /** The right partition, for progress reports. */
   readonly description: string;
-  readonly clock: Clock;
-  readonly onProblem: ((problem?: ReadProblem) => void) | undefined;
-  readonly onHeld: ((held: Held) => void) | undefined;
 }
+
+type Side = "left" | "right";
 
 /** Reads two partitions as one. */
 export class AlignedReader implements PartitionReader {
@@ -117,7 +116,8 @@ export class AlignedReader implements PartitionReader {
     while (frames.length < max && this.position < (until ?? Infinity)) {
       const decided = this.#pairing.take();
       if (typeof decided === "string") {
-        if (frames.length > 0 && this.#bufferedOf(decided) === 0) break;
+        const { buffered } = decided === "left" ? this.#left : this.#right;
+        if (frames.length > 0 && buffered === 0) break;
         const bounded = until !== undefined && this.position >= this.#options.decided;
         const more = decided === "left"
           ? await this.#readLeft(max, signal, bounded)
@@ -131,10 +131,6 @@ export class AlignedReader implements PartitionReader {
       this.#states.push({ from: frame.offset + 1, state: this.#pairing.state });
     }
     return frames;
-  }
-
-  #bufferedOf(side: "left" | "right"): number {
-    return (side === "left" ? this.#left : this.#right).buffered;
   }
 
   /** @returns false when nothing is there, and it is not waited for. */
@@ -170,7 +166,7 @@ export class AlignedReader implements PartitionReader {
   }
 
   /** Waits for frames, and tells that others wait for them. */
-  async #wait<T>(side: "left" | "right", frames: Promise<T>): Promise<T> {
+  async #wait<T>(side: Side, frames: Promise<T>): Promise<T> {
     const { clock, onProblem, onHeld, saved: { partition } } = this.#options;
     const arrived = new AbortController();
     const after = (ms: number, tell: () => void) =>
@@ -178,8 +174,8 @@ export class AlignedReader implements PartitionReader {
     after(HELD_MS, () =>
       onHeld?.({
         from: this.#states.at(-1)!.from,
-        left: this.#left.position,
-        right: this.#right.position,
+        left: side === "left" ? this.#left.position : Infinity,
+        right: side === "right" ? this.#right.position : Infinity,
       }));
     let silent = false;
     if (side === "right") {
@@ -201,7 +197,7 @@ export class AlignedReader implements PartitionReader {
     }
   }
 
-  async #endOf(side: "left" | "right"): Promise<number> {
+  async #endOf(side: Side): Promise<number> {
     const { position, latest } = side === "left" ? this.#left : this.#right;
     return latest > position ? latest : (await this.#options.offsets(side)).latest;
   }

@@ -26,7 +26,7 @@ export async function openAligned(
   decided: number,
   onClose: (close: () => Promise<void>) => void,
 ): Promise<AlignedReader | undefined> {
-  const { plan, log, reader, topic, onProblem, onHeld, clock } = options;
+  const { plan, log, reader, topic, onProblem } = options;
   const alignment = alignmentOf(plan);
   if (alignment === undefined) return undefined;
   const partition = besideOf(alignment, options.partition);
@@ -53,6 +53,7 @@ export async function openAligned(
   });
   if (keyframe < at) await right.readGroup(keyframe, at);
   return new AlignedReader({
+    ...options,
     left: left.source,
     right,
     rightGroups: groups,
@@ -62,9 +63,6 @@ export async function openAligned(
     toleranceMs,
     offsets: (side) => log.offsets(topic, side === "left" ? options.partition : partition),
     description: `${log.url}/${topic}/${partition}`,
-    clock,
-    onProblem,
-    onHeld,
   });
 }
 

@@ -51,7 +51,7 @@ export interface PicturePort {
 export interface Held {
   /** They begin here: those before it were given to the operators. */
   readonly from: number;
-  /** How far both partitions were read, the lane's own and the other. */
+  /** How far the partition was read from which a frame is needed, the lane's own or the other; `Infinity` for the one that is not waited for. */
   readonly left: number;
   readonly right: number;
 }

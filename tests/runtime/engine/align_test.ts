@@ -1,6 +1,8 @@
 /** Two cameras in one query. */
 import assert from "node:assert/strict";
 import type { Pair } from "../../../runtime/definition/align.ts";
+import type { Window } from "../../../runtime/definition/frame.ts";
+import { windowOperator } from "../../../runtime/windows/window_operator.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
@@ -158,6 +160,42 @@ Deno.test("A query that is new on a partition begins with the partners of its fi
   await running.ended;
 });
 
+Deno.test("A query that aligns from now on goes on with the partners of its next frame", async () => {
+  const times = Array.from({ length: 12 }, (_, i) => 1000 + i * 40);
+  const log = await logOf(times.slice(0, 5), times.slice(0, 9), times.slice(0, 9));
+  const before = query("stereo").readStream({ startingOffsets: "earliest" });
+  await runQuery(before.writeStream(collect()).trigger("available-now"), { log });
+  append(log, 0, times.slice(5, 8));
+  const sink = collect<Pair>();
+  const aligned = (other: number) =>
+    before.align(other, { toleranceMs: 20 }).writeStream(sink).trigger("available-now");
+  await runQuery(aligned(1), { log });
+  assert.deepEqual(sink.outputs.map(offsets), [[5, 5], [6, 6]]);
+  append(log, 0, times.slice(8));
+  await runQuery(aligned(2), { log });
+  assert.deepEqual(sink.outputs.slice(2).map(offsets), [[7, 7], [8, 8]]);
+  assert.equal(sink.outputs.at(-1)!.other.partition, 2);
+});
+
+Deno.test("Windows of pairs are the same with a restart after every batch", async () => {
+  const times = Array.from({ length: 30 }, (_, i) => 1000 + i * 40);
+  const windows = async (step: number) => {
+    const log = await logOf([], []);
+    const sink = collect<Window>();
+    for (let at = 0; at < 30; at += step) {
+      append(log, 0, times.slice(at, at + step));
+      append(log, 1, times.slice(at, at + step));
+      const stream = stereo().filter(({ offset }) => offset % 7 !== 3)
+        .process(windowOperator({ frames: 5, hop: 2 }));
+      await runQuery(stream.writeStream(sink).trigger("available-now"), { log });
+    }
+    return sink.outputs.map(({ frames }) => frames.map((frame) => offsets(frame as Pair)));
+  };
+  const whole = await windows(30);
+  assert.equal(whole.length, 10);
+  assert.deepEqual(await windows(2), whole);
+});
+
 Deno.test("A camera that is silent is told after 10 s, and until then and after its frames come all wait", async () => {
   const log = await logOf([100, 200, 300], [100]);
   const clock = new FakeClock(1000);
@@ -266,7 +304,11 @@ Deno.test("What cannot be aligned is refused, with what is accepted", async () =
   );
   assert.throws(
     () => stereo(20, { endingOffsets: "latest" }).writeStream(collect<Pair>()),
-    /align takes no endingOffsets.*available-now/,
+    /align takes .* no ending offsets.*available-now/,
+  );
+  assert.throws(
+    () => stereo().writeStream(collect<Pair>()).overload("latest"),
+    /align takes the overload policy wait alone/,
   );
   await testStream<Pair>((sink) => stream.align({ 3: 1 }, { toleranceMs: 1 }).writeStream(sink), [
     startStream(),
