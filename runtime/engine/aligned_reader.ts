@@ -17,7 +17,7 @@ import { Pairing, type PairingState } from "./pairing.ts";
 
 /** Right frames that are read at once. */
 const CHUNK = 64;
-/** What waits for so long is told, milliseconds. */
+/** A wait of this length is reported, milliseconds. */
 const HELD_MS = 200;
 /** The right camera counts as silent when left frames have waited for it so long, milliseconds. */
 const SILENT_MS = 10_000;
