@@ -192,7 +192,7 @@ Deno.test("Windows of pairs are the same with a restart after every batch", asyn
     return sink.outputs.map(({ frames }) => frames.map((frame) => offsets(frame as Pair)));
   };
   const whole = await windows(30);
-  assert.equal(whole.length, 10);
+  assert.equal(whole.length, 11);
   assert.deepEqual(await windows(2), whole);
 });
 
