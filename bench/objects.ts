@@ -6,34 +6,16 @@
  */
 import { fileURLToPath } from "node:url";
 import { print } from "./print.ts";
-import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
-import { oneQuery } from "./support/one_query.ts";
-import { preparePeers } from "./support/peer_packages.ts";
-import { median } from "./support/stats.ts";
+import { benchLogs, fillTopic } from "./support/logs.ts";
+import { drain } from "./pipeline.ts";
+import { moduleOf } from "./support/one_query.ts";
+import { pythonWith } from "./support/peer_packages.ts";
+import { machine } from "./support/report.ts";
+import { spread } from "./support/stats.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here("../models/centernet/centernet.onnx");
 const CORES = navigator.hardwareConcurrency;
-
-/** Frames a second of the query, from the first lane's start to its end. */
-async function endToEnd(target: BenchLog, topic: string): Promise<number> {
-  let started: number | undefined;
-  const driver = oneQuery(target, {
-    topic,
-    query: "detect",
-    partitions: CORES,
-    executors: CORES,
-    trigger: "available-now",
-    report: () => {},
-  });
-  driver.streams.addListener({ onQueryStarted: () => void (started ??= performance.now()) });
-  await driver.start();
-  if (!await driver.awaitTermination()) throw new Error("A query failed");
-  const seconds = (performance.now() - started!) / 1000;
-  const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
-  await driver.stop();
-  return frames / seconds;
-}
 
 /** Frames a second of the Python script, when all its processes are at work. */
 async function script(python: string, args: readonly string[]): Promise<number> {
@@ -59,12 +41,13 @@ export async function measureObjects(
     readonly kafka: string;
   },
 ): Promise<void> {
-  const { python, missing } = await preparePeers(print);
-  if (missing.has("python-best")) throw new Error(missing.get("python-best"));
+  const { python, failure } = await pythonWith("models", "models.txt", print);
+  if (failure !== undefined) throw new Error(failure);
   const folder = await Deno.makeTempDir();
   await Deno.writeFile(`${folder}/frame.jpg`, frames[0]!);
   const logs = await benchLogs({ only, kafka });
   const topic = "objects", all = count * CORES;
+  const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
   const rates = new Map<string, number[]>();
   const add = (name: string, rate: number) => rates.set(name, [...rates.get(name) ?? [], rate]);
   try {
@@ -72,7 +55,8 @@ export async function measureObjects(
     for (let round = 0; round < rounds; round++) {
       add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
       for (const target of logs) {
-        add(`framelane, ${target.name}`, await endToEnd(target, topic));
+        const run = await drain(target, topic, moduleOf("detect"), lanes);
+        add(`framelane, ${target.name}`, run.steadyFramesPerSecond);
         if (target.name !== "kafka") continue;
         const broker = target.url.replace("kafka://", "");
         add("python, kafka", await script(python, [broker, topic, String(CORES), String(all)]));
@@ -82,16 +66,13 @@ export async function measureObjects(
     for (const target of logs) await target.close();
     await Deno.remove(folder, { recursive: true });
   }
-  const alone = median(rates.get("model alone")!);
-  const peer = rates.has("python, kafka") ? median(rates.get("python, kafka")!) : undefined;
-  print(`objects in 640x480 JPEGs, ${CORES} cores, frames/s, median of ${rounds} rounds`);
+  const alone = rates.get("model alone")!, peer = rates.get("python, kafka");
+  print(`objects in 640x480 JPEGs, ${CORES} cores, median of ${rounds} rounds, ${machine()}`);
   for (const [name, values] of rates) {
-    const rate = median(values);
+    const of = (others: readonly number[]) => spread(values.map((one, i) => one / others[i]!), 2);
     print(
-      `  ${name.padEnd(22)} ${rate.toFixed(1).padStart(7)}  ${
-        (rate / alone).toFixed(2)
-      } of the model` +
-        (peer === undefined ? "" : `, ${(rate / peer).toFixed(2)} of the script`),
+      `  ${name.padEnd(22)} ${spread(values, 1)} frames/s, ${of(alone)} of the model alone` +
+        (peer === undefined ? "" : `, ${of(peer)} of the script`),
     );
   }
 }
