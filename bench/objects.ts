@@ -17,8 +17,14 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here("../models/centernet/centernet.onnx");
 const CORES = navigator.hardwareConcurrency;
 
-/** Frames a second of the Python script, when all its processes are at work. */
-async function script(python: string, args: readonly string[]): Promise<number> {
+/** Frames a second, and milliseconds of processor for each: on a busy machine the steadier figure. */
+interface Rate {
+  readonly rate: number;
+  readonly ms: number;
+}
+
+/** The Python script, when all its processes are at work. */
+async function script(python: string, args: readonly string[]): Promise<Rate> {
   const { stdout, stderr, success } = await new Deno.Command(python, {
     args: ["python_objects.py", ...args, MODEL],
     cwd: here("./peers/"),
@@ -26,8 +32,8 @@ async function script(python: string, args: readonly string[]): Promise<number> 
   }).output();
   const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
   if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  const { steadyFrames, steadySeconds } = JSON.parse(line);
-  return steadyFrames / steadySeconds;
+  const { steadyFrames, steadySeconds, steadyProcessor } = JSON.parse(line);
+  return { rate: steadyFrames / steadySeconds, ms: steadyProcessor * 1000 / steadyFrames };
 }
 
 /** Measures and prints the rates and their ratios. */
@@ -48,15 +54,16 @@ export async function measureObjects(
   const logs = await benchLogs({ only, kafka });
   const topic = "objects", all = count * CORES;
   const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
-  const rates = new Map<string, number[]>();
-  const add = (name: string, rate: number) => rates.set(name, [...rates.get(name) ?? [], rate]);
+  const rates = new Map<string, Rate[]>();
+  const add = (name: string, rate: Rate) => rates.set(name, [...rates.get(name) ?? [], rate]);
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);
     for (let round = 0; round < rounds; round++) {
       add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
       for (const target of logs) {
         const run = await drain(target, topic, moduleOf("detect"), lanes);
-        add(`framelane, ${target.name}`, run.steadyFramesPerSecond);
+        const { steadyFramesPerSecond: rate, steadyCpuMsPerFrame: ms } = run;
+        add(`framelane, ${target.name}`, { rate, ms });
         if (target.name !== "kafka") continue;
         const broker = target.url.replace("kafka://", "");
         add("python, kafka", await script(python, [broker, topic, String(CORES), String(all)]));
@@ -66,13 +73,19 @@ export async function measureObjects(
     for (const target of logs) await target.close();
     await Deno.remove(folder, { recursive: true });
   }
-  const alone = rates.get("model alone")!, peer = rates.get("python, kafka");
   print(`objects in 640x480 JPEGs, ${CORES} cores, median of ${rounds} rounds, ${machine()}`);
   for (const [name, values] of rates) {
-    const of = (others: readonly number[]) => spread(values.map((one, i) => one / others[i]!), 2);
+    const { rate, ms } = { rate: values.map((one) => one.rate), ms: values.map((one) => one.ms) };
     print(
-      `  ${name.padEnd(22)} ${spread(values, 1)} frames/s, ${of(alone)} of the model alone` +
-        (peer === undefined ? "" : `, ${of(peer)} of the script`),
+      `  ${name.padEnd(20)} ${spread(rate, 1)} frames/s, ${spread(ms, 2)} ms of processor each`,
     );
+    for (const other of ["model alone", "python, kafka"]) {
+      const others = rates.get(other);
+      if (others === undefined || other === name) continue;
+      print(
+        `    of ${other}: ${spread(values.map((one, i) => one.rate / others[i]!.rate), 2)}, ` +
+          `by processor ${spread(values.map((one, i) => others[i]!.ms / one.ms), 2)}`,
+      );
+    }
   }
 }

@@ -30,6 +30,7 @@ interface Run {
   readonly framesPerSecond: number;
   /** From the first frames on: without the start. */
   readonly steadyFramesPerSecond: number;
+  readonly steadyCpuMsPerFrame: number;
   readonly cpuMsPerFrame: number;
   readonly frames: number;
   /** Epoch milliseconds. */
@@ -43,7 +44,7 @@ export async function drain(
   module = GREYSCALE,
   more: Partial<OneQuery> = {},
 ): Promise<Run> {
-  let started: number | undefined, steady: number | undefined;
+  let started: number | undefined, steady: { at: number; cpu: number } | undefined;
   const first = new Map<StreamingQuery, number>();
   const driver = oneQuery(target, {
     topic,
@@ -52,7 +53,7 @@ export async function drain(
     partitions: PARTITIONS,
     trigger: "available-now",
     onLatencies(latencies, from) {
-      steady ??= performance.now();
+      steady ??= { at: performance.now(), cpu: cpuSeconds() };
       if (!first.has(from)) first.set(from, latencies.length);
     },
     ...more,
@@ -69,14 +70,15 @@ export async function drain(
   if (!await driver.awaitTermination()) throw new Error("A query failed");
   const now = performance.now();
   const ended = performance.timeOrigin + now;
-  cpu = cpuSeconds() - cpu;
+  const spent = cpuSeconds();
   const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
   await driver.stop();
   const rest = frames - [...first.values()].reduce((sum, count) => sum + count, 0);
   return {
     framesPerSecond: frames * 1000 / (now - started!),
-    steadyFramesPerSecond: rest * 1000 / (now - (steady ?? now)),
-    cpuMsPerFrame: cpu * 1000 / frames,
+    steadyFramesPerSecond: rest * 1000 / (now - steady!.at),
+    steadyCpuMsPerFrame: (spent - steady!.cpu) * 1000 / rest,
+    cpuMsPerFrame: (spent - cpu) * 1000 / frames,
     frames,
     ended,
   };

@@ -65,56 +65,69 @@ export async function benchClip(rounds: number): Promise<void> {
   }
 }
 
-/** What a page that watches one 1080p camera costs the server, of a core: units, and JPEGs. */
+/** What a page watches. */
+const WATCHED = ["nothing", "access units", "JPEGs"] as const;
+
+/**
+ * What a page that watches one 1080p camera costs the server, of a core: beside a page that watches
+ * nothing, since the camera and the page's socket are in this process too.
+ */
 export async function benchFocus(rounds: number): Promise<void> {
   const units = await film();
-  for (const video of [true, false]) {
-    const shares: number[] = [];
-    const rates: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const { log, close } = await embeddedLog();
-      await log.createTopic(TOPIC, 1);
-      const producer = await log.producer();
-      let next = 0;
-      const publish = () => {
-        const record = {
-          key: null,
-          headers: { "content-type": "video/h264" },
-          timestamp: Date.now(),
-          value: units[next++ % units.length]!,
-        };
-        void producer.append(TOPIC, 0, [record]);
-      };
-      publish();
-      const feed = new LogFeed({ log, topics: [TOPIC] });
-      await feed.start();
-      const viewer = await startViewer({
-        feed,
-        log,
-        topics: [TOPIC],
-        metrics: () => Promise.resolve(""),
-        port: 0,
-      });
-      const page = await TestPage.open(viewer);
-      page.send({ type: "watch", tiles: [{ slot: 0, lane: "raw-0", width: 1_280, video }] });
-      const timer = setInterval(publish, 1_000 / FPS);
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-      const [before, began] = [page.pictures.length, performance.now()];
-      const ms = await cost(1, () => new Promise<void>((resolve) => setTimeout(resolve, 8_000)));
-      const seconds = (performance.now() - began) / 1_000;
-      shares.push(ms / seconds / 10);
-      rates.push((page.pictures.length - before) / seconds);
-      clearInterval(timer);
-      await page.close();
-      await viewer.stop();
-      await feed.close();
-      await producer.close();
-      await close();
+  const shares: Record<string, number[]> = {}, rates: Record<string, number[]> = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const watched of WATCHED) {
+      const { share, rate } = await watch(units, watched);
+      (shares[watched] ??= []).push(share);
+      (rates[watched] ??= []).push(rate);
     }
+  }
+  for (const watched of WATCHED) {
+    const more = shares[watched]!.map((share, i) => share - shares["nothing"]![i]!);
     print(
-      `focus    ${video ? "access units" : "JPEGs"}: ${spread(rates, 1)} frames/s, ${
-        spread(shares, 1)
-      } % of a core, with the camera and the page's socket`,
+      `focus    ${watched}: ${spread(rates[watched]!, 1)} frames/s, ` +
+        `${spread(shares[watched]!, 1)} % of a core, ${spread(more, 1)} more than for nothing`,
     );
   }
+}
+
+/** Percent of a core, and frames a second, while a page watches. */
+async function watch(units: readonly Uint8Array[], watched: typeof WATCHED[number]) {
+  const { log, close } = await embeddedLog();
+  await log.createTopic(TOPIC, 1);
+  const producer = await log.producer();
+  let next = 0;
+  const publish = () => {
+    const value = units[next++ % units.length]!;
+    const headers = { "content-type": "video/h264" };
+    void producer.append(TOPIC, 0, [{ key: null, headers, timestamp: Date.now(), value }]);
+  };
+  publish();
+  const feed = new LogFeed({ log, topics: [TOPIC] });
+  await feed.start();
+  const viewer = await startViewer({
+    feed,
+    log,
+    topics: [TOPIC],
+    metrics: () => Promise.resolve(""),
+    port: 0,
+  });
+  const page = await TestPage.open(viewer);
+  if (watched !== "nothing") {
+    const video = watched === "access units";
+    page.send({ type: "watch", tiles: [{ slot: 0, lane: "raw-0", width: 1_280, video }] });
+  }
+  const timer = setInterval(publish, 1_000 / FPS);
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  const [before, began] = [page.pictures.length, performance.now()];
+  const ms = await cost(1, () => new Promise<void>((resolve) => setTimeout(resolve, 8_000)));
+  const seconds = (performance.now() - began) / 1_000;
+  const rate = (page.pictures.length - before) / seconds;
+  clearInterval(timer);
+  await page.close();
+  await viewer.stop();
+  await feed.close();
+  await producer.close();
+  await close();
+  return { share: ms / seconds / 10, rate };
 }
