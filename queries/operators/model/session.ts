@@ -4,7 +4,7 @@
  * @module
  */
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { float16Bits } from "../../../runtime/image/mod.ts";
+import { float16Bits, searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf } from "./devices.ts";
 import { loadOnnx } from "./onnx.ts";
@@ -52,7 +52,7 @@ export interface ModelSession {
 
 interface Shared {
   readonly session: Promise<InferenceSession>;
-  /** Large outputs of the last run, which the next one writes into; undefined where it cannot. */
+  /** What runs write large outputs into; undefined where their shapes change. */
   memory: Map<string, Tensor> | undefined;
   users: number;
   /** The last run: a session's scratch memory serves one run at a time. */
@@ -147,7 +147,10 @@ async function runOnce(
     const tensor = memoryOf(name) ?? results[name]!;
     const { type, dims, data, size } = tensor;
     const large = type === "float32" && 4 * size >= LARGE_BYTES;
-    if (large && !kept.includes(name)) used.memory?.set(name, tensor);
+    if (large && !kept.includes(name) && used.memory?.has(name) === false) {
+      const { Tensor } = loadOnnx();
+      used.memory.set(name, new Tensor("float32", searchableFloats(size), dims));
+    }
     return [name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) }];
   });
   return { outputs: new Map(outputs), ms };
