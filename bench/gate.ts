@@ -7,7 +7,7 @@ import { alerts } from "../queries/operators/alerts.ts";
 import { detect } from "../queries/operators/detect.ts";
 import { gate } from "../queries/operators/gate.ts";
 import { decodeImage, encodeJpeg, type RawImage, resize } from "../runtime/image/mod.ts";
-import { type Frame, type Output, query } from "../runtime/mod.ts";
+import { type Output, query } from "../runtime/mod.ts";
 import { collect, MemoryLog, runQuery } from "../runtime/testing.ts";
 import { print } from "./print.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
@@ -78,7 +78,7 @@ async function run(values: readonly Uint8Array[], gated: boolean) {
   const sink = collect<Output>();
   const frames = query("gated").readStream({ startingOffsets: "earliest" });
   const passed = gated ? frames.process(gate()) : frames;
-  const definition = passed.process(detect<Frame>())
+  const definition = passed.process(detect())
     .process(alerts({ label: "person", enter: 0.4, exit: 0.2 }))
     .writeStream(sink).trigger("available-now");
   const before = cpuSeconds();

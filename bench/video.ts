@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { cpuUsage } from "node:process";
 import { fileURLToPath } from "node:url";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
@@ -22,6 +21,7 @@ import { benchLogs, fillTopic } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
 import { pythonWith } from "./support/peer_packages.ts";
 import { machine } from "./support/report.ts";
+import { cost } from "./support/process_stats.ts";
 import { percentile, spread } from "./support/stats.ts";
 import { benchClip, benchFocus } from "./video_page.ts";
 
@@ -37,14 +37,6 @@ interface Options {
   readonly cameras: number;
   readonly kafka: string;
   readonly log: string;
-}
-
-/** Milliseconds of processor that each of `count` things takes. */
-export async function cost(count: number, run: () => Promise<void> | void): Promise<number> {
-  const before = cpuUsage();
-  await run();
-  const { user, system } = cpuUsage(before);
-  return (user + system) / 1_000 / count;
 }
 
 /** Runs the Python peer; what its last line says. */

@@ -13,8 +13,8 @@ import { startViewer } from "../viewer/viewer.ts";
 import { print } from "./print.ts";
 import { film, FILM_FPS as FPS } from "./support/film.ts";
 import { embeddedLog } from "./support/logs.ts";
+import { cost } from "./support/process_stats.ts";
 import { spread } from "./support/stats.ts";
-import { cost } from "./video.ts";
 
 const TOPIC = "VideoStreaming";
 const SECONDS = 60;

@@ -49,7 +49,7 @@ const numbers = (bits: 16 | 32 | 64) => (...given: readonly (number | readonly n
   return column(bits, all.length, (i) => all[i]!);
 };
 
-/** Numbers as so many bits each, big-endian. */
+/** Numbers of 16, 32 or 64 bits each, big-endian. */
 export const u16 = numbers(16), u32 = numbers(32), u64 = numbers(64);
 
 /** Characters as bytes. */
