@@ -14,9 +14,10 @@ import {
 } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 import { type Broker, brokerName, type Credentials, type Tls } from "./address.ts";
-import { dial, type Transport } from "./dial.ts";
+import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
+import type { Transport } from "./tls_transport.ts";
 import { askVersions, closedOn, Versions } from "./versions.ts";
 
 /** How to connect. */

@@ -6,19 +6,7 @@
 import { settled } from "../../../base/wait.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { firstOf } from "./race.ts";
-
-/**
- * Where bytes go out and come in. Connections are Deno's own: what is read lands where it is wanted, without a
- * buffer for each 64 KiB on the way.
- */
-export interface Transport {
-  /** Reads into `into`; how many bytes came, null when the other side has ended. */
-  read(into: Uint8Array): Promise<number | null>;
-  /** Writes all of it. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Ends it at once; what reads or writes fails. */
-  close(): void;
-}
+import type { Transport } from "./tls_transport.ts";
 
 /** An address that does not answer gets company after this time. */
 const NEXT_ADDRESS_MS = 250;
