@@ -1,8 +1,4 @@
-/**
- * One camera at work: its source, paced, into its partition.
- *
- * @module
- */
+// One camera at work: its source, paced, into its partition.
 import type { Clock } from "../runtime/base/clock.ts";
 import { cameraOfPartition } from "../runtime/definition/frame.ts";
 import { Backoff } from "../runtime/base/wait.ts";
@@ -16,7 +12,6 @@ import { type CameraSource, type PublishTarget, SourceError } from "./source.ts"
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
-/** A camera to run. */
 export interface CameraOptions {
   /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
   readonly number: number;
@@ -44,7 +39,6 @@ export interface CameraOptions {
   readonly stream?: StreamWatch;
 }
 
-/** What a camera did. */
 export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
   readonly camera: string;
   readonly partition: number;
@@ -137,7 +131,6 @@ async function aborted(signal: AbortSignal, other: AbortSignal): Promise<void> {
   other.removeEventListener("abort", listener);
 }
 
-/** The state of one run. */
 class CameraRun {
   readonly #options: CameraOptions;
   readonly #punctuality: Punctuality;

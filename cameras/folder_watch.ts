@@ -1,8 +1,4 @@
-/**
- * Notices what changes in a folder.
- *
- * @module
- */
+// Notices what changes in a folder.
 import { relative, sep } from "node:path";
 import type { Clock } from "../runtime/base/clock.ts";
 

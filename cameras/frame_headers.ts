@@ -1,8 +1,4 @@
-/**
- * The headers that a camera gives its frames.
- *
- * @module
- */
+// The headers that a camera gives its frames.
 import type { Headers } from "../runtime/definition/frame.ts";
 import type { CameraSettings } from "./settings.ts";
 
@@ -11,7 +7,6 @@ export const NAME_HEADER = "camera-name";
 /** Where it is. */
 export const PLACE_HEADER = "camera-place";
 
-/** The headers of a camera's frame. */
 export function frameHeaders(
   image: {
     readonly contentType: string;

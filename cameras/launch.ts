@@ -1,8 +1,4 @@
-/**
- * Puts a camera together: its publisher, its place in the log, its run.
- *
- * @module
- */
+// Puts a camera together: its publisher, its place in the log, its run.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
 import { type CameraSummary, runCamera } from "./camera.ts";
@@ -30,7 +26,6 @@ export interface CameraHost {
   readonly clock: Clock;
 }
 
-/** One camera. */
 export interface LaunchOptions {
   /** n of `CAMERA-n`. */
   readonly number: number;
@@ -52,7 +47,6 @@ export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
   readonly stream: StreamFacts;
 }
 
-/** A camera that runs. */
 export interface LaunchedCamera {
   readonly stats: CameraStats;
   /** As `runCamera`. */
@@ -61,7 +55,6 @@ export interface LaunchedCamera {
 
 const BULK_LINGER_MS = 10;
 
-/** Runs a camera. */
 export function launchCamera(host: CameraHost, options: LaunchOptions): LaunchedCamera {
   const { log, producer, topic, kv, clock } = host;
   const { number, source, signal, report, settings = {}, limit, onFrame, onFailure } = options;

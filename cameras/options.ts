@@ -1,8 +1,4 @@
-/**
- * Options written into a source: `pattern:?size=640x480&fps=15`.
- *
- * @module
- */
+// Options written into a source: `pattern:?size=640x480&fps=15`.
 import { type Size, SourceError } from "./source.ts";
 
 /** Largest width or height of an image that a camera makes. */

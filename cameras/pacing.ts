@@ -1,12 +1,7 @@
-/**
- * When images go out, and which capture time they get.
- *
- * @module
- */
+// When images go out, and which capture time they get.
 import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
-/** How to pace. */
 export interface PacingOptions {
   readonly kind: SourceKind;
   /**

@@ -1,13 +1,8 @@
-/**
- * The picture of the test pattern: colour bars, a moving ball and beam, the camera's name, the
- * sequence number and the time, and the sequence number once more as a strip that programs read.
- *
- * @module
- */
+// The picture of the test pattern: colour bars, a moving ball and beam, the camera's name, the
+// sequence number and the time, and the sequence number once more as a strip that programs read.
 import { drawText, fillBox, textSize } from "../runtime/image/draw.ts";
 import type { RawImage } from "../runtime/image/raw.ts";
 
-/** What a pattern shows. */
 export interface PatternLook {
   /** Pixels. */
   readonly width: number;

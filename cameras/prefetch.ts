@@ -1,8 +1,4 @@
-/**
- * Work ahead of the reader, within bounds, in order.
- *
- * @module
- */
+// Work ahead of the reader, within bounds, in order.
 
 /**
  * Runs `produce` in the background and gives what its pushed promises resolve to, in the order of

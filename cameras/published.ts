@@ -1,8 +1,4 @@
-/**
- * The durable record of which images of a folder are in a partition already.
- *
- * @module
- */
+// The durable record of which images of a folder are in a partition already.
 import type { PublishTarget } from "./source.ts";
 
 /** Header of a frame from a folder: the image's path below it. */

@@ -1,9 +1,5 @@
-/**
- * Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
- * what had to be dropped meanwhile.
- *
- * @module
- */
+// Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
+// what had to be dropped meanwhile.
 import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
@@ -17,7 +13,6 @@ import { retry } from "../runtime/base/wait.ts";
 
 export type { DropReason, Overflow, PublisherFrame } from "./frame_buffer.ts";
 
-/** How to publish. */
 export interface PublisherOptions {
   readonly log: TopicLog;
   readonly producer: LogProducer;
@@ -35,7 +30,6 @@ export interface PublisherOptions {
   readonly report: (message: string) => void;
 }
 
-/** Counts since the start. */
 export interface PublisherStats {
   readonly published: number;
   /** Bytes of the published values. */

@@ -1,10 +1,5 @@
-/**
- * Whether a recording keeps its pace, counted and told.
- *
- * @module
- */
+// Whether a recording keeps its pace, counted and told.
 
-/** What a camera was late by. */
 export interface Lateness {
   /** Frames before which the recording had to stand still, since the machine or the log was busy. */
   readonly late: number;

@@ -1,9 +1,5 @@
-/**
- * A camera's settings: one row each, for the command line, the
- * registry, and every text about them.
- *
- * @module
- */
+// A camera's settings: one row each, for the command line, the
+// registry, and every text about them.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { MOST_PIXELS_A_SIDE, parseFps, parseSize } from "./options.ts";
@@ -150,7 +146,6 @@ export const SETTINGS: Rows = {
   },
 };
 
-/** The names of the settings. */
 export const SETTING_NAMES = Object.keys(SETTINGS) as (keyof CameraSettings)[];
 
 /** The settings among an object's fields, such as a registered camera's. */
@@ -176,7 +171,6 @@ export function settingFaults(from: Readonly<Record<string, unknown>>): string[]
     .map((name) => `its ${name} is not what --${SETTINGS[name].flag} takes`);
 }
 
-/** Settings for people. */
 export function describeSettings(settings: CameraSettings): string[] {
   const show = <K extends keyof Values>(name: K) => {
     const row: SettingRow<Values[K]> = SETTINGS[name];
@@ -186,7 +180,6 @@ export function describeSettings(settings: CameraSettings): string[] {
   return SETTING_NAMES.map(show).filter((text) => text !== "");
 }
 
-/** Settings as words of a command line. */
 export function settingWords(settings: CameraSettings): string[] {
   return SETTING_NAMES.flatMap((name) => {
     const value = settings[name];

@@ -1,8 +1,4 @@
-/**
- * What a source of images looks like to a camera.
- *
- * @module
- */
+// What a source of images looks like to a camera.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { Headers } from "../runtime/definition/frame.ts";

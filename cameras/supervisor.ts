@@ -1,20 +1,14 @@
-/**
- * All registered cameras in one process, each on its own: what happens to one is no other's concern.
- *
- * @module
- */
+// All registered cameras in one process, each on its own: what happens to one is no other's concern.
 import type { Clock } from "../runtime/base/clock.ts";
 import { Backoff } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
 import { SourceError } from "./source.ts";
 import type { CameraRegistry, CameraState, CameraStatus, RegisteredCamera } from "./registry.ts";
 
-/** A camera under supervision. */
 export interface SupervisedCamera extends CameraStatus {
   readonly number: number;
 }
 
-/** How to supervise. */
 export interface SupervisorOptions {
   readonly registry: Pick<CameraRegistry, "list">;
   /**

@@ -1,8 +1,4 @@
-/**
- * A camera's partition, for sources that remember what is in it.
- *
- * @module
- */
+// A camera's partition, for sources that remember what is in it.
 import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { retry } from "../runtime/base/wait.ts";
@@ -11,7 +7,6 @@ import type { PublishedRecord, PublishTarget } from "./source.ts";
 /** Records to look through at a time. */
 const READ_AT_ONCE = 256;
 
-/** Where a camera publishes to. */
 export interface LogTargetOptions {
   readonly log: TopicLog;
   readonly topic: string;
@@ -21,7 +16,6 @@ export interface LogTargetOptions {
   readonly signal: AbortSignal;
 }
 
-/** Looks into the log for a source. */
 export class LogTarget implements PublishTarget {
   readonly id: string;
   readonly kv: Deno.Kv;

@@ -1,8 +1,4 @@
-/**
- * Notices live sources that fell silent, and leaves sources that hang.
- *
- * @module
- */
+// Notices live sources that fell silent, and leaves sources that hang.
 import type { Clock } from "../runtime/base/clock.ts";
 import { settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";

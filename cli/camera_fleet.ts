@@ -1,8 +1,4 @@
-/**
- * The registered cameras of a process, and their reports.
- *
- * @module
- */
+// The registered cameras of a process, and their reports.
 import {
   type CameraHost,
   type CameraStats,
@@ -18,7 +14,6 @@ import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
-/** What a fleet needs. */
 export interface FleetOptions {
   readonly host: CameraHost;
   readonly registry: Pick<CameraRegistry, "list" | "setStatus">;
@@ -40,7 +35,6 @@ interface Account {
   settings: CameraSettings;
 }
 
-/** Runs the registered cameras, and counts. */
 export class CameraFleet {
   readonly #options: FleetOptions;
   readonly #context: CommandContext;

@@ -1,8 +1,4 @@
-/**
- * `cameras probe URL` and `cameras discover`: what there is to see before a camera is added.
- *
- * @module
- */
+// `cameras probe URL` and `cameras discover`: what there is to see before a camera is added.
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
 import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
 import { type CameraSettings, settingWords } from "../cameras/settings.ts";
@@ -16,7 +12,6 @@ import { type CommandContext, type Options, parsers } from "./command.ts";
 const LEAST_DRIFT_PPM = 10_000;
 const MULTICAST = "239.255.255.250:3702";
 
-/** Options of both. */
 export const lookOptions = {
   for: {
     value: "SECONDS",
@@ -37,7 +32,6 @@ export const lookOptions = {
   },
 } as const satisfies Options;
 
-/** The values of the table above. */
 export interface LookValues {
   readonly for?: number;
   readonly address?: { readonly hostname: string; readonly port: number };
@@ -52,7 +46,6 @@ function parseAddress(text: string): { hostname: string; port: number } {
   return { hostname: match[1]!, port: Number(match[2]) };
 }
 
-/** Looks at one camera, and says what it found and how to add it. */
 export async function probe(
   text: string,
   settings: CameraSettings,
@@ -113,7 +106,6 @@ function lines(found: ProbeReport, login: string | undefined, add: string): stri
   return rows.flatMap(([name, text]) => text === undefined ? [] : [`${name.padEnd(10)}${text}`]);
 }
 
-/** Asks the network for cameras, and lists them. */
 export async function find(
   values: LookValues,
   { print, say, signal }: CommandContext,

@@ -1,8 +1,4 @@
-/**
- * Options that all commands with cameras share.
- *
- * @module
- */
+// Options that all commands with cameras share.
 import { checkSource, makeSource } from "../cameras/open.ts";
 import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
 import { type CameraSettings, SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
@@ -11,7 +7,6 @@ import type { Compression } from "../runtime/log/log.ts";
 import { type Options, parsers, UsageError } from "./command.ts";
 import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
 
-/** The table of camera settings, as options. */
 export const settingOptions: Options = Object.fromEntries(
   Object.values(SETTINGS).map((row) => [row.flag, {
     help: row.help,
@@ -21,7 +16,6 @@ export const settingOptions: Options = Object.fromEntries(
   }]),
 );
 
-/** Where frames go. */
 export const targetOptions = {
   log: {
     value: "URI",
@@ -39,7 +33,6 @@ export const targetOptions = {
   },
 } as const satisfies Options;
 
-/** How frames go. */
 export const producerOptions = {
   "linger-ms": {
     value: "MS",
@@ -79,7 +72,6 @@ export const producerOptions = {
   },
 } as const satisfies Options;
 
-/** Where the numbers are shown. */
 export const metricsOptions = {
   "metrics-port": {
     value: "PORT",
@@ -89,7 +81,6 @@ export const metricsOptions = {
   },
 } as const satisfies Options;
 
-/** The values of the tables above, as the parsers leave them. */
 export interface CameraOptionValues {
   readonly log: string;
   readonly topic: string;
@@ -103,7 +94,6 @@ export interface CameraOptionValues {
   readonly "metrics-port"?: number;
 }
 
-/** How the cameras of a process publish. */
 export function hostSettings(values: CameraOptionValues) {
   const { buffer, overflow, "linger-ms": linger } = values;
   return {
@@ -169,7 +159,6 @@ export function numberFaults(positionals: readonly string[]): string[] {
   }
 }
 
-/** Reads n of `CAMERA-n`. */
 function parseCameraNumber(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > 10_000) {

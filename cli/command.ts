@@ -1,14 +1,9 @@
-/**
- * Commands and their options. One table per command yields parsing, environment variables, checks,
- * help and the reference in `docs/cli.md`.
- *
- * @module
- */
+// Commands and their options. One table per command yields parsing, environment variables, checks,
+// help and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, tokensOf } from "./launch/arguments.ts";
 
-/** One option of a command. */
 export interface Option<T = unknown> {
   /** What the value looks like, for help, e.g. `URI`, `SECONDS`; absent for switches. */
   readonly value?: string;
@@ -44,16 +39,13 @@ export type Values<O extends Options> = string extends keyof O ? Readonly<Record
       : All<O[K]> | undefined;
   };
 
-/** A command line, parsed. */
 export interface Arguments<O extends Options = Options> {
   readonly positionals: readonly string[];
   readonly options: Values<O>;
 }
 
-/** How serious a line is. */
 export type LogLevel = "info" | "warn" | "error";
 
-/** Everything a command's run needs from outside. */
 export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
@@ -250,9 +242,7 @@ function wrapped(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** Parsers for common kinds of values. */
 export const parsers = {
-  /** A whole number within bounds. */
   integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
     return (text) => {
       const number = Number(text);
@@ -263,7 +253,6 @@ export const parsers = {
       return number;
     };
   },
-  /** A number above zero. */
   positive(text: string): number {
     const number = Number(text);
     if (text.trim() === "" || !Number.isFinite(number) || number <= 0) {
@@ -271,7 +260,6 @@ export const parsers = {
     }
     return number;
   },
-  /** One of some words. */
   oneOf<const W extends string>(...words: W[]): (text: string) => W {
     return (text) => {
       if (!(words as string[]).includes(text)) throw new Error(`expected ${words.join(", ")}`);

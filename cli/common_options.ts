@@ -1,15 +1,10 @@
-/**
- * Options of every command.
- *
- * @module
- */
+// Options of every command.
 import { type Options, parsers } from "./command.ts";
 import { fenceOptions } from "./fence_options.ts";
 
 /** How lines for people are written to standard error. */
 export const LOG_FORMATS = ["text", "json"] as const;
 
-/** The options. */
 export const commonOptions = {
   "log-format": {
     value: LOG_FORMATS.join("|"),

@@ -1,8 +1,4 @@
-/**
- * What a failure says to people: the message, its causes, no secrets and no stack.
- *
- * @module
- */
+// What a failure says to people: the message, its causes, no secrets and no stack.
 import { maskSecrets } from "../runtime/base/mask.ts";
 
 /** Causes beyond this depth say nothing new. */

@@ -1,12 +1,7 @@
-/**
- * Options of every command that widen what its run may touch. The launcher reads them before the
- * command starts; they are named as Deno's own flags, which its messages mention.
- *
- * @module
- */
+// Options of every command that widen what its run may touch. The launcher reads them before the
+// command starts; they are named as Deno's own flags, which its messages mention.
 import type { Options } from "./command.ts";
 
-/** The options. */
 export const fenceOptions = {
   "allow-read": {
     value: "PATH,…",

@@ -1,13 +1,8 @@
-/**
- * The registry of cameras as the wall reads it: names, places and troubles, no sources.
- *
- * @module
- */
+// The registry of cameras as the wall reads it: names, places and troubles, no sources.
 import type { CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import type { KnownCamera } from "../viewer/mod.ts";
 import type { Options } from "./command.ts";
 
-/** Where the registry is. */
 export const knownCamerasOption = {
   cameras: {
     value: "FILE",

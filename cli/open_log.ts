@@ -1,8 +1,4 @@
-/**
- * Opens the log that a command names.
- *
- * @module
- */
+// Opens the log that a command names.
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { UsageError } from "./command.ts";

@@ -1,10 +1,5 @@
-/**
- * Which partitions a command is about.
- *
- * @module
- */
+// Which partitions a command is about.
 
-/** `all`, or numbers separated by commas. */
 export function parsePartitions(text: string): "all" | number[] {
   if (text === "all") return "all";
   if (!/^\d+(,\d+)*$/.test(text)) {

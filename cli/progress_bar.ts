@@ -1,16 +1,10 @@
-/**
- * One line on a terminal that shows how far long work is; silent everywhere else.
- *
- * @module
- */
+// One line on a terminal that shows how far long work is; silent everywhere else.
 
-/** Where a bar is drawn. */
 export interface BarStream {
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
 }
 
-/** How a bar looks. */
 export interface ProgressBarOptions {
   /** Stands at the left. */
   readonly title: string;

@@ -1,9 +1,5 @@
-/**
- * The commands by name. Each is loaded only when it is called, so that starting a camera does not
- * load the viewer.
- *
- * @module
- */
+// The commands by name. Each is loaded only when it is called, so that starting a camera does not
+// load the viewer.
 import type { Command } from "./command.ts";
 
 /** What the help says of a command, and how to load it. */

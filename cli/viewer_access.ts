@@ -1,12 +1,7 @@
-/**
- * Options of every command that shows the viewer: where it listens, and who may see what.
- *
- * @module
- */
+// Options of every command that shows the viewer: where it listens, and who may see what.
 import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
-/** The options. */
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",

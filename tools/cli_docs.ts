@@ -1,9 +1,5 @@
-/**
- * `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's table
- * from the commands' own option tables. With `--check` it only says whether they are up to date.
- *
- * @module
- */
+// `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's table
+// from the commands' own option tables. With `--check` it only says whether they are up to date.
 import type { Command } from "../cli/command.ts";
 import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
@@ -15,7 +11,6 @@ import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
-/** The reference as Markdown. */
 export function commandReference(all: readonly Command[]): string {
   return [
     "# The command line",

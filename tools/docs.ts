@@ -1,8 +1,4 @@
-/**
- * `deno task docs`: the pages of the repository and the reference of every import as a site, `dist/docs`.
- *
- * @module
- */
+// `deno task docs`: the pages of the repository and the reference of every import as a site, `dist/docs`.
 import { Marked } from "marked";
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };

@@ -1,8 +1,4 @@
-/**
- * The package as users install it: in a folder of its own, with a home of its own, from the registry.
- *
- * @module
- */
+// The package as users install it: in a folder of its own, with a home of its own, from the registry.
 import { delimiter } from "node:path";
 import { dirname, join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";

@@ -1,8 +1,4 @@
-/**
- * Reads what `deno test` reports as JUnit XML.
- *
- * @module
- */
+// Reads what `deno test` reports as JUnit XML.
 
 /** How many tests ended in which way. Steps of a test are part of it and not counted apart. */
 export interface TestCounts {
@@ -14,7 +10,6 @@ export interface TestCounts {
 const SUITE = /<testsuite\s+name="([^"]*)"[^>]*>([\s\S]*?)<\/testsuite>/g;
 const CASE = /<testcase\s+name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
 
-/** Counts the tests of a report. */
 export function countTests(report: string): TestCounts {
   const counts = { passed: 0, failed: 0, ignored: 0 };
   for (const [, , suite] of report.matchAll(SUITE)) {
@@ -39,7 +34,6 @@ function isStep(name: string, names: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** The closing line of the test task. */
 export function closingLine({ passed, failed }: Pick<TestCounts, "passed" | "failed">): string {
   return `${passed} passed, ${failed} failed`;
 }

@@ -1,8 +1,4 @@
-/**
- * Whether the links of the repository's pages lead somewhere. Only links inside of it are followed.
- *
- * @module
- */
+// Whether the links of the repository's pages lead somewhere. Only links inside of it are followed.
 import { dirname, join, ROOT } from "./paths.ts";
 
 /** The targets of a page's links and pictures, without those to other places. */
@@ -13,7 +9,6 @@ function localLinks(markdown: string): string[] {
     .filter((target) => !/^[a-z][a-z0-9+.-]*:|^\/\//i.test(target));
 }
 
-/** The anchors that a page's headings make. */
 function anchorsOf(markdown: string): Set<string> {
   const prose = markdown.replace(/^```[\s\S]*?^```/gm, "");
   return new Set(

@@ -1,8 +1,4 @@
-/**
- * What the dependencies may look like: exact versions, from npm alone.
- *
- * @module
- */
+// What the dependencies may look like: exact versions, from npm alone.
 
 /** The parts of `deno.lock` that are looked at. */
 export interface Lock {

@@ -1,10 +1,5 @@
-/**
- * Starting other programs.
- *
- * @module
- */
+// Starting other programs.
 
-/** How a program ended. */
 export interface Ended {
   readonly code: number;
   readonly stdout: string;

@@ -1,10 +1,6 @@
-/**
- * `deno task sbom`: a CycloneDX bill of materials of all dependencies, made from `deno.lock`, on
- * standard output. Licences are read from the installed packages; what is not installed on this machine
- * (packages for other systems) has none.
- *
- * @module
- */
+// `deno task sbom`: a CycloneDX bill of materials of all dependencies, made from `deno.lock`, on
+// standard output. Licences are read from the installed packages; what is not installed on this machine
+// (packages for other systems) has none.
 import { Buffer } from "node:buffer";
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };

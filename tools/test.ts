@@ -1,9 +1,5 @@
-/**
- * `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
- * need, runs them, and ends with the line `N passed, N failed`.
- *
- * @module
- */
+// `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
+// need, runs them, and ends with the line `N passed, N failed`.
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ensure } from "./debian.ts";
@@ -30,7 +26,6 @@ const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);
 const print = (line: string): void => void writeLine(Deno.stdout, line);
 
-/** What to run. */
 export interface TestRun {
   readonly filters: readonly string[];
   /** Only tests that need nothing but Deno. */
@@ -41,7 +36,6 @@ export interface TestRun {
   readonly folder?: string;
 }
 
-/** Reads the task's arguments. */
 export function parseArguments(argv: readonly string[]): TestRun {
   const end = argv.indexOf("--");
   const own = end < 0 ? argv : argv.slice(0, end);

@@ -1,14 +1,9 @@
-/**
- * A camera that is plugged into this machine.
- *
- * @module
- */
+// A camera that is plugged into this machine.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { liveVideo, type StreamOptions } from "./live_video.ts";
 
-/** How to open the device. */
 export interface DeviceOptions extends StreamOptions {
   /** Asks the camera itself for this size and rate, and for this encoding, e.g. `mjpeg`. */
   readonly captureSize?: string;
@@ -64,7 +59,6 @@ export class DeviceSource implements CameraSource {
   }
 }
 
-/** `device:0` and its options. */
 export const deviceRow: SourceKindRow = {
   schemes: ["device"],
   form: "device:0",

@@ -1,8 +1,4 @@
-/**
- * A folder of images as a camera.
- *
- * @module
- */
+// A folder of images as a camera.
 import { join, resolve } from "node:path";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { Annotations } from "../annotations.ts";
@@ -18,7 +14,6 @@ import {
   type SourceImage,
 } from "../source.ts";
 
-/** How to read a folder. */
 export interface FolderOptions extends ImageSettings {
   /**
    * - `watch`: the images that are there in natural order, then new ones as they appear;

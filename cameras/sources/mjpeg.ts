@@ -1,8 +1,4 @@
-/**
- * A network camera that speaks HTTP: pictures one after the other, or one picture a request.
- *
- * @module
- */
+// A network camera that speaks HTTP: pictures one after the other, or one picture a request.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -32,7 +28,6 @@ import {
 import { ticks } from "../ticker.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
 
-/** How to watch. */
 export interface MjpegOptions extends ImageSettings, TlsSettings {
   /** At most this many frames per second; 1 from a server that gives one picture a request. */
   readonly fps?: number;
@@ -114,7 +109,6 @@ export class MjpegSource implements CameraSource {
     }
   }
 
-  /** The pictures of one response. */
   async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {
     const close = new AbortController();
     try {
@@ -232,7 +226,6 @@ export class MjpegSource implements CameraSource {
   }
 }
 
-/** `http://…` and `https://…`. */
 export const mjpegRow: SourceKindRow = {
   schemes: ["http", "https"],
   form: "http://… (MJPEG)",

@@ -1,8 +1,4 @@
-/**
- * A camera that pans over a still picture.
- *
- * @module
- */
+// A camera that pans over a still picture.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
@@ -20,7 +16,6 @@ import {
 } from "../source.ts";
 import { ticks } from "../ticker.ts";
 
-/** How to pan. */
 export interface PanOptions extends ImageSettings {
   /** Frames a second; 15 unless given. */
   readonly fps?: number;
@@ -36,7 +31,6 @@ const DEFAULT_PERIOD_S = 12;
 /** Frames are not larger than this unless asked for. */
 const MOST_WIDTH = 960;
 
-/** Pans over the picture of a file. */
 export class PanSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
@@ -132,7 +126,6 @@ function cut(from: RawImage, left: number, top: number, to: RawImage): void {
   }
 }
 
-/** `pan:PICTURE` and its options. */
 export const panRow: SourceKindRow = {
   schemes: ["pan"],
   form: "pan:PICTURE",

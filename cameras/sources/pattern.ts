@@ -1,8 +1,4 @@
-/**
- * A generated test pattern: camera name, sequence number and time burnt in, and motion.
- *
- * @module
- */
+// A generated test pattern: camera name, sequence number and time burnt in, and motion.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
@@ -16,7 +12,6 @@ import {
 } from "../source.ts";
 import { ticks } from "../ticker.ts";
 
-/** How the pattern is. */
 export interface PatternOptions extends ImageSettings {
   /** Frames a second; 15 unless given. */
   readonly fps?: number;
@@ -28,13 +23,11 @@ export interface PatternOptions extends ImageSettings {
   readonly motion?: boolean;
 }
 
-/** Where no size is given. */
 const DEFAULT_SIZE = { width: 640, height: 480 };
 const DEFAULT_FPS = 15;
 /** Turning by the golden angle keeps neighbours far apart on the colour circle. */
 const GOLDEN_ANGLE = 137.508;
 
-/** The generated test pattern. */
 export class PatternSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
@@ -70,7 +63,6 @@ function numberIn(camera: string): number {
   return Number(/\d+$/.exec(camera)?.[0] ?? 0);
 }
 
-/** `pattern:` and its options. */
 export const patternRow: SourceKindRow = {
   schemes: ["pattern"],
   form: "pattern:",

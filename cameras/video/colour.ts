@@ -1,8 +1,4 @@
-/**
- * What a frame says about its colours, reduced to what the conversion to RGB needs.
- *
- * @module
- */
+// What a frame says about its colours, reduced to what the conversion to RGB needs.
 import {
   AV_FRAME_FLAG_INTERLACED,
   AVCOL_PRI_UNSPECIFIED,

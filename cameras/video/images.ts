@@ -1,8 +1,4 @@
-/**
- * The way from an open video stream to encoded images with times.
- *
- * @module
- */
+// The way from an open video stream to encoded images with times.
 import { AV_CODEC_ID_MJPEG, AV_FRAME_FLAG_INTERLACED, type Frame, type Packet } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
@@ -17,7 +13,6 @@ import { rotationOf } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
 import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
-/** How to make images of a stream. */
 export interface VideoImagesOptions {
   readonly settings: ImageSettings;
   /** Frames to decode at once, and images to encode at once. */

@@ -1,8 +1,4 @@
-/**
- * What FFmpeg says of a keyframe when it decodes it by itself.
- *
- * @module
- */
+// What FFmpeg says of a keyframe when it decodes it by itself.
 import { Buffer } from "node:buffer";
 import { AV_FRAME_FLAG_INTERLACED, type Codec, CodecContext, Frame, Packet } from "node-av";
 

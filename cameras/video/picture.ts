@@ -1,8 +1,4 @@
-/**
- * Decoded frames to JPEGs: turned upright, scaled, encoded.
- *
- * @module
- */
+// Decoded frames to JPEGs: turned upright, scaled, encoded.
 import {
   AV_PIX_FMT_RGB0,
   type AVPixelFormat,
@@ -16,7 +12,6 @@ import { plainColours } from "./colour.ts";
 import { FrameFilter } from "./filter.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
 
-/** A frame as a JPEG. */
 export interface Picture {
   readonly value: Uint8Array;
   readonly width: number;

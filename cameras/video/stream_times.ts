@@ -1,13 +1,8 @@
-/**
- * A stream's own frame times, corrected where they cannot be true.
- *
- * @module
- */
+// A stream's own frame times, corrected where they cannot be true.
 import type { CaptureTimes } from "../capture_times.ts";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
-/** What a stream says of its times. */
 export type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
 
 /** Backward steps up to this are rounding or frames out of order. */

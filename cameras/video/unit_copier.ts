@@ -1,8 +1,4 @@
-/**
- * Access units on their way from a stream into records, as they came.
- *
- * @module
- */
+// Access units on their way from a stream into records, as they came.
 import {
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,

@@ -1,8 +1,4 @@
-/**
- * `deno task camera N`: one camera, publishing to its partition.
- *
- * @module
- */
+// `deno task camera N`: one camera, publishing to its partition.
 import { launchCamera } from "../../cameras/launch.ts";
 import { CameraMetrics } from "../../cameras/metrics.ts";
 import { acceptedSources } from "../../cameras/open.ts";
@@ -37,7 +33,6 @@ interface Values extends CameraOptionValues {
   readonly json?: boolean;
 }
 
-/** The command. */
 export const camera: Command = {
   name: "camera",
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",

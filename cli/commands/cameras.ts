@@ -1,8 +1,4 @@
-/**
- * `deno task cameras add|list|remove|run`: the registry of cameras, and all of them in one process.
- *
- * @module
- */
+// `deno task cameras add|list|remove|run`: the registry of cameras, and all of them in one process.
 import { CameraMetrics } from "../../cameras/metrics.ts";
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import {
@@ -37,7 +33,6 @@ interface Values extends CameraOptionValues, LookValues {
   readonly json?: boolean;
 }
 
-/** The command. */
 export const cameras: Command = {
   name: "cameras",
   summary:

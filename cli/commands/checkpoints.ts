@@ -1,9 +1,5 @@
-/**
- * `deno task checkpoints list|inspect|reset`: where the streaming queries of a log are, and moving them while nothing
- * runs there.
- *
- * @module
- */
+// `deno task checkpoints list|inspect|reset`: where the streaming queries of a log are, and moving them while nothing
+// runs there.
 import {
   type CheckpointInfo,
   LogError,
@@ -17,7 +13,6 @@ import { commonOptions } from "../common_options.ts";
 import { openLogOrUsageError } from "../open_log.ts";
 import { parsePartitions } from "../partitions.ts";
 
-/** The command. */
 export const checkpoints: Command = {
   name: "checkpoints",
   positionals: "list | inspect | reset",
@@ -76,7 +71,6 @@ export const checkpoints: Command = {
 
 const ACTIONS = ["list", "inspect", "reset"] as const;
 
-/** What is shown of a checkpoint. */
 interface Row extends CheckpointInfo {
   /** What the partition holds; absent when the topic is gone. */
   readonly offsets?: OffsetRange;
@@ -124,7 +118,6 @@ async function run(
   }
 }
 
-/** What `list` says of a checkpoint. */
 function short({ group, query, topic, partition, committed, lag, fault }: Row) {
   return {
     type: "checkpoint",

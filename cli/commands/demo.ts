@@ -1,8 +1,4 @@
-/**
- * `deno task demo`: cameras, log, queries and viewer in one process, to see what Framelane does.
- *
- * @module
- */
+// `deno task demo`: cameras, log, queries and viewer in one process, to see what Framelane does.
 import { fileURLToPath } from "node:url";
 import { runCamera } from "../../cameras/camera.ts";
 import { makeSource } from "../../cameras/open.ts";
@@ -60,7 +56,6 @@ const demoOptions = {
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task demo`. */
 export const demo = command({
   name: "demo",
   summary: "Three cameras, a log, a query on each, and the wall in the browser.",

@@ -1,8 +1,4 @@
-/**
- * `deno task evaluate`: how good a model is on labelled clips.
- *
- * @module
- */
+// `deno task evaluate`: how good a model is on labelled clips.
 import {
   checkAgainstFile,
   ManifestError,
@@ -44,7 +40,6 @@ const evaluateOptions = {
   ...commonOptions,
 } as const satisfies Options;
 
-/** The command. */
 export const evaluate = command({
   name: "evaluate",
   summary:

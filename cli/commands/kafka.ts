@@ -1,14 +1,9 @@
-/**
- * `deno task kafka`: a real Apache Kafka in the foreground.
- *
- * @module
- */
+// `deno task kafka`: a real Apache Kafka in the foreground.
 import { startKafka } from "../../tools/kafka/cluster.ts";
 import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
 import { command, parsers, UsageError } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 
-/** The command. */
 export const kafka = command({
   name: "kafka",
   summary: `Runs a real Apache Kafka ${KAFKA_VERSION} on this machine, until Ctrl-C.`,

@@ -1,8 +1,4 @@
-/**
- * `deno task log retention|check|backup|convert`: looks after an embedded log.
- *
- * @module
- */
+// `deno task log retention|check|backup|convert`: looks after an embedded log.
 import { exists } from "../../runtime/base/folders.ts";
 import { checkPartitions } from "../../runtime/log/embedded/check.ts";
 import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
@@ -24,7 +20,6 @@ interface Values {
   readonly json?: boolean;
 }
 
-/** The command. */
 export const log: Command = {
   name: "log",
   positionals: "retention [TOPIC] | check | backup DIR | convert",

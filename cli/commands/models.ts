@@ -1,9 +1,5 @@
-/**
- * `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
- * whether a manifest fits, and where models can run.
- *
- * @module
- */
+// `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
+// whether a manifest fits, and where models can run.
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -29,7 +25,6 @@ interface Values {
   readonly json?: boolean;
 }
 
-/** The command. */
 export const models: Command = {
   name: "models",
   summary:

@@ -1,8 +1,4 @@
-/**
- * `deno task queries`: runs queries on the partitions of a topic, with the viewer.
- *
- * @module
- */
+// `deno task queries`: runs queries on the partitions of a topic, with the viewer.
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
@@ -77,7 +73,6 @@ const queryOptions = {
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task queries`. */
 export const queries = command({
   name: "queries",
   summary:

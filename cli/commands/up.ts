@@ -1,8 +1,4 @@
-/**
- * `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
- *
- * @module
- */
+// `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
 import { stringify } from "yaml";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
@@ -35,7 +31,6 @@ const upOptions = {
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task up`. */
 export const up = command({
   name: "up",
   summary:

@@ -1,8 +1,4 @@
-/**
- * `deno task viewer`: the wall alone, on any machine that reaches the log.
- *
- * @module
- */
+// `deno task viewer`: the wall alone, on any machine that reaches the log.
 import { VERSION } from "../../runtime/base/version.ts";
 import { cameraText, cameraTitle, LogFeed, startViewer } from "../../viewer/mod.ts";
 import {
@@ -44,7 +40,6 @@ const viewerOptions = {
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task viewer`. */
 export const viewer = command({
   name: "viewer",
   summary: "Shows the partitions of topics in a browser, read from the log alone.",

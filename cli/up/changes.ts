@@ -1,8 +1,4 @@
-/**
- * What an edit changes of what runs.
- *
- * @module
- */
+// What an edit changes of what runs.
 import type { Plan } from "./resolve.ts";
 
 /** What happens to one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */

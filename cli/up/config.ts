@@ -1,8 +1,4 @@
-/**
- * The fields of `framelane.yaml`: what each holds, for reading and for editors.
- *
- * @module
- */
+// The fields of `framelane.yaml`: what each holds, for reading and for editors.
 import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
 import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
 import { type Option, parsers } from "../command.ts";
@@ -203,13 +199,10 @@ const file = {
   state: text(targetOptions.state.help),
 };
 
-/** A query as the file has it. */
 export type QueryEntry = Read<typeof query> & { readonly line: number };
 /** A camera as the file has it, with its settings by field name. */
 export type CameraEntry = Read<typeof camera> & { readonly line: number };
-/** The viewer as the file has it. */
 export type ViewerEntry = Read<typeof viewer> & { readonly line: number };
-/** The file. */
 export type Config = Read<typeof file> & { readonly line: number };
 
 /** The settings of a camera, by their names in the registry. */
@@ -224,7 +217,6 @@ export function cameraSettings(entry: CameraEntry): Record<string, unknown> {
 
 const shape = map(file, "Log, cameras, queries and viewer of one deno task up");
 
-/** JSON Schema of the file, for editors. */
 export function configSchema(): Schema {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -242,5 +234,4 @@ export function readConfig(
   return { config: yaml.faults.length > 0 ? undefined : shape.read(yaml.root), text: yaml };
 }
 
-/** Defaults. */
 export const DEFAULTS = { log: DEFAULT_LOG, topic: DEFAULT_TOPIC, port: 8000 } as const;

@@ -1,8 +1,4 @@
-/**
- * What a `framelane.yaml` asks for, with every default filled in, or all that is wrong with it.
- *
- * @module
- */
+// What a `framelane.yaml` asks for, with every default filled in, or all that is wrong with it.
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
@@ -33,10 +29,8 @@ export interface CameraPlan {
   readonly camera: RegisteredCamera;
 }
 
-/** The viewer. */
 export type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
 
-/** Everything that runs. */
 export interface Plan {
   readonly log: string;
   readonly topics: readonly string[];
@@ -50,7 +44,6 @@ export interface Plan {
   readonly viewer?: ViewerPlan;
 }
 
-/** How a file is read. */
 export interface ResolveOptions {
   /** Its name, for messages. */
   readonly file: string;

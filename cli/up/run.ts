@@ -1,8 +1,4 @@
-/**
- * Cameras, queries and viewer of one process, each changed by itself while the others run.
- *
- * @module
- */
+// Cameras, queries and viewer of one process, each changed by itself while the others run.
 import { dirname, resolve } from "node:path";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { openedBy } from "../../runtime/base/access.ts";
@@ -25,7 +21,6 @@ import type { Plan } from "./resolve.ts";
 /** How often the cameras of the file are looked at, milliseconds. */
 const CAMERAS_EVERY_MS = 250;
 
-/** What a plan asks for, at work. */
 export class UpRun {
   readonly #context: CommandContext;
   readonly #json: boolean;
@@ -80,7 +75,6 @@ export class UpRun {
     });
   }
 
-  /** Starts all that the plan asks for. */
   static async start(plan: Plan, context: CommandContext, json: boolean): Promise<UpRun> {
     const log = await openLogOrUsageError(plan.log, plan.checkpoint);
     const kv = await openState(plan.state);

@@ -1,9 +1,5 @@
-/**
- * What options, sinks and sources open: files to read or write, hosts to reach. The launcher starts
- * Deno with what a run's own options open, and with nothing else.
- *
- * @module
- */
+// What options, sinks and sources open: files to read or write, hosts to reach. The launcher starts
+// Deno with what a run's own options open, and with nothing else.
 
 /**
  * What a value opens:

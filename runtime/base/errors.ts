@@ -1,9 +1,5 @@
-/**
- * Describes anything that was thrown: `null`, a number, an error whose getters throw. None
- * of these functions throws.
- *
- * @module
- */
+// Describes anything that was thrown: `null`, a number, an error whose getters throw. None
+// of these functions throws.
 
 const UNPRINTABLE = "something that cannot be printed was thrown";
 

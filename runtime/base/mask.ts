@@ -1,13 +1,9 @@
-/**
- * Takes secrets out of text before it reaches a log, a metric, a page or an error.
- *
- * Two ways at once. Patterns find what looks like a secret: the password of any URL, tokens in
- * query strings, `password=…`, authorization headers. And texts that are known to be secret, given to
- * {@linkcode learnSecrets} at the start, are replaced wherever they turn up, however they are quoted.
- * In doubt too much is hidden rather than too little.
- *
- * @module
- */
+// Takes secrets out of text before it reaches a log, a metric, a page or an error.
+//
+// Two ways at once. Patterns find what looks like a secret: the password of any URL, tokens in
+// query strings, `password=…`, authorization headers. And texts that are known to be secret, given to
+// {@linkcode learnSecrets} at the start, are replaced wherever they turn up, however they are quoted.
+// In doubt too much is hidden rather than too little.
 
 /** What stands in the place of a secret. */
 export const MASK = "***";
@@ -68,7 +64,6 @@ export function learnSecrets(text: string, { whole = false }: { whole?: boolean 
   learnedPattern = undefined;
 }
 
-/** Forgets all learned secrets; for tests. */
 export function forgetSecrets(): void {
   learned.clear();
   learnedPattern = undefined;

@@ -1,11 +1,6 @@
-/**
- * Checking options: each has a row that says what it takes; all faults are found and reported together.
- *
- * @module
- */
+// Checking options: each has a row that says what it takes; all faults are found and reported together.
 import { messageOf, read } from "./errors.ts";
 
-/** What an option takes. */
 export interface OptionRow {
   /** In words, after "expected". */
   readonly accepted: string;
@@ -13,10 +8,8 @@ export interface OptionRow {
   readonly takes: (value: unknown) => unknown;
 }
 
-/** A row for each option. */
 export type OptionRows<Options> = Readonly<Record<keyof Options & string, OptionRow>>;
 
-/** Any text but the empty one. */
 export const TEXT: OptionRow = {
   accepted: "text",
   takes: (value) => typeof value === "string" && value !== "",
@@ -28,13 +21,11 @@ export const FLAG: OptionRow = {
   takes: (value) => typeof value === "boolean",
 };
 
-/** A function. */
 export const FUNCTION: OptionRow = {
   accepted: "a function",
   takes: (value) => typeof value === "function",
 };
 
-/** A whole number within bounds. */
 export function whole(from: number, to = Number.MAX_SAFE_INTEGER): OptionRow {
   return {
     accepted: `a whole number from ${from} ${to === Number.MAX_SAFE_INTEGER ? "up" : `to ${to}`}`,
@@ -54,7 +45,6 @@ export const FROM_ZERO: OptionRow = {
   takes: (value) => Number.isFinite(value) && Number(value) >= 0,
 };
 
-/** One of some words. */
 export function oneOf(...words: readonly string[]): OptionRow {
   return {
     accepted: [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or "),
@@ -111,7 +101,6 @@ export function withDefaults<Options extends object>(
   return { ...defaults, ...Object.fromEntries(all) };
 }
 
-/** A value for a message. */
 export function shown(value: unknown): string {
   try {
     if (typeof value === "number" || typeof value === "function") {

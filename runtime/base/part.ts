@@ -1,8 +1,4 @@
-/**
- * Parts of Framelane whose packages an installation may lack.
- *
- * @module
- */
+// Parts of Framelane whose packages an installation may lack.
 import { messageOf } from "./errors.ts";
 
 /** A part that `framelane install` installs, and the package that it rests on. */

@@ -1,12 +1,7 @@
-/**
- * Waiting, written once: back-off, retries, deadlines, notices, and limits on how many work at once.
- *
- * @module
- */
+// Waiting, written once: back-off, retries, deadlines, notices, and limits on how many work at once.
 import { type Clock, systemClock } from "./clock.ts";
 import { read } from "./errors.ts";
 
-/** Bounds of the delays between attempts. */
 export interface BackoffOptions {
   /** First delay, milliseconds. Default 100; doubles from attempt to attempt. */
   readonly minDelayMs?: number;
@@ -65,7 +60,6 @@ export class Backoff {
   }
 }
 
-/** How to try again. */
 export interface RetryOptions extends BackoffOptions {
   readonly clock?: Clock;
   /** Ends the waiting: `retry` throws the signal's reason. */

@@ -1,9 +1,5 @@
-/**
- * Checkpoints: what a log keeps of each streaming query, and who may change it. `tests/contracts/` holds
- * every implementation to it.
- *
- * @module
- */
+// Checkpoints: what a log keeps of each streaming query, and who may change it. `tests/contracts/` holds
+// every implementation to it.
 import type { Membership, OutputRecord } from "./records.ts";
 
 /** Which source offsets a batch takes. */

@@ -1,8 +1,4 @@
-/**
- * The order in which checkpoints are listed.
- *
- * @module
- */
+// The order in which checkpoints are listed.
 import type { CheckpointInfo } from "./log.ts";
 
 /** Compares by group, query, topic and partition. */

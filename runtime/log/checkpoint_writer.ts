@@ -1,8 +1,4 @@
-/**
- * Who wrote a checkpoint: it is in the state, for people, and for errors about a changed query.
- *
- * @module
- */
+// Who wrote a checkpoint: it is in the state, for people, and for errors about a changed query.
 import type { CheckpointWriter } from "./log.ts";
 
 /** Who wrote a state, as a part of its listing; nothing where it does not say. */

@@ -1,8 +1,4 @@
-/**
- * The identity of a folder of checkpoints: made once, the same for all that use the folder.
- *
- * @module
- */
+// The identity of a folder of checkpoints: made once, the same for all that use the folder.
 import { join } from "node:path";
 
 /** What `metadata` in the folder says. */

@@ -1,9 +1,5 @@
-/**
- * The last frames of a partition. Offsets may have holes (markers of transactions, compaction), so
- * how many frames there are is known only by reading them.
- *
- * @module
- */
+// The last frames of a partition. Offsets may have holes (markers of transactions, compaction), so
+// how many frames there are is known only by reading them.
 import type { TopicLog } from "./log.ts";
 
 /** Frames to read at a time. */

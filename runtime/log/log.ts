@@ -1,11 +1,7 @@
-/**
- * The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
- *
- * Obligations common to all implementations are stated here and checked by
- * `tests/contracts/log_contract.ts`, which runs on each of them.
- *
- * @module
- */
+// The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
+//
+// Obligations common to all implementations are stated here and checked by
+// `tests/contracts/log_contract.ts`, which runs on each of them.
 import type { Frame } from "../definition/frame.ts";
 import type {
   BatchCommitter,

@@ -1,8 +1,4 @@
-/**
- * State that a checkpoint can hold: what JSON gives back as it was.
- *
- * @module
- */
+// State that a checkpoint can hold: what JSON gives back as it was.
 
 /** State that would not survive a restart. */
 export class StateError extends TypeError {

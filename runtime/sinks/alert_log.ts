@@ -1,8 +1,4 @@
-/**
- * Alerts as the log remembers them: for a wall that was opened later, or on another machine.
- *
- * @module
- */
+// Alerts as the log remembers them: for a wall that was opened later, or on another machine.
 import type { Output } from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { completeResult } from "../definition/result.ts";

@@ -1,8 +1,4 @@
-/**
- * The `console` sink: a line for people for each output.
- *
- * @module
- */
+// The `console` sink: a line for people for each output.
 import {
   cameraOf,
   isFinding,

@@ -1,8 +1,4 @@
-/**
- * Dead letters: frames that could not be processed, kept with the reason.
- *
- * @module
- */
+// Dead letters: frames that could not be processed, kept with the reason.
 import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { OutputRecord } from "../log/log.ts";
@@ -37,7 +33,6 @@ const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] 
   { bytes: 0, ownHeaders: false },
 ];
 
-/** The topic for a topic's dead letters. */
 export function deadLetterTopic(topic: string): string {
   return `${topic}.dead-letters`;
 }

@@ -1,11 +1,6 @@
-/**
- * Delivers a body to a web address: signed, with retries.
- *
- * @module
- */
+// Delivers a body to a web address: signed, with retries.
 import type { Clock } from "../base/clock.ts";
 
-/** How to deliver. */
 export interface DeliveryOptions {
   /** Without user information. */
   readonly url: URL;
@@ -23,7 +18,6 @@ export interface DeliveryOptions {
   readonly jitter?: () => number;
 }
 
-/** What came of a delivery. */
 export type Outcome =
   | { readonly delivered: true; readonly tries: number }
   | { readonly delivered: false; readonly tries: number; readonly reason: string };
@@ -31,7 +25,6 @@ export type Outcome =
 /** Answers that say "later", besides all from 500 on. */
 const LATER = new Set([408, 425, 429]);
 
-/** Posts bodies to one address. */
 export class Deliverer {
   readonly #options: DeliveryOptions;
   #key: Promise<CryptoKey> | undefined;

@@ -1,8 +1,4 @@
-/**
- * The `events:FILE` sink: one line of JSON for each output.
- *
- * @module
- */
+// The `events:FILE` sink: one line of JSON for each output.
 import type { Output, Result } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { explained } from "./files/failure.ts";

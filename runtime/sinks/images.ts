@@ -1,8 +1,4 @@
-/**
- * The `images:DIR` sink: pictures as files, with a table of what is on them.
- *
- * @module
- */
+// The `images:DIR` sink: pictures as files, with a table of what is on them.
 import {
   BadFrameError,
   cameraOfPartition,
@@ -29,7 +25,6 @@ export interface ImagesOptions {
   readonly lockTimeoutMs?: number;
 }
 
-/** First line of `annotations.csv`. */
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
 /** Digits of an offset in the name of a file. */

@@ -1,8 +1,4 @@
-/**
- * The `video:DIR` sink: a playable file for each partition.
- *
- * @module
- */
+// The `video:DIR` sink: a playable file for each partition.
 import { loadPart } from "../base/part.ts";
 import {
   BadFrameError,

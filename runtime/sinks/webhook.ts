@@ -1,8 +1,4 @@
-/**
- * The `webhook:URL` sink: findings and alerts to a web address.
- *
- * @module
- */
+// The `webhook:URL` sink: findings and alerts to a web address.
 import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { hostOf } from "../base/access.ts";

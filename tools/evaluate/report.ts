@@ -1,8 +1,4 @@
-/**
- * An evaluation for people.
- *
- * @module
- */
+// An evaluation for people.
 import type { Evaluation, RocPoint } from "./metrics.ts";
 
 /** What was evaluated, and what came of it. */
@@ -17,7 +13,6 @@ export interface Report {
   readonly badFrames: number;
 }
 
-/** The report as lines of text. */
 export function table({ model, label, enter, evaluation: e, sweep, frames }: Report): string[] {
   const rows: [string, string][] = [
     ["model", `${model.name} (sha256 ${model.sha256.slice(0, 12)}…)`],

@@ -1,8 +1,4 @@
-/**
- * Whole reads and writes at a position, and folders made durable.
- *
- * @module
- */
+// Whole reads and writes at a position, and folders made durable.
 
 /** Reads up to `length` bytes at `position`; fewer at the end of the file. */
 export async function readAt(
@@ -21,7 +17,6 @@ export async function readAt(
   return bytes.subarray(0, filled);
 }
 
-/** Writes all of `bytes` at `position`. */
 export async function writeAt(
   file: Deno.FsFile,
   position: number,
@@ -40,7 +35,6 @@ export async function syncDirectory(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** Folder and last part of a path. */
 export function splitPath(path: string): { folder: string; name: string } {
   const trimmed = path.replace(/\/+$/, "");
   const slash = trimmed.lastIndexOf("/");
@@ -73,7 +67,6 @@ export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerato
   if (rest !== "") yield rest;
 }
 
-/** Copies the lines that fulfil a condition. */
 export async function copyLines(
   source: Deno.FsFile,
   size: number,

@@ -1,9 +1,5 @@
-/**
- * What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
- * delivered but not struck out before one is delivered again.
- *
- * @module
- */
+// What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
+// delivered but not struck out before one is delivered again.
 import { crc32 } from "node:zlib";
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";

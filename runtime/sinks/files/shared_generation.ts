@@ -1,8 +1,4 @@
-/**
- * Generations of a shared file: what they hold, and how a new one replaces an old one.
- *
- * @module
- */
+// Generations of a shared file: what they hold, and how a new one replaces an old one.
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { exists } from "../../base/folders.ts";
@@ -31,11 +27,9 @@ export interface Meta extends Extent {
 /** What a new generation holds, if not the same as the one before. */
 export interface Content {
   readonly lanes: Readonly<Record<string, Position>>;
-  /** Writes the file. */
   write(target: Deno.FsFile): Promise<void>;
 }
 
-/** A generation, open. */
 export interface Generation {
   readonly number: number;
   /** Carries the lock. */

@@ -1,12 +1,8 @@
-/**
- * A small state in a file that is updated in place and survives any crash: two slots are written in
- * turn, each with a sequence number and a checksum, and the newest whole one counts.
- *
- * In place matters: a former owner that wakes up writes to the file that it had open, never to the
- * one that replaced it.
- *
- * @module
- */
+// A small state in a file that is updated in place and survives any crash: two slots are written in
+// turn, each with a sequence number and a checksum, and the newest whole one counts.
+//
+// In place matters: a former owner that wakes up writes to the file that it had open, never to the
+// one that replaced it.
 import { crc32 } from "node:zlib";
 import { SinkError } from "./failure.ts";
 import { readAt, writeAt } from "./io.ts";

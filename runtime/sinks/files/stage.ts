@@ -1,13 +1,9 @@
-/**
- * What a lane has written but not committed: durable before the commit, made visible after it, and
- * thrown away if the commit never came.
- *
- * A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
- * checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
- * what was committed in the meantime it makes visible, the rest is gone with their generations.
- *
- * @module
- */
+// What a lane has written but not committed: durable before the commit, made visible after it, and
+// thrown away if the commit never came.
+//
+// A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
+// checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
+// what was committed in the meantime it makes visible, the rest is gone with their generations.
 import { crc32 } from "node:zlib";
 import { Fence } from "./fence.ts";
 import { exists } from "../../base/folders.ts";
@@ -16,7 +12,6 @@ import type { Position } from "./lane.ts";
 
 const HEADER_BYTES = 16;
 
-/** What one batch adds. */
 export interface Entry {
   readonly position: Position;
   /** First source offset of the batch. */

@@ -1,15 +1,11 @@
-/**
- * A lane's recording across owners: which files hold what, as of which batch, and how the next
- * owner takes over.
- *
- * Pictures are written before their batch is committed, so that a file can be played up to the last
- * commit whatever happens. The state tells how far the files had come before the last batch and
- * after it; the next owner cuts back to what is committed. What the files should hold and do not (a
- * crash of the machine, or one between a commit and the writing that had to wait for it) is
- * computed again: see `SinkTask.refeed`.
- *
- * @module
- */
+// A lane's recording across owners: which files hold what, as of which batch, and how the next
+// owner takes over.
+//
+// Pictures are written before their batch is committed, so that a file can be played up to the last
+// commit whatever happens. The state tells how far the files had come before the last batch and
+// after it; the next owner cuts back to what is committed. What the files should hold and do not (a
+// crash of the machine, or one between a commit and the writing that had to wait for it) is
+// computed again: see `SinkTask.refeed`.
 import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
@@ -38,7 +34,6 @@ interface State {
   readonly intended?: readonly string[];
 }
 
-/** Where an owner begins. */
 interface Beginning {
   readonly progress: Progress;
   readonly position?: Position;
