@@ -8,7 +8,7 @@ export type Overflow = "wait" | "drop-oldest" | "drop-newest";
 export interface PublisherFrame {
   readonly record: LogRecord;
   /** Told the frame's offset once the log has it. */
-  readonly delivered?: (offset: number) => void | Promise<void>;
+  readonly delivered?: ((offset: number) => void | Promise<void>) | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 // Work ahead of the reader, within bounds, in order.
+import { Notifier } from "../runtime/base/wait.ts";
 
 /**
  * Runs `produce` in the background and gives what its pushed promises resolve to, in the order of
@@ -24,42 +25,37 @@ export async function* prefetch<T>(
 ): AsyncGenerator<T, void, undefined> {
   const stop = new AbortController();
   const items: Promise<T>[] = [];
-  let wakeReader = () => {};
-  let wakeProducer = () => {};
+  const changed = new Notifier();
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
 
   const push = async (item: Promise<T>) => {
     // The reader sees the failure when its turn comes; until then there is no listener.
     item.catch(() => {});
-    while (items.length >= depth && !stop.signal.aborted) {
-      await new Promise<void>((resolve) => wakeProducer = resolve);
-    }
+    while (items.length >= depth && !stop.signal.aborted) await changed.wait();
     items.push(item);
-    wakeReader();
+    changed.notify();
   };
   const producing = produce(push, stop.signal).catch((error) => {
     failure = { error };
   }).finally(() => {
     ended = true;
-    wakeReader();
+    changed.notify();
   });
   try {
     for (;;) {
-      while (items.length === 0 && !ended) {
-        await new Promise<void>((resolve) => wakeReader = resolve);
-      }
+      while (items.length === 0 && !ended) await changed.wait();
       const item = items[0];
       if (item === undefined) break;
       const value = await item;
       items.shift();
-      wakeProducer();
+      changed.notify();
       yield value;
     }
     if (failure !== undefined) throw failure.error;
   } finally {
     stop.abort();
-    wakeProducer();
+    changed.notify();
     await producing;
     await Promise.allSettled(items);
   }

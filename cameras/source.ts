@@ -46,7 +46,7 @@ export interface SourceContext {
   /** Called for each packet of a video stream. */
   readonly onPacket?: (packet: VideoPacket) => void;
   /** The camera's place in a log, for sources that remember what went there. */
-  readonly target?: PublishTarget;
+  readonly target?: PublishTarget | undefined;
 }
 
 /** A packet of a video stream, as it arrives. */

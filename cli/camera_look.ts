@@ -6,7 +6,7 @@ import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
 import { makeSourceOrUsageError } from "./camera_options.ts";
-import { type CommandContext, type Options, parsers } from "./command.ts";
+import { type CommandContext, type Options, parsers, type Values } from "./command.ts";
 
 /** Less than this is jitter of the network over a few seconds. */
 const LEAST_DRIFT_PPM = 10_000;
@@ -32,13 +32,7 @@ export const lookOptions = {
   },
 } as const satisfies Options;
 
-export interface LookValues {
-  readonly for?: number;
-  readonly address?: { readonly hostname: string; readonly port: number };
-  readonly user?: string;
-  readonly password?: string;
-  readonly json?: boolean;
-}
+type LookValues = Values<typeof lookOptions> & { readonly json?: boolean | undefined };
 
 function parseAddress(text: string): { hostname: string; port: number } {
   const match = /^(\[[0-9a-f:]+\]|[\w.-]+):(\d{1,5})$/i.exec(text);

@@ -266,7 +266,38 @@ export const parsers = {
       return text as W;
     };
   },
+  /** `all`, or numbers separated by commas. */
+  partitions(text: string): "all" | number[] {
+    if (text === "all") return "all";
+    if (!/^\d+(,\d+)*$/.test(text)) {
+      throw new Error("expected all or partition numbers such as 0,2");
+    }
+    return [...new Set(text.split(",").map(Number))].sort((a, b) => a - b);
+  },
 };
+
+/** Faults of a first argument that is to name an action of a command. */
+export function actionFaults(
+  action: string | undefined,
+  actions: readonly string[],
+  what: string,
+): string[] {
+  if (action !== undefined && actions.includes(action)) return [];
+  const expected = `expected ${actions.slice(0, -1).join(", ")} or ${actions.at(-1)}`;
+  if (action === undefined) return [`Nothing to do: ${expected}`];
+  const close = nearest(action, actions);
+  const hint = close === undefined ? expected : `did you mean ${close}?`;
+  return [`Cannot ${JSON.stringify(action)} ${what}: ${hint}`];
+}
+
+/** Faults of a command that takes no arguments. */
+export function noArguments(
+  { positionals }: { readonly positionals: readonly string[] },
+): string[] {
+  return positionals.length === 0
+    ? []
+    : [`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`];
+}
 
 /** The name among `names` that is at most two letters away. */
 export function nearest(name: string, names: readonly string[]): string | undefined {

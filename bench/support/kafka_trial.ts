@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { frameHeaders } from "../../cameras/frame_headers.ts";
+import { frameHeaders } from "../../cameras/camera.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { cameraOfPartition } from "../../runtime/definition/frame.ts";

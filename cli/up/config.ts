@@ -2,8 +2,8 @@
 import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
 import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
 import { type Option, parsers } from "../command.ts";
-import { parseSource, targetOptions } from "../camera_options.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { parseSource, publishOptions } from "../camera_options.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC } from "../log_options.ts";
 import { querySpecOptions } from "../query_specs.ts";
 import { viewerAccessOptions } from "../viewer_access.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
@@ -40,7 +40,7 @@ function fieldOf<T>(
   return scalar({ type, description: help }, parse, show);
 }
 
-const topic = fieldOf(targetOptions.topic);
+const topic = fieldOf(publishOptions.topic);
 const sink = fieldOf(querySpecOptions.sink);
 const sinkList = list(sink, "Sinks in place of the query's own");
 
@@ -182,7 +182,7 @@ const viewer = {
 };
 
 const file = {
-  log: fieldOf(targetOptions.log),
+  log: fieldOf(publishOptions.log),
   topic,
   topics: list(topic, "Topics that the viewer shows; the first one is that of all that names none"),
   cameras: list(map(camera, "A camera"), "The cameras"),
@@ -196,7 +196,7 @@ const file = {
   ),
   alerts: list(sink, "Sinks that get the alerts of all queries, such as webhook:URL"),
   checkpoint: text(querySpecOptions.checkpoint.help),
-  state: text(targetOptions.state.help),
+  state: text(publishOptions.state.help),
 };
 
 export type QueryEntry = Read<typeof query> & { readonly line: number };

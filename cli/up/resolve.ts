@@ -8,7 +8,7 @@ import {
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
-import { targetOptions } from "../camera_options.ts";
+import { publishOptions } from "../camera_options.ts";
 import { UsageError } from "../command.ts";
 import { findQuery } from "../queries_folder.ts";
 import { querySpecs } from "../query_specs.ts";
@@ -114,7 +114,7 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
   return {
     log,
     topics: [...topics],
-    state: config.state ?? targetOptions.state.default,
+    state: config.state ?? publishOptions.state.default,
     ...(checkpoint === undefined ? {} : { checkpoint }),
     cameras,
     queries,

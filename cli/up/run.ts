@@ -14,7 +14,8 @@ import { type CommandContext, UsageError } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
-import { openLogOrUsageError } from "../open_log.ts";
+import { openLogOrUsageError } from "../log_options.ts";
+import { reportQueries, totalsOf } from "../query_reports.ts";
 import { changesOf } from "./changes.ts";
 import type { Plan } from "./resolve.ts";
 
@@ -51,28 +52,15 @@ export class UpRun {
     this.#kv = parts.kv;
     this.#producer = parts.producer;
     const { log, checkpoint, executors } = plan;
-    const { say, print } = context;
     this.#driver = new Driver({
       log: parts.log,
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
       ...executorPermissions({ changing: true }),
-      report: (line) => say(line, "warn"),
+      report: (line) => context.say(line, "warn"),
     });
-    const { streams } = this.#driver;
-    streams.addListener({
-      onQueryProgress: ({ progress }) => {
-        if (json) print(JSON.stringify({ type: "progress", progress }));
-      },
-      onQueryError: (event) => {
-        if (json) print(JSON.stringify({ type: "error", ...event }));
-      },
-      onQueryStarted: ({ id }) => {
-        const started = streams.get(id);
-        if (started !== undefined) say(`${started.query} ${started.name} reads ${started.topic}`);
-      },
-    });
+    reportQueries(this.#driver, json, context);
   }
 
   static async start(plan: Plan, context: CommandContext, json: boolean): Promise<UpRun> {
@@ -87,6 +75,11 @@ export class UpRun {
       await run.stop();
       throw error;
     }
+  }
+
+  /** Where the viewer is. */
+  get url(): string | undefined {
+    return this.#viewer?.url;
   }
 
   /** Whether a query failed for good, here or before an edit. */
@@ -198,9 +191,8 @@ export class UpRun {
     if (!this.#queries.delete(name)) return;
     const handles = await this.#driver.remove(name);
     this.#failed ||= handles.some(hasFailed);
-    const sum = (of: "frames" | "outputs") =>
-      handles.reduce((total, { totals }) => total + totals[of], 0);
-    this.#context.say(`${name}: ${sum("frames")} frames in, ${sum("outputs")} outputs`);
+    const { frames, outputs } = totalsOf(handles);
+    this.#context.say(`${name}: ${frames} frames in, ${outputs} outputs`);
   }
 
   async #startViewer(): Promise<void> {

@@ -165,6 +165,48 @@ export function settled<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   });
 }
 
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return settled(new Promise<void>(() => {}), signal).catch(() => {});
+}
+
+/** Waits `ms` milliseconds; false when the signal aborts first. */
+export async function pause(
+  ms: number,
+  signal: AbortSignal,
+  clock = systemClock,
+): Promise<boolean> {
+  try {
+    await clock.sleep(ms, signal);
+    return true;
+  } catch (reason) {
+    if (!signal.aborted) throw reason;
+    return false;
+  }
+}
+
+/**
+ * Waits for a promise, but no longer than `ms` milliseconds, nor after the signal aborts.
+ *
+ * @throws what the promise rejects with in that time.
+ */
+export async function waitAtMost(
+  ms: number,
+  promise: Promise<unknown>,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const stop = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+  const late = pause(ms, stop, clock);
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    over.abort();
+    await late;
+  }
+}
+
 /**
  * Wakes all who wait for a change. Who waits looks at the state first, then waits, then looks again.
  *

@@ -1,5 +1,6 @@
 // Delivers a body to a web address: signed, with retries.
 import type { Clock } from "../base/clock.ts";
+import { Backoff } from "../base/wait.ts";
 
 export interface DeliveryOptions {
   /** Without user information. */
@@ -40,13 +41,17 @@ export class Deliverer {
    * @throws the signal's reason when it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
-    const { clock, retries, minDelayMs, maxDelayMs, jitter = Math.random } = this.#options;
+    const { clock, retries, minDelayMs, maxDelayMs, jitter } = this.#options;
+    const backoff = new Backoff({
+      minDelayMs: Math.min(minDelayMs, maxDelayMs),
+      maxDelayMs,
+      ...(jitter === undefined ? {} : { jitter }),
+    });
     for (let tries = 1;; tries++) {
       const { reason, again, waitMs = 0 } = await this.#try(id, body, signal);
       if (reason === undefined) return { delivered: true, tries };
       if (!again || tries > retries) return { delivered: false, tries, reason };
-      const delay = Math.min(maxDelayMs, minDelayMs * 2 ** (tries - 1)) * (1 + jitter()) / 2;
-      await clock.sleep(Math.max(delay, Math.min(waitMs, maxDelayMs)), signal);
+      await clock.sleep(Math.max(backoff.next(), Math.min(waitMs, maxDelayMs)), signal);
     }
   }
 

@@ -3,6 +3,7 @@ import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { hostOf } from "../base/access.ts";
 import { learnSecrets } from "../base/mask.ts";
+import { Notifier, waitAtMost } from "../base/wait.ts";
 import { Deliverer } from "./delivery.ts";
 import { explained } from "./files/failure.ts";
 import { appendDurably, splitPath } from "./files/io.ts";
@@ -137,8 +138,7 @@ class WebhookTask implements SinkTask {
   #added: Item[] = [];
   /** Delivers until the box is empty; undefined when nothing waits. */
   #sending: Promise<void> | undefined;
-  /** Called after each delivery. */
-  #progress = () => {};
+  readonly #delivered = new Notifier();
   #failure: { readonly error: unknown } | undefined;
   #failing = false;
 
@@ -198,11 +198,7 @@ class WebhookTask implements SinkTask {
     const { maxCloseMs, shown } = this.#options;
     try {
       if (this.#sending !== undefined && !this.#signal.aborted) {
-        const enough = new AbortController();
-        const timer = clock.sleep(maxCloseMs, enough.signal).catch(() => {});
-        await Promise.race([this.#sending, timer]);
-        enough.abort();
-        await timer;
+        await waitAtMost(maxCloseMs, this.#sending, clock);
       }
       this.#stop.abort();
       await this.#sending;
@@ -228,12 +224,7 @@ class WebhookTask implements SinkTask {
     while (!fits()) {
       const left = deadline - clock.monotonic();
       if (left <= 0 || this.#signal.aborted) return false;
-      const enough = new AbortController();
-      const delivered = new Promise<void>((resolve) => this.#progress = resolve);
-      const timer = clock.sleep(left, enough.signal).catch(() => {});
-      await Promise.race([delivered, timer]);
-      enough.abort();
-      await timer;
+      await waitAtMost(left, this.#delivered.wait(), clock);
     }
     return true;
   }
@@ -246,7 +237,7 @@ class WebhookTask implements SinkTask {
       })
       .finally(() => {
         this.#sending = undefined;
-        this.#progress();
+        this.#delivered.notify();
       });
   }
 
@@ -256,7 +247,7 @@ class WebhookTask implements SinkTask {
       if (outcome.delivered) this.#failing = false;
       else await this.#giveUp(item, outcome.tries, outcome.reason);
       await this.#explained(() => this.#box.strike());
-      this.#progress();
+      this.#delivered.notify();
     }
   }
 

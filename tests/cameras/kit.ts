@@ -10,7 +10,7 @@ import type { CameraSettings } from "../../cameras/settings.ts";
 import { readPatternSeq } from "../../cameras/pattern_picture.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
-import { LogTarget } from "../../cameras/target.ts";
+import { logTarget } from "../../cameras/published.ts";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { denoArguments } from "../support/framelane.ts";
@@ -123,7 +123,7 @@ export async function runToMemory(
     ...(options.times === undefined ? {} : { times: options.times }),
     ...(limit === undefined ? {} : { limit }),
     ...(kv === undefined ? {} : {
-      target: new LogTarget({
+      target: logTarget({
         log: log.asTopicLog(),
         topic: TOPIC,
         partition: 0,
