@@ -16,7 +16,7 @@ export interface FoundCamera {
   readonly error?: string;
 }
 
-export interface DiscoveryOptions {
+interface DiscoveryOptions {
   /** Where the question goes: the multicast group of WS-Discovery, or one host. */
   readonly hostname: string;
   readonly port: number;

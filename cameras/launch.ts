@@ -25,7 +25,7 @@ export interface CameraHost {
   readonly clock: Clock;
 }
 
-export type LaunchOptions = Omit<
+type LaunchOptions = Omit<
   CameraOptions,
   "publisher" | "target" | "clock" | "times" | "punctuality" | "stream"
 >;

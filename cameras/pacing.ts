@@ -2,7 +2,7 @@
 import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
-export interface PacingOptions {
+interface PacingOptions {
   readonly kind: SourceKind;
   /**
    * Frames a second; `max` goes as fast as they are taken. Absent: the source's own frame times,
@@ -16,7 +16,7 @@ export interface PacingOptions {
 }
 
 /** An image with the capture time that is published. */
-export interface PacedImage {
+interface PacedImage {
   readonly image: SourceImage;
   /** Capture time, epoch milliseconds. */
   readonly timestamp: number;

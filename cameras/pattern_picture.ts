@@ -113,24 +113,6 @@ function drawStrip(canvas: Canvas, seq: number, top: number): void {
   }
 }
 
-/**
- * Reads the sequence number, modulo 2²⁴, back from a decoded picture of the pattern at any size.
- *
- * @returns undefined when the picture shows no whole strip.
- */
-export function readPatternSeq(image: Canvas): number | undefined {
-  const { data, width, height, channels } = image;
-  const { stripTop } = bands(height);
-  const y = Math.floor((stripTop + height) / 2);
-  let bits = 0;
-  for (let cell = 0; cell < CELLS; cell++) {
-    const x = Math.floor((cell + 0.5) * width / CELLS);
-    bits = bits * 2 + (data[(y * width + x) * channels]! > 127 ? 1 : 0);
-  }
-  const seq = Math.floor(bits / 256);
-  return bits % 256 === checkSum(seq) ? seq : undefined;
-}
-
 /** Not 0 for 0, so that a black picture is no strip. */
 function checkSum(seq: number): number {
   return (0x5a ^ (seq & 255) ^ (seq >> 8 & 255) ^ (seq >> 16 & 255)) & 255;

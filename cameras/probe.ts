@@ -29,7 +29,7 @@ export interface ProbeReport {
   readonly reports: readonly string[];
 }
 
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly settings?: CameraSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;

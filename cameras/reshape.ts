@@ -4,7 +4,7 @@ import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/ima
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
-export interface EncodedImage {
+interface EncodedImage {
   readonly value: Uint8Array;
   readonly contentType: string;
   readonly width: number;

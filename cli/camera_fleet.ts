@@ -14,7 +14,7 @@ import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly host: CameraHost;
   readonly registry: Pick<CameraRegistry, "list" | "setStatus">;
   readonly json: boolean;

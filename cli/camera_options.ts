@@ -74,7 +74,7 @@ export const publishOptions = {
   },
 } as const satisfies Options;
 
-export type PublishValues = Values<typeof publishOptions>;
+type PublishValues = Values<typeof publishOptions>;
 
 /** What the cameras of a process share. */
 export async function cameraHost(log: TopicLog, values: PublishValues): Promise<CameraHost> {

@@ -2,7 +2,7 @@
 import { type CheckpointInfo, LogError, type TopicLog } from "../runtime/log/log.ts";
 import type { CommandContext } from "./command.ts";
 
-export type ResetTarget = "earliest" | "latest" | { readonly offset: number } | {
+type ResetTarget = "earliest" | "latest" | { readonly offset: number } | {
   /** Epoch milliseconds. */
   readonly time: number;
 };

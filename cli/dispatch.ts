@@ -18,7 +18,7 @@ const DEFAULT_COLUMNS = 80;
 const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
 /** What a run of the command line needs from outside. */
-export interface DispatchOptions {
+interface DispatchOptions {
   readonly commands: Readonly<Record<string, CommandEntry>>;
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;

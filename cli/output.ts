@@ -1,6 +1,6 @@
 // Writing lines to standard output and standard error.
 
-export interface LineStream {
+interface LineStream {
   writeSync(bytes: Uint8Array): number;
 }
 

@@ -1,11 +1,11 @@
 // One line on a terminal that shows how far long work is; silent everywhere else.
 
-export interface BarStream {
+interface BarStream {
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
 }
 
-export interface ProgressBarOptions {
+interface ProgressBarOptions {
   /** Stands at the left. */
   readonly title: string;
   /** Standard error unless given. */

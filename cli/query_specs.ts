@@ -111,7 +111,7 @@ export const querySpecOptions = {
   },
 } as const satisfies Options;
 
-export interface QueryPlace {
+interface QueryPlace {
   /** The log's URL. */
   readonly log: string;
   readonly topic: string;

@@ -2,7 +2,6 @@
 import { Marked } from "marked";
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
-import { anchorOf } from "./links.ts";
 import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
@@ -89,6 +88,11 @@ function bodyOf(markdown: string, resolve: (target: string) => string | undefine
     },
   });
   return marked.parse(markdown, { async: false });
+}
+
+/** The anchor of a heading, as code hosts make it. */
+export function anchorOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
 }
 
 function whole(

@@ -15,7 +15,7 @@ export interface Import {
   readonly lazy?: boolean;
 }
 
-export interface Violation extends Import {
+interface Violation extends Import {
   readonly rule: string;
 }
 

@@ -4,7 +4,7 @@ import { ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
 /** The parts of `deno doc --json` that are looked at. */
-export interface Documentation {
+interface Documentation {
   readonly nodes: Readonly<Record<string, { readonly symbols?: readonly SymbolDoc[] }>>;
 }
 

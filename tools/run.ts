@@ -1,6 +1,6 @@
 // Starting other programs.
 
-export interface Ended {
+interface Ended {
   readonly code: number;
   readonly stdout: string;
   /** Standard output and standard error, in that order. */

@@ -26,7 +26,7 @@ const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);
 const print = (line: string): void => void writeLine(Deno.stdout, line);
 
-export interface TestRun {
+interface TestRun {
   readonly filters: readonly string[];
   /** Only tests that need nothing but Deno. */
   readonly unit?: boolean;

@@ -11,7 +11,7 @@ export interface HttpResponse extends Disposable {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-export interface HttpOptions extends TlsSettings {
+interface HttpOptions extends TlsSettings {
   readonly authorization?: string;
   /** Closes the connection, also while the body is read. */
   readonly signal: AbortSignal;

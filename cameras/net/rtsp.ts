@@ -12,7 +12,7 @@ import {
   parseChallenges,
 } from "./login.ts";
 
-export interface RtspAnswer {
+interface RtspAnswer {
   readonly status: number;
   /** `Not Found`. */
   readonly reason: string;

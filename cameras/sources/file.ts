@@ -12,7 +12,7 @@ import {
 import type { VideoInput } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
-export interface VideoFileOptions extends ImageSettings {
+interface VideoFileOptions extends ImageSettings {
   /** Begin again when it ends, without a gap. */
   readonly loop?: boolean;
   /** Work far ahead on all cores, for readers that take images as fast as they come. */

@@ -14,7 +14,7 @@ import {
   type SourceImage,
 } from "../source.ts";
 
-export interface FolderOptions extends ImageSettings {
+interface FolderOptions extends ImageSettings {
   /**
    * - `watch`: the images that are there in natural order, then new ones as they appear;
    *   each is published once, also across restarts;

@@ -40,7 +40,7 @@ const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
 
 /** An MJPEG stream, or snapshots, over HTTP: whichever the bytes are. */
-export class MjpegSource implements CameraSource {
+class MjpegSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
   readonly #url: URL;

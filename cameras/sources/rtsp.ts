@@ -14,7 +14,7 @@ import type { VideoInputOptions } from "../video/input.ts";
 import { DEFAULT_STALL_MS } from "../watchdog.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo, type StreamOptions } from "./live_video.ts";
 
-export interface RtspOptions extends StreamOptions, TlsSettings {
+interface RtspOptions extends StreamOptions, TlsSettings {
   /** Opening may take so long, milliseconds; 15 000 unless given. */
   readonly openTimeoutMs?: number;
   /** The server must send something within so long, milliseconds; 20 000 unless given. */

@@ -13,7 +13,7 @@ import { rotationOf } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
 import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
-export interface VideoImagesOptions {
+interface VideoImagesOptions {
   readonly settings: ImageSettings;
   /** Frames to decode at once, and images to encode at once. */
   readonly threads: number;

@@ -3,7 +3,7 @@ import type { CaptureTimes } from "../capture_times.ts";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
-export type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
+type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
 
 /** Backward steps up to this are rounding or frames out of order. */
 const MOST_STEP_BACK_MS = 1_000;

@@ -18,7 +18,7 @@ import type { VideoInput } from "./input.ts";
 import { rotationOf } from "./rotation.ts";
 
 /** An access unit that can be a record, but for its time. */
-export type CopiedUnit = Omit<SourceImage, "timestamp">;
+type CopiedUnit = Omit<SourceImage, "timestamp">;
 
 /** Why a stream cannot be passed on as it came, for people. */
 export class NotCopied {

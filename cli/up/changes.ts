@@ -2,7 +2,7 @@
 import type { Plan } from "./resolve.ts";
 
 /** What happens to one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */
-export interface Change {
+interface Change {
   readonly part: string;
   readonly what: "starts" | "stops" | "restarts";
 }

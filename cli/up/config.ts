@@ -201,7 +201,7 @@ const file = {
 
 export type QueryEntry = Read<typeof query> & { readonly line: number };
 /** A camera as the file has it, with its settings by field name. */
-export type CameraEntry = Read<typeof camera> & { readonly line: number };
+type CameraEntry = Read<typeof camera> & { readonly line: number };
 export type ViewerEntry = Read<typeof viewer> & { readonly line: number };
 export type Config = Read<typeof file> & { readonly line: number };
 

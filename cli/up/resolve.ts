@@ -24,12 +24,12 @@ import {
 import type { Fault } from "./shape.ts";
 
 /** A camera, and the topic that it publishes to. */
-export interface CameraPlan {
+interface CameraPlan {
   readonly topic: string;
   readonly camera: RegisteredCamera;
 }
 
-export type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
+type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
 
 export interface Plan {
   readonly log: string;
@@ -44,7 +44,7 @@ export interface Plan {
   readonly viewer?: ViewerPlan;
 }
 
-export interface ResolveOptions {
+interface ResolveOptions {
   /** Its name, for messages. */
   readonly file: string;
   readonly environment: (name: string) => string | undefined;

@@ -52,7 +52,7 @@ export interface UriAccess {
 }
 
 /** A URI, taken apart by what its table says. */
-export interface OpenedUri {
+interface OpenedUri {
   readonly opens: UriAccess["target"];
   /** What follows the scheme, without options. */
   readonly target: string;

@@ -6,7 +6,7 @@
 // In doubt too much is hidden rather than too little.
 
 /** What stands in the place of a secret. */
-export const MASK = "***";
+const MASK = "***";
 
 /** Names whose values are secret, wherever `NAME=value` or `"NAME": "value"` is written. */
 const SECRET_NAME = String
@@ -61,11 +61,6 @@ export function learnSecrets(text: string, { whole = false }: { whole?: boolean 
       if (form.length >= SHORTEST_LEARNED) learned.add(form);
     }
   }
-  learnedPattern = undefined;
-}
-
-export function forgetSecrets(): void {
-  learned.clear();
   learnedPattern = undefined;
 }
 

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { read } from "./errors.ts";
 
-export interface BackoffOptions {
+interface BackoffOptions {
   /** First delay, milliseconds. Default 100; doubles from attempt to attempt. */
   readonly minDelayMs?: number;
   /** Longest delay, milliseconds. Default 5 000. */
@@ -60,7 +60,7 @@ export class Backoff {
   }
 }
 
-export interface RetryOptions extends BackoffOptions {
+interface RetryOptions extends BackoffOptions {
   readonly clock?: Clock;
   /** Ends the waiting: `retry` throws the signal's reason. */
   readonly signal?: AbortSignal;

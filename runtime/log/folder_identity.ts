@@ -2,7 +2,7 @@
 import { join } from "node:path";
 
 /** What `metadata` in the folder says. */
-export interface FolderIdentity {
+interface FolderIdentity {
   /** A UUID. */
   readonly id: string;
   /** The embedded log that the checkpoints belong to. */

@@ -1,7 +1,7 @@
 // State that a checkpoint can hold: what JSON gives back as it was.
 
 /** State that would not survive a restart. */
-export class StateError extends TypeError {
+class StateError extends TypeError {
   override readonly name = "StateError";
   /** Starting the query again does not help. */
   readonly code = "INVALID";

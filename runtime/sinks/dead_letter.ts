@@ -4,7 +4,7 @@ import { OperatorError } from "../definition/operator_error.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
-export const DEAD_LETTER_HEADERS = {
+const DEAD_LETTER_HEADERS = {
   exception: "__streams.errors.exception",
   stacktrace: "__streams.errors.stacktrace",
   message: "__streams.errors.message",

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   /** Without user information. */
   readonly url: URL;
   /** Signs the bodies when there is one. */

@@ -1,7 +1,7 @@
 // What went wrong with a sink's files, in words for people.
 
 /** Why a sink failed, for programs. */
-export type SinkErrorCode =
+type SinkErrorCode =
   | "DISK_FULL"
   | "NO_HANDLES"
   | "NOT_WRITABLE"

@@ -9,7 +9,7 @@ import { newestState, Slots } from "./slots.ts";
 const META_CAPACITY = 1 << 20;
 
 /** What lies in the file up to some length. */
-export interface Extent {
+interface Extent {
   readonly size: number;
   readonly lanes: Readonly<Record<string, Position>>;
 }

@@ -8,7 +8,7 @@ import { isCommitted, laneKey } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";
 
-export interface StagedLinesOptions extends SharedFileOptions {
+interface StagedLinesOptions extends SharedFileOptions {
   /** The shared file. */
   readonly path: string;
   /** Folder in which entries' files become visible; none when entries name no files. */

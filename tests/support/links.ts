@@ -1,5 +1,6 @@
 // Whether the links of the repository's pages lead somewhere. Only links inside of it are followed.
-import { dirname, join, ROOT } from "./paths.ts";
+import { anchorOf } from "../../tools/docs.ts";
+import { dirname, join, ROOT } from "../../tools/paths.ts";
 
 /** The targets of a page's links and pictures, without those to other places. */
 function localLinks(markdown: string): string[] {
@@ -14,11 +15,6 @@ function anchorsOf(markdown: string): Set<string> {
   return new Set(
     [...prose.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) => anchorOf(heading!)),
   );
-}
-
-/** The anchor of a heading, as code hosts make it. */
-export function anchorOf(heading: string): string {
-  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
 }
 
 /** Links that lead nowhere, each with its page. */
