@@ -8,16 +8,6 @@ import { Notifier } from "../runtime/base/wait.ts";
  * @param produce pushes promises; when it returns, the iteration ends after the last of them; when
  * it or one of them throws, the iteration throws. Its signal aborts when the reader stops early;
  * the iteration ends only after it returned.
- *
- * @example
- * ```ts
- * import { prefetch } from "./prefetch.ts";
- *
- * const squares = prefetch<number>(4, async (push) => {
- *   for (let n = 0; n < 10; n++) await push(Promise.resolve(n * n));
- * });
- * for await (const square of squares) console.assert(square >= 0);
- * ```
  */
 export async function* prefetch<T>(
   depth: number,

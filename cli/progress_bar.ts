@@ -20,18 +20,7 @@ const DRAW_EVERY_MS = 100;
 const BAR_CELLS = 24;
 const encoder = new TextEncoder();
 
-/**
- * A progress bar: a share of a known total, or a count that grows.
- *
- * @example
- * ```ts
- * import { ProgressBar } from "./progress_bar.ts";
- *
- * const bar = new ProgressBar({ title: "Copying" });
- * for (let done = 0; done <= 100; done++) bar.update(done, 100, `${done} files`);
- * bar.end();
- * ```
- */
+/** A progress bar: a share of a known total, or a count that grows. */
 export class ProgressBar {
   readonly #title: string;
   readonly #stream: BarStream;

@@ -184,10 +184,8 @@ export async function querySpecs(
   }));
 }
 
-/**
- * The options that each query takes of those that were given; a query is loaded here only if there are
- * any. What no query takes, or what a query cannot use, is a fault.
- */
+// The options that each query takes of those that were given; a query is loaded here only if there are
+// any. What no query takes, or what a query cannot use, is a fault.
 async function ownOptions(
   queries: readonly FoundQuery[],
   options: Values<typeof querySpecOptions>,

@@ -8,19 +8,15 @@ import { join, relative, resolve, ROOT } from "./paths.ts";
 import { checkUsage } from "./usage.ts";
 import { chosen, isUnit, needsBroker, needsOf, testFiles } from "./suite.ts";
 
-/**
- * What tests may do. Every kind, by name; what the product itself may do is far less. Playwright looks
- * for a file below /proc that Deno shows only to programs with all permissions: to it that file is not there.
- */
+// What tests may do. Every kind, by name; what the product itself may do is far less. Playwright looks
+// for a file below /proc that Deno shows only to programs with all permissions: to it that file is not there.
 const PERMISSIONS = [
   ...["read", "write", "net", "env", "sys", "ffi", "run"].map((kind) => `--allow-${kind}`),
   "--ignore-read=/proc/sys/fs/binfmt_misc/WSLInterop,/run/WSL",
 ];
 
-/**
- * Files that one process of `deno test` takes: a dynamic import in a graph of some 200 test files overflows
- * the stack of Deno 2.9.6.
- */
+// Files that one process of `deno test` takes: a dynamic import in a graph of some 200 test files overflows
+// the stack of Deno 2.9.6.
 const FILES_AT_ONCE = 75;
 const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);

@@ -20,10 +20,8 @@ const INPUTS: Partial<
   windows: ["dshow", (n) => `video=${n}`],
 };
 
-/**
- * A webcam: `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` works as well), the first
- * camera on macOS; on Windows the camera's name stands in the place of the number.
- */
+// A webcam: `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` works as well), the first
+// camera on macOS; on Windows the camera's name stands in the place of the number.
 function open(
   device: string,
   { captureSize, captureFps, format, ...stream }: DeviceOptions,

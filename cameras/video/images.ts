@@ -97,10 +97,8 @@ async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenera
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
 
-/**
- * Both fields of an interlaced frame become one whole frame, by FFmpeg's `yadif`; frames that are not
- * interlaced pass as they are.
- */
+// Both fields of an interlaced frame become one whole frame, by FFmpeg's `yadif`; frames that are not
+// interlaced pass as they are.
 const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
 
 /** Passes access units and what is JPEG already, or decodes and encodes. */

@@ -129,12 +129,10 @@ const MATRICES: ReadonlySet<number> = new Set([
   AVCOL_SPC_BT2020_NCL,
 ]);
 
-/**
- * Prepares a frame for the scaler. Its matrix and range stay; a matrix that the scaler does not know
- * (YCgCo, ICtCp, BT.2020 with constant luminance) is read as BT.601, as an unnamed one is. Primaries
- * and transfer are left out: samples of HDR10, HLG and wide gamuts pass as stored, without tone
- * mapping, as `ffmpeg` writes them to a JPEG; with them, the scaler computes a table for seconds.
- */
+// Prepares a frame for the scaler. Its matrix and range stay; a matrix that the scaler does not know
+// (YCgCo, ICtCp, BT.2020 with constant luminance) is read as BT.601, as an unnamed one is. Primaries
+// and transfer are left out: samples of HDR10, HLG and wide gamuts pass as stored, without tone
+// mapping, as `ffmpeg` writes them to a JPEG; with them, the scaler computes a table for seconds.
 function plainColours(frame: Frame): void {
   if (!MATRICES.has(frame.colorSpace)) frame.colorSpace = AVCOL_SPC_UNSPECIFIED;
   frame.colorPrimaries = AVCOL_PRI_UNSPECIFIED;

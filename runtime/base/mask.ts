@@ -69,17 +69,6 @@ export function learnSecrets(text: string, { whole = false }: { whole?: boolean 
  *
  * Of a URL with `user:password@` the user stays; of `token@` nothing does. Text that holds no secret
  * comes back unchanged. JSON stays JSON.
- *
- * @example
- * ```ts
- * import { maskSecrets } from "./mask.ts";
- * import assert from "node:assert/strict";
- *
- * assert.equal(
- *   maskSecrets("Cannot open rtsp://anna.b:s3cret@camera.lan:554/1: refused"),
- *   "Cannot open rtsp://anna.b:***@camera.lan:554/1: refused",
- * );
- * ```
  */
 export function maskSecrets(text: string): string {
   const masked = maskText(text);
@@ -210,10 +199,8 @@ function openingQuote(text: string, from: number): string {
   return text[at] === '"' || text[at] === "'" ? text.slice(from, at + 1) : "";
 }
 
-/**
- * Where a quoted text ends. Within JSON of depth n a string is closed by a quote after r backslashes
- * when r mod 2ⁿ⁺¹ is 2ⁿ − 1; one with fewer closes the string around it.
- */
+// Where a quoted text ends. Within JSON of depth n a string is closed by a quote after r backslashes
+// when r mod 2ⁿ⁺¹ is 2ⁿ − 1; one with fewer closes the string around it.
 function closingQuote(text: string, from: number, opening: string): number {
   const depth = opening.length;
   const character = opening.at(-1)!;

@@ -60,14 +60,6 @@ export function readBy(parse: (value: never) => unknown): OptionRow {
 /**
  * All that is wrong with options: values that their rows do not take, unknown names, and what is
  * required and was not given. What is undefined was not given.
- *
- * @example
- * ```ts
- * import { ABOVE_ZERO, optionFaults, TEXT } from "./options.ts";
- *
- * optionFaults({ fps: 0, nam: "x" }, { fps: ABOVE_ZERO, name: TEXT }, ["name"]);
- * // ["name: expected text", "fps: expected a number above 0, given 0", "nam: unknown; expected fps, name"]
- * ```
  */
 export function optionFaults(
   given: unknown,
@@ -90,6 +82,16 @@ export function optionFaults(
     }
   });
   return [...missing, ...wrong];
+}
+
+/** @throws {RangeError} with all that is wrong with options: `Cannot ACTION: …`. */
+export function checkOptions<Options extends object>(
+  action: string,
+  given: Options,
+  rows: OptionRows<Required<Options>>,
+): void {
+  const faults = optionFaults(given, rows);
+  if (faults.length > 0) throw new RangeError(`Cannot ${action}: ${faults.join("; ")}`);
 }
 
 /** Options with their defaults; what is undefined was not given. */

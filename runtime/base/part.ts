@@ -8,13 +8,6 @@ const PACKAGES = { images: "sharp", video: "node-av" } as const;
  * Loads a module that needs a part.
  *
  * @throws {Error} naming the command that installs the part, where its package is missing.
- *
- * @example
- * ```ts
- * import { loadPart } from "./part.ts";
- *
- * const { default: sharp } = await loadPart("images", () => import("sharp"));
- * ```
  */
 export async function loadPart<T>(
   part: keyof typeof PACKAGES,

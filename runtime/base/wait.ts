@@ -15,14 +15,6 @@ interface BackoffOptions {
  * Delays that double, with jitter, so that many clients do not reconnect at the same moment.
  *
  * @throws {RangeError} when the delays are not 0 < minDelayMs ≤ maxDelayMs.
- *
- * @example
- * ```ts
- * import { Backoff } from "./wait.ts";
- *
- * const backoff = new Backoff({ minDelayMs: 100, maxDelayMs: 300, jitter: () => 1 });
- * console.assert([1, 2, 3].map(() => backoff.next()).join() === "100,200,300");
- * ```
  */
 export class Backoff {
   readonly #min: number;
@@ -78,17 +70,6 @@ export function isRetryable(error: unknown): boolean {
  *
  * @throws {RangeError} when the delays are not 0 < minDelayMs ≤ maxDelayMs.
  * @throws what `action` threw, when it is not retryable; the signal's reason, when it aborts.
- *
- * @example
- * ```ts
- * import { retry } from "./wait.ts";
- *
- * let tries = 0;
- * const answer = await retry(() => {
- *   if (++tries < 3) throw Object.assign(new Error("Away"), { retryable: true });
- *   return Promise.resolve(42);
- * }, { minDelayMs: 1 });
- * ```
  */
 export async function retry<T>(
   action: () => T | Promise<T>,
@@ -120,13 +101,6 @@ export class DeadlineError extends Error {
  * the caller's signal: what it does must end then, since its result is no longer used.
  *
  * @throws {DeadlineError} at the deadline, with `what` in its message; the caller signal's reason.
- *
- * @example
- * ```ts
- * import { withDeadline } from "./wait.ts";
- *
- * const answer = await withDeadline("Asking", 1_000, () => Promise.resolve(42));
- * ```
  */
 export async function withDeadline<T>(
   what: string,
@@ -209,16 +183,6 @@ export async function waitAtMost(
 
 /**
  * Wakes all who wait for a change. Who waits looks at the state first, then waits, then looks again.
- *
- * @example
- * ```ts
- * import { Notifier } from "./wait.ts";
- *
- * const changed = new Notifier();
- * const woken = changed.wait();
- * changed.notify();
- * await woken;
- * ```
  */
 export class Notifier {
   #next: PromiseWithResolvers<void> | undefined;
@@ -244,14 +208,6 @@ export class Notifier {
  * Lets at most `permits` work at once, first come, first served.
  *
  * @throws {RangeError} when `permits` is not a whole number from 1 up.
- *
- * @example
- * ```ts
- * import { Semaphore } from "./wait.ts";
- *
- * const decoding = new Semaphore(2);
- * const picture = await decoding.run(() => Promise.resolve("a picture"));
- * ```
  */
 export class Semaphore {
   #free: number;

@@ -12,15 +12,6 @@ const GROWTH = 4;
  * fewer.
  *
  * @throws {LogError} as `offsets` and `open` do; the signal's reason when it aborts.
- *
- * @example
- * ```ts
- * import { lastFramesFrom } from "./last_frames.ts";
- * import { openLog } from "./open.ts";
- *
- * const log = await openLog("embedded:frames");
- * const from = await lastFramesFrom(log, "VideoStreaming", 0, 100);
- * ```
  */
 export async function lastFramesFrom(
   log: TopicLog,

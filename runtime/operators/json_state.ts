@@ -12,13 +12,6 @@ class StateError extends TypeError {
  *
  * @param step name of the operator whose state it is.
  * @throws {StateError} naming the first part that is something else, by its path.
- *
- * @example
- * ```ts
- * import { checkJsonState } from "./json_state.ts";
- *
- * checkJsonState("count", { frames: 3, labels: ["door"] });
- * ```
  */
 export function checkJsonState(step: string, state: unknown): void {
   const fault = faultOf(state, "state", new Set());

@@ -1,4 +1,5 @@
 // The `events:FILE` sink: one line of JSON for each output.
+import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
 import type { Result } from "../definition/frame.ts";
 import { explained } from "./files/failure.ts";
 import { splitPath } from "./files/io.ts";
@@ -30,12 +31,10 @@ export interface EventsOptions {
  */
 export function events(options: EventsOptions = {}): Sink {
   const { file = ".framelane/events.jsonl", lockTimeoutMs = 5000 } = options;
-  if (file === "" || file.endsWith("/")) {
-    throw new RangeError(`Cannot write events to ${JSON.stringify(file)}: expected a file`);
-  }
-  if (!(lockTimeoutMs > 0)) {
-    throw new RangeError(`Cannot use lockTimeoutMs ${lockTimeoutMs}: expected a number above 0`);
-  }
+  checkOptions("write events", options, {
+    file: { accepted: "a file", takes: (path) => /[^/]$/.test(String(path)) },
+    lockTimeoutMs: ABOVE_ZERO,
+  });
   const action = `write events to ${JSON.stringify(file)}`;
   return {
     uri: `events:${file}`,

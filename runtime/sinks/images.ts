@@ -1,4 +1,5 @@
 // The `images:DIR` sink: pictures as files, with a table of what is on them.
+import { ABOVE_ZERO, checkOptions, TEXT } from "../base/options.ts";
 import {
   BadFrameError,
   cameraOfPartition,
@@ -52,10 +53,7 @@ const PARALLEL_WRITES = 8;
  */
 export function images(options: ImagesOptions = {}): Sink {
   const { directory = "images", lockTimeoutMs = 5000 } = options;
-  if (directory === "") throw new RangeError('Cannot write images to "": expected a folder');
-  if (!(lockTimeoutMs > 0)) {
-    throw new RangeError(`Cannot use lockTimeoutMs ${lockTimeoutMs}: expected a number above 0`);
-  }
+  checkOptions("write images", options, { directory: TEXT, lockTimeoutMs: ABOVE_ZERO });
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",

@@ -1,4 +1,5 @@
 // The `video:DIR` sink: a playable file for each partition.
+import { ABOVE_ZERO, checkOptions, oneOf, TEXT } from "../base/options.ts";
 import { loadPart } from "../base/part.ts";
 import {
   BadFrameError,
@@ -62,15 +63,14 @@ export function video(options: VideoOptions = {}): Sink {
     crf = 23,
     groupMs = 2000,
   } = options;
-  if (directory === "") throw new RangeError('Cannot write video to "": expected a folder');
-  if (format !== "mp4" && format !== "avi") {
-    throw new RangeError(`Cannot write video as ${JSON.stringify(format)}: expected mp4 or avi`);
-  }
-  for (const [name, value] of Object.entries({ rollMs, rollBytes, groupMs })) {
-    if (!(value > 0)) {
-      throw new RangeError(`Cannot use ${name} ${value}: expected a number above 0`);
-    }
-  }
+  const { preset: _preset, crf: _crf, ...files } = options;
+  checkOptions("write video", files, {
+    directory: TEXT,
+    format: oneOf("mp4", "avi"),
+    rollMs: ABOVE_ZERO,
+    rollBytes: ABOVE_ZERO,
+    groupMs: ABOVE_ZERO,
+  });
   checkH264Options({ preset, crf });
   const container: Container = format === "mp4" ? mp4 : avi;
   const rolled = rollMs !== Infinity || rollBytes !== Infinity;
@@ -203,11 +203,9 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  /**
-   * All pictures that come again have come. If they made the same bytes as those in the file, the
-   * encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
-   * group of pictures begins.
-   */
+  // All pictures that come again have come. If they made the same bytes as those in the file, the
+  // encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
+  // group of pictures begins.
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;

@@ -3,6 +3,15 @@ import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { hostOf } from "../base/access.ts";
 import { learnSecrets } from "../base/mask.ts";
+import {
+  ABOVE_ZERO,
+  checkOptions,
+  FROM_ZERO,
+  oneOf,
+  type OptionRows,
+  TEXT,
+  whole,
+} from "../base/options.ts";
 import { Notifier, waitAtMost } from "../base/wait.ts";
 import { Deliverer } from "./delivery.ts";
 import { explained } from "./files/failure.ts";
@@ -40,6 +49,21 @@ export interface WebhookOptions {
   readonly directory?: string;
 }
 
+const ROWS: OptionRows<Required<WebhookOptions>> = {
+  url: TEXT,
+  secret: TEXT,
+  only: oneOf("findings", "alerts", "all"),
+  retries: whole(0),
+  minDelayMs: ABOVE_ZERO,
+  maxDelayMs: ABOVE_ZERO,
+  timeoutMs: ABOVE_ZERO,
+  maxWaiting: ABOVE_ZERO,
+  maxBlockMs: FROM_ZERO,
+  maxCloseMs: FROM_ZERO,
+  deadLetters: TEXT,
+  directory: TEXT,
+};
+
 /**
  * Posts a `Result` as JSON for each finding, at least once, in order for each partition. What waits
  * for delivery is durable, so that neither a slow receiver nor a crash costs an alert, and the
@@ -74,21 +98,7 @@ export function webhook(options: WebhookOptions): Sink {
   const { url, secret: inUrl } = addressOf(options.url);
   const secret = options.secret ?? inUrl;
   const shown = `${url.origin}/…`;
-  if (!["findings", "alerts", "all"].includes(only)) {
-    throw new RangeError(
-      `Cannot post ${JSON.stringify(only)} alone: expected findings, alerts or all`,
-    );
-  }
-  if (!Number.isInteger(retries) || retries < 0) {
-    throw new RangeError(`Cannot retry ${retries} times: expected a whole number from 0 up`);
-  }
-  const positive = { minDelayMs, maxDelayMs, timeoutMs, maxWaiting };
-  for (const [name, value] of Object.entries(positive)) {
-    if (!(value > 0)) throw new RangeError(`Cannot use ${name} ${value}: expected above 0`);
-  }
-  for (const [name, value] of Object.entries({ maxBlockMs, maxCloseMs })) {
-    if (!(value >= 0)) throw new RangeError(`Cannot use ${name} ${value}: expected from 0 up`);
-  }
+  checkOptions("post to a webhook", options, ROWS);
   if (secret !== undefined) learnSecrets(secret, { whole: true });
   return {
     uri: `webhook:${shown}`,

@@ -171,10 +171,8 @@ export class SharedFile {
     this.#draining = false;
   }
 
-  /**
-   * Runs `work` while no other process writes; again when a newer generation came meanwhile, unless `work`
-   * made it (then it throws `Replaced`).
-   */
+  // Runs `work` while no other process writes; again when a newer generation came meanwhile, unless `work`
+  // made it (then it throws `Replaced`).
   #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       for (;;) {

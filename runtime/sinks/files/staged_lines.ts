@@ -144,10 +144,8 @@ export class StagedLines {
     this.#confirmed = true;
   }
 
-  /**
-   * The batch that the checkpoint names last, if a former owner staged it: all before it are
-   * published. The newest one counts; the same batch with another end was given up.
-   */
+  // The batch that the checkpoint names last, if a former owner staged it: all before it are
+  // published. The newest one counts; the same batch with another end was given up.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#context;
     for (const { folder, entries } of this.#left) {
