@@ -89,8 +89,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     }, {
       signal: stop.signal,
       print(line) {
-        const said = JSON.parse(line);
-        if (said.type === "summary") summaries.push(said);
+        const message = JSON.parse(line);
+        if (message.type === "summary") summaries.push(message);
       },
       say() {},
     });

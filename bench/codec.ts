@@ -32,7 +32,7 @@ export interface CodecLoopResult {
   readonly bytes: number;
 }
 
-/** What a worker is told and answers. */
+/** What a worker is asked, and its answers. */
 export type CodecWorkerRequest =
   | { readonly type: "frames"; readonly frames: readonly Uint8Array[]; readonly quality: number }
   | { readonly type: "run"; readonly total: number; readonly mode: "sync" | number };

@@ -16,7 +16,7 @@ import { percentile } from "./support/stats.ts";
 const FRAMES_PER_SECOND = 15;
 const QUERY = new URL("../tests/support/queries/blocking.ts", import.meta.url).href;
 
-/** Latencies of all lanes but lane 0, milliseconds, while lane 0 blocks for so long at offset 20. */
+/** Latencies of all lanes but lane 0, milliseconds, while lane 0 blocks for this long at offset 20. */
 async function measure(
   target: BenchLog,
   lanes: number,

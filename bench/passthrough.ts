@@ -40,7 +40,7 @@ async function measured(frames: number, work: () => Promise<number>): Promise<Ru
   };
 }
 
-/** Frames a second of so many consumers of one group, each in a worker. */
+/** Frames a second of this many consumers of one group, each in a worker. */
 async function bareConsumers(
   count: number,
   request: BareRequest,

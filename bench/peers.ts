@@ -62,12 +62,12 @@ async function runPeer(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  let said = "";
+  let printed = "";
   let called: Promise<void> | undefined;
   const listening = (async () => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      said = (said + text).slice(-20_000);
-      if (said.includes("ready")) called ??= onReady?.();
+      printed = (printed + text).slice(-20_000);
+      if (printed.includes("ready")) called ??= onReady?.();
     }
   })();
   const output = await new Response(child.stdout).text();
@@ -75,7 +75,7 @@ async function runPeer(
   await called;
   const line = output.trim().split("\n").at(-1) ?? "";
   if (!line.startsWith("{")) {
-    throw new Error(`${command.join(" ")} gave no result: ${said.slice(-2000)}`);
+    throw new Error(`${command.join(" ")} gave no result: ${printed.slice(-2000)}`);
   }
   return JSON.parse(line);
 }
@@ -284,7 +284,7 @@ async function windowsPerSecond(target: BenchLog, topic: string): Promise<number
   channel.onmessage = ({ data }: MessageEvent<number>) => void firsts.push(data);
   const { frames, ended } = await drain(target, topic, WINDOWS);
   channel.close();
-  if (firsts.length !== PARTITIONS) throw new Error(`${firsts.length} lanes told of a first frame`);
+  if (firsts.length !== PARTITIONS) throw new Error(`${firsts.length} lanes reported a first frame`);
   return (frames - 1) * 1000 / (ended - Math.min(...firsts));
 }
 

@@ -71,7 +71,7 @@ async function windowsPerSecond(): Promise<number> {
   return windows / (performance.now() - started) * 1000;
 }
 
-/** Milliseconds of each commit, with so many output records of 20 KB. */
+/** Milliseconds of each commit, with this many output records of 20 KB. */
 async function commits(target: BenchLog, records: number): Promise<number[]> {
   const topic = `commits-${crypto.randomUUID()}`;
   const output = `${topic}-out`;

@@ -99,7 +99,7 @@ class Runtime {
   }
 }
 
-/** Milliseconds until so many partitions run. */
+/** Milliseconds until this many partitions run. */
 async function untilRunning(runtimes: readonly Runtime[], partitions: number): Promise<number> {
   const started = performance.now();
   for (;;) {

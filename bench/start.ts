@@ -55,14 +55,14 @@ export async function firstFrame(
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  let said = "";
+  let printed = "";
   let first: number | undefined;
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    said += text;
-    if (first === undefined && /CAMERA-\d+ #\d+/.test(said)) first = performance.now() - started;
+    printed += text;
+    if (first === undefined && /CAMERA-\d+ #\d+/.test(printed)) first = performance.now() - started;
   }
   const { success } = await child.status;
-  if (!success || first === undefined) throw new Error(`No frame was processed: ${said}`);
+  if (!success || first === undefined) throw new Error(`No frame was processed: ${printed}`);
   return first;
 }
 

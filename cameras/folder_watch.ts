@@ -3,9 +3,9 @@ import { relative, sep } from "node:path";
 import type { Clock } from "../runtime/base/clock.ts";
 import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 
-/** Everything is looked at so often, whatever the system says or forgets to say. */
+/** How often everything is looked at, whatever the system reports or misses. */
 const RESCAN_MS = 5_000;
-/** The same where the system says nothing. */
+/** The same where the system reports nothing. */
 const UNWATCHED_RESCAN_MS = 1_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;

@@ -33,7 +33,7 @@ export interface SupervisorOptions {
 const POLL_MS = 1_000;
 const MIN_RESTART_MS = 1_000;
 const MAX_RESTART_MS = 30_000;
-/** A camera that ran for so long is well: its next failure is its first. */
+/** A camera that ran for this long is well: its next failure is its first. */
 const WELL_AFTER_MS = 60_000;
 
 /** Runs what the registry holds, and follows its changes. */

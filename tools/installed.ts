@@ -44,8 +44,8 @@ export class Installation implements AsyncDisposable {
 
   /** Megabytes (10⁶ bytes) that are installed. */
   async megabytes(): Promise<number> {
-    const said = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
-    return Number.parseInt(said) / 1e6;
+    const printed = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
+    return Number.parseInt(printed) / 1e6;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

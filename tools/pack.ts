@@ -133,7 +133,7 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
     const files = {
       package: packageJson(packages),
       deno: denoJson(".js"),
-      // Deno finds no types beside code in a package that it was not told to look into.
+      // Deno finds no types beside code in a package that no import map names.
       types: denoJson(".d.ts"),
     };
     for (const [name, value] of Object.entries(files)) {

@@ -7,7 +7,7 @@
 /// <reference lib="deno.worker" />
 import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
 
-/** What the worker is told. */
+/** The worker's task. */
 export interface BareRequest {
   readonly broker: string;
   readonly topic: string;

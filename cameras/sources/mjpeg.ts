@@ -31,7 +31,7 @@ import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
 export interface MjpegOptions extends ImageSettings, TlsSettings {
   /** At most this many frames per second; 1 from a server that gives one picture a request. */
   readonly fps?: number;
-  /** Connecting and logging in may take so long, milliseconds; 15 000 unless given. */
+  /** Connecting and logging in may take this long, milliseconds; 15 000 unless given. */
   readonly openTimeoutMs?: number;
 }
 

@@ -15,9 +15,9 @@ import { DEFAULT_STALL_MS } from "../watchdog.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo, type StreamOptions } from "./live_video.ts";
 
 interface RtspOptions extends StreamOptions, TlsSettings {
-  /** Opening may take so long, milliseconds; 15 000 unless given. */
+  /** Opening may take this long, milliseconds; 15 000 unless given. */
   readonly openTimeoutMs?: number;
-  /** The server must send something within so long, milliseconds; 20 000 unless given. */
+  /** The server must send something within this time, milliseconds; 20 000 unless given. */
   readonly stallMs?: number;
 }
 

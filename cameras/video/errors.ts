@@ -1,4 +1,4 @@
-// FFmpeg's error codes, told to people.
+// FFmpeg's error codes in words for people.
 import {
   AVERROR_DECODER_NOT_FOUND,
   AVERROR_HTTP_FORBIDDEN,

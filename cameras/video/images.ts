@@ -229,7 +229,7 @@ class Lane {
       const info = inspectImage(data);
       return info.width === width && info.height < height && info.height * 2 >= height;
     } catch (error) {
-      // Damaged: told where it is left out.
+      // Damaged: reported where it is left out.
       if (error instanceof BadFrameError) return false;
       throw error;
     }

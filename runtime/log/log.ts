@@ -169,7 +169,7 @@ export interface PartitionReader {
 export interface GroupOptions {
   readonly group: string;
   readonly topic: string;
-  /** A member that is silent for so long loses its partitions. Default 10 000. */
+  /** A member that is silent for this long loses its partitions. Default 10 000. */
   readonly sessionTimeoutMs?: number;
   /**
    * Called with all partitions that are this member's now, whenever that changes, the first time

@@ -31,7 +31,7 @@ export interface VideoOptions extends H264Options {
   readonly rollMs?: number;
   /** Starts a new file after this many bytes. Default: one file. */
   readonly rollBytes?: number;
-  /** A seek point at least so often, and as much work to do again after a crash. Default 2 000. */
+  /** A seek point at least this often, and as much work to do again after a crash. Default 2 000. */
   readonly groupMs?: number;
 }
 

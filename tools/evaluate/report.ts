@@ -20,7 +20,7 @@ export function table({ model, label, enter, evaluation: e, sweep, frames }: Rep
     ["accuracy", `${percent(e.accuracy)} at ${enter}`],
     ["ROC AUC", e.rocAuc.toFixed(3)],
     ["found", `${e.truePositives} of ${e.positives}, ${e.falseNegatives} missed`],
-    ["told quiet", `${e.trueNegatives} of ${e.clips - e.positives}`],
+    ["found quiet", `${e.trueNegatives} of ${e.clips - e.positives}`],
     ["alert delay", `p50 ${seconds(e.delayMs.p50)}, p95 ${seconds(e.delayMs.p95)}`],
     [
       "false alerts",
