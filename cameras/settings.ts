@@ -62,7 +62,7 @@ export const SETTINGS: Rows = {
     flag: "fps",
     value: "FPS",
     help:
-      "Frames per second, or max for no pacing; a limit for live sources, 1 for snapshots by default (default: the source's own)",
+      "Frames per second, or max for no pacing; an upper limit for live sources (default: the source's own, 1 for snapshots)",
     parse: (text) => text === "max" ? "max" : parseFps(text),
     show: (fps) => `${fps} frames/s`,
   },
@@ -76,7 +76,8 @@ export const SETTINGS: Rows = {
   quality: {
     flag: "quality",
     value: "Q",
-    help: "JPEG quality, 1 to 100; JPEG sources pass as they are without it, others get 80",
+    help:
+      "JPEG quality, 1 to 100; without it JPEG sources pass unchanged, others are encoded at 80",
     parse: parseQuality,
     show: (quality) => `quality ${quality}`,
   },
@@ -84,7 +85,7 @@ export const SETTINGS: Rows = {
     flag: "codec",
     value: "CODEC",
     help:
-      "Of H.264 and H.265: copy publishes them as they came, jpeg makes JPEG of them, auto copies RTSP streams where it can (default: auto)",
+      "For H.264 and H.265: copy publishes them unchanged, jpeg converts them, auto copies RTSP streams where possible (default: auto)",
     parse: parseCodec,
     show: (codec) => `codec ${codec}`,
   },
@@ -96,14 +97,14 @@ export const SETTINGS: Rows = {
   name: {
     flag: "name",
     value: "TEXT",
-    help: "What people call the camera: on tiles, in messages, in the header camera-name",
+    help: "Display name of the camera: on tiles, in messages, in the header camera-name",
     parse: parseName,
     show: (name) => name,
   },
   place: {
     flag: "place",
     value: "TEXT",
-    help: "Where the camera is: groups cameras; in the header camera-place",
+    help: "Location of the camera, to group cameras by; in the header camera-place",
     parse: parseName,
     show: (place) => `at ${place}`,
   },

@@ -15,19 +15,18 @@ const MULTICAST = "239.255.255.250:3702";
 export const lookOptions = {
   for: {
     value: "SECONDS",
-    help:
-      "How long probe looks at a camera (default 10), and discover waits for answers (default 3)",
+    help: "Duration of probe (default 10) and of discover (default 3), seconds",
     parse: parsers.positive,
   },
   address: {
     value: "HOST:PORT",
-    help: `Where discover asks: all of the network, or one device (default ${MULTICAST})`,
+    help: `Where discover looks: the whole network, or one device (default ${MULTICAST})`,
     parse: parseAddress,
   },
-  user: { value: "NAME", help: "Whose login discover uses" },
+  user: { value: "NAME", help: "User name for discover" },
   password: {
     value: "WORD",
-    help: "Its password; better in FRAMELANE_PASSWORD",
+    help: "Password for discover; prefer FRAMELANE_PASSWORD",
     show: () => "***",
   },
 } as const satisfies Options;

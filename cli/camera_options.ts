@@ -26,37 +26,37 @@ export const publishOptions = {
   topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parseTopic },
   state: {
     value: "FILE",
-    help: "Where the registry, and what was published of folders, is kept",
+    help: "File of the camera registry, and of what was already published from folders",
     default: ".framelane/cameras.kv",
     opens: "database",
   },
   "linger-ms": {
     value: "MS",
-    help: "How long a batch may wait for more frames (default: 0, with --fps max 10)",
+    help: "Longest wait for more frames in a batch, ms (default: 0; 10 with --fps max)",
     parse: parsers.integer(0, 60_000),
   },
   "batch-bytes": {
     value: "BYTES",
-    help: "Largest batch",
+    help: "Largest batch, bytes",
     default: DEFAULT_BATCH_BYTES,
     parse: parsers.integer(1, 1 << 30),
   },
   compression: {
     value: "NAME",
-    help: "Of batches: none, gzip, snappy, lz4, zstd",
+    help: "Compression of batches: none, gzip, snappy, lz4, zstd",
     default: "none",
     parse: parsers.oneOf("none", "gzip", "snappy", "lz4", "zstd"),
   },
   acks: {
     value: "WHO",
     help:
-      "Who must hold a frame before it counts as published: all (retries never double a frame), leader, none",
+      "Replicas that must acknowledge a frame: all (retries never duplicate a frame), leader, none",
     default: "all",
     parse: parsers.oneOf("all", "leader", "none"),
   },
   buffer: {
     value: "FRAMES",
-    help: "Frames that may wait for a log that is slow or away",
+    help: "Frames to buffer while the log is slow or unreachable",
     default: DEFAULT_BUFFER_FRAMES,
     parse: parsers.integer(1, 100_000),
   },

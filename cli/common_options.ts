@@ -11,22 +11,22 @@ export const commonOptions = {
   // messages mention.
   "allow-read": {
     value: "PATH,…",
-    help: "More files and folders that the run may read",
+    help: "Additional files and folders that the run may read",
     opens: "paths-read",
   },
   "allow-write": {
     value: "DIR,…",
-    help: "More folders that the run may write to",
+    help: "Additional folders that the run may write to",
     opens: "paths-write",
   },
   "allow-net": {
     value: "HOST[:PORT],…|any",
-    help: "More hosts that the run may reach, such as other brokers of a Kafka cluster",
+    help: "Additional hosts that the run may reach, such as other brokers of a Kafka cluster",
     opens: "hosts",
   },
   "allow-ffi": {
     value: "FILE,…",
-    help: "More native libraries that the run may load",
+    help: "Additional native libraries that the run may load",
     opens: "libraries",
   },
 } as const satisfies Options;

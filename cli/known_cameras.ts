@@ -6,7 +6,7 @@ import type { Options } from "./command.ts";
 export const knownCamerasOption = {
   cameras: {
     value: "FILE",
-    help: "Registry of cameras: their names, and why one sends nothing, on its tile",
+    help: "Camera registry: names for the tiles, and why a camera sends nothing",
     opens: "database",
   },
 } as const satisfies Options;

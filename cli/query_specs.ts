@@ -67,7 +67,7 @@ export const querySpecOptions = {
   },
   "max-frames-per-trigger": {
     value: "N",
-    help: "Most frames of a batch",
+    help: "Most frames in one batch",
     parse: parsers.integer(1),
   },
   "fail-on-data-loss": {
@@ -100,7 +100,7 @@ export const querySpecOptions = {
   },
   device: {
     value: DEVICES.join("|"),
-    help: "Where models run (default cpu); `deno task models devices` says what each needs",
+    help: "Where models run (default cpu); `deno task models devices` lists what each needs",
     parse: parsers.oneOf(...DEVICES),
   },
   set: {

@@ -41,7 +41,7 @@ const cameraOptions = {
   ...settingOptions,
   ...publishOptions,
   limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
-  json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
+  json: { switch: true, help: "Print one JSON object per line, the summary last" },
   ...commonOptions,
 } as const satisfies Options;
 

@@ -34,7 +34,7 @@ const camerasOptions = {
   ...settingOptions,
   ...publishOptions,
   ...lookOptions,
-  json: { switch: true, help: "One JSON object a line on standard output" },
+  json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
 type CamerasValues = Values<typeof camerasOptions>;

@@ -24,10 +24,10 @@ const checkpointOptions = {
   ...logOption,
   group: {
     value: "G",
-    help: "Only those of this group, and of the queries that share it (default: all)",
+    help: "Only checkpoints of this group, and of the queries that share it (default: all)",
   },
-  topic: { value: "T", help: "Only those on this topic (default: all)" },
-  query: { value: "Q", help: "Only those of this query (default: all)" },
+  topic: { value: "T", help: "Only checkpoints on this topic (default: all)" },
+  query: { value: "Q", help: "Only checkpoints of this query (default: all)" },
   checkpoint: {
     value: "DIR",
     help: "Folder of the checkpoints (embedded log)",
@@ -35,7 +35,7 @@ const checkpointOptions = {
   },
   partitions: {
     value: "all|0,2",
-    help: "Only those of these partitions",
+    help: "Only checkpoints of these partitions",
     default: "all",
     parse: parsers.partitions,
   },
@@ -44,7 +44,7 @@ const checkpointOptions = {
     help: "reset: earliest, latest, an offset, or a capture time in ISO 8601",
     parse: parseResetTarget,
   },
-  json: { switch: true, help: "One JSON object a line" },
+  json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
 
@@ -52,7 +52,7 @@ export const checkpoints = command({
   name: "checkpoints",
   positionals: "list | inspect | reset",
   summary:
-    "Shows how far each query is on each partition (list), with all that is kept (inspect), or moves it while no runtime owns it (reset).",
+    "Shows how far each query is on each partition (list), with every detail (inspect), or moves it while no runtime owns it (reset).",
   options: checkpointOptions,
   check({ positionals: [action, ...rest], options }) {
     const faults = actionFaults(action, ACTIONS, "checkpoints");

@@ -17,7 +17,7 @@ export const kafka = command({
     },
     data: {
       value: "DIR",
-      help: "Where the topics are kept from run to run",
+      help: "Folder that keeps the topics between runs",
       default: ".framelane/kafka",
       opens: "folder",
     },

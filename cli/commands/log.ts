@@ -23,12 +23,12 @@ const logOptions = {
   log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG, opens: "log" },
   bytes: {
     value: "N",
-    help: "retention: keeps this many bytes of each partition of the topic",
+    help: "retention: bytes to keep of each partition of the topic",
     parse: parsers.integer(1),
   },
   ms: {
     value: "N",
-    help: "retention: keeps frames this many milliseconds",
+    help: "retention: milliseconds to keep frames for",
     parse: parsers.integer(1),
   },
   checkpoint: {
@@ -37,7 +37,7 @@ const logOptions = {
     opens: "folder",
     help: "convert: a folder of checkpoints that was used with the log",
   },
-  json: { switch: true, help: "One JSON object a line" },
+  json: { switch: true, help: "Print one JSON object per line" },
   ...commonOptions,
 } as const satisfies Options;
 type LogValues = Values<typeof logOptions>;
@@ -46,7 +46,7 @@ export const log = command({
   name: "log",
   positionals: "retention [TOPIC] | check | backup DIR | convert",
   summary:
-    "Looks after an embedded log: how much of a topic is kept, whether all is whole, copies while it is in use, old formats.",
+    "Maintains an embedded log: retention of topics, integrity checks, backups while it is in use, conversion of old formats.",
   options: logOptions,
   // The folder of a backup.
   needs: { positionals: { backup: "folder" } },

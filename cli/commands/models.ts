@@ -27,11 +27,11 @@ const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url))
 const modelOptions = {
   out: {
     value: "FILE",
-    help: "Where inspect writes the manifest; model.json beside the model",
+    help: "Where inspect writes the manifest (default: model.json beside the model)",
     opens: "file",
   },
-  force: { switch: true, help: "Write over a manifest that is there" },
-  json: { switch: true, help: "One JSON object on standard output" },
+  force: { switch: true, help: "Overwrite an existing manifest" },
+  json: { switch: true, help: "Print one JSON object" },
   ...commonOptions,
 } as const satisfies Options;
 type ModelValues = Values<typeof modelOptions>;
@@ -39,7 +39,7 @@ type ModelValues = Values<typeof modelOptions>;
 export const models = command({
   name: "models",
   summary:
-    "Looks into a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
+    "Inspects a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
   positionals: "inspect X.onnx | check model.json | presets | devices",
   options: modelOptions,
   needs: {

@@ -31,7 +31,7 @@ const queryOptions = {
   topic: { value: "T", help: "Topic to read", default: DEFAULT_TOPIC },
   partitions: {
     value: "all|0,2",
-    help: "Share all partitions with the group, or take these alone",
+    help: "Share all partitions with the group, or read only these",
     default: "all",
     parse: parsers.partitions,
   },
@@ -39,7 +39,7 @@ const queryOptions = {
   executors: {
     value: "N",
     help:
-      "Worker threads; 0 runs all in the main thread (default: one for each core; up to 4 partitions have one each)",
+      "Worker threads; 0 runs everything in the main thread (default: one per core, or one per partition for up to 4 partitions)",
     parse: parsers.integer(0, 256),
   },
   port: {
@@ -53,7 +53,7 @@ const queryOptions = {
   cameras: { ...knownCamerasOption.cameras, default: ".framelane/cameras.kv" },
   "session-timeout": {
     value: "MS",
-    help: "Heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
+    help: "Heartbeat timeout, ms: a runtime that sends none for this long loses its partitions",
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
   },
@@ -63,7 +63,7 @@ const queryOptions = {
     help:
       "Check the types of queries in .ts files before they start, once for each version of a file",
   },
-  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
+  json: { switch: true, help: "Print JSON only, one object per line" },
   ...commonOptions,
 } as const satisfies Options;
 

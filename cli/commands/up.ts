@@ -27,7 +27,7 @@ const upOptions = {
       "Only check the file; exit code 2 for faults. --no-check starts queries without a check of their types",
   },
   print: { switch: true, help: "Only print the resolved file, without secrets" },
-  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
+  json: { switch: true, help: "Print JSON only, one object per line" },
   ...commonOptions,
 } as const satisfies Options;
 
