@@ -15,7 +15,7 @@ export interface CameraHost {
   readonly producer: LogProducer;
   readonly topic: string;
   /** Holds what was published of folders. */
-  readonly kv?: Deno.Kv;
+  readonly kv?: Deno.Kv | undefined;
   readonly bufferFrames?: number | undefined;
   /** Absent: `drop-oldest` for live sources, `wait` for all others. */
   readonly overflow?: Overflow | undefined;

@@ -161,7 +161,8 @@ export function settingFaults(from: Readonly<Record<string, unknown>>): string[]
 
 /** Whether a value is what its own text is read as. */
 function isValid(name: keyof CameraSettings, value: unknown): boolean {
-  const { value: form, parse = (text: string) => text }: SettingRow<unknown> = SETTINGS[name];
+  const row: Pick<SettingRow<unknown>, "value" | "parse"> = SETTINGS[name];
+  const { value: form, parse = (text: string) => text } = row;
   if (form === undefined) return typeof value === "boolean";
   const text = textOf(name, value);
   try {

@@ -210,7 +210,7 @@ function sum(past: CameraStats, now: CameraStats): CameraStats {
 
 /** The sums of all numbers that both hold, field by field. */
 function added<T extends object>(a: T, b: T): T {
-  const sums: Record<string, unknown> = { ...a };
+  const sums: Record<string, unknown> = Object.fromEntries(Object.entries(a));
   for (const [name, value] of Object.entries(b)) {
     const before = sums[name];
     if (typeof value === "number") sums[name] = (typeof before === "number" ? before : 0) + value;

@@ -24,8 +24,8 @@ export function reportQueries(
 
 /** The totals of a query over all partitions that it ran on here. */
 export function totalsOf(lanes: readonly StreamingQuery[]) {
-  const sum = (count: keyof StreamingQuery["totals"]) =>
-    lanes.reduce((total, { totals }) => total + Number(totals[count]), 0);
+  const sum = (count: "frames" | "outputs" | "dropped" | "deadLettered") =>
+    lanes.reduce((total, { totals }) => total + totals[count], 0);
   return {
     frames: sum("frames"),
     outputs: sum("outputs"),

@@ -255,17 +255,20 @@ function formsOf(secret: string): Set<string> {
 function maskLearned(text: string): string {
   if (learned.size === 0) return text;
   learnedPattern ??= new RegExp(
-    `(\\\\*)(${
-      [...learned].sort((a, b) => b.length - a.length).map((secret) => {
-        const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
-        return /(^|[^\\])(\\\\)*\\$/.test(secret) ? `${literal}(?![\\\\"/bfnrtu])` : literal;
-      }).join("|")
-    })`,
+    [...learned].sort((a, b) => b.length - a.length).map((secret) => {
+      const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+      return /(^|[^\\])(\\\\)*\\$/.test(secret) ? `${literal}(?![\\\\"/bfnrtu])` : literal;
+    }).join("|"),
     "g",
   );
-  // A backslash that escaped the secret's first letter goes with it.
-  return text.replace(
-    learnedPattern,
-    (_, backslashes: string) => backslashes.slice(backslashes.length % 2) + MASK,
-  );
+  let masked = "";
+  let position = 0;
+  for (const { 0: secret, index } of text.matchAll(learnedPattern)) {
+    let before = index;
+    while (before > position && text[before - 1] === "\\") before--;
+    // A backslash that escaped the secret's first letter goes with it.
+    masked += text.slice(position, index - (index - before) % 2) + MASK;
+    position = index + secret.length;
+  }
+  return masked + text.slice(position);
 }
