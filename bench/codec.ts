@@ -1,9 +1,5 @@
-/**
- * The bare codec loop: decode → grey → encode on all cores with reused memory, no log, no runtime.
- * What a pipeline can reach at best; the yardstick of `deno task bench pipeline`.
- *
- * @module
- */
+// The bare codec loop: decode → grey → encode on all cores with reused memory, no log, no runtime.
+// What a pipeline can reach at best; the yardstick of `deno task bench pipeline`.
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";

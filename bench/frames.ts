@@ -1,8 +1,4 @@
-/**
- * Frames to measure with: a film that ships with Framelane, at a size and quality of choice.
- *
- * @module
- */
+// Frames to measure with: a film that ships with Framelane, at a size and quality of choice.
 import { fileURLToPath } from "node:url";
 import { CaptureTimes } from "../cameras/capture_times.ts";
 import { makeSource } from "../cameras/open.ts";

@@ -1,10 +1,4 @@
-/**
- * `deno task bench video`: what video costs that stays video.
- *
- *     deno task bench video [--rounds 5] [--only clip|frame|focus]
- *
- * @module
- */
+// `deno task bench video`: what video costs that stays video.
 import type { Frame } from "../runtime/definition/frame.ts";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
@@ -204,7 +198,6 @@ const PARTS: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
   focus: benchFocus,
 };
 
-/** Runs the parts. */
 export async function bench(args: readonly string[]): Promise<void> {
   const { rounds, only } = optionsOf(args, { rounds: 5, only: "" });
   for (const [name, run] of Object.entries(PARTS)) {

@@ -1,9 +1,5 @@
-/**
- * Worker: the Kafka client's own consumer and nothing else. Joins a group with the other workers,
- * counts what it reads.
- *
- * @module
- */
+// Worker: the Kafka client's own consumer and nothing else. Joins a group with the other workers,
+// counts what it reads.
 /// <reference lib="deno.worker" />
 import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
 
