@@ -4,7 +4,6 @@ import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 
-/** How to loop. */
 export interface CodecLoopOptions {
   /** Frames to process in all; each given frame several times where there are more. */
   readonly total?: number;
@@ -15,11 +14,9 @@ export interface CodecLoopOptions {
    * on the process's thread pool.
    */
   readonly mode?: "sync" | number;
-  /** JPEG quality of the output. */
   readonly quality?: number;
 }
 
-/** What a codec loop did. */
 export interface CodecLoopResult {
   readonly frames: number;
   readonly seconds: number;

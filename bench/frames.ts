@@ -4,11 +4,9 @@ import { CaptureTimes } from "../cameras/capture_times.ts";
 import { makeSource } from "../cameras/open.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 
-/** Which frames. */
 export interface ClipOptions {
   readonly width?: number;
   readonly height?: number;
-  /** JPEG quality. */
   readonly quality?: number;
   /** At most this many; the clip has 132. */
   readonly count?: number;
