@@ -15,6 +15,8 @@ export const TEXT: OptionRow = {
   takes: (value) => typeof value === "string" && value !== "",
 };
 
+export const FOLDER: OptionRow = { ...TEXT, accepted: "a folder" };
+
 /** `true` or `false`. */
 export const FLAG: OptionRow = {
   accepted: "true or false",

@@ -1,5 +1,5 @@
 // The `images:DIR` sink: pictures as files, with a table of what is on them.
-import { ABOVE_ZERO, checkOptions, TEXT } from "../base/options.ts";
+import { ABOVE_ZERO, checkOptions, FOLDER } from "../base/options.ts";
 import {
   BadFrameError,
   cameraOfPartition,
@@ -53,7 +53,7 @@ const PARALLEL_WRITES = 8;
  */
 export function images(options: ImagesOptions = {}): Sink {
   const { directory = "images", lockTimeoutMs = 5000 } = options;
-  checkOptions("write images", options, { directory: TEXT, lockTimeoutMs: ABOVE_ZERO });
+  checkOptions("write images", options, { directory: FOLDER, lockTimeoutMs: ABOVE_ZERO });
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",

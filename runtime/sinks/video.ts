@@ -1,5 +1,5 @@
 // The `video:DIR` sink: a playable file for each partition.
-import { ABOVE_ZERO, checkOptions, oneOf, TEXT } from "../base/options.ts";
+import { ABOVE_ZERO, checkOptions, FOLDER, oneOf } from "../base/options.ts";
 import { loadPart } from "../base/part.ts";
 import {
   BadFrameError,
@@ -65,7 +65,7 @@ export function video(options: VideoOptions = {}): Sink {
   } = options;
   const { preset: _preset, crf: _crf, ...files } = options;
   checkOptions("write video", files, {
-    directory: TEXT,
+    directory: FOLDER,
     format: oneOf("mp4", "avi"),
     rollMs: ABOVE_ZERO,
     rollBytes: ABOVE_ZERO,

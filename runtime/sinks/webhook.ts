@@ -6,6 +6,7 @@ import { learnSecrets } from "../base/mask.ts";
 import {
   ABOVE_ZERO,
   checkOptions,
+  FOLDER,
   FROM_ZERO,
   oneOf,
   type OptionRows,
@@ -61,7 +62,7 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
   maxBlockMs: FROM_ZERO,
   maxCloseMs: FROM_ZERO,
   deadLetters: TEXT,
-  directory: TEXT,
+  directory: FOLDER,
 };
 
 /**
