@@ -83,7 +83,11 @@ async function run(
     const running = await UpRun.start({ ...plan, viewer: { port, ...access } }, context, false);
     try {
       const { url } = running;
-      print(`Open ${url}${access.token === undefined ? "" : `?token=${access.token}`}`);
+      // A token that this run made is shown: its reader has it from nowhere else.
+      print(
+        `Open ${url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+        options.token === undefined ? "shown" : undefined,
+      );
       CAMERAS.forEach(({ query, about }, index) =>
         print(`CAMERA-${index + 1}  ${query} on ${about}: ${url}cam/${index + 1}`)
       );
