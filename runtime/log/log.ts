@@ -1,11 +1,7 @@
-/**
- * The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
- *
- * Obligations common to all implementations are stated here and checked by
- * `tests/contracts/log_contract.ts`, which runs on each of them.
- *
- * @module
- */
+// The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
+//
+// Obligations common to all implementations are stated here and checked by
+// `tests/contracts/log_contract.ts`, which runs on each of them.
 import type { Frame } from "../definition/frame.ts";
 import type {
   BatchCommitter,
@@ -169,14 +165,14 @@ export interface PartitionReader {
   close(): Promise<void>;
 }
 
-/** A member that is silent for so long loses its partitions, unless another time is given, milliseconds. */
+/** A member that is silent for this long loses its partitions, unless another time is given, milliseconds. */
 export const SESSION_TIMEOUT_MS = 10_000;
 
 /** Which group to join. */
 export interface GroupOptions {
   readonly group: string;
   readonly topic: string;
-  /** A member that is silent for so long loses its partitions. Default `SESSION_TIMEOUT_MS`. */
+  /** A member that is silent for this long loses its partitions. Default `SESSION_TIMEOUT_MS`. */
   readonly sessionTimeoutMs?: number;
   /**
    * Called with all partitions that are this member's now, whenever that changes, the first time
