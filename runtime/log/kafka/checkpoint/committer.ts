@@ -39,7 +39,6 @@ export class KafkaCommitter implements BatchCommitter {
   readonly #options: CommitterOptions;
   readonly #transactions: Transactions;
   readonly #group: string;
-  readonly #onClose: (committer: KafkaCommitter) => void;
   readonly #place: string;
   #stored: Stored;
   #known: boolean;
@@ -57,7 +56,6 @@ export class KafkaCommitter implements BatchCommitter {
     options: CommitterOptions,
     transactions: Transactions,
     stored: Stored | undefined,
-    onClose: (committer: KafkaCommitter) => void,
   ) {
     this.#context = context;
     this.#cluster = context.cluster;
@@ -65,7 +63,6 @@ export class KafkaCommitter implements BatchCommitter {
     this.#transactions = transactions;
     this.#group = checkpointGroup(options.group, options.query);
     this.#place = placeOf(options);
-    this.#onClose = onClose;
     this.#known = stored !== undefined;
     this.#stored = stored ?? {
       queryId: crypto.randomUUID(),
@@ -77,16 +74,16 @@ export class KafkaCommitter implements BatchCommitter {
     this.#planned = stored?.planned;
     this.#membership = options.membership;
     this.#refresh = setInterval(() => this.#keepAlive(), REFRESH_MS);
+    context.cluster.opened.add(this);
   }
 
   /** Takes over the checkpoint. */
   static async open(
     context: CommitterContext,
     options: CommitterOptions,
-    onClose: (committer: KafkaCommitter) => void,
   ): Promise<KafkaCommitter> {
     const { transactions, stored } = await takeOver(context, options);
-    return new KafkaCommitter(context, options, transactions, stored, onClose);
+    return new KafkaCommitter(context, options, transactions, stored);
   }
 
   get queryId(): string {
@@ -322,6 +319,6 @@ export class KafkaCommitter implements BatchCommitter {
     clearInterval(this.#refresh);
     await this.#working;
     if (this.#broken === undefined) await this.#transactions.settle();
-    this.#onClose(this);
+    this.#cluster.opened.delete(this);
   }
 }
