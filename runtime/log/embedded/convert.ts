@@ -151,8 +151,7 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
       const row = topics.row(id);
       const placed = segments.place(row, batch);
       await db.write("copy records", () => {
-        const how = { kept: row.retention, change: table.nextChange(), now: arrived };
-        return table.append(id, batch, placed, how);
+        return table.append(id, batch, placed, { kept: row.retention, now: arrived });
       });
       placed.segment.known = true;
       placed.segment.pending--;

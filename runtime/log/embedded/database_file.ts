@@ -35,11 +35,12 @@ export async function openDatabase(
   let db: DatabaseSync | undefined;
   try {
     await preparePrivate(dir, "log.db");
-    const left = await sizeOf(`${path}-wal`) > 0 && !await Presence.anybody(dir);
+    const alone = !await Presence.anybody(dir);
+    const left = alone && await sizeOf(`${path}-wal`) > 0;
     const orphaned = await sizeOf(path) === 0 && await holdsRest(dir);
     db = new DatabaseSync(path);
     const opened = db;
-    await whileBusy(waiting, () => prepare(opened, path, orphaned));
+    await whileBusy(waiting, () => prepare(opened, path, orphaned, alone));
     const place = placeOf(path)!;
     const identity = await whileBusy(waiting, () => identify(opened, place));
     const unclean = left || identity.copied;
@@ -93,7 +94,7 @@ async function holdsRest(dir: string): Promise<boolean> {
 }
 
 /** Checks what the file is; makes the tables in an empty one. */
-function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
+function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
@@ -140,7 +141,11 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw error;
     }
   }
-  if (number("PRAGMA user_version") < schemaVersion) upgradeFile(db);
+  if (number("PRAGMA user_version") < schemaVersion) {
+    // An older Framelane does not look at the tails.
+    if (!alone) throw refuse("an older Framelane has it open; stop that one first");
+    upgradeFile(db);
+  }
   db.exec(`
     PRAGMA synchronous = NORMAL;
     PRAGMA wal_autocheckpoint = ${walLimitBytes / pageSize};
@@ -152,9 +157,10 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
 function upgradeFile(db: DatabaseSync): void {
   db.exec("BEGIN IMMEDIATE");
   try {
-    const [version] = Object.values(db.prepare("PRAGMA user_version").get()!);
     // Another process may have been faster.
-    if (version !== schemaVersion) db.exec(`${upgrade} PRAGMA user_version = ${schemaVersion}`);
+    const [version] = Object.values(db.prepare("PRAGMA user_version").get()!);
+    if (version === 2) db.exec(upgrade);
+    db.exec(`PRAGMA user_version = ${schemaVersion}`);
     db.exec("COMMIT");
   } catch (error) {
     db.exec("ROLLBACK");

@@ -15,3 +15,9 @@ export function freeBytes(dir: string): number | undefined {
     throw error;
   }
 }
+
+/** Brings a file or a folder to the disk. */
+export async function syncPath(path: string): Promise<void> {
+  using file = await Deno.open(path);
+  await file.sync();
+}

@@ -85,7 +85,8 @@ export class Keeper {
   async #tick(): Promise<void> {
     const { dir, db, topics, segments } = this.#parts;
     db.checkPresent();
-    if (await segments.sync()) await db.syncWal();
+    segments.pad();
+    if (await segments.sync()) await db.sync();
     topics.refresh();
     await segments.seal();
     await expire(this.#parts);

@@ -237,7 +237,7 @@ export class EmbeddedLog implements TopicLog {
     const { db, topics, records, changes } = parts;
     await db.write(
       `delete records of ${topic}/${partition}`,
-      () => records.hideBefore(topics.id(topic, partition), before, records.nextChange()),
+      () => records.hideBefore(topics.id(topic, partition), before),
     );
     changes.written();
     await expire(parts);

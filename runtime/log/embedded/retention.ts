@@ -60,11 +60,7 @@ export function expireNow(parts: RetentionParts): number {
 
 /** Within a transaction: returns the files to remove when it is committed. */
 function expireRows({ db, topics, records }: RetentionParts): string[] {
-  const expired = topics.expired();
-  if (expired.length > 0) {
-    const change = records.nextChange();
-    for (const { id, floor } of expired) records.hideBefore(id, floor, change);
-  }
+  for (const { id, floor } of topics.expired()) records.hideBefore(id, floor);
   const gone = db.all<[number, number, string, number, number]>(goneSegments);
   for (const [id, partition, , first, next] of gone) {
     db.run(
