@@ -135,6 +135,6 @@ function closeChunks(copy: DatabaseSync, from: string): void {
     }
     tails.flush(true);
   } finally {
-    tails.end();
+    tails.file.close();
   }
 }

@@ -109,7 +109,7 @@ export class ChangeWatcher {
 
   /** Tells the listeners of all partitions that changed since the last look. */
   #look(): void {
-    const moved = this.#db.tails.changed(this.#seen);
+    const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();
     if (version !== this.#version || this.#wrote) {
       [this.#version, this.#wrote] = [version, false];

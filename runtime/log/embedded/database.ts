@@ -152,10 +152,9 @@ export class Database {
       this.tails.begin();
       const before = this.#changes();
       const result = changes();
-      const unsynced = this.tails.flush(this.#changes() !== before);
+      this.tails.flush(this.#changes() !== before);
       this.run("COMMIT");
-      this.tails.committed();
-      if (unsynced) this.#settle();
+      if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
       // Some errors end the transaction by themselves.
@@ -217,7 +216,7 @@ export class Database {
     if (this.#closed) return;
     this.#closed = true;
     this.turns.stop();
-    this.tails.end();
+    this.tails.file.close();
     this.#statements.clear();
     this.#wal?.close();
     this.#db.close();

@@ -77,13 +77,12 @@ export class Records {
     const most = { bytes: Math.min(chunkBytes, kept.bytes / 16), ms: chunkMs(kept.ms) };
     let { latest, bytes, open } = tail;
     let at = position;
-    const follows = () =>
-      open?.segment === segment.id && open.position + bytes - open.total === at;
+    const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
     // What stands between two records belongs to the first.
     bytes += padding;
     if (!follows()) {
       bytes -= padding;
-      segment.run = { first: latest, time: -Infinity, commit: undefined };
+      segment.run = { first: latest, time: -Infinity };
     }
     for (const { size, timestamp: time } of records) {
       const fits = follows() && latest - open!.first < chunkRecords &&

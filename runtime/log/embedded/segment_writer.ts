@@ -236,8 +236,18 @@ export class SegmentWriter {
     handle.lockSync(true);
     Deno.renameSync(hidden, path);
     const openedAt = this.#now();
-    const run = { first: 0, time: 0, commit: undefined };
-    const state = { position: 0, padding: 0, synced: 0, chunks: 0, run, known: false, pending: 0, dirty: false, fresh: true };
+    const run = { first: 0, time: 0 };
+    const state = {
+      position: 0,
+      padding: 0,
+      synced: 0,
+      chunks: 0,
+      run,
+      known: false,
+      pending: 0,
+      dirty: false,
+      fresh: true,
+    };
     const room = freeBytes(this.#dir) ?? Infinity;
     return { id, partition, file, handle, openedAt, room, ...state };
   }
