@@ -149,7 +149,6 @@ export class Database {
     this.checkPresent();
     this.run("BEGIN IMMEDIATE");
     try {
-      this.tails.begin();
       const before = this.#changes();
       const result = changes();
       this.tails.flush(this.#changes() !== before);
@@ -157,6 +156,7 @@ export class Database {
       if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
+      this.tails.failed();
       // Some errors end the transaction by themselves.
       if (this.#db.isTransaction) this.run("ROLLBACK");
       throw error;

@@ -110,8 +110,8 @@ export class Tails {
     );
   }
 
-  /** Before a transaction. */
-  begin(): void {
+  /** After a transaction that failed. */
+  failed(): void {
     this.#staged.clear();
   }
 
@@ -142,6 +142,7 @@ export class Tails {
     this.#commits++;
     const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
     for (const run of runs) run.commit ??= this.#commits;
+    this.#staged.clear();
     return !runs.every((run) => this.#isSynced(run));
   }
 
