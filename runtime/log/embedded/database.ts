@@ -170,7 +170,7 @@ export class Database {
 
   async #syncWal(): Promise<void> {
     try {
-      this.#wal ??= await Deno.open(`${this.path}-wal`, { read: true, write: true });
+      this.#wal ??= Deno.openSync(`${this.path}-wal`, { read: true, write: true });
       await this.#wal.syncData();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
