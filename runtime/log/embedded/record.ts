@@ -80,14 +80,14 @@ export function encodeRecord({ timestamp, key, headers, value }: LogRecord): Enc
   return { timestamp: time, head, value, size };
 }
 
-/** The head of padding of this size. */
+/** Padding of this size. */
 export function encodePadding(size: number): Uint8Array {
-  const head = new Uint8Array(headBytes);
-  const view = new DataView(head.buffer);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
   view.setUint32(16, padMark);
   view.setUint32(24, size - headBytes);
-  view.setUint32(0, crc32(head.subarray(4)));
-  return head;
+  view.setUint32(0, crc32(bytes.subarray(4, headBytes)));
+  return bytes;
 }
 
 /** Whether padding begins here, whose head is whole. */

@@ -125,7 +125,6 @@ export class SegmentWriter {
       writeAll(handle, encodePadding(size));
       segment.position = segment.synced = position + size;
       segment.padding += size;
-      handle.seekSync(segment.position, Deno.SeekMode.Start);
     }
   }
 
