@@ -1,9 +1,5 @@
-/**
- * `deno task bench cameras`: many registered cameras in one process, as `deno task cameras run` runs
- * them: frames published and dropped, processor, memory.
- *
- * @module
- */
+// `deno task bench cameras`: many registered cameras in one process, as `deno task cameras run` runs
+// them: frames published and dropped, processor, memory.
 import { join } from "node:path";
 import { CameraRegistry, openState } from "../cameras/registry.ts";
 import { CameraFleet } from "../cli/camera_fleet.ts";
@@ -19,7 +15,6 @@ const SAMPLE_MS = 5_000;
 /** Starting is no steady state. */
 const WARM_UP_MS = 20_000;
 
-/** What this process used so far. */
 interface Usage {
   /** Milliseconds since the start of the trial. */
   readonly at: number;
@@ -42,7 +37,6 @@ function byMinute(samples: readonly Usage[]): number[] {
   );
 }
 
-/** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     cameras: 50,
@@ -66,9 +60,9 @@ export async function bench(args: readonly string[]): Promise<void> {
         await registry.add({
           number,
           source: values.source,
-          fps: values.fps,
+          ...(values.fps === 0 ? {} : { fps: values.fps }),
           ...(values.source.includes(":") ? {} : { loop: true }),
-          size: { width: width!, height: height! },
+          ...(values.size === "" ? {} : { size: { width: width!, height: height! } }),
         });
       }
     }
@@ -89,8 +83,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     }, {
       signal: stop.signal,
       print(line) {
-        const said = JSON.parse(line);
-        if (said.type === "summary") summaries.push(said);
+        const message = JSON.parse(line);
+        if (message.type === "summary") summaries.push(message);
       },
       say() {},
     });
@@ -121,7 +115,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const cores = (last.processorSeconds - first.processorSeconds) / (last.at - first.at) * 1000;
     const seconds = summaries[0]!.seconds!;
     const fewest = Math.min(...summaries.map(({ published }) => published!));
-    const wanted = count * values.fps * seconds;
+    const wanted = count * (values.fps || 15) * seconds;
     const optional = (pick: string) =>
       summaries.reduce((sum, summary) => sum + (summary[pick] ?? 0), 0);
     const late = steady.slice(-Math.ceil(steady.length / 2));
@@ -133,7 +127,8 @@ export async function bench(args: readonly string[]): Promise<void> {
       args,
       out: values.out,
       lines: [
-        `${count} registered cameras, ${values.source} at ${values.size} and ${values.fps} frames/s, ` +
+        `${count} registered cameras, ${values.source} ` +
+        (values.size === "" ? "" : `at ${values.size} and ${values.fps} frames/s, `) +
         `${f(seconds)} s, run as \`deno task cameras run\` runs them.`,
         "",
         ...table(["", ""], [

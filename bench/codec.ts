@@ -1,14 +1,9 @@
-/**
- * The bare codec loop: decode → grey → encode on all cores with reused memory, no log, no runtime.
- * What a pipeline can reach at best; the yardstick of `deno task bench pipeline`.
- *
- * @module
- */
+// The bare codec loop: decode → grey → encode on all cores with reused memory, no log, no runtime.
+// What a pipeline can reach at best; the yardstick of `deno task bench pipeline`.
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 
-/** How to loop. */
 export interface CodecLoopOptions {
   /** Frames to process in all; each given frame several times where there are more. */
   readonly total?: number;
@@ -16,14 +11,16 @@ export interface CodecLoopOptions {
   readonly workers?: number;
   /**
    * How each thread works: `sync` codes by itself, a number keeps that number of frames in flight
-   * on the process's thread pool.
+   * on the process's thread pool; `h264` decodes access units and does no more.
    */
-  readonly mode?: "sync" | number;
+  readonly mode?: CodecMode;
   /** JPEG quality of the output. */
   readonly quality?: number;
 }
 
-/** What a codec loop did. */
+/** How a thread works. */
+export type CodecMode = "sync" | "h264" | number;
+
 export interface CodecLoopResult {
   readonly frames: number;
   readonly seconds: number;
@@ -32,10 +29,10 @@ export interface CodecLoopResult {
   readonly bytes: number;
 }
 
-/** What a worker is told and answers. */
+/** What a worker is asked, and its answers. */
 export type CodecWorkerRequest =
   | { readonly type: "frames"; readonly frames: readonly Uint8Array[]; readonly quality: number }
-  | { readonly type: "run"; readonly total: number; readonly mode: "sync" | number };
+  | { readonly type: "run"; readonly total: number; readonly mode: CodecMode };
 export type CodecWorkerAnswer = { readonly type: "ready" } | {
   readonly type: "done";
   readonly bytes: number;

@@ -1,17 +1,8 @@
-/**
- * What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
- * it takes to find a time in a long log, and to open a large one.
- *
- *     deno task bench log [--rounds 3] [--only embedded|kafka] [--shapes "2 kB"] [--kafka HOST:PORT] [--beside CHECKOUT]
- *         [--out DIR]
- *     deno task bench log --only scrub [--gigabytes 10]
- *     deno task bench log --only wal [--seconds 30]
- *
- * `--shapes` measures only the shapes whose name contains it, and nothing else.
- * `--beside` measures the embedded log of another checkout of this project in the same run.
- *
- * @module
- */
+// What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
+// it takes to find a time in a long log, and to open a large one.
+//
+// `--shapes` measures only the shapes whose name contains it, and no searches. `--beside` measures the embedded log of
+// another checkout of this project in the same run. `--only scrub` and `--only wal` measure that alone.
 import process from "node:process";
 import { join, resolve } from "node:path";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
@@ -185,7 +176,6 @@ async function embedded(name: string, checkout: string, folder: string): Promise
   };
 }
 
-/** `deno task bench log`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     ...{ rounds: 3, only: "", shapes: "", gigabytes: 10, seconds: 30 },

@@ -1,9 +1,5 @@
-/**
- * A wall that scrubs through a long embedded log while cameras append to it: from the request for a moment to its picture.
- * The log is made by appends, of real pictures; the viewer is a process of its own, the page its socket.
- *
- * @module
- */
+// A wall that scrubs through a long embedded log while cameras append to it: from the request for a moment to its picture.
+// The log is made by appends, of real pictures; the viewer is a process of its own, the page its socket.
 import { join } from "node:path";
 import { openLog } from "../runtime/log/open.ts";
 import { FramelaneProcess } from "../tests/support/framelane.ts";

@@ -1,8 +1,4 @@
-/**
- * How fast the write-ahead log of an embedded log grows beside another program that reads its database and never ends.
- *
- * @module
- */
+// How fast the write-ahead log of an embedded log grows beside another program that reads its database and never ends.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import type { TopicLog } from "../runtime/log/log.ts";

@@ -1,14 +1,17 @@
-/**
- * What this process used, as the system counts it.
- *
- * @module
- */
+// What this process used, as the system counts it.
 import process from "node:process";
 
 /** Processor seconds that this process and its threads have used, user and system. */
 export function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
+}
+
+/** Milliseconds of processor that each of `count` things takes. */
+export async function cost(count: number, run: () => Promise<void> | void): Promise<number> {
+  const before = cpuSeconds();
+  await run();
+  return (cpuSeconds() - before) * 1000 / count;
 }
 
 const TICKS_A_SECOND = 100;
@@ -68,7 +71,6 @@ export function watchMemory(intervalMs = 50): { stop(): number } {
   };
 }
 
-/** What the system says of a process. */
 export interface ProcessStats {
   readonly cpuSeconds: number;
   /** Pages that it was given so far without reading a disk. */

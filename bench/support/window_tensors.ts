@@ -1,16 +1,13 @@
-/**
- * Query: 16-frame sliding windows, hop 8, as float tensors of 224×224, the way the `model` operator
- * makes them, without a model. Every frame goes on as it came, so that frames can be counted.
- *
- * @module
- */
+// Query: 16-frame sliding windows, hop 8, as float tensors of 224×224, the way the `model` operator
+// makes them, without a model. Every frame goes on as it came, so that frames can be counted.
 import { FrameTensors } from "../../queries/operators/model/frame_tensors.ts";
 import type { ModelInput } from "../../queries/operators/model/manifest.ts";
 import { WindowTensor } from "../../queries/operators/model/window_tensor.ts";
 import { display, type Frame, type Operator, query } from "../../runtime/mod.ts";
 import { createWindower } from "../../runtime/windows/window.ts";
 
-const INPUT: ModelInput = {
+/** 16 frames of 224×224 as RGB floats. */
+export const INPUT: ModelInput = {
   name: "frames",
   dtype: "float32",
   layout: "NTHWC",
