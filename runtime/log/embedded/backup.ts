@@ -8,7 +8,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { unfinishedName } from "./database_file.ts";
-import { syncPath } from "./disk.ts";
+import { ignoreMissing, syncPath } from "./disk.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { offsetBits } from "./schema.ts";
@@ -95,7 +95,7 @@ async function copySegments(
     try {
       await Deno.copyFile(join(from, String(file)), target);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      ignoreMissing(error);
       copy.prepare("UPDATE partitions SET floor = max(floor, ?) WHERE id = ?").run(
         next!,
         partition!,

@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers";
 import { LogError } from "../log.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
 import { openDatabase, placeOf } from "./database_file.ts";
+import { sizeOf } from "./disk.ts";
 import { pageSize } from "./schema.ts";
 import { Tails } from "./tails.ts";
 import { Turns } from "./turns.ts";
@@ -187,7 +188,7 @@ export class Database {
 
   /** Length of the write-ahead log. */
   walBytes(): number {
-    return statSize(`${this.path}-wal`);
+    return sizeOf(`${this.path}-wal`);
   }
 
   /**
@@ -318,15 +319,5 @@ export class Database {
     } finally {
       this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }
-  }
-}
-
-/** Size of a file; 0 when there is none. */
-function statSize(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
   }
 }

@@ -6,6 +6,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError } from "../log.ts";
+import { ignoreMissing, sizeOf } from "./disk.ts";
 import { storageError } from "./errors.ts";
 import { Presence } from "./presence.ts";
 import { preparePrivate } from "./private_files.ts";
@@ -36,8 +37,8 @@ export async function openDatabase(
   try {
     await preparePrivate(dir, "log.db");
     const alone = !await Presence.anybody(dir);
-    const left = alone && await sizeOf(`${path}-wal`) > 0;
-    const orphaned = await sizeOf(path) === 0 && await holdsRest(dir);
+    const left = alone && sizeOf(`${path}-wal`) > 0;
+    const orphaned = sizeOf(path) === 0 && await holdsRest(dir);
     db = new DatabaseSync(path);
     const opened = db;
     await whileBusy(waiting, () => prepare(opened, path, orphaned, alone));
@@ -69,17 +70,8 @@ export function placeOf(path: string): string | undefined {
     const { dev, ino } = Deno.statSync(path);
     return `${dev}:${ino}`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
+    ignoreMissing(error);
+    return undefined;
   }
 }
 

@@ -147,23 +147,19 @@ export class SegmentWriter {
     segment.handle.close();
   }
 
-  /** Seals full and aged segments, or all; returns whether there were any. */
-  async seal(all = false): Promise<boolean> {
+  /** Seals full and aged segments, or all. */
+  async seal(all = false): Promise<void> {
     for (const [id, segment] of this.#active) {
       const { ms } = this.#topics.row(id).retention;
       const age = this.#now() - segment.openedAt;
       if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#giveUp(segment);
     }
-    const ready = [...this.#full].filter(({ pending }) => pending === 0);
-    if (ready.length === 0) return false;
-    await this.#db.write("seal segments", () => {
-      for (const { id, partition } of ready) sealRow(this.#db, id, partition);
-    });
+    const ready = this.#ready();
+    if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
     for (const segment of ready) {
       await this.sync([segment]);
       this.#end(segment);
     }
-    return true;
   }
 
   /** At once, where nothing can be appended before: seals what is full, and what holds records that have expired. */
@@ -174,11 +170,8 @@ export class SegmentWriter {
           [Infinity];
       if (first < this.#topics.range(segment.partition).earliest) this.#giveUp(segment);
     }
-    const ready = [...this.#full].filter(({ pending }) => pending === 0);
-    if (ready.length === 0) return;
-    this.#db.writeNow(() => {
-      for (const { id, partition } of ready) sealRow(this.#db, id, partition);
-    });
+    const ready = this.#ready();
+    if (ready.length > 0) this.#db.writeNow(() => this.#sealRows(ready));
     for (const segment of ready) {
       segment.handle.syncDataSync();
       this.#end(segment);
@@ -190,6 +183,15 @@ export class SegmentWriter {
     for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
     this.#active.clear();
     this.#full.clear();
+  }
+
+  /** What no commit on its way mentions. */
+  #ready(): OpenSegment[] {
+    return [...this.#full].filter(({ pending }) => pending === 0);
+  }
+
+  #sealRows(segments: readonly OpenSegment[]): void {
+    for (const { id, partition } of segments) sealRow(this.#db, id, partition);
   }
 
   /** Of a segment that is sealed. */
