@@ -94,7 +94,7 @@ export class ChangeWatcher {
     }, busy ? busyPollMs : idlePollMs);
   }
 
-  /** What was seen may not have been told. */
+  /** The listeners may not know of what was seen. */
   #lookAgain(): void {
     this.#version = -1;
     this.#change = 0;
