@@ -12,6 +12,7 @@ export const knownCamerasOption = {
   cameras: {
     value: "FILE",
     help: "Registry of cameras: their names, and why one sends nothing, on its tile",
+    default: ".framelane/cameras.kv",
     opens: "database",
   },
 } as const satisfies Options;

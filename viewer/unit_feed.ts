@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Frame, Result } from "../runtime/definition/frame.ts";
+import type { Frame } from "../runtime/definition/frame.ts";
+import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { Notifier } from "../runtime/base/wait.ts";
 import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts";
@@ -122,7 +123,7 @@ export class UnitFeed {
   }
 }
 
-function messageOf(frame: Frame, hidden: boolean, result: Result | undefined): UnitMessage {
+function messageOf(frame: Frame, hidden: boolean, result: Findings | undefined): UnitMessage {
   const { headers, offset, timestamp, value } = frame;
   const codec = videoCodecOf(headers["content-type"]);
   if (codec === undefined) throw new Error(`Offset ${offset} is no access unit`);

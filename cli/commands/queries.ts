@@ -59,8 +59,7 @@ const queryOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
-  // It may write to that folder anyway.
-  cameras: { ...knownCamerasOption.cameras, default: ".framelane/cameras.kv" },
+  ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
     help: "Heartbeat timeout: a runtime without heartbeats loses its partitions, ms",

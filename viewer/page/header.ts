@@ -6,8 +6,7 @@
 import type { LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
-import { showsNumbers } from "./detail.ts";
-import { fullScreenButton } from "./full_screen.ts";
+import { fullScreenButton, showsNumbers } from "./looks.ts";
 import { MAX_COLUMNS, type WallState } from "./state.ts";
 
 /** What the bar tells the page. */

@@ -5,11 +5,9 @@
  */
 import { showQuery } from "./query_page.ts";
 import { showWall } from "./wall_page.ts";
-import { startDetail } from "./detail.ts";
-import { startTheme } from "./theme.ts";
+import { startLooks } from "./looks.ts";
 
-startTheme();
-startDetail();
+startLooks();
 const query = location.pathname.match(/^\/queries\/([^/]+)$/)?.[1];
 if (query === undefined) showWall();
 else showQuery(decodeURIComponent(query));

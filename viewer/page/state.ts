@@ -5,7 +5,7 @@
  */
 import { cameraText, type LaneView } from "../protocol.ts";
 import { conditionOf, isGone } from "./condition.ts";
-import { formatNumbers } from "./numbers.ts";
+import { formatNumbers } from "./format.ts";
 
 /** A named set of cameras. */
 export interface Group {

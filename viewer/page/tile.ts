@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Result } from "../../runtime/definition/frame.ts";
+import type { Findings } from "../../runtime/definition/places.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
@@ -34,7 +34,7 @@ const KEPT_RESULTS = 64;
 /** A lane that is further behind than this is worth a look. */
 const HIGH_LATENCY_MS = 2_000;
 
-/** A picture that was captured so long ago is not of now, milliseconds. */
+/** A picture that was captured this long ago is not of now, milliseconds. */
 const OLD_MS = 5_000;
 
 /** Shows one lane. */
@@ -66,7 +66,7 @@ export class Tile {
   readonly #topic = element("span", { class: "topic" });
   readonly #expand: HTMLButtonElement;
   readonly #caption: HTMLElement;
-  readonly #results = new Map<number, Result>();
+  readonly #results = new Map<number, Findings>();
   #units: UnitDecoder | undefined;
   /** The page decodes access units for it, while it fills the wall. */
   video = CAN_DECODE;
@@ -178,13 +178,16 @@ export class Tile {
     this.#origin.hidden = picture.source === undefined;
     this.root.classList.toggle("grey", picture.source?.grey === true);
     text(this.#clock, clock(picture.timestamp));
-    this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
+    this.root.classList.toggle(
+      "alerting",
+      this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places),
+    );
     this.#events.onDone(this.slot, picture.sequence);
     return true;
   }
 
   /** Takes what was found in an access unit. */
-  found(offset: number, result: Result): void {
+  found(offset: number, result: Findings): void {
     this.#results.set(offset, result);
     if (this.#results.size > KEPT_RESULTS) this.#results.delete(this.#results.keys().next().value!);
   }

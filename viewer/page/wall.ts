@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Result } from "../../runtime/definition/frame.ts";
+import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
@@ -124,7 +124,7 @@ export class Wall {
   }
 
   /** Takes what was found in an access unit that is on its way to a tile. */
-  found(slot: number, offset: number, result: Result): void {
+  found(slot: number, offset: number, result: Findings): void {
     this.#bySlot.get(slot)?.found(offset, result);
   }
 
