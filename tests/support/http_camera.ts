@@ -45,11 +45,12 @@ export class HttpCamera {
     const { signal } = this.#streams;
     let timer: ReturnType<typeof setInterval>;
     let offset = 0;
+    let left = false;
     return new ReadableStream<Uint8Array>({
       start(controller) {
         signal.addEventListener("abort", () => {
           clearInterval(timer);
-          controller.error(new Error("The camera hangs up"));
+          if (!left) controller.close();
         });
         timer = setInterval(() => {
           const image = paintCode(0, offset++, 160, 120);
@@ -59,7 +60,10 @@ export class HttpCamera {
           controller.enqueue(new TextEncoder().encode("\r\n"));
         }, 1000 / 10);
       },
-      cancel: () => clearInterval(timer),
+      cancel: () => {
+        left = true;
+        clearInterval(timer);
+      },
     });
   }
 }

@@ -20,6 +20,8 @@ interface Said {
 
 /** All that tells of the lanes, at one moment. */
 export interface Told {
+  /** When the page was looked at, epoch milliseconds. */
+  readonly at: number;
   readonly tiles: ReadonlyMap<number, Said>;
   readonly lanes: ReadonlyMap<number, LaneView>;
   readonly metrics: string;
@@ -105,7 +107,7 @@ export class TroubledWall {
   async told(page: Page): Promise<Told> {
     const get = async (path: string) => {
       try {
-        const response = await fetch(this.url + path, { signal: AbortSignal.timeout(300) });
+        const response = await fetch(this.url + path, { signal: AbortSignal.timeout(1_000) });
         return { status: response.status, text: await response.text() };
       } catch {
         return { status: 0, text: "" }; // it is held, or gone
@@ -118,6 +120,7 @@ export class TroubledWall {
         const text = (node: { hidden: boolean; textContent: string } | null) =>
           node === null || node.hidden ? "" : node.textContent;
         return {
+          at: Date.now(),
           banner: text(document.getElementById("banner")),
           // deno-lint-ignore no-explicit-any
           tiles: [...document.querySelectorAll(".tile")].map((tile: any) => ({
@@ -142,6 +145,7 @@ export class TroubledWall {
       metrics: metrics.text,
       ready: `${ready.status} ${ready.text.trim()}`,
       banner: seen.banner,
+      at: seen.at,
     };
   }
 

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import assert from "node:assert/strict";
 import { openState } from "../../cameras/registry.ts";
 import { withBrowser } from "../viewer/browser.ts";
 import { paintCode } from "./fake_lanes.ts";
@@ -62,7 +61,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
       }
       const hold = (number: number) => wall.file(`hold-${number - 1}`);
       const fail = (number: number) => wall.file(`throw-${number - 1}`);
-      let killed: FramelaneProcess, held: FramelaneProcess;
+      let killed: FramelaneProcess, stopped: FramelaneProcess;
       const all: readonly (readonly [number, () => unknown, Trouble])[] = [
         [1, () => wall.register({ number: 1, source: password.url }), {
           kind: "camera refuses the password",
@@ -102,11 +101,11 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           begin: () => {},
           isTold: (told) => hasTrouble(told, 6, /^The recording ended$/),
         }],
-        [7, () => held = wall.startCamera(7), {
+        [7, () => stopped = wall.startCamera(7), {
           kind: "camera held (SIGSTOP)",
-          begin: () => held.signal("SIGSTOP"),
+          begin: () => stopped.signal("SIGSTOP"),
           isTold: (told) => isStalled(told, 7),
-          end: () => held.signal("SIGCONT"),
+          end: () => stopped.signal("SIGCONT"),
         }],
         [8, () => wall.register({ number: 8, source: pattern }), {
           kind: "query holds its thread",
@@ -137,8 +136,10 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           }
         };
         const numbers = chosen.map(([number]) => number);
-        await tells("all are live", (now) => numbers.every((number) => isLive(now, number)));
-        assert.equal(told!.ready, "200 ready");
+        await tells(
+          "all are live",
+          (now) => now.ready === "200 ready" && numbers.every((number) => isLive(now, number)),
+        );
 
         const begun = new Map<string, number>();
         await Promise.all(chosen.map(async ([, , { kind, begin }]) => {
@@ -152,7 +153,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
             const from = kind === "film ended"
               ? now.lanes.get(number)!.lastFrameTimestamp!
               : begun.get(kind)!;
-            known.set(kind, Date.now() - from);
+            known.set(kind, now.at - from);
           }
           return known.size === chosen.length;
         });
@@ -162,44 +163,32 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
         for (const [, , { end }] of healed) await end!();
         await tells("they heal", (now) => healed.every(([number]) => isLive(now, number)));
 
-        const whole = async (
-          kind: string,
-          begin: () => unknown,
-          isTold: (told: Told) => boolean,
-        ) => {
-          if (!wants(kind)) return;
+        const whole = async (kind: string, begin: () => unknown, banner: RegExp) => {
+          if (!wants(kind)) return false;
           const from = Date.now();
           await begin();
-          await tells(kind, isTold);
+          await page.locator("#banner").getByText(banner).waitFor();
           truths.push({ kind, ms: Date.now() - from });
+          return true;
         };
         const runsOn = (now: Told) =>
           now.banner === "" && healed.every(([number]) => isLive(now, number));
-        const silent = "runtime and viewer held (SIGSTOP)";
-        await whole(
-          silent,
-          () => wall.runtime.signal("SIGSTOP"),
-          ({ banner }) => banner === "The server does not answer",
-        );
-        if (wants(silent)) {
+        const held = () => wall.runtime.signal("SIGSTOP");
+        if (
+          await whole("runtime and viewer held (SIGSTOP)", held, /^The server does not answer$/)
+        ) {
           wall.runtime.signal("SIGCONT");
           await tells("it goes on", runsOn);
         }
-        const lost = "runtime and viewer killed (SIGKILL)";
-        await whole(
-          lost,
-          () => wall.runtime.kill(),
-          ({ banner }) => /^Connection lost/.test(banner),
-        );
-        if (wants(lost)) {
+        const kill = () => wall.runtime.kill();
+        if (await whole("runtime and viewer killed (SIGKILL)", kill, /^Connection lost/)) {
           await wall.startRuntime();
           await tells("they are back", runsOn);
         }
-        await whole(
-          "log's folder deleted",
-          () => Deno.remove(wall.file("log"), { recursive: true }),
-          (now) => /^503/.test(now.ready) && now.banner !== "",
-        );
+        const remove = () => Deno.remove(wall.file("log"), { recursive: true });
+        if (await whole("log's folder deleted", remove, /Trying again …$/)) {
+          await tells("the log is away", ({ ready }) => ready === "503 The log cannot be reached");
+        }
       });
     } finally {
       await wall.stop();
