@@ -6,7 +6,12 @@
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
-import { LogError, type OffsetRange, type PartitionReader, type TopicLog } from "../runtime/log/log.ts";
+import {
+  LogError,
+  type OffsetRange,
+  type PartitionReader,
+  type TopicLog,
+} from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { LogReads, type LogReadsOptions } from "./log_reads.ts";
 import { parseResult, PastFindings } from "./past_findings.ts";
@@ -215,7 +220,11 @@ export class History {
   }
 
   /** What was found in a frame: beside its output, or as it, or in the topic of findings. */
-  async #resultOf(lane: Lane, frame: Frame, output: Frame | undefined): Promise<Findings | undefined> {
+  async #resultOf(
+    lane: Lane,
+    frame: Frame,
+    output: Frame | undefined,
+  ): Promise<Findings | undefined> {
     const { result, drawn } = output?.headers ?? {};
     if (drawn === "results") return undefined; // the picture shows it
     const own = result === undefined ? output?.value : new TextEncoder().encode(result);

@@ -67,7 +67,13 @@ export class LogReads {
 
   /** Up to `count` frames from the first one on that was captured at or after `time`. */
   async readFrom(topic: string, partition: number, time: number, count: number): Promise<Frame[]> {
-    return await this.read(topic, partition, await this.offsetAt(topic, partition, time), Infinity, count);
+    return await this.read(
+      topic,
+      partition,
+      await this.offsetAt(topic, partition, time),
+      Infinity,
+      count,
+    );
   }
 
   /** The first offset captured at or after `time`. */

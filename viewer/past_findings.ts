@@ -42,7 +42,10 @@ export class PastFindings {
   }
 
   /** What the lane's query found in a frame; of a raw lane any query, one that found objects first. */
-  async of(lane: Lane, { topic, partition, offset, timestamp }: Frame): Promise<Findings | undefined> {
+  async of(
+    lane: Lane,
+    { topic, partition, offset, timestamp }: Frame,
+  ): Promise<Findings | undefined> {
     const key = `${partition} ${topic}`;
     let chunk = this.#chunks.get(key);
     if (chunk === undefined || !covers(chunk, timestamp)) {
@@ -53,7 +56,8 @@ export class PastFindings {
       (lane.query === "raw" || lane.query === query) && window !== undefined &&
       window.firstOffset <= offset && offset <= window.lastOffset
     );
-    return found.find(({ frames }) => frames?.some(({ objects }) => objects !== undefined)) ?? found[0];
+    return found.find(({ frames }) => frames?.some(({ objects }) => objects !== undefined)) ??
+      found[0];
   }
 
   async #chunkFrom(topic: string, partition: number, time: number): Promise<Chunk> {
@@ -95,16 +99,25 @@ function isResult(value: unknown): value is Findings {
     isMap(value["counts"] ?? {}, (count) => isMap(count, isNumber)) &&
     isMap(value["window"] ?? {}, isAny) && isMap(value["alert"] ?? {}, isAny) &&
     isPlaces(value["places"] ?? { zones: [], lines: [] }) &&
-    isList(value["frames"] ?? [], (frame) =>
-      isMap(frame, isAny) && isMap(frame["scores"] ?? {}, isNumber) &&
-      isList(frame["objects"] ?? [], (object) =>
-        isMap(object, isAny) && isNumber(object["score"]) && isList(object["box"], isNumber)));
+    isList(
+      value["frames"] ?? [],
+      (frame) =>
+        isMap(frame, isAny) && isMap(frame["scores"] ?? {}, isNumber) &&
+        isList(
+          frame["objects"] ?? [],
+          (object) =>
+            isMap(object, isAny) && isNumber(object["score"]) && isList(object["box"], isNumber),
+        ),
+    );
 }
 
 function isPlaces(value: unknown): boolean {
   return isMap(value, isAny) &&
     isList(value["zones"], (zone) => isMap(zone, isAny) && isList(zone["polygon"], isPoint)) &&
-    isList(value["lines"], (line) => isMap(line, isAny) && isPoint(line["from"]) && isPoint(line["to"]));
+    isList(
+      value["lines"],
+      (line) => isMap(line, isAny) && isPoint(line["from"]) && isPoint(line["to"]),
+    );
 }
 
 type Check = (value: unknown) => boolean;

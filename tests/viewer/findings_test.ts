@@ -123,7 +123,7 @@ Deno.test("what is played is looked up once for many frames, and what comes late
   const history = new History({ log });
   const lane = { ...new FakeLanes({ count: 1, query: "action" }).lanes()[0]! };
   for (let offset = 0; offset < 20; offset++) {
-    assert.equal((await history.at(lane, offset))!.result?.frames?.[0]!.offset, offset);
+    assert.equal((await history.at(lane, offset))!.result?.frames?.at(0)?.offset, offset);
   }
   assert.ok(asked < 5, `asked ${asked} times`);
   assert.equal((await history.at(lane, 25))!.result, undefined);

@@ -52,7 +52,7 @@ export class Tile {
   readonly #overlay = new ResultOverlay();
   readonly #age = element("span", { class: "age", title: "Age of the picture" });
   readonly #origin = element("span", { class: "origin" }, "Camera's picture");
-  readonly #notice = element("div", { class: "notice" });
+  readonly #notice = element("div", { class: "notice" }, element("strong"), element("span"));
   readonly #state = element("span", { class: "state", role: "img" });
   readonly #camera = element("span", { class: "camera" });
   readonly #number = element("span", { class: "camera-number" });
@@ -178,10 +178,8 @@ export class Tile {
     this.#origin.hidden = picture.source === undefined;
     this.root.classList.toggle("grey", picture.source?.grey === true);
     text(this.#clock, clock(picture.timestamp));
-    this.root.classList.toggle(
-      "alerting",
-      this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places),
-    );
+    const alerting = this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places);
+    this.root.classList.toggle("alerting", alerting);
     this.#events.onDone(this.slot, picture.sequence);
     return true;
   }
@@ -338,9 +336,6 @@ export class Tile {
 
   #drawNotice(now: number): void {
     const { title, detail } = noticeOf(this.lane, now);
-    if (this.#notice.childElementCount === 0) {
-      this.#notice.append(element("strong"), element("span"));
-    }
     text(this.#notice.children[0]!, title);
     text(this.#notice.children[1]!, detail);
   }
