@@ -1,8 +1,4 @@
-/**
- * The alerts that the log remembers: of runtimes anywhere, and of times before this viewer was started.
- *
- * @module
- */
+// The alerts that the log remembers: of runtimes anywhere, and of times before this viewer was started.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { TopicLog } from "../runtime/log/log.ts";

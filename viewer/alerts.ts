@@ -1,8 +1,4 @@
-/**
- * Alerts as episodes: what the queries say now, and what the log remembers of them.
- *
- * @module
- */
+// Alerts as episodes: what the queries say now, and what the log remembers of them.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";

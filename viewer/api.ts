@@ -1,8 +1,4 @@
-/**
- * `/api`: lanes, queries, alerts, and what the log still holds.
- *
- * @module
- */
+// `/api`: lanes, queries, alerts, and what the log still holds.
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { maySee } from "./access.ts";

@@ -1,8 +1,4 @@
-/**
- * The routes, and what stands before them.
- *
- * @module
- */
+// The routes, and what stands before them.
 import { Hono } from "hono";
 import { LogError } from "../runtime/log/log.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";

@@ -1,9 +1,5 @@
-/**
- * The page's files, read once at start and served from memory: no request ever names a file on
- * disk. The page is written in TypeScript whose types are simply left out, so nothing is built.
- *
- * @module
- */
+// The page's files, read once at start and served from memory: no request ever names a file on
+// disk. The page is written in TypeScript whose types are simply left out, so nothing is built.
 import { stripTypeScriptTypes } from "node:module";
 
 /** One file as it is served. */

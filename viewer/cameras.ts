@@ -1,9 +1,5 @@
-/**
- * `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: cameras one by one, for curl, `<img>`, `<video>` and other
- * programs.
- *
- * @module
- */
+// `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: cameras one by one, for curl, `<img>`, `<video>` and other
+// programs.
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";

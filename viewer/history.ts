@@ -1,8 +1,4 @@
-/**
- * Frames that the log still holds: by offset, by time, and what a query made of them.
- *
- * @module
- */
+// Frames that the log still holds: by offset, by time, and what a query made of them.
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";

@@ -1,9 +1,5 @@
-/**
- * Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
- * it has viewers.
- *
- * @module
- */
+// Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
+// it has viewers.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { Backoff } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";

@@ -1,8 +1,4 @@
-/**
- * Stretches of a log's partitions, read at once: what is not there yet is not waited for.
- *
- * @module
- */
+// Stretches of a log's partitions, read at once: what is not there yet is not waited for.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { LogReader, PartitionReader, TopicLog } from "../runtime/log/log.ts";

@@ -1,8 +1,4 @@
-/**
- * One lane as `multipart/x-mixed-replace`: for curl, `<img>` and everything that knows MJPEG.
- *
- * @module
- */
+// One lane as `multipart/x-mixed-replace`: for curl, `<img>` and everything that knows MJPEG.
 import { Notifier } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import type { Hub } from "./hub.ts";

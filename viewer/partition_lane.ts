@@ -1,8 +1,4 @@
-/**
- * One partition of a log as a lane: whose it is, its newest picture, its rates.
- *
- * @module
- */
+// One partition of a log as a lane: whose it is, its newest picture, its rates.
 import type { Clock } from "../runtime/base/clock.ts";
 import { type Frame, laneName } from "../runtime/definition/frame.ts";
 import {

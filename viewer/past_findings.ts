@@ -1,8 +1,4 @@
-/**
- * What queries found in frames of the past, from the topics of findings.
- *
- * @module
- */
+// What queries found in frames of the past, from the topics of findings.
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";

@@ -1,9 +1,5 @@
-/**
- * One page's way through time. While it is not live, it decides which picture each of the page's
- * lanes shows; the session sends them with the same flow control as live ones.
- *
- * @module
- */
+// One page's way through time. While it is not live, it decides which picture each of the page's
+// lanes shows; the session sends them with the same flow control as live ones.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";

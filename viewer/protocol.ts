@@ -1,9 +1,5 @@
-/**
- * What the viewer's server and its page say to each other over `/ws`. Both import this module, so
- * neither can drift from the other. Pictures travel as binary messages, everything else as JSON.
- *
- * @module
- */
+// What the viewer's server and its page say to each other over `/ws`. Both import this module, so
+// neither can drift from the other. Pictures travel as binary messages, everything else as JSON.
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 

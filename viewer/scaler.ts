@@ -1,8 +1,4 @@
-/**
- * Small pictures for small tiles: each is made once, for all who want it.
- *
- * @module
- */
+// Small pictures for small tiles: each is made once, for all who want it.
 import { Semaphore } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";

@@ -1,11 +1,7 @@
-/**
- * One page at the other end of `/ws`. The server keeps no pictures for it: a tile is marked as
- * behind, and gets the lane's newest picture once the page has drawn what it was sent before. A
- * page that is slow sees fewer pictures, not older ones, and one that never reads costs at most
- * what is in flight.
- *
- * @module
- */
+// One page at the other end of `/ws`. The server keeps no pictures for it: a tile is marked as
+// behind, and gets the lane's newest picture once the page has drawn what it was sent before. A
+// page that is slow sees fewer pictures, not older ones, and one that never reads costs at most
+// what is in flight.
 import type { Demand, Lane, LanePicture } from "../runtime/lanes.ts";
 import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";

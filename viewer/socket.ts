@@ -1,8 +1,4 @@
-/**
- * `/ws`: the socket of a page.
- *
- * @module
- */
+// `/ws`: the socket of a page.
 import type { Hono } from "hono";
 import { busy, type Env, plain } from "./respond.ts";
 import { Session } from "./session.ts";

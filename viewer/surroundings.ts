@@ -1,8 +1,4 @@
-/**
- * What the viewer's routes and sessions work with.
- *
- * @module
- */
+// What the viewer's routes and sessions work with.
 import type { Access, Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
 import type { ClipProvider } from "./clips.ts";

@@ -1,9 +1,5 @@
-/**
- * The access units of one tile, for a page that decodes them itself: live from the newest keyframe on, or
- * up to the frame of the past that the page looks at. Every unit that a shown one depends on goes first.
- *
- * @module
- */
+// The access units of one tile, for a page that decodes them itself: live from the newest keyframe on, or
+// up to the frame of the past that the page looks at. Every unit that a shown one depends on goes first.
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";

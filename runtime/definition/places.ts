@@ -1,8 +1,4 @@
-/**
- * Zones and lines: what is watched in a camera's picture.
- *
- * @module
- */
+// Zones and lines: what is watched in a camera's picture.
 import type { Result } from "./frame.ts";
 
 /** Across and down, as fractions of the picture from its left and its top. */

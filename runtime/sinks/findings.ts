@@ -1,8 +1,4 @@
-/**
- * What queries find, as the log remembers it: for a wall that was opened later, or on another machine.
- *
- * @module
- */
+// What queries find, as the log remembers it: for a wall that was opened later, or on another machine.
 import type { Output, Result } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
 import { completeResult } from "../definition/result.ts";
@@ -25,18 +21,6 @@ export function findingsTopic(topic: string): string {
 /**
  * The record of an output that carries an alert: its `Result` as JSON, under the id of the episode. It
  * goes to the same partition of `TOPIC.alerts`.
- *
- * @example
- * ```ts
- * import { alertRecord } from "./findings.ts";
- *
- * const frame = {
- *   topic: "VideoStreaming", partition: 2, offset: 7, timestamp: 1000, key: null, headers: {},
- *   value: new Uint8Array(),
- *   result: { alert: { id: "motion-2-motion-7", state: "start", label: "motion", peak: 0.3 } },
- * } as const;
- * alertRecord(frame, "motion").key; // "motion-2-motion-7"
- * ```
  */
 export function alertRecord(output: Output, query: string): OutputRecord {
   const result = completeResult(output, query);
@@ -49,17 +33,6 @@ export function alertRecord(output: Output, query: string): OutputRecord {
  * and is made when it is needed; where it cannot be made the query goes on without.
  *
  * @returns undefined where nothing was found.
- *
- * @example
- * ```ts
- * import { findingsRecord } from "./findings.ts";
- *
- * const frame = {
- *   topic: "VideoStreaming", partition: 2, offset: 7, timestamp: 1000, key: "CAMERA-3", headers: {},
- *   value: new Uint8Array(), result: { scores: { motion: 0.3 } },
- * } as const;
- * findingsRecord(frame, "motion")?.topic; // "VideoStreaming.findings"
- * ```
  */
 export function findingsRecord(
   output: Output,

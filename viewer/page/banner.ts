@@ -1,8 +1,4 @@
-/**
- * The line that says what is wrong with all tiles at once: no connection to the server, no log.
- *
- * @module
- */
+// The line that says what is wrong with all tiles at once: no connection to the server, no log.
 import type { ConnectionState } from "./connection.ts";
 import { text } from "./dom.ts";
 

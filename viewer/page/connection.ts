@@ -1,8 +1,4 @@
-/**
- * The page's one socket. It comes back by itself, forever, and then asks for the same tiles again.
- *
- * @module
- */
+// The page's one socket. It comes back by itself, forever, and then asks for the same tiles again.
 import {
   decodePicture,
   MAX_PAGE_MESSAGE,

@@ -1,8 +1,4 @@
-/**
- * Dialogs: groups of cameras, and the keys.
- *
- * @module
- */
+// Dialogs: groups of cameras, and the keys.
 import { element, iconButton } from "./dom.ts";
 import { formatNumbers, moment } from "./format.ts";
 import { KEY_HELP } from "./keys.ts";

@@ -1,9 +1,4 @@
-/**
- * Numbers and times as people read them.
- *
- * @module
- */
-
+// Numbers and times as people read them.
 /** `14.9`, `0.4`, `120`. */
 export function rate(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);

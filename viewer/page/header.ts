@@ -1,8 +1,4 @@
-/**
- * The bar at the top: groups, search, what is shown, how all is.
- *
- * @module
- */
+// The bar at the top: groups, search, what is shown, how all is.
 import type { LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";

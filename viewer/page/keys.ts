@@ -1,9 +1,4 @@
-/**
- * What the keys do.
- *
- * @module
- */
-
+// What the keys do.
 /** All that keys can ask of the page. */
 export interface KeyActions extends PlainActions {
   /** Chooses the camera some columns and rows away. */

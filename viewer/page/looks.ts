@@ -1,9 +1,5 @@
-/**
- * How the page looks: light or dark, with numbers or without, on the whole screen. The browser remembers
- * the first two.
- *
- * @module
- */
+// How the page looks: light or dark, with numbers or without, on the whole screen. The browser remembers
+// the first two.
 import { iconButton, set } from "./dom.ts";
 
 const THEME_KEY = "framelane-theme";

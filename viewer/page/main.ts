@@ -1,8 +1,4 @@
-/**
- * The page: joins connection, wall and controls.
- *
- * @module
- */
+// The page: joins connection, wall and controls.
 import { showQuery } from "./query_page.ts";
 import { showWall } from "./wall_page.ts";
 import { startLooks } from "./looks.ts";

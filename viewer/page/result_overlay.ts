@@ -1,8 +1,4 @@
-/**
- * What a query found, over the picture that it found it in.
- *
- * @module
- */
+// What a query found, over the picture that it found it in.
 import type { DetectedObject, Result } from "../../runtime/definition/frame.ts";
 import type { Places, Point } from "../../runtime/definition/places.ts";
 import type { PictureMessage } from "../protocol.ts";

@@ -1,8 +1,4 @@
-/**
- * One lane on the wall: its picture, what was found in it, its state and its numbers.
- *
- * @module
- */
+// One lane on the wall: its picture, what was found in it, its state and its numbers.
 import type { Findings } from "../../runtime/definition/places.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";

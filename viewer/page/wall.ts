@@ -1,8 +1,4 @@
-/**
- * The grid of tiles; or one of them, large, with the others in a strip.
- *
- * @module
- */
+// The grid of tiles; or one of them, large, with the others in a strip.
 import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";

@@ -1,8 +1,4 @@
-/**
- * `/` and `/cameras/1,3`: the wall and everything around it.
- *
- * @module
- */
+// `/` and `/cameras/1,3`: the wall and everything around it.
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
