@@ -57,6 +57,7 @@ export class Database {
   readonly #db: DatabaseSync;
   readonly #waiting: Waiting;
   readonly #place: string;
+  readonly #tails: string | undefined;
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
@@ -80,6 +81,7 @@ export class Database {
     this.#db = db;
     this.#waiting = waiting;
     this.tails = new Tails(dirname(file.path), this);
+    this.#tails = placeOf(this.tails.file.path);
   }
 
   /**
@@ -201,7 +203,7 @@ export class Database {
     const now = performance.now();
     if (now - this.#looked < lookMs) return;
     this.#looked = now;
-    if (placeOf(this.path) === this.#place) return;
+    if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
       `Cannot go on with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +

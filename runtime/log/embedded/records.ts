@@ -75,7 +75,8 @@ export class Records {
     // A clock that is set back does not make younger records look older.
     const arrived = Math.max(tail.arrived, now);
     const most = { bytes: Math.min(chunkBytes, kept.bytes / 16), ms: chunkMs(kept.ms) };
-    let { latest, bytes, open } = tail;
+    let { latest, bytes } = tail;
+    let open = tail.open && { ...tail.open };
     let at = position;
     const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
     // What stands between two records belongs to the first.
@@ -88,7 +89,7 @@ export class Records {
       const fits = follows() && latest - open!.first < chunkRecords &&
         bytes - open!.total + size <= most.bytes && arrived - open!.arrived <= most.ms;
       if (fits) {
-        open = { ...open!, time: Math.max(open!.time, time) };
+        open!.time = Math.max(open!.time, time);
       } else {
         tails.close(id, { latest, bytes, arrived, open });
         segment.chunks++;

@@ -21,13 +21,13 @@ export type Slot = [
   time: number,
 ];
 
-const [slotBytes, copyBytes, fields, growBytes] = [128, 64, 6, 4_096];
+const [slotBytes, copyBytes, fields, latestAt, growBytes] = [128, 64, 6, 24, 4_096];
 /** A slot that is written just now is whole when it is read again. */
 const rereads = 1_000;
 
 /** The open file. All methods but `sync` are synchronous. */
 export class TailFile {
-  readonly #path: string;
+  readonly path: string;
   readonly #file: Deno.FsFile;
   #size = 0;
   #dirty = false;
@@ -35,9 +35,9 @@ export class TailFile {
 
   /** @param dir the log's folder. */
   constructor(dir: string) {
-    this.#path = join(dir, "tails");
+    this.path = join(dir, "tails");
     const options = { create: true, read: true, write: true, mode: modes.file };
-    this.#file = Deno.openSync(this.#path, options);
+    this.#file = Deno.openSync(this.path, options);
   }
 
   /**
@@ -57,7 +57,7 @@ export class TailFile {
     }
     throw new LogError(
       "INTERNAL",
-      `Cannot read ${this.#path}: it is damaged; restore a backup of the log, or move its folder away and start again`,
+      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start again`,
     );
   }
 
@@ -92,11 +92,14 @@ export class TailFile {
   changed(seen: Map<number, number>): number[] {
     if (seen.size === 0) return [];
     const ids = [...seen.keys()];
-    const from = Math.min(...ids);
-    const bytes = this.#read(from, Math.max(...ids) + 1 - from);
-    const numbers = new Float64Array(bytes.buffer, 0, bytes.length >> 3);
+    const [first, end] = [Math.min(...ids), Math.max(...ids) + 1];
+    // Together, unless they are far apart.
+    const most = 16 * ids.length;
+    const together = end - first > most ? undefined : this.#read(first, end - first);
     return ids.filter((id) => {
-      const latest = numbers[(id - from) * slotBytes / 8 + 3] ?? 0;
+      const [bytes, from] = together === undefined ? [this.#read(id, 1), id] : [together, first];
+      const at = (id - from) * slotBytes + latestAt;
+      const latest = at < bytes.length ? new DataView(bytes.buffer).getFloat64(at, true) : 0;
       if (latest === seen.get(id)) return false;
       seen.set(id, latest);
       return true;
@@ -110,7 +113,7 @@ export class TailFile {
     await this.#file.syncData();
     if (!this.#fresh) return;
     this.#fresh = false;
-    await syncPath(dirname(this.#path));
+    await syncPath(dirname(this.path));
   }
 
   close(): void {

@@ -21,7 +21,7 @@ export interface OpenChunk {
   /** When its first record came. */
   readonly arrived: number;
   /** The newest timestamp. */
-  readonly time: number;
+  time: number;
 }
 
 /** Where a partition ends. */
