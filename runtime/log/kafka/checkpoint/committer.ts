@@ -19,12 +19,12 @@ import {
   type OutputRecord,
   saysFirst,
 } from "../../log.ts";
+import { checkCommit, checkPlan } from "../../checkpoint_plan.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { ensureTopic } from "../read/topics.ts";
-import { checkpointGroup, checkpointOf, encodeMetadata, type Stored } from "./metadata.ts";
+import { checkpointGroup, checkpointOf, encodeMetadata, placeOf, type Stored } from "./metadata.ts";
 import { readStored } from "./reader.ts";
 import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
-import { checkRange, isSame, placeOf, planGap, sameRange } from "./plan.ts";
 import { type CommitterContext, takeOver } from "./take_over.ts";
 import type { OffsetCommit, Transactions } from "./transaction.ts";
 import { isFencing, isForgotten } from "./transactional_id.ts";
@@ -106,15 +106,8 @@ export class KafkaCommitter implements BatchCommitter {
     return this.#inTurn(async () => {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
-      checkRange(batch, action);
-      const next = this.#stored.batchId + 1;
-      if (batch.batchId !== next) {
-        throw new LogError("CHECKPOINT_GAP", `${action}: expected batch ${next}`);
-      }
-      if (this.#planned !== undefined && !saysFirst(this.#planned)) {
-        if (!sameRange(this.#planned, batch)) throw planGap(action, this.#planned, batch);
-        return;
-      }
+      checkPlan(action, batch, this.#stored.batchId, this.#planned);
+      if (this.#planned !== undefined && !saysFirst(this.#planned)) return;
       if (required) {
         // Before the first commit the group's offset is where the first batch starts.
         const first = this.#stored.batchId < 0 && !this.#known;
@@ -138,12 +131,7 @@ export class KafkaCommitter implements BatchCommitter {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       const { end, restart, state } = checkpoint;
-      if (this.#planned === undefined || !sameRange(this.#planned, batch)) {
-        throw planGap(action, this.#planned, batch);
-      }
-      if (!Number.isSafeInteger(restart) || restart < 0 || restart > end) {
-        throw new LogError("INVALID", `${action}: restart ${restart} is not in 0 to ${end}`);
-      }
+      checkCommit(action, batch, this.#planned, checkpoint);
       const { queryId, query } = this.#stored;
       const stored = {
         queryId,
@@ -250,7 +238,9 @@ export class KafkaCommitter implements BatchCommitter {
     await this.#transactions.restart(action);
     const { cluster, epochs } = this.#context;
     const found = await readStored(cluster, epochs, action, this.#options);
-    const same = isSame(found, this.#known ? this.#stored : undefined);
+    const left = this.#known ? this.#stored : undefined;
+    const same = found?.queryId === left?.queryId && found?.batchId === left?.batchId &&
+      found?.offset === left?.offset;
     if (!same) throw new LogError("FENCED", `${action}: another owner took over`);
   }
 

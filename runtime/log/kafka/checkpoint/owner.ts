@@ -9,7 +9,7 @@ import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { DESCRIBE_GROUPS } from "../protocol/groups.ts";
 import { DESCRIBE_TRANSACTIONS } from "../protocol/transactions.ts";
-import { placeOf } from "./plan.ts";
+import { placeOf } from "./metadata.ts";
 import { describeTransaction, transactionalId, type TransactionPlace } from "./transactional_id.ts";
 
 const CONSUMERS = "consumer";
