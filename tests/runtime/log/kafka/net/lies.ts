@@ -29,7 +29,7 @@ export const append: Task = async (log) => {
   return `appended at ${await producer.append("t", 0, [record])}`;
 };
 
-/** Reads from offset 5 on: a frame's fault, or the first problem, or the error. */
+/** From offset 5 on: a frame's fault, or the first problem, or the error. */
 const read: Task = async (log) => {
   const told = Promise.withResolvers<string>();
   const onProblem = (problem?: ReadProblem) => problem && told.resolve(problem.message);
@@ -56,7 +56,6 @@ const join: Task = async (log) => {
   return await told.promise;
 };
 
-/** Changes the bytes of an answer. */
 export function bytes(change: (frame: Buffer) => unknown): Lie {
   return {
     bytes(frame) {
@@ -94,7 +93,6 @@ export function metadata(change: (answer: Metadata) => void): Lie {
   return { fields: change };
 }
 
-/** Fields of an answer to Metadata that a liar may change. */
 interface Metadata {
   brokers: { nodeId: number; host: string; port: number }[];
   topics: { name: string; partitions: { partition: number; leaderId: number }[] }[];
