@@ -176,7 +176,7 @@ async function benchRtsp({ seconds, cameras }: Options): Promise<void> {
   const path = await Deno.makeTempFile({ suffix: ".mp4" });
   await Deno.writeFile(path, await writeClip(frames));
   await close();
-  const server = await RtspServer.start(path, { shared: true });
+  const server = await RtspServer.start(path);
   try {
     const url = `rtsp://127.0.0.1:${server.port}/clip`;
     const given = { cameras, fps: 0, seconds: 20 + seconds, source: url, size: "", log: "" };
