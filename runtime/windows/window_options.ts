@@ -55,14 +55,14 @@ export interface WindowOptions {
    */
   readonly maxStepMs?: number;
   /**
-   * Closes open windows when no frame has come for so long, milliseconds by the clock, and at the end
+   * Closes open windows when no frame has come for this long, milliseconds by the clock, and at the end
    * of a query that takes all there is. Off by default. With `frames` it needs `gap: "pad"`.
    */
   readonly silenceMs?: number;
 }
 
 /** The longest step that is believed at once, unless given, milliseconds. */
-const MAX_STEP_MS = 60_000;
+export const MAX_STEP_MS = 60_000;
 
 /** Windows that one frame may be in, and ticks that one gap may hold: more hold the thread. */
 const MOST = 10_000;
