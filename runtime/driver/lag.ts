@@ -16,8 +16,9 @@ export const STALE_MS = 3_000;
 const MEASURE_MS = 1_000;
 const ANSWER_MS = 2_000;
 
-/** Frames between two offsets. */
+/** Frames between two offsets of a partition. */
 interface Behind {
+  readonly earliest: number;
   readonly from: number;
   readonly to: number;
   readonly frames: number;
@@ -43,7 +44,10 @@ export class LagMeter {
     const { topic, partition } = query;
     const reported = source === undefined ? 0 : lagOf(source, topic, partition);
     if (this.#reports(query)) return reported;
-    return this.#behind.get(query)?.frames ?? reported;
+    const behind = this.#behind.get(query);
+    if (behind === undefined) return reported;
+    const from = startOf(query, behind.earliest);
+    return from === behind.from ? behind.frames : Math.max(0, behind.to - from);
   }
 
   /** Asks the log about the queries that do not report. A log that is away changes nothing. */
@@ -71,18 +75,22 @@ export class LagMeter {
   }
 
   async #ask(query: StreamingQuery, signal: AbortSignal): Promise<void> {
-    const { topic, partition, position } = query;
+    const { topic, partition } = query;
     const { earliest, latest: to } = await this.#log.offsets(topic, partition);
-    // Before it knows where it is, all that the log holds may be to be read.
-    const from = Math.max(position ?? earliest, earliest);
+    const from = startOf(query, earliest);
     const before = this.#behind.get(query);
     if (before?.from === from && before.to === to) return;
     const frames = await framesBetween(this.#log, topic, partition, { from, to }, signal);
-    this.#behind.set(query, { from, to, frames });
+    this.#behind.set(query, { earliest, from, to, frames });
   }
 
   #reports({ state, lastCommit }: StreamingQuery): boolean {
     return state === "running" && lastCommit !== undefined &&
       this.#clock.now() - lastCommit < STALE_MS;
   }
+}
+
+/** Where a query goes on: before it knows, all that the log holds may be to be read. */
+function startOf({ position }: StreamingQuery, earliest: number): number {
+  return Math.max(position ?? earliest, earliest);
 }
