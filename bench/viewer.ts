@@ -1,12 +1,6 @@
-/**
- * The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
- *
- *     deno task bench viewer [--seconds 10] [--rounds 3] [--only lanes|pages|frozen|queries|many]
- *
- * @module
- */
+// The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
 import { fileURLToPath } from "node:url";
-import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { type Lane, type LaneFeed, type LanePicture, NO_NUMBERS } from "../runtime/lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
@@ -38,13 +32,9 @@ class SteadyLanes implements LaneFeed {
       partition,
       camera: `CAMERA-${partition + 1}`,
       state: "running",
+      ...NO_NUMBERS,
       framesPerSecondIn: fps,
       framesPerSecondOut: fps,
-      lagFrames: 0,
-      dropped: 0,
-      deadLettered: 0,
-      gaps: 0,
-      restarts: 0,
       lastFrameArrival: Date.now(),
     }));
     let sent = 0;
@@ -113,7 +103,6 @@ function openPages(url: string, pages: number, width: number, seconds: number) {
   return { pid: child.pid, ready: ready.promise, report };
 }
 
-/** Pages in another process; what they saw, and what they cost this one. */
 async function watched(url: string, pages: number, width: number, seconds: number) {
   const opened = openPages(url, pages, width, seconds);
   await opened.ready;
@@ -291,7 +280,6 @@ async function queries(
   await target.close();
 }
 
-/** What was measured in one phase. */
 interface Phase {
   /** Capture to sink, milliseconds. */
   readonly p50: number;
@@ -320,13 +308,8 @@ function usage(cameras: number, pages: number | undefined): number[] {
   ];
 }
 
-/** Runs the benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const values = optionsOf(args, {
-    seconds: 10,
-    rounds: 3,
-    only: "",
-  });
+  const values = optionsOf(args, { seconds: 10, rounds: 3, only: "" });
   const { seconds, rounds, only } = values;
   if (["", "lanes", "pages"].includes(only)) await lanesAndPages(seconds, only);
   if (only === "" || only === "frozen") await frozen(60);

@@ -1,8 +1,4 @@
-/**
- * What executors may do, as the launcher worked it out.
- *
- * @module
- */
+// What executors may do, as the launcher worked it out.
 import type { ExecutorPermissions } from "../runtime/executor/narrow.ts";
 import { EXECUTORS } from "./launch/arguments.ts";
 

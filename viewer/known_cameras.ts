@@ -1,9 +1,5 @@
-/**
- * What the registry knows of cameras that the log does not: a name before the first frame, and why
- * no frames come.
- *
- * @module
- */
+// What the registry knows of cameras that the log does not: a name before the first frame, and why
+// no frames come.
 import type { Clock } from "../runtime/base/clock.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { Lane } from "../runtime/lanes.ts";
@@ -22,7 +18,7 @@ export interface KnownCamera {
 
 /** How often the registry is read at most, milliseconds. */
 const READ_MS = 1_000;
-/** A camera that sends something so long after it was removed is there all the same, milliseconds. */
+/** A camera that sends something this long after it was removed is there all the same, milliseconds. */
 const IN_TRANSIT_MS = 3_000;
 
 /** The registered cameras, read again and again. */

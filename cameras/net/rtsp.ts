@@ -1,9 +1,5 @@
-/**
- * RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates
- * that FFmpeg does not know.
- *
- * @module
- */
+// RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates
+// that FFmpeg does not know.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
@@ -16,8 +12,7 @@ import {
   parseChallenges,
 } from "./login.ts";
 
-/** What an RTSP server answers. */
-export interface RtspAnswer {
+interface RtspAnswer {
   readonly status: number;
   /** `Not Found`. */
   readonly reason: string;

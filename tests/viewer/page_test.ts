@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatNumbers } from "../../viewer/page/numbers.ts";
-import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
+import { clock, count, duration, formatNumbers, rate, span } from "../../viewer/page/format.ts";
 import { conditionOf, noticeOf } from "../../viewer/page/condition.ts";
 import { layOut } from "../../viewer/page/layout.ts";
 import {
   formatState,
   groupName,
   groupsWith,
-  INITIAL_STATE,
   parseCameras,
   parseGroups,
   parseState,
@@ -19,6 +17,9 @@ import {
 import { parseWhen } from "../../viewer/page/when.ts";
 import { decodePicture, encodePicture, type PictureMessage } from "../../viewer/protocol.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
+
+/** The wall as it is at first. */
+const INITIAL_STATE = parseState("");
 
 Deno.test("a picture comes out of its message as it went in", () => {
   fc.assert(fc.property(

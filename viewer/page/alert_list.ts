@@ -1,8 +1,4 @@
-/**
- * The list of alerts, by days: what, where, when, with the picture that it began with.
- *
- * @module
- */
+// The list of alerts, by days: what, where, when, with the picture that it began with.
 import { type AlertView, cameraText, type Features } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";
@@ -17,7 +13,7 @@ export interface AlertListEvents {
 
 /** Newest alerts shown; older ones are in the server's list still. */
 const SHOWN = 300;
-/** A clip begins and ends so long before and after its alert, milliseconds. */
+/** A clip begins and ends this long before and after its alert, milliseconds. */
 const CLIP_MARGIN_MS = 5_000;
 
 /** The drawer with the alerts. */

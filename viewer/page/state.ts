@@ -1,11 +1,7 @@
-/**
- * What the wall shows, as it stands in the address: a link is a layout.
- *
- * @module
- */
+// What the wall shows, as it stands in the address: a link is a layout.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { conditionOf, isGone } from "./condition.ts";
-import { formatNumbers } from "./numbers.ts";
+import { formatNumbers } from "./format.ts";
 
 /** A named set of cameras. */
 export interface Group {
@@ -36,21 +32,6 @@ export interface WallState {
   /** Offset of the lead's frame that is looked at; −1 when live. */
   readonly offset: number;
 }
-
-/** The wall as it is before anybody changed it. */
-export const INITIAL_STATE: WallState = {
-  groups: [],
-  group: "",
-  search: "",
-  view: "",
-  condition: "",
-  order: [],
-  focus: "",
-  overlay: true,
-  columns: 0,
-  time: false,
-  offset: -1,
-};
 
 /** Most columns that can be asked for. */
 export const MAX_COLUMNS = 12;

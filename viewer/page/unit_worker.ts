@@ -1,10 +1,5 @@
-/**
- * Decodes access units in a worker, one decoder a tile. Every unit is answered: with its picture, or without
- * one where it was only to be decoded.
- *
- * @module
- */
-
+// Decodes access units in a worker, one decoder a tile. Every unit is answered: with its picture, or without
+// one where it was only to be decoded.
 /** Page to worker: a unit, in decoding order. */
 export interface UnitToDecode {
   readonly sequence: number;
@@ -20,7 +15,7 @@ export type DecodedUnit =
   /** This browser cannot decode the stream, or holds its pictures back. */
   | { readonly problem: string };
 
-/** A decoder that gives no picture for so long waits for more frames, milliseconds. */
+/** A decoder that gives no picture for this long waits for more frames, milliseconds. */
 const PATIENCE_MS = 1_500;
 
 const port = self as unknown as {

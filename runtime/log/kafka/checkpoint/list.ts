@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { writtenBy } from "../../checkpoint_writer.ts";
+import { byPlace, writtenBy } from "../../checkpoint.ts";
 import { settled } from "../../../base/wait.ts";
-import { byPlace } from "../../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";
@@ -48,12 +47,9 @@ async function checkpointsOf(cluster: Cluster, group: string): Promise<Checkpoin
   const committed = await cluster.attempt(ACTION, async (signal) => {
     const connection = await cluster.toCoordinator("group", group, "main", signal);
     return offsetsIn(
-      await connection.call(OFFSET_FETCH, {
-        group,
-        topics: null,
-        groups: [{ group, topics: null }],
-        requireStable: false,
-      }, { signal }),
+      await connection.call(OFFSET_FETCH, { group, topics: null, requireStable: false }, {
+        signal,
+      }),
     );
   });
   return committed.flatMap(({ topic, partition, offset, metadata }) =>

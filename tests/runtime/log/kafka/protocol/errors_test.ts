@@ -7,8 +7,8 @@ import { Cluster } from "../../../../../runtime/log/kafka/net/cluster.ts";
 import { toLogError } from "../../../../../runtime/log/kafka/net/failures.ts";
 import { type Api, API_VERSIONS, errorOf } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import {
-  ERROR_CODES,
   type ErrorKind,
+  errorKind,
   REPEATED,
   ResponseError,
 } from "../../../../../runtime/log/kafka/protocol/errors.ts";
@@ -23,8 +23,9 @@ const script = ({ key, name }: Seen) => {
   const [wanted, code] = name.split("x").map(Number);
   return wanted === key ? { errorCode: code! } : "well";
 };
-/** Beyond the protocol, as a broker of the future may answer. */
-const CODES = [...ERROR_CODES, 999];
+/** All codes of the table, and one beyond the protocol, as a broker of the future may answer. */
+const CODES = Array.from({ length: 1_001 }, (_, index) => index - 1)
+  .filter((code) => code === 999 || !errorKind(code).name.startsWith("error "));
 
 /** Resolves when a request has been made for the second time. */
 type Repeated = (key: number, name: string) => Promise<void>;
@@ -59,7 +60,6 @@ function bodyOf(name: string): Record<string, unknown> {
     group: name,
     key: name,
     keyType: 0,
-    coordinatorKeys: [name],
     transactionalId: name,
     transactionalIds: [name],
     statesFilter: [name],
@@ -74,9 +74,8 @@ function bodyOf(name: string): Record<string, unknown> {
     protocolType: "c",
     protocolName: "c",
     protocols: [],
-    reason: null,
     assignments: [],
-    members: [{ memberId: "m", instanceId: null, reason: null }],
+    members: [{ memberId: "m", instanceId: null }],
     includeAuthorizedOperations: false,
     retentionTimeMs: -1,
     requireStable: false,
@@ -88,7 +87,6 @@ function bodyOf(name: string): Record<string, unknown> {
     includeClusterAuthorizedOperations: false,
     includeTopicAuthorizedOperations: false,
     topics: [{ topicId: "0".repeat(32), name, ...assigned, partitions: [partition] }],
-    groups: [{ group: name, topics: null }],
   };
 }
 
