@@ -157,7 +157,7 @@ export class AlignedReader implements LaneReader {
         if (frames.length > 0 && buffered === 0) break;
         const bounded = until !== undefined && this.position >= this.#parts.start.decided;
         const more = decided === "left"
-          ? await this.#readLeft(max, signal, bounded)
+          ? await this.#readLeft(max, signal, until, bounded)
           : await this.#readRight(bounded);
         if (more) continue;
         this.#held = this.position;
@@ -171,13 +171,19 @@ export class AlignedReader implements LaneReader {
   }
 
   /** @returns false when nothing is there, and it is not waited for. */
-  async #readLeft(max: number, signal?: AbortSignal, bounded = false): Promise<boolean> {
-    const until = bounded ? await this.#endOf("left") : undefined;
+  async #readLeft(
+    max: number,
+    signal: AbortSignal | undefined,
+    until: number | undefined,
+    bounded: boolean,
+  ): Promise<boolean> {
+    // Without a frame that waits for the next one, what lies behind the end of the read is not needed.
+    if (this.#pairing.next !== undefined) until = bounded ? await this.#endOf("left") : undefined;
     const { position } = this.#left;
     if (until === position) return false;
     // A topic that was created again may be shorter: the reader says so.
     const reading = this.#left.read(max, signal, until! < position ? undefined : until);
-    const frames = await (bounded ? reading : this.#wait("left", reading));
+    const frames = await (until === undefined ? this.#wait("left", reading) : reading);
     this.#pairing.push("left", frames);
     return frames.length > 0;
   }

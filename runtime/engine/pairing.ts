@@ -166,7 +166,7 @@ class Row {
     }
   }
 
-  /** Lets go of the next frame, and of those astray before it. */
+  /** Drops the next frame, and those astray before it. */
   shift(): void {
     const { next } = this;
     this.#last = next!.timestamp;
