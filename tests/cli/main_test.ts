@@ -82,6 +82,12 @@ Deno.test("All faults of a command are told at once, on standard error, with exi
   ) {
     assert.match(err, fault);
   }
+  const others = "queries nosuch --log bogus: --host a/b --port 99999 --allow-net x:99999";
+  const { code: second, err: said } = await run(["main.ts", ...others.split(" ")]);
+  assert.equal(second, 2);
+  for (const part of ['query "nosuch"', "--log", "--host", "--port", "--allow-net"]) {
+    assert.match(said, new RegExp(`^(?:Unknown|Cannot use) ${part}`, "m"));
+  }
 });
 
 Deno.test("Ctrl-C ends a command in good order", async () => {
