@@ -260,7 +260,7 @@ export class FolderSource implements CameraSource {
   /**
    * The image, or why it is none (yet).
    *
-   * @param stays nobody writes to the file any more: where its end is missing, its codes decide, as in a query
+   * @param stays it does not change any more: where its end is missing, its codes decide, as in a query
    */
   async #read(
     { file, version }: Candidate,
