@@ -9,7 +9,7 @@ import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorPermissions } from "../executor/narrow.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
-import type { TopicLog } from "../log/log.ts";
+import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
@@ -207,7 +207,7 @@ export class Driver {
       if (await this.#lanes.allEnded()) deadline = undefined;
       const failed = this.streams.all.some(({ state }) => state === "failed");
       if (failed || this.#stopping.signal.aborted) return !failed;
-      const { sessionTimeoutMs = 10_000 } = this.#options;
+      const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
       deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
       if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
       await this.#clock.sleep(POLL_MS, this.#stopping.signal).catch(() => {});

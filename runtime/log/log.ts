@@ -165,11 +165,14 @@ export interface PartitionReader {
   close(): Promise<void>;
 }
 
+/** A member that is silent for this long loses its partitions, unless another time is given, milliseconds. */
+export const SESSION_TIMEOUT_MS = 10_000;
+
 /** Which group to join. */
 export interface GroupOptions {
   readonly group: string;
   readonly topic: string;
-  /** A member that is silent for this long loses its partitions. Default 10 000. */
+  /** A member that is silent for this long loses its partitions. Default `SESSION_TIMEOUT_MS`. */
   readonly sessionTimeoutMs?: number;
   /**
    * Called with all partitions that are this member's now, whenever that changes, the first time
