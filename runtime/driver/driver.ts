@@ -87,7 +87,7 @@ export class Driver {
       this.streams,
       clock,
       lag,
-      (query) => this.explain(query),
+      (query) => this.#queries.get(query)?.loaded?.places,
       (lanes) => this.#pool.watch(lanes),
     );
     const config: ExecutorConfig = {
@@ -229,11 +229,6 @@ export class Driver {
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
     await this.#pool.close();
     this.#assigned.resolve();
-  }
-
-  /** The plan of each query, for people. */
-  explain(query: string): string {
-    return this.#queries.get(query)?.loaded?.plan ?? "";
   }
 
   /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */

@@ -20,6 +20,7 @@ import {
   type OffsetRange,
   type ProducerOptions,
   type ReaderOptions,
+  type TopicLimits,
   type TopicLog,
 } from "../log.ts";
 import { EmbeddedProducer } from "./appender.ts";
@@ -99,16 +100,25 @@ export class EmbeddedLog implements TopicLog {
     return await db.read(`count the partitions of ${topic}`, () => topics.partitionCount(topic));
   }
 
-  async createTopic(topic: string, partitions: number): Promise<number> {
+  async createTopic(
+    topic: string,
+    partitions: number,
+    { retentionBytes: bytes }: TopicLimits = {},
+  ): Promise<number> {
     checkTopic(topic, partitions);
     const { db, topics } = await this.#open();
     const { retention } = this.#place;
     const there = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
-    if (there >= partitions && Object.keys(retention).length === 0) return there;
-    return await db.write(
-      `create topic ${topic}`,
-      () => topics.ensure(topic, partitions, retention),
-    );
+    const own = bytes === undefined ? retention : {};
+    if (there >= partitions && Object.keys(own).length === 0) return there;
+    return await db.write(`create topic ${topic}`, () => {
+      const isNew = topics.partitionCount(topic) === 0;
+      const limited = {
+        ...retention,
+        bytes: Math.min(bytes ?? Infinity, retention.bytes ?? Infinity),
+      };
+      return topics.ensure(topic, partitions, isNew && bytes !== undefined ? limited : own);
+    });
   }
 
   async offsets(topic: string, partition: number): Promise<OffsetRange> {

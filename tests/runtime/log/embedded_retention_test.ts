@@ -132,6 +132,23 @@ Deno.test("embedded log: what the URL says of retention holds for the outputs of
   });
 });
 
+Deno.test("embedded log: a topic that is made with a limit keeps it; the URL's own may be smaller", async () => {
+  const limit = { retentionBytes: 500_000 };
+  await inFolder(async (dir) => {
+    await withLog(`embedded:${dir}?retention-bytes=1000000&retention-ms=5000`, async (log) => {
+      await log.createTopic("t", 1);
+      for (const topic of ["t", "found"]) await log.createTopic(topic, 1, limit);
+      await log.createTopic("found", 2, { retentionBytes: 7 });
+      assert.equal((await log.retention("t")).bytes, 1_000_000);
+      assert.deepEqual(await log.retention("found"), { bytes: 500_000, ms: 5_000 });
+    });
+    await withLog(`embedded:${dir}?retention-bytes=1000`, async (log) => {
+      await log.createTopic("small", 1, limit);
+      assert.equal((await log.retention("small")).bytes, 1_000);
+    });
+  });
+});
+
 Deno.test("embedded log: a clock that jumps deletes nothing and dates nothing from the future", async () => {
   await inFolder(async (dir) => {
     let [jump, monotonic] = [0, 0];
