@@ -78,11 +78,6 @@ export class UpRun {
     }
   }
 
-  /** Where the viewer is. */
-  get url(): string | undefined {
-    return this.#viewer?.url;
-  }
-
   /** Whether a query failed for good, here or before an edit. */
   get failed(): boolean {
     return this.#failed || this.#driver.streams.all.some(hasFailed);
