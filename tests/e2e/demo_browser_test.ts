@@ -14,7 +14,8 @@ Deno.test("the demo shows three live lanes that change, without an error in the 
       demo.said.map((line) => /^Open (http\S+)/.exec(line)?.[1]).find((url) => url !== undefined);
     await demo.until("the address", () => address() !== undefined);
     const states = async () => {
-      const lanes = await (await fetch(`${address()}api/lanes`)).json() as {
+      const url = new URL(address()!);
+      const lanes = await (await fetch(new URL(`/api/lanes${url.search}`, url))).json() as {
         query: string;
         state: string;
         camera: string;
