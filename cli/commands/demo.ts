@@ -12,6 +12,7 @@ import {
   type Arguments,
   command,
   type CommandContext,
+  noArguments,
   type Options,
   parsers,
   type Values,
@@ -20,7 +21,7 @@ import { executorPermissions } from "../executor_permissions.ts";
 import { commonOptions } from "../common_options.ts";
 import { DEFAULT_TOPIC, SMALL_HEAP } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
-import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
+import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 interface DemoCamera {
   readonly source: string;
@@ -67,6 +68,7 @@ export const demo = command({
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
+  check: (args) => [...noArguments(args), ...viewerAccessFaults(guarded(args.options))],
   run,
 });
 
