@@ -71,10 +71,8 @@ export class EmbeddedLog implements TopicLog {
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
-  readonly #readers = new Set<EmbeddedReader>();
-  readonly #producers = new Set<EmbeddedProducer>();
-  readonly #members = new Set<EmbeddedGroupMember>();
-  readonly #committers = new Set<EmbeddedCommitter>();
+  /** How to close what was opened through this log and is still open. */
+  readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 
   /** @throws {LogError} `INVALID` when the URL is wrong. */
@@ -144,9 +142,9 @@ export class EmbeddedLog implements TopicLog {
     const producer: EmbeddedProducer = new EmbeddedProducer(
       appender,
       options,
-      () => this.#producers.delete(producer),
+      () => this.#closers.delete(producer),
     );
-    this.#producers.add(producer);
+    this.#closers.set(producer, () => producer.close());
     return producer;
   }
 
@@ -154,9 +152,9 @@ export class EmbeddedLog implements TopicLog {
     const reader: EmbeddedReader = new EmbeddedReader(
       await this.#open(),
       options,
-      () => this.#readers.delete(reader),
+      () => this.#closers.delete(reader),
     );
-    this.#readers.add(reader);
+    this.#closers.set(reader, () => reader.close());
     return reader;
   }
 
@@ -164,13 +162,13 @@ export class EmbeddedLog implements TopicLog {
     const member = await EmbeddedGroupMember.join(
       await this.#open(),
       options,
-      (member) => this.#members.delete(member),
+      (member) => this.#closers.delete(member),
     );
     if (this.#closing !== undefined) {
       await member.leave();
       throw this.#closed();
     }
-    this.#members.add(member);
+    this.#closers.set(member, () => member.leave());
     return member;
   }
 
@@ -182,9 +180,9 @@ export class EmbeddedLog implements TopicLog {
     const committer = await EmbeddedCommitter.open(
       { ...parts, store },
       options,
-      (committer) => this.#committers.delete(committer),
+      (committer) => this.#closers.delete(committer),
     );
-    this.#committers.add(committer);
+    this.#closers.set(committer, () => committer.close());
     return committer;
   }
 
@@ -248,7 +246,7 @@ export class EmbeddedLog implements TopicLog {
     const { db, topics, records, changes } = parts;
     await db.write(
       `delete records of ${topic}/${partition}`,
-      () => records.hideBefore(topics.id(topic, partition), before, records.nextChange()),
+      () => records.hideBefore(topics.id(topic, partition), before),
     );
     changes.written();
     await expire(parts);
@@ -261,10 +259,7 @@ export class EmbeddedLog implements TopicLog {
 
   async #close(): Promise<void> {
     const parts = await this.#opening?.catch(() => undefined);
-    for (const reader of this.#readers) await reader.close();
-    const leaving = [...this.#members].map((member) => member.leave());
-    const rest = [...this.#producers, ...this.#committers].map((open) => open.close());
-    const ends = await Promise.allSettled([...leaving, ...rest]);
+    const ends = await Promise.allSettled([...this.#closers.values()].map((close) => close()));
     if (parts !== undefined) await closeParts(parts);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
