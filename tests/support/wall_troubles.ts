@@ -135,7 +135,10 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
             throw new Error(`${(error as Error).message}\n${said}\n${wall.runtime.output()}`);
           }
         };
-        const numbers = chosen.map(([number]) => number);
+        // A film may have ended by then.
+        const numbers = chosen.flatMap(([number, , { kind }]) =>
+          kind === "film ended" ? [] : number
+        );
         await tells(
           "all are live",
           (now) => now.ready === "200 ready" && numbers.every((number) => isLive(now, number)),
