@@ -188,7 +188,11 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await wall.startRuntime();
           await tells("they are back", runsOn);
         }
-        const remove = () => Deno.remove(wall.file("log"), { recursive: true });
+        const remove = async () => {
+          // They would make it again.
+          await wall.stopCameras();
+          await Deno.remove(wall.file("log"), { recursive: true });
+        };
         if (await whole("log's folder deleted", remove, /Trying again …$/)) {
           await tells("the log is away", ({ ready }) => ready === "503 The log cannot be reached");
         }
