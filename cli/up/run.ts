@@ -62,7 +62,7 @@ export class UpRun {
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
-      ...executorPermissions({ changing: true }),
+      ...executorPermissions(),
       report: (line) => say(line, "warn"),
     });
     const { streams } = this.#driver;
