@@ -66,9 +66,9 @@ export async function bench(args: readonly string[]): Promise<void> {
         await registry.add({
           number,
           source: values.source,
-          fps: values.fps,
+          ...(values.fps === 0 ? {} : { fps: values.fps }),
           ...(values.source.includes(":") ? {} : { loop: true }),
-          size: { width: width!, height: height! },
+          ...(values.size === "" ? {} : { size: { width: width!, height: height! } }),
         });
       }
     }
@@ -121,7 +121,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const cores = (last.processorSeconds - first.processorSeconds) / (last.at - first.at) * 1000;
     const seconds = summaries[0]!.seconds!;
     const fewest = Math.min(...summaries.map(({ published }) => published!));
-    const wanted = count * values.fps * seconds;
+    const wanted = count * (values.fps || 15) * seconds;
     const optional = (pick: string) =>
       summaries.reduce((sum, summary) => sum + (summary[pick] ?? 0), 0);
     const late = steady.slice(-Math.ceil(steady.length / 2));
@@ -133,7 +133,8 @@ export async function bench(args: readonly string[]): Promise<void> {
       args,
       out: values.out,
       lines: [
-        `${count} registered cameras, ${values.source} at ${values.size} and ${values.fps} frames/s, ` +
+        `${count} registered cameras, ${values.source} ` +
+        (values.size === "" ? "" : `at ${values.size} and ${values.fps} frames/s, `) +
         `${f(seconds)} s, run as \`deno task cameras run\` runs them.`,
         "",
         ...table(["", ""], [

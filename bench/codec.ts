@@ -16,12 +16,15 @@ export interface CodecLoopOptions {
   readonly workers?: number;
   /**
    * How each thread works: `sync` codes by itself, a number keeps that number of frames in flight
-   * on the process's thread pool.
+   * on the process's thread pool; `h264` decodes access units and does no more.
    */
-  readonly mode?: "sync" | number;
+  readonly mode?: CodecMode;
   /** JPEG quality of the output. */
   readonly quality?: number;
 }
+
+/** How a thread works. */
+export type CodecMode = "sync" | "h264" | number;
 
 /** What a codec loop did. */
 export interface CodecLoopResult {
@@ -35,7 +38,7 @@ export interface CodecLoopResult {
 /** What a worker is told and answers. */
 export type CodecWorkerRequest =
   | { readonly type: "frames"; readonly frames: readonly Uint8Array[]; readonly quality: number }
-  | { readonly type: "run"; readonly total: number; readonly mode: "sync" | number };
+  | { readonly type: "run"; readonly total: number; readonly mode: CodecMode };
 export type CodecWorkerAnswer = { readonly type: "ready" } | {
   readonly type: "done";
   readonly bytes: number;

@@ -1,12 +1,13 @@
 /**
  * What models cost, how many cameras this machine carries, and how soon an alert is there.
  *
- *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40] [--only tensors|objects]
+ *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40] [--only tensors|objects|gate]
  *         [--rounds 3] [--log embedded|kafka] [--kafka HOST:PORT]
  *
- * With `--only objects` it runs a detector end to end beside the model alone and a Python script. Without
- * a manifest it measures the query `objects`. Rates are runs for each second of processor time,
- * all threads together: what one core does that does nothing else.
+ * With `--only objects` it runs a detector end to end beside the model alone and a Python script, with
+ * `--only gate` on a still scene and on one with known events. Without a manifest it measures the
+ * query `objects`. Rates are runs for each second of processor time, all threads together: what one
+ * core does that does nothing else.
  *
  * @module
  */
@@ -22,6 +23,7 @@ import type { Sink } from "../runtime/definition/sink.ts";
 import { MemoryLog, runQuery, startQuery } from "../runtime/testing.ts";
 import { numberedJpeg, orderModel } from "../tests/queries/operators/model/order_kit.ts";
 import { clipFrames } from "./frames.ts";
+import { measureGate } from "./gate.ts";
 import { measureObjects } from "./objects.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
@@ -90,7 +92,7 @@ async function measureModel(
   );
   const infer = await costOf(
     runs,
-    () => session.run({ [input!.name]: window.fill(tensors) }, fetches),
+    () => session.run({ [input!.name]: window.fill(tensors) }, fetches, () => {}),
   );
   tensors.forEach((tensor) => tensor.release());
   const tensor = await costOf(runs, async (i) => {
@@ -213,6 +215,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const { rounds, runs: count, log: only, kafka } = values;
     return await measureObjects(frames, { rounds, count, only, kafka });
   }
+  if (values.only === "gate") return await measureGate(values.rounds);
   await measureTensors(frames, 1000);
   const stages = await tensorStages(await clipFrames());
   for (const [stage, ms] of stages) print(`  ${stage.padEnd(48)} ${ms.toFixed(3)} ms a frame`);

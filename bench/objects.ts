@@ -6,37 +6,25 @@
  */
 import { fileURLToPath } from "node:url";
 import { print } from "./print.ts";
-import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
-import { oneQuery } from "./support/one_query.ts";
-import { preparePeers } from "./support/peer_packages.ts";
-import { median } from "./support/stats.ts";
+import { benchLogs, fillTopic } from "./support/logs.ts";
+import { drain } from "./pipeline.ts";
+import { moduleOf } from "./support/one_query.ts";
+import { pythonWith } from "./support/peer_packages.ts";
+import { machine } from "./support/report.ts";
+import { spread } from "./support/stats.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here("../models/centernet/centernet.onnx");
 const CORES = navigator.hardwareConcurrency;
 
-/** Frames a second of the query, from the first lane's start to its end. */
-async function endToEnd(target: BenchLog, topic: string): Promise<number> {
-  let started: number | undefined;
-  const driver = oneQuery(target, {
-    topic,
-    query: "detect",
-    partitions: CORES,
-    executors: CORES,
-    trigger: "available-now",
-    report: () => {},
-  });
-  driver.streams.addListener({ onQueryStarted: () => void (started ??= performance.now()) });
-  await driver.start();
-  if (!await driver.awaitTermination()) throw new Error("A query failed");
-  const seconds = (performance.now() - started!) / 1000;
-  const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
-  await driver.stop();
-  return frames / seconds;
+/** Frames a second, and milliseconds of processor for each: on a busy machine the steadier figure. */
+interface Rate {
+  readonly rate: number;
+  readonly ms: number;
 }
 
-/** Frames a second of the Python script, when all its processes are at work. */
-async function script(python: string, args: readonly string[]): Promise<number> {
+/** The Python script, when all its processes are at work. */
+async function script(python: string, args: readonly string[]): Promise<Rate> {
   const { stdout, stderr, success } = await new Deno.Command(python, {
     args: ["python_objects.py", ...args, MODEL],
     cwd: here("./peers/"),
@@ -44,8 +32,8 @@ async function script(python: string, args: readonly string[]): Promise<number> 
   }).output();
   const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
   if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  const { steadyFrames, steadySeconds } = JSON.parse(line);
-  return steadyFrames / steadySeconds;
+  const { steadyFrames, steadySeconds, steadyProcessor } = JSON.parse(line);
+  return { rate: steadyFrames / steadySeconds, ms: steadyProcessor * 1000 / steadyFrames };
 }
 
 /** Measures and prints the rates and their ratios. */
@@ -59,20 +47,23 @@ export async function measureObjects(
     readonly kafka: string;
   },
 ): Promise<void> {
-  const { python, missing } = await preparePeers(print);
-  if (missing.has("python-best")) throw new Error(missing.get("python-best"));
+  const { python, failure } = await pythonWith("models", "models.txt", print);
+  if (failure !== undefined) throw new Error(failure);
   const folder = await Deno.makeTempDir();
   await Deno.writeFile(`${folder}/frame.jpg`, frames[0]!);
   const logs = await benchLogs({ only, kafka });
   const topic = "objects", all = count * CORES;
-  const rates = new Map<string, number[]>();
-  const add = (name: string, rate: number) => rates.set(name, [...rates.get(name) ?? [], rate]);
+  const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
+  const rates = new Map<string, Rate[]>();
+  const add = (name: string, rate: Rate) => rates.set(name, [...rates.get(name) ?? [], rate]);
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);
     for (let round = 0; round < rounds; round++) {
       add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
       for (const target of logs) {
-        add(`framelane, ${target.name}`, await endToEnd(target, topic));
+        const run = await drain(target, topic, moduleOf("detect"), lanes);
+        const { steadyFramesPerSecond: rate, steadyCpuMsPerFrame: ms } = run;
+        add(`framelane, ${target.name}`, { rate, ms });
         if (target.name !== "kafka") continue;
         const broker = target.url.replace("kafka://", "");
         add("python, kafka", await script(python, [broker, topic, String(CORES), String(all)]));
@@ -82,16 +73,19 @@ export async function measureObjects(
     for (const target of logs) await target.close();
     await Deno.remove(folder, { recursive: true });
   }
-  const alone = median(rates.get("model alone")!);
-  const peer = rates.has("python, kafka") ? median(rates.get("python, kafka")!) : undefined;
-  print(`objects in 640x480 JPEGs, ${CORES} cores, frames/s, median of ${rounds} rounds`);
+  print(`objects in 640x480 JPEGs, ${CORES} cores, median of ${rounds} rounds, ${machine()}`);
   for (const [name, values] of rates) {
-    const rate = median(values);
+    const { rate, ms } = { rate: values.map((one) => one.rate), ms: values.map((one) => one.ms) };
     print(
-      `  ${name.padEnd(22)} ${rate.toFixed(1).padStart(7)}  ${
-        (rate / alone).toFixed(2)
-      } of the model` +
-        (peer === undefined ? "" : `, ${(rate / peer).toFixed(2)} of the script`),
+      `  ${name.padEnd(20)} ${spread(rate, 1)} frames/s, ${spread(ms, 2)} ms of processor each`,
     );
+    for (const other of ["model alone", "python, kafka"]) {
+      const others = rates.get(other);
+      if (others === undefined || other === name) continue;
+      print(
+        `    of ${other}: ${spread(values.map((one, i) => one.rate / others[i]!.rate), 2)}, ` +
+          `by processor ${spread(values.map((one, i) => others[i]!.ms / one.ms), 2)}`,
+      );
+    }
   }
 }

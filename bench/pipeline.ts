@@ -9,13 +9,14 @@
  */
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
+import type { StreamingQuery } from "../runtime/driver/streaming_query.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
-import { moduleOf, oneQuery } from "./support/one_query.ts";
+import { moduleOf, type OneQuery, oneQuery } from "./support/one_query.ts";
 import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, watchMemory } from "./support/process_stats.ts";
-import { runLiveCameras } from "./support/live_cameras.ts";
+import { type LiveCameras, runLiveCameras } from "./support/live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
@@ -27,21 +28,35 @@ const WAYS = {
 
 interface Run {
   readonly framesPerSecond: number;
+  /** From the first frames on: without the start. */
+  readonly steadyFramesPerSecond: number;
+  readonly steadyCpuMsPerFrame: number;
   readonly cpuMsPerFrame: number;
   readonly frames: number;
   /** Epoch milliseconds. */
   readonly ended: number;
 }
 
-/** Runs greyscale over everything in a topic; the time begins when the first lane starts. */
-export async function drain(target: BenchLog, topic: string, module = GREYSCALE): Promise<Run> {
-  let started: number | undefined;
+/** Runs a query over everything in a topic; the time begins when the first lane starts. */
+export async function drain(
+  target: BenchLog,
+  topic: string,
+  module = GREYSCALE,
+  more: Partial<OneQuery> = {},
+): Promise<Run> {
+  let started: number | undefined, steady: { at: number; cpu: number } | undefined;
+  const first = new Map<StreamingQuery, number>();
   const driver = oneQuery(target, {
     topic,
     query: "greyscale",
     module,
     partitions: PARTITIONS,
     trigger: "available-now",
+    onLatencies(latencies, from) {
+      steady ??= { at: performance.now(), cpu: cpuSeconds() };
+      if (!first.has(from)) first.set(from, latencies.length);
+    },
+    ...more,
   });
   let cpu = 0;
   driver.streams.addListener({
@@ -53,27 +68,41 @@ export async function drain(target: BenchLog, topic: string, module = GREYSCALE)
   });
   await driver.start();
   if (!await driver.awaitTermination()) throw new Error("A query failed");
-  const seconds = (performance.now() - started!) / 1000;
-  const ended = performance.timeOrigin + performance.now();
-  cpu = cpuSeconds() - cpu;
+  const now = performance.now();
+  const ended = performance.timeOrigin + now;
+  const spent = cpuSeconds();
   const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
   await driver.stop();
-  return { framesPerSecond: frames / seconds, cpuMsPerFrame: cpu * 1000 / frames, frames, ended };
+  const rest = frames - [...first.values()].reduce((sum, count) => sum + count, 0);
+  return {
+    framesPerSecond: frames * 1000 / (now - started!),
+    steadyFramesPerSecond: rest * 1000 / (now - steady!.at),
+    steadyCpuMsPerFrame: (spent - steady!.cpu) * 1000 / rest,
+    cpuMsPerFrame: (spent - cpu) * 1000 / frames,
+    frames,
+    ended,
+  };
 }
 
 /** Three cameras live, in another process; capture to sink of every frame, milliseconds. */
-export async function live(target: BenchLog, seconds: number): Promise<number[]> {
+export async function live(
+  target: BenchLog,
+  seconds: number,
+  module = GREYSCALE,
+  more: Partial<LiveCameras> = {},
+): Promise<number[]> {
   const topic = `live-${crypto.randomUUID()}`;
   await target.log.createTopic(topic, PARTITIONS);
   const latencies: number[] = [];
   const driver = oneQuery(target, {
     topic,
     query: "greyscale",
+    module,
     partitions: PARTITIONS,
     onLatencies: (milliseconds) => void latencies.push(...milliseconds),
   });
   await driver.start();
-  await runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds });
+  await runLiveCameras(target, { topic, cameras: PARTITIONS, fps: 15, seconds, ...more });
   await Promise.all(driver.streams.all.map((query) => query.processAllAvailable()));
   await driver.stop();
   return latencies;

@@ -1,213 +1,221 @@
 /**
- * `deno task bench video`: what video costs that stays video.
+ * `deno task bench video`: what video costs that stays video, beside the JPEG way and Python.
  *
- *     deno task bench video [--rounds 5] [--only clip|frame|focus]
+ *     deno task bench video [--rounds 5] [--only frame|backlog|live|rtsp|clip|focus]
+ *         [--frames 600] [--seconds 20] [--cameras 50] [--kafka HOST:PORT] [--log embedded|kafka]
  *
  * @module
  */
-import type { Frame } from "../runtime/definition/frame.ts";
+import { fileURLToPath } from "node:url";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
 import { AnnexBWriter } from "../runtime/video/annex_b.ts";
-import { GroupTracker } from "../runtime/video/groups.ts";
-import { clipsFrom } from "../viewer/clips.ts";
-import { History } from "../viewer/history.ts";
-import { LogFeed } from "../viewer/log_feed.ts";
-import { startViewer } from "../viewer/viewer.ts";
-import { accessUnits } from "../tests/support/access_units.ts";
-import { FakeLanes } from "../tests/support/fake_lanes.ts";
-import { TestPage } from "../tests/viewer/kit.ts";
-import { cpuUsage } from "node:process";
+import { writeClip } from "../runtime/video/clip.ts";
+import { RtspServer } from "../tests/support/rtsp.ts";
+import { bench as benchCameras } from "./cameras.ts";
+import { codecLoop } from "./codec.ts";
+import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
-import { embeddedLog } from "./support/logs.ts";
+import { film, filmJpegs, linked } from "./support/film.ts";
+import { benchLogs, fillTopic } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
-import { spread } from "./support/stats.ts";
+import { pythonWith } from "./support/peer_packages.ts";
+import { machine } from "./support/report.ts";
+import { cost } from "./support/process_stats.ts";
+import { percentile, spread } from "./support/stats.ts";
+import { benchClip, benchFocus } from "./video_page.ts";
 
-const TOPIC = "VideoStreaming";
-const FPS = 25;
-const SECONDS = 60;
+const CORES = navigator.hardwareConcurrency;
+const DECODED = new URL("./support/decoded.ts", import.meta.url).href;
 
-/** One minute of 1080p at about 4 Mbit/s, as the log holds it, as an MP4. */
-async function benchClip(rounds: number): Promise<void> {
-  const units = await film();
-  const { log, close } = await embeddedLog();
-  const history = new History({ log });
-  try {
-    await log.createTopic(TOPIC, 1);
-    const producer = await log.producer();
-    const frames = SECONDS * FPS;
-    for (let at = 0; at < frames; at += units.length) {
-      const records = units.map((value, i) => ({
-        key: null,
-        value,
-        timestamp: 1_700_000_000_000 + (at + i) * (1_000 / FPS),
-        headers: { "content-type": "video/h264" },
-      }));
-      await producer.append(TOPIC, 0, records);
-    }
-    await producer.close();
-    const [lane] = new FakeLanes({ count: 1 }).lanes();
-    const clips = clipsFrom(history, print);
-    const { signal } = new AbortController();
-    const times: number[] = [];
-    const processor: number[] = [];
-    let bytes = 0;
-    // The first one loads FFmpeg.
-    for (let round = 0; round <= rounds; round++) {
-      const begin = performance.now();
-      const before = cpuUsage();
-      const body = await clips({ lane: lane!, from: 0, to: frames - 1, signal });
-      bytes = 0;
-      for await (const chunk of body as ReadableStream<Uint8Array>) bytes += chunk.length;
-      if (round === 0) continue;
-      times.push(performance.now() - begin);
-      const { user, system } = cpuUsage(before);
-      processor.push((user + system) / 1_000);
-    }
-    const megabytes = (bytes / 1e6).toFixed(1);
-    print(`clip     ${SECONDS} s of 1080p${FPS}, ${megabytes} MB, without encoding:`);
-    print(`         ${spread(times)} ms, ${spread(processor)} ms of processor`);
-  } finally {
-    await history.close();
-    await close();
-  }
+/** What to measure, and how long. */
+interface Options {
+  readonly rounds: number;
+  /** Of each partition. */
+  readonly frames: number;
+  readonly seconds: number;
+  readonly cameras: number;
+  readonly kafka: string;
+  readonly log: string;
 }
 
-/** Milliseconds of processor that each of `count` things takes. */
-async function cost(count: number, run: () => Promise<void> | void): Promise<number> {
-  const before = cpuUsage();
-  await run();
-  const { user, system } = cpuUsage(before);
-  return (user + system) / 1_000 / count;
+/** Runs the Python peer; what its last line says. */
+async function peer<T>(python: string, ...args: readonly string[]): Promise<T> {
+  const { stdout, stderr, success } = await new Deno.Command(python, {
+    args: ["python_video.py", ...args],
+    cwd: fileURLToPath(new URL("./peers/", import.meta.url)),
+    env: { PEER_STARTED: String(Date.now() / 1000) },
+  }).output();
+  if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
+  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!) as T;
+}
+
+async function preparePython(): Promise<string> {
+  const { python, failure } = await pythonWith("models", "models.txt", print);
+  if (failure !== undefined) throw new Error(`Cannot compare without Python: ${failure}`);
+  return python;
 }
 
 /** What one 1080p frame costs as an access unit, and as a JPEG, from the camera to an operator's pixels. */
-async function benchFrame(rounds: number): Promise<void> {
+async function benchFrame({ rounds }: Options): Promise<void> {
+  const python = await preparePython();
   const units = await film();
-  const jpegs: Uint8Array[] = [];
-  const bytes: number[] = [];
-  const rows: Record<string, number[]> = { copy: [], jpeg: [], unit: [], image: [] };
+  const jpegs = await filmJpegs(units, 20);
+  const path = await Deno.makeTempFile({ suffix: ".h264" });
+  await Deno.writeFile(path, new Blob(units as Uint8Array<ArrayBuffer>[]).stream());
+  const rows: Record<string, number[]> = {};
+  let stored = 0;
   for (let round = 0; round <= rounds; round++) {
     const writer = new AnnexBWriter("h264");
-    const copy = await cost(units.length, () => {
-      for (const unit of units) writer.write(unit);
+    const copied = await cost(units.length, () => {
+      stored = units.reduce((sum, unit) => sum + writer.write(unit).bytes.length, 0);
     });
-    const tracker = new GroupTracker(print);
-    const frames = units.map((value, offset) => frameOf(value.slice(), offset, "video/h264"));
-    for (const frame of frames) tracker.take(frame);
-    const unit = await cost(units.length, async () => {
+    const { frames, close } = linked(units);
+    const decoded = await cost(units.length, async () => {
       for (const frame of frames) (await pictureOf(frame)).release();
     });
-    const jpeg = unit + await cost(20, async () => {
-      for (const frame of frames.slice(0, 20)) jpegs.push((await asImage(frame)).value);
+    const encoded = await cost(20, async () => {
+      for (const frame of frames.slice(-20)) await asImage(frame);
     });
-    await tracker.close();
+    await close();
     const image = await cost(20, async () => {
-      for (const value of jpegs.splice(0, 20)) {
-        (await decodeImage(value, 3)).release();
-        if (round === rounds) bytes.push(value.length);
-      }
+      for (const value of jpegs) (await decodeImage(value, 3)).release();
     });
-    if (round > 0) {
-      for (const [name, ms] of Object.entries({ copy, jpeg, unit, image })) rows[name]!.push(ms);
-    }
+    const theirs = await peer<Record<"copy" | "decode" | "jpeg", number>>(python, "frame", path);
+    // The first round warms up.
+    if (round === 0) continue;
+    const figures = {
+      "camera: units as they come": copied,
+      "camera: decoded and made JPEGs": decoded + encoded,
+      "camera in Python: taken apart into units": theirs.copy,
+      "camera in Python: decoded and made JPEGs": theirs.jpeg,
+      "to pixels: a unit": decoded,
+      "to pixels: a JPEG": image,
+      "to pixels in Python: a unit": theirs.decode,
+    };
+    for (const [name, ms] of Object.entries(figures)) (rows[name] ??= []).push(ms);
   }
-  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const size = mean(units.map(({ length }) => length));
-  print(`frame    milliseconds of processor for each 1080p frame, median (lowest–highest):`);
-  print(`         camera: copied ${spread(rows["copy"]!, 3)}, as JPEG ${spread(rows["jpeg"]!, 1)}`);
+  await Deno.remove(path);
+  const size = (list: readonly Uint8Array[]) =>
+    list.reduce((sum, { length }) => sum + length, 0) / list.length / 1000;
+  print("frame    milliseconds of processor for each 1080p frame, median (lowest–highest):");
+  for (const [name, ms] of Object.entries(rows)) print(`         ${name}: ${spread(ms, 3)}`);
   print(
-    `         to pixels: of the unit ${spread(rows["unit"]!, 1)}, of the JPEG ${
-      spread(rows["image"]!, 1)
-    }`,
-  );
-  print(
-    `         bytes: ${(size / 1e3).toFixed(1)} kB as a unit, ${
-      (mean(bytes) / 1e3).toFixed(1)
-    } kB as a JPEG`,
+    `         bytes: ${size(units).toFixed(1)} kB as a unit (${
+      (stored / units.length / 1000 / size(units)).toFixed(3)
+    } of the stream's), ${size(jpegs).toFixed(1)} kB as a JPEG`,
   );
 }
 
-/** What a page that watches one 1080p camera costs the server, of a core: units, and JPEGs. */
-async function benchFocus(rounds: number): Promise<void> {
-  const units = await film();
-  for (const video of [true, false]) {
-    const shares: number[] = [];
-    const rates: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const { log, close } = await embeddedLog();
-      await log.createTopic(TOPIC, 1);
-      const producer = await log.producer();
-      let next = 0;
-      const publish = () => {
-        const { key, headers } = frameOf(new Uint8Array(), 0, "video/h264");
-        const record = {
-          key,
-          headers,
-          timestamp: Date.now(),
-          value: units[next++ % units.length]!,
-        };
-        void producer.append(TOPIC, 0, [record]);
-      };
-      publish();
-      const feed = new LogFeed({ log, topics: [TOPIC] });
-      await feed.start();
-      const viewer = await startViewer({
-        feed,
-        log,
-        topics: [TOPIC],
-        metrics: () => Promise.resolve(""),
-        port: 0,
-      });
-      const page = await TestPage.open(viewer);
-      page.send({ type: "watch", tiles: [{ slot: 0, lane: "raw-0", width: 1_280, video }] });
-      const timer = setInterval(publish, 1_000 / FPS);
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-      const [before, began] = [page.pictures.length, performance.now()];
-      const ms = await cost(1, () => new Promise<void>((resolve) => setTimeout(resolve, 8_000)));
-      const seconds = (performance.now() - began) / 1_000;
-      shares.push(ms / seconds / 10);
-      rates.push((page.pictures.length - before) / seconds);
-      clearInterval(timer);
-      await page.close();
-      await viewer.stop();
-      await feed.close();
-      await producer.close();
-      await close();
+/** A backlog decoded by a query on all cores, beside the bare decoder and Python. */
+async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options): Promise<void> {
+  const python = await preparePython();
+  const units = await film(), jpegs = await filmJpegs(units, 50);
+  const targets = await benchLogs({ only, kafka });
+  const rates = new Map<string, number[]>();
+  const add = (name: string, rate: number) => rates.set(name, [...rates.get(name) ?? [], rate]);
+  const lanes = { query: "decoded", partitions: CORES, executors: CORES, report: () => {} };
+  try {
+    for (const { log } of targets) {
+      await fillTopic(log, "units", CORES, count, units, "video/h264");
+      await fillTopic(log, "jpegs", CORES, count, jpegs);
     }
+    for (let round = 0; round <= rounds; round++) {
+      if (round === 1) rates.clear(); // the first one warms up
+      const bare = await codecLoop(units, { total: count * CORES, mode: "h264" });
+      add("bare decoder", bare.framesPerSecond);
+      for (const target of targets) {
+        for (const topic of ["units", "jpegs"]) {
+          const { steadyFramesPerSecond } = await drain(target, topic, DECODED, lanes);
+          add(`${topic}, ${target.name}`, steadyFramesPerSecond);
+        }
+        if (target.name !== "kafka") continue;
+        const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${count * CORES}`];
+        const { steadyFrames, steadySeconds } = await peer<
+          Record<"steadyFrames" | "steadySeconds", number>
+        >(python, "decode", ...args);
+        add("units, Python on kafka", steadyFrames / steadySeconds);
+      }
+    }
+  } finally {
+    for (const target of targets) await target.close();
+  }
+  const bare = rates.get("bare decoder")!;
+  print(
+    `backlog  1080p, ${CORES} cores, frames/s, median (lowest–highest), and of the bare decoder:`,
+  );
+  for (const [name, values] of rates) {
     print(
-      `focus    ${video ? "access units" : "JPEGs"}: ${spread(rates, 1)} frames/s, ${
-        spread(shares, 1)
-      } % of a core, with the camera and the page's socket`,
+      `         ${name.padEnd(24)} ${spread(values)}, ${
+        spread(values.map((one, i) => one / bare[i]!), 2)
+      }`,
     );
   }
 }
 
-function film(): Promise<Uint8Array[]> {
-  return accessUnits({
-    frames: 6 * FPS,
-    gop: 2 * FPS,
-    width: 1920,
-    height: 1080,
-    parameters: "bitrate=4000:vbv-maxrate=4000:vbv-bufsize=4000",
-  });
+/** Three cameras live, capture to sink: units and JPEGs. */
+async function benchLive({ rounds, seconds, kafka, log: only }: Options): Promise<void> {
+  for (const target of await benchLogs({ only, kafka })) {
+    const late: Record<"units" | "jpegs", number[]> = { units: [], jpegs: [] };
+    for (let round = 0; round < rounds; round++) {
+      for (const kind of ["units", "jpegs"] as const) {
+        const all = await live(target, seconds, DECODED, { film: kind });
+        // The first second warms up.
+        late[kind].push(...all.slice(3 * 15));
+      }
+    }
+    await target.close();
+    for (const [kind, all] of Object.entries(late)) {
+      print(
+        `live     ${kind}, ${target.name}: capture to sink p50 ${
+          percentile(all, 0.5).toFixed(0)
+        } ms, p99 ${percentile(all, 0.99).toFixed(0)} ms, ${all.length} frames of 3 cameras × 15`,
+      );
+    }
+  }
 }
 
-function frameOf(value: Uint8Array, offset: number, contentType: string): Frame {
-  const headers = { "content-type": contentType };
-  return { topic: TOPIC, partition: 0, offset, timestamp: offset * 40, key: null, headers, value };
+/** RTSP cameras of 1080p × 15 in this process; GStreamer's server has one of its own. */
+async function benchRtsp({ seconds, cameras }: Options): Promise<void> {
+  const units = await film(), repeated = Array.from({ length: 10 }, () => units).flat();
+  const { frames, close } = linked(repeated, 15);
+  const path = await Deno.makeTempFile({ suffix: ".mp4" });
+  await Deno.writeFile(path, await writeClip(frames));
+  await close();
+  const server = await RtspServer.start(path, { shared: true });
+  try {
+    const url = `rtsp://127.0.0.1:${server.port}/clip`;
+    const given = { cameras, fps: 0, seconds: 20 + seconds, source: url, size: "", log: "" };
+    await benchCameras(Object.entries(given).flatMap(([name, value]) => [`--${name}`, `${value}`]));
+  } finally {
+    await server.kill();
+    await Deno.remove(path);
+  }
 }
 
-const PARTS: Readonly<Record<string, (rounds: number) => Promise<void>>> = {
-  clip: benchClip,
+const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   frame: benchFrame,
-  focus: benchFocus,
+  backlog: benchBacklog,
+  live: benchLive,
+  rtsp: benchRtsp,
+  clip: ({ rounds }) => benchClip(rounds),
+  focus: ({ rounds }) => benchFocus(rounds),
 };
 
 /** Runs the parts. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { rounds, only } = optionsOf(args, { rounds: 5, only: "" });
+  const { only, ...options } = optionsOf(args, {
+    rounds: 5,
+    frames: 600,
+    seconds: 20,
+    cameras: 50,
+    kafka: "",
+    log: "",
+    only: "",
+  });
+  print(machine());
   for (const [name, run] of Object.entries(PARTS)) {
-    if (only === "" || only === name) await run(rounds);
+    if (only === "" || only === name) await run(options);
   }
+  print(machine());
 }

@@ -57,8 +57,11 @@ export type LogLevel = "info" | "warn" | "error";
 export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
-  /** One line of a machine-readable result, or of what the user asked for. */
-  readonly print: (line: string) => void;
+  /**
+   * One line of a machine-readable result, or of what the user asked for. Secrets in it are masked,
+   * unless it tells its reader one that this run made.
+   */
+  readonly print: (line: string, secrets?: "shown") => void;
   /** One line for people; goes to standard error so that pipes stay clean. `info` unless a level is given. */
   readonly say: (line: string, level?: LogLevel) => void;
 }

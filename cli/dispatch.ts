@@ -53,7 +53,7 @@ export async function dispatch(
     json ? JSON.stringify({ time: new Date().toISOString(), level, message }) : message;
   const masked: CommandContext = {
     signal: context.signal,
-    print: (line) => context.print(maskSecrets(line)),
+    print: (line, secrets) => context.print(secrets === "shown" ? line : maskSecrets(line)),
     say: (line, level = "info") => context.say(asLine(maskSecrets(line), level)),
   };
   const [name, ...rest] = argv;

@@ -12,6 +12,7 @@ export type {
   StepOptions,
   Stream,
 } from "./definition/query.ts";
+export type { Alignment, AlignOptions, OtherPartition, Pair } from "./definition/align.ts";
 export type { QueryPlan } from "./definition/plan.ts";
 export type {
   GivenOptions,
@@ -28,7 +29,8 @@ export type { Trigger, TriggerSpec } from "./definition/trigger.ts";
 export { start, type StartOptions } from "./driver/start.ts";
 export type { QueryStartOptions } from "./driver/query_spec.ts";
 export type { StreamingQueryListener, StreamingQueryManager } from "./driver/manager.ts";
-export type { StreamingQuery, StreamingQueryException } from "./driver/streaming_query.ts";
+export type { StreamingQuery } from "./driver/streaming_query.ts";
+export type { StreamingQueryException } from "./driver/query_exception.ts";
 export type { QueryErrorEvent } from "./driver/query_error.ts";
 export type { LaneState } from "./lanes.ts";
 export type {

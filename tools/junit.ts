@@ -9,6 +9,21 @@ export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
   readonly ignored: number;
+  /** File and name of each test that failed or was left out. */
+  readonly broken: readonly string[];
+}
+
+/** No test at all. */
+export const NO_TESTS: TestCounts = { passed: 0, failed: 0, ignored: 0, broken: [] };
+
+/** The counts of two runs together. */
+export function addCounts(a: TestCounts, b: TestCounts): TestCounts {
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    ignored: a.ignored + b.ignored,
+    broken: [...a.broken, ...b.broken],
+  };
 }
 
 const SUITE = /<testsuite\s+name="([^"]*)"[^>]*>([\s\S]*?)<\/testsuite>/g;
@@ -16,18 +31,35 @@ const CASE = /<testcase\s+name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
 
 /** Counts the tests of a report. */
 export function countTests(report: string): TestCounts {
-  const counts = { passed: 0, failed: 0, ignored: 0 };
-  for (const [, , suite] of report.matchAll(SUITE)) {
+  let [passed, failed, ignored] = [0, 0, 0];
+  const broken: string[] = [];
+  for (const [, file, suite] of report.matchAll(SUITE)) {
     const cases = [...suite!.matchAll(CASE)].map(([, name, body]) => [name!, body ?? ""] as const);
     const names = new Set(cases.map(([name]) => name));
     for (const [name, body] of cases) {
       if (isStep(name, names)) continue;
-      if (/<(failure|error)\b/.test(body)) counts.failed++;
-      else if (/<skipped\b/.test(body)) counts.ignored++;
-      else counts.passed++;
+      const ended = /<(failure|error|skipped)\b/.exec(body)?.[1];
+      if (ended === undefined) passed++;
+      else {
+        if (ended === "skipped") ignored++;
+        else failed++;
+        broken.push(`${file}: ${unescape(name)}`);
+      }
     }
   }
-  return counts;
+  return { passed, failed, ignored, broken };
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&lt;": "<",
+  "&gt;": ">",
+  "&amp;": "&",
+  "&quot;": '"',
+  "&apos;": "'",
+};
+
+function unescape(text: string): string {
+  return text.replace(/&(lt|gt|amp|quot|apos);/g, (entity) => ENTITIES[entity]!);
 }
 
 /** A step is named by its test, " > " and its own name, in escaped form. */

@@ -8,12 +8,12 @@
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
-import { closingLine, type TestCounts } from "./junit.ts";
+import { closingLine, NO_TESTS } from "./junit.ts";
 import { kernelFaults } from "./kernels.ts";
 import { importFaults, type Lock, lockFaults } from "./lock.ts";
 import { join, ROOT } from "./paths.ts";
 import { documentationFaults } from "./public_docs.ts";
-import { run } from "./run.ts";
+import { AT_ONCE, inParallel, run } from "./run.ts";
 import { runTests } from "./test.ts";
 import { checkUsage } from "./usage.ts";
 import { longFiles, missingNames, readPages } from "./structure.ts";
@@ -165,19 +165,6 @@ async function timed({ name, check }: Check): Promise<Row> {
   return { name, ...outcome, seconds: (performance.now() - begun) / 1000 };
 }
 
-/** Runs the checks, a few at a time; the rows come in the order of the checks. */
-async function inParallel(all: readonly Check[], atOnce: number): Promise<Row[]> {
-  const rows: Row[] = [];
-  const queue = all.map((check, index) => ({ check, index }));
-  const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      rows[next.index] = await timed(next.check);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  return rows;
-}
-
 function table(rows: readonly Row[]): string {
   const width = Math.max(...rows.map(({ name }) => name.length));
   return rows.map(({ name, state, seconds, says }) =>
@@ -187,16 +174,17 @@ function table(rows: readonly Row[]): string {
   ).join("\n");
 }
 
-const rows = await inParallel(checks, Math.min(2, navigator.hardwareConcurrency));
+const rows = await inParallel(checks, AT_ONCE, timed);
 const broken = rows.filter(({ state }) => state === "failed");
 for (const { name, says } of broken) print(`\n${name}:\n${says}`);
 
 const begun = performance.now();
-let counts: TestCounts = { passed: 0, failed: 0, ignored: 0 };
+let counts = NO_TESTS;
 if (!Deno.args.includes("--no-tests")) {
-  counts = await runTests({ filters: [] });
+  counts = await runTests({ filters: [], typesChecked: true });
   const seconds = (performance.now() - begun) / 1000;
   rows.push({ name: "tests", state: counts.failed === 0 ? "ok" : "failed", says: "", seconds });
+  for (const test of counts.broken) print(`Failed: ${test}`);
 }
 print(`\n${table(rows)}\n`);
 const failed = counts.failed + broken.length;

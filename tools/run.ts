@@ -37,3 +37,23 @@ export async function run(
     throw error;
   }
 }
+
+/** How many programs of the gate run side by side. */
+export const AT_ONCE = Math.min(2, navigator.hardwareConcurrency);
+
+/** Does `work` for each item, a few at a time. The results come in the order of the items. */
+export async function inParallel<Item, Result>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = [...items.entries()];
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      results[next[0]] = await work(next[1]);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return results;
+}

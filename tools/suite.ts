@@ -64,3 +64,12 @@ export function chosen(
     })
   );
 }
+
+/**
+ * Deals files out to as few parts of at most `atMost` as will do. Neighbours go to different parts: a
+ * folder's tests take about as long as each other.
+ */
+export function spread(files: readonly string[], atMost: number): string[][] {
+  const count = Math.ceil(files.length / atMost);
+  return Array.from({ length: count }, (_, part) => files.filter((_, i) => i % count === part));
+}

@@ -7,10 +7,11 @@
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ensure } from "./debian.ts";
-import { closingLine, countTests, type TestCounts } from "./junit.ts";
+import { addCounts, closingLine, countTests, NO_TESTS, type TestCounts } from "./junit.ts";
 import { join, relative, resolve, ROOT } from "./paths.ts";
+import { AT_ONCE, inParallel, run } from "./run.ts";
+import { chosen, isUnit, needsBroker, needsOf, spread, testFiles } from "./suite.ts";
 import { checkUsage } from "./usage.ts";
-import { chosen, isUnit, needsBroker, needsOf, testFiles } from "./suite.ts";
 
 /**
  * What tests may do. Every kind, by name; what the product itself may do is far less. Playwright looks
@@ -22,10 +23,10 @@ const PERMISSIONS = [
 ];
 
 /**
- * Files that one process of `deno test` takes: a dynamic import in a graph of some 200 test files overflows
- * the stack of Deno 2.9.6.
+ * Files that one process of `deno test` takes. Several processes run at once, since tests mostly wait; and
+ * a dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
  */
-const FILES_AT_ONCE = 75;
+const FILES_AT_ONCE = 36;
 const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);
 const print = (line: string): void => void writeLine(Deno.stdout, line);
@@ -39,6 +40,8 @@ export interface TestRun {
   readonly flags?: readonly string[];
   /** Where the tests are. */
   readonly folder?: string;
+  /** The types of all files have been checked. */
+  readonly typesChecked?: boolean;
 }
 
 /** Reads the task's arguments. */
@@ -60,15 +63,22 @@ export function parseArguments(argv: readonly string[]): TestRun {
   };
 }
 
+/** One failure that is no test's. */
+const FAILED: TestCounts = { ...NO_TESTS, failed: 1 };
+
 /** Runs the tests. A run that could not start, crashed, or held no test counts as one failure. */
-export async function runTests(
-  { filters, unit = false, flags = [], folder = join(ROOT, "tests") }: TestRun,
-): Promise<TestCounts> {
+export async function runTests({
+  filters,
+  unit = false,
+  flags = [],
+  folder = join(ROOT, "tests"),
+  typesChecked = false,
+}: TestRun): Promise<TestCounts> {
   const files = chosen(await testFiles(folder), filters, ROOT)
     .filter((file) => !unit || isUnit(file));
   if (files.length === 0) {
     say(`No test file matches ${filters.map((filter) => JSON.stringify(filter)).join(" ")}`);
-    return { passed: 0, failed: 1, ignored: 0 };
+    return FAILED;
   }
   let broker: TestBroker | undefined;
   try {
@@ -77,27 +87,52 @@ export async function runTests(
       broker = await startTestBroker(say);
       say(broker.way);
     }
-    const total = { passed: 0, failed: 0, ignored: 0 };
-    for (let first = 0; first < files.length; first += FILES_AT_ONCE) {
-      const counts = await denoTest(files.slice(first, first + FILES_AT_ONCE), flags, broker);
-      total.passed += counts.passed;
-      total.failed += counts.failed;
-      if (counts.failed > 0 && flags.includes("--fail-fast")) break;
+    const parts = spread(files.map((file) => relative(ROOT, file)), FILES_AT_ONCE);
+    if (parts.length === 1) return (await denoTest(files, flags, broker, "inherit")).counts;
+    if (!typesChecked) {
+      const types = await run(Deno.execPath(), ["check", "--quiet", ...files], { cwd: ROOT });
+      if (types?.code !== 0) {
+        say(types?.output ?? "");
+        return FAILED;
+      }
     }
+    let [total, stopped] = [NO_TESTS, false];
+    await inParallel(parts, AT_ONCE, async (part) => {
+      if (stopped) return;
+      const { counts, output, signal } = await denoTest(
+        part,
+        ["--no-check", ...flags],
+        broker,
+        "piped",
+      );
+      print(output);
+      total = addCounts(total, counts);
+      stopped ||= signal || (counts.failed > 0 && flags.includes("--fail-fast"));
+    });
     return total;
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
-    return { passed: 0, failed: 1, ignored: 0 };
+    return FAILED;
   } finally {
     await broker?.stop();
   }
+}
+
+/** How one process of `deno test` ended. */
+interface Ended {
+  readonly counts: TestCounts;
+  /** What it printed, unless that went to the terminal. */
+  readonly output: string;
+  /** A signal ended it. */
+  readonly signal: boolean;
 }
 
 async function denoTest(
   files: readonly string[],
   flags: readonly string[],
   broker: TestBroker | undefined,
-): Promise<TestCounts> {
+  output: "inherit" | "piped",
+): Promise<Ended> {
   const folder = await Deno.makeTempDir({ prefix: "framelane-test-" });
   const report = join(folder, "report.xml");
   try {
@@ -113,22 +148,37 @@ async function denoTest(
         `--junit-path=${report}`,
         ...PERMISSIONS,
         ...flags,
-        ...files.map((file) => relative(ROOT, file)),
+        ...files,
       ],
       env: {
         ...(broker === undefined ? {} : { [BROKER_VARIABLE]: broker.address }),
       },
       stdin: "null",
-      stdout: "inherit",
-      stderr: "inherit",
+      stdout: output,
+      stderr: output,
     }).spawn();
     const release = passOn(child);
-    const { code } = await child.status;
+    const printed = output === "piped" ? collect(child) : Promise.resolve("");
+    const { code, signal } = await child.status;
     release();
-    return settle(countTests(await readIfThere(report)), code);
+    return {
+      counts: settle(countTests(await readIfThere(report)), code),
+      output: await printed,
+      signal: signal !== null,
+    };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** What a program prints on both its outputs, in the order in which it comes. */
+async function collect({ stdout, stderr }: Deno.ChildProcess): Promise<string> {
+  let text = "";
+  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const piece of stream.pipeThrough(new TextDecoderStream())) text += piece;
+  };
+  await Promise.all([read(stdout), read(stderr)]);
+  return text;
 }
 
 /** Stops the tests with the run, and waits for them to end. */
@@ -150,7 +200,9 @@ function passOn(child: Deno.ChildProcess): () => void {
 export function settle(counts: TestCounts, code: number): TestCounts {
   // A test that is skipped proves nothing, so it may not pass for one that does.
   const failed = counts.failed + counts.ignored;
-  if (failed === 0 && (code !== 0 || counts.passed === 0)) return { ...counts, failed: 1 };
+  if (failed === 0 && (code !== 0 || counts.passed === 0)) {
+    return { ...counts, failed: 1, broken: [`deno test ended with ${code}, outside of a test`] };
+  }
   return { ...counts, failed };
 }
 
@@ -171,12 +223,13 @@ if (import.meta.main) {
       "run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
     ["--unit", "--folder"],
   );
-  let counts: TestCounts = { passed: 0, failed: 1, ignored: 0 };
+  let counts = FAILED;
   try {
     counts = await runTests(parseArguments(Deno.args));
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
   }
+  for (const test of counts.broken) print(`Failed: ${test}`);
   print(closingLine(counts));
   Deno.exit(counts.failed === 0 ? 0 : 1);
 }

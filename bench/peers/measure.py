@@ -27,6 +27,7 @@ class Meter:
         self.frames = 0
         self.first = None
         self.last = None
+        self.processor = None
         self.latencies = []
 
     def done(self, frames=1, captured_ms=None):
@@ -34,6 +35,7 @@ class Meter:
         self.frames += frames
         if self.first is None:
             self.first = (now, self.frames)
+            self.processor = time.process_time()
         self.last = now
         if captured_ms is not None:
             self.latencies.append(now * 1000 - captured_ms)
@@ -45,6 +47,7 @@ class Meter:
             "first": first,
             "last": self.last or first,
             "steadyFrames": self.frames - before,
+            "steadyProcessor": time.process_time() - (self.processor or 0),
             "latencies": self.latencies,
         }
 
@@ -59,6 +62,7 @@ def report(results):
                 "frames": sum(r["frames"] for r in results),
                 "steadyFrames": sum(r["steadyFrames"] for r in results),
                 "steadySeconds": last - first,
+                "steadyProcessor": sum(r["steadyProcessor"] for r in results),
                 "firstFrameSeconds": first - STARTED,
                 "totalSeconds": last - STARTED,
                 "latencies": [x for r in results for x in r["latencies"]],

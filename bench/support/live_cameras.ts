@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { openLog } from "../../runtime/log/open.ts";
 import { clipFrames } from "../frames.ts";
+import { film, filmJpegs } from "./film.ts";
 import type { BenchLog } from "./logs.ts";
 
 /** What the cameras publish. */
@@ -18,6 +19,8 @@ export interface LiveCameras {
   readonly seconds: number;
   /** Default: 640×480. */
   readonly size?: { readonly width: number; readonly height: number };
+  /** 1080p in place of the clip: access units, or the same pictures as JPEGs. */
+  readonly film?: "units" | "jpegs";
 }
 
 /** Starts the cameras; their process ends when they have published everything. */
@@ -47,11 +50,16 @@ export async function runLiveCameras(
 
 async function publishAll(
   url: string,
-  { topic, cameras, fps, seconds, size = { width: 640, height: 480 } }: LiveCameras,
+  { topic, cameras, fps, seconds, size = { width: 640, height: 480 }, film: kind }: LiveCameras,
 ): Promise<void> {
   const log = await openLog(url);
   const producer = await log.producer();
-  const frames = await clipFrames(size);
+  const frames = kind === undefined
+    ? await clipFrames(size)
+    : kind === "units"
+    ? await film()
+    : await filmJpegs(await film(), 50);
+  const type = kind === "units" ? "video/h264" : "image/jpeg";
   const count = Math.round(fps * seconds);
   const interval = 1000 / fps;
   const start = Date.now() + 100;
@@ -65,7 +73,7 @@ async function publishAll(
         key: `CAMERA-${partition + 1}`,
         value: frames[seq % frames.length]!,
         timestamp: Date.now(),
-        headers: { "content-type": "image/jpeg", session: "bench", seq: String(seq) },
+        headers: { "content-type": type, session: "bench", seq: String(seq) },
       }]);
     }
   }));

@@ -72,6 +72,7 @@ export async function fillTopic(
   partitions: number,
   count: number,
   frames: readonly Uint8Array[],
+  contentType = "image/jpeg",
 ): Promise<void> {
   await log.createTopic(topic, partitions);
   const producer = await log.producer();
@@ -83,11 +84,9 @@ export async function fillTopic(
         value: frames[(first + i) % frames.length]!,
         timestamp: start + (first + i) * 66,
         headers: {
-          "content-type": "image/jpeg",
+          "content-type": contentType,
           session: "bench",
           seq: String(first + i),
-          width: "640",
-          height: "480",
         },
       }));
       await producer.append(topic, partition, records);

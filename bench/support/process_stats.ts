@@ -11,6 +11,13 @@ export function cpuSeconds(): number {
   return (user + system) / 1e6;
 }
 
+/** Milliseconds of processor that each of `count` things takes. */
+export async function cost(count: number, run: () => Promise<void> | void): Promise<number> {
+  const before = cpuSeconds();
+  await run();
+  return (cpuSeconds() - before) * 1000 / count;
+}
+
 const TICKS_A_SECOND = 100;
 const PAGE_BYTES = 4096;
 

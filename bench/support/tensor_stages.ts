@@ -4,27 +4,12 @@
  * @module
  */
 import { frameSpec, WindowTensor } from "../../queries/operators/model/window_tensor.ts";
-import type { ModelInput } from "../../queries/operators/model/manifest.ts";
 import { decodeReduced, Tensorizer } from "../../runtime/mod.ts";
 import { decodeHalfSize } from "../../runtime/image/kernels/half_size.ts";
 import { Kernels } from "../../runtime/image/kernels/kernels.ts";
 import { percentile } from "./stats.ts";
+import { INPUT } from "./window_tensors.ts";
 
-const INPUT: ModelInput = {
-  name: "frames",
-  dtype: "float32",
-  layout: "NTHWC",
-  frames: 16,
-  height: 224,
-  width: 224,
-  color: "RGB",
-  resize: "fill",
-  align: "center",
-  pad: 0,
-  scale: 1 / 255,
-  mean: [0, 0, 0],
-  std: [1, 1, 1],
-};
 const HOP = 8;
 /** Frames in a slice of time: short, so that some slices are not disturbed by other programs. */
 const SLICE = 24;

@@ -10,7 +10,8 @@ import { WindowTensor } from "../../queries/operators/model/window_tensor.ts";
 import { display, type Frame, type Operator, query } from "../../runtime/mod.ts";
 import { createWindower } from "../../runtime/windows/window.ts";
 
-const INPUT: ModelInput = {
+/** 16 frames of 224×224 as RGB floats. */
+export const INPUT: ModelInput = {
   name: "frames",
   dtype: "float32",
   layout: "NTHWC",

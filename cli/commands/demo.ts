@@ -120,8 +120,10 @@ async function run(
       port: options.port,
       ...access,
     });
+    // A token that this run made is shown: its reader has it from nowhere else.
     context.print(
       `Open ${viewer.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+      options.token === undefined ? "shown" : undefined,
     );
     producer = await log.producer();
     cameras = CAMERAS.map((camera, index) =>

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import type { Alignment } from "./align.ts";
 
 /** A native library, by its package's name, that not every query needs. */
 export type NativeLibrary = "onnxruntime-node";
@@ -81,6 +82,8 @@ export interface Operator<In, Out> {
   readonly observes?: string;
   /** `drop` drops the state that a checkpoint holds under this name, once. */
   readonly state?: "drop";
+  /** The lane reads a second partition beside its own, and gives it pairs. Only of a query's first step. */
+  readonly aligns?: Alignment;
   /** Called once for each partition before its first input, and again after a restart. */
   open(context: OperatorContext): OperatorTask<In, Out> | Promise<OperatorTask<In, Out>>;
 }

@@ -5,6 +5,7 @@
  */
 import { read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
+import type { Alignment } from "./align.ts";
 import type { Operator } from "./operator.ts";
 import type { OperatorErrorPolicy } from "./operator_error.ts";
 import type { OverloadPolicy } from "./overload.ts";
@@ -70,8 +71,19 @@ export function checkSinks({ name, sinks }: QueryPlan): void {
   }
 }
 
+/** What a plan says of two cameras; undefined where each lane has one. */
+export function alignmentOf({ operators }: Pick<QueryPlan, "operators">): Alignment | undefined {
+  return operators[0]?.aligns;
+}
+
 /** Replayed frames do not pass an operator whose state came from the checkpoint. */
 export function checkSteps(plan: QueryPlan): void {
+  if (alignmentOf(plan) !== undefined && (hasEnd(plan.source) || plan.overload.kind !== "wait")) {
+    throw new RangeError(
+      `Cannot run query ${plan.name}: align takes the overload policy wait alone, and no ending offsets or time; ` +
+        "with the trigger available-now it takes all pairs that are there and ends",
+    );
+  }
   let stateful: string | undefined;
   const names = new Set<string>();
   for (const { name, kind, observes } of plan.operators) {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
@@ -68,10 +69,12 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   ): void {
     const number = ++this.#laneNumber;
     const shown = new SharedArrayBuffer(SHOWN.bytes);
+    const { aligns } = this.#options.loaded(spec.name) ?? {};
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.loaded(spec.name)?.plan ?? "",
-      latestOffset: async () => (await this.#options.log.offsets(spec.topic, partition)).latest,
+      latestOffset: async (of) => (await this.#options.log.offsets(spec.topic, of)).latest,
+      beside: aligns && besideOf(aligns, partition),
       isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
     });
     this.#forget(spec, partition);
@@ -131,18 +134,17 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     switch (message.type) {
       case "started":
         handle.started(message.id, message.next);
-        this.#events.started(lane);
-        return;
+        return this.#events.started(lane);
       case "progress":
         lane.failures.progressed();
         handle.progressed(message.progress, this.#options.clock.now());
         this.#options.metrics.observe(handle, message.measurements);
         this.#options.onMeasurements?.(handle, message.measurements);
-        this.#options.streams.tell("onQueryProgress", { progress: message.progress });
-        return;
+        return this.#options.streams.tell("onQueryProgress", { progress: message.progress });
+      case "held":
+        return handle.holds(message.held);
       case "report":
-        this.#options.report(`${titleOf(lane)}: ${message.message}`);
-        return;
+        return this.#options.report(`${titleOf(lane)}: ${message.message}`);
       case "problem": {
         const { problem } = message;
         if (problem !== undefined) {
@@ -161,8 +163,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         return;
       case "put-aside":
         this.#options.report(`${titleOf(lane)} puts an input aside: ${message.error.message}`);
-        this.#events.failed(lane, message.error, "dead-letter");
-        return;
+        return this.#events.failed(lane, message.error, "dead-letter");
       case "stopped":
         handle.runEnded(message.totals);
         this.#pool.ended(lane.number);
@@ -342,8 +343,8 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   }
 
   #find(spec: QuerySpec, partition: number): Lane | undefined {
-    for (const lane of this.#lanes.values()) {
-      if (lane.spec.name === spec.name && lane.partition === partition) return lane;
-    }
+    return [...this.#lanes.values()].find((lane) =>
+      lane.spec.name === spec.name && lane.partition === partition
+    );
   }
 }

@@ -6,52 +6,18 @@
 import { systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
+import type { Held } from "../engine/options.ts";
 import type { PlainError } from "../executor/protocol.ts";
+import { StreamingQueryException } from "./query_exception.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
   NO_TOTALS,
-  type OffsetJson,
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
 } from "../definition/progress.ts";
-
-/** Why a streaming query stopped, or started again: what was thrown is the `cause`. */
-export class StreamingQueryException extends Error {
-  override readonly name = "StreamingQueryException";
-  /** Code of the error where it has one, e.g. `OFFSET_OUT_OF_RANGE`. */
-  readonly code: string | undefined;
-  /** The batch that failed; undefined when none was under way. */
-  readonly batchId: number | undefined;
-  /** Where the batch starts and ends, as in progress reports: `{"VideoStreaming":{"0":17}}`. */
-  readonly startOffset: OffsetJson | undefined;
-  readonly endOffset: OffsetJson | undefined;
-
-  constructor(
-    query: { query: string; name: string; topic: string; partition: number },
-    error: PlainError,
-  ) {
-    super(`${query.query} ${query.name}: ${error.message}`, { cause: thrown(error) });
-    this.code = error.code;
-    if (error.stack !== undefined) this.stack = error.stack;
-    const { batch } = error;
-    const at = (offset: number) => ({ [query.topic]: { [String(query.partition)]: offset } });
-    this.batchId = batch?.batchId;
-    this.startOffset = batch && at(batch.start);
-    this.endOffset = batch && at(batch.end);
-  }
-}
-
-/** The error as it was thrown in the executor, but for its class. */
-function thrown({ name, message, stack, code }: PlainError): Error {
-  return Object.assign(new Error(message), {
-    name,
-    ...(stack === undefined ? {} : { stack }),
-    ...(code === undefined ? {} : { code }),
-  });
-}
 
 const RECENT_PROGRESS = 100;
 
@@ -59,8 +25,10 @@ const RECENT_PROGRESS = 100;
 export interface QueryControl {
   readonly stop: () => Promise<void>;
   readonly explain: () => string;
-  /** One past the partition's last offset. */
-  readonly latestOffset: () => Promise<number>;
+  /** One past a partition's last offset. */
+  readonly latestOffset: (partition: number) => Promise<number>;
+  /** The partition that the lane reads beside its own. */
+  readonly beside?: number | undefined;
   /** Whether a batch runs. */
   readonly isTriggerActive: () => boolean;
 }
@@ -92,6 +60,7 @@ export class StreamingQuery {
   trouble: string | undefined;
   /** Where its next batch begins; undefined until it has taken its partition over. */
   #position: number | undefined;
+  #held: Held | undefined;
   /** Failures that a try of its own does not mend. */
   #failures = 0;
   #exception: StreamingQueryException | undefined;
@@ -183,7 +152,7 @@ export class StreamingQuery {
 
   /**
    * Waits until everything that is in the log now is processed and committed, or left out by the
-   * overload policy.
+   * overload policy. Frames that wait for the other camera (`align`) are not waited for.
    *
    * @throws {StreamingQueryException} when the query fails first, even if it starts again. Errors that
    * heal by themselves, as of a broker that is away, are waited out.
@@ -191,12 +160,20 @@ export class StreamingQuery {
   async processAllAvailable(): Promise<void> {
     if (!this.isActive) return await this.#ended.promise;
     const failures = this.#failures;
-    const latest = await this.#control.latestOffset();
-    while (this.#position === undefined || this.#position < latest) {
+    const { beside } = this.#control;
+    const latest = await this.#control.latestOffset(this.partition);
+    const other = beside === undefined ? 0 : await this.#control.latestOffset(beside);
+    while (!this.#hasDone(latest, other)) {
       if (!this.isActive) return await this.#ended.promise;
       if (this.#failures > failures) throw this.#exception;
       await this.#changed.wait();
     }
+  }
+
+  #hasDone(latest: number, other: number): boolean {
+    const position = this.#position ?? -1;
+    const { from, left, right } = this.#held ?? { from: Infinity, left: 0, right: 0 };
+    return position >= latest || position >= from && left >= latest && right >= other;
   }
 
   /** Waits until the query has taken its partition over, has failed or has ended. */
@@ -234,6 +211,16 @@ export class StreamingQuery {
     this.#position = next;
     this.#state = "running";
     this.#message = this.trouble = undefined;
+    this.#held = undefined;
+    this.#changed.notify();
+  }
+
+  /**
+   * What it has read waits for one of its two cameras.
+   * @internal
+   */
+  holds(held: Held): void {
+    this.#held = held;
     this.#changed.notify();
   }
 

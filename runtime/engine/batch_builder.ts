@@ -97,7 +97,8 @@ export class BatchBuilder {
     if (until > next && (late || until - next >= this.#min)) {
       this.#taken = clock.now();
       const taken = await this.#intake.readUpTo(this.max, until);
-      return taken === undefined ? undefined : this.#end.clip(taken);
+      if (taken === undefined) return undefined;
+      if (taken.end > next) return this.#end.clip(taken);
     }
     return this.#duties.timersDue() ? { frames: [], end: next } : undefined;
   }

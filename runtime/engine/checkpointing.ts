@@ -20,6 +20,7 @@ import {
   type OutputRecord,
   saysFirst,
 } from "../log/log.ts";
+import type { AlignedReader, SavedAlignment } from "./aligned_reader.ts";
 import type { LastOutput } from "./identity.ts";
 import type { FrameGroups } from "./options.ts";
 import type { PipelineSnapshot } from "./pipeline.ts";
@@ -34,6 +35,8 @@ interface SavedState {
   readonly seen?: SeenSequences;
   /** The keyframe on which the frame to read first hangs. */
   readonly keyframe?: number;
+  /** Where the second partition of a lane of two cameras is. */
+  readonly aligned?: SavedAlignment;
   /** The output that came last, where the next one may be of the same frame or window. */
   readonly last?: LastOutput;
   /** The version and the definition that wrote it. */
@@ -62,6 +65,7 @@ export interface ResumePoint {
   /** Where the cameras' own counts were. */
   readonly seen: SeenSequences;
   readonly last: LastOutput | undefined;
+  readonly aligned: SavedAlignment | undefined;
 }
 
 /** A restart asks the driver by which generation the partition is owned: due when no answer comes by then. */
@@ -72,6 +76,8 @@ const decoder = new TextDecoder();
 
 /** Saves and restores where a streaming query is. */
 export class Checkpointing {
+  /** Reads the second partition of a lane of two cameras. */
+  aligned: Pick<AlignedReader, "savedAt"> | undefined;
   readonly #committer: BatchCommitter;
   readonly #clock: Clock;
   readonly #groups: FrameGroups | undefined;
@@ -128,6 +134,7 @@ export class Checkpointing {
       sinksOnly: saved?.sinksOnly === true,
       seen: saved?.seen ?? [],
       last: saved?.last,
+      aligned: saved?.aligned,
     };
   }
 
@@ -164,6 +171,7 @@ export class Checkpointing {
       ...(base < batch.end && snapshot.state === undefined ? { sinksOnly: true } : {}),
       ...(seen.length === 0 ? {} : { seen }),
       ...(keyframe === readFrom ? {} : { keyframe }),
+      ...(this.aligned === undefined ? {} : { aligned: this.aligned.savedAt(readFrom) }),
       ...(last === undefined || snapshot.state === undefined ? {} : { last }),
       writer: this.#writer,
     };

@@ -6,9 +6,9 @@
  */
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
+import { LogError, type OffsetRange } from "../log/log.ts";
 import { Excess, type Taken } from "./excess.ts";
-import type { IntakeOptions, Rereading } from "./intake_options.ts";
+import type { IntakeOptions, LaneReader, Rereading } from "./intake_options.ts";
 
 /** Bytes that one read may bring, whatever its number of frames. */
 const MAX_READ_BYTES = 8 * 1024 * 1024;
@@ -18,7 +18,7 @@ const ARRIVED = new Error("Frames have arrived");
 /** Reads one partition for one streaming query. */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #source: PartitionReader;
+  readonly #source: LaneReader;
   readonly #excess: Excess;
   /** One read waits at a time; a wait that ends earlier leaves it for the next one. */
   #pending: Promise<void> | undefined;
@@ -41,6 +41,11 @@ export class Intake {
 
   get latest(): number {
     return this.#source.latest;
+  }
+
+  /** See `LaneReader.held`. */
+  get held(): number | undefined {
+    return this.#source.held;
   }
 
   /** What can be had at once. */
@@ -110,9 +115,9 @@ export class Intake {
       if (this.recreated) {
         return frames.length === 0 ? undefined : { frames, end: frames.at(-1)!.offset + 1 };
       }
-      const end = frames.length < max ? until : Math.min(until, this.position);
+      const end = frames.length < max ? this.held ?? until : Math.min(until, this.position);
       const taken = this.#excess.leaveOut({ frames, end }, max);
-      if (taken.frames.length > 0 || taken.end >= until) return taken;
+      if (taken.frames.length > 0 || taken.end >= (this.held ?? until)) return taken;
     }
   }
 
@@ -241,8 +246,8 @@ export class Intake {
 
   /** Frames were deleted before they were read: an error, or a count. */
   #dataLoss(error: unknown): void {
-    if (!(error instanceof LogError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-    this.lost(error.range!, error);
+    if (!(error instanceof LogError) || error.range === undefined) throw error;
+    this.lost(error.range, error);
   }
 
   /**

@@ -6,12 +6,22 @@
 import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
-import type { ExecutionOptions } from "./options.ts";
+import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import type { DropReason } from "./reporter.ts";
 
+/** The reader of a lane. */
+export interface LaneReader extends PartitionReader {
+  /**
+   * Where the last read with an end stopped short of it: the frame at this offset waits for what is not in
+   * the log yet. Absent where no frame waits for others.
+   */
+  readonly held?: number | undefined;
+}
+
 /** What the intake needs, and whom it tells. */
-export interface IntakeOptions extends Pick<ExecutionOptions, "inspect" | "groups"> {
-  readonly source: PartitionReader;
+export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
+  readonly source: LaneReader;
+  readonly groups?: FrameGroups;
   readonly topic: string;
   readonly partition: number;
   readonly query: string;

@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { type BatchCommitter, LogError, type PartitionReader } from "../log/log.ts";
+import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
+import type { AlignedReader } from "./aligned_reader.ts";
+import { openAligned } from "./beside.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
+import type { IntakeOptions } from "./intake_options.ts";
 import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { ProgressReporter } from "./reporter.ts";
@@ -21,8 +24,9 @@ export interface Opened {
   readonly committer: BatchCommitter;
   readonly checkpointing: Checkpointing;
   readonly reporter: ProgressReporter;
-  readonly source: PartitionReader;
   readonly intake: Intake;
+  /** Of a lane of two cameras. */
+  readonly aligned: AlignedReader | undefined;
   readonly pipeline: Pipeline;
   readonly sinks: SinkSet;
   /** Start of the next batch. */
@@ -46,7 +50,8 @@ export interface Opener {
 /** Owns the checkpoint, finds the start offset, opens operators, sinks and the source. */
 export async function takeOver(opener: Opener): Promise<Opened> {
   const { options, sequence, onClose } = opener;
-  const { plan, log, reader, topic, partition, clock, inspect, groups } = options;
+  const { plan, log, reader, topic, partition, clock, inspect } = options;
+  const groups = options.groups?.();
   if (groups !== undefined) onClose(() => groups.close());
   const committer = await openCommitter(options);
   onClose(() => committer.close());
@@ -76,7 +81,7 @@ export async function takeOver(opener: Opener): Promise<Opened> {
   );
   const source = await reader.open(topic, partition, resume.readFrom, options.onProblem);
   onClose(() => source.close());
-  const intake = new Intake({
+  const intakeOptions: IntakeOptions = {
     source,
     topic,
     partition,
@@ -93,9 +98,18 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       reporter.drop(count, reason);
       sequence.skip();
     },
-  });
+  };
+  const aligned = checkpointing.aligned = await openAligned(
+    options,
+    intakeOptions,
+    resume,
+    checkpointing.planned?.end ?? next,
+    onClose,
+  );
+  const intake = new Intake({ ...intakeOptions, source: aligned ?? source });
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
+  aligned?.begin();
   const pipeline = await Pipeline.open(
     plan.operators,
     {
@@ -130,8 +144,8 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     committer,
     checkpointing,
     reporter,
-    source,
     intake,
+    aligned,
     pipeline,
     sinks,
     next,

@@ -47,6 +47,15 @@ export interface PicturePort {
   show(output: Output): void;
 }
 
+/** Frames that wait for what is not in the log yet: those of a lane of two cameras for the slower one. */
+export interface Held {
+  /** They begin here: those before it were given to the operators. */
+  readonly from: number;
+  /** How far the partition was read from which a frame is needed, the lane's own or the other; `Infinity` for the one that is not waited for. */
+  readonly left: number;
+  readonly right: number;
+}
+
 /** Whom a streaming query tells what. */
 export interface ExecutionEvents {
   /** A line for people. */
@@ -55,6 +64,8 @@ export interface ExecutionEvents {
   readonly onProblem?: (problem?: ReadProblem) => void;
   /** It has taken its partition over; frames from `next` on are still to come. */
   readonly onStarted?: (id: string, next: number) => void;
+  /** Nothing can be done with what both cameras of a lane have sent. */
+  readonly onHeld?: (held: Held) => void;
   /** A batch begins, or no batch runs any more. */
   readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
@@ -112,8 +123,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly inspect: (value: Uint8Array) => void;
   /** What was repaired of an image while operators decoded it: names to count. */
   readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
-  /** Puts access units into their groups; without it every frame is an image. */
-  readonly groups?: FrameGroups;
+  /** Puts the access units of a partition into their groups; without it every frame is an image. */
+  readonly groups?: () => FrameGroups;
   /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */

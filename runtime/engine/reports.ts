@@ -48,15 +48,17 @@ export class Reports {
 
   /** Reports now, if there is anything to report. */
   send(range?: BatchRange): void {
-    const { reporter, intake, pipeline } = this.#opened;
+    const { reporter, intake, pipeline, aligned } = this.#opened;
     const { clock, onProgress } = this.#options;
     if (!reporter.hasNews) return;
     this.#last = clock.monotonic();
+    const batch = range ?? this.#idle();
     const { progress, measurements } = reporter.report(
-      range ?? this.#idle(),
+      batch,
       intake.latest,
       pipeline.stateSizes(),
       pipeline.watermark(),
+      aligned?.report(batch.end),
     );
     onProgress?.(progress, measurements);
   }

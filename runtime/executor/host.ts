@@ -14,7 +14,7 @@ import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
 import { NO_TOTALS } from "../definition/progress.ts";
-import { endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
+import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
@@ -80,6 +80,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     access: accessOf({ plan: { ...plan, name: spec.name } }),
     remarks: [...new Set(plan.operators.flatMap(({ remarks = [] }) => remarks))],
     topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+    aligns: alignmentOf(plan),
   };
   return { spec, plan: { ...plan, name: spec.name }, loaded };
 }
@@ -257,13 +258,14 @@ export class ExecutorHost {
       clock: systemClock,
       inspect: inspectImage,
       repairs: repairsOf,
-      groups: new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
+      groups: () => new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
       pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }),
       onProblem: (problem) =>
         this.#send({ type: "problem", lane, ...(problem === undefined ? {} : { problem }) }),
+      onHeld: (held) => this.#send({ type: "held", lane, held }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
       onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
       onProgress: (progress, measurements) =>

@@ -12,9 +12,11 @@ import {
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
+import type { Held } from "../engine/options.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
+import type { Alignment } from "../definition/align.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PlanAccess } from "../definition/plan_access.ts";
 import type { GivenOptions, QueryModule } from "../definition/query_options.ts";
@@ -69,6 +71,8 @@ export interface LoadedQuery {
   readonly remarks: readonly string[];
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
+  /** Its lanes read a second partition beside their own. */
+  readonly aligns?: Alignment | undefined;
 }
 
 /** An error as plain data. */
@@ -143,6 +147,7 @@ export type FromExecutor =
   | { readonly type: "report"; readonly lane: number; readonly message: string }
   /** What keeps a lane from reading on; without a problem it reads again. */
   | { readonly type: "problem"; readonly lane: number; readonly problem?: ReadProblem }
+  | { readonly type: "held"; readonly lane: number; readonly held: Held }
   /** Work that has not ended for long; without a message it has. */
   | { readonly type: "waiting"; readonly lane: number; readonly message?: string }
   | { readonly type: "put-aside"; readonly lane: number; readonly error: PlainError }

@@ -1,9 +1,9 @@
 /**
- * Drawing on decoded pictures: rectangles and small labels. What lies outside is cut off.
+ * Drawing on decoded pictures: rectangles and labels. What lies outside is cut off.
  *
  * @module
  */
-import { glyph, GLYPH_HEIGHT, GLYPH_WIDTH } from "./font.ts";
+import { CAPITAL_DOTS, DESCENT_DOTS, type Letter, letterOf } from "./font.ts";
 import type { RawImage } from "./raw.ts";
 
 /** Red, green, blue, 0 to 255. On a grey picture their luma is drawn. */
@@ -17,11 +17,11 @@ export type Canvas = Pick<RawImage, "data" | "width" | "height" | "channels">;
 
 /** How a text looks. */
 export interface TextStyle {
-  /** Pixels a dot of the font: a character is 5 by 7 dots. 2 unless given. */
+  /** A seventh of a capital's height, pixels; 2 unless given. */
   readonly scale?: number;
   /** White unless given. */
   readonly color?: Color;
-  /** Fills the text's box, with a border of one dot; none unless given. */
+  /** Fills the text's box, with a border of `scale` pixels; none unless given. */
   readonly background?: Color;
 }
 
@@ -36,7 +36,7 @@ export function fillBox(image: Canvas, box: Box, color: Color): void {
   if (left >= right) return;
   const { data, width, channels } = image;
   const [red, green, blue] = color;
-  const luma = Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
+  const luma = lumaOf(color);
   for (let y = top; y < bottom; y++) {
     const from = (y * width + left) * channels;
     const to = (y * width + right) * channels;
@@ -66,12 +66,11 @@ export function outlineBox(image: Canvas, box: Box, color: Color, thickness = 2)
   fillBox(image, [Math.max(left, right - thickness), top, right, bottom], color);
 }
 
-/** Pixels that a text takes, without the border of its background. */
+/** Pixels that a text takes, without the border of its background; from a capital's top downwards. */
 export function textSize(text: string, scale = 2): { width: number; height: number } {
-  const length = [...text].length;
   return {
-    width: Math.max(0, length * (GLYPH_WIDTH + 1) - 1) * scale,
-    height: GLYPH_HEIGHT * scale,
+    width: Array.from(text, (one) => letterOf(one, scale).width).reduce((a, b) => a + b, 0),
+    height: Math.round((CAPITAL_DOTS + DESCENT_DOTS) * scale),
   };
 }
 
@@ -101,16 +100,35 @@ export function drawText(
     const { width, height } = textSize(text, scale);
     fillBox(image, [x - scale, y - scale, x + width + scale, y + height + scale], background);
   }
+  let left = Math.round(x);
   for (const character of text) {
-    for (const [row, bits] of glyph(character).entries()) {
-      const top = y + row * scale;
-      for (let column = 0; column < GLYPH_WIDTH; column++) {
-        if ((bits & (1 << (GLYPH_WIDTH - 1 - column))) === 0) continue;
-        const left = x + column * scale;
-        fillBox(image, [left, top, left + scale, top + scale], color);
+    const letter = letterOf(character, scale);
+    drawLetter(image, letter, left, Math.round(y) - letter.above, color);
+    left += letter.width;
+  }
+}
+
+function drawLetter(
+  { data, width, height, channels }: Canvas,
+  letter: Letter,
+  x: number,
+  y: number,
+  color: Color,
+): void {
+  const samples = channels === 1 ? [lumaOf(color)] : color;
+  const top = Math.max(0, -y), bottom = Math.min(letter.height, height - y);
+  const first = Math.max(0, -x), end = Math.min(letter.width, width - x);
+  for (let row = top; row < bottom; row++) {
+    for (let column = first; column < end; column++) {
+      const covered = letter.coverage[row * letter.width + column]!;
+      if (covered === 0) continue;
+      const at = ((y + row) * width + x + column) * channels;
+      for (let c = 0; c < samples.length; c++) {
+        const before = data[at + c]!;
+        data[at + c] = before + Math.round(covered * (samples[c]! - before) / 255);
       }
+      if (channels === 4) data[at + 3] = 255;
     }
-    x += (GLYPH_WIDTH + 1) * scale;
   }
 }
 
@@ -134,11 +152,15 @@ export function drawLabelledBox(
   drawText(image, text, x, y, { scale, color: contrasting(color), background: color });
 }
 
-/** Pixels a dot at which text is readable on a picture of this size: 2 for 640×480. */
+/** The scale at which text is readable on a picture of this size: 2 for 640×480. */
 export function labelScale({ height }: Pick<RawImage, "height">): number {
   return Math.max(1, Math.round(height / 240));
 }
 
-function contrasting([red, green, blue]: Color): Color {
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? [0, 0, 0] : WHITE;
+function contrasting(color: Color): Color {
+  return lumaOf(color) > 140 ? [0, 0, 0] : WHITE;
+}
+
+function lumaOf([red, green, blue]: Color): number {
+  return Math.round(0.299 * red + 0.587 * green + 0.114 * blue);
 }

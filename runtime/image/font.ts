@@ -1,33 +1,94 @@
 /**
- * A bitmap font for labels: 5 by 7 dots, ASCII.
+ * The letters of labels: Roboto Medium, drawn beforehand by `tools/font.py`.
+ *
+ * Roboto: copyright 2015 Google Inc., Apache License 2.0.
  *
  * @module
  */
+import { inflateSync } from "node:zlib";
 
-/** Dots of a glyph. */
-export const GLYPH_WIDTH = 5;
-export const GLYPH_HEIGHT = 7;
-
-/** From space to `~`: seven base-32 digits a glyph, one a row from the top, the highest bit left. */
-const GLYPHS = `
-  0000000 4444404 aaa0000 aavavaa 4fke5u4 op248j3 cik8lid 4400000
-  2488842 8422248 04lel40 044v440 0000c48 000v000 00000cc 01248g0
-  ehjlphe 4c4444e eh1248v v2421he 26aiv22 vgu11he 68guhhe v124888
-  ehhehhe ehhf12c 0cc0cc0 0cc0c48 248g842 00v0v00 8421248 eh12404
-  eh1dlle ehhvhhh uhhuhhu ehggghe sihhhis vgguggv vgguggg ehgnhhf
-  hhhvhhh e44444e 72222ic hikokih ggggggv hrllhhh hhpljhh ehhhhhe
-  uhhuggg ehhhlid uhhukih fgge11u v444444 hhhhhhe hhhhha4 hhhllla
-  hha4ahh hhha444 v1248gv e88888e 0g84210 e22222e 4ah0000 000000v
-  8420000 00e1fhf ggmphhu 00egghe 11djhhf 00ehvge 698s888 0fhhf1e
-  ggmphhh 40c444e 20622ic ggikoki c44444e 00qllhh 00mphhh 00ehhhe
-  00uhugg 00djf11 00mpggg 00ege1u 88s8896 00hhhjd 00hhha4 00hhlla
-  00ha4ah 00hhf1e 00v248v 2448442 4444444 8442448 008l200
-`.trim().split(/\s+/).map((digits) => Array.from(digits, (digit) => parseInt(digit, 32)));
-
+/** Pixels of a capital in the file, and of the room above and below it. */
+const CAPITAL = 21, ABOVE = 9, BELOW = 9;
+const ROWS = ABOVE + CAPITAL + BELOW;
+/** Samples of a pixel, across and down. */
+const SAMPLES = 3;
+/** Letters that are kept ready. */
+const MOST_KEPT = 4_000;
 /** Shown for what the font does not have. */
-const UNKNOWN = [31, 17, 17, 17, 17, 17, 31];
+const UNKNOWN = "\uFFFD";
 
-/** Rows of a character's dots from the top; in each the highest of five bits is the left dot. */
-export function glyph(character: string): readonly number[] {
-  return GLYPHS[character.codePointAt(0)! - 32] ?? UNKNOWN;
+/** Capitals are this many times `scale` high, and the letters that hang down reach this much lower. */
+export const CAPITAL_DOTS = 7, DESCENT_DOTS = 2;
+
+/** A letter at some size: how much of each pixel it covers, row by row, 0 to 255. */
+export interface Letter {
+  /** Pixels to the next letter. */
+  readonly width: number;
+  readonly height: number;
+  /** Rows above a capital's top. */
+  readonly above: number;
+  readonly coverage: Uint8Array;
+}
+
+/** A letter as the file has it, 0 to 15. */
+interface Drawn {
+  readonly width: number;
+  readonly grey: Uint8Array;
+}
+
+let drawn: ReadonlyMap<string, Drawn> | undefined;
+const kept = new Map<string, Letter>();
+
+/** A character whose capitals would be 7 times `scale` pixels high. */
+export function letterOf(character: string, scale: number): Letter {
+  const key = `${scale}${character}`;
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  drawn ??= readFont();
+  const letter = scaled(drawn.get(character) ?? drawn.get(UNKNOWN)!, scale);
+  if (kept.size >= MOST_KEPT) kept.clear();
+  kept.set(key, letter);
+  return letter;
+}
+
+/** The file: how many letters there are, each one's code and width, their pictures, two pixels a byte. */
+function readFont(): Map<string, Drawn> {
+  const bytes = inflateSync(Deno.readFileSync(new URL("./font.bin", import.meta.url)));
+  const count = bytes.readUInt16BE(0);
+  const letters = new Map<string, Drawn>();
+  let picture = 2 + 3 * count;
+  for (let at = 2; at < 2 + 3 * count; at += 3) {
+    const width = bytes[at + 2]!;
+    const grey = Uint8Array.from(
+      { length: width * ROWS },
+      (_, i) => bytes[picture + (i >> 1)]! >> (i & 1 ? 0 : 4) & 15,
+    );
+    picture += (grey.length + 1) >> 1;
+    letters.set(String.fromCharCode(bytes.readUInt16BE(at)), { width, grey });
+  }
+  return letters;
+}
+
+/** Means over the area of each pixel, between the file's pixels. */
+function scaled({ width: across, grey }: Drawn, scale: number): Letter {
+  const factor = CAPITAL_DOTS * scale / CAPITAL;
+  const width = Math.round(across * factor), height = Math.ceil(ROWS * factor);
+  const at = (x: number, y: number) =>
+    x < 0 || x >= across || y < 0 || y >= ROWS ? 0 : grey[y * across + x]!;
+  const sample = (x: number, y: number) => {
+    const left = Math.floor(x), top = Math.floor(y), dx = x - left, dy = y - top;
+    return (at(left, top) * (1 - dx) + at(left + 1, top) * dx) * (1 - dy) +
+      (at(left, top + 1) * (1 - dx) + at(left + 1, top + 1) * dx) * dy;
+  };
+  const coverage = new Uint8Array(width * height);
+  for (let i = 0; i < coverage.length; i++) {
+    let sum = 0;
+    for (let part = 0; part < SAMPLES * SAMPLES; part++) {
+      const x = i % width + (part % SAMPLES + 0.5) / SAMPLES;
+      const y = Math.floor(i / width) + (Math.floor(part / SAMPLES) + 0.5) / SAMPLES;
+      sum += sample(x / factor - 0.5, y / factor - 0.5);
+    }
+    coverage[i] = Math.round(sum * 17 / (SAMPLES * SAMPLES));
+  }
+  return { width, height, above: Math.round(ABOVE * factor), coverage };
 }

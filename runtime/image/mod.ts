@@ -8,6 +8,7 @@ export * from "./draw.ts";
 export { type Flaw, FLAWS, repairsOf } from "./flaws.ts";
 export * from "./inspect.ts";
 export * from "./jpeg.ts";
+export { indexesFrom, searchableFloats } from "./kernels/search.ts";
 export * from "./orientation.ts";
 export * from "./picture.ts";
 export { BufferPool } from "./pool.ts";

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { type StopMode, StreamingExecution } from "../engine/execution.ts";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
 import type { InputAside } from "../engine/put_aside.ts";
-import type { BatchRange, Membership, OutputRecord, TopicLog } from "../log/log.ts";
+import type { BatchRange, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import { overridePlan, type PlanOverrides } from "../definition/plan.ts";
 import type { QueryDefinition } from "../definition/query.ts";
@@ -26,6 +26,8 @@ export interface RunQueryOptions {
   readonly overrides?: PlanOverrides;
   /** Looks at each frame's bytes first; accepts everything unless given. */
   readonly inspect?: (value: Uint8Array) => void;
+  /** What keeps the query from reading on; without a problem it reads again. */
+  readonly onProblem?: (problem?: ReadProblem) => void;
   readonly onProgress?: (progress: StreamingQueryProgress) => void;
   /** By which the partition is owned. */
   readonly membership?: Membership;
@@ -70,7 +72,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         clock: options.clock ?? systemClock,
         inspect: options.inspect ?? (() => {}),
         repairs: repairsOf,
-        groups: new GroupTracker((message) => void reports.push(message)),
+        groups: () => new GroupTracker((message) => void reports.push(message)),
         deadLetter,
         alertRecord: (output) => alertRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
@@ -78,6 +80,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         ...(options.onProgress !== undefined
           ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
           : {}),
+        ...(options.onProblem !== undefined ? { onProblem: options.onProblem } : {}),
         ...(options.shown !== undefined ? { shown: options.shown } : {}),
         ...(options.aside !== undefined ? { aside: options.aside } : {}),
         onPutAside: ({ message }) => void reports.push(`Put aside: ${message}`),

@@ -16,7 +16,11 @@ import { collect, type RunningQuery, startQuery } from "./run_query.ts";
 
 /** Something that happens in a stream test. Made by the functions below. */
 export type StreamStep =
-  | { readonly kind: "add"; readonly records: readonly Partial<LogRecord>[] }
+  | {
+    readonly kind: "add";
+    readonly records: readonly Partial<LogRecord>[];
+    readonly partition: number;
+  }
   | { readonly kind: "start"; readonly overrides?: PlanOverrides }
   | { readonly kind: "stop"; readonly mode: StopMode }
   | { readonly kind: "crash" }
@@ -36,10 +40,16 @@ export type StreamAction<T = Output> = StreamStep | StreamCheck<T>;
 
 /** Appends frames. A number stands for a frame whose capture time it is, and whose value is its offset. */
 export function addFrames(...frames: (number | Partial<LogRecord>)[]): StreamStep {
-  return {
-    kind: "add",
-    records: frames.map((frame) => typeof frame === "number" ? { timestamp: frame } : frame),
-  };
+  return addFramesTo(0, ...frames);
+}
+
+/** Appends frames of another camera, beside the one that the query runs on: for `align`. */
+export function addFramesTo(
+  partition: number,
+  ...frames: (number | Partial<LogRecord>)[]
+): StreamStep {
+  const records = frames.map((frame) => typeof frame === "number" ? { timestamp: frame } : frame);
+  return { kind: "add", partition, records };
 }
 
 /** All outputs that were committed since the beginning, seen through `view` (offsets of frames unless given). */
@@ -109,7 +119,8 @@ export async function testStream<T = Output>(
   actions: readonly StreamAction<T>[],
 ): Promise<void> {
   const log = new MemoryLog();
-  await log.createTopic("VideoStreaming", 1);
+  const partitions = actions.map((action) => action.kind === "add" ? action.partition : 0);
+  await log.createTopic("VideoStreaming", Math.max(0, ...partitions) + 1);
   const clock = new FakeClock(1_000_000);
   const sink = collect<T>();
   const progress: StreamingQueryProgress[] = [];
@@ -134,10 +145,11 @@ export async function testStream<T = Output>(
     for (const action of actions) {
       switch (action.kind) {
         case "add": {
-          const next = log.frames("VideoStreaming", 0).length;
+          const { partition } = action;
+          const next = log.frames("VideoStreaming", partition).length;
           log.append(
             "VideoStreaming",
-            0,
+            partition,
             action.records.map((record, index) => ({
               key: null,
               value: new Uint8Array([next + index]),

@@ -138,6 +138,19 @@ export function* nalUnits(stream: Uint8Array): Generator<Uint8Array<ArrayBufferL
   }
 }
 
+/** NAL units one after the other, each behind a start code or, as MP4 wants it, behind its length. */
+export function joinedUnits(units: readonly Uint8Array[], before: "start-code" | "length") {
+  const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(bytes.buffer);
+  let position = 0;
+  for (const unit of units) {
+    view.setUint32(position, before === "length" ? unit.length : 1);
+    bytes.set(unit, position + 4);
+    position += 4 + unit.length;
+  }
+  return bytes;
+}
+
 /** The position behind the next start code; `Infinity` where there is none. */
 function afterStartCode(stream: Uint8Array, from: number): number {
   for (let at = stream.indexOf(1, from + 2); at !== -1; at = stream.indexOf(1, at + 1)) {

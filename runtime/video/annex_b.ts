@@ -7,6 +7,7 @@
 import {
   type AccessUnit,
   inspectAccessUnit,
+  joinedUnits,
   NAL_TYPES,
   nalUnits,
   type VideoCodec,
@@ -17,8 +18,6 @@ export interface AnnexBUnit extends AccessUnit {
   /** On memory of its own. */
   readonly bytes: Uint8Array;
 }
-
-const START_CODE = Uint8Array.of(0, 0, 0, 1);
 
 /**
  * Brings the access units of one stream into Annex B form. It remembers the parameter sets that come
@@ -64,7 +63,7 @@ export class AnnexBWriter {
   write(unit: Uint8Array): AnnexBUnit {
     const bytes = this.#lengthSize === 0
       ? new Uint8Array(unit)
-      : joined([...lengthUnits(unit, this.#lengthSize)]);
+      : joinedUnits([...lengthUnits(unit, this.#lengthSize)], "start-code");
     const info = inspectAccessUnit(this.#codec, bytes);
     const { parameterSets, type, slice } = NAL_TYPES[this.#codec];
     const before = [];
@@ -91,7 +90,7 @@ export class AnnexBWriter {
     const at = first !== undefined && type(first[0]!) === delimiter
       ? first.byteOffset - bytes.byteOffset + first.length
       : 0;
-    const added = joined(sets);
+    const added = joinedUnits(sets, "start-code");
     const whole = new Uint8Array(bytes.length + added.length);
     whole.set(bytes.subarray(0, at));
     whole.set(added, at);
@@ -106,18 +105,6 @@ export class AnnexBWriter {
       if (found.length > 0) this.#sets.set(set, found.map((unit) => new Uint8Array(unit)));
     }
   }
-}
-
-/** NAL units behind start codes. */
-function joined(units: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
-  let position = 0;
-  for (const unit of units) {
-    bytes.set(START_CODE, position);
-    bytes.set(unit, position + 4);
-    position += 4 + unit.length;
-  }
-  return bytes;
 }
 
 /** The NAL units of a sample, each behind its length. What is cut off ends with the bytes. */

@@ -11,7 +11,7 @@
 import { concatenated } from "../base/bytes.ts";
 import type { Appended, Container, Sample, Track } from "./container.ts";
 import type { FrameIndex } from "./frame_index.ts";
-import { ascii, box, column32, column64, fullBox, u16, u32, u64 } from "./mp4_box.ts";
+import { ascii, box, column, fullBox, u16, u32, u64 } from "./mp4_box.ts";
 
 /** Ticks a second. */
 const TIMESCALE = 1000;
@@ -186,10 +186,10 @@ function indexTables(index: FrameIndex, lastDelta: number, headerBytes: number):
     fullBox("stts", 0, 0, u32(runs.length / 2), u32(runs)),
     fullBox("stss", 0, 0, u32(keys.length), u32(keys)),
     fullBox("stsc", 0, 0, u32(1, 1, 1, 1)),
-    fullBox("stsz", 0, 0, u32(0, length), column32(length, (i) => index.size(i))),
+    fullBox("stsz", 0, 0, u32(0, length), column(32, length, (i) => index.size(i))),
     large
-      ? fullBox("co64", 0, 0, u32(length), column64(length, (i) => positions[i]!))
-      : fullBox("stco", 0, 0, u32(length), column32(length, (i) => positions[i]!)),
+      ? fullBox("co64", 0, 0, u32(length), column(64, length, (i) => positions[i]!))
+      : fullBox("stco", 0, 0, u32(length), column(32, length, (i) => positions[i]!)),
   ];
 }
 

@@ -31,48 +31,26 @@ export function fullBox(
   return box(type, [version, flags >> 16 & 255, flags >> 8 & 255, flags & 255], ...parts);
 }
 
-/** Numbers as 32 bits each, big-endian. */
-export function u32(...given: readonly (number | readonly number[])[]): Uint8Array {
-  const numbers = given.flat();
-  const bytes = new Uint8Array(4 * numbers.length);
+/** A table of numbers of 16, 32 or 64 bits each, big-endian. */
+export function column(bits: 16 | 32 | 64, length: number, at: (index: number) => number) {
+  const bytes = new Uint8Array(length * bits / 8);
   const view = new DataView(bytes.buffer);
-  numbers.forEach((number, index) => view.setUint32(4 * index, number));
+  for (let i = 0; i < length; i++) {
+    const value = at(i);
+    if (bits === 16) view.setUint16(2 * i, value);
+    else if (bits === 32) view.setUint32(4 * i, value);
+    else view.setBigUint64(8 * i, BigInt(value));
+  }
   return bytes;
 }
 
-/** Numbers as 64 bits each, big-endian. */
-export function u64(...given: readonly (number | readonly number[])[]): Uint8Array {
-  const numbers = given.flat();
-  const bytes = new Uint8Array(8 * numbers.length);
-  const view = new DataView(bytes.buffer);
-  numbers.forEach((number, index) => view.setBigUint64(8 * index, BigInt(number)));
-  return bytes;
-}
+const numbers = (bits: 16 | 32 | 64) => (...given: readonly (number | readonly number[])[]) => {
+  const all = given.flat();
+  return column(bits, all.length, (i) => all[i]!);
+};
 
-/** Numbers as 16 bits each, big-endian. */
-export function u16(...given: readonly (number | readonly number[])[]): Uint8Array {
-  const numbers = given.flat();
-  const bytes = new Uint8Array(2 * numbers.length);
-  const view = new DataView(bytes.buffer);
-  numbers.forEach((number, index) => view.setUint16(2 * index, number));
-  return bytes;
-}
-
-/** A table of 32-bit numbers. */
-export function column32(length: number, at: (index: number) => number): Uint8Array {
-  const bytes = new Uint8Array(4 * length);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < length; i++) view.setUint32(4 * i, at(i));
-  return bytes;
-}
-
-/** A table of 64-bit numbers. */
-export function column64(length: number, at: (index: number) => number): Uint8Array {
-  const bytes = new Uint8Array(8 * length);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < length; i++) view.setBigUint64(8 * i, BigInt(at(i)));
-  return bytes;
-}
+/** Numbers of 16, 32 or 64 bits each, big-endian. */
+export const u16 = numbers(16), u32 = numbers(32), u64 = numbers(64);
 
 /** Characters as bytes. */
 export function ascii(text: string): Uint8Array {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BitReader, nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
+import { BitReader, joinedUnits, nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
 import type { Unit } from "./unit.ts";
 
 /** The unit's bytes as an MP4 sample: each NAL unit with its length; by default all of them. */
@@ -11,16 +11,7 @@ export function withLengths(
   unit: Uint8Array,
   keep: (nal: Uint8Array) => boolean = () => true,
 ): Uint8Array {
-  const units = [...nalUnits(unit)].filter(keep);
-  const bytes = new Uint8Array(units.reduce((sum, { length }) => sum + 4 + length, 0));
-  const view = new DataView(bytes.buffer);
-  let position = 0;
-  for (const nal of units) {
-    view.setUint32(position, nal.length);
-    bytes.set(nal, position + 4);
-    position += 4 + nal.length;
-  }
-  return bytes;
+  return joinedUnits([...nalUnits(unit)].filter(keep), "length");
 }
 
 /** The keyframe of the unit's group. */

@@ -62,7 +62,7 @@ export interface WindowOptions {
 }
 
 /** The longest step that is believed at once, unless given, milliseconds. */
-const MAX_STEP_MS = 60_000;
+export const MAX_STEP_MS = 60_000;
 
 /** Windows that one frame may be in, and ticks that one gap may hold: more hold the thread. */
 const MOST = 10_000;

@@ -1,5 +1,6 @@
 /**
- * The demo as a person meets it: three lanes alive in a real browser.
+ * The demo as a person meets it: three lanes alive in a real browser. Shown to other machines too, as in
+ * a container, so that the address which it prints must hold the token.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -7,7 +8,7 @@ import { FramelaneProcess } from "../support/framelane.ts";
 import { withBrowser } from "../viewer/browser.ts";
 
 Deno.test("the demo shows three live lanes that change, without an error in the console", async () => {
-  const demo = new FramelaneProcess(["demo", "--port", "0"]);
+  const demo = new FramelaneProcess(["demo", "--port", "0", "--host", "0.0.0.0"]);
   try {
     const address = () =>
       demo.said.map((line) => /^Open (http\S+)/.exec(line)?.[1]).find((url) => url !== undefined);
@@ -15,7 +16,8 @@ Deno.test("the demo shows three live lanes that change, without an error in the 
     await withBrowser(async (open) => {
       const page = await open(address()!);
       const states = async () => {
-        const lanes = await (await fetch(`${address()}api/lanes`)).json() as {
+        const url = new URL(address()!);
+        const lanes = await (await fetch(new URL(`/api/lanes${url.search}`, url))).json() as {
           query: string;
           state: string;
           camera: string;

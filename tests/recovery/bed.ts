@@ -34,8 +34,8 @@ const FRAMES = 60;
 /** Runs after which a trial must be through, whatever was killed. */
 const MOST_RUNS = 6;
 
-/** Queries that are killed: one of frames with a small state, one of windows with a large one. */
-const QUERIES = ["chain", "hashes"] as const;
+/** Queries that are killed: one of frames with a small state, one of windows with a large one, one of two cameras. */
+const QUERIES = ["chain", "hashes", "pairs"] as const;
 /** The query of windows where frames are access units: it hashes what they show. */
 const PIXELS = "pixels";
 /** Access units from keyframe to keyframe: more than a batch holds. */
@@ -54,7 +54,7 @@ export interface Trial {
   readonly kills: readonly KillPoint[];
 }
 
-/** Trials from a seed: every step comes up, on both queries, as do instants of no particular step. */
+/** Trials from a seed: every step comes up, on all queries, as do instants of no particular step. */
 export function trials(count: number, random: Random): Trial[] {
   const steps = BATCH_STEPS.map((step) => step as string);
   const point = (index: number): KillPoint => {
@@ -65,7 +65,7 @@ export function trials(count: number, random: Random): Trial[] {
     };
   };
   return Array.from({ length: count }, (_, index) => ({
-    query: QUERIES[Math.floor(index / 2) % 2]!,
+    query: QUERIES[Math.floor(index / 2) % QUERIES.length]!,
     kills: random.next() < 0.3 ? [point(index), point(random.whole(0, 30))] : [point(index)],
   }));
 }

@@ -26,17 +26,20 @@ export class RtspServer {
       readonly codec?: "h264" | "h265";
       readonly user?: string;
       readonly password?: string;
+      /** All clients get the same stream, as of a camera, where they come in. */
+      readonly shared?: boolean;
       /** A file with a certificate and its key: the server speaks TLS. */
       readonly tls?: string;
     } = {},
   ): Promise<RtspServer> {
-    const { port = 0, codec = "h264", user, password, tls } = options;
+    const { port = 0, codec = "h264", shared = false, user, password, tls } = options;
     const child = new Deno.Command("/usr/bin/python3", {
       args: [
         SCRIPT,
         clip,
         `--port=${port}`,
         `--codec=${codec}`,
+        ...(shared ? ["--shared"] : []),
         ...(tls === undefined ? [] : [`--tls=${tls}`]),
         ...(user === undefined ? [] : [`--user=${user}`, `--password=${password}`]),
       ],

@@ -1,6 +1,6 @@
 """An RTSP server that plays a clip over and over, for tests.
 
-usage: rtsp_server.py CLIP [--codec h264|h265] [--port PORT] [--user NAME --password WORD] [--tls CERT_AND_KEY]
+usage: rtsp_server.py CLIP [--codec h264|h265] [--port PORT] [--shared] [--user NAME --password WORD] [--tls CERT_AND_KEY]
 
 Prints the port, alone on a line, when it listens. /clip is the stream.
 """
@@ -24,10 +24,10 @@ ROLE = "viewer"
 class Clip(GstRtspServer.RTSPMediaFactory):
     """Plays the clip; at its end the stream begins again."""
 
-    def __init__(self, clip, codec):
+    def __init__(self, clip, codec, shared):
         super().__init__()
         self.set_launch(LAUNCH.format(clip=clip, codec=codec))
-        self.set_shared(False)
+        self.set_shared(shared)
 
 
 def protect(server, factory, options):
@@ -53,6 +53,7 @@ def main():
     parser.add_argument("clip")
     parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
     parser.add_argument("--port", default="0")
+    parser.add_argument("--shared", action="store_true")
     parser.add_argument("--user")
     parser.add_argument("--password")
     parser.add_argument("--tls")
@@ -61,7 +62,7 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
-    factory = Clip(options.clip, options.codec)
+    factory = Clip(options.clip, options.codec, options.shared)
     if options.user or options.tls:
         protect(server, factory, options)
     server.get_mount_points().add_factory("/clip", factory)

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chosen, isUnit, needsBroker, needsOf } from "../../tools/suite.ts";
+import { chosen, isUnit, needsBroker, needsOf, spread } from "../../tools/suite.ts";
 
 const files = [
   "/p/tests/cli/mask_test.ts",
@@ -20,4 +20,9 @@ Deno.test("A filter is a folder, a file or a part of a path", () => {
   assert.deepEqual(chosen(files, ["tests/cli/mask_test.ts"], "/p"), files.slice(0, 1));
   assert.deepEqual(chosen(files, ["kafka", "page_"], "/p"), files.slice(1));
   assert.deepEqual(chosen(files, ["nowhere"], "/p"), []);
+});
+
+Deno.test("Files are dealt out evenly, neighbours apart, each once", () => {
+  assert.deepEqual(spread(["a", "b", "c", "d", "e"], 2), [["a", "d"], ["b", "e"], ["c"]]);
+  assert.deepEqual(spread(["a", "b"], 2), [["a", "b"]]);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NO_TESTS } from "../../tools/junit.ts";
 import { join, ROOT } from "../../tools/paths.ts";
 import { parseArguments, settle } from "../../tools/test.ts";
 
@@ -12,7 +13,7 @@ Deno.test("Arguments of the test task: filters, and flags of deno test after --"
 });
 
 Deno.test("Counts and exit code cannot disagree", () => {
-  const none = { passed: 0, failed: 0, ignored: 0 };
+  const none = NO_TESTS;
   assert.equal(settle(none, 0).failed, 1, "no test at all");
   assert.equal(settle({ ...none, passed: 3 }, 1).failed, 1, "failed outside of a test");
   assert.equal(settle({ ...none, passed: 3, ignored: 2 }, 0).failed, 2, "skipped tests");
@@ -55,6 +56,17 @@ const PASSES = 'Deno.test("passes", () => {});';
 Deno.test("The test task passes only when all tests pass", async (t) => {
   const cases: Record<string, [Record<string, string>, string]> = {
     "all pass": [{ "a_test.ts": PASSES, "b_test.ts": PASSES + PASSES }, "3 passed, 0 failed"],
+    "more files than one process takes": [
+      Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}_test.ts`, PASSES])),
+      "40 passed, 0 failed",
+    ],
+    "one of many files has a wrong type": [
+      {
+        ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}_test.ts`, PASSES])),
+        "z_test.ts": 'const n: number = "x"; console.log(n);',
+      },
+      "0 passed, 1 failed",
+    ],
     "one fails": [
       { "a_test.ts": `${PASSES}Deno.test("fails", () => { throw new Error("no"); });` },
       "1 passed, 1 failed",

@@ -1,112 +1,133 @@
 /**
- * Faults of a file that a person wrote, collected to report all at once.
+ * JSON that a person wrote, read field by field; what is wrong with it is collected, to report all at once.
  *
  * @module
  */
+/** Accepted numbers. */
+export interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+  readonly whole?: boolean;
+  /** The least value itself is not accepted. */
+  readonly above?: boolean;
+  /** What stands for one that is left out, which is a fault without. */
+  readonly absent?: number;
+}
 
-/** Reads fields of a JSON object, and notes what is wrong with them. */
-export class Faults {
-  readonly list: string[] = [];
-  /** Fields that should be objects: what is missing in them is no further fault. */
-  readonly #broken: string[] = [];
+/** The fields of one JSON object. */
+export class Fields {
+  /** All faults so far, of every object of the file. */
+  readonly faults: string[];
+  readonly given: Readonly<Record<string, unknown>>;
+  readonly #path: string;
+  /** It is no object: what is missing in it is no further fault. */
+  readonly #broken: boolean;
+
+  /**
+   * @param path where the object stands, empty for the file itself
+   * @param names of the fields that are accepted
+   * @param what the file is called in faults
+   */
+  constructor(
+    json: unknown,
+    names: readonly string[],
+    { path = "", what = path, faults = [] }: { path?: string; what?: string; faults?: string[] } =
+      {},
+  ) {
+    this.faults = faults;
+    this.#path = path;
+    this.#broken = json === null || typeof json !== "object" || Array.isArray(json);
+    if (this.#broken) faults.push(`${what}: expected an object, given ${shown(json)}`);
+    this.given = this.#broken ? {} : json as Record<string, unknown>;
+    for (const name of Object.keys(this.given)) {
+      if (names.includes(name)) continue;
+      faults.push(`${this.pathOf(name)}: unknown field, accepted are ${names.join(", ")}`);
+    }
+  }
+
+  /** Where a field stands. */
+  pathOf(name: string): string {
+    return this.#path === "" ? name : `${this.#path}.${name}`;
+  }
 
   /** Notes a fault: field, accepted, given. */
-  add(field: string, accepted: string, given: unknown): void {
-    if (this.#broken.some((broken) => field.startsWith(broken))) return;
-    this.list.push(`${field}: expected ${accepted}, given ${shown(given)}`);
+  add(name: string, accepted: string, given: unknown = this.given[name]): void {
+    if (this.#broken) return;
+    this.faults.push(`${this.pathOf(name)}: expected ${accepted}, given ${shown(given)}`);
   }
 
-  /** Notes something that is wrong between fields. */
-  say(fault: string): void {
-    this.list.push(fault);
+  /** An object in a field. */
+  object(name: string, names: readonly string[], json: unknown = this.given[name]): Fields {
+    return new Fields(json, names, { path: this.pathOf(name), faults: this.faults });
   }
 
-  /** A JSON object with no other fields than these. */
-  object(
-    field: string,
-    value: unknown,
-    fields: readonly string[],
-  ): Readonly<Record<string, unknown>> {
-    if (value === null || typeof value !== "object" || Array.isArray(value)) {
-      this.add(field, "an object", value);
-      this.#broken.push(`${field}.`);
-      return {};
-    }
-    for (const name of Object.keys(value)) {
-      if (fields.includes(name)) continue;
-      const path = field === "" || field === "model.json" ? name : `${field}.${name}`;
-      this.say(`${path}: unknown field, accepted are ${fields.join(", ")}`);
-    }
-    return value as Record<string, unknown>;
-  }
-
-  text(field: string, value: unknown): string {
+  text(name: string, value: unknown = this.given[name]): string {
     if (typeof value === "string" && value !== "") return value;
-    this.add(field, "a text that is not empty", value);
+    this.add(name, "a text that is not empty", value);
     return "";
   }
 
-  /** A text that may be left out, as the only property of an object that can be spread. */
-  optionalText<const K extends string>(field: K, value: unknown): { readonly [key in K]?: string } {
-    if (value === undefined) return {};
-    return { [field]: this.text(field, value) } as { readonly [key in K]?: string };
+  /** Those of some texts that are there, to be spread. */
+  texts<const K extends string>(...names: readonly K[]): { readonly [key in K]?: string } {
+    const there = names.filter((name) => this.given[name] !== undefined);
+    return Object.fromEntries(there.map((name) => [name, this.text(name)])) as {
+      readonly [key in K]?: string;
+    };
   }
 
   /** One of some words; `absent` where it is left out, which is a fault without one. */
   word<const W extends string>(
-    field: string,
-    value: unknown,
+    name: string,
     words: readonly W[],
     absent?: W,
+    value: unknown = this.given[name],
   ): W {
     if (value === undefined && absent !== undefined) return absent;
     if (words.includes(value as W)) return value as W;
-    this.add(field, `one of ${words.join(", ")}`, value);
+    this.add(name, `one of ${words.join(", ")}`, value);
     return words[0]!;
   }
 
-  number(
-    field: string,
-    value: unknown,
-    { min, max, whole = false, above = false, absent }: {
-      min: number;
-      max: number;
-      whole?: boolean;
-      /** The least value itself is not accepted. */
-      above?: boolean;
-      absent?: number;
-    },
-  ): number {
+  number(name: string, { min, max, whole = false, above = false, absent }: NumberRange): number {
+    const value = this.given[name];
     if (value === undefined && absent !== undefined) return absent;
     const fits = typeof value === "number" && (above ? value > min : value >= min) &&
       value <= max && (!whole || Number.isInteger(value));
     if (fits) return value;
     const kind = whole ? "a whole number" : "a number";
-    this.add(field, `${kind} ${above ? "above" : "from"} ${min} to ${max}`, value);
+    this.add(name, `${kind} ${above ? "above" : "from"} ${min} to ${max}`, value);
     return absent ?? max;
   }
 
   /** True or false; false where it is left out. */
-  flag(field: string, value: unknown): boolean {
+  flag(name: string): boolean {
+    const value = this.given[name];
     if (value === undefined || typeof value === "boolean") return value ?? false;
-    this.add(field, "true or false", value);
+    this.add(name, "true or false");
     return false;
   }
 
-  entries<T>(field: string, value: unknown, read: (field: string, item: unknown) => T): T[] {
-    if (!Array.isArray(value) || value.length === 0) {
-      this.add(field, "a list with at least one entry", value);
-      return [];
+  /** A list of one entry at least; each is read with its place as the name of its field. */
+  list<T>(name: string, read: (place: string, item: unknown) => T): T[] {
+    const value = this.given[name];
+    if (Array.isArray(value) && value.length > 0) {
+      return value.map((item, i) => read(`${name}[${i}]`, item));
     }
-    return value.map((item, i) => read(`${field}[${i}]`, item));
+    this.add(name, "a list with at least one entry");
+    return [];
+  }
+
+  /** The same, of objects with these fields. */
+  objects<T>(name: string, names: readonly string[], read: (fields: Fields) => T): T[] {
+    return this.list(name, (place, item) => read(this.object(place, names, item)));
   }
 
   /** Notes what occurs more than once. */
-  unique(field: string, values: readonly string[]): void {
+  unique(name: string, values: readonly string[]): void {
     const doubled = values.filter((value, i) => value !== "" && values.indexOf(value) < i);
-    if (doubled.length > 0) {
-      this.say(`${field}: expected each once, given ${[...new Set(doubled)].join(", ")} again`);
-    }
+    if (doubled.length === 0) return;
+    const again = [...new Set(doubled)].join(", ");
+    this.faults.push(`${this.pathOf(name)}: expected each once, given ${again} again`);
   }
 }
 

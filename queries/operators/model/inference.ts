@@ -49,8 +49,8 @@ export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): r
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */
   readonly ms: number;
-  /** The tensors that were read. */
-  readonly outputs: ReadonlyMap<string, ModelTensor>;
+  /** What came out. */
+  readonly outputs: ReadonlyMap<string, Pick<ModelTensor, "dtype" | "shape">>;
   /** Its state after the run. */
   readonly state: Readonly<Record<string, ModelTensor>>;
 }
@@ -101,16 +101,17 @@ export class Inference {
       const onnx = this.#file.inputs.find((input) => input.name === name)!;
       feeds[name] = constantOf(onnx, value, input, placements[0]!, manifest.frames);
     }
-    const { outputs, ms } = await this.#session.run(feeds, this.#fetches);
     const context = { frames: manifest.frames, placements, input };
-    return {
+    const read = (outputs: ReadonlyMap<string, ModelTensor>, ms: number): Inferred => ({
       ...this.#readers.read(outputs, context),
       ms,
       outputs,
       state: Object.fromEntries(
         manifest.state.map(({ input, output }) => [input, outputs.get(output)!]),
       ),
-    };
+    });
+    const states = manifest.state.map(({ output }) => output);
+    return await this.#session.run(feeds, this.#fetches, read, states);
   }
 
   /** What a result says of the model and its run. */

@@ -6,9 +6,14 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { Faults } from "./faults.ts";
-import { type ModelConstant, type ModelInput, readConstants, readInput } from "./manifest_input.ts";
-import { type ModelOutput, readOutput } from "./manifest_output.ts";
+import { Fields } from "./faults.ts";
+import {
+  type ModelConstant,
+  type ModelInput,
+  readConstants,
+  readInputs,
+} from "./manifest_input.ts";
+import { type ModelOutput, readOutputs } from "./manifest_output.ts";
 
 export type { ModelInput } from "./manifest_input.ts";
 export type { ModelOutput } from "./manifest_output.ts";
@@ -102,157 +107,115 @@ export function readManifest(manifest: string | URL): ModelManifest {
  * @throws {ManifestError} naming all faults.
  */
 export function parseManifest(json: unknown, path: string): ModelManifest {
-  const faults = new Faults();
-  const fields = faults.object("model.json", json, [
-    "name",
-    "version",
-    "file",
-    "sha256",
-    "licence",
-    "source",
-    "input",
-    "constants",
-    "sampling",
-    "hop",
-    "keep",
-    "outputs",
-    "state",
-    "warmup",
-    "alert",
-  ]);
-  const inputs = Array.isArray(fields["input"])
-    ? faults.entries("input", fields["input"], (field, item) => readInput(faults, field, item))
-    : [readInput(faults, "input", fields["input"])];
+  const fields = new Fields(json, FIELDS, { what: "model.json" });
+  const { given, faults } = fields;
+  const inputs = readInputs(fields);
   const frames = Math.max(1, ...inputs.map((input) => input.frames));
   for (const [i, input] of inputs.entries()) {
-    if (frames % input.frames !== 0) {
-      const field = `input[${i}].frames`;
-      faults.add(field, `a divisor of the longest input's ${frames}`, input.frames);
-    }
+    if (frames % input.frames === 0) continue;
+    fields.add(`input[${i}].frames`, `a divisor of the longest input's ${frames}`, input.frames);
   }
-  const outputs = faults.entries(
-    "outputs",
-    fields["outputs"],
-    (field, item) => readOutput(faults, field, item),
-  );
-  const state = fields["state"] === undefined
+  const outputs = readOutputs(fields);
+  const state = given["state"] === undefined
     ? []
-    : faults.entries("state", fields["state"], (field, item) => readState(faults, field, item));
-  const constants = readConstants(faults, fields["constants"]);
-  faults.unique("input names", [
+    : fields.objects("state", ["input", "output", "dtype", "shape"], readState);
+  const constants = readConstants(fields);
+  fields.unique("input names", [
     ...inputs.map(({ name }) => name),
     ...state.map((s) => s.input),
     ...Object.keys(constants),
   ]);
-  faults.unique("output names", [
+  fields.unique("output names", [
     ...outputs.map(({ name }) => name),
     ...state.map((s) => s.output),
   ]);
-  const alert = fields["alert"] === undefined
-    ? undefined
-    : readAlert(faults, fields["alert"], outputs);
-  const file = faults.text("file", fields["file"]);
-  if (!staysBelow(file)) {
-    faults.add("file", "a file in the folder of the manifest, or below it", file);
-  }
-  const sha256 = readHash(faults, fields["sha256"]);
-  const sampling = readSampling(faults, fields["sampling"]);
+  const file = fields.text("file");
+  if (!staysBelow(file)) fields.add("file", "a file in the folder of the manifest, or below it");
   const manifest: ModelManifest = {
-    name: faults.text("name", fields["name"]),
-    ...faults.optionalText("version", fields["version"]),
+    name: fields.text("name"),
+    ...fields.texts("version", "licence", "source"),
     file: join(dirname(path), file),
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...faults.optionalText("licence", fields["licence"]),
-    ...faults.optionalText("source", fields["source"]),
+    ...readHash(fields),
     inputs,
     constants,
     frames,
-    ...(sampling === undefined ? {} : { sampling }),
-    hop: faults.number("hop", fields["hop"], { min: 1, max: 100_000, whole: true, absent: frames }),
-    keep: readKeep(faults, fields["keep"], frames),
+    ...readSampling(fields),
+    hop: fields.number("hop", { min: 1, max: 100_000, whole: true, absent: frames }),
+    keep: readKeep(fields, frames),
     outputs,
     state,
-    warmup: faults.number("warmup", fields["warmup"], {
-      min: 0,
-      max: 10_000,
-      whole: true,
-      absent: 0,
-    }),
-    ...(alert === undefined ? {} : { alert }),
+    warmup: fields.number("warmup", { min: 0, max: 10_000, whole: true, absent: 0 }),
+    ...readAlert(fields, outputs),
   };
-  if (faults.list.length > 0) throw new ManifestError(path, faults.list);
+  if (faults.length > 0) throw new ManifestError(path, faults);
   return manifest;
 }
 
-function readState(faults: Faults, field: string, json: unknown): ModelState {
-  const fields = faults.object(field, json, ["input", "output", "dtype", "shape"]);
-  const shape = fields["shape"];
-  const fits = Array.isArray(shape) &&
-    shape.every((size) => Number.isInteger(size) && size >= 1);
-  if (!fits) faults.add(`${field}.shape`, "a list of whole numbers from 1 up", shape);
+const FIELDS = [
+  ...["name", "version", "file", "sha256", "licence", "source", "input", "constants"],
+  ...["sampling", "hop", "keep", "outputs", "state", "warmup", "alert"],
+];
+const ALERT_FIELDS = ["label", "enter", "exit", "of", "smoothing", "cooldownMs", "silenceMs"];
+
+function readState(fields: Fields): ModelState {
+  const { shape } = fields.given;
+  const fits = Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 1);
+  if (!fits) fields.add("shape", "a list of whole numbers from 1 up");
   return {
-    input: faults.text(`${field}.input`, fields["input"]),
-    output: faults.text(`${field}.output`, fields["output"]),
-    dtype: faults.word(`${field}.dtype`, fields["dtype"], STATE_DTYPES, "float32"),
+    input: fields.text("input"),
+    output: fields.text("output"),
+    dtype: fields.word("dtype", STATE_DTYPES, "float32"),
     shape: fits ? shape : [],
   };
 }
 
-function readSampling(faults: Faults, json: unknown): ModelManifest["sampling"] {
-  if (json === undefined) return undefined;
-  const { fps, every } = faults.object("sampling", json, ["fps", "every"]);
+function readSampling(fields: Fields): Pick<ModelManifest, "sampling"> {
+  if (fields.given["sampling"] === undefined) return {};
+  const own = fields.object("sampling", ["fps", "every"]);
+  const { fps, every } = own.given;
   if ((fps === undefined) === (every === undefined)) {
-    faults.add("sampling", "either fps or every", json);
-    return undefined;
+    fields.add("sampling", "either fps or every");
+    return {};
   }
   return fps !== undefined
-    ? { fps: faults.number("sampling.fps", fps, { min: 0, max: 1000, above: true }) }
-    : {
-      every: faults.number("sampling.every", every, { min: 1, max: 100_000, whole: true }),
-    };
+    ? { sampling: { fps: own.number("fps", { min: 0, max: 1000, above: true }) } }
+    : { sampling: { every: own.number("every", { min: 1, max: 100_000, whole: true }) } };
 }
 
-function readKeep(faults: Faults, json: unknown, frames: number): [number, number] {
-  if (json === undefined) return [0, frames];
-  const [from, to] = Array.isArray(json) && json.length === 2 ? json as number[] : [];
-  if (
-    Number.isInteger(from) && Number.isInteger(to) && 0 <= from! && from! < to! && to! <= frames
-  ) {
-    return [from!, to!];
-  }
-  faults.add("keep", `[from, to] with 0 ≤ from < to ≤ ${frames}, the frames of a window`, json);
+function readKeep(fields: Fields, frames: number): [number, number] {
+  const { keep } = fields.given;
+  if (keep === undefined) return [0, frames];
+  const [from, to] = Array.isArray(keep) && keep.length === 2 ? keep as number[] : [];
+  const areWhole = Number.isInteger(from) && Number.isInteger(to);
+  if (areWhole && 0 <= from! && from! < to! && to! <= frames) return [from!, to!];
+  fields.add("keep", `[from, to] with 0 ≤ from < to ≤ ${frames}, the frames of a window`);
   return [0, frames];
 }
 
-function readHash(faults: Faults, json: unknown): string | undefined {
-  if (json === undefined) return undefined;
-  if (typeof json === "string" && /^[0-9a-f]{64}$/i.test(json)) return json.toLowerCase();
-  faults.add("sha256", "64 hexadecimal digits", json);
-  return undefined;
+function readHash(fields: Fields): Pick<ModelManifest, "sha256"> {
+  const { sha256 } = fields.given;
+  if (sha256 === undefined) return {};
+  if (typeof sha256 === "string" && /^[0-9a-f]{64}$/i.test(sha256)) {
+    return { sha256: sha256.toLowerCase() };
+  }
+  fields.add("sha256", "64 hexadecimal digits");
+  return {};
 }
 
 function readAlert(
-  faults: Faults,
-  json: unknown,
+  fields: Fields,
   outputs: readonly ModelOutput[],
-): AlertOptions {
-  const fields = faults.object("alert", json, [
-    "label",
-    "enter",
-    "exit",
-    "of",
-    "smoothing",
-    "cooldownMs",
-    "silenceMs",
-  ]);
-  const label = faults.text("alert.label", fields["label"]);
+): Pick<ModelManifest, "alert"> {
+  if (fields.given["alert"] === undefined) return {};
+  const own = fields.object("alert", ALERT_FIELDS);
+  const label = own.text("label");
   const isScored = outputs.every(({ kind }) => kind === "window" || kind === "frame");
   const names = outputs.flatMap((output) => "labels" in output ? output.labels! : [output.name]);
   if (label !== "" && isScored && names.length > 0 && !names.includes(label)) {
-    faults.add("alert.label", `a label of an output (${names.join(", ")})`, label);
+    own.add("label", `a label of an output (${names.join(", ")})`);
   }
-  for (const fault of checkAlertOptions(fields as unknown as AlertOptions)) {
-    if (!fault.startsWith("label")) faults.say(`alert.${fault}`);
+  for (const fault of checkAlertOptions(own.given as unknown as AlertOptions)) {
+    if (!fault.startsWith("label")) fields.faults.push(`alert.${fault}`);
   }
-  return { ...fields, label } as unknown as AlertOptions;
+  return { alert: { ...own.given, label } as unknown as AlertOptions };
 }

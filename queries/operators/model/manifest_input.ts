@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Faults } from "./faults.ts";
+import type { Fields } from "./faults.ts";
 
 /** In which order the dimensions of an input lie: N batch, T time, H height, W width, C colours. */
 export const LAYOUTS = ["NTHWC", "NTCHW", "NCTHW", "NHWC", "NCHW"] as const;
@@ -51,90 +51,77 @@ export const CONSTANT_WORDS = [
 export type ModelConstant = typeof CONSTANT_WORDS[number] | number | readonly number[];
 
 const FIELDS = [
-  "name",
-  "dtype",
-  "layout",
-  "frames",
-  "height",
-  "width",
-  "color",
-  "resize",
-  "align",
-  "pad",
-  "scale",
-  "mean",
-  "std",
+  ...["name", "dtype", "layout", "frames", "height", "width", "color"],
+  ...["resize", "align", "pad", "scale", "mean", "std"],
 ];
 
-/** Reads one input. */
-export function readInput(faults: Faults, field: string, json: unknown): ModelInput {
-  const fields = faults.object(field, json, FIELDS);
-  const dtype = faults.word(`${field}.dtype`, fields["dtype"], INPUT_DTYPES, "float32");
-  const layout = faults.word(`${field}.layout`, fields["layout"], LAYOUTS);
-  const color = faults.word(`${field}.color`, fields["color"], ["RGB", "BGR", "GRAY"], "RGB");
+/** Reads the input, or the list of them. */
+export function readInputs(fields: Fields): ModelInput[] {
+  return Array.isArray(fields.given["input"])
+    ? fields.objects("input", FIELDS, readInput)
+    : [readInput(fields.object("input", FIELDS))];
+}
+
+function readInput(fields: Fields): ModelInput {
+  const dtype = fields.word("dtype", INPUT_DTYPES, "float32");
+  const layout = fields.word("layout", LAYOUTS);
+  const color = fields.word("color", ["RGB", "BGR", "GRAY"], "RGB");
   const channels = color === "GRAY" ? 1 : 3;
   const side = { min: 1, max: 8192, whole: true };
   const many = { min: 1, max: 4096, whole: true };
-  const { resize, align, pad } = fields;
   return {
-    name: faults.text(`${field}.name`, fields["name"]),
+    name: fields.text("name"),
     dtype,
     layout,
-    frames: faults.number(
-      `${field}.frames`,
-      fields["frames"],
-      layout.includes("T") ? many : { ...many, absent: 1 },
-    ),
-    height: faults.number(`${field}.height`, fields["height"], side),
-    width: faults.number(`${field}.width`, fields["width"], side),
+    frames: fields.number("frames", layout.includes("T") ? many : { ...many, absent: 1 }),
+    height: fields.number("height", side),
+    width: fields.number("width", side),
     color,
-    resize: faults.word(`${field}.resize`, resize, ["fill", "letterbox", "crop"], "fill"),
-    align: faults.word(`${field}.align`, align, ["center", "start"], "center"),
-    pad: faults.number(`${field}.pad`, pad, { min: 0, max: 255, whole: true, absent: 0 }),
-    scale: faults.number(`${field}.scale`, fields["scale"], {
+    resize: fields.word("resize", ["fill", "letterbox", "crop"], "fill"),
+    align: fields.word("align", ["center", "start"], "center"),
+    pad: fields.number("pad", { min: 0, max: 255, whole: true, absent: 0 }),
+    scale: fields.number("scale", {
       min: 0,
       max: 1e6,
       above: true,
       absent: dtype === "uint8" ? 1 : 1 / 255,
     }),
-    mean: readColors(faults, `${field}.mean`, fields["mean"], channels, 0, false),
-    std: readColors(faults, `${field}.std`, fields["std"], channels, 1, true),
+    mean: readColors(fields, "mean", channels, 0, false),
+    std: readColors(fields, "std", channels, 1, true),
   };
 }
 
 function readColors(
-  faults: Faults,
-  field: string,
-  json: unknown,
+  fields: Fields,
+  name: string,
   channels: number,
   absent: number,
   aboveZero: boolean,
 ): number[] {
+  const json = fields.given[name];
   if (json === undefined) return new Array(channels).fill(absent);
   const fits = Array.isArray(json) && json.length === channels &&
-    json.every((value) =>
-      typeof value === "number" && Number.isFinite(value) && (!aboveZero || value > 0)
-    );
+    json.every((value) => Number.isFinite(value) && (!aboveZero || value > 0));
   if (fits) return json;
   const kind = aboveZero ? "numbers above 0" : "numbers";
-  faults.add(field, `a list of ${channels} ${kind}, one for each colour`, json);
+  fields.add(name, `a list of ${channels} ${kind}, one for each colour`);
   return new Array(channels).fill(absent);
 }
 
-/** Reads the inputs that take no picture. */
-export function readConstants(faults: Faults, json: unknown): Record<string, ModelConstant> {
+/** Reads what the inputs get that take no picture. */
+export function readConstants(fields: Fields): Record<string, ModelConstant> {
+  const json = fields.given["constants"];
   if (json === undefined) return {};
   if (json === null || typeof json !== "object" || Array.isArray(json)) {
-    faults.add("constants", "an object with a value for each input", json);
+    fields.add("constants", "an object with a value for each input");
     return {};
   }
-  const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
   for (const [name, value] of Object.entries(json)) {
-    const fits = isNumber(value) || (CONSTANT_WORDS as readonly unknown[]).includes(value) ||
-      (Array.isArray(value) && value.length > 0 && value.every(isNumber));
+    const fits = Number.isFinite(value) || (CONSTANT_WORDS as readonly unknown[]).includes(value) ||
+      (Array.isArray(value) && value.length > 0 && value.every(Number.isFinite));
     if (fits) continue;
     const accepted = `${CONSTANT_WORDS.join(", ")}, a number or a list of numbers`;
-    faults.add(`constants.${name}`, accepted, value);
+    fields.add(`constants.${name}`, accepted, value);
   }
   return json as Record<string, ModelConstant>;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Faults } from "./faults.ts";
+import type { Fields } from "./faults.ts";
 
 /** What can be done to a model's numbers before they are scores. */
 export const ACTIVATIONS = ["none", "sigmoid", "softmax"] as const;
@@ -128,202 +128,147 @@ export type ModelOutput =
   | MapOutput
   | VectorOutput;
 
-const KINDS = ["window", "frame", "scores", "objects", "keypoints", "map", "vector"] as const;
+const SCORES = ["activation", "labels", "top"];
+const FOUND = [
+  "format",
+  "labels",
+  "threshold",
+  "iou",
+  "agnostic",
+  "maxObjects",
+  "columns",
+  "units",
+];
+const HEADS = ["boxes", "scores", "classes", "offsets"] as const;
 
 /** Fields of each kind, besides `name` and `kind`. */
-const FIELDS: Readonly<Record<typeof KINDS[number], readonly string[]>> = {
-  window: ["activation", "labels", "top"],
-  frame: ["activation", "labels", "top"],
-  scores: ["activation", "labels", "top"],
-  objects: [
-    "format",
-    "labels",
-    "threshold",
-    "iou",
-    "agnostic",
-    "maxObjects",
-    "activation",
-    "boxes",
-    "scores",
-    "classes",
-    "offsets",
-    "columns",
-    "units",
-    "firstClass",
-    "decoded",
-  ],
-  keypoints: [
-    "format",
-    "labels",
-    "points",
-    "threshold",
-    "iou",
-    "agnostic",
-    "maxObjects",
-    "columns",
-    "units",
-  ],
+const FIELDS = {
+  window: SCORES,
+  frame: SCORES,
+  scores: SCORES,
+  objects: [...FOUND, "activation", ...HEADS, "firstClass", "decoded"],
+  keypoints: [...FOUND, "points"],
   map: ["activation", "labels", "threshold", "mask"],
   vector: ["normalize"],
-};
+} as const;
+type Kind = keyof typeof FIELDS;
+const KINDS = Object.keys(FIELDS) as readonly Kind[];
 
 /** Formats whose boxes come without duplicates. */
 const UNIQUE: readonly ObjectFormat[] = ["yolov10", "detr", "centernet", "rows"];
 /** A common threshold of overlap, where a format needs one. */
 const IOU = 0.45;
 
-const share = { min: 0, max: 1 };
+const SHARE = { min: 0, max: 1 };
+const MANY = { min: 1, max: 1000, whole: true };
 
-/** Reads one output. */
-export function readOutput(faults: Faults, field: string, json: unknown): ModelOutput {
-  const given = (json as { kind?: unknown } | null | undefined)?.kind;
-  const known = (KINDS as readonly unknown[]).includes(given);
-  const kind = known ? given as typeof KINDS[number] : "window";
-  const fields = faults.object(field, json, ["name", "kind", ...FIELDS[kind]]);
-  if (!known) faults.add(`${field}.kind`, `one of ${KINDS.join(", ")}`, given);
-  const name = faults.text(`${field}.name`, fields["name"]);
-  const labels = namesOf(faults, `${field}.labels`, fields["labels"]);
+/** Reads the outputs. */
+export function readOutputs(manifest: Fields): ModelOutput[] {
+  return manifest.list("outputs", (place, json) => {
+    const given = (json as { kind?: unknown } | null | undefined)?.kind;
+    const kind = KINDS.find((known) => known === given);
+    const fields = manifest.object(place, ["name", "kind", ...FIELDS[kind ?? "window"]], json);
+    if (kind === undefined) fields.add("kind", `one of ${KINDS.join(", ")}`);
+    return readOutput(fields, kind ?? "window");
+  });
+}
+
+function readOutput(fields: Fields, kind: Kind): ModelOutput {
+  const name = fields.text("name");
+  const labels = namesIn(fields, "labels");
   const common = { name, ...(labels === undefined ? {} : { labels }) };
   switch (kind) {
     case "window":
     case "frame":
-    case "scores": {
-      const { top } = fields;
-      const most = { min: 1, max: 1000, whole: true };
+    case "scores":
       return {
         ...common,
         kind: kind === "scores" ? "window" : kind,
-        activation: activationOf(faults, field, fields, "none"),
-        ...(top === undefined ? {} : { top: faults.number(`${field}.top`, top, most) }),
+        activation: fields.word("activation", ACTIVATIONS, "none"),
+        ...(fields.given["top"] === undefined ? {} : { top: fields.number("top", MANY) }),
       };
-    }
     case "objects":
-      return { ...common, ...readObjects(faults, field, fields) };
+      return { ...common, ...readObjects(fields) };
     case "keypoints":
-      return { ...common, ...readKeypoints(faults, field, fields) };
+      return { ...common, ...readKeypoints(fields) };
     case "map":
       return {
         ...common,
         kind,
-        activation: activationOf(faults, field, fields, "none"),
-        threshold: faults.number(`${field}.threshold`, fields["threshold"], {
-          ...share,
-          absent: 0.5,
-        }),
-        mask: faults.flag(`${field}.mask`, fields["mask"]),
+        activation: fields.word("activation", ACTIVATIONS, "none"),
+        threshold: fields.number("threshold", { ...SHARE, absent: 0.5 }),
+        mask: fields.flag("mask"),
       };
     case "vector":
-      return { name, kind, normalize: faults.flag(`${field}.normalize`, fields["normalize"]) };
+      return { name, kind, normalize: fields.flag("normalize") };
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function namesOf(faults: Faults, field: string, json: unknown): string[] | undefined {
-  if (json === undefined) return undefined;
-  const names = faults.entries(field, json, (at, item) => faults.text(at, item));
-  faults.unique(field, names);
+function namesIn(fields: Fields, name: string): string[] | undefined {
+  if (fields.given[name] === undefined) return undefined;
+  const names = fields.list(name, (place, item) => fields.text(place, item));
+  fields.unique(name, names);
   return names;
 }
 
-function activationOf(faults: Faults, field: string, fields: Fields, absent: Activation) {
-  return faults.word(`${field}.activation`, fields["activation"], ACTIVATIONS, absent);
-}
-
-function readFound(faults: Faults, field: string, fields: Fields, iou: number) {
+function readFound(fields: Fields, iou: number) {
   return {
-    threshold: faults.number(`${field}.threshold`, fields["threshold"], {
-      ...share,
-      absent: 0.25,
-    }),
-    iou: faults.number(`${field}.iou`, fields["iou"], { ...share, absent: iou }),
-    agnostic: faults.flag(`${field}.agnostic`, fields["agnostic"]),
-    maxObjects: faults.number(`${field}.maxObjects`, fields["maxObjects"], {
-      min: 1,
-      max: 1000,
-      whole: true,
-      absent: 300,
-    }),
+    threshold: fields.number("threshold", { ...SHARE, absent: 0.25 }),
+    iou: fields.number("iou", { ...SHARE, absent: iou }),
+    agnostic: fields.flag("agnostic"),
+    maxObjects: fields.number("maxObjects", { ...MANY, absent: 300 }),
   };
 }
 
-function readObjects(
-  faults: Faults,
-  field: string,
-  fields: Fields,
-): Omit<ObjectsOutput, "name" | "labels"> {
-  const format = faults.word(`${field}.format`, fields["format"], OBJECT_FORMATS);
-  const columns = fields["columns"] === undefined ? undefined : readColumns(
-    faults,
-    `${field}.columns`,
-    fields["columns"],
-    COLUMNS,
-  );
-  const heads = { ...fields } as { boxes?: unknown; classes?: unknown; scores?: unknown };
-  if (format === "centernet" && heads.boxes === undefined) {
-    faults.add(`${field}.boxes`, "the name of the output with the sides of the boxes", undefined);
+function readObjects(fields: Fields): Omit<ObjectsOutput, "name" | "labels"> {
+  const format = fields.word("format", OBJECT_FORMATS);
+  const columns = readColumns(fields, COLUMNS);
+  const { boxes, classes } = fields.given;
+  if (["ssd", "detr", "centernet"].includes(format) && boxes === undefined) {
+    const what = format === "centernet" ? "sides of the boxes" : "boxes";
+    fields.add("boxes", `the name of the output with the ${what}`);
   }
-  if (["ssd", "detr"].includes(format) && heads.boxes === undefined) {
-    faults.add(`${field}.boxes`, "the name of the output with the boxes", undefined);
+  if (format === "rows" && columns === undefined && boxes === undefined) {
+    fields.add("columns", `what each column is (${COLUMNS.join(", ")})`);
   }
-  if (format === "rows" && columns === undefined && heads.boxes === undefined) {
-    faults.add(`${field}.columns`, `what each column is (${COLUMNS.join(", ")})`, undefined);
-  }
-  const isDetr = format === "detr" && heads.classes === undefined;
+  const isDetr = format === "detr" && classes === undefined;
   const units = isDetr || format === "ssd" ? "fractions" : "pixels";
   return {
     kind: "objects",
     format,
-    ...readFound(faults, field, fields, UNIQUE.includes(format) ? 1 : IOU),
-    activation: activationOf(faults, field, fields, isDetr ? "sigmoid" : "none"),
-    ...faults.optionalText("boxes", fields["boxes"]),
-    ...faults.optionalText("scores", fields["scores"]),
-    ...faults.optionalText("classes", fields["classes"]),
-    ...faults.optionalText("offsets", fields["offsets"]),
+    ...readFound(fields, UNIQUE.includes(format) ? 1 : IOU),
+    activation: fields.word("activation", ACTIVATIONS, isDetr ? "sigmoid" : "none"),
+    ...fields.texts(...HEADS),
     ...(columns === undefined ? {} : { columns }),
-    units: faults.word(`${field}.units`, fields["units"], UNITS, units),
-    firstClass: faults.number(`${field}.firstClass`, fields["firstClass"], {
-      min: 0,
-      max: 1000,
-      whole: true,
-      absent: 0,
-    }),
-    decoded: faults.flag(`${field}.decoded`, fields["decoded"]),
+    units: fields.word("units", UNITS, units),
+    firstClass: fields.number("firstClass", { min: 0, max: 1000, whole: true, absent: 0 }),
+    decoded: fields.flag("decoded"),
   };
 }
 
-function readKeypoints(
-  faults: Faults,
-  field: string,
-  fields: Fields,
-): Omit<KeypointsOutput, "name" | "labels"> {
-  const formats = ["yolov8", "points", "heatmaps"] as const;
-  const format = faults.word(`${field}.format`, fields["format"], formats);
-  const columns = fields["columns"] === undefined
-    ? ["x", "y", "score"] as const
-    : readColumns(faults, `${field}.columns`, fields["columns"], ["x", "y", "score", "other"]);
+function readKeypoints(fields: Fields): Omit<KeypointsOutput, "name" | "labels"> {
+  const format = fields.word("format", ["yolov8", "points", "heatmaps"]);
+  const points = namesIn(fields, "points");
+  if (points === undefined) fields.add("points", "a list with at least one entry");
   return {
     kind: "keypoints",
     format,
-    points: namesOf(faults, `${field}.points`, fields["points"] ?? null) ?? [],
-    ...readFound(faults, field, fields, IOU),
-    columns,
-    units: faults.word(
-      `${field}.units`,
-      fields["units"],
-      UNITS,
-      format === "points" ? "fractions" : "pixels",
-    ),
+    points: points ?? [],
+    ...readFound(fields, IOU),
+    columns: readColumns(fields, ["x", "y", "score", "other"]) ?? ["x", "y", "score"],
+    units: fields.word("units", UNITS, format === "points" ? "fractions" : "pixels"),
   };
 }
 
-function readColumns<C extends string>(
-  faults: Faults,
-  field: string,
-  json: unknown,
+function readColumns<const C extends string>(
+  fields: Fields,
   accepted: readonly C[],
-): C[] {
-  const columns = faults.entries(field, json, (at, item) => faults.word(at, item, accepted));
-  faults.unique(field, columns.filter((column) => column !== "other"));
+): C[] | undefined {
+  if (fields.given["columns"] === undefined) return undefined;
+  const columns = fields.list(
+    "columns",
+    (place, item) => fields.word(place, accepted, undefined, item ?? null),
+  );
+  fields.unique("columns", columns.filter((column) => column !== "other"));
   return columns;
 }

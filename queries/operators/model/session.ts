@@ -4,7 +4,7 @@
  * @module
  */
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { float16Bits } from "../../../runtime/image/mod.ts";
+import { float16Bits, searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";
 import { deviceError, providersOf } from "./devices.ts";
 import { loadOnnx } from "./onnx.ts";
@@ -36,18 +36,24 @@ export interface ModelSession {
    *
    * @param feeds a tensor for each input; must stay as they are until the promise settles
    * @param fetches names of the wanted outputs
-   * @returns the outputs by name, on memory of their own, and the milliseconds in the model alone.
+   * @param read is given the outputs by name, and the milliseconds in the model alone. Outputs are
+   * valid until it returns: the next run writes into the same memory.
+   * @param kept names of outputs that stay as they are
    */
-  run(
+  run<T>(
     feeds: Readonly<Record<string, ModelTensor>>,
     fetches: readonly string[],
-  ): Promise<{ readonly outputs: ReadonlyMap<string, ModelTensor>; readonly ms: number }>;
+    read: (outputs: ReadonlyMap<string, ModelTensor>, ms: number) => T,
+    kept?: readonly string[],
+  ): Promise<T>;
   /** Gives the session back; the model is unloaded when no other shares it. */
   close(): Promise<void>;
 }
 
 interface Shared {
   readonly session: Promise<InferenceSession>;
+  /** What runs write large outputs into; undefined where their shapes change. */
+  memory: Map<string, Tensor> | undefined;
   users: number;
   /** The last run: a session's scratch memory serves one run at a time. */
   last: Promise<unknown>;
@@ -82,7 +88,7 @@ export async function openSession(
       executionMode: "sequential",
       graphOptimizationLevel: "all",
     });
-    entry = { session, users: 0, last: Promise.resolve() };
+    entry = { session, memory: new Map(), users: 0, last: Promise.resolve() };
     shared.set(key, entry);
   }
   entry.users++;
@@ -101,8 +107,11 @@ export async function openSession(
     throw deviceError(device, file, error as Error);
   }
   return {
-    async run(feeds, fetches) {
-      const turn = used.last.then(() => runOnce(used.session, feeds, fetches));
+    async run(feeds, fetches, read, kept = []) {
+      const turn = used.last.then(async () => {
+        const { outputs, ms } = await runOnce(used, feeds, fetches, kept);
+        return read(outputs, ms);
+      });
       used.last = turn.catch(() => {});
       return await turn;
     },
@@ -110,23 +119,41 @@ export async function openSession(
   };
 }
 
+/** Smaller outputs come on new memory, which costs little. */
+const LARGE_BYTES = 256 * 1024;
+
 async function runOnce(
-  loading: Promise<InferenceSession>,
+  used: Shared,
   feeds: Readonly<Record<string, ModelTensor>>,
   fetches: readonly string[],
-): Promise<{ outputs: Map<string, ModelTensor>; ms: number }> {
-  const session = await loading;
+  kept: readonly string[],
+): Promise<{ readonly outputs: Map<string, ModelTensor>; readonly ms: number }> {
+  const session = await used.session;
   const tensors = Object.fromEntries(
     Object.entries(feeds).map(([name, tensor]) => [name, toTensor(tensor)]),
   );
+  const memoryOf = (name: string) => kept.includes(name) ? undefined : used.memory?.get(name);
+  const run = () =>
+    session.run(tensors, Object.fromEntries(fetches.map((name) => [name, memoryOf(name) ?? null])));
   const start = performance.now();
-  const results = await session.run(tensors, fetches);
+  const results = await run().catch((error) => {
+    if (!fetches.some(memoryOf)) throw error;
+    // The shape of an output depends on what the model finds.
+    used.memory = undefined;
+    return run();
+  });
   const ms = performance.now() - start;
-  const outputs = new Map<string, ModelTensor>();
-  for (const [name, { type, dims, data }] of Object.entries(results)) {
-    outputs.set(name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) });
-  }
-  return { outputs, ms };
+  const outputs = fetches.map((name): [string, ModelTensor] => {
+    const tensor = memoryOf(name) ?? results[name]!;
+    const { type, dims, data, size } = tensor;
+    const large = type === "float32" && 4 * size >= LARGE_BYTES;
+    if (large && !kept.includes(name) && used.memory?.has(name) === false) {
+      const { Tensor } = loadOnnx();
+      used.memory.set(name, new Tensor("float32", searchableFloats(size), dims));
+    }
+    return [name, { dtype: type, shape: dims, data: bitsOf(data as Samples | Float16Array) }];
+  });
+  return { outputs: new Map(outputs), ms };
 }
 
 function toTensor({ dtype, shape, data }: ModelTensor): Tensor {

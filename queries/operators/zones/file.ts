@@ -4,7 +4,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { Faults } from "../model/faults.ts";
+import { Fields } from "../model/faults.ts";
 
 /** Across and down, as fractions of the picture from its left and its top. */
 export type Point = readonly [number, number];
@@ -68,67 +68,55 @@ export function readZones(file: string | URL): Places {
  * @throws {ZonesError} naming all faults.
  */
 export function parseZones(json: unknown, path = "zones"): Places {
-  const faults = new Faults();
-  const fields = faults.object("", json, ["zones", "lines"]);
-  const list = <T>(name: string, read: (field: string, item: unknown) => T) =>
-    fields[name] === undefined ? [] : faults.entries(name, fields[name], read);
-  const zones = list("zones", (field, item) => readZone(faults, field, item));
-  const lines = list("lines", (field, item) => readLine(faults, field, item));
-  faults.unique("zones", zones.map(({ name }) => name));
-  faults.unique("lines", lines.map(({ name }) => name));
-  if (faults.list.length === 0 && zones.length + lines.length === 0) {
-    faults.say("expected zones or lines, given neither");
+  const fields = new Fields(json, ["zones", "lines"], { what: "the file" });
+  const { given, faults } = fields;
+  const zones = given["zones"] === undefined
+    ? []
+    : fields.objects("zones", ["name", "polygon", "labels", "loiterMs"], readZone);
+  const lines = given["lines"] === undefined
+    ? []
+    : fields.objects("lines", ["name", "from", "to", "labels"], readLine);
+  fields.unique("zones", zones.map(({ name }) => name));
+  fields.unique("lines", lines.map(({ name }) => name));
+  if (faults.length === 0 && zones.length + lines.length === 0) {
+    faults.push("expected zones or lines, given neither");
   }
-  if (faults.list.length > 0) throw new ZonesError(path, faults.list);
+  if (faults.length > 0) throw new ZonesError(path, faults);
   return { zones, lines };
 }
 
-function readZone(faults: Faults, field: string, json: unknown): Zone {
-  const fields = faults.object(field, json, ["name", "polygon", "labels", "loiterMs"]);
-  const polygon = faults.entries(
-    `${field}.polygon`,
-    fields["polygon"],
-    (at, item) => readPoint(faults, at, item),
-  );
+function readZone(fields: Fields): Zone {
+  const polygon = fields.list("polygon", (place, item) => readPoint(fields, place, item));
   if (polygon.length === 1 || polygon.length === 2) {
-    faults.add(`${field}.polygon`, "three corners or more", fields["polygon"]);
+    fields.add("polygon", "three corners or more");
   }
-  const { loiterMs } = fields;
   return {
-    name: faults.text(`${field}.name`, fields["name"]),
+    name: fields.text("name"),
     polygon,
-    ...labelsOf(faults, field, fields["labels"]),
-    ...(loiterMs === undefined ? {} : {
-      loiterMs: faults.number(`${field}.loiterMs`, loiterMs, { min: 0, max: 86_400_000 }),
-    }),
+    ...labelsOf(fields),
+    ...(fields.given["loiterMs"] === undefined
+      ? {}
+      : { loiterMs: fields.number("loiterMs", { min: 0, max: 86_400_000 }) }),
   };
 }
 
-function readLine(faults: Faults, field: string, json: unknown): Line {
-  const fields = faults.object(field, json, ["name", "from", "to", "labels"]);
-  const from = readPoint(faults, `${field}.from`, fields["from"]);
-  const to = readPoint(faults, `${field}.to`, fields["to"]);
-  if (from[0] === to[0] && from[1] === to[1]) {
-    faults.add(`${field}.to`, "another point than from", fields["to"]);
-  }
-  return {
-    name: faults.text(`${field}.name`, fields["name"]),
-    from,
-    to,
-    ...labelsOf(faults, field, fields["labels"]),
-  };
+function readLine(fields: Fields): Line {
+  const from = readPoint(fields, "from");
+  const to = readPoint(fields, "to");
+  if (from[0] === to[0] && from[1] === to[1]) fields.add("to", "another point than from");
+  return { name: fields.text("name"), from, to, ...labelsOf(fields) };
 }
 
-function labelsOf(faults: Faults, field: string, json: unknown): { labels?: readonly string[] } {
-  if (json === undefined) return {};
-  return { labels: faults.entries(`${field}.labels`, json, (at, item) => faults.text(at, item)) };
+function labelsOf(fields: Fields): { labels?: readonly string[] } {
+  if (fields.given["labels"] === undefined) return {};
+  return { labels: fields.list("labels", (place, item) => fields.text(place, item)) };
 }
 
-function readPoint(faults: Faults, field: string, json: unknown): Point {
+function readPoint(fields: Fields, name: string, json: unknown = fields.given[name]): Point {
   const isShare = (value: unknown) => typeof value === "number" && value >= 0 && value <= 1;
   if (Array.isArray(json) && json.length === 2 && json.every(isShare)) {
     return [json[0] as number, json[1] as number];
   }
-  faults.add(field, "[across, down], fractions of the picture from 0 to 1", json);
+  fields.add(name, "[across, down], fractions of the picture from 0 to 1", json);
   return [0, 0];
 }

@@ -55,7 +55,8 @@ interface Functions {
   planesBgr(from: number, to: number, plane: number, end: number): void;
 }
 
-const PAGE = 65_536;
+/** Bytes by which memory grows. */
+export const PAGE = 65_536;
 /** Most memory of a call: a 12-megapixel picture of three channels, and a tensor of 2048x2048. */
 const MAX_BYTES = 96 * 1024 * 1024;
 /** Memory that is kept from one call to the next. */
@@ -78,8 +79,11 @@ function naturalOrder(): number[] {
 
 let compiled: WebAssembly.Module | undefined;
 
-function compile(): WebAssembly.Module {
-  return new WebAssembly.Module(Deno.readFileSync(new URL("./kernels.wasm", import.meta.url)));
+/** The kernels, compiled when first asked for. */
+export function kernelModule(): WebAssembly.Module {
+  return compiled ??= new WebAssembly.Module(
+    Deno.readFileSync(new URL("./kernels.wasm", import.meta.url)),
+  );
 }
 
 /** A call that wants more memory than kernels get: another decoder does it. */
@@ -98,8 +102,7 @@ export class Kernels {
   #used = HEAP;
 
   constructor() {
-    compiled ??= compile();
-    const instance = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } });
+    const instance = new WebAssembly.Instance(kernelModule(), { env: { memory: this.#memory } });
     this.functions = instance.exports as unknown as Functions;
     this.#view();
     this.tables = new HuffmanTables(this);

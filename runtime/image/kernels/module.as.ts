@@ -19,6 +19,7 @@ import {
   planesRgb,
   widen,
 } from "./pixels.as.ts";
+import { findFrom } from "./search.as.ts";
 
-export { across, colours, copyLuma, decodeHalf, down, findCodes, halve, pixelsBgr, pixelsRgb };
-export { planesBgr, planesRgb, stuff, unstuff, widen };
+export { across, colours, copyLuma, decodeHalf, down, findCodes, findFrom, halve, pixelsBgr };
+export { pixelsRgb, planesBgr, planesRgb, stuff, unstuff, widen };

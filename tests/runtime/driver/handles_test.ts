@@ -3,10 +3,8 @@ import assert from "node:assert/strict";
 import { Driver } from "../../../runtime/driver/driver.ts";
 import { tellIdle } from "../../../runtime/driver/idle.ts";
 import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
-import {
-  StreamingQuery,
-  type StreamingQueryException,
-} from "../../../runtime/driver/streaming_query.ts";
+import type { StreamingQueryException } from "../../../runtime/driver/query_exception.ts";
+import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import "../../../runtime/image/mod.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import type { ReadStreamOptions } from "../../../runtime/definition/source_options.ts";

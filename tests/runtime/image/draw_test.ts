@@ -58,41 +58,57 @@ Deno.test("fillBox draws colours, and their luma on grey", () => {
 });
 
 Deno.test("drawText writes legible letters of the size that textSize says", () => {
-  const image = blank(18, 9);
-  drawText(image, "Fr7", 0, 1, { scale: 1 });
-  assert.deepEqual(show(image), [
-    "..................",
-    "#####.......#####.",
-    "#...............#.",
-    "#.....#.##.....#..",
-    "####..##..#...#...",
-    "#.....#......#....",
-    "#.....#......#....",
-    "#.....#......#....",
-    "..................",
-  ]);
-  assert.deepEqual(textSize("Fr7", 1), { width: 17, height: 7 });
-  assert.deepEqual(textSize("", 3), { width: 0, height: 21 });
+  const { width, height } = textSize("Fr7", 2);
+  assert.equal(height, 18);
+  const image = blank(width + 4, height);
+  drawText(image, "Fr7", 0, 0, { scale: 2 });
+  const dark = (x: number, y: number) => image.data[y * image.width + x]!;
+  // The stem of F reaches from the top of the capitals to the line on which they stand.
+  const stem = Array.from({ length: height }, (_, y) => dark(2, y) + dark(3, y) > 200);
+  assert.deepEqual(stem, Array.from({ length: height }, (_, y) => y < 14));
+  // Its edges are smooth, and nothing is drawn behind the last letter.
+  assert.ok(image.data.some((sample) => sample > 0 && sample < 255));
+  for (let y = 0; y < height; y++) assert.equal(dark(width + 1, y), 0);
+  assert.deepEqual(textSize("", 3), { width: 0, height: 27 });
 });
 
-Deno.test("every character has a shape of its own", () => {
+Deno.test("every character has a shape of its own, accents and other alphabets too", () => {
   const shapes = new Map<string, string>();
-  for (let code = 33; code < 127; code++) {
-    const image = blank(6, 8);
-    drawText(image, String.fromCharCode(code), 0, 0, { scale: 1 });
-    const shape = show(image).join("\n");
-    assert.ok(shape.includes("#"), `nothing drawn for ${String.fromCharCode(code)}`);
-    assert.equal(shapes.get(shape), undefined, `${String.fromCharCode(code)} looks like another`);
-    shapes.set(shape, String.fromCharCode(code));
+  for (
+    const character of [
+      ...Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)),
+      ..."ÄßŁžЖΩ€",
+    ]
+  ) {
+    const image = blank(24, 32);
+    drawText(image, character, 2, 8);
+    const shape = image.data.toBase64();
+    assert.ok(image.data.some((sample) => sample > 100), `nothing drawn for ${character}`);
+    assert.equal(shapes.get(shape), undefined, `${character} looks like another`);
+    shapes.set(shape, character);
   }
-  const unknown = blank(6, 8);
-  drawText(unknown, "\u{1F600}", 0, 0, { scale: 1 });
-  assert.equal(show(unknown)[0], "#####.");
+  const [unknown, other] = ["\u{1F600}", "\u65E5"].map((character) => {
+    const image = blank(24, 32);
+    drawText(image, character, 2, 8);
+    return image.data.toBase64();
+  });
+  assert.equal(unknown, other);
+  assert.equal(shapes.get(unknown!), undefined);
+});
+
+Deno.test("a letter is mixed with what it is drawn on", () => {
+  for (const channels of [1, 3, 4] as const) {
+    const image = blank(20, 20, channels);
+    image.data.fill(100);
+    drawText(image, "I", 4, 2, { color: [100, 100, 100] });
+    const colours = image.data.filter((_, at) => channels < 4 || at % 4 < 3);
+    assert.ok(colours.every((sample) => sample === 100), `${channels} channels`);
+  }
 });
 
 Deno.test("drawLabelledBox keeps its text inside the picture", () => {
   const image = blank(120, 60);
-  drawLabelledBox(image, [80, 2, 118, 50], "motion", [255, 255, 0], 1);
+  drawLabelledBox(image, [80, 2, 118, 50], "moving", [255, 255, 0], 1);
   const rows = show(image);
   // The background of the label begins in the box, left enough for all of it.
   assert.equal(rows[5]!.lastIndexOf("#"), 117);

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { indexesFrom } from "../../../../runtime/image/mod.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Decode } from "./head_tensors.ts";
-import type { Numbers } from "./numbers.ts";
 import { unreadable } from "./reader.ts";
 
 /**
@@ -27,7 +27,8 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     throw unreadable(output.boxes!, boxes!.shape, `2 or 4 channels of ${height}x${width} cells`);
   }
   const stride = inputWidth / width;
-  for (const at of cellsFrom(data, output.threshold)) {
+  // Nearly all of the map is below: looking through it is most of the work.
+  for (const at of indexesFrom(data, output.threshold)) {
     const cell = at % plane;
     if (!isPeak(data, at, cell, width, plane)) continue;
     const kind = Math.floor(at / plane);
@@ -35,29 +36,6 @@ export const addPeaks: Decode = (output, { main, boxes, offsets, width: inputWid
     add(found, peak, sides, sizes, offsets?.data);
   }
 };
-
-/**
- * Where the map reaches the threshold. Nearly all of it does not: this is most of the work. Floats
- * above zero are in the order of their bits, and whole numbers are compared in half the time.
- */
-function cellsFrom(data: Numbers, threshold: number): number[] {
-  const cells: number[] = [];
-  if (!(data instanceof Float32Array) || threshold <= 0) {
-    for (let at = 0; at < data.length; at++) if (data[at]! >= threshold) cells.push(at);
-    return cells;
-  }
-  const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
-  const least = new Int32Array(Float32Array.of(threshold).buffer)[0]!;
-  const whole = bits.length - bits.length % 4;
-  for (let at = 0; at < whole; at += 4) {
-    if (
-      bits[at]! < least && bits[at + 1]! < least && bits[at + 2]! < least && bits[at + 3]! < least
-    ) continue;
-    for (let i = at; i < at + 4; i++) if (bits[i]! >= least) cells.push(i);
-  }
-  for (let at = whole; at < bits.length; at++) if (bits[at]! >= least) cells.push(at);
-  return cells;
-}
 
 interface Peak {
   readonly cell: number;

@@ -4,18 +4,10 @@
  * @module
  */
 import { fromFloat16Bits } from "../../../../runtime/image/mod.ts";
-import type { ModelTensor } from "../session.ts";
+import type { ModelTensor, Samples } from "../session.ts";
 
 /** Numbers that can be read in place. */
-export type Numbers =
-  | Float32Array
-  | Float64Array
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Int32Array
-  | Uint32Array;
+export type Numbers = Exclude<Samples, BigInt64Array | BigUint64Array>;
 
 /** A tensor as numbers. */
 export interface Values {

@@ -1,0 +1,42 @@
+/**
+ * The failure of a streaming query, as its handle shows it.
+ *
+ * @module
+ */
+import type { OffsetJson } from "../definition/progress.ts";
+import type { PlainError } from "../executor/protocol.ts";
+
+/** Why a streaming query stopped, or started again: what was thrown is the `cause`. */
+export class StreamingQueryException extends Error {
+  override readonly name = "StreamingQueryException";
+  /** Code of the error where it has one, e.g. `OFFSET_OUT_OF_RANGE`. */
+  readonly code: string | undefined;
+  /** The batch that failed; undefined when none was under way. */
+  readonly batchId: number | undefined;
+  /** Where the batch starts and ends, as in progress reports: `{"VideoStreaming":{"0":17}}`. */
+  readonly startOffset: OffsetJson | undefined;
+  readonly endOffset: OffsetJson | undefined;
+
+  constructor(
+    query: { query: string; name: string; topic: string; partition: number },
+    error: PlainError,
+  ) {
+    super(`${query.query} ${query.name}: ${error.message}`, { cause: thrown(error) });
+    this.code = error.code;
+    if (error.stack !== undefined) this.stack = error.stack;
+    const { batch } = error;
+    const at = (offset: number) => ({ [query.topic]: { [String(query.partition)]: offset } });
+    this.batchId = batch?.batchId;
+    this.startOffset = batch && at(batch.start);
+    this.endOffset = batch && at(batch.end);
+  }
+}
+
+/** The error as it was thrown in the executor, but for its class. */
+function thrown({ name, message, stack, code }: PlainError): Error {
+  return Object.assign(new Error(message), {
+    name,
+    ...(stack === undefined ? {} : { stack }),
+    ...(code === undefined ? {} : { code }),
+  });
+}
