@@ -1,10 +1,6 @@
-/**
- * `deno task bench camera`: what of the bare speed of decoding and encoding a camera brings into the
- * log. Every round plays the same film through each of them, one after the other, so that the ratios
- * hold however busy the machine is.
- *
- * @module
- */
+// `deno task bench camera`: what of the bare speed of decoding and encoding a camera brings into the
+// log. Every round plays the same film through each of them, one after the other, so that the ratios
+// hold however busy the machine is.
 import { Buffer } from "node:buffer";
 import { cpuUsage } from "node:process";
 import jpegTurbo from "@julusian/jpeg-turbo";
@@ -29,7 +25,6 @@ import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 import { median } from "./support/stats.ts";
 
-/** A way from the film to JPEGs, and how many frames it makes a second. */
 interface Way {
   readonly name: string;
   run(): Promise<number>;
@@ -158,7 +153,6 @@ async function cameraInto(url: string, topic: string, file: string): Promise<num
   }
 }
 
-/** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     source: "clips/bigbuckbunny.mp4",

@@ -1,9 +1,5 @@
-/**
- * `deno task bench cameras`: many registered cameras in one process, as `deno task cameras run` runs
- * them: frames published and dropped, processor, memory.
- *
- * @module
- */
+// `deno task bench cameras`: many registered cameras in one process, as `deno task cameras run` runs
+// them: frames published and dropped, processor, memory.
 import { join } from "node:path";
 import { CameraRegistry, openState } from "../cameras/registry.ts";
 import { CameraFleet } from "../cli/camera_fleet.ts";
@@ -19,7 +15,6 @@ const SAMPLE_MS = 5_000;
 /** Starting is no steady state. */
 const WARM_UP_MS = 20_000;
 
-/** What this process used so far. */
 interface Usage {
   /** Milliseconds since the start of the trial. */
   readonly at: number;
@@ -42,7 +37,6 @@ function byMinute(samples: readonly Usage[]): number[] {
   );
 }
 
-/** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     cameras: 50,
@@ -89,8 +83,8 @@ export async function bench(args: readonly string[]): Promise<void> {
     }, {
       signal: stop.signal,
       print(line) {
-        const said = JSON.parse(line);
-        if (said.type === "summary") summaries.push(said);
+        const message = JSON.parse(line);
+        if (message.type === "summary") summaries.push(message);
       },
       say() {},
     });

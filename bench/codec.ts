@@ -1,14 +1,9 @@
-/**
- * The bare codec loop: decode → grey → encode on all cores with reused memory, no log, no runtime.
- * What a pipeline can reach at best; the yardstick of `deno task bench pipeline`.
- *
- * @module
- */
+// The bare codec loop: decode → grey → encode on all cores with reused memory, no log, no runtime.
+// What a pipeline can reach at best; the yardstick of `deno task bench pipeline`.
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 
-/** How to loop. */
 export interface CodecLoopOptions {
   /** Frames to process in all; each given frame several times where there are more. */
   readonly total?: number;
@@ -26,7 +21,6 @@ export interface CodecLoopOptions {
 /** How a thread works. */
 export type CodecMode = "sync" | "h264" | number;
 
-/** What a codec loop did. */
 export interface CodecLoopResult {
   readonly frames: number;
   readonly seconds: number;
@@ -35,7 +29,7 @@ export interface CodecLoopResult {
   readonly bytes: number;
 }
 
-/** What a worker is told and answers. */
+/** What a worker is asked, and its answers. */
 export type CodecWorkerRequest =
   | { readonly type: "frames"; readonly frames: readonly Uint8Array[]; readonly quality: number }
   | { readonly type: "run"; readonly total: number; readonly mode: CodecMode };

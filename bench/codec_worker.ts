@@ -1,8 +1,4 @@
-/**
- * A thread of the bare codec loop.
- *
- * @module
- */
+// A thread of the bare codec loop.
 /// <reference lib="deno.worker" />
 import { Buffer } from "node:buffer";
 import jpegTurbo from "@julusian/jpeg-turbo";

@@ -1,18 +1,12 @@
-/**
- * Frames to measure with: a film that ships with Framelane, at a size and quality of choice.
- *
- * @module
- */
+// Frames to measure with: a film that ships with Framelane, at a size and quality of choice.
 import { fileURLToPath } from "node:url";
 import { CaptureTimes } from "../cameras/capture_times.ts";
 import { makeSource } from "../cameras/open.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 
-/** Which frames. */
 export interface ClipOptions {
   readonly width?: number;
   readonly height?: number;
-  /** JPEG quality. */
   readonly quality?: number;
   /** At most this many; the clip has 132. */
   readonly count?: number;

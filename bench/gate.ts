@@ -1,8 +1,4 @@
-/**
- * What `gate()` saves on a still scene, and whether a clip with known events loses any by it.
- *
- * @module
- */
+// What `gate()` saves on a still scene, and whether a clip with known events loses any by it.
 import { alerts } from "../queries/operators/alerts.ts";
 import { detect } from "../queries/operators/detect.ts";
 import { gate } from "../queries/operators/gate.ts";

@@ -1,11 +1,5 @@
-/**
- * What a lane that holds its thread does to the others: their latency with and without it, in one
- * run. Few lanes have an executor each; many share some, and must move.
- *
- *     deno task bench isolation [--seconds 35] [--block-seconds 30] [--lanes 3,12]
- *
- * @module
- */
+// What a lane that holds its thread does to the others: their latency with and without it, in one
+// run. Few lanes have an executor each; many share some, and must move.
 import { print } from "./print.ts";
 import { type BenchLog, embeddedLog } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
@@ -16,7 +10,7 @@ import { percentile } from "./support/stats.ts";
 const FRAMES_PER_SECOND = 15;
 const QUERY = new URL("../tests/support/queries/blocking.ts", import.meta.url).href;
 
-/** Latencies of all lanes but lane 0, milliseconds, while lane 0 blocks for so long at offset 20. */
+/** Latencies of all lanes but lane 0, milliseconds, while lane 0 blocks for this long at offset 20. */
 async function measure(
   target: BenchLog,
   lanes: number,
@@ -43,13 +37,8 @@ async function measure(
   return latencies;
 }
 
-/** `deno task bench isolation`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const values = optionsOf(args, {
-    seconds: 35,
-    "block-seconds": 30,
-    lanes: "3,12",
-  });
+  const values = optionsOf(args, { seconds: 35, "block-seconds": 30, lanes: "3,12" });
   const target = await embeddedLog();
   try {
     for (const lanes of values.lanes.split(",").map(Number)) {

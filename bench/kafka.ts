@@ -1,12 +1,5 @@
-/**
- * Batch size × linger × compression on Apache Kafka: real frames through the cameras' publisher and
- * Framelane's reader, as tables and plots.
- *
- *     deno task bench kafka [--repeats 5] [--frames 900] [--live-seconds 3] [--fps 25] [--kafka HOST:PORT]
- *       [--settings 16384/0/none,65536/10/zstd] [--out .framelane/bench/kafka]
- *
- * @module
- */
+// Batch size × linger × compression on Apache Kafka: real frames through the cameras' publisher and
+// Framelane's reader, as tables and plots.
 import { Admin } from "@platformatic/kafka";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { clipFrames } from "./frames.ts";
@@ -18,7 +11,6 @@ import { csv, report, table } from "./support/report.ts";
 import { median, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
-/** Cameras' default. */
 const QUALITY = 80;
 const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 const SETTINGS = "16384/0/none,128000/20/none,512000/50/none,65536/10/snappy,65536/10/lz4," +
@@ -34,7 +26,6 @@ interface Run {
   readonly consumer: Figures;
 }
 
-/** `deno task bench kafka`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const options = optionsOf(args, {
     ...{ repeats: 5, frames: 900, "live-seconds": 3, fps: 25, settings: SETTINGS, kafka: "" },

@@ -1,18 +1,11 @@
-/**
- * What the launcher adds to the start of a command: `deno task queries --help` as it is, and the same
- * command started at once with the flags that the launcher works out, in turns.
- *
- *     deno task bench launcher [--rounds 15] [--out DIR]
- *
- * @module
- */
+// What the launcher adds to the start of a command: `deno task queries --help` as it is, and the same
+// command started at once with the flags that the launcher works out, in turns.
 import { fileURLToPath } from "node:url";
 import { planLaunch } from "../cli/launch/plan.ts";
 import { optionsOf } from "./support/options.ts";
 import { report, table } from "./support/report.ts";
 import { median, spread } from "./support/stats.ts";
 
-/** Milliseconds. */
 const GOAL = 30;
 const root = fileURLToPath(new URL("../", import.meta.url)).replace(/\/$/, "");
 
@@ -35,7 +28,6 @@ async function timed(args: readonly string[]): Promise<number> {
   return performance.now() - started;
 }
 
-/** `deno task bench launcher`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const { rounds, out } = optionsOf(args, { rounds: 15, out: "" });
   const rows: string[][] = [];

@@ -1,13 +1,7 @@
-/**
- * What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
- * it takes to find a time in a long log, and to open a large one.
- *
- *     deno task bench log [--rounds 3] [--only embedded|kafka] [--kafka HOST:PORT] [--beside CHECKOUT] [--out DIR]
- *
- * `--beside` measures the embedded log of another checkout of this project in the same run.
- *
- * @module
- */
+// What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
+// it takes to find a time in a long log, and to open a large one.
+//
+// `--beside` measures the embedded log of another checkout of this project in the same run.
 import process from "node:process";
 import { join, resolve } from "node:path";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
@@ -179,7 +173,6 @@ async function embedded(name: string, checkout: string, folder: string): Promise
   };
 }
 
-/** `deno task bench log`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, { rounds: 3, only: "", kafka: "", beside: "", out: "" });
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });

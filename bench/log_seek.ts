@@ -1,9 +1,5 @@
-/**
- * Finding a time in an embedded log of a million records, and in one of 10 GB: how long it holds the thread, how soon the
- * frame is there; opening it.
- *
- * @module
- */
+// Finding a time in an embedded log of a million records, and in one of 10 GB: how long it holds the thread, how soon the
+// frame is there; opening it.
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { encodeRecord } from "../runtime/log/embedded/record.ts";

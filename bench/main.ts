@@ -1,88 +1,27 @@
-/**
- * `deno task bench NAME [OPTIONS]`: runs one benchmark.
- *
- * @module
- */
+// `deno task bench NAME [OPTIONS]`: runs one benchmark.
 import { print } from "./print.ts";
 
-const BENCHMARKS: Readonly<Record<string, { about: string; load: () => Promise<Benchmark> }>> = {
-  camera: {
-    about: "a film into both logs, beside bare decoding and encoding",
-    load: async () => (await import("./camera.ts")).bench,
-  },
-  cameras: {
-    about: "many registered cameras in one process: frames, processor, memory",
-    load: async () => (await import("./cameras.ts")).bench,
-  },
-  log: {
-    about: "both logs: appends, reads, processor, bytes written for each byte of a frame",
-    load: async () => (await import("./log.ts")).bench,
-  },
-  kafka: {
-    about: "batch size × linger × compression on Kafka",
-    load: async () => (await import("./kafka.ts")).bench,
-  },
-  pipeline: {
-    about: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
-    load: async () => (await import("./pipeline.ts")).bench,
-  },
-  peers: {
-    about: "Framelane beside Spark, Python and KafkaJS: same frames, same machine, same run",
-    load: async () => (await import("./peers.ts")).bench,
-  },
-  model: {
-    about: "what models cost, how many cameras this machine carries, how soon an alert is there",
-    load: async () => (await import("./model.ts")).bench,
-  },
-  codec: {
-    about: "the bare codec loop, in all its ways",
-    load: async () => (await import("./codec.ts")).bench,
-  },
-  isolation: {
-    about: "what a lane that holds its thread does to the others",
-    load: async () => (await import("./isolation.ts")).bench,
-  },
-  runtime: {
-    about: "what the engine costs per frame, per batch and per window",
-    load: async () => (await import("./runtime.ts")).bench,
-  },
-  start: {
-    about: "from the start of the process to the first processed frame",
-    load: async () => (await import("./start.ts")).bench,
-  },
-  launcher: {
-    about: "what the launcher adds to the start of a command",
-    load: async () => (await import("./launcher.ts")).bench,
-  },
-  partitions: {
-    about: "many partitions beside three: drops, latency, processor; idle partitions",
-    load: async () => (await import("./partitions.ts")).bench,
-  },
-  passthrough: {
-    about: "a query without a codec beside the bare Kafka client",
-    load: async () => (await import("./passthrough.ts")).bench,
-  },
-  memory: {
-    about: "memory of `deno task queries` with three live cameras, and whether it grows",
-    load: async () => (await import("./memory.ts")).bench,
-  },
-  scale: {
-    about: "many runtimes on one Kafka with hundreds of partitions",
-    load: async () => (await import("./scale.ts")).bench,
-  },
-  video: {
-    about:
-      "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
-    load: async () => (await import("./video.ts")).bench,
-  },
-  tracking: {
-    about: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
-    load: async () => (await import("./tracking.ts")).bench,
-  },
-  viewer: {
-    about: "many lanes on one page, many pages, and what the queries notice of them",
-    load: async () => (await import("./viewer.ts")).bench,
-  },
+/** What each file of this folder measures. */
+const BENCHMARKS: Readonly<Record<string, string>> = {
+  camera: "a film into both logs, beside bare decoding and encoding",
+  cameras: "many registered cameras in one process: frames, processor, memory",
+  log: "both logs: appends, reads, processor, bytes written for each byte of a frame",
+  kafka: "batch size × linger × compression on Kafka",
+  pipeline: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
+  peers: "Framelane beside Spark, Python and KafkaJS: same frames, same machine, same run",
+  model: "what models cost, how many cameras this machine carries, how soon an alert is there",
+  codec: "the bare codec loop, in all its ways",
+  isolation: "what a lane that holds its thread does to the others",
+  runtime: "what the engine costs per frame, per batch and per window",
+  start: "from the start of the process to the first processed frame",
+  launcher: "what the launcher adds to the start of a command",
+  partitions: "many partitions beside three: drops, latency, processor; idle partitions",
+  passthrough: "a query without a codec beside the bare Kafka client",
+  memory: "memory of `deno task queries` with three live cameras, and whether it grows",
+  scale: "many runtimes on one Kafka with hundreds of partitions",
+  video: "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
+  tracking: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
+  viewer: "many lanes on one page, many pages, and what the queries notice of them",
 };
 
 /** A benchmark: its arguments in, its figures printed. */
@@ -91,20 +30,20 @@ export type Benchmark = (args: readonly string[]) => Promise<void>;
 if (import.meta.main) {
   const [name = "", ...args] = Deno.args;
   const list = Object.entries(BENCHMARKS)
-    .map(([key, { about }]) => `  ${key.padEnd(11)} ${about}`).join("\n");
+    .map(([key, about]) => `  ${key.padEnd(11)} ${about}`).join("\n");
   if (name === "--help" || name === "-h") {
     print(`deno task bench NAME [OPTIONS]\n\n${list}`);
     Deno.exit(0);
   }
-  const found = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
-  if (found === undefined) {
+  if (!Object.hasOwn(BENCHMARKS, name)) {
     const fault = name === "" ? "Which benchmark?" : `Unknown benchmark ${JSON.stringify(name)}:`;
     Deno.stderr.writeSync(new TextEncoder().encode(`${fault} expected one of\n${list}\n`));
     Deno.exit(2);
   }
   if (args.includes("--help") || args.includes("-h")) {
-    print(`deno task bench ${name} [OPTIONS]\n\n${found.about}\n`);
+    print(`deno task bench ${name} [OPTIONS]\n\n${BENCHMARKS[name]}\n`);
   }
-  await (await found.load())(args);
+  const { bench } = await import(`./${name}.ts`) as { bench: Benchmark };
+  await bench(args);
   Deno.exit(0);
 }

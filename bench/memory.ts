@@ -1,11 +1,5 @@
-/**
- * Memory of `deno task queries greyscale` with three live cameras at 15 frames/s: how much, and
- * whether it grows.
- *
- *     deno task bench memory [--seconds 120] [--only embedded|kafka] [--kafka HOST:PORT] [--out DIR]
- *
- * @module
- */
+// Memory of `deno task queries greyscale` with three live cameras at 15 frames/s: how much, and
+// whether it grows.
 import { fileURLToPath } from "node:url";
 import project from "../deno.json" with { type: "json" };
 import { type BenchLog, benchLogs } from "./support/logs.ts";
@@ -19,7 +13,6 @@ import { median, slope } from "./support/stats.ts";
 const PARTITIONS = 3;
 const FPS = 15;
 const SAMPLE_MS = 1_000;
-/** MiB. */
 const GOAL = 250;
 /** Starting is no steady state: compilers and caches fill. */
 const WARM_UP_SHARE = 0.25;
@@ -71,7 +64,6 @@ function growth(samples: readonly Sample[]): number {
   return slope(samples.map(({ second, megabytes }) => [second / 3600, megabytes] as const));
 }
 
-/** `deno task bench memory`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     seconds: 120,

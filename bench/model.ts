@@ -1,16 +1,9 @@
-/**
- * What models cost, how many cameras this machine carries, and how soon an alert is there.
- *
- *     deno task bench model [--manifest MODEL.json] [--runs 200] [--fps 5] [--seconds 40] [--only tensors|objects|gate]
- *         [--rounds 3] [--log embedded|kafka] [--kafka HOST:PORT]
- *
- * With `--only objects` it runs a detector end to end beside the model alone and a Python script, with
- * `--only gate` on a still scene and on one with known events. Without a manifest it measures the
- * query `objects`. Rates are runs for each second of processor time, all threads together: what one
- * core does that does nothing else.
- *
- * @module
- */
+// What models cost, how many cameras this machine carries, and how soon an alert is there.
+//
+// With `--only objects` it runs a detector end to end beside the model alone and a Python script, with
+// `--only gate` on a still scene and on one with known events. Without a manifest it measures the
+// query `objects`. Rates are runs for each second of processor time, all threads together: what one
+// core does that does nothing else.
 import { alerts } from "../queries/operators/alerts.ts";
 import { model, readManifest } from "../queries/operators/model/mod.ts";
 import { OutputReaders } from "../queries/operators/model/readers/mod.ts";
@@ -198,7 +191,6 @@ async function measureDelay(seconds: number): Promise<void> {
   );
 }
 
-/** The benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     manifest: "",

@@ -1,9 +1,5 @@
-/**
- * Objects end to end, on all cores, beside the model alone and beside the best Python: rounds
- * interleaved, so that a busy machine is busy for all.
- *
- * @module
- */
+// Objects end to end, on all cores, beside the model alone and beside the best Python: rounds
+// interleaved, so that a busy machine is busy for all.
 import { fileURLToPath } from "node:url";
 import { print } from "./print.ts";
 import { benchLogs, fillTopic } from "./support/logs.ts";

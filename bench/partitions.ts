@@ -1,11 +1,5 @@
-/**
- * Many partitions: 64 cameras at 5 frames/s beside the same frames over 3 partitions, and 256
- * partitions in which nothing happens.
- *
- *     deno task bench partitions [--rounds 3] [--seconds 30] [--only embedded|kafka] [--query NAME,…] [--no-idle] [--kafka HOST:PORT] [--out DIR]
- *
- * @module
- */
+// Many partitions: 64 cameras at 5 frames/s beside the same frames over 3 partitions, and 256
+// partitions in which nothing happens.
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
@@ -26,7 +20,6 @@ const IDLE_MS = 10_000;
 const QUERIES = ["passthrough", "greyscale"];
 const GOALS = { p99Ms: 100, cpuRatio: 1.1, idlePercent: 5 } as const;
 
-/** What one run gave. */
 interface Run {
   readonly frames: number;
   readonly missing: number;
@@ -114,7 +107,6 @@ async function idle(target: BenchLog, query: string): Promise<number> {
   return percent;
 }
 
-/** `deno task bench partitions`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     rounds: 3,

@@ -1,13 +1,7 @@
-/**
- * What is left of the bare Kafka client's speed when a query runs on it that does nothing: the same
- * backlog, read by the client's own consumer (one for all, and one for each core) and by the
- * `passthrough` query. The client's time runs from its first frame to its last; the query's from the
- * start of its first lane until every lane has committed and ended.
- *
- *     deno task bench passthrough [--rounds 5] [--frames 9000] [--kafka HOST:PORT] [--out DIR]
- *
- * @module
- */
+// What is left of the bare Kafka client's speed when a query runs on it that does nothing: the same
+// backlog, read by the client's own consumer (one for all, and one for each core) and by the
+// `passthrough` query. The client's time runs from its first frame to its last; the query's from the
+// start of its first lane until every lane has committed and ended.
 import { clipFrames } from "./frames.ts";
 import { drain } from "./pipeline.ts";
 import type { BareReport, BareRequest } from "./support/bare_consumer.ts";
@@ -40,7 +34,7 @@ async function measured(frames: number, work: () => Promise<number>): Promise<Ru
   };
 }
 
-/** Frames a second of so many consumers of one group, each in a worker. */
+/** Frames a second of this many consumers of one group, each in a worker. */
 async function bareConsumers(
   count: number,
   request: BareRequest,
@@ -69,7 +63,6 @@ async function bareConsumers(
   }
 }
 
-/** `deno task bench passthrough`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     rounds: 5,

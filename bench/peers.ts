@@ -1,12 +1,6 @@
-/**
- * Framelane beside what a user would pick instead: the same frames, the same machine, the same run,
- * rounds interleaved. Writes a table, a JSON file and a plot. `--only windows` leaves nothing but the
- * windows, beside the best Python.
- *
- *     deno task bench peers [--rounds 5] [--frames 3000] [--live-seconds 8] [--only NAME,…] [--skip NAME,…] [--out DIR] [--kafka HOST:PORT]
- *
- * @module
- */
+// Framelane beside what a user would pick instead: the same frames, the same machine, the same run,
+// rounds interleaved. Writes a table, a JSON file and a plot. `--only windows` leaves nothing but the
+// windows, beside the best Python.
 import { fileURLToPath } from "node:url";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
@@ -25,7 +19,6 @@ const PARTITIONS = 3;
 const WINDOWS = new URL("./support/window_tensors.ts", import.meta.url).href;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Something that does the work. */
 interface Contender {
   readonly name: string;
   readonly about: string;
@@ -62,12 +55,12 @@ async function runPeer(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  let said = "";
+  let printed = "";
   let called: Promise<void> | undefined;
   const listening = (async () => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      said = (said + text).slice(-20_000);
-      if (said.includes("ready")) called ??= onReady?.();
+      printed = (printed + text).slice(-20_000);
+      if (printed.includes("ready")) called ??= onReady?.();
     }
   })();
   const output = await new Response(child.stdout).text();
@@ -75,7 +68,7 @@ async function runPeer(
   await called;
   const line = output.trim().split("\n").at(-1) ?? "";
   if (!line.startsWith("{")) {
-    throw new Error(`${command.join(" ")} gave no result: ${said.slice(-2000)}`);
+    throw new Error(`${command.join(" ")} gave no result: ${printed.slice(-2000)}`);
   }
   return JSON.parse(line);
 }
@@ -145,7 +138,6 @@ const framelane: Contender = {
   },
 };
 
-/** `deno task bench peers`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     rounds: 5,
@@ -284,7 +276,9 @@ async function windowsPerSecond(target: BenchLog, topic: string): Promise<number
   channel.onmessage = ({ data }: MessageEvent<number>) => void firsts.push(data);
   const { frames, ended } = await drain(target, topic, WINDOWS);
   channel.close();
-  if (firsts.length !== PARTITIONS) throw new Error(`${firsts.length} lanes told of a first frame`);
+  if (firsts.length !== PARTITIONS) {
+    throw new Error(`${firsts.length} lanes reported a first frame`);
+  }
   return (frames - 1) * 1000 / (ended - Math.min(...firsts));
 }
 

@@ -1,12 +1,6 @@
-/**
- * The main job, measured: greyscale over a backlog beside the bare codec loop, and live latency.
- * Greyscale as it ships keeps each frame's luma as it is coded; told a quality it decodes and
- * encodes, as the bare loop does.
- *
- *     deno task bench pipeline [--rounds 5] [--frames 3000] [--live-seconds 10] [--kafka HOST:PORT] [--only embedded|kafka]
- *
- * @module
- */
+// The main job, measured: greyscale over a backlog beside the bare codec loop, and live latency.
+// Greyscale as it ships keeps each frame's luma as it is coded; told a quality it decodes and
+// encodes, as the bare loop does.
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
 import type { StreamingQuery } from "../runtime/driver/streaming_query.ts";
@@ -108,7 +102,6 @@ export async function live(
   return latencies;
 }
 
-/** `deno task bench pipeline`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     rounds: 5,

@@ -1,10 +1,4 @@
-/**
- * What the engine costs: everything but codec and log.
- *
- *     deno task bench runtime [--rounds 5] [--kafka HOST:PORT] [--only embedded|kafka]
- *
- * @module
- */
+// What the engine costs: everything but codec and log.
 import type { Frame, Window } from "../runtime/definition/frame.ts";
 import { query } from "../runtime/definition/query.ts";
 import type { Sink } from "../runtime/definition/sink.ts";
@@ -71,7 +65,7 @@ async function windowsPerSecond(): Promise<number> {
   return windows / (performance.now() - started) * 1000;
 }
 
-/** Milliseconds of each commit, with so many output records of 20 KB. */
+/** Milliseconds of each commit, with this many output records of 20 KB. */
 async function commits(target: BenchLog, records: number): Promise<number[]> {
   const topic = `commits-${crypto.randomUUID()}`;
   const output = `${topic}-out`;
@@ -107,13 +101,8 @@ async function commits(target: BenchLog, records: number): Promise<number[]> {
   return times.slice(COMMITS / 10);
 }
 
-/** `deno task bench runtime`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const values = optionsOf(args, {
-    rounds: 5,
-    kafka: "",
-    only: "",
-  });
+  const values = optionsOf(args, { rounds: 5, kafka: "", only: "" });
   const rounds = values.rounds;
   const figures: Record<string, number[]> = {};
   for (let round = 0; round <= rounds; round++) {

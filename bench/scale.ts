@@ -1,14 +1,8 @@
-/**
- * Many runtimes on one Kafka: members of one group share hundreds of partitions. How long until all
- * partitions run, how long when a member leaves, how many commits a second, how far behind.
- *
- * Each runtime is a real one, its membership, readers, transactions and query included; they share a
- * process and have no workers, so that hundreds of lanes fit on a small machine.
- *
- *     deno task bench scale [--members 2,4,8] [--partitions 64,128,256] [--fps 1] [--seconds 8] [--kafka HOST:PORT] [--out DIR]
- *
- * @module
- */
+// Many runtimes on one Kafka: members of one group share hundreds of partitions. How long until all
+// partitions run, how long when a member leaves, how many commits a second, how far behind.
+//
+// Each runtime is a real one, its membership, readers, transactions and query included; they share a
+// process and have no workers, so that hundreds of lanes fit on a small machine.
 import type { Driver } from "../runtime/driver/driver.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { print } from "./print.ts";
@@ -99,7 +93,7 @@ class Runtime {
   }
 }
 
-/** Milliseconds until so many partitions run. */
+/** Milliseconds until this many partitions run. */
 async function untilRunning(runtimes: readonly Runtime[], partitions: number): Promise<number> {
   const started = performance.now();
   for (;;) {
@@ -165,7 +159,6 @@ async function simulate(
   }
 }
 
-/** `deno task bench scale`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     members: "2,4,8",

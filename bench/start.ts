@@ -1,12 +1,6 @@
-/**
- * From the start of the process to the first processed frame, as a user starts it: a backlog waits,
- * `deno task queries` is spawned, the first line of the `console` sink is the first frame. And where
- * the time goes: what importing the parts takes, how long a worker needs.
- *
- *     deno task bench start [--rounds 7] [--kafka HOST:PORT] [--only embedded|kafka] [--out DIR]
- *
- * @module
- */
+// From the start of the process to the first processed frame, as a user starts it: a backlog waits,
+// `deno task queries` is spawned, the first line of the `console` sink is the first frame. And where
+// the time goes: what importing the parts takes, how long a worker needs.
 import { fileURLToPath } from "node:url";
 import { clipFrames } from "./frames.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
@@ -17,11 +11,9 @@ import { median, spread } from "./support/stats.ts";
 
 const PARTITIONS = 3;
 const FRAMES_EACH = 20;
-/** Milliseconds. */
 const GOALS = { embedded: 700, kafka: 1000 } as const;
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-/** One way of starting. */
 interface Start {
   readonly name: string;
   readonly flags: readonly string[];
@@ -55,14 +47,14 @@ export async function firstFrame(
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  let said = "";
+  let printed = "";
   let first: number | undefined;
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    said += text;
-    if (first === undefined && /CAMERA-\d+ #\d+/.test(said)) first = performance.now() - started;
+    printed += text;
+    if (first === undefined && /CAMERA-\d+ #\d+/.test(printed)) first = performance.now() - started;
   }
   const { success } = await child.status;
-  if (!success || first === undefined) throw new Error(`No frame was processed: ${said}`);
+  if (!success || first === undefined) throw new Error(`No frame was processed: ${printed}`);
   return first;
 }
 
@@ -112,7 +104,6 @@ async function workerStart(url: string): Promise<number> {
   }
 }
 
-/** `deno task bench start`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
     rounds: 7,

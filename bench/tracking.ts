@@ -1,12 +1,6 @@
-/**
- * `track()` beside the ByteTrack of Python's `supervision`: the same detections, scored by `motmetrics`
- * and `trackeval`. Synthetic sequences, whose truth is known, and a film, if one is named: there the
- * shipped detector finds the people, and the reference's tracks stand for the truth.
- *
- *     deno task bench tracking [--film FILE] [--frames 300]
- *
- * @module
- */
+// `track()` beside the ByteTrack of Python's `supervision`: the same detections, scored by `motmetrics`
+// and `trackeval`. Synthetic sequences, whose truth is known, and a film, if one is named: there the
+// shipped detector finds the people, and the reference's tracks stand for the truth.
 import { fileURLToPath } from "node:url";
 import { CaptureTimes } from "../cameras/capture_times.ts";
 import { makeSource } from "../cameras/open.ts";
@@ -36,7 +30,6 @@ interface Sequence {
 
 type Scores = Readonly<Record<typeof METRICS[number], number>>;
 
-/** Compares. */
 export async function bench(args: readonly string[]): Promise<void> {
   const { film, frames } = optionsOf(args, { film: "", frames: 300 });
   const { python, failure } = await pythonWith("tracking", "tracking.txt", print);

@@ -1,11 +1,4 @@
-/**
- * `deno task bench video`: what video costs that stays video, beside the JPEG way and Python.
- *
- *     deno task bench video [--rounds 5] [--only frame|backlog|live|rtsp|clip|focus]
- *         [--frames 600] [--seconds 20] [--cameras 50] [--kafka HOST:PORT] [--log embedded|kafka]
- *
- * @module
- */
+// `deno task bench video`: what video costs that stays video, beside the JPEG way and Python.
 import { fileURLToPath } from "node:url";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
@@ -202,7 +195,6 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   focus: ({ rounds }) => benchFocus(rounds),
 };
 
-/** Runs the parts. */
 export async function bench(args: readonly string[]): Promise<void> {
   const { only, ...options } = optionsOf(args, {
     rounds: 5,

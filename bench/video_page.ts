@@ -1,8 +1,4 @@
-/**
- * What video costs the viewer that stays video: clips, and a page that watches one camera.
- *
- * @module
- */
+// What video costs the viewer that stays video: clips, and a page that watches one camera.
 import { cpuUsage } from "node:process";
 import { FakeLanes } from "../tests/support/fake_lanes.ts";
 import { TestPage } from "../tests/viewer/kit.ts";

@@ -1,10 +1,4 @@
-/**
- * The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
- *
- *     deno task bench viewer [--seconds 10] [--rounds 3] [--only lanes|pages|frozen|queries|many]
- *
- * @module
- */
+// The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
 import { fileURLToPath } from "node:url";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
@@ -113,7 +107,6 @@ function openPages(url: string, pages: number, width: number, seconds: number) {
   return { pid: child.pid, ready: ready.promise, report };
 }
 
-/** Pages in another process; what they saw, and what they cost this one. */
 async function watched(url: string, pages: number, width: number, seconds: number) {
   const opened = openPages(url, pages, width, seconds);
   await opened.ready;
@@ -291,7 +284,6 @@ async function queries(
   await target.close();
 }
 
-/** What was measured in one phase. */
 interface Phase {
   /** Capture to sink, milliseconds. */
   readonly p50: number;
@@ -320,13 +312,8 @@ function usage(cameras: number, pages: number | undefined): number[] {
   ];
 }
 
-/** Runs the benchmark. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const values = optionsOf(args, {
-    seconds: 10,
-    rounds: 3,
-    only: "",
-  });
+  const values = optionsOf(args, { seconds: 10, rounds: 3, only: "" });
   const { seconds, rounds, only } = values;
   if (["", "lanes", "pages"].includes(only)) await lanesAndPages(seconds, only);
   if (only === "" || only === "frozen") await frozen(60);

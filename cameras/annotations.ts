@@ -1,8 +1,4 @@
-/**
- * What people know about the images of a folder: an annotation file, or the names of its folders.
- *
- * @module
- */
+// What people know about the images of a folder: an annotation file, or the names of its folders.
 import { join } from "node:path";
 import type { Headers } from "../runtime/definition/frame.ts";
 

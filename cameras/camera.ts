@@ -1,32 +1,25 @@
-/**
- * One camera at work: its source, paced, into its partition.
- *
- * @module
- */
+// One camera at work: its source, paced, into its partition.
 import type { Clock } from "../runtime/base/clock.ts";
-import { cameraOfPartition } from "../runtime/definition/frame.ts";
-import { Backoff } from "../runtime/base/wait.ts";
+import { cameraOfPartition, type Headers } from "../runtime/definition/frame.ts";
+import { aborted, Backoff, pause, waitAtMost } from "../runtime/base/wait.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
-import { frameHeaders } from "./frame_headers.ts";
-import { pace } from "./pacing.ts";
+import { type Lateness, pace, Punctuality } from "./pacing.ts";
 import type { FramePublisher, PublisherStats } from "./publisher.ts";
-import { type Lateness, Punctuality } from "./punctuality.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type PublishTarget, SourceError } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { DEFAULT_STALL_MS, Watchdog } from "./watchdog.ts";
 
-/** A camera to run. */
 export interface CameraOptions {
   /** n of `CAMERA-n`, from 1; it publishes to partition n − 1. */
   readonly number: number;
   readonly source: CameraSource;
   readonly publisher: FramePublisher;
-  readonly target?: PublishTarget;
+  readonly target?: PublishTarget | undefined;
   /** Of these, `fps`, `stallMs`, `name` and `place` concern the camera itself. */
   readonly settings?: CameraSettings;
   /** Ends after this many frames of the source. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly clock: Clock;
   /** Aborts when the camera must end; what it holds is still published. */
   readonly signal: AbortSignal;
@@ -44,7 +37,6 @@ export interface CameraOptions {
   readonly stream?: StreamWatch;
 }
 
-/** What a camera did. */
 export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
   readonly camera: string;
   readonly partition: number;
@@ -87,13 +79,7 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
 
 /** A log that is there makes the partition first, so that nothing is dropped while it does. */
 async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
-  const over = new AbortController();
-  const waited = clock.sleep(SETTLE_MS, AbortSignal.any([signal, over.signal])).catch((reason) => {
-    if (!signal.aborted && !over.signal.aborted) throw reason;
-  });
-  await Promise.race([publisher.ready, waited]);
-  over.abort();
-  await waited;
+  await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
 }
 
 const GAVE_UP = new Error("The log did not take the last frames in time");
@@ -103,14 +89,10 @@ async function flush(options: CameraOptions): Promise<void> {
   const { publisher, clock, signal, report } = options;
   const done = new AbortController();
   const giveUp = new AbortController();
-  const patience = async () => {
-    await aborted(signal, done.signal);
-    await clock.sleep(FLUSH_MS, done.signal);
-    giveUp.abort(GAVE_UP);
-  };
-  const losingPatience = patience().catch((error) => {
-    if (!done.signal.aborted) throw error;
-  });
+  const losingPatience = (async () => {
+    await aborted(AbortSignal.any([signal, done.signal]));
+    if (await pause(FLUSH_MS, done.signal, clock)) giveUp.abort(GAVE_UP);
+  })();
   try {
     await publisher.flush(giveUp.signal);
   } catch (error) {
@@ -125,19 +107,6 @@ async function flush(options: CameraOptions): Promise<void> {
   }
 }
 
-/** Resolves when either signal aborts. */
-async function aborted(signal: AbortSignal, other: AbortSignal): Promise<void> {
-  if (signal.aborted || other.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const listener = () => resolve();
-  signal.addEventListener("abort", listener, { once: true });
-  other.addEventListener("abort", listener, { once: true });
-  await promise;
-  signal.removeEventListener("abort", listener);
-  other.removeEventListener("abort", listener);
-}
-
-/** The state of one run. */
 class CameraRun {
   readonly #options: CameraOptions;
   readonly #punctuality: Punctuality;
@@ -197,9 +166,7 @@ class CameraRun {
         this.#options.onFailure?.(error);
         this.#tell(error.message, delay);
         this.#reopened++;
-        await clock.sleep(delay, signal).catch((reason) => {
-          if (!signal.aborted) throw reason;
-        });
+        await pause(delay, signal, clock);
       }
     }
   }
@@ -219,7 +186,7 @@ class CameraRun {
       report,
       onActivity: watchdog.alive,
       onPacket: this.#stream.note,
-      ...(target === undefined ? {} : { target }),
+      target,
     });
     try {
       for await (
@@ -228,23 +195,15 @@ class CameraRun {
           times: this.#times,
           signal: stop,
           onLate: (ms) => this.#punctuality.fallBehind(ms, report),
-          ...(fps === undefined ? {} : { fps }),
+          fps,
         })
       ) {
         const seq = this.#seq++;
         const { value, delivered } = image;
         const headers = frameHeaders(image, this.#session, seq, settings);
-        const record = {
-          key: this.#camera,
-          value,
-          timestamp: Math.round(timestamp),
-          headers,
-        };
+        const record = { key: this.#camera, value, timestamp: Math.round(timestamp), headers };
         try {
-          await publisher.publish(
-            delivered === undefined ? { record } : { record, delivered },
-            signal,
-          );
+          await publisher.publish({ record, delivered }, signal);
         } catch (error) {
           if (signal.aborted) return;
           throw error;
@@ -283,4 +242,28 @@ class CameraRun {
     const { limit } = this.#options;
     return limit !== undefined && this.#seq >= limit;
   }
+}
+
+/** The headers of a frame; what people call the camera, and where it is, among them. */
+export function frameHeaders(
+  image: {
+    readonly contentType: string;
+    readonly width?: number;
+    readonly height?: number;
+    readonly headers?: Headers;
+  },
+  session: string,
+  seq: number,
+  { name, place }: Pick<CameraSettings, "name" | "place"> = {},
+): Headers {
+  const headers: Record<string, string> = {
+    "content-type": image.contentType,
+    session,
+    seq: String(seq),
+  };
+  if (image.width !== undefined) headers.width = String(image.width);
+  if (image.height !== undefined) headers.height = String(image.height);
+  if (name !== undefined) headers["camera-name"] = name;
+  if (place !== undefined) headers["camera-place"] = place;
+  return { ...image.headers, ...headers };
 }

@@ -1,8 +1,4 @@
-/**
- * Capture times: durations of the monotonic clock, laid on the wall clock.
- *
- * @module
- */
+// Capture times: durations of the monotonic clock, laid on the wall clock.
 import type { Clock } from "../runtime/base/clock.ts";
 
 /** Irregular times that were corrected, counted since the start. */

@@ -1,14 +1,9 @@
-/**
- * Finds ONVIF cameras on the local network: WS-Discovery, then each device's stream addresses.
- *
- * @module
- */
+// Finds ONVIF cameras on the local network: WS-Discovery, then each device's stream addresses.
 import { createHash, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { settled } from "../runtime/base/wait.ts";
 import type { Credentials } from "./net/login.ts";
 
-/** A camera that answered. */
 export interface FoundCamera {
   /** Address of its device service. */
   readonly service: string;
@@ -21,8 +16,7 @@ export interface FoundCamera {
   readonly error?: string;
 }
 
-/** How to look for cameras. */
-export interface DiscoveryOptions {
+interface DiscoveryOptions {
   /** Where the question goes: the multicast group of WS-Discovery, or one host. */
   readonly hostname: string;
   readonly port: number;

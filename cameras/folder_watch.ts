@@ -1,14 +1,11 @@
-/**
- * Notices what changes in a folder.
- *
- * @module
- */
+// Notices what changes in a folder.
 import { relative, sep } from "node:path";
 import type { Clock } from "../runtime/base/clock.ts";
+import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 
-/** Everything is looked at so often, whatever the system says or forgets to say. */
+/** How often everything is looked at, whatever the system reports or misses. */
 const RESCAN_MS = 5_000;
-/** The same where the system says nothing. */
+/** The same where the system reports nothing. */
 const UNWATCHED_RESCAN_MS = 1_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;
@@ -25,7 +22,7 @@ export class FolderWatch implements Disposable {
   readonly #changed = new Set<string>();
   #all = false;
   #lastScan: number;
-  #wake = Promise.withResolvers<void>();
+  readonly #wake = new Notifier();
 
   /** @param watch makes the system's watcher; `Deno.watchFs` unless given */
   constructor(
@@ -74,23 +71,13 @@ export class FolderWatch implements Disposable {
    */
   async changes(impatient: boolean): Promise<readonly string[] | "all"> {
     if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
+      const woken = this.#wake.wait();
       const rescan = this.#lastScan + this.#rescanMs - this.#clock.monotonic();
       const wait = Math.max(0, impatient ? Math.min(RETRY_MS, rescan) : rescan);
-      const stop = new AbortController();
-      const abort = () => stop.abort();
-      this.#signal.addEventListener("abort", abort, { once: true });
-      try {
-        await Promise.race([this.#wake.promise, this.#clock.sleep(wait, stop.signal)]);
-      } catch (error) {
-        if (!stop.signal.aborted) throw error;
-      } finally {
-        stop.abort();
-        this.#signal.removeEventListener("abort", abort);
-      }
+      await waitAtMost(wait, woken, this.#clock, this.#signal);
     }
     const changed = [...this.#changed];
     this.#changed.clear();
-    this.#wake = Promise.withResolvers();
     if (this.#all || this.#clock.monotonic() - this.#lastScan >= this.#rescanMs) {
       this.#all = false;
       this.#lastScan = this.#clock.monotonic();
@@ -115,7 +102,7 @@ export class FolderWatch implements Disposable {
 
   #lookAtAll(): void {
     this.#all = true;
-    this.#wake.resolve();
+    this.#wake.notify();
   }
 
   #note({ kind, flag, paths }: Deno.FsEvent): void {
@@ -131,7 +118,7 @@ export class FolderWatch implements Disposable {
     for (const path of paths) {
       this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));
     }
-    this.#wake.resolve();
+    this.#wake.notify();
   }
 
   [Symbol.dispose](): void {

@@ -1,19 +1,14 @@
-/**
- * Frames that wait for the log, and what is dropped of them when there are too many.
- *
- * @module
- */
+// Frames that wait for the log, and what is dropped of them when there are too many.
 import type { LogRecord } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 
 /** What happens to a frame when the buffer is full. */
 export type Overflow = "wait" | "drop-oldest" | "drop-newest";
 
-/** A frame to publish. */
 export interface PublisherFrame {
   readonly record: LogRecord;
   /** Told the frame's offset once the log has it. */
-  readonly delivered?: (offset: number) => void | Promise<void>;
+  readonly delivered?: ((offset: number) => void | Promise<void>) | undefined;
 }
 
 /**
@@ -73,7 +68,6 @@ export class FrameBuffer {
     if (next < 0) this.#lost = reason;
   }
 
-  /** Drops all. */
   clear(reason: DropReason): void {
     this.dropped[reason] += this.#frames.splice(0).length;
   }

@@ -1,18 +1,13 @@
-/**
- * Puts a camera together: its publisher, its place in the log, its run.
- *
- * @module
- */
+// Puts a camera together: its publisher, its place in the log, its run.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
-import { type CameraSummary, runCamera } from "./camera.ts";
+import { type CameraOptions, type CameraSummary, runCamera } from "./camera.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
 import { FramePublisher, type Overflow, type PublisherStats } from "./publisher.ts";
-import { type Lateness, Punctuality } from "./punctuality.ts";
-import type { CameraSettings } from "./settings.ts";
-import type { CameraSource, SourceError, SourceErrorCode } from "./source.ts";
+import { type Lateness, Punctuality } from "./pacing.ts";
+import type { SourceErrorCode } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
-import { LogTarget } from "./target.ts";
+import { logTarget } from "./published.ts";
 
 /** What many cameras of one process share. */
 export interface CameraHost {
@@ -20,30 +15,20 @@ export interface CameraHost {
   readonly producer: LogProducer;
   readonly topic: string;
   /** Holds what was published of folders. */
-  readonly kv?: Deno.Kv;
-  readonly bufferFrames?: number;
+  readonly kv?: Deno.Kv | undefined;
+  readonly bufferFrames?: number | undefined;
   /** Absent: `drop-oldest` for live sources, `wait` for all others. */
-  readonly overflow?: Overflow;
+  readonly overflow?: Overflow | undefined;
   /** Absent: 0, or 10 for a camera that waits for nothing: full batches are cheaper. */
-  readonly lingerMs?: number;
-  readonly batchBytes?: number;
+  readonly lingerMs?: number | undefined;
+  readonly batchBytes?: number | undefined;
   readonly clock: Clock;
 }
 
-/** One camera. */
-export interface LaunchOptions {
-  /** n of `CAMERA-n`. */
-  readonly number: number;
-  readonly source: CameraSource;
-  readonly settings?: CameraSettings;
-  readonly limit?: number;
-  readonly signal: AbortSignal;
-  readonly report: (message: string) => void;
-  /** Told for each frame of the source; must return at once. */
-  readonly onFrame?: () => void;
-  /** See `CameraOptions`. */
-  readonly onFailure?: (error: SourceError | undefined) => void;
-}
+type LaunchOptions = Omit<
+  CameraOptions,
+  "publisher" | "target" | "clock" | "times" | "punctuality" | "stream"
+>;
 
 /** Counts of a camera since its start, and what its stream is like. */
 export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
@@ -52,7 +37,6 @@ export interface CameraStats extends PublisherStats, Lateness, TimeFaults {
   readonly stream: StreamFacts;
 }
 
-/** A camera that runs. */
 export interface LaunchedCamera {
   readonly stats: CameraStats;
   /** As `runCamera`. */
@@ -61,10 +45,9 @@ export interface LaunchedCamera {
 
 const BULK_LINGER_MS = 10;
 
-/** Runs a camera. */
 export function launchCamera(host: CameraHost, options: LaunchOptions): LaunchedCamera {
-  const { log, producer, topic, kv, clock } = host;
-  const { number, source, signal, report, settings = {}, limit, onFrame, onFailure } = options;
+  const { log, producer, topic, kv, clock, overflow, bufferFrames, batchBytes } = host;
+  const { number, source, signal, report, settings = {}, onFailure } = options;
   const { fps, timeJumpMs } = settings;
   const partition = number - 1;
   const publisher = new FramePublisher({
@@ -72,34 +55,26 @@ export function launchCamera(host: CameraHost, options: LaunchOptions): Launched
     producer,
     topic,
     partition,
-    overflow: host.overflow ?? (source.kind === "live" ? "drop-oldest" : "wait"),
-    ...(host.bufferFrames === undefined ? {} : { bufferFrames: host.bufferFrames }),
+    overflow: overflow ?? (source.kind === "live" ? "drop-oldest" : "wait"),
+    bufferFrames,
     lingerMs: host.lingerMs ?? (fps === "max" ? BULK_LINGER_MS : 0),
-    ...(host.batchBytes === undefined ? {} : { batchBytes: host.batchBytes }),
+    batchBytes,
     clock,
     report,
   });
-  const target = kv === undefined
-    ? {}
-    : { target: new LogTarget({ log, topic, partition, kv, clock, signal }) };
+  const target = kv && logTarget({ log, topic, partition, kv, clock, signal });
   const punctuality = new Punctuality();
   const failures: Partial<Record<SourceErrorCode, number>> = {};
   const times = new CaptureTimes(clock, report, timeJumpMs);
   const stream = new StreamWatch();
   const ended = runCamera({
-    number,
-    source,
+    ...options,
     publisher,
     punctuality,
     times,
     stream,
     clock,
-    signal,
-    report,
-    ...target,
-    settings,
-    ...(limit === undefined ? {} : { limit }),
-    ...(onFrame === undefined ? {} : { onFrame }),
+    target,
     onFailure(error) {
       if (error !== undefined) failures[error.code] = (failures[error.code] ?? 0) + 1;
       onFailure?.(error);

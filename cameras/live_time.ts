@@ -1,8 +1,4 @@
-/**
- * Capture times of live streams: the stream's own spacing, laid on this machine's clock.
- *
- * @module
- */
+// Capture times of live streams: the stream's own spacing, laid on this machine's clock.
 import type { CaptureTimes } from "./capture_times.ts";
 
 /** A stream this late against its best frame had a pause, or its clock jumped. */

@@ -1,8 +1,4 @@
-/**
- * Prometheus metrics of the cameras of a process.
- *
- * @module
- */
+// Prometheus metrics of the cameras of a process.
 import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./launch.ts";
 
@@ -45,7 +41,6 @@ const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => numb
   ],
 ];
 
-/** Turns counts into metrics on request. */
 export class CameraMetrics {
   readonly #set = new MetricSet(LABELS);
   readonly #topic: string;
@@ -74,7 +69,6 @@ export class CameraMetrics {
     this.#cameras = cameras;
   }
 
-  /** The metrics in Prometheus' text format. */
   async text(): Promise<string> {
     this.#set.registry.resetMetrics();
     for (const { number, name, stats } of this.#cameras()) {

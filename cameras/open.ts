@@ -1,8 +1,4 @@
-/**
- * The table of sources, and making a source of what a person wrote.
- *
- * @module
- */
+// The table of sources, and making a source of what a person wrote.
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";

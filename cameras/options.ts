@@ -1,12 +1,8 @@
-/**
- * Options written into a source: `pattern:?size=640x480&fps=15`.
- *
- * @module
- */
+// Options written into a source: `pattern:?size=640x480&fps=15`.
 import { type Size, SourceError } from "./source.ts";
 
 /** Largest width or height of an image that a camera makes. */
-export const MOST_PIXELS_A_SIDE = 8_192;
+const MOST_PIXELS_A_SIDE = 8_192;
 
 /** Reads `640x480`. */
 export function parseSize(text: string): Size {

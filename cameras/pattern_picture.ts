@@ -1,13 +1,8 @@
-/**
- * The picture of the test pattern: colour bars, a moving ball and beam, the camera's name, the
- * sequence number and the time, and the sequence number once more as a strip that programs read.
- *
- * @module
- */
+// The picture of the test pattern: colour bars, a moving ball and beam, the camera's name, the
+// sequence number and the time, and the sequence number once more as a strip that programs read.
 import { drawText, fillBox, textSize } from "../runtime/image/draw.ts";
 import type { RawImage } from "../runtime/image/raw.ts";
 
-/** What a pattern shows. */
 export interface PatternLook {
   /** Pixels. */
   readonly width: number;
@@ -116,24 +111,6 @@ function drawStrip(canvas: Canvas, seq: number, top: number): void {
     const color: Rgb = one ? [255, 255, 255] : [0, 0, 0];
     fillBox(canvas, [edge(cell), top, edge(cell + 1), canvas.height], color);
   }
-}
-
-/**
- * Reads the sequence number, modulo 2²⁴, back from a decoded picture of the pattern at any size.
- *
- * @returns undefined when the picture shows no whole strip.
- */
-export function readPatternSeq(image: Canvas): number | undefined {
-  const { data, width, height, channels } = image;
-  const { stripTop } = bands(height);
-  const y = Math.floor((stripTop + height) / 2);
-  let bits = 0;
-  for (let cell = 0; cell < CELLS; cell++) {
-    const x = Math.floor((cell + 0.5) * width / CELLS);
-    bits = bits * 2 + (data[(y * width + x) * channels]! > 127 ? 1 : 0);
-  }
-  const seq = Math.floor(bits / 256);
-  return bits % 256 === checkSum(seq) ? seq : undefined;
 }
 
 /** Not 0 for 0, so that a black picture is no strip. */

@@ -1,8 +1,5 @@
-/**
- * Work ahead of the reader, within bounds, in order.
- *
- * @module
- */
+// Work ahead of the reader, within bounds, in order.
+import { Notifier } from "../runtime/base/wait.ts";
 
 /**
  * Runs `produce` in the background and gives what its pushed promises resolve to, in the order of
@@ -11,16 +8,6 @@
  * @param produce pushes promises; when it returns, the iteration ends after the last of them; when
  * it or one of them throws, the iteration throws. Its signal aborts when the reader stops early;
  * the iteration ends only after it returned.
- *
- * @example
- * ```ts
- * import { prefetch } from "./prefetch.ts";
- *
- * const squares = prefetch<number>(4, async (push) => {
- *   for (let n = 0; n < 10; n++) await push(Promise.resolve(n * n));
- * });
- * for await (const square of squares) console.assert(square >= 0);
- * ```
  */
 export async function* prefetch<T>(
   depth: number,
@@ -28,42 +15,37 @@ export async function* prefetch<T>(
 ): AsyncGenerator<T, void, undefined> {
   const stop = new AbortController();
   const items: Promise<T>[] = [];
-  let wakeReader = () => {};
-  let wakeProducer = () => {};
+  const changed = new Notifier();
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
 
   const push = async (item: Promise<T>) => {
     // The reader sees the failure when its turn comes; until then there is no listener.
     item.catch(() => {});
-    while (items.length >= depth && !stop.signal.aborted) {
-      await new Promise<void>((resolve) => wakeProducer = resolve);
-    }
+    while (items.length >= depth && !stop.signal.aborted) await changed.wait();
     items.push(item);
-    wakeReader();
+    changed.notify();
   };
   const producing = produce(push, stop.signal).catch((error) => {
     failure = { error };
   }).finally(() => {
     ended = true;
-    wakeReader();
+    changed.notify();
   });
   try {
     for (;;) {
-      while (items.length === 0 && !ended) {
-        await new Promise<void>((resolve) => wakeReader = resolve);
-      }
+      while (items.length === 0 && !ended) await changed.wait();
       const item = items[0];
       if (item === undefined) break;
       const value = await item;
       items.shift();
-      wakeProducer();
+      changed.notify();
       yield value;
     }
     if (failure !== undefined) throw failure.error;
   } finally {
     stop.abort();
-    wakeProducer();
+    changed.notify();
     await producing;
     await Promise.allSettled(items);
   }

@@ -1,8 +1,4 @@
-/**
- * Looks at a camera for a while: what it sends, how its clock goes, which login it wants.
- *
- * @module
- */
+// Looks at a camera for a while: what it sends, how its clock goes, which login it wants.
 import type { Clock } from "../runtime/base/clock.ts";
 import { CaptureTimes } from "./capture_times.ts";
 import { describeChallenges, parseChallenges } from "./net/login.ts";
@@ -12,7 +8,6 @@ import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, SourceError, type VideoPacket } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
 
-/** What was seen of a camera. */
 export interface ProbeReport {
   readonly frames: number;
   readonly seconds: number;
@@ -34,8 +29,7 @@ export interface ProbeReport {
   readonly reports: readonly string[];
 }
 
-/** How to look. */
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly settings?: CameraSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -1,8 +1,7 @@
-/**
- * The durable record of which images of a folder are in a partition already.
- *
- * @module
- */
+// The durable record of which images of a folder are in a partition already.
+import type { Clock } from "../runtime/base/clock.ts";
+import { retry } from "../runtime/base/wait.ts";
+import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import type { PublishTarget } from "./source.ts";
 
 /** Header of a frame from a folder: the image's path below it. */
@@ -74,4 +73,54 @@ export class PublishedFiles {
   get #positionKey(): Deno.KvKeyPart[] {
     return ["position", this.#target.id, this.#folder];
   }
+}
+
+/** Records to look through at a time. */
+const READ_AT_ONCE = 256;
+
+/** A camera's partition, for a source that remembers what went there. */
+export function logTarget(
+  { log, topic, partition, kv, clock, signal }: {
+    readonly log: TopicLog;
+    readonly topic: string;
+    readonly partition: number;
+    readonly kv: Deno.Kv;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+  },
+): PublishTarget {
+  const offsets = async () => {
+    try {
+      return await retry(() => log.offsets(topic, partition), { clock, signal });
+    } catch (error) {
+      const code = error instanceof LogError ? error.code : undefined;
+      if (code !== "TOPIC_MISSING" && code !== "PARTITION_MISSING") throw error;
+      return { earliest: 0, latest: 0 };
+    }
+  };
+  return {
+    id: `${log.url} ${topic} ${partition}`,
+    kv,
+    latest: async () => (await offsets()).latest,
+    async *since(offset) {
+      const { earliest, latest } = await offsets();
+      let position = Math.max(earliest, offset);
+      if (position >= latest) return;
+      const reader = await log.reader();
+      try {
+        const records = await reader.open(topic, partition, position);
+        while (position < latest) {
+          // Nothing but holes may be left: markers of transactions.
+          const more = await records.read(READ_AT_ONCE, signal, latest);
+          if (more.length === 0) return;
+          for (const { offset, headers } of more) {
+            if (offset < latest) yield { offset, headers };
+          }
+          position = records.position;
+        }
+      } finally {
+        await reader.close();
+      }
+    },
+  };
 }

@@ -1,9 +1,5 @@
-/**
- * Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
- * what had to be dropped meanwhile.
- *
- * @module
- */
+// Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
+// what had to be dropped meanwhile.
 import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
@@ -13,29 +9,27 @@ import {
   type Overflow,
   type PublisherFrame,
 } from "./frame_buffer.ts";
-import { retry } from "../runtime/base/wait.ts";
+import { Notifier, pause, retry, waitAtMost } from "../runtime/base/wait.ts";
 
 export type { DropReason, Overflow, PublisherFrame } from "./frame_buffer.ts";
 
-/** How to publish. */
 export interface PublisherOptions {
   readonly log: TopicLog;
   readonly producer: LogProducer;
   readonly topic: string;
   readonly partition: number;
   /** Frames that may wait for the log; 128 unless given. Those on their way do not count. */
-  readonly bufferFrames?: number;
+  readonly bufferFrames?: number | undefined;
   readonly overflow: Overflow;
   /** How long a batch may wait for more frames, milliseconds; 0 unless given. */
   readonly lingerMs?: number;
   /** A batch is closed before it grows beyond this; 896 KiB unless given. */
-  readonly batchBytes?: number;
+  readonly batchBytes?: number | undefined;
   readonly clock: Clock;
   /** A line for people, when the log goes away and comes back. */
   readonly report: (message: string) => void;
 }
 
-/** Counts since the start. */
 export interface PublisherStats {
   readonly published: number;
   /** Bytes of the published values. */
@@ -72,8 +66,8 @@ export class FramePublisher {
   #failure: unknown;
   #closing = false;
   #closed = false;
-  #changed = Promise.withResolvers<void>();
-  #ready = Promise.withResolvers<void>();
+  readonly #changed = new Notifier();
+  readonly #ready = Promise.withResolvers<void>();
 
   /** @throws {RangeError} for options out of range. */
   constructor(options: PublisherOptions) {
@@ -90,7 +84,7 @@ export class FramePublisher {
     this.#running = this.#run().catch((error) => {
       this.#failure = error ?? new Error("Cannot publish");
       this.#ready.resolve();
-      this.#notify();
+      this.#changed.notify();
     });
   }
 
@@ -122,7 +116,7 @@ export class FramePublisher {
     this.#throwFailure();
     if (this.#closing) throw new Error("Cannot publish: the publisher is closed");
     while (!this.#waiting.offer(frame, this.#options.overflow)) await this.#change(signal);
-    this.#notify();
+    this.#changed.notify();
   }
 
   /**
@@ -132,7 +126,7 @@ export class FramePublisher {
    */
   async flush(signal?: AbortSignal): Promise<void> {
     this.#closing = true;
-    this.#notify();
+    this.#changed.notify();
     while (this.#waiting.length + this.#underWay > 0) await this.#change(signal);
     this.#throwFailure();
   }
@@ -144,14 +138,8 @@ export class FramePublisher {
   async close(): Promise<void> {
     this.#closing = true;
     this.#stop.abort();
-    this.#notify();
-    const over = new AbortController();
-    const moment = this.#options.clock.sleep(CLOSE_MS, over.signal).catch((reason) => {
-      if (!over.signal.aborted) throw reason;
-    });
-    await Promise.race([this.#running, moment]);
-    over.abort();
-    await moment;
+    this.#changed.notify();
+    await waitAtMost(CLOSE_MS, this.#running, this.#options.clock);
     this.#closed = true;
     this.#waiting.dropped.stopped += this.#underWay;
     this.#waiting.clear("stopped");
@@ -165,25 +153,22 @@ export class FramePublisher {
     while (!this.#stop.signal.aborted) {
       if (this.#waiting.length === 0) {
         if (this.#closing) return;
-        await this.#changed.promise;
+        await this.#changed.wait();
         continue;
       }
       await this.#linger();
       const batch = this.#waiting.nextBatch();
       this.#underWay = batch.length;
-      this.#notify();
+      this.#changed.notify();
       const records = batch.map(({ record }) => record);
       const first = await this.#untilTaken(() =>
         this.#options.producer.append(topic, partition, records)
       );
       if (first === "stopped") return;
-      if (first === "too large") {
-        await this.#sendSingly(batch);
-      } else {
-        await this.#count(batch, first);
-      }
+      if (first === "too large") await this.#sendSingly(batch);
+      else await this.#count(batch, first);
       this.#underWay = 0;
-      this.#notify();
+      this.#changed.notify();
     }
   }
 
@@ -235,12 +220,10 @@ export class FramePublisher {
     if (lingerMs === 0) return;
     const enough = new AbortController();
     const stop = AbortSignal.any([enough.signal, this.#stop.signal]);
-    const waited = clock.sleep(lingerMs!, stop).catch((error) => {
-      if (!stop.aborted) throw error;
-    });
+    const waited = pause(lingerMs!, stop, clock);
     while (!stop.aborted) {
       if (this.#closing || this.#waiting.fillsABatch) enough.abort();
-      else if (await Promise.race([waited, this.#changed.promise.then(() => "more")]) !== "more") {
+      else if (await Promise.race([waited, this.#changed.wait().then(() => "more")]) !== "more") {
         return;
       }
     }
@@ -292,22 +275,9 @@ export class FramePublisher {
     }
   }
 
-  #notify(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
-  }
-
   async #change(signal?: AbortSignal): Promise<void> {
     this.#throwFailure();
-    signal?.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal!.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      await Promise.race([this.#changed.promise, aborted.promise]);
-    } finally {
-      signal?.removeEventListener("abort", abort);
-    }
+    await this.#changed.wait(signal);
     this.#throwFailure();
   }
 

@@ -1,14 +1,9 @@
-/**
- * The registry of cameras: which there are, and how each is played. Kept in Deno KV.
- *
- * @module
- */
+// The registry of cameras: which there are, and how each is played. Kept in Deno KV.
 import { makeFolder } from "../runtime/base/folders.ts";
 import { dirname } from "node:path";
 import { type CameraSettings, settingFaults } from "./settings.ts";
 import { SourceError } from "./source.ts";
 
-/** A camera as it is registered. */
 export interface RegisteredCamera extends CameraSettings {
   /** n of `CAMERA-n`. */
   readonly number: number;
@@ -16,7 +11,6 @@ export interface RegisteredCamera extends CameraSettings {
   readonly source: string;
 }
 
-/** What a camera does. */
 export type CameraState = "running" | "waiting" | "ended" | "stopped";
 
 /** How a camera is, as the process that runs it sees it. */
@@ -59,9 +53,7 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
   return value as RegisteredCamera;
 }
 
-/**
- * Opens the file that holds the registry, readable by its owner alone: it keeps passwords.
- */
+/** Opens the file that holds the registry, readable by its owner alone: it keeps passwords. */
 export async function openState(path: string): Promise<Deno.Kv> {
   if (path !== ":memory:") {
     await makeFolder(dirname(path));
@@ -84,7 +76,6 @@ export class CameraRegistry {
     this.#report = report;
   }
 
-  /** Registers a camera, or changes it. */
   async add(camera: RegisteredCamera): Promise<void> {
     await this.#kv.set([...PREFIX, camera.number], camera);
   }

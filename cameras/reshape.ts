@@ -1,15 +1,10 @@
-/**
- * Encoded images that must become others: another size, another quality, the right way up.
- *
- * @module
- */
+// Encoded images that must become others: another size, another quality, the right way up.
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
-/** An encoded image and what it is. */
-export interface EncodedImage {
+interface EncodedImage {
   readonly value: Uint8Array;
   readonly contentType: string;
   readonly width: number;

@@ -1,12 +1,8 @@
-/**
- * A camera's settings: one row each, for the command line, the
- * registry, and every text about them.
- *
- * @module
- */
+// A camera's settings: one row each, for the command line, the
+// registry, and every text about them.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
-import { MOST_PIXELS_A_SIDE, parseFps, parseSize } from "./options.ts";
+import { parseFps, parseSize } from "./options.ts";
 import type { CodecChoice, Size } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
 import { DEFAULT_STALL_MS } from "./watchdog.ts";
@@ -50,8 +46,6 @@ export interface SettingRow<T> {
   readonly opens?: AccessWord;
   /** Throws an Error that says what is accepted. */
   readonly parse?: (text: string) => T;
-  /** Whether the registry may hold it. */
-  readonly valid: (value: unknown) => boolean;
   /** For people; undefined for what need not be shown. */
   readonly show: (value: T) => string;
 }
@@ -68,9 +62,8 @@ export const SETTINGS: Rows = {
     flag: "fps",
     value: "FPS",
     help:
-      "Frames per second, or max for no pacing; a limit for live sources, 1 for snapshots by default (default: the source's own)",
+      "Frames per second, or max for no pacing; an upper limit for live sources (default: the source's own, 1 for snapshots)",
     parse: (text) => text === "max" ? "max" : parseFps(text),
-    valid: (value) => value === "max" || isNumber(value, 0, 1_000) && value > 0,
     show: (fps) => `${fps} frames/s`,
   },
   size: {
@@ -78,48 +71,41 @@ export const SETTINGS: Rows = {
     value: "WxH",
     help: "Scale every frame to this size (default: as it is)",
     parse: parseSize,
-    valid: (value) =>
-      isObject(value) && isWhole(value["width"], MOST_PIXELS_A_SIDE) &&
-      isWhole(value["height"], MOST_PIXELS_A_SIDE),
     show: ({ width, height }) => `${width}x${height}`,
   },
   quality: {
     flag: "quality",
     value: "Q",
-    help: "JPEG quality, 1 to 100; JPEG sources pass as they are without it, others get 80",
+    help:
+      "JPEG quality, 1 to 100; without it JPEG sources pass unchanged, others are encoded at 80",
     parse: parseQuality,
-    valid: (value) => isWhole(value, 100),
     show: (quality) => `quality ${quality}`,
   },
   codec: {
     flag: "codec",
     value: "CODEC",
     help:
-      "Of H.264 and H.265: copy publishes them as they came, jpeg makes JPEG of them, auto copies RTSP streams where it can (default: auto)",
+      "For H.264 and H.265: copy publishes them unchanged, jpeg converts them, auto copies RTSP streams where possible (default: auto)",
     parse: parseCodec,
-    valid: isCodec,
     show: (codec) => `codec ${codec}`,
   },
   loop: {
     flag: "loop",
     help: "Play a recording over and over; --no-loop ends a folder instead of watching it",
-    valid: isBoolean,
     show: (loop) => loop ? "looped" : "not looped",
   },
   name: {
     flag: "name",
     value: "TEXT",
-    help: "What people call the camera: on tiles, in messages, in the header camera-name",
+    help: "Display name of the camera: on tiles, in messages, in the header camera-name",
     parse: parseName,
-    valid: isName,
     show: (name) => name,
   },
   place: {
     flag: "place",
     value: "TEXT",
-    help: "Where the camera is: groups cameras; in the header camera-place",
+    help: "Location of the camera, to group cameras by; in the header camera-place",
     parse: parseName,
-    valid: isName,
     show: (place) => `at ${place}`,
   },
   stallMs: seconds("stall", "Open a live source again when nothing arrives for this long", {
@@ -139,19 +125,16 @@ export const SETTINGS: Rows = {
     value: "FILE",
     help: "Trust the certificates in this PEM file, and no others (https://, rtsps://)",
     opens: "read",
-    valid: (value) => typeof value === "string" && value !== "",
     show: (file) => `trusts ${file}`,
   },
   tlsInsecure: {
     flag: "tls-insecure",
     help: "Accept any certificate: anyone on the network path can read the password and the video",
-    valid: isBoolean,
     show: (insecure) => insecure ? "ANY CERTIFICATE" : "",
   },
 };
 
-/** The names of the settings. */
-export const SETTING_NAMES = Object.keys(SETTINGS) as (keyof CameraSettings)[];
+const SETTING_NAMES = Object.keys(SETTINGS) as (keyof CameraSettings)[];
 
 /** The settings among an object's fields, such as a registered camera's. */
 export function settingsOf(from: CameraSettings): CameraSettings {
@@ -172,11 +155,32 @@ function pick(of: (name: keyof CameraSettings) => unknown): CameraSettings {
 /** What is wrong with settings that another version or another program may have written. */
 export function settingFaults(from: Readonly<Record<string, unknown>>): string[] {
   return SETTING_NAMES
-    .filter((name) => from[name] !== undefined && !SETTINGS[name].valid(from[name]))
+    .filter((name) => from[name] !== undefined && !isValid(name, from[name]))
     .map((name) => `its ${name} is not what --${SETTINGS[name].flag} takes`);
 }
 
-/** Settings for people. */
+/** Whether a value is what its own text is read as. */
+function isValid(name: keyof CameraSettings, value: unknown): boolean {
+  const row: Pick<SettingRow<unknown>, "value" | "parse"> = SETTINGS[name];
+  const { value: form, parse = (text: string) => text } = row;
+  if (form === undefined) return typeof value === "boolean";
+  const text = textOf(name, value);
+  try {
+    return text !== "" && textOf(name, parse(text)) === text && typeof parse(text) === typeof value;
+  } catch {
+    return false; // The parser refuses it.
+  }
+}
+
+/** A setting's value as a command line has it. */
+function textOf(name: keyof CameraSettings, value: unknown): string {
+  if (typeof value === "object") {
+    const { width, height } = Object(value) as Partial<Size>;
+    return typeof width === "number" && typeof height === "number" ? `${width}x${height}` : "";
+  }
+  return String(typeof value === "number" && name.endsWith("Ms") ? value / 1000 : value);
+}
+
 export function describeSettings(settings: CameraSettings): string[] {
   const show = <K extends keyof Values>(name: K) => {
     const row: SettingRow<Values[K]> = SETTINGS[name];
@@ -186,15 +190,13 @@ export function describeSettings(settings: CameraSettings): string[] {
   return SETTING_NAMES.map(show).filter((text) => text !== "");
 }
 
-/** Settings as words of a command line. */
 export function settingWords(settings: CameraSettings): string[] {
   return SETTING_NAMES.flatMap((name) => {
     const value = settings[name];
     const { flag } = SETTINGS[name];
     if (value === undefined) return [];
     if (typeof value === "boolean") return [`--${value ? "" : "no-"}${flag}`];
-    if (typeof value === "object") return [`--${flag}=${value.width}x${value.height}`];
-    return [`--${flag}=${typeof value === "number" && name.endsWith("Ms") ? value / 1000 : value}`];
+    return [`--${flag}=${textOf(name, value)}`];
   });
 }
 
@@ -214,52 +216,26 @@ function seconds(
       }
       return value * 1000;
     },
-    valid: (value) => isNumber(value, 0, MOST_SECONDS * 1000) && value > 0,
     show: options.show,
   };
 }
 
 function parseQuality(text: string): number {
   const quality = Number(text);
-  if (text.trim() === "" || !isWhole(quality, 100)) {
+  if (text.trim() === "" || !Number.isInteger(quality) || quality < 1 || quality > 100) {
     throw new Error("expected a whole number from 1 to 100");
   }
   return quality;
 }
 
-function isCodec(value: unknown): value is CodecChoice {
-  return value === "auto" || value === "copy" || value === "jpeg";
-}
-
 function parseCodec(text: string): CodecChoice {
-  if (!isCodec(text)) throw new Error("expected auto, copy or jpeg");
-  return text;
+  if (text === "auto" || text === "copy" || text === "jpeg") return text;
+  throw new Error("expected auto, copy or jpeg");
 }
 
 function parseName(text: string): string {
-  if (!isName(text)) {
-    throw new Error(`expected 1 to ${LONGEST_NAME} characters, none of them a control character`);
-  }
-  return text;
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === "string" && value.trim() !== "" && value.length <= LONGEST_NAME &&
-    !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(value);
-}
-
-function isNumber(value: unknown, least: number, most: number): value is number {
-  return typeof value === "number" && value >= least && value <= most;
-}
-
-function isWhole(value: unknown, most: number): value is number {
-  return isNumber(value, 1, most) && Number.isInteger(value);
-}
-
-function isBoolean(value: unknown): value is boolean {
-  return typeof value === "boolean";
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+  const fits = text.trim() !== "" && text.length <= LONGEST_NAME &&
+    !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(text);
+  if (fits) return text;
+  throw new Error(`expected 1 to ${LONGEST_NAME} characters, none of them a control character`);
 }

@@ -1,8 +1,4 @@
-/**
- * What a source of images looks like to a camera.
- *
- * @module
- */
+// What a source of images looks like to a camera.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
@@ -50,7 +46,7 @@ export interface SourceContext {
   /** Called for each packet of a video stream. */
   readonly onPacket?: (packet: VideoPacket) => void;
   /** The camera's place in a log, for sources that remember what went there. */
-  readonly target?: PublishTarget;
+  readonly target?: PublishTarget | undefined;
 }
 
 /** A packet of a video stream, as it arrives. */

@@ -1,8 +1,4 @@
-/**
- * What the table of sources knows of each kind.
- *
- * @module
- */
+// What the table of sources knows of each kind.
 import type { UriAccess } from "../runtime/base/access.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
@@ -50,7 +46,6 @@ export interface SourceType {
   ) => CameraSource | Promise<CameraSource>;
 }
 
-/** A row of the table of sources. */
 export interface SourceKindRow extends SourceType {
   /** The schemes that begin it, in small letters, without the colon. */
   readonly schemes: readonly string[];
@@ -69,7 +64,6 @@ export function sourceType(type: SourceType): SourceType {
   return type;
 }
 
-/** What the settings say of images. */
 export function imageSettings({ size, quality, codec }: CameraSettings): ImageSettings {
   return {
     ...(codec === "copy" ? { codec } : {}),
@@ -78,13 +72,11 @@ export function imageSettings({ size, quality, codec }: CameraSettings): ImageSe
   };
 }
 
-/** What the settings say of images and of their rate. */
 export function liveSettings(settings: CameraSettings): ImageSettings & { readonly fps?: number } {
   const { fps } = settings;
   return { ...imageSettings(settings), ...(typeof fps === "number" ? { fps } : {}) };
 }
 
-/** What the settings say of network cameras. */
 export function networkSettings(settings: CameraSettings) {
   const { stallMs, openTimeoutMs, tlsCa, tlsInsecure } = settings;
   return {

@@ -1,8 +1,4 @@
-/**
- * What a camera's stream is like, for progress and summary.
- *
- * @module
- */
+// What a camera's stream is like, for progress and summary.
 import type { VideoPacket } from "./source.ts";
 
 /** What is known of a video stream; nothing of images. */
@@ -15,14 +11,12 @@ export interface StreamFacts {
   readonly contentType?: string;
 }
 
-/** Collects what packets and frames say. */
 export class StreamWatch {
   #codec: string | undefined;
   #contentType: string | undefined;
   #keyframeMs: number | undefined;
   #betweenMs: number | undefined;
 
-  /** Takes each packet of the stream. */
   readonly note = ({ codec, keyframe, streamMs }: VideoPacket): void => {
     this.#codec = codec;
     if (!keyframe || streamMs === undefined) return;

@@ -1,20 +1,14 @@
-/**
- * All registered cameras in one process, each on its own: what happens to one is no other's concern.
- *
- * @module
- */
+// All registered cameras in one process, each on its own: what happens to one is no other's concern.
 import type { Clock } from "../runtime/base/clock.ts";
-import { Backoff } from "../runtime/base/wait.ts";
+import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
 import { SourceError } from "./source.ts";
 import type { CameraRegistry, CameraState, CameraStatus, RegisteredCamera } from "./registry.ts";
 
-/** A camera under supervision. */
 export interface SupervisedCamera extends CameraStatus {
   readonly number: number;
 }
 
-/** How to supervise. */
 export interface SupervisorOptions {
   readonly registry: Pick<CameraRegistry, "list">;
   /**
@@ -39,7 +33,7 @@ export interface SupervisorOptions {
 const POLL_MS = 1_000;
 const MIN_RESTART_MS = 1_000;
 const MAX_RESTART_MS = 30_000;
-/** A camera that ran for so long is well: its next failure is its first. */
+/** A camera that ran for this long is well: its next failure is its first. */
 const WELL_AFTER_MS = 60_000;
 
 /** Runs what the registry holds, and follows its changes. */
@@ -76,9 +70,7 @@ export class CameraSupervisor {
         if (!away) report(`Cannot read the registry: ${(error as Error).message}`);
         away = true;
       }
-      await clock.sleep(pollMs, signal).catch((reason) => {
-        if (!signal.aborted) throw reason;
-      });
+      await pause(pollMs, signal, clock);
     }
     await Promise.all([
       ...[...this.#cameras.values()].map((camera) => camera.stop()),
@@ -133,12 +125,7 @@ class Supervised {
     this.#camera = camera;
     this.#options = options;
     this.#backoff = new Backoff({ minDelayMs: minRestartMs, maxDelayMs: maxRestartMs });
-    const stop = () => this.#stop.abort(options.signal.reason);
-    if (options.signal.aborted) stop();
-    options.signal.addEventListener("abort", stop, { once: true });
-    this.#ended = begin.then(() => this.#run()).finally(() => {
-      options.signal.removeEventListener("abort", stop);
-    });
+    this.#ended = begin.then(() => this.#run());
   }
 
   get status(): SupervisedCamera {
@@ -171,7 +158,7 @@ class Supervised {
 
   async #run(): Promise<void> {
     const { run, clock, report } = this.#options;
-    const { signal } = this.#stop;
+    const signal = AbortSignal.any([this.#options.signal, this.#stop.signal]);
     const { number } = this.#camera;
     while (!signal.aborted) {
       const begun = clock.monotonic();
@@ -191,9 +178,7 @@ class Supervised {
         this.#reason = error instanceof SourceError ? error.code : "OTHER";
         this.#enter("waiting");
         report(`${this.#error}; starting again in ${(delay / 1000).toFixed(1)} s`, number);
-        await clock.sleep(delay, signal).catch((reason) => {
-          if (!signal.aborted) throw reason;
-        });
+        await pause(delay, signal, clock);
       }
     }
     this.#enter("stopped");

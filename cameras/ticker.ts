@@ -1,8 +1,4 @@
-/**
- * The beat of sources that make their images themselves.
- *
- * @module
- */
+// The beat of sources that make their images themselves.
 import type { SourceContext } from "./source.ts";
 
 /** A beat slower than this says meanwhile that it is alive, milliseconds. */

@@ -1,13 +1,9 @@
-/**
- * Notices live sources that fell silent, and leaves sources that hang.
- *
- * @module
- */
+// Notices live sources that fell silent, and leaves sources that hang.
 import type { Clock } from "../runtime/base/clock.ts";
 import { settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
-/** A source from which nothing arrives for so long hangs, milliseconds. */
+/** A source from which nothing arrives for this long hangs, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
 /** How long a source may take to close what it opened once its signal aborted. */
 const LEAVE_AFTER_MS = 2_000;

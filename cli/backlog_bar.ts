@@ -1,8 +1,4 @@
-/**
- * How far queries are with what a topic holds, as a bar on a terminal.
- *
- * @module
- */
+// How far queries are with what a topic holds, as a bar on a terminal.
 import type { OffsetJson, StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import { ProgressBar } from "./progress_bar.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The registered cameras of a process, and their reports.
- *
- * @module
- */
+// The registered cameras of a process, and their reports.
 import {
   type CameraHost,
   type CameraStats,
@@ -18,8 +14,7 @@ import { cameraTitle, Meter, summaryLine, summaryText } from "./camera_text.ts";
 import type { CommandContext, LogLevel } from "./command.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
-/** What a fleet needs. */
-export interface FleetOptions {
+interface FleetOptions {
   readonly host: CameraHost;
   readonly registry: Pick<CameraRegistry, "list" | "setStatus">;
   readonly json: boolean;
@@ -40,7 +35,6 @@ interface Account {
   settings: CameraSettings;
 }
 
-/** Runs the registered cameras, and counts. */
 export class CameraFleet {
   readonly #options: FleetOptions;
   readonly #context: CommandContext;
@@ -203,32 +197,24 @@ const NOTHING: CameraStats = {
   buffered: 0,
 };
 
-function sumCounts(a: CameraStats["failures"], b: CameraStats["failures"]) {
-  const all: Record<string, number> = { ...a };
-  for (const [reason, count] of Object.entries(b)) all[reason] = (all[reason] ?? 0) + count;
-  return all;
-}
-
+/** Both together: counts are added, what describes the present is the newer one's. */
 function sum(past: CameraStats, now: CameraStats): CameraStats {
-  const lastTimestamp = now.lastTimestamp ?? past.lastTimestamp;
+  const { lastTimestamp = past.lastTimestamp, buffered } = now;
   return {
-    late: past.late + now.late,
-    behindMs: past.behindMs + now.behindMs,
-    clockSteps: past.clockSteps + now.clockSteps,
-    timeJumps: past.timeJumps + now.timeJumps,
-    failures: sumCounts(past.failures, now.failures),
+    ...added(past, now),
     stream: { ...past.stream, ...now.stream },
-    published: past.published + now.published,
-    bytes: past.bytes + now.bytes,
-    dropped: past.dropped + now.dropped,
-    droppedBy: {
-      overflow: past.droppedBy.overflow + now.droppedBy.overflow,
-      "too-large": past.droppedBy["too-large"] + now.droppedBy["too-large"],
-      stopped: past.droppedBy.stopped + now.droppedBy.stopped,
-    },
-    retries: past.retries + now.retries,
-    batches: past.batches + now.batches,
-    buffered: now.buffered,
+    buffered,
     ...(lastTimestamp === undefined ? {} : { lastTimestamp }),
   };
+}
+
+/** The sums of all numbers that both hold, field by field. */
+function added<T extends object>(a: T, b: T): T {
+  const sums: Record<string, unknown> = Object.fromEntries(Object.entries(a));
+  for (const [name, value] of Object.entries(b)) {
+    const before = sums[name];
+    if (typeof value === "number") sums[name] = (typeof before === "number" ? before : 0) + value;
+    else if (typeof value === "object") sums[name] = added(Object(before), Object(value));
+  }
+  return sums as T;
 }

@@ -1,8 +1,4 @@
-/**
- * `cameras probe URL` and `cameras discover`: what there is to see before a camera is added.
- *
- * @module
- */
+// `cameras probe URL` and `cameras discover`: what there is to see before a camera is added.
 import { discover, type FoundCamera } from "../cameras/discovery.ts";
 import { offeredLogins, type ProbeReport, probeSource } from "../cameras/probe.ts";
 import { type CameraSettings, settingWords } from "../cameras/settings.ts";
@@ -10,41 +6,32 @@ import { SourceError } from "../cameras/source.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { maskUrl } from "../runtime/base/mask.ts";
 import { makeSourceOrUsageError } from "./camera_options.ts";
-import { type CommandContext, type Options, parsers } from "./command.ts";
+import { type CommandContext, type Options, parsers, type Values } from "./command.ts";
 
 /** Less than this is jitter of the network over a few seconds. */
 const LEAST_DRIFT_PPM = 10_000;
 const MULTICAST = "239.255.255.250:3702";
 
-/** Options of both. */
 export const lookOptions = {
   for: {
     value: "SECONDS",
-    help:
-      "How long probe looks at a camera (default 10), and discover waits for answers (default 3)",
+    help: "Duration of probe (default 10) and of discover (default 3), seconds",
     parse: parsers.positive,
   },
   address: {
     value: "HOST:PORT",
-    help: `Where discover asks: all of the network, or one device (default ${MULTICAST})`,
+    help: `Where discover looks: the whole network, or one device (default ${MULTICAST})`,
     parse: parseAddress,
   },
-  user: { value: "NAME", help: "Whose login discover uses" },
+  user: { value: "NAME", help: "User name for discover" },
   password: {
     value: "WORD",
-    help: "Its password; better in FRAMELANE_PASSWORD",
+    help: "Password for discover; prefer FRAMELANE_PASSWORD",
     show: () => "***",
   },
 } as const satisfies Options;
 
-/** The values of the table above. */
-export interface LookValues {
-  readonly for?: number;
-  readonly address?: { readonly hostname: string; readonly port: number };
-  readonly user?: string;
-  readonly password?: string;
-  readonly json?: boolean;
-}
+type LookValues = Values<typeof lookOptions> & { readonly json?: boolean | undefined };
 
 function parseAddress(text: string): { hostname: string; port: number } {
   const match = /^(\[[0-9a-f:]+\]|[\w.-]+):(\d{1,5})$/i.exec(text);
@@ -52,7 +39,6 @@ function parseAddress(text: string): { hostname: string; port: number } {
   return { hostname: match[1]!, port: Number(match[2]) };
 }
 
-/** Looks at one camera, and says what it found and how to add it. */
 export async function probe(
   text: string,
   settings: CameraSettings,
@@ -113,7 +99,6 @@ function lines(found: ProbeReport, login: string | undefined, add: string): stri
   return rows.flatMap(([name, text]) => text === undefined ? [] : [`${name.padEnd(10)}${text}`]);
 }
 
-/** Asks the network for cameras, and lists them. */
 export async function find(
   values: LookValues,
   { print, say, signal }: CommandContext,

@@ -1,73 +1,62 @@
-/**
- * Options that all commands with cameras share.
- *
- * @module
- */
+// Options that all commands with cameras share.
+import type { CameraHost } from "../cameras/launch.ts";
+import { CameraMetrics, type MeasuredCamera } from "../cameras/metrics.ts";
 import { checkSource, makeSource } from "../cameras/open.ts";
-import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES, type Overflow } from "../cameras/publisher.ts";
+import { DEFAULT_BATCH_BYTES, DEFAULT_BUFFER_FRAMES } from "../cameras/publisher.ts";
 import { type CameraSettings, SETTINGS, settingsFromFlags } from "../cameras/settings.ts";
 import { type CameraSource, SourceError } from "../cameras/source.ts";
-import type { Compression } from "../runtime/log/log.ts";
-import { type Options, parsers, UsageError } from "./command.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "./defaults.ts";
+import { systemClock } from "../runtime/base/clock.ts";
+import type { TopicLog } from "../runtime/log/log.ts";
+import { type Option, type Options, parsers, UsageError, type Values } from "./command.ts";
+import { DEFAULT_TOPIC, logOption } from "./log_options.ts";
 
-/** The table of camera settings, as options. */
-export const settingOptions: Options = Object.fromEntries(
-  Object.values(SETTINGS).map((row) => [row.flag, {
-    help: row.help,
-    ...(row.value === undefined ? { switch: true } : { value: row.value }),
-    ...(row.parse === undefined ? {} : { parse: row.parse }),
-    ...(row.opens === undefined ? {} : { opens: row.opens }),
+/** One for each setting of a camera; `settingsFromFlags` reads them. */
+export const settingOptions: Readonly<Record<never, Option>> = Object.fromEntries(
+  Object.values(SETTINGS).map(({ flag, help, value, parse, opens }) => [flag, {
+    help,
+    ...(value === undefined ? { switch: true } : { value }),
+    ...(parse === undefined ? {} : { parse }),
+    ...(opens === undefined ? {} : { opens }),
   }]),
 );
 
-/** Where frames go. */
-export const targetOptions = {
-  log: {
-    value: "URI",
-    help: "embedded:DIR or kafka://host:port[,host:port]",
-    default: DEFAULT_LOG,
-    parse: parseLog,
-    opens: "log",
-  },
+/** Where frames go, and how. */
+export const publishOptions = {
+  ...logOption,
   topic: { value: "T", help: "Topic to publish to", default: DEFAULT_TOPIC, parse: parseTopic },
   state: {
     value: "FILE",
-    help: "Where the registry, and what was published of folders, is kept",
+    help: "File of the camera registry, and of what was already published from folders",
     default: ".framelane/cameras.kv",
     opens: "database",
   },
-} as const satisfies Options;
-
-/** How frames go. */
-export const producerOptions = {
   "linger-ms": {
     value: "MS",
-    help: "How long a batch may wait for more frames (default: 0, with --fps max 10)",
+    help: "Longest wait for more frames in a batch, ms (default: 0; 10 with --fps max)",
     parse: parsers.integer(0, 60_000),
   },
   "batch-bytes": {
     value: "BYTES",
-    help: "Largest batch",
+    help: "Largest batch, bytes",
     default: DEFAULT_BATCH_BYTES,
     parse: parsers.integer(1, 1 << 30),
   },
   compression: {
     value: "NAME",
-    help: "Of batches: none, gzip, snappy, lz4, zstd",
+    help: "Compression of batches: none, gzip, snappy, lz4, zstd",
     default: "none",
     parse: parsers.oneOf("none", "gzip", "snappy", "lz4", "zstd"),
   },
   acks: {
     value: "WHO",
     help:
-      "Who must hold a frame before it counts as published: all (retries never double a frame), leader, none",
+      "Replicas that must acknowledge a frame: all (retries never duplicate a frame), leader, none",
     default: "all",
     parse: parsers.oneOf("all", "leader", "none"),
   },
   buffer: {
     value: "FRAMES",
-    help: "Frames that may wait for a log that is slow or away",
+    help: "Frames to buffer while the log is slow or unreachable",
     default: DEFAULT_BUFFER_FRAMES,
     parse: parsers.integer(1, 100_000),
   },
@@ -77,10 +66,6 @@ export const producerOptions = {
       "When the buffer is full: wait, drop-oldest, drop-newest (default: drop-oldest for live sources, else wait)",
     parse: parsers.oneOf("wait", "drop-oldest", "drop-newest"),
   },
-} as const satisfies Options;
-
-/** Where the numbers are shown. */
-export const metricsOptions = {
   "metrics-port": {
     value: "PORT",
     help: "Serve Prometheus metrics on 127.0.0.1, at /metrics",
@@ -89,30 +74,33 @@ export const metricsOptions = {
   },
 } as const satisfies Options;
 
-/** The values of the tables above, as the parsers leave them. */
-export interface CameraOptionValues {
-  readonly log: string;
-  readonly topic: string;
-  readonly state: string;
-  readonly "linger-ms"?: number;
-  readonly "batch-bytes": number;
-  readonly compression: Compression;
-  readonly acks: "all" | "leader" | "none";
-  readonly buffer: number;
-  readonly overflow?: Overflow;
-  readonly "metrics-port"?: number;
+type PublishValues = Values<typeof publishOptions>;
+
+/** What the cameras of a process share. */
+export async function cameraHost(log: TopicLog, values: PublishValues): Promise<CameraHost> {
+  const { topic, buffer, overflow, acks, compression } = values;
+  return {
+    log,
+    producer: await log.producer({ acks, compression }),
+    topic,
+    bufferFrames: buffer,
+    overflow,
+    lingerMs: values["linger-ms"],
+    batchBytes: values["batch-bytes"],
+    clock: systemClock,
+  };
 }
 
-/** How the cameras of a process publish. */
-export function hostSettings(values: CameraOptionValues) {
-  const { buffer, overflow, "linger-ms": linger } = values;
-  return {
-    topic: values.topic,
-    bufferFrames: buffer,
-    ...(overflow === undefined ? {} : { overflow }),
-    ...(linger === undefined ? {} : { lingerMs: linger }),
-    batchBytes: values["batch-bytes"],
-  };
+/** Serves the metrics of cameras where a port is given. */
+export function serveMetrics(
+  { topic, "metrics-port": port }: PublishValues,
+  cameras: () => readonly MeasuredCamera[],
+  signal: AbortSignal,
+  say: (line: string) => void,
+): void {
+  if (port === undefined) return;
+  const { addr } = new CameraMetrics(topic, cameras).serve(port, signal);
+  say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
 }
 
 /** The text, if a source could be made of it. */
@@ -156,35 +144,15 @@ export async function makeSourceOrUsageError(
   }
 }
 
-/** Faults of the arguments where one camera is expected. */
+/** Faults of the arguments where one camera is expected, by its number. */
 export function numberFaults(positionals: readonly string[]): string[] {
+  const [text = ""] = positionals;
   if (positionals.length !== 1) {
     return [`Cannot use ${positionals.length} arguments: expected one, the number of the camera`];
   }
-  try {
-    parseCameraNumber(positionals[0]!);
-    return [];
-  } catch (error) {
-    return [(error as Error).message];
-  }
-}
-
-/** Reads n of `CAMERA-n`. */
-function parseCameraNumber(text: string): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > 10_000) {
-    throw new Error(
-      `Cannot use camera ${JSON.stringify(text)}: expected its number, 1 to 10000`,
-    );
-  }
-  return number;
-}
-
-function parseLog(text: string): string {
-  if (!/^(?:embedded:.|kafka:\/\/.)/.test(text)) {
-    throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
-  }
-  return text;
+  return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000
+    ? []
+    : [`Cannot use camera ${JSON.stringify(text)}: expected its number, 1 to 10000`];
 }
 
 function parseTopic(text: string): string {

@@ -1,8 +1,4 @@
-/**
- * What the commands with cameras tell people and programs.
- *
- * @module
- */
+// What the commands with cameras tell people and programs.
 import type { CameraStats } from "../cameras/launch.ts";
 import type { CameraSettings } from "../cameras/settings.ts";
 
@@ -33,7 +29,6 @@ export function summaryLine(
   });
 }
 
-/** The same for people. */
 export function summaryText(
   number: number,
   settings: CameraSettings,

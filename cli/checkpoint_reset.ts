@@ -1,18 +1,12 @@
-/**
- * Moving checkpoints: the next batch of a query begins somewhere else.
- *
- * @module
- */
+// Moving checkpoints: the next batch of a query begins somewhere else.
 import { type CheckpointInfo, LogError, type TopicLog } from "../runtime/log/log.ts";
 import type { CommandContext } from "./command.ts";
 
-/** Where a checkpoint is moved to. */
-export type ResetTarget = "earliest" | "latest" | { readonly offset: number } | {
+type ResetTarget = "earliest" | "latest" | { readonly offset: number } | {
   /** Epoch milliseconds. */
   readonly time: number;
 };
 
-/** Reads `--to`. */
 export function parseResetTarget(text: string): ResetTarget {
   if (text === "earliest" || text === "latest") return text;
   if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return { offset: Number(text) };

@@ -1,14 +1,9 @@
-/**
- * Commands and their options. One table per command yields parsing, environment variables, checks,
- * help and the reference in `docs/cli.md`.
- *
- * @module
- */
+// Commands and their options. One table per command yields parsing, environment variables, checks,
+// help and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, tokensOf } from "./launch/arguments.ts";
 
-/** One option of a command. */
 export interface Option<T = unknown> {
   /** What the value looks like, for help, e.g. `URI`, `SECONDS`; absent for switches. */
   readonly value?: string;
@@ -44,16 +39,13 @@ export type Values<O extends Options> = string extends keyof O ? Readonly<Record
       : All<O[K]> | undefined;
   };
 
-/** A command line, parsed. */
 export interface Arguments<O extends Options = Options> {
   readonly positionals: readonly string[];
   readonly options: Values<O>;
 }
 
-/** How serious a line is. */
 export type LogLevel = "info" | "warn" | "error";
 
-/** Everything a command's run needs from outside. */
 export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
@@ -253,9 +245,7 @@ function wrapped(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** Parsers for common kinds of values. */
 export const parsers = {
-  /** A whole number within bounds. */
   integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
     return (text) => {
       const number = Number(text);
@@ -266,7 +256,6 @@ export const parsers = {
       return number;
     };
   },
-  /** A number above zero. */
   positive(text: string): number {
     const number = Number(text);
     if (text.trim() === "" || !Number.isFinite(number) || number <= 0) {
@@ -274,14 +263,44 @@ export const parsers = {
     }
     return number;
   },
-  /** One of some words. */
   oneOf<const W extends string>(...words: W[]): (text: string) => W {
     return (text) => {
       if (!(words as string[]).includes(text)) throw new Error(`expected ${words.join(", ")}`);
       return text as W;
     };
   },
+  /** `all`, or numbers separated by commas. */
+  partitions(text: string): "all" | number[] {
+    if (text === "all") return "all";
+    if (!/^\d+(,\d+)*$/.test(text)) {
+      throw new Error("expected all or partition numbers such as 0,2");
+    }
+    return [...new Set(text.split(",").map(Number))].sort((a, b) => a - b);
+  },
 };
+
+/** Faults of a first argument that is to name an action of a command. */
+export function actionFaults(
+  action: string | undefined,
+  actions: readonly string[],
+  what: string,
+): string[] {
+  if (action !== undefined && actions.includes(action)) return [];
+  const expected = `expected ${actions.slice(0, -1).join(", ")} or ${actions.at(-1)}`;
+  if (action === undefined) return [`Nothing to do: ${expected}`];
+  const close = nearest(action, actions);
+  const hint = close === undefined ? expected : `did you mean ${close}?`;
+  return [`Cannot ${JSON.stringify(action)} ${what}: ${hint}`];
+}
+
+/** Faults of a command that takes no arguments. */
+export function noArguments(
+  { positionals }: { readonly positionals: readonly string[] },
+): string[] {
+  return positionals.length === 0
+    ? []
+    : [`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`];
+}
 
 /** The name among `names` that is at most two letters away. */
 export function nearest(name: string, names: readonly string[]): string | undefined {

@@ -1,20 +1,32 @@
-/**
- * Options of every command.
- *
- * @module
- */
+// Options of every command.
 import { type Options, parsers } from "./command.ts";
-import { fenceOptions } from "./fence_options.ts";
 
-/** How lines for people are written to standard error. */
-export const LOG_FORMATS = ["text", "json"] as const;
-
-/** The options. */
 export const commonOptions = {
   "log-format": {
-    value: LOG_FORMATS.join("|"),
+    value: "text|json",
     help: "Lines on standard error as text, or as JSON with time, level and message (default text)",
-    parse: parsers.oneOf(...LOG_FORMATS),
+    parse: parsers.oneOf("text", "json"),
   },
-  ...fenceOptions,
+  // The launcher reads these before the command starts; they are named as Deno's own flags, which its
+  // messages mention.
+  "allow-read": {
+    value: "PATH,…",
+    help: "Additional files and folders that the run may read",
+    opens: "paths-read",
+  },
+  "allow-write": {
+    value: "DIR,…",
+    help: "Additional folders that the run may write to",
+    opens: "paths-write",
+  },
+  "allow-net": {
+    value: "HOST[:PORT],…|any",
+    help: "Additional hosts that the run may reach, such as other brokers of a Kafka cluster",
+    opens: "hosts",
+  },
+  "allow-ffi": {
+    value: "FILE,…",
+    help: "Additional native libraries that the run may load",
+    opens: "libraries",
+  },
 } as const satisfies Options;

@@ -1,8 +1,4 @@
-/**
- * Finds the command, parses its arguments, runs it, and turns whatever happens into an exit code.
- *
- * @module
- */
+// Finds the command, parses its arguments, runs it, and turns whatever happens into an exit code.
 import { learnSecrets, maskSecrets } from "../runtime/base/mask.ts";
 import {
   columnsOf,
@@ -18,13 +14,11 @@ import { asksForHelp, environmentName } from "./launch/arguments.ts";
 import { describeFailure } from "./fault.ts";
 import type { CommandEntry } from "./registry.ts";
 
-/** Where there is no terminal. */
 const DEFAULT_COLUMNS = 80;
-/** Exit codes of every command. */
 const EXIT = { done: 0, failed: 1, wrongUse: 2 } as const;
 
 /** What a run of the command line needs from outside. */
-export interface DispatchOptions {
+interface DispatchOptions {
   readonly commands: Readonly<Record<string, CommandEntry>>;
   readonly context: CommandContext;
   readonly environment: (name: string) => string | undefined;

@@ -1,8 +1,4 @@
-/**
- * What a failure says to people: the message, its causes, no secrets and no stack.
- *
- * @module
- */
+// What a failure says to people: the message, its causes, no secrets and no stack.
 import { maskSecrets } from "../runtime/base/mask.ts";
 
 /** Causes beyond this depth say nothing new. */
@@ -14,15 +10,6 @@ const PROGRAMMING_ERRORS = new Set(["TypeError", "ReferenceError", "RangeError",
 /**
  * The message of a failure with the messages of its causes, secrets masked, each cause on its own
  * line. With `stack`, the stack of each instead.
- *
- * @example
- * ```ts
- * import { describeFailure } from "./fault.ts";
- * import assert from "node:assert/strict";
- *
- * const error = new Error("Cannot open log", { cause: new Error("Connection refused") });
- * assert.equal(describeFailure(error), "Cannot open log\n  because: Connection refused");
- * ```
  */
 export function describeFailure(failure: unknown, { stack = false } = {}): string {
   const lines: string[] = [];

@@ -1,17 +1,12 @@
-/**
- * The registry of cameras as the wall reads it: names, places and troubles, no sources.
- *
- * @module
- */
+// The registry of cameras as the wall reads it: names, places and troubles, no sources.
 import type { CameraStatus, RegisteredCamera } from "../cameras/registry.ts";
 import type { KnownCamera } from "../viewer/mod.ts";
 import type { Options } from "./command.ts";
 
-/** Where the registry is. */
 export const knownCamerasOption = {
   cameras: {
     value: "FILE",
-    help: "Registry of cameras: their names, and why one sends nothing, on its tile",
+    help: "Camera registry: names for the tiles, and why a camera sends nothing",
     opens: "database",
   },
 } as const satisfies Options;

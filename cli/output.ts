@@ -1,11 +1,6 @@
-/**
- * Writing lines to standard output and standard error.
- *
- * @module
- */
+// Writing lines to standard output and standard error.
 
-/** A stream that lines are written to. */
-export interface LineStream {
+interface LineStream {
   writeSync(bytes: Uint8Array): number;
 }
 

@@ -1,8 +1,4 @@
-/**
- * The process around a command: it stops on signals, and nothing fails unseen.
- *
- * @module
- */
+// The process around a command: it stops on signals, and nothing fails unseen.
 import { messageOf } from "../runtime/base/errors.ts";
 import { laneNow } from "../runtime/executor/pulse.ts";
 import { describeFailure } from "./fault.ts";

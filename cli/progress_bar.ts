@@ -1,17 +1,11 @@
-/**
- * One line on a terminal that shows how far long work is; silent everywhere else.
- *
- * @module
- */
+// One line on a terminal that shows how far long work is; silent everywhere else.
 
-/** Where a bar is drawn. */
-export interface BarStream {
+interface BarStream {
   writeSync(bytes: Uint8Array): number;
   isTerminal(): boolean;
 }
 
-/** How a bar looks. */
-export interface ProgressBarOptions {
+interface ProgressBarOptions {
   /** Stands at the left. */
   readonly title: string;
   /** Standard error unless given. */
@@ -26,18 +20,7 @@ const DRAW_EVERY_MS = 100;
 const BAR_CELLS = 24;
 const encoder = new TextEncoder();
 
-/**
- * A progress bar: a share of a known total, or a count that grows.
- *
- * @example
- * ```ts
- * import { ProgressBar } from "./progress_bar.ts";
- *
- * const bar = new ProgressBar({ title: "Copying" });
- * for (let done = 0; done <= 100; done++) bar.update(done, 100, `${done} files`);
- * bar.end();
- * ```
- */
+/** A progress bar: a share of a known total, or a count that grows. */
 export class ProgressBar {
   readonly #title: string;
   readonly #stream: BarStream;

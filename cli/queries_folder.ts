@@ -1,8 +1,4 @@
-/**
- * Finds query definitions: those that come with Framelane, in `queries/`, and users' own files.
- *
- * @module
- */
+// Finds query definitions: those that come with Framelane, in `queries/`, and users' own files.
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { nearest } from "./command.ts";
@@ -11,7 +7,6 @@ const FOLDER = new URL("../queries/", import.meta.url);
 /** In the npm package `.js`. */
 const EXTENSION = import.meta.url.slice(-3);
 
-/** A query as found. */
 export interface FoundQuery {
   /** As its definition says. */
   readonly name: string;

@@ -1,8 +1,4 @@
-/**
- * The queries that a command line asks for, as executors load them.
- *
- * @module
- */
+// The queries that a command line asks for, as executors load them.
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
 import { checkSink, maskedSink, sinkForms } from "../runtime/sinks/open.ts";
@@ -25,7 +21,6 @@ import { groupNames } from "../runtime/log/group_names.ts";
 import { type Options, parsers, UsageError, type Values } from "./command.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
-/** What runs when no query is named. */
 export const DEFAULT_QUERY = "greyscale";
 
 /** Checks text with a function that throws and keeps the text: workers parse it again. */
@@ -46,7 +41,6 @@ function isNamed(text: string): text is Exclude<StartingOffsets, object> {
   return !text.trimStart().startsWith("{");
 }
 
-/** A parameter and its value, from `NAME=VALUE`. */
 function parameterOf(text: string): readonly [string, ParameterValue] {
   const end = text.indexOf("=");
   if (end < 1) throw new Error("expected NAME=VALUE, such as threshold=0.4");
@@ -73,7 +67,7 @@ export const querySpecOptions = {
   },
   "max-frames-per-trigger": {
     value: "N",
-    help: "Most frames of a batch",
+    help: "Most frames in one batch",
     parse: parsers.integer(1),
   },
   "fail-on-data-loss": {
@@ -106,7 +100,7 @@ export const querySpecOptions = {
   },
   device: {
     value: DEVICES.join("|"),
-    help: "Where models run (default cpu); `deno task models devices` says what each needs",
+    help: "Where models run (default cpu); `deno task models devices` lists what each needs",
     parse: parsers.oneOf(...DEVICES),
   },
   set: {
@@ -117,8 +111,7 @@ export const querySpecOptions = {
   },
 } as const satisfies Options;
 
-/** Where queries run. */
-export interface QueryPlace {
+interface QueryPlace {
   /** The log's URL. */
   readonly log: string;
   readonly topic: string;
@@ -191,10 +184,8 @@ export async function querySpecs(
   }));
 }
 
-/**
- * The options that each query takes of those that were given; a query is loaded here only if there are
- * any. What no query takes, or what a query cannot use, is a fault.
- */
+// The options that each query takes of those that were given; a query is loaded here only if there are
+// any. What no query takes, or what a query cannot use, is a fault.
 async function ownOptions(
   queries: readonly FoundQuery[],
   options: Values<typeof querySpecOptions>,

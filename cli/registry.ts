@@ -1,9 +1,5 @@
-/**
- * The commands by name. Each is loaded only when it is called, so that starting a camera does not
- * load the viewer.
- *
- * @module
- */
+// The commands by name. Each is loaded only when it is called, so that starting a camera does not
+// load the viewer.
 import type { Command } from "./command.ts";
 
 /** What the help says of a command, and how to load it. */
@@ -39,11 +35,11 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/viewer.ts")).viewer,
   },
   checkpoints: {
-    summary: "Lists how far each query is on each partition, and who owns it.",
+    summary: "Shows how far each query is on each partition and who owns it, and moves it.",
     load: async () => (await import("./commands/checkpoints.ts")).checkpoints,
   },
   log: {
-    summary: "Looks after an embedded log: retention, checks, backups, old formats.",
+    summary: "Maintains an embedded log: retention, checks, backups, old formats.",
     load: async () => (await import("./commands/log.ts")).log,
   },
   kafka: {
@@ -51,7 +47,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/kafka.ts")).kafka,
   },
   models: {
-    summary: "Looks into a model and writes its first manifest; checks a manifest; lists presets.",
+    summary: "Inspects a model and writes its first manifest; checks a manifest; lists presets.",
     load: async () => (await import("./commands/models.ts")).models,
   },
   evaluate: {

@@ -1,23 +1,18 @@
-/**
- * Options of every command that shows the viewer: where it listens, and who may see what.
- *
- * @module
- */
+// Options of every command that shows the viewer: where it listens, and who may see what.
 import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
-/** The options. */
 export const viewerAccessOptions = {
   host: {
     value: "ADDRESS",
-    help: "Address of the viewer; other than 127.0.0.1 needs a token or a proxy",
+    help: "Address that the viewer listens on; any but 127.0.0.1 needs a token or a proxy",
     default: "127.0.0.1",
   },
   token: { value: "TOKEN", help: "Token that opens the viewer" },
-  "metrics-token": { value: "TOKEN", help: "Token of /metrics alone" },
+  "metrics-token": { value: "TOKEN", help: "Token that opens only /metrics" },
   "camera-token": {
     value: "TOKEN=1,3",
-    help: "Another token, which opens some cameras only",
+    help: "Another token, which opens only these cameras",
     multiple: true,
     parse: parsePermission,
   },

@@ -1,12 +1,7 @@
-/**
- * The Apache Kafka that the tests run against.
- *
- * @module
- */
+// The Apache Kafka that the tests run against.
 import { fromFileUrl } from "./paths.ts";
 import { run } from "./run.ts";
 
-/** A broker for the tests. */
 export interface TestBroker {
   /** `host:port`, several separated by commas. */
   readonly address: string;
@@ -15,7 +10,6 @@ export interface TestBroker {
   stop(): Promise<void>;
 }
 
-/** Where the tests find it. */
 export const BROKER_VARIABLE = "FRAMELANE_TEST_KAFKA";
 
 /**

@@ -1,9 +1,5 @@
-/**
- * `deno task test:brokers [NAME…]`: runs the contract of the log on brokers of many versions and makers, and
- * writes the table of docs/kafka.md.
- *
- * @module
- */
+// `deno task test:brokers [NAME…]`: runs the contract of the log on brokers of many versions and makers, and
+// writes the table of docs/kafka.md.
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE } from "./broker.ts";
 import { ensure } from "./debian.ts";
@@ -25,7 +21,6 @@ interface Broker {
   stop(): Promise<void>;
 }
 
-/** A broker that is tried. */
 interface Candidate {
   readonly name: string;
   readonly start: () => Promise<Broker>;

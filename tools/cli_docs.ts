@@ -1,9 +1,5 @@
-/**
- * `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's table
- * from the commands' own option tables. With `--check` it only says whether they are up to date.
- *
- * @module
- */
+// `deno task docs:cli`: writes `docs/cli.md`, the schema of `framelane.yaml` and the launcher's table
+// from the commands' own option tables. With `--check` it only says whether they are up to date.
 import type { Command } from "../cli/command.ts";
 import { environmentName } from "../cli/launch/arguments.ts";
 import { writeLine } from "../cli/output.ts";
@@ -15,7 +11,6 @@ import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
 
-/** The reference as Markdown. */
 export function commandReference(all: readonly Command[]): string {
   return [
     "# The command line",
@@ -26,7 +21,7 @@ export function commandReference(all: readonly Command[]): string {
     "A switch is turned off with `--no-NAME`; in the environment it is `true` or `false`. An option that",
     "may be given several times takes several values from the environment, separated by blanks.",
     "",
-    "Exit codes: 0 done, 1 failed, 2 wrong use. What was asked for goes to standard output; messages for",
+    "Exit codes: 0 done, 1 failed, 2 wrong use. Results go to standard output; messages for",
     "people and errors go to standard error.",
     ...all.flatMap(section),
     ...LOGS,
@@ -41,10 +36,10 @@ const LOGS = [
   "",
   "| `--log` | meaning |",
   "| --- | --- |",
-  "| `embedded:DIR` | a log in a folder of this machine; `embedded:.framelane` unless given |",
-  "| `embedded:DIR?retention-bytes=N` | bytes that each partition keeps; 1 GiB unless given |",
-  "| `embedded:DIR?retention-ms=N` | how long frames are kept; 24 hours unless given |",
-  "| `embedded:DIR?sync=interval\\|always` | when an append counts as done: [the embedded log](embedded-log.md) |",
+  "| `embedded:DIR` | a log in a folder of this machine; `embedded:.framelane` by default |",
+  "| `embedded:DIR?retention-bytes=N` | bytes that each partition keeps; 1 GiB by default |",
+  "| `embedded:DIR?retention-ms=N` | how long frames are kept; 24 hours by default |",
+  "| `embedded:DIR?sync=interval\\|always` | when an append is acknowledged: [the embedded log](embedded-log.md) |",
   "| `kafka://HOST:PORT[,HOST:PORT]` | Apache Kafka; `kafka://USER:PASSWORD@HOST:PORT` to log in |",
   "| `kafka://…?tls=true&ca=FILE&cert=FILE&key=FILE&servername=NAME` | TLS, with files of certificates |",
   "| `kafka://…?sasl=plain\\|scram-sha-256\\|scram-sha-512\\|oauthbearer` | how to log in; `token=FILE` for oauthbearer |",

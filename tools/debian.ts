@@ -1,11 +1,6 @@
-/**
- * The programs that the tests use beside Deno, and how Debian gets them.
- *
- * @module
- */
+// The programs that the tests use beside Deno, and how Debian gets them.
 import { run } from "./run.ts";
 
-/** One thing the tests use. */
 export interface Need {
   /** What it is for. */
   readonly purpose: string;
@@ -14,7 +9,6 @@ export interface Need {
   readonly probe: readonly [program: string, ...args: string[]];
 }
 
-/** All needs, by name. */
 export const needs = {
   java: {
     purpose: "a local Apache Kafka",
@@ -52,7 +46,6 @@ export const needs = {
   network: { purpose: "cutting networks", packages: ["iproute2"], probe: ["ip", "-V"] },
 } as const satisfies Record<string, Need>;
 
-/** The name of a need. */
 export type NeedName = keyof typeof needs;
 
 /** The needs that this machine does not meet. */
@@ -64,7 +57,6 @@ export async function missing(names: readonly NeedName[]): Promise<NeedName[]> {
   return names.filter((_, index) => !found[index]);
 }
 
-/** The command that meets them on Debian. */
 export function installCommand(names: readonly NeedName[]): string {
   return `apt-get install --no-install-recommends ${
     names.flatMap((name) => needs[name].packages).join(" ")

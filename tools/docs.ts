@@ -1,12 +1,7 @@
-/**
- * `deno task docs`: the pages of the repository and the reference of every import as a site, `dist/docs`.
- *
- * @module
- */
+// `deno task docs`: the pages of the repository and the reference of every import as a site, `dist/docs`.
 import { Marked } from "marked";
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
-import { anchorOf } from "./links.ts";
 import { dirname, join, relative, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 import { checkUsage } from "./usage.ts";
@@ -93,6 +88,11 @@ function bodyOf(markdown: string, resolve: (target: string) => string | undefine
     },
   });
   return marked.parse(markdown, { async: false });
+}
+
+/** The anchor of a heading, as code hosts make it. */
+export function anchorOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
 }
 
 function whole(

@@ -1,8 +1,4 @@
-/**
- * Who may import whom. The rules are those of `docs/architecture.md`; the gate enforces them.
- *
- * @module
- */
+// Who may import whom. The rules are those of `docs/architecture.md`; the gate enforces them.
 import { join, relative, ROOT } from "./paths.ts";
 
 /** One import: a file of the project, and what it imports. */
@@ -19,8 +15,7 @@ export interface Import {
   readonly lazy?: boolean;
 }
 
-/** An import that a rule forbids. */
-export interface Violation extends Import {
+interface Violation extends Import {
   readonly rule: string;
 }
 
@@ -89,7 +84,6 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** The imports that break a rule. */
 export function violations(
   imports: readonly Import[],
   rules: readonly Rule[] = RULES,

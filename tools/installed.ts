@@ -1,8 +1,4 @@
-/**
- * The package as users install it: in a folder of its own, with a home of its own, from the registry.
- *
- * @module
- */
+// The package as users install it: in a folder of its own, with a home of its own, from the registry.
 import { delimiter } from "node:path";
 import { dirname, join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
@@ -48,8 +44,8 @@ export class Installation implements AsyncDisposable {
 
   /** Megabytes (10⁶ bytes) that are installed. */
   async megabytes(): Promise<number> {
-    const said = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
-    return Number.parseInt(said) / 1e6;
+    const printed = await this.run("du", ["-s", "--block-size=1", "node_modules"]);
+    return Number.parseInt(printed) / 1e6;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

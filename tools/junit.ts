@@ -1,8 +1,4 @@
-/**
- * Reads what `deno test` reports as JUnit XML.
- *
- * @module
- */
+// Reads what `deno test` reports as JUnit XML.
 
 /** How many tests ended in which way. Steps of a test are part of it and not counted apart. */
 export interface TestCounts {
@@ -29,7 +25,6 @@ export function addCounts(a: TestCounts, b: TestCounts): TestCounts {
 const SUITE = /<testsuite\s+name="([^"]*)"[^>]*>([\s\S]*?)<\/testsuite>/g;
 const CASE = /<testcase\s+name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
 
-/** Counts the tests of a report. */
 export function countTests(report: string): TestCounts {
   let [passed, failed, ignored] = [0, 0, 0];
   const broken: string[] = [];
@@ -71,7 +66,6 @@ function isStep(name: string, names: ReadonlySet<string>): boolean {
   return false;
 }
 
-/** The closing line of the test task. */
 export function closingLine({ passed, failed }: Pick<TestCounts, "passed" | "failed">): string {
   return `${passed} passed, ${failed} failed`;
 }

@@ -1,9 +1,5 @@
-/**
- * `deno task kernels`: compiles the kernels, AssemblyScript, to the modules that are committed beside
- * them. The gate compiles them too and compares: the same sources give the same bytes.
- *
- * @module
- */
+// `deno task kernels`: compiles the kernels, AssemblyScript, to the modules that are committed beside
+// them. The gate compiles them too and compares: the same sources give the same bytes.
 import asc from "assemblyscript/asc";
 import { join, ROOT } from "./paths.ts";
 import { checkUsage } from "./usage.ts";

@@ -1,9 +1,5 @@
-/**
- * `deno task docs:cli` writes `cli/launch/table.json` too: what the launcher has to know of the option
- * tables, which take longer to load than a command may wait for.
- *
- * @module
- */
+// `deno task docs:cli` writes `cli/launch/table.json` too: what the launcher has to know of the option
+// tables, which take longer to load than a command may wait for.
 import { SOURCE_ACCESS } from "../cameras/open.ts";
 import type { Command } from "../cli/command.ts";
 import type { LaunchRow, LaunchTable } from "../cli/launch/access.ts";

@@ -1,23 +1,13 @@
-/**
- * What the dependencies may look like: exact versions, from npm alone.
- *
- * @module
- */
+// What the dependencies may look like: exact versions, from npm alone.
 
 /** The parts of `deno.lock` that are looked at. */
 export interface Lock {
   readonly version: string;
   readonly specifiers: Readonly<Record<string, string>>;
-  readonly npm?: Readonly<Record<string, LockedPackage>>;
+  /** By name with version. */
+  readonly npm?: Readonly<Record<string, { readonly integrity?: string }>>;
   readonly jsr?: unknown;
   readonly remote?: unknown;
-}
-
-/** A package of the lock: its name with version is the key. */
-export interface LockedPackage {
-  readonly integrity?: string;
-  readonly dependencies?: readonly string[];
-  readonly optionalDependencies?: readonly string[];
 }
 
 const EXACT = /^\d+\.\d+\.\d+(-[\w.]+)?$/;

@@ -1,10 +1,6 @@
-/**
- * `deno task ok`: the whole gate. All that can be checked without running the program first, two at a
- * time, then the tests. Ends with the line `N passed, N failed`, in which a check that failed counts.
- * With `--no-tests` the tests are left out; `--fix` fixes what it can.
- *
- * @module
- */
+// `deno task ok`: the whole gate. All that can be checked without running the program first, two at a
+// time, then the tests. Ends with the line `N passed, N failed`, in which a check that failed counts.
+// With `--no-tests` the tests are left out; `--fix` fixes what it can.
 import { writeLine } from "../cli/output.ts";
 import project from "../deno.json" with { type: "json" };
 import { circles, importsOf, violations } from "./imports.ts";
@@ -19,7 +15,6 @@ import { checkUsage } from "./usage.ts";
 import { longFiles, missingNames, readPages } from "./structure.ts";
 import { findAllWords, repositoryFiles } from "./words.ts";
 
-/** How a check ended. */
 interface Outcome {
   readonly state: "ok" | "failed" | "left out";
   /** What it found, or why it was left out. */

@@ -1,9 +1,5 @@
-/**
- * Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs as JavaScript, the types of what is
- * exported, the versions of `deno.json`, and a `framelane` command. Deno strips no types below `node_modules`.
- *
- * @module
- */
+// Makes the npm package of Framelane, `dist/framelane-VERSION.tgz`: what runs as JavaScript, the types of what is
+// exported, the versions of `deno.json`, and a `framelane` command. Deno strips no types below `node_modules`.
 import { matchesGlob } from "node:path";
 import project from "../deno.json" with { type: "json" };
 import { writeLine } from "../cli/output.ts";
@@ -105,7 +101,6 @@ async function filesBelow(path: string): Promise<string[]> {
   return (await Promise.all(entries.map(({ name }) => filesBelow(`${path}/${name}`)))).flat();
 }
 
-/** Writes the package and returns its path. */
 export async function pack(folder = join(ROOT, "dist")): Promise<string> {
   const shipped = await shippedFiles();
   const code = shipped.filter((file) => file.endsWith(".ts") && !file.startsWith("viewer/page/"));
@@ -138,7 +133,7 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
     const files = {
       package: packageJson(packages),
       deno: denoJson(".js"),
-      // Deno finds no types beside code in a package that it was not told to look into.
+      // Deno finds no types beside code in a package that no import map names.
       types: denoJson(".d.ts"),
     };
     for (const [name, value] of Object.entries(files)) {

@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 
 export { basename, dirname, join, relative, resolve } from "node:path";
 
-/** The path of a `file:` URL. */
 export const fromFileUrl = (url: URL): string => fileURLToPath(url);
 
 /** The project's folder, without a slash at its end. */

@@ -1,14 +1,10 @@
-/**
- * Whether everything public is documented: each export of a module, each method of it, and no public
- * thing that speaks of a type which is not.
- *
- * @module
- */
+// Whether everything public is documented: each export of a module, each method of it, and no public
+// thing that speaks of a type which is not.
 import { ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
 /** The parts of `deno doc --json` that are looked at. */
-export interface Documentation {
+interface Documentation {
   readonly nodes: Readonly<Record<string, { readonly symbols?: readonly SymbolDoc[] }>>;
 }
 
@@ -27,7 +23,6 @@ interface Documented {
   readonly location?: { readonly filename: string; readonly line: number };
 }
 
-/** What has no description. */
 function undocumented({ nodes }: Documentation): string[] {
   const faults: string[] = [];
   for (const symbol of Object.values(nodes).flatMap(({ symbols }) => symbols ?? [])) {

@@ -1,11 +1,6 @@
-/**
- * Starting other programs.
- *
- * @module
- */
+// Starting other programs.
 
-/** How a program ended. */
-export interface Ended {
+interface Ended {
   readonly code: number;
   readonly stdout: string;
   /** Standard output and standard error, in that order. */

@@ -1,21 +1,15 @@
-/**
- * Whether files stay short, and whether the documentation names what exists.
- *
- * @module
- */
+// Whether files stay short, and whether the documentation names what exists.
 import project from "../deno.json" with { type: "json" };
 import { join, ROOT } from "./paths.ts";
 
 /** Above this a file has a second subject. */
 const MAX_LINES = 350;
 
-/** A file and its text. */
 export interface Page {
   readonly file: string;
   readonly text: string;
 }
 
-/** The files that are too long. */
 export function longFiles(pages: readonly Page[]): string[] {
   return pages.map(({ file, text }) => ({ file, lines: text.split("\n").length - 1 }))
     .filter(({ lines }) => lines > MAX_LINES)
@@ -59,7 +53,6 @@ export function missingNames(
     );
 }
 
-/** Reads files of the repository. */
 export async function readPages(files: readonly string[]): Promise<Page[]> {
   return await Promise.all(
     files.map(async (file) => ({ file, text: await Deno.readTextFile(join(ROOT, file)) })),

@@ -1,8 +1,4 @@
-/**
- * Which test files there are, what they need, and which a filter chooses.
- *
- * @module
- */
+// Which test files there are, what they need, and which a filter chooses.
 import type { NeedName } from "./debian.ts";
 import { join, relative, resolve } from "./paths.ts";
 

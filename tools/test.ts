@@ -1,9 +1,5 @@
-/**
- * `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
- * need, runs them, and ends with the line `N passed, N failed`.
- *
- * @module
- */
+// `deno task test [--unit] [--folder=DIR] [FILTER…] [-- DENO TEST FLAGS]`: prepares what the tests
+// need, runs them, and ends with the line `N passed, N failed`.
 import { writeLine } from "../cli/output.ts";
 import { BROKER_VARIABLE, startTestBroker, type TestBroker } from "./broker.ts";
 import { ensure } from "./debian.ts";
@@ -13,25 +9,20 @@ import { AT_ONCE, inParallel, run } from "./run.ts";
 import { chosen, isUnit, needsBroker, needsOf, spread, testFiles } from "./suite.ts";
 import { checkUsage } from "./usage.ts";
 
-/**
- * What tests may do. Every kind, by name; what the product itself may do is far less. Playwright looks
- * for a file below /proc that Deno shows only to programs with all permissions: to it that file is not there.
- */
+// What tests may do. Every kind, by name; what the product itself may do is far less. Playwright looks
+// for a file below /proc that Deno shows only to programs with all permissions: to it that file is not there.
 const PERMISSIONS = [
   ...["read", "write", "net", "env", "sys", "ffi", "run"].map((kind) => `--allow-${kind}`),
   "--ignore-read=/proc/sys/fs/binfmt_misc/WSLInterop,/run/WSL",
 ];
 
-/**
- * Files that one process of `deno test` takes. Several processes run at once, since tests mostly wait; and
- * a dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
- */
+// Files that one process of `deno test` takes. Several processes run at once, since tests mostly wait; and
+// a dynamic import in a graph of some 200 test files overflows the stack of Deno 2.9.6.
 const FILES_AT_ONCE = 36;
 const FOLDER = "--folder=";
 const say = (line: string): void => void writeLine(Deno.stderr, line);
 const print = (line: string): void => void writeLine(Deno.stdout, line);
 
-/** What to run. */
 export interface TestRun {
   readonly filters: readonly string[];
   /** Only tests that need nothing but Deno. */
@@ -44,7 +35,6 @@ export interface TestRun {
   readonly typesChecked?: boolean;
 }
 
-/** Reads the task's arguments. */
 export function parseArguments(argv: readonly string[]): TestRun {
   const end = argv.indexOf("--");
   const own = end < 0 ? argv : argv.slice(0, end);

@@ -1,8 +1,4 @@
-/**
- * What every developer task does with `--help`, and with options that it does not know.
- *
- * @module
- */
+// What every developer task does with `--help`, and with options that it does not know.
 import { writeLine } from "../cli/output.ts";
 
 /**

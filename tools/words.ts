@@ -1,14 +1,9 @@
-/**
- * Words that have no place in the repository: promises of later work, places of one machine,
- * wide-open permissions, registries that are not reachable everywhere, English that is none.
- *
- * @module
- */
+// Words that have no place in the repository: promises of later work, places of one machine,
+// wide-open permissions, registries that are not reachable everywhere, English that is none.
 import { isFile } from "../runtime/base/folders.ts";
 import { join, ROOT } from "./paths.ts";
 import { run } from "./run.ts";
 
-/** A forbidden text that was found. */
 export interface Finding {
   readonly file: string;
   readonly line: number;
@@ -91,7 +86,6 @@ const ENGLISH = Object.entries(ODD_ENGLISH).map(([words, instead]): Forbidden =>
   except: /^(tests|bench)\/|^tools\/words\.ts$/,
 }));
 
-/** The forbidden texts of one file. */
 export function findWords(file: string, text: string): Finding[] {
   const rules = [...FORBIDDEN, ...ENGLISH].filter(({ except }) => !except?.test(file));
   return text.split("\n").flatMap((content, index) =>
@@ -116,7 +110,6 @@ export async function repositoryFiles(root = ROOT): Promise<string[]> {
   return files.sort();
 }
 
-/** The forbidden texts of the whole repository. */
 export async function findAllWords(root = ROOT): Promise<Finding[]> {
   const files = (await repositoryFiles(root)).filter((file) => TEXT.test(file));
   const found = await Promise.all(

@@ -30,7 +30,7 @@ export interface HistoryOptions {
   readonly timeoutMs?: number;
 }
 
-/** Ranges are asked for by every page that scrubs: one answer serves them all for so long. */
+/** Ranges are asked for by every page that scrubs: one answer serves them all for this long. */
 const RANGE_FRESH_MS = 500;
 /** Outputs carry their source's time, so the one of a frame is among few of the same time. */
 const OUTPUT_SEARCH = 64;

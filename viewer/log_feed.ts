@@ -31,9 +31,9 @@ export interface LogFeedOptions {
 const READ_AHEAD = 32;
 /** How long the frames that a picture depends on may take to be read, milliseconds. */
 const READ_TIMEOUT_MS = 5_000;
-/** A camera may be renamed: its name is looked for again so often, milliseconds. */
+/** A camera may be renamed: its name is looked for again this often, milliseconds. */
 const IDENTIFY_MS = 30_000;
-/** A log that does not answer for so long is away, milliseconds. */
+/** A log that does not answer for this long is away, milliseconds. */
 const SILENT_MS = 2_500;
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 5_000;

@@ -33,13 +33,13 @@ const IN_FLIGHT_PER_TILE = 2;
 const UNITS_IN_FLIGHT = 24;
 /** State is left out while more than this is unsent. */
 const STATE_BACKLOG_BYTES = 128 * 1024;
-/** A page that draws nothing of what it was sent for so long is gone or frozen. */
+/** A page that draws nothing of what it was sent for this long is gone or frozen. */
 const UNREAD_MS = 30_000;
 /** A page that has drawn within this takes pictures whole when there is no time to scale them. */
 const NEAR_MS = 250;
-/** A page that is further away gets one whole when a tile has waited for so long. */
+/** A page that is further away gets one whole when a tile has waited for this long. */
 const OVERDUE_MS = 1_000;
-/** A page that draws nothing for so long does not need to be played to. */
+/** A page that draws nothing for this long does not need to be played to. */
 const STUCK_MS = 3_000;
 
 /** Serves one page. */

@@ -1,10 +1,4 @@
-/**
- * The stack that most would write in TypeScript: KafkaJS and sharp, one consumer.
- *
- *     kafkajs_sharp.ts BROKER TOPIC PARTITIONS FRAMES [live]
- *
- * @module
- */
+// The stack that most would write in TypeScript: KafkaJS and sharp, one consumer.
 import { Kafka, logLevel } from "kafkajs";
 import sharp from "sharp";
 import { print } from "../print.ts";

@@ -1,13 +1,9 @@
-/**
- * Worker: the Kafka client's own consumer and nothing else. Joins a group with the other workers,
- * counts what it reads.
- *
- * @module
- */
+// Worker: the Kafka client's own consumer and nothing else. Joins a group with the other workers,
+// counts what it reads.
 /// <reference lib="deno.worker" />
 import { Consumer, MessagesStreamModes } from "@platformatic/kafka";
 
-/** What the worker is told. */
+/** The worker's task. */
 export interface BareRequest {
   readonly broker: string;
   readonly topic: string;

@@ -1,8 +1,4 @@
-/**
- * One stream of 1080p at about 4 Mbit/s, as a camera sends it, and the same pictures as JPEGs.
- *
- * @module
- */
+// One stream of 1080p at about 4 Mbit/s, as a camera sends it, and the same pictures as JPEGs.
 import { accessUnits } from "../../tests/support/access_units.ts";
 import type { Frame } from "../../runtime/definition/frame.ts";
 import { asImage } from "../../runtime/image/picture.ts";

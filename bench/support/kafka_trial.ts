@@ -1,10 +1,6 @@
-/**
- * One trial of the Kafka sweep: real frames through the cameras' publisher into a topic, and through
- * Framelane's reader out of it.
- *
- * @module
- */
-import { frameHeaders } from "../../cameras/frame_headers.ts";
+// One trial of the Kafka sweep: real frames through the cameras' publisher into a topic, and through
+// Framelane's reader out of it.
+import { frameHeaders } from "../../cameras/camera.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { cameraOfPartition } from "../../runtime/definition/frame.ts";
@@ -12,14 +8,12 @@ import type { Compression, LogRecord, TopicLog } from "../../runtime/log/log.ts"
 import { cpuSeconds } from "./process_stats.ts";
 import { percentile } from "./stats.ts";
 
-/** Settings of the producer. */
 export interface Setting {
   readonly batchBytes: number;
   readonly lingerMs: number;
   readonly compression: Compression;
 }
 
-/** What trials share. */
 export interface TrialBed {
   readonly log: TopicLog;
   /** Encoded images; used over and over. */

@@ -1,16 +1,11 @@
-/**
- * Cameras in a process of their own, at a steady rate, that cost as little as they can: the same
- * encoded frames again and again.
- *
- * @module
- */
+// Cameras in a process of their own, at a steady rate, that cost as little as they can: the same
+// encoded frames again and again.
 import { fileURLToPath } from "node:url";
 import { openLog } from "../../runtime/log/open.ts";
 import { clipFrames } from "../frames.ts";
 import { film, filmJpegs } from "./film.ts";
 import type { BenchLog } from "./logs.ts";
 
-/** What the cameras publish. */
 export interface LiveCameras {
   readonly topic: string;
   readonly cameras: number;

@@ -1,13 +1,8 @@
-/**
- * Logs to measure on: an embedded one in a folder of its own, and a Kafka broker.
- *
- * @module
- */
+// Logs to measure on: an embedded one in a folder of its own, and a Kafka broker.
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import { startKafka } from "../../tools/kafka/cluster.ts";
 
-/** A log for one benchmark. */
 export interface BenchLog {
   readonly name: "embedded" | "kafka";
   readonly url: string;
@@ -17,7 +12,6 @@ export interface BenchLog {
   close(): Promise<void>;
 }
 
-/** The embedded log, empty. */
 export async function embeddedLog(): Promise<BenchLog> {
   const directory = await Deno.makeTempDir({ prefix: "framelane-bench-" });
   const url = `embedded:${directory}`;

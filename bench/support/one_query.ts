@@ -1,14 +1,9 @@
-/**
- * A driver that runs one query on a topic, and tells how long each frame took.
- *
- * @module
- */
+// A driver that runs one query on a topic, and tells how long each frame took.
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import { print } from "../print.ts";
 import type { BenchLog } from "./logs.ts";
 
-/** What to run. */
 export interface OneQuery {
   readonly topic: string;
   /** Name of the query, e.g. `greyscale`. */

@@ -1,8 +1,4 @@
-/**
- * The options of a benchmark: a table of names and defaults.
- *
- * @module
- */
+// The options of a benchmark: a table of names and defaults.
 import { parseArgs } from "node:util";
 import { print } from "../print.ts";
 

@@ -1,14 +1,9 @@
-/**
- * Installs what the peers need: Python packages into a virtual environment, Spark's Kafka jars.
- *
- * @module
- */
+// Installs what the peers need: Python packages into a virtual environment, Spark's Kafka jars.
 import { fileURLToPath } from "node:url";
 import { exists } from "../../runtime/base/folders.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Where the peers' things are. */
 export interface PeerPackages {
   readonly python: string;
   readonly jars: string;

@@ -1,9 +1,5 @@
-/**
- * What `deno task bench peers` writes: tables with every ratio and whether its goal is reached, plots.
- * Ratios are taken within each round; medians are those of the rounds.
- *
- * @module
- */
+// What `deno task bench peers` writes: tables with every ratio and whether its goal is reached, plots.
+// Ratios are taken within each round; medians are those of the rounds.
 import { barChart } from "./plot.ts";
 import { table } from "./report.ts";
 import { median, percentile, spread } from "./stats.ts";
@@ -18,7 +14,6 @@ export interface Outcome {
   readonly firstFrame: number;
 }
 
-/** One contender, all rounds. */
 export interface PeerRow {
   readonly name: string;
   readonly about: string;
@@ -27,7 +22,6 @@ export interface PeerRow {
   readonly live: number[][];
 }
 
-/** All that was measured. */
 export interface Measured {
   /** Frames a second of the bare codec loop. */
   readonly bare: number[];
@@ -38,7 +32,6 @@ export interface Measured {
   readonly skipped: readonly (readonly [string, string])[];
 }
 
-/** A goal of the project. */
 interface Goal {
   readonly work: string;
   /** `undefined` when who it is measured against was skipped. */
@@ -47,7 +40,6 @@ interface Goal {
   readonly most?: number;
 }
 
-/** Tables and plots. */
 export function peersReport(measured: Measured): {
   lines: string[];
   files: Record<string, string>;

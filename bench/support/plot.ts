@@ -1,8 +1,4 @@
-/**
- * Plots as SVG text.
- *
- * @module
- */
+// Plots as SVG text.
 import { median } from "./stats.ts";
 
 /** A bar: its middle, and a whisker from the lowest to the highest value. */
@@ -39,7 +35,6 @@ export function barChart(title: string, bars: readonly Bar[]): string {
     rows.join("") + "</svg>\n";
 }
 
-/** A line of points. */
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];

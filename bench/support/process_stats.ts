@@ -1,8 +1,4 @@
-/**
- * What this process used, as the system counts it.
- *
- * @module
- */
+// What this process used, as the system counts it.
 import process from "node:process";
 
 /** Processor seconds that this process and its threads have used, user and system. */
@@ -75,7 +71,6 @@ export function watchMemory(intervalMs = 50): { stop(): number } {
   };
 }
 
-/** What the system says of a process. */
 export interface ProcessStats {
   readonly cpuSeconds: number;
   /** Pages that it was given so far without reading a disk. */

@@ -1,9 +1,5 @@
-/**
- * Results as files: a table and plots. Each says on which machine, when and by which command it was
- * made.
- *
- * @module
- */
+// Results as files: a table and plots. Each says on which machine, when and by which command it was
+// made.
 import { join } from "node:path";
 import os from "node:os";
 import { print } from "../print.ts";
@@ -17,7 +13,6 @@ export function machine(): string {
     `Deno ${Deno.version.deno}, load ${load} when written`;
 }
 
-/** What a benchmark found. */
 export interface Report {
   /** Name of the benchmark, and of its file. */
   readonly name: string;
@@ -49,7 +44,6 @@ export async function report(
   }
 }
 
-/** A Markdown table. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)];

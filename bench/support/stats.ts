@@ -1,10 +1,5 @@
-/**
- * Figures of several runs.
- *
- * @module
- */
+// Figures of several runs.
 
-/** The middle value. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

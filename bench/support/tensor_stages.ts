@@ -1,8 +1,4 @@
-/**
- * What a tensor of a frame costs, stage by stage.
- *
- * @module
- */
+// What a tensor of a frame costs, stage by stage.
 import { frameSpec, WindowTensor } from "../../queries/operators/model/window_tensor.ts";
 import { decodeReduced, Tensorizer } from "../../runtime/mod.ts";
 import { decodeHalfSize } from "../../runtime/image/kernels/half_size.ts";

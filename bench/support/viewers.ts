@@ -1,16 +1,9 @@
-/**
- * Pages in a process of their own, of which only the sockets are there: each picture is confirmed
- * as it comes. Prints `ready`, and one line of JSON at the end.
- *
- *     viewers.ts URL COUNT WIDTH SECONDS
- *
- * @module
- */
+// Pages in a process of their own, of which only the sockets are there: each picture is confirmed
+// as it comes. Prints `ready`, and one line of JSON at the end.
 import { decodePicture, type ServerMessage } from "../../viewer/protocol.ts";
 import { print } from "../print.ts";
 import { percentile } from "./stats.ts";
 
-/** What the pages saw. */
 export interface ViewersReport {
   readonly pictures: number;
   readonly bytes: number;

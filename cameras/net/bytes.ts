@@ -1,8 +1,4 @@
-/**
- * Bytes that arrive in chunks and leave in other pieces.
- *
- * @module
- */
+// Bytes that arrive in chunks and leave in other pieces.
 
 /** Bytes of an input, as far as they came. */
 export class ByteQueue {
@@ -40,7 +36,6 @@ export class ByteQueue {
     return true;
   }
 
-  /** Leaves out the first bytes. */
   skip(length: number): void {
     this.#start += Math.min(length, this.#end - this.#start);
   }

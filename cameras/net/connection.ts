@@ -1,8 +1,4 @@
-/**
- * Connections to cameras: plain, or with TLS that is checked as the options say.
- *
- * @module
- */
+// Connections to cameras: plain, or with TLS that is checked as the options say.
 import { connect as connectTls } from "node:tls";
 import { maskSecrets } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
@@ -15,14 +11,12 @@ export interface TlsSettings {
   readonly tlsInsecure?: boolean;
 }
 
-/** Where to connect to. */
 export interface Peer extends TlsSettings {
   readonly hostname: string;
   readonly port: number;
   readonly secure: boolean;
 }
 
-/** An open connection. */
 export interface Connection {
   /** What arrives; ends when the other side closes it, throws when it breaks. */
   readonly chunks: AsyncIterable<Uint8Array>;

@@ -1,14 +1,9 @@
-/**
- * GET over HTTP/1.1, as cameras speak it: their status lines, headers and lengths are taken as they
- * are where a stricter client gives up.
- *
- * @module
- */
+// GET over HTTP/1.1, as cameras speak it: their status lines, headers and lengths are taken as they
+// are where a stricter client gives up.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, describeCause, type TlsSettings } from "./connection.ts";
 
-/** What a server answers. */
 export interface HttpResponse extends Disposable {
   readonly status: number;
   /** All values of a header, by its name in small letters. */
@@ -16,8 +11,7 @@ export interface HttpResponse extends Disposable {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** How to ask. */
-export interface HttpOptions extends TlsSettings {
+interface HttpOptions extends TlsSettings {
   readonly authorization?: string;
   /** Closes the connection, also while the body is read. */
   readonly signal: AbortSignal;

@@ -1,17 +1,11 @@
-/**
- * Answers a server's demand for a user name and a password, over HTTP and RTSP.
- *
- * @module
- */
+// Answers a server's demand for a user name and a password, over HTTP and RTSP.
 import { createHash, randomBytes } from "node:crypto";
 
-/** A user name and its password. */
 export interface Credentials {
   readonly user: string;
   readonly password: string;
 }
 
-/** Takes the credentials out of a URL. */
 export function splitCredentials(url: string): { url: string; credentials?: Credentials } {
   const parsed = new URL(url);
   if (parsed.username === "" && parsed.password === "") return { url };

@@ -1,9 +1,5 @@
-/**
- * Pictures one after the other in a stream of bytes, told by their own bytes: whatever stands between
- * them (boundaries, headers, lengths, nothing) is at most a hint.
- *
- * @module
- */
+// Pictures one after the other in a stream of bytes, recognised by their own bytes: whatever stands between
+// them (boundaries, headers, lengths, nothing) is at most a hint.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 

@@ -1,8 +1,4 @@
-/**
- * RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates.
- *
- * @module
- */
+// RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates.
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
@@ -17,8 +13,7 @@ import {
 } from "./login.ts";
 import { type RelayClient, type RelayPlace, takeRelayPlace } from "./relay_port.ts";
 
-/** What an RTSP server answers. */
-export interface RtspAnswer {
+interface RtspAnswer {
   readonly status: number;
   /** `Not Found`. */
   readonly reason: string;

@@ -1,15 +1,10 @@
-/**
- * A camera that is plugged into this machine.
- *
- * @module
- */
+// A camera that is plugged into this machine.
 import { parseFps, parseSize, readOptions } from "../options.ts";
-import { type CameraSource, type SourceContext, SourceError, type SourceImage } from "../source.ts";
+import { type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { liveVideo, type StreamOptions } from "./live_video.ts";
 
-/** How to open the device. */
-export interface DeviceOptions extends StreamOptions {
+interface DeviceOptions extends StreamOptions {
   /** Asks the camera itself for this size and rate, and for this encoding, e.g. `mjpeg`. */
   readonly captureSize?: string;
   readonly captureFps?: number;
@@ -25,46 +20,27 @@ const INPUTS: Partial<
   windows: ["dshow", (n) => `video=${n}`],
 };
 
-/**
- * A webcam: `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` works as well), the first
- * camera on macOS; on Windows the camera's name stands in the place of the number.
- */
-export class DeviceSource implements CameraSource {
-  readonly description: string;
-  readonly kind = "live";
-  readonly #device: string;
-  readonly #options: DeviceOptions;
-
-  constructor(description: string, device: string, options: DeviceOptions = {}) {
-    this.description = description;
-    this.#device = device;
-    this.#options = options;
-  }
-
-  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    const { captureSize, captureFps, format, ...stream } = this.#options;
-    const [input, nameOf] = INPUTS[Deno.build.os] ?? INPUTS.linux!;
-    const url = nameOf(this.#device);
-    const options: Record<string, string> = {};
-    if (captureSize !== undefined) options.video_size = captureSize;
-    if (captureFps !== undefined) options.framerate = String(captureFps);
-    if (format !== undefined) options[input === "v4l2" ? "input_format" : "vcodec"] = format;
-    yield* liveVideo(
-      {
-        url,
-        name: `device ${url}`,
-        protocols: ["file"],
-        format: input,
-        options,
-        local: false,
-      },
-      stream,
-      context,
-    );
-  }
+// A webcam: `device:0` is `/dev/video0` on Linux (V4L2; a path below `/dev` works as well), the first
+// camera on macOS; on Windows the camera's name stands in the place of the number.
+function open(
+  device: string,
+  { captureSize, captureFps, format, ...stream }: DeviceOptions,
+  context: SourceContext,
+): AsyncIterable<SourceImage> {
+  const [input, nameOf] = INPUTS[Deno.build.os] ?? INPUTS.linux!;
+  const url = nameOf(device);
+  const options: Record<string, string> = {};
+  if (captureSize !== undefined) options.video_size = captureSize;
+  if (captureFps !== undefined) options.framerate = String(captureFps);
+  if (format !== undefined) options[input === "v4l2" ? "input_format" : "vcodec"] = format;
+  const name = `device ${url}`;
+  return liveVideo(
+    { url, name, protocols: ["file"], format: input, options, local: false },
+    stream,
+    context,
+  );
 }
 
-/** `device:0` and its options. */
 export const deviceRow: SourceKindRow = {
   schemes: ["device"],
   form: "device:0",
@@ -86,7 +62,8 @@ export const deviceRow: SourceKindRow = {
         `Cannot use source ${text}: expected device:NUMBER or device:/dev/…`,
       );
     }
-    return new DeviceSource(text, device, { ...options, ...liveSettings(settings) });
+    const all = { ...options, ...liveSettings(settings) };
+    return { description: text, kind: "live", open: (context) => open(device, all, context) };
   },
 };
 

@@ -1,8 +1,4 @@
-/**
- * A video file as a camera: any file that FFmpeg reads, with the file's own frame times.
- *
- * @module
- */
+// A video file as a camera: any file that FFmpeg reads, with the file's own frame times.
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import {
@@ -16,8 +12,7 @@ import {
 import type { VideoInput } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
-/** How to play a video file. */
-export interface VideoFileOptions extends ImageSettings {
+interface VideoFileOptions extends ImageSettings {
   /** Begin again when it ends, without a gap. */
   readonly loop?: boolean;
   /** Work far ahead on all cores, for readers that take images as fast as they come. */
@@ -36,7 +31,6 @@ const PACED_ENCODERS = 2;
 const MOST_INLINE_PIXELS = 1920 * 1080;
 const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
 
-/** A video file. */
 export class VideoFileSource implements CameraSource {
   readonly description: string;
   readonly kind = "recorded";

@@ -1,8 +1,4 @@
-/**
- * A folder of images as a camera.
- *
- * @module
- */
+// A folder of images as a camera.
 import { join, resolve } from "node:path";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { Annotations } from "../annotations.ts";
@@ -18,8 +14,7 @@ import {
   type SourceImage,
 } from "../source.ts";
 
-/** How to read a folder. */
-export interface FolderOptions extends ImageSettings {
+interface FolderOptions extends ImageSettings {
   /**
    * - `watch`: the images that are there in natural order, then new ones as they appear;
    *   each is published once, also across restarts;
@@ -27,7 +22,7 @@ export interface FolderOptions extends ImageSettings {
    * - `loop`: these over and over.
    */
   readonly mode?: "watch" | "once" | "loop";
-  /** A file that does not look whole and did not change for so long is broken; 2 000 unless given. */
+  /** A file that does not look whole and did not change for this long is broken; 2 000 unless given. */
   readonly settleMs?: number;
 }
 
@@ -38,7 +33,7 @@ const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
 /** `frame_2` before `frame_10`. */
 const NATURAL = new Intl.Collator("en", { numeric: true });
-/** Symbolic links to folders are followed so deep; a circle ends there. */
+/** Symbolic links to folders are followed this deep; a circle ends there. */
 const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 

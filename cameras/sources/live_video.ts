@@ -1,14 +1,9 @@
-/**
- * What streams and devices have in common: video that comes when it does.
- *
- * @module
- */
+// What streams and devices have in common: video that comes when it does.
 import { Decimator, LiveTime } from "../live_time.ts";
 import type { ImageSettings, SourceContext, SourceImage } from "../source.ts";
 import type { VideoInput, VideoInputOptions } from "../video/input.ts";
 import { loadVideo } from "../video/load.ts";
 
-/** How to watch a stream. */
 export interface StreamOptions extends ImageSettings {
   /** At most this many frames per second; all by default. */
   readonly fps?: number;

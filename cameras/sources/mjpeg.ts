@@ -1,8 +1,4 @@
-/**
- * A network camera that speaks HTTP: pictures one after the other, or one picture a request.
- *
- * @module
- */
+// A network camera that speaks HTTP: pictures one after the other, or one picture a request.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -32,11 +28,10 @@ import {
 import { ticks } from "../ticker.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./live_video.ts";
 
-/** How to watch. */
 export interface MjpegOptions extends ImageSettings, TlsSettings {
   /** At most this many frames per second; 1 from a server that gives one picture a request. */
   readonly fps?: number;
-  /** Connecting and logging in may take so long, milliseconds; 15 000 unless given. */
+  /** Connecting and logging in may take this long, milliseconds; 15 000 unless given. */
   readonly openTimeoutMs?: number;
 }
 
@@ -45,7 +40,7 @@ const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
 
 /** An MJPEG stream, or snapshots, over HTTP: whichever the bytes are. */
-export class MjpegSource implements CameraSource {
+class MjpegSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
   readonly #url: URL;
@@ -114,7 +109,6 @@ export class MjpegSource implements CameraSource {
     }
   }
 
-  /** The pictures of one response. */
   async *#pictures(context: SourceContext, end: AbortSignal): AsyncGenerator<Uint8Array> {
     const close = new AbortController();
     try {
@@ -232,7 +226,6 @@ export class MjpegSource implements CameraSource {
   }
 }
 
-/** `http://…` and `https://…`. */
 export const mjpegRow: SourceKindRow = {
   schemes: ["http", "https"],
   form: "http://… (MJPEG)",

@@ -1,8 +1,4 @@
-/**
- * A camera that pans over a still picture.
- *
- * @module
- */
+// A camera that pans over a still picture.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
@@ -10,7 +6,6 @@ import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
 import { loadSharp } from "../../runtime/image/sharp.ts";
 import {
-  type CameraSource,
   DEFAULT_QUALITY,
   type ImageSettings,
   type Size,
@@ -20,8 +15,7 @@ import {
 } from "../source.ts";
 import { ticks } from "../ticker.ts";
 
-/** How to pan. */
-export interface PanOptions extends ImageSettings {
+interface PanOptions extends ImageSettings {
   /** Frames a second; 15 unless given. */
   readonly fps?: number;
   /** Share of the picture's shorter way that a frame shows, 0.1 to 1; 0.85 unless given. */
@@ -36,80 +30,63 @@ const DEFAULT_PERIOD_S = 12;
 /** Frames are not larger than this unless asked for. */
 const MOST_WIDTH = 960;
 
-/** Pans over the picture of a file. */
-export class PanSource implements CameraSource {
-  readonly description: string;
-  readonly kind = "live";
-  readonly #path: string;
-  readonly #options: PanOptions;
-
-  constructor(description: string, path: string, options: PanOptions = {}) {
-    this.description = description;
-    this.#path = path;
-    this.#options = options;
-  }
-
-  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    const { fps = DEFAULT_FPS, period = DEFAULT_PERIOD_S, quality = DEFAULT_QUALITY } =
-      this.#options;
-    const { picture, size } = await this.#load();
-    const frame = new PooledImage(size.width, size.height, 4);
-    try {
-      let start: number | undefined;
-      for await (const timestamp of ticks(fps, context)) {
-        start ??= timestamp;
-        const turns = (timestamp - start) / 1000 / period;
-        // Twice as fast up and down as to the sides: a lying eight.
-        const x = Math.round((picture.width - size.width) * swing(turns));
-        const y = Math.round((picture.height - size.height) * swing(2 * turns + 0.25));
-        cut(picture, x, y, frame);
-        const value = await encodeJpeg(frame, { quality });
-        yield { value, contentType: "image/jpeg", timestamp, ...size };
-      }
-    } finally {
-      frame.release();
-      picture.release();
+async function* frames(
+  path: string,
+  options: PanOptions,
+  context: SourceContext,
+): AsyncGenerator<SourceImage> {
+  const { fps = DEFAULT_FPS, period = DEFAULT_PERIOD_S, quality = DEFAULT_QUALITY } = options;
+  const { picture, size } = await load(path, options);
+  const frame = new PooledImage(size.width, size.height, 4);
+  try {
+    let start: number | undefined;
+    for await (const timestamp of ticks(fps, context)) {
+      start ??= timestamp;
+      const turns = (timestamp - start) / 1000 / period;
+      // Twice as fast up and down as to the sides: a lying eight.
+      const x = Math.round((picture.width - size.width) * swing(turns));
+      const y = Math.round((picture.height - size.height) * swing(2 * turns + 0.25));
+      cut(picture, x, y, frame);
+      const value = await encodeJpeg(frame, { quality });
+      yield { value, contentType: "image/jpeg", timestamp, ...size };
     }
-  }
-
-  /** The picture, scaled so that a frame is a cut of it. */
-  async #load(): Promise<{ picture: RawImage; size: Size }> {
-    const { zoom = DEFAULT_ZOOM } = this.#options;
-    const name = `picture ${this.#path}`;
-    let picture: RawImage;
-    try {
-      picture = await decodeImage(await Deno.readFile(this.#path), 4);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) {
-        throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
-      }
-      throw new SourceError("CORRUPT", `Cannot open ${name}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-    const { width, height } = picture;
-    const wanted = this.#options.size ?? defaultSize(width * zoom, height * zoom);
-    const scale = Math.max(wanted.width / width, wanted.height / height) / zoom;
-    if (Math.abs(scale - 1) < 0.01) return { picture, size: wanted };
-    const sharp = await loadSharp();
-    const scaled = await sharp(picture.data, { raw: { width, height, channels: 4 } })
-      .resize(
-        Math.max(wanted.width, Math.round(width * scale)),
-        Math.max(wanted.height, Math.round(height * scale)),
-        { fit: "fill" },
-      ).raw().toBuffer({ resolveWithObject: true });
+  } finally {
+    frame.release();
     picture.release();
-    return {
-      picture: {
-        data: scaled.data,
-        width: scaled.info.width,
-        height: scaled.info.height,
-        channels: 4,
-        release() {},
-      },
-      size: wanted,
-    };
   }
+}
+
+/** The picture, scaled so that a frame is a cut of it. */
+async function load(
+  path: string,
+  { zoom = DEFAULT_ZOOM, size }: PanOptions,
+): Promise<{ picture: RawImage; size: Size }> {
+  const name = `picture ${path}`;
+  let picture: RawImage;
+  try {
+    picture = await decodeImage(await Deno.readFile(path), 4);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
+    }
+    throw new SourceError("CORRUPT", `Cannot open ${name}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const { width, height } = picture;
+  const wanted = size ?? defaultSize(width * zoom, height * zoom);
+  const scale = Math.max(wanted.width / width, wanted.height / height) / zoom;
+  if (Math.abs(scale - 1) < 0.01) return { picture, size: wanted };
+  const sharp = await loadSharp();
+  const { data, info } = await sharp(picture.data, { raw: { width, height, channels: 4 } })
+    .resize(
+      Math.max(wanted.width, Math.round(width * scale)),
+      Math.max(wanted.height, Math.round(height * scale)),
+      { fit: "fill" },
+    ).raw().toBuffer({ resolveWithObject: true });
+  picture.release();
+  const scaled = { data, width: info.width, height: info.height, channels: 4 as const };
+  return { picture: { ...scaled, release() {} }, size: wanted };
 }
 
 function defaultSize(width: number, height: number): Size {
@@ -132,7 +109,6 @@ function cut(from: RawImage, left: number, top: number, to: RawImage): void {
   }
 }
 
-/** `pan:PICTURE` and its options. */
 export const panRow: SourceKindRow = {
   schemes: ["pan"],
   form: "pan:PICTURE",
@@ -148,7 +124,8 @@ export const panRow: SourceKindRow = {
     if (path === "") {
       throw new SourceError("INVALID", `Cannot use source ${text}: it names no picture`);
     }
-    return new PanSource(text, path, { ...options, ...liveSettings(settings) });
+    const all = { ...options, ...liveSettings(settings) };
+    return { description: text, kind: "live", open: (context) => frames(path, all, context) };
   },
 };
 

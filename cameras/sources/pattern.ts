@@ -1,14 +1,9 @@
-/**
- * A generated test pattern: camera name, sequence number and time burnt in, and motion.
- *
- * @module
- */
+// A generated test pattern: camera name, sequence number and time burnt in, and motion.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
 import {
-  type CameraSource,
   DEFAULT_QUALITY,
   type ImageSettings,
   type SourceContext,
@@ -16,8 +11,7 @@ import {
 } from "../source.ts";
 import { ticks } from "../ticker.ts";
 
-/** How the pattern is. */
-export interface PatternOptions extends ImageSettings {
+interface PatternOptions extends ImageSettings {
   /** Frames a second; 15 unless given. */
   readonly fps?: number;
   /** Hue of the background, degrees; another one for each camera unless given. */
@@ -28,41 +22,27 @@ export interface PatternOptions extends ImageSettings {
   readonly motion?: boolean;
 }
 
-/** Where no size is given. */
 const DEFAULT_SIZE = { width: 640, height: 480 };
 const DEFAULT_FPS = 15;
 /** Turning by the golden angle keeps neighbours far apart on the colour circle. */
 const GOLDEN_ANGLE = 137.508;
 
-/** The generated test pattern. */
-export class PatternSource implements CameraSource {
-  readonly description: string;
-  readonly kind = "live";
-  readonly #options: PatternOptions;
-
-  constructor(description = "pattern:", options: PatternOptions = {}) {
-    this.description = description;
-    this.#options = options;
-  }
-
-  async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    const { size = DEFAULT_SIZE, fps = DEFAULT_FPS, quality = DEFAULT_QUALITY } = this.#options;
-    const look: PatternLook = {
-      ...size,
-      name: this.#options.name ?? context.camera,
-      hue: this.#options.hue ?? 62.5 + GOLDEN_ANGLE * numberIn(context.camera),
-      motion: this.#options.motion ?? true,
-    };
-    const background = prepareBackground(look);
-    const data = new Uint8Array(background.length);
-    let seq = 0;
-    for await (const timestamp of ticks(fps, context)) {
-      data.set(background);
-      const canvas = { ...size, channels: 4 as const, data };
-      drawPattern(canvas, look, seq++, timestamp);
-      const value = await encodeJpeg(canvas, { quality });
-      yield { value, contentType: "image/jpeg", timestamp, ...size };
-    }
+async function* frames(
+  { size = DEFAULT_SIZE, fps = DEFAULT_FPS, quality = DEFAULT_QUALITY, ...look }: PatternOptions,
+  context: SourceContext,
+): AsyncGenerator<SourceImage> {
+  const { name = context.camera, hue = 62.5 + GOLDEN_ANGLE * numberIn(context.camera) } = look;
+  const { motion = true } = look;
+  const shown: PatternLook = { ...size, name, hue, motion };
+  const background = prepareBackground(shown);
+  const data = new Uint8Array(background.length);
+  let seq = 0;
+  for await (const timestamp of ticks(fps, context)) {
+    data.set(background);
+    const canvas = { ...size, channels: 4 as const, data };
+    drawPattern(canvas, shown, seq++, timestamp);
+    const value = await encodeJpeg(canvas, { quality });
+    yield { value, contentType: "image/jpeg", timestamp, ...size };
   }
 }
 
@@ -70,7 +50,6 @@ function numberIn(camera: string): number {
   return Number(/\d+$/.exec(camera)?.[0] ?? 0);
 }
 
-/** `pattern:` and its options. */
 export const patternRow: SourceKindRow = {
   schemes: ["pattern"],
   form: "pattern:",
@@ -84,7 +63,8 @@ export const patternRow: SourceKindRow = {
       name: (name: string) => name,
       motion: parseSwitch,
     });
-    return new PatternSource(text, { ...options, ...liveSettings(settings) });
+    const all = { ...options, ...liveSettings(settings) };
+    return { description: text, kind: "live", open: (context) => frames(all, context) };
   },
 };
 

@@ -1,8 +1,4 @@
-/**
- * A network camera that speaks RTSP.
- *
- * @module
- */
+// A network camera that speaks RTSP.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
@@ -18,11 +14,10 @@ import type { VideoInputOptions } from "../video/input.ts";
 import { DEFAULT_STALL_MS } from "../watchdog.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS, liveVideo, type StreamOptions } from "./live_video.ts";
 
-/** How to watch an RTSP stream. */
-export interface RtspOptions extends StreamOptions, TlsSettings {
-  /** Opening may take so long, milliseconds; 15 000 unless given. */
+interface RtspOptions extends StreamOptions, TlsSettings {
+  /** Opening may take this long, milliseconds; 15 000 unless given. */
   readonly openTimeoutMs?: number;
-  /** The server must send something within so long, milliseconds; 20 000 unless given. */
+  /** The server must send something within this time, milliseconds; 20 000 unless given. */
   readonly stallMs?: number;
 }
 
@@ -184,7 +179,6 @@ export async function offeredByStream(
   return challenges.length === 0 ? undefined : describeChallenges(challenges);
 }
 
-/** `rtsp://…`, `rtsps://…` and `rtsp+udp://…`. */
 export const rtspRow: SourceKindRow = {
   schemes: ["rtsp", "rtsps", "rtsp+udp"],
   form: "rtsp://…",

@@ -1,8 +1,4 @@
-/**
- * Decodes the packets of a video stream.
- *
- * @module
- */
+// Decodes the packets of a video stream.
 import { AVERROR_EOF, CodecContext, FFmpegError, Frame, type Packet, PosixError } from "node-av";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
@@ -10,7 +6,6 @@ import type { VideoInput } from "./input.ts";
 /** Comes after each frame: an error object would be made, with its stack, only to be compared. */
 const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
 
-/** A decoder at work on one stream. */
 export class VideoDecoder implements Disposable {
   readonly #context = new CodecContext();
   readonly #frame = new Frame();

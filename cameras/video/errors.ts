@@ -1,8 +1,4 @@
-/**
- * FFmpeg's error codes, told to people.
- *
- * @module
- */
+// FFmpeg's error codes in words for people.
 import {
   AVERROR_DECODER_NOT_FOUND,
   AVERROR_HTTP_FORBIDDEN,

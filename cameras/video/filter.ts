@@ -1,8 +1,4 @@
-/**
- * A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
- *
- * @module
- */
+// A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
 import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, Frame, PosixError } from "node-av";
 import type { FilterContext } from "node-av";
 import { SourceError } from "../source.ts";

@@ -1,8 +1,4 @@
-/**
- * The way from an open video stream to encoded images with times.
- *
- * @module
- */
+// The way from an open video stream to encoded images with times.
 import { AV_CODEC_ID_MJPEG, AV_FRAME_FLAG_INTERLACED, type Frame, type Packet } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
@@ -17,8 +13,7 @@ import { rotationOf } from "./rotation.ts";
 import { StreamTimes } from "./stream_times.ts";
 import { NotCopied, UnitCopier } from "./unit_copier.ts";
 
-/** How to make images of a stream. */
-export interface VideoImagesOptions {
+interface VideoImagesOptions {
   readonly settings: ImageSettings;
   /** Frames to decode at once, and images to encode at once. */
   readonly threads: number;
@@ -102,10 +97,8 @@ async function* withoutGaps<T>(items: AsyncIterable<T | undefined>): AsyncGenera
 
 type Push = (image: Promise<SourceImage | undefined>) => Promise<void>;
 
-/**
- * Both fields of an interlaced frame become one whole frame, by FFmpeg's `yadif`; frames that are not
- * interlaced pass as they are.
- */
+// Both fields of an interlaced frame become one whole frame, by FFmpeg's `yadif`; frames that are not
+// interlaced pass as they are.
 const DEINTERLACE = ["yadif", "mode=send_frame:deint=interlaced"] as const;
 
 /** Passes access units and what is JPEG already, or decodes and encodes. */
@@ -236,7 +229,7 @@ class Lane {
       const info = inspectImage(data);
       return info.width === width && info.height < height && info.height * 2 >= height;
     } catch (error) {
-      // Damaged: told where it is left out.
+      // Damaged: reported where it is left out.
       if (error instanceof BadFrameError) return false;
       throw error;
     }

@@ -1,8 +1,4 @@
-/**
- * A video stream of a file, a network camera or a device, opened with FFmpeg: packets come out.
- *
- * @module
- */
+// A video stream of a file, a network camera or a device, opened with FFmpeg: packets come out.
 import {
   AV_LOG_QUIET,
   AV_NOPTS_VALUE,
@@ -26,7 +22,6 @@ import { describeAvError } from "./errors.ts";
 // FFmpeg writes to standard error on its own, with URLs and their passwords.
 Log.setLevel(AV_LOG_QUIET);
 
-/** What to open. */
 export interface VideoInputOptions {
   /** A path, or a URL that FFmpeg understands. */
   readonly url: string;
@@ -55,7 +50,6 @@ const LEAVE_AFTER_MS = 500;
 /** Containers that know where each frame lies. */
 const INDEXED = ["mp4", "matroska", "avi"];
 
-/** An open video stream. */
 export class VideoInput implements AsyncDisposable {
   readonly name: string;
   /** FFmpeg's name of the container, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */

@@ -1,8 +1,4 @@
-/**
- * FFmpeg, loaded when the first video is opened: patterns and folders do without.
- *
- * @module
- */
+// FFmpeg, loaded when the first video is opened: patterns and folders do without.
 import type { Buffer } from "node:buffer";
 import { loadPart } from "../../runtime/base/part.ts";
 

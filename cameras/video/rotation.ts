@@ -1,8 +1,4 @@
-/**
- * Which way up a video was filmed, and the filters that turn its frames upright.
- *
- * @module
- */
+// Which way up a video was filmed, and the filters that turn its frames upright.
 import { AV_PKT_DATA_DISPLAYMATRIX, type Stream } from "node-av";
 import type { FilterStep } from "./filter.ts";
 
@@ -14,7 +10,6 @@ export interface Rotation {
   readonly mirrored: boolean;
 }
 
-/** As it is. */
 const UPRIGHT: Rotation = { degrees: 0, mirrored: false };
 
 /** What the metadata of a stream say about its rotation, to the nearest quarter. */

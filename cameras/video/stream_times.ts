@@ -1,14 +1,9 @@
-/**
- * A stream's own frame times, corrected where they cannot be true.
- *
- * @module
- */
+// A stream's own frame times, corrected where they cannot be true.
 import type { CaptureTimes } from "../capture_times.ts";
 import { SourceError } from "../source.ts";
 import type { VideoInput } from "./input.ts";
 
-/** What a stream says of its times. */
-export type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
+type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
 
 /** Backward steps up to this are rounding or frames out of order. */
 const MOST_STEP_BACK_MS = 1_000;

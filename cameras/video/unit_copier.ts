@@ -1,24 +1,24 @@
-/**
- * Access units on their way from a stream into records, as they came.
- *
- * @module
- */
+// Access units on their way from a stream into records, as they came.
+import { Buffer } from "node:buffer";
 import {
   AV_CODEC_ID_H264,
   AV_CODEC_ID_HEVC,
+  AV_FRAME_FLAG_INTERLACED,
   AV_PKT_DATA_NEW_EXTRADATA,
-  type Packet,
+  type Codec,
+  CodecContext,
+  Frame,
+  Packet,
 } from "node-av";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import type { VideoCodec } from "../../runtime/video/access_unit.ts";
 import { AnnexBWriter } from "../../runtime/video/annex_b.ts";
 import type { CodecChoice, ImageSettings, SourceImage } from "../source.ts";
 import type { VideoInput } from "./input.ts";
-import { type KeyframeFacts, probeKeyframe } from "./keyframe_probe.ts";
 import { rotationOf } from "./rotation.ts";
 
 /** An access unit that can be a record, but for its time. */
-export type CopiedUnit = Omit<SourceImage, "timestamp">;
+type CopiedUnit = Omit<SourceImage, "timestamp">;
 
 /** Why a stream cannot be passed on as it came, for people. */
 export class NotCopied {
@@ -160,3 +160,42 @@ const CODECS: ReadonlyMap<number, VideoCodec> = new Map([
   [AV_CODEC_ID_H264, "h264"],
   [AV_CODEC_ID_HEVC, "h265"],
 ]);
+
+/** A stream from one keyframe on. */
+interface KeyframeFacts {
+  /** Pixels that are shown. */
+  readonly width: number;
+  readonly height: number;
+  /** How many frames may come before one that is shown earlier: 0 where the order is that of showing. */
+  readonly reordered: number;
+  readonly interlaced: boolean;
+}
+
+/** Decodes a keyframe with nothing before it; undefined where no picture comes out. */
+async function probeKeyframe(
+  codec: Codec,
+  unit: Uint8Array,
+): Promise<KeyframeFacts | undefined> {
+  const context = new CodecContext();
+  const packet = new Packet();
+  const frame = new Frame();
+  context.allocContext3(codec);
+  try {
+    packet.alloc();
+    frame.alloc();
+    context.threadCount = 1;
+    if (await context.open2(codec, null) < 0) return undefined;
+    packet.data = Buffer.from(unit.buffer, unit.byteOffset, unit.byteLength);
+    if (await context.sendPacket(packet) < 0 || await context.sendPacket(null) < 0) {
+      return undefined;
+    }
+    if (context.receiveFrameSync(frame) < 0) return undefined;
+    const { width, height } = frame;
+    const interlaced = frame.hasFlags(AV_FRAME_FLAG_INTERLACED);
+    return { width, height, reordered: context.hasBFrames, interlaced };
+  } finally {
+    frame.free();
+    packet.free();
+    context.freeContext();
+  }
+}

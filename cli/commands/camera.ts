@@ -1,91 +1,79 @@
-/**
- * `deno task camera N`: one camera, publishing to its partition.
- *
- * @module
- */
+// `deno task camera N`: one camera, publishing to its partition.
 import { launchCamera } from "../../cameras/launch.ts";
-import { CameraMetrics } from "../../cameras/metrics.ts";
 import { acceptedSources } from "../../cameras/open.ts";
 import { openState } from "../../cameras/registry.ts";
-import { type CameraSettings, settingsFromFlags } from "../../cameras/settings.ts";
+import { settingsFromFlags } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import {
-  type CameraOptionValues,
-  hostSettings,
+  cameraHost,
   makeSourceOrUsageError,
-  metricsOptions,
   numberFaults,
   parseSource,
-  producerOptions,
+  publishOptions,
+  serveMetrics,
   settingOptions,
-  targetOptions,
   togetherFaults,
 } from "../camera_options.ts";
 import { cameraTitle, Meter, summaryLine, summaryText } from "../camera_text.ts";
-import { type Command, type CommandContext, type LogLevel, parsers } from "../command.ts";
+import {
+  command,
+  type CommandContext,
+  type LogLevel,
+  type Options,
+  parsers,
+  type Values,
+} from "../command.ts";
 import { commonOptions } from "../common_options.ts";
-import { openLogOrUsageError } from "../open_log.ts";
+import { openLogOrUsageError } from "../log_options.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
 
-interface Values extends CameraOptionValues {
-  readonly source: string;
-  readonly limit?: number;
-  readonly json?: boolean;
-}
+const cameraOptions = {
+  source: {
+    value: "URI",
+    help: acceptedSources(),
+    default: "pattern:",
+    parse: parseSource,
+    opens: "source",
+  },
+  ...settingOptions,
+  ...publishOptions,
+  limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
+  json: { switch: true, help: "Print one JSON object per line, the summary last" },
+  ...commonOptions,
+} as const satisfies Options;
 
-/** The command. */
-export const camera: Command = {
+export const camera = command({
   name: "camera",
   summary: "Publishes one camera: CAMERA-N goes to partition N-1.",
   positionals: "N",
-  options: {
-    source: {
-      value: "URI",
-      help: acceptedSources(),
-      default: "pattern:",
-      parse: parseSource,
-      opens: "source",
-    },
-    ...targetOptions,
-    ...settingOptions,
-    limit: { value: "FRAMES", help: "Stop after this many frames", parse: parsers.integer(1) },
-    ...producerOptions,
-    ...metricsOptions,
-    json: { switch: true, help: "One JSON object a line on standard output, the summary last" },
-    ...commonOptions,
-  },
+  options: cameraOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
   check({ positionals, options }) {
-    return [
-      ...numberFaults(positionals),
-      ...togetherFaults((options as unknown as Partial<Values>).source, options),
-    ];
+    return [...numberFaults(positionals), ...togetherFaults(options.source, options)];
   },
   async run({ positionals, options }, context) {
-    const values = options as unknown as Values;
-    const log = await openLogOrUsageError(values.log);
+    const log = await openLogOrUsageError(options.log);
     try {
-      const settings = settingsFromFlags(options);
-      return await publish(Number(positionals[0]), log, values, settings, context);
+      return await publish(Number(positionals[0]), log, options, context);
     } finally {
       await log.close();
     }
   },
-};
+});
 
 async function publish(
   number: number,
   log: TopicLog,
-  values: Values,
-  settings: CameraSettings,
+  values: Values<typeof cameraOptions>,
   { signal, print, say }: CommandContext,
 ): Promise<number> {
   const { topic, limit, json = false } = values;
-  const clock = systemClock;
+  const settings = settingsFromFlags(values);
+  const host = await cameraHost(log, values);
+  const { clock } = host;
   const source = await makeSourceOrUsageError(values.source, settings, signal);
   const bar = new ProgressBar({ title: cameraTitle(number, settings) });
   const report = (message: string, level: LogLevel = "warn") => {
@@ -96,19 +84,13 @@ async function publish(
   report(`${source.description} to partition ${number - 1} of ${topic}, ${log.url}`, "info");
   const meter = new Meter(clock.monotonic());
   const over = new AbortController();
-  const launched = launchCamera({
-    ...hostSettings(values),
-    log,
-    producer: await log.producer({ acks: values.acks, compression: values.compression }),
-    clock,
-    ...(kv === undefined ? {} : { kv }),
-  }, {
+  const launched = launchCamera({ ...host, kv }, {
     number,
     source,
     signal,
     report,
     settings,
-    ...(limit === undefined ? {} : { limit }),
+    limit,
     onFrame() {
       if (json) return;
       const expected = Math.min(limit ?? Infinity, source.expectedImages?.() ?? Infinity);
@@ -117,14 +99,8 @@ async function publish(
       bar.update(stats.published, total, meter.note(stats, clock.monotonic()));
     },
   });
-  if (values["metrics-port"] !== undefined) {
-    const metrics = new CameraMetrics(
-      topic,
-      () => [{ number, name: settings.name, stats: launched.stats }],
-    );
-    const { addr } = metrics.serve(values["metrics-port"], over.signal);
-    say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
-  }
+  const measured = () => [{ number, name: settings.name, stats: launched.stats }];
+  serveMetrics(values, measured, over.signal, say);
   const tick = setInterval(() => {
     const progress = meter.progress(number, settings, launched.stats, clock.monotonic());
     if (json) print(JSON.stringify({ type: "progress", progress }));

@@ -1,65 +1,55 @@
-/**
- * `deno task cameras add|list|remove|run`: the registry of cameras, and all of them in one process.
- *
- * @module
- */
-import { CameraMetrics } from "../../cameras/metrics.ts";
+// `deno task cameras add|list|remove|run`: the registry of cameras, and all of them in one process.
 import { CameraRegistry, openState, type RegisteredCamera } from "../../cameras/registry.ts";
 import {
   type CameraSettings,
   describeSettings,
   settingsFromFlags,
 } from "../../cameras/settings.ts";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { CameraFleet } from "../camera_fleet.ts";
+import { find, lookOptions, probe } from "../camera_look.ts";
 import {
-  type CameraOptionValues,
-  hostSettings,
-  metricsOptions,
+  cameraHost,
   numberFaults,
   parseSource,
-  producerOptions,
+  publishOptions,
+  serveMetrics,
   settingOptions,
-  targetOptions,
   togetherFaults,
 } from "../camera_options.ts";
-import { find, lookOptions, type LookValues, probe } from "../camera_look.ts";
-import { type Command, type CommandContext, nearest } from "../command.ts";
+import {
+  actionFaults,
+  command,
+  type CommandContext,
+  type Options,
+  type Values,
+} from "../command.ts";
 import { commonOptions } from "../common_options.ts";
-import { openLogOrUsageError } from "../open_log.ts";
+import { openLogOrUsageError } from "../log_options.ts";
 
 const ACTIONS = ["add", "list", "remove", "run", "probe", "discover"] as const;
-const EXPECTED = "expected add, list, remove, run, probe or discover";
 type Action = typeof ACTIONS[number];
 
-interface Values extends CameraOptionValues, LookValues {
-  readonly json?: boolean;
-}
+const camerasOptions = {
+  ...settingOptions,
+  ...publishOptions,
+  ...lookOptions,
+  json: { switch: true, help: "Print one JSON object per line" },
+  ...commonOptions,
+} as const satisfies Options;
+type CamerasValues = Values<typeof camerasOptions>;
 
-/** The command. */
-export const cameras: Command = {
+export const cameras = command({
   name: "cameras",
   summary:
     "Keeps a registry of cameras and runs them all; looks at one (probe), finds them (discover).",
   positionals: "add N SOURCE | list | remove N | run | probe SOURCE | discover",
-  options: {
-    ...settingOptions,
-    ...targetOptions,
-    ...producerOptions,
-    ...metricsOptions,
-    ...lookOptions,
-    json: { switch: true, help: "One JSON object a line on standard output" },
-    ...commonOptions,
-  },
+  options: camerasOptions,
   // Its sources stand in the registry, and may change while it runs.
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true, wide: ["read", "net"] },
-  check({ positionals, options }) {
-    return argumentFaults(positionals, options);
-  },
-  async run({ positionals: [action, ...rest], options }, context) {
-    const values = options as unknown as Values;
-    const settings = settingsFromFlags(options);
+  check: ({ positionals, options }) => argumentFaults(positionals, options),
+  async run({ positionals: [action, ...rest], options: values }, context) {
+    const settings = settingsFromFlags(values);
     if (action === "probe") return await probe(rest[0]!, settings, values, context);
     if (action === "discover") return await find(values, context);
     using kv = await openState(values.state);
@@ -75,7 +65,7 @@ export const cameras: Command = {
         return await runAll(registry, kv, values, context);
     }
   },
-};
+});
 
 function argumentFaults(
   [action, ...rest]: readonly string[],
@@ -99,16 +89,8 @@ function argumentFaults(
       return rest.length === 0
         ? []
         : [`Cannot use argument ${JSON.stringify(rest[0])}: ${action} takes none`];
-    default: {
-      const close = action === undefined ? undefined : nearest(action, ACTIONS);
-      return [
-        action === undefined
-          ? `Nothing to do: ${EXPECTED}`
-          : `Cannot ${JSON.stringify(action)} cameras: ${
-            close ? `did you mean ${close}?` : EXPECTED
-          }`,
-      ];
-    }
+    default:
+      return actionFaults(action, ACTIONS, "cameras");
   }
 }
 
@@ -137,7 +119,7 @@ async function add(
 
 async function list(
   registry: CameraRegistry,
-  { json = false }: Values,
+  { json = false }: CamerasValues,
   { print, say }: CommandContext,
 ): Promise<number> {
   const entries = await registry.list();
@@ -180,28 +162,15 @@ async function remove(
 async function runAll(
   registry: CameraRegistry,
   kv: Deno.Kv,
-  values: Values,
+  values: CamerasValues,
   context: CommandContext,
 ): Promise<number> {
   const log = await openLogOrUsageError(values.log);
   const over = new AbortController();
   try {
-    const fleet = new CameraFleet({
-      host: {
-        ...hostSettings(values),
-        log,
-        producer: await log.producer({ acks: values.acks, compression: values.compression }),
-        kv,
-        clock: systemClock,
-      },
-      registry,
-      json: values.json ?? false,
-    }, context);
-    if (values["metrics-port"] !== undefined) {
-      const metrics = new CameraMetrics(values.topic, () => fleet.measured());
-      const { addr } = metrics.serve(values["metrics-port"], over.signal);
-      context.say(`Metrics at http://127.0.0.1:${addr.port}/metrics`);
-    }
+    const host = { ...await cameraHost(log, values), kv };
+    const fleet = new CameraFleet({ host, registry, json: values.json ?? false }, context);
+    serveMetrics(values, () => fleet.measured(), over.signal, context.say);
     await fleet.run();
     return 0;
   } finally {

@@ -1,82 +1,74 @@
-/**
- * `deno task checkpoints list|inspect|reset`: where the streaming queries of a log are, and moving them while nothing
- * runs there.
- *
- * @module
- */
+// `deno task checkpoints list|inspect|reset`: where the streaming queries of a log are, and moving them while nothing
+// runs there.
 import {
   type CheckpointInfo,
   LogError,
   type OffsetRange,
   type TopicLog,
 } from "../../runtime/log/log.ts";
-import { parseResetTarget, resetAll, type ResetTarget } from "../checkpoint_reset.ts";
-import type { Command, CommandContext } from "../command.ts";
-import { DEFAULT_LOG } from "../defaults.ts";
+import { parseResetTarget, resetAll } from "../checkpoint_reset.ts";
+import {
+  actionFaults,
+  type Arguments,
+  command,
+  type CommandContext,
+  type Options,
+  parsers,
+} from "../command.ts";
 import { commonOptions } from "../common_options.ts";
-import { openLogOrUsageError } from "../open_log.ts";
-import { parsePartitions } from "../partitions.ts";
+import { logOption, openLogOrUsageError } from "../log_options.ts";
 
-/** The command. */
-export const checkpoints: Command = {
+const ACTIONS = ["list", "inspect", "reset"] as const;
+
+const checkpointOptions = {
+  ...logOption,
+  group: {
+    value: "G",
+    help: "Only checkpoints of this group, and of the queries that share it (default: all)",
+  },
+  topic: { value: "T", help: "Only checkpoints on this topic (default: all)" },
+  query: { value: "Q", help: "Only checkpoints of this query (default: all)" },
+  checkpoint: {
+    value: "DIR",
+    help: "Folder of the checkpoints (embedded log)",
+    opens: "folder",
+  },
+  partitions: {
+    value: "all|0,2",
+    help: "Only checkpoints of these partitions",
+    default: "all",
+    parse: parsers.partitions,
+  },
+  to: {
+    value: "WHERE",
+    help: "reset: earliest, latest, an offset, or a capture time in ISO 8601",
+    parse: parseResetTarget,
+  },
+  json: { switch: true, help: "Print one JSON object per line" },
+  ...commonOptions,
+} as const satisfies Options;
+
+export const checkpoints = command({
   name: "checkpoints",
   positionals: "list | inspect | reset",
   summary:
-    "Shows how far each query is on each partition (list), with all that is kept (inspect), or moves it while no runtime owns it (reset).",
-  options: {
-    log: {
-      value: "URI",
-      help: "embedded:DIR or kafka://host:port",
-      default: DEFAULT_LOG,
-      opens: "log",
-    },
-    group: {
-      value: "G",
-      help: "Only those of this group, and of the queries that share it (default: all)",
-    },
-    topic: { value: "T", help: "Only those on this topic (default: all)" },
-    query: { value: "Q", help: "Only those of this query (default: all)" },
-    checkpoint: {
-      value: "DIR",
-      help: "Folder of the checkpoints (embedded log)",
-      opens: "folder",
-    },
-    partitions: {
-      value: "all|0,2",
-      help: "Only those of these partitions",
-      default: "all",
-      parse: parsePartitions,
-    },
-    to: {
-      value: "WHERE",
-      help: "reset: earliest, latest, an offset, or a capture time in ISO 8601",
-      parse: parseResetTarget,
-    },
-    json: { switch: true, help: "One JSON object a line" },
-    ...commonOptions,
-  },
+    "Shows how far each query is on each partition (list), with every detail (inspect), or moves it while no runtime owns it (reset).",
+  options: checkpointOptions,
   check({ positionals: [action, ...rest], options }) {
-    if (!(ACTIONS as readonly (string | undefined)[]).includes(action)) {
-      const given = action === undefined ? "nothing" : JSON.stringify(action);
-      return [`Cannot do ${given} with checkpoints: expected ${ACTIONS.join(", ")}`];
-    }
-    const faults = rest.length === 0
-      ? []
-      : [`Cannot ${action} ${rest.join(" ")}: expected no more`];
+    const faults = actionFaults(action, ACTIONS, "checkpoints");
+    if (faults.length > 0) return faults;
+    if (rest.length > 0) faults.push(`Cannot ${action} ${rest.join(" ")}: expected no more`);
     if (action !== "reset") {
-      return options["to"] === undefined ? faults : [...faults, `Cannot ${action} with --to`];
+      return options.to === undefined ? faults : [...faults, `Cannot ${action} with --to`];
     }
-    for (const needed of ["query", "to"]) {
+    for (const needed of ["query", "to"] as const) {
       if (options[needed] === undefined) faults.push(`Cannot reset without --${needed}`);
     }
     return faults;
   },
   run,
-};
+});
 
-const ACTIONS = ["list", "inspect", "reset"] as const;
-
-/** What is shown of a checkpoint. */
 interface Row extends CheckpointInfo {
   /** What the partition holds; absent when the topic is gone. */
   readonly offsets?: OffsetRange;
@@ -85,35 +77,31 @@ interface Row extends CheckpointInfo {
 }
 
 async function run(
-  { positionals, options }: { positionals: string[]; options: Record<string, unknown> },
+  { positionals: [action], options }: Arguments<typeof checkpointOptions>,
   context: CommandContext,
 ): Promise<number> {
-  const text = (name: string) => options[name] as string | undefined;
-  const [group, topic, query, checkpointDir] = ["group", "topic", "query", "checkpoint"].map(text);
-  const log = await openLogOrUsageError(text("log")!, checkpointDir);
+  const { group, topic, query, partitions, to, json = false } = options;
+  const log = await openLogOrUsageError(options.log, options.checkpoint);
   try {
     const infos = await log.checkpoints({
       ...(group !== undefined ? { group } : {}),
       ...(topic !== undefined ? { topic } : {}),
       ...(query !== undefined ? { query } : {}),
     });
-    const wanted = options["partitions"] as "all" | readonly number[];
-    const chosen = infos.filter(({ partition }) => wanted === "all" || wanted.includes(partition));
-    if (positionals[0] === "reset") {
-      const target = options["to"] as ResetTarget;
-      return await resetAll(log, chosen, target, options["json"] === true, context);
-    }
+    const chosen = infos.filter(({ partition }) =>
+      partitions === "all" || partitions.includes(partition)
+    );
+    if (action === "reset") return await resetAll(log, chosen, to!, json, context);
     const rows = await Promise.all(chosen.map((info) => withLag(log, info)));
-    if (options["json"] === true) {
+    if (json) {
       for (const row of rows) {
-        context.print(
-          JSON.stringify(positionals[0] === "list" ? short(row) : { type: "checkpoint", ...row }),
-        );
+        const shown = action === "list" ? short(row) : { type: "checkpoint", ...row };
+        context.print(JSON.stringify(shown));
       }
     } else if (rows.length === 0) {
       context.say(`No checkpoint in ${log.url}`);
     } else {
-      for (const line of table(rows, positionals[0] === "list" ? LIST : TITLES)) {
+      for (const line of table(rows, action === "list" ? LIST : Object.keys(COLUMNS))) {
         context.print(line);
       }
       for (const { fault } of rows) if (fault !== undefined) context.say(fault, "error");
@@ -124,7 +112,6 @@ async function run(
   }
 }
 
-/** What `list` says of a checkpoint. */
 function short({ group, query, topic, partition, committed, lag, fault }: Row) {
   return {
     type: "checkpoint",
@@ -150,55 +137,36 @@ async function withLag(log: TopicLog, info: CheckpointInfo): Promise<Row> {
   }
 }
 
-const TITLES = [
-  "query",
-  "topic",
-  "partition",
-  "group",
-  "query id",
-  "batch",
-  "end",
-  "restart",
-  "state",
-  "planned",
-  "owner",
-  "written by",
-  "latest",
-  "lag",
-];
-
+/** What `inspect` shows of a checkpoint, by the titles of the columns. */
+const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
+  query: ({ query }) => query,
+  topic: ({ topic }) => topic,
+  partition: ({ partition }) => String(partition),
+  group: ({ group }) => group,
+  "query id": ({ queryId }) => queryId ?? "?",
+  batch: ({ fault, committed }) =>
+    fault === undefined ? String(committed?.batchId ?? "none") : "damaged",
+  end: ({ committed }) => String(committed?.end ?? "–"),
+  restart: ({ committed }) => String(committed?.restart ?? "–"),
+  state: ({ committed }) => committed?.stateBytes ? `${committed.stateBytes} bytes` : "–",
+  planned: ({ planned }) =>
+    planned === undefined ? "–" : `${planned.batchId}: ${planned.start} to ${planned.end}`,
+  owner: ({ owner }) =>
+    owner === undefined ? "–" : ["epoch", owner.epoch, owner.member].join(" ").trimEnd(),
+  "written by": ({ committed }) =>
+    committed?.writer === undefined
+      ? "–"
+      : `Framelane ${committed.writer.version}: ${committed.writer.steps.join(" → ")}`,
+  latest: ({ offsets }) => offsets === undefined ? "topic is gone" : String(offsets.latest),
+  lag: ({ lag }) => String(lag ?? "–"),
+};
 const LIST = ["query", "topic", "partition", "group", "end", "lag"];
 
 /** Lines of text, columns below each other. */
 function table(rows: readonly Row[], titles: readonly string[]): string[] {
-  const columns = titles.map((title) => TITLES.indexOf(title));
-  const cells = [TITLES, ...rows.map(cellsOf)].map((row) => columns.map((at) => row[at]!));
+  const cells = [titles, ...rows.map((row) => titles.map((title) => COLUMNS[title]!(row)))];
   const widths = titles.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   return cells.map((row) =>
     row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
   );
-}
-
-function cellsOf(row: Row): string[] {
-  const { committed, planned, owner, offsets, lag, fault } = row;
-  return [
-    row.query,
-    row.topic,
-    String(row.partition),
-    row.group,
-    row.queryId ?? "?",
-    fault !== undefined ? "damaged" : String(committed?.batchId ?? "none"),
-    String(committed?.end ?? "–"),
-    String(committed?.restart ?? "–"),
-    committed === undefined || committed.stateBytes === 0 ? "–" : `${committed.stateBytes} bytes`,
-    planned === undefined ? "–" : `${planned.batchId}: ${planned.start} to ${planned.end}`,
-    owner === undefined
-      ? "–"
-      : `epoch ${owner.epoch}${owner.member === undefined ? "" : ` ${owner.member}`}`,
-    committed?.writer === undefined
-      ? "–"
-      : `Framelane ${committed.writer.version}: ${committed.writer.steps.join(" → ")}`,
-    offsets === undefined ? "topic is gone" : String(offsets.latest),
-    String(lag ?? "–"),
-  ];
 }

@@ -1,8 +1,4 @@
-/**
- * `deno task evaluate`: how good a model is on labelled clips.
- *
- * @module
- */
+// `deno task evaluate`: how good a model is on labelled clips.
 import {
   checkAgainstFile,
   ManifestError,
@@ -26,25 +22,24 @@ const evaluateOptions = {
     required: true,
     opens: "clips",
   },
-  label: { value: "LABEL", help: "What is looked for; that of the manifest's alert" },
+  label: { value: "LABEL", help: "Label to look for (default: that of the manifest's alert)" },
   threshold: {
     value: "SCORE",
-    help: "Score that raises an alert; `enter` of the manifest's alert, or 0.6",
+    help: "Score that raises an alert (default: `enter` of the manifest's alert, or 0.6)",
     parse: share,
   },
   fps: {
     value: "F",
-    help: "Frames a second of clips that are folders of images",
+    help: "Frames per second of clips that are folders of images",
     default: 25,
     parse: parsers.positive,
   },
-  out: { value: "FILE", help: "Writes the report as JSON", opens: "file" },
-  plot: { value: "FILE", help: "Writes the curves as SVG", opens: "file" },
-  json: { switch: true, help: "The report as one JSON object on standard output" },
+  out: { value: "FILE", help: "Write the report as JSON", opens: "file" },
+  plot: { value: "FILE", help: "Write the curves as SVG", opens: "file" },
+  json: { switch: true, help: "Print the report as one JSON object" },
   ...commonOptions,
 } as const satisfies Options;
 
-/** The command. */
 export const evaluate = command({
   name: "evaluate",
   summary:

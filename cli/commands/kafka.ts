@@ -1,14 +1,10 @@
-/**
- * `deno task kafka`: a real Apache Kafka in the foreground.
- *
- * @module
- */
+// `deno task kafka`: a real Apache Kafka in the foreground.
+import { aborted } from "../../runtime/base/wait.ts";
 import { startKafka } from "../../tools/kafka/cluster.ts";
 import { KAFKA_VERSION, KitError } from "../../tools/kafka/kit.ts";
-import { command, parsers, UsageError } from "../command.ts";
+import { command, noArguments, parsers } from "../command.ts";
 import { commonOptions } from "../common_options.ts";
 
-/** The command. */
 export const kafka = command({
   name: "kafka",
   summary: `Runs a real Apache Kafka ${KAFKA_VERSION} on this machine, until Ctrl-C.`,
@@ -21,7 +17,7 @@ export const kafka = command({
     },
     data: {
       value: "DIR",
-      help: "Where the topics are kept from run to run",
+      help: "Folder that keeps the topics between runs",
       default: ".framelane/kafka",
       opens: "folder",
     },
@@ -33,12 +29,8 @@ export const kafka = command({
     local: true,
     writes: [".cache"],
   },
-  async run({ positionals, options }, { signal, print, say }) {
-    if (positionals.length > 0) {
-      throw new UsageError([
-        `Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`,
-      ]);
-    }
+  check: noArguments,
+  async run({ options }, { signal, print, say }) {
     const begun = performance.now();
     try {
       const cluster = await startKafka({
@@ -50,10 +42,7 @@ export const kafka = command({
       print(`kafka://${cluster.bootstrap}`);
       say(`Apache Kafka ${KAFKA_VERSION} is up after ${seconds} s, data in ${options.data}`);
       say("Stop with Ctrl-C");
-      const stopped = new Promise<"stopped">((resolve) => {
-        if (signal.aborted) resolve("stopped");
-        else signal.addEventListener("abort", () => resolve("stopped"), { once: true });
-      });
+      const stopped = aborted(signal).then(() => "stopped" as const);
       const end = await Promise.race([stopped, cluster.nodes[0]!.ended]);
       if (end !== "stopped" && !signal.aborted) {
         say(`Kafka ended by itself with ${end}: see ${cluster.nodes[0]!.logFile}`, "error");

@@ -1,67 +1,59 @@
-/**
- * `deno task log retention|check|backup|convert`: looks after an embedded log.
- *
- * @module
- */
+// `deno task log retention|check|backup|convert`: looks after an embedded log.
 import { exists } from "../../runtime/base/folders.ts";
 import { checkPartitions } from "../../runtime/log/embedded/check.ts";
 import { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
 import { convertLog } from "../../runtime/log/embedded/convert.ts";
 import { parseEmbeddedUrl } from "../../runtime/log/embedded/url.ts";
 import { LogError } from "../../runtime/log/log.ts";
-import { type Command, type CommandContext, nearest, parsers } from "../command.ts";
-import { DEFAULT_LOG } from "../defaults.ts";
+import {
+  actionFaults,
+  command,
+  type CommandContext,
+  type Options,
+  parsers,
+  type Values,
+} from "../command.ts";
 import { commonOptions } from "../common_options.ts";
+import { DEFAULT_LOG } from "../log_options.ts";
 
 const ACTIONS = ["retention", "check", "backup", "convert"] as const;
 type Action = typeof ACTIONS[number];
 
-interface Values {
-  readonly log: string;
-  readonly bytes?: number;
-  readonly ms?: number;
-  readonly checkpoint?: readonly string[];
-  readonly json?: boolean;
-}
+const logOptions = {
+  log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG, opens: "log" },
+  bytes: {
+    value: "N",
+    help: "retention: bytes to keep of each partition of the topic",
+    parse: parsers.integer(1),
+  },
+  ms: {
+    value: "N",
+    help: "retention: milliseconds to keep frames for",
+    parse: parsers.integer(1),
+  },
+  checkpoint: {
+    value: "DIR",
+    multiple: true,
+    opens: "folder",
+    help: "convert: a folder of checkpoints that was used with the log",
+  },
+  json: { switch: true, help: "Print one JSON object per line" },
+  ...commonOptions,
+} as const satisfies Options;
+type LogValues = Values<typeof logOptions>;
 
-/** The command. */
-export const log: Command = {
+export const log = command({
   name: "log",
   positionals: "retention [TOPIC] | check | backup DIR | convert",
   summary:
-    "Looks after an embedded log: how much of a topic is kept, whether all is whole, copies while it is in use, old formats.",
-  options: {
-    log: { value: "URI", help: "embedded:DIR", default: DEFAULT_LOG, opens: "log" },
-    bytes: {
-      value: "N",
-      help: "retention: keeps this many bytes of each partition of the topic",
-      parse: parsers.integer(1),
-    },
-    ms: {
-      value: "N",
-      help: "retention: keeps frames this many milliseconds",
-      parse: parsers.integer(1),
-    },
-    checkpoint: {
-      value: "DIR",
-      multiple: true,
-      opens: "folder",
-      help: "convert: a folder of checkpoints that was used with the log",
-    },
-    json: { switch: true, help: "One JSON object a line" },
-    ...commonOptions,
-  },
+    "Maintains an embedded log: retention of topics, integrity checks, backups while it is in use, conversion of old formats.",
+  options: logOptions,
   // The folder of a backup.
   needs: { positionals: { backup: "folder" } },
   check({ positionals: [action, ...rest], options }) {
-    if (action === undefined) return [`Nothing to do: expected ${ACTIONS.join(", ")}`];
-    if (!isAction(action)) {
-      const close = nearest(action, ACTIONS);
-      const wanted = close ? `did you mean ${close}?` : `expected ${ACTIONS.join(", ")}`;
-      return [`Cannot ${JSON.stringify(action)} the log: ${wanted}`];
-    }
-    const { log: url, bytes, ms } = options as unknown as Values;
-    const faults: string[] = [];
+    const faults = actionFaults(action, ACTIONS, "the log");
+    if (faults.length > 0) return faults;
+    const { log: url, bytes, ms } = options;
     try {
       parseEmbeddedUrl(url);
     } catch (error) {
@@ -79,8 +71,7 @@ export const log: Command = {
     }
     return faults;
   },
-  async run({ positionals: [action, subject], options }, context) {
-    const values = options as unknown as Values;
+  async run({ positionals: [action, subject], options: values }, context) {
     const { dir } = parseEmbeddedUrl(values.log);
     if (action === "convert") return await convert(dir, values, context);
     if (!await exists(`${dir}/log.db`)) {
@@ -110,13 +101,9 @@ export const log: Command = {
       await opened.close();
     }
   },
-};
+});
 
-function isAction(text: string): text is Action {
-  return (ACTIONS as readonly string[]).includes(text);
-}
-
-async function convert(dir: string, values: Values, { say, print }: CommandContext) {
+async function convert(dir: string, values: LogValues, { say, print }: CommandContext) {
   const { records, checkpoints } = await convertLog(dir, values.checkpoint);
   if (values.json) print(JSON.stringify({ type: "convert", records, checkpoints }));
   else {
@@ -131,7 +118,7 @@ async function convert(dir: string, values: Values, { say, print }: CommandConte
 async function retention(
   opened: EmbeddedLog,
   topic: string | undefined,
-  { bytes, ms, json }: Values,
+  { bytes, ms, json }: LogValues,
   { print }: CommandContext,
 ): Promise<number> {
   const change = { ...(bytes === undefined ? {} : { bytes }), ...(ms === undefined ? {} : { ms }) };
@@ -145,7 +132,7 @@ async function retention(
 
 async function check(
   opened: EmbeddedLog,
-  { json }: Values,
+  { json }: LogValues,
   { print, say, signal }: CommandContext,
 ): Promise<number> {
   const damage = await opened.damage();

@@ -1,9 +1,5 @@
-/**
- * `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
- * whether a manifest fits, and where models can run.
- *
- * @module
- */
+// `deno task models inspect|check|presets|devices`: what a model file holds, a first manifest for it,
+// whether a manifest fits, and where models can run.
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -17,34 +13,35 @@ import {
   staysBelow,
 } from "../../queries/operators/model/files.ts";
 import { commonOptions } from "../common_options.ts";
-import { type Command, type CommandContext, nearest } from "../command.ts";
+import {
+  actionFaults,
+  command,
+  type CommandContext,
+  type Options,
+  type Values,
+} from "../command.ts";
 
 const ACTIONS = ["inspect", "check", "presets", "devices"] as const;
-const ALL = "inspect, check, presets or devices";
 const PRESETS = fileURLToPath(new URL("../../models/presets/", import.meta.url));
 
-interface Values {
-  readonly out?: string;
-  readonly force?: boolean;
-  readonly json?: boolean;
-}
+const modelOptions = {
+  out: {
+    value: "FILE",
+    help: "Where inspect writes the manifest (default: model.json beside the model)",
+    opens: "file",
+  },
+  force: { switch: true, help: "Overwrite an existing manifest" },
+  json: { switch: true, help: "Print one JSON object" },
+  ...commonOptions,
+} as const satisfies Options;
+type ModelValues = Values<typeof modelOptions>;
 
-/** The command. */
-export const models: Command = {
+export const models = command({
   name: "models",
   summary:
-    "Looks into a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
+    "Inspects a model and writes its first manifest; checks a manifest and runs it once; lists presets and devices.",
   positionals: "inspect X.onnx | check model.json | presets | devices",
-  options: {
-    out: {
-      value: "FILE",
-      help: "Where inspect writes the manifest; model.json beside the model",
-      opens: "file",
-    },
-    force: { switch: true, help: "Write over a manifest that is there" },
-    json: { switch: true, help: "One JSON object on standard output" },
-    ...commonOptions,
-  },
+  options: modelOptions,
   needs: {
     positionals: { inspect: "model", check: "model" },
     authors: ["models"],
@@ -52,20 +49,13 @@ export const models: Command = {
   },
   check({ positionals: [action, ...rest], options }) {
     const wanted = action === "presets" || action === "devices" ? 0 : 1;
-    if (action === undefined) return [`Nothing to do: expected ${ALL}`];
-    if (!(ACTIONS as readonly string[]).includes(action)) {
-      const close = nearest(action, ACTIONS);
-      return [
-        `Cannot ${JSON.stringify(action)} models: ${
-          close ? `did you mean ${close}?` : `expected ${ALL}`
-        }`,
-      ];
-    }
+    const faults = actionFaults(action, ACTIONS, "models");
+    if (faults.length > 0) return faults;
     if (rest.length !== wanted) {
       const file = action === "inspect" ? "an .onnx file" : "a model.json";
       return [`Cannot ${action}: expected ${wanted === 0 ? "no argument" : file}`];
     }
-    const { out } = options as unknown as Values;
+    const { out } = options;
     if (action !== "inspect" || out === undefined) return [];
     if (staysBelow(relative(dirname(out), rest[0]!))) return [];
     return [
@@ -74,8 +64,7 @@ export const models: Command = {
       }, where manifests find their models`,
     ];
   },
-  run({ positionals: [action, file], options }, context) {
-    const values = options as unknown as Values;
+  run({ positionals: [action, file], options: values }, context) {
     switch (action as typeof ACTIONS[number]) {
       case "inspect":
         return inspect(file!, values, context);
@@ -87,9 +76,13 @@ export const models: Command = {
         return devices(values, context);
     }
   },
-};
+});
 
-async function inspect(file: string, values: Values, context: CommandContext): Promise<number> {
+async function inspect(
+  file: string,
+  values: ModelValues,
+  context: CommandContext,
+): Promise<number> {
   const { out = join(dirname(file), "model.json"), force = false, json = false } = values;
   const { print, say } = context;
   const onnx = readOnnx(file);
@@ -131,7 +124,7 @@ function describe({ producer, opset, bytes, sha256, inputs, outputs }: OnnxFile)
 
 async function check(
   path: string,
-  { json = false }: Values,
+  { json = false }: ModelValues,
   { print, say }: CommandContext,
 ): Promise<number> {
   // Only this needs what runs models.
@@ -161,7 +154,7 @@ async function check(
   }
 }
 
-async function devices({ json = false }: Values, { print }: CommandContext): Promise<number> {
+async function devices({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
   const { listDevices } = await import("../../queries/operators/model/devices.ts");
   const found = listDevices();
   if (json) print(JSON.stringify(found));
@@ -185,7 +178,7 @@ interface Preset {
   readonly source?: string;
 }
 
-async function presets({ json = false }: Values, { print }: CommandContext): Promise<number> {
+async function presets({ json = false }: ModelValues, { print }: CommandContext): Promise<number> {
   const found: Preset[] = [];
   for await (const { name: file } of Deno.readDir(PRESETS)) {
     if (!file.endsWith(".json")) continue;

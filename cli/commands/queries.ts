@@ -1,10 +1,6 @@
-/**
- * `deno task queries`: runs queries on the partitions of a topic, with the viewer.
- *
- * @module
- */
+// `deno task queries`: runs queries on the partitions of a topic, with the viewer.
+import { aborted } from "../../runtime/base/wait.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
-import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import { isFiniteTrigger, parseTrigger } from "../../runtime/definition/trigger.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { BacklogBar } from "../backlog_bar.ts";
@@ -16,12 +12,11 @@ import {
   type Options,
   parsers,
 } from "../command.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC, SMALL_HEAP } from "../defaults.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
-import { openLogOrUsageError } from "../open_log.ts";
-import { parsePartitions } from "../partitions.ts";
+import { DEFAULT_TOPIC, logOption, openLogOrUsageError, SMALL_HEAP } from "../log_options.ts";
+import { reportQueries, totalsOf } from "../query_reports.ts";
 import { DEFAULT_QUERY, querySpecOptions, querySpecs } from "../query_specs.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
@@ -32,24 +27,19 @@ function parsePort(text: string): number | "off" {
 }
 
 const queryOptions = {
-  log: {
-    value: "URI",
-    help: "embedded:DIR or kafka://host:port",
-    default: DEFAULT_LOG,
-    opens: "log",
-  },
+  ...logOption,
   topic: { value: "T", help: "Topic to read", default: DEFAULT_TOPIC },
   partitions: {
     value: "all|0,2",
-    help: "Share all partitions with the group, or take these alone",
+    help: "Share all partitions with the group, or read only these",
     default: "all",
-    parse: parsePartitions,
+    parse: parsers.partitions,
   },
   ...querySpecOptions,
   executors: {
     value: "N",
     help:
-      "Worker threads; 0 runs all in the main thread (default: one for each core; up to 4 partitions have one each)",
+      "Worker threads; 0 runs everything in the main thread (default: one per core, or one per partition for up to 4 partitions)",
     parse: parsers.integer(0, 256),
   },
   port: {
@@ -63,7 +53,7 @@ const queryOptions = {
   cameras: { ...knownCamerasOption.cameras, default: ".framelane/cameras.kv" },
   "session-timeout": {
     value: "MS",
-    help: "Heartbeat timeout: a runtime without heartbeats loses its partitions, ms",
+    help: "Heartbeat timeout, ms: a runtime that sends none for this long loses its partitions",
     parse: parsers.integer(1000, 300_000),
     default: 10_000,
   },
@@ -73,11 +63,10 @@ const queryOptions = {
     help:
       "Check the types of queries in .ts files before they start, once for each version of a file",
   },
-  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
+  json: { switch: true, help: "Print JSON only, one object per line" },
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task queries`. */
 export const queries = command({
   name: "queries",
   summary:
@@ -129,19 +118,8 @@ async function run(
     sessionTimeoutMs: options["session-timeout"],
     report,
   });
-  driver.streams.addListener({
-    onQueryProgress: ({ progress }) => {
-      if (json) context.print(JSON.stringify({ type: "progress", progress }));
-      bar?.progress(progress);
-    },
-    onQueryError: (event) => {
-      if (json) context.print(JSON.stringify({ type: "error", ...event }));
-    },
-    onQueryStarted: ({ name, id }) => {
-      const query = driver.streams.get(id)?.query;
-      if (!json) say(`${query} ${name} reads ${topic}`);
-    },
-  });
+  reportQueries(driver, json, { print: context.print, say });
+  driver.streams.addListener({ onQueryProgress: ({ progress }) => bar?.progress(progress) });
   try {
     const port = options.port ?? (finite ? "off" : DEFAULT_PORT);
     if (port !== "off") {
@@ -159,18 +137,15 @@ async function run(
       });
       say(`Viewer: ${viewer.url}`);
     }
-    const aborted = new Promise<void>((resolve) => {
-      if (context.signal.aborted) resolve();
-      context.signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    const stopped = aborted(context.signal);
     const work = driver.start().then(async () => {
       const ok = await driver.awaitTermination();
       // Queries without an end are waited for even while this runtime has no partition.
-      if (!driver.finite && ok) await aborted;
+      if (!driver.finite && ok) await stopped;
       return ok;
     });
     work.catch(() => {});
-    const ok = await Promise.race([work, aborted.then(() => true)]);
+    const ok = await Promise.race([work, stopped.then(() => true)]);
     return ok ? 0 : 1;
   } finally {
     await driver.stop("drain");
@@ -180,40 +155,19 @@ async function run(
     await log.close();
     const seconds = (performance.now() - started) / 1000;
     for (const { name } of specs) {
-      summarize(
-        name,
-        driver.streams.all.filter(({ query }) => query === name),
-        seconds,
-        json,
-        context,
-      );
+      const totals = totalsOf(driver.streams.all.filter(({ query }) => query === name));
+      if (json) {
+        const rounded = Math.round(seconds * 1000) / 1000;
+        context.print(
+          JSON.stringify({ type: "summary", query: name, ...totals, seconds: rounded }),
+        );
+      } else {
+        const { frames, outputs, dropped, deadLettered } = totals;
+        context.say(
+          `${name}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ` +
+            `${deadLettered} dead letters in ${seconds.toFixed(1)} s`,
+        );
+      }
     }
   }
-}
-
-function summarize(
-  query: string,
-  lanes: readonly StreamingQuery[],
-  seconds: number,
-  json: boolean,
-  context: CommandContext,
-): void {
-  const sum = (count: (lane: StreamingQuery) => number) =>
-    lanes.reduce((total, lane) => total + count(lane), 0);
-  const summary = {
-    type: "summary",
-    query,
-    frames: sum(({ totals }) => totals.frames),
-    outputs: sum(({ totals }) => totals.outputs),
-    dropped: sum(({ totals }) => totals.dropped),
-    deadLettered: sum(({ totals }) => totals.deadLettered),
-    seconds: Math.round(seconds * 1000) / 1000,
-  };
-  if (json) return context.print(JSON.stringify(summary));
-  const { frames, outputs, dropped, deadLettered } = summary;
-  context.say(
-    `${query}: ${frames} frames in, ${outputs} outputs, ${dropped} dropped, ${deadLettered} dead letters in ${
-      seconds.toFixed(1)
-    } s`,
-  );
 }

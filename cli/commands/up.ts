@@ -1,11 +1,7 @@
-/**
- * `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
- *
- * @module
- */
+// `deno task up`: log, cameras, queries and viewer from one file; edits take effect while it runs.
 import { stringify } from "yaml";
-import { systemClock } from "../../runtime/base/clock.ts";
 import { maskSecrets, maskUrl } from "../../runtime/base/mask.ts";
+import { pause } from "../../runtime/base/wait.ts";
 import { maskedSink } from "../../runtime/sinks/open.ts";
 import {
   type Arguments,
@@ -14,9 +10,9 @@ import {
   type Options,
   UsageError,
 } from "../command.ts";
-import { SMALL_HEAP } from "../defaults.ts";
 import { describeFailure } from "../fault.ts";
 import { commonOptions } from "../common_options.ts";
+import { SMALL_HEAP } from "../log_options.ts";
 import { type Plan, resolvePlan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
 
@@ -31,11 +27,10 @@ const upOptions = {
       "Only check the file; exit code 2 for faults. --no-check starts queries without a check of their types",
   },
   print: { switch: true, help: "Only print the resolved file, without secrets" },
-  json: { switch: true, help: "One JSON object a line on standard output, nothing else there" },
+  json: { switch: true, help: "Print JSON only, one object per line" },
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task up`. */
 export const up = command({
   name: "up",
   summary:
@@ -74,7 +69,7 @@ async function run(
   try {
     context.say(`${file}: ${counts(plan)}; edits take effect at once`);
     let told: string | undefined;
-    while (await pause(context.signal)) {
+    while (await pause(LOOK_EVERY_MS, context.signal)) {
       const problem = await (async () => {
         const now = await read(file);
         if (now === content) return undefined;
@@ -112,14 +107,6 @@ async function read(file: string): Promise<string> {
     }
     throw error;
   }
-}
-
-/** Waits a moment; false when the command is asked to stop. */
-async function pause(signal: AbortSignal): Promise<boolean> {
-  await systemClock.sleep(LOOK_EVERY_MS, signal).catch((reason) => {
-    if (!signal.aborted) throw reason;
-  });
-  return !signal.aborted;
 }
 
 function counts({ cameras, queries, viewer }: Plan): string {

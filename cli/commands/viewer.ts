@@ -1,31 +1,23 @@
-/**
- * `deno task viewer`: the wall alone, on any machine that reaches the log.
- *
- * @module
- */
+// `deno task viewer`: the wall alone, on any machine that reaches the log.
+import { MetricSet } from "../../runtime/base/metric_set.ts";
 import { VERSION } from "../../runtime/base/version.ts";
+import { aborted } from "../../runtime/base/wait.ts";
 import { cameraText, cameraTitle, LogFeed, startViewer } from "../../viewer/mod.ts";
 import {
   type Arguments,
   command,
   type CommandContext,
+  noArguments,
   type Options,
   parsers,
-  UsageError,
 } from "../command.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { commonOptions } from "../common_options.ts";
-import { openLogOrUsageError } from "../open_log.ts";
+import { DEFAULT_TOPIC, logOption, openLogOrUsageError } from "../log_options.ts";
 import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
 
 const viewerOptions = {
-  log: {
-    value: "URI",
-    help: "embedded:DIR or kafka://host:port",
-    default: DEFAULT_LOG,
-    opens: "log",
-  },
+  ...logOption,
   topic: {
     value: "T,…",
     help: "Topics to show, separated by commas",
@@ -44,22 +36,19 @@ const viewerOptions = {
   ...commonOptions,
 } as const satisfies Options;
 
-/** `deno task viewer`. */
 export const viewer = command({
   name: "viewer",
   summary: "Shows the partitions of topics in a browser, read from the log alone.",
   options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
+  check: noArguments,
   run,
 });
 
 async function run(
-  { positionals, options }: Arguments<typeof viewerOptions>,
+  { options }: Arguments<typeof viewerOptions>,
   { signal, say, print }: CommandContext,
 ): Promise<number> {
-  if (positionals.length > 0) {
-    throw new UsageError([`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`]);
-  }
   const access = viewerAccess(options);
   const topics = options.topic;
   const log = await openLogOrUsageError(options.log);
@@ -72,7 +61,7 @@ async function run(
       feed,
       log,
       topics,
-      metrics: () => Promise.resolve(metrics(feed)),
+      metrics: metricsOf(feed),
       report: (line) => say(line, "warn"),
       port: options.port,
       ...access,
@@ -84,10 +73,7 @@ async function run(
         say(`${cameraText(lane)}  ${topic} / ${partition}  ${running.url}cam/${partition + 1}`);
       }
       say("Stop with Ctrl-C");
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await aborted(signal);
     } finally {
       await running.stop();
     }
@@ -100,28 +86,22 @@ async function run(
 }
 
 /** What a viewer without queries can say in Prometheus' format. */
-function metrics(feed: LogFeed): string {
-  const lines = [
-    "# HELP framelane_build_info Version that runs",
-    "# TYPE framelane_build_info gauge",
-    `framelane_build_info{version="${VERSION}"} 1`,
-    "# HELP framelane_camera_last_frame_timestamp_seconds Capture time of the newest frame seen",
-    "# TYPE framelane_camera_last_frame_timestamp_seconds gauge",
-  ];
-  for (const lane of feed.lanes()) {
-    const { topic, partition, lastFrameTimestamp } = lane;
-    if (lastFrameTimestamp === undefined) continue;
-    const camera = label(cameraTitle(lane).title);
-    const labels = `topic=${label(topic)},partition="${partition}",camera=${camera}`;
-    lines.push(
-      `framelane_camera_last_frame_timestamp_seconds{${labels}} ${lastFrameTimestamp / 1_000}`,
-    );
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-function label(text: string): string {
-  return `"${text.replace(/[\\"\n]/g, (char) => char === "\n" ? "\\n" : `\\${char}`)}"`;
+function metricsOf(feed: LogFeed): () => Promise<string> {
+  const set = new MetricSet(["topic", "partition", "camera"]);
+  set.gauge("build_info", "Version that runs", ["version"]).set({ version: VERSION }, 1);
+  const newest = set.gauge(
+    "camera_last_frame_timestamp_seconds",
+    "Capture time of the newest frame seen",
+  );
+  return async () => {
+    newest.reset();
+    for (const lane of feed.lanes()) {
+      const { topic, partition, lastFrameTimestamp: last } = lane;
+      const camera = cameraTitle(lane).title;
+      if (last !== undefined) newest.set({ topic, partition, camera }, last / 1_000);
+    }
+    return await set.registry.metrics();
+  };
 }
 
 function parseTopics(text: string): string[] {

@@ -1,8 +1,4 @@
-/**
- * A run as the launcher starts it: what it may touch, as Deno's flags, and what is wrong with that.
- *
- * @module
- */
+// A run as the launcher starts it: what it may touch, as Deno's flags, and what is wrong with that.
 import type { AccessWord } from "../../runtime/base/access.ts";
 import type { ExecutorPermissions } from "../../runtime/driver/permissions.ts";
 import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";

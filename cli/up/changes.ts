@@ -1,12 +1,8 @@
-/**
- * What an edit changes of what runs.
- *
- * @module
- */
+// What an edit changes of what runs.
 import type { Plan } from "./resolve.ts";
 
 /** What happens to one part: `CAMERA-1 of T`, `query motion`, `viewer`, `log`. */
-export interface Change {
+interface Change {
   readonly part: string;
   readonly what: "starts" | "stops" | "restarts";
 }

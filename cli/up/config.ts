@@ -1,13 +1,9 @@
-/**
- * The fields of `framelane.yaml`: what each holds, for reading and for editors.
- *
- * @module
- */
+// The fields of `framelane.yaml`: what each holds, for reading and for editors.
 import { type SettingRow, SETTINGS } from "../../cameras/settings.ts";
 import { checkOverload, type OverloadPolicy } from "../../runtime/definition/overload.ts";
 import { type Option, parsers } from "../command.ts";
-import { parseSource, targetOptions } from "../camera_options.ts";
-import { DEFAULT_LOG, DEFAULT_TOPIC } from "../defaults.ts";
+import { parseSource, publishOptions } from "../camera_options.ts";
+import { DEFAULT_LOG, DEFAULT_TOPIC } from "../log_options.ts";
 import { querySpecOptions } from "../query_specs.ts";
 import { viewerAccessOptions } from "../viewer_access.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
@@ -44,7 +40,7 @@ function fieldOf<T>(
   return scalar({ type, description: help }, parse, show);
 }
 
-const topic = fieldOf(targetOptions.topic);
+const topic = fieldOf(publishOptions.topic);
 const sink = fieldOf(querySpecOptions.sink);
 const sinkList = list(sink, "Sinks in place of the query's own");
 
@@ -186,7 +182,7 @@ const viewer = {
 };
 
 const file = {
-  log: fieldOf(targetOptions.log),
+  log: fieldOf(publishOptions.log),
   topic,
   topics: list(topic, "Topics that the viewer shows; the first one is that of all that names none"),
   cameras: list(map(camera, "A camera"), "The cameras"),
@@ -200,16 +196,13 @@ const file = {
   ),
   alerts: list(sink, "Sinks that get the alerts of all queries, such as webhook:URL"),
   checkpoint: text(querySpecOptions.checkpoint.help),
-  state: text(targetOptions.state.help),
+  state: text(publishOptions.state.help),
 };
 
-/** A query as the file has it. */
 export type QueryEntry = Read<typeof query> & { readonly line: number };
 /** A camera as the file has it, with its settings by field name. */
-export type CameraEntry = Read<typeof camera> & { readonly line: number };
-/** The viewer as the file has it. */
+type CameraEntry = Read<typeof camera> & { readonly line: number };
 export type ViewerEntry = Read<typeof viewer> & { readonly line: number };
-/** The file. */
 export type Config = Read<typeof file> & { readonly line: number };
 
 /** The settings of a camera, by their names in the registry. */
@@ -224,7 +217,6 @@ export function cameraSettings(entry: CameraEntry): Record<string, unknown> {
 
 const shape = map(file, "Log, cameras, queries and viewer of one deno task up");
 
-/** JSON Schema of the file, for editors. */
 export function configSchema(): Schema {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -242,5 +234,4 @@ export function readConfig(
   return { config: yaml.faults.length > 0 ? undefined : shape.read(yaml.root), text: yaml };
 }
 
-/** Defaults. */
 export const DEFAULTS = { log: DEFAULT_LOG, topic: DEFAULT_TOPIC, port: 8000 } as const;

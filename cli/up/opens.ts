@@ -1,16 +1,11 @@
-/**
- * What a `framelane.yaml` lets its run touch, as the options of `queries` and `camera` that would do the
- * same: the launcher starts this before the command and reads its one line. It checks nothing; what is
- * wrong with the file is left for the command to say.
- *
- * @module
- */
+// What a `framelane.yaml` lets its run touch, as the options of `queries` and `camera` that would do the
+// same: the launcher starts this before the command and reads its one line. It checks nothing; what is
+// wrong with the file is left for the command to say.
 import { parse } from "yaml";
 import { fillIn } from "./shape.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** The options, as a command line. */
 export function optionsOf(content: string, environment: (name: string) => string | undefined) {
   let file: Given;
   try {

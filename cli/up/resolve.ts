@@ -1,8 +1,4 @@
-/**
- * What a `framelane.yaml` asks for, with every default filled in, or all that is wrong with it.
- *
- * @module
- */
+// What a `framelane.yaml` asks for, with every default filled in, or all that is wrong with it.
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
@@ -12,7 +8,7 @@ import {
 } from "../../runtime/definition/query_options.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { ViewerOptions } from "../../viewer/mod.ts";
-import { targetOptions } from "../camera_options.ts";
+import { publishOptions } from "../camera_options.ts";
 import { UsageError } from "../command.ts";
 import { findQuery } from "../queries_folder.ts";
 import { querySpecs } from "../query_specs.ts";
@@ -28,15 +24,13 @@ import {
 import type { Fault } from "./shape.ts";
 
 /** A camera, and the topic that it publishes to. */
-export interface CameraPlan {
+interface CameraPlan {
   readonly topic: string;
   readonly camera: RegisteredCamera;
 }
 
-/** The viewer. */
-export type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
+type ViewerPlan = ReturnType<typeof viewerAccess> & Pick<ViewerOptions, "port">;
 
-/** Everything that runs. */
 export interface Plan {
   readonly log: string;
   readonly topics: readonly string[];
@@ -50,8 +44,7 @@ export interface Plan {
   readonly viewer?: ViewerPlan;
 }
 
-/** How a file is read. */
-export interface ResolveOptions {
+interface ResolveOptions {
   /** Its name, for messages. */
   readonly file: string;
   readonly environment: (name: string) => string | undefined;
@@ -121,7 +114,7 @@ async function planOf(config: Config, faults: Fault[], options: ResolveOptions):
   return {
     log,
     topics: [...topics],
-    state: config.state ?? targetOptions.state.default,
+    state: config.state ?? publishOptions.state.default,
     ...(checkpoint === undefined ? {} : { checkpoint }),
     cameras,
     queries,

@@ -1,8 +1,4 @@
-/**
- * Cameras, queries and viewer of one process, each changed by itself while the others run.
- *
- * @module
- */
+// Cameras, queries and viewer of one process, each changed by itself while the others run.
 import { dirname, resolve } from "node:path";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
 import { openedBy } from "../../runtime/base/access.ts";
@@ -18,14 +14,14 @@ import { type CommandContext, UsageError } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
-import { openLogOrUsageError } from "../open_log.ts";
+import { openLogOrUsageError } from "../log_options.ts";
+import { reportQueries, totalsOf } from "../query_reports.ts";
 import { changesOf } from "./changes.ts";
 import type { Plan } from "./resolve.ts";
 
 /** How often the cameras of the file are looked at, milliseconds. */
 const CAMERAS_EVERY_MS = 250;
 
-/** What a plan asks for, at work. */
 export class UpRun {
   readonly #context: CommandContext;
   readonly #json: boolean;
@@ -56,31 +52,17 @@ export class UpRun {
     this.#kv = parts.kv;
     this.#producer = parts.producer;
     const { log, checkpoint, executors } = plan;
-    const { say, print } = context;
     this.#driver = new Driver({
       log: parts.log,
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
-      ...executorPermissions(),
-      report: (line) => say(line, "warn"),
+      ...executorPermissions(log),
+      report: (line) => context.say(line, "warn"),
     });
-    const { streams } = this.#driver;
-    streams.addListener({
-      onQueryProgress: ({ progress }) => {
-        if (json) print(JSON.stringify({ type: "progress", progress }));
-      },
-      onQueryError: (event) => {
-        if (json) print(JSON.stringify({ type: "error", ...event }));
-      },
-      onQueryStarted: ({ id }) => {
-        const started = streams.get(id);
-        if (started !== undefined) say(`${started.query} ${started.name} reads ${started.topic}`);
-      },
-    });
+    reportQueries(this.#driver, json, context);
   }
 
-  /** Starts all that the plan asks for. */
   static async start(plan: Plan, context: CommandContext, json: boolean): Promise<UpRun> {
     const log = await openLogOrUsageError(plan.log, plan.checkpoint);
     const kv = await openState(plan.state);
@@ -93,6 +75,11 @@ export class UpRun {
       await run.stop();
       throw error;
     }
+  }
+
+  /** Where the viewer is. */
+  get url(): string | undefined {
+    return this.#viewer?.url;
   }
 
   /** Whether a query failed for good, here or before an edit. */
@@ -204,9 +191,8 @@ export class UpRun {
     if (!this.#queries.delete(name)) return;
     const handles = await this.#driver.remove(name);
     this.#failed ||= handles.some(hasFailed);
-    const sum = (of: "frames" | "outputs") =>
-      handles.reduce((total, { totals }) => total + totals[of], 0);
-    this.#context.say(`${name}: ${sum("frames")} frames in, ${sum("outputs")} outputs`);
+    const { frames, outputs } = totalsOf(handles);
+    this.#context.say(`${name}: ${frames} frames in, ${outputs} outputs`);
   }
 
   async #startViewer(): Promise<void> {

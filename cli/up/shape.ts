@@ -1,9 +1,5 @@
-/**
- * What a YAML file may hold: each shape reads a node, tells its faults with their lines, and says the
- * same to editors as JSON Schema.
- *
- * @module
- */
+// What a YAML file may hold: each shape reads a node, tells its faults with their lines, and says the
+// same to editors as JSON Schema.
 import {
   isAlias,
   isMap,
@@ -22,17 +18,14 @@ export interface Fault {
   readonly message: string;
 }
 
-/** JSON Schema of a value. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** Reads one kind of value. */
 export interface Shape<T> {
   readonly schema: Schema;
   /** The value; undefined after a fault. */
   read(place: Place): T | undefined;
 }
 
-/** A field of a map. */
 export interface Field<T> extends Shape<T> {
   readonly required?: boolean;
 }
@@ -43,7 +36,6 @@ export type Read<F extends Readonly<Record<string, Field<unknown>>>> =
   & { -readonly [K in keyof F as F[K] extends { required: true } ? never : K]?: Of<F[K]> };
 type Of<F> = F extends Shape<infer T> ? T : never;
 
-/** A YAML file, as it is read. */
 export class YamlText {
   readonly faults: Fault[] = [];
   readonly #lines = new LineCounter();
@@ -65,7 +57,6 @@ export class YamlText {
     }
   }
 
-  /** The whole file. */
   get root(): Place {
     return new Place(this, this.#document.contents, "", 0);
   }
@@ -74,7 +65,6 @@ export class YamlText {
     return this.#lines.linePos(offset).line;
   }
 
-  /** What an alias stands for. */
   resolve(node: Node | null): Node | null {
     return isAlias(node) ? node.resolve(this.#document) ?? null : node;
   }
@@ -104,7 +94,6 @@ export class Place {
     this.line = text.line(node?.range?.[0] ?? offset);
   }
 
-  /** Tells a fault of this place. */
   fault(message: string): undefined {
     this.text.faults.push({ line: this.line, message });
   }
@@ -116,7 +105,6 @@ export class Place {
     return this.fault(`Cannot use ${this.path || "the file"} ${given}: expected ${expected}`);
   }
 
-  /** The value as it is. */
   get plain(): unknown {
     return isScalar(this.node) ? this.node.value : this.node?.toJSON() ?? null;
   }
@@ -167,7 +155,6 @@ export function scalar<T>(
   };
 }
 
-/** Any text. */
 export function text(description: string): Shape<string> {
   return scalar({ type: "string", description }, (value) => {
     if (value.trim() === "") throw new Error("expected text");
@@ -183,7 +170,6 @@ export function boolean(description: string): Shape<boolean> {
   };
 }
 
-/** A list. */
 export function list<T>(item: Shape<T>, description: string): Shape<T[]> {
   return {
     schema: { type: "array", items: item.schema, description },

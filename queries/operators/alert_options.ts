@@ -20,10 +20,10 @@ export interface AlertOptions {
   readonly of?: readonly [number, number];
   /** How much of the smoothed score before is kept, from 0 (none) to below 1; 0 unless given. */
   readonly smoothing?: number;
-  /** No new alert starts for so long after one has ended, milliseconds; 0 unless given. */
+  /** No new alert starts for this long after one has ended, milliseconds; 0 unless given. */
   readonly cooldownMs?: number;
   /**
-   * An alert ends when nothing has come for so long: neither by the clock nor in capture time. 30 000
+   * An alert ends when nothing has come for this long: neither by the clock nor in capture time. 30 000
    * unless given.
    */
   readonly silenceMs?: number;

@@ -16,7 +16,7 @@ export type Condition =
     | { readonly absent: string }
     /** This many objects are in a zone. */
     | { readonly zone: string; readonly atLeast?: number }
-    /** An object has been in a zone for so long. */
+    /** An object has been in a zone for this long. */
     | { readonly zone: string; readonly dwellMs: number }
     /** A line is crossed on this very frame. */
     | { readonly line: string; readonly direction?: "in" | "out" }
@@ -27,7 +27,7 @@ export type Condition =
     | { readonly not: Condition }
   )
   & {
-    /** It counts only when it has held for so long, milliseconds of capture time. */
+    /** It counts only when it has held for this long, milliseconds of capture time. */
     readonly forMs?: number;
   };
 

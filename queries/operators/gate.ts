@@ -13,9 +13,9 @@ import { withResult } from "./picture.ts";
 
 /** When frames are looked at. */
 export interface GateOptions extends MotionOptions {
-  /** Still frames are looked at once in so long, milliseconds of capture time; 10,000 unless given. */
+  /** Interval at which still frames are looked at, milliseconds of capture time; 10,000 unless given. */
   readonly everyMs?: number;
-  /** Frames are looked at for so long after something has moved; 1,000 unless given. */
+  /** Frames are looked at for this long after something has moved; 1,000 unless given. */
   readonly holdMs?: number;
 }
 

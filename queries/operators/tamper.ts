@@ -16,7 +16,7 @@ export interface TamperOptions {
   readonly intervalMs?: number;
   /** Looks that make the reference, their mean; 32 unless given. */
   readonly referencePictures?: number;
-  /** Identical pictures for so long are a frozen feed for sure, milliseconds; 5,000 unless given. */
+  /** Identical pictures for this long are a frozen feed for sure, milliseconds; 5,000 unless given. */
   readonly frozenMs?: number;
   /** A longer pause begins a new reference, milliseconds; 10,000 unless given. */
   readonly maxGapMs?: number;

@@ -1,9 +1,5 @@
-/**
- * What options, sinks and sources open: files to read or write, hosts to reach. The launcher starts
- * Deno with what a run's own options open, and with nothing else.
- *
- * @module
- */
+// What options, sinks and sources open: files to read or write, hosts to reach. The launcher starts
+// Deno with what a run's own options open, and with nothing else.
 
 /**
  * What a value opens:
@@ -56,7 +52,7 @@ export interface UriAccess {
 }
 
 /** A URI, taken apart by what its table says. */
-export interface OpenedUri {
+interface OpenedUri {
   readonly opens: UriAccess["target"];
   /** What follows the scheme, without options. */
   readonly target: string;

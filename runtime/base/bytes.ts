@@ -1,8 +1,4 @@
-/**
- * Bytes.
- *
- * @module
- */
+// Bytes.
 
 /** Parts one after the other; a single part is given back as it is. */
 export function concatenated(parts: readonly Uint8Array[]): Uint8Array {

@@ -1,23 +1,9 @@
-/**
- * Describes anything that was thrown: `null`, a number, an error whose getters throw. None
- * of these functions throws.
- *
- * @module
- */
+// Describes anything that was thrown: `null`, a number, an error whose getters throw. None
+// of these functions throws.
 
 const UNPRINTABLE = "something that cannot be printed was thrown";
 
-/**
- * The message of an error, or the value itself as text.
- *
- * @example
- * ```ts
- * import { messageOf } from "./errors.ts";
- *
- * messageOf(new Error("No such file")); // "No such file"
- * messageOf(null); // "null was thrown"
- * ```
- */
+/** The message of an error, or the value itself as text. */
 export function messageOf(thrown: unknown): string {
   const message = read(thrown, "message");
   if (typeof message === "string") return message;
@@ -65,13 +51,6 @@ const RUNTIME = new URL("../", import.meta.url).href;
 /**
  * Where an error comes from: the innermost line of its stack that belongs neither to the runtime nor to
  * a package. Undefined when there is none.
- *
- * @example
- * ```ts
- * import { placeOf } from "./errors.ts";
- *
- * placeOf({ stack: "Error: x\n    at f (file:///home/me/gauge.ts:4:38)" })?.line; // 4
- * ```
  */
 export function placeOf(thrown: unknown): Place | undefined {
   for (const line of (stackOf(thrown) ?? "").split("\n")) {

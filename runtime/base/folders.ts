@@ -1,8 +1,4 @@
-/**
- * Files and folders: whether they are there, and what lies in what.
- *
- * @module
- */
+// Files and folders: whether they are there, and what lies in what.
 
 /**
  * Makes a folder and those above it, unless it is there. Unlike `Deno.mkdir` it needs no permission to

@@ -1,13 +1,8 @@
-/**
- * Prometheus metrics of one page: one registry, one prefix, common labels.
- *
- * @module
- */
+// Prometheus metrics of one page: one registry, one prefix, common labels.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 const PREFIX = "framelane_";
 
-/** Makes metrics whose names begin with `framelane_`. */
 export class MetricSet {
   readonly registry = new Registry();
   readonly #labels: readonly string[];

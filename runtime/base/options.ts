@@ -1,11 +1,6 @@
-/**
- * Checking options: each has a row that says what it takes; all faults are found and reported together.
- *
- * @module
- */
+// Checking options: each has a row that says what it takes; all faults are found and reported together.
 import { messageOf, read } from "./errors.ts";
 
-/** What an option takes. */
 export interface OptionRow {
   /** In words, after "expected". */
   readonly accepted: string;
@@ -13,14 +8,14 @@ export interface OptionRow {
   readonly takes: (value: unknown) => unknown;
 }
 
-/** A row for each option. */
 export type OptionRows<Options> = Readonly<Record<keyof Options & string, OptionRow>>;
 
-/** Any text but the empty one. */
 export const TEXT: OptionRow = {
   accepted: "text",
   takes: (value) => typeof value === "string" && value !== "",
 };
+
+export const FOLDER: OptionRow = { ...TEXT, accepted: "a folder" };
 
 /** `true` or `false`. */
 export const FLAG: OptionRow = {
@@ -28,13 +23,11 @@ export const FLAG: OptionRow = {
   takes: (value) => typeof value === "boolean",
 };
 
-/** A function. */
 export const FUNCTION: OptionRow = {
   accepted: "a function",
   takes: (value) => typeof value === "function",
 };
 
-/** A whole number within bounds. */
 export function whole(from: number, to = Number.MAX_SAFE_INTEGER): OptionRow {
   return {
     accepted: `a whole number from ${from} ${to === Number.MAX_SAFE_INTEGER ? "up" : `to ${to}`}`,
@@ -54,7 +47,6 @@ export const FROM_ZERO: OptionRow = {
   takes: (value) => Number.isFinite(value) && Number(value) >= 0,
 };
 
-/** One of some words. */
 export function oneOf(...words: readonly string[]): OptionRow {
   return {
     accepted: [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" or "),
@@ -70,14 +62,6 @@ export function readBy(parse: (value: never) => unknown): OptionRow {
 /**
  * All that is wrong with options: values that their rows do not take, unknown names, and what is
  * required and was not given. What is undefined was not given.
- *
- * @example
- * ```ts
- * import { ABOVE_ZERO, optionFaults, TEXT } from "./options.ts";
- *
- * optionFaults({ fps: 0, nam: "x" }, { fps: ABOVE_ZERO, name: TEXT }, ["name"]);
- * // ["name: expected text", "fps: expected a number above 0, given 0", "nam: unknown; expected fps, name"]
- * ```
  */
 export function optionFaults(
   given: unknown,
@@ -102,6 +86,16 @@ export function optionFaults(
   return [...missing, ...wrong];
 }
 
+/** @throws {RangeError} with all that is wrong with options: `Cannot ACTION: …`. */
+export function checkOptions<Options extends object>(
+  action: string,
+  given: Options,
+  rows: OptionRows<Required<Options>>,
+): void {
+  const faults = optionFaults(given, rows);
+  if (faults.length > 0) throw new RangeError(`Cannot ${action}: ${faults.join("; ")}`);
+}
+
 /** Options with their defaults; what is undefined was not given. */
 export function withDefaults<Options extends object>(
   defaults: Options,
@@ -111,7 +105,6 @@ export function withDefaults<Options extends object>(
   return { ...defaults, ...Object.fromEntries(all) };
 }
 
-/** A value for a message. */
 export function shown(value: unknown): string {
   try {
     if (typeof value === "number" || typeof value === "function") {

@@ -1,9 +1,5 @@
-/**
- * Marks work of Framelane's own that may hold the thread: what a large picture takes is no fault of the
- * operator that asked for it.
- *
- * @module
- */
+// Marks work of Framelane's own that may hold the thread: what a large picture takes is no fault of the
+// operator that asked for it.
 
 let cells: Int32Array | undefined;
 let place = 0;

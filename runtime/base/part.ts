@@ -1,8 +1,4 @@
-/**
- * Parts of Framelane whose packages an installation may lack.
- *
- * @module
- */
+// Parts of Framelane whose packages an installation may lack.
 import { messageOf } from "./errors.ts";
 
 /** A part that `framelane install` installs, and the package that it rests on. */
@@ -12,13 +8,6 @@ const PACKAGES = { images: "sharp", video: "node-av" } as const;
  * Loads a module that needs a part.
  *
  * @throws {Error} naming the command that installs the part, where its package is missing.
- *
- * @example
- * ```ts
- * import { loadPart } from "./part.ts";
- *
- * const { default: sharp } = await loadPart("images", () => import("sharp"));
- * ```
  */
 export async function loadPart<T>(
   part: keyof typeof PACKAGES,

@@ -1,13 +1,8 @@
-/**
- * Waiting, written once: back-off, retries, deadlines, notices, and limits on how many work at once.
- *
- * @module
- */
+// Waiting, written once: back-off, retries, deadlines, notices, and limits on how many work at once.
 import { type Clock, systemClock } from "./clock.ts";
 import { read } from "./errors.ts";
 
-/** Bounds of the delays between attempts. */
-export interface BackoffOptions {
+interface BackoffOptions {
   /** First delay, milliseconds. Default 100; doubles from attempt to attempt. */
   readonly minDelayMs?: number;
   /** Longest delay, milliseconds. Default 5 000. */
@@ -20,14 +15,6 @@ export interface BackoffOptions {
  * Delays that double, with jitter, so that many clients do not reconnect at the same moment.
  *
  * @throws {RangeError} when the delays are not 0 < minDelayMs ≤ maxDelayMs.
- *
- * @example
- * ```ts
- * import { Backoff } from "./wait.ts";
- *
- * const backoff = new Backoff({ minDelayMs: 100, maxDelayMs: 300, jitter: () => 1 });
- * console.assert([1, 2, 3].map(() => backoff.next()).join() === "100,200,300");
- * ```
  */
 export class Backoff {
   readonly #min: number;
@@ -65,8 +52,7 @@ export class Backoff {
   }
 }
 
-/** How to try again. */
-export interface RetryOptions extends BackoffOptions {
+interface RetryOptions extends BackoffOptions {
   readonly clock?: Clock;
   /** Ends the waiting: `retry` throws the signal's reason. */
   readonly signal?: AbortSignal;
@@ -84,17 +70,6 @@ export function isRetryable(error: unknown): boolean {
  *
  * @throws {RangeError} when the delays are not 0 < minDelayMs ≤ maxDelayMs.
  * @throws what `action` threw, when it is not retryable; the signal's reason, when it aborts.
- *
- * @example
- * ```ts
- * import { retry } from "./wait.ts";
- *
- * let tries = 0;
- * const answer = await retry(() => {
- *   if (++tries < 3) throw Object.assign(new Error("Away"), { retryable: true });
- *   return Promise.resolve(42);
- * }, { minDelayMs: 1 });
- * ```
  */
 export async function retry<T>(
   action: () => T | Promise<T>,
@@ -126,13 +101,6 @@ export class DeadlineError extends Error {
  * the caller's signal: what it does must end then, since its result is no longer used.
  *
  * @throws {DeadlineError} at the deadline, with `what` in its message; the caller signal's reason.
- *
- * @example
- * ```ts
- * import { withDeadline } from "./wait.ts";
- *
- * const answer = await withDeadline("Asking", 1_000, () => Promise.resolve(42));
- * ```
  */
 export async function withDeadline<T>(
   what: string,
@@ -171,18 +139,50 @@ export function settled<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   });
 }
 
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return settled(new Promise<void>(() => {}), signal).catch(() => {});
+}
+
+/** Waits `ms` milliseconds; false when the signal aborts first. */
+export async function pause(
+  ms: number,
+  signal: AbortSignal,
+  clock = systemClock,
+): Promise<boolean> {
+  try {
+    await clock.sleep(ms, signal);
+    return true;
+  } catch (reason) {
+    if (!signal.aborted) throw reason;
+    return false;
+  }
+}
+
+/**
+ * Waits for a promise, but no longer than `ms` milliseconds, nor after the signal aborts.
+ *
+ * @throws what the promise rejects with in that time.
+ */
+export async function waitAtMost(
+  ms: number,
+  promise: Promise<unknown>,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const stop = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+  const late = pause(ms, stop, clock);
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    over.abort();
+    await late;
+  }
+}
+
 /**
  * Wakes all who wait for a change. Who waits looks at the state first, then waits, then looks again.
- *
- * @example
- * ```ts
- * import { Notifier } from "./wait.ts";
- *
- * const changed = new Notifier();
- * const woken = changed.wait();
- * changed.notify();
- * await woken;
- * ```
  */
 export class Notifier {
   #next: PromiseWithResolvers<void> | undefined;
@@ -208,14 +208,6 @@ export class Notifier {
  * Lets at most `permits` work at once, first come, first served.
  *
  * @throws {RangeError} when `permits` is not a whole number from 1 up.
- *
- * @example
- * ```ts
- * import { Semaphore } from "./wait.ts";
- *
- * const decoding = new Semaphore(2);
- * const picture = await decoding.run(() => Promise.resolve("a picture"));
- * ```
  */
 export class Semaphore {
   #free: number;

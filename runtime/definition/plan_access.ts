@@ -1,8 +1,4 @@
-/**
- * What a query's plan needs to touch.
- *
- * @module
- */
+// What a query's plan needs to touch.
 import type { NativeLibrary } from "./operator.ts";
 import type { QueryDefinition } from "./query.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The driver's end of an executor: a worker, or the main thread itself.
- *
- * @module
- */
+// The driver's end of an executor: a worker, or the main thread itself.
 import { ExecutorHost } from "../executor/host.ts";
 import type {
   ExecutorConfig,

@@ -1,8 +1,4 @@
-/**
- * The executors of a driver: started as they are needed, each with the queries loaded that it may run.
- *
- * @module
- */
+// The executors of a driver: started as they are needed, each with the queries loaded that it may run.
 import type { Watched } from "../executor/pictures.ts";
 import type { ExecutorConfig, LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {

@@ -1,8 +1,4 @@
-/**
- * What an executor may do: what every one needs, and what the plans that it runs say that they open.
- *
- * @module
- */
+// What an executor may do: what every one needs, and what the plans that it runs say that they open.
 import { resolve } from "node:path";
 import { isWithin } from "../base/folders.ts";
 import type { PlanAccess } from "../definition/plan_access.ts";

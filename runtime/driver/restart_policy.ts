@@ -10,7 +10,7 @@ const RETRYABLE = { first: 100, most: 5000 };
 const FAILURE = { first: 1000, most: 30_000 };
 /** Restarts of a query that has an end; one without an end starts again for ever. */
 const MOST_RETRIES = 8;
-/** A query that ran so long without failing has recovered, milliseconds. */
+/** A query that ran this long without failing has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;
 /** Failures that a restart cannot mend. */
 const FATAL = new Set([

@@ -1,5 +1,5 @@
 /**
- * Frames that were good and that no window has: counted, and told.
+ * Frames that were good and that no window has: counted and reported.
  *
  * @module
  */

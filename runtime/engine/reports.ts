@@ -1,5 +1,5 @@
 /**
- * When a streaming query tells how it goes: after a batch, at most so often, and once more when a
+ * When a streaming query tells how it goes: after a batch, at most this often, and once more when a
  * pause begins.
  *
  * @module

@@ -1,8 +1,4 @@
-/**
- * An executor: runs streaming queries. The same code serves in a worker and in the main thread.
- *
- * @module
- */
+// An executor: runs streaming queries. The same code serves in a worker and in the main thread.
 import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";

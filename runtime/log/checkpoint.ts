@@ -1,9 +1,5 @@
-/**
- * Checkpoints: what a log keeps of each streaming query, and who may change it. `tests/contracts/` holds
- * every implementation to it.
- *
- * @module
- */
+// Checkpoints: what a log keeps of each streaming query, and who may change it. `tests/contracts/` holds
+// every implementation to it.
 import type { Membership, OutputRecord } from "./records.ts";
 
 /** Which source offsets a batch takes. */
@@ -134,4 +130,30 @@ export interface BatchCommitter {
   renew(membership: Membership): void;
   /** Frees what it holds. */
   close(): Promise<void>;
+}
+
+/** Compares by group, query, topic and partition, as listings are sorted. */
+export function byPlace(a: CheckpointInfo, b: CheckpointInfo): number {
+  return compare(a.group, b.group) || compare(a.query, b.query) || compare(a.topic, b.topic) ||
+    a.partition - b.partition;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The writer of a state, as a part of its listing; nothing where the state does not name it. */
+export function writtenBy(state: Uint8Array | undefined): { readonly writer?: CheckpointWriter } {
+  if (state === undefined) return {};
+  try {
+    const { writer } = JSON.parse(new TextDecoder().decode(state)) as { writer?: unknown };
+    return isWriter(writer) ? { writer } : {};
+  } catch {
+    return {}; // Not the engine's state: a test's, or another program's.
+  }
+}
+
+function isWriter(value: unknown): value is CheckpointWriter {
+  return typeof value === "object" && value !== null && "version" in value &&
+    typeof value.version === "string" && "steps" in value && Array.isArray(value.steps);
 }

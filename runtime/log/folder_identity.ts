@@ -1,12 +1,8 @@
-/**
- * The identity of a folder of checkpoints: made once, the same for all that use the folder.
- *
- * @module
- */
+// The identity of a folder of checkpoints: made once, the same for all that use the folder.
 import { join } from "node:path";
 
 /** What `metadata` in the folder says. */
-export interface FolderIdentity {
+interface FolderIdentity {
   /** A UUID. */
   readonly id: string;
   /** The embedded log that the checkpoints belong to. */

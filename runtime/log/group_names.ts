@@ -1,8 +1,4 @@
-/**
- * Under which group a query's offsets are kept.
- *
- * @module
- */
+// Under which group a query's offsets are kept.
 import { folderIdentity } from "./folder_identity.ts";
 
 /**

@@ -1,9 +1,5 @@
-/**
- * The last frames of a partition. Offsets may have holes (markers of transactions, compaction), so
- * how many frames there are is known only by reading them.
- *
- * @module
- */
+// The last frames of a partition. Offsets may have holes (markers of transactions, compaction), so
+// how many frames there are is known only by reading them.
 import type { TopicLog } from "./log.ts";
 
 /** Frames to read at a time. */
@@ -16,15 +12,6 @@ const GROWTH = 4;
  * fewer.
  *
  * @throws {LogError} as `offsets` and `open` do; the signal's reason when it aborts.
- *
- * @example
- * ```ts
- * import { lastFramesFrom } from "./last_frames.ts";
- * import { openLog } from "./open.ts";
- *
- * const log = await openLog("embedded:frames");
- * const from = await lastFramesFrom(log, "VideoStreaming", 0, 100);
- * ```
  */
 export async function lastFramesFrom(
   log: TopicLog,

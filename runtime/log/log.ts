@@ -1,11 +1,7 @@
-/**
- * The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
- *
- * Obligations common to all implementations are stated here and checked by
- * `tests/contracts/log_contract.ts`, which runs on each of them.
- *
- * @module
- */
+// The log: what holds topics. Apache Kafka, or the embedded log (files on this machine).
+//
+// Obligations common to all implementations are stated here and checked by
+// `tests/contracts/log_contract.ts`, which runs on each of them.
 import type { Frame } from "../definition/frame.ts";
 import type {
   BatchCommitter,
@@ -173,7 +169,7 @@ export interface PartitionReader {
 export interface GroupOptions {
   readonly group: string;
   readonly topic: string;
-  /** A member that is silent for so long loses its partitions. Default 10 000. */
+  /** A member that is silent for this long loses its partitions. Default 10 000. */
   readonly sessionTimeoutMs?: number;
   /**
    * Called with all partitions that are this member's now, whenever that changes, the first time

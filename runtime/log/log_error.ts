@@ -1,8 +1,4 @@
-/**
- * Errors of logs.
- *
- * @module
- */
+// Errors of logs.
 import type { OffsetRange } from "./records.ts";
 
 /**

@@ -1,8 +1,4 @@
-/**
- * Opens a log by its URL.
- *
- * @module
- */
+// Opens a log by its URL.
 import { LogError, type TopicLog } from "./log.ts";
 
 /** The embedded log in the current folder. */

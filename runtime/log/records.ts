@@ -1,8 +1,4 @@
-/**
- * What goes into a log and how its places are named.
- *
- * @module
- */
+// What goes into a log and how its places are named.
 import type { Headers } from "../definition/frame.ts";
 
 /** A record to append. */

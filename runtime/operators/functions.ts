@@ -1,8 +1,4 @@
-/**
- * Operators made of plain functions.
- *
- * @module
- */
+// Operators made of plain functions.
 import type { Operator } from "../definition/operator.ts";
 
 /** An operator that replaces each item. */

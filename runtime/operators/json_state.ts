@@ -1,11 +1,7 @@
-/**
- * State that a checkpoint can hold: what JSON gives back as it was.
- *
- * @module
- */
+// State that a checkpoint can hold: what JSON gives back as it was.
 
 /** State that would not survive a restart. */
-export class StateError extends TypeError {
+class StateError extends TypeError {
   override readonly name = "StateError";
   /** Starting the query again does not help. */
   readonly code = "INVALID";
@@ -16,13 +12,6 @@ export class StateError extends TypeError {
  *
  * @param step name of the operator whose state it is.
  * @throws {StateError} naming the first part that is something else, by its path.
- *
- * @example
- * ```ts
- * import { checkJsonState } from "./json_state.ts";
- *
- * checkJsonState("count", { frames: 3, labels: ["door"] });
- * ```
  */
 export function checkJsonState(step: string, state: unknown): void {
   const fault = faultOf(state, "state", new Set());

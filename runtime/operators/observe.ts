@@ -1,8 +1,4 @@
-/**
- * Metrics of a user's own, from the items that pass.
- *
- * @module
- */
+// Metrics of a user's own, from the items that pass.
 import type { Observed, Operator } from "../definition/operator.ts";
 
 /** How one metric is made of the items between two progress reports. */

@@ -1,8 +1,4 @@
-/**
- * The stateful operator: a state per partition, and timers.
- *
- * @module
- */
+// The stateful operator: a state per partition, and timers.
 import type { Operator } from "../definition/operator.ts";
 import { checkJsonState } from "./json_state.ts";
 

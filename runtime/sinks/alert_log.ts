@@ -1,8 +1,4 @@
-/**
- * Alerts as the log remembers them: for a wall that was opened later, or on another machine.
- *
- * @module
- */
+// Alerts as the log remembers them: for a wall that was opened later, or on another machine.
 import type { Output } from "../definition/frame.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { completeResult } from "../definition/result.ts";
@@ -20,18 +16,6 @@ const MOST_FRAMES = 16;
  * The record of an output that carries an alert: its `Result` as JSON, under the id of the episode. Of
  * the findings on single frames it keeps the last ones with objects. It goes to the same partition of
  * `TOPIC.alerts`.
- *
- * @example
- * ```ts
- * import { alertRecord } from "./alert_log.ts";
- *
- * const frame = {
- *   topic: "VideoStreaming", partition: 2, offset: 7, timestamp: 1000, key: null, headers: {},
- *   value: new Uint8Array(),
- *   result: { alert: { id: "motion-2-motion-7", state: "start", label: "motion", peak: 0.3 } },
- * } as const;
- * alertRecord(frame, "motion").key; // "motion-2-motion-7"
- * ```
  */
 export function alertRecord(output: Output, query: string): OutputRecord {
   const { topic, partition, timestamp } = output;

@@ -1,8 +1,5 @@
-/**
- * The `console` sink: a line for people for each output.
- *
- * @module
- */
+// The `console` sink: a line for people for each output.
+import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
 import {
   cameraOf,
   isFinding,
@@ -34,11 +31,7 @@ export interface ConsoleOptions {
  */
 export function consoleSink(options: ConsoleOptions = {}): Sink {
   const { linesPerSecond = 10 } = options;
-  if (!(linesPerSecond > 0)) {
-    throw new RangeError(
-      `Cannot print ${linesPerSecond} lines a second: expected a number above 0`,
-    );
-  }
+  checkOptions("print outputs", options, { linesPerSecond: ABOVE_ZERO });
   return {
     uri: "console",
     delivery: "live",

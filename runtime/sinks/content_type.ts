@@ -1,8 +1,4 @@
-/**
- * The type of an output's picture.
- *
- * @module
- */
+// The type of an output's picture.
 import type { Frame } from "../definition/frame.ts";
 
 /**

@@ -1,14 +1,10 @@
-/**
- * Dead letters: frames that could not be processed, kept with the reason.
- *
- * @module
- */
+// Dead letters: frames that could not be processed, kept with the reason.
 import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
-export const DEAD_LETTER_HEADERS = {
+const DEAD_LETTER_HEADERS = {
   exception: "__streams.errors.exception",
   stacktrace: "__streams.errors.stacktrace",
   message: "__streams.errors.message",
@@ -26,10 +22,8 @@ const MAXIMUM_TEXT = 2000;
 const HEADER_BYTES = 20;
 const CUT_BYTES = 128;
 
-/**
- * What is left of a dead letter that is too large for its topic, largest first. The first is as large as
- * the frame itself was, which fits where its own topic's limit holds.
- */
+// What is left of a dead letter that is too large for its topic, largest first. The first is as large as
+// the frame itself was, which fits where its own topic's limit holds.
 const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] = [
   { bytes: Infinity, ownHeaders: true },
   { bytes: 512 * 1024, ownHeaders: true },
@@ -37,7 +31,6 @@ const CUTS: readonly { readonly bytes: number; readonly ownHeaders: boolean }[] 
   { bytes: 0, ownHeaders: false },
 ];
 
-/** The topic for a topic's dead letters. */
 export function deadLetterTopic(topic: string): string {
   return `${topic}.dead-letters`;
 }
@@ -47,18 +40,6 @@ export function deadLetterTopic(topic: string): string {
  * they were, and what went wrong. It goes to the same partition of `TOPIC.dead-letters`. Where these
  * words make it too large for its topic, its value is cut, and the header `truncated` says how many bytes it
  * had: the frame is still in its own topic.
- *
- * @example
- * ```ts
- * import { deadLetterRecord } from "./dead_letter.ts";
- * import { BadFrameError } from "../definition/frame.ts";
- *
- * const frame = {
- *   topic: "VideoStreaming", partition: 2, offset: 7, timestamp: 1000, key: null, headers: {},
- *   value: new Uint8Array(),
- * };
- * deadLetterRecord(frame, new BadFrameError("empty", "Frame is empty")).headers["reason"]; // "empty"
- * ```
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;

@@ -1,12 +1,8 @@
-/**
- * Delivers a body to a web address: signed, with retries.
- *
- * @module
- */
+// Delivers a body to a web address: signed, with retries.
 import type { Clock } from "../base/clock.ts";
+import { Backoff } from "../base/wait.ts";
 
-/** How to deliver. */
-export interface DeliveryOptions {
+interface DeliveryOptions {
   /** Without user information. */
   readonly url: URL;
   /** Signs the bodies when there is one. */
@@ -23,7 +19,6 @@ export interface DeliveryOptions {
   readonly jitter?: () => number;
 }
 
-/** What came of a delivery. */
 export type Outcome =
   | { readonly delivered: true; readonly tries: number }
   | { readonly delivered: false; readonly tries: number; readonly reason: string };
@@ -31,7 +26,6 @@ export type Outcome =
 /** Answers that say "later", besides all from 500 on. */
 const LATER = new Set([408, 425, 429]);
 
-/** Posts bodies to one address. */
 export class Deliverer {
   readonly #options: DeliveryOptions;
   #key: Promise<CryptoKey> | undefined;
@@ -47,13 +41,17 @@ export class Deliverer {
    * @throws the signal's reason when it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
-    const { clock, retries, minDelayMs, maxDelayMs, jitter = Math.random } = this.#options;
+    const { clock, retries, minDelayMs, maxDelayMs, jitter } = this.#options;
+    const backoff = new Backoff({
+      minDelayMs: Math.min(minDelayMs, maxDelayMs),
+      maxDelayMs,
+      ...(jitter === undefined ? {} : { jitter }),
+    });
     for (let tries = 1;; tries++) {
       const { reason, again, waitMs = 0 } = await this.#try(id, body, signal);
       if (reason === undefined) return { delivered: true, tries };
       if (!again || tries > retries) return { delivered: false, tries, reason };
-      const delay = Math.min(maxDelayMs, minDelayMs * 2 ** (tries - 1)) * (1 + jitter()) / 2;
-      await clock.sleep(Math.max(delay, Math.min(waitMs, maxDelayMs)), signal);
+      await clock.sleep(Math.max(backoff.next(), Math.min(waitMs, maxDelayMs)), signal);
     }
   }
 

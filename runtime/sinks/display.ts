@@ -1,8 +1,4 @@
-/**
- * The `display` sink: pictures and findings on the wall.
- *
- * @module
- */
+// The `display` sink: pictures and findings on the wall.
 import { checkOutput } from "../definition/result.ts";
 import type { Sink } from "../definition/sink.ts";
 

@@ -1,15 +1,11 @@
-/**
- * The `events:FILE` sink: one line of JSON for each output.
- *
- * @module
- */
-import type { Output, Result } from "../definition/frame.ts";
-import type { BatchRange } from "../log/log.ts";
+// The `events:FILE` sink: one line of JSON for each output.
+import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
+import type { Result } from "../definition/frame.ts";
 import { explained } from "./files/failure.ts";
 import { splitPath } from "./files/io.ts";
 import { StagedLines } from "./files/staged_lines.ts";
 import { checkOutput, completeResult } from "../definition/result.ts";
-import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
+import type { Sink, SinkContext } from "../definition/sink.ts";
 
 /** Options of `events`. */
 export interface EventsOptions {
@@ -35,12 +31,10 @@ export interface EventsOptions {
  */
 export function events(options: EventsOptions = {}): Sink {
   const { file = ".framelane/events.jsonl", lockTimeoutMs = 5000 } = options;
-  if (file === "" || file.endsWith("/")) {
-    throw new RangeError(`Cannot write events to ${JSON.stringify(file)}: expected a file`);
-  }
-  if (!(lockTimeoutMs > 0)) {
-    throw new RangeError(`Cannot use lockTimeoutMs ${lockTimeoutMs}: expected a number above 0`);
-  }
+  checkOptions("write events", options, {
+    file: { accepted: "a file", takes: (path) => /[^/]$/.test(String(path)) },
+    lockTimeoutMs: ABOVE_ZERO,
+  });
   const action = `write events to ${JSON.stringify(file)}`;
   return {
     uri: `events:${file}`,
@@ -56,42 +50,22 @@ export function events(options: EventsOptions = {}): Sink {
           lockTimeoutMs,
           lastOffsetOf: (line) => lastOffsetOfLine(line, context),
         }, context);
-        return new EventsTask(lines, context.query, action);
+        let text = "";
+        return {
+          write(outputs) {
+            for (const output of outputs) {
+              text += `${JSON.stringify(completeResult(output, context.query))}\n`;
+            }
+          },
+          async flush(batch) {
+            if (text !== "") await explained(action, () => lines.stage(batch, text, []));
+            text = "";
+          },
+          committed: () => explained(action, () => lines.publish()),
+          close: () => explained(action, () => lines.close()),
+        };
       }),
   };
-}
-
-class EventsTask implements SinkTask {
-  readonly #lines: StagedLines;
-  readonly #query: string;
-  readonly #action: string;
-  #text = "";
-
-  constructor(lines: StagedLines, query: string, action: string) {
-    this.#lines = lines;
-    this.#query = query;
-    this.#action = action;
-  }
-
-  write(outputs: readonly Output[]): void {
-    for (const output of outputs) {
-      this.#text += `${JSON.stringify(completeResult(output, this.#query))}\n`;
-    }
-  }
-
-  async flush(batch: BatchRange): Promise<void> {
-    if (this.#text === "") return;
-    await explained(this.#action, () => this.#lines.stage(batch, this.#text, []));
-    this.#text = "";
-  }
-
-  async committed(): Promise<void> {
-    await explained(this.#action, () => this.#lines.publish());
-  }
-
-  async close(): Promise<void> {
-    await explained(this.#action, () => this.#lines.close());
-  }
 }
 
 /** The last source offset of a line of this streaming query; undefined for lines of others. */

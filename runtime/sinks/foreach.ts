@@ -1,8 +1,4 @@
-/**
- * Sinks made of plain functions.
- *
- * @module
- */
+// Sinks made of plain functions.
 import type { Output } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";

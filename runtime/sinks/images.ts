@@ -1,8 +1,5 @@
-/**
- * The `images:DIR` sink: pictures as files, with a table of what is on them.
- *
- * @module
- */
+// The `images:DIR` sink: pictures as files, with a table of what is on them.
+import { ABOVE_ZERO, checkOptions, FOLDER } from "../base/options.ts";
 import {
   BadFrameError,
   cameraOfPartition,
@@ -29,7 +26,6 @@ export interface ImagesOptions {
   readonly lockTimeoutMs?: number;
 }
 
-/** First line of `annotations.csv`. */
 export const ANNOTATIONS_HEADER = "file,camera,partition,offset,capture_time,label,result\n";
 
 /** Digits of an offset in the name of a file. */
@@ -57,10 +53,7 @@ const PARALLEL_WRITES = 8;
  */
 export function images(options: ImagesOptions = {}): Sink {
   const { directory = "images", lockTimeoutMs = 5000 } = options;
-  if (directory === "") throw new RangeError('Cannot write images to "": expected a folder');
-  if (!(lockTimeoutMs > 0)) {
-    throw new RangeError(`Cannot use lockTimeoutMs ${lockTimeoutMs}: expected a number above 0`);
-  }
+  checkOptions("write images", options, { directory: FOLDER, lockTimeoutMs: ABOVE_ZERO });
   return {
     uri: `images:${directory}`,
     delivery: "exactly-once",

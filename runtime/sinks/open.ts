@@ -1,8 +1,4 @@
-/**
- * Sinks by their names on the command line.
- *
- * @module
- */
+// Sinks by their names on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
 import type { AnySinkType } from "../definition/sink_type.ts";

@@ -1,9 +1,5 @@
-/**
- * All kinds of sinks: one row each. Help, the reference, what a run may open, secrets and the constructor
- * come from here.
- *
- * @module
- */
+// All kinds of sinks: one row each. Help, the reference, what a run may open, secrets and the constructor
+// come from here.
 import {
   type AnySinkType,
   duration,

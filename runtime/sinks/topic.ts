@@ -1,8 +1,4 @@
-/**
- * The `topic:NAME` sink: outputs as records of a topic of the same log.
- *
- * @module
- */
+// The `topic:NAME` sink: outputs as records of a topic of the same log.
 import {
   BadFrameError,
   firstOffsetOf,
@@ -67,7 +63,6 @@ export function topic(options: TopicOptions): Sink {
   };
 }
 
-/** The record of an output. */
 export function recordOf(output: Output, query: string, topic: string): OutputRecord {
   const { partition, key, timestamp } = output;
   const source = {

@@ -1,8 +1,5 @@
-/**
- * The `video:DIR` sink: a playable file for each partition.
- *
- * @module
- */
+// The `video:DIR` sink: a playable file for each partition.
+import { ABOVE_ZERO, checkOptions, FOLDER, oneOf } from "../base/options.ts";
 import { loadPart } from "../base/part.ts";
 import {
   BadFrameError,
@@ -34,7 +31,7 @@ export interface VideoOptions extends H264Options {
   readonly rollMs?: number;
   /** Starts a new file after this many bytes. Default: one file. */
   readonly rollBytes?: number;
-  /** A seek point at least so often, and as much work to do again after a crash. Default 2 000. */
+  /** A seek point at least this often, and as much work to do again after a crash. Default 2 000. */
   readonly groupMs?: number;
 }
 
@@ -66,15 +63,14 @@ export function video(options: VideoOptions = {}): Sink {
     crf = 23,
     groupMs = 2000,
   } = options;
-  if (directory === "") throw new RangeError('Cannot write video to "": expected a folder');
-  if (format !== "mp4" && format !== "avi") {
-    throw new RangeError(`Cannot write video as ${JSON.stringify(format)}: expected mp4 or avi`);
-  }
-  for (const [name, value] of Object.entries({ rollMs, rollBytes, groupMs })) {
-    if (!(value > 0)) {
-      throw new RangeError(`Cannot use ${name} ${value}: expected a number above 0`);
-    }
-  }
+  const { preset: _preset, crf: _crf, ...files } = options;
+  checkOptions("write video", files, {
+    directory: FOLDER,
+    format: oneOf("mp4", "avi"),
+    rollMs: ABOVE_ZERO,
+    rollBytes: ABOVE_ZERO,
+    groupMs: ABOVE_ZERO,
+  });
   checkH264Options({ preset, crf });
   const container: Container = format === "mp4" ? mp4 : avi;
   const rolled = rollMs !== Infinity || rollBytes !== Infinity;
@@ -207,11 +203,9 @@ class VideoTask implements SinkTask {
     await this.#record(shots);
   }
 
-  /**
-   * All pictures that come again have come. If they made the same bytes as those in the file, the
-   * encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
-   * group of pictures begins.
-   */
+  // All pictures that come again have come. If they made the same bytes as those in the file, the
+  // encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
+  // group of pictures begins.
   #catchUp(): void {
     if (!this.#rebuilding) return;
     this.#rebuilding = false;

@@ -1,12 +1,19 @@
-/**
- * The `webhook:URL` sink: findings and alerts to a web address.
- *
- * @module
- */
+// The `webhook:URL` sink: findings and alerts to a web address.
 import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
 import { hostOf } from "../base/access.ts";
 import { learnSecrets } from "../base/mask.ts";
+import {
+  ABOVE_ZERO,
+  checkOptions,
+  FOLDER,
+  FROM_ZERO,
+  oneOf,
+  type OptionRows,
+  TEXT,
+  whole,
+} from "../base/options.ts";
+import { Notifier, waitAtMost } from "../base/wait.ts";
 import { Deliverer } from "./delivery.ts";
 import { explained } from "./files/failure.ts";
 import { appendDurably, splitPath } from "./files/io.ts";
@@ -43,6 +50,21 @@ export interface WebhookOptions {
   readonly directory?: string;
 }
 
+const ROWS: OptionRows<Required<WebhookOptions>> = {
+  url: TEXT,
+  secret: TEXT,
+  only: oneOf("findings", "alerts", "all"),
+  retries: whole(0),
+  minDelayMs: ABOVE_ZERO,
+  maxDelayMs: ABOVE_ZERO,
+  timeoutMs: ABOVE_ZERO,
+  maxWaiting: ABOVE_ZERO,
+  maxBlockMs: FROM_ZERO,
+  maxCloseMs: FROM_ZERO,
+  deadLetters: TEXT,
+  directory: FOLDER,
+};
+
 /**
  * Posts a `Result` as JSON for each finding, at least once, in order for each partition. What waits
  * for delivery is durable, so that neither a slow receiver nor a crash costs an alert, and the
@@ -77,21 +99,7 @@ export function webhook(options: WebhookOptions): Sink {
   const { url, secret: inUrl } = addressOf(options.url);
   const secret = options.secret ?? inUrl;
   const shown = `${url.origin}/…`;
-  if (!["findings", "alerts", "all"].includes(only)) {
-    throw new RangeError(
-      `Cannot post ${JSON.stringify(only)} alone: expected findings, alerts or all`,
-    );
-  }
-  if (!Number.isInteger(retries) || retries < 0) {
-    throw new RangeError(`Cannot retry ${retries} times: expected a whole number from 0 up`);
-  }
-  const positive = { minDelayMs, maxDelayMs, timeoutMs, maxWaiting };
-  for (const [name, value] of Object.entries(positive)) {
-    if (!(value > 0)) throw new RangeError(`Cannot use ${name} ${value}: expected above 0`);
-  }
-  for (const [name, value] of Object.entries({ maxBlockMs, maxCloseMs })) {
-    if (!(value >= 0)) throw new RangeError(`Cannot use ${name} ${value}: expected from 0 up`);
-  }
+  checkOptions("post to a webhook", options, ROWS);
   if (secret !== undefined) learnSecrets(secret, { whole: true });
   return {
     uri: `webhook:${shown}`,
@@ -141,8 +149,7 @@ class WebhookTask implements SinkTask {
   #added: Item[] = [];
   /** Delivers until the box is empty; undefined when nothing waits. */
   #sending: Promise<void> | undefined;
-  /** Called after each delivery. */
-  #progress = () => {};
+  readonly #delivered = new Notifier();
   #failure: { readonly error: unknown } | undefined;
   #failing = false;
 
@@ -202,11 +209,7 @@ class WebhookTask implements SinkTask {
     const { maxCloseMs, shown } = this.#options;
     try {
       if (this.#sending !== undefined && !this.#signal.aborted) {
-        const enough = new AbortController();
-        const timer = clock.sleep(maxCloseMs, enough.signal).catch(() => {});
-        await Promise.race([this.#sending, timer]);
-        enough.abort();
-        await timer;
+        await waitAtMost(maxCloseMs, this.#sending, clock);
       }
       this.#stop.abort();
       await this.#sending;
@@ -232,12 +235,7 @@ class WebhookTask implements SinkTask {
     while (!fits()) {
       const left = deadline - clock.monotonic();
       if (left <= 0 || this.#signal.aborted) return false;
-      const enough = new AbortController();
-      const delivered = new Promise<void>((resolve) => this.#progress = resolve);
-      const timer = clock.sleep(left, enough.signal).catch(() => {});
-      await Promise.race([delivered, timer]);
-      enough.abort();
-      await timer;
+      await waitAtMost(left, this.#delivered.wait(), clock);
     }
     return true;
   }
@@ -250,7 +248,7 @@ class WebhookTask implements SinkTask {
       })
       .finally(() => {
         this.#sending = undefined;
-        this.#progress();
+        this.#delivered.notify();
       });
   }
 
@@ -260,7 +258,7 @@ class WebhookTask implements SinkTask {
       if (outcome.delivered) this.#failing = false;
       else await this.#giveUp(item, outcome.tries, outcome.reason);
       await this.#explained(() => this.#box.strike());
-      this.#progress();
+      this.#delivered.notify();
     }
   }
 

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { writtenBy } from "../log/checkpoint_writer.ts";
+import { byPlace, writtenBy } from "../log/checkpoint.ts";
 import type { Frame } from "../definition/frame.ts";
-import { byPlace } from "../log/checkpoint_order.ts";
 import {
   type Assignment,
   type BatchCommitter,

@@ -69,13 +69,13 @@ export interface RecorderOptions {
   readonly encoding: Encoding;
   /** Name of a file without ending, for the first offset in it. */
   readonly nameOf: (files: number, offset: number) => string;
-  /** A group of pictures lasts so long at most. Default 2 000. */
+  /** A group of pictures lasts this long at most. Default 2 000. */
   readonly groupMs?: number;
   /** Pictures of a group at most. Default 250. */
   readonly groupFrames?: number;
-  /** A file lasts so long at most. */
+  /** A file lasts this long at most. */
   readonly rollMs?: number;
-  /** A file that is so large gets no more pictures. */
+  /** A file that is this large gets no more pictures. */
   readonly rollBytes?: number;
 }
 

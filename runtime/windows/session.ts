@@ -19,12 +19,12 @@ import type { Operator } from "../definition/operator.ts";
 export interface SessionOptions {
   /** What has to hold: motion, an object, a score. Asked once for each frame, in order. */
   readonly while: (frame: Frame) => boolean;
-  /** A session goes on for so long after it last held, capture time in milliseconds. */
+  /** A session goes on for this long after it last held, capture time in milliseconds. */
   readonly afterMs: number;
   /** Longest session, capture time in milliseconds; what holds on begins another one. Default 60 000. */
   readonly maxMs?: number;
   /**
-   * Closes a session when no frame has come for so long, milliseconds by the clock, and at the end of a
+   * Closes a session when no frame has come for this long, milliseconds by the clock, and at the end of a
    * query that takes all there is. Off by default.
    */
   readonly silenceMs?: number;

@@ -55,7 +55,7 @@ export interface WindowOptions {
    */
   readonly maxStepMs?: number;
   /**
-   * Closes open windows when no frame has come for so long, milliseconds by the clock, and at the end
+   * Closes open windows when no frame has come for this long, milliseconds by the clock, and at the end
    * of a query that takes all there is. Off by default. With `frames` it needs `gap: "pad"`.
    */
   readonly silenceMs?: number;

@@ -7,10 +7,9 @@ import { runCamera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
-import { readPatternSeq } from "../../cameras/pattern_picture.ts";
 import { FramePublisher } from "../../cameras/publisher.ts";
 import type { CameraSource, SourceContext, SourceImage } from "../../cameras/source.ts";
-import { LogTarget } from "../../cameras/target.ts";
+import { logTarget } from "../../cameras/published.ts";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { denoArguments } from "../support/framelane.ts";
@@ -74,10 +73,23 @@ export async function take(
 export async function burntIn(value: Uint8Array): Promise<number | undefined> {
   const image = await decodeImage(value, 1);
   try {
-    return readPatternSeq(image);
+    return stripIn(image);
   } finally {
     image.release();
   }
+}
+
+/** Reads the strip below a pattern: 24 bits of sequence number, 8 of a check sum, the highest first. */
+function stripIn({ data, width, height }: { data: Uint8Array; width: number; height: number }) {
+  const top = height - Math.max(4, Math.round(height / 24));
+  const row = Math.floor((top + height) / 2) * width;
+  let bits = 0;
+  for (let cell = 0; cell < 32; cell++) {
+    bits = bits * 2 + (data[row + Math.floor((cell + 0.5) * width / 32)]! > 127 ? 1 : 0);
+  }
+  const seq = Math.floor(bits / 256);
+  const sum = (0x5a ^ (seq & 255) ^ (seq >> 8 & 255) ^ (seq >> 16 & 255)) & 255;
+  return bits % 256 === sum ? seq : undefined;
 }
 
 /** Runs camera 1 into a log in memory. */
@@ -123,7 +135,7 @@ export async function runToMemory(
     ...(options.times === undefined ? {} : { times: options.times }),
     ...(limit === undefined ? {} : { limit }),
     ...(kv === undefined ? {} : {
-      target: new LogTarget({
+      target: logTarget({
         log: log.asTopicLog(),
         topic: TOPIC,
         partition: 0,

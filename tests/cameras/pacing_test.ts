@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { Decimator, LiveTime } from "../../cameras/live_time.ts";
 import { pace } from "../../cameras/pacing.ts";
-import { Punctuality } from "../../cameras/punctuality.ts";
+import { Punctuality } from "../../cameras/pacing.ts";
 import type { SourceImage, SourceKind } from "../../cameras/source.ts";
 import type { Clock } from "../../runtime/base/clock.ts";
 

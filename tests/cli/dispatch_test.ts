@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { type Command, parsers, UsageError } from "../../cli/command.ts";
 import { dispatch } from "../../cli/dispatch.ts";
-import { forgetSecrets } from "../../runtime/base/mask.ts";
 
 interface Run {
   code: number;
@@ -40,21 +39,17 @@ async function run(
       });
     },
   });
-  try {
-    const code = await dispatch(argv, {
-      commands: { camera: entry("camera"), viewer: entry("viewer") },
-      environment: (name) => environment[name],
-      version: "framelane 1.2.3",
-      context: {
-        signal: new AbortController().signal,
-        print: (line) => out.push(line),
-        say: (line) => err.push(line),
-      },
-    });
-    return { code, out, err, loaded };
-  } finally {
-    forgetSecrets();
-  }
+  const code = await dispatch(argv, {
+    commands: { camera: entry("camera"), viewer: entry("viewer") },
+    environment: (name) => environment[name],
+    version: "framelane 1.2.3",
+    context: {
+      signal: new AbortController().signal,
+      print: (line) => out.push(line),
+      say: (line) => err.push(line),
+    },
+  });
+  return { code, out, err, loaded };
 }
 
 Deno.test("A command gets its arguments and only it is loaded", async () => {

@@ -20,7 +20,7 @@ function diskFull(): Error {
  * Runs `work` on a disk that is full at the n-th operation, counted from 1, and has room again
  * after it. Of a write half gets through.
  *
- * @returns whether there were so many.
+ * @returns whether there were this many.
  */
 export async function withFullDisk(n: number, work: () => Promise<void>): Promise<boolean> {
   let count = 0;

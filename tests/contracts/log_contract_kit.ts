@@ -38,7 +38,7 @@ export interface LogContract {
   readonly childFlags: (log: TopicLog) => readonly string[];
   /** The shortest session timeout that the log accepts, at most 6 000. */
   readonly sessionTimeoutMs: number;
-  /** A value of so many bytes is `TOO_LARGE`. */
+  /** A value of this many bytes is `TOO_LARGE`. */
   readonly tooLargeBytes: number;
 }
 

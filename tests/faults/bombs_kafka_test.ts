@@ -51,7 +51,7 @@ Deno.test("batches that unpack to gigabytes cost their records and at most 64 Mi
       return { ...frame, value };
     });
     published.push(...frames);
-    // One by one: a request holds so much and no more.
+    // One by one: a request holds this much and no more.
     for (const frame of frames) await by.append(topic, lane, [frame]);
   };
   const runtime = new FramelaneProcess([

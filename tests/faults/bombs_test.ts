@@ -14,7 +14,7 @@ import { say } from "../support/trial_report.ts";
 const MOST_MIB = 64;
 const GOOD = 20;
 
-/** A grey picture of so many pixels. */
+/** A grey picture of this many pixels. */
 async function flat(width: number, height: number, encode: (image: Sharp) => Sharp) {
   const background = { r: 90, g: 90, b: 90 };
   const image = sharp({ create: { width, height, channels: 3, background } });

@@ -10,7 +10,7 @@ import type { Verdict } from "../support/checker.ts";
 import { say } from "../support/trial_report.ts";
 import { withKafka, withKafkaLog } from "../support/kafka.ts";
 
-/** The first frame after a broker is back must come within so many milliseconds. */
+/** The first frame after a broker is back must come within this many milliseconds. */
 export const RECOVERY_MS = 30_000;
 
 /** What a trial is made with. */

@@ -93,7 +93,7 @@ const SPOILED: Readonly<
     padded(withSize(value, 0xffff, 0xffff), mostBytes - BESIDE),
 };
 
-/** The same with so many bytes: JPEG decoders stop at the end of the image. */
+/** The same with this many bytes: JPEG decoders stop at the end of the image. */
 function padded(value: Uint8Array, bytes: number): Uint8Array {
   const large = new Uint8Array(bytes);
   large.set(value);

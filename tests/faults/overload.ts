@@ -14,7 +14,7 @@ import { MeteredCameras } from "../support/metered_cameras.ts";
 import { residentMiB } from "../support/processes.ts";
 import { reportRow, say } from "../support/trial_report.ts";
 
-/** Memory may grow by so much, whatever comes. */
+/** Memory may grow by this much, whatever comes. */
 export const GROWTH_MIB = 64;
 /** The other lanes keep at least this share of their throughput. */
 export const THROUGHPUT_KEPT = 0.95;

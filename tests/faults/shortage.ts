@@ -1,5 +1,5 @@
 /**
- * A runtime that runs out of something the machine has only so much of, and gets it back: it says what is
+ * A runtime that runs out of something that the machine has little of, and gets it back: it says what is
  * missing, tries again, and in the end everything is there once.
  *
  * @module
@@ -22,7 +22,7 @@ import { say } from "../support/trial_report.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
-/** When there is room again all partitions move within so many milliseconds. */
+/** When there is room again all partitions move within this many milliseconds. */
 const RECOVERY_MS = 30_000;
 
 /** Something that runs out. */

@@ -45,7 +45,7 @@ const GROUP = 11;
 export type KillPoint =
   /** At the Nth time that it comes to a step. */
   | { readonly at: string }
-  /** When there are so many files below its folder, its own notes included. */
+  /** When there are this many files below its folder, its own notes included. */
   | { readonly files: number };
 
 /** A trial: which query, and where its runs are killed, one after the other. */
@@ -206,7 +206,7 @@ async function asAccessUnits(
   }));
 }
 
-/** Waits until there are so many files, and kills at that instant. */
+/** Waits until there are this many files, and kills at that instant. */
 async function killAtFiles(run: FramelaneProcess, folder: string, wanted: number): Promise<void> {
   while (!run.hasEnded && countFiles(folder) < wanted) {
     await new Promise((next) => setTimeout(next, 1));

@@ -139,7 +139,7 @@ export class GroupBed {
     await runtime.kill();
   }
 
-  /** Waits until a runtime has reported progress of so many partitions. */
+  /** Waits until a runtime has reported progress of this many partitions. */
   async owns(runtime: FramelaneProcess, atLeast: number): Promise<void> {
     const seen = runtime.lines.length;
     await runtime.until(

@@ -45,7 +45,7 @@ export class MemoryLog implements
     return this.partitions.get(topic)?.[partition] ?? [];
   }
 
-  /** Waits until a partition holds so many records. */
+  /** Waits until a partition holds this many records. */
   async until(topic: string, partition: number, count: number): Promise<void> {
     while (this.records(topic, partition).length < count) await this.#changed.promise;
   }

@@ -41,12 +41,12 @@ export class MeteredCameras {
     return this;
   }
 
-  /** From now on that camera makes so many frames a second. */
+  /** From now on that camera makes this many frames a second. */
   setRate(camera: number, rate: number): void {
     this.#rates[camera] = rate;
   }
 
-  /** That camera publishes so many frames more, as fast as it can; resolves when it has. */
+  /** That camera publishes this many frames more, as fast as it can; resolves when it has. */
   async burst(camera: number, frames: number): Promise<void> {
     this.#extra[camera]! += frames;
     while (this.#extra[camera]! > 0 && !this.#stopped) {

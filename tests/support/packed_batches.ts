@@ -36,7 +36,7 @@ export function withAttributes(bytes: Buffer, attributes: number): Buffer {
   return bytes;
 }
 
-/** One record whose value is nothing but so many zeros, packed small. */
+/** One record whose value is nothing but this many zeros, packed small. */
 export function bomb(compression: Compression, bytes: number): Buffer {
   const streams = compression === "gzip" || compression === "zstd";
   const zeros = Buffer.alloc(Math.min(streams ? PIECE : Infinity, bytes + 1));

@@ -36,7 +36,7 @@ export interface VideoOptions {
   readonly bFrames?: number;
   /** Milliseconds of each frame; 40 apart unless given. */
   readonly times?: (index: number) => number;
-  /** Metadata say that the film must be turned clockwise by so much. */
+  /** Metadata say that the film must be turned clockwise by this much. */
   readonly rotation?: 90 | 180 | 270;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { buildPages, deadLinks } from "../../tools/docs.ts";
-import { brokenLinks } from "../../tools/links.ts";
+import { brokenLinks } from "../support/links.ts";
 import { join } from "../../tools/paths.ts";
 import { repositoryFiles } from "../../tools/words.ts";
 

@@ -8,7 +8,6 @@ import {
   formatState,
   groupName,
   groupsWith,
-  INITIAL_STATE,
   parseCameras,
   parseGroups,
   parseState,
@@ -19,6 +18,9 @@ import {
 import { parseWhen } from "../../viewer/page/when.ts";
 import { decodePicture, encodePicture, type PictureMessage } from "../../viewer/protocol.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
+
+/** The wall as it is at first. */
+const INITIAL_STATE = parseState("");
 
 Deno.test("a picture comes out of its message as it went in", () => {
   fc.assert(fc.property(

@@ -1,11 +1,6 @@
-/**
- * Labelled clips.
- *
- * @module
- */
+// Labelled clips.
 import { dirname, extname, isAbsolute, join } from "node:path";
 
-/** A clip, and what is in it. */
 export interface LabelledClip {
   /** A video file or a folder of images. */
   readonly path: string;

@@ -1,8 +1,4 @@
-/**
- * How good a model is at raising alerts.
- *
- * @module
- */
+// How good a model is at raising alerts.
 import type { AlertOptions } from "../../queries/operators/alert_options.ts";
 import { alerts } from "../../queries/operators/alerts.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
@@ -48,7 +44,6 @@ interface ClipAlerts {
   readonly quietMs: number;
 }
 
-/** Evaluates alerts with these options. */
 export function evaluate(clips: readonly ScoredClip[], options: AlertOptions): Evaluation {
   const positives = clips.filter(({ positive }) => positive);
   const negatives = clips.filter(({ positive }) => !positive);

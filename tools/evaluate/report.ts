@@ -1,8 +1,4 @@
-/**
- * An evaluation for people.
- *
- * @module
- */
+// An evaluation for people.
 import type { Evaluation, RocPoint } from "./metrics.ts";
 
 /** What was evaluated, and what came of it. */
@@ -17,7 +13,6 @@ export interface Report {
   readonly badFrames: number;
 }
 
-/** The report as lines of text. */
 export function table({ model, label, enter, evaluation: e, sweep, frames }: Report): string[] {
   const rows: [string, string][] = [
     ["model", `${model.name} (sha256 ${model.sha256.slice(0, 12)}…)`],
@@ -25,7 +20,7 @@ export function table({ model, label, enter, evaluation: e, sweep, frames }: Rep
     ["accuracy", `${percent(e.accuracy)} at ${enter}`],
     ["ROC AUC", e.rocAuc.toFixed(3)],
     ["found", `${e.truePositives} of ${e.positives}, ${e.falseNegatives} missed`],
-    ["told quiet", `${e.trueNegatives} of ${e.clips - e.positives}`],
+    ["found quiet", `${e.trueNegatives} of ${e.clips - e.positives}`],
     ["alert delay", `p50 ${seconds(e.delayMs.p50)}, p95 ${seconds(e.delayMs.p95)}`],
     [
       "false alerts",

@@ -1,8 +1,4 @@
-/**
- * What a model says of a clip.
- *
- * @module
- */
+// What a model says of a clip.
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";
 import { scoreOf } from "../../queries/operators/condition.ts";
@@ -17,7 +13,6 @@ import {
 } from "../../runtime/mod.ts";
 import type { LabelledClip } from "./clips.ts";
 
-/** The score of a window. */
 export interface ScorePoint {
   /** Capture time of the window's last frame: when the score is there. Milliseconds from the start. */
   readonly timestamp: number;

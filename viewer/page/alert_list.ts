@@ -17,7 +17,7 @@ export interface AlertListEvents {
 
 /** Newest alerts shown; older ones are in the server's list still. */
 const SHOWN = 300;
-/** A clip begins and ends so long before and after its alert, milliseconds. */
+/** A clip begins and ends this long before and after its alert, milliseconds. */
 const CLIP_MARGIN_MS = 5_000;
 
 /** The drawer with the alerts. */

@@ -9,7 +9,7 @@ import { recent, span } from "./format.ts";
 /** How a lane is, in one word that people and style sheets know. */
 export type Condition = "starting" | "live" | "stalled" | "restarting" | "failed" | "stopped";
 
-/** A frame that comes so long after a camera's trouble says that it is over, milliseconds. */
+/** A frame that comes this long after a camera's trouble says that it is over, milliseconds. */
 const OVER_MS = 1_000;
 
 /** What keeps the camera from sending; empty when frames have come since. */

@@ -37,21 +37,6 @@ export interface WallState {
   readonly offset: number;
 }
 
-/** The wall as it is before anybody changed it. */
-export const INITIAL_STATE: WallState = {
-  groups: [],
-  group: "",
-  search: "",
-  view: "",
-  condition: "",
-  order: [],
-  focus: "",
-  overlay: true,
-  columns: 0,
-  time: false,
-  offset: -1,
-};
-
 /** Most columns that can be asked for. */
 export const MAX_COLUMNS = 12;
 

@@ -34,7 +34,7 @@ const KEPT_RESULTS = 64;
 /** A lane that is further behind than this is worth a look. */
 const HIGH_LATENCY_MS = 2_000;
 
-/** A picture that was captured so long ago is not of now, milliseconds. */
+/** A picture that was captured this long ago is not of now, milliseconds. */
 const OLD_MS = 5_000;
 
 /** Shows one lane. */

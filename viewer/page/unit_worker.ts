@@ -20,7 +20,7 @@ export type DecodedUnit =
   /** This browser cannot decode the stream, or holds its pictures back. */
   | { readonly problem: string };
 
-/** A decoder that gives no picture for so long waits for more frames, milliseconds. */
+/** A decoder that gives no picture for this long waits for more frames, milliseconds. */
 const PATIENCE_MS = 1_500;
 
 const port = self as unknown as {

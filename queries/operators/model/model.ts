@@ -48,7 +48,7 @@ export interface ModelOptions {
   readonly reduce?: boolean;
 }
 
-/** Without frames for so long, what comes next has nothing to do with what was. */
+/** Without frames for this long, what comes next has nothing to do with what was. */
 const PAUSE_MS = 5_000;
 
 /**

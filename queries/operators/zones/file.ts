@@ -16,7 +16,7 @@ export interface Zone {
   readonly polygon: readonly Point[];
   /** Only objects with these labels count; all where it is absent. */
   readonly labels?: readonly string[];
-  /** An object that is in it for so long loiters. */
+  /** An object that is in it for this long loiters. */
   readonly loiterMs?: number;
 }
 

@@ -41,9 +41,9 @@ export interface Seen {
   readonly loitering: Readonly<Record<string, readonly number[]>>;
 }
 
-/** A track that is not seen for so long has left its zone. */
+/** A track that is not seen for this long has left its zone. */
 const GRACE_MS = 1000;
-/** After so long nothing is remembered of a track beside a line. */
+/** After this long nothing is remembered of a track beside a line. */
 const FORGET_MS = 60_000;
 /** An object must be this part of its height beyond a line to be on the other side: boxes tremble. */
 const MARGIN = 0.05;

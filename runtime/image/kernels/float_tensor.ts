@@ -126,7 +126,7 @@ function floatWriter(
   };
 }
 
-/** Rows in the kernels' memory, told by their addresses: four bytes for each pixel. */
+/** Rows in the kernels' memory, by their addresses: four bytes for each pixel. */
 function kernelSteps(
   kernels: Kernels,
   read: ReadRow,

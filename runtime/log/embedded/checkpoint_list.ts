@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { writtenBy } from "../checkpoint_writer.ts";
-import { byPlace } from "../checkpoint_order.ts";
+import { byPlace, writtenBy } from "../checkpoint.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
 import type { CheckpointKey, CheckpointRow, Checkpoints } from "./checkpoints.ts";

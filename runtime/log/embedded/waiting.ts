@@ -6,7 +6,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { storageFault } from "./errors.ts";
 
-/** SQLite waits so long for a lock inside of a call; beyond that the event loop gets its turn. */
+/** SQLite waits this long for a lock inside of a call; beyond that the event loop gets its turn. */
 export const busyTimeoutMs = 3;
 /** From this length of the write-ahead log on a writer waits for the readers once, so that it starts over. */
 export const walLimitBytes = 32 << 20;

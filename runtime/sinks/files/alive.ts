@@ -1,9 +1,5 @@
-/**
- * Whether former owners still live: each holds a lock from before it opens any lasting file until
- * it has closed them, or its process is gone.
- *
- * @module
- */
+// Whether former owners still live: each holds a lock from before it opens any lasting file until
+// it has closed them, or its process is gone.
 import type { Fence } from "./fence.ts";
 
 const NAME = "alive";

@@ -1,11 +1,7 @@
-/**
- * What went wrong with a sink's files, in words for people.
- *
- * @module
- */
+// What went wrong with a sink's files, in words for people.
 
 /** Why a sink failed, for programs. */
-export type SinkErrorCode =
+type SinkErrorCode =
   | "DISK_FULL"
   | "NO_HANDLES"
   | "NOT_WRITABLE"
@@ -69,7 +65,6 @@ export function failure(action: string, error: unknown): SinkError {
   return because("FAILED", text);
 }
 
-/** Runs `work` and rewords what it throws. */
 export async function explained<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,25 +1,20 @@
-/**
- * Keeps a paused former owner from touching files that have a new owner.
- *
- * Each owner claims a generation: a folder `g1`, `g2`, … below a root, made with `mkdir`, which
- * only one can win. Whatever an owner makes visible under a lasting name is prepared inside its
- * generation and renamed from there. A successor moves the older generations into its own before it
- * does anything else; from then on every rename of a former owner fails, because its source is gone,
- * however long ago it was prepared. What a former owner still writes through open descriptors goes to files that
- * the successor has replaced.
- *
- * Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
- * confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
- * a later owner also claims later.
- *
- * @module
- */
+// Keeps a paused former owner from touching files that have a new owner.
+//
+// Each owner claims a generation: a folder `g1`, `g2`, … below a root, made with `mkdir`, which
+// only one can win. Whatever an owner makes visible under a lasting name is prepared inside its
+// generation and renamed from there. A successor moves the older generations into its own before it
+// does anything else; from then on every rename of a former owner fails, because its source is gone,
+// however long ago it was prepared. What a former owner still writes through open descriptors goes to files that
+// the successor has replaced.
+//
+// Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
+// confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
+// a later owner also claims later.
 import { SinkError } from "./failure.ts";
 
 const GENERATION = /^g(\d{1,15})$/;
 const PREVIOUS = /^previous-(\d{1,15})$/;
 
-/** One claimed generation. */
 export class Fence {
   /** Folder of this generation. */
   readonly directory: string;
@@ -86,7 +81,6 @@ export class Fence {
       .map((generation) => `${this.directory}/previous-${generation}`);
   }
 
-  /** Removes folders that `adopt` moved here. */
   async forget(folders: readonly string[] = this.previous): Promise<void> {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }

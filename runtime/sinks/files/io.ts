@@ -1,8 +1,6 @@
-/**
- * Whole reads and writes at a position, and folders made durable.
- *
- * @module
- */
+// Whole reads and writes at a position, and folders made durable.
+import { crc32 } from "node:zlib";
+import { exists } from "../../base/folders.ts";
 
 /** Reads up to `length` bytes at `position`; fewer at the end of the file. */
 export async function readAt(
@@ -21,7 +19,6 @@ export async function readAt(
   return bytes.subarray(0, filled);
 }
 
-/** Writes all of `bytes` at `position`. */
 export async function writeAt(
   file: Deno.FsFile,
   position: number,
@@ -40,7 +37,6 @@ export async function syncDirectory(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** Folder and last part of a path. */
 export function splitPath(path: string): { folder: string; name: string } {
   const trimmed = path.replace(/\/+$/, "");
   const slash = trimmed.lastIndexOf("/");
@@ -73,7 +69,6 @@ export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerato
   if (rest !== "") yield rest;
 }
 
-/** Copies the lines that fulfil a condition. */
 export async function copyLines(
   source: Deno.FsFile,
   size: number,
@@ -110,4 +105,37 @@ export async function appendDurably(path: string, text: string): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
   await file.syncData();
+}
+
+/**
+ * A value as an entry of a file: its length, a checksum, and JSON.
+ *
+ * @param headerBytes where the JSON begins, from 8 on
+ */
+export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
+  const body = new TextEncoder().encode(JSON.stringify(value));
+  const bytes = new Uint8Array(headerBytes + body.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, body.length);
+  view.setUint32(4, crc32(body));
+  bytes.set(body, headerBytes);
+  return bytes;
+}
+
+/** The whole entries of a file, none where there is no file; a torn one ends them. */
+export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
+  if (!await exists(path)) return [];
+  using file = await Deno.open(path, { read: true });
+  const { size } = await file.stat();
+  const entries: T[] = [];
+  for (let position = 0; position + headerBytes <= size;) {
+    const view = new DataView((await readAt(file, position, headerBytes)).buffer);
+    const length = view.getUint32(0);
+    if (length === 0 || position + headerBytes + length > size) break;
+    const body = await readAt(file, position + headerBytes, length);
+    if (crc32(body) !== view.getUint32(4)) break;
+    entries.push(JSON.parse(new TextDecoder().decode(body)) as T);
+    position += headerBytes + length;
+  }
+  return entries;
 }

@@ -1,8 +1,4 @@
-/**
- * A lane: one query on one partition, as files see it.
- *
- * @module
- */
+// A lane: one query on one partition, as files see it.
 import type { SinkContext } from "../../definition/sink.ts";
 import { SinkError } from "./failure.ts";
 

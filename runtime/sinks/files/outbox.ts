@@ -1,16 +1,10 @@
-/**
- * What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
- * delivered but not struck out before one is delivered again.
- *
- * @module
- */
-import { crc32 } from "node:zlib";
+// What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
+// delivered but not struck out before one is delivered again.
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
-import { exists } from "../../base/folders.ts";
-import { readAt, syncDirectory, writeAt } from "./io.ts";
+import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
 import { isCommitted, type Position } from "./lane.ts";
-import { Slots } from "./slots.ts";
+import { newestState, Slots } from "./slots.ts";
 
 const HEADER_BYTES = 8;
 const SENT_CAPACITY = 4096;
@@ -127,7 +121,7 @@ export class Outbox {
 
   async #append(items: readonly Item[]): Promise<void> {
     for (const item of items) {
-      const bytes = encode(item);
+      const bytes = encodeEntry(item, HEADER_BYTES);
       await writeAt(this.#file, this.#size, bytes);
       this.#size += bytes.length;
     }
@@ -150,16 +144,6 @@ export class Outbox {
   }
 }
 
-function encode(item: Item): Uint8Array {
-  const body = new TextEncoder().encode(JSON.stringify(item));
-  const bytes = new Uint8Array(HEADER_BYTES + body.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, body.length);
-  view.setUint32(4, crc32(body));
-  bytes.set(body, HEADER_BYTES);
-  return bytes;
-}
-
 /** Replaces the outbox of a folder by one with these items alone. */
 async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   {
@@ -169,7 +153,8 @@ async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
       truncate: true,
     });
     let position = 0;
-    for (const bytes of items.map(encode)) {
+    for (const item of items) {
+      const bytes = encodeEntry(item, HEADER_BYTES);
       await writeAt(file, position, bytes);
       position += bytes.length;
     }
@@ -181,25 +166,7 @@ async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
 
 /** What a folder's owner has put in and not struck out. */
 async function undelivered(folder: string): Promise<Item[]> {
-  if (!await exists(`${folder}/outbox`)) return [];
-  using file = await Deno.open(`${folder}/outbox`, { read: true });
-  const { size } = await file.stat();
-  const items: Item[] = [];
-  for (let position = 0; position + HEADER_BYTES <= size;) {
-    const view = new DataView((await readAt(file, position, HEADER_BYTES)).buffer);
-    const length = view.getUint32(0);
-    if (length === 0 || position + HEADER_BYTES + length > size) break;
-    const body = await readAt(file, position + HEADER_BYTES, length);
-    if (crc32(body) !== view.getUint32(4)) break;
-    items.push(JSON.parse(new TextDecoder().decode(body)) as Item);
-    position += HEADER_BYTES + length;
-  }
-  const sent = await sentOf(folder);
+  const items = await readEntries<Item>(`${folder}/outbox`, HEADER_BYTES);
+  const sent = (await newestState<Sent>([folder], "sent", SENT_CAPACITY))?.state.number ?? 0;
   return items.filter(({ number }) => number > sent);
-}
-
-async function sentOf(folder: string): Promise<number> {
-  if (!await exists(`${folder}/sent`)) return 0;
-  using file = await Deno.open(`${folder}/sent`, { read: true });
-  return (await new Slots<Sent>(file, SENT_CAPACITY).read())?.number ?? 0;
 }

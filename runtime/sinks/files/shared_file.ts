@@ -1,21 +1,17 @@
-/**
- * One file of lines that many lanes write, in several workers and processes: an `events` file, the
- * `annotations.csv` of an `images` folder. Lines come in after the commit of their batch, once,
- * whatever dies and whenever.
- *
- * Beside the file lies a hidden folder with generations (see `fence.ts`); each holds
- * - `data`: a hard link to the file. Writers open this, never the lasting name, so that one who
- *   was paused writes to what had been the file then;
- * - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
- *   held while lines are added. Bytes beyond that length are of a process that died: the next cuts
- *   them off.
- *
- * A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
- * copy of the file replaces the old one. Who finds, after it has written, that its generation is no
- * longer the newest looks up in the newer one whether its batch got in, and else writes it again.
- *
- * @module
- */
+// One file of lines that many lanes write, in several workers and processes: an `events` file, the
+// `annotations.csv` of an `images` folder. Lines come in after the commit of their batch, once,
+// whatever dies and whenever.
+//
+// Beside the file lies a hidden folder with generations (see `fence.ts`); each holds
+// - `data`: a hard link to the file. Writers open this, never the lasting name, so that one who
+//   was paused writes to what had been the file then;
+// - `meta`: the length up to which the file counts, and each lane's last batch in it. Its lock is
+//   held while lines are added. Bytes beyond that length are of a process that died: the next cuts
+//   them off.
+//
+// A writer that holds the lock for too long (it was paused) is left behind: a new generation with a
+// copy of the file replaces the old one. Who finds, after it has written, that its generation is no
+// longer the newest looks up in the newer one whether its batch got in, and else writes it again.
 import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
 import { SinkError } from "./failure.ts";
@@ -41,7 +37,6 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-/** How to keep a shared file. */
 export interface SharedFileOptions {
   /** Hidden folder beside the file, on the same file system. */
   readonly root: string;
@@ -176,10 +171,8 @@ export class SharedFile {
     this.#draining = false;
   }
 
-  /**
-   * Runs `work` while no other process writes; again when a newer generation came meanwhile, unless `work`
-   * made it (then it throws `Replaced`).
-   */
+  // Runs `work` while no other process writes; again when a newer generation came meanwhile, unless `work`
+  // made it (then it throws `Replaced`).
   #exclusively<T>(work: (generation: Generation, meta: Meta) => Promise<T>): Promise<T> {
     const result = this.#turn.then(async () => {
       for (;;) {

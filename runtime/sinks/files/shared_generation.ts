@@ -1,19 +1,15 @@
-/**
- * Generations of a shared file: what they hold, and how a new one replaces an old one.
- *
- * @module
- */
+// Generations of a shared file: what they hold, and how a new one replaces an old one.
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { exists } from "../../base/folders.ts";
 import { readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
-import { Slots } from "./slots.ts";
+import { newestState, Slots } from "./slots.ts";
 
 const META_CAPACITY = 1 << 20;
 
 /** What lies in the file up to some length. */
-export interface Extent {
+interface Extent {
   readonly size: number;
   readonly lanes: Readonly<Record<string, Position>>;
 }
@@ -31,11 +27,9 @@ export interface Meta extends Extent {
 /** What a new generation holds, if not the same as the one before. */
 export interface Content {
   readonly lanes: Readonly<Record<string, Position>>;
-  /** Writes the file. */
   write(target: Deno.FsFile): Promise<void>;
 }
 
-/** A generation, open. */
 export interface Generation {
   readonly number: number;
   /** Carries the lock. */
@@ -108,9 +102,9 @@ async function writeData(
   content: Content | undefined,
 ): Promise<Meta> {
   const target = `${fence.directory}/data`;
-  const complete = await newestComplete(previous);
-  let lanes = content?.lanes ?? complete?.meta.lanes ?? {};
-  let foreign = complete?.meta.foreign ?? false;
+  const complete = await newestState<Meta>(previous, "meta", META_CAPACITY);
+  let lanes = content?.lanes ?? complete?.state.lanes ?? {};
+  let foreign = complete?.state.foreign ?? false;
   if (content === undefined && complete !== undefined) {
     await Deno.copyFile(`${complete.folder}/data`, target);
   } else if (content === undefined && await exists(path)) {
@@ -126,7 +120,7 @@ async function writeData(
   }
   using data = await Deno.open(target, { read: true, write: true, create: true });
   if (content !== undefined) await content.write(data);
-  else if (complete !== undefined) await data.truncate(complete.meta.size);
+  else if (complete !== undefined) await data.truncate(complete.state.size);
   else await endLine(data, header);
   await data.sync();
   const { size } = await data.stat();
@@ -145,16 +139,4 @@ async function writeMeta(path: string, meta: Meta): Promise<void> {
   using file = await Deno.open(path, { read: true, write: true, create: true });
   await new Slots<Meta>(file, META_CAPACITY).write(meta);
   await file.sync();
-}
-
-async function newestComplete(
-  folders: readonly string[],
-): Promise<{ folder: string; meta: Meta } | undefined> {
-  for (const folder of folders) {
-    if (!await exists(`${folder}/meta`)) continue;
-    using file = await Deno.open(`${folder}/meta`, { read: true });
-    const meta = await new Slots<Meta>(file, META_CAPACITY).read();
-    if (meta !== undefined) return { folder, meta };
-  }
-  return undefined;
 }

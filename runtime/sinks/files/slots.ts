@@ -1,13 +1,10 @@
-/**
- * A small state in a file that is updated in place and survives any crash: two slots are written in
- * turn, each with a sequence number and a checksum, and the newest whole one counts.
- *
- * In place matters: a former owner that wakes up writes to the file that it had open, never to the
- * one that replaced it.
- *
- * @module
- */
+// A small state in a file that is updated in place and survives any crash: two slots are written in
+// turn, each with a sequence number and a checksum, and the newest whole one counts.
+//
+// In place matters: a former owner that wakes up writes to the file that it had open, never to the
+// one that replaced it.
 import { crc32 } from "node:zlib";
+import { exists } from "../../base/folders.ts";
 import { SinkError } from "./failure.ts";
 import { readAt, writeAt } from "./io.ts";
 
@@ -72,4 +69,19 @@ export class Slots<T> {
 
 function checksum(header: Uint8Array, body: Uint8Array): number {
   return crc32(body, crc32(header.subarray(0, 12)));
+}
+
+/** The newest whole state among files of a name in some folders, which are sorted, newest first. */
+export async function newestState<T>(
+  folders: readonly string[],
+  name: string,
+  capacity: number,
+): Promise<{ readonly folder: string; readonly state: T } | undefined> {
+  for (const folder of folders) {
+    if (!await exists(`${folder}/${name}`)) continue;
+    using file = await Deno.open(`${folder}/${name}`, { read: true });
+    const state = await new Slots<T>(file, capacity).read();
+    if (state !== undefined) return { folder, state };
+  }
+  return undefined;
 }

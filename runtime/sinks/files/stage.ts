@@ -1,22 +1,15 @@
-/**
- * What a lane has written but not committed: durable before the commit, made visible after it, and
- * thrown away if the commit never came.
- *
- * A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
- * checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
- * what was committed in the meantime it makes visible, the rest is gone with their generations.
- *
- * @module
- */
-import { crc32 } from "node:zlib";
+// What a lane has written but not committed: durable before the commit, made visible after it, and
+// thrown away if the commit never came.
+//
+// A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
+// checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
+// what was committed in the meantime it makes visible, the rest is gone with their generations.
 import { Fence } from "./fence.ts";
-import { exists } from "../../base/folders.ts";
-import { readAt, syncDirectory, writeAt } from "./io.ts";
+import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 
 const HEADER_BYTES = 16;
 
-/** What one batch adds. */
 export interface Entry {
   readonly position: Position;
   /** First source offset of the batch. */
@@ -54,7 +47,7 @@ export class Stage {
     const fence = await Fence.claim(root);
     const left: Left[] = [];
     for (const folder of await fence.adopt()) {
-      left.push({ folder, entries: await readEntries(`${folder}/stage`) });
+      left.push({ folder, entries: await readEntries<Entry>(`${folder}/stage`, HEADER_BYTES) });
     }
     const file = await Deno.open(`${fence.directory}/stage`, { write: true, create: true });
     try {
@@ -74,12 +67,7 @@ export class Stage {
 
   /** Adds an entry and makes it survive a crash of the machine. */
   async add(entry: Entry): Promise<void> {
-    const body = new TextEncoder().encode(JSON.stringify(entry));
-    const bytes = new Uint8Array(HEADER_BYTES + body.length);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, body.length);
-    view.setUint32(4, crc32(body));
-    bytes.set(body, HEADER_BYTES);
+    const bytes = encodeEntry(entry, HEADER_BYTES);
     await writeAt(this.#file, this.#size, bytes);
     this.#size += bytes.length;
     await this.#file.syncData();
@@ -94,25 +82,5 @@ export class Stage {
 
   close(): void {
     this.#file.close();
-  }
-}
-
-/** The whole entries of a stage; a torn one at the end was never committed. */
-async function readEntries(path: string): Promise<Entry[]> {
-  if (!await exists(path)) return [];
-  using file = await Deno.open(path, { read: true });
-  const entries: Entry[] = [];
-  const { size } = await file.stat();
-  let position = 0;
-  for (;;) {
-    const header = await readAt(file, position, HEADER_BYTES);
-    if (header.length < HEADER_BYTES) return entries;
-    const view = new DataView(header.buffer);
-    const length = view.getUint32(0);
-    if (length === 0 || position + HEADER_BYTES + length > size) return entries;
-    const body = await readAt(file, position + HEADER_BYTES, length);
-    if (crc32(body) !== view.getUint32(4)) return entries;
-    entries.push(JSON.parse(new TextDecoder().decode(body)) as Entry);
-    position += HEADER_BYTES + length;
   }
 }

@@ -1,9 +1,5 @@
-/**
- * The way of a lane's batches into a shared file, exactly once: staged durably before the commit,
- * published after it, finished by the next owner where the last one died in between.
- *
- * @module
- */
+// The way of a lane's batches into a shared file, exactly once: staged durably before the commit,
+// published after it, finished by the next owner where the last one died in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { exists } from "../../base/folders.ts";
@@ -12,8 +8,7 @@ import { isCommitted, laneKey } from "./lane.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";
 
-/** Where a lane's lines and files go. */
-export interface StagedLinesOptions extends SharedFileOptions {
+interface StagedLinesOptions extends SharedFileOptions {
   /** The shared file. */
   readonly path: string;
   /** Folder in which entries' files become visible; none when entries name no files. */
@@ -27,7 +22,6 @@ const MAXIMUM_LEFT = 8;
 /** Durable elsewhere at the latest when a stage is this large. */
 const MAXIMUM_STAGE = 1 << 18;
 
-/** One lane's way into a shared file. */
 export class StagedLines {
   readonly #options: StagedLinesOptions;
   readonly #context: SinkContext;
@@ -150,10 +144,8 @@ export class StagedLines {
     this.#confirmed = true;
   }
 
-  /**
-   * The batch that the checkpoint names last, if a former owner staged it: all before it are
-   * published. The newest one counts; the same batch with another end was given up.
-   */
+  // The batch that the checkpoint names last, if a former owner staged it: all before it are
+  // published. The newest one counts; the same batch with another end was given up.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#context;
     for (const { folder, entries } of this.#left) {

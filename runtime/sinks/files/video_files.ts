@@ -1,8 +1,4 @@
-/**
- * The video files of a lane on disk: grown piece by piece, cut back to what is committed, finished.
- *
- * @module
- */
+// The video files of a lane on disk: grown piece by piece, cut back to what is committed, finished.
 import { crc32 } from "node:zlib";
 import type { Container } from "../../video/container.ts";
 import { ENTRY_BYTES, FrameIndex, type IndexEntry } from "../../video/frame_index.ts";
@@ -140,7 +136,6 @@ export class VideoFiles {
     return { begun, aside };
   }
 
-  /** Finishes the open file. */
   async finish(mark: Mark): Promise<void> {
     await this.#finish(mark, mark.group.entries);
   }

@@ -1,25 +1,20 @@
-/**
- * A lane's recording across owners: which files hold what, as of which batch, and how the next
- * owner takes over.
- *
- * Pictures are written before their batch is committed, so that a file can be played up to the last
- * commit whatever happens. The state tells how far the files had come before the last batch and
- * after it; the next owner cuts back to what is committed. What the files should hold and do not (a
- * crash of the machine, or one between a commit and the writing that had to wait for it) is
- * computed again: see `SinkTask.refeed`.
- *
- * @module
- */
+// A lane's recording across owners: which files hold what, as of which batch, and how the next
+// owner takes over.
+//
+// Pictures are written before their batch is committed, so that a file can be played up to the last
+// commit whatever happens. The state tells how far the files had come before the last batch and
+// after it; the next owner cuts back to what is committed. What the files should hold and do not (a
+// crash of the machine, or one between a commit and the writing that had to wait for it) is
+// computed again: see `SinkTask.refeed`.
 import type { BatchRange } from "../../log/log.ts";
 import type { Container } from "../../video/container.ts";
 import { beforeGroup, type Piece, type Progress } from "../../video/recorder.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { allGone, live } from "./alive.ts";
 import { Fence } from "./fence.ts";
-import { exists } from "../../base/folders.ts";
 import { syncDirectory } from "./io.ts";
 import { isCommitted, laneKey, type Position } from "./lane.ts";
-import { Slots } from "./slots.ts";
+import { newestState, Slots } from "./slots.ts";
 import { VideoFiles } from "./video_files.ts";
 
 const STATE_CAPACITY = 1 << 18;
@@ -38,7 +33,6 @@ interface State {
   readonly intended?: readonly string[];
 }
 
-/** Where an owner begins. */
 interface Beginning {
   readonly progress: Progress;
   readonly position?: Position;
@@ -122,7 +116,7 @@ export class VideoLane {
       });
       opened.push(stateFile);
       const state = new Slots<State>(stateFile, STATE_CAPACITY);
-      const old = await newestState(left);
+      const old = await newestState<State>(left, "state", STATE_CAPACITY);
       if (old !== undefined) {
         // This generation must be able to stand alone: older ones are removed.
         await files.inherit(old.folder);
@@ -274,16 +268,4 @@ function beginningOf(state: State | undefined, context: SinkContext): Beginning 
   if (isCommitted(before.position, context)) return { ...before, surplus: begun, undo };
   // The checkpoint is older than the files: another history, which begins files of its own.
   return { progress: { files: 0 }, surplus: [], undo: true };
-}
-
-async function newestState(
-  folders: readonly string[],
-): Promise<{ folder: string; state: State } | undefined> {
-  for (const folder of folders) {
-    if (!await exists(`${folder}/state`)) continue;
-    using file = await Deno.open(`${folder}/state`, { read: true });
-    const state = await new Slots<State>(file, STATE_CAPACITY).read();
-    if (state !== undefined) return { folder, state };
-  }
-  return undefined;
 }

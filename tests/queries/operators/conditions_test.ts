@@ -59,7 +59,7 @@ Deno.test("alerts on crossings and counts", async () => {
   );
 });
 
-Deno.test("alerts on dwelling and on absence for so long", async () => {
+Deno.test("alerts on dwelling, and on absence for some time", async () => {
   const stays = (ms: number): Result => ({ data: { dwellMs: { door: { 7: ms } } } });
   assert.deepEqual(
     await states({ zone: "door", dwellMs: 2000 }, [stays(1000), stays(2000), {}]),

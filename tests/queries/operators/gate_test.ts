@@ -21,7 +21,7 @@ function walk(frames: number, from: number, to: number): Promise<Uint8Array[]> {
 const marks = (outputs: readonly Frame[]) =>
   outputs.map(({ result }) => (result!.data!["gate"] as unknown as { run: boolean }).run);
 
-Deno.test("gate lets through what moves, a while after it, and once in so long", async () => {
+Deno.test("gate lets through what moves, a while after it, and one frame an interval", async () => {
   const frames = framesOf(await walk(60, 20, 30));
   const outputs = await run(gate({ everyMs: 2000, holdMs: 500 }), frames);
   assert.equal(outputs.length, 60);

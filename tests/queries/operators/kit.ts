@@ -7,7 +7,7 @@ import {
 } from "../../../runtime/mod.ts";
 import { FakeClock } from "../../../runtime/testing.ts";
 
-/** Frames of a camera at so many frames a second, from offset 0. */
+/** Frames of a camera at this many frames a second, from offset 0. */
 export function framesOf(values: readonly Uint8Array[], fps = 10): Frame[] {
   return values.map((value, offset) => frameOf(value, offset, Math.round(offset * 1000 / fps)));
 }

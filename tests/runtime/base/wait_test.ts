@@ -134,7 +134,7 @@ Deno.test("Notifier: wakes all who wait now, and nobody later", async () => {
   await assert.rejects(changed.wait(AbortSignal.abort(new Error("Enough"))), /Enough/);
 });
 
-Deno.test("Semaphore: at most so many at once, in order, also when one fails or gives up", async () => {
+Deno.test("Semaphore: at most as many at once as it has permits, in order, also when one fails or gives up", async () => {
   const semaphore = new Semaphore(1);
   const order: number[] = [];
   const first = Promise.withResolvers<void>();

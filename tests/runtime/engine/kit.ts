@@ -6,7 +6,7 @@
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import { MemoryLog } from "../../../runtime/testing.ts";
 
-/** A log whose partition 0 of `VideoStreaming` holds so many frames. */
+/** A log whose partition 0 of `VideoStreaming` holds this many frames. */
 export function logOf(frames: number): MemoryLog {
   const log = new MemoryLog();
   log.createTopic("VideoStreaming", 1);

@@ -49,5 +49,8 @@ Deno.test("console: lines beyond the rate are counted, alerts are always said", 
 });
 
 Deno.test("console: a rate of nothing is refused", () => {
-  assert.throws(() => consoleSink({ linesPerSecond: 0 }), /Cannot print 0 lines a second/);
+  assert.throws(
+    () => consoleSink({ linesPerSecond: 0 }),
+    /Cannot print outputs: linesPerSecond: expected a number above 0, given 0/,
+  );
 });

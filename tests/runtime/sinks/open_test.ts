@@ -23,7 +23,7 @@ Deno.test("openSink: each fault says what was given and what is accepted", () =>
     ["console?rate=1&rate=2", /option rate was given more than once/],
     ["console?rate=fast", /Cannot use "fast" as a number/],
     ["video:", /expected video:DIR/],
-    ["video:out?format=mkv", /Cannot write video as "mkv": expected mp4 or avi/],
+    ["video:out?format=mkv", /Cannot write video: format: expected mp4 or avi, given "mkv"/],
     ["video:out?roll=often", /Cannot roll videos at "often": expected a duration such as 10m or a/],
     ["video:out?crf=x", /Cannot use "x" as a number/],
     ["topic:a b", /Cannot write to topic "a b"/],

@@ -35,7 +35,7 @@ class Child {
       .pipeThrough(new TextLineStream()).getReader();
   }
 
-  /** Waits until it has said so many lines in all; false when it ended before. */
+  /** Waits until it has printed this many lines in all; false when it ended before. */
   async until(count: number): Promise<boolean> {
     while (this.said.length < count) {
       const { value, done } = await this.#lines.read();

@@ -220,8 +220,11 @@ Deno.test("webhook: options are checked, and secrets stay secret", () => {
     ["webhook:", /expected webhook:URL/],
     ["webhook:hidden", /expected a URL such as https:\/\/host\/path/],
     ["webhook:ftp://hidden/", /scheme ftp:: expected http: or https:/],
-    ["webhook:https://a/hidden#only=some", /Cannot post "some" alone: expected findings/],
-    ["webhook:https://a/hidden#retries=-1", /Cannot retry -1 times/],
+    [
+      "webhook:https://a/hidden#only=some",
+      /Cannot post to a webhook: only: expected findings, alerts or all/,
+    ],
+    ["webhook:https://a/hidden#retries=-1", /retries: expected a whole number from 0 up, given -1/],
     ["webhook:https://a/hidden#timeout=1", /Cannot read duration "1"/],
     ["webhook:https://a/hidden#hidden=1x", /unknown option hidden, expected only, retries/],
   ];

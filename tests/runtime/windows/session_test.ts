@@ -20,7 +20,7 @@ type Options = Omit<SessionOptions, "while">;
 const HOLDS = (frame: Frame) => frame.headers["holds"] === "1";
 const offsets = ({ frames }: Window) => frames.map(({ offset }) => offset);
 
-/** Sessions of frames 100 ms apart, of which those hold that have a letter, in runs of so many frames. */
+/** Sessions of frames 100 ms apart, of which those hold that have a letter, in runs of this many frames. */
 async function sessions(pattern: string, options: Options, perRun = pattern.length) {
   const log = new MemoryLog();
   await log.createTopic("VideoStreaming", 1);

@@ -5,7 +5,7 @@ import { reportRow } from "../../support/trial_report.ts";
 
 /** A transaction may be open for 15 s, and Kafka looks every 10 s for those that are. */
 const FROZEN_MS = 27_000;
-/** Not every request is part of a transaction: until one was, but no more than so often. */
+/** Not every request is part of a transaction: until one was, but at most this often. */
 const [FEWEST, MOST] = [3, 8];
 const INSIDE = /Cannot commit batch .*starting it again/;
 

@@ -18,7 +18,7 @@ export interface Cut {
   heal(): void;
 }
 
-/** Makes so many steps; at the end there is a runtime, and every partition moves. */
+/** Makes this many steps; at the end there is a runtime, and every partition moves. */
 export async function randomSteps(
   bed: GroupBed,
   random: Random,

@@ -13,7 +13,7 @@ async function fill(file: string): Promise<void> {
     try {
       bytes = await filler.write(new Uint8Array(bytes)) === 0 ? 0 : bytes;
     } catch {
-      // No room for so much: less, perhaps.
+      // No room for this much: less, perhaps.
       bytes >>= 1;
     }
   }

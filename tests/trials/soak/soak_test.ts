@@ -184,7 +184,7 @@ class OutputCheck {
     return Math.max(next, seq + 1);
   }
 
-  /** Waits until so many frames were seen. */
+  /** Waits until this many frames were seen. */
   async until(frames: number): Promise<void> {
     const signal = AbortSignal.timeout(60_000);
     while (this.seen < frames) {

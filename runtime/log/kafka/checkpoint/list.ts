@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { writtenBy } from "../../checkpoint_writer.ts";
+import { byPlace, writtenBy } from "../../checkpoint.ts";
 import { settled } from "../../../base/wait.ts";
-import { byPlace } from "../../checkpoint_order.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { LIST_GROUPS, OFFSET_FETCH, offsetsIn } from "../protocol/groups.ts";

@@ -225,9 +225,6 @@ const KINDS: ReadonlyMap<number, ErrorKind> = new Map(
   }]),
 );
 
-/** All error codes of the table. */
-export const ERROR_CODES: readonly number[] = [...KINDS.keys()];
-
 /** What an error code means; one that is not in the table is fatal under its number. */
 export function errorKind(code: number): ErrorKind {
   return KINDS.get(code) ?? { name: `error ${code}`, outcome: "fatal", code: "INTERNAL" };

@@ -2,8 +2,8 @@
  * Which leader wrote which records.
  *
  * A partition's log can be truncated and written again (a disk that was lost, an unclean election): the
- * same offsets then hold other frames. Each leader has an epoch, each batch carries it, and a broker that is
- * told the epoch of what was read last can say that its own history is another one.
+ * same offsets then hold other frames. Each leader has an epoch, each batch carries it, and a broker that
+ * knows the epoch of what was read last can say that its own history is another one.
  *
  * @module
  */

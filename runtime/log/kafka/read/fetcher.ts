@@ -28,7 +28,7 @@ const MAX_WAIT_MS = 500;
 const MIN_WAIT_MS = 10;
 /** Connections to one broker. */
 const LANES = 6;
-/** The wait of the last lane: what comes when all are taken waits so long at most. */
+/** The wait of the last lane: what comes when all are taken waits this long at most. */
 const LAST_LANE_WAIT_MS = 25;
 /**
  * With many partitions frames come at any moment, and each request names all of them: requests follow

@@ -27,7 +27,7 @@ import { offsetRange } from "./topics.ts";
 const GONE: ReadonlySet<string> = new Set(["TOPIC_MISSING", "PARTITION_MISSING"]);
 const FIRST_DELAY_MS = 20;
 const MAX_DELAY_MS = 1_000;
-/** A topic that has been missing for so long is gone; before that a broker may not have heard of it. */
+/** A topic that has been missing for this long is gone; before that a broker may not have heard of it. */
 const GONE_AFTER_MS = 1_000;
 /** After a replica has failed. */
 const LEADERS_MS = 60_000;

@@ -24,7 +24,7 @@ async function samples(jpeg: Uint8Array): Promise<Uint8Array> {
   return data;
 }
 
-/** Codes of all lengths: noise of so much amount. */
+/** Codes of all lengths: noise of this amplitude. */
 function noise(width: number, height: number, quality: number, amount: number): Uint8Array {
   let state = width * 31 + height;
   const data = Buffer.alloc(width * height * 3);

@@ -7,8 +7,8 @@ import { Cluster } from "../../../../../runtime/log/kafka/net/cluster.ts";
 import { toLogError } from "../../../../../runtime/log/kafka/net/failures.ts";
 import { type Api, API_VERSIONS, errorOf } from "../../../../../runtime/log/kafka/protocol/api.ts";
 import {
-  ERROR_CODES,
   type ErrorKind,
+  errorKind,
   REPEATED,
   ResponseError,
 } from "../../../../../runtime/log/kafka/protocol/errors.ts";
@@ -23,8 +23,9 @@ const script = ({ key, name }: Seen) => {
   const [wanted, code] = name.split("x").map(Number);
   return wanted === key ? { errorCode: code! } : "well";
 };
-/** Beyond the protocol, as a broker of the future may answer. */
-const CODES = [...ERROR_CODES, 999];
+/** All codes of the table, and one beyond the protocol, as a broker of the future may answer. */
+const CODES = Array.from({ length: 1_001 }, (_, index) => index - 1)
+  .filter((code) => code === 999 || !errorKind(code).name.startsWith("error "));
 
 /** Resolves when a request has been made for the second time. */
 type Repeated = (key: number, name: string) => Promise<void>;

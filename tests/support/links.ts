@@ -1,9 +1,6 @@
-/**
- * Whether the links of the repository's pages lead somewhere. Only links inside of it are followed.
- *
- * @module
- */
-import { dirname, join, ROOT } from "./paths.ts";
+// Whether the links of the repository's pages lead somewhere. Only links inside of it are followed.
+import { anchorOf } from "../../tools/docs.ts";
+import { dirname, join, ROOT } from "../../tools/paths.ts";
 
 /** The targets of a page's links and pictures, without those to other places. */
 function localLinks(markdown: string): string[] {
@@ -13,17 +10,11 @@ function localLinks(markdown: string): string[] {
     .filter((target) => !/^[a-z][a-z0-9+.-]*:|^\/\//i.test(target));
 }
 
-/** The anchors that a page's headings make. */
 function anchorsOf(markdown: string): Set<string> {
   const prose = markdown.replace(/^```[\s\S]*?^```/gm, "");
   return new Set(
     [...prose.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) => anchorOf(heading!)),
   );
-}
-
-/** The anchor of a heading, as code hosts make it. */
-export function anchorOf(heading: string): string {
-  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
 }
 
 /** Links that lead nowhere, each with its page. */

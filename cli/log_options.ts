@@ -1,0 +1,45 @@
+// Which log and topic a command uses, and opening the log.
+import { LogError, type TopicLog } from "../runtime/log/log.ts";
+import { DEFAULT_LOG, openLog } from "../runtime/log/open.ts";
+import { type Options, UsageError } from "./command.ts";
+
+export { DEFAULT_LOG, DEFAULT_TOPIC } from "../runtime/log/open.ts";
+/** Frames lie outside V8's heap, which would let four times this much pile up before it looks. */
+export const SMALL_HEAP = "--max-semi-space-size=4";
+
+export const logOption = {
+  log: {
+    value: "URI",
+    help: "embedded:DIR or kafka://host:port[,host:port]",
+    default: DEFAULT_LOG,
+    parse: parseLog,
+    opens: "log",
+  },
+} as const satisfies Options;
+
+function parseLog(text: string): string {
+  if (!/^(?:embedded:.|kafka:\/\/.)/.test(text)) {
+    throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
+  }
+  return text;
+}
+
+/**
+ * Opens a log. Nothing is connected yet.
+ *
+ * @param checkpointDir see `OpenLogOptions`.
+ * @throws {UsageError} when the URL names none.
+ */
+export async function openLogOrUsageError(
+  url: string,
+  checkpointDir?: string,
+): Promise<TopicLog> {
+  try {
+    return await openLog(url, checkpointDir === undefined ? {} : { checkpointDir });
+  } catch (error) {
+    if (error instanceof LogError && error.code === "INVALID") {
+      throw new UsageError([error.message]);
+    }
+    throw error;
+  }
+}
