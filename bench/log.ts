@@ -1,12 +1,15 @@
 // What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
 // it takes to find a time in a long log, and to open a large one.
 //
-// `--beside` measures the embedded log of another checkout of this project in the same run.
+// `--shapes` measures only the shapes whose name contains it, and no searches. `--beside` measures the embedded log of
+// another checkout of this project in the same run. `--only scrub` and `--only wal` measure that alone.
 import process from "node:process";
 import { join, resolve } from "node:path";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
 import { openLog } from "../runtime/log/open.ts";
+import { measureScrub } from "./log_scrub.ts";
 import { measureSeeks } from "./log_seek.ts";
+import { measureWal } from "./log_wal.ts";
 import { print } from "./print.ts";
 import { benchLogs } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
@@ -174,8 +177,22 @@ async function embedded(name: string, checkout: string, folder: string): Promise
 }
 
 export async function bench(args: readonly string[]): Promise<void> {
-  const values = optionsOf(args, { rounds: 3, only: "", kafka: "", beside: "", out: "" });
+  const values = optionsOf(args, {
+    ...{ rounds: 3, only: "", shapes: "", gigabytes: 10, seconds: 30 },
+    ...{ kafka: "", beside: "", out: "" },
+  });
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
+  if (values.only === "scrub" || values.only === "wal") {
+    try {
+      const lines = values.only === "scrub"
+        ? await measureScrub(folder, values.gigabytes)
+        : await measureWal(folder, values.seconds);
+      for (const line of lines) print(line);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+    return;
+  }
   const kafka = values.only === "embedded" ? [] : await benchLogs({ ...values, only: "kafka" });
   const runs = new Map<string, Run[]>();
   const lines: string[] = [];
@@ -192,7 +209,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     }
     // Every round measures every log, so that what else the machine does meets all alike.
     for (let round = 0; round < values.rounds; round++) {
-      for (const shape of SHAPES) {
+      for (const shape of SHAPES.filter(({ name }) => name.includes(values.shapes))) {
         for (const target of targets) {
           if (!target.embedded && shape.kept !== undefined) continue;
           const name = `${shape.name} · ${target.name}`;
@@ -208,7 +225,8 @@ export async function bench(args: readonly string[]): Promise<void> {
       ...keys.map((key) => String(short(median(list.map((run) => run[key]))))),
     ]);
     lines.push(...table(["frames", ...keys.map((key) => COLUMNS[key])], rows));
-    if (values.only !== "kafka") lines.push("", ...await measureSeeks(join(folder, "long")));
+    const seeks = values.only !== "kafka" && values.shapes === "";
+    if (seeks) lines.push("", ...await measureSeeks(join(folder, "long")));
   } finally {
     for (const log of kafka) await log.close();
     await Deno.remove(folder, { recursive: true });

@@ -1,6 +1,6 @@
 // The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
 import { fileURLToPath } from "node:url";
-import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
+import { type Lane, type LaneFeed, type LanePicture, NO_NUMBERS } from "../runtime/lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
@@ -32,13 +32,9 @@ class SteadyLanes implements LaneFeed {
       partition,
       camera: `CAMERA-${partition + 1}`,
       state: "running",
+      ...NO_NUMBERS,
       framesPerSecondIn: fps,
       framesPerSecondOut: fps,
-      lagFrames: 0,
-      dropped: 0,
-      deadLettered: 0,
-      gaps: 0,
-      restarts: 0,
       lastFrameArrival: Date.now(),
     }));
     let sent = 0;

@@ -7,6 +7,7 @@ export const knownCamerasOption = {
   cameras: {
     value: "FILE",
     help: "Camera registry: names for the tiles, and why a camera sends nothing",
+    default: ".framelane/cameras.kv",
     opens: "database",
   },
 } as const satisfies Options;

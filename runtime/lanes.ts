@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { cameraOf, type Headers, type Result } from "./definition/frame.ts";
+import { cameraOf, type Headers } from "./definition/frame.ts";
+import type { Findings, Places } from "./definition/places.ts";
 import type { StreamingQueryProgress } from "./definition/progress.ts";
 
 /** A picture of a lane. */
@@ -19,7 +20,7 @@ export interface LanePicture {
   /** The encoded image, on its own buffer; shared by all viewers: never write to it. */
   readonly bytes: Uint8Array;
   readonly headers: Headers;
-  readonly result?: Result;
+  readonly result?: Findings;
   /** The camera's own picture, of a query that has kept none. */
   readonly source?: true;
   /** It is the picture of an access unit that the lane shows as it came: the log holds the unit. */
@@ -76,7 +77,20 @@ export interface Lane {
   readonly lastFrameArrival?: number;
   /** When the last batch was committed, epoch milliseconds. */
   readonly lastCommit?: number;
+  /** Zones and lines that the query watches. */
+  readonly places?: Places;
 }
+
+/** The numbers of a lane that has done nothing yet. */
+export const NO_NUMBERS = {
+  framesPerSecondIn: 0,
+  framesPerSecondOut: 0,
+  lagFrames: 0,
+  dropped: 0,
+  deadLettered: 0,
+  gaps: 0,
+  restarts: 0,
+} as const;
 
 /**
  * How people know the camera of a record. Lanes, tiles and lists take it from here, for records

@@ -68,6 +68,7 @@ export type {
   ResultData,
   Window,
 } from "./definition/frame.ts";
+export type { Line, Places, Point, Zone } from "./definition/places.ts";
 export type {
   LeftOut,
   NativeLibrary,

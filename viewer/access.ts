@@ -1,10 +1,5 @@
-/**
- * Who may see what. Closed by default: without a token the viewer answers this machine alone, and
- * it is not reachable through a name or a page that is not its own.
- *
- * @module
- */
-
+// Who may see what. Closed by default: without a token the viewer answers this machine alone, and
+// it is not reachable through a name or a page that is not its own.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 
 /** A token that opens some cameras only. */

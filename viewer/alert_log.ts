@@ -1,12 +1,10 @@
-/**
- * The alerts that the log remembers: of runtimes anywhere, and of times before this viewer was started.
- *
- * @module
- */
+// The alerts that the log remembers: of runtimes anywhere, and of times before this viewer was started.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
-import type { LogReader, TopicLog } from "../runtime/log/log.ts";
-import { alertTopic } from "../runtime/sinks/alert_log.ts";
+import type { TopicLog } from "../runtime/log/log.ts";
+import { alertTopic } from "../runtime/sinks/findings.ts";
+import { LogReads } from "./log_reads.ts";
+import { parseResult } from "./past_findings.ts";
 
 /** What is read. */
 export interface AlertLogOptions {
@@ -29,8 +27,6 @@ const LOOK_BACK = 1_000;
  * comes to the log for it; what this runtime's own queries find is heard at once anyway.
  */
 const POLL_MS = 2_000;
-const READ_MS = 5_000;
-const BATCH = 64;
 
 /** Follows the alerts of some topics. */
 export class AlertLog {
@@ -39,11 +35,12 @@ export class AlertLog {
   readonly #following: Promise<unknown>;
   /** The next offset of each partition, by `topic partition`. */
   readonly #positions = new Map<string, number>();
-  #reader: Promise<LogReader> | undefined;
+  readonly #reads: LogReads;
 
   /** Begins at once; a log that is away is asked again by itself. */
   constructor(options: AlertLogOptions) {
     this.#options = options;
+    this.#reads = new LogReads(options.log, { signal: this.#stop.signal });
     this.#following = Promise.all(options.topics.map((topic) => this.#follow(alertTopic(topic))));
   }
 
@@ -51,7 +48,7 @@ export class AlertLog {
   async close(): Promise<void> {
     this.#stop.abort(new Error("The alerts are closed"));
     await this.#following;
-    await (await this.#reader)?.close();
+    await this.#reads.close();
   }
 
   async #follow(topic: string): Promise<void> {
@@ -80,23 +77,12 @@ export class AlertLog {
     if (from > latest) this.#positions.delete(key);
     else this.#positions.set(key, from);
     if (from >= latest) return;
-    const reader = await (await this.#logReader()).open(topic, partition, from);
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READ_MS)]);
-    try {
-      while (reader.position < latest) {
-        const frames = await reader.read(BATCH, signal, latest);
-        if (frames.length === 0) break;
-        for (const { value, timestamp } of frames) {
-          const result = parseResult(value);
-          const isNew = fresh || known !== undefined;
-          if (result !== undefined) onAlert(result, isNew ? clock.now() : timestamp);
-        }
-        this.#positions.set(key, reader.position);
-      }
-      this.#positions.set(key, Math.max(reader.position, latest));
-    } finally {
-      await reader.close();
+    const isNew = fresh || known !== undefined;
+    for (const { value, timestamp } of await this.#reads.read(topic, partition, from, latest)) {
+      const result = parseResult(value);
+      if (result && isAlert(result)) onAlert(result, isNew ? clock.now() : timestamp);
     }
+    this.#positions.set(key, latest);
   }
 
   /** Waits a while; false when the viewer stops. */
@@ -108,29 +94,13 @@ export class AlertLog {
       return false; // aborted while it waited
     }
   }
-
-  #logReader(): Promise<LogReader> {
-    return this.#reader ??= this.#options.log.reader({
-      maxBufferedFrames: BATCH,
-      maxBufferedBytes: 256 * 1024,
-    });
-  }
 }
 
-/** A result of the log; undefined for a foreign record in the topic. */
-function parseResult(value: Uint8Array): Result | undefined {
-  let parsed: Partial<Result>;
-  try {
-    parsed = JSON.parse(new TextDecoder().decode(value)) as Partial<Result>;
-  } catch {
-    return undefined; // not JSON
-  }
-  const { alert, window, topic, query, partition } = parsed ?? {};
-  const isAlert = typeof alert?.id === "string" && typeof alert.label === "string" &&
-    typeof alert.peak === "number" && ["start", "update", "end"].includes(alert.state);
-  const isPlaced = typeof topic === "string" && typeof query === "string" &&
-    Number.isInteger(partition) && typeof window?.firstOffset === "number" &&
-    typeof window.lastOffset === "number" && typeof window.firstTimestamp === "number" &&
-    typeof window.lastTimestamp === "number";
-  return isAlert && isPlaced ? parsed as Result : undefined;
+/** False for a foreign record in the topic. */
+function isAlert({ alert, window, topic, query, partition }: Result): boolean {
+  return typeof alert?.id === "string" && typeof alert.label === "string" &&
+    typeof alert.peak === "number" && ["start", "update", "end"].includes(alert.state) &&
+    typeof topic === "string" && typeof query === "string" && Number.isInteger(partition) &&
+    typeof window?.firstOffset === "number" && typeof window.lastOffset === "number" &&
+    typeof window.firstTimestamp === "number" && typeof window.lastTimestamp === "number";
 }

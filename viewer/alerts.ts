@@ -1,8 +1,4 @@
-/**
- * Alerts as episodes: what the queries say now, and what the log remembers of them.
- *
- * @module
- */
+// Alerts as episodes: what the queries say now, and what the log remembers of them.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
@@ -14,8 +10,6 @@ import type { Scaler } from "./scaler.ts";
 
 /** Episodes that are remembered; the oldest make place for new ones. */
 const MAX_EPISODES = 500;
-/** Findings that are kept of each lane. */
-const MOST_FOUND = 200;
 const THUMBNAIL_WIDTH = 320;
 /** An episode without updates for this long is over: its runtime is gone. */
 const LOST_MS = 60_000;
@@ -77,8 +71,6 @@ export class AlertBook {
   readonly #options: AlertBookOptions;
   readonly #episodes = new Map<string, Episode>();
   readonly #unsubscribe: () => void;
-  /** What the log remembers that queries found, by partition. */
-  readonly #found = new Map<string, Result[]>();
   #version = 0;
   #looked = -Infinity;
 
@@ -112,15 +104,6 @@ export class AlertBook {
     return views.sort((a, b) => a.fromTime - b.fromTime);
   }
 
-  /** What a lane's query found in a frame of the past, where an alert keeps it; of a raw lane any query. */
-  foundIn({ query, topic, partition }: Lane, offset: number): Result | undefined {
-    return this.#found.get(`${topic} ${partition}`)?.findLast((result) => {
-      const { firstOffset = Infinity, lastOffset = -1 } = result.window ?? {};
-      return firstOffset <= offset && offset <= lastOffset &&
-        (query === RAW || query === result.query);
-    });
-  }
-
   /** The picture with which an episode began; undefined when there is no such episode, or none left. */
   thumbnail(id: string, visitor: Visitor): Promise<Thumbnail | undefined> | undefined {
     const episode = this.#episodes.get(id);
@@ -137,8 +120,6 @@ export class AlertBook {
     const { query, topic, partition, window, alert, camera } = result;
     if (query === undefined || topic === undefined || partition === undefined) return;
     if (window === undefined || alert === undefined) return;
-    const key = `${topic} ${partition}`;
-    this.#found.set(key, [...this.#found.get(key) ?? [], result].slice(-MOST_FOUND));
     const where = { query, topic, partition, camera: camera ?? cameraOfPartition(partition) };
     this.#take({ ...where, alert, window }, heard);
   }

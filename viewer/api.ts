@@ -1,27 +1,11 @@
-/**
- * `/api`: lanes, queries, alerts, and what the log still holds.
- *
- * @module
- */
+// `/api`: lanes, queries, alerts, and what the log still holds.
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { maySee } from "./access.ts";
-import type { AlertBook } from "./alerts.ts";
-import type { ClipProvider } from "./clips.ts";
 import { Connections } from "./connections.ts";
 import type { History } from "./history.ts";
-import type { Hub } from "./hub.ts";
 import { begun, busy, type Env, image, json, problem, wholeNumber } from "./respond.ts";
-
-/** What the routes serve from. */
-export interface ApiOptions {
-  readonly hub: Hub;
-  readonly alerts: AlertBook;
-  /** Absent when there is no log to look back into. */
-  readonly history?: History | undefined;
-  readonly clips?: ClipProvider | undefined;
-  readonly signal: AbortSignal;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /** Five minutes at 30 frames a second. */
 const MAX_CLIP_FRAMES = 9_000;
@@ -34,7 +18,7 @@ const NO_LOG = "This viewer has no log to look back into";
 /** Adds the routes. */
 export function apiRoutes(
   app: Hono<Env>,
-  { hub, alerts, history, clips, signal }: ApiOptions,
+  { hub, alerts, history, clips, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
   const laneOf = (c: Context<Env>) => hub.lane(c.req.query("lane") ?? "", c.var.visitor);

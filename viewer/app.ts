@@ -1,39 +1,23 @@
-/**
- * The routes, and what stands before them.
- *
- * @module
- */
+// The routes, and what stands before them.
 import { Hono } from "hono";
 import { LogError } from "../runtime/log/log.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
-import type { Access } from "./access.ts";
 import { apiRoutes } from "./api.ts";
-import type { AlertBook } from "./alerts.ts";
 import type { Assets } from "./assets.ts";
 import { cameraRoutes } from "./cameras.ts";
-import type { ClipProvider } from "./clips.ts";
 import { Connections } from "./connections.ts";
-import type { History } from "./history.ts";
-import type { Hub } from "./hub.ts";
 import { asset, type Env, plain, secure, unauthorized } from "./respond.ts";
 import { guardOrigin, guardVisitors } from "./sign_in.ts";
 import { socketRoute } from "./socket.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-/** What the routes serve. */
-export interface AppOptions {
-  readonly hub: Hub;
-  readonly access: Access;
+/** What the app is made from. */
+export interface AppOptions extends Omit<Surroundings, "connections" | "features"> {
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
   readonly ready: () => Promise<Readiness>;
-  readonly alerts: AlertBook;
-  /** Absent when there is no log to look back into. */
-  readonly history?: History | undefined;
-  readonly clips?: ClipProvider | undefined;
   /** A line for the people who run the viewer. */
   readonly report: (message: string) => void;
-  /** Aborts when the viewer stops: ends streams and sockets. */
-  readonly signal: AbortSignal;
 }
 
 /** Whether frames flow, without details: anybody may ask. */
@@ -46,8 +30,8 @@ export interface Readiness {
 export function createApp(options: AppOptions): Hono<Env> {
   const { hub, access, assets, metrics, ready, history, clips, report } = options;
   const app = new Hono<Env>();
-  const connections = new Connections();
   const features = { time: history !== undefined, clips: clips !== undefined };
+  const surroundings: Surroundings = { ...options, features, connections: new Connections() };
 
   app.use(async (c, next) => {
     await next();
@@ -80,9 +64,9 @@ export function createApp(options: AppOptions): Hono<Env> {
     const known = hub.lane(c.req.param("lane"), c.var.visitor) !== undefined;
     return asset(c, assets.page, known ? 200 : 404);
   });
-  apiRoutes(app, options);
-  cameraRoutes(app, { ...options, connections });
-  socketRoute(app, { ...options, connections, features });
+  apiRoutes(app, surroundings);
+  cameraRoutes(app, surroundings);
+  socketRoute(app, surroundings);
 
   app.notFound((c) => plain(c, 404, "There is nothing here"));
   app.onError((error, c) => {

@@ -1,9 +1,5 @@
-/**
- * The page's files, read once at start and served from memory: no request ever names a file on
- * disk. The page is written in TypeScript whose types are simply left out, so nothing is built.
- *
- * @module
- */
+// The page's files, read once at start and served from memory: no request ever names a file on
+// disk. The page is written in TypeScript whose types are simply left out, so nothing is built.
 import { stripTypeScriptTypes } from "node:module";
 
 /** One file as it is served. */
@@ -14,47 +10,6 @@ export interface Asset {
   /** Strong validator, quoted. */
   readonly etag: string;
 }
-
-const PAGE_FILES = [
-  "page/alert_film.ts",
-  "page/alert_filter.ts",
-  "page/alert_list.ts",
-  "page/announcer.ts",
-  "page/banner.ts",
-  "page/chart.ts",
-  "page/condition.ts",
-  "page/connection.ts",
-  "page/detail.ts",
-  "page/dialogs.ts",
-  "page/dom.ts",
-  "page/drag.ts",
-  "page/format.ts",
-  "page/full_screen.ts",
-  "page/header.ts",
-  "page/keys.ts",
-  "page/layout.ts",
-  "page/main.ts",
-  "page/numbers.ts",
-  "page/panel.ts",
-  "page/preview.ts",
-  "page/query_page.ts",
-  "page/result_overlay.ts",
-  "page/state.ts",
-  "page/stats.ts",
-  "page/theme.ts",
-  "page/tile.ts",
-  "page/time_control.ts",
-  "page/track.ts",
-  "page/transport.ts",
-  "page/unit_decoder.ts",
-  "page/unit_worker.ts",
-  "page/wall.ts",
-  "page/wall_page.ts",
-  "page/when.ts",
-  "page/styles.css",
-  "page/icon.svg",
-  "protocol.ts",
-] as const;
 
 const TYPES: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
@@ -78,7 +33,11 @@ let loaded: Promise<Assets> | undefined;
 export function loadAssets(): Promise<Assets> {
   return loaded ??= (async () => {
     const files = new Map<string, Asset>();
-    for (const path of PAGE_FILES) files.set(path, await loadAsset(path));
+    const paths = ["protocol.ts"];
+    for await (const { name } of Deno.readDir(new URL("page", import.meta.url))) {
+      if (/\.(ts|css|svg)$/.test(name)) paths.push(`page/${name}`);
+    }
+    for (const path of paths) files.set(path, await loadAsset(path));
     return {
       files,
       page: await loadAsset("page/index.html"),

@@ -1,35 +1,20 @@
-/**
- * `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: cameras one by one, for curl, `<img>`, `<video>` and other
- * programs.
- *
- * @module
- */
+// `/cam/N`, `/cam/N.jpg` and `/cam/N.mp4`: cameras one by one, for curl, `<img>`, `<video>` and other
+// programs.
 import type { Context, Hono } from "hono";
 import type { Lane } from "../runtime/lanes.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { type Access, maySee } from "./access.ts";
 import { liveVideo } from "./clips.ts";
-import type { Connections } from "./connections.ts";
-import type { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { cameraText } from "./protocol.ts";
 import { MJPEG_CONTENT_TYPE, mjpegStream } from "./mjpeg.ts";
 import { begun, busy, type Env, image, plain, widthOf } from "./respond.ts";
-
-/** What the routes serve from. */
-export interface CameraOptions {
-  readonly hub: Hub;
-  readonly access: Access;
-  readonly connections: Connections;
-  /** Absent when there is no log to read video from. */
-  readonly history?: History | undefined;
-  readonly signal: AbortSignal;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /** Adds the routes. */
 export function cameraRoutes(
   app: Hono<Env>,
-  { hub, access, connections, history, signal }: CameraOptions,
+  { hub, access, connections, history, signal }: Surroundings,
 ): void {
   app.get("/cam/:file{[0-9]{1,6}\\.jpg}", async (c) => {
     const lane = laneOf(c, hub, parseInt(c.req.param("file")));

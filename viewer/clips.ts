@@ -1,9 +1,5 @@
-/**
- * Frames that the log holds as MP4: clips of the past, and a camera's video as it comes. Access units
- * are handed on as they are; everything else is encoded.
- *
- * @module
- */
+// Frames that the log holds as MP4: clips of the past, and a camera's video as it comes. Access units
+// are handed on as they are; everything else is encoded.
 import { BadFrameError, type Frame } from "../runtime/definition/frame.ts";
 import type { Lane } from "../runtime/lanes.ts";
 import { LogError, type PartitionReader } from "../runtime/log/log.ts";

@@ -1,9 +1,4 @@
-/**
- * How many streams and sockets there are at a time.
- *
- * @module
- */
-
+// How many streams and sockets there are at a time.
 /** Counts who is there, and refuses more than there is room for. */
 export class Connections {
   readonly #most: number;

@@ -1,11 +1,7 @@
-/**
- * Stands before the server on addresses that others can reach. An HTTP server waits for as long as
- * it takes, so a client that opens connections and sends little, or never reads, would use up this
- * machine's sockets without ever showing a token. The gate lets a connection through when a whole
- * request has come, and ends it when one side keeps the other waiting.
- *
- * @module
- */
+// Stands before the server on addresses that others can reach. An HTTP server waits for as long as
+// it takes, so a client that opens connections and sends little, or never reads, would use up this
+// machine's sockets without ever showing a token. The gate lets a connection through when a whole
+// request has come, and ends it when one side keeps the other waiting.
 import type { Clock } from "../runtime/base/clock.ts";
 
 /** Where the gate stands, and what it bears with. */

@@ -1,36 +1,28 @@
-/**
- * Frames that the log still holds: by offset, by time, and what a query made of them.
- *
- * @module
- */
-import { Semaphore } from "../runtime/base/wait.ts";
+// Frames that the log still holds: by offset, by time, and what a query made of them.
 import type { Frame } from "../runtime/definition/frame.ts";
+import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import {
   LogError,
-  type LogReader,
   type OffsetRange,
   type PartitionReader,
   type TopicLog,
 } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
-import { resultOf } from "./output_result.ts";
+import { LogReads, type LogReadsOptions } from "./log_reads.ts";
+import { parseResult, PastFindings } from "./past_findings.ts";
 import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
 
 /** How history is read. */
-export interface HistoryOptions {
+export interface HistoryOptions extends LogReadsOptions {
   readonly log: TopicLog;
   /** Topic that a query's outputs are kept in, by the query's name. */
   readonly outputTopics?: Readonly<Record<string, string>>;
-  /** Reads at the same time. Default 8. */
-  readonly concurrency?: number;
-  /** How long one read may take, milliseconds. Default 5000. */
-  readonly timeoutMs?: number;
 }
 
-/** Ranges are asked for by every page that scrubs: one answer serves them all for this long. */
+/** Ranges are asked for by every page that scrubs: one answer serves them all for this long, milliseconds. */
 const RANGE_FRESH_MS = 500;
 /** Outputs carry their source's time, so the one of a frame is among few of the same time. */
 const OUTPUT_SEARCH = 64;
@@ -38,26 +30,22 @@ const MARKER_SEARCH = 512;
 /** Moments of a stretch that are looked at for gaps, and the shortest pause that counts, milliseconds. */
 const GAP_MOMENTS = 100;
 const SHORTEST_GAP_MS = 3_000;
-/** Frames that are taken from a reader at a time. */
+/** Frames that are looked at for that at a time. */
 const BATCH = 16;
 
 /** Reads what the log retains. */
 export class History {
-  readonly #log: TopicLog;
+  readonly #reads: LogReads;
   readonly #outputTopics: Readonly<Record<string, string>>;
-  readonly #timeoutMs: number;
-  readonly #slots: Semaphore;
-  readonly #units = new UnitReader((topic, partition, from, to) =>
-    this.#read(topic, partition, from, Infinity, to)
-  );
+  readonly #units: UnitReader;
+  readonly #findings: PastFindings;
   readonly #ranges = new Map<string, { at: number; range: Promise<RangeView> }>();
-  #reader: Promise<LogReader> | undefined;
 
-  constructor({ log, outputTopics = {}, concurrency = 8, timeoutMs = 5_000 }: HistoryOptions) {
-    this.#log = log;
+  constructor({ log, outputTopics = {}, ...options }: HistoryOptions) {
+    const reads = this.#reads = new LogReads(log, options);
     this.#outputTopics = outputTopics;
-    this.#timeoutMs = timeoutMs;
-    this.#slots = new Semaphore(concurrency);
+    this.#units = new UnitReader((...range) => reads.read(...range));
+    this.#findings = new PastFindings((...from) => reads.readFrom(...from));
   }
 
   /** What the log holds of a lane. */
@@ -83,7 +71,7 @@ export class History {
       (_, at) => Math.round(after + at * step),
     );
     const offsets = await Promise.all(
-      moments.map((time) => this.#slots.run(() => this.#log.offsetForTime(topic, partition, time))),
+      moments.map((time) => this.#reads.offsetAt(topic, partition, time)),
     );
     const gaps: [number, number][] = [];
     for (let at = 0, next = 1; at < GAP_MOMENTS; at = next, next = at + 1) {
@@ -100,8 +88,7 @@ export class History {
    * @param units an access unit comes as it is, for those who decode it themselves; the same below
    */
   async at(lane: Lane, offset: number, units = false): Promise<LanePicture | undefined> {
-    const frame = await this.#firstFrom(lane.topic, lane.partition, offset);
-    return await this.picture(lane, frame, units);
+    return await this.picture(lane, await this.source(lane, offset), units);
   }
 
   /** The frame `by` frames after `offset` (before it when negative), or as far as there are any. */
@@ -113,49 +100,48 @@ export class History {
   ): Promise<LanePicture | undefined> {
     const { topic, partition } = lane;
     if (by >= 0) {
-      const frames = await this.#read(topic, partition, offset, by + 1);
+      const frames = await this.#reads.read(topic, partition, offset, Infinity, by + 1);
       return await this.picture(lane, frames.at(-1), units);
     }
-    const before = await this.#lastBefore(topic, partition, offset, -by);
-    const frame = before ?? await this.#firstFrom(topic, partition, offset);
+    const before = await this.#reads.lastBefore(topic, partition, offset, -by);
+    const frame = before ?? await this.source(lane, offset);
     return await this.picture(lane, frame, units);
   }
 
   /** The last frame captured at or before `time`, or the first one after it when there is none. */
   async atTime(lane: Lane, time: number, units = false): Promise<LanePicture | undefined> {
     const { topic, partition } = lane;
-    const offset = await this.#log.offsetForTime(topic, partition, Math.ceil(time));
-    const next = await this.#firstFrom(topic, partition, offset);
+    const offset = await this.#reads.offsetAt(topic, partition, time);
+    const next = await this.source(lane, offset);
     const shown = next !== undefined && next.timestamp <= time
       ? await this.#lastUpTo(next, time)
-      : await this.#lastBefore(topic, partition, offset, 1) ?? next;
+      : await this.#reads.lastBefore(topic, partition, offset) ?? next;
     return await this.picture(lane, shown, units);
   }
 
   /** The first offset captured at or after `time`. */
   async offsetAt({ topic, partition }: Lane, time: number): Promise<number> {
-    return await this.#log.offsetForTime(topic, partition, Math.ceil(time));
+    return await this.#reads.offsetAt(topic, partition, time);
   }
 
   /** First offset that the log holds of a lane, and one past the last. */
   async offsets({ topic, partition }: Lane): Promise<OffsetRange> {
-    return await this.#log.offsets(topic, partition);
+    return await this.#reads.log.offsets(topic, partition);
   }
 
   /** A reader of the lane's frames from `offset` on; for playback, which reads in order. */
   async open(lane: Lane, offset: number): Promise<PartitionReader> {
-    return await (await this.#logReader()).open(lane.topic, lane.partition, offset);
+    return await this.#reads.open(lane.topic, lane.partition, offset);
   }
 
   /** The frame at `offset` as it came, or the first one after it; undefined at the end of the log. */
   async source({ topic, partition }: Lane, offset: number): Promise<Frame | undefined> {
-    return await this.#firstFrom(topic, partition, offset);
+    return await this.#reads.firstFrom(topic, partition, offset);
   }
 
   /** The newest frame as it came; undefined when there is none. */
   async newest({ topic, partition }: Lane): Promise<Frame | undefined> {
-    const { latest } = await this.#log.offsets(topic, partition);
-    return await this.#lastBefore(topic, partition, latest, 1);
+    return await this.#reads.newest(topic, partition);
   }
 
   /** Whether the lane shows a frame as it came: its query has kept no picture of it. */
@@ -180,31 +166,24 @@ export class History {
    * on, or from behind `decoded`, where that was the last one that a decoder took and the group still
    * goes on. Empty where the keyframe is gone.
    */
-  async unitsUpTo(
-    { topic, partition }: Lane,
-    offset: number,
-    decoded: number,
-  ): Promise<readonly Frame[]> {
-    const frame = await this.#firstFrom(topic, partition, offset);
+  async unitsUpTo(lane: Lane, offset: number, decoded: number): Promise<readonly Frame[]> {
+    const frame = await this.source(lane, offset);
     const keyframe = frame?.offset === offset ? await this.keyframeBefore(frame) : undefined;
     if (keyframe === undefined) return [];
     const from = decoded >= keyframe && decoded < offset ? decoded + 1 : keyframe;
-    return await this.#read(topic, partition, from, Infinity, offset + 1);
+    return await this.#reads.read(lane.topic, lane.partition, from, offset + 1);
   }
 
   /** Closes the reader; the log itself is its owner's. */
   async close(): Promise<void> {
     await this.#units.close();
-    await (await this.#reader)?.close();
+    await this.#reads.close();
   }
 
-  async #range({ topic, partition }: Lane): Promise<RangeView> {
-    const { earliest, latest } = await this.#log.offsets(topic, partition);
+  async #range(lane: Lane): Promise<RangeView> {
+    const { earliest, latest } = await this.offsets(lane);
     if (earliest >= latest) return { earliest, latest };
-    const [first, last] = await Promise.all([
-      this.#firstFrom(topic, partition, earliest),
-      this.#lastBefore(topic, partition, latest, 1),
-    ]);
+    const [first, last] = await Promise.all([this.source(lane, earliest), this.newest(lane)]);
     if (first === undefined || last === undefined) return { earliest, latest };
     return { earliest, latest, earliestTime: first.timestamp, latestTime: last.timestamp };
   }
@@ -222,7 +201,7 @@ export class History {
     const video = drawn ? undefined : videoCodecOf(frame.headers["content-type"]);
     const shown = units && video !== undefined ? image : await this.#units.image(image);
     if (shown === undefined) return undefined;
-    const result = output && resultOf(output, drawn);
+    const result = await this.#resultOf(lane, frame, output);
     return {
       lane: lane.id,
       offset: frame.offset,
@@ -236,13 +215,24 @@ export class History {
     };
   }
 
+  /** What was found in a frame: beside its output, or as it, or in the topic of findings. */
+  async #resultOf(
+    lane: Lane,
+    frame: Frame,
+    output: Frame | undefined,
+  ): Promise<Findings | undefined> {
+    const { result, drawn } = output?.headers ?? {};
+    if (drawn === "results") return undefined; // the picture shows it
+    const own = result === undefined ? output?.value : new TextEncoder().encode(result);
+    return own && parseResult(own) || await this.#findings.of(lane, frame);
+  }
+
   /** The record that the lane's query made of a frame, where it keeps them. */
   async #outputFor({ query }: Lane, { partition, offset, timestamp }: Frame) {
     const topic = this.#outputTopics[query];
     if (topic === undefined) return undefined;
     try {
-      const from = await this.#log.offsetForTime(topic, partition, timestamp);
-      const candidates = await this.#read(topic, partition, from, OUTPUT_SEARCH);
+      const candidates = await this.#reads.readFrom(topic, partition, timestamp, OUTPUT_SEARCH);
       return candidates.find(({ headers }) => {
         const only = headers["source-offset"];
         if (only !== undefined) return Number(only) === offset;
@@ -256,27 +246,6 @@ export class History {
     }
   }
 
-  async #firstFrom(topic: string, partition: number, offset: number): Promise<Frame | undefined> {
-    return (await this.#read(topic, partition, offset, 1))[0];
-  }
-
-  /** The `count`th frame before `offset`; the first one there is when there are fewer. */
-  async #lastBefore(
-    topic: string,
-    partition: number,
-    offset: number,
-    count: number,
-  ): Promise<Frame | undefined> {
-    const { earliest } = await this.#log.offsets(topic, partition);
-    // Offsets may have holes: look further back until enough frames are found.
-    for (let reach = count;; reach *= 4) {
-      const from = Math.max(earliest, offset - reach);
-      const frames = await this.#read(topic, partition, from, Infinity, offset);
-      if (frames.length >= count) return frames[frames.length - count];
-      if (from <= earliest) return frames[0];
-    }
-  }
-
   /**
    * The last frame from `first` on that was captured at or before `time`. Usually `first` itself:
    * but the markers of transactions have times too, and a search by time may end at one of them.
@@ -285,7 +254,7 @@ export class History {
     let last = first;
     for (let looked = 0; looked < MARKER_SEARCH; looked += BATCH) {
       const { topic, partition, offset } = last;
-      const frames = await this.#read(topic, partition, offset + 1, BATCH);
+      const frames = await this.#reads.read(topic, partition, offset + 1, Infinity, BATCH);
       for (const frame of frames) {
         if (frame.timestamp > time) return last;
         last = frame;
@@ -293,41 +262,5 @@ export class History {
       if (frames.length < BATCH) break;
     }
     return last;
-  }
-
-  /** Up to `count` frames of [from, to), without waiting for new ones. */
-  async #read(
-    topic: string,
-    partition: number,
-    from: number,
-    count: number,
-    to = Infinity,
-  ): Promise<Frame[]> {
-    return await this.#slots.run(async () => {
-      const { earliest, latest } = await this.#log.offsets(topic, partition);
-      const end = Math.min(to, latest);
-      const start = Math.max(earliest, from);
-      const frames: Frame[] = [];
-      if (start >= end) return frames;
-      const reader = await (await this.#logReader()).open(topic, partition, start);
-      const signal = AbortSignal.timeout(this.#timeoutMs);
-      try {
-        while (frames.length < count) {
-          const more = await reader.read(Math.min(count - frames.length, BATCH), signal, end);
-          if (more.length === 0) break;
-          for (const frame of more) if (frame.offset < end) frames.push(frame);
-        }
-      } finally {
-        await reader.close();
-      }
-      return frames;
-    });
-  }
-
-  #logReader(): Promise<LogReader> {
-    return this.#reader ??= this.#log.reader({
-      maxBufferedFrames: 16,
-      maxBufferedBytes: 2 * 1024 * 1024,
-    });
   }
 }

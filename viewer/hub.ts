@@ -1,8 +1,4 @@
-/**
- * What all viewers share: one subscription to the feed, one clock tick, one copy of everything.
- *
- * @module
- */
+// What all viewers share: one subscription to the feed, one clock tick, one copy of everything.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";

@@ -1,8 +1,4 @@
-/**
- * What is on its way to a page and has not been drawn yet: the server keeps nothing else for it.
- *
- * @module
- */
+// What is on its way to a page and has not been drawn yet: the server keeps nothing else for it.
 import type { Clock } from "../runtime/base/clock.ts";
 
 /** Bytes of pictures on their way to one page; one picture is always allowed. */

@@ -1,10 +1,6 @@
-/**
- * What queries made of the frames, beside the frames as they were: a runtime's feed and a log's as
- * one. A query that shows nothing itself (it has no display sink) is shown by what it writes to its
- * topic, or else by what it reads.
- *
- * @module
- */
+// What queries made of the frames, beside the frames as they were: a runtime's feed and a log's as
+// one. A query that shows nothing itself (it has no display sink) is shown by what it writes to its
+// topic, or else by what it reads.
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { LogFeed } from "./log_feed.ts";

@@ -1,9 +1,5 @@
-/**
- * What the registry knows of cameras that the log does not: a name before the first frame, and why
- * no frames come.
- *
- * @module
- */
+// What the registry knows of cameras that the log does not: a name before the first frame, and why
+// no frames come.
 import type { Clock } from "../runtime/base/clock.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { Lane } from "../runtime/lanes.ts";

@@ -1,16 +1,13 @@
-/**
- * Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
- * it has viewers.
- *
- * @module
- */
+// Lanes made from a log alone: each partition of some topics as it is. Reads a partition only while
+// it has viewers.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
+import { Backoff } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
-import { lastFramesFrom } from "../runtime/log/last_frames.ts";
-import { LogError, type LogReader, type TopicLog } from "../runtime/log/log.ts";
+import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import { type KnownCamera, KnownCameras } from "./known_cameras.ts";
+import { LogReads } from "./log_reads.ts";
 import { isShown, PartitionLane } from "./partition_lane.ts";
 import { isImage } from "./picture.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
@@ -27,16 +24,13 @@ export interface LogFeedOptions {
   readonly pollMs?: number;
 }
 
-/** Frames that one lane holds ready; older ones are overtaken. */
+/** Frames that are read at a time; all but the newest picture are overtaken. */
 const READ_AHEAD = 32;
-/** How long the frames that a picture depends on may take to be read, milliseconds. */
-const READ_TIMEOUT_MS = 5_000;
 /** A camera may be renamed: its name is looked for again this often, milliseconds. */
 const IDENTIFY_MS = 30_000;
 /** A log that does not answer for this long is away, milliseconds. */
 const SILENT_MS = 2_500;
 const FIRST_RETRY_MS = 200;
-const LONGEST_RETRY_MS = 5_000;
 
 /** What people read of a log that is away. */
 const SILENT = "The log does not answer";
@@ -44,7 +38,7 @@ const AWAY = "The log is away";
 
 /** A feed of raw partitions. */
 export class LogFeed implements LaneFeed {
-  readonly #log: TopicLog;
+  readonly #reads: LogReads;
   readonly #topics: readonly string[];
   readonly #clock: Clock;
   readonly #pollMs: number;
@@ -53,10 +47,7 @@ export class LogFeed implements LaneFeed {
   readonly #listeners = new Set<(picture: LanePicture) => void>();
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #units = new UnitReader((topic, partition, from, to) =>
-    this.#readRange(topic, partition, from, to)
-  );
-  #reader: Promise<LogReader> | undefined;
+  readonly #units = new UnitReader((...range) => this.#reads.read(...range));
   #polling: Promise<void> | undefined;
   #polledAt = -Infinity;
   #problem: string | undefined;
@@ -65,7 +56,7 @@ export class LogFeed implements LaneFeed {
     if (topics.length === 0) {
       throw new RangeError("Cannot show a log without topics: expected at least one");
     }
-    this.#log = log;
+    this.#reads = new LogReads(log, { signal: this.#stop.signal });
     this.#topics = topics;
     this.#clock = clock;
     this.#pollMs = pollMs;
@@ -138,18 +129,11 @@ export class LogFeed implements LaneFeed {
     const partition = this.#partitions.get(lane);
     if (partition === undefined || partition.reading !== undefined) return partition?.picture;
     const { topic, partition: number } = partition.lane;
-    const { earliest, latest } = await this.#log.offsets(topic, number);
-    if (latest <= earliest || partition.refreshedTo === latest) return partition.picture;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(2_000)]);
-    const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
-    const reader = await (await this.#logReader()).open(topic, number, newest);
-    try {
-      const frame = (await reader.read(1, signal, latest))[0];
-      partition.refreshedTo = latest;
-      if (frame !== undefined) await this.#take(partition, frame);
-    } finally {
-      await reader.close();
-    }
+    const { latest } = await this.#reads.log.offsets(topic, number);
+    if (partition.refreshedTo === latest) return partition.picture;
+    const frame = await this.#reads.lastBefore(topic, number, latest);
+    partition.refreshedTo = latest;
+    if (frame !== undefined) await this.#take(partition, frame);
     return partition.picture;
   }
 
@@ -160,7 +144,7 @@ export class LogFeed implements LaneFeed {
     await this.#polling;
     await Promise.all(this.#tasks);
     await this.#units.close();
-    await (await this.#reader)?.close();
+    await this.#reads.close();
   }
 
   #spawn(task: Promise<void>): void {
@@ -171,20 +155,19 @@ export class LogFeed implements LaneFeed {
   /** Follows a partition from its last frame on, until the signal aborts. */
   async #follow(partition: PartitionLane, aborted: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([aborted, this.#stop.signal]);
-    let retry = FIRST_RETRY_MS;
+    const backoff = new Backoff({ minDelayMs: FIRST_RETRY_MS });
     while (!signal.aborted) {
       try {
-        await this.#readOn(partition, signal, () => retry = FIRST_RETRY_MS);
+        await this.#readOn(partition, signal, () => backoff.reset());
       } catch (error) {
         if (signal.aborted) return;
         const expired = error instanceof LogError && error.code === "OFFSET_OUT_OF_RANGE";
         if (!expired) this.#say(partition, error);
         try {
-          await this.#clock.sleep(retry, signal);
+          await this.#clock.sleep(backoff.next(), signal);
         } catch {
           return; // aborted while it waited
         }
-        retry = Math.min(retry * 2, LONGEST_RETRY_MS);
       }
     }
   }
@@ -195,15 +178,12 @@ export class LogFeed implements LaneFeed {
     onFrames: () => void,
   ): Promise<void> {
     const { topic, partition: number } = partition.lane;
-    const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
-    const reader = await (await this.#logReader()).open(
-      topic,
-      number,
-      newest,
-      (problem) => {
-        if (problem !== undefined) this.#say(partition, new Error(problem.message));
-      },
-    );
+    const { latest } = await this.#reads.log.offsets(topic, number);
+    const newest = await this.#reads.lastBefore(topic, number, latest);
+    const from = newest?.offset ?? latest;
+    const reader = await this.#reads.open(topic, number, from, (problem) => {
+      if (problem !== undefined) this.#say(partition, new Error(problem.message));
+    });
     try {
       while (!signal.aborted) {
         const frames = await reader.read(READ_AHEAD, signal);
@@ -223,26 +203,6 @@ export class LogFeed implements LaneFeed {
     }
   }
 
-  /** Frames of [from, to) that the log holds. */
-  async #readRange(topic: string, partition: number, from: number, to: number): Promise<Frame[]> {
-    const { earliest, latest } = await this.#log.offsets(topic, partition);
-    const end = Math.min(to, latest);
-    const frames: Frame[] = [];
-    if (Math.max(from, earliest) >= end) return frames;
-    const reader = await (await this.#logReader()).open(topic, partition, Math.max(from, earliest));
-    try {
-      const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
-      while (reader.position < end) {
-        const more = await reader.read(READ_AHEAD, signal, end);
-        if (more.length === 0) break;
-        frames.push(...more.filter(({ offset }) => offset < end));
-      }
-    } finally {
-      await reader.close();
-    }
-    return frames;
-  }
-
   async #take(partition: PartitionLane, newest: Frame): Promise<void> {
     const video = videoCodecOf(newest.headers["content-type"]);
     if (video !== undefined && partition.demand === "results" && partition.picture !== undefined) {
@@ -259,17 +219,9 @@ export class LogFeed implements LaneFeed {
   async #findIdentity(partition: PartitionLane): Promise<void> {
     if (partition.reading !== undefined && partition.picture !== undefined) return;
     const { topic, partition: number } = partition.lane;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
     try {
-      const newest = await lastFramesFrom(this.#log, topic, number, 1, signal);
-      const reader = await (await this.#logReader()).open(topic, number, newest);
-      try {
-        const { latest } = await this.#log.offsets(topic, number);
-        const frame = newest < latest ? (await reader.read(1, signal, latest))[0] : undefined;
-        if (frame !== undefined) partition.identify(frame, this.#clock);
-      } finally {
-        await reader.close();
-      }
+      const frame = await this.#reads.newest(topic, number);
+      if (frame !== undefined) partition.identify(frame, this.#clock);
     } catch {
       // The poll says what is wrong with the log: the name is looked for again later.
     }
@@ -291,7 +243,7 @@ export class LogFeed implements LaneFeed {
   async #pollOnce(): Promise<void> {
     try {
       const counts = await Promise.all(
-        this.#topics.map((topic) => this.#log.partitionCount(topic)),
+        this.#topics.map((topic) => this.#reads.log.partitionCount(topic)),
       );
       this.#topics.forEach((topic, index) => {
         for (let number = 0; number < counts[index]!; number++) this.#add(topic, number, index);
@@ -308,7 +260,7 @@ export class LogFeed implements LaneFeed {
   /** Rate of a partition without readers: by how far its end has moved. */
   async #look(partition: PartitionLane): Promise<void> {
     const { topic, partition: number } = partition.lane;
-    const { latest } = await this.#log.offsets(topic, number);
+    const { latest } = await this.#reads.log.offsets(topic, number);
     const at = this.#clock.monotonic();
     if (latest > 0 && at - partition.identifiedAt >= IDENTIFY_MS) {
       const first = partition.identifiedAt === -Infinity;
@@ -326,12 +278,5 @@ export class LogFeed implements LaneFeed {
     const id = topicIndex === 0 ? `raw-${number}` : `raw-${number}-${topic}`;
     if (this.#partitions.has(id)) return;
     this.#partitions.set(id, new PartitionLane(id, topic, number));
-  }
-
-  #logReader(): Promise<LogReader> {
-    return this.#reader ??= this.#log.reader({
-      maxBufferedFrames: READ_AHEAD,
-      maxBufferedBytes: 4 * 1024 * 1024,
-    });
   }
 }

@@ -1,8 +1,5 @@
-/**
- * One lane as `multipart/x-mixed-replace`: for curl, `<img>` and everything that knows MJPEG.
- *
- * @module
- */
+// One lane as `multipart/x-mixed-replace`: for curl, `<img>` and everything that knows MJPEG.
+import { Notifier } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import type { Hub } from "./hub.ts";
 
@@ -28,46 +25,41 @@ export interface MjpegOptions {
 export function mjpegStream(
   hub: Hub,
   lane: string,
-  { width, signal, onEnd }: MjpegOptions,
+  { width, signal: stopped, onEnd = () => {} }: MjpegOptions,
 ): ReadableStream<Uint8Array> {
-  let stopListening = () => {};
-  let sent: LanePicture | undefined;
-  let wake = () => {};
-  let over = false;
-  const woken = () => wake();
+  const over = new AbortController();
+  const signal = AbortSignal.any([stopped, over.signal]);
+  const news = new Notifier();
+  const stopListening = hub.listen(lane, () => news.notify());
   const end = () => {
-    if (over) return;
-    over = true;
+    if (over.signal.aborted) return;
+    over.abort();
     stopListening();
-    signal.removeEventListener("abort", woken);
-    onEnd?.();
-    wake();
+    onEnd();
   };
+  let sent: LanePicture | undefined;
   return new ReadableStream<Uint8Array>({
-    start() {
-      stopListening = hub.listen(lane, woken);
-      signal.addEventListener("abort", woken);
-    },
     async pull(controller) {
-      let picture = hub.feed.latest(lane);
-      while (picture === undefined || picture === sent) {
-        if (signal.aborted) {
-          end();
-          controller.close();
+      try {
+        let picture = hub.feed.latest(lane);
+        for (; picture === undefined || picture === sent; picture = hub.feed.latest(lane)) {
+          await news.wait(signal);
         }
-        if (over) return;
-        await new Promise<void>((resolve) => wake = resolve);
-        picture = hub.feed.latest(lane);
+        const scaled = await hub.scaler.live(picture, width) ?? hub.scaler.whole(picture);
+        signal.throwIfAborted();
+        // Browsers show a part when they see the boundary after it, so it goes with the part.
+        const head = `${sent === undefined ? `--${BOUNDARY}\r\n` : ""}` +
+          `Content-Type: ${scaled.contentType}\r\nContent-Length: ${scaled.bytes.length}\r\n` +
+          `X-Framelane-Offset: ${scaled.picture.offset}\r\n` +
+          `X-Framelane-Timestamp: ${scaled.picture.timestamp}\r\n\r\n`;
+        sent = scaled.picture;
+        controller.enqueue(part(head, scaled.bytes));
+      } catch (error) {
+        const [isAborted, isCancelled] = [signal.aborted, over.signal.aborted];
+        end();
+        if (!isAborted) throw error;
+        if (!isCancelled) controller.close();
       }
-      const scaled = await hub.scaler.live(picture, width) ?? hub.scaler.whole(picture);
-      if (over) return;
-      // Browsers show a part when they see the boundary after it, so it goes with the part.
-      const head = `${sent === undefined ? `--${BOUNDARY}\r\n` : ""}` +
-        `Content-Type: ${scaled.contentType}\r\nContent-Length: ${scaled.bytes.length}\r\n` +
-        `X-Framelane-Offset: ${scaled.picture.offset}\r\n` +
-        `X-Framelane-Timestamp: ${scaled.picture.timestamp}\r\n\r\n`;
-      sent = scaled.picture;
-      controller.enqueue(part(head, scaled.bytes));
     },
     cancel: end,
   }, { highWaterMark: 0 });

@@ -1,11 +1,6 @@
-/**
- * How often tiles get pictures. Where there is time, each as it comes. Where this thread gets its turn
- * late the machine is busy, and what pages cost would be taken from the queries: then all tiles
- * together share a few hundred pictures a second, each always the newest.
- *
- * @module
- */
-
+// How often tiles get pictures. Where there is time, each as it comes. Where this thread gets its turn
+// late the machine is busy, and what pages cost would be taken from the queries: then all tiles
+// together share a few hundred pictures a second, each always the newest.
 /** How often lateness is looked at, milliseconds. */
 const LOOK_MS = 25;
 /** Mean lateness from which the machine counts as busy, and below which it does not any more, milliseconds. */

@@ -1,8 +1,4 @@
-/**
- * What pages send, checked: anybody can open a socket.
- *
- * @module
- */
+// What pages send, checked: anybody can open a socket.
 import {
   MAX_PAGE_MESSAGE,
   MAX_STEP,

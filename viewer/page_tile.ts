@@ -1,8 +1,4 @@
-/**
- * One tile of a page, as its session sees it.
- *
- * @module
- */
+// One tile of a page, as its session sees it.
 import type { TileRequest } from "./protocol.ts";
 import type { UnitFeed } from "./unit_feed.ts";
 

@@ -1,11 +1,13 @@
-/**
- * One partition of a log as a lane: whose it is, its newest picture, its rates.
- *
- * @module
- */
+// One partition of a log as a lane: whose it is, its newest picture, its rates.
 import type { Clock } from "../runtime/base/clock.ts";
 import { type Frame, laneName } from "../runtime/definition/frame.ts";
-import { cameraIdentity, type Demand, type Lane, type LanePicture } from "../runtime/lanes.ts";
+import {
+  cameraIdentity,
+  type Demand,
+  type Lane,
+  type LanePicture,
+  NO_NUMBERS,
+} from "../runtime/lanes.ts";
 import { type VideoCodec, videoCodecOf } from "../runtime/video/access_unit.ts";
 import { isImage } from "./picture.ts";
 
@@ -39,13 +41,7 @@ export class PartitionLane {
       partition,
       ...cameraIdentity({ key: null, partition, headers: {} }),
       state: "running",
-      framesPerSecondIn: 0,
-      framesPerSecondOut: 0,
-      lagFrames: 0,
-      dropped: 0,
-      deadLettered: 0,
-      gaps: 0,
-      restarts: 0,
+      ...NO_NUMBERS,
     };
   }
 

@@ -1,11 +1,6 @@
-/**
- * One page's way through time. While it is not live, it decides which picture each of the page's
- * lanes shows; the session sends them with the same flow control as live ones.
- *
- * @module
- */
+// One page's way through time. While it is not live, it decides which picture each of the page's
+// lanes shows; the session sends them with the same flow control as live ones.
 import type { Clock } from "../runtime/base/clock.ts";
-import type { Result } from "../runtime/definition/frame.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";
 import type { History } from "./history.ts";
@@ -23,8 +18,6 @@ export interface PlaybackOptions {
   readonly onTime: (time: TimeView) => void;
   /** Whether the page decodes the lane's access units itself. */
   readonly units: (lane: string) => boolean;
-  /** What is known to have been found in a frame of the past. */
-  readonly found: (lane: Lane, offset: number) => Result | undefined;
   /** True when the page draws nothing of what it was sent: no use in playing on. */
   readonly stuck: () => boolean;
 }
@@ -146,7 +139,7 @@ export class Playback {
     if (signal.aborted) return;
     if (picture === undefined) throw new Error(`The log holds no frames of ${cameraText(lead)}`);
     this.#current.clear();
-    this.#keep(lead, picture);
+    this.#current.set(lead.id, picture);
     const elsewhere = command.action === "seek" && picture.offset !== command.offset;
     this.#set({
       mode: "paused",
@@ -192,8 +185,7 @@ export class Playback {
     if (position === undefined || history === undefined) return;
     const picture = await history.atTime(lane, position, units(lane.id));
     if (signal.aborted || picture === undefined || !this.#lanes.has(lane.id)) return;
-    this.#keep(lane, picture);
-    this.#options.onPicture(lane.id);
+    this.#put(lane, picture);
   }
 
   #play(generation: number, speed: number, time: number): void {
@@ -265,13 +257,8 @@ export class Playback {
   }
 
   #put(lane: Lane, picture: LanePicture): void {
-    this.#keep(lane, picture);
+    this.#current.set(lane.id, picture);
     this.#options.onPicture(lane.id);
-  }
-
-  #keep(lane: Lane, picture: LanePicture): void {
-    const result = picture.result ?? this.#options.found(lane, picture.offset);
-    this.#current.set(lane.id, result === undefined ? picture : { ...picture, result });
   }
 
   /** Playing that has come to the end of every lane's frames is live. */

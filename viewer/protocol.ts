@@ -1,10 +1,6 @@
-/**
- * What the viewer's server and its page say to each other over `/ws`. Both import this module, so
- * neither can drift from the other. Pictures travel as binary messages, everything else as JSON.
- *
- * @module
- */
-import type { Result } from "../runtime/definition/frame.ts";
+// What the viewer's server and its page say to each other over `/ws`. Both import this module, so
+// neither can drift from the other. Pictures travel as binary messages, everything else as JSON.
+import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane } from "../runtime/lanes.ts";
 
 /** Raised when a page of an older version could not work with the server any more. */
@@ -123,11 +119,10 @@ export type ServerMessage =
     readonly type: "result";
     readonly slot: number;
     readonly offset: number;
-    readonly result: Result;
+    readonly result: Findings;
   }
   | { readonly type: "alerts"; readonly alerts: readonly AlertView[] }
-  | { readonly type: "time"; readonly time: TimeView }
-  | { readonly type: "problem"; readonly message: string };
+  | { readonly type: "time"; readonly time: TimeView };
 
 /** A tile that the page shows. */
 export interface TileRequest {
@@ -205,7 +200,7 @@ export interface PictureMessage {
   /** Size of the source picture; boxes of the result are in its pixels. 0 when unknown. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
-  readonly result?: Result;
+  readonly result?: Findings;
   /** The camera's own picture, of a query that has kept none; `grey` where the query's are grey. */
   readonly source?: { readonly grey: boolean };
   /** Of an access unit; the units of a tile come in decoding order. */

@@ -1,8 +1,4 @@
-/**
- * Entry of the thread that makes small JPEGs, behind everything else that the machine has to do.
- *
- * @module
- */
+// Entry of the thread that makes small JPEGs, behind everything else that the machine has to do.
 /// <reference lib="deno.worker" />
 import {
   canReduce,

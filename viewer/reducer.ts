@@ -1,9 +1,5 @@
-/**
- * Small JPEGs from a thread of the lowest priority: however many a page wants, a query that has a
- * frame to work on goes first.
- *
- * @module
- */
+// Small JPEGs from a thread of the lowest priority: however many a page wants, a query that has a
+// frame to work on goes first.
 import type { ReduceReply, ReduceRequest } from "./reduce_worker.ts";
 
 interface Waiting {

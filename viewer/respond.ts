@@ -1,8 +1,4 @@
-/**
- * Responses: what every one of them carries, and the kinds that there are.
- *
- * @module
- */
+// Responses: what every one of them carries, and the kinds that there are.
 import type { Context } from "hono";
 import type { LanePicture } from "../runtime/lanes.ts";
 import { maskSecrets } from "../runtime/base/mask.ts";

@@ -1,8 +1,5 @@
-/**
- * Small pictures for small tiles: each is made once, for all who want it.
- *
- * @module
- */
+// Small pictures for small tiles: each is made once, for all who want it.
+import { Semaphore } from "../runtime/base/wait.ts";
 import type { LanePicture } from "../runtime/lanes.ts";
 import { DEFAULT_MAX_PIXELS } from "../runtime/image/inspect.ts";
 import { pictureInfo } from "./picture.ts";
@@ -19,27 +16,21 @@ export interface ScaledPicture {
   readonly sourceHeight: number;
 }
 
-/** How the scaler works. */
-export interface ScalerOptions {
-  /** Cores that live pictures may take all together. Default a fifth of the machine's. */
-  readonly cores?: number;
-  /** Quality of the small JPEGs, 1 to 100. Default 72. */
-  readonly quality?: number;
-  /** Pictures with more pixels are never decoded here. Default 64 million. */
-  readonly maxPixels?: number;
-}
-
 /** JPEG decoders halve, quarter and eighth for next to nothing: those are the sizes there are. */
 const DENOMINATORS = [8, 4, 2] as const;
 type Denominator = typeof DENOMINATORS[number];
 /** A picture may be this much narrower than its tile. */
 const ENOUGH = 0.9;
+/** Cores that live pictures may take all together. */
+const CORES = navigator.hardwareConcurrency / 5;
+/** Of the small JPEGs, 1 to 100. */
+const QUALITY = 72;
 /** Work that may be done ahead of the budget, milliseconds. */
 const BURST_MS = 250;
 /** The thread of the lowest priority uses idle time: half of it counts. */
 const IDLE_TIME_COST = 0.5;
-/** Live pictures that may wait for their turn; what would wait longer is sent as it is. */
-const MOST_WAITING = 6;
+/** Pictures in work with which another live one is sent as it is: it would wait for too long. */
+const MOST_WANTED = 6 + Math.ceil(CORES);
 
 /** A picture in all sizes that it was wanted in. */
 interface Sizes {
@@ -54,36 +45,17 @@ interface Sizes {
  * first.
  */
 export class Scaler {
-  readonly #cores: number;
-  readonly #concurrency: number;
-  readonly #quality: number;
-  readonly #maxPixels: number;
   /** Gone when the picture is. */
   readonly #sizes = new WeakMap<LanePicture, Sizes>();
   readonly #reducer = new Reducer();
   /** What is being made of live lanes, by size and lane. */
   readonly #busy = new Map<string, Promise<ScaledPicture>>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turn = new Semaphore(Math.ceil(CORES));
+  /** Pictures that are made, or wait for their turn. */
+  #wanted = 0;
   /** Milliseconds of work that may be done now, as of `#since`. */
   #budget = BURST_MS;
   #since = performance.now();
-
-  constructor(
-    {
-      cores = navigator.hardwareConcurrency / 5,
-      quality = 72,
-      maxPixels = DEFAULT_MAX_PIXELS,
-    }: ScalerOptions = {},
-  ) {
-    if (!(cores > 0)) {
-      throw new RangeError(`Cannot scale with ${cores} cores: expected a number above 0`);
-    }
-    this.#cores = cores;
-    this.#concurrency = Math.ceil(cores);
-    this.#quality = quality;
-    this.#maxPixels = maxPixels;
-  }
 
   /** The picture, no wider than needed for a tile of `width` device pixels (0: as it is). */
   scaled(picture: LanePicture, width: number): ScaledPicture | Promise<ScaledPicture> {
@@ -124,9 +96,9 @@ export class Scaler {
 
   #hasTime(): boolean {
     const now = performance.now();
-    this.#budget = Math.min(BURST_MS, this.#budget + (now - this.#since) * this.#cores);
+    this.#budget = Math.min(BURST_MS, this.#budget + (now - this.#since) * CORES);
     this.#since = now;
-    return this.#budget > 0 && this.#waiting.length < MOST_WAITING;
+    return this.#budget > 0 && this.#wanted < MOST_WANTED;
   }
 
   #sizesOf(picture: LanePicture): Sizes {
@@ -152,18 +124,17 @@ export class Scaler {
   }
 
   async #scale({ whole, components }: Sizes, denominator: Denominator): Promise<ScaledPicture> {
-    await this.#enter();
+    this.#wanted++;
     try {
-      const bytes = (components === undefined
-        ? undefined
-        : await this.#reduce(whole, components, denominator)) ??
-        await this.#resize(whole, denominator);
+      const bytes = await this.#turn.run(async () =>
+        (components && await this.#reduce(whole, components, denominator)) ??
+          await this.#resize(whole, denominator)
+      );
       return { ...whole, bytes, contentType: "image/jpeg" };
     } catch {
       return whole; // a picture that cannot be scaled is still the lane's picture: the page decides
     } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
+      this.#wanted--;
     }
   }
 
@@ -173,7 +144,7 @@ export class Scaler {
     denominator: Denominator,
   ): Promise<Uint8Array | undefined> {
     const size = { width, height, components };
-    const reply = await this.#reducer.reduce(bytes, { size, denominator, quality: this.#quality });
+    const reply = await this.#reducer.reduce(bytes, { size, denominator, quality: QUALITY });
     // As long as it took: on a busy machine there is less to spare.
     this.#budget -= reply.ms * IDLE_TIME_COST;
     return reply.bytes;
@@ -187,25 +158,18 @@ export class Scaler {
     const begun = performance.now();
     try {
       const sharp = await loadSharp();
-      return await sharp(bytes, { failOn: "none", limitInputPixels: this.#maxPixels })
+      return await sharp(bytes, { failOn: "none", limitInputPixels: DEFAULT_MAX_PIXELS })
         .autoOrient()
         .resize({
           width: Math.ceil(sourceWidth / denominator),
           kernel: "linear",
           fastShrinkOnLoad: true,
         })
-        .jpeg({ quality: this.#quality })
+        .jpeg({ quality: QUALITY })
         .toBuffer();
     } finally {
       this.#budget -= performance.now() - begun;
     }
-  }
-
-  async #enter(): Promise<void> {
-    while (this.#running >= this.#concurrency) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#running++;
   }
 }
 

@@ -1,11 +1,7 @@
-/**
- * One page at the other end of `/ws`. The server keeps no pictures for it: a tile is marked as
- * behind, and gets the lane's newest picture once the page has drawn what it was sent before. A
- * page that is slow sees fewer pictures, not older ones, and one that never reads costs at most
- * what is in flight.
- *
- * @module
- */
+// One page at the other end of `/ws`. The server keeps no pictures for it: a tile is marked as
+// behind, and gets the lane's newest picture once the page has drawn what it was sent before. A
+// page that is slow sees fewer pictures, not older ones, and one that never reads costs at most
+// what is in flight.
 import type { Demand, Lane, LanePicture } from "../runtime/lanes.ts";
 import type { Visitor } from "./access.ts";
 import type { AlertBook } from "./alerts.ts";
@@ -24,7 +20,7 @@ import { newTile, type Tile } from "./page_tile.ts";
 import { pictureInfo } from "./picture.ts";
 import { Playback } from "./playback.ts";
 import type { ScaledPicture } from "./scaler.ts";
-import type { SessionOptions } from "./session_options.ts";
+import type { SessionOptions } from "./surroundings.ts";
 import { UnitFeed } from "./unit_feed.ts";
 
 /** Pictures on their way to one tile: two keep a connection with a long round trip busy. */
@@ -33,7 +29,7 @@ const IN_FLIGHT_PER_TILE = 2;
 const UNITS_IN_FLIGHT = 24;
 /** State is left out while more than this is unsent. */
 const STATE_BACKLOG_BYTES = 128 * 1024;
-/** A page that draws nothing of what it was sent for this long is gone or frozen. */
+/** A page that draws nothing of what it was sent for this long is gone or frozen, milliseconds. */
 const UNREAD_MS = 30_000;
 /** A page that has drawn within this takes pictures whole when there is no time to scale them. */
 const NEAR_MS = 250;
@@ -70,7 +66,6 @@ export class Session {
       clock: hub.clock,
       lane: (id) => hub.lane(id, visitor),
       units: (lane) => [...this.#lanes.get(lane)?.tiles ?? []].every(({ video }) => video),
-      found: (lane, offset) => alerts.foundIn(lane, offset),
       onPicture: (lane) => this.#changed(lane),
       onTime: (time) => {
         this.#say({ type: "time", time });

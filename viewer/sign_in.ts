@@ -1,8 +1,4 @@
-/**
- * Who gets in, before any route is asked.
- *
- * @module
- */
+// Who gets in, before any route is asked.
 import type { Context, Hono } from "hono";
 import type { Access } from "./access.ts";
 import type { Assets } from "./assets.ts";

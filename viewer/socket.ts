@@ -1,28 +1,8 @@
-/**
- * `/ws`: the socket of a page.
- *
- * @module
- */
+// `/ws`: the socket of a page.
 import type { Hono } from "hono";
-import type { Access } from "./access.ts";
-import type { AlertBook } from "./alerts.ts";
-import type { Connections } from "./connections.ts";
-import type { History } from "./history.ts";
-import type { Hub } from "./hub.ts";
-import type { Features } from "./protocol.ts";
 import { busy, type Env, plain } from "./respond.ts";
 import { Session } from "./session.ts";
-
-/** What a page is served from. */
-export interface SocketOptions {
-  readonly hub: Hub;
-  readonly access: Access;
-  readonly alerts: AlertBook;
-  readonly history?: History | undefined;
-  readonly features: Features;
-  readonly connections: Connections;
-  readonly signal: AbortSignal;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /** Seconds of silence after which a page is asked whether it is there; as long again, and it is gone. */
 const IDLE_SECONDS = 30;
@@ -30,7 +10,7 @@ const IDLE_SECONDS = 30;
 /** Adds the route. */
 export function socketRoute(
   app: Hono<Env>,
-  { hub, access, alerts, history, features, connections, signal }: SocketOptions,
+  { hub, access, alerts, history, features, connections, signal }: Surroundings,
 ): void {
   app.get("/ws", (c) => {
     if (!access.originAllowed(c.req.raw)) return plain(c, 403, "This page is not the viewer's own");

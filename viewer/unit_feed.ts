@@ -1,10 +1,7 @@
-/**
- * The access units of one tile, for a page that decodes them itself: live from the newest keyframe on, or
- * up to the frame of the past that the page looks at. Every unit that a shown one depends on goes first.
- *
- * @module
- */
-import type { Frame, Result } from "../runtime/definition/frame.ts";
+// The access units of one tile, for a page that decodes them itself: live from the newest keyframe on, or
+// up to the frame of the past that the page looks at. Every unit that a shown one depends on goes first.
+import type { Frame } from "../runtime/definition/frame.ts";
+import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { Notifier } from "../runtime/base/wait.ts";
 import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts";
@@ -122,7 +119,7 @@ export class UnitFeed {
   }
 }
 
-function messageOf(frame: Frame, hidden: boolean, result: Result | undefined): UnitMessage {
+function messageOf(frame: Frame, hidden: boolean, result: Findings | undefined): UnitMessage {
   const { headers, offset, timestamp, value } = frame;
   const codec = videoCodecOf(headers["content-type"]);
   if (codec === undefined) throw new Error(`Offset ${offset} is no access unit`);

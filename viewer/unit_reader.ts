@@ -1,8 +1,4 @@
-/**
- * Pictures of access units anywhere in a log: what a unit depends on is read again, from its keyframe on.
- *
- * @module
- */
+// Pictures of access units anywhere in a log: what a unit depends on is read again, from its keyframe on.
 import { BadFrameError, type Frame } from "../runtime/definition/frame.ts";
 import { Semaphore } from "../runtime/base/wait.ts";
 import { asImage, WALL_PIXELS } from "../runtime/image/picture.ts";

@@ -1,8 +1,4 @@
-/**
- * The viewer: an HTTP server with the wall, its pictures and its numbers.
- *
- * @module
- */
+// The viewer: an HTTP server with the wall, its pictures and its numbers.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { withDeadline } from "../runtime/base/wait.ts";
 import type { LaneFeed, LaneState } from "../runtime/lanes.ts";

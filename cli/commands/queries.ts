@@ -49,8 +49,7 @@ const queryOptions = {
     opens: "listen",
   },
   ...viewerAccessOptions,
-  // It may write to that folder anyway.
-  cameras: { ...knownCamerasOption.cameras, default: ".framelane/cameras.kv" },
+  ...knownCamerasOption,
   "session-timeout": {
     value: "MS",
     help: "Heartbeat timeout, ms: a runtime that sends none for this long loses its partitions",

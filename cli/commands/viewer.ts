@@ -52,8 +52,8 @@ async function run(
   const access = viewerAccess(options);
   const topics = options.topic;
   const log = await openLogOrUsageError(options.log);
-  const registry = options.cameras === undefined ? undefined : new KnownRegistry(options.cameras);
-  const feed = new LogFeed({ log, topics, cameras: registry?.read });
+  const registry = new KnownRegistry(options.cameras);
+  const feed = new LogFeed({ log, topics, cameras: registry.read });
   try {
     await feed.start();
     if (feed.problem !== undefined) say(`${feed.problem}: trying again until it is there`, "warn");
@@ -80,7 +80,7 @@ async function run(
     return 0;
   } finally {
     await feed.close();
-    await registry?.close();
+    await registry.close();
     await log.close();
   }
 }

@@ -16,4 +16,4 @@ export { motion, type MotionOptions } from "./motion.ts";
 export { passthrough } from "./passthrough.ts";
 export { tamper, type TamperOptions } from "./tamper.ts";
 export { track, type TrackOptions } from "./track/mod.ts";
-export { type Line, type Places, type Point, type Zone, zones } from "./zones/mod.ts";
+export { zones } from "./zones/mod.ts";

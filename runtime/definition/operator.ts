@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Alignment } from "./align.ts";
+import type { Places } from "./places.ts";
 
 /** A native library, by its package's name, that not every query needs. */
 export type NativeLibrary = "onnxruntime-node";
@@ -60,6 +61,8 @@ export interface Operator<In, Out> {
   readonly name: string;
   /** For people: what may change while the state stays what it is. */
   readonly settings?: string;
+  /** Zones and lines that it watches, for people who look at its pictures. */
+  readonly places?: Places;
   /** Files and folders that it reads, such as a model's: what a run has to be allowed. */
   readonly reads?: readonly string[];
   /** Native libraries that it loads beside the codecs of frames: what a run has to be allowed. */

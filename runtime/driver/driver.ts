@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
-import type { TopicLog } from "../log/log.ts";
+import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
 import { ExecutorPool } from "./executor_pool.ts";
 import { DriverFeed } from "./feed.ts";
@@ -87,7 +87,7 @@ export class Driver {
       this.streams,
       clock,
       lag,
-      (query) => this.explain(query),
+      (query) => this.#queries.get(query)?.loaded?.places,
       (lanes) => this.#pool.watch(lanes),
     );
     const config: ExecutorConfig = {
@@ -206,7 +206,7 @@ export class Driver {
       if (await this.#lanes.allEnded()) deadline = undefined;
       const failed = this.streams.all.some(({ state }) => state === "failed");
       if (failed || this.#stopping.signal.aborted) return !failed;
-      const { sessionTimeoutMs = 10_000 } = this.#options;
+      const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
       deadline ??= this.#clock.monotonic() + sessionTimeoutMs + TAKEOVER_MS;
       if (this.#clock.monotonic() > deadline || !await this.#othersBehind()) return true;
       await this.#clock.sleep(POLL_MS, this.#stopping.signal).catch(() => {});
@@ -228,11 +228,6 @@ export class Driver {
     await Promise.all([...this.#queries.values()].map((query) => query.end(mode)));
     await this.#pool.close();
     this.#assigned.resolve();
-  }
-
-  /** The plan of each query, for people. */
-  explain(query: string): string {
-    return this.#queries.get(query)?.loaded?.plan ?? "";
   }
 
   /** Whether all queries end by themselves (`available-now`, `once`). Known once it has started. */

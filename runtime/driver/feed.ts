@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";
 import type { Headers } from "../definition/frame.ts";
+import type { Places } from "../definition/places.ts";
 import type { StreamingQueryProgress } from "../definition/progress.ts";
 import { type LagMeter, STALE_MS } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
@@ -17,7 +18,7 @@ export class DriverFeed implements LaneFeed {
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;
   readonly #lag: LagMeter;
-  readonly #planOf: (query: string) => string;
+  readonly #placesOf: (query: string) => Places | undefined;
   readonly #pictures = new Map<string, LanePicture & { readonly arrival: number }>();
   /** The newest run of each lane. */
   readonly #runs = new Map<string, number>();
@@ -29,14 +30,14 @@ export class DriverFeed implements LaneFeed {
     streams: StreamingQueryManager,
     clock: Clock,
     lag: LagMeter,
-    planOf: (query: string) => string,
+    placesOf: (query: string) => Places | undefined,
     onDemand: (lanes: Watched) => void,
   ) {
     this.demand = onDemand;
     this.#streams = streams;
     this.#clock = clock;
     this.#lag = lag;
-    this.#planOf = planOf;
+    this.#placesOf = placesOf;
   }
 
   lanes(): readonly Lane[] {
@@ -62,10 +63,7 @@ export class DriverFeed implements LaneFeed {
 
   history(lane: string): { progress: readonly StreamingQueryProgress[]; plan: string } {
     const query = this.#streams.all.find((one) => laneId(one) === lane);
-    return {
-      progress: query?.recentProgress ?? [],
-      plan: query === undefined ? "" : this.#planOf(query.query),
-    };
+    return { progress: query?.recentProgress ?? [], plan: query?.explain() ?? "" };
   }
 
   /** A picture came from an executor. */
@@ -112,6 +110,7 @@ export class DriverFeed implements LaneFeed {
     const fps = fresh ? progress?.inputRowsPerSecond ?? 0 : 0;
     const latency = progress?.latencies?.e2eLatencyMs;
     const newest = progress?.eventTime.max;
+    const places = this.#placesOf(query.query);
     return {
       id: laneId(query),
       query: query.query,
@@ -134,6 +133,7 @@ export class DriverFeed implements LaneFeed {
       restarts: query.restarts,
       ...lastFrame(picture, newest, query.lastCommit),
       ...(query.lastCommit !== undefined ? { lastCommit: query.lastCommit } : {}),
+      ...(places === undefined ? {} : { places }),
     };
   }
 }

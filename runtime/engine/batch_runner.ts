@@ -122,7 +122,7 @@ export class BatchRunner {
     };
     this.#collect = (made, cause) => {
       const output = this.#numbers.number(made);
-      if (typeof output === "object" && output !== null) this.#noteAlert(output as Output);
+      if (typeof output === "object" && output !== null) this.#remember(output as Output);
       outputs.push(output);
       // A timer's output belongs to no frame, so it cannot be marked as shown.
       const shown = !byTimer && cause.offset < this.#shownBefore;
@@ -197,11 +197,14 @@ export class BatchRunner {
     return true;
   }
 
-  /** Alerts are remembered in the log, for those who look later or from elsewhere. */
-  #noteAlert(output: Output): void {
-    const { alertRecord } = this.#options;
+  /** What was found is remembered in the log, for those who look later or from elsewhere. */
+  #remember(output: Output): void {
+    const { alertRecord, findingsRecord } = this.#options;
     const { result, timestamp } = output;
-    const alert = result?.alert;
+    if (result === undefined) return;
+    const found = findingsRecord?.(output);
+    if (found !== undefined) this.#records.push(found);
+    const { alert } = result;
     if (alert === undefined || alertRecord === undefined) return;
     const known = this.#alert?.id === alert.id ? this.#alert : undefined;
     const recent = known !== undefined && timestamp - known.timestamp < ALERT_UPDATE_MS;

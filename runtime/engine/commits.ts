@@ -26,6 +26,9 @@ export interface RunBatch extends AfterBatch {
   readonly observed: readonly NamedMetrics[];
 }
 
+/** How long it takes until a topic that cannot be made is tried again, milliseconds. */
+const RETRY_TOPIC_MS = 60_000;
+
 /** What a commit tells. */
 export interface CommitEvents {
   readonly onCommitted: (range: BatchRange) => void;
@@ -41,6 +44,8 @@ export class Commits {
   readonly #events: CommitEvents;
   /** Topics that are known to exist. */
   readonly #topics: Set<string>;
+  /** Those that cannot be made: when each is tried again, on the monotonic clock, and what was reported. */
+  readonly #refused = new Map<string, { until: number; error: LogError; reported: Set<string> }>();
   #nextBatchId: number;
   #running: Promise<void> = Promise.resolve();
   #held: RunBatch | undefined;
@@ -135,24 +140,35 @@ export class Commits {
   }
 
   /**
-   * The topics of dead letters and alerts are made with the first of them.
+   * The topics of dead letters, alerts and findings are made with the first of them.
    *
-   * @returns dead letters that have no topic: a user may not be allowed to make one, a name too long.
+   * @returns optional records without a topic: a user may not be allowed to make one, a name too long.
    */
   async #ensureTopics(records: readonly OutputRecord[]): Promise<ReadonlySet<OutputRecord>> {
-    const { log, topic, report } = this.#options;
+    const { log, topic, report, clock } = this.#options;
     const lost = new Set<OutputRecord>();
     for (const record of records) {
-      const { topic: output, optional = false, headers } = record;
+      const { topic: output, optional, retentionBytes } = record;
       if (this.#topics.has(output)) continue;
-      try {
-        await log.createTopic(output, await log.partitionCount(topic));
-        this.#topics.add(output);
-      } catch (error) {
-        if (!optional || !(error instanceof LogError) || error.retryable) throw error;
-        lost.add(record);
-        report(`Cannot keep a dead letter (${headers["reason"] ?? "error"}): ${error.message}`);
+      let refused = this.#refused.get(output);
+      if (refused === undefined || clock.monotonic() >= refused.until) {
+        try {
+          await log.createTopic(output, await log.partitionCount(topic), { retentionBytes });
+          this.#topics.add(output);
+          continue;
+        } catch (error) {
+          const lasting = error instanceof LogError && !error.retryable;
+          if (optional === undefined || !lasting) throw error;
+          const until = clock.monotonic() + RETRY_TOPIC_MS;
+          refused = { until, error, reported: new Set() };
+          this.#refused.set(output, refused);
+        }
       }
+      lost.add(record);
+      if (optional === undefined) throw refused.error;
+      if (refused.reported.has(optional)) continue;
+      refused.reported.add(optional);
+      report(`Cannot keep ${optional}: ${refused.error.message}`);
     }
     return lost;
   }

@@ -129,6 +129,8 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */
   readonly alertRecord?: (output: Output) => OutputRecord;
+  /** Makes the record of what was found, if anything was; without it none is made. */
+  readonly findingsRecord?: (output: Output) => OutputRecord | undefined;
   /** Milliseconds between two progress reports. Default 1000. */
   readonly progressIntervalMs?: number;
 }

@@ -14,7 +14,7 @@ import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../defi
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
 import { loadDefinition } from "../definition/query_options.ts";
-import { alertRecord } from "../sinks/alert_log.ts";
+import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { loadSink } from "../sinks/open.ts";
 import { parseTrigger } from "../definition/trigger.ts";
@@ -68,6 +68,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     ...(spec.trigger !== undefined ? { trigger: parseTrigger(spec.trigger) } : {}),
     ...(spec.source !== undefined ? { source: spec.source } : {}),
   });
+  const places = plan.operators.find((operator) => operator.places !== undefined)?.places;
   const loaded: LoadedQuery = {
     plan: new QueryDefinition(plan).explain(),
     finite: endsByItself(plan),
@@ -76,6 +77,7 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     access: accessOf({ plan: { ...plan, name: spec.name } }),
     remarks: [...new Set(plan.operators.flatMap(({ remarks = [] }) => remarks))],
     topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
+    ...(places === undefined ? {} : { places }),
     aligns: alignmentOf(plan),
   };
   return { spec, plan: { ...plan, name: spec.name }, loaded };
@@ -225,9 +227,9 @@ export class ExecutorHost {
 
   async #start(message: ToExecutor & { type: "start" }): Promise<void> {
     const { lane, partition, runId } = message;
-    const loaded = await this.#plans.get(message.plan);
-    if (loaded === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
-    const { plan, spec: { name: query, topic, group } } = loaded;
+    const found = await this.#plans.get(message.plan);
+    if (found === undefined) throw new Error(`Cannot start lane ${lane}: its query was removed`);
+    const { plan, loaded: { places }, spec: { name: query, topic, group } } = found;
     this.#titles.set(lane, `${query} ${laneName(partition)}`);
     if (this.#titles.size > TITLES) this.#titles.delete(this.#titles.keys().next().value!);
     const { progressIntervalMs } = this.#config!;
@@ -257,6 +259,7 @@ export class ExecutorHost {
       groups: () => new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
+      findingsRecord: (output) => findingsRecord(output, query, places),
       pictures,
       report: (text) => this.#send({ type: "report", lane, message: text }),
       onProblem: (problem) =>

@@ -19,6 +19,7 @@ import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
 import type { Alignment } from "../definition/align.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PlanAccess } from "../definition/plan_access.ts";
+import type { Places } from "../definition/places.ts";
 import type { GivenOptions, QueryModule } from "../definition/query_options.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
@@ -71,6 +72,8 @@ export interface LoadedQuery {
   readonly remarks: readonly string[];
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
+  /** Zones and lines that it watches. */
+  readonly places?: Places;
   /** Its lanes read a second partition beside their own. */
   readonly aligns?: Alignment | undefined;
 }

@@ -33,9 +33,10 @@ export interface TopicLog {
    * Makes sure that the topic exists and has at least `partitions` partitions; never takes any
    * away. Concurrent calls from several processes all succeed.
    *
+   * @param options for a topic that is made now; one that is there stays as it is.
    * @returns the number of partitions there are now.
    */
-  createTopic(topic: string, partitions: number): Promise<number>;
+  createTopic(topic: string, partitions: number, options?: TopicLimits): Promise<number>;
   /**
    * What the partition holds.
    *
@@ -64,6 +65,12 @@ export interface TopicLog {
   storage?(): Promise<LogStorage>;
   /** Closes everything that was opened through this log. */
   close(): Promise<void>;
+}
+
+/** How much a topic keeps. */
+export interface TopicLimits {
+  /** About how much of each partition is kept at most; as the log's own default says without it. */
+  readonly retentionBytes?: number | undefined;
 }
 
 /** What a log's files take on this machine, bytes. */
@@ -165,11 +172,14 @@ export interface PartitionReader {
   close(): Promise<void>;
 }
 
+/** A member that is silent for this long loses its partitions, unless another time is given, milliseconds. */
+export const SESSION_TIMEOUT_MS = 10_000;
+
 /** Which group to join. */
 export interface GroupOptions {
   readonly group: string;
   readonly topic: string;
-  /** A member that is silent for this long loses its partitions. Default 10 000. */
+  /** A member that is silent for this long loses its partitions. Default `SESSION_TIMEOUT_MS`. */
   readonly sessionTimeoutMs?: number;
   /**
    * Called with all partitions that are this member's now, whenever that changes, the first time

@@ -19,8 +19,10 @@ export interface OutputRecord extends LogRecord {
    * fails. It may be meant for another topic, which is made if it is not there.
    */
   readonly smaller?: (refusal: { readonly code: string; readonly message: string }) => OutputRecord;
-  /** Left out, counted and reported, where its topic is not there and cannot be made. */
-  readonly optional?: boolean;
+  /** What it is, for people: it is left out and reported where its topic is not there and cannot be made. */
+  readonly optional?: string;
+  /** How much of each partition its topic keeps, where that has to be made for it. */
+  readonly retentionBytes?: number;
 }
 
 /** First offset that is still there, and one past the last readable one. */

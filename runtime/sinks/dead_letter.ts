@@ -66,7 +66,11 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
     timestamp,
     headers: { ...frame.headers, ...told },
   };
-  return { ...whole, optional: true, smaller: () => cut(whole, frame, told, 0) };
+  return {
+    ...whole,
+    optional: `a dead letter (${told[names.reason]})`,
+    smaller: () => cut(whole, frame, told, 0),
+  };
 }
 
 /** The dead letter with as much of the frame as a step of `CUTS` leaves. */

@@ -13,7 +13,7 @@ import type { BatchRange, Membership, OutputRecord, ReadProblem, TopicLog } from
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import { overridePlan, type PlanOverrides } from "../definition/plan.ts";
 import type { QueryDefinition } from "../definition/query.ts";
-import { alertRecord } from "../sinks/alert_log.ts";
+import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import type { Sink } from "../definition/sink.ts";
 
 /** What a test wants run. */
@@ -75,6 +75,7 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         groups: () => new GroupTracker((message) => void reports.push(message)),
         deadLetter,
         alertRecord: (output) => alertRecord(output, definition.plan.name),
+        findingsRecord: (output) => findingsRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
         ...(options.onProgress !== undefined

@@ -163,7 +163,7 @@ Deno.test("log convert takes an old log over, with offsets and checkpoints", asy
     await makeVersion1(dir);
     const refused = await log("check", "--log", url);
     assert.equal(refused.code, 1);
-    assert.match(refused.said, /version 1, older than version 3.*: deno task log convert --log/);
+    assert.match(refused.said, /version 1, older than version \d+.*: deno task log convert --log/);
     const { code, said } = await log("convert", "--log", url);
     assert.equal(code, 0, said);
     assert.match(said, /Converted 100 records and 2 checkpoints; the old files are in .*version-1/);

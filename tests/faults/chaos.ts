@@ -9,7 +9,7 @@ import { Cluster } from "../../runtime/log/kafka/net/cluster.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
-import { brokersSeenFrom, freePort } from "../../tools/kafka/probe.ts";
+import { freePort } from "../../tools/kafka/probe.ts";
 import { judgeTopic } from "../recovery/outputs.ts";
 import { assertFlawless, type Marked, markedRecords, markOf, total } from "../support/checker.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
@@ -18,6 +18,17 @@ import { Relay } from "../support/relay.ts";
 import { retry } from "../support/retry.ts";
 import { say } from "../support/trial_report.ts";
 import { until } from "../support/until.ts";
+import {
+  failoverTimes,
+  FRAMES,
+  isStruck,
+  needsOf,
+  OUT,
+  partitionsSeen,
+  PEER,
+  type Roles,
+  rolesOf,
+} from "./roles.ts";
 import { Silences } from "./silences.ts";
 
 const PARTITIONS = 3;
@@ -27,7 +38,14 @@ const EVERY_MS = 50;
  * successor: 30 s by default, in which nothing that the transaction wrote can be read.
  */
 const extraProperties = { "request.timeout.ms": 5_000 };
-const [FRAMES, OUT, PEER] = ["frames", "out", "peer"] as const;
+/** Everything on one node alone: a leader that is well waits for nobody. */
+const ALONE = {
+  "default.replication.factor": 1,
+  "min.insync.replicas": 1,
+  "offsets.topic.replication.factor": 1,
+  "transaction.state.log.replication.factor": 1,
+  "transaction.state.log.min.isr": 1,
+};
 
 /** What happens to a node. */
 export const FAULTS = ["held", "cut", "swallowed", "killed", "restarted"] as const;
@@ -39,12 +57,19 @@ export interface Blow {
   readonly node: number;
 }
 
-/** What a blow came to, milliseconds. */
+/** Milliseconds of the worst partition. */
+export interface Silence {
+  readonly whole: number;
+  /** Without the cluster's own time: until it had given the node up, or the node was back. */
+  readonly client: number;
+}
+
+/** What a blow came to. */
 export interface Outcome extends Blow {
   /** Until the cluster had given the node up; undefined when it never did. */
   readonly failoverMs?: number;
-  /** Longest silence of each kind of stream: of partitions whose brokers were well, and of the others. */
-  readonly silences: ReadonlyMap<string, { readonly well: number; readonly struck: number }>;
+  /** Of each kind of stream: of partitions whose leaders and coordinators were well, and of the others. */
+  readonly silences: ReadonlyMap<string, { readonly well: Silence; readonly struck: Silence }>;
   /** A client that started in the middle of it: until its first record was back. */
   readonly startMs: number;
 }
@@ -52,7 +77,12 @@ export interface Outcome extends Blow {
 /** Deals the blows, one after the other; fails when a frame is lost, doubled or reordered. */
 export async function chaos(
   blows: readonly Blow[],
-  { lastingMs, restMs, peers }: { lastingMs: number; restMs: number; peers: boolean },
+  { lastingMs, restMs, peers, replicas }: {
+    lastingMs: number;
+    restMs: number;
+    peers: boolean;
+    replicas: 1 | 3;
+  },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let kafka: KafkaCluster | undefined;
@@ -62,7 +92,12 @@ export async function chaos(
   const url = `kafka://${advertised.map((port) => `127.0.0.1:${port}`).join(",")}`;
   try {
     await withKafka(
-      { nodes: 3, timeoutMs: 300_000, advertised, extraProperties },
+      {
+        nodes: 3,
+        timeoutMs: 300_000,
+        advertised,
+        extraProperties: replicas === 1 ? { ...extraProperties, ...ALONE } : extraProperties,
+      },
       async (started) => {
         kafka = started;
         await using bed = await Bed.start(url, peers);
@@ -85,11 +120,16 @@ export async function chaos(
 /** An outcome as a line. */
 export function describe({ fault, node, failoverMs, silences, startMs }: Outcome): string {
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  const told = ({ whole, client }: Silence) => `${seconds(whole)} (${seconds(client)})`;
   const streams = [...silences].map(([name, { well, struck }]) =>
-    `${name} ${seconds(well)} / ${seconds(struck)} s`
+    `${name} ${told(well)} / ${told(struck)} s`
   );
-  const failover = failoverMs === undefined ? "not given up" : `given up ${seconds(failoverMs)} s`;
-  return `node ${node + 1} ${fault}: ${failover}; silences, brokers well / struck: ${
+  const failover = failoverMs === undefined
+    ? "not given up"
+    : `given up after ${seconds(failoverMs)} s`;
+  return `node ${
+    node + 1
+  } ${fault}: ${failover}; silences (without the cluster's own time), leaders well / struck: ${
     streams.join(", ")
   }; started within ${seconds(startMs)} s`;
 }
@@ -189,50 +229,63 @@ class Bed implements AsyncDisposable {
     },
   ): Promise<Outcome> {
     const node = kafka.nodes[blow.node]!;
-    const struck = await this.#brokersOf(node.id);
+    const roles = rolesOf(node.id, await this.#cluster.any(this.#stop.signal, partitionsSeen));
     this.#silences.reset();
     const begun = performance.now();
     const over = new AbortController();
-    const failover = failoverOf(kafka, blow.node, over.signal);
+    const witness = kafka.nodes[(blow.node + 1) % 3]!.address;
+    const failover = failoverTimes(witness, node.id, roles, over.signal);
     if (blow.fault === "held") node.pause();
     else if (blow.fault === "cut") relay.cut();
     else if (blow.fault === "swallowed") relay.swallow();
     else await node[blow.fault === "killed" ? "kill" : "stop"]();
-    const startMs = await this.#startAnew(struck);
+    const startMs = await this.#startAnew(roles);
     const left = begun + lastingMs - performance.now();
     if (left > 0) await new Promise((next) => setTimeout(next, left));
     over.abort();
-    const failoverMs = await failover;
+    const givenUpMs = await failover;
     if (blow.fault === "held") node.resume();
     else if (blow.fault === "cut" || blow.fault === "swallowed") relay.heal();
     else await node.start();
+    const awayMs = performance.now() - begun;
     await new Promise((next) => setTimeout(next, restMs));
+    // Other nodes reach one that clients do not: its replicas go on.
+    const followers = blow.fault !== "cut" && blow.fault !== "swallowed";
+    const ownMs = (stream: string, partition: number) =>
+      Math.max(
+        0,
+        ...needsOf(stream, partition).map((need) => {
+          const role = roles.get(need);
+          const waits = role === "leads" || (role === "follows" && followers);
+          return waits ? givenUpMs.get(need) ?? awayMs : 0;
+        }),
+      );
+    const silences = [...this.#silences.longest].map(([stream, of]) => {
+      const worst = (struck: boolean): Silence => {
+        const partitions = of.map((whole, partition) => ({
+          whole,
+          client: Math.max(0, whole - ownMs(stream, partition)),
+          struck: isStruck(roles, stream, partition),
+        })).filter((one) => one.struck === struck);
+        return {
+          whole: Math.max(0, ...partitions.map(({ whole }) => whole)),
+          client: Math.max(0, ...partitions.map(({ client }) => client)),
+        };
+      };
+      return [stream, { well: worst(false), struck: worst(true) }] as const;
+    });
+    const given = [...givenUpMs.values()];
     return {
       ...blow,
-      ...(failoverMs === undefined ? {} : { failoverMs }),
-      silences: this.#silences.longest((stream, partition) => struck(stream, partition)),
+      ...(given.length === 0 ? {} : { failoverMs: Math.max(...given) }),
+      silences: new Map(silences),
       startMs,
     };
   }
 
-  /** Whether a stream's partition needs the node with this id. */
-  async #brokersOf(id: number): Promise<(stream: string, partition: number) => boolean> {
-    const { signal } = this.#stop;
-    const leads = async (topic: string) =>
-      (await this.#cluster.topic(topic, signal, true))!.leaders.map(({ broker }) => broker === id);
-    const [frames, out, peer, groups, transactions] = await Promise.all(
-      [FRAMES, OUT, PEER, "__consumer_offsets", "__transaction_state"].map(leads),
-    );
-    return (stream, partition) => {
-      if (stream === "librdkafka") return peer![partition]!;
-      if (stream === "camera") return frames![partition]!;
-      return frames![partition]! || out![partition]! || groups![0]! || transactions![0]!;
-    };
-  }
-
   /** A new client: until it has written a record to a partition whose broker is well, and read it. */
-  async #startAnew(struck: (stream: string, partition: number) => boolean): Promise<number> {
-    const partition = [0, 1, 2].find((one) => !struck("librdkafka", one));
+  async #startAnew(roles: Roles): Promise<number> {
+    const partition = [0, 1, 2].find((one) => !isStruck(roles, "librdkafka", one));
     if (partition === undefined) return 0;
     const begun = performance.now();
     const log = await openLog(this.#url);
@@ -287,19 +340,5 @@ class Bed implements AsyncDisposable {
     await this.#silences.ended;
     await this.#cluster.close();
     await this.#log.close();
-  }
-}
-
-/** When the other nodes had given one up, milliseconds from now. */
-async function failoverOf(
-  kafka: KafkaCluster,
-  struck: number,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const begun = performance.now();
-  const witness = Number(kafka.nodes[(struck + 1) % 3]!.address.split(":")[1]);
-  while (!signal.aborted) {
-    if (await brokersSeenFrom(witness) === 2) return performance.now() - begun;
-    await new Promise((next) => setTimeout(next, 50));
   }
 }

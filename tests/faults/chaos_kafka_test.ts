@@ -6,6 +6,7 @@ import { say } from "../support/trial_report.ts";
 Deno.test("a node of three in trouble costs no frame and doubles none", async () => {
   const random = Random.fromEnvironment(Math.floor(Math.random() * 2 ** 31));
   const blow = { fault: random.pick(FAULTS), node: random.whole(0, 2) };
-  say(`seed ${random.seed}: node ${blow.node + 1} is ${blow.fault}`);
-  await chaos([blow], { lastingMs: 6_000, restMs: 1_000, peers: false });
+  const replicas = random.pick([1, 3] as const);
+  say(`seed ${random.seed}: node ${blow.node + 1} is ${blow.fault}, replicas: ${replicas}`);
+  await chaos([blow], { lastingMs: 6_000, restMs: 1_000, peers: false, replicas });
 });

@@ -34,21 +34,14 @@ export class Silences {
     for (const of of this.#longest.values()) of.fill(0);
   }
 
-  /** The longest silence of each kind, of the partitions that were struck and of the others, milliseconds. */
-  longest(
-    isStruck: (stream: string, partition: number) => boolean,
-  ): Map<string, { well: number; struck: number }> {
-    return new Map([...this.#longest].map(([name, of]) => {
-      const worst = (struck: boolean) =>
-        Math.max(
-          0,
-          ...of.map((ms, partition) => {
-            const now = performance.now() - this.#last.get(name)![partition]!;
-            return isStruck(name, partition) === struck ? Math.max(ms, now) : 0;
-          }),
-        );
-      return [name, { well: worst(false), struck: worst(true) }];
-    }));
+  /** The longest silence of each partition of each kind, milliseconds. */
+  get longest(): ReadonlyMap<string, readonly number[]> {
+    const now = performance.now();
+    const sinceLast = (name: string, partition: number) => now - this.#last.get(name)![partition]!;
+    return new Map([...this.#longest].map(([name, of]) => [
+      name,
+      of.map((ms, partition) => Math.max(ms, sinceLast(name, partition))),
+    ]));
   }
 
   /** The records of a topic. */

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import jpeg from "@julusian/jpeg-turbo";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";
 import { cameraOfPartition, laneName } from "../../runtime/definition/frame.ts";
-import type { Lane, LaneFeed, LanePicture } from "../../runtime/lanes.ts";
+import { type Lane, type LaneFeed, type LanePicture, NO_NUMBERS } from "../../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 
 /** What the lanes are like. */
@@ -55,13 +55,7 @@ export class FakeLanes implements LaneFeed {
       partition,
       camera: cameraOfPartition(partition),
       state: "running",
-      framesPerSecondIn: 0,
-      framesPerSecondOut: 0,
-      lagFrames: 0,
-      dropped: 0,
-      deadLettered: 0,
-      gaps: 0,
-      restarts: 0,
+      ...NO_NUMBERS,
     }));
   }
 

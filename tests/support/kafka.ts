@@ -88,8 +88,8 @@ export async function appendBatches(
   });
   try {
     for (const bytes of batches) {
-      const batches = [{ topic, partition, bytes }];
-      await produce(connection, { acks: -1, timeoutMs: requestTimeoutMs, batches });
+      const batch = { topic, partition, bytes };
+      await produce(connection, batch, { acks: -1, timeoutMs: requestTimeoutMs });
     }
   } finally {
     await connection.close();

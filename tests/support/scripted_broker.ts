@@ -6,6 +6,7 @@
  */
 import { type Api, API_VERSIONS } from "../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../runtime/log/kafka/protocol/groups.ts";
+import { FETCH, PRODUCE } from "../../runtime/log/kafka/protocol/records.ts";
 import * as topics from "../../runtime/log/kafka/protocol/topics.ts";
 import * as transactions from "../../runtime/log/kafka/protocol/transactions.ts";
 import { RequestWriter, ResponseReader } from "../../runtime/log/kafka/protocol/wire.ts";
@@ -20,15 +21,15 @@ import {
   take,
 } from "./scripted_bytes.ts";
 
-/** What the broker does with a request. */
-export type Reply = "well" | "silent" | "close" | Mangling | { readonly errorCode: number };
+/** What the broker does with a request. `slow`: it answers a byte now and then. */
+export type Reply = "well" | "silent" | "close" | "slow" | { readonly errorCode: number } | Lie;
 
-/**
- * A response that is right but for: its second half, which never comes; a length of 2 GiB; the number of
- * another request; its pace, a byte now and then.
- */
-export type Mangling = "half" | "huge" | "mixed" | "slow";
-const MANGLINGS: readonly Reply[] = ["half", "huge", "mixed", "slow"] satisfies Mangling[];
+/** Changes an answer that was right: its fields, or its bytes from the length on. */
+export type Lie =
+  // deno-lint-ignore no-explicit-any -- a liar answers anything
+  | { readonly fields: (answer: any) => void }
+  | { readonly bytes: (frame: Uint8Array<ArrayBuffer>) => Uint8Array };
+
 const SLOW_MS = 100;
 
 /** A request as the broker sees it. */
@@ -39,8 +40,6 @@ export interface Seen {
   readonly name: string;
 }
 
-const PRODUCE = 0;
-const FETCH = 1;
 const TABLES: readonly unknown[] = [
   API_VERSIONS,
   ...Object.values(topics),
@@ -48,12 +47,21 @@ const TABLES: readonly unknown[] = [
   ...Object.values(transactions),
 ];
 /** All requests that tables describe. */
-export const APIS: readonly Api<unknown, unknown>[] = TABLES.filter((
-  one,
-): one is Api<unknown, unknown> =>
-  typeof one === "object" && one !== null && "request" in one &&
-  one !== transactions.INIT_TRANSACTIONS
-);
+export const APIS: readonly Api<unknown, unknown>[] = TABLES.filter(isApi);
+
+function isApi(one: unknown): one is Api<unknown, unknown> {
+  return typeof one === "object" && one !== null && "request" in one &&
+    one !== transactions.INIT_TRANSACTIONS;
+}
+
+/** The topic that records are about. */
+function nameOfTopic(key: number, { topics }: Body): string | undefined {
+  const topic = topics?.[0];
+  if (key === PRODUCE.key) return topic!.name;
+  return key === FETCH.key ? topic!.name || nameOf(topic!.topicId!) : undefined;
+}
+
+const ALL: readonly Api<unknown, unknown>[] = [...APIS, PRODUCE, FETCH].filter(isApi);
 
 /** A broker on a port of its own. */
 export class ScriptedBroker {
@@ -71,8 +79,6 @@ export class ScriptedBroker {
   readonly nodeId: number;
   #produced = 0;
   #closed = false;
-  /** What is done to the response that goes out next. */
-  #mangling: Reply = "well";
 
   /** @param script says what is done with each request; ApiVersions are always answered. */
   constructor(script: (seen: Seen) => Reply = () => "well", nodeId = 1) {
@@ -118,63 +124,45 @@ export class ScriptedBroker {
         const size = new DataView((await take(connection, 4)).buffer).getInt32(0);
         const from = new ResponseReader(await take(connection, size));
         const [key, version, correlation] = [from.int16(), from.int16(), from.int32()];
-        from.nullableString16(); // the client's name
-        const response = this.#respond(key, version, from);
-        if (response === "close") return closeQuietly(connection);
-        if (response === "silent") continue;
+        from.nullableString(false); // the client's name
+        const api = ALL.find((one) => one.key === key)!;
+        const as = { version, flexible: version >= api.flexible };
+        if (as.flexible) from.tags();
+        const body = api.request.read(from, as) as Body;
+        const name = nameOfTopic(key, body) ?? nameIn(body);
+        const reply = this.#reply({ key, version, name });
+        if (reply === "close") return closeQuietly(connection);
+        if (reply === "silent") continue;
+        const refused = typeof reply === "object" && "errorCode" in reply;
+        if (key === PRODUCE.key && !refused) this.#produced++;
+        const response = this.#wellFormed(key, body, name);
+        if (refused) inject(response, reply.errorCode);
+        if (typeof reply === "object" && "fields" in reply) reply.fields(response);
         const to = new RequestWriter().int32(0).int32(correlation);
-        response(to);
+        if (as.flexible && key !== API_VERSIONS.key) to.noTags();
+        api.response.write(to, response, as);
         const bytes = joined(to);
         new DataView(bytes.buffer).setInt32(0, bytes.length - 4);
-        await this.#send(connection, bytes, this.#mangling);
+        const lies = typeof reply === "object" && "bytes" in reply;
+        await this.#send(connection, lies ? reply.bytes(bytes) : bytes, reply === "slow");
       }
     } catch {
       closeQuietly(connection); // The client has gone.
     }
   }
 
-  async #send(
-    connection: Deno.Conn,
-    bytes: Uint8Array<ArrayBuffer>,
-    mangling: Reply,
-  ): Promise<void> {
-    const view = new DataView(bytes.buffer);
-    if (mangling === "huge") view.setInt32(0, 0x7fffffff);
-    if (mangling === "mixed") view.setInt32(4, view.getInt32(4) + 1);
-    const end = mangling === "half" ? bytes.length >> 1 : bytes.length;
-    for (let at = 0; at < end && !this.#closed;) {
-      const piece = mangling === "slow" ? bytes.subarray(at, at + 1) : bytes.subarray(at, end);
-      at += await connection.write(piece);
-      if (mangling === "slow") await new Promise((next) => setTimeout(next, SLOW_MS));
+  async #send(connection: Deno.Conn, bytes: Uint8Array, slow: boolean): Promise<void> {
+    for (let at = 0; at < bytes.length && !this.#closed;) {
+      at += await connection.write(slow ? bytes.subarray(at, at + 1) : bytes.subarray(at));
+      if (slow) await new Promise((next) => setTimeout(next, SLOW_MS));
     }
-  }
-
-  #respond(
-    key: number,
-    version: number,
-    from: ResponseReader,
-  ): "close" | "silent" | ((to: RequestWriter) => void) {
-    if (key === PRODUCE || key === FETCH) return this.#respondByHand(key, version, from);
-    const api = APIS.find((one) => one.key === key)!;
-    const as = { version, flexible: version >= api.flexible };
-    if (as.flexible) from.tags();
-    const body = api.request.read(from, as) as Body;
-    const name = nameIn(body);
-    const reply = this.#reply({ key, version, name });
-    if (reply === "silent" || reply === "close") return reply;
-    const response = this.#wellFormed(key, body, name);
-    if (typeof reply === "object") inject(response, reply.errorCode);
-    return (to) => {
-      if (as.flexible && key !== API_VERSIONS.key) to.noTags();
-      api.response.write(to, response, as);
-    };
   }
 
   #reply(seen: Seen): Reply {
     this.seen.push(seen);
-    const reply = seen.key === API_VERSIONS.key ? "well" : this.#script(seen);
-    this.#mangling = MANGLINGS.includes(reply) ? reply : "well";
-    return reply;
+    const reply = this.#script(seen);
+    const lies = typeof reply === "object" && !("errorCode" in reply);
+    return seen.key === API_VERSIONS.key && !lies ? "well" : reply;
   }
 
   #wellFormed(key: number, body: Body, name: string): Record<string, unknown> {
@@ -192,13 +180,11 @@ export class ScriptedBroker {
         return {
           ...base,
           apiKeys: [
-            ...APIS.map(({ key, versions }) => ({
+            ...ALL.map(({ key, versions }) => ({
               apiKey: key,
               minVersion: versions[0],
               maxVersion: versions[1],
             })),
-            { apiKey: PRODUCE, minVersion: 3, maxVersion: 9 },
-            { apiKey: FETCH, minVersion: 4, maxVersion: 13 },
           ],
         };
       case topics.METADATA.key: {
@@ -222,18 +208,8 @@ export class ScriptedBroker {
         };
       }
       case topics.FIND_COORDINATOR.key:
-        return { ...base, ...here, coordinators: [{ ...item, ...here }] };
+        return { ...base, ...here };
       case topics.CREATE_TOPICS.key:
-        return {
-          ...base,
-          topics: [{
-            ...item,
-            topicId: idOf(name),
-            partitionCount: 1,
-            replicationFactor: 1,
-            configs: null,
-          }],
-        };
       case topics.CREATE_PARTITIONS.key:
         return { ...base, topics: [item] };
       case groups.HEARTBEAT.key:
@@ -248,7 +224,6 @@ export class ScriptedBroker {
           ...protocol,
           generation: 1,
           leader: "other",
-          skipAssignment: false,
           memberId: "member",
           members: [member],
         };
@@ -269,49 +244,26 @@ export class ScriptedBroker {
         return { ...base, groups: [{ ...item, ...described, authorizedOperations: 0 }] };
       }
       case groups.OFFSET_FETCH.key:
-        return { ...base, topics: [place], groups: [{ group: name, errorCode, topics: [place] }] };
+        return { ...base, topics: [place] };
       case transactions.INIT_PRODUCER_ID.key:
         return { ...base, producerId: 7n, epoch: 0 };
       case transactions.DESCRIBE_TRANSACTIONS.key: {
         const described = { state: "Empty", timeoutMs: 0, startTime: 0, producerId: 7n, epoch: 0 };
         return { ...base, transactions: [{ ...item, ...described, topics: [] }] };
       }
+      case PRODUCE.key: {
+        const stored = { offset: this.#produced - 1, appendTime: -1, logStart: 0 };
+        const partitions = [{ ...partition, ...stored, recordErrors: [], errorMessage }];
+        return { throttleTimeMs: this.throttleMs, topics: [{ name, partitions }] };
+      }
+      case FETCH.key: {
+        const offsets = { highWatermark: 0, lastStableOffset: 0, logStart: 0 };
+        const records = { aborted: [], preferredReplica: -1, batches: new Uint8Array(0) };
+        const partitions = [{ ...partition, ...offsets, ...records, diverged: false }];
+        return { ...base, sessionId: 0, topics: [{ name, topicId: idOf(name), partitions }] };
+      }
       default:
         return { ...base, topics: [place] };
     }
-  }
-
-  /** Produce and fetch, in their newest versions. */
-  #respondByHand(
-    key: number,
-    version: number,
-    from: ResponseReader,
-  ): "close" | "silent" | ((to: RequestWriter) => void) {
-    from.tags();
-    if (key === PRODUCE) from.nullableString();
-    from.skip(key === PRODUCE ? 2 + 4 : 4 + 4 + 4 + 4 + 1 + 4 + 4);
-    from.count();
-    const topic = key === PRODUCE ? from.string() : from.uuid();
-    const name = key === PRODUCE ? topic : nameOf(topic);
-    const reply = this.#reply({ key, version, name });
-    if (reply === "silent" || reply === "close") return reply;
-    const code = typeof reply === "object" ? reply.errorCode : 0;
-    if (key === PRODUCE && code === 0) this.#produced++;
-    return (to) => {
-      to.noTags();
-      if (key === FETCH) to.int32(0).int16(0).int32(0);
-      to.structs([topic], () => {
-        if (key === PRODUCE) to.string(topic);
-        else to.uuid(topic);
-        to.structs([0], (partition) => {
-          to.int32(partition).int16(code);
-          if (key === PRODUCE) {
-            to.int64(this.#produced - 1).int64(-1).int64(0).count(0).string(null);
-          } else to.int64(0).int64(0).int64(0).count(0).int32(-1).count(0);
-        });
-      });
-      if (key === PRODUCE) to.int32(this.throttleMs);
-      to.noTags();
-    };
   }
 }

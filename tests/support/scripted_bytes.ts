@@ -7,7 +7,7 @@ import { NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
 import type { RequestWriter } from "../../runtime/log/kafka/protocol/wire.ts";
 
 export interface Body {
-  readonly topics?: readonly { readonly name: string }[] | null;
+  readonly topics?: readonly { readonly name: string; readonly topicId?: string }[] | null;
   readonly [field: string]: unknown;
 }
 

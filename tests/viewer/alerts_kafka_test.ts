@@ -1,5 +1,6 @@
-/** Alerts that Kafka remembers: in the transaction of their batch, read by a wall elsewhere. */
+/** What Kafka remembers of findings: in the transaction of their batch, read by a wall elsewhere. */
 import assert from "node:assert/strict";
+import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { alerts } from "../../queries/operators/alerts.ts";
 import type { Frame, Output } from "../../runtime/definition/frame.ts";
 import { openLog } from "../../runtime/log/open.ts";
@@ -10,10 +11,25 @@ import { LogFeed } from "../../viewer/log_feed.ts";
 import type { AlertView } from "../../viewer/protocol.ts";
 import { startViewer } from "../../viewer/viewer.ts";
 import { paintCode } from "../support/fake_lanes.ts";
-import { kafkaUrl, uniqueName } from "../support/kafka.ts";
-import { until } from "./kit.ts";
+import { kafkaAddress, kafkaUrl, uniqueName } from "../support/kafka.ts";
+import { TestPage, until } from "./kit.ts";
 
-Deno.test("alerts on Kafka: each episode once, on a wall that was started later", async () => {
+/** What a topic keeps of each partition, bytes, as Kafka says. */
+async function retentionOf(name: string): Promise<number> {
+  const admin = new Kafka({ brokers: [kafkaAddress()], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name, configNames: ["retention.bytes"] }],
+    });
+    return Number(resources[0]!.configEntries[0]!.configValue);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+Deno.test("alerts on Kafka: each episode once, and what was found, on a wall that was started later", async () => {
   const topic = uniqueName("alerts");
   const log = await openLog(kafkaUrl());
   try {
@@ -45,6 +61,8 @@ Deno.test("alerts on Kafka: each episode once, on a wall that was started later"
       .writeStream(display()).trigger("available-now");
     await runQuery(definition, { log, topic, partition: 1, group: topic });
     assert.equal(await log.partitionCount(`${topic}.alerts`), 2);
+    assert.equal(await log.partitionCount(`${topic}.findings`), 2);
+    assert.equal(await retentionOf(`${topic}.findings`), 64 * 1024 * 1024);
 
     const feed = new LogFeed({ log, topics: [topic] });
     await feed.start();
@@ -64,6 +82,14 @@ Deno.test("alerts on Kafka: each episode once, on a wall that was started later"
         ]),
         [["raw-1", "CAMERA-2", 5, 20, false], ["raw-1", "CAMERA-2", 30, 39, false]],
       );
+      const page = await TestPage.open(viewer);
+      page.watch("raw-1");
+      for (const [offset, door] of [[7, 0.9], [3, 0.1]] as const) {
+        await page.time({ action: "seek", lead: "raw-1", offset });
+        await until(() => page.newest(0)?.offset === offset);
+        assert.deepEqual(page.newest(0)!.result?.scores, { door });
+      }
+      await page.close();
     } finally {
       await viewer.stop();
       await feed.close();

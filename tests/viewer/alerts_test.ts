@@ -1,14 +1,13 @@
 /** Alerts that the log remembers: of before this viewer, and of runtimes elsewhere. */
 import assert from "node:assert/strict";
-import type { Alert, Frame, Result } from "../../runtime/definition/frame.ts";
-import { alertRecord, alertTopic } from "../../runtime/sinks/alert_log.ts";
+import type { Alert, Frame } from "../../runtime/definition/frame.ts";
+import { alertRecord, alertTopic } from "../../runtime/sinks/findings.ts";
 import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 import { LogFeed } from "../../viewer/log_feed.ts";
 import type { AlertView } from "../../viewer/protocol.ts";
 import { startViewer, type Viewer } from "../../viewer/viewer.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
-import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { TestPage, until } from "./kit.ts";
 
@@ -41,7 +40,6 @@ async function remember(
   offset: number,
   alert: Partial<Alert>,
   timestamp = AGO + 200 * offset,
-  result: Result = {},
 ): Promise<void> {
   const frame: Frame = {
     topic: TOPIC,
@@ -51,7 +49,7 @@ async function remember(
     key: null,
     headers: {},
     value: new Uint8Array(),
-    result: { ...result, alert: { id: "a", state: "start", label: "fight", peak: 0.7, ...alert } },
+    result: { alert: { id: "a", state: "start", label: "fight", peak: 0.7, ...alert } },
   };
   const { topic, ...record } = alertRecord(frame, "action");
   await log.createTopic(topic, 2);
@@ -167,38 +165,6 @@ Deno.test("what a runtime says at once and what the log says later is one episod
       seen.map(({ lane, active, fromOffset, toOffset }) => [lane, active, fromOffset, toOffset]),
       [["action-0", false, 2, 2], ["action-1", false, 10, 14]],
     );
-  } finally {
-    await viewer.stop();
-  }
-});
-
-Deno.test("an alert of the past shows what was found, over the camera's own picture", async () => {
-  const log = await recorded();
-  const objects = [{ label: "person", score: 0.9, box: [10, 20, 110, 220] as const }];
-  const frames = [{ offset: 12, timestamp: AGO + 2_400, objects }];
-  await remember(log, 0, 12, { label: "person" }, AGO + 2_400, { frames });
-  const lanes = new FakeLanes({ count: 2, query: "action" });
-  const grey = await encodeJpeg({ data: new Uint8Array(64), width: 8, height: 8, channels: 1 });
-  lanes.push("action-0", { bytes: grey });
-  lanes.push("action-1");
-  const metrics = () => Promise.resolve("");
-  const viewer = await startViewer({ feed: lanes, log, metrics, topics: [TOPIC], port: 0 });
-  try {
-    await until(async () => (await alertsOf(viewer)).length === 1);
-    const page = await TestPage.open(viewer);
-    page.watch("action-0", "action-1");
-    await until(() => page.pictures.length === 2);
-    assert.equal(page.newest(0)!.source, undefined);
-    await page.time({ action: "seek", lead: "action-0", offset: 12 });
-    await until(() => page.newest(0)?.offset === 12 && page.newest(1) !== undefined);
-    assert.deepEqual(page.newest(0)!.result?.frames, frames);
-    // The query has kept no picture: the page says so, and shows it grey as the query's own are.
-    assert.deepEqual(page.newest(0)!.source, { grey: true });
-    assert.deepEqual(page.newest(1)!.source, { grey: false });
-    await page.time({ action: "step", lead: "action-0", offset: 12, by: 1 });
-    await until(() => page.newest(0)?.offset === 13);
-    assert.equal(page.newest(0)!.result, undefined);
-    await page.close();
   } finally {
     await viewer.stop();
   }

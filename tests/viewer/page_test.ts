@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatNumbers } from "../../viewer/page/numbers.ts";
-import { clock, count, duration, rate, span } from "../../viewer/page/format.ts";
+import { clock, count, duration, formatNumbers, rate, span } from "../../viewer/page/format.ts";
 import { conditionOf, noticeOf } from "../../viewer/page/condition.ts";
 import { layOut } from "../../viewer/page/layout.ts";
 import {

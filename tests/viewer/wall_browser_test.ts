@@ -244,7 +244,7 @@ Deno.test("a page comes back by itself when the server was started again", async
   }
 });
 
-Deno.test("results are drawn over the picture, and taken away on demand", async () => {
+Deno.test("results, zones and lines are drawn over the picture, and taken away on demand", async () => {
   await withViewer({ lanes: { count: 1 } }, async (viewer, lanes) => {
     const result = {
       scores: { fight: 0.93 },
@@ -254,6 +254,12 @@ Deno.test("results are drawn over the picture, and taken away on demand", async 
         objects: [{ label: "person", score: 0.65, box: [32, 24, 160, 120] as const }],
       }],
     };
+    const polygon = [[0.5, 0.5], [1, 0.5], [1, 1]] as const;
+    const places = {
+      zones: [{ name: "dock", polygon }],
+      lines: [{ name: "entrance", from: [0, 0.5], to: [0.5, 0.5] }],
+    } as const;
+    lanes.change("greyscale-0", { places });
     lanes.push("greyscale-0", { result });
     await withBrowser(async (open) => {
       const page = await open(viewer.url);
@@ -270,9 +276,20 @@ Deno.test("results are drawn over the picture, and taken away on demand", async 
       const left = screen.x + (screen.width - 320 * scale) / 2 + 32 * scale;
       assert.ok(Math.abs(drawn.x - left) < 3, `${drawn.x} instead of ${left}`);
       assert.ok(Math.abs(drawn.width - 128 * scale) < 3);
+      for (const name of ["dock", "entrance"]) {
+        await page.locator(".boxes .place + text", { hasText: name }).waitFor({
+          state: "attached",
+        });
+      }
+      // In the picture's pixels, as the boxes are.
+      assert.equal(
+        await page.locator(".boxes polygon").getAttribute("points"),
+        "160,120 320,120 320,240",
+      );
       await page.keyboard.press("o");
       lanes.push("greyscale-0", { result });
       await box.waitFor({ state: "detached" });
+      assert.equal(await page.locator(".boxes > *").count(), 0);
       assert.match(page.url(), /overlay=0/);
     });
   });

@@ -1,8 +1,4 @@
-/**
- * A thumbnail that plays: the frames of an alert, one after the other, while it is pointed at.
- *
- * @module
- */
+// A thumbnail that plays: the frames of an alert, one after the other, while it is pointed at.
 import type { AlertView } from "../protocol.ts";
 
 const WIDTH = 224;

@@ -1,8 +1,4 @@
-/**
- * Which alerts are listed, and which were seen.
- *
- * @module
- */
+// Which alerts are listed, and which were seen.
 import { type AlertView, cameraText } from "../protocol.ts";
 import { element } from "./dom.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The list of alerts, by days: what, where, when, with the picture that it began with.
- *
- * @module
- */
+// The list of alerts, by days: what, where, when, with the picture that it began with.
 import { type AlertView, cameraText, type Features } from "../protocol.ts";
 import { playWhilePointedAt } from "./alert_film.ts";
 import { AlertFilter, SeenAlerts } from "./alert_filter.ts";

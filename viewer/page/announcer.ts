@@ -1,8 +1,4 @@
-/**
- * Tells screen readers what changed: the pictures say it to everybody else.
- *
- * @module
- */
+// Tells screen readers what changed: the pictures say it to everybody else.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { text } from "./dom.ts";

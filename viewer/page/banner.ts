@@ -1,23 +1,25 @@
-/**
- * The line that says what is wrong with all tiles at once: no connection to the server, no log.
- *
- * @module
- */
+// The line that says what is wrong with all tiles at once: no connection to the server, no log.
+import type { ConnectionState } from "./connection.ts";
 import { text } from "./dom.ts";
 
 /** Shows the nearest trouble; the server's word on the log is old while there is no connection. */
 export class Banner {
   readonly #root: HTMLElement;
-  #nextTry: number | undefined;
+  #connection = "";
   #problem = "";
 
   constructor(root: HTMLElement) {
     this.#root = root;
   }
 
-  /** @param nextTry when the page connects again, by `performance.now`; undefined while it is connected */
-  connection(nextTry: number | undefined): void {
-    this.#nextTry = nextTry;
+  /** @param nextTry when the page connects again, by `performance.now` */
+  connection(state: ConnectionState, nextTry = 0): void {
+    const seconds = Math.max(1, Math.ceil((nextTry - performance.now()) / 1_000));
+    this.#connection = state === "lost"
+      ? `Connection lost. Trying again in ${seconds} s …`
+      : state === "silent"
+      ? "The server does not answer"
+      : "";
     this.#show();
   }
 
@@ -28,10 +30,8 @@ export class Banner {
   }
 
   #show(): void {
-    const seconds = Math.ceil(((this.#nextTry ?? 0) - performance.now()) / 1_000);
-    const lost = `Connection lost. Trying again in ${Math.max(1, seconds)} s …`;
     const away = this.#problem === "" ? "" : `${this.#problem}. Trying again …`;
-    const line = this.#nextTry === undefined ? away : lost;
+    const line = this.#connection === "" ? away : this.#connection;
     this.#root.hidden = line === "";
     text(this.#root, line);
   }

@@ -1,9 +1,4 @@
-/**
- * Small charts on canvas.
- *
- * @module
- */
-
+// Small charts on canvas.
 /** The last values of something, oldest first. */
 export class Series {
   readonly #values: Float64Array;

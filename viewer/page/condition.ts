@@ -1,8 +1,4 @@
-/**
- * How a lane is, in words.
- *
- * @module
- */
+// How a lane is, in words.
 import type { LaneView } from "../protocol.ts";
 import { recent, span } from "./format.ts";
 

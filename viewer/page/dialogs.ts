@@ -1,12 +1,7 @@
-/**
- * Dialogs: groups of cameras, and the keys.
- *
- * @module
- */
+// Dialogs: groups of cameras, and the keys.
 import { element, iconButton } from "./dom.ts";
-import { moment } from "./format.ts";
+import { formatNumbers, moment } from "./format.ts";
 import { KEY_HELP } from "./keys.ts";
-import { formatNumbers } from "./numbers.ts";
 import { type Group, groupName, parseCameras } from "./state.ts";
 import { parseWhen } from "./when.ts";
 

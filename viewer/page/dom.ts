@@ -1,9 +1,4 @@
-/**
- * Making elements. Text always goes in as text: nothing on this page is ever parsed as HTML.
- *
- * @module
- */
-
+// Making elements. Text always goes in as text: nothing on this page is ever parsed as HTML.
 /** Attributes; `false` and `undefined` leave one out, `true` sets it empty. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 /** What goes into an element. */

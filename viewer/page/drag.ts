@@ -1,9 +1,4 @@
-/**
- * Dragging tiles into another order.
- *
- * @module
- */
-
+// Dragging tiles into another order.
 /** What is dragged from tile to tile. */
 const DRAGGED = "application/x-framelane-lane";
 

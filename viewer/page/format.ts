@@ -1,9 +1,4 @@
-/**
- * Numbers and times as people read them.
- *
- * @module
- */
-
+// Numbers and times as people read them.
 /** `14.9`, `0.4`, `120`. */
 export function rate(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
@@ -69,4 +64,17 @@ export function day(time: number, now = Date.now()): string {
 /** `moment` with milliseconds: frames are closer together than seconds. */
 export function momentOfFrame(time: number): string {
   return `${moment(time)}.${String(Math.floor(time) % 1_000).padStart(3, "0")}`;
+}
+
+/** `1-3, 7`. */
+export function formatNumbers(numbers: readonly number[], separator = ", "): string {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const parts: string[] = [];
+  for (let i = 0; i < sorted.length;) {
+    let end = i;
+    while (sorted[end + 1] === sorted[end]! + 1) end++;
+    parts.push(end === i ? `${sorted[i]}` : `${sorted[i]}-${sorted[end]}`);
+    i = end + 1;
+  }
+  return parts.join(separator);
 }

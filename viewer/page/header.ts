@@ -1,13 +1,8 @@
-/**
- * The bar at the top: groups, search, what is shown, how all is.
- *
- * @module
- */
+// The bar at the top: groups, search, what is shown, how all is.
 import type { LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
-import { showsNumbers } from "./detail.ts";
-import { fullScreenButton } from "./full_screen.ts";
+import { fullScreenButton, showsNumbers } from "./looks.ts";
 import { MAX_COLUMNS, type WallState } from "./state.ts";
 
 /** What the bar tells the page. */

@@ -1,32 +1,4 @@
-/**
- * What the keys do.
- *
- * @module
- */
-
-/** What keys can ask of the page without saying more. */
-export interface PlainActions {
-  readonly alone: () => void;
-  readonly back: () => void;
-  readonly search: () => void;
-  readonly moreColumns: () => void;
-  readonly fewerColumns: () => void;
-  readonly bestColumns: () => void;
-  readonly togglePlaying: () => void;
-  readonly slower: () => void;
-  readonly faster: () => void;
-  readonly live: () => void;
-  readonly clip: () => void;
-  readonly timeBar: () => void;
-  readonly alerts: () => void;
-  readonly overlay: () => void;
-  readonly groups: () => void;
-  readonly theme: () => void;
-  readonly fullScreen: () => void;
-  readonly numbers: () => void;
-  readonly help: () => void;
-}
-
+// What the keys do.
 /** All that keys can ask of the page. */
 export interface KeyActions extends PlainActions {
   /** Chooses the camera some columns and rows away. */
@@ -60,7 +32,7 @@ const STEPS: Readonly<Record<string, number>> = {
 /** The next older alert, and the next newer one. */
 const ALERTS: Readonly<Record<string, number>> = { "j": 1, "k": -1 };
 
-const PLAIN: Readonly<Record<string, keyof PlainActions>> = {
+const PLAIN = {
   "enter": "alone",
   "escape": "back",
   "/": "search",
@@ -80,7 +52,10 @@ const PLAIN: Readonly<Record<string, keyof PlainActions>> = {
   "f": "fullScreen",
   "n": "numbers",
   "?": "help",
-};
+} as const;
+
+/** What keys can ask of the page without saying more. */
+type PlainActions = Readonly<Record<typeof PLAIN[keyof typeof PLAIN], () => void>>;
 
 /** The same for people. */
 export const KEY_HELP: readonly (readonly [keys: readonly string[], meaning: string])[] = [
@@ -141,7 +116,7 @@ function act({ key, altKey, shiftKey }: KeyboardEvent, actions: KeyActions): boo
     actions.alert(by);
     return true;
   }
-  const plain = PLAIN[key.toLowerCase()];
+  const plain = Object.entries(PLAIN).find(([name]) => name === key.toLowerCase())?.[1];
   if (plain === undefined) return false;
   actions[plain]();
   return true;

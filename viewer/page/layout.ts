@@ -1,10 +1,5 @@
-/**
- * Where the tiles go: rows of pictures side by side, each in its own shape, without bars in the tiles or
- * holes between them. Pure arithmetic, so that tests can ask it anything.
- *
- * @module
- */
-
+// Where the tiles go: rows of pictures side by side, each in its own shape, without bars in the tiles or
+// holes between them. Pure arithmetic, so that tests can ask it anything.
 /** The space and what goes into it, in CSS pixels. */
 export interface Space {
   /** Width by height of each picture, in order. */

@@ -1,15 +1,9 @@
-/**
- * The page: joins connection, wall and controls.
- *
- * @module
- */
+// The page: joins connection, wall and controls.
 import { showQuery } from "./query_page.ts";
 import { showWall } from "./wall_page.ts";
-import { startDetail } from "./detail.ts";
-import { startTheme } from "./theme.ts";
+import { startLooks } from "./looks.ts";
 
-startTheme();
-startDetail();
+startLooks();
 const query = location.pathname.match(/^\/queries\/([^/]+)$/)?.[1];
 if (query === undefined) showWall();
 else showQuery(decodeURIComponent(query));

@@ -1,8 +1,4 @@
-/**
- * The numbers of one lane, beside its picture.
- *
- * @module
- */
+// The numbers of one lane, beside its picture.
 import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";

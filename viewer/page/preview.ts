@@ -1,8 +1,4 @@
-/**
- * The picture above the track: what was recorded where the pointer is.
- *
- * @module
- */
+// The picture above the track: what was recorded where the pointer is.
 import { element, text } from "./dom.ts";
 import { momentOfFrame } from "./format.ts";
 

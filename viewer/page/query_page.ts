@@ -1,8 +1,4 @@
-/**
- * `/queries/LANE`: everything about one streaming query.
- *
- * @module
- */
+// `/queries/LANE`: everything about one streaming query.
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import { cameraText, type LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";

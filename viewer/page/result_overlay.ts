@@ -1,32 +1,36 @@
-/**
- * What a query found, over the picture that it found it in.
- *
- * @module
- */
+// What a query found, over the picture that it found it in.
 import type { DetectedObject, Result } from "../../runtime/definition/frame.ts";
+import type { Places, Point } from "../../runtime/definition/places.ts";
 import type { PictureMessage } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 
 /** Height of the objects' names, CSS pixels. */
 const TEXT = 13;
 const MOST_SCORES = 4;
+const NOWHERE: Places = { zones: [], lines: [] };
 
-/** Boxes around objects, and scores in a corner. */
+/** Boxes around objects, the zones and lines that are watched, and scores in a corner. */
 export class ResultOverlay {
   readonly boxes = svg("svg", { class: "boxes", "aria-hidden": "true" });
   readonly scores = element("ul", { class: "scores" });
 
   /**
-   * Shows the picture's result; nothing where there is none, or none is `wanted`.
+   * Shows the picture's result, and the places that its query watches; nothing unless it is `wanted`.
    *
    * @returns true while an alert goes on.
    */
-  draw(picture: PictureMessage, wanted: boolean, screen: HTMLCanvasElement): boolean {
+  draw(
+    picture: PictureMessage,
+    wanted: boolean,
+    screen: HTMLCanvasElement,
+    watched: Places = NOWHERE,
+  ): boolean {
     const result = wanted ? picture.result : undefined;
     const alerting = result?.alert !== undefined && result.alert.state !== "end";
     const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
       result?.frames?.at(-1);
-    this.#drawBoxes(found?.objects ?? [], picture, screen);
+    const places = wanted ? result?.places ?? watched : NOWHERE;
+    this.#drawBoxes(found?.objects ?? [], places, picture, screen);
     this.#drawNumbers(result ?? {}, found?.scores ?? {});
     this.scores.classList.toggle("alert", alerting);
     return alerting;
@@ -34,10 +38,11 @@ export class ResultOverlay {
 
   #drawBoxes(
     objects: readonly DetectedObject[],
+    { zones, lines }: Places,
     { sourceWidth: width, sourceHeight: height }: PictureMessage,
     screen: HTMLCanvasElement,
   ): void {
-    if (objects.length === 0) {
+    if (objects.length + zones.length + lines.length === 0) {
       if (this.boxes.childElementCount > 0) this.boxes.replaceChildren();
       return;
     }
@@ -45,27 +50,36 @@ export class ResultOverlay {
     // The same size on the screen, however large the source is.
     const { clientWidth, clientHeight } = screen;
     const size = TEXT * Math.max(width / clientWidth, height / clientHeight);
-    this.boxes.replaceChildren(...objects.flatMap(({ label, score, box, track }) => {
-      const [left, top, right, bottom] = box;
-      const name = track === undefined ? label : `${label} #${track}`;
-      const caption = `${name} ${Math.round(score * 100)}%`;
-      const above = top > size * 1.5;
-      return [
-        svg("rect", { x: left, y: top, width: right - left, height: bottom - top }),
-        svg("text", {
-          x: left,
-          y: above ? top - size * 0.4 : top + size * 1.1,
-          "font-size": size,
-        }, caption),
-      ];
-    }));
+    const named = (x: number, y: number, name: string) =>
+      svg("text", {
+        x,
+        y: y > size * 1.5 ? y - size * 0.4 : y + size * 1.1,
+        "font-size": size,
+      }, name);
+    const at = ([across, down]: Point) => [across * width, down * height] as const;
+    const outline = (tag: "polygon" | "polyline", name: string, corners: readonly Point[]) => [
+      svg(tag, { class: "place", points: corners.map(at).join(" ") }),
+      named(...at(corners[0]!), name),
+    ];
+    this.boxes.replaceChildren(
+      ...zones.flatMap(({ name, polygon }) => outline("polygon", name, polygon)),
+      ...lines.flatMap(({ name, from, to }) => outline("polyline", name, [from, to])),
+      ...objects.flatMap(({ label, score, box: [left, top, right, bottom], track }) => {
+        const name = track === undefined ? label : `${label} #${track}`;
+        return [
+          svg("rect", { x: left, y: top, width: right - left, height: bottom - top }),
+          named(left, top, `${name} ${Math.round(score * 100)}%`),
+        ];
+      }),
+    );
   }
 
   /** The first scores, then who is in the zones and how often the lines were crossed. */
   #drawNumbers({ scores, zones = {}, counts = {} }: Result, ofFrame: Result["scores"] = {}): void {
     const shown = [
       ...Object.entries(scores ?? ofFrame).slice(0, MOST_SCORES)
-        .map(([label, score]) => [label, score.toFixed(2)] as const),
+        // What JSON could not hold is null.
+        .map(([label, score]) => [label, (score as number | null)?.toFixed(2) ?? "–"] as const),
       ...Object.entries(zones).map(([name, present]) => [name, String(present)] as const),
       ...Object.entries(counts).map(([name, count]) =>
         [name, `${count.in} in, ${count.out} out`] as const

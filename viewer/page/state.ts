@@ -1,11 +1,7 @@
-/**
- * What the wall shows, as it stands in the address: a link is a layout.
- *
- * @module
- */
+// What the wall shows, as it stands in the address: a link is a layout.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { conditionOf, isGone } from "./condition.ts";
-import { formatNumbers } from "./numbers.ts";
+import { formatNumbers } from "./format.ts";
 
 /** A named set of cameras. */
 export interface Group {

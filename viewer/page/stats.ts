@@ -1,8 +1,4 @@
-/**
- * The last minute of each lane's numbers, for the charts.
- *
- * @module
- */
+// The last minute of each lane's numbers, for the charts.
 import type { LaneView } from "../protocol.ts";
 import { Series } from "./chart.ts";
 

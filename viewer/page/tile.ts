@@ -1,9 +1,5 @@
-/**
- * One lane on the wall: its picture, what was found in it, its state and its numbers.
- *
- * @module
- */
-import type { Result } from "../../runtime/definition/frame.ts";
+// One lane on the wall: its picture, what was found in it, its state and its numbers.
+import type { Findings } from "../../runtime/definition/places.ts";
 import { cameraText, cameraTitle, type LaneView, type PictureMessage } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { type Condition, conditionOf, noticeOf } from "./condition.ts";
@@ -52,7 +48,7 @@ export class Tile {
   readonly #overlay = new ResultOverlay();
   readonly #age = element("span", { class: "age", title: "Age of the picture" });
   readonly #origin = element("span", { class: "origin" }, "Camera's picture");
-  readonly #notice = element("div", { class: "notice" });
+  readonly #notice = element("div", { class: "notice" }, element("strong"), element("span"));
   readonly #state = element("span", { class: "state", role: "img" });
   readonly #camera = element("span", { class: "camera" });
   readonly #number = element("span", { class: "camera-number" });
@@ -66,7 +62,7 @@ export class Tile {
   readonly #topic = element("span", { class: "topic" });
   readonly #expand: HTMLButtonElement;
   readonly #caption: HTMLElement;
-  readonly #results = new Map<number, Result>();
+  readonly #results = new Map<number, Findings>();
   #units: UnitDecoder | undefined;
   /** The page decodes access units for it, while it fills the wall. */
   video = CAN_DECODE;
@@ -178,13 +174,14 @@ export class Tile {
     this.#origin.hidden = picture.source === undefined;
     this.root.classList.toggle("grey", picture.source?.grey === true);
     text(this.#clock, clock(picture.timestamp));
-    this.root.classList.toggle("alerting", this.#overlay.draw(picture, overlay, this.#canvas));
+    const alerting = this.#overlay.draw(picture, overlay, this.#canvas, this.lane.places);
+    this.root.classList.toggle("alerting", alerting);
     this.#events.onDone(this.slot, picture.sequence);
     return true;
   }
 
   /** Takes what was found in an access unit. */
-  found(offset: number, result: Result): void {
+  found(offset: number, result: Findings): void {
     this.#results.set(offset, result);
     if (this.#results.size > KEPT_RESULTS) this.#results.delete(this.#results.keys().next().value!);
   }
@@ -335,9 +332,6 @@ export class Tile {
 
   #drawNotice(now: number): void {
     const { title, detail } = noticeOf(this.lane, now);
-    if (this.#notice.childElementCount === 0) {
-      this.#notice.append(element("strong"), element("span"));
-    }
     text(this.#notice.children[0]!, title);
     text(this.#notice.children[1]!, detail);
   }

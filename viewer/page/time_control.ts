@@ -1,8 +1,4 @@
-/**
- * The page's side of time: which pictures belong to the moment that is being looked at.
- *
- * @module
- */
+// The page's side of time: which pictures belong to the moment that is being looked at.
 import { MAX_STEP, type PictureMessage, type TimeCommand, type TimeView } from "../protocol.ts";
 import type { Connection } from "./connection.ts";
 

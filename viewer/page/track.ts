@@ -1,8 +1,4 @@
-/**
- * The track: a stretch of the recording, where in it the wall is, and the alerts in it.
- *
- * @module
- */
+// The track: a stretch of the recording, where in it the wall is, and the alerts in it.
 import { type AlertView, cameraText, type RangeView } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 import { clock, moment, momentOfFrame, span } from "./format.ts";

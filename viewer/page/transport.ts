@@ -1,8 +1,4 @@
-/**
- * The bar at the bottom: where in time the wall is, and the ways through it.
- *
- * @module
- */
+// The bar at the bottom: where in time the wall is, and the ways through it.
 import { SPEEDS } from "../protocol.ts";
 import { element, icon, iconButton, set, text } from "./dom.ts";
 import { momentOfFrame } from "./format.ts";

@@ -1,8 +1,4 @@
-/**
- * The page's side of decoding: whether this browser can, and a worker for each tile that does.
- *
- * @module
- */
+// The page's side of decoding: whether this browser can, and a worker for each tile that does.
 import type { PictureMessage } from "../protocol.ts";
 import type { DecodedUnit, UnitToDecode } from "./unit_worker.ts";
 

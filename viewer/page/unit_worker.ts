@@ -1,10 +1,5 @@
-/**
- * Decodes access units in a worker, one decoder a tile. Every unit is answered: with its picture, or without
- * one where it was only to be decoded.
- *
- * @module
- */
-
+// Decodes access units in a worker, one decoder a tile. Every unit is answered: with its picture, or without
+// one where it was only to be decoded.
 /** Page to worker: a unit, in decoding order. */
 export interface UnitToDecode {
   readonly sequence: number;

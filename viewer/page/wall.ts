@@ -1,9 +1,5 @@
-/**
- * The grid of tiles; or one of them, large, with the others in a strip.
- *
- * @module
- */
-import type { Result } from "../../runtime/definition/frame.ts";
+// The grid of tiles; or one of them, large, with the others in a strip.
+import type { Findings } from "../../runtime/definition/places.ts";
 import type { LaneView, PictureMessage, TileRequest } from "../protocol.ts";
 import type { Series } from "./chart.ts";
 import type { Connection } from "./connection.ts";
@@ -124,7 +120,7 @@ export class Wall {
   }
 
   /** Takes what was found in an access unit that is on its way to a tile. */
-  found(slot: number, offset: number, result: Result): void {
+  found(slot: number, offset: number, result: Findings): void {
     this.#bySlot.get(slot)?.found(offset, result);
   }
 

@@ -1,20 +1,15 @@
-/**
- * `/` and `/cameras/1,3`: the wall and everything around it.
- *
- * @module
- */
+// `/` and `/cameras/1,3`: the wall and everything around it.
 import type { AlertView, LaneView, ServerMessage } from "../protocol.ts";
 import { cameraText, cameraTitle, PROTOCOL_VERSION, SPEEDS } from "../protocol.ts";
 import { AlertList } from "./alert_list.ts";
 import { Announcer } from "./announcer.ts";
 import { Banner } from "./banner.ts";
 import { emptyMessage, isGone } from "./condition.ts";
-import { Connection, socketUrl } from "./connection.ts";
-import { toggleDetail } from "./detail.ts";
+import { Connection, type ConnectionState, socketUrl } from "./connection.ts";
 import { showClip, showGroups, showKeys } from "./dialogs.ts";
-import { toggleFullScreen } from "./full_screen.ts";
 import { Header } from "./header.ts";
 import { type KeyActions, listenForKeys } from "./keys.ts";
+import { toggleDetail, toggleFullScreen, toggleTheme } from "./looks.ts";
 import { Panel } from "./panel.ts";
 import {
   formatGroups,
@@ -29,7 +24,6 @@ import {
   type WallState,
 } from "./state.ts";
 import { Stats } from "./stats.ts";
-import { toggleTheme } from "./theme.ts";
 import { type Place, TimeControl } from "./time_control.ts";
 import { Transport } from "./transport.ts";
 import { Wall } from "./wall.ts";
@@ -167,9 +161,6 @@ class WallPage {
         break;
       case "time":
         this.#time.apply(message.time);
-        break;
-      case "problem":
-        this.#wall.say(message.message);
     }
   }
 
@@ -294,10 +285,15 @@ class WallPage {
     else this.#render();
   }
 
-  #connectionChanged(state: "open" | "lost", nextTry?: number): void {
-    document.body.classList.toggle("lost", state === "lost");
-    this.#banner.connection(state === "open" ? undefined : nextTry ?? 0);
+  #connectionChanged(state: ConnectionState, nextTry?: number): void {
+    const away = state === "lost" || state === "silent";
+    document.body.classList.toggle("lost", away);
+    this.#banner.connection(state, nextTry);
     if (state === "open") this.#time.reconnected();
+    if (!away || !this.#heard) return;
+    // The pictures grow old, and the server does not say so.
+    this.#now = Date.now() + this.#skew;
+    this.#render();
   }
 
   #keyActions(): KeyActions {

@@ -1,9 +1,4 @@
-/**
- * Moments as people type them.
- *
- * @module
- */
-
+// Moments as people type them.
 /** A moment or an offset. */
 export type When = { readonly time: number } | { readonly offset: number };
 

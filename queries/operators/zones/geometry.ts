@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Point } from "./file.ts";
+import type { Point } from "../../../runtime/mod.ts";
 
 /** True of a point inside a polygon, by the even-odd rule. */
 export function isInside([x, y]: Point, polygon: readonly Point[]): boolean {

@@ -3,12 +3,18 @@
  *
  * @module
  */
-import { type Frame, type Operator, type Output, pictureOf } from "../../../runtime/mod.ts";
+import {
+  type Frame,
+  type Operator,
+  type Output,
+  pictureOf,
+  type Places,
+} from "../../../runtime/mod.ts";
 import { mergeResults, shownFrame } from "../picture.ts";
-import { parseZones, type Places, readZones } from "./file.ts";
+import { parseZones, readZones } from "./file.ts";
 import { type Seen, Watcher, type WatcherState } from "./watcher.ts";
 
-export { type Line, type Places, type Point, type Zone, ZonesError } from "./file.ts";
+export { ZonesError } from "./file.ts";
 
 interface State {
   readonly watcher: WatcherState;
@@ -53,6 +59,7 @@ export function zones<T extends Output>(places: string | URL | Places): Operator
   return {
     name: "zones",
     settings: names.join(" "),
+    places: checked,
     kind: "state",
     open(context) {
       const saved = context.state === undefined

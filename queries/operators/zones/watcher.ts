@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { DetectedObject, LineCount } from "../../../runtime/mod.ts";
-import type { Line, Places, Point } from "./file.ts";
+import type { DetectedObject, Line, LineCount, Places, Point } from "../../../runtime/mod.ts";
 import { distanceRight, isInside, meets } from "./geometry.ts";
 
 /** What is remembered of a track beside a line. */

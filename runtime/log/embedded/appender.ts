@@ -216,10 +216,10 @@ export class Appender {
     const { records, topics } = this.#parts;
     const firsts = new Map<number, number>();
     if (placed.size === 0) return firsts;
-    const [change, now] = [records.nextChange(), this.#parts.now()];
+    const now = this.#parts.now();
     for (const [id, place] of placed) {
       const kept = topics.row(id).retention;
-      firsts.set(id, records.append(id, grouped.get(id)!, place, { kept, change, now }));
+      firsts.set(id, records.append(id, grouped.get(id)!, place, { kept, now }));
     }
     return firsts;
   }

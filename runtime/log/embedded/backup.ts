@@ -8,9 +8,11 @@ import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import { unfinishedName } from "./database_file.ts";
+import { ignoreMissing, syncPath } from "./disk.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
-import { closeChunks, offsetBits } from "./schema.ts";
+import { offsetBits } from "./schema.ts";
+import { Tails } from "./tails.ts";
 
 /** What a backup holds. */
 export interface BackupReport {
@@ -44,9 +46,9 @@ export async function backup(
     } finally {
       copy.close();
     }
-    await syncFile(unfinished);
+    await syncPath(unfinished);
     await Deno.rename(unfinished, path);
-    await syncFile(to);
+    await syncPath(to);
     return report;
   } catch (error) {
     if (signal?.aborted === true) throw error;
@@ -73,11 +75,11 @@ async function copySegments(
   to: string,
   signal: AbortSignal | undefined,
 ): Promise<BackupReport> {
+  copy.exec("PRAGMA journal_mode = WAL");
+  closeChunks(copy, from);
   // The copy has no owners of partitions and no writers of segments.
   copy.exec(`
-    PRAGMA journal_mode = WAL;
     UPDATE checkpoints SET process = NULL; DELETE FROM claims; DELETE FROM members;
-    ${closeChunks}; UPDATE partitions SET open_segment = NULL;
     UPDATE segments SET (next, bytes, max_time) = (
       SELECT coalesce(max((id & ((1 << ${offsetBits}) - 1)) + count), 0),
              coalesce(max(position + size), 0), coalesce(max(max_time), 0)
@@ -93,7 +95,7 @@ async function copySegments(
     try {
       await Deno.copyFile(join(from, String(file)), target);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      ignoreMissing(error);
       copy.prepare("UPDATE partitions SET floor = max(floor, ?) WHERE id = ?").run(
         next!,
         partition!,
@@ -114,8 +116,25 @@ async function copySegments(
   return { segments: copied, bytes, expired };
 }
 
-/** Also of a folder. */
-async function syncFile(path: string): Promise<void> {
-  using file = await Deno.open(path);
-  await file.sync();
+/** The tails of the log may be ahead of the copy's rows. */
+function closeChunks(copy: DatabaseSync, from: string): void {
+  const tails = new Tails(from, {
+    get: (sql, ...values) => {
+      const row = copy.prepare(sql).get(...values);
+      return row && Object.values(row) as never;
+    },
+    run: (sql, ...values) => Number(copy.prepare(sql).run(...values).changes),
+    dataVersion: () => 0,
+  });
+  try {
+    const open = copy.prepare("SELECT id FROM partitions WHERE open_segment IS NOT NULL").all();
+    for (const { id } of open) {
+      const tail = tails.read(Number(id));
+      tails.close(Number(id), tail);
+      tails.stage(Number(id), { ...tail, open: undefined });
+    }
+    tails.flush(true);
+  } finally {
+    tails.file.close();
+  }
 }

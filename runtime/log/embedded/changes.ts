@@ -6,6 +6,7 @@
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
+import type { Topics } from "./topics.ts";
 
 /** Poll delay while appends come, and how long after the last one. */
 const busyPollMs = 2;
@@ -17,19 +18,24 @@ const idlePollMs = 10;
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Polls SQLite's `data_version`, which costs microseconds, and asks for the partitions that changed only when
- * it moved. Polls as long as there are listeners.
+ * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and asks for the partitions that
+ * changed only when one moved. Polls as long as there are listeners.
  */
 export class ChangeWatcher {
   readonly #db: Database;
+  readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
+  /** What the tails of these partitions were when we last looked. */
+  readonly #seen = new Map<number, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #version = -1;
+  #wrote = false;
   #change = 0;
   #lastChange = -Infinity;
 
-  constructor(db: Database) {
+  constructor(db: Database, topics: Topics) {
     this.#db = db;
+    this.#topics = topics;
   }
 
   /**
@@ -39,19 +45,32 @@ export class ChangeWatcher {
    */
   listen(id: number, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(id);
-    if (listeners === undefined) this.#listeners.set(id, listeners = new Set());
+    if (listeners === undefined) {
+      this.#listeners.set(id, listeners = new Set());
+      this.#seen.set(id, -1);
+    }
     listeners.add(listener);
     this.#schedule();
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id);
+      if (listeners.size === 0 && this.#listeners.get(id) === listeners) {
+        this.#listeners.delete(id);
+        this.#seen.delete(id);
+      }
       if (this.#listeners.size === 0) this.stop();
     };
   }
 
   /** This connection has written: `data_version` does not show that. */
   written(): void {
-    if (this.#listeners.size > 0) this.#look();
+    this.#wrote = true;
+    if (this.#listeners.size === 0) return;
+    try {
+      this.#look();
+    } catch (error) {
+      this.#lookAgain();
+      if (storageFault(error) !== "busy") throw error;
+    }
   }
 
   stop(): void {
@@ -65,18 +84,21 @@ export class ChangeWatcher {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       try {
-        const version = this.#db.dataVersion();
-        if (version !== this.#version) {
-          this.#version = version;
-          this.#look();
-        }
+        this.#look();
       } catch (error) {
-        // Locked, or worse: the readers meet it too and tell; the next poll asks again.
-        this.#version = -1;
+        // Locked, or worse: the readers meet it too and tell.
+        this.#lookAgain();
         if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
       }
       this.#schedule();
     }, busy ? busyPollMs : idlePollMs);
+  }
+
+  /** The listeners may not know of what was seen. */
+  #lookAgain(): void {
+    this.#version = -1;
+    this.#change = 0;
+    for (const id of this.#seen.keys()) this.#seen.set(id, -1);
   }
 
   #wakeAll(): void {
@@ -87,21 +109,25 @@ export class ChangeWatcher {
 
   /** Tells the listeners of all partitions that changed since the last look. */
   #look(): void {
-    try {
-      const rows = this.#db.all<[number, number, number, number]>(
-        "SELECT id, floor, latest, change FROM partitions WHERE change > ?",
+    const moved = this.#db.tails.file.changed(this.#seen);
+    const version = this.#db.dataVersion();
+    if (version !== this.#version || this.#wrote) {
+      [this.#version, this.#wrote] = [version, false];
+      const rows = this.#db.all<[number, number]>(
+        "SELECT id, change FROM partitions WHERE change > ?",
         this.#change,
       );
-      if (rows.length === 0) return;
-      this.#lastChange = performance.now();
-      for (const [id, earliest, latest, change] of rows) {
+      for (const [id, change] of rows) {
         this.#change = Math.max(this.#change, change);
-        for (const listener of this.#listeners.get(id) ?? []) listener({ earliest, latest });
+        moved.push(id);
       }
-    } catch (error) {
-      // Asked again by the next poll.
-      this.#version = -1;
-      if (storageFault(error) !== "busy") throw error;
+    }
+    for (const id of new Set(moved)) {
+      const listeners = this.#listeners.get(id);
+      if (listeners === undefined) continue;
+      this.#lastChange = performance.now();
+      const range = this.#topics.range(id);
+      for (const listener of listeners) listener(range);
     }
   }
 }

@@ -198,9 +198,11 @@ export class EmbeddedCommitter implements BatchCommitter {
     return result;
   }
 
-  /** Within a transaction. */
+  /** Within a transaction: the checkpoint is still ours, and goes to the disk with the offsets that it is about. */
   #checkOwned(): void {
-    if (!this.#parts.checkpoints.owns(this.#row)) throw this.#fenced();
+    const { db, topics, checkpoints } = this.#parts;
+    if (!checkpoints.owns(this.#row)) throw this.#fenced();
+    db.tails.settle(topics.id(this.#options.topic, this.#options.partition));
   }
 
   /** The records as they fit; topics that only their stand-ins need are made. */

@@ -6,11 +6,13 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
+import { isFile } from "../../base/folders.ts";
 import { LogError } from "../log.ts";
 import { decodeBatch, decodeCheckpoint, decodeEntry, textOf } from "./checkpoint_entry.ts";
 import { storeOf } from "./checkpoint_store.ts";
 import { type CheckpointKey, Checkpoints } from "./checkpoints.ts";
 import { Database } from "./database.ts";
+import { ignoreMissing } from "./disk.ts";
 import { storageError } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { type EncodedRecord, encodeRecord } from "./record.ts";
@@ -41,14 +43,13 @@ export async function convertLog(
   checkpointDirs: readonly string[] = [],
 ): Promise<ConvertReport> {
   const made = join(dir, "converting");
-  await Deno.remove(made, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  await Deno.remove(made, { recursive: true }).catch(ignoreMissing);
   const old = openOld(dir);
   try {
     const report = await copyInto(made, old, [dir, ...checkpointDirs]);
     old.close();
     await Deno.mkdir(join(dir, oldFolder), { mode: modes.folder });
+    const move = (from: string, to: string) => Deno.rename(from, to).catch(ignoreMissing);
     for (const file of files) await move(join(dir, file), join(dir, oldFolder, file));
     for (const file of ["segments", "log.db"]) await move(join(made, file), join(dir, file));
     await Deno.remove(made, { recursive: true });
@@ -151,8 +152,7 @@ async function copyRecords(made: string, db: Database, old: DatabaseSync): Promi
       const row = topics.row(id);
       const placed = segments.place(row, batch);
       await db.write("copy records", () => {
-        const how = { kept: row.retention, change: table.nextChange(), now: arrived };
-        return table.append(id, batch, placed, how);
+        return table.append(id, batch, placed, { kept: row.retention, now: arrived });
       });
       placed.segment.known = true;
       placed.segment.pending--;
@@ -172,12 +172,7 @@ async function copyCheckpoints(
   store: string,
 ): Promise<number> {
   const path = join(dir, "checkpoints.kv");
-  try {
-    await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
+  if (!await isFile(path)) return 0;
   const table = new Checkpoints(db);
   using kv = await Deno.openKv(path);
   const identity = await kv.get(["framelane", "store"]);
@@ -218,12 +213,4 @@ async function copyCheckpoints(
     });
   }
   return queries.length;
-}
-
-async function move(from: string, to: string): Promise<void> {
-  try {
-    await Deno.rename(from, to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -4,11 +4,14 @@
  * @module
  */
 import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
+import { dirname } from "node:path";
 import { setImmediate } from "node:timers";
 import { LogError } from "../log.ts";
 import { SegmentLost, storageError, storageFault } from "./errors.ts";
 import { openDatabase, placeOf } from "./database_file.ts";
+import { sizeOf } from "./disk.ts";
 import { pageSize } from "./schema.ts";
+import { Tails } from "./tails.ts";
 import { Turns } from "./turns.ts";
 import { busyTimeoutMs, type Waiting, walLimitBytes, whileBusy } from "./waiting.ts";
 
@@ -23,8 +26,8 @@ type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void 
  * as the WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
  */
 const checkpointCommits = 1_000;
-/** How often the file is looked for where it was. */
-const lookMs = 250;
+/** How often the file is looked for where it was, and at most brought to the disk so that appends need no row. */
+const [lookMs, settleMs] = [250, 250];
 /** What one transaction takes at most, so that the event loop is never held up for long. */
 const sharedAtMost = 256;
 
@@ -47,17 +50,22 @@ export class Database {
   readonly unclean: boolean;
   /** Counts the time that queries take. */
   readonly turns: Turns = new Turns();
+  /** Where the partitions end. */
+  readonly tails: Tails;
   /** Called when there is no room for frames or rows: makes some, and says whether trying again makes sense. */
   onFull: ((what: "frames" | "rows") => boolean) | undefined;
   readonly #db: DatabaseSync;
   readonly #waiting: Waiting;
   readonly #place: string;
+  readonly #tails: string | undefined;
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
   #commits = 0;
   #wal: Deno.FsFile | undefined;
   #looked = -Infinity;
+  #settled = -Infinity;
+  #settling: Promise<void> | undefined;
   #deleted: LogError | undefined;
   #closed = false;
 
@@ -72,6 +80,8 @@ export class Database {
     this.#place = file.place;
     this.#db = db;
     this.#waiting = waiting;
+    this.tails = new Tails(dirname(file.path), this);
+    this.#tails = placeOf(this.tails.file.path);
   }
 
   /**
@@ -142,10 +152,14 @@ export class Database {
     this.checkPresent();
     this.run("BEGIN IMMEDIATE");
     try {
+      const before = this.#changes();
       const result = changes();
+      this.tails.flush(this.#changes() !== before);
       this.run("COMMIT");
+      if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
+      this.tails.failed();
       // Some errors end the transaction by themselves.
       if (this.#db.isTransaction) this.run("ROLLBACK");
       throw error;
@@ -153,9 +167,13 @@ export class Database {
   }
 
   /** Brings all commits until now to the disk. */
-  async syncWal(): Promise<void> {
+  async sync(): Promise<void> {
+    await this.tails.sync(() => this.#syncWal());
+  }
+
+  async #syncWal(): Promise<void> {
     try {
-      this.#wal ??= await Deno.open(`${this.path}-wal`, { read: true, write: true });
+      this.#wal ??= Deno.openSync(`${this.path}-wal`, { read: true, write: true });
       await this.#wal.syncData();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
@@ -172,7 +190,7 @@ export class Database {
 
   /** Length of the write-ahead log. */
   walBytes(): number {
-    return statSize(`${this.path}-wal`);
+    return sizeOf(`${this.path}-wal`);
   }
 
   /**
@@ -185,7 +203,7 @@ export class Database {
     const now = performance.now();
     if (now - this.#looked < lookMs) return;
     this.#looked = now;
-    if (placeOf(this.path) === this.#place) return;
+    if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
       `Cannot go on with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
@@ -197,12 +215,28 @@ export class Database {
   /** Closes the file, once nothing waits to be written. */
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
+    await this.#settling;
     if (this.#closed) return;
     this.#closed = true;
     this.turns.stop();
+    this.tails.file.close();
     this.#statements.clear();
     this.#wal?.close();
     this.#db.close();
+  }
+
+  /** Rows that this connection has ever changed. */
+  #changes(): number {
+    return this.get<[number]>("SELECT total_changes()")![0];
+  }
+
+  /** Soon brings the rows to the disk that later appends to the same segments rest on. */
+  #settle(): void {
+    const now = performance.now();
+    if (this.#settling !== undefined || now - this.#settled < settleMs) return;
+    this.#settled = now;
+    const failed = () => {/* Syncing is tried again, and told, once a second. */};
+    this.#settling = this.sync().catch(failed).finally(() => this.#settling = undefined);
   }
 
   #statement(sql: string): StatementSync {
@@ -238,7 +272,7 @@ export class Database {
     let done: (() => void)[];
     try {
       done = await whileBusy(this.#waiting, () => this.turns.spend(() => this.#together(units)));
-      if (units.some(({ durable }) => durable)) await this.syncWal();
+      if (units.some(({ durable }) => durable)) await this.sync();
     } catch (error) {
       for (const { action, reject } of units) reject(storageError(error, action, this.path));
       return;
@@ -260,6 +294,7 @@ export class Database {
   /** What one unit does wrong costs itself alone. */
   #apply({ action, changes, resolve, reject }: Unit): () => void {
     this.run("SAVEPOINT unit");
+    const restore = this.tails.savepoint();
     try {
       const result = changes();
       this.run("RELEASE unit");
@@ -267,6 +302,7 @@ export class Database {
     } catch (error) {
       const alone = error instanceof LogError || error instanceof SegmentLost;
       if (!alone || !this.#db.isTransaction) throw error;
+      restore();
       this.run("ROLLBACK TO unit");
       this.run("RELEASE unit");
       return () => reject(storageError(error, action, this.path));
@@ -285,15 +321,5 @@ export class Database {
     } finally {
       this.#db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     }
-  }
-}
-
-/** Size of a file; 0 when there is none. */
-function statSize(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
   }
 }

@@ -6,6 +6,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError } from "../log.ts";
+import { ignoreMissing, sizeOf } from "./disk.ts";
 import { storageError } from "./errors.ts";
 import { Presence } from "./presence.ts";
 import { preparePrivate } from "./private_files.ts";
@@ -35,11 +36,12 @@ export async function openDatabase(
   let db: DatabaseSync | undefined;
   try {
     await preparePrivate(dir, "log.db");
-    const left = await sizeOf(`${path}-wal`) > 0 && !await Presence.anybody(dir);
-    const orphaned = await sizeOf(path) === 0 && await holdsRest(dir);
+    const alone = !await Presence.anybody(dir);
+    const left = alone && sizeOf(`${path}-wal`) > 0;
+    const orphaned = sizeOf(path) === 0 && await holdsRest(dir);
     db = new DatabaseSync(path);
     const opened = db;
-    await whileBusy(waiting, () => prepare(opened, path, orphaned));
+    await whileBusy(waiting, () => prepare(opened, path, orphaned, alone));
     const place = placeOf(path)!;
     const identity = await whileBusy(waiting, () => identify(opened, place));
     const unclean = left || identity.copied;
@@ -68,17 +70,8 @@ export function placeOf(path: string): string | undefined {
     const { dev, ino } = Deno.statSync(path);
     return `${dev}:${ino}`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
+    ignoreMissing(error);
+    return undefined;
   }
 }
 
@@ -93,7 +86,7 @@ async function holdsRest(dir: string): Promise<boolean> {
 }
 
 /** Checks what the file is; makes the tables in an empty one. */
-function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
+function prepare(db: DatabaseSync, path: string, orphaned: boolean, alone: boolean): void {
   const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
   const refuse = (why: string) => new LogError("INVALID", `Cannot open ${path}: ${why}`);
   const check = () => {
@@ -140,7 +133,11 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
       throw error;
     }
   }
-  if (number("PRAGMA user_version") < schemaVersion) upgradeFile(db);
+  if (number("PRAGMA user_version") < schemaVersion) {
+    // An older Framelane does not look at the tails.
+    if (!alone) throw refuse("an older Framelane has it open; stop that one first");
+    upgradeFile(db);
+  }
   db.exec(`
     PRAGMA synchronous = NORMAL;
     PRAGMA wal_autocheckpoint = ${walLimitBytes / pageSize};
@@ -152,9 +149,10 @@ function prepare(db: DatabaseSync, path: string, orphaned: boolean): void {
 function upgradeFile(db: DatabaseSync): void {
   db.exec("BEGIN IMMEDIATE");
   try {
-    const [version] = Object.values(db.prepare("PRAGMA user_version").get()!);
     // Another process may have been faster.
-    if (version !== schemaVersion) db.exec(`${upgrade} PRAGMA user_version = ${schemaVersion}`);
+    const [version] = Object.values(db.prepare("PRAGMA user_version").get()!);
+    if (version === 2) db.exec(upgrade);
+    db.exec(`PRAGMA user_version = ${schemaVersion}`);
     db.exec("COMMIT");
   } catch (error) {
     db.exec("ROLLBACK");

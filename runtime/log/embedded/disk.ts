@@ -15,3 +15,24 @@ export function freeBytes(dir: string): number | undefined {
     throw error;
   }
 }
+
+/** Size of a file; 0 when there is none. */
+export function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    ignoreMissing(error);
+    return 0;
+  }
+}
+
+/** Throws all errors but that a file is not there. */
+export function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+/** Brings a file or a folder to the disk. */
+export async function syncPath(path: string): Promise<void> {
+  using file = await Deno.open(path);
+  await file.sync();
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { LogError } from "../log.ts";
+import { LogError, type LogErrorCode } from "../log.ts";
 
 /** A segment that this log wrote to was sealed or removed by another: the process was taken for dead. */
 export class SegmentLost<Segment = unknown> extends Error {
@@ -66,6 +66,36 @@ function faultOf(error: unknown): StorageFault {
   return "other";
 }
 
+/** The log's error for each fault; the storage's own words where there is no text. */
+const advice: Readonly<
+  Record<StorageFault, [code: LogErrorCode, text?: string, retryable?: boolean]>
+> = {
+  busy: ["UNREACHABLE", "PATH is locked by another process", true],
+  full: [
+    "DISK_FULL",
+    "no space is left for PATH; free some, or keep less: deno task log retention TOPIC --bytes N",
+    true,
+  ],
+  handles: [
+    "NO_HANDLES",
+    "out of file handles: too many open files to open PATH; raise the limit (ulimit -n)",
+    true,
+  ],
+  foreign: ["INVALID", "PATH is not a database of an embedded log; name another folder"],
+  malformed: [
+    "INTERNAL",
+    "PATH is damaged; restore a backup of it, or move its folder away and start again",
+  ],
+  readonly: ["INVALID", "PATH cannot be written; expected a folder that this user may write"],
+  denied: [
+    "INVALID",
+    "access to PATH is denied; expected a folder that this user may read and write, " +
+    "and Deno's permissions --allow-read and --allow-write for it",
+  ],
+  cannotOpen: ["INVALID", "PATH cannot be opened; expected a folder that this user may write"],
+  other: ["INTERNAL"],
+};
+
 /**
  * The log's error for a fault of its storage.
  *
@@ -74,48 +104,9 @@ function faultOf(error: unknown): StorageFault {
  */
 export function storageError(error: unknown, action: string, path: string): LogError {
   if (error instanceof LogError || error instanceof SegmentLost) return error as LogError;
-  const cause = error;
-  const say = (
-    code: ConstructorParameters<typeof LogError>[0],
-    advice: string,
-    retryable = false,
-  ) => new LogError(code, `Cannot ${action}: ${advice}`, { cause, retryable });
-  switch (storageFault(error, path)) {
-    case "busy":
-      return say("UNREACHABLE", `${path} is locked by another process`, true);
-    case "full":
-      return say(
-        "DISK_FULL",
-        `no space is left for ${path}; free some, or keep less: deno task log retention TOPIC --bytes N`,
-        true,
-      );
-    case "handles":
-      return say(
-        "NO_HANDLES",
-        `out of file handles: too many open files to open ${path}; raise the limit (ulimit -n)`,
-        true,
-      );
-    case "foreign":
-      return say("INVALID", `${path} is not a database of an embedded log; name another folder`);
-    case "malformed":
-      return say(
-        "INTERNAL",
-        `${path} is damaged; restore a backup of it, or move its folder away and start again`,
-      );
-    case "readonly":
-      return say(
-        "INVALID",
-        `${path} cannot be written; expected a folder that this user may write`,
-      );
-    case "denied":
-      return say(
-        "INVALID",
-        `access to ${path} is denied; expected a folder that this user may read and write, ` +
-          "and Deno's permissions --allow-read and --allow-write for it",
-      );
-    case "cannotOpen":
-      return say("INVALID", `${path} cannot be opened; expected a folder that this user may write`);
-    case "other":
-      return say("INTERNAL", error instanceof Error ? error.message : String(error));
-  }
+  const [code, text, retryable = false] = advice[storageFault(error, path)];
+  const what = text === undefined
+    ? error instanceof Error ? error.message : String(error)
+    : text.replace("PATH", () => path);
+  return new LogError(code, `Cannot ${action}: ${what}`, { cause: error, retryable });
 }

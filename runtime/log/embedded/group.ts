@@ -7,7 +7,7 @@
  * @module
  */
 import type { Clock } from "../../base/clock.ts";
-import { type GroupMember, type GroupOptions, LogError } from "../log.ts";
+import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";
 import { GroupTables, type GroupView } from "./group_tables.ts";
 import type { Topics } from "./topics.ts";
@@ -44,7 +44,7 @@ export class EmbeddedGroupMember implements GroupMember {
   #onLeft: () => void;
 
   private constructor(parts: GroupParts, options: GroupOptions, onLeft: () => void) {
-    const { sessionTimeoutMs = 10_000 } = options;
+    const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
     if (!Number.isSafeInteger(sessionTimeoutMs) || sessionTimeoutMs < minSessionTimeoutMs) {
       throw new LogError(
         "INVALID",

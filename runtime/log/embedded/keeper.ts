@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogStorage } from "../log.ts";
-import { freeBytes } from "./disk.ts";
+import { freeBytes, sizeOf } from "./disk.ts";
 import { storageFault } from "./errors.ts";
 import { modes } from "./private_files.ts";
 import { recover } from "./recovery.ts";
@@ -85,7 +85,8 @@ export class Keeper {
   async #tick(): Promise<void> {
     const { dir, db, topics, segments } = this.#parts;
     db.checkPresent();
-    if (await segments.sync()) await db.syncWal();
+    segments.pad();
+    if (await segments.sync()) await db.sync();
     topics.refresh();
     await segments.seal();
     await expire(this.#parts);
@@ -133,14 +134,9 @@ export class Keeper {
 
   /** Gives the reserve back; returns whether there was any. */
   #release(): boolean {
-    try {
-      const { size } = Deno.statSync(this.#reserve);
-      Deno.truncateSync(this.#reserve, 0);
-      return size > 0;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    if (sizeOf(this.#reserve) === 0) return false;
+    Deno.truncateSync(this.#reserve, 0);
+    return true;
   }
 
   /** Written, as far as there is room: a file with holes keeps none. */

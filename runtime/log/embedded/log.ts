@@ -20,6 +20,7 @@ import {
   type OffsetRange,
   type ProducerOptions,
   type ReaderOptions,
+  type TopicLimits,
   type TopicLog,
 } from "../log.ts";
 import { EmbeddedProducer } from "./appender.ts";
@@ -70,10 +71,8 @@ export class EmbeddedLog implements TopicLog {
   readonly #waiting: Waiting;
   #opening: Promise<OpenLog> | undefined;
   #openingStore: Promise<CheckpointStore> | undefined;
-  readonly #readers = new Set<EmbeddedReader>();
-  readonly #producers = new Set<EmbeddedProducer>();
-  readonly #members = new Set<EmbeddedGroupMember>();
-  readonly #committers = new Set<EmbeddedCommitter>();
+  /** How to close what was opened through this log and is still open. */
+  readonly #closers = new Map<object, () => Promise<void>>();
   #closing: Promise<void> | undefined;
 
   /** @throws {LogError} `INVALID` when the URL is wrong. */
@@ -99,16 +98,25 @@ export class EmbeddedLog implements TopicLog {
     return await db.read(`count the partitions of ${topic}`, () => topics.partitionCount(topic));
   }
 
-  async createTopic(topic: string, partitions: number): Promise<number> {
+  async createTopic(
+    topic: string,
+    partitions: number,
+    { retentionBytes: bytes }: TopicLimits = {},
+  ): Promise<number> {
     checkTopic(topic, partitions);
     const { db, topics } = await this.#open();
     const { retention } = this.#place;
     const there = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
-    if (there >= partitions && Object.keys(retention).length === 0) return there;
-    return await db.write(
-      `create topic ${topic}`,
-      () => topics.ensure(topic, partitions, retention),
-    );
+    const own = bytes === undefined ? retention : {};
+    if (there >= partitions && Object.keys(own).length === 0) return there;
+    return await db.write(`create topic ${topic}`, () => {
+      const isNew = topics.partitionCount(topic) === 0;
+      const limited = {
+        ...retention,
+        bytes: Math.min(bytes ?? Infinity, retention.bytes ?? Infinity),
+      };
+      return topics.ensure(topic, partitions, isNew && bytes !== undefined ? limited : own);
+    });
   }
 
   async offsets(topic: string, partition: number): Promise<OffsetRange> {
@@ -133,9 +141,9 @@ export class EmbeddedLog implements TopicLog {
     const producer: EmbeddedProducer = new EmbeddedProducer(
       appender,
       options,
-      () => this.#producers.delete(producer),
+      () => this.#closers.delete(producer),
     );
-    this.#producers.add(producer);
+    this.#closers.set(producer, () => producer.close());
     return producer;
   }
 
@@ -143,9 +151,9 @@ export class EmbeddedLog implements TopicLog {
     const reader: EmbeddedReader = new EmbeddedReader(
       await this.#open(),
       options,
-      () => this.#readers.delete(reader),
+      () => this.#closers.delete(reader),
     );
-    this.#readers.add(reader);
+    this.#closers.set(reader, () => reader.close());
     return reader;
   }
 
@@ -153,13 +161,13 @@ export class EmbeddedLog implements TopicLog {
     const member = await EmbeddedGroupMember.join(
       await this.#open(),
       options,
-      (member) => this.#members.delete(member),
+      (member) => this.#closers.delete(member),
     );
     if (this.#closing !== undefined) {
       await member.leave();
       throw this.#closed();
     }
-    this.#members.add(member);
+    this.#closers.set(member, () => member.leave());
     return member;
   }
 
@@ -171,9 +179,9 @@ export class EmbeddedLog implements TopicLog {
     const committer = await EmbeddedCommitter.open(
       { ...parts, store },
       options,
-      (committer) => this.#committers.delete(committer),
+      (committer) => this.#closers.delete(committer),
     );
-    this.#committers.add(committer);
+    this.#closers.set(committer, () => committer.close());
     return committer;
   }
 
@@ -237,7 +245,7 @@ export class EmbeddedLog implements TopicLog {
     const { db, topics, records, changes } = parts;
     await db.write(
       `delete records of ${topic}/${partition}`,
-      () => records.hideBefore(topics.id(topic, partition), before, records.nextChange()),
+      () => records.hideBefore(topics.id(topic, partition), before),
     );
     changes.written();
     await expire(parts);
@@ -250,10 +258,7 @@ export class EmbeddedLog implements TopicLog {
 
   async #close(): Promise<void> {
     const parts = await this.#opening?.catch(() => undefined);
-    for (const reader of this.#readers) await reader.close();
-    const leaving = [...this.#members].map((member) => member.leave());
-    const rest = [...this.#producers, ...this.#committers].map((open) => open.close());
-    const ends = await Promise.allSettled([...leaving, ...rest]);
+    const ends = await Promise.allSettled([...this.#closers.values()].map((close) => close()));
     if (parts !== undefined) await closeParts(parts);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import { ignoreMissing } from "./disk.ts";
 import { modes } from "./private_files.ts";
 
 /** An open log, as others see it. */
@@ -63,8 +64,4 @@ export async function isPresent(dir: string, id: string): Promise<boolean> {
     ignoreMissing(error);
     return false;
   }
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -10,7 +10,7 @@ export const modes = { file: 0o600, folder: 0o700 } as const;
 
 /** What belongs to a log's folder. */
 const ours =
-  /^(?:log\.db(?:-wal|-shm)?|checkpoints\.kv(?:-wal|-shm)?|segments|open|reserve|metadata|version-1|converting)$/;
+  /^(?:log\.db(?:-wal|-shm)?|checkpoints\.kv(?:-wal|-shm)?|segments|open|reserve|tails|metadata|version-1|converting)$/;
 
 /**
  * Makes the folder, and closes it to others: also where it was there before, unless it holds what is not the log's.

@@ -13,6 +13,8 @@
  *
  * Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
  *
+ * Between two records may stand padding: a head with the key's length 0xffffffff, and zeros as long as its value's.
+ *
  * @module
  */
 import { crc32 } from "node:zlib";
@@ -34,6 +36,9 @@ export interface EncodedRecord {
   /** Of head and value. */
   readonly size: number;
 }
+
+/** In the place of a key's length. */
+const padMark = 0xffffffff;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -75,6 +80,21 @@ export function encodeRecord({ timestamp, key, headers, value }: LogRecord): Enc
   return { timestamp: time, head, value, size };
 }
 
+/** Padding of this size. */
+export function encodePadding(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(16, padMark);
+  view.setUint32(24, size - headBytes);
+  view.setUint32(0, crc32(bytes.subarray(4, headBytes)));
+  return bytes;
+}
+
+/** Whether padding begins here, whose head is whole. */
+export function isPadding(bytes: Uint8Array, at: number): boolean {
+  return new DataView(bytes.buffer, bytes.byteOffset + at, headBytes).getUint32(16) === padMark;
+}
+
 /** Where a frame comes from. */
 export interface FramePlace {
   readonly topic: string;
@@ -102,9 +122,11 @@ export function* recordPlaces(
   for (let [at, left] = [0, count]; left > 0;) {
     const found = recordSize(bytes, at);
     if (found !== undefined) {
-      yield { at, size: found };
+      if (!isPadding(bytes, at)) {
+        yield { at, size: found };
+        left--;
+      }
       at += found;
-      left--;
       continue;
     }
     const next = bytes.length < size ? undefined : nextRecord(bytes, at + headBytes, left - 1);
@@ -127,19 +149,19 @@ function nextRecord(
       if (end === bytes.length) return { at, count };
       const size = recordSize(bytes, end);
       if (size === undefined) break;
+      if (!isPadding(bytes, end)) count++;
       end += size;
-      count++;
     }
   }
   return undefined;
 }
 
-/** Size of the record at `at`; undefined when its head is damaged or cut. */
+/** Size of the record or padding at `at`; undefined when its head is damaged or cut. */
 export function recordSize(bytes: Uint8Array, at: number): number | undefined {
   if (at + headBytes > bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, headBytes);
-  const size = headBytes + Math.max(0, view.getUint32(16) - 1) + view.getUint32(20) +
-    view.getUint32(24);
+  const key = isPadding(bytes, at) ? 0 : Math.max(0, view.getUint32(16) - 1);
+  const size = headBytes + key + view.getUint32(20) + view.getUint32(24);
   const whole = size <= maxRecordBytes &&
     crc32(bytes.subarray(at + 4, at + headBytes)) === view.getUint32(0);
   return whole ? size : undefined;

@@ -1,6 +1,6 @@
 /**
  * Records: which are where. Chunks of records that lie together are rows; their bytes are in segment files. The newest
- * chunk of a partition grows in the partition's own row, so that an append changes nothing else.
+ * chunk of a partition grows in its tail.
  *
  * @module
  */
@@ -10,10 +10,16 @@ import type { EncodedRecord } from "./record.ts";
 import { offsetLimit, offsetOfId, placeId } from "./schema.ts";
 import { SegmentLost } from "./errors.ts";
 import type { Placed } from "./segment_writer.ts";
+import type { Tail } from "./tails.ts";
 import type { Retention } from "./url.ts";
 
 /** What one chunk holds at most: retention and time are known this finely. */
-const [chunkRecords, chunkBytes, chunkMs] = [64, 256 << 10, 1_000];
+const [chunkRecords, chunkBytes] = [64, 256 << 10];
+
+/** A thousandth of the time that is kept, one to five seconds; less where less than 16 s are. */
+function chunkMs(kept: number): number {
+  return Math.min(kept / 16, 5_000, Math.max(kept / 1_000, 1_000));
+}
 
 /** Records that lie together, from offset `first` on. `time` is the newest timestamp. */
 export type ChunkRow = [
@@ -28,137 +34,100 @@ export type ChunkRow = [
 /** Columns of `chunks`, as a `ChunkRow`. */
 export const chunkColumns = `${offsetOfId}, count, segment, position, size, max_time`;
 
-/** The chunk of a partition that still grows, if any, in the columns of `ChunkRow`. */
-export const openChunk = `SELECT open_first, latest - open_first, open_segment, open_position,
-  bytes - open_total, open_time FROM partitions WHERE id = ? AND open_segment IS NOT NULL`;
-
-type PartitionState = [
-  latest: number,
-  bytes: number,
-  arrived: number,
-  segment: number | null,
-  first: number,
-  position: number,
-  total: number,
-  openArrived: number,
-  time: number,
-];
+/** The chunk that still grows, if any. */
+export function openChunk({ latest, bytes, open }: Tail): ChunkRow[] {
+  if (open === undefined) return [];
+  const { first, segment, position, total, time } = open;
+  return [[first, latest - first, segment, position, bytes - total, time]];
+}
 
 /** The rows of records. The methods are synchronous: call them within `read` or `write`. */
 export class Records {
   readonly #db: Database;
-  #version = -1;
-  #change = 0;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** Within a transaction: a number for it, larger than that of all before. */
-  nextChange(): number {
-    const version = this.#db.dataVersion();
-    if (version !== this.#version) {
-      // Others have written.
-      const row = this.#db.get<[number | null]>("SELECT max(change) FROM partitions")!;
-      this.#change = Math.max(this.#change, row[0] ?? 0);
-      this.#version = version;
-    }
-    return ++this.#change;
-  }
-
   /**
    * Within a transaction: makes records visible that were placed in a segment.
    *
+   * @param kept how much of the partition is kept.
+   * @param now when they arrived.
    * @returns the first record's offset.
    * @throws {SegmentLost} when the segment is no longer this log's.
    */
   append(
     id: number,
     records: readonly EncodedRecord[],
-    { segment, position }: Placed,
-    { kept, change, now }: { kept: Retention; change: number; now: number },
+    { segment, position, padding }: Placed,
+    { kept, now }: { kept: Retention; now: number },
   ): number {
-    const state = this.#db.get<PartitionState>(
-      `SELECT latest, bytes, arrived, open_segment, open_first, open_position, open_total, open_arrived,
-       open_time FROM partitions WHERE id = ?`,
-      id,
-    )!;
-    const start = state[0];
-    if (start + records.length > offsetLimit) {
+    const { tails } = this.#db;
+    const tail = tails.read(id);
+    if (tail.latest + records.length > offsetLimit) {
       throw new LogError(
         "INTERNAL",
         `Cannot append: the partition has used up its ${offsetLimit} offsets`,
       );
     }
-    this.#claim(id, segment, start);
+    this.#claim(id, segment, tail.latest);
     // A clock that is set back does not make younger records look older.
-    const arrived = Math.max(state[2], now);
-    const [mostBytes, mostMs] = [
-      Math.min(chunkBytes, kept.bytes / 16),
-      Math.min(chunkMs, kept.ms / 16),
-    ];
-    let [latest, bytes, , open, first, from, total, since, time] = state;
+    const arrived = Math.max(tail.arrived, now);
+    const most = { bytes: Math.min(chunkBytes, kept.bytes / 16), ms: chunkMs(kept.ms) };
+    let { latest, bytes } = tail;
+    let open = tail.open && { ...tail.open };
     let at = position;
-    for (const record of records) {
-      const fits = open === segment.id && from + bytes - total === at &&
-        latest - first < chunkRecords && bytes - total + record.size <= mostBytes &&
-        arrived - since <= mostMs;
-      if (!fits) {
-        if (open !== null) {
-          this.#addChunk(id, first, latest - first, open, from, bytes - total, total, since, time);
-        }
-        segment.chunks++;
-        [open, first, from, total, since, time] = [
-          segment.id,
-          latest,
-          at,
-          bytes,
-          arrived,
-          record.timestamp,
-        ];
-      }
-      time = Math.max(time, record.timestamp);
-      latest++;
-      bytes += record.size;
-      at += record.size;
+    const follows = () => open?.segment === segment.id && open.position + bytes - open.total === at;
+    // What stands between two records belongs to the first.
+    bytes += padding;
+    if (!follows()) {
+      bytes -= padding;
+      segment.run = { first: latest, time: -Infinity };
     }
-    this.#db.run(
-      `UPDATE partitions SET latest = ?, bytes = ?, arrived = ?, change = ?, open_segment = ?,
-       open_first = ?, open_position = ?, open_total = ?, open_arrived = ?, open_time = ? WHERE id = ?`,
-      ...[latest, bytes, arrived, change, open, first, from, total, since, time, id],
-    );
-    return start;
+    for (const { size, timestamp: time } of records) {
+      const fits = follows() && latest - open!.first < chunkRecords &&
+        bytes - open!.total + size <= most.bytes && arrived - open!.arrived <= most.ms;
+      if (fits) {
+        open!.time = Math.max(open!.time, time);
+      } else {
+        tails.close(id, { latest, bytes, arrived, open });
+        segment.chunks++;
+        open = { segment: segment.id, first: latest, position: at, total: bytes, arrived, time };
+      }
+      segment.run.time = Math.max(segment.run.time, time);
+      latest++;
+      bytes += size;
+      at += size;
+    }
+    tails.stage(id, { latest, bytes, arrived, open }, segment.run);
+    return tail.latest;
   }
 
   /** Within a transaction: records below an offset are no longer shown. */
-  hideBefore(id: number, offset: number, change: number): void {
+  hideBefore(id: number, offset: number): void {
+    const { tails } = this.#db;
+    const floor = Math.min(offset, tails.read(id).latest);
+    tails.settle(id);
     this.#db.run(
-      "UPDATE partitions SET floor = min(?, latest), change = ? WHERE id = ? AND floor < min(?, latest)",
-      offset,
-      change,
-      id,
-      offset,
+      "UPDATE partitions SET floor = ?, change = ? WHERE id = ? AND floor < ?",
+      ...[floor, tails.nextChange(), id, floor],
     );
   }
 
   /** The chunks from the one that holds `offset` on, `limit` at most. */
   from(id: number, offset: number, limit: number): ChunkRow[] {
-    // One statement, so that a chunk that is closed meanwhile is seen once.
+    const tail = this.#db.tails.read(id);
+    // What was closed meanwhile is seen once.
+    const end = tail.open?.first ?? offsetLimit - 1;
     const chunks = this.#db.all<ChunkRow>(
-      `SELECT * FROM (SELECT ${chunkColumns} FROM chunks WHERE id < ${placeId} AND id >= coalesce((
+      `SELECT ${chunkColumns} FROM chunks WHERE id < ${placeId} AND id >= coalesce((
          SELECT max(id) FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
-       ), ${placeId}) ORDER BY id LIMIT ?) UNION ALL ${openChunk}`,
-      ...[id, offsetLimit - 1, id, 0, id, offset, id, offset, limit + 1, id],
+       ), ${placeId}) ORDER BY id LIMIT ?`,
+      ...[id, end, id, 0, id, offset, id, offset, limit + 1],
     );
-    return chunks.slice(0, limit + 1).filter(([first, count]) => first + count > offset)
+    return [...chunks, ...openChunk(tail)].filter(([first, count]) => first + count > offset)
       .slice(0, limit);
-  }
-
-  #addChunk(id: number, first: number, ...rest: number[]): void {
-    this.#db.run(
-      `INSERT INTO chunks VALUES (${placeId}, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, first, ...rest],
-    );
   }
 
   /** Within a transaction: the segment is this log's, still or from now on. */

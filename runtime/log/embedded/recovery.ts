@@ -5,6 +5,7 @@
  */
 import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
+import { ignoreMissing } from "./disk.ts";
 import { sealRow } from "./segment_writer.ts";
 
 /**
@@ -41,7 +42,7 @@ async function seal(path: string, db: Database, id: number, partition: number): 
     const bytes = await end();
     if (bytes !== undefined && (await file.stat()).size > bytes) await file.truncate(bytes);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    ignoreMissing(error);
     // Its frames are read as damaged, until they expire.
     await end();
   }
@@ -71,7 +72,7 @@ async function removeUnknown(dir: string, db: Database): Promise<void> {
       if (!await handle.tryLock(true) || (await known()).has(basename(file))) continue;
       await Deno.remove(join(dir, file));
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      ignoreMissing(error);
     }
   }
 }

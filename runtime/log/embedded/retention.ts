@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { Database } from "./database.ts";
+import { ignoreMissing } from "./disk.ts";
 import type { Records } from "./records.ts";
 import { placeId } from "./schema.ts";
 import type { Topics } from "./topics.ts";
@@ -21,27 +22,23 @@ export interface RetentionParts {
 const goneSegments = `SELECT s.id, s.partition, s.file, s.first, s.next FROM segments s
   JOIN partitions p ON p.id = s.partition WHERE s.next IS NOT NULL AND s.next <= p.floor LIMIT 64`;
 
-/** Moves the floors and removes segments; returns how many were removed. */
-export async function expire(parts: RetentionParts): Promise<number> {
+/** Moves the floors and removes segments. */
+export async function expire(parts: RetentionParts): Promise<void> {
   const { dir, db, topics } = parts;
-  let removed = 0;
   const due = await db.read(
     "look for expired frames",
     () => topics.expired().length > 0 || db.get(goneSegments) !== undefined,
   );
-  if (!due) return 0;
-  for (;;) {
-    const files = await db.write("remove expired frames", () => expireRows(parts));
+  for (let files = due ? [""] : []; files.length > 0;) {
+    files = await db.write("remove expired frames", () => expireRows(parts));
     for (const file of files) {
       await Deno.remove(join(dir, file)).catch(ignoreMissing);
       await db.turns.ready();
     }
-    if (files.length === 0) return removed;
-    removed += files.length;
   }
 }
 
-/** The same at once, where no append can be done before. */
+/** The same at once, where no append can be done before; returns how many segments were removed. */
 export function expireNow(parts: RetentionParts): number {
   let removed = 0;
   for (;;) {
@@ -60,11 +57,7 @@ export function expireNow(parts: RetentionParts): number {
 
 /** Within a transaction: returns the files to remove when it is committed. */
 function expireRows({ db, topics, records }: RetentionParts): string[] {
-  const expired = topics.expired();
-  if (expired.length > 0) {
-    const change = records.nextChange();
-    for (const { id, floor } of expired) records.hideBefore(id, floor, change);
-  }
+  for (const { id, floor } of topics.expired()) records.hideBefore(id, floor);
   const gone = db.all<[number, number, string, number, number]>(goneSegments);
   for (const [id, partition, , first, next] of gone) {
     db.run(
@@ -78,8 +71,4 @@ function expireRows({ db, topics, records }: RetentionParts): string[] {
     db.run("DELETE FROM segments WHERE id = ?", id);
   }
   return gone.map(([, , file]) => file);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

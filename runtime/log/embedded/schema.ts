@@ -8,10 +8,10 @@
 export const applicationId = 0x46524c4e;
 
 /**
- * Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database; version 2 wrote a row of
- * `chunks` for each append, and is brought up to date when it is opened.
+ * Version of the tables (`PRAGMA user_version`). Version 1 kept the frames in the database. Version 2 wrote a row of
+ * `chunks` for each append, version 3 one of `partitions`: they are brought up to date when they are opened.
  */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /** A chunk's id is its partition's id and its first offset, so that one B-tree holds each partition in order. */
 export const offsetBits = 40;
@@ -35,7 +35,8 @@ export const pageSize = 512;
  * - `log`: `place` is the device and inode of the file, by which a copy of it is noticed; `family` is the identity that
  *   segment files carry, the same for a log and its copies.
  * - `partitions`: `floor` is the first offset kept at the last look, `bytes` all bytes ever appended, `change`
- *   is larger than all others' when the row is written; the `open_` columns are the newest chunk, which still grows.
+ *   is larger than all others' when the row is written; the `open_` columns are the newest chunk, which still grows;
+ *   `latest`, `bytes`, `arrived` and `open_time` may be behind the file `tails`.
  * - `segments`: `next` is one past the last offset; it, `bytes` and `max_time` are set when the segment is sealed.
  * - `chunks`: records that lie together in a segment; `total` is the partition's `bytes` before them, `arrived` when the
  *   first of them came.
@@ -87,12 +88,7 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** Makes rows of the chunks that still grow; more of the condition may follow. */
-export const closeChunks =
-  `INSERT INTO chunks SELECT (id << ${offsetBits}) | open_first, latest - open_first, open_segment, open_position,
-   bytes - open_total, open_total, open_arrived, open_time FROM partitions WHERE open_segment IS NOT NULL`;
-
-/** From version 2. */
+/** From version 2; from version 3 on the tables are the same. */
 export const upgrade = ["segment", "first", "position", "total", "arrived", "time"]
   .map((name) => `ALTER TABLE partitions ADD COLUMN open_${name} INTEGER;`).join("") +
   "DELETE FROM partitions WHERE id = 0;";

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { Database } from "./database.ts";
+import { ignoreMissing } from "./disk.ts";
 
 /** The segment that one reader has open, and what it has read of it. */
 export class SegmentCursor {
@@ -70,8 +71,8 @@ export class SegmentCursor {
       this.#open = { segment, file };
       return file;
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
+      ignoreMissing(error);
+      return undefined;
     }
   }
 }

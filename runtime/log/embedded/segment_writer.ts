@@ -9,10 +9,11 @@
  */
 import { dirname, join } from "node:path";
 import type { Database } from "./database.ts";
-import { freeBytes } from "./disk.ts";
+import { freeBytes, syncPath } from "./disk.ts";
 import { modes } from "./private_files.ts";
-import type { EncodedRecord } from "./record.ts";
-import { closeChunks, offsetOfId, placeId } from "./schema.ts";
+import { type EncodedRecord, encodePadding, headBytes } from "./record.ts";
+import { offsetOfId, placeId } from "./schema.ts";
+import type { Run } from "./tails.ts";
 import type { PartitionRow, Topics } from "./topics.ts";
 
 /**
@@ -25,6 +26,8 @@ const [minSegmentMs, maxSegmentMs] = [1_000, 3_600_000];
 const maxSegmentChunks = 4_096;
 /** Segments are numbered by when they were made, in milliseconds since 2024, until 2093; what is left is by chance. */
 const [firstMs, msBits, chanceBits] = [Date.UTC(2024, 0), 41, 11];
+/** The operating system writes whole pages. */
+const pageBytes = 4_096;
 /** Records up to this size are written together. */
 const joinedBytes = 1 << 20;
 
@@ -40,8 +43,14 @@ export interface OpenSegment {
   readonly room: number;
   /** Where the next record goes. */
   position: number;
+  /** Padding before `position`. */
+  padding: number;
+  /** Where it ended a second ago. */
+  synced: number;
   /** Begun in it, about. */
   chunks: number;
+  /** The records at its end. */
+  run: Run;
   /** Its row is in the database. */
   known: boolean;
   /** Commits on their way that mention it. */
@@ -56,6 +65,8 @@ export interface OpenSegment {
 export interface Placed {
   readonly segment: OpenSegment;
   readonly position: number;
+  /** Padding before it. */
+  readonly padding: number;
 }
 
 /** Writes records into segment files. */
@@ -84,7 +95,7 @@ export class SegmentWriter {
   /** Writes the records behind each other. The caller counts `pending` down when its commit has ended. */
   place(row: PartitionRow, records: readonly EncodedRecord[]): Placed {
     const segment = this.#segment(row);
-    const { position } = segment;
+    const { position, padding } = segment;
     try {
       for (const bytes of joined(records)) {
         writeAll(segment.handle, bytes);
@@ -95,9 +106,26 @@ export class SegmentWriter {
       segment.handle.seekSync(position, Deno.SeekMode.Start);
       throw error;
     }
+    segment.padding = 0;
     segment.dirty = true;
     segment.pending++;
-    return { segment, position };
+    return { segment, position, padding };
+  }
+
+  /**
+   * Ends segments at the end of a page before they are synced once a second: a page that is not full is written again
+   * with what follows. What takes more than an eighth of what was written is not worth it.
+   */
+  pad(): void {
+    for (const segment of this.#active.values()) {
+      const { position, handle, synced } = segment;
+      segment.synced = position;
+      const size = -position & (pageBytes - 1);
+      if (size < headBytes || position - synced < 8 * size) continue;
+      writeAll(handle, encodePadding(size));
+      segment.position = segment.synced = position + size;
+      segment.padding += size;
+    }
   }
 
   /** Brings what was written to the disk. */
@@ -119,23 +147,19 @@ export class SegmentWriter {
     segment.handle.close();
   }
 
-  /** Seals full and aged segments, or all; returns whether there were any. */
-  async seal(all = false): Promise<boolean> {
+  /** Seals full and aged segments, or all. */
+  async seal(all = false): Promise<void> {
     for (const [id, segment] of this.#active) {
       const { ms } = this.#topics.row(id).retention;
       const age = this.#now() - segment.openedAt;
       if (all || age >= clamp(ms / 16, minSegmentMs, maxSegmentMs)) this.#giveUp(segment);
     }
-    const ready = [...this.#full].filter(({ pending }) => pending === 0);
-    if (ready.length === 0) return false;
-    await this.#db.write("seal segments", () => {
-      for (const { id, partition } of ready) sealRow(this.#db, id, partition);
-    });
+    const ready = this.#ready();
+    if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
     for (const segment of ready) {
       await this.sync([segment]);
       this.#end(segment);
     }
-    return true;
   }
 
   /** At once, where nothing can be appended before: seals what is full, and what holds records that have expired. */
@@ -146,11 +170,8 @@ export class SegmentWriter {
           [Infinity];
       if (first < this.#topics.range(segment.partition).earliest) this.#giveUp(segment);
     }
-    const ready = [...this.#full].filter(({ pending }) => pending === 0);
-    if (ready.length === 0) return;
-    this.#db.writeNow(() => {
-      for (const { id, partition } of ready) sealRow(this.#db, id, partition);
-    });
+    const ready = this.#ready();
+    if (ready.length > 0) this.#db.writeNow(() => this.#sealRows(ready));
     for (const segment of ready) {
       segment.handle.syncDataSync();
       this.#end(segment);
@@ -162,6 +183,15 @@ export class SegmentWriter {
     for (const { handle } of [...this.#active.values(), ...this.#full]) handle.close();
     this.#active.clear();
     this.#full.clear();
+  }
+
+  /** What no commit on its way mentions. */
+  #ready(): OpenSegment[] {
+    return [...this.#full].filter(({ pending }) => pending === 0);
+  }
+
+  #sealRows(segments: readonly OpenSegment[]): void {
+    for (const { id, partition } of segments) sealRow(this.#db, id, partition);
   }
 
   /** Of a segment that is sealed. */
@@ -207,7 +237,18 @@ export class SegmentWriter {
     handle.lockSync(true);
     Deno.renameSync(hidden, path);
     const openedAt = this.#now();
-    const state = { position: 0, chunks: 0, known: false, pending: 0, dirty: false, fresh: true };
+    const run = { first: 0, time: 0 };
+    const state = {
+      position: 0,
+      padding: 0,
+      synced: 0,
+      chunks: 0,
+      run,
+      known: false,
+      pending: 0,
+      dirty: false,
+      fresh: true,
+    };
     const room = freeBytes(this.#dir) ?? Infinity;
     return { id, partition, file, handle, openedAt, room, ...state };
   }
@@ -216,16 +257,17 @@ export class SegmentWriter {
     await segment.handle.syncData();
     if (!segment.fresh) return;
     segment.fresh = false;
-    using folder = await Deno.open(dirname(join(this.#dir, segment.file)));
-    await folder.sync();
+    await syncPath(dirname(join(this.#dir, segment.file)));
   }
 }
 
 /** Within a transaction: notes where a segment ends. */
 export function sealRow(db: Database, id: number, partition: number): void {
-  const open = "open_segment = ? AND id = ?";
-  db.run(`${closeChunks} AND ${open}`, id, partition);
-  db.run(`UPDATE partitions SET open_segment = NULL WHERE ${open}`, id, partition);
+  const tail = db.tails.read(partition);
+  if (tail.open?.segment === id) {
+    db.tails.close(partition, tail);
+    db.tails.stage(partition, { ...tail, open: undefined });
+  }
   db.run(
     `UPDATE segments SET (next, bytes, max_time) = (
        SELECT coalesce(max(${offsetOfId} + count), 0), coalesce(max(position + size), 0),

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FrameParts } from "./frame_reader.ts";
-import { headBytes, recordPlaces, recordSize, recordTime } from "./record.ts";
+import { headBytes, isPadding, recordPlaces, recordSize, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
 import { offsetLimit, placeId } from "./schema.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
@@ -29,14 +29,17 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
       );
       if (row === undefined || row[1] >= found) return found;
       const [segment, first, next] = row;
+      const tail = db.tails.read(id);
+      const end = Math.min(next ?? offsetLimit - 1, tail.open?.first ?? offsetLimit - 1);
       after = [first, segment];
       const chunks = db.all<ChunkRow>(
-        `SELECT * FROM (SELECT ${chunkColumns} FROM chunks WHERE id >= (
+        `SELECT ${chunkColumns} FROM chunks WHERE id >= (
            SELECT coalesce(max(id), 0) FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
-         ) AND id < ${placeId} AND segment = ? AND max_time >= ? ORDER BY id LIMIT 2)
-         UNION ALL ${openChunk} AND open_segment = ? AND open_time >= ?`,
-        ...[id, 0, id, Math.max(first, earliest), id, next ?? offsetLimit - 1, segment, time],
-        ...[id, segment, time],
+         ) AND id < ${placeId} AND segment = ? AND max_time >= ? ORDER BY id LIMIT 2`,
+        ...[id, 0, id, Math.max(first, earliest), id, end, segment, time],
+      );
+      chunks.push(
+        ...openChunk(tail).filter(([, , its, , , newest]) => its === segment && newest >= time),
       );
       // The first chunk may begin, or end, before the offsets that are still shown.
       for (const chunk of chunks) {
@@ -75,8 +78,9 @@ function inChunk(
       }
       return undefined;
     }
-    if (offset >= earliest && recordTime(head, 0) >= time) return offset;
     at += length;
+    if (isPadding(head, 0)) offset--;
+    else if (offset >= earliest && recordTime(head, 0) >= time) return offset;
   }
   return undefined;
 }

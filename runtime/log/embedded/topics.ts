@@ -6,6 +6,7 @@
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
+import type { Tail } from "./tails.ts";
 import { defaultRetention, type Retention } from "./url.ts";
 
 /** A partition, and how much of it is kept. */
@@ -16,19 +17,9 @@ export interface PartitionRow {
   readonly retention: Retention;
 }
 
-/** What tells which records of a partition are kept. */
-type KeptRow = [
-  id: number,
-  floor: number,
-  latest: number,
-  bytes: number,
-  retentionBytes: number,
-  retentionMs: number,
-  openFirst: number | null,
-  openArrived: number,
-];
-const keptColumns = `p.id, floor, latest, bytes, retention_bytes, retention_ms,
-  iif(open_segment IS NULL, NULL, open_first), open_arrived`;
+/** What tells which records of a partition are kept, besides its tail. */
+type KeptRow = [id: number, floor: number, retentionBytes: number, retentionMs: number];
+const keptColumns = "p.id, floor, retention_bytes, retention_ms";
 const partitionsOfTopics = "partitions p JOIN topics t ON t.id = p.topic";
 
 /** Topics as tables of the database. The methods are synchronous: call them within `read` or `write`. */
@@ -161,11 +152,13 @@ export class Topics {
 
   /** What is there; what has expired is not, whether it was removed already or not. */
   range(id: number): OffsetRange {
+    const tail = this.#db.tails.read(id);
     const row = this.#db.get<KeptRow>(
       `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE p.id = ?`,
       id,
     )!;
-    return { earliest: this.#floor(row), latest: row[2] };
+    const earliest = this.#floor(row, tail);
+    return { earliest, latest: Math.max(earliest, tail.latest) };
   }
 
   /** The partitions of which something has expired since the floor was last moved, and where it should be. */
@@ -173,11 +166,12 @@ export class Topics {
     const rows = this.#db.all<KeptRow>(
       `SELECT ${keptColumns} FROM ${partitionsOfTopics} WHERE latest > floor`,
     );
-    return rows.map((row) => ({ id: row[0], before: row[1], floor: this.#floor(row) }))
-      .filter(({ before, floor }) => floor > before);
+    return rows.map((row) => ({ row, floor: this.#floor(row, this.#db.tails.read(row[0])) }))
+      .filter(({ row, floor }) => floor > row[1])
+      .map(({ row, floor }) => ({ id: row[0], floor }));
   }
 
-  #floor([id, floor, latest, bytes, keptBytes, keptMs, openFirst, openArrived]: KeptRow): number {
+  #floor([id, floor, keptBytes, keptMs]: KeptRow, { latest, bytes, open }: Tail): number {
     if (floor >= latest) return floor;
     const start = this.#db.get<[number, number, number]>(
       `SELECT id, total, arrived FROM chunks WHERE id >= ${placeId} AND id <= ${placeId}
@@ -187,7 +181,7 @@ export class Topics {
     const young = this.#now() - keptMs;
     if (start !== undefined && start[1] >= bytes - keptBytes && start[2] > young) return floor;
     // The newest chunk is kept however large it is.
-    const newest = openFirst === null
+    const newest = open === undefined
       ? `id = (SELECT max(id) FROM chunks WHERE id < ${placeId})`
       : `id >= ${placeId}`;
     const kept = this.#db.get<[number]>(
@@ -196,8 +190,8 @@ export class Topics {
       ...[id, start === undefined ? floor : start[0] % offsetLimit, id, offsetLimit - 1, young],
       ...[bytes - keptBytes, id, offsetLimit - 1],
     );
-    const open = openFirst !== null && openArrived > young ? openFirst : latest;
-    return Math.max(floor, kept?.[0] ?? open);
+    const growing = open !== undefined && open.arrived > young ? open.first : latest;
+    return Math.max(floor, Math.min(kept?.[0] ?? growing, latest));
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   OffsetRange,
   ProducerOptions,
   ReaderOptions,
+  TopicLimits,
   TopicLog,
 } from "../log.ts";
 import { KafkaProducer } from "./append/producer.ts";
@@ -68,8 +69,21 @@ class KafkaLog implements TopicLog {
     return countPartitions(this.#cluster, topic);
   }
 
-  createTopic(topic: string, partitions: number): Promise<number> {
-    return ensureTopic(this.#cluster, topic, partitions);
+  createTopic(
+    topic: string,
+    partitions: number,
+    { retentionBytes }: TopicLimits = {},
+  ): Promise<number> {
+    return ensureTopic(
+      this.#cluster,
+      topic,
+      partitions,
+      retentionBytes === undefined ? {} : {
+        "retention.bytes": String(retentionBytes),
+        // Whole segments expire.
+        "segment.bytes": String(Math.max(1024 * 1024, Math.ceil(retentionBytes / 8))),
+      },
+    );
   }
 
   offsets(topic: string, partition: number): Promise<OffsetRange> {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Frame, Output, Result } from "../../../runtime/definition/frame.ts";
 import { completeResult } from "../../../runtime/definition/result.ts";
 import { LanePictures } from "../../../runtime/executor/pictures.ts";
-import { alertRecord } from "../../../runtime/sinks/alert_log.ts";
+import { alertRecord, findingsRecord } from "../../../runtime/sinks/findings.ts";
 import { lineOf } from "../../../runtime/sinks/console.ts";
 import { events } from "../../../runtime/sinks/events.ts";
 import { images } from "../../../runtime/sinks/images.ts";
@@ -37,12 +37,17 @@ async function kept(output: Output): Promise<Record<string, Result>> {
     const [, row] = (await Deno.readTextFile(`${directory}/annotations.csv`)).split("\n");
     const { headers, value } = recordOf(output, "test", "out");
     const text = headers["result"] ?? new TextDecoder().decode(value);
-    const alert = new TextDecoder().decode(alertRecord(output, "test").value);
+    const decoder = new TextDecoder();
+    const alert = decoder.decode(alertRecord(output, "test").value);
+    const findings = decoder.decode(
+      findingsRecord(output, "test")?.value ?? alertRecord(output, "test").value,
+    );
     return {
       events: JSON.parse(await Deno.readTextFile(`${directory}/e`)),
       images: JSON.parse(/"(\{.*\})"$/.exec(row!)![1]!.replaceAll('""', '"')),
       topic: JSON.parse(text),
       alert: JSON.parse(alert),
+      findings: JSON.parse(findings),
     };
   } finally {
     await Deno.remove(directory, { recursive: true });

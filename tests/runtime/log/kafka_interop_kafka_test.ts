@@ -10,6 +10,7 @@ import {
 } from "@platformatic/kafka";
 import { AssignerProtocol, CompressionTypes, Kafka, logLevel } from "kafkajs";
 import type { Compression, LogRecord, TopicLog } from "../../../runtime/log/log.ts";
+import { transactionalId } from "../../../runtime/log/kafka/checkpoint/transactional_id.ts";
 import { openLog } from "../../../runtime/log/open.ts";
 import {
   append,
@@ -212,7 +213,7 @@ Deno.test("a new owner ends what its predecessor left open", () =>
     const owned = { group: uniqueName("group"), query: "q", topic, partition: 0 };
     // The predecessor: it dies after it has written its output.
     const dead = kafkajs().producer({
-      transactionalId: `framelane-${owned.group}-q-${topic}-0`,
+      transactionalId: transactionalId(owned),
       maxInFlightRequests: 1,
       idempotent: true,
       transactionTimeout: 600_000,

@@ -8,7 +8,7 @@ import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";
 import { INIT_PRODUCER_ID, NO_IDENTITY, type ProducerIdentity } from "../protocol/transactions.ts";
 import { encodeBatch, sizeBound } from "../records/encoder.ts";
-import { produceOne } from "./produce.ts";
+import { produce } from "./produce.ts";
 
 /** How a partition is appended to. */
 export interface QueueOptions {
@@ -198,7 +198,7 @@ export class PartitionQueue {
       ...(identity === undefined ? {} : { identity }),
     });
     const timeoutMs = this.#cluster.replicationTimeoutMs;
-    return await produceOne(connection, { ...place, bytes }, { acks, timeoutMs }, { signal });
+    return await produce(connection, { ...place, bytes }, { acks, timeoutMs, signal });
   }
 
   #confirm(batch: Batch, base: number): void {

@@ -1,44 +1,25 @@
 /**
- * Sending record batches to the broker that leads their partitions.
+ * Sending a record batch to the broker that leads its partition.
  *
  * @module
  */
 import type { Connection, RequestOptions } from "../net/connection.ts";
-import { brokerErrors } from "../protocol/errors.ts";
-import {
-  type PartitionBatch,
-  PRODUCE,
-  type ProduceRequest,
-  readProduced,
-  writeProduce,
-} from "../protocol/produce.ts";
+import { brokerErrors, NetworkError } from "../protocol/errors.ts";
+import { PRODUCE } from "../protocol/records.ts";
 
-/**
- * Sends the batches.
- *
- * @returns the first offset of each, −1 when `acks` is 0.
- * @throws {ResponseError} when the broker refuses one of them; what `Connection.request` throws.
- */
-export async function produce(
-  connection: Connection,
-  request: ProduceRequest,
-  options: RequestOptions = {},
-): Promise<number[]> {
-  const { acks, batches } = request;
-  const as = connection.versions.encoding(PRODUCE);
-  const call = { name: PRODUCE.name, key: PRODUCE.key, ...as };
-  if (acks === 0) {
-    await connection.send(call, (to) => writeProduce(to, request, as.version), options);
-    return batches.map(() => -1);
-  }
-  const { offsets, throttleTimeMs } = await connection.request(
-    call,
-    (to) => writeProduce(to, request, as.version),
-    (from) => readProduced(from, as.version),
-    options,
-  );
-  connection.throttle(throttleTimeMs);
-  return batches.map(({ topic, partition }) => offsets.get(`${topic}/${partition}`) ?? -1);
+/** A record batch for one partition. */
+export interface PartitionBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How a batch is appended. */
+export interface ProduceOptions extends RequestOptions {
+  readonly transactionalId?: string;
+  readonly acks: number;
+  /** How long the broker waits for replicas. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -46,16 +27,26 @@ export async function produce(
  *
  * @returns its first offset; −1 when that is not known: `acks` is 0, or it was stored by an earlier try and the
  * broker has forgotten where.
+ * @throws {ResponseError} when the broker refuses it; what `Connection.request` throws.
  */
-export async function produceOne(
+export async function produce(
   connection: Connection,
-  batch: PartitionBatch,
-  request: Omit<ProduceRequest, "batches">,
-  options: RequestOptions,
+  { topic, partition, bytes }: PartitionBatch,
+  { transactionalId, acks, timeoutMs, ...options }: ProduceOptions,
 ): Promise<number> {
+  const partitions = [{ partition, batches: bytes }];
+  const topics = [{ name: topic, partitions }];
+  const request = { transactionalId: transactionalId ?? null, acks, timeoutMs, topics };
+  if (acks === 0) {
+    await connection.send(PRODUCE, request, options);
+    return -1;
+  }
   try {
-    const [offset] = await produce(connection, { ...request, batches: [batch] }, options);
-    return offset!;
+    const response = await connection.call(PRODUCE, request, options);
+    const stored = response.topics.find(({ name }) => name === topic)?.partitions
+      .find((one) => one.partition === partition);
+    if (stored === undefined) throw new NetworkError(`its answer to Produce is not about ${topic}`);
+    return stored.offset;
   } catch (error) {
     if (brokerErrors(error).some(({ outcome }) => outcome === "done")) return -1;
     throw error;

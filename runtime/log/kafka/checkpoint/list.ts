@@ -47,12 +47,9 @@ async function checkpointsOf(cluster: Cluster, group: string): Promise<Checkpoin
   const committed = await cluster.attempt(ACTION, async (signal) => {
     const connection = await cluster.toCoordinator("group", group, "main", signal);
     return offsetsIn(
-      await connection.call(OFFSET_FETCH, {
-        group,
-        topics: null,
-        groups: [{ group, topics: null }],
-        requireStable: false,
-      }, { signal }),
+      await connection.call(OFFSET_FETCH, { group, topics: null, requireStable: false }, {
+        signal,
+      }),
     );
   });
   return committed.flatMap(({ topic, partition, offset, metadata }) =>

@@ -9,12 +9,7 @@ import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { DESCRIBE_GROUPS } from "../protocol/groups.ts";
 import { placeOf } from "./plan.ts";
-import {
-  describeTransaction,
-  formerTransactionalId,
-  transactionalId,
-  type TransactionPlace,
-} from "./transactional_id.ts";
+import { describeTransaction, transactionalId, type TransactionPlace } from "./transactional_id.ts";
 
 const CONSUMERS = "consumer";
 /** States of a group in which it is known who has which partition. */
@@ -69,15 +64,13 @@ export async function checkUnowned(
   );
 }
 
-/** How things stand with the place's transactional id, or its former one. */
+/** How things stand with the place's transactional id. */
 async function transactionOf(cluster: Cluster, action: string, place: TransactionPlace) {
-  for (const id of [transactionalId(place), formerTransactionalId(place)]) {
-    const known = await cluster.attempt(action, async (signal) => {
-      const connection = await cluster.toCoordinator("transaction", id, "main", signal);
-      return await describeTransaction(connection, id, signal);
-    });
-    if (known !== undefined) return known;
-  }
+  const id = transactionalId(place);
+  return await cluster.attempt(action, async (signal) => {
+    const connection = await cluster.toCoordinator("transaction", id, "main", signal);
+    return await describeTransaction(connection, id, signal);
+  });
 }
 
 /** The group's member that has the partition; `settled` is false while the group shares partitions out. */

@@ -85,13 +85,15 @@ async function committedOffset(
   return await cluster.attempt(action, async (signal) => {
     const connection = await cluster.toCoordinator("group", group, "main", signal);
     const topics = [{ name: topic, partitions: [partition] }];
-    const request = { group, topics, groups: [{ group, topics }], requireStable: true };
+    const request = { group, topics, requireStable: true };
     const response = await connection.call(OFFSET_FETCH, request, { signal }).catch((error) => {
       // Apache Kafka answers with no offsets for a group that it has never seen, others say so.
       if (errorNames(error).includes("GROUP_ID_NOT_FOUND")) return undefined;
       throw error;
     });
-    const found = response === undefined ? undefined : offsetsIn(response)[0];
-    return found === undefined || found.offset < 0 ? undefined : found;
+    return response &&
+      offsetsIn(response).find((found) =>
+        found.topic === topic && found.partition === partition && found.offset >= 0
+      );
   }, { firstDelayMs: 1 });
 }

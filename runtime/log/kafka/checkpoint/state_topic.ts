@@ -8,7 +8,7 @@ import { settled } from "../../../base/wait.ts";
 import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { checked } from "../protocol/api.ts";
-import { FETCH } from "../protocol/fetch.ts";
+import { FETCH } from "../protocol/records.ts";
 import { fetchPartitions } from "../read/fetch.ts";
 import { decodeBatches } from "../records/decoder.ts";
 import type { StatePlace } from "./metadata.ts";
@@ -62,20 +62,18 @@ export async function readState(
     const { broker, epoch, topicId } = await cluster.leader(STATE_TOPIC, partition, signal);
     const connection = await settled(cluster.connections.get(broker, "main"), signal);
     const wanted = { topic: STATE_TOPIC, topicId, partition, offset, leaderEpoch: epoch };
-    const { partitions: [fetched] } = checked(
-      FETCH,
-      await fetchPartitions(
-        connection,
-        [{ ...wanted, fetchedEpoch: -1, maxBytes: 1 }],
-        { maxWaitMs: 0, maxBytes: 1 },
-        { signal },
-      ),
+    const fetched = await fetchPartitions(
+      connection,
+      [{ ...wanted, fetchedEpoch: -1, maxBytes: 1 }],
+      { maxWaitMs: 0, maxBytes: 1 },
+      { signal },
     );
-    const { frames: [frame] } = decodeBatches(fetched?.records ?? new Uint8Array(0), {
+    const [found] = checked(FETCH, { name: STATE_TOPIC, partitions: fetched }).partitions;
+    const { frames: [frame] } = decodeBatches(found?.batches ?? new Uint8Array(0), {
       topic: STATE_TOPIC,
       partition,
       from: offset,
-      aborted: fetched?.aborted ?? [],
+      aborted: found?.aborted ?? [],
       limit: { frames: 1, bytes: Infinity },
     });
     if (frame?.offset !== offset) {

@@ -13,12 +13,7 @@ import { checkUnowned } from "./owner.ts";
 import { placeOf } from "./plan.ts";
 import { readStored } from "./reader.ts";
 import { Transactions } from "./transaction.ts";
-import {
-  describeTransaction,
-  formerTransactionalId,
-  transactionalId,
-  type TransactionPlace,
-} from "./transactional_id.ts";
+import { transactionalId } from "./transactional_id.ts";
 
 /** Connections that the committers of a log share: a broker answers the requests of each one in turn. */
 const LANES = 4;
@@ -48,7 +43,6 @@ export async function takeOver(
   await Promise.all([
     createOutputs(cluster, action, options),
     transactions.begin(action),
-    fenceFormerOwner(cluster, action, options, lane),
   ]);
   return { transactions, stored: await readStored(cluster, epochs, action, options) };
 }
@@ -65,22 +59,4 @@ async function createOutputs(
     await cluster.attempt(action, (signal) => cluster.leader(topic, partition, signal));
   }
   await Promise.all(outputTopics.map((output) => ensureTopic(cluster, output, count)));
-}
-
-/**
- * Ends what an owner by the former id has open, so that it can neither finish nor go on: one that ran an
- * older Framelane.
- */
-async function fenceFormerOwner(
-  cluster: Cluster,
-  action: string,
-  place: TransactionPlace,
-  lane: string,
-): Promise<void> {
-  const id = formerTransactionalId(place);
-  const known = await cluster.attempt(action, async (signal) => {
-    const connection = await cluster.toCoordinator("transaction", id, lane, signal);
-    return await describeTransaction(connection, id, signal);
-  });
-  if (known?.state === "Ongoing") await new Transactions(cluster, id, lane).begin(action);
 }

@@ -10,7 +10,7 @@
  */
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type Membership, type OutputRecord } from "../../log.ts";
-import { produceOne } from "../append/produce.ts";
+import { produce } from "../append/produce.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
 import { isRepeatable } from "../net/failures.ts";
@@ -321,11 +321,12 @@ export class Transactions {
     });
     return await this.#attempt(action, async (signal) => {
       const connection = await this.#cluster.toLeader(topic, partition, this.#lane, signal);
-      return await produceOne(connection, { topic, partition, bytes }, {
+      return await produce(connection, { topic, partition, bytes }, {
         transactionalId: this.#id,
         acks: ALL_REPLICAS,
         timeoutMs: this.#cluster.replicationTimeoutMs,
-      }, { signal });
+        signal,
+      });
     });
   }
 

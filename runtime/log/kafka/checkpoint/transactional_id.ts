@@ -22,13 +22,6 @@ export function transactionalId({ group, query, topic, partition }: TransactionP
   return `framelane/${names.join("/")}/${partition}`;
 }
 
-/** What it was called before: two places could have the same. */
-export function formerTransactionalId(
-  { group, query, topic, partition }: TransactionPlace,
-): string {
-  return `framelane-${group}-${query}-${topic}-${partition}`;
-}
-
 /** How things stand with a transactional id; undefined when the broker is too old to tell, or does not know it. */
 export async function describeTransaction(
   connection: Connection,

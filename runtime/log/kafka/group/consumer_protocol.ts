@@ -22,7 +22,7 @@ export interface Subscription {
 
 export function encodeSubscription({ topics, owned, generation }: Subscription): Uint8Array {
   const to = new RequestWriter().int16(SUBSCRIPTION_VERSION).int32(topics.length);
-  for (const topic of [...topics].sort()) to.string16(topic);
+  for (const topic of [...topics].sort()) to.string(topic, false);
   to.int32(0); // of the user's own
   writePlaces(to, owned);
   return whole(to.int32(generation));
@@ -32,7 +32,7 @@ export function encodeSubscription({ topics, owned, generation }: Subscription):
 export function decodeSubscription(bytes: Uint8Array): Subscription {
   const from = new ResponseReader(bytes.slice());
   const version = from.int16();
-  const topics = from.list32(() => from.string16());
+  const topics = from.list(() => from.string(false), false);
   from.skip(Math.max(0, from.int32()));
   // Some clients name a later version and write an earlier one.
   const owned = version >= 1 && from.left > 0 ? readPlaces(from) : new Map();
@@ -58,13 +58,14 @@ function writePlaces(to: RequestWriter, places: Places): void {
   const some = [...places].filter(([, partitions]) => partitions.length > 0);
   to.int32(some.length);
   for (const [topic, partitions] of some.sort(([a], [b]) => a < b ? -1 : 1)) {
-    to.string16(topic).int32(partitions.length);
+    to.string(topic, false).int32(partitions.length);
     for (const partition of partitions.toSorted((a, b) => a - b)) to.int32(partition);
   }
 }
 
 function readPlaces(from: ResponseReader): Places {
-  return new Map(from.list32(() => [from.string16(), from.list32(() => from.int32())]));
+  const numbers = () => from.list(() => from.int32(), false);
+  return new Map(from.list(() => [from.string(false), numbers()], false));
 }
 
 function whole(to: RequestWriter): Uint8Array {

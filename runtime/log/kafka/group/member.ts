@@ -8,7 +8,7 @@
  * @module
  */
 import { systemClock } from "../../../base/clock.ts";
-import { type GroupMember, type GroupOptions, LogError } from "../../log.ts";
+import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { isRepeatable, toLogError } from "../net/failures.ts";
 import { GroupRequests, groupStepOf, type Joined, memberIdIn } from "./requests.ts";
@@ -17,6 +17,8 @@ import { GroupRequests, groupStepOf, type Joined, memberIdIn } from "./requests.
 const HEARTBEAT_MS = 500;
 /** How soon the leader hears of new partitions. */
 const GROWTH_CHECK_MS = 1_000;
+/** Queries that are being stopped may take this long. */
+const REBALANCE_MS = 30_000;
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1_000;
 let members = 0;
@@ -49,7 +51,7 @@ export class KafkaMember implements GroupMember {
     options: GroupOptions,
     onClose: (member: KafkaMember) => void,
   ) {
-    const { sessionTimeoutMs = 10_000 } = options;
+    const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
     if (!(sessionTimeoutMs >= 100)) {
       throw new LogError(
         "INVALID",
@@ -60,12 +62,10 @@ export class KafkaMember implements GroupMember {
     this.#options = options;
     this.#sessionTimeoutMs = sessionTimeoutMs;
     this.#onClose = onClose;
-    this.#requests = new GroupRequests(
-      cluster,
-      options.group,
-      this.#lane,
-      this.#rebalanceTimeoutMs,
-    );
+    const { group, topic } = options;
+    const rebalanceTimeoutMs = Math.max(sessionTimeoutMs, REBALANCE_MS);
+    const place = { group, topic, sessionTimeoutMs, rebalanceTimeoutMs };
+    this.#requests = new GroupRequests(cluster, place, this.#lane);
   }
 
   /** Resolves when the group's coordinator knows the member. */
@@ -92,11 +92,6 @@ export class KafkaMember implements GroupMember {
 
   get #action(): string {
     return `Cannot join group ${this.#options.group}`;
-  }
-
-  /** Queries that are being stopped may take this long. */
-  get #rebalanceTimeoutMs(): number {
-    return Math.max(this.#sessionTimeoutMs, 30_000);
   }
 
   leave(): Promise<void> {
@@ -140,16 +135,8 @@ export class KafkaMember implements GroupMember {
   }
 
   #join(signal: AbortSignal): Promise<Joined> {
-    const { group, topic } = this.#options;
-    return this.#requests.join({
-      group,
-      topic,
-      memberId: this.#memberId,
-      generation: this.#generation,
-      owned: this.#owned,
-      sessionTimeoutMs: this.#sessionTimeoutMs,
-      rebalanceTimeoutMs: this.#rebalanceTimeoutMs,
-    }, signal);
+    const [memberId, generation, owned] = [this.#memberId, this.#generation, this.#owned];
+    return this.#requests.join({ memberId, generation, owned }, signal);
   }
 
   async #run(): Promise<void> {
@@ -161,8 +148,11 @@ export class KafkaMember implements GroupMember {
         if (!this.#isLeft) await this.#stay(counts);
       } catch (error) {
         if (this.#isLeft || this.#cluster.closing.aborted) return;
+        // A round that fails again and again is reported, whatever the coordinator calls it.
+        if (delay === MAX_DELAY_MS) this.#report(error);
         await this.#recover(error);
-        await this.#pause(delay);
+        // It has left: the loop ends.
+        await systemClock.sleep(delay, this.#left.signal).catch(() => {});
         delay = Math.min(2 * delay, MAX_DELAY_MS);
       }
     }
@@ -179,11 +169,8 @@ export class KafkaMember implements GroupMember {
     const joined = await this.#join(signal);
     if (this.#isLeft) return undefined;
     this.#memberId = joined.memberId;
-    const { topic } = this.#options;
     const counts = joined.claims === undefined ? undefined : await this.#counts(joined);
-    const partitions = counts === undefined
-      ? await this.#requests.follow(joined, topic, signal)
-      : await this.#requests.lead(joined, counts, topic, signal);
+    const partitions = await this.#requests.sync(joined, counts, signal);
     if (this.#isLeft) return undefined;
     this.#generation = joined.generation;
     this.#inTrouble = false;
@@ -319,13 +306,5 @@ export class KafkaMember implements GroupMember {
     this.#inTrouble = true;
     const action = `Cannot keep up membership of group ${this.#options.group}`;
     this.#options.onError?.(toLogError(error, action, this.#cluster.where));
-  }
-
-  async #pause(ms: number): Promise<void> {
-    try {
-      await systemClock.sleep(ms, this.#left.signal);
-    } catch (error) {
-      if (!this.#isLeft) throw error;
-    }
   }
 }

@@ -27,13 +27,17 @@ const PROTOCOL = "framelane";
 /** A join may wait for other members: meanwhile it is checked whether the group has still this coordinator. */
 const COORDINATOR_CHECK_MS = 2_000;
 
-/** What a member tells about itself when it joins. */
-export interface JoinRequest {
-  readonly group: string;
-  readonly topic: string;
+/** A member of a group: who it is, and what it has. */
+export interface MemberState {
   readonly memberId: string;
   readonly generation: number;
   readonly owned: readonly number[];
+}
+
+/** The group, and how long it waits for a member. */
+export interface GroupPlace {
+  readonly group: string;
+  readonly topic: string;
   readonly sessionTimeoutMs: number;
   /** How long the others wait for one that is letting go of its partitions. */
   readonly rebalanceTimeoutMs: number;
@@ -50,20 +54,17 @@ export interface Joined {
 /** Sends what is needed over the connections of a lane. */
 export class GroupRequests {
   readonly #cluster: Cluster;
-  readonly #group: string;
+  readonly #place: GroupPlace;
   readonly #lane: string;
-  readonly #extraMs: number;
 
-  /** @param extraMs how long a join may wait for the other members. */
-  constructor(cluster: Cluster, group: string, lane: string, extraMs: number) {
+  constructor(cluster: Cluster, place: GroupPlace, lane: string) {
     this.#cluster = cluster;
-    this.#group = group;
+    this.#place = place;
     this.#lane = lane;
-    this.#extraMs = extraMs;
   }
 
   #coordinator(signal: AbortSignal, lane = this.#lane): Promise<Connection> {
-    return this.#cluster.toCoordinator("group", this.#group, lane, signal);
+    return this.#cluster.toCoordinator("group", this.#place.group, lane, signal);
   }
 
   /**
@@ -77,7 +78,7 @@ export class GroupRequests {
     const end = new AbortController();
     const both = AbortSignal.any([signal, end.signal]);
     const connection = await this.#coordinator(both);
-    const before = await this.#cluster.findCoordinator("group", this.#group, both);
+    const before = await this.#cluster.findCoordinator("group", this.#place.group, both);
     const watch = async (): Promise<never> => {
       for (;;) {
         await systemClock.sleep(COORDINATOR_CHECK_MS, both);
@@ -98,15 +99,15 @@ export class GroupRequests {
 
   async #coordinatorNow(signal: AbortSignal): Promise<Broker | undefined> {
     try {
-      return await this.#cluster.findCoordinator("group", this.#group, signal);
+      return await this.#cluster.findCoordinator("group", this.#place.group, signal);
     } catch {
       return undefined; // Not known right now: asked again at the next check, or when the request fails.
     }
   }
 
   /** Joins; returns when all members have, or have run out of time. */
-  async join(request: JoinRequest, signal: AbortSignal): Promise<Joined> {
-    const { group, topic, memberId, generation, owned } = request;
+  async join({ memberId, generation, owned }: MemberState, signal: AbortSignal): Promise<Joined> {
+    const { group, topic, sessionTimeoutMs, rebalanceTimeoutMs } = this.#place;
     const metadata = encodeSubscription({
       topics: [topic],
       owned: new Map([[topic, owned]]),
@@ -116,17 +117,13 @@ export class GroupRequests {
       signal,
       (connection, signal) =>
         connection.call(JOIN_GROUP, {
-          group,
-          memberId,
-          sessionTimeoutMs: request.sessionTimeoutMs,
-          rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+          ...{ group, memberId, sessionTimeoutMs, rebalanceTimeoutMs },
           instanceId: null,
           protocolType: PROTOCOL_TYPE,
           protocols: [{ name: PROTOCOL, metadata }],
-          reason: null,
-        }, { signal, extraMs: this.#extraMs }),
+        }, { signal, extraMs: rebalanceTimeoutMs }),
     );
-    const leads = response.leader === response.memberId && !response.skipAssignment;
+    const leads = response.leader === response.memberId;
     return {
       memberId: response.memberId,
       generation: response.generation,
@@ -134,52 +131,43 @@ export class GroupRequests {
     };
   }
 
-  /** Gives every member its partitions. */
-  async lead(
-    joined: Joined,
-    counts: ReadonlyMap<string, number>,
-    topic: string,
+  /**
+   * Takes this member's partitions.
+   *
+   * @param counts of the member that leads the group: number of partitions of each topic, which it shares out.
+   */
+  async sync(
+    { memberId, generation, claims = [] }: Joined,
+    counts: ReadonlyMap<string, number> | undefined,
     signal: AbortSignal,
   ): Promise<number[]> {
-    const shares = assign(joined.claims!, counts);
-    const assignments = [...shares].map(([memberId, share]) => ({
+    const { group, topic, rebalanceTimeoutMs } = this.#place;
+    const shares = counts === undefined ? [] : [...assign(claims, counts)];
+    const assignments = shares.map(([memberId, share]) => ({
       memberId,
       assignment: encodeAssignment(share),
     }));
-    return await this.#sync(joined, assignments, topic, signal);
-  }
-
-  /** Takes the partitions that the group's leader gives. */
-  follow(joined: Joined, topic: string, signal: AbortSignal): Promise<number[]> {
-    return this.#sync(joined, [], topic, signal);
-  }
-
-  async #sync(
-    { memberId, generation }: Joined,
-    assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[],
-    topic: string,
-    signal: AbortSignal,
-  ): Promise<number[]> {
     const { assignment } = await this.#patiently(
       signal,
       (connection, signal) =>
         connection.call(SYNC_GROUP, {
-          group: this.#group,
-          memberId,
-          generation,
+          ...{ group, memberId, generation, assignments },
           instanceId: null,
           protocolType: PROTOCOL_TYPE,
           protocolName: PROTOCOL,
-          assignments,
-        }, { signal, extraMs: this.#extraMs }),
+        }, { signal, extraMs: rebalanceTimeoutMs }),
     );
-    return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
+    try {
+      return (decodeAssignment(assignment).get(topic) ?? []).toSorted((a, b) => a - b);
+    } catch (error) {
+      throw new Error(`what its leader assigned cannot be read: ${(error as Error).message}`);
+    }
   }
 
   /** Tells that the member is alive. */
   async heartbeat(memberId: string, generation: number, signal: AbortSignal): Promise<void> {
     const connection = await this.#coordinator(signal);
-    const body = { group: this.#group, memberId, generation, instanceId: null };
+    const body = { group: this.#place.group, memberId, generation, instanceId: null };
     await connection.call(HEARTBEAT, body, { signal });
   }
 
@@ -187,9 +175,9 @@ export class GroupRequests {
   async leave(memberId: string, signal: AbortSignal): Promise<void> {
     const connection = await this.#coordinator(signal, "main");
     await connection.call(LEAVE_GROUP, {
-      group: this.#group,
+      group: this.#place.group,
       memberId,
-      members: [{ memberId, instanceId: null, reason: null }],
+      members: [{ memberId, instanceId: null }],
     }, { signal });
   }
 }
@@ -197,7 +185,12 @@ export class GroupRequests {
 function claimOf(
   { memberId, metadata }: { readonly memberId: string; readonly metadata: Uint8Array },
 ): MemberClaim {
-  return { memberId, ...decodeSubscription(metadata) };
+  try {
+    return { memberId, ...decodeSubscription(metadata) };
+  } catch {
+    // It gets nothing, and the others go on.
+    return { memberId, topics: [], owned: new Map(), generation: -1 };
+  }
 }
 
 /** What a member does about an error of its group. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { systemClock } from "../../../base/clock.ts";
-import { settled } from "../../../base/wait.ts";
+import { DeadlineError, withDeadline } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
-import { NetworkError, ThrottledError, TimeoutError } from "../protocol/errors.ts";
+import { ThrottledError, TimeoutError } from "../protocol/errors.ts";
 import { isRepeatable, outcomeOf, toLogError } from "./failures.ts";
 
 const FIRST_DELAY_MS = 5;
@@ -28,9 +28,6 @@ export interface AttemptOptions {
   readonly isAlone: () => boolean;
 }
 
-/** The time of an attempt is over. */
-class LateError extends NetworkError {}
-
 /**
  * Runs requests until they succeed, again and again where that helps, for `timeoutMs` at most.
  *
@@ -49,6 +46,7 @@ export async function attempt<T>(
     if (closing.aborted) throw new LogError("CLOSED", `${action}: the log is closed`);
     signal?.throwIfAborted();
   };
+  const ended = signal === undefined ? closing : AbortSignal.any([closing, signal]);
   let deadline = systemClock.monotonic() + timeoutMs;
   let delay = firstDelayMs;
   let dials = 0;
@@ -57,7 +55,9 @@ export async function attempt<T>(
   for (;;) {
     throwIfOver();
     try {
-      return await until(deadline, request, [closing, signal]);
+      return await withDeadline(action, deadline - systemClock.monotonic(), request, {
+        signal: ended,
+      });
     } catch (error) {
       throwIfOver();
       if (error instanceof ThrottledError) {
@@ -67,7 +67,7 @@ export async function attempt<T>(
         continue;
       }
       const late = systemClock.monotonic() + delay >= deadline;
-      const told = error instanceof LateError
+      const told = error instanceof DeadlineError
         ? problem ?? new TimeoutError(`no answer within ${timeoutMs} ms`)
         : error;
       if (!isRepeatable(told) || late) throw toLogError(told, action, brokers);
@@ -82,26 +82,5 @@ export async function attempt<T>(
     }
     await systemClock.sleep(delay, closing).catch(throwIfOver);
     delay = Math.min(delay * 2, MAX_DELAY_MS);
-  }
-}
-
-/** Abandons the request at the deadline, and when a signal aborts. */
-async function until<T>(
-  deadline: number,
-  request: (signal: AbortSignal) => Promise<T>,
-  signals: readonly (AbortSignal | undefined)[],
-): Promise<T> {
-  const end = new AbortController();
-  const stop = () => end.abort(signals.find((signal) => signal?.aborted)?.reason);
-  const timer = setTimeout(
-    () => end.abort(new LateError("the time is over")),
-    deadline - systemClock.monotonic(),
-  );
-  for (const signal of signals) signal?.addEventListener("abort", stop, { once: true });
-  try {
-    return await settled(request(end.signal), end.signal);
-  } finally {
-    clearTimeout(timer);
-    for (const signal of signals) signal?.removeEventListener("abort", stop);
   }
 }

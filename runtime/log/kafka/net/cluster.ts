@@ -7,10 +7,9 @@
 import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
 import { errorOf } from "../protocol/api.ts";
-import { ResponseError } from "../protocol/errors.ts";
+import { NetworkError, ResponseError } from "../protocol/errors.ts";
 import {
   COORDINATED,
-  coordinatorIn,
   FIND_COORDINATOR,
   METADATA,
   type Metadata,
@@ -173,15 +172,19 @@ export class Cluster {
   }
 
   async #askTopic(name: string, signal: AbortSignal): Promise<TopicMetadata | undefined> {
-    const { topics: [topic] } = await this.#metadata([name], signal);
+    const topic = (await this.#metadata([name], signal)).topics.find((one) => one.name === name);
     if (topic === undefined || topic.errorCode !== 0) {
       this.#topics.delete(name);
       return undefined;
     }
-    const leaders: { broker: number; epoch: number }[] = [];
-    for (const { partition, leaderId, leaderEpoch } of topic.partitions) {
-      leaders[partition] = { broker: leaderId, epoch: leaderEpoch };
+    const partitions = topic.partitions.toSorted((a, b) => a.partition - b.partition);
+    if (partitions.some(({ partition }, index) => partition !== index)) {
+      throw new NetworkError(`its answer to Metadata leaves out partitions of ${name}`);
     }
+    const leaders = partitions.map(({ leaderId, leaderEpoch }) => ({
+      broker: leaderId,
+      epoch: leaderEpoch,
+    }));
     const known = { name, id: topic.topicId, leaders };
     this.#topics.set(name, { topic: known, at: Date.now() });
     return known;
@@ -267,12 +270,11 @@ export class Cluster {
     key: string,
     signal: AbortSignal,
   ): Promise<Broker> {
-    const body = { key, keyType: COORDINATED[kind], coordinatorKeys: [key] };
-    const response = await this.any(
+    const body = { key, keyType: COORDINATED[kind] };
+    const { host, port } = await this.any(
       signal,
       (connection, signal) => connection.call(FIND_COORDINATOR, body, { signal }),
     );
-    const { host, port } = coordinatorIn(response);
     return { host, port };
   }
 

@@ -17,7 +17,7 @@ import { type Broker, brokerName, type Credentials, type Tls } from "./address.t
 import { dial } from "./dial.ts";
 import { encodeRequest, readResponses } from "./framing.ts";
 import { PendingRequests } from "./pending.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "./tls_transport.ts";
 import { askVersions, closedOn, Versions } from "./versions.ts";
 
 /** How to connect. */
@@ -144,6 +144,15 @@ export class Connection {
     body: Request,
     options: RequestOptions = {},
   ): Promise<Response> {
+    return checked(api, await this.ask(api, body, options));
+  }
+
+  /** The same for a response whose errors the caller looks at. */
+  async ask<Request, Response>(
+    api: Api<Request, Response>,
+    body: Request,
+    options: RequestOptions = {},
+  ): Promise<Response> {
     const as = this.#versions.encoding(api);
     const response = await this.request(
       { name: api.name, key: api.key, ...as },
@@ -152,16 +161,16 @@ export class Connection {
       options,
     );
     const { throttleTimeMs } = response as { readonly throttleTimeMs?: unknown };
-    if (typeof throttleTimeMs === "number") this.throttle(throttleTimeMs);
-    return checked(api, response);
+    if (typeof throttleTimeMs === "number") this.#throttle(throttleTimeMs);
+    return response;
   }
 
   /**
    * Sends a request and reads its response.
    *
    * @param read must take what it keeps out of the response: the memory may be used again.
-   * @throws {NetworkError} when the connection is lost or the broker is silent for too long.
-   * @throws {ThrottledError} when the broker wants no requests for now; the signal's reason; whatever `read` throws.
+   * @throws {NetworkError} when the connection is lost, the broker is silent for too long, or `read` throws.
+   * @throws {ThrottledError} when the broker wants no requests for now; the signal's reason.
    */
   request<T>(
     call: Call,
@@ -183,9 +192,14 @@ export class Connection {
         take: (response) => {
           over();
           try {
+            if (call.flexibleResponse ?? call.flexible) response.tags();
             resolve(read(response));
           } catch (error) {
-            reject(error);
+            const { name, version } = call;
+            const { message } = error as Error;
+            reject(
+              new NetworkError(`its answer to ${name}, version ${version}, is wrong: ${message}`),
+            );
           }
         },
         fail: (error) => {
@@ -198,18 +212,20 @@ export class Connection {
   }
 
   /** Sends a request that has no response; resolves when it has gone out. */
-  async send(
-    call: Call,
-    write: (to: RequestWriter) => void,
+  async send<Request>(
+    api: Api<Request, unknown>,
+    body: Request,
     { signal }: RequestOptions = {},
   ): Promise<void> {
     this.#throwIfUnusable(signal);
-    await this.#write(encodeRequest(call, this.#next(), write));
+    const as = this.#versions.encoding(api);
+    const call = { name: api.name, key: api.key, ...as };
+    await this.#write(encodeRequest(call, this.#next(), (to) => api.request.write(to, body, as)));
     if (this.#ended !== undefined) throw this.#ended;
   }
 
   /** The broker wants no requests over this connection for a while: it would not read them. */
-  throttle(ms: number): void {
+  #throttle(ms: number): void {
     if (ms <= 0) return;
     const until = systemClock.monotonic() + Math.min(ms, MAX_THROTTLE_MS);
     this.#throttledUntil = Math.max(this.#throttledUntil, until);

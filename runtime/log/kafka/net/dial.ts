@@ -6,7 +6,7 @@
 import { settled } from "../../../base/wait.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { firstOf } from "./race.ts";
-import { dialPlain, type Transport } from "./transport.ts";
+import type { Transport } from "./tls_transport.ts";
 
 /** An address that does not answer gets company after this time. */
 const NEXT_ADDRESS_MS = 250;
@@ -37,4 +37,38 @@ async function addressesOf(host: string): Promise<string[]> {
   const { lookup } = await import("node:dns/promises");
   const found = (await lookup(host, { all: true })).map(({ address }) => address);
   return [...new Set(found)];
+}
+
+/** Connects without TLS. */
+async function dialPlain(
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const connection = await Deno.connect({ hostname, port, signal });
+  connection.setNoDelay(true);
+  return new PlainTransport(connection);
+}
+
+class PlainTransport implements Transport {
+  readonly #connection: Deno.TcpConn;
+  #closed = false;
+
+  constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.#connection.read(into);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connection.close();
+  }
 }

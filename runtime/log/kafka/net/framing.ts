@@ -23,7 +23,7 @@ export function encodeRequest(
 ): readonly Uint8Array[] {
   const lengthUnknown = 0;
   const to = new RequestWriter().int32(lengthUnknown).int16(key).int16(version).int32(correlation);
-  to.string16(CLIENT_ID);
+  to.string(CLIENT_ID, false);
   if (flexible) to.noTags();
   write(to);
   const pieces = to.pieces();

@@ -4,10 +4,35 @@
  * @module
  */
 import { brokerErrors, LoginError, ResponseError } from "../protocol/errors.ts";
-import { SASL_AUTHENTICATE, SASL_HANDSHAKE } from "../protocol/login.ts";
+import { api } from "../protocol/api.ts";
+import {
+  array,
+  bytes,
+  int16,
+  int64,
+  nullableString,
+  since,
+  string,
+  struct,
+} from "../protocol/fields.ts";
 import type { Credentials } from "./address.ts";
 import type { Connection } from "./connection.ts";
 import type { Step } from "./scram.ts";
+
+const SASL_HANDSHAKE = api("SaslHandshake", 17, [1, 1], Infinity, {
+  request: struct({ mechanism: string }),
+  response: struct({ errorCode: int16, mechanisms: array(string) }),
+});
+const SASL_AUTHENTICATE = api("SaslAuthenticate", 36, [0, 2], 2, {
+  request: struct({ authBytes: bytes }),
+  response: struct({
+    errorCode: int16,
+    errorMessage: nullableString,
+    authBytes: bytes,
+    /** How long the login is good for; 0: for ever. */
+    sessionLifetimeMs: since(1, int64, 0),
+  }),
+});
 
 /**
  * Logs in.

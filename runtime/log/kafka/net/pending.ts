@@ -92,7 +92,6 @@ export class PendingRequests {
     }
     this.#requests.shift();
     this.#answered++;
-    if (request.call.flexibleResponse ?? request.call.flexible) response.tags();
     request.take(response);
     const [next] = this.#requests;
     if (next !== undefined) {

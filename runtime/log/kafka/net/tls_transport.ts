@@ -7,7 +7,19 @@
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { LoginError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
-import type { Transport } from "./transport.ts";
+
+/**
+ * Where bytes go out and come in. Connections are Deno's own: what is read lands where it is wanted, without a
+ * buffer for each 64 KiB on the way.
+ */
+export interface Transport {
+  /** Reads into `into`; how many bytes came, null when the other side has ended. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes all of it. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends it at once; what reads or writes fails. */
+  close(): void;
+}
 
 /** A broker at one of the addresses of its name. */
 export interface TlsPlace extends Broker {

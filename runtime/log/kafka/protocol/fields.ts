@@ -56,16 +56,16 @@ export const boolean: Field<boolean> = {
   read: (from) => from.boolean(),
 };
 export const string: Field<string> = {
-  write: (to, value, { flexible }) => flexible ? to.string(value) : to.string16(value),
-  read: (from, { flexible }) => (flexible ? from.nullableString() : from.nullableString16()) ?? "",
+  write: (to, value, { flexible }) => to.string(value, flexible),
+  read: (from, { flexible }) => from.string(flexible),
 };
 export const nullableString: Field<string | null> = {
-  write: (to, value, { flexible }) => flexible ? to.string(value) : to.string16(value),
-  read: (from, { flexible }) => flexible ? from.nullableString() : from.nullableString16(),
+  write: (to, value, { flexible }) => to.string(value, flexible),
+  read: (from, { flexible }) => from.nullableString(flexible),
 };
 export const bytes: Field<Uint8Array> = {
-  write: (to, value, { flexible }) => flexible ? to.bytes(value) : to.bytes32(value),
-  read: (from, { flexible }) => flexible ? from.bytes() : from.take(Math.max(0, from.int32())),
+  write: (to, value, { flexible }) => to.bytes(value, flexible),
+  read: (from, { flexible }) => from.bytes(flexible),
 };
 /** 32 hexadecimal digits. */
 export const uuid: Field<string> = {
@@ -82,10 +82,7 @@ export function nullableArray<T>(item: Field<T>): Field<readonly T[] | null> {
       else to.int32(length ?? -1);
       for (const value of values ?? []) item.write(to, value, as);
     },
-    read: (from, as) => {
-      const read = () => item.read(from, as);
-      return as.flexible ? from.list(read) : from.list32(read);
-    },
+    read: (from, as) => from.list(() => item.read(from, as), as.flexible),
   };
 }
 
@@ -95,25 +92,52 @@ export function array<T>(item: Field<T>): Field<readonly T[]> {
   return { write, read: (from, as) => read(from, as) ?? [] };
 }
 
+type Fields = Readonly<Record<string, Field<unknown>>>;
+type Struct<F extends Fields> = { readonly [Name in keyof F]: Value<F[Name]> };
+
 /** Fields one after the other, and the tagged ones behind them. */
-export function struct<F extends Readonly<Record<string, Field<unknown>>>>(
-  fields: F,
-): Field<{ readonly [Name in keyof F]: Value<F[Name]> }> {
-  type Struct = { readonly [Name in keyof F]: Value<F[Name]> };
+export function struct<F extends Fields>(fields: F): Field<Struct<F>> {
+  const { write, read } = untagged(fields);
+  return {
+    write(to, value, as) {
+      write(to, value, as);
+      if (as.flexible) to.noTags();
+    },
+    read(from, as) {
+      const value = read(from, as);
+      if (as.flexible) from.tags();
+      return value;
+    },
+  };
+}
+
+/** Fields one after the other; the last one takes the tagged ones. */
+export function untagged<F extends Fields>(fields: F): Field<Struct<F>> {
   const entries: [keyof F, Field<unknown>][] = Object.entries(fields);
   return {
     write(to, value, as) {
       for (const [name, field] of entries) field.write(to, value[name], as);
-      if (as.flexible) to.noTags();
     },
     read(from, as) {
       const read: Partial<Record<keyof F, unknown>> = {};
       for (const [name, field] of entries) read[name] = field.read(from, as);
-      if (as.flexible) from.tags();
-      return read as Struct;
+      return read as Struct<F>;
     },
   };
 }
+
+const NO_TAGS = new Uint8Array([0]);
+const ONE_TAG = new Uint8Array([1, 0, 0]);
+/** The tagged fields of a structure: whether the one with the number 0 is there. */
+export const hasTag0: Field<boolean> = {
+  // The number of tagged fields; of the one its number and its length.
+  write: (to, value, { flexible }) => void (flexible && to.raw(value ? ONE_TAG : NO_TAGS)),
+  read: (from, { flexible }) => {
+    let there = false;
+    if (flexible) from.tags((tag) => there ||= tag === 0);
+    return there;
+  },
+};
 
 /** A field that is there from a version on; older ones read `absent`. */
 export function since<T>(version: number, field: Field<T>, absent: T): Field<T> {

@@ -40,7 +40,7 @@ export interface OffsetToCommit {
 
 const instanceId = nullableString;
 
-export const JOIN_GROUP = api("JoinGroup", 11, [2, 9], 6, {
+export const JOIN_GROUP = api("JoinGroup", 11, [2, 7], 6, {
   request: struct({
     group: string,
     sessionTimeoutMs: int32,
@@ -49,7 +49,6 @@ export const JOIN_GROUP = api("JoinGroup", 11, [2, 9], 6, {
     instanceId: since(5, instanceId, null),
     protocolType: string,
     protocols: array(struct({ name: string, metadata: bytes })),
-    reason: since(8, nullableString, null),
   }),
   response: struct({
     throttleTimeMs: int32,
@@ -58,7 +57,6 @@ export const JOIN_GROUP = api("JoinGroup", 11, [2, 9], 6, {
     protocolType: since(7, nullableString, null),
     protocolName: nullableString,
     leader: string,
-    skipAssignment: since(9, boolean, false),
     memberId: string,
     members: array(struct({
       memberId: string,
@@ -97,15 +95,11 @@ export const HEARTBEAT = api("Heartbeat", 12, [1, 4], 4, {
   response: struct({ throttleTimeMs: int32, errorCode: int16 }),
 });
 
-export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 5], 4, {
+export const LEAVE_GROUP = api("LeaveGroup", 13, [1, 4], 4, {
   request: struct({
     group: string,
     memberId: between(0, 2, string, ""),
-    members: since(
-      3,
-      array(struct({ memberId: string, instanceId, reason: since(5, nullableString, null) })),
-      [],
-    ),
+    members: since(3, array(struct({ memberId: string, instanceId })), []),
   }),
   response: struct({
     throttleTimeMs: int32,
@@ -176,30 +170,26 @@ export const OFFSET_COMMIT = api("OffsetCommit", 8, [2, 8], 8, {
   }),
 });
 
-const wantedOffsets = nullableArray(struct({ name: string, partitions: array(int32) }));
-const foundOffsets = array(struct({
-  name: string,
-  partitions: array(struct({
-    partition: int32,
-    offset: int64,
-    leaderEpoch: since(5, int32, -1),
-    metadata: nullableString,
-    errorCode: int16,
-  })),
-}));
-
-export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 8], 6, {
+/** Without topics: all offsets of the group. */
+export const OFFSET_FETCH = api("OffsetFetch", 9, [2, 7], 6, {
   request: struct({
-    group: between(0, 7, string, ""),
-    topics: between(0, 7, wantedOffsets, null),
-    groups: since(8, array(struct({ group: string, topics: wantedOffsets })), []),
+    group: string,
+    topics: nullableArray(struct({ name: string, partitions: array(int32) })),
     requireStable: since(7, boolean, false),
   }),
   response: struct({
     throttleTimeMs: since(3, int32, 0),
-    topics: between(0, 7, foundOffsets, []),
-    errorCode: between(0, 7, int16, 0),
-    groups: since(8, array(struct({ group: string, topics: foundOffsets, errorCode: int16 })), []),
+    topics: array(struct({
+      name: string,
+      partitions: array(struct({
+        partition: int32,
+        offset: int64,
+        leaderEpoch: since(5, int32, -1),
+        metadata: nullableString,
+        errorCode: int16,
+      })),
+    })),
+    errorCode: int16,
   }),
 });
 
@@ -210,9 +200,9 @@ export interface CommittedOffset extends Omit<OffsetToCommit, "metadata"> {
 
 /** The offsets in an `OffsetFetch` response. */
 export function offsetsIn(
-  { topics, groups }: Value<typeof OFFSET_FETCH.response>,
+  { topics }: Value<typeof OFFSET_FETCH.response>,
 ): CommittedOffset[] {
-  return [...topics, ...groups.flatMap((group) => group.topics)].flatMap(({ name, partitions }) =>
+  return topics.flatMap(({ name, partitions }) =>
     partitions.map(({ errorCode: _errorCode, ...rest }) => ({ topic: name, ...rest }))
   );
 }

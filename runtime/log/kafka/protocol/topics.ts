@@ -29,7 +29,6 @@ export const NO_REPLICA = -1;
 export const NO_ID = "0".repeat(32);
 /** What a coordinator coordinates. */
 export const COORDINATED = { group: 0, transaction: 1 } as const;
-const NO_BROKER = { nodeId: -1, host: "", port: 0 };
 
 export const METADATA = api("Metadata", 3, [4, 12], 9, {
   request: struct({
@@ -65,41 +64,19 @@ export const METADATA = api("Metadata", 3, [4, 12], 9, {
 /** What the cluster tells about itself. */
 export type Metadata = Value<typeof METADATA.response>;
 
-const COORDINATOR = { nodeId: int32, host: string, port: int32 };
-export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 4], 3, {
-  request: struct({
-    key: between(0, 3, string, ""),
-    keyType: int8,
-    coordinatorKeys: since<readonly string[]>(4, array(string), []),
-  }),
+export const FIND_COORDINATOR = api("FindCoordinator", 10, [1, 3], 3, {
+  request: struct({ key: string, keyType: int8 }),
   response: struct({
     throttleTimeMs: int32,
-    errorCode: between(0, 3, int16, 0),
-    errorMessage: between(0, 3, nullableString, null),
-    nodeId: between(0, 3, int32, -1),
-    host: between(0, 3, string, ""),
-    port: between(0, 3, int32, 0),
-    coordinators: since(
-      4,
-      array(struct({
-        name: string,
-        ...COORDINATOR,
-        errorCode: int16,
-        errorMessage: nullableString,
-      })),
-      [],
-    ),
+    errorCode: int16,
+    errorMessage: nullableString,
+    nodeId: int32,
+    host: string,
+    port: int32,
   }),
 });
 
-/** The broker in a `FindCoordinator` response. */
-export function coordinatorIn(
-  { nodeId, host, port, coordinators }: Value<typeof FIND_COORDINATOR.response>,
-): { readonly nodeId: number; readonly host: string; readonly port: number } {
-  return host === "" ? coordinators[0] ?? NO_BROKER : { nodeId, host, port };
-}
-
-export const CREATE_TOPICS = api("CreateTopics", 19, [2, 7], 5, {
+export const CREATE_TOPICS = api("CreateTopics", 19, [2, 4], 5, {
   request: struct({
     topics: array(struct({
       name: string,
@@ -113,25 +90,7 @@ export const CREATE_TOPICS = api("CreateTopics", 19, [2, 7], 5, {
   }),
   response: struct({
     throttleTimeMs: int32,
-    topics: array(struct({
-      name: string,
-      topicId: since(7, uuid, NO_ID),
-      errorCode: int16,
-      errorMessage: nullableString,
-      partitionCount: since(5, int32, -1),
-      replicationFactor: since(5, int16, -1),
-      configs: since(
-        5,
-        nullableArray(struct({
-          config: string,
-          value: nullableString,
-          readOnly: boolean,
-          source: int8,
-          isSensitive: boolean,
-        })),
-        null,
-      ),
-    })),
+    topics: array(struct({ name: string, errorCode: int16, errorMessage: nullableString })),
   }),
 });
 /** The version from which on the brokers choose the replication factor themselves. */

@@ -1,6 +1,6 @@
 /**
  * Kafka's types on the wire: what a request is written with, what a response is read with. All in the
- * compact form of the protocol's flexible versions, unless a name says otherwise.
+ * compact form of the protocol's flexible versions unless `compact` is false.
  *
  * @module
  */
@@ -68,26 +68,15 @@ export class RequestWriter {
     return this;
   }
 
-  string(text: string | null): this {
-    if (text === null) return this.count(null);
-    const bytes = encoder.encode(text);
-    return this.count(bytes.length).raw(bytes);
+  string(text: string | null, compact = true): this {
+    const bytes = text === null ? undefined : encoder.encode(text);
+    if (compact) this.count(bytes?.length ?? null);
+    else this.int16(bytes?.length ?? -1);
+    return bytes === undefined ? this : this.raw(bytes);
   }
 
-  /** A string as the older versions have it. */
-  string16(text: string | null): this {
-    if (text === null) return this.int16(-1);
-    const bytes = encoder.encode(text);
-    return this.int16(bytes.length).raw(bytes);
-  }
-
-  bytes(bytes: Uint8Array): this {
-    return this.count(bytes.length).raw(bytes);
-  }
-
-  /** Bytes as the older versions have them. */
-  bytes32(bytes: Uint8Array): this {
-    return this.int32(bytes.length).raw(bytes);
+  bytes(bytes: Uint8Array, compact = true): this {
+    return (compact ? this.count(bytes.length) : this.int32(bytes.length)).raw(bytes);
   }
 
   /** @param id 32 hexadecimal digits. */
@@ -97,21 +86,6 @@ export class RequestWriter {
       this.#bytes[this.#at++] = parseInt(id.slice(at, at + 2), 16);
     }
     return this;
-  }
-
-  /** Several values of a plain type. */
-  list<T>(items: readonly T[] | null, write: (item: T) => void): this {
-    this.count(items === null ? null : items.length);
-    for (const item of items ?? []) write(item);
-    return this;
-  }
-
-  /** Several structures: each ends with its tagged fields. */
-  structs<T>(items: readonly T[] | null, write: (item: T) => void): this {
-    return this.list(items, (item) => {
-      write(item);
-      this.noTags();
-    });
   }
 
   noTags(): this {
@@ -225,33 +199,18 @@ export class ResponseReader {
     }
   }
 
-  /** Length of what follows; none when it is null. */
-  count(): number {
-    return Math.max(0, this.varint() - 1);
+  string(compact = true): string {
+    return this.nullableString(compact) ?? "";
   }
 
-  string(): string {
-    return this.#text(this.count());
-  }
-
-  nullableString(): string | null {
-    const length = this.varint();
-    return length === 0 ? null : this.#text(length - 1);
-  }
-
-  /** A string as the older versions have it. */
-  string16(): string {
-    return this.nullableString16() ?? "";
-  }
-
-  nullableString16(): string | null {
-    const length = this.int16();
+  nullableString(compact = true): string | null {
+    const length = compact ? this.varint() - 1 : this.int16();
     return length < 0 ? null : this.#text(length);
   }
 
   /** Bytes, copied. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    return this.take(this.count());
+  bytes(compact = true): Uint8Array<ArrayBuffer> {
+    return this.take(this.#length(compact));
   }
 
   /** The next bytes, copied. */
@@ -263,11 +222,9 @@ export class ResponseReader {
   /**
    * Records of a partition: a view if they are most of the response, else a copy, so that frames of
    * one partition never keep the memory of another one's alive, however long a slow query holds them.
-   *
-   * @param compact their length is a `count`, otherwise an `int32`.
    */
   records(compact = true): Uint8Array<ArrayBuffer> {
-    const length = compact ? this.count() : Math.max(0, this.int32());
+    const length = this.#length(compact);
     if (!this.#owned || 2 * length < this.#bytes.length) return this.take(length);
     const at = this.#pass(length);
     return this.#bytes.subarray(at, at + length);
@@ -281,23 +238,12 @@ export class ResponseReader {
     return id;
   }
 
-  /** Several values of a plain type. */
-  list<T>(read: () => T): T[] {
-    return Array.from({ length: this.#items(this.count()) }, read);
-  }
-
-  /** Several structures: each ends with its tagged fields. */
-  structs<T>(read: () => T): T[] {
-    return this.list(() => {
-      const item = read();
-      this.tags();
-      return item;
-    });
-  }
-
-  /** Several values as the older versions have them. */
-  list32<T>(read: () => T): T[] {
-    return Array.from({ length: this.#items(Math.max(0, this.int32())) }, read);
+  /** Several values. */
+  list<T>(read: () => T, compact = true): T[] {
+    const length = this.#length(compact);
+    // Each item takes a byte at least: a count beyond that is no count.
+    if (length > this.left) throw tooShort();
+    return Array.from({ length }, read);
   }
 
   /** Skips tagged fields. */
@@ -314,10 +260,9 @@ export class ResponseReader {
     return decoder.decode(this.#bytes.subarray(at, at + length));
   }
 
-  /** Each item takes a byte at least: a count beyond that is no count. */
-  #items(count: number): number {
-    if (count > this.left) throw tooShort();
-    return count;
+  /** Length of what follows; 0 when it is null. */
+  #length(compact: boolean): number {
+    return Math.max(0, compact ? this.varint() - 1 : this.int32());
   }
 
   #pass(length: number): number {
@@ -329,5 +274,5 @@ export class ResponseReader {
 }
 
 function tooShort(): RangeError {
-  return new RangeError("A response of Kafka ends too early");
+  return new RangeError("it ends too early");
 }

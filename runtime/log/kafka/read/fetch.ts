@@ -4,39 +4,73 @@
  * @module
  */
 import type { Connection, RequestOptions } from "../net/connection.ts";
-import {
-  FETCH,
-  type FetchBounds,
-  type Fetched,
-  type FetchPartition,
-  fetchVersion,
-  readFetched,
-  writeFetch,
-} from "../protocol/fetch.ts";
+import { checked } from "../protocol/api.ts";
+import { NetworkError } from "../protocol/errors.ts";
+import { FETCH, FETCH_BY_NAME, type FetchedPartition } from "../protocol/records.ts";
+import { NO_ID, NO_REPLICA, READ_COMMITTED } from "../protocol/topics.ts";
 
-/** Response to a fetch, and the version that was spoken. */
-export interface VersionedFetch extends Fetched {
-  readonly version: number;
+/** One partition to fetch from. */
+export interface FetchPartition {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly fetchedEpoch: number;
+  readonly maxBytes: number;
 }
+
+/** How much is asked for. */
+export interface FetchBounds {
+  readonly maxWaitMs: number;
+  readonly maxBytes: number;
+  readonly rack?: string;
+}
+
+/** From this version on topics are named by their ids. */
+const TOPIC_IDS = 13;
 
 /**
  * Asks for records; the broker answers when there are some, or after `maxWaitMs`.
  *
- * @throws what `Connection.request` throws.
+ * @returns what came for each partition, in their order; undefined for those that found no room in the response.
+ * @throws {ResponseError} when the broker refuses the whole request; what `Connection.request` throws.
  */
 export async function fetchPartitions(
   connection: Connection,
   partitions: readonly FetchPartition[],
-  bounds: FetchBounds,
+  { maxWaitMs, maxBytes, rack = "" }: FetchBounds,
   options: RequestOptions = {},
-): Promise<VersionedFetch> {
-  const version = fetchVersion(connection.versions.of(FETCH), partitions);
-  const fetched = await connection.request(
-    { name: FETCH.name, key: FETCH.key, version, flexible: version >= FETCH.flexible },
-    (to) => writeFetch(to, partitions, bounds, version),
-    (from) => readFetched(from, version),
-    { ...options, extraMs: bounds.maxWaitMs },
+): Promise<(FetchedPartition | undefined)[]> {
+  const api = partitions.some(({ topicId }) => topicId === NO_ID) ? FETCH_BY_NAME : FETCH;
+  const byId = connection.versions.of(api) >= TOPIC_IDS;
+  const nameOf = (one: FetchPartition) => byId ? one.topicId : one.topic;
+  const topics = [...Map.groupBy(partitions, nameOf)].map(([name, of]) => ({
+    name,
+    topicId: name,
+    partitions: of.map((one) => ({ ...one, logStart: -1 })),
+  }));
+  const response = await connection.ask(api, {
+    replicaId: NO_REPLICA,
+    maxWaitMs,
+    minBytes: 1,
+    maxBytes,
+    isolationLevel: READ_COMMITTED,
+    sessionId: 0,
+    sessionEpoch: -1,
+    topics,
+    forgotten: [],
+    rack,
+  }, { ...options, extraMs: maxWaitMs });
+  checked(FETCH, { errorCode: response.errorCode });
+  const found = new Map(
+    response.topics.flatMap(({ name, topicId, partitions }) =>
+      partitions.map((one) => [`${byId ? topicId : name}/${one.partition}`, one] as const)
+    ),
   );
-  connection.throttle(fetched.throttleTimeMs);
-  return { ...fetched, version };
+  const fetched = partitions.map((one) => found.get(`${nameOf(one)}/${one.partition}`));
+  if (!fetched.some((one) => one !== undefined)) {
+    throw new NetworkError("its answer to Fetch is about nothing that was asked for");
+  }
+  return fetched;
 }

@@ -11,15 +11,9 @@
 import { systemClock } from "../../../base/clock.ts";
 import type { Broker } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
-import { errorOf } from "../protocol/api.ts";
-import { ResponseError, ThrottledError } from "../protocol/errors.ts";
-import {
-  FETCH,
-  type FetchedPartition,
-  type FetchPartition,
-  fetchTopic,
-} from "../protocol/fetch.ts";
-import { fetchPartitions } from "./fetch.ts";
+import { ThrottledError } from "../protocol/errors.ts";
+import type { FetchedPartition } from "../protocol/records.ts";
+import { type FetchPartition, fetchPartitions } from "./fetch.ts";
 import type { BufferedPartition } from "./partition_reader.ts";
 
 /** How long a request waits at the broker for the next frame. */
@@ -159,7 +153,6 @@ export class Fetcher {
     }
     const left = readers.length > versions.size;
     if (left) this.wake();
-    const wanted = [...asked.values()].map((same) => wantedOf(same));
     const taking = [...versions.keys()];
     try {
       const rack = this.#handler.rack();
@@ -167,26 +160,19 @@ export class Fetcher {
         this.#broker,
         `${this.#name}${lane}`,
       );
-      const fetched = await fetchPartitions(connection, wanted, {
+      const groups = [...asked.values()];
+      const fetched = await fetchPartitions(connection, groups.map(wantedOf), {
         maxWaitMs,
         maxBytes: RESPONSE_BYTES,
         ...(rack === undefined ? {} : { rack }),
       });
       for (const reader of taking) reader.inFlight = false;
-      const error = errorOf(FETCH, fetched.errorCode);
-      if (error !== undefined) throw new ResponseError(FETCH.name, [error], fetched);
-      const byTopic = new Map(
-        [...asked.values()].map((same) => {
-          const topic = fetchTopic(same[0]!, fetched.version);
-          return [`${topic}/${same[0]!.partition}`, same];
-        }),
-      );
-      for (const one of fetched.partitions) {
-        const same = byTopic.get(`${one.topic}/${one.partition}`) ?? [];
+      for (const [index, same] of groups.entries()) {
+        const one = fetched[index];
         const current = same.filter((reader) =>
           versions.get(reader) === reader.version && !reader.isClosed
         );
-        if (current.length > 0) this.#handler.fetched(current, one);
+        if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
       }
     } catch (error) {
       if (error instanceof ThrottledError) {

@@ -7,7 +7,7 @@ import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
-import type { FetchedPartition } from "../protocol/fetch.ts";
+import type { FetchedPartition } from "../protocol/records.ts";
 import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import { weightOf } from "../records/record.ts";
 import type { Epochs } from "./epochs.ts";
@@ -205,8 +205,8 @@ export class BufferedPartition implements PartitionReader {
     this.#watchTransactions(fetched);
     if (!whole || this.#next < decoded.next) {
       const { topic, partition } = this;
-      const { records, aborted } = fetched;
-      this.#rest = new BatchDecoder(records, { topic, partition, from: this.#next, aborted });
+      const { batches, aborted } = fetched;
+      this.#rest = new BatchDecoder(batches, { topic, partition, from: this.#next, aborted });
     }
   }
 

@@ -15,8 +15,8 @@ import { type Broker, brokerName } from "../net/address.ts";
 import { type Cluster, type Leader, missing } from "../net/cluster.ts";
 import { toLogError } from "../net/failures.ts";
 import { errorOf } from "../protocol/api.ts";
-import { errorNames, ResponseError } from "../protocol/errors.ts";
-import { FETCH, type FetchedPartition } from "../protocol/fetch.ts";
+import { errorNames, NetworkError, ResponseError } from "../protocol/errors.ts";
+import { FETCH, type FetchedPartition } from "../protocol/records.ts";
 import { BatchDecoder, type Decoded } from "../records/decoder.ts";
 import type { Epochs } from "./epochs.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -166,23 +166,36 @@ export class KafkaReader implements LogReader {
         new ResponseError(FETCH.name, error === undefined ? [] : [error], fetched),
       );
     } else if (fetched.preferredReplica >= 0 && fetched.preferredReplica !== replica) {
-      for (const one of partitions) this.#move(one, fetched.preferredReplica);
+      const near = fetched.preferredReplica;
+      if (replica === undefined && this.#cluster.broker(near) !== undefined) {
+        for (const one of partitions) this.#move(one, near);
+      } else {
+        this.#failed(partitions, new NetworkError(`it sends readers on to broker ${near}`));
+      }
     } else {
       const rooms = partitions.map((one) => one.room ?? { frames: 1, bytes: 1 });
       const limit = {
         frames: Math.max(...rooms.map(({ frames }) => frames)),
         bytes: Math.max(...rooms.map(({ bytes }) => bytes)),
       };
-      const { records, aborted } = fetched;
-      const decoder = new BatchDecoder(records, { topic, partition, from, aborted });
+      const { batches, aborted } = fetched;
+      const decoder = new BatchDecoder(batches, { topic, partition, from, aborted });
       try {
         const decoded = decoder.take(limit);
+        const lie = decoded.next > fetched.highWatermark
+          ? `offset ${decoded.next - 1}, and its end is ${fetched.highWatermark}`
+          : batches.length > 0 && decoded.next === from
+          ? `nothing from offset ${from} on, which was asked for`
+          : undefined;
+        if (lie !== undefined) {
+          return this.#failed(partitions, new NetworkError(`its answer to Fetch holds ${lie}`));
+        }
         for (const [index, one] of partitions.entries()) {
           one.status = "reading";
           one.failures = 0;
           // Queries share no memory: one may do with its frames what it likes.
           if (index === 0) one.fill(decoded, fetched, decoder.done);
-          else one.fill(copied(decoded), { ...fetched, records: records.slice() }, decoder.done);
+          else one.fill(copied(decoded), { ...fetched, batches: batches.slice() }, decoder.done);
         }
       } catch (error) {
         for (const one of partitions) one.fail(decodeError(topic, partition, from, error));
@@ -193,7 +206,7 @@ export class KafkaReader implements LogReader {
   /** Goes on at another replica. */
   #move(one: BufferedPartition, replica: number): void {
     this.#detach(one);
-    if (this.#cluster.broker(replica) !== undefined) one.replica = replica;
+    one.replica = replica;
     this.#attach(one);
   }
 
@@ -279,7 +292,8 @@ export class KafkaReader implements LogReader {
     one.searching = true;
     // The first failure may be a leader that has moved: looked up at once. Then it gets slower.
     for (let delay = one.failures > 1 ? backoff(one.failures) : 0;;) {
-      await pause(delay, this.#ended.signal);
+      // Closed: what follows sees it.
+      await systemClock.sleep(delay, this.#ended.signal).catch(() => {});
       if (one.isClosed || this.#ended.signal.aborted) return;
       try {
         one.searching = true;
@@ -323,20 +337,6 @@ function outOfRange(
     }`,
     { range },
   );
-}
-
-/** Like a sleep, but returns when it is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (signal.aborted) done();
-    else signal.addEventListener("abort", done, { once: true });
-  });
 }
 
 /** The same frames on memory of their own. */

@@ -8,7 +8,7 @@ import { settled } from "../../../base/wait.ts";
 import { LogError, type OffsetRange } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import type { Connection } from "../net/connection.ts";
-import { errorNames } from "../protocol/errors.ts";
+import { errorNames, NetworkError } from "../protocol/errors.ts";
 import {
   CREATE_PARTITIONS,
   CREATE_TOPICS,
@@ -188,7 +188,14 @@ async function findOffset(
         isolationLevel: READ_COMMITTED,
         topics: [{ name: topic, partitions: [{ partition, leaderEpoch: epoch, timestamp }] }],
       }, { signal });
-      return topics[0]?.partitions[0]?.offset ?? -1;
+      const found = topics.find(({ name }) => name === topic)?.partitions
+        .find((one) => one.partition === partition)?.offset ?? -1;
+      if (found < 0 && timestamp < 0) {
+        throw new NetworkError(
+          `its answer to ListOffsets gives no offset of ${topic}/${partition}`,
+        );
+      }
+      return found;
     },
   );
 }

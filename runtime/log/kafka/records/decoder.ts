@@ -6,7 +6,7 @@
  */
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
-import type { AbortedTransaction } from "../protocol/fetch.ts";
+import type { AbortedTransaction } from "../protocol/records.ts";
 import { crc32c } from "./crc32c.ts";
 import { type BatchHead, NO_HEADERS, NO_VALUE, RecordCursor, weightOf } from "./record.ts";
 import { FREE_BYTES, unpack } from "./unpack.ts";
@@ -168,7 +168,7 @@ export class BatchDecoder {
       if (magic !== 2) {
         throw new LogError(
           "INVALID",
-          `Cannot read ${topic} partition ${partition} at offset ${base}: record format ${magic} is older than Kafka 0.11`,
+          `Cannot read ${topic} partition ${partition} at offset ${base}: record format ${magic} is unknown, expected 2 (Kafka 0.11 and later)`,
         );
       }
       const attributes = view.getInt16(at + 21);

@@ -4,31 +4,40 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";
 import { BadFrameError } from "../../../definition/frame.ts";
-import { gunzip, snappyPieces, unlz4, unsnappy, unzstd } from "./codecs.ts";
 
 /** A batch may unpack to this size, however small it is. */
 export const FREE_BYTES = 16 * 1024 * 1024;
 /** One that unpacks to more must be large itself: encoded images hardly get smaller. */
 export const MOST_TIMES = 4;
 
+/** Output is collected in pieces of this size. */
+const chunkSize = 256 * 1024;
+/** What Java's producers write before their pieces of snappy: a magic word and two versions. */
+const XERIAL = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0];
+const XERIAL_HEADER = 16;
+
 /** Unpacks to `most` bytes at most; longer output throws. */
 type Unpacker = (packed: Buffer, most: number) => Uint8Array;
 
 /** By the number that Kafka gives each kind of compression. */
 const UNPACKERS: Readonly<Record<number, Unpacker>> = {
-  1: gunzip,
+  1: (packed, most) => gunzipSync(packed, { maxOutputLength: most, chunkSize }),
   2: (packed, most) => {
-    allow(snappyLength(packed), most);
-    return unsnappy(packed);
+    const pieces = snappyPieces(packed);
+    allow(pieces.reduce((sum, piece) => sum + claimedLength(piece, 0), 0), most);
+    const unpacked = pieces.map((piece) => snappyDecompress(piece));
+    return unpacked.length === 1 ? unpacked[0]! : Buffer.concat(unpacked);
   },
   3: (packed, most) => {
     const { unpacked, end } = lz4Length(packed, most);
     allow(unpacked, most);
     // What follows the frame is not measured.
-    return unlz4(packed.subarray(0, end));
+    return lz4Decompress(packed.subarray(0, end));
   },
-  4: unzstd,
+  4: (packed, most) => zstdDecompressSync(packed, { maxOutputLength: most, chunkSize }),
 };
 
 /**
@@ -79,11 +88,20 @@ function allow(length: number, most: number): void {
   if (length > most) throw new TooLarge();
 }
 
-/** What snappy says of its own length. */
-function snappyLength(packed: Buffer): number {
-  return snappyPieces(packed).reduce((sum, piece) => sum + claimedLength(piece, 0), 0);
+/** The pieces of snappy: one, or Java's many. */
+function snappyPieces(packed: Buffer): Buffer[] {
+  if (!XERIAL.every((byte, at) => packed[at] === byte)) return [packed];
+  const pieces: Buffer[] = [];
+  for (let at = XERIAL_HEADER; at + 4 <= packed.length;) {
+    const end = at + 4 + packed.readUInt32BE(at);
+    if (end > packed.length) throw new RangeError("it ends inside a piece");
+    pieces.push(packed.subarray(at + 4, end));
+    at = end;
+  }
+  return pieces;
 }
 
+/** What snappy says of its own length. */
 function claimedLength(packed: Buffer, from: number): number {
   let length = 0;
   for (let at = from, times = 1; at < packed.length && at < from + 5; at++, times *= 128) {

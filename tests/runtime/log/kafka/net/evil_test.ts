@@ -1,17 +1,25 @@
 /** Brokers that answer, but wrongly: what was asked is asked again, ends in time, and says what is wrong. */
 import assert from "node:assert/strict";
-import { retry } from "../../../../support/retry.ts";
-import { openLog } from "../../../../../runtime/log/open.ts";
+import { withDeadline } from "../../../../../runtime/base/wait.ts";
+import { produce } from "../../../../../runtime/log/kafka/append/produce.ts";
+import { Connection } from "../../../../../runtime/log/kafka/net/connection.ts";
+import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
+import { FETCH, PRODUCE } from "../../../../../runtime/log/kafka/protocol/records.ts";
+import { FIND_COORDINATOR, METADATA } from "../../../../../runtime/log/kafka/protocol/topics.ts";
 import type { LogError, TopicLog } from "../../../../../runtime/log/log.ts";
+import { openLog } from "../../../../../runtime/log/open.ts";
+import { retry } from "../../../../support/retry.ts";
 import {
-  type Mangling,
+  type Lie,
   type Reply,
   ScriptedBroker,
   type Seen,
 } from "../../../../support/scripted_broker.ts";
+import { append, batch, bytes, LIES, metadata, patched } from "./lies.ts";
 
-const [PRODUCE, FETCH, METADATA, FIND_COORDINATOR] = [0, 1, 3, 10];
 const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
+/** More than any of them needs: what is asked for without a pause comes to far more in this time. */
+const MOST_REQUESTS = 150;
 
 /** A broker, and a log on it; the script learns how often it was asked the same before. */
 async function withBroker(
@@ -34,25 +42,95 @@ async function withBroker(
   }
 }
 
-for (const mangling of ["half", "huge", "mixed", "slow"] satisfies Mangling[]) {
-  Deno.test(`a response that is ${mangling} is asked for again, by readers, writers and whoever else`, async () => {
-    const once = ({ key }: Seen, before: number) =>
-      [PRODUCE, FETCH, METADATA].includes(key) && before === 0 ? mangling : "well";
-    await withBroker(once, async (log, broker) => {
-      const producer = await log.producer();
-      assert.ok(await retry(() => producer.append("t", 0, [record])) >= 0);
-      const reader = await (await log.reader()).open("t", 0, 0);
-      const stop = new AbortController();
-      const reading = reader.read(1, stop.signal).catch(() => {});
-      while (broker.seen.filter(({ key }) => key === FETCH).length < 2) {
-        await new Promise((next) => setTimeout(next, 10));
-      }
-      stop.abort();
-      await reading;
-      assert.equal(reader.status, "reading");
-    });
+Deno.test("each lie of a broker ends in an error that names it, or in what is right", async () => {
+  const results = await Promise.all(LIES.map(async ([name, { key }, lie, task, expected]) => {
+    const broker = new ScriptedBroker((seen) => seen.key === key ? lie : "well");
+    const log = await openLog(broker.url, { timeoutMs: 1_500 });
+    try {
+      const run = () => task(log).catch((error: Error) => error.message);
+      const outcome = String(await withDeadline(name, 20_000, run));
+      if (!expected.test(outcome)) return `${name}: ${outcome}`;
+      return broker.seen.length > MOST_REQUESTS ? `${name}: ${broker.seen.length} requests` : "";
+    } catch (error) {
+      return `${name}: ${error}`;
+    } finally {
+      await log.close();
+      await broker.close();
+    }
+  }));
+  assert.deepEqual(results.filter((wrong) => wrong !== ""), []);
+});
+
+Deno.test("what was told once is asked again", async () => {
+  const replies: Reply[] = [
+    bytes((all) => all.subarray(0, 20)),
+    patched((all) => all.setInt32(0, 2 ** 31 - 1)),
+    patched((all) => all.setInt32(4, 99)),
+    "slow",
+    "close",
+  ];
+  await Promise.all(replies.map((lie) =>
+    withBroker(
+      ({ key }, before) => before === 0 && key !== API_VERSIONS.key ? lie : "well",
+      async (log, broker) => {
+        await retry(() => append(log));
+        const reader = await (await log.reader()).open("t", 0, 0);
+        const stop = new AbortController();
+        const reading = reader.read(1, stop.signal).catch(() => {});
+        while (broker.seen.filter(({ key }) => key === FETCH.key).length < 2) {
+          await new Promise((next) => setTimeout(next, 10));
+        }
+        stop.abort();
+        await reading;
+        assert.equal(reader.status, "reading");
+      },
+      1_000,
+    )
+  ));
+});
+
+Deno.test("two brokers that each name the other as the leader are left in the end", async () => {
+  const NOT_LEADER = { errorCode: 6 };
+  const brokers = [1, 2].map((id) =>
+    new ScriptedBroker(({ key }) => {
+      if (key === PRODUCE.key) return NOT_LEADER;
+      return key === METADATA.key ? elsewhere(3 - id) : "well";
+    }, id)
+  );
+  const [one, two] = brokers as [ScriptedBroker, ScriptedBroker];
+  one.peers.push({ nodeId: 2, port: two.port });
+  two.peers.push({ nodeId: 1, port: one.port });
+  const log = await openLog(`${one.url},127.0.0.1:${two.port}`, { timeoutMs: 300 });
+  await assert.rejects(append(log), /NOT_LEADER_OR_FOLLOWER/);
+  assert.ok(one.seen.length + two.seen.length < MOST_REQUESTS);
+  await log.close();
+  for (const broker of brokers) await broker.close();
+});
+
+/** Names another leader, and an epoch that goes back each time. */
+function elsewhere(leaderId: number): Lie {
+  return metadata(({ topics: [topic] }) => {
+    if (topic !== undefined) {
+      Object.assign(topic.partitions[0]!, { leaderId, leaderEpoch: -leaderId });
+    }
   });
 }
+
+Deno.test("a broker that wants quiet for weeks is asked again after a minute", async () => {
+  const broker = new ScriptedBroker();
+  broker.throttleMs = 2 ** 31 - 1;
+  const { port } = broker;
+  const connection = await Connection.open({ host: "127.0.0.1", port }, {
+    ...{ connectTimeoutMs: 2_000, requestTimeoutMs: 2_000, signal: new AbortController().signal },
+    onEnd() {},
+  });
+  await produce(connection, { topic: "t", partition: 0, bytes: batch() }, {
+    ...{ acks: -1, timeoutMs: 1 },
+  });
+  assert.ok(connection.throttledMs > 0 && connection.throttledMs <= 60_000);
+  await connection.close();
+  await broker.close();
+});
 
 Deno.test("a leader at an address that nobody has is named, with where the address comes from", async () => {
   const broker = new ScriptedBroker();
@@ -79,7 +157,7 @@ Deno.test("a leader at an address that nobody has is named, with where the addre
 Deno.test("a coordinator that is never the right one is not asked without a pause, and the error says so", async () => {
   const NOT_COORDINATOR = { errorCode: 16 };
   await withBroker(
-    ({ key }) => key === FIND_COORDINATOR || key === METADATA ? "well" : NOT_COORDINATOR,
+    ({ key }) => key === FIND_COORDINATOR.key || key === METADATA.key ? "well" : NOT_COORDINATOR,
     async (log, broker) => {
       const opening = log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
       await assert.rejects(opening, /NOT_COORDINATOR/);
@@ -96,7 +174,7 @@ Deno.test("a broker that wants quiet for a while is left alone, and then goes on
     broker.throttleMs = 500;
     assert.equal(await producer.append("t", 0, [record]), 1);
     const waiting = producer.append("t", 0, [record]);
-    const produced = () => broker.seen.filter(({ key }) => key === PRODUCE).length;
+    const produced = () => broker.seen.filter(({ key }) => key === PRODUCE.key).length;
     assert.equal(produced(), 2);
     assert.equal(await waiting, 2);
     assert.equal(produced(), 3);

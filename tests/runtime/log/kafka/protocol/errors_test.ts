@@ -60,7 +60,6 @@ function bodyOf(name: string): Record<string, unknown> {
     group: name,
     key: name,
     keyType: 0,
-    coordinatorKeys: [name],
     transactionalId: name,
     transactionalIds: [name],
     statesFilter: [name],
@@ -75,9 +74,8 @@ function bodyOf(name: string): Record<string, unknown> {
     protocolType: "c",
     protocolName: "c",
     protocols: [],
-    reason: null,
     assignments: [],
-    members: [{ memberId: "m", instanceId: null, reason: null }],
+    members: [{ memberId: "m", instanceId: null }],
     includeAuthorizedOperations: false,
     retentionTimeMs: -1,
     requireStable: false,
@@ -89,7 +87,6 @@ function bodyOf(name: string): Record<string, unknown> {
     includeClusterAuthorizedOperations: false,
     includeTopicAuthorizedOperations: false,
     topics: [{ topicId: "0".repeat(32), name, ...assigned, partitions: [partition] }],
-    groups: [{ group: name, topics: null }],
   };
 }
 

@@ -21,7 +21,7 @@ function offsetsOf(
   topics: readonly { readonly name: string; readonly partitions: readonly number[] }[] | null,
   requireStable: boolean,
 ) {
-  return { group: "g", topics, groups: [{ group: "g", topics }], requireStable };
+  return { group: "g", topics, requireStable };
 }
 
 writtenAlike({
@@ -34,10 +34,9 @@ writtenAlike({
       rebalanceTimeoutMs: 9000,
       protocolType: "consumer",
       protocols: [{ name: "framelane", metadata }],
-      reason: null,
     }),
     bytesOf(
-      apis.joinGroupV9.createRequest(
+      apis.joinGroupV7.createRequest(
         "g",
         6000,
         9000,
@@ -45,7 +44,6 @@ writtenAlike({
         null,
         "consumer",
         [{ name: "framelane", metadata }],
-        null,
       ),
     ),
   ],
@@ -81,10 +79,10 @@ writtenAlike({
   "leaving": () => [
     sent(groups.LEAVE_GROUP, {
       ...member,
-      members: [{ memberId: member.memberId, instanceId: null, reason: null }],
+      members: [{ memberId: member.memberId, instanceId: null }],
     }),
-    bytesOf(apis.leaveGroupV5.createRequest(member.group, [
-      { memberId: member.memberId, groupInstanceId: null, reason: null },
+    bytesOf(apis.leaveGroupV4.createRequest(member.group, [
+      { memberId: member.memberId, groupInstanceId: null },
     ])),
   ],
   "listing groups": () => [
@@ -127,14 +125,14 @@ writtenAlike({
   ],
   "an offset of a group": () => [
     sent(groups.OFFSET_FETCH, offsetsOf([{ name: "t", partitions: [4] }], true)),
-    bytesOf(apis.offsetFetchV8.createRequest(
+    bytesOf(apis.offsetFetchV7.createRequest(
       [{ groupId: "g", memberEpoch: -1, topics: [{ name: "t", partitionIndexes: [4] }] }],
       true,
     )),
   ],
   "all offsets of a group": () => [
     sent(groups.OFFSET_FETCH, offsetsOf(null, false)),
-    bytesOf(apis.offsetFetchV8.createRequest(
+    bytesOf(apis.offsetFetchV7.createRequest(
       [{ groupId: "g", memberEpoch: -1, topics: null as unknown as [] }],
       false,
     )),

@@ -1,0 +1,129 @@
+/**
+ * The file `tails`: a slot for each partition, written in place. Twice: CRC-32 of the rest; segment, run, latest offset,
+ * bytes, arrival and newest timestamp as 64-bit numbers. A slot is within a sector of the disk, so it is never half.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
+import { LogError } from "../log.ts";
+import { syncPath } from "./disk.ts";
+import { storageFault } from "./errors.ts";
+import { modes } from "./private_files.ts";
+
+/** What is written of a tail; `run` is the first offset of the records that lie behind each other at its end. */
+export type Slot = [
+  segment: number,
+  run: number,
+  latest: number,
+  bytes: number,
+  arrived: number,
+  time: number,
+];
+
+const [slotBytes, copyBytes, fields, latestAt, growBytes] = [128, 64, 6, 24, 4_096];
+/** A slot that is written just now is whole when it is read again. */
+const rereads = 1_000;
+
+/** The open file. All methods but `sync` are synchronous. */
+export class TailFile {
+  readonly path: string;
+  readonly #file: Deno.FsFile;
+  #size = 0;
+  #dirty = false;
+  #fresh = true;
+
+  /** @param dir the log's folder. */
+  constructor(dir: string) {
+    this.path = join(dir, "tails");
+    const options = { create: true, read: true, write: true, mode: modes.file };
+    this.#file = Deno.openSync(this.path, options);
+  }
+
+  /**
+   * The slot of a partition; undefined when it was never written.
+   *
+   * @throws {LogError} `INTERNAL` when it is damaged.
+   */
+  get(id: number): Slot | undefined {
+    for (let tries = 0; tries < rereads; tries++) {
+      const bytes = this.#read(id, 1);
+      if (bytes.length < slotBytes || bytes.every((byte) => byte === 0)) return undefined;
+      for (const at of [0, copyBytes]) {
+        const sum = crc32(bytes.subarray(at + 4, at + copyBytes));
+        if (sum !== new DataView(bytes.buffer).getUint32(at)) continue;
+        return [...new Float64Array(bytes.buffer, at + 8, fields)] as Slot;
+      }
+    }
+    throw new LogError(
+      "INTERNAL",
+      `Cannot read ${this.path}: it is damaged; restore a backup of the log, or move its folder away and start again`,
+    );
+  }
+
+  put(id: number, slot: Slot): void {
+    const bytes = new Uint8Array(slotBytes);
+    new Float64Array(bytes.buffer, 8, fields).set(slot);
+    new DataView(bytes.buffer).setUint32(0, crc32(bytes.subarray(4, copyBytes)));
+    bytes.copyWithin(copyBytes, 0, copyBytes);
+    this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
+    this.#file.writeSync(bytes);
+    this.#dirty = true;
+  }
+
+  /** Makes room, so that `put` never meets a full disk; false when there is none. One process at a time may be here. */
+  reserve(id: number): boolean {
+    const end = (id + 1) * slotBytes;
+    if (end <= this.#size) return true;
+    this.#size = this.#file.statSync().size;
+    if (end <= this.#size) return true;
+    const zeros = new Uint8Array(Math.ceil(end / growBytes) * growBytes - this.#size);
+    this.#file.seekSync(this.#size, Deno.SeekMode.Start);
+    try {
+      for (let at = 0; at < zeros.length;) at += this.#file.writeSync(zeros.subarray(at));
+    } catch (error) {
+      if (storageFault(error) !== "full") throw error;
+      return false;
+    }
+    return true;
+  }
+
+  /** Whose latest offset is not as in `seen`, which is brought up to date. */
+  changed(seen: Map<number, number>): number[] {
+    if (seen.size === 0) return [];
+    const ids = [...seen.keys()];
+    const [first, end] = [Math.min(...ids), Math.max(...ids) + 1];
+    // Together, unless they are far apart.
+    const most = 16 * ids.length;
+    const together = end - first > most ? undefined : this.#read(first, end - first);
+    return ids.filter((id) => {
+      const [bytes, from] = together === undefined ? [this.#read(id, 1), id] : [together, first];
+      const at = (id - from) * slotBytes + latestAt;
+      const latest = at < bytes.length ? new DataView(bytes.buffer).getFloat64(at, true) : 0;
+      if (latest === seen.get(id)) return false;
+      seen.set(id, latest);
+      return true;
+    });
+  }
+
+  /** Brings what this log wrote to the disk. */
+  async sync(): Promise<void> {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    await this.#file.syncData();
+    if (!this.#fresh) return;
+    this.#fresh = false;
+    await syncPath(dirname(this.path));
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  /** The bytes of slots; fewer where the file ends. */
+  #read(id: number, count: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(count * slotBytes);
+    this.#file.seekSync(id * slotBytes, Deno.SeekMode.Start);
+    return bytes.subarray(0, this.#file.readSync(bytes) ?? 0);
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * The tail of each partition: its latest offset, and the chunk that still grows.
+ *
+ * A tail is in the row of its partition. An append that only lets the newest chunk grow goes to a slot of the file `tails`
+ * instead, under the same lock: a row costs a page of the write-ahead log for each append, the file one page for each sync.
+ * A slot counts while the row has its segment open and is behind it. After a power failure the row may be behind by whole
+ * chunks: then they are one, which reaches back as far as the slot's run of records.
+ *
+ * @module
+ */
+import { placeId } from "./schema.ts";
+import { TailFile } from "./tail_file.ts";
+
+/** The chunk of a partition that still grows. */
+export interface OpenChunk {
+  readonly segment: number;
+  /** Its first offset, where that lies in the segment, and the partition's bytes before it. */
+  readonly first: number;
+  readonly position: number;
+  readonly total: number;
+  /** When its first record came. */
+  readonly arrived: number;
+  /** The newest timestamp. */
+  time: number;
+}
+
+/** Where a partition ends. */
+export interface Tail {
+  readonly latest: number;
+  /** All bytes ever appended. */
+  readonly bytes: number;
+  /** When the last record came. */
+  readonly arrived: number;
+  readonly open?: OpenChunk | undefined;
+}
+
+/** Records that lie behind each other in a segment, as its writer knows them. */
+export interface Run {
+  readonly first: number;
+  /** The newest timestamp. */
+  time: number;
+  /** The commit from which on the partition's row has the segment open; undefined before. */
+  commit?: number;
+}
+
+/** What tails need of the database. */
+interface Rows {
+  get<Row extends readonly (string | number | null)[]>(
+    sql: string,
+    ...values: (number | null)[]
+  ): Row | undefined;
+  run(sql: string, ...values: (number | null)[]): number;
+  dataVersion(): number;
+}
+
+type TailRow = [latest: number, bytes: number, arrived: number, open: number | null, ...number[]];
+
+/** The tails of a log. The methods are synchronous: call them within `read` or `write`. */
+export class Tails {
+  readonly file: TailFile;
+  readonly #rows: Rows;
+  readonly #staged = new Map<number, { readonly tail: Tail; readonly run: Run | undefined }>();
+  /** Commits of this log, and how many of them are on the disk. */
+  #commits = 0;
+  #synced = 0;
+  #version = -1;
+  #change = 0;
+
+  /** @param dir the log's folder. */
+  constructor(dir: string, rows: Rows) {
+    this.file = new TailFile(dir);
+    this.#rows = rows;
+  }
+
+  /** Within a transaction: a number for it, larger than that of all before. */
+  nextChange(): number {
+    const version = this.#rows.dataVersion();
+    if (version !== this.#version) {
+      // Others have written.
+      const [last] = this.#rows.get<[number | null]>("SELECT max(change) FROM partitions")!;
+      this.#change = Math.max(this.#change, last ?? 0);
+      this.#version = version;
+    }
+    return ++this.#change;
+  }
+
+  read(id: number): Tail {
+    return this.#staged.get(id)?.tail ?? this.#merged(id).tail;
+  }
+
+  /** Within a transaction: the new tail of a partition; with the run at its end it may stay out of the row. */
+  stage(id: number, tail: Tail, run?: Run): void {
+    this.#staged.set(id, { tail, run });
+  }
+
+  /** Within a transaction that counts on the partition's latest offset: a power failure takes both or none. */
+  settle(id: number): void {
+    if (this.#staged.has(id)) return;
+    const { tail, ahead } = this.#merged(id);
+    if (ahead) this.stage(id, tail);
+  }
+
+  /** Within a transaction: makes a row of the chunk that still grows. */
+  close(id: number, { latest, bytes, open }: Tail): void {
+    if (open === undefined) return;
+    this.#rows.run(
+      `INSERT INTO chunks VALUES (${placeId}, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, open.first, latest - open.first, open.segment, open.position],
+      ...[bytes - open.total, open.total, open.arrived, open.time],
+    );
+  }
+
+  /** After a transaction that failed. */
+  failed(): void {
+    this.#staged.clear();
+  }
+
+  /** Returns a function that takes back what was staged since. */
+  savepoint(): () => void {
+    const staged = [...this.#staged];
+    return () => {
+      this.#staged.clear();
+      for (const [id, one] of staged) this.#staged.set(id, one);
+    };
+  }
+
+  /** At the end of a transaction: writes what was staged, in place unless rows were changed. */
+  flush(changed: boolean): void {
+    const staged = [...this.#staged];
+    const inPlace = !changed &&
+      staged.every(([id, { run }]) => this.#isSynced(run) && this.file.reserve(id));
+    for (const [id, { tail, run }] of staged) {
+      const { latest, bytes, arrived, open } = tail;
+      if (inPlace) {
+        this.file.put(id, [open!.segment, run!.first, latest, bytes, arrived, run!.time]);
+      } else this.#save(id, tail);
+    }
+  }
+
+  /** After a transaction; returns whether a sync would let appends be written in place that are not now. */
+  committed(): boolean {
+    this.#commits++;
+    const runs = [...this.#staged.values()].flatMap(({ run }) => run ?? []);
+    for (const run of runs) run.commit ??= this.#commits;
+    this.#staged.clear();
+    return !runs.every((run) => this.#isSynced(run));
+  }
+
+  /** Brings all commits until now to the disk, those in rows with `syncRows`. */
+  async sync(syncRows: () => Promise<void>): Promise<void> {
+    const commits = this.#commits;
+    await Promise.all([syncRows(), this.file.sync()]);
+    this.#synced = Math.max(this.#synced, commits);
+  }
+
+  #isSynced(run: Run | undefined): boolean {
+    return run?.commit !== undefined && run.commit <= this.#synced;
+  }
+
+  #save(id: number, { latest, bytes, arrived, open }: Tail): void {
+    this.#rows.run(
+      `UPDATE partitions SET latest = ?, bytes = ?, arrived = ?, change = ?, open_segment = ?,
+       open_first = ?, open_position = ?, open_total = ?, open_arrived = ?, open_time = ? WHERE id = ?`,
+      ...[latest, bytes, arrived, this.nextChange(), open?.segment ?? null, open?.first ?? null],
+      ...[open?.position ?? null, open?.total ?? null, open?.arrived ?? null, open?.time ?? null],
+      id,
+    );
+  }
+
+  /** The tail, and whether it is ahead of the row. */
+  #merged(id: number): { tail: Tail; ahead: boolean } {
+    // Read first: the row is at least as new.
+    const slot = this.file.get(id);
+    const [latest, bytes, arrived, segment, ...open] = this.#rows.get<TailRow>(
+      `SELECT latest, bytes, arrived, open_segment, open_first, open_position, open_total, open_arrived,
+       open_time FROM partitions WHERE id = ?`,
+      id,
+    )!;
+    if (segment === null) return { tail: { latest, bytes, arrived }, ahead: false };
+    const [first, position, total, since, time] = open as [number, number, number, number, number];
+    const chunk = { segment, first, position, total, arrived: since };
+    if (slot !== undefined && slot[0] === segment && slot[1] <= first && slot[2] > latest) {
+      const [, , latest, bytes, arrived, newest] = slot;
+      const open = { ...chunk, time: Math.max(time, newest) };
+      return { tail: { latest, bytes, arrived, open }, ahead: true };
+    }
+    return { tail: { latest, bytes, arrived, open: { ...chunk, time } }, ahead: false };
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * What a broker may answer that is wrong, and what comes of it.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
+import type { ReadProblem, TopicLog } from "../../../../../runtime/log/log.ts";
+import { API_VERSIONS } from "../../../../../runtime/log/kafka/protocol/api.ts";
+import * as groups from "../../../../../runtime/log/kafka/protocol/groups.ts";
+import { FETCH, PRODUCE } from "../../../../../runtime/log/kafka/protocol/records.ts";
+import {
+  FIND_COORDINATOR,
+  LIST_OFFSETS,
+  METADATA,
+} from "../../../../../runtime/log/kafka/protocol/topics.ts";
+import { crc32c } from "../../../../../runtime/log/kafka/records/crc32c.ts";
+import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
+import { packedBatch, withAttributes } from "../../../../support/packed_batches.ts";
+import type { Lie } from "../../../../support/scripted_broker.ts";
+
+const record = { key: null, value: new Uint8Array(3), timestamp: 1, headers: {} };
+
+/** What is asked of a liar; returns what came of it in a word or a sentence. */
+export type Task = (log: TopicLog) => Promise<unknown>;
+
+export const append: Task = async (log) => {
+  const producer = await log.producer();
+  return `appended at ${await producer.append("t", 0, [record])}`;
+};
+
+/** Reads from offset 5 on: a frame's fault, or the first problem, or the error. */
+const read: Task = async (log) => {
+  const told = Promise.withResolvers<string>();
+  const onProblem = (problem?: ReadProblem) => problem && told.resolve(problem.message);
+  const partition = await (await log.reader()).open("t", 0, 5, onProblem);
+  const frames = partition.read(1).then(([frame]) => frame!.fault?.message ?? "a frame");
+  return await Promise.race([told.promise, frames]);
+};
+
+const count: Task = async (log) => `${await log.partitionCount("t")} partitions`;
+const offsets: Task = async (log) => JSON.stringify(await log.offsets("t", 0));
+const own: Task = async (log) => {
+  const committer = await log.committer({ group: "g", query: "q", topic: "t", partition: 0 });
+  return `begins at ${committer.committed?.end}`;
+};
+const join: Task = async (log) => {
+  const told = Promise.withResolvers<string>();
+  await log.joinGroup({
+    group: "g",
+    topic: "t",
+    // deno-lint-ignore require-await
+    onAssignment: async ({ partitions }) => told.resolve(`partitions ${partitions}`),
+    onError: ({ message }) => told.resolve(message),
+  });
+  return await told.promise;
+};
+
+/** Changes the bytes of an answer. */
+export function bytes(change: (frame: Buffer) => unknown): Lie {
+  return {
+    bytes(frame) {
+      const changed = change(Buffer.from(frame));
+      return changed instanceof Uint8Array ? changed : frame;
+    },
+  };
+}
+
+export function patched(change: (frame: DataView) => void): Lie {
+  return bytes((frame) => {
+    change(new DataView(frame.buffer, frame.byteOffset));
+    return frame;
+  });
+}
+
+/** An answer to a fetch from offset 5 with these batches, of a partition that ends at 10. */
+function fetched(batches: Uint8Array, more: object = {}): Lie {
+  return {
+    fields: ({ topics: [{ partitions: [partition] }] }) =>
+      Object.assign(partition, { highWatermark: 10, lastStableOffset: 10, batches, ...more }),
+  };
+}
+
+/** A batch of one record at offset 5, changed, with a checksum that fits. */
+export function batch(change: (batch: Buffer) => void = () => {}): Uint8Array {
+  const bytes = encodeBatch([record]);
+  bytes.writeBigInt64BE(5n, 0);
+  change(bytes);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
+  return bytes;
+}
+
+export function metadata(change: (answer: Metadata) => void): Lie {
+  return { fields: change };
+}
+
+/** Fields of an answer to Metadata that a liar may change. */
+interface Metadata {
+  brokers: { nodeId: number; host: string; port: number }[];
+  topics: { name: string; partitions: { partition: number; leaderId: number }[] }[];
+  controllerId: number;
+}
+
+const NOTHING_READ = /holds nothing from offset 5 on/;
+const bomb = packedBatch([record], "gzip", gzipSync(Buffer.alloc(64 * 1024 * 1024)));
+
+/** Each lie, told by all answers to one request, and what comes of the task. */
+export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Task, RegExp])[] = [
+  // Frames.
+  ["half of an answer", METADATA, bytes((all) => all.subarray(0, 20)), count, /no answer within/],
+  [
+    "a length of 2 GiB",
+    METADATA,
+    patched((all) => all.setInt32(0, 2 ** 31 - 1)),
+    count,
+    /not Kafka/,
+  ],
+  ["a negative length", METADATA, patched((all) => all.setInt32(0, -1)), count, /not Kafka/],
+  [
+    "another request's number",
+    METADATA,
+    patched((all) => all.setInt32(4, 99)),
+    count,
+    /response 99 came/,
+  ],
+  ["an answer twice", PRODUCE, bytes((all) => Buffer.concat([all, all])), append, /appended at/],
+  [
+    "an answer that ends too early",
+    METADATA,
+    bytes((all) => {
+      all.writeInt32BE(30, 0);
+      return all.subarray(0, 34);
+    }),
+    count,
+    /Metadata, version 12, is wrong: it ends too early/,
+  ],
+  ["nothing but ones", METADATA, bytes((all) => all.fill(255, 8)), count, /Metadata, .* is wrong/],
+  ["text instead", METADATA, bytes(() => Buffer.from("HTTP/1.1 400 Bad")), count, /not Kafka/],
+  [
+    "versions of nothing",
+    API_VERSIONS,
+    { fields: (all) => all.apiKeys = [] },
+    count,
+    /Metadata not at all/,
+  ],
+  [
+    "versions that are negative",
+    API_VERSIONS,
+    { fields: (all) => all.apiKeys.forEach((api: { maxVersion: number }) => api.maxVersion = -5) },
+    count,
+    /Metadata in versions 4 to -5/,
+  ],
+  // Metadata.
+  ["no brokers", METADATA, metadata((all) => all.brokers = []), append, /LEADER_NOT_AVAILABLE/],
+  ["no topics", METADATA, metadata((all) => all.topics = []), append, /Cannot find topic/],
+  [
+    "another topic",
+    METADATA,
+    metadata((all) => all.topics[0]!.name = "u"),
+    append,
+    /Cannot find topic/,
+  ],
+  [
+    "one partition, the last of two billion",
+    METADATA,
+    metadata((all) => all.topics[0]!.partitions[0]!.partition = 2 ** 31 - 1),
+    count,
+    /leaves out partitions of t/,
+  ],
+  [
+    "a partition twice",
+    METADATA,
+    metadata(({ topics: [topic] }) => topic!.partitions.push(topic!.partitions[0]!)),
+    count,
+    /leaves out partitions of t/,
+  ],
+  [
+    "a leader that is no broker",
+    METADATA,
+    metadata((all) => all.topics[0]!.partitions[0]!.leaderId = 9),
+    append,
+    /LEADER_NOT_AVAILABLE/,
+  ],
+  [
+    "a broker at no port",
+    METADATA,
+    metadata((all) => all.brokers[0]!.port = -1),
+    append,
+    /cannot reach/,
+  ],
+  // Coordinators and groups.
+  [
+    "a coordinator nowhere",
+    FIND_COORDINATOR,
+    { fields: (all) => all.port = 0 },
+    own,
+    /cannot reach/,
+  ],
+  [
+    "a checkpoint of another partition",
+    groups.OFFSET_FETCH,
+    { fields: ({ topics: [topic] }) => topic.partitions[0].partition = 7 },
+    own,
+    /begins at undefined/,
+  ],
+  [
+    "a member without an id",
+    groups.JOIN_GROUP,
+    { fields: (all) => all.errorCode = 79 },
+    join,
+    /MEMBER_ID_REQUIRED/,
+  ],
+  [
+    "a group that never settles",
+    groups.SYNC_GROUP,
+    { fields: (all) => all.errorCode = 27 },
+    join,
+    /REBALANCE_IN_PROGRESS/,
+  ],
+  [
+    "a member that cannot be understood",
+    groups.JOIN_GROUP,
+    { fields: (all) => all.leader = all.memberId },
+    join,
+    /partitions $/,
+  ],
+  [
+    "an assignment of two billion partitions",
+    groups.SYNC_GROUP,
+    { fields: (all) => all.assignment = Uint8Array.of(0, 0, 127, 255, 255, 255, 0) },
+    join,
+    /what its leader assigned cannot be read: it ends too early/,
+  ],
+  // Offsets and appends.
+  [
+    "no offsets",
+    LIST_OFFSETS,
+    { fields: (all) => all.topics = [] },
+    offsets,
+    /gives no offset of t\/0/,
+  ],
+  [
+    "a negative offset",
+    LIST_OFFSETS,
+    { fields: ({ topics: [topic] }) => topic.partitions[0].offset = -7 },
+    offsets,
+    /gives no offset of t\/0/,
+  ],
+  [
+    "an append elsewhere",
+    PRODUCE,
+    { fields: (all) => all.topics[0].name = "u" },
+    append,
+    /not about t/,
+  ],
+  [
+    "an append without a word",
+    PRODUCE,
+    { fields: (all) => all.topics = [] },
+    append,
+    /not about t/,
+  ],
+  // Records.
+  [
+    "a fetch of nothing",
+    FETCH,
+    { fields: (all) => all.topics = [] },
+    read,
+    /about nothing that was asked/,
+  ],
+  [
+    "a fetch of another partition",
+    FETCH,
+    fetched(batch(), { partition: 3 }),
+    read,
+    /about nothing that was asked/,
+  ],
+  [
+    "offsets that go back",
+    FETCH,
+    fetched(batch((all) => all.writeBigInt64BE(2n, 0))),
+    read,
+    NOTHING_READ,
+  ],
+  [
+    "offsets beyond the end",
+    FETCH,
+    fetched(batch((all) => all.writeBigInt64BE(2n ** 62n, 0))),
+    read,
+    /its end is 10/,
+  ],
+  ["a batch that is not whole", FETCH, fetched(batch().subarray(0, 70)), read, NOTHING_READ],
+  [
+    "a last offset before the first",
+    FETCH,
+    fetched(batch((all) => all.writeInt32BE(-9, 23))),
+    read,
+    NOTHING_READ,
+  ],
+  [
+    "a batch of a negative length",
+    FETCH,
+    fetched(batch((all) => all.writeInt32BE(-12, 8))),
+    read,
+    /its length is 0 bytes/,
+  ],
+  [
+    "two billion records",
+    FETCH,
+    fetched(batch((all) => all.writeInt32BE(2 ** 31 - 1, 57))),
+    read,
+    /a frame/,
+  ],
+  [
+    "an unknown format",
+    FETCH,
+    fetched(batch((all) => all.writeInt8(3, 16))),
+    read,
+    /record format 3 is unknown/,
+  ],
+  [
+    "an unknown compression",
+    FETCH,
+    fetched(withAttributes(Buffer.from(batch()), 7)),
+    read,
+    /compression 7 is unknown/,
+  ],
+  [
+    "a compression bomb",
+    FETCH,
+    fetched(withAttributes(bomb.fill(5, 7, 8), 1)),
+    read,
+    /it unpacks to more than/,
+  ],
+  ["a flipped bit", FETCH, fetched(batch().fill(9, 70, 71)), read, /its checksum does not fit/],
+  [
+    "another history",
+    FETCH,
+    fetched(new Uint8Array(0), { diverged: true }),
+    read,
+    /truncated and written again/,
+  ],
+  [
+    "a replica that is not there",
+    FETCH,
+    fetched(new Uint8Array(0), { preferredReplica: 8 }),
+    read,
+    /sends readers on to broker 8/,
+  ],
+];

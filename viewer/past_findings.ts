@@ -1,0 +1,130 @@
+// What queries found in frames of the past, from the topics of findings.
+import type { Frame } from "../runtime/definition/frame.ts";
+import type { Findings } from "../runtime/definition/places.ts";
+import type { Lane } from "../runtime/lanes.ts";
+import { LogError } from "../runtime/log/log.ts";
+import { findingsTopic } from "../runtime/sinks/findings.ts";
+
+/** Reads up to `count` records of a partition from a capture time on. */
+export type ReadFrom = (
+  topic: string,
+  partition: number,
+  time: number,
+  count: number,
+) => Promise<readonly Frame[]>;
+
+/** Records that are read at a time: some seconds of a lane that is played. */
+const CHUNK = 128;
+/** What was not there may have been written since, milliseconds. */
+const FRESH_MS = 500;
+
+/** Records next to each other. */
+interface Chunk {
+  /** Capture times that it has all records of. */
+  readonly from: number;
+  readonly to: number;
+  /** Of `performance.now()`. */
+  readonly at: number;
+  readonly results: readonly Findings[];
+}
+
+/** Finds the results of frames; keeps those around the frame that each lane showed last. */
+export class PastFindings {
+  readonly #read: ReadFrom;
+  readonly #chunks = new Map<string, Chunk>();
+
+  constructor(read: ReadFrom) {
+    this.#read = read;
+  }
+
+  /** What the lane's query found in a frame; of a raw lane any query, one that found objects first. */
+  async of(
+    lane: Lane,
+    { topic, partition, offset, timestamp }: Frame,
+  ): Promise<Findings | undefined> {
+    const key = `${partition} ${topic}`;
+    let chunk = this.#chunks.get(key);
+    if (chunk === undefined || !covers(chunk, timestamp)) {
+      chunk = await this.#chunkFrom(findingsTopic(topic), partition, timestamp);
+      this.#chunks.set(key, chunk);
+    }
+    const found = chunk.results.filter(({ query, window }) =>
+      (lane.query === "raw" || lane.query === query) && window !== undefined &&
+      window.firstOffset <= offset && offset <= window.lastOffset
+    );
+    return found.find(({ frames }) => frames?.some(({ objects }) => objects !== undefined)) ??
+      found[0];
+  }
+
+  async #chunkFrom(topic: string, partition: number, time: number): Promise<Chunk> {
+    let records: readonly Frame[] = [];
+    try {
+      records = await this.#read(topic, partition, time, CHUNK);
+    } catch (error) {
+      // Nothing was found yet, on this partition or at all.
+      if (!(error instanceof LogError && error.code.endsWith("_MISSING"))) throw error;
+    }
+    return {
+      from: time,
+      to: records.length < CHUNK ? Infinity : records.at(-1)!.timestamp - 1,
+      at: performance.now(),
+      results: records.flatMap(({ value }) => parseResult(value) ?? []),
+    };
+  }
+}
+
+function covers({ from, to, at }: Chunk, time: number): boolean {
+  return from <= time && time <= to && (to < Infinity || performance.now() - at < FRESH_MS);
+}
+
+/** A result of the log; undefined for what is none: a picture, a foreign record. */
+export function parseResult(value: Uint8Array): Findings | undefined {
+  if (value[0] !== 0x7b) return undefined; // "{"
+  try {
+    const parsed: unknown = JSON.parse(new TextDecoder().decode(value));
+    return isResult(parsed) ? parsed : undefined;
+  } catch {
+    return undefined; // not JSON
+  }
+}
+
+/** Whether all that a page draws has the types that it expects: anybody may write to a topic. */
+function isResult(value: unknown): value is Findings {
+  return isMap(value, isAny) && isMap(value["scores"] ?? {}, isNumber) &&
+    isMap(value["zones"] ?? {}, isNumber) &&
+    isMap(value["counts"] ?? {}, (count) => isMap(count, isNumber)) &&
+    isMap(value["window"] ?? {}, isAny) && isMap(value["alert"] ?? {}, isAny) &&
+    isPlaces(value["places"] ?? { zones: [], lines: [] }) &&
+    isList(
+      value["frames"] ?? [],
+      (frame) =>
+        isMap(frame, isAny) && isMap(frame["scores"] ?? {}, isNumber) &&
+        isList(
+          frame["objects"] ?? [],
+          (object) =>
+            isMap(object, isAny) && isNumber(object["score"]) && isList(object["box"], isNumber),
+        ),
+    );
+}
+
+function isPlaces(value: unknown): boolean {
+  return isMap(value, isAny) &&
+    isList(value["zones"], (zone) => isMap(zone, isAny) && isList(zone["polygon"], isPoint)) &&
+    isList(
+      value["lines"],
+      (line) => isMap(line, isAny) && isPoint(line["from"]) && isPoint(line["to"]),
+    );
+}
+
+type Check = (value: unknown) => boolean;
+
+function isMap(value: unknown, of: Check): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every(of);
+}
+
+const isList = (value: unknown, of: Check) => Array.isArray(value) && value.every(of);
+const isPoint = (value: unknown) => isList(value, isNumber);
+/** A number that JSON could not hold is null. */
+const isNumber = (value: unknown) => typeof value === "number" || value === null;
+const isAny = () => true;
