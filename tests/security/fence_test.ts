@@ -288,7 +288,7 @@ for (const task of ["queries", "up"]) {
       await Deno.writeTextFile(
         `${folder}/framelane.yaml`,
         `log: ${log}
-state: ${folder}/state.kv
+state: ${folder}/data/state.kv
 viewer: off
 queries:
   - { query: ${folder}/probe.ts, sinks: ["images:${folder}/mine"] }
