@@ -38,6 +38,9 @@ export type CodecWorkerAnswer = { readonly type: "ready" } | {
   readonly bytes: number;
 };
 
+/** Frames of each thread before the time begins. */
+export const WARM_UP = 100;
+
 /** The fastest of the ways that were measured: see `docs/decisions/jpeg-path.md`. */
 const FASTEST = "sync";
 
@@ -60,7 +63,7 @@ export async function codecLoop(
   const workers = Array.from({ length: count }, () => new Worker(url, { type: "module" }));
   try {
     await Promise.all(workers.map((worker) => ask(worker, { type: "frames", frames, quality })));
-    await Promise.all(workers.map((worker) => ask(worker, { type: "run", total: 100, mode })));
+    await Promise.all(workers.map((worker) => ask(worker, { type: "run", total: WARM_UP, mode })));
     const start = performance.now();
     const answers = await Promise.all(workers.map((worker, i) => {
       const share = Math.floor(total * (i + 1) / count) - Math.floor(total * i / count);

@@ -5,6 +5,7 @@ import { gate } from "../queries/operators/gate.ts";
 import { decodeImage, encodeJpeg, type RawImage, resize } from "../runtime/image/mod.ts";
 import { type Output, query } from "../runtime/mod.ts";
 import { collect, MemoryLog, runQuery } from "../runtime/testing.ts";
+import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { spread } from "./support/stats.ts";
@@ -15,39 +16,31 @@ const SECONDS = 120;
 const EVENTS = [[10, 13], [31, 33.5], [60, 61.5], [85, 95], [110, 112]] as const;
 const WIDTH = 640, HEIGHT = 480;
 
-/** Frames of a table with a cup on it, with a sensor's noise, and of people who come by. */
+/** Frames of a meadow, with a sensor's noise, and of somebody who comes by. */
 class Scene {
-  readonly #table: RawImage;
+  readonly #meadow: RawImage;
   readonly #person: RawImage;
   #random = 1;
 
-  private constructor(table: RawImage, person: RawImage) {
-    this.#table = table;
+  private constructor(meadow: RawImage, person: RawImage) {
+    this.#meadow = meadow;
     this.#person = person;
   }
 
   static async open(): Promise<Scene> {
-    const load = async (name: string, width: number, height: number) => {
-      const folder = new URL("../tests/queries/operators/stills/", import.meta.url);
-      return resize(
-        await decodeImage(await Deno.readFile(new URL(name, folder)), 3),
-        width,
-        height,
-      );
-    };
-    return new Scene(
-      await load("coffee.jpg", WIDTH, HEIGHT),
-      await load("astronaut.jpg", 300, 300),
-    );
+    const still = new URL("../tests/queries/operators/stills/astronaut.jpg", import.meta.url);
+    const person = await decodeImage(await Deno.readFile(still), 3);
+    const [meadow] = await clipFrames({ width: WIDTH, height: HEIGHT, count: 1 });
+    return new Scene(await decodeImage(meadow!, 3), resize(person, HEIGHT, HEIGHT));
   }
 
   /** @param at seconds since the person came; undefined while there is none. */
   async frame(at?: number): Promise<Uint8Array> {
-    const data = this.#table.data.slice();
-    const left = at === undefined ? WIDTH : Math.round(Math.min(200, 400 * at));
-    for (let y = 0; y < 300; y++) {
-      const row = this.#person.data.subarray(y * 900, y * 900 + 3 * Math.min(300, WIDTH - left));
-      data.set(row, ((y + 150) * WIDTH + left) * 3);
+    const data = this.#meadow.data.slice();
+    const shown = at === undefined ? 0 : Math.round(Math.min(HEIGHT, 1000 * at + 40));
+    for (let y = 0; y < HEIGHT; y++) {
+      const row = this.#person.data.subarray(y * HEIGHT * 3, (y * HEIGHT + shown) * 3);
+      data.set(row, ((y + 1) * WIDTH - shown) * 3);
     }
     for (let i = 0; i < data.length; i++) {
       this.#random = Math.imul(this.#random, 1_103_515_245) + 12_345;

@@ -6,18 +6,12 @@ import { benchLogs, fillTopic } from "./support/logs.ts";
 import { drain } from "./pipeline.ts";
 import { moduleOf } from "./support/one_query.ts";
 import { pythonWith } from "./support/peer_packages.ts";
+import { type Rate, rateOf, Rates } from "./support/rates.ts";
 import { machine } from "./support/report.ts";
-import { spread } from "./support/stats.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here("../models/centernet/centernet.onnx");
 const CORES = navigator.hardwareConcurrency;
-
-/** Frames a second, and milliseconds of processor for each: on a busy machine the steadier figure. */
-interface Rate {
-  readonly rate: number;
-  readonly ms: number;
-}
 
 /** The Python script, when all its processes are at work. */
 async function script(python: string, args: readonly string[]): Promise<Rate> {
@@ -28,8 +22,7 @@ async function script(python: string, args: readonly string[]): Promise<Rate> {
   }).output();
   const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
   if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  const { steadyFrames, steadySeconds, steadyProcessor } = JSON.parse(line);
-  return { rate: steadyFrames / steadySeconds, ms: steadyProcessor * 1000 / steadyFrames };
+  return rateOf(JSON.parse(line));
 }
 
 /** Measures and prints the rates and their ratios. */
@@ -50,19 +43,21 @@ export async function measureObjects(
   const logs = await benchLogs({ only, kafka });
   const topic = "objects", all = count * CORES;
   const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
-  const rates = new Map<string, Rate[]>();
-  const add = (name: string, rate: Rate) => rates.set(name, [...rates.get(name) ?? [], rate]);
+  const rates = new Rates();
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);
     for (let round = 0; round < rounds; round++) {
-      add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
+      rates.add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
       for (const target of logs) {
         const run = await drain(target, topic, moduleOf("detect"), lanes);
         const { steadyFramesPerSecond: rate, steadyCpuMsPerFrame: ms } = run;
-        add(`framelane, ${target.name}`, { rate, ms });
+        rates.add(`framelane, ${target.name}`, { rate, ms });
         if (target.name !== "kafka") continue;
         const broker = target.url.replace("kafka://", "");
-        add("python, kafka", await script(python, [broker, topic, String(CORES), String(all)]));
+        rates.add(
+          "python, kafka",
+          await script(python, [broker, topic, String(CORES), String(all)]),
+        );
       }
     }
   } finally {
@@ -70,18 +65,5 @@ export async function measureObjects(
     await Deno.remove(folder, { recursive: true });
   }
   print(`objects in 640x480 JPEGs, ${CORES} cores, median of ${rounds} rounds, ${machine()}`);
-  for (const [name, values] of rates) {
-    const { rate, ms } = { rate: values.map((one) => one.rate), ms: values.map((one) => one.ms) };
-    print(
-      `  ${name.padEnd(20)} ${spread(rate, 1)} frames/s, ${spread(ms, 2)} ms of processor each`,
-    );
-    for (const other of ["model alone", "python, kafka"]) {
-      const others = rates.get(other);
-      if (others === undefined || other === name) continue;
-      print(
-        `    of ${other}: ${spread(values.map((one, i) => one.rate / others[i]!.rate), 2)}, ` +
-          `by processor ${spread(values.map((one, i) => others[i]!.ms / one.ms), 2)}`,
-      );
-    }
-  }
+  rates.print(["model alone", "python, kafka"]);
 }

@@ -6,7 +6,7 @@ import { AnnexBWriter } from "../runtime/video/annex_b.ts";
 import { writeClip } from "../runtime/video/clip.ts";
 import { RtspServer } from "../tests/support/rtsp.ts";
 import { bench as benchCameras } from "./cameras.ts";
-import { codecLoop } from "./codec.ts";
+import { codecLoop, WARM_UP } from "./codec.ts";
 import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
 import { film, filmJpegs, linked } from "./support/film.ts";
@@ -14,7 +14,8 @@ import { benchLogs, fillTopic } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
 import { pythonWith } from "./support/peer_packages.ts";
 import { machine } from "./support/report.ts";
-import { cost } from "./support/process_stats.ts";
+import { cost, cpuSeconds } from "./support/process_stats.ts";
+import { type PeerRun, rateOf, Rates } from "./support/rates.ts";
 import { percentile, spread } from "./support/stats.ts";
 import { benchClip, benchFocus } from "./video_page.ts";
 
@@ -67,10 +68,12 @@ async function benchFrame({ rounds }: Options): Promise<void> {
     const decoded = await cost(units.length, async () => {
       for (const frame of frames) (await pictureOf(frame)).release();
     });
-    const encoded = await cost(20, async () => {
-      for (const frame of frames.slice(-20)) await asImage(frame);
-    });
     await close();
+    const again = linked(units.slice(0, 20));
+    const encoded = await cost(20, async () => {
+      for (const frame of again.frames) await asImage(frame);
+    });
+    await again.close();
     const image = await cost(20, async () => {
       for (const value of jpegs) (await decodeImage(value, 3)).release();
     });
@@ -79,7 +82,7 @@ async function benchFrame({ rounds }: Options): Promise<void> {
     if (round === 0) continue;
     const figures = {
       "camera: units as they come": copied,
-      "camera: decoded and made JPEGs": decoded + encoded,
+      "camera: decoded and made JPEGs": encoded,
       "camera in Python: taken apart into units": theirs.copy,
       "camera in Python: decoded and made JPEGs": theirs.jpeg,
       "to pixels: a unit": decoded,
@@ -105,8 +108,7 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
   const python = await preparePython();
   const units = await film(), jpegs = await filmJpegs(units, 50);
   const targets = await benchLogs({ only, kafka });
-  const rates = new Map<string, number[]>();
-  const add = (name: string, rate: number) => rates.set(name, [...rates.get(name) ?? [], rate]);
+  const rates = new Rates();
   const lanes = { query: "decoded", partitions: CORES, executors: CORES, report: () => {} };
   try {
     for (const { log } of targets) {
@@ -115,35 +117,27 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
     }
     for (let round = 0; round <= rounds; round++) {
       if (round === 1) rates.clear(); // the first one warms up
-      const bare = await codecLoop(units, { total: count * CORES, mode: "h264" });
-      add("bare decoder", bare.framesPerSecond);
+      const before = cpuSeconds();
+      const total = count * CORES;
+      const bare = await codecLoop(units, { total, mode: "h264" });
+      const ms = (cpuSeconds() - before) * 1000 / (total + WARM_UP * CORES);
+      rates.add("bare decoder", { rate: bare.framesPerSecond, ms });
       for (const target of targets) {
         for (const topic of ["units", "jpegs"]) {
-          const { steadyFramesPerSecond } = await drain(target, topic, DECODED, lanes);
-          add(`${topic}, ${target.name}`, steadyFramesPerSecond);
+          const run = await drain(target, topic, DECODED, lanes);
+          const { steadyFramesPerSecond: rate, steadyCpuMsPerFrame: ms } = run;
+          rates.add(`${topic}, ${target.name}`, { rate, ms });
         }
         if (target.name !== "kafka") continue;
-        const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${count * CORES}`];
-        const { steadyFrames, steadySeconds } = await peer<
-          Record<"steadyFrames" | "steadySeconds", number>
-        >(python, "decode", ...args);
-        add("units, Python on kafka", steadyFrames / steadySeconds);
+        const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${total}`];
+        rates.add("units, Python on kafka", rateOf(await peer<PeerRun>(python, "decode", ...args)));
       }
     }
   } finally {
     for (const target of targets) await target.close();
   }
-  const bare = rates.get("bare decoder")!;
-  print(
-    `backlog  1080p, ${CORES} cores, frames/s, median (lowest–highest), and of the bare decoder:`,
-  );
-  for (const [name, values] of rates) {
-    print(
-      `         ${name.padEnd(24)} ${spread(values)}, ${
-        spread(values.map((one, i) => one / bare[i]!), 2)
-      }`,
-    );
-  }
+  print(`backlog  1080p, ${CORES} cores, median (lowest–highest):`);
+  rates.print(["bare decoder"]);
 }
 
 /** Three cameras live, capture to sink: units and JPEGs. */
@@ -175,7 +169,7 @@ async function benchRtsp({ seconds, cameras }: Options): Promise<void> {
   const path = await Deno.makeTempFile({ suffix: ".mp4" });
   await Deno.writeFile(path, await writeClip(frames));
   await close();
-  const server = await RtspServer.start(path, { shared: true });
+  const server = await RtspServer.start(path);
   try {
     const url = `rtsp://127.0.0.1:${server.port}/clip`;
     const given = { cameras, fps: 0, seconds: 20 + seconds, source: url, size: "", log: "" };

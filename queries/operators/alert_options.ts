@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Condition, conditionFaults } from "./condition.ts";
+import { checkCondition, type Condition } from "./condition.ts";
+import type { Fields } from "./model/faults.ts";
 
 /** When scores become an alert, and when it ends. */
 export interface AlertOptions {
@@ -48,44 +49,35 @@ export function withDefaults(options: AlertOptions): FullAlertOptions {
   };
 }
 
-/** All faults of alert options: option, accepted, given. */
-export function checkAlertOptions(options: AlertOptions): string[] {
-  const { label, enter, exit, of, smoothing, cooldownMs, silenceMs } = withDefaults(options);
-  const faults = options.when === undefined ? [] : conditionFaults(options.when);
-  const check = (fits: boolean, name: string, accepted: string, given: unknown) => {
-    if (!fits) faults.push(`${name}: expected ${accepted}, given ${JSON.stringify(given)}`);
-  };
-  const isScore = (value: unknown) => typeof value === "number" && value >= 0 && value <= 1;
-  check(typeof label === "string" && label !== "", "label", "the name of a score", label);
-  check(isScore(enter), "enter", "a number from 0 to 1", enter);
-  check(isScore(exit), "exit", "a number from 0 to 1", exit);
-  if (isScore(enter) && isScore(exit)) {
-    check(exit <= enter, "exit", `a number up to enter, which is ${enter}`, exit);
+const isNumber = (value: unknown, min: number, max = Number.MAX_VALUE) =>
+  typeof value === "number" && value >= min && value <= max;
+
+/** What is accepted of each option besides `label` and `when`. */
+const ACCEPTED: Readonly<Record<string, readonly [string, (value: unknown) => boolean]>> = {
+  enter: ["a number from 0 to 1", (value) => isNumber(value, 0, 1)],
+  exit: ["a number from 0 to 1", (value) => isNumber(value, 0, 1)],
+  of: ["[k, n] with whole numbers 1 ≤ k ≤ n ≤ 1000", (value) => {
+    const [k, n] = Array.isArray(value) && value.length === 2 ? value as number[] : [];
+    return Number.isInteger(k) && Number.isInteger(n) && 1 <= k! && k! <= n! && n! <= 1000;
+  }],
+  smoothing: ["a number from 0 to below 1", (value) => isNumber(value, 0, 1) && value !== 1],
+  cooldownMs: ["milliseconds from 0 up", (value) => isNumber(value, 0)],
+  silenceMs: ["milliseconds above 0", (value) => isNumber(value, Number.MIN_VALUE)],
+};
+
+/** The options that a manifest may have. */
+export const ALERT_FIELDS: readonly string[] = ["label", ...Object.keys(ACCEPTED)];
+
+/** Notes all faults of alert options. */
+export function checkAlertOptions(fields: Fields): void {
+  const { given } = fields;
+  if (given["when"] !== undefined) checkCondition(fields, "when");
+  fields.text("label");
+  for (const [name, [accepted, fits]] of Object.entries(ACCEPTED)) {
+    if (given[name] !== undefined && !fits(given[name])) fields.add(name, accepted);
   }
-  const [k, n] = Array.isArray(of) && of.length === 2 ? of as number[] : [];
-  check(
-    Number.isInteger(k) && Number.isInteger(n) && 1 <= k! && k! <= n! && n! <= 1000,
-    "of",
-    "[k, n] with whole numbers 1 ≤ k ≤ n ≤ 1000",
-    of,
-  );
-  check(
-    typeof smoothing === "number" && smoothing >= 0 && smoothing < 1,
-    "smoothing",
-    "a number from 0 to below 1",
-    smoothing,
-  );
-  check(
-    typeof cooldownMs === "number" && cooldownMs >= 0 && Number.isFinite(cooldownMs),
-    "cooldownMs",
-    "milliseconds from 0 up",
-    cooldownMs,
-  );
-  check(
-    typeof silenceMs === "number" && silenceMs > 0 && Number.isFinite(silenceMs),
-    "silenceMs",
-    "milliseconds above 0",
-    silenceMs,
-  );
-  return faults;
+  const { enter, exit } = withDefaults(given as unknown as AlertOptions);
+  if (isNumber(enter, 0, 1) && isNumber(exit, 0, 1) && exit > enter) {
+    fields.add("exit", `a number up to enter, which is ${enter}`, exit);
+  }
 }

@@ -17,12 +17,14 @@ import {
   type Result,
 } from "../../runtime/mod.ts";
 import {
+  ALERT_FIELDS,
   type AlertOptions,
   checkAlertOptions,
   type FullAlertOptions,
   withDefaults,
 } from "./alert_options.ts";
 import { type ConditionState, holds, scoreOf } from "./condition.ts";
+import { Fields } from "./model/faults.ts";
 import { withResult } from "./picture.ts";
 import { rounded } from "./rounded.ts";
 
@@ -59,7 +61,9 @@ export type { AlertOptions } from "./alert_options.ts";
  * ```
  */
 export function alerts<T extends Output>(options: AlertOptions): Operator<T, T | Finding> {
-  const faults = checkAlertOptions(options);
+  const fields = new Fields(options, [...ALERT_FIELDS, "when"], { what: "alert options" });
+  checkAlertOptions(fields);
+  const { faults } = fields;
   if (faults.length > 0) throw new RangeError(`Cannot use alert options: ${faults.join("; ")}`);
   const full = withDefaults(options);
   return {

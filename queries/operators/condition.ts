@@ -4,6 +4,7 @@
  * @module
  */
 import type { Output, Result } from "../../runtime/mod.ts";
+import type { Fields } from "./model/faults.ts";
 
 /** A condition that is true or false of each output. */
 export type Condition =
@@ -130,63 +131,41 @@ function dwellsIn({ data }: Result, zone: string): number[] {
     : [];
 }
 
-/** All faults of a condition: where, accepted, given. */
-export function conditionFaults(condition: unknown, path = "when"): string[] {
-  if (typeof condition !== "object" || condition === null) {
-    return [`${path}: expected an object, given ${JSON.stringify(condition)}`];
-  }
-  const { forMs, ...own } = condition as Record<string, unknown>;
-  const faults: string[] = [];
-  const kind = KINDS.find(({ name }) => name in own);
+/** Fields of each kind of condition besides its own; those that it needs, and those that it may have. */
+const KINDS: Readonly<Record<string, { readonly needs?: string[]; readonly may?: string[] }>> = {
+  score: { needs: ["atLeast"] },
+  objects: { may: ["atLeast"] },
+  absent: {},
+  zone: { may: ["atLeast", "dwellMs"] },
+  line: { may: ["direction"] },
+  count: { needs: ["direction", "atLeast"] },
+  all: {},
+  any: {},
+  not: {},
+};
+
+/** Notes all faults of a condition in a field. */
+export function checkCondition(
+  fields: Fields,
+  name: string,
+  json: unknown = fields.given[name],
+): void {
+  const isObject = typeof json === "object" && json !== null;
+  const kind = isObject ? Object.keys(KINDS).find((known) => known in json) : undefined;
   if (kind === undefined) {
-    const names = KINDS.map(({ name }) => name).join(", ");
-    return [`${path}: expected one of ${names}, given ${JSON.stringify(condition)}`];
+    fields.add(name, `one of ${Object.keys(KINDS).join(", ")}`, json);
+    return;
   }
-  const check = (name: string, value: unknown, accepted: string, fits: boolean) => {
-    if (!fits) faults.push(`${path}.${name}: expected ${accepted}, given ${JSON.stringify(value)}`);
-  };
-  const isAmount = (value: unknown) => typeof value === "number" && value >= 0;
-  check("forMs", forMs, "milliseconds from 0 up", forMs === undefined || isAmount(forMs));
-  for (const [name, value] of Object.entries(own)) {
-    if (name === "all" || name === "any") {
-      check(name, value, "a list of conditions", Array.isArray(value) && value.length > 0);
-      for (const [i, part] of (Array.isArray(value) ? value : []).entries()) {
-        faults.push(...conditionFaults(part, `${path}.${name}[${i}]`));
-      }
-    } else if (name === "not") faults.push(...conditionFaults(value, `${path}.not`));
-    else if (name === kind.name) {
-      check(name, value, "a name", typeof value === "string" && value !== "");
-    } else if (name === "direction" && kind.fields.includes(name)) {
-      check(name, value, "in or out", value === "in" || value === "out");
-    } else if (kind.fields.includes(name)) {
-      check(name, value, "a number from 0 up", isAmount(value));
-    } else {check(
-        name,
-        value,
-        `no other field than ${["forMs", kind.name, ...kind.fields].join(", ")}`,
-        false,
-      );}
+  const { needs = [], may = [] } = KINDS[kind]!;
+  const own = fields.object(name, ["forMs", kind, ...needs, ...may], json);
+  if (kind === "all" || kind === "any") {
+    own.list(kind, (place, part) => checkCondition(own, place, part));
+  } else if (kind === "not") checkCondition(own, "not");
+  else own.text(kind);
+  for (const field of ["forMs", ...needs, ...may]) {
+    const value = own.given[field];
+    if (value === undefined && !needs.includes(field)) continue;
+    if (field === "direction") own.word(field, ["in", "out"]);
+    else if (!(typeof value === "number" && value >= 0)) own.add(field, "a number from 0 up");
   }
-  for (const name of kind.needs ?? []) {
-    if (own[name] === undefined) check(name, undefined, "a value", false);
-  }
-  return faults;
 }
-
-interface Kind {
-  readonly name: string;
-  readonly fields: readonly string[];
-  readonly needs?: readonly string[];
-}
-
-const KINDS: readonly Kind[] = [
-  { name: "score", fields: ["atLeast"], needs: ["atLeast"] },
-  { name: "objects", fields: ["atLeast"] },
-  { name: "absent", fields: [] },
-  { name: "zone", fields: ["atLeast", "dwellMs"] },
-  { name: "line", fields: ["direction"] },
-  { name: "count", fields: ["direction", "atLeast"], needs: ["direction", "atLeast"] },
-  { name: "all", fields: [] },
-  { name: "any", fields: [] },
-  { name: "not", fields: [] },
-];

@@ -7,13 +7,16 @@
  *
  * @module
  */
-import { pairOf } from "../definition/align.ts";
+import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
-import { LogError, type OffsetRange, type PartitionReader } from "../log/log.ts";
-import type { Intake } from "./intake.ts";
+import { alignmentOf } from "../definition/plan.ts";
+import type { SourceProgress } from "../definition/progress.ts";
+import { startPoint } from "../definition/source_options.ts";
+import { LogError, type PartitionReader } from "../log/log.ts";
+import { Intake } from "./intake.ts";
+import type { IntakeOptions, LaneReader } from "./intake_options.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
-import type { ReadBeside } from "./reporter.ts";
-import { Pairing, type PairingState } from "./pairing.ts";
+import { Pairing, type PairingState, type Side } from "./pairing.ts";
 
 /** Right frames that are read at once. */
 const CHUNK = 64;
@@ -30,34 +33,33 @@ export interface SavedAlignment extends PairingState {
   readonly keyframe?: number;
 }
 
-/** What a lane of two cameras works with. */
-export interface AlignedReaderOptions
-  extends Pick<ExecutionOptions, "clock" | "onProblem" | "onHeld"> {
+/** From where a lane of two cameras reads. */
+export interface AlignedStart {
+  /** What the checkpoint says. */
+  readonly aligned: SavedAlignment | undefined;
+  /** Left offset to read from. */
+  readonly readFrom: number;
+  /** Left frames below this offset were decided in an earlier run: what they wait for comes. */
+  readonly decided: number;
+}
+
+interface Parts {
+  readonly options: ExecutionOptions;
+  readonly start: AlignedStart;
   readonly left: PartitionReader;
   readonly right: Intake;
   readonly rightGroups: FrameGroups | undefined;
-  readonly saved: SavedAlignment;
-  /** Nothing was saved: where the right partition begins must be kept before the first batch. */
-  readonly isNew: boolean;
-  /** Left frames below this offset were decided in an earlier run: what they wait for comes. */
-  readonly decided: number;
-  readonly toleranceMs: number;
-  /** What the log holds of a partition. */
-  readonly offsets: (side: Side) => Promise<OffsetRange>;
-  /** The right partition, for progress reports. */
-  readonly description: string;
+  /** The right partition. */
+  readonly partition: number;
+  readonly pairing: Pairing;
 }
 
-type Side = "left" | "right";
-
 /** Reads two partitions as one. */
-export class AlignedReader implements PartitionReader {
-  readonly #options: AlignedReaderOptions;
+export class AlignedReader implements LaneReader {
+  readonly #parts: Parts;
   readonly #left: PartitionReader;
   readonly #right: Intake;
   readonly #pairing: Pairing;
-  /** Frames that left ones hang on are read as they are before pairing begins. */
-  #begun = false;
   /** Where pairing was before the left frame at an offset or after it, oldest first. */
   #states: { readonly from: number; readonly state: PairingState }[];
   #held: number | undefined;
@@ -65,33 +67,69 @@ export class AlignedReader implements PartitionReader {
   #reported: number;
   #read = 0;
 
-  constructor(options: AlignedReaderOptions) {
-    this.#options = options;
-    this.#left = options.left;
-    this.#right = options.right;
-    this.#pairing = new Pairing(options.toleranceMs, options.saved);
-    this.#states = [{ from: options.left.position, state: options.saved }];
-    this.#reported = options.saved.at;
+  private constructor(parts: Parts) {
+    const { left, right, pairing, start } = this.#parts = parts;
+    this.#left = left;
+    this.#right = right;
+    this.#pairing = pairing;
+    this.#states = [{ from: start.readFrom, state: pairing.state }];
+    this.#reported = pairing.state.at;
+  }
+
+  /**
+   * Opens the right partition; undefined for a lane of one camera.
+   *
+   * @param left how the lane's own partition is taken in.
+   * @throws {RangeError} when the query names no partition to align this one with.
+   */
+  static async open(
+    options: ExecutionOptions,
+    left: IntakeOptions,
+    start: AlignedStart,
+    onClose: (close: () => Promise<void>) => void,
+  ): Promise<AlignedReader | undefined> {
+    const { plan, reader, topic, onProblem } = options;
+    const alignment = alignmentOf(plan);
+    if (alignment === undefined) return undefined;
+    const partition = besideOf(alignment, options.partition);
+    if (partition === undefined) {
+      throw new RangeError(
+        `Cannot align partition ${options.partition} of ${topic}: query ${plan.name} names none beside it`,
+      );
+    }
+    const { toleranceMs } = alignment;
+    const known = start.aligned?.partition === partition ? start.aligned : undefined;
+    const at = known?.at ?? await startOf(options, partition, start.readFrom, toleranceMs);
+    const keyframe = known?.keyframe ?? at;
+    const source = await reader.open(topic, partition, keyframe, onProblem);
+    onClose(() => source.close());
+    const groups = options.groups?.();
+    if (groups !== undefined) onClose(() => groups.close());
+    const { groups: _, ...common } = left;
+    const right = new Intake({ ...common, source, partition, ...(groups && { groups }) });
+    if (keyframe < at) await right.readGroup(keyframe, at);
+    const pairing = new Pairing(toleranceMs, known ?? { at, left: null, right: null });
+    const { source: own } = left;
+    return new AlignedReader({
+      options,
+      start,
+      left: own,
+      right,
+      rightGroups: groups,
+      partition,
+      pairing,
+    });
   }
 
   /** Whether the checkpoint does not say yet where the right partition begins. */
   get isNew(): boolean {
-    return this.#options.isNew;
-  }
-
-  /** Frames are paired from here on. */
-  begin(): void {
-    this.#begun = true;
+    return this.#parts.start.aligned?.partition !== this.#parts.partition;
   }
 
   get position(): number {
     return this.#pairing.next ?? this.#left.position;
   }
 
-  /**
-   * Where the last read ended that waits for nothing: the frame at this offset can be decided only when
-   * one of the cameras goes on. Undefined when it got as far as it was asked to.
-   */
   get held(): number | undefined {
     return this.#held;
   }
@@ -106,11 +144,10 @@ export class AlignedReader implements PartitionReader {
 
   /** Which frames are decided is known when they are read. */
   get buffered(): number {
-    return this.#begun ? 0 : this.#left.buffered;
+    return 0;
   }
 
   async read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]> {
-    if (!this.#begun) return await this.#left.read(max, signal, until);
     this.#held = undefined;
     const frames: Frame[] = [];
     while (frames.length < max && this.position < (until ?? Infinity)) {
@@ -118,9 +155,9 @@ export class AlignedReader implements PartitionReader {
       if (typeof decided === "string") {
         const { buffered } = decided === "left" ? this.#left : this.#right;
         if (frames.length > 0 && buffered === 0) break;
-        const bounded = until !== undefined && this.position >= this.#options.decided;
+        const bounded = until !== undefined && this.position >= this.#parts.start.decided;
         const more = decided === "left"
-          ? await this.#readLeft(max, signal, bounded)
+          ? await this.#readLeft(max, signal, until, bounded)
           : await this.#readRight(bounded);
         if (more) continue;
         this.#held = this.position;
@@ -134,14 +171,20 @@ export class AlignedReader implements PartitionReader {
   }
 
   /** @returns false when nothing is there, and it is not waited for. */
-  async #readLeft(max: number, signal?: AbortSignal, bounded = false): Promise<boolean> {
-    const until = bounded ? await this.#endOf("left") : undefined;
+  async #readLeft(
+    max: number,
+    signal: AbortSignal | undefined,
+    until: number | undefined,
+    bounded: boolean,
+  ): Promise<boolean> {
+    // Without a frame that waits for the next one, what lies behind the end of the read is not needed.
+    if (this.#pairing.next !== undefined) until = bounded ? await this.#endOf("left") : undefined;
     const { position } = this.#left;
     if (until === position) return false;
     // A topic that was created again may be shorter: the reader says so.
     const reading = this.#left.read(max, signal, until! < position ? undefined : until);
-    const frames = await (bounded ? reading : this.#wait("left", reading));
-    this.#pairing.pushLeft(frames);
+    const frames = await (until === undefined ? this.#wait("left", reading) : reading);
+    this.#pairing.push("left", frames);
     return frames.length > 0;
   }
 
@@ -152,7 +195,7 @@ export class AlignedReader implements PartitionReader {
       const frames = until === undefined
         ? (await this.#wait("right", this.#right.readBefore(CHUNK, Infinity)))?.frames ?? []
         : await this.#right.readUntil(CHUNK, until);
-      this.#pairing.pushRight(frames);
+      this.#pairing.push("right", frames);
       this.#read += frames.length;
       if (this.#right.takeRecreated() === undefined) return frames.length > 0 || !bounded;
       const { left } = this.#pairing.state;
@@ -165,9 +208,16 @@ export class AlignedReader implements PartitionReader {
     }
   }
 
+  async #endOf(side: Side): Promise<number> {
+    const { options: { log, topic, partition }, partition: other } = this.#parts;
+    const { position, latest } = side === "left" ? this.#left : this.#right;
+    if (latest > position) return latest;
+    return (await log.offsets(topic, side === "left" ? partition : other)).latest;
+  }
+
   /** Waits for frames, and tells that others wait for them. */
   async #wait<T>(side: Side, frames: Promise<T>): Promise<T> {
-    const { clock, onProblem, onHeld, saved: { partition } } = this.#options;
+    const { options: { clock, onProblem, onHeld }, partition } = this.#parts;
     const arrived = new AbortController();
     const after = (ms: number, tell: () => void) =>
       void clock.sleep(ms, arrived.signal).then(tell, () => {});
@@ -181,11 +231,10 @@ export class AlignedReader implements PartitionReader {
     if (side === "right") {
       after(SILENT_MS, () => {
         silent = true;
-        const seconds = SILENT_MS / 1000;
+        const missing = `No frame of partition ${partition} has come for ${SILENT_MS / 1000} s`;
         onProblem?.({
           reason: "SILENT_CAMERA",
-          message:
-            `No frame of partition ${partition} has come for ${seconds} s: those of this one wait to be aligned`,
+          message: `${missing}: those of this one wait to be aligned`,
         });
       });
     }
@@ -197,13 +246,7 @@ export class AlignedReader implements PartitionReader {
     }
   }
 
-  async #endOf(side: Side): Promise<number> {
-    const { position, latest } = side === "left" ? this.#left : this.#right;
-    return latest > position ? latest : (await this.#options.offsets(side)).latest;
-  }
-
   seek(offset: number): void {
-    if (!this.#begun) return this.#left.seek(offset);
     if (offset < this.position) {
       this.#pairing.beginLeft();
       this.#states = [{ from: offset, state: this.#pairing.state }];
@@ -217,30 +260,57 @@ export class AlignedReader implements PartitionReader {
     const states = this.#states;
     while (states[1] !== undefined && states[1].from <= offset) states.shift();
     const { at, left, right } = states[0]!.state;
-    const keyframe = this.#options.rightGroups?.neededFor(at) ?? at;
-    const { partition } = this.#options.saved;
+    const { partition, rightGroups } = this.#parts;
+    const keyframe = rightGroups?.neededFor(at) ?? at;
     return { partition, at, left, right, ...(keyframe === at ? {} : { keyframe }) };
   }
 
   /** What was taken of the right partition since the last call, up to the left frame at `offset`. */
-  report(offset: number): ReadBeside {
-    const { description, saved: { partition } } = this.#options;
+  progress(offset: number): SourceProgress {
+    const { options: { log, topic }, partition } = this.#parts;
+    const at = (value: number) => ({ [topic]: { [String(partition)]: value } });
     const start = this.#reported;
     const end = this.#states.findLast(({ from }) => from <= offset)?.state.at ?? start;
-    const frames = this.#read;
+    const numInputRows = this.#read;
     this.#reported = end;
     this.#read = 0;
     return {
-      description,
-      partition,
-      start,
-      end,
-      latest: Math.max(this.#right.latest, end),
-      frames,
+      description: `${log.url}/${topic}/${partition}`,
+      startOffset: at(start),
+      endOffset: at(end),
+      latestOffset: at(Math.max(this.#right.latest, end)),
+      numInputRows,
+      metrics: {},
     };
   }
 
   close(): Promise<void> {
     return this.#left.close();
   }
+}
+
+/** Where the other partition begins: with the first frame that could be a partner of the lane's first one. */
+async function startOf(
+  { plan, log, reader, topic, partition }: ExecutionOptions,
+  other: number,
+  readFrom: number,
+  toleranceMs: number,
+): Promise<number> {
+  const { earliest, latest } = await log.offsets(topic, partition);
+  if (latest > earliest) {
+    const first = Math.max(earliest, Math.min(readFrom, latest - 1));
+    const source = await reader.open(topic, partition, first);
+    try {
+      const [frame] = await source.read(1, undefined, latest);
+      if (frame !== undefined) {
+        const from = Math.max(0, Math.floor(frame.timestamp - toleranceMs));
+        return await log.offsetForTime(topic, other, from);
+      }
+    } finally {
+      await source.close();
+    }
+  }
+  const { kind } = startPoint(plan.source, topic, partition);
+  const range = await log.offsets(topic, other);
+  return kind === "latest" ? range.latest : range.earliest;
 }

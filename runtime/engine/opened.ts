@@ -7,8 +7,7 @@ import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";
 import { isFiniteTrigger } from "../definition/trigger.ts";
-import type { AlignedReader } from "./aligned_reader.ts";
-import { openAligned } from "./beside.ts";
+import { AlignedReader } from "./aligned_reader.ts";
 import { Checkpointing, type ResumePoint } from "./checkpointing.ts";
 import { Intake } from "./intake.ts";
 import type { IntakeOptions } from "./intake_options.ts";
@@ -99,17 +98,13 @@ export async function takeOver(opener: Opener): Promise<Opened> {
       sequence.skip();
     },
   };
-  const aligned = checkpointing.aligned = await openAligned(
-    options,
-    intakeOptions,
-    resume,
-    checkpointing.planned?.end ?? next,
-    onClose,
-  );
-  const intake = new Intake({ ...intakeOptions, source: aligned ?? source });
+  let intake = new Intake(intakeOptions);
   const { keyframe, readFrom } = resume;
   if (keyframe < readFrom) await intake.readGroup(keyframe, readFrom);
-  aligned?.begin();
+  const start = { ...resume, decided: checkpointing.planned?.end ?? next };
+  const aligned = await AlignedReader.open(options, intakeOptions, start, onClose);
+  if (aligned !== undefined) intake = new Intake({ ...intakeOptions, source: aligned });
+  checkpointing.aligned = aligned;
   const pipeline = await Pipeline.open(
     plan.operators,
     {

@@ -26,6 +26,9 @@ export interface PairingState {
   readonly left: number | null;
 }
 
+/** The lane's own camera, or the one beside it. */
+export type Side = "left" | "right";
+
 /** A left frame that is decided: alone, or with a right one. */
 export interface Decided {
   readonly frame: Frame;
@@ -54,7 +57,7 @@ export class Pairing {
 
   /** Offset of the left frame that is decided next; undefined when it has not been read. */
   get next(): number | undefined {
-    return this.#left.first;
+    return this.#left.frames[0]?.offset;
   }
 
   /** Forgets the left frames. */
@@ -70,47 +73,43 @@ export class Pairing {
     this.#right = new Row(state.right);
   }
 
-  /** Takes the next left frames, in offset order. */
-  pushLeft(frames: readonly Frame[]): void {
-    for (const frame of frames) this.#left.push(frame);
-  }
-
-  /** Takes the next right frames, in offset order. */
-  pushRight(frames: readonly Frame[]): void {
-    for (const frame of frames) this.#right.push(frame);
+  /** Takes the next frames of a side, in offset order. */
+  push(side: Side, frames: readonly Frame[]): void {
+    (side === "left" ? this.#left : this.#right).frames.push(...frames);
   }
 
   /** Left frames below an offset are given up. */
   skip(offset: number): void {
-    this.#left.skip(offset);
+    const { frames } = this.#left;
+    while (frames[0] !== undefined && frames[0].offset < offset) frames.shift();
   }
 
   /** The next left frame, or the side of which more must be read first. */
-  take(): Decided | "left" | "right" {
-    const left = this.#left.head;
-    if (left === undefined) return "left";
-    const { frame, astray } = left;
-    if (!astray) {
-      const after = this.#passTo(frame.timestamp);
-      if (after === undefined) return "right";
-      const previous = this.#before?.timestamp ?? this.#state.right;
-      const other = this.#nearest(frame, previous, after);
-      if (other === "left") return "left";
-      this.#left.shift();
-      this.#before = undefined;
-      this.#state = { at: after.offset, right: previous, left: frame.timestamp };
-      return { frame, other };
+  take(): Decided | Side {
+    const frame = this.#left.next;
+    if (frame === undefined) return "left";
+    // What is astray before it has no partner.
+    if (frame !== this.#left.frames[0]) {
+      return { frame: this.#left.frames.shift()!, other: undefined };
     }
+    const after = this.#passTo(frame.timestamp);
+    if (after === undefined) return "right";
+    const previous = this.#before?.timestamp ?? this.#state.right;
+    const other = this.#nearest(frame, previous, after);
+    if (other === "left") return "left";
     this.#left.shift();
-    return { frame, other: undefined };
+    this.#before = undefined;
+    this.#state = { at: after.offset, right: previous, left: frame.timestamp };
+    return { frame, other };
   }
 
   /** Passes the right frames before a left one; returns the first after it. */
   #passTo(timestamp: number): Frame | undefined {
-    for (let head = this.#right.head; head !== undefined; head = this.#right.head) {
-      if (!head.astray && head.frame.timestamp >= timestamp) return head.frame;
-      if (!head.astray) this.#before = head.frame;
-      this.#right.shift();
+    const right = this.#right;
+    for (let next = right.next; next !== undefined; next = right.next) {
+      if (next.timestamp >= timestamp) return next;
+      this.#before = next;
+      right.shift();
     }
     return undefined;
   }
@@ -124,7 +123,7 @@ export class Pairing {
       const free = before !== undefined && back < distance(this.#state.left, before.timestamp);
       return free ? before : undefined;
     }
-    const next = this.#left.following;
+    const next = this.#left.following(frame);
     if (next === undefined) return "left";
     const isNeighbour = next.timestamp > after.timestamp;
     return isNeighbour && ahead <= distance(next.timestamp, after.timestamp) ? after : undefined;
@@ -135,11 +134,9 @@ function distance(one: number | null, other: number): number {
   return one === null ? Infinity : Math.abs(one - other);
 }
 
-/** Frames of one camera, in order; which of them take part is known of all but the last. */
+/** Frames of one camera, in order. */
 class Row {
-  readonly #frames: { readonly frame: Frame; readonly astray: boolean }[] = [];
-  /** A frame far ahead of those before it, which the next one confirms or refutes. */
-  #doubtful: Frame | undefined;
+  readonly frames: Frame[] = [];
   #last: number | null;
 
   /** @param last capture time of the last frame that took part. */
@@ -147,40 +144,32 @@ class Row {
     this.#last = last;
   }
 
-  get head(): { readonly frame: Frame; readonly astray: boolean } | undefined {
-    return this.#frames[0];
+  /** The next frame that takes part; undefined when that is not known yet. */
+  get next(): Frame | undefined {
+    return this.#from(0, this.#last);
   }
 
-  get first(): number | undefined {
-    return (this.#frames[0]?.frame ?? this.#doubtful)?.offset;
+  /** The frame that takes part after the first one. */
+  following({ timestamp }: Frame): Frame | undefined {
+    return this.#from(1, timestamp);
   }
 
-  /** The frame after the head that takes part. */
-  get following(): Frame | undefined {
-    return this.#frames.find(({ astray }, index) => index > 0 && !astray)?.frame;
-  }
-
-  push(frame: Frame): void {
-    const doubtful = this.#doubtful;
-    if (doubtful !== undefined) {
-      this.#doubtful = undefined;
-      const astray = frame.timestamp < doubtful.timestamp - MAX_STEP_MS;
-      if (!astray) this.#last = doubtful.timestamp;
-      this.#frames.push({ frame: doubtful, astray });
-    }
-    if (this.#last === null || frame.timestamp > this.#last + MAX_STEP_MS) this.#doubtful = frame;
-    else {
-      this.#last = frame.timestamp;
-      this.#frames.push({ frame, astray: false });
+  #from(index: number, last: number | null): Frame | undefined {
+    for (;; index++) {
+      const frame = this.frames[index];
+      if (frame === undefined) return undefined;
+      const { timestamp } = frame;
+      if (last !== null && timestamp <= last + MAX_STEP_MS) return frame;
+      const next = this.frames[index + 1];
+      if (next === undefined) return undefined;
+      if (next.timestamp >= timestamp - MAX_STEP_MS) return frame;
     }
   }
 
+  /** Drops the next frame, and those astray before it. */
   shift(): void {
-    this.#frames.shift();
-  }
-
-  skip(offset: number): void {
-    while (this.#frames[0] !== undefined && this.#frames[0].frame.offset < offset) this.shift();
-    if (this.#doubtful !== undefined && this.#doubtful.offset < offset) this.#doubtful = undefined;
+    const { next } = this;
+    this.#last = next!.timestamp;
+    this.frames.splice(0, this.frames.indexOf(next!) + 1);
   }
 }

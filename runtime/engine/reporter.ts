@@ -53,17 +53,6 @@ export interface ReporterIdentity {
   readonly sinkDescription: string;
 }
 
-/** What was taken of the other camera's partition since the last report. */
-export interface ReadBeside {
-  readonly description: string;
-  readonly partition: number;
-  /** Offsets, as of the lane's own partition. */
-  readonly start: number;
-  readonly end: number;
-  readonly latest: number;
-  readonly frames: number;
-}
-
 /** Counters and clocks of one streaming query. */
 export class ProgressReporter {
   frames = 0;
@@ -200,14 +189,12 @@ export class ProgressReporter {
    * Makes a report of everything since the last one.
    *
    * @param watermark capture time up to which the operators are done; the highest seen unless given.
-   * @param beside what was taken of the other camera's partition, where the lane has two.
    */
   report(
     batch: BatchRange,
     latest: number,
     stateOperators: readonly StateOperatorProgress[],
     watermark = this.#watermark,
-    beside?: ReadBeside,
   ): {
     progress: StreamingQueryProgress;
     measurements: Measurements;
@@ -227,7 +214,7 @@ export class ProgressReporter {
     };
     const { id, runId, query, topic, partition, sourceDescription, sinkDescription } =
       this.#identity;
-    const offset = (value: number, of = partition) => ({ [topic]: { [String(of)]: value } });
+    const offset = (value: number) => ({ [topic]: { [String(partition)]: value } });
     const iso = (time: number) => new Date(time).toISOString();
     const since = now - LATENCY_SPAN_MS;
     const queueing = this.#queueing.percentiles(since);
@@ -265,29 +252,19 @@ export class ProgressReporter {
         }
         : {},
       stateOperators,
-      sources: [
-        {
-          description: sourceDescription,
-          startOffset: offset(this.#startOffset ?? batch.start),
-          endOffset: offset(batch.end),
-          latestOffset: offset(Math.max(latest, batch.end)),
-          numInputRows: this.#input,
-          ...rates,
-          metrics: {
-            avgOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.sum / behind.count),
-            maxOffsetsBehindLatest: String(behind.max),
-            minOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.min),
-          },
+      sources: [{
+        description: sourceDescription,
+        startOffset: offset(this.#startOffset ?? batch.start),
+        endOffset: offset(batch.end),
+        latestOffset: offset(Math.max(latest, batch.end)),
+        numInputRows: this.#input,
+        ...rates,
+        metrics: {
+          avgOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.sum / behind.count),
+          maxOffsetsBehindLatest: String(behind.max),
+          minOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.min),
         },
-        ...(beside === undefined ? [] : [{
-          description: beside.description,
-          startOffset: offset(beside.start, beside.partition),
-          endOffset: offset(beside.end, beside.partition),
-          latestOffset: offset(beside.latest, beside.partition),
-          numInputRows: beside.frames,
-          metrics: {},
-        }]),
-      ],
+      }],
       sink: { description: sinkDescription, numOutputRows: this.#output },
       observedMetrics: {
         ...observedJson(observed),

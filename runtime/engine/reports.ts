@@ -58,9 +58,9 @@ export class Reports {
       intake.latest,
       pipeline.stateSizes(),
       pipeline.watermark(),
-      aligned?.report(batch.end),
     );
-    onProgress?.(progress, measurements);
+    const beside = aligned === undefined ? [] : [aligned.progress(batch.end)];
+    onProgress?.({ ...progress, sources: [...progress.sources, ...beside] }, measurements);
   }
 
   /** The last batches before a pause are reported too, though no later batch does it for them. */

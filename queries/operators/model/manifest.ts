@@ -5,7 +5,7 @@
  */
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type AlertOptions, checkAlertOptions } from "../alert_options.ts";
+import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
 import { Fields } from "./faults.ts";
 import {
   type ModelConstant,
@@ -155,7 +155,6 @@ const FIELDS = [
   ...["name", "version", "file", "sha256", "licence", "source", "input", "constants"],
   ...["sampling", "hop", "keep", "outputs", "state", "warmup", "alert"],
 ];
-const ALERT_FIELDS = ["label", "enter", "exit", "of", "smoothing", "cooldownMs", "silenceMs"];
 
 function readState(fields: Fields): ModelState {
   const { shape } = fields.given;
@@ -208,14 +207,12 @@ function readAlert(
 ): Pick<ModelManifest, "alert"> {
   if (fields.given["alert"] === undefined) return {};
   const own = fields.object("alert", ALERT_FIELDS);
-  const label = own.text("label");
+  checkAlertOptions(own);
+  const { label } = own.given;
   const isScored = outputs.every(({ kind }) => kind === "window" || kind === "frame");
   const names = outputs.flatMap((output) => "labels" in output ? output.labels! : [output.name]);
-  if (label !== "" && isScored && names.length > 0 && !names.includes(label)) {
+  if (label && isScored && names.length > 0 && !names.includes(label as string)) {
     own.add("label", `a label of an output (${names.join(", ")})`);
   }
-  for (const fault of checkAlertOptions(own.given as unknown as AlertOptions)) {
-    if (!fault.startsWith("label")) fields.faults.push(`alert.${fault}`);
-  }
-  return { alert: { ...own.given, label } as unknown as AlertOptions };
+  return { alert: own.given as unknown as AlertOptions };
 }

@@ -113,8 +113,10 @@ Deno.test("alerts go on after any restart as if there had been none", async () =
 Deno.test("alerts names all faults of its options", () => {
   assert.throws(
     () => alerts({ label: "", enter: 0.3, exit: 0.5, of: [0, 1] }),
-    /label: .*; exit: expected a number up to enter, which is 0.3, given 0.5; of: expected/,
+    /label: .*; of: expected .*; exit: expected a number up to enter, which is 0.3, given 0.5/,
   );
+  const unknown = { label: "x", cooldown: 5 };
+  assert.throws(() => alerts(unknown), /^RangeError: Cannot use alert options: cooldown: unknown/);
 });
 
 /** What ends an episode that nothing more comes of. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { alerts } from "../../../queries/operators/alerts.ts";
-import { type Condition, conditionFaults } from "../../../queries/operators/condition.ts";
+import { checkCondition, type Condition } from "../../../queries/operators/condition.ts";
+import { Fields } from "../../../queries/operators/model/faults.ts";
 import type { Finding, Result } from "../../../runtime/mod.ts";
 import { contextOf } from "./kit.ts";
 
@@ -90,15 +91,21 @@ Deno.test("conditions are combined, and each part remembers since when it holds"
   );
 });
 
+function conditionFaults(when: unknown): string[] {
+  const fields = new Fields({ when }, ["when"]);
+  checkCondition(fields, "when");
+  return fields.faults;
+}
+
 Deno.test("a condition names all its faults", () => {
   assert.deepEqual(conditionFaults({ zone: "door", forMs: 10 }), []);
   assert.match(conditionFaults({}).join(), /^when: expected one of score, objects, absent, zone/);
   const bad = { all: [{ zone: "" }, { line: "a", direction: "up" }, { score: "x", most: 1 }] };
   const faults = conditionFaults(bad).join("\n");
-  assert.match(faults, /when.all\[0\].zone: expected a name, given ""/);
-  assert.match(faults, /when.all\[1\].direction: expected in or out, given "up"/);
-  assert.match(faults, /when.all\[2\].most: expected no other field than forMs, score, atLeast/);
-  assert.match(faults, /when.all\[2\].atLeast: expected a value/);
+  assert.match(faults, /when.all\[0\].zone: expected a text that is not empty, given ""/);
+  assert.match(faults, /when.all\[1\].direction: expected one of in, out, given "up"/);
+  assert.match(faults, /when.all\[2\].most: unknown field, accepted are forMs, score, atLeast/);
+  assert.match(faults, /when.all\[2\].atLeast: expected a number from 0 up, given nothing/);
   assert.throws(
     () => alerts({ label: "x", when: {} as Condition }),
     /Cannot use alert options: when/,

@@ -26,11 +26,11 @@ function pairUp(left: Frame[], right: Frame[], toleranceMs: number, random: Rand
     const taken = pairing.take();
     if (taken === "left") {
       if (nextLeft === left.length) break;
-      pairing.pushLeft(left.slice(nextLeft, nextLeft += random.whole(1, 5)));
+      pairing.push("left", left.slice(nextLeft, nextLeft += random.whole(1, 5)));
       nextLeft = Math.min(nextLeft, left.length);
     } else if (taken === "right") {
       if (nextRight === right.length) break;
-      pairing.pushRight(right.slice(nextRight, nextRight += random.whole(1, 5)));
+      pairing.push("right", right.slice(nextRight, nextRight += random.whole(1, 5)));
       nextRight = Math.min(nextRight, right.length);
     } else {
       assert.equal(taken.frame.offset, decided++);
