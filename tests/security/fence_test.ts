@@ -301,7 +301,7 @@ queries:
           ...launch,
           task,
           ...task === "up" ? [`${folder}/framelane.yaml`] : [
-            ...[`${folder}/probe.ts`, "greyscale", "--log", log, "--port", "off"],
+            ...[`${folder}/probe.ts`, "--log", log, "--port", "off"],
             ...["--sink", `images:${folder}/mine`],
           ],
           "--no-check",
