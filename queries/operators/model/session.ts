@@ -87,6 +87,8 @@ export async function openSession(
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
+      // What fails is thrown, with the same words.
+      logSeverityLevel: 4,
     });
     entry = { session, memory: new Map(), users: 0, last: Promise.resolve() };
     shared.set(key, entry);

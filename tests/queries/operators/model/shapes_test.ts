@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { detect } from "../../../../queries/operators/detect.ts";
 import { model } from "../../../../queries/operators/model/mod.ts";
 import { readOnnx } from "../../../../queries/operators/model/onnx_file.ts";
+import { openSession } from "../../../../queries/operators/model/session.ts";
 import { tryModel } from "../../../../queries/operators/model/trial.ts";
 import { encodeJpeg, type Finding, type Frame } from "../../../../runtime/mod.ts";
 import { contextOf, frameOf, framesOf, run } from "../kit.ts";
@@ -202,4 +203,29 @@ Deno.test("weights outside the model's folder are refused, wherever in the model
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("runs share the memory of large outputs, also where a model finds more or less", async () => {
+  const session = await openSession(file("bright.onnx"));
+  const numbers = (bright: number) =>
+    Float32Array.from({ length: 100_000 }, (_, i) => i < bright ? 1 + i : 0);
+  for (const bright of [100_000, 100_000, 80_000, 90_000, 0]) {
+    const data = numbers(bright);
+    const feeds = { numbers: { dtype: "float32", shape: [data.length], data } };
+    await session.run(feeds, ["same", "bright"], (outputs) => {
+      assert.deepEqual(outputs.get("same")!.data, data);
+      assert.deepEqual(outputs.get("bright")!.data, data.slice(0, bright), `${bright} are bright`);
+      assert.deepEqual(outputs.get("bright")!.shape, [bright]);
+    });
+  }
+  const kept: unknown[] = [];
+  for (const first of [1, 2]) {
+    const data = numbers(100_000).fill(first, 0, 1);
+    const feeds = { numbers: { dtype: "float32", shape: [data.length], data } };
+    const take = (outputs: ReadonlyMap<string, { data: unknown }>) =>
+      void kept.push(outputs.get("same")!.data);
+    await session.run(feeds, ["same"], take, ["same"]);
+  }
+  assert.deepEqual(kept.map((data) => (data as Float32Array)[0]), [1, 2]);
+  await session.close();
 });

@@ -5,6 +5,7 @@ bytes: an int8 picture; answers the mean of its samples.
 external: its only weight lies in a file beside it.
 batch: a batch fixed at 2; answers a box for each frame, whose score is the frame's mean.
 nms: rows after NMS, as many as the picture is bright (0 or 2).
+bright: its numbers as they are, and those above a half.
 
 Run with onnx 1.23 and numpy from this folder: python3 make.py
 """
@@ -105,4 +106,15 @@ save(
         "half": np.float32(0.5), "two": np.int64(2), "one": np.array([1]), "zeros": np.array([0]),
         "rows": np.array([[0, 0, 4, 4, 0.9, 0], [4, 4, 8, 8, 0.8, 1]], np.float32),
     },
+)
+save(
+    "bright",
+    [("numbers", T.FLOAT, ["n"])],
+    [("same", T.FLOAT, ["n"]), ("bright", T.FLOAT, ["m"])],
+    [
+        ("Identity", ["numbers"], ["same"], {}),
+        ("Greater", ["numbers", "half"], ["which"], {}),
+        ("Compress", ["numbers", "which"], ["bright"], {"axis": 0}),
+    ],
+    {"half": np.float32(0.5)},
 )
