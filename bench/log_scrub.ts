@@ -11,6 +11,7 @@ import {
 } from "../viewer/protocol.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
+import { processStats } from "./support/process_stats.ts";
 import { table } from "./support/report.ts";
 import { percentile } from "./support/stats.ts";
 
@@ -31,14 +32,16 @@ export async function measureScrub(folder: string, gigabytes: number): Promise<s
     cameras.begin();
     const rows: string[][] = [];
     const calm = await beside(cameras, address, () => pause(5_000));
-    rows.push(["nobody scrubs", "", "", "", ...calm.figures]);
+    rows.push(["nobody scrubs", "", "", "", "", ...calm.figures]);
     for (const width of [0, 480]) {
       const page = await Page.open(address, width);
+      const used = processStats(viewer.pid).cpuSeconds;
       const moments = await beside(cameras, address, () => page.scrub(first, count));
       page.close();
       const ms = [0.5, 0.99, 1].map((share) => percentile(moments.result, share).toFixed(1));
       const name = `${MOMENTS} moments, ${width === 0 ? "pictures as they are" : `${width} wide`}`;
-      rows.push([name, ...ms, ...moments.figures]);
+      const cpuMs = (processStats(viewer.pid).cpuSeconds - used) * 1_000 / MOMENTS;
+      rows.push([name, ...ms, cpuMs.toFixed(1), ...moments.figures]);
     }
     return [
       `${gigabytes} GB, ${count} frames of one camera; ${CAMERAS} others append ${FPS} frames/s each.`,
@@ -46,6 +49,7 @@ export async function measureScrub(folder: string, gigabytes: number): Promise<s
       ...table(
         [
           ...["page", "picture there p50 ms", "p99 ms", "longest ms"],
+          "viewer CPU ms",
           ...["append p50 ms", "p99 ms", "/healthz p50 ms", "p99 ms", "longest ms"],
         ],
         rows,

@@ -1,6 +1,7 @@
 // Encoded images that must become others: another size, another quality, the right way up.
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
+import { repaired } from "../runtime/image/kernels/repair.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "./source.ts";
 import { loadSharp } from "../runtime/image/sharp.ts";
 
@@ -28,13 +29,21 @@ export async function reshape(
     return { value, contentType, width, height };
   }
   const sharp = await loadSharp();
-  try {
-    let image = sharp(value, { limitInputPixels: DEFAULT_MAX_PIXELS }).autoOrient();
+  const make = async (bytes: Uint8Array) => {
+    let image = sharp(bytes, { limitInputPixels: DEFAULT_MAX_PIXELS }).autoOrient();
     if (size !== undefined) image = image.resize(size.width, size.height, { fit: "fill" });
     const { data, info } = await image.flatten()
       .jpeg({ quality: quality ?? DEFAULT_QUALITY })
       .toBuffer({ resolveWithObject: true });
     return { value: data, contentType: "image/jpeg", width: info.width, height: info.height };
+  };
+  try {
+    return await make(value).catch((error) => {
+      // libvips takes no flaw; what is repaired for queries is repaired here too.
+      const whole = type === "jpeg" ? repaired(value) : undefined;
+      if (whole === undefined) throw error;
+      return make(whole);
+    });
   } catch (error) {
     throw new BadFrameError("corrupt", `Cannot decode the image: ${(error as Error).message}`, {
       cause: error,

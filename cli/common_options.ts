@@ -1,4 +1,5 @@
 // Options of every command.
+import { isHost } from "../runtime/base/access.ts";
 import { type Options, parsers } from "./command.ts";
 
 export const commonOptions = {
@@ -23,6 +24,7 @@ export const commonOptions = {
     value: "HOST[:PORT],…|any",
     help: "Additional hosts that the run may reach, such as other brokers of a Kafka cluster",
     opens: "hosts",
+    parse: parseHosts,
   },
   "allow-ffi": {
     value: "FILE,…",
@@ -30,3 +32,11 @@ export const commonOptions = {
     opens: "libraries",
   },
 } as const satisfies Options;
+
+function parseHosts(text: string): readonly string[] {
+  const hosts = text.split(",");
+  if (!hosts.every(isHost)) {
+    throw new Error("expected hosts such as cam.example, 10.0.0.7:9092 or [::1]:9092, or any");
+  }
+  return hosts;
+}

@@ -97,6 +97,8 @@ async function run(
     const args = parseCommand(command, argv, environment);
     return await command.run(args, context);
   } catch (error) {
+    // Stopped while it was starting.
+    if (context.signal.aborted && error === context.signal.reason) return EXIT.done;
     if (!(error instanceof UsageError)) throw error;
     for (const fault of error.faults) context.say(fault, "error");
     context.say(`deno task ${command.name} --help lists what is accepted`);

@@ -1,4 +1,5 @@
 // Which log and topic a command uses, and opening the log.
+import { parseEmbeddedUrl } from "../runtime/log/embedded/url.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
 import { DEFAULT_LOG, openLog } from "../runtime/log/open.ts";
 import { type Options, UsageError } from "./command.ts";
@@ -18,7 +19,8 @@ export const logOption = {
 } as const satisfies Options;
 
 function parseLog(text: string): string {
-  if (!/^(?:embedded:.|kafka:\/\/.)/.test(text)) {
+  if (text.startsWith("embedded:")) parseEmbeddedUrl(text);
+  else if (!/^kafka:\/\/./.test(text)) {
     throw new Error("expected embedded:DIR or kafka://host:port[,host:port]");
   }
   return text;

@@ -119,17 +119,14 @@ interface QueryPlace {
 }
 
 /**
- * What the executors need to know of each query.
+ * Finds the queries; `greyscale` when none is named.
  *
- * @param names as given; `greyscale` when there are none.
- * @param options of `deno task queries`, parsed.
- * @throws {UsageError} naming every fault.
+ * @returns also what is wrong with their names and the group that they share.
  */
-export async function querySpecs(
+export function findQueries(
   names: readonly string[],
-  options: Values<typeof querySpecOptions>,
-  { log, topic, partitions }: QueryPlace,
-): Promise<QuerySpec[]> {
+  { group }: { readonly group?: string | undefined },
+): { readonly found: readonly FoundQuery[]; readonly faults: string[] } {
   const faults: string[] = [];
   const found: FoundQuery[] = [];
   for (const name of names.length > 0 ? names : [DEFAULT_QUERY]) {
@@ -144,7 +141,6 @@ export async function querySpecs(
       faults.push(`Query ${name} was given more than once`);
     }
   }
-  const { group, sink = [], trigger } = options;
   if (group !== undefined && found.length > 1 && !group.includes("{query}")) {
     faults.push(
       `Cannot use --group ${
@@ -153,6 +149,23 @@ export async function querySpecs(
         `position for each partition; expected {query} in it, e.g. ${group}-{query}`,
     );
   }
+  return { found, faults };
+}
+
+/**
+ * What the executors need to know of each query.
+ *
+ * @param names as given; `greyscale` when there are none.
+ * @param options of `deno task queries`, parsed.
+ * @throws {UsageError} naming every fault.
+ */
+export async function querySpecs(
+  names: readonly string[],
+  options: Values<typeof querySpecOptions>,
+  { log, topic, partitions }: QueryPlace,
+): Promise<QuerySpec[]> {
+  const { found, faults } = findQueries(names, options);
+  const { group, sink = [], trigger } = options;
   const own = await ownOptions(found, options, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const groups = await groupNames(

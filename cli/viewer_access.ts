@@ -1,5 +1,6 @@
 // Options of every command that shows the viewer: where it listens, and who may see what.
 import { type CameraPermission, isLoopback, type ViewerOptions } from "../viewer/mod.ts";
+import { isHost } from "../runtime/base/access.ts";
 import { type Options, UsageError, type Values } from "./command.ts";
 
 export const viewerAccessOptions = {
@@ -29,10 +30,38 @@ export const viewerAccessOptions = {
   },
 } as const satisfies Options;
 
+/** What is wrong with the options taken together: the address is no address, or is open to others unguarded. */
+export function viewerAccessFaults(
+  options: Pick<
+    Values<typeof viewerAccessOptions>,
+    "host" | "token" | "proxy-host" | "camera-token"
+  >,
+): string[] {
+  const { host, token, "proxy-host": proxies = [], "camera-token": limited = [] } = options;
+  const faults: string[] = [];
+  const isName = isHost(host) && !/[:/*]/.test(host.replace(/^\[.*\]$/, ""));
+  if (!isName && !isHost(`[${host}]`)) {
+    faults.push(
+      `Cannot use --host "${host}": expected an address or a name, such as 0.0.0.0 or ::`,
+    );
+  } else if (!isLoopback(host) && token === undefined && proxies.length === 0) {
+    faults.push(
+      `Cannot show the viewer on ${host} to everybody: set a token (FRAMELANE_TOKEN), or name ` +
+        "with --proxy-host the reverse proxy that signs people in, or leave out --host",
+    );
+  }
+  if (token === undefined && limited.length > 0) {
+    faults.push(
+      "Cannot limit cameras for some and leave the viewer open to all others: set a token too",
+    );
+  }
+  return faults;
+}
+
 /**
  * What was given, as the viewer takes it.
  *
- * @throws {UsageError} when the address is open to others and nothing guards it.
+ * @throws {UsageError} with `viewerAccessFaults`, where there are any.
  */
 export function viewerAccess(
   options: Values<typeof viewerAccessOptions>,
@@ -40,27 +69,15 @@ export function viewerAccess(
   ViewerOptions,
   "hostname" | "token" | "metricsToken" | "cameraPermissions" | "proxyHosts" | "embedOrigins"
 > {
-  const { host: hostname, token, "metrics-token": metricsToken } = options;
-  const { "proxy-host": proxyHosts = [], "camera-token": cameraPermissions = [] } = options;
-  const faults: string[] = [];
-  if (!isLoopback(hostname) && token === undefined && proxyHosts.length === 0) {
-    faults.push(
-      `Cannot show the viewer on ${hostname} to everybody: set a token (FRAMELANE_TOKEN), or name ` +
-        "with --proxy-host the reverse proxy that signs people in, or leave out --host",
-    );
-  }
-  if (token === undefined && cameraPermissions.length > 0) {
-    faults.push(
-      "Cannot limit cameras for some and leave the viewer open to all others: set a token too",
-    );
-  }
+  const faults = viewerAccessFaults(options);
   if (faults.length > 0) throw new UsageError(faults);
+  const { host: hostname, token, "metrics-token": metricsToken } = options;
   return {
     hostname,
     ...(token === undefined ? {} : { token }),
     ...(metricsToken === undefined ? {} : { metricsToken }),
-    cameraPermissions,
-    proxyHosts,
+    cameraPermissions: options["camera-token"] ?? [],
+    proxyHosts: options["proxy-host"] ?? [],
     embedOrigins: options["embed-origin"] ?? [],
   };
 }

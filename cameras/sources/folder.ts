@@ -1,6 +1,7 @@
 // A folder of images as a camera.
 import { join, resolve } from "node:path";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
+import { decodeImage } from "../../runtime/image/mod.ts";
 import { Annotations } from "../annotations.ts";
 import { FolderWatch } from "../folder_watch.ts";
 import { FILE_HEADER, PublishedFiles, VERSION_HEADER } from "../published.ts";
@@ -91,7 +92,7 @@ export class FolderSource implements CameraSource {
           given++;
           continue;
         }
-        const image = await this.#read(candidate, annotations);
+        const image = await this.#read(candidate, annotations, true);
         if (image instanceof BadFrameError) {
           report(`${join(this.description, file)} was left out: ${image.message}`);
           continue;
@@ -152,7 +153,10 @@ export class FolderSource implements CameraSource {
         }
         const { version } = candidate;
         if (settled.get(file) === version || published.has(file, version)) continue;
-        const image = await this.#read(candidate, annotations);
+        const now = clock.monotonic(), doubt = doubtful.get(file);
+        const since = doubt?.version === version ? doubt.since : now;
+        const stays = now - since >= settleMs;
+        const image = await this.#read(candidate, annotations, stays);
         if (!(image instanceof BadFrameError)) {
           doubtful.delete(file);
           settled.set(file, version);
@@ -165,14 +169,11 @@ export class FolderSource implements CameraSource {
           };
           continue;
         }
-        const doubt = doubtful.get(file);
-        if (doubt?.version !== version) {
-          doubtful.set(file, { version, since: clock.monotonic() });
-        } else if (clock.monotonic() - doubt.since >= settleMs) {
+        if (stays) {
           doubtful.delete(file);
           settled.set(file, version);
           report(`${join(this.description, file)} was left out: ${image.message}`);
-        }
+        } else doubtful.set(file, { version, since });
       }
       const changed = await watch.changes(doubtful.size > 0);
       files = changed === "all"
@@ -256,10 +257,15 @@ export class FolderSource implements CameraSource {
     }
   }
 
-  /** The image, or why it is none (yet). */
+  /**
+   * The image, or why it is none (yet).
+   *
+   * @param stays it does not change any more: where its end is missing, its codes decide, as in a query
+   */
   async #read(
     { file, version }: Candidate,
     annotations: Annotations,
+    stays: boolean,
   ): Promise<SourceImage | BadFrameError> {
     let bytes: Uint8Array;
     try {
@@ -273,10 +279,10 @@ export class FolderSource implements CameraSource {
       return new BadFrameError("corrupt", "It changed while it was read");
     }
     try {
-      if (bytes.length > 0 && !isWholePicture(bytes)) {
-        throw new BadFrameError("corrupt", "It is cut off");
-      }
+      const ends = bytes.length === 0 || isWholePicture(bytes);
+      if (!ends && !stays) throw new BadFrameError("corrupt", "It is being written");
       const image = await reshape(bytes, this.#options);
+      if (!ends) (await decodeImage(bytes, 1)).release();
       const headers = {
         ...annotations.of(file),
         [FILE_HEADER]: file,

@@ -6,6 +6,7 @@ import {
   type OffsetRange,
   type TopicLog,
 } from "../../runtime/log/log.ts";
+import { framesBetween } from "../../runtime/log/last_frames.ts";
 import { parseResetTarget, resetAll } from "../checkpoint_reset.ts";
 import {
   actionFaults,
@@ -105,6 +106,10 @@ async function run(
         context.print(line);
       }
       for (const { fault } of rows) if (fault !== undefined) context.say(fault, "error");
+      const unknown = action === "list"
+        ? []
+        : rows.flatMap(({ ownerUnknown = [] }) => ownerUnknown);
+      for (const reason of new Set(unknown)) context.say(`Owners are not known: ${reason}`);
     }
     return rows.some(({ fault }) => fault !== undefined) ? 1 : 0;
   } finally {
@@ -125,10 +130,10 @@ function short({ group, query, topic, partition, committed, lag, fault }: Row) {
 async function withLag(log: TopicLog, info: CheckpointInfo): Promise<Row> {
   try {
     const offsets = await log.offsets(info.topic, info.partition);
-    const lag = info.committed === undefined
-      ? {}
-      : { lag: Math.max(0, offsets.latest - info.committed.end) };
-    return { ...info, offsets, ...lag };
+    if (info.committed === undefined) return { ...info, offsets };
+    const behind = { from: Math.max(info.committed.end, offsets.earliest), to: offsets.latest };
+    const lag = await framesBetween(log, info.topic, info.partition, behind);
+    return { ...info, offsets, lag };
   } catch (error) {
     const gone = error instanceof LogError &&
       (error.code === "TOPIC_MISSING" || error.code === "PARTITION_MISSING");
@@ -151,8 +156,10 @@ const COLUMNS: Readonly<Record<string, (row: Row) => string>> = {
   state: ({ committed }) => committed?.stateBytes ? `${committed.stateBytes} bytes` : "–",
   planned: ({ planned }) =>
     planned === undefined ? "–" : `${planned.batchId}: ${planned.start} to ${planned.end}`,
-  owner: ({ owner }) =>
-    owner === undefined ? "–" : ["epoch", owner.epoch, owner.member].join(" ").trimEnd(),
+  owner: ({ owner, ownerUnknown }) =>
+    owner === undefined
+      ? ownerUnknown === undefined ? "–" : "not known"
+      : ["epoch", owner.epoch, owner.member].join(" ").trimEnd(),
   "written by": ({ committed }) =>
     committed?.writer === undefined
       ? "–"

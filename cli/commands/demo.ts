@@ -7,6 +7,7 @@ import {
   type Arguments,
   command,
   type CommandContext,
+  noArguments,
   type Options,
   parsers,
   type Values,
@@ -16,7 +17,7 @@ import { DEFAULT_TOPIC, SMALL_HEAP } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
 import type { Plan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
-import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
+import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 interface DemoCamera {
   readonly source: string;
@@ -63,6 +64,7 @@ export const demo = command({
     sys: ["statfs"],
     v8: SMALL_HEAP,
   },
+  check: (args) => [...noArguments(args), ...viewerAccessFaults(guarded(args.options))],
   run,
 });
 

@@ -17,8 +17,8 @@ import { commonOptions } from "../common_options.ts";
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError, SMALL_HEAP } from "../log_options.ts";
 import { reportQueries, totalsOf } from "../query_reports.ts";
-import { DEFAULT_QUERY, querySpecOptions, querySpecs } from "../query_specs.ts";
-import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
+import { DEFAULT_QUERY, findQueries, querySpecOptions, querySpecs } from "../query_specs.ts";
+import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 const DEFAULT_PORT = 8000;
 
@@ -73,6 +73,10 @@ export const queries = command({
     `your own .ts file; ${DEFAULT_QUERY} when none is given.`,
   positionals: "[NAME…]",
   options: queryOptions,
+  check: ({ positionals, options }) => [
+    ...findQueries(positionals, options).faults,
+    ...viewerAccessFaults(options),
+  ],
   needs: {
     positionals: "query",
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],

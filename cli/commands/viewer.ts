@@ -14,7 +14,7 @@ import {
 import { knownCamerasOption, KnownRegistry } from "../known_cameras.ts";
 import { commonOptions } from "../common_options.ts";
 import { DEFAULT_TOPIC, logOption, openLogOrUsageError } from "../log_options.ts";
-import { viewerAccess, viewerAccessOptions } from "../viewer_access.ts";
+import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 const viewerOptions = {
   ...logOption,
@@ -41,7 +41,7 @@ export const viewer = command({
   summary: "Shows the partitions of topics in a browser, read from the log alone.",
   options: viewerOptions,
   needs: { native: ["jpeg", "sharp", "ffmpeg"], hidesEnvironment: true },
-  check: noArguments,
+  check: (args) => [...noArguments(args), ...viewerAccessFaults(args.options)],
   run,
 });
 

@@ -7,6 +7,7 @@
 import {
   type AccessWord,
   hostOf,
+  isHost,
   openedBy,
   RELAY_PORTS,
   type UriAccess,
@@ -303,8 +304,9 @@ export class AccessPlan {
   }
 }
 
-/** This machine has several names. */
+/** This machine has several names. What is no host opens nothing: the command says what it expects. */
 function sameHosts(host: string): string[] {
+  if (!isHost(host)) return [];
   const [, name, port = ""] = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.exec(host) ?? [];
   return name === undefined ? [host] : ["localhost", "127.0.0.1", "[::1]"].map((one) => one + port);
 }

@@ -111,6 +111,17 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   "rtsps:": 322,
 };
 
+/**
+ * Whether Deno grants what this text names: a name, an IPv4 address, an IPv6 address in brackets, with
+ * or without a port; `*.example.org` and `10.0.0.0/8` as well.
+ */
+export function isHost(text: string): boolean {
+  const [, host, port = ""] =
+    /^(\[[\da-f:.]+\]|(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?)(?:\/\d{1,3})?(?::(\d+))?$/i.exec(text) ?? [];
+  return host !== undefined && Number(port) <= 65_535 &&
+    (!host.startsWith("[") || URL.canParse(`http://${host}`));
+}
+
 /** Host and port of the address of a page or a stream. */
 export function hostOf(url: string): string {
   const { hostname, port, protocol } = new URL(url);

@@ -6,7 +6,8 @@
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { lagOf } from "../definition/progress.ts";
-import type { OffsetRange, TopicLog } from "../log/log.ts";
+import { framesBetween } from "../log/last_frames.ts";
+import type { TopicLog } from "../log/log.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
 /** A report older than this says nothing about now, milliseconds. */
@@ -15,16 +16,24 @@ export const STALE_MS = 3_000;
 const MEASURE_MS = 1_000;
 const ANSWER_MS = 2_000;
 
+/** Frames between two offsets of a partition. */
+interface Behind {
+  readonly earliest: number;
+  readonly from: number;
+  readonly to: number;
+  readonly frames: number;
+}
+
 /** Measures lag: reported while a query works, from the log's end and its next offset while it does not. */
 export class LagMeter {
-  readonly #log: Pick<TopicLog, "offsets">;
+  readonly #log: Pick<TopicLog, "offsets" | "reader">;
   readonly #clock: Clock;
-  /** What the log held of each partition when it was last asked. */
-  readonly #ranges = new Map<string, OffsetRange>();
+  /** Frames behind each query that did not report when the log was last asked. */
+  readonly #behind = new Map<StreamingQuery, Behind>();
   #measuring: Promise<void> | undefined;
   #measuredAt = -Infinity;
 
-  constructor(log: Pick<TopicLog, "offsets">, clock: Clock) {
+  constructor(log: Pick<TopicLog, "offsets" | "reader">, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
   }
@@ -32,13 +41,13 @@ export class LagMeter {
   /** Frames in the log that the query has not read; as of the last `measure` where it reports nothing. */
   of(query: StreamingQuery): number {
     const source = query.lastProgress?.sources[0];
-    const { topic, partition, position } = query;
+    const { topic, partition } = query;
     const reported = source === undefined ? 0 : lagOf(source, topic, partition);
     if (this.#reports(query)) return reported;
-    const range = this.#ranges.get(key(query));
-    if (range === undefined) return reported;
-    // Before it knows where it is, all that the log holds may be to be read.
-    return Math.max(0, range.latest - Math.max(position ?? range.earliest, range.earliest));
+    const behind = this.#behind.get(query);
+    if (behind === undefined) return reported;
+    const from = startOf(query, behind.earliest);
+    return from === behind.from ? behind.frames : Math.max(0, behind.to - from);
   }
 
   /** Asks the log about the queries that do not report. A log that is away changes nothing. */
@@ -54,20 +63,25 @@ export class LagMeter {
   }
 
   async #measure(queries: readonly StreamingQuery[]): Promise<void> {
-    const partitions = new Map(queries.map((query) => [key(query), query]));
-    await Promise.all([...partitions].map(async ([name, { topic, partition }]) => {
+    const clock = this.#clock;
+    await Promise.all(queries.map(async (query) => {
       try {
-        const range = await withDeadline(
-          "Asking for offsets",
-          ANSWER_MS,
-          () => this.#log.offsets(topic, partition),
-          { clock: this.#clock },
-        );
-        this.#ranges.set(name, range);
+        const ask = (signal: AbortSignal) => this.#ask(query, signal);
+        await withDeadline("Measuring lag", ANSWER_MS, ask, { clock });
       } catch {
         // The lag stays what it was; readiness and the lanes say that the log is away.
       }
     }));
+  }
+
+  async #ask(query: StreamingQuery, signal: AbortSignal): Promise<void> {
+    const { topic, partition } = query;
+    const { earliest, latest: to } = await this.#log.offsets(topic, partition);
+    const from = startOf(query, earliest);
+    const before = this.#behind.get(query);
+    if (before?.from === from && before.to === to) return;
+    const frames = await framesBetween(this.#log, topic, partition, { from, to }, signal);
+    this.#behind.set(query, { earliest, from, to, frames });
   }
 
   #reports({ state, lastCommit }: StreamingQuery): boolean {
@@ -76,6 +90,7 @@ export class LagMeter {
   }
 }
 
-function key({ topic, partition }: StreamingQuery): string {
-  return `${partition} ${topic}`;
+/** Where a query goes on: before it knows, all that the log holds may be to be read. */
+function startOf({ position }: StreamingQuery, earliest: number): number {
+  return Math.max(position ?? earliest, earliest);
 }

@@ -89,6 +89,8 @@ export interface CheckpointInfo {
   readonly planned?: BatchRange;
   /** The last owner that is known. `member` is its id in the group, where it came by the group. */
   readonly owner?: { readonly epoch: number; readonly member?: string };
+  /** Why the log cannot say who the owner is, if it cannot. */
+  readonly ownerUnknown?: string;
   /** Why it cannot be trusted: a query that meets it stops. */
   readonly fault?: string;
 }

@@ -4,6 +4,8 @@ import type { TopicLog } from "./log.ts";
 
 /** Frames to read at a time. */
 const READ_AT_ONCE = 256;
+/** Up to this many offsets are read to count the frames between them. */
+const COUNTED = 64;
 /** If there are fewer frames than wanted in a range, one this many times as long is read. */
 const GROWTH = 4;
 
@@ -36,6 +38,33 @@ export async function lastFramesFrom(
       if (offsets.length >= count) return offsets[offsets.length - count]!;
       if (from === earliest) return earliest;
     }
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * How many frames a partition holds from one offset up to, without, another: counted where these are few
+ * offsets, since all of them may be holes, else as many as offsets.
+ *
+ * @throws {LogError} as `open` does; the signal's reason when it aborts.
+ */
+export async function framesBetween(
+  log: Pick<TopicLog, "reader">,
+  topic: string,
+  partition: number,
+  { from, to }: { readonly from: number; readonly to: number },
+  signal?: AbortSignal,
+): Promise<number> {
+  if (to <= from || to - from > COUNTED) return Math.max(0, to - from);
+  const reader = await log.reader();
+  try {
+    const frames = await reader.open(topic, partition, from);
+    let count = 0;
+    for (let more; (more = await frames.read(COUNTED, signal, to)).length > 0;) {
+      count += more.length;
+    }
+    return count;
   } finally {
     await reader.close();
   }

@@ -35,6 +35,8 @@ export abstract class BaseWindower implements Windower {
   protected open: OpenWindow[] = [];
   protected lateFrames = 0;
   ahead = 0;
+  /** Milliseconds from the frame before to the one that is taken. */
+  protected step = 0;
   #last: number | null;
   #previous: Frame | undefined;
   /** A frame far ahead of those before it, which the next one confirms or refutes. */
@@ -101,6 +103,7 @@ export abstract class BaseWindower implements Windower {
   }
 
   #take(frame: Frame, done: Window[]): void {
+    this.step = this.#stepTo(frame);
     if (this.#isAfterPause(frame)) {
       this.onGap(this.options.gap!, frame, done, frame.timestamp < this.#last!);
     }
@@ -113,7 +116,11 @@ export abstract class BaseWindower implements Windower {
   }
 
   wants(frame: Frame): boolean {
-    return this.#isAfterPause(frame) || this.sampler.wants(frame);
+    return this.#isAfterPause(frame) || this.sampler.wants(frame, this.#stepTo(frame));
+  }
+
+  #stepTo({ timestamp }: Frame): number {
+    return timestamp - (this.#last ?? timestamp);
   }
 
   #isAfterPause({ timestamp }: Frame): boolean {

@@ -24,7 +24,7 @@ export class CountWindower extends BaseWindower {
   }
 
   protected override take(frame: Frame, done: Window[]): void {
-    for (const { frame: sample } of this.sampler.take(frame)) {
+    for (const { frame: sample } of this.sampler.take(frame, this.step)) {
       const index = this.#samples++;
       if (sample === undefined) continue;
       if (index % this.#hop === 0) this.open.push(this.begin(index, sample));

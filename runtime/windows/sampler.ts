@@ -22,8 +22,8 @@ export type SamplerState = Pick<WindowerState, "seen" | "origin" | "tick">;
 export const NO_SAMPLES: SamplerState = { seen: 0, origin: null, tick: -1 };
 
 /**
- * Takes samples. With `fps`, tick k lies at `origin + k·1000/fps`; it takes the first frame within
- * half a tick of it, and where none comes the newest frame before it is held.
+ * Takes samples. With `fps`, tick k lies at `origin + k·1000/fps`; it takes the frame nearest to it, as the time
+ * since the frame before tells, and where none comes the newest frame before it is held.
  */
 export class Sampler {
   readonly #fps: number | undefined;
@@ -52,27 +52,35 @@ export class Sampler {
     return { seen: this.#seen, origin: this.#origin, tick: this.#tick };
   }
 
-  /** Ticks without a frame that a time leaves behind. */
+  /** Ticks without a frame that a pause leaves behind. */
   missed(time: number): number {
     return this.#fps === undefined || this.#origin === null
       ? 0
-      : Math.max(0, this.#tickOf(time, this.#fps) - this.#tick - 1);
+      : Math.max(0, Math.round(this.#ticksAt(time, this.#fps)) - this.#tick - 1);
   }
 
-  /** Whether `take` of this frame would return it. */
-  wants({ timestamp }: Frame): boolean {
+  /**
+   * Whether `take` of this frame would return it.
+   *
+   * @param step milliseconds since the frame before
+   */
+  wants({ timestamp }: Frame, step: number): boolean {
     if (this.#fps === undefined) return this.#seen % this.#every === 0;
-    return this.#origin === null || this.#tickOf(timestamp, this.#fps) > this.#tick;
+    return this.#origin === null || this.#tickOf(timestamp, step, this.#fps) > this.#tick;
   }
 
-  /** The samples that a frame brings: held ones for the ticks before it, then itself if it counts. */
-  take(frame: Frame): Sample[] {
+  /**
+   * The samples that a frame brings: held ones for the ticks before it, then itself if it counts.
+   *
+   * @param step milliseconds since the frame before
+   */
+  take(frame: Frame, step: number): Sample[] {
     const { timestamp } = frame;
     this.#origin ??= timestamp;
     const own = { frame, time: timestamp };
     if (this.#fps === undefined) return this.#seen++ % this.#every === 0 ? [own] : [];
-    const tick = this.#tickOf(timestamp, this.#fps);
-    if (tick < this.#tick) this.late++;
+    const tick = this.#tickOf(timestamp, step, this.#fps);
+    if (Math.round(this.#ticksAt(timestamp, this.#fps)) < this.#tick) this.late++;
     const samples: Sample[] = [];
     if (tick > this.#tick) {
       for (let missed = this.#tick + 1; missed < tick; missed++) {
@@ -94,7 +102,15 @@ export class Sampler {
     this.#held = undefined;
   }
 
-  #tickOf(time: number, fps: number): number {
-    return Math.round((time - this.#origin!) * fps / 1000);
+  /** The tick that a frame fills, unless another did: within half a step of it there is no nearer one. */
+  #tickOf(time: number, step: number, fps: number): number {
+    const ticks = step * fps / 1000;
+    // Near the model's own rate there is little to choose from: any frame within half a tick will do.
+    const reach = ticks > 0 && ticks < 0.75 ? ticks / 2 : 0.5;
+    return Math.floor(this.#ticksAt(time, fps) + reach);
+  }
+
+  #ticksAt(time: number, fps: number): number {
+    return (time - this.#origin!) * fps / 1000;
   }
 }

@@ -45,7 +45,7 @@ export class TimeWindower extends BaseWindower {
   }
 
   protected override take(frame: Frame, done: Window[]): void {
-    for (const { frame: sample, time } of this.sampler.take(frame)) {
+    for (const { frame: sample, time } of this.sampler.take(frame, this.step)) {
       this.#advance(time, done);
       if (sample !== undefined) this.#join({ frame: sample, time });
       // The frame that was held lies before the one at which reading began again: so did these windows.

@@ -26,8 +26,8 @@ export interface WindowOptions {
   /** A window starts every `hopMs`, aligned to the epoch; `durationMs` unless given. */
   readonly hopMs?: number;
   /**
-   * Resamples to this many frames per second of capture time: each tick takes the first frame within
-   * half a tick of it; where the camera is slower, the frame before is held.
+   * Resamples to this many frames per second of capture time: each tick takes the frame nearest
+   * to it; where the camera is slower, the frame before is held.
    */
   readonly fps?: number;
   /** Takes every n-th frame. Not together with `fps`. */

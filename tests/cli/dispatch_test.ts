@@ -13,9 +13,11 @@ async function run(
   {
     act = () => Promise.resolve(0),
     environment = {},
+    signal = new AbortController().signal,
   }: {
     act?: Command["run"];
     environment?: Record<string, string>;
+    signal?: AbortSignal;
   } = {},
 ): Promise<Run & { loaded: string[] }> {
   const loaded: string[] = [];
@@ -44,7 +46,7 @@ async function run(
     environment: (name) => environment[name],
     version: "framelane 1.2.3",
     context: {
-      signal: new AbortController().signal,
+      signal,
       print: (line) => out.push(line),
       say: (line) => err.push(line),
     },
@@ -115,6 +117,14 @@ Deno.test("Wrong use that only the command notices is 2 as well", async () => {
   });
   assert.equal(code, 2);
   assert.match(err.join("\n"), /Cannot use camera 0/);
+});
+
+Deno.test("A command that is stopped while it starts has done what was asked for", async () => {
+  const signal = AbortSignal.abort(new Error("Stopped by SIGINT"));
+  const stopped = (failure: unknown) =>
+    run(["camera"], { signal, act: () => Promise.reject(failure) });
+  assert.deepEqual(await stopped(signal.reason), { code: 0, out: [], err: [], loaded: ["camera"] });
+  assert.equal((await stopped(new Error("Cannot open the log"))).code, 1);
 });
 
 Deno.test("A failure is 1, told with causes on standard error, also with --json", async () => {

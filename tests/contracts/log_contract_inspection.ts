@@ -19,7 +19,7 @@ export function registerInspection(obligation: Obligation): void {
       await committer.plan(batch(1, 9, 12));
       const [info, ...more] = await other.checkpoints({ group });
       assert.deepEqual(more, []);
-      const { owner, group: held, ...rest } = info!;
+      const { owner, ownerUnknown, group: held, ...rest } = info!;
       assert.ok(held === group || held === `${group}/greyscale`, held);
       assert.deepEqual(rest, {
         query: "greyscale",
@@ -29,7 +29,8 @@ export function registerInspection(obligation: Obligation): void {
         committed: { batchId: 0, end: 9, restart: 7, stateBytes: 10 },
         planned: batch(1, 9, 12),
       });
-      assert.ok(owner!.epoch >= 0);
+      // A log may be unable to tell: then it says why.
+      assert.ok(ownerUnknown === undefined ? owner!.epoch >= 0 : ownerUnknown.length > 20);
       // Nobody was fenced by it.
       await committer.commit(batch(1, 9, 12), { end: 12, restart: 12 }, []);
       const [after] = await other.checkpoints({ group });
@@ -38,7 +39,7 @@ export function registerInspection(obligation: Obligation): void {
       // Another owner is, and has a higher epoch.
       await withCommitter(other, options, async (second) => {
         const [taken] = await log.checkpoints({ group });
-        assert.ok(taken!.owner!.epoch > owner!.epoch);
+        if (ownerUnknown === undefined) assert.ok(taken!.owner!.epoch > owner!.epoch);
         await rejectsWith("FENCED", () => committer.plan(batch(2, 12, 13)));
         await second.plan(batch(2, 12, 13));
       });

@@ -150,6 +150,30 @@ Deno.test("The environment opens what flags do not name, and flags widen what is
   assert.deepEqual(allowed("queries", "--allow-net", "any")["net"], ["everything"]);
 });
 
+Deno.test("What Deno cannot grant opens nothing: the command itself says what it expects", async () => {
+  for (
+    const [task, ...args] of [
+      ["viewer", "--port", "99999", "--host", "a b"],
+      ["viewer", "--log", "kafka://a b:9092,c..d:9092,é.example:9092", "--host", "x:"],
+      ["camera", "1", "--metrics-port", "99999", "--source", "http://a..b/"],
+      [
+        "queries",
+        "--allow-net",
+        "x:99999,a b,,http://x,::1,[::g]",
+        "--sink",
+        "webhook:http://a..b/",
+      ],
+    ] as const
+  ) {
+    const flags = launchOf(task, args).flags.filter((flag) => flag.startsWith("--allow-net="));
+    const ran = await run(["--quiet", ...flags, "data:application/javascript,"]);
+    assert.deepEqual(ran, { code: 0, said: "" }, `${task} ${flags}`);
+  }
+  const granted = ["a-b.example", "x_y:0", "*.example:80", "10.0.0.0/8", "[::1]:65535"];
+  const net = allowed("queries", "--port", "off", "--allow-net", granted.join(","))["net"]!;
+  assert.ok(granted.every((host) => net.includes(host)), net.join());
+});
+
 Deno.test("What the registry of cameras names is not known at the start: reading and hosts are open unless named", () => {
   const open = allowed("cameras", "run");
   assert.deepEqual([open["read"], open["net"]], [["everything"], ["everything"]]);

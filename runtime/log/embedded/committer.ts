@@ -12,8 +12,8 @@ import {
   LogError,
   type Membership,
   type OutputRecord,
-  saysFirst,
 } from "../log.ts";
+import { checkCommit, checkPlan } from "../checkpoint_plan.ts";
 import type { Appender } from "./appender.ts";
 import { maxStateBytes } from "./checkpoint_entry.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
@@ -118,12 +118,8 @@ export class EmbeddedCommitter implements BatchCommitter {
 
   plan(batch: BatchRange, required = true): Promise<void> {
     return this.#exclusively(async () => {
-      this.#checkRange(batch);
-      const next = (this.#committed?.batchId ?? -1) + 1;
-      if (batch.batchId !== next) {
-        throw this.#gap(batch, `the next batch is ${next}`);
-      }
-      if (this.#planned !== undefined && !saysFirst(this.#planned)) this.#checkPlanned(batch);
+      const action = `Cannot plan batch ${batch.batchId} of ${this.#name}`;
+      checkPlan(action, batch, this.#committed?.batchId ?? -1, this.#planned);
       this.#planned = { ...batch };
       // It need not be durable: it is written together with the commit.
       if (!required) return;
@@ -142,16 +138,22 @@ export class EmbeddedCommitter implements BatchCommitter {
     { repeatable = false }: CommitOptions = {},
   ): Promise<void> {
     return this.#exclusively(async () => {
-      this.#checkRange(batch);
-      if (this.#planned === undefined) throw this.#gap(batch, "it was not planned");
-      this.#checkPlanned(batch);
+      const action = `Cannot commit batch ${batch.batchId} of ${this.#name}`;
+      checkCommit(action, batch, this.#planned, { end, restart });
       const checkpoint: Checkpoint = {
         batchId: batch.batchId,
         end,
         restart,
         ...(state === undefined ? {} : { state }),
       };
-      this.#checkCheckpoint(checkpoint);
+      if ((state?.length ?? 0) > maxStateBytes) {
+        throw new LogError(
+          "TOO_LARGE",
+          `Cannot commit ${
+            state!.length
+          } bytes of state of ${this.#name}: expected at most ${maxStateBytes}`,
+        );
+      }
       const appends = await this.#fitting(records);
       const { appender, checkpoints } = this.#parts;
       await appender.commit(`commit a batch of ${this.#name}`, appends, {
@@ -220,49 +222,6 @@ export class EmbeddedCommitter implements BatchCommitter {
       partition,
       records: [row],
     }));
-  }
-
-  #checkRange({ batchId, start, end }: BatchRange): void {
-    if ([batchId, start, end].every((n) => Number.isSafeInteger(n) && n >= 0) && start <= end) {
-      return;
-    }
-    throw new LogError(
-      "INVALID",
-      `Cannot take batch ${batchId} with offsets ${start} to ${end}: expected whole numbers from 0, start ≤ end`,
-    );
-  }
-
-  #checkCheckpoint({ end, restart, state }: Checkpoint): void {
-    if (![end, restart].every((n) => Number.isSafeInteger(n) && n >= 0) || restart > end) {
-      throw new LogError(
-        "INVALID",
-        `Cannot commit end ${end} and restart ${restart}: expected whole numbers from 0, restart ≤ end`,
-      );
-    }
-    if ((state?.length ?? 0) > maxStateBytes) {
-      throw new LogError(
-        "TOO_LARGE",
-        `Cannot commit ${
-          state!.length
-        } bytes of state of ${this.#name}: expected at most ${maxStateBytes}`,
-      );
-    }
-  }
-
-  #checkPlanned(batch: BatchRange): void {
-    const { batchId, start, end } = this.#planned!;
-    if (batch.batchId === batchId && batch.start === start && batch.end === end) return;
-    throw this.#gap(
-      batch,
-      `batch ${batchId} with offsets ${start} to ${end} was planned and has to be run first`,
-    );
-  }
-
-  #gap({ batchId, start, end }: BatchRange, why: string): LogError {
-    return new LogError(
-      "CHECKPOINT_GAP",
-      `Cannot take batch ${batchId} with offsets ${start} to ${end} in ${this.#name}: ${why}`,
-    );
   }
 
   #fenced(): LogError {

@@ -22,7 +22,7 @@ export type Cell = string | number | null | Uint8Array;
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /**
- * Transactions after which this connection copies the WAL into the database. SQLite's own way, after each commit as soon
+ * Transactions that changed rows after which this connection copies the WAL into the database. SQLite's own way, after each commit as soon
  * as the WAL has a certain length, would do so at every commit while readers keep the WAL from starting over.
  */
 const checkpointCommits = 1_000;
@@ -155,6 +155,7 @@ export class Database {
       const before = this.#changes();
       const result = changes();
       this.tails.flush(this.#changes() !== before);
+      if (this.#changes() !== before) this.#commits++;
       this.run("COMMIT");
       if (this.tails.committed()) this.#settle();
       return result;
@@ -278,7 +279,9 @@ export class Database {
       return;
     }
     for (const settle of done) settle();
-    if (++this.#commits % checkpointCommits === 0) this.turns.spend(() => this.checkpoint());
+    if (this.#commits < checkpointCommits) return;
+    this.#commits = 0;
+    this.turns.spend(() => this.checkpoint());
   }
 
   #together(units: readonly Unit[]): (() => void)[] {

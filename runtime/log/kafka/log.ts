@@ -42,18 +42,11 @@ export async function openKafkaLog(
   return new KafkaLog(await parseAddress(url), timeoutMs);
 }
 
-/** Something that ends with its log. */
-interface Closable {
-  close(): Promise<void>;
-}
-
 class KafkaLog implements TopicLog {
   readonly url: string;
   readonly #cluster: Cluster;
   readonly #epochs = new Epochs();
   readonly #offsetCommits: OffsetCommits;
-  readonly #opened = new Set<Closable>();
-  #closing: Promise<void> | undefined;
 
   constructor(address: KafkaAddress, timeoutMs: number) {
     this.url = address.url;
@@ -96,44 +89,25 @@ class KafkaLog implements TopicLog {
 
   // deno-lint-ignore require-await
   async producer(options: ProducerOptions = {}): Promise<LogProducer> {
-    this.#throwIfClosed("Cannot make a producer");
-    return this.#keep(
-      new KafkaProducer(this.#cluster, options, (opened) => this.#opened.delete(opened)),
-    );
+    this.#cluster.throwIfClosed("Cannot make a producer");
+    return new KafkaProducer(this.#cluster, options);
   }
 
   // deno-lint-ignore require-await
   async reader(options: ReaderOptions = {}): Promise<LogReader> {
-    this.#throwIfClosed("Cannot make a reader");
-    return this.#keep(
-      new KafkaReader(
-        this.#cluster,
-        this.#epochs,
-        options,
-        (reader) => this.#opened.delete(reader),
-      ),
-    );
+    this.#cluster.throwIfClosed("Cannot make a reader");
+    return new KafkaReader(this.#cluster, this.#epochs, options);
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {
-    this.#throwIfClosed(`Cannot join group ${options.group}`);
-    const member = await KafkaMember.join(
-      this.#cluster,
-      options,
-      (opened) => this.#opened.delete(opened),
-    );
-    return this.#keep(member);
+    this.#cluster.throwIfClosed(`Cannot join group ${options.group}`);
+    return await KafkaMember.join(this.#cluster, options);
   }
 
   async committer(options: CommitterOptions): Promise<BatchCommitter> {
-    const action = `Cannot open the checkpoint of query ${options.query}`;
-    this.#throwIfClosed(action);
-    const committer = await KafkaCommitter.open(
-      { cluster: this.#cluster, epochs: this.#epochs, offsetCommits: this.#offsetCommits },
-      options,
-      (opened) => this.#opened.delete(opened),
-    );
-    return this.#keep(committer);
+    this.#cluster.throwIfClosed(`Cannot open the checkpoint of query ${options.query}`);
+    const [cluster, epochs, offsetCommits] = [this.#cluster, this.#epochs, this.#offsetCommits];
+    return await KafkaCommitter.open({ cluster, epochs, offsetCommits }, options);
   }
 
   checkpoints(filter: CheckpointFilter = {}): Promise<CheckpointInfo[]> {
@@ -141,21 +115,6 @@ class KafkaLog implements TopicLog {
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
-  }
-
-  async #close(): Promise<void> {
-    // Members leave their groups and transactions end while there still are connections.
-    await Promise.all([...this.#opened].map((opened) => opened.close()));
-    await this.#cluster.close();
-  }
-
-  #keep<T extends Closable>(opened: T): T {
-    this.#opened.add(opened);
-    return opened;
-  }
-
-  #throwIfClosed(action: string): void {
-    if (this.#closing !== undefined) this.#cluster.throwIfClosed(action, true);
+    return this.#cluster.close();
   }
 }

@@ -1,10 +1,41 @@
 import assert from "node:assert/strict";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { LogReader, PartitionReader } from "../../../runtime/log/log.ts";
 import { LagMeter } from "../../../runtime/driver/lag.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import { FakeClock } from "../../../runtime/testing/fake_clock.ts";
 
 const TOPIC = "VideoStreaming";
+
+/** Reads a partition of which each tenth offset is a frame and the others are holes. */
+class HoleyReader implements LogReader {
+  open(topic: string, partition: number, from: number): Promise<PartitionReader> {
+    let position = from;
+    return Promise.resolve({
+      read(_max: number, _signal?: AbortSignal, until = 0) {
+        const offsets = Array.from({ length: until - position }, (_, i) => position + i);
+        position = until;
+        return Promise.resolve(
+          offsets.filter((offset) => offset % 10 === 0).map((offset): Frame => ({
+            ...{ topic, partition, offset, timestamp: 0, key: null, headers: {} },
+            value: new Uint8Array(0),
+          })),
+        );
+      },
+      buffered: 0,
+      position: from,
+      latest: from,
+      status: "reading",
+      seek() {},
+      close: () => Promise.resolve(),
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
 
 function measured() {
   const clock = new FakeClock();
@@ -18,6 +49,8 @@ function measured() {
         ? Promise.reject(new Error("away"))
         : Promise.resolve({ earliest: 10, latest: log.latest });
     },
+    /** Each tenth offset is a frame, the others are holes. */
+    reader: () => Promise.resolve(new HoleyReader()),
   };
   const query = new StreamingQuery("q", TOPIC, 0, {
     stop: () => Promise.resolve(),
@@ -44,8 +77,8 @@ Deno.test("a query that is down falls behind as the log grows", async () => {
   const { clock, log, query, lag, progressed } = measured();
   query.starting("run");
   assert.equal(await lag(), 90, "it may have to read all there is");
-  query.started("id", 40);
-  assert.equal(await lag(), 60);
+  query.started("id", 30);
+  assert.equal(await lag(), 70);
   progressed(98, 100);
   assert.equal(await lag(), 2, "as it reports itself");
   query.failed({ name: "Error", message: "no", retryable: false }, 1_000);
@@ -64,8 +97,19 @@ Deno.test("a query that runs and reports nothing is measured too, and the log is
   assert.equal(await lag(), 0);
   assert.equal(log.asked, 0);
   await clock.advance(4_000);
-  log.latest = 130;
-  assert.equal(await lag(), 30);
-  assert.equal(await lag(), 30);
+  log.latest = 200;
+  assert.equal(await lag(), 100);
+  assert.equal(await lag(), 100);
   assert.equal(log.asked, 1);
+});
+
+Deno.test("what a query that is down has before it is counted where most of it may be holes", async () => {
+  const { clock, log, query, lag } = measured();
+  query.started("id", 91);
+  log.latest = 99;
+  await clock.advance(4_000);
+  assert.equal(await lag(), 0);
+  log.latest = 131;
+  await clock.advance(1_000);
+  assert.equal(await lag(), 4);
 });

@@ -57,7 +57,8 @@ function supervised(
   const clock = new FakeClock();
   const streams = managerOf();
   const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
-  const metrics = new QueryMetrics(streams, new LagMeter({ offsets }, clock));
+  const reader = () => Promise.reject(new Error("There is nothing to read"));
+  const metrics = new QueryMetrics(streams, new LagMeter({ offsets, reader }, clock));
   const running: number[] = [];
   let aside: unknown;
   const stopping = new AbortController();

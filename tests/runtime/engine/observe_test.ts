@@ -47,7 +47,8 @@ Deno.test("observed metrics are those since the last report", async () => {
 
 Deno.test("observed metrics are on the page of metrics: counters where they add up", async () => {
   const offsets = () => Promise.resolve({ earliest: 0, latest: 0 });
-  const metrics = new QueryMetrics(managerOf(), new LagMeter({ offsets }, new FakeClock()));
+  const reader = () => Promise.reject(new Error("There is nothing to read"));
+  const metrics = new QueryMetrics(managerOf(), new LagMeter({ offsets, reader }, new FakeClock()));
   const handle = new StreamingQuery("q", "VideoStreaming", 0, {
     stop: () => Promise.resolve(),
     explain: () => "",

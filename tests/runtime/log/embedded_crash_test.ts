@@ -36,7 +36,7 @@ Deno.test("checkpoint: kill -9 at any point, outputs are there once and in order
   await inFolder(async (dir) => {
     const url = `embedded:${dir}`;
     await withLog(dir, () => Promise.resolve());
-    const count = 120;
+    const count = 200;
     const flags = [`--allow-read=${dir}`, `--allow-write=${dir}`];
     let kills = 0;
     for (let finished = false; !finished;) {
@@ -57,7 +57,8 @@ Deno.test("checkpoint: kill -9 at any point, outputs are there once and in order
         await child.end();
       }
     }
-    assert.equal(kills, 8);
+    // On a machine with much other work the child may be done before.
+    assert.ok(kills >= 3, `${kills} kills`);
     await withLog(dir, async (log) => {
       const values = (await readAll(log, "out", 0)).map((f) => text(f.value));
       assert.deepEqual(values, Array.from({ length: count }, (_, i) => `output ${i}`));

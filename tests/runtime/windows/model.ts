@@ -75,12 +75,17 @@ function ticksOf(
   run: readonly Frame[],
   fps: number,
 ): { of: Sample[][]; last: number; late: number } {
-  const tickOf = ({ timestamp }: Frame) => Math.round((timestamp - run[0]!.timestamp) * fps / 1000);
+  const ticksTo = ({ timestamp }: Frame) => (timestamp - run[0]!.timestamp) * fps / 1000;
+  /** No other is nearer when the next one, as far away as the one before, lies further behind. */
+  const tickOf = (frame: Frame, index: number) => {
+    const step = index === 0 ? 0 : (frame.timestamp - run[index - 1]!.timestamp) * fps / 1000;
+    return Math.floor(ticksTo(frame) + (step > 0 && step < 0.75 ? step / 2 : 0.5));
+  };
   let last = -1;
   let late = 0;
   const of = run.map((frame, index) => {
-    const tick = tickOf(frame);
-    if (tick < last) late++;
+    const tick = tickOf(frame, index);
+    if (Math.round(ticksTo(frame)) < last) late++;
     if (tick <= last) return [];
     const before = run.slice(0, index);
     const newest = before.reduce<Frame | undefined>(

@@ -47,9 +47,19 @@ Deno.test("every takes each n-th frame", () => {
   assert.deepEqual(offsets(cut({ frames: 2, every: 3 }, every(10, 100))), [[0, 3], [6, 9]]);
 });
 
-Deno.test("fps takes the first frame within half a tick of each tick", () => {
-  // 15 frames/s to 5: every third, the tick at 200 ms has the frame at 133 ms.
-  assert.deepEqual(offsets(cut({ frames: 3, fps: 5 }, every(10, 1000 / 15))), [[0, 2, 5]]);
+Deno.test("fps takes the frame nearest to each tick: gaps are even from the first on", () => {
+  const gapsOf = (camera: number, fps: number) => {
+    const [{ frames }] = cut({ frames: 8, fps }, every(130, 1000 / camera)) as [Window];
+    return frames.slice(1).map(({ timestamp }, i) => timestamp - frames[i]!.timestamp);
+  };
+  for (
+    const [camera, fps] of [[15, 5], [30, 10], [29.97, 2.5], [25, 8], [24, 2.5], [30, 8]] as const
+  ) {
+    const gaps = gapsOf(camera, fps);
+    const [even, frame] = [1000 / fps, 1000 / camera];
+    assert.ok(gaps.every((gap) => Math.abs(gap - even) < frame), `${camera} to ${fps}: ${gaps}`);
+  }
+  assert.deepEqual(gapsOf(15, 5).map(Math.round), [200, 200, 200, 200, 200, 200, 200]);
 });
 
 Deno.test("fps holds the frame before where the camera is slower", () => {

@@ -20,13 +20,11 @@ export class KafkaProducer implements LogProducer {
     readonly idempotent: boolean;
   };
   readonly #queues = new Map<string, PartitionQueue>();
-  readonly #onClose: (producer: KafkaProducer) => void;
   #closed = false;
 
   constructor(
     cluster: Cluster,
     options: ProducerOptions,
-    onClose: (producer: KafkaProducer) => void,
   ) {
     const { acks = "all", compression = "none" } = options;
     const idempotent = options.idempotent ?? acks === "all";
@@ -52,7 +50,7 @@ export class KafkaProducer implements LogProducer {
     }
     this.#cluster = cluster;
     this.#options = { acks: ACKS[acks], compression, idempotent };
-    this.#onClose = onClose;
+    cluster.opened.add(this);
   }
 
   async append(topic: string, partition: number, records: readonly LogRecord[]): Promise<number> {
@@ -77,6 +75,6 @@ export class KafkaProducer implements LogProducer {
     this.#closed = true;
     await Promise.all([...this.#queues.values()].map((queue) => queue.drained()));
     this.#queues.clear();
-    this.#onClose(this);
+    this.#cluster.opened.delete(this);
   }
 }

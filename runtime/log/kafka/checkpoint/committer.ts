@@ -19,12 +19,12 @@ import {
   type OutputRecord,
   saysFirst,
 } from "../../log.ts";
+import { checkCommit, checkPlan } from "../../checkpoint_plan.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { ensureTopic } from "../read/topics.ts";
-import { checkpointGroup, checkpointOf, encodeMetadata, type Stored } from "./metadata.ts";
+import { checkpointGroup, checkpointOf, encodeMetadata, placeOf, type Stored } from "./metadata.ts";
 import { readStored } from "./reader.ts";
 import { placeOfState, STATE_PARTITIONS, STATE_TOPIC, stateRecord } from "./state_topic.ts";
-import { checkRange, isSame, placeOf, planGap, sameRange } from "./plan.ts";
 import { type CommitterContext, takeOver } from "./take_over.ts";
 import type { OffsetCommit, Transactions } from "./transaction.ts";
 import { isFencing, isForgotten } from "./transactional_id.ts";
@@ -39,7 +39,6 @@ export class KafkaCommitter implements BatchCommitter {
   readonly #options: CommitterOptions;
   readonly #transactions: Transactions;
   readonly #group: string;
-  readonly #onClose: (committer: KafkaCommitter) => void;
   readonly #place: string;
   #stored: Stored;
   #known: boolean;
@@ -57,7 +56,6 @@ export class KafkaCommitter implements BatchCommitter {
     options: CommitterOptions,
     transactions: Transactions,
     stored: Stored | undefined,
-    onClose: (committer: KafkaCommitter) => void,
   ) {
     this.#context = context;
     this.#cluster = context.cluster;
@@ -65,7 +63,6 @@ export class KafkaCommitter implements BatchCommitter {
     this.#transactions = transactions;
     this.#group = checkpointGroup(options.group, options.query);
     this.#place = placeOf(options);
-    this.#onClose = onClose;
     this.#known = stored !== undefined;
     this.#stored = stored ?? {
       queryId: crypto.randomUUID(),
@@ -77,16 +74,16 @@ export class KafkaCommitter implements BatchCommitter {
     this.#planned = stored?.planned;
     this.#membership = options.membership;
     this.#refresh = setInterval(() => this.#keepAlive(), REFRESH_MS);
+    context.cluster.opened.add(this);
   }
 
   /** Takes over the checkpoint. */
   static async open(
     context: CommitterContext,
     options: CommitterOptions,
-    onClose: (committer: KafkaCommitter) => void,
   ): Promise<KafkaCommitter> {
     const { transactions, stored } = await takeOver(context, options);
-    return new KafkaCommitter(context, options, transactions, stored, onClose);
+    return new KafkaCommitter(context, options, transactions, stored);
   }
 
   get queryId(): string {
@@ -109,15 +106,8 @@ export class KafkaCommitter implements BatchCommitter {
     return this.#inTurn(async () => {
       const action = `Cannot plan batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
-      checkRange(batch, action);
-      const next = this.#stored.batchId + 1;
-      if (batch.batchId !== next) {
-        throw new LogError("CHECKPOINT_GAP", `${action}: expected batch ${next}`);
-      }
-      if (this.#planned !== undefined && !saysFirst(this.#planned)) {
-        if (!sameRange(this.#planned, batch)) throw planGap(action, this.#planned, batch);
-        return;
-      }
+      checkPlan(action, batch, this.#stored.batchId, this.#planned);
+      if (this.#planned !== undefined && !saysFirst(this.#planned)) return;
       if (required) {
         // Before the first commit the group's offset is where the first batch starts.
         const first = this.#stored.batchId < 0 && !this.#known;
@@ -141,12 +131,7 @@ export class KafkaCommitter implements BatchCommitter {
       const action = `Cannot commit batch ${batch.batchId} of ${this.#place}`;
       this.#throwIfUnusable(action);
       const { end, restart, state } = checkpoint;
-      if (this.#planned === undefined || !sameRange(this.#planned, batch)) {
-        throw planGap(action, this.#planned, batch);
-      }
-      if (!Number.isSafeInteger(restart) || restart < 0 || restart > end) {
-        throw new LogError("INVALID", `${action}: restart ${restart} is not in 0 to ${end}`);
-      }
+      checkCommit(action, batch, this.#planned, checkpoint);
       const { queryId, query } = this.#stored;
       const stored = {
         queryId,
@@ -253,7 +238,9 @@ export class KafkaCommitter implements BatchCommitter {
     await this.#transactions.restart(action);
     const { cluster, epochs } = this.#context;
     const found = await readStored(cluster, epochs, action, this.#options);
-    const same = isSame(found, this.#known ? this.#stored : undefined);
+    const left = this.#known ? this.#stored : undefined;
+    const same = found?.queryId === left?.queryId && found?.batchId === left?.batchId &&
+      found?.offset === left?.offset;
     if (!same) throw new LogError("FENCED", `${action}: another owner took over`);
   }
 
@@ -322,6 +309,6 @@ export class KafkaCommitter implements BatchCommitter {
     clearInterval(this.#refresh);
     await this.#working;
     if (this.#broken === undefined) await this.#transactions.settle();
-    this.#onClose(this);
+    this.#cluster.opened.delete(this);
   }
 }

@@ -26,8 +26,7 @@ export async function listCheckpoints(
     (filter.query ?? query) === query && (filter.topic ?? topic) === topic
   );
   const infos = await Promise.all(wanted.map(async (info) => {
-    const owner = await ownerOf(cluster, ACTION, info);
-    return owner === undefined ? info : { ...info, owner };
+    return { ...info, ...await ownerOf(cluster, ACTION, info) };
   }));
   return infos.sort(byPlace);
 }

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
-import { type BatchRange, type Checkpoint, LogError } from "../../log.ts";
+import { type BatchRange, type Checkpoint, type CheckpointInfo, LogError } from "../../log.ts";
 
 /** The version that is written; newer ones are refused. */
 const VERSION = 1;
@@ -132,6 +132,13 @@ function corrupt(place: string, reason: string): LogError {
     "CHECKPOINT_CORRUPT",
     `Cannot read the checkpoint of ${place}: ${reason}`,
   );
+}
+
+/** Whose checkpoint it is, for people. */
+export function placeOf(
+  { query, topic, partition }: Pick<CheckpointInfo, "query" | "topic" | "partition">,
+): string {
+  return `query ${query} on ${topic} partition ${partition}`;
 }
 
 /** The checkpoint as the engine knows it; undefined before the first commit. */

@@ -8,28 +8,32 @@ import { type CheckpointInfo, LogError } from "../../log.ts";
 import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { DESCRIBE_GROUPS } from "../protocol/groups.ts";
-import { placeOf } from "./plan.ts";
+import { DESCRIBE_TRANSACTIONS } from "../protocol/transactions.ts";
+import { placeOf } from "./metadata.ts";
 import { describeTransaction, transactionalId, type TransactionPlace } from "./transactional_id.ts";
 
 const CONSUMERS = "consumer";
+const OLD = "The broker cannot describe transactions: expected Apache Kafka 3.0 or later";
 /** States of a group in which it is known who has which partition. */
 const SETTLED = new Set(["Stable", "Empty", "Dead"]);
 
-/** The owner of the transactional id, and the member of the group that has the partition. */
+/** The owner of the transactional id and the member of the group that has the partition, or why that is not known. */
 export async function ownerOf(
   cluster: Cluster,
   action: string,
   { group, query, topic, partition }: CheckpointInfo,
-): Promise<CheckpointInfo["owner"]> {
+): Promise<Pick<CheckpointInfo, "owner" | "ownerUnknown">> {
   // The group that the runtime was given: it may hold several queries.
   const shared = group.endsWith(`/${query}`) ? [group.slice(0, -query.length - 1)] : [];
   for (const given of [group, ...shared]) {
     const place = { group: given, query, topic, partition };
     const known = await transactionOf(cluster, action, place);
     if (known === undefined) continue;
+    if (known === "unsupported") return { ownerUnknown: OLD };
     const { member } = await membersOf(cluster, action, place);
-    return { epoch: known.epoch, ...(member === undefined ? {} : { member }) };
+    return { owner: { epoch: known.epoch, ...(member === undefined ? {} : { member }) } };
   }
+  return {};
 }
 
 /**
@@ -52,7 +56,7 @@ export async function checkUnowned(
     ? `member ${member} of group ${group} has the partition`
     : !settled
     ? `group ${group} is sharing out its partitions`
-    : known?.state === "Ongoing"
+    : known !== "unsupported" && known?.state === "Ongoing"
     ? "a transaction of its owner is open"
     : undefined;
   if (owner === undefined) return;
@@ -64,12 +68,14 @@ export async function checkUnowned(
   );
 }
 
-/** How things stand with the place's transactional id. */
+/** How things stand with the place's transactional id, if the broker can tell. */
 async function transactionOf(cluster: Cluster, action: string, place: TransactionPlace) {
   const id = transactionalId(place);
   return await cluster.attempt(action, async (signal) => {
     const connection = await cluster.toCoordinator("transaction", id, "main", signal);
-    return await describeTransaction(connection, id, signal);
+    return connection.versions.has(DESCRIBE_TRANSACTIONS)
+      ? await describeTransaction(connection, id, signal)
+      : "unsupported" as const;
   });
 }
 

@@ -34,7 +34,6 @@ export class KafkaMember implements GroupMember {
   readonly #requests: GroupRequests;
   readonly #lane = `group-${++members}-`;
   readonly #left = new AbortController();
-  readonly #onClose: (member: KafkaMember) => void;
   #memberId = "";
   #generation = -1;
   /** What the runtime works on. */
@@ -49,7 +48,6 @@ export class KafkaMember implements GroupMember {
   private constructor(
     cluster: Cluster,
     options: GroupOptions,
-    onClose: (member: KafkaMember) => void,
   ) {
     const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = options;
     if (!(sessionTimeoutMs >= 100)) {
@@ -61,7 +59,6 @@ export class KafkaMember implements GroupMember {
     this.#cluster = cluster;
     this.#options = options;
     this.#sessionTimeoutMs = sessionTimeoutMs;
-    this.#onClose = onClose;
     const { group, topic } = options;
     const rebalanceTimeoutMs = Math.max(sessionTimeoutMs, REBALANCE_MS);
     const place = { group, topic, sessionTimeoutMs, rebalanceTimeoutMs };
@@ -72,9 +69,8 @@ export class KafkaMember implements GroupMember {
   static async join(
     cluster: Cluster,
     options: GroupOptions,
-    onClose: (member: KafkaMember) => void,
   ): Promise<KafkaMember> {
-    const member = new KafkaMember(cluster, options, onClose);
+    const member = new KafkaMember(cluster, options);
     const { memberId, joined } = await cluster.attempt(
       member.#action,
       (signal) => member.#introduce(signal),
@@ -82,6 +78,7 @@ export class KafkaMember implements GroupMember {
     member.#memberId = memberId;
     // No member joins without an id; a coordinator that lets one in has joined it.
     if (joined) member.#call = "rebalance";
+    cluster.opened.add(member);
     member.#run();
     return member;
   }
@@ -116,7 +113,7 @@ export class KafkaMember implements GroupMember {
       // Expelled already, or the log is away: then the session's end says the same.
       if (!(error instanceof LogError)) throw error;
     } finally {
-      this.#onClose(this);
+      this.#cluster.opened.delete(this);
     }
   }
 

@@ -45,6 +45,9 @@ const METADATA_MAX_AGE_MS = 60_000;
 /** One cluster, one set of connections. */
 export class Cluster {
   readonly timeoutMs: number;
+  /** What ends with the log: producers, readers, members of groups, committers. */
+  readonly opened = new Set<{ close(): Promise<void> }>();
+  #ending: Promise<void> | undefined;
   readonly #address: KafkaAddress;
   readonly #brokers: Brokers;
   #controllerId = -1;
@@ -104,8 +107,8 @@ export class Cluster {
   }
 
   /** @throws {LogError} `CLOSED` */
-  throwIfClosed(action: string, closed = this.closing.aborted): void {
-    if (closed) throw new LogError("CLOSED", `${action}: the log is closed`);
+  throwIfClosed(action: string): void {
+    if (this.#ending !== undefined) throw new LogError("CLOSED", `${action}: the log is closed`);
   }
 
   /** Asks again for leaders and coordinators when they are needed next. */
@@ -278,7 +281,13 @@ export class Cluster {
     return { host, port };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#ending ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    // Members leave their groups and transactions end while there still are connections.
+    await Promise.all([...this.opened].map((one) => one.close()));
     this.#closing.abort(new LogError("CLOSED", "Cannot use Kafka: the log is closed"));
     await this.connections.close();
   }

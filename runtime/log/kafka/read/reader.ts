@@ -47,13 +47,11 @@ export class KafkaReader implements LogReader {
   readonly #ended = new AbortController();
   /** A replica that is near could not be reached: leaders are read until then, who would send us there again. */
   #leadersUntil = -Infinity;
-  readonly #onClose: (reader: KafkaReader) => void;
 
   constructor(
     cluster: Cluster,
     epochs: Epochs,
     options: ReaderOptions,
-    onClose: (reader: KafkaReader) => void,
   ) {
     const { maxBufferedFrames = 256, maxBufferedBytes = 16 * 1024 * 1024 } = options;
     if (!(maxBufferedFrames >= 1) || !(maxBufferedBytes >= 1)) {
@@ -65,7 +63,7 @@ export class KafkaReader implements LogReader {
     this.#cluster = cluster;
     this.#epochs = epochs;
     this.#bounds = { frames: maxBufferedFrames, bytes: maxBufferedBytes };
-    this.#onClose = onClose;
+    cluster.opened.add(this);
   }
 
   async open(
@@ -120,7 +118,7 @@ export class KafkaReader implements LogReader {
     this.#ended.abort();
     await Promise.all([...this.#partitions.keys()].map((one) => one.close()));
     await this.#cluster.connections.drop(this.#name);
-    this.#onClose(this);
+    this.#cluster.opened.delete(this);
   }
 
   #attach(one: BufferedPartition): void {

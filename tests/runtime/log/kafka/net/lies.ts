@@ -29,7 +29,7 @@ export const append: Task = async (log) => {
   return `appended at ${await producer.append("t", 0, [record])}`;
 };
 
-/** Reads from offset 5 on: a frame's fault, or the first problem, or the error. */
+/** From offset 5 on: a frame's fault, or the first problem, or the error. */
 const read: Task = async (log) => {
   const told = Promise.withResolvers<string>();
   const onProblem = (problem?: ReadProblem) => problem && told.resolve(problem.message);
@@ -56,7 +56,6 @@ const join: Task = async (log) => {
   return await told.promise;
 };
 
-/** Changes the bytes of an answer. */
 export function bytes(change: (frame: Buffer) => unknown): Lie {
   return {
     bytes(frame) {
@@ -94,20 +93,21 @@ export function metadata(change: (answer: Metadata) => void): Lie {
   return { fields: change };
 }
 
-/** Fields of an answer to Metadata that a liar may change. */
 interface Metadata {
   brokers: { nodeId: number; host: string; port: number }[];
   topics: { name: string; partitions: { partition: number; leaderId: number }[] }[];
   controllerId: number;
 }
 
+/** What is tried again until its time is over: whether it came to an answer in it depends on the machine. */
+export const UNTIL_LATE = /LEADER_NOT_AVAILABLE|no answer within/;
 const NOTHING_READ = /holds nothing from offset 5 on/;
 const bomb = packedBatch([record], "gzip", gzipSync(Buffer.alloc(64 * 1024 * 1024)));
 
 /** Each lie, told by all answers to one request, and what comes of the task. */
 export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Task, RegExp])[] = [
   // Frames.
-  ["half of an answer", METADATA, bytes((all) => all.subarray(0, 20)), count, /no answer within/],
+  ["half of an answer", METADATA, bytes((all) => all.subarray(0, 20)), count, UNTIL_LATE],
   [
     "a length of 2 GiB",
     METADATA,
@@ -151,7 +151,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     /Metadata in versions 4 to -5/,
   ],
   // Metadata.
-  ["no brokers", METADATA, metadata((all) => all.brokers = []), append, /LEADER_NOT_AVAILABLE/],
+  ["no brokers", METADATA, metadata((all) => all.brokers = []), append, UNTIL_LATE],
   ["no topics", METADATA, metadata((all) => all.topics = []), append, /Cannot find topic/],
   [
     "another topic",
@@ -179,7 +179,7 @@ export const LIES: readonly (readonly [string, { readonly key: number }, Lie, Ta
     METADATA,
     metadata((all) => all.topics[0]!.partitions[0]!.leaderId = 9),
     append,
-    /LEADER_NOT_AVAILABLE/,
+    UNTIL_LATE,
   ],
   [
     "a broker at no port",

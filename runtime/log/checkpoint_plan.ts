@@ -1,0 +1,62 @@
+/**
+ * Which batch follows which: the rules of checkpoints, whatever the log.
+ *
+ * @module
+ */
+import { type BatchRange, type Checkpoint, saysFirst } from "./checkpoint.ts";
+import { LogError } from "./log_error.ts";
+
+/**
+ * Whether a batch may be planned.
+ *
+ * @param action what is tried, as the beginning of a sentence.
+ * @param last the batch that was committed last; −1 when none was.
+ * @throws {LogError} `INVALID` when its offsets are no range; `CHECKPOINT_GAP` when it is not the next one, or
+ * another one was planned.
+ */
+export function checkPlan(
+  action: string,
+  batch: BatchRange,
+  last: number,
+  planned: BatchRange | undefined,
+): void {
+  const { batchId, start, end } = batch;
+  if (!isOffset(start) || !isOffset(end) || start > end) {
+    throw new LogError("INVALID", `${action}: offsets ${start} to ${end} are no range`);
+  }
+  if (batchId !== last + 1) {
+    throw new LogError("CHECKPOINT_GAP", `${action}: expected batch ${last + 1}`);
+  }
+  if (planned !== undefined && !saysFirst(planned)) checkPlanned(action, batch, planned);
+}
+
+/**
+ * Whether a batch may be committed.
+ *
+ * @throws {LogError} `CHECKPOINT_GAP` when it was not planned; `INVALID` when `end` and `restart` are no offsets.
+ */
+export function checkCommit(
+  action: string,
+  batch: BatchRange,
+  planned: BatchRange | undefined,
+  { end, restart }: Pick<Checkpoint, "end" | "restart">,
+): void {
+  checkPlanned(action, batch, planned);
+  if (!isOffset(end) || !isOffset(restart) || restart > end) {
+    throw new LogError("INVALID", `${action}: restart ${restart} is not in 0 to ${end}`);
+  }
+}
+
+function checkPlanned(action: string, batch: BatchRange, planned: BatchRange | undefined): void {
+  if (planned === undefined) throw new LogError("CHECKPOINT_GAP", `${action}: it was not planned`);
+  const range = ({ batchId, start, end }: BatchRange) => `batch ${batchId} from ${start} to ${end}`;
+  if (range(planned) === range(batch)) return;
+  throw new LogError(
+    "CHECKPOINT_GAP",
+    `${action}: given ${range(batch)}, planned is ${range(planned)}`,
+  );
+}
+
+function isOffset(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
