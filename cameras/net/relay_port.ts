@@ -1,5 +1,5 @@
-// The port of this machine where FFmpeg finds all relays of the process, each by a word that nobody else
-// knows: other programs on this machine could connect as well.
+// The port of this machine where FFmpeg finds all relays of the process, each by a random word in its address:
+// other programs on this machine could connect as well.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
 import { ByteQueue } from "./bytes.ts";
 
