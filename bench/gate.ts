@@ -10,7 +10,7 @@ import { print } from "./print.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { spread } from "./support/stats.ts";
 
-const FPS = 15;
+const FPS = 5;
 const SECONDS = 60;
 /** When somebody is in view, seconds from and to. */
 const EVENTS = [[10, 13], [22, 24.5], [35, 36.5], [48, 52]] as const;
@@ -84,8 +84,8 @@ export async function measureGate(rounds: number): Promise<void> {
   const costs: Record<"open" | "gated", number[]> = { open: [], gated: [] };
   await run(frames(30), true); // loads the model
   for (let round = 0; round < rounds; round++) {
-    costs.open.push((await run(frames(5 * FPS), false)).ms);
-    costs.gated.push((await run(frames(30 * FPS), true)).ms);
+    costs.open.push((await run(frames(15 * FPS), false)).ms);
+    costs.gated.push((await run(frames(60 * FPS), true)).ms);
   }
   print(
     `still scene, objects in every frame: ${spread(costs.open, 2)} ms of processor a frame, ` +

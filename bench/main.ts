@@ -12,7 +12,6 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   model: "what models cost, how many cameras this machine carries, how soon an alert is there",
   codec: "the bare codec loop, in all its ways",
   isolation: "what a lane that holds its thread does to the others",
-  runtime: "what the engine costs per frame, per batch and per window",
   start: "from the start of the process to the first processed frame",
   launcher: "what the launcher adds to the start of a command",
   partitions: "many partitions beside three: drops, latency, processor; idle partitions",

@@ -1,6 +1,6 @@
 // The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
 import { fileURLToPath } from "node:url";
-import { type Lane, type LaneFeed, type LanePicture, NO_NUMBERS } from "../runtime/lanes.ts";
+import { FakeLanes } from "../tests/support/fake_lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
@@ -15,62 +15,18 @@ import type { ViewersReport } from "./support/viewers.ts";
 const MiB = 1024 * 1024;
 
 /** Lanes that cost nothing but their pictures, each at a steady rate. */
-class SteadyLanes implements LaneFeed {
-  readonly #lanes: Lane[];
-  readonly #frames: readonly Uint8Array[];
-  readonly #latest = new Map<string, LanePicture>();
-  readonly #listeners = new Set<(picture: LanePicture) => void>();
-  readonly #timer: ReturnType<typeof setInterval>;
-
-  constructor(frames: readonly Uint8Array[], count: number, fps: number) {
-    this.#frames = frames;
-    this.#lanes = Array.from({ length: count }, (_, partition): Lane => ({
-      id: `bench-${partition}`,
-      query: "bench",
-      name: `QUERY-PARTITION-${partition}`,
-      topic: "VideoStreaming",
-      partition,
-      camera: `CAMERA-${partition + 1}`,
-      state: "running",
-      ...NO_NUMBERS,
-      framesPerSecondIn: fps,
-      framesPerSecondOut: fps,
-      lastFrameArrival: Date.now(),
-    }));
-    let sent = 0;
-    const begun = performance.now();
-    this.#timer = setInterval(() => {
-      const due = ((performance.now() - begun) / 1_000) * fps * count;
-      for (; sent < due; sent++) this.#push(this.#lanes[sent % count]!, Math.floor(sent / count));
-    }, 4);
-  }
-
-  lanes = () => this.#lanes;
-  latest = (lane: string) => this.#latest.get(lane);
-  progress = () => [];
-  history = () => ({ progress: [], plan: "" });
-
-  subscribe(listener: (picture: LanePicture) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  #push({ id, partition }: Lane, offset: number): void {
-    const picture: LanePicture = {
-      lane: id,
-      offset,
-      timestamp: Date.now(),
-      contentType: "image/jpeg",
-      bytes: this.#frames[(offset + partition * 7) % this.#frames.length]!,
-      headers: {},
-    };
-    this.#latest.set(id, picture);
-    for (const listener of this.#listeners) listener(picture);
-  }
+function steadyLanes(frames: readonly Uint8Array[], count: number, fps: number) {
+  const paint = (partition: number, offset: number) =>
+    frames[(offset + partition * 7) % frames.length]!;
+  const feed = new FakeLanes({ count, paint });
+  const ids = feed.lanes().map(({ id }) => id);
+  let sent = 0;
+  const begun = performance.now();
+  const timer = setInterval(() => {
+    const due = ((performance.now() - begun) / 1_000) * fps * count;
+    for (; sent < due; sent++) feed.push(ids[sent % count]!);
+  }, 4);
+  return { feed, stop: () => clearInterval(timer) };
 }
 
 /** Pages in another process. `ready` comes when all of them watch, `report` at the end. */
@@ -133,7 +89,7 @@ async function lanesAndPages(seconds: number, only: string): Promise<void> {
   const size = frames.reduce((sum, { length }) => sum + length, 0) / frames.length;
   print(`Frames of 640×480, ${(size / 1_000).toFixed(0)} kB on average`);
   const trial = async (lanes: number, fps: number, pages: number, width: number) => {
-    const feed = new SteadyLanes(frames, lanes, fps);
+    const { feed, stop } = steadyLanes(frames, lanes, fps);
     const viewer = await startViewer({
       feed,
       metrics: () => Promise.resolve(""),
@@ -144,7 +100,7 @@ async function lanesAndPages(seconds: number, only: string): Promise<void> {
     const tile = width === 0 ? "full" : `${width} px`;
     row(`${lanes} lanes × ${fps} fps, ${pages} page(s), ${tile}`, seen, seconds);
     await viewer.stop();
-    feed.stop();
+    stop();
   };
   if (only !== "pages") {
     await trial(64, 5, 1, 0);
@@ -159,7 +115,7 @@ async function lanesAndPages(seconds: number, only: string): Promise<void> {
 
 /** A page whose process stands still for a minute, and one beside it. */
 async function frozen(seconds: number): Promise<void> {
-  const feed = new SteadyLanes(await clipFrames({ quality: 75 }), 64, 5);
+  const { feed, stop } = steadyLanes(await clipFrames({ quality: 75 }), 64, 5);
   const metrics = () => Promise.resolve("");
   const viewer = await startViewer({ feed, metrics, topics: [], port: 0 });
   const beside = openPages(viewer.url, 1, 0, seconds + 12);
@@ -187,7 +143,7 @@ async function frozen(seconds: number): Promise<void> {
       `${seen.ageP50.toFixed(0)} p99 ${seen.ageP99.toFixed(0)} ms`,
   );
   await viewer.stop();
-  feed.stop();
+  stop();
 }
 
 /** Cameras through greyscale: capture to sink, by turns alone and with pages that watch. */

@@ -1,8 +1,13 @@
 // `deno task demo`: cameras, log, queries and viewer in one process, to see what Framelane does.
 import { fileURLToPath } from "node:url";
+import { launchCamera } from "../../cameras/launch.ts";
+import { makeSource } from "../../cameras/open.ts";
+import { systemClock } from "../../runtime/base/clock.ts";
 import { aborted } from "../../runtime/base/wait.ts";
+import { Driver } from "../../runtime/driver/driver.ts";
+import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";
-import { isLoopback } from "../../viewer/mod.ts";
+import { isLoopback, startViewer, type Viewer } from "../../viewer/mod.ts";
 import {
   type Arguments,
   command,
@@ -12,11 +17,10 @@ import {
   parsers,
   type Values,
 } from "../command.ts";
+import { executorPermissions } from "../executor_permissions.ts";
 import { commonOptions } from "../common_options.ts";
 import { DEFAULT_TOPIC, SMALL_HEAP } from "../log_options.ts";
 import { findQuery } from "../queries_folder.ts";
-import type { Plan } from "../up/resolve.ts";
-import { UpRun } from "../up/run.ts";
 import { viewerAccess, viewerAccessFaults, viewerAccessOptions } from "../viewer_access.ts";
 
 interface DemoCamera {
@@ -69,65 +73,81 @@ export const demo = command({
 });
 
 async function run(
-  { options: { for: seconds, port, ...options } }: Arguments<typeof demoOptions>,
+  { options }: Arguments<typeof demoOptions>,
   context: CommandContext,
 ): Promise<number> {
-  const { print } = context;
   const access = viewerAccess(guarded(options));
   // Below the current folder: the demo may write nowhere else.
   await Deno.mkdir(FOLDER, { recursive: true });
   const directory = await Deno.makeTempDir({ dir: FOLDER, prefix: "demo-" });
-  const signal = seconds === undefined
-    ? context.signal
-    : AbortSignal.any([context.signal, AbortSignal.timeout(seconds * 1000)]);
+  const logUrl = `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`;
+  const log = await openLog(logUrl);
+  const end = new AbortController();
+  const { for: seconds } = options;
+  const timer = seconds === undefined ? undefined : setTimeout(() => end.abort(), seconds * 1000);
+  const signal = AbortSignal.any([context.signal, end.signal]);
+  let driver: Driver | undefined;
+  let viewer: Viewer | undefined;
+  let producer: LogProducer | undefined;
+  let cameras: Promise<void>[] = [];
   try {
-    const plan = await planOf(directory);
-    const running = await UpRun.start({ ...plan, viewer: { port, ...access } }, context, false);
-    try {
-      const { url } = running;
-      // A token that this run made is shown: its reader has it from nowhere else.
-      print(
-        `Open ${url}${access.token === undefined ? "" : `?token=${access.token}`}`,
-        options.token === undefined ? "shown" : undefined,
-      );
-      CAMERAS.forEach(({ query, about }, index) =>
-        print(`CAMERA-${index + 1}  ${query} on ${about}: ${url}cam/${index + 1}`)
-      );
-      print("Ctrl-C ends the demo");
-      await aborted(signal);
-      return running.failed ? 1 : 0;
-    } finally {
-      await running.stop();
-    }
+    await log.createTopic(DEFAULT_TOPIC, CAMERAS.length);
+    driver = new Driver({
+      log,
+      logUrl,
+      // Its log lies where its sinks would write: that folder stays.
+      ...executorPermissions({ changing: true }),
+      queries: CAMERAS.map(({ query }, partition) => ({
+        ...findQuery(query),
+        topic: DEFAULT_TOPIC,
+        group: `framelane-${query}`,
+        sinks: [],
+        partitions: [partition],
+        source: { startingOffsets: "earliest" as const },
+      })),
+      report: (line) => context.say(line, "warn"),
+    });
+    viewer = await startViewer({
+      feed: driver.feed,
+      metrics: async () => driver!.metrics.text(Date.now(), await log.storage?.()),
+      log,
+      topics: [DEFAULT_TOPIC],
+      port: options.port,
+      ...access,
+    });
+    // A token that this run made is shown: its reader has it from nowhere else.
+    context.print(
+      `Open ${viewer.url}${access.token === undefined ? "" : `?token=${access.token}`}`,
+      options.token === undefined ? "shown" : undefined,
+    );
+    producer = await log.producer();
+    cameras = CAMERAS.map((camera, index) =>
+      startCamera(camera, index + 1, log, producer!, signal, context)
+    );
+    await driver.start();
+    CAMERAS.forEach(({ query, about }, partition) =>
+      context.print(
+        `CAMERA-${partition + 1}  ${query} on ${about}: ${viewer!.url}cam/${partition + 1}`,
+      )
+    );
+    context.print("Ctrl-C ends the demo");
+    await aborted(signal);
+    return driver.streams.all.every(({ state }) => state !== "failed") ? 0 : 1;
   } finally {
+    clearTimeout(timer);
+    end.abort(new Error("The demo ends"));
+    await Promise.allSettled(cameras);
+    await driver?.stop("drain");
+    for (const { query, partition, totals } of driver?.streams.all ?? []) {
+      context.print(
+        `CAMERA-${partition + 1}  ${query}: ${totals.frames} frames, ${totals.outputs} outputs`,
+      );
+    }
+    await viewer?.stop();
+    await producer?.close();
+    await log.close();
     await Deno.remove(directory, { recursive: true });
   }
-}
-
-/** What the demo runs, with its log in a folder of its own. */
-async function planOf(directory: string): Promise<Plan> {
-  const url = `embedded:${directory}?retention-bytes=${256 * 1024 * 1024}`;
-  const log = await openLog(url);
-  // Made first, so that no query has to wait for a camera.
-  await log.createTopic(DEFAULT_TOPIC, CAMERAS.length);
-  await log.close();
-  return {
-    log: url,
-    topics: [DEFAULT_TOPIC],
-    state: ":memory:",
-    cameras: CAMERAS.map(({ source }, index) => ({
-      topic: DEFAULT_TOPIC,
-      camera: { number: index + 1, source, loop: true },
-    })),
-    queries: CAMERAS.map(({ query }, partition) => ({
-      ...findQuery(query),
-      topic: DEFAULT_TOPIC,
-      group: `framelane-${query}`,
-      sinks: [],
-      partitions: [partition],
-      source: { startingOffsets: "earliest" as const },
-    })),
-  };
 }
 
 /** The options, with a token where others could look in. */
@@ -135,4 +155,23 @@ function guarded(options: Values<typeof viewerAccessOptions>): typeof options {
   const { host, token, "proxy-host": proxies } = options;
   const open = !isLoopback(host) && token === undefined && proxies === undefined;
   return open ? { ...options, token: crypto.randomUUID().replaceAll("-", "") } : options;
+}
+
+async function startCamera(
+  camera: DemoCamera,
+  number: number,
+  log: TopicLog,
+  producer: LogProducer,
+  signal: AbortSignal,
+  context: CommandContext,
+): Promise<void> {
+  const report = (message: string) => context.say(`CAMERA-${number}: ${message}`, "warn");
+  try {
+    const source = await makeSource(camera.source, { loop: true });
+    const host = { log, producer, topic: DEFAULT_TOPIC, clock: systemClock };
+    await launchCamera({ ...host, overflow: "drop-oldest" }, { number, source, signal, report })
+      .ended;
+  } catch (error) {
+    if (!signal.aborted) report((error as Error).message);
+  }
 }

@@ -68,18 +68,14 @@ export class UpRun {
     const kv = await openState(plan.state);
     const run = new UpRun(plan, context, json, { log, kv, producer: await log.producer() });
     try {
-      await run.#follow({ ...plan, cameras: [], queries: [] }, plan);
+      // First, so that it is there at once, however busy cameras and queries are.
       await run.#startViewer();
+      await run.#follow({ ...plan, cameras: [], queries: [] }, plan);
       return run;
     } catch (error) {
       await run.stop();
       throw error;
     }
-  }
-
-  /** Where the viewer is. */
-  get url(): string | undefined {
-    return this.#viewer?.url;
   }
 
   /** Whether a query failed for good, here or before an edit. */

@@ -77,7 +77,19 @@ function pictureOf(output: Output): Frame | undefined {
  * @throws {TypeError} naming the field that has another kind of value.
  */
 export function plainResult(result: Result): Result {
-  return plain(result, "result") as Result;
+  return isPlain(result) ? result : plain(result, "result") as Result;
+}
+
+/** Whether JSON holds the value as it is, as nearly all results are: looking is quicker than making it so. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object") {
+    return typeof value === "number"
+      ? Number.isFinite(value)
+      : typeof value === "string" || typeof value === "boolean";
+  }
+  if (value === null) return true;
+  if (Array.isArray(value)) return value.every(isPlain);
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
 }
 
 function plain(value: unknown, path: string): unknown {

@@ -149,7 +149,12 @@ export class TroubledWall {
     };
   }
 
+  async stopCameras(): Promise<void> {
+    for (const process of this.#cameras.values()) await process.kill();
+  }
+
   async stop(): Promise<void> {
-    for (const process of [...this.#cameras.values(), this.#runtime]) await process?.kill();
+    await this.stopCameras();
+    await this.#runtime?.kill();
   }
 }

@@ -135,7 +135,10 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
             throw new Error(`${(error as Error).message}\n${said}\n${wall.runtime.output()}`);
           }
         };
-        const numbers = chosen.map(([number]) => number);
+        // A film may have ended by then.
+        const numbers = chosen.flatMap(([number, , { kind }]) =>
+          kind === "film ended" ? [] : number
+        );
         await tells(
           "all are live",
           (now) => now.ready === "200 ready" && numbers.every((number) => isLive(now, number)),
@@ -185,7 +188,11 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await wall.startRuntime();
           await tells("they are back", runsOn);
         }
-        const remove = () => Deno.remove(wall.file("log"), { recursive: true });
+        const remove = async () => {
+          // They would make it again.
+          await wall.stopCameras();
+          await Deno.remove(wall.file("log"), { recursive: true });
+        };
         if (await whole("log's folder deleted", remove, /Trying again …$/)) {
           await tells("the log is away", ({ ready }) => ready === "503 The log cannot be reached");
         }

@@ -55,9 +55,13 @@ Deno.test("nothing serious stands in the way of anybody, dark or light", async (
 });
 
 Deno.test("on a phone the wall scrolls one way only and everything can be reached", async () => {
-  await withViewer({ lanes: { count: 24 } }, async (viewer, lanes) => {
-    lanes.run(4);
+  await withViewer({ lanes: { count: 64 } }, async (viewer, lanes) => {
+    lanes.run(2);
     await withBrowser(async (open) => {
+      const desktop = await open(viewer.url);
+      await until(async () => await offsetOf(desktop, "greyscale-63") >= 0);
+      assert.deepEqual(await serious(desktop), [], "64 cameras on a desktop");
+      await desktop.context().close();
       const page = await open(viewer.url, {
         viewport: { width: 390, height: 844 },
         deviceScaleFactor: 3,
@@ -72,12 +76,12 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
       const tile = (await page.locator(".tile").first().boundingBox())!;
       assert.ok(tile.width >= 180, `${tile.width} pixels wide`);
       // Only what can be seen is sent.
-      const last = page.locator('[data-lane="greyscale-23"]');
+      const last = page.locator('[data-lane="greyscale-63"]');
       assert.equal(await last.getAttribute("data-offset"), null);
       await last.scrollIntoViewIfNeeded();
-      await until(async () => await offsetOf(page, "greyscale-23") >= 0);
+      await until(async () => await offsetOf(page, "greyscale-63") >= 0);
       await last.getByRole("button", { name: /Show alone/ }).tap();
-      await page.locator('.stage [data-lane="greyscale-23"]').waitFor();
+      await page.locator('.stage [data-lane="greyscale-63"]').waitFor();
       assert.deepEqual(await serious(page), [], "one camera on a phone");
       assert.equal(await page.evaluate(overflow), 0);
       await page.getByRole("button", { name: "Back to the wall (Esc)" }).tap();

@@ -205,3 +205,15 @@ Deno.test("stopping ends streams and sockets", async () => {
   assert.equal((await page.closed).code, 1001);
   assert.equal(lanes.subscribers, 0);
 });
+
+Deno.test("a query that failed leaves the wall ready, and readyz says so", async () => {
+  await withViewer({ lanes: { count: 3 } }, async (viewer, lanes) => {
+    lanes.change("greyscale-1", { state: "failed" });
+    const response = await fetch(`${viewer.url}readyz`);
+    assert.equal(response.status, 200);
+    assert.equal(
+      (await response.text()).trim(),
+      "ready; 1 of 3 queries have failed",
+    );
+  });
+});

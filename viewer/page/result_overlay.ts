@@ -4,8 +4,9 @@ import type { Places, Point } from "../../runtime/definition/places.ts";
 import type { PictureMessage } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
 
-/** Height of the objects' names, CSS pixels. */
+/** Height of the names of objects and places, CSS pixels; narrower pictures have no room for them. */
 const TEXT = 13;
+const ROOM_FOR_NAMES = 240;
 const MOST_SCORES = 4;
 const NOWHERE: Places = { zones: [], lines: [] };
 
@@ -50,16 +51,16 @@ export class ResultOverlay {
     // The same size on the screen, however large the source is.
     const { clientWidth, clientHeight } = screen;
     const size = TEXT * Math.max(width / clientWidth, height / clientHeight);
-    const named = (x: number, y: number, name: string) =>
-      svg("text", {
-        x,
-        y: y > size * 1.5 ? y - size * 0.4 : y + size * 1.1,
-        "font-size": size,
-      }, name);
+    const named = (x: number, y: number, name: string) => {
+      const above = y > size * 1.5;
+      return clientWidth < ROOM_FOR_NAMES
+        ? []
+        : [svg("text", { x, y: above ? y - size * 0.4 : y + size * 1.1, "font-size": size }, name)];
+    };
     const at = ([across, down]: Point) => [across * width, down * height] as const;
     const outline = (tag: "polygon" | "polyline", name: string, corners: readonly Point[]) => [
       svg(tag, { class: "place", points: corners.map(at).join(" ") }),
-      named(...at(corners[0]!), name),
+      ...named(...at(corners[0]!), name),
     ];
     this.boxes.replaceChildren(
       ...zones.flatMap(({ name, polygon }) => outline("polygon", name, polygon)),
@@ -68,7 +69,7 @@ export class ResultOverlay {
         const name = track === undefined ? label : `${label} #${track}`;
         return [
           svg("rect", { x: left, y: top, width: right - left, height: bottom - top }),
-          named(left, top, `${name} ${Math.round(score * 100)}%`),
+          ...named(left, top, `${name} ${Math.round(score * 100)}%`),
         ];
       }),
     );
@@ -79,7 +80,7 @@ export class ResultOverlay {
     const shown = [
       ...Object.entries(scores ?? ofFrame).slice(0, MOST_SCORES)
         // What JSON could not hold is null.
-        .map(([label, score]) => [label, (score as number | null)?.toFixed(2) ?? "–"] as const),
+        .map(([label, score]) => [label, Number.isFinite(score) ? score.toFixed(2) : "–"] as const),
       ...Object.entries(zones).map(([name, present]) => [name, String(present)] as const),
       ...Object.entries(counts).map(([name, count]) =>
         [name, `${count.in} in, ${count.out} out`] as const

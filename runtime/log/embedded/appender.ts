@@ -57,7 +57,7 @@ export interface AppenderParts {
 export class Appender {
   readonly #parts: AppenderParts;
   readonly #queue: Call[] = [];
-  /** Topics whose retention this log has set, if its URL says any. */
+  /** Topics whose retention this log has set, if its URL says any, and those that have one of their own. */
   readonly #claimed = new Set<string>();
   #running: Promise<void> | undefined;
 
@@ -74,6 +74,11 @@ export class Appender {
       // From the next microtask on, so that calls of the same turn go together.
       this.#running ??= Promise.resolve().then(() => this.#run());
     });
+  }
+
+  /** The topic has a retention of its own, whatever the log's URL says. */
+  limited(topic: string): void {
+    this.#claimed.add(topic);
   }
 
   /** Resolves when nothing waits to be appended. */

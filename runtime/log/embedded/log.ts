@@ -104,8 +104,9 @@ export class EmbeddedLog implements TopicLog {
     { retentionBytes: bytes }: TopicLimits = {},
   ): Promise<number> {
     checkTopic(topic, partitions);
-    const { db, topics } = await this.#open();
+    const { db, topics, appender } = await this.#open();
     const { retention } = this.#place;
+    if (bytes !== undefined) appender.limited(topic);
     const there = await db.read(`find topic ${topic}`, () => topics.partitionCount(topic));
     const own = bytes === undefined ? retention : {};
     if (there >= partitions && Object.keys(own).length === 0) return there;

@@ -141,6 +141,9 @@ Deno.test("embedded log: a topic that is made with a limit keeps it; the URL's o
       await log.createTopic("t", 1);
       for (const topic of ["t", "found"]) await log.createTopic(topic, 1, limit);
       await log.createTopic("found", 2, { retentionBytes: 7 });
+      const producer = await log.producer();
+      for (const topic of ["t", "found"]) await producer.append(topic, 0, [record("a")]);
+      await producer.close();
       assert.equal((await log.retention("t")).bytes, 1_000_000);
       assert.deepEqual(await log.retention("found"), { bytes: 500_000, ms: 5_000 });
     });

@@ -273,3 +273,13 @@ Deno.test("wants says which frames will be sampled", () => {
     assert.equal(wanted.at(-1)!.offset, 20, "the frame after a pause begins anew");
   }
 });
+
+Deno.test("gap drop: a pause wants no frame that the grid leaves out", () => {
+  const windower = createWindower({ frames: 2, every: 3, maxGapMs: 500, gap: "drop" });
+  for (const one of at([0, 100, 5000, 5100, 5200, 200, 300])) {
+    const wants = windower.wants(one);
+    const { samples } = windower.state();
+    windower.push(one);
+    assert.equal(wants, windower.state().samples > samples, `at ${one.timestamp}`);
+  }
+});
