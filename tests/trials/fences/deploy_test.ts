@@ -84,7 +84,11 @@ async function filterOfService(): Promise<string> {
 /** What a filter must refuse, and what works without one. */
 const REFUSED: readonly (readonly string[])[] = [
   ["unshare", "--user", "true"],
-  ["python3", "-c", "import ctypes,sys; sys.exit(ctypes.CDLL(None).ptrace(0, 0, 0, 0) != 0)"],
+  [
+    "/usr/bin/python3",
+    "-c",
+    "import ctypes,sys; sys.exit(ctypes.CDLL(None).ptrace(0, 0, 0, 0) != 0)",
+  ],
 ];
 
 for (const profile of ["deploy/seccomp.json", "deploy/framelane@.service"]) {
@@ -100,7 +104,7 @@ for (const profile of ["deploy/seccomp.json", "deploy/framelane@.service"]) {
         const isService = profile.endsWith(".service");
         const made = await run(
           [
-            ...["python3", new URL("filter.py", import.meta.url).pathname],
+            ...["/usr/bin/python3", new URL("filter.py", import.meta.url).pathname],
             ...[isService ? "-" : join(ROOT, profile), filter],
           ],
           isService ? { input: await filterOfService() } : {},
