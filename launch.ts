@@ -43,7 +43,7 @@ if (library === undefined) {
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
   if (row.native !== undefined) library.confine(access, [...reads, cache], program);
-  library.setEnvironment(EXECUTORS, JSON.stringify(executors));
+  if (executors !== undefined) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   // ONNX Runtime reports its use to its makers by default.
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
   library.execute(program, args);

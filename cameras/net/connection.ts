@@ -20,6 +20,8 @@ export interface Peer extends TlsSettings {
 export interface Connection {
   /** What arrives; ends when the other side closes it, throws when it breaks. */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** The other side's address, of a plain connection. */
+  readonly address?: string;
   write(bytes: Uint8Array): Promise<void>;
   /** Never throws, may be called several times. */
   close(): void;
@@ -78,6 +80,7 @@ async function connectDeno(
   let closed = false;
   return {
     chunks: read(socket, () => closed),
+    ...(plain.remoteAddr.transport === "tcp" ? { address: plain.remoteAddr.hostname } : {}),
     async write(bytes) {
       for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
     },
@@ -156,7 +159,8 @@ export function describeCause(error: unknown): string {
   }
   const text = maskSecrets(texts.join(": ") || String(error))
     .replace(/ \(os error \d+\)$/, "")
-    .replace("Other(OtherError(CaUsedAsEndEntity))", "it signed itself");
+    .replace("Other(OtherError(CaUsedAsEndEntity))", "it signed itself")
+    .replace(/failed to lookup address information.*/i, "there is no such host");
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}${
     /certificate|self.signed/i.test(text)
       ? " (--tls-ca FILE trusts the certificates in a file, --tls-insecure any)"

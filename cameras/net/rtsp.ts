@@ -1,6 +1,5 @@
-// RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates
-// that FFmpeg does not know.
-import { RELAY_PORTS } from "../../runtime/base/access.ts";
+// RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates.
+import { maskUrl } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, type Connection, type Peer } from "./connection.ts";
@@ -9,8 +8,10 @@ import {
   authorize,
   type Challenge,
   type Credentials,
+  describeChallenges,
   parseChallenges,
 } from "./login.ts";
+import { type RelayClient, type RelayPlace, takeRelayPlace } from "./relay_port.ts";
 
 interface RtspAnswer {
   readonly status: number;
@@ -71,10 +72,11 @@ export async function describeStream(
 
 /**
  * A way to a camera on this machine: FFmpeg connects to it without a password and without TLS, the
- * relay logs in and checks the certificate. Video inside the connection passes as it is.
+ * relay logs in and checks the certificate. Video inside the connection passes as it is. A server cannot send
+ * FFmpeg elsewhere from here.
  */
 export class RtspRelay implements Disposable {
-  readonly #listener: Deno.TcpListener;
+  readonly #place: RelayPlace = takeRelayPlace();
   readonly #upstream: Connection;
   readonly #uri: string;
   readonly #credentials: Credentials | undefined;
@@ -85,7 +87,6 @@ export class RtspRelay implements Disposable {
   #failure: unknown;
 
   private constructor(upstream: Connection, uri: string, credentials: Credentials | undefined) {
-    this.#listener = listen();
     this.#upstream = upstream;
     this.#uri = uri;
     this.#credentials = credentials;
@@ -116,22 +117,19 @@ export class RtspRelay implements Disposable {
   /** Where FFmpeg finds the camera. */
   get url(): string {
     const { pathname, search } = new URL(this.#uri.replace(/^rtsps?:/, "http:"));
-    return `${this.#local}${pathname}${search}`;
+    return `${this.#place.url}${pathname}${search}`;
   }
 
-  /** Why the relay ended, where it did not end well. */
+  /** What the server refused, or why the relay ended. */
   get failure(): unknown {
     return this.#failure;
   }
 
-  get #local(): string {
-    return `rtsp://127.0.0.1:${this.#listener.addr.port}`;
-  }
-
   async #run(): Promise<void> {
     try {
-      const client = this.#client = await this.#listener.accept();
-      await Promise.race([this.#requests(client), this.#answers(client)]);
+      const client = await this.#place.client;
+      this.#client = client.connection;
+      await Promise.race([this.#requests(client), this.#answers(client.connection)]);
     } catch (error) {
       this.#failure = error;
     } finally {
@@ -139,8 +137,7 @@ export class RtspRelay implements Disposable {
     }
   }
 
-  async #requests(client: Deno.TcpConn): Promise<void> {
-    const input = new ByteQueue(client.readable.values({ preventCancel: true }));
+  async #requests({ input }: RelayClient): Promise<void> {
     for (;;) {
       if (input.bytes.length === 0 && !await input.more()) return;
       if (input.bytes[0] === DOLLAR) {
@@ -154,7 +151,7 @@ export class RtspRelay implements Disposable {
       input.skip(length); // FFmpeg's requests of a reader have no body that matters
       const authority = /^rtsps?:\/\/[^/]+/.exec(this.#uri)![0];
       this.#request = {
-        lines: lines.map((line) => line.replace(this.#local, authority)),
+        lines: lines.map((line) => line.replace(this.#place.url, authority)),
         tries: 0,
       };
       await this.#send();
@@ -187,26 +184,60 @@ export class RtspRelay implements Disposable {
       const length = Number(headersOf(lines, "content-length")[0] ?? 0);
       while (input.bytes.length < length) if (!await input.more()) return;
       const body = input.take(length);
-      if (await this.#loggedIn(lines)) continue;
-      await write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
+      if (await this.#isForUs(lines)) continue;
+      await write(new TextEncoder().encode(`${this.#answerLines(lines).join("\r\n")}\r\n\r\n`));
       await write(body);
     }
   }
 
-  /** Sends the request again, with a login, where the answer asks for one. */
-  async #loggedIn(lines: readonly string[]): Promise<boolean> {
-    const answer = lines[0]!.startsWith("RTSP/") ? readAnswer(lines) : undefined;
-    const challenge = answer?.status === 401 ? answerable(answer.challenges)[0] : undefined;
+  /**
+   * Sends the request again, with a login, where the answer asks for one.
+   *
+   * @throws {SourceError} when it asks for one that is not known, or sends FFmpeg to another place.
+   */
+  async #isForUs(lines: readonly string[]): Promise<boolean> {
+    if (!lines[0]!.startsWith("RTSP/")) return false;
+    const { status, reason, challenges } = readAnswer(lines);
     const request = this.#request;
-    if (challenge === undefined || this.#credentials === undefined) return false;
+    if (status >= 300 && status < 400) {
+      const to = maskUrl((headersOf(lines, "location")[0] ?? "").slice(0, 200));
+      throw new SourceError(
+        "UNREACHABLE",
+        `it redirects to ${to}, which is not followed; name that address as the source`,
+      );
+    }
+    if (status > 401 && status !== 404 && request?.lines[0]?.startsWith("DESCRIBE ")) {
+      this.#failure = new SourceError("UNREACHABLE", `the server answers ${status} ${reason}`);
+    }
+    if (status !== 401 || this.#credentials === undefined) return false;
+    const [best] = answerable(challenges);
+    if (best === undefined) {
+      const offered = describeChallenges(challenges);
+      throw new SourceError(
+        "UNAUTHORIZED",
+        `it asks for a login that is not supported (${offered})`,
+      );
+    }
     if (request === undefined || request.tries++ > 0) return false;
-    this.#challenge = challenge;
+    this.#challenge = best;
     await this.#send();
     return true;
   }
 
+  /** As FFmpeg gets them: beside the connection video comes from the camera, and not from the relay. */
+  #answerLines(lines: readonly string[]): readonly string[] {
+    const { address } = this.#upstream;
+    if (address === undefined) return lines;
+    return lines.map((line) =>
+      /^transport:.*;server_port=/i.test(line) && !/;source=/i.test(line)
+        ? `${line};source=${address}`
+        : line
+    );
+  }
+
   [Symbol.dispose](): void {
-    for (const end of [this.#listener, this.#client, this.#upstream]) {
+    this.#place[Symbol.dispose]();
+    for (const end of [this.#client, this.#upstream]) {
       try {
         end?.close();
       } catch (error) {
@@ -214,18 +245,6 @@ export class RtspRelay implements Disposable {
       }
     }
   }
-}
-
-/** Listens on a free one of the ports that the launcher allows. */
-function listen(): Deno.TcpListener {
-  for (const port of RELAY_PORTS) {
-    try {
-      return Deno.listen({ hostname: "127.0.0.1", port });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
 }
 
 const DOLLAR = 36;

@@ -25,13 +25,12 @@ const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
 
 /**
  * An RTSP stream: `rtsp://` and `rtsps://` carry the video inside the one TCP connection,
- * `rtsp+udp://` beside it. FFmpeg speaks it; TLS, and logins that FFmpeg does not know, go through a
- * relay of our own.
+ * `rtsp+udp://` beside it. FFmpeg speaks it; TLS and logins go through a relay of our own: FFmpeg, which
+ * follows a server wherever that sends it, never has a password.
  */
 export class RtspSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
-  readonly #given: string;
   /** Without credentials. */
   readonly #url: string;
   readonly #udp: boolean;
@@ -42,8 +41,7 @@ export class RtspSource implements CameraSource {
   constructor(given: string, options: RtspOptions = {}) {
     this.description = maskUrl(given);
     this.#udp = /^rtsp\+udp:/i.test(given);
-    this.#given = given.replace(/^rtsp\+udp:/i, "rtsp:");
-    const { url, peer, credentials } = readUrl(this.#given, options);
+    const { url, peer, credentials } = readUrl(given.replace(/^rtsp\+udp:/i, "rtsp:"), options);
     this.#url = url;
     this.#peer = peer;
     this.#credentials = credentials;
@@ -51,17 +49,18 @@ export class RtspSource implements CameraSource {
   }
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    if (this.#peer.secure) return yield* this.#watchRelayed(context);
+    if (this.#peer.secure || this.#credentials !== undefined) {
+      return yield* this.#watchRelayed(context);
+    }
     let began = false;
     try {
-      for await (const image of this.#watch(this.#given, context)) {
+      for await (const image of this.#watch(this.#url, context)) {
         began = true;
         yield image;
       }
     } catch (error) {
       if (began || !(error instanceof SourceError)) throw error;
-      if (!await this.#needsRelay(error, context.signal)) throw error;
-      yield* this.#watchRelayed(context);
+      throw await this.#explained(error, context.signal);
     }
   }
 
@@ -74,6 +73,7 @@ export class RtspSource implements CameraSource {
     if (context.signal.aborted) stop();
     const giveUp = () => close.abort(late.reason);
     late.addEventListener("abort", giveUp, { once: true });
+    let refused: unknown;
     try {
       using relay = await RtspRelay.open(
         this.#peer,
@@ -82,8 +82,13 @@ export class RtspSource implements CameraSource {
         close.signal,
       );
       late.removeEventListener("abort", giveUp);
-      yield* this.#watch(relay.url, context);
-    } catch (error) {
+      try {
+        yield* this.#watch(relay.url, context);
+      } finally {
+        refused = relay.failure;
+      }
+    } catch (reason) {
+      const error = refused instanceof SourceError ? refused : reason;
       if (context.signal.aborted) return;
       if (late.aborted && close.signal.aborted) {
         throw this.#fault("UNREACHABLE", `no answer within ${openTimeoutMs / 1000} s`);
@@ -102,7 +107,7 @@ export class RtspSource implements CameraSource {
     const input: VideoInputOptions = {
       url,
       name: `stream ${this.description}`,
-      // FFmpeg would follow a server's redirection to any protocol, files among them.
+      // FFmpeg follows a server to any protocol that it may use, and to any host.
       protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
       format: "rtsp",
       options: {
@@ -117,40 +122,28 @@ export class RtspSource implements CameraSource {
     return liveVideo(input, this.#options, context);
   }
 
-  /**
-   * Asks the server why FFmpeg failed.
-   *
-   * @returns true when a login of ours could work where FFmpeg's did not.
-   * @throws {SourceError} with the cause, where the server names one.
-   */
-  async #needsRelay(error: SourceError, signal: AbortSignal): Promise<boolean> {
-    if (error.code === "UNREADABLE" || signal.aborted) return false;
+  /** Why FFmpeg failed, as the server says it, where it does. */
+  async #explained(error: SourceError, signal: AbortSignal): Promise<SourceError> {
+    if (error.code === "UNREADABLE" || signal.aborted) return error;
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
     let answer;
     try {
       const late = AbortSignal.timeout(Math.min(openTimeoutMs, 5_000));
       answer = await describeStream(this.#peer, this.#url, AbortSignal.any([signal, late]));
     } catch {
-      // FFmpeg's failure is reported already.
-      return false;
+      // FFmpeg's failure says enough.
+      return error;
     }
     const { status, reason, challenges } = answer;
     if (status === 401) {
+      const wanted = answerable(challenges).length === 0
+        ? "a login that is not supported"
+        : "a user name and a password";
       const offered = describeChallenges(challenges);
-      const [best] = answerable(challenges);
-      if (best === undefined) {
-        throw this.#fault("UNAUTHORIZED", `it asks for a login that is not supported (${offered})`);
-      }
-      if (this.#credentials === undefined) {
-        throw this.#fault("UNAUTHORIZED", `it asks for a user name and a password (${offered})`);
-      }
-      return best.scheme === "digest" && best.parameters.has("algorithm") &&
-        !/^md5/i.test(best.parameters.get("algorithm")!);
+      return this.#fault("UNAUTHORIZED", `it asks for ${wanted} (${offered})`);
     }
-    if (status >= 400 && status !== 404) {
-      throw this.#fault("UNREACHABLE", `the server answers ${status} ${reason}`, error);
-    }
-    return false;
+    if (status < 400 || status === 404) return error;
+    return this.#fault("UNREACHABLE", `the server answers ${status} ${reason}`, error);
   }
 
   #fault(code: SourceError["code"], why: string, cause?: unknown): SourceError {

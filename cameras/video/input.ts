@@ -163,6 +163,13 @@ export class VideoInput implements AsyncDisposable {
       const code = await context.openInput(url, inputFormat, dictionary);
       opened = code >= 0;
       check(code);
+      const [asked, opener] = [url, context.url ?? url].map(hostIn);
+      if (asked !== opener) {
+        throw new SourceError(
+          "UNREACHABLE",
+          `Cannot open ${name}: it redirects to ${opener}, another host; name that one as the source`,
+        );
+      }
       if (probe) check(await context.findStreamInfo(null));
       const index = context.findBestStream(AVMEDIA_TYPE_VIDEO);
       const stream = context.streams[index];
@@ -249,6 +256,11 @@ export class VideoInput implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** `host:port` of an address, as it stands. */
+function hostIn(url: string): string {
+  return /^[a-z][a-z+]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? "";
 }
 
 /** FFmpeg looks for an interruption between calls of the system, of which one may hang. */

@@ -95,8 +95,7 @@ async function run(
     driver = new Driver({
       log,
       logUrl,
-      // Its log lies where its sinks would write: that folder stays.
-      ...executorPermissions({ changing: true }),
+      ...executorPermissions(logUrl),
       queries: CAMERAS.map(({ query }, partition) => ({
         ...findQuery(query),
         topic: DEFAULT_TOPIC,

@@ -1,19 +1,7 @@
-/**
- * A run as the launcher starts it: what it may touch, as Deno's flags, and what is wrong with that.
- *
- * @module
- */
+// A run as the launcher starts it: what it may touch, as Deno's flags, and what is wrong with that.
 import type { AccessWord } from "../../runtime/base/access.ts";
-import { overlap } from "../../runtime/base/folders.ts";
-import type { ExecutorPermissions } from "../../runtime/executor/narrow.ts";
-import {
-  type Access,
-  AccessPlan,
-  fileRow,
-  type LaunchRow,
-  type LaunchTable,
-  type NativeName,
-} from "./access.ts";
+import type { ExecutorPermissions } from "../../runtime/driver/permissions.ts";
+import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } from "./access.ts";
 import { asksForHelp, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
@@ -39,8 +27,8 @@ export interface Launch {
   readonly reads: readonly string[];
   /** Queries of users' own, whose types are to be checked. */
   readonly queries: readonly string[];
-  /** What the run's executors may do, which is less: see `EXECUTORS`. */
-  readonly executors: Required<ExecutorPermissions>;
+  /** What the run's executors may do, which is less: see `EXECUTORS`. Undefined where none may run models. */
+  readonly executors: ExecutorPermissions | undefined;
   /** Deno's cache. */
   readonly cache: string;
   /** Places that must not be written; the command reports them with its other faults. */
@@ -61,7 +49,8 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const known = Object.hasOwn(commands, name) ? commands[name]! : NOTHING;
   // Help is a part of the command, whose libraries load with it; it reads and writes nothing.
   const { native, hidesEnvironment } = known;
-  const row = asksForHelp(rest)
+  const help = asksForHelp(rest);
+  const row = help
     ? { ...NOTHING, ...(native && { native }), ...(hidesEnvironment && { hidesEnvironment }) }
     : known;
   let inFile: readonly string[] = [];
@@ -70,23 +59,28 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     const given = tokensOf(rest, forms).find(({ kind }) => kind === "positional");
     inFile = fileOptions(absolute(given?.value ?? row.file, base), root);
   }
-  const accessWithout = (...words: AccessWord[]) => {
+  const accessWithout = (words: readonly AccessWord[], wide = row.wide ?? []) => {
     const plan = new AccessPlan(table as LaunchTable, base, words);
     if (inFile.length > 0) plan.of(fileRow(table as LaunchTable), inFile, () => undefined);
-    return plan.of(row, rest, environment);
+    return plan.of({ ...row, wide }, rest, environment);
   };
-  const access = accessWithout();
+  const access = accessWithout([]);
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];
   const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
-  for (const file of libraryFiles(row.native ?? [], root)) access.libraries.add(file);
+  const runsModels = native?.includes("onnx") === true;
+  const codecs = libraryFiles(row.native?.filter((name) => name !== "onnx") ?? [], root);
+  const onnx = runsModels ? libraryFiles(["onnx"], root) : [];
+  const own = [...access.libraries];
+  for (const file of [...codecs, ...onnx]) access.libraries.add(file);
   const reads = [packagesAround(root), ...(row.native === undefined ? [] : C_LIBRARY)];
   // A folder that may not be written is not granted: the command stops with the reason.
   const flags = flagsFor(row, access, reads, faults.length === 0);
-  const executors = executorPermissions(
-    accessWithout(...NOT_FOR_EXECUTORS),
-    accessWithout(...NOT_FOR_EXECUTORS, "sink"),
-    { reads, writable: faults.length === 0, native: row.native ?? [], root },
+  const executors = help || !runsModels ? undefined : executorPermissions(
+    accessWithout(NOT_FOR_EXECUTORS),
+    // The hosts that an edit may name are those of sinks.
+    accessWithout([...NOT_FOR_EXECUTORS, "sink"], row.wide?.filter((word) => word !== "net")),
+    { reads, writable: faults.length === 0, libraries: [...own, ...codecs], onnx },
   );
   const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
     .map((name) => `${root}/queries/${name}.ts`);
@@ -171,46 +165,36 @@ function flagsFor(
 function executorPermissions(
   all: Access,
   base: Access,
-  { reads, writable, native, root }: {
+  { reads, writable, libraries, onnx }: {
     readonly reads: readonly string[];
     readonly writable: boolean;
-    readonly native: readonly NativeName[];
-    readonly root: string;
+    readonly libraries: string[];
+    readonly onnx: readonly string[];
   },
-): Required<ExecutorPermissions> {
+): ExecutorPermissions {
   const paths = (access: Access) => writable ? access.write.map(({ path }) => path) : [];
-  const write = paths(all);
-  const env = ["FRAMELANE_WEBHOOK_SECRET", "FRAMELANE_CRASH_AT"];
-  const codecs = libraryFiles(native.filter((name) => name !== "onnx"), root);
-  const onnx = libraryFiles(native.filter((name) => name === "onnx"), root);
+  const always = withLinks(paths(base));
+  // A cluster names brokers that the log's URL does not.
+  const cluster = all.net === undefined && base.net !== undefined && base.net.size > 0;
   return {
-    permissions: {
-      read: all.everything ? true : withLinks([...reads, ...all.read, ...write]),
-      write: withLinks(write),
-      net: all.net === undefined ? true : [...all.net],
-      env,
-      ffi: [...all.libraries, ...codecs, ...onnx],
+    always: {
+      read: all.everything ? true : withLinks([...reads, ...all.read]).concat(always),
+      write: always,
+      net: base.net === undefined || cluster ? true : [...base.net],
+      env: ["FRAMELANE_CRASH_AT"],
+      ffi: libraries,
       run: false,
       sys: false,
       import: false,
     },
     ifNeeded: {
-      // What lies in a folder that stays, or holds one, cannot be revoked by itself.
-      write: [...new Set(write)].filter((path) =>
-        !paths(base).some((other) => overlap(other, path))
-      ).map((path) => ({ path, forms: withLinks([path]) })),
-      net: [...all.net ?? []].filter((host) =>
-        base.net !== undefined && ![...base.net].some((other) => nameOf(other) === nameOf(host))
-      ),
+      write: [...new Set(paths(all))].filter((path) => !always.includes(path))
+        .map((path) => ({ path, forms: withLinks([path]) })),
+      net: all.net === undefined ? true : [...all.net].filter((host) => !base.net?.has(host)),
       onnx,
-      env,
+      env: ["FRAMELANE_WEBHOOK_SECRET"],
     },
   };
-}
-
-/** A host without its port: revoking one revokes the other. */
-function nameOf(host: string): string {
-  return host.replace(/:\d+$/, "");
 }
 
 /** Paths as given and where they lead. */

@@ -57,7 +57,7 @@ export class UpRun {
       logUrl: log,
       ...(checkpoint === undefined ? {} : { checkpointDir: checkpoint }),
       ...(executors === undefined ? {} : { executors }),
-      ...executorPermissions({ changing: true }),
+      ...executorPermissions(log),
       report: (line) => context.say(line, "warn"),
     });
     reportQueries(this.#driver, json, context);

@@ -8,7 +8,7 @@ import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../..
 import { isStill } from "./gate_mark.ts";
 import { providersOf } from "./model/devices.ts";
 import { FrameDecoder } from "./model/frame_tensors.ts";
-import { type CheckedModel, checkModel, Inference } from "./model/inference.ts";
+import { type CheckedModel, checkModel, Inference, remarksOf } from "./model/inference.ts";
 import type { ModelManifest } from "./model/manifest.ts";
 import type { Device } from "./model/device_names.ts";
 import { checkNumbers } from "./options.ts";
@@ -76,6 +76,7 @@ export function detect(
     name: `detect(${model.manifest.name})`,
     reads: [dirname(model.manifest.file)],
     loads: ["onnxruntime-node"],
+    remarks: remarksOf(model),
     // While the model works on one frame the next is decoded.
     concurrency: 2,
     async open() {

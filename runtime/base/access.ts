@@ -37,7 +37,7 @@ export type AccessWord =
   | "libraries";
 
 /** Ports on this machine where a camera's login and certificate are taken care of for FFmpeg. */
-export const RELAY_PORTS: readonly number[] = Array.from({ length: 16 }, (_, i) => 39_554 + i);
+export const RELAY_PORTS: readonly number[] = Array.from({ length: 32 }, (_, i) => 39_554 + i);
 
 /** What a sink's or a source's URI opens, by its target and by its options. */
 export interface UriAccess {

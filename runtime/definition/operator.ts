@@ -67,6 +67,8 @@ export interface Operator<In, Out> {
   readonly reads?: readonly string[];
   /** Native libraries that it loads beside the codecs of frames: what a run has to be allowed. */
   readonly loads?: readonly NativeLibrary[];
+  /** What people should know of it, reported once when its query is loaded. */
+  readonly remarks?: readonly string[];
   /**
    * How many `process` calls of one partition may be under way at once; their outputs are emitted
    * in input order whatever order they finish in. 1 unless the operator says otherwise. An

@@ -1,8 +1,4 @@
-/**
- * What a query's plan needs to touch.
- *
- * @module
- */
+// What a query's plan needs to touch.
 import type { NativeLibrary } from "./operator.ts";
 import type { QueryDefinition } from "./query.ts";
 
@@ -31,13 +27,16 @@ export interface PlanAccess {
  * ```
  */
 export function accessOf({ plan }: Pick<QueryDefinition, "plan">): PlanAccess {
-  const { name, operators, sinks } = plan;
+  const { name, operators, sinks, source: { checkpointLocation } } = plan;
   const opened = sinks.map(({ opens }) => opens);
   return {
     read: operators.flatMap(({ reads = [] }) => reads),
-    write: opened.flatMap((opens) => opens?.writes ?? []).map((path) =>
-      path.replaceAll("{query}", name)
-    ),
+    write: [
+      ...opened.flatMap((opens) => opens?.writes ?? []).map((path) =>
+        path.replaceAll("{query}", name)
+      ),
+      ...(checkpointLocation === undefined ? [] : [checkpointLocation]),
+    ],
     net: opened.flatMap((opens) => opens?.reaches ?? []),
     libraries: operators.flatMap(({ loads = [] }) => loads),
     open: opened.includes(undefined),

@@ -7,7 +7,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
-import type { ExecutorPermissions } from "../executor/narrow.ts";
 import type { ExecutorConfig, QuerySpec } from "../executor/protocol.ts";
 import { SESSION_TIMEOUT_MS, type TopicLog } from "../log/log.ts";
 import { DriverQuery } from "./driver_query.ts";
@@ -18,6 +17,7 @@ import { LagMeter } from "./lag.ts";
 import { LaneSupervisor } from "./lane_supervisor.ts";
 import { StreamingQueryManager } from "./manager.ts";
 import { QueryMetrics } from "./metrics.ts";
+import type { ExecutorPermissions } from "./permissions.ts";
 import { specOf } from "./query_spec.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
@@ -135,7 +135,6 @@ export class Driver {
   async start(): Promise<void> {
     const queries = [...this.#queries.values()];
     await Promise.all([this.load(), ...queries.map((query) => query.find())]);
-    this.#pool.narrow();
     await this.#begin(queries);
     this.#assigned.resolve();
   }
@@ -283,9 +282,10 @@ export class Driver {
   }
 
   async #begin(queries: readonly DriverQuery[]): Promise<void> {
-    const inWorkers = [...this.#queries.values()]
-      .filter(({ spec }) => typeof spec.module === "string");
-    this.#pool.prepare(inWorkers.reduce((sum, { lanes }) => sum + lanes, 0));
+    const inWorkers = [...this.#queries.values()].filter(({ loaded, spec }) =>
+      loaded !== undefined && typeof spec.module === "string"
+    );
+    this.#pool.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
     await Promise.all(queries.map((query) => query.begin()));
     // Their ids are known then, or why they have none.
     const handles = queries.flatMap(({ spec }) => this.#of(spec.name));

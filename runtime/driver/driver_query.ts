@@ -64,7 +64,14 @@ export class DriverQuery {
 
   /** @throws what is wrong with it. */
   async load(): Promise<LoadedQuery> {
-    return this.#loaded = await (this.#loading ??= this.#parts.pool.load(this.spec));
+    return this.#loaded = await (this.#loading ??= this.#load());
+  }
+
+  async #load(): Promise<LoadedQuery> {
+    const { pool, report } = this.#parts;
+    const loaded = await pool.load(this.spec);
+    for (const remark of loaded.remarks) report(`${this.spec.name}: ${remark}`);
+    return loaded;
   }
 
   /**

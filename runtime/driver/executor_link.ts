@@ -1,8 +1,4 @@
-/**
- * The driver's end of an executor: a worker, or the main thread itself.
- *
- * @module
- */
+// The driver's end of an executor: a worker, or the main thread itself.
 import { ExecutorHost } from "../executor/host.ts";
 import type {
   ExecutorConfig,
@@ -15,6 +11,7 @@ import type {
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
+import type { WorkerPermissions } from "./permissions.ts";
 import type { Pulse } from "./thread_watch.ts";
 
 /** An executor as the driver sees it. */
@@ -51,6 +48,7 @@ export type StartLink = (
   name: string,
   config: ExecutorConfig,
   events: LinkEvents,
+  permissions?: WorkerPermissions,
 ) => ExecutorLink;
 
 /** What an executor answers. */
@@ -107,7 +105,7 @@ export function startWorker(
   name: string,
   config: ExecutorConfig,
   events: LinkEvents,
-  permissions?: Deno.PermissionOptionsObject,
+  permissions?: WorkerPermissions,
 ): ExecutorLink {
   const shared = new SharedArrayBuffer(SHARED.length * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(shared);

@@ -85,19 +85,14 @@ export class ExecutorPool {
     return this.#set.load(spec, (link) => !this.#watch.isHeld(link));
   }
 
-  /** No other query comes: executors drop the permissions that those here do not need. */
-  narrow(): void {
-    this.#set.narrow();
-  }
-
   /** Forgets a query that no lane runs any more. */
   unload(spec: QuerySpec): void {
     this.#set.unload(spec);
   }
 
-  /** Starts executors for this many lanes in all, ahead of them: they load at the same time. */
-  prepare(lanes: number): void {
-    this.#set.prepare(lanes);
+  /** Starts executors for the lanes of all queries, ahead of them: they load at the same time. */
+  prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
+    this.#set.prepare(lanesOf);
   }
 
   /** Starts a lane on the executor with the fewest. */
@@ -107,11 +102,11 @@ export class ExecutorPool {
     if (set.inThisThread(spec)) return place(set.main(), message);
     this.#timer ??= setInterval(() => this.#check(), LOOK_INTERVAL_MS);
     const own = alone === true && this.#closedToOthers.size < MOST_ALONE;
-    const usable = [...set.workers].filter((link) => !this.#closedToOthers.has(link));
+    const usable = set.workers(spec).filter((link) => !this.#closedToOthers.has(link));
     usable.sort((a, b) => a.lanes.size - b.lanes.size);
     let link = usable[0];
-    const more = own || set.hasRoom(usable.length);
-    if (link === undefined || more && link.lanes.size > 0) link = set.take() ?? link;
+    const more = own || set.hasRoom(usable.length, spec);
+    if (link === undefined || more && link.lanes.size > 0) link = set.take(spec) ?? link;
     if (link === undefined) {
       // Not from within the call: who starts a lane must have noted it first.
       const why = "out of file handles for another executor; raise the limit (ulimit -n)";
@@ -187,7 +182,7 @@ export class ExecutorPool {
   /** Finds threads that do not turn, and brings the innocent lanes to others. */
   #check(): void {
     const { rss } = Deno.memoryUsage();
-    for (const [link, finding] of this.#watch.look(this.#set.workers, performance.now(), rss)) {
+    for (const [link, finding] of this.#watch.look(this.#set.workers(), performance.now(), rss)) {
       switch (finding.kind) {
         case "held":
           this.#held(link, finding.turn, finding.often);

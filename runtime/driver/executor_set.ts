@@ -1,9 +1,4 @@
-/**
- * The executors of a driver: started as they are needed, each with all queries loaded.
- *
- * @module
- */
-import type { ExecutorPermissions, IfNeeded } from "../executor/narrow.ts";
+// The executors of a driver: started as they are needed, each with the queries loaded that it may run.
 import type { Watched } from "../executor/pictures.ts";
 import type { ExecutorConfig, LoadedQuery, QuerySpec } from "../executor/protocol.ts";
 import {
@@ -14,7 +9,12 @@ import {
   startWorker,
 } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
-
+import {
+  type ExecutorPermissions,
+  type Needs,
+  permissionsFor,
+  type WorkerPermissions,
+} from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded when the first lanes are well under way: its start would take their processor. */
 const SPARE_AFTER_MS = 2000;
@@ -36,26 +36,49 @@ export interface SetOptions {
   readonly startLink?: StartLink;
 }
 
+/** Executors that may do the same, each with the same queries loaded. */
+class Group {
+  /** Undefined: what this thread may. */
+  readonly permissions: WorkerPermissions | undefined;
+  /** Numbers of the queries' plans. */
+  readonly plans = new Map<QuerySpec, number>();
+  readonly workers = new Set<ExecutorLink>();
+  /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
+  spare: ExecutorLink | undefined;
+  /** Lanes that its queries may have. */
+  lanes = 0;
+
+  constructor(permissions?: WorkerPermissions) {
+    this.permissions = permissions;
+  }
+
+  get links(): ExecutorLink[] {
+    return this.spare === undefined ? [...this.workers] : [...this.workers, this.spare];
+  }
+}
+
+const NOTHING: Needs = { write: [], net: [], libraries: [], open: false };
+/** Of a query that cannot even be loaded with less. */
+const EVERYTHING: Needs = { ...NOTHING, libraries: ["onnxruntime-node"], open: true };
+
 /** Starts executors, loads queries in them, and ends them. */
 export class ExecutorSet {
-  /** Workers that lanes may be placed on. */
-  readonly workers = new Set<ExecutorLink>();
   readonly #config: ExecutorConfig;
   readonly #events: LinkEvents;
   readonly #startLink: StartLink;
-  readonly #ifNeeded: IfNeeded | undefined;
+  readonly #permissions: ExecutorPermissions | undefined;
   readonly #fixedSize: boolean;
-  /** Workers at most; more are started only as more lanes come. */
+  /** Workers at most, but for one of each group; more are started only as more lanes come. */
   #size: number;
   /** Of this thread: runs definitions that are values, since functions do not cross to workers. */
   #inline: ExecutorLink | undefined;
-  /** Queries that each executor has loaded, with the numbers of their plans. */
-  readonly #plans = new Map<QuerySpec, number>();
+  readonly #inThisThread = new Group();
+  /** Of queries that need nothing beside what every executor gets: there others are asked what they need. */
+  readonly #plain: Group;
+  readonly #groups = new Map<string, Group>();
   #planNumber = 0;
-  /** No other query comes. */
-  #complete = false;
-  /** Loaded and idle, for the lanes of an executor that is held: they must not wait for a start. */
-  #spare: ExecutorLink | undefined;
+  /** Queries that are being asked what they need. */
+  #asked = 0;
   #spareTimer: ReturnType<typeof setTimeout> | undefined;
   /** Ends under way. */
   readonly #leaving = new Set<Promise<void>>();
@@ -64,39 +87,79 @@ export class ExecutorSet {
   #closed = false;
 
   constructor(config: ExecutorConfig, events: LinkEvents, options: SetOptions = {}) {
-    const { size, permissions, startLink } = options;
+    const { size, permissions, startLink = startWorker } = options;
     this.#config = config;
     this.#events = events;
     this.#size = size ?? 1;
     this.#fixedSize = size !== undefined;
-    this.#startLink = startLink ??
-      ((name, config, events) => startWorker(name, config, events, permissions?.permissions));
-    this.#ifNeeded = permissions?.ifNeeded;
+    this.#startLink = startLink;
+    this.#permissions = permissions;
+    this.#plain = this.#groupFor(NOTHING);
   }
 
-  /** Whether another worker may be started although nothing is wrong with those that are `usable`. */
-  hasRoom(usable: number): boolean {
-    return usable < Math.max(1, this.#size);
+  /** Workers that lanes may be placed on: all, or those that may run a query. */
+  workers(spec?: QuerySpec): ExecutorLink[] {
+    const groups = spec === undefined ? [...this.#groups.values()] : [this.#groupOf(spec)];
+    return groups.flatMap(({ workers }) => [...workers]);
+  }
+
+  /** Whether another worker may be started for a query although nothing is wrong with those that are `usable`. */
+  hasRoom(usable: number, spec: QuerySpec): boolean {
+    return usable < this.#most(this.#groupOf(spec));
   }
 
   /** Number of a query's plan; 0 where it was never loaded. */
   planOf(spec: QuerySpec): number {
-    return this.#plans.get(spec) ?? 0;
+    return this.#groupOf(spec).plans.get(spec) ?? 0;
   }
 
   /**
-   * Loads a query, here and in all executors to come.
+   * Loads a query, here and in all executors to come that may run it.
    *
    * @param turns whether an executor's thread turns.
    * @throws what is wrong with it.
    */
   async load(spec: QuerySpec, turns: (link: ExecutorLink) => boolean): Promise<LoadedQuery> {
-    const links = this.inThisThread(spec)
-      ? [this.main()]
-      : this.#all().filter((link) => link !== this.#inline && turns(link));
-    if (links.length === 0) links.push(this.#add());
     const plan = ++this.#planNumber;
-    this.#plans.set(spec, plan);
+    if (this.inThisThread(spec)) {
+      const link = this.main();
+      this.#inThisThread.plans.set(spec, plan);
+      return await link.load(plan, spec);
+    }
+    if (this.#permissions === undefined) return await this.#loadIn(this.#plain, plan, spec, turns);
+    const link = this.#plain.links.find(turns) ?? this.#add(this.#plain);
+    this.#asked++;
+    try {
+      const asked = await link.load(plan, spec).catch((error: Error) => error);
+      const failed = asked instanceof Error;
+      // Its code, or a sink's, may want more already while it is loaded.
+      if (failed && asked.name !== "NotCapable") throw asked;
+      const group = this.#groupFor(failed ? EVERYTHING : asked.access);
+      if (group === this.#plain) {
+        if (failed) throw asked;
+        group.plans.set(spec, plan);
+        for (const one of group.links) if (one !== link && turns(one)) void one.load(plan, spec);
+        return asked;
+      }
+      link.post({ type: "unload", plan });
+      const loading = this.#loadIn(group, plan, spec, turns);
+      return failed ? await loading : asked;
+    } finally {
+      this.#asked--;
+      this.#endUnused(this.#plain);
+    }
+  }
+
+  /** Has the executors of a group load a query, at least one; answers when the first has. */
+  async #loadIn(
+    group: Group,
+    plan: number,
+    spec: QuerySpec,
+    turns: (link: ExecutorLink) => boolean,
+  ): Promise<LoadedQuery> {
+    const links = group.links.filter(turns);
+    if (links.length === 0) links.push(this.#add(group));
+    group.plans.set(spec, plan);
     // All load it at the same time. What is wrong with it each of them would say.
     const [first] = links.map((link) => link.load(plan, spec));
     return await first!;
@@ -104,28 +167,29 @@ export class ExecutorSet {
 
   /** Forgets a query that no lane runs any more. */
   unload(spec: QuerySpec): void {
-    const plan = this.#plans.get(spec);
+    const group = this.#groupOf(spec);
+    const plan = group.plans.get(spec);
     if (plan === undefined) return;
-    this.#plans.delete(spec);
-    for (const link of this.#all()) link.post({ type: "unload", plan });
+    group.plans.delete(spec);
+    const links = group === this.#inThisThread ? [this.main()] : group.links;
+    for (const link of links) link.post({ type: "unload", plan });
+    this.#endUnused(group);
   }
 
-  /** No other query comes: executors drop the permissions that those here do not need. */
-  narrow(): void {
-    this.#complete = true;
-    for (const link of this.#all()) this.#narrow(link);
-  }
-
-  #narrow(link: ExecutorLink): void {
-    const ifNeeded = this.#ifNeeded;
-    if (!this.#complete || ifNeeded === undefined || link === this.#inline) return;
-    link.post({ type: "narrow", ifNeeded });
-  }
-
-  /** Starts executors for this many lanes in all, ahead of them: they load at the same time. */
-  prepare(lanes: number): void {
-    if (!this.#fixedSize) this.#size = Math.max(this.#size, executorsFor(lanes));
-    while (this.workers.size < Math.min(lanes, this.#size)) this.#add();
+  /** Starts executors for the lanes of all queries, ahead of them: they load at the same time. */
+  prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
+    const groups = [...this.#groups.values()];
+    for (const group of groups) group.lanes = 0;
+    let all = 0;
+    for (const [spec, lanes] of lanesOf) {
+      this.#groupOf(spec).lanes += lanes;
+      all += lanes;
+    }
+    if (!this.#fixedSize) this.#size = Math.max(this.#size, executorsFor(all));
+    for (const group of groups) {
+      const most = Math.min(group.lanes, this.#most(group));
+      while (group.workers.size < most) this.#add(group);
+    }
   }
 
   /** Whether a query runs in this thread. */
@@ -135,26 +199,30 @@ export class ExecutorSet {
 
   /** The executor of this thread. */
   main(): ExecutorLink {
-    return this.#inline ??= this.#begin(startInline, (spec) => this.inThisThread(spec));
+    return this.#inline ??= this.#begin(startInline, this.#inThisThread);
   }
 
-  /** The spare, or a new worker; undefined when none can be started now. */
-  take(): ExecutorLink | undefined {
-    if (this.#spare === undefined && !enoughHandles()) return undefined;
-    const link = this.#spare ?? this.#worker();
-    this.#spare = undefined;
-    this.workers.add(link);
+  /** The spare, or a new worker, for a query; undefined when none can be started now. */
+  take(spec: QuerySpec): ExecutorLink | undefined {
+    const group = this.#groupOf(spec);
+    if (group.spare === undefined && !enoughHandles()) return undefined;
+    const link = group.spare ?? this.#worker(group);
+    group.spare = undefined;
+    group.workers.add(link);
     return link;
   }
 
   /** Has a spare loaded where lanes share an executor: one may hold it, and the others must go. */
   spareSoon(): void {
-    const shared = [...this.workers].some(({ lanes }) => lanes.size > 1);
-    if (!shared || this.#spare !== undefined || this.#closed) return;
+    const without = () =>
+      [...this.#groups.values()].filter(({ workers, spare }) =>
+        spare === undefined && [...workers].some(({ lanes }) => lanes.size > 1)
+      );
+    if (this.#closed || without().length === 0) return;
     this.#spareTimer ??= setTimeout(() => {
       this.#spareTimer = undefined;
-      if (enoughHandles()) this.#spare ??= this.#worker();
-      else this.spareSoon();
+      if (!enoughHandles()) return this.spareSoon();
+      for (const group of without()) group.spare = this.#worker(group);
     }, SPARE_AFTER_MS);
   }
 
@@ -171,7 +239,10 @@ export class ExecutorSet {
 
   /** Ends an executor that nothing runs on any more. */
   dismiss(link: ExecutorLink, graceMs = CLOSE_GRACE_MS): void {
-    this.workers.delete(link);
+    for (const group of this.#groups.values()) {
+      group.workers.delete(link);
+      if (group.spare === link) group.spare = undefined;
+    }
     const leaving = link.close(graceMs).finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
@@ -183,41 +254,68 @@ export class ExecutorSet {
       ...this.#all().map((link) => link.close(CLOSE_GRACE_MS)),
       ...this.#leaving,
     ]);
-    this.workers.clear();
+    this.#groups.clear();
   }
 
   #all(): ExecutorLink[] {
-    return [...this.workers, this.#spare, this.#inline].filter((link) => link !== undefined);
+    const links = [...this.#groups.values()].flatMap(({ links }) => links);
+    return this.#inline === undefined ? links : [...links, this.#inline];
   }
 
-  #add(): ExecutorLink {
-    const link = this.#worker();
-    this.workers.add(link);
+  #groupOf(spec: QuerySpec): Group {
+    if (this.inThisThread(spec)) return this.#inThisThread;
+    return [...this.#groups.values()].find(({ plans }) => plans.has(spec)) ?? this.#plain;
+  }
+
+  /** The executors that may do what plans with these needs need, and no more. */
+  #groupFor(needs: Needs): Group {
+    const permissions = this.#permissions && permissionsFor(this.#permissions, needs);
+    const key = JSON.stringify(permissions) ?? "";
+    const group = this.#groups.get(key) ?? new Group(permissions);
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** Workers that a group has at most, all at work: its part of all, by lanes. */
+  #most({ lanes }: Group): number {
+    const all = [...this.#groups.values()].reduce((sum, group) => sum + group.lanes, 0);
+    return Math.max(1, all === 0 ? this.#size : Math.round(this.#size * lanes / all));
+  }
+
+  /** Ends the executors of a group that has no query any more. */
+  #endUnused(group: Group): void {
+    if (this.#permissions === undefined || group.plans.size > 0) return;
+    if (group === this.#plain && this.#asked > 0) return;
+    for (const link of group.links) if (link.lanes.size === 0) this.dismiss(link);
+    if (group === this.#plain || group.links.length > 0) return;
+    for (const [key, one] of this.#groups) if (one === group) this.#groups.delete(key);
+  }
+
+  #add(group: Group): ExecutorLink {
+    const link = this.#worker(group);
+    group.workers.add(link);
     return link;
   }
 
-  #worker(): ExecutorLink {
-    const link = this.#begin(this.#startLink, (spec) => !this.inThisThread(spec));
-    this.#narrow(link);
-    return link;
+  #worker(group: Group): ExecutorLink {
+    return this.#begin(this.#startLink, group);
   }
 
-  /** Starts an executor, which loads these queries. */
-  #begin(startLink: StartLink, runs: (spec: QuerySpec) => boolean): ExecutorLink {
+  /** Starts an executor, which loads the queries of its group. */
+  #begin(startLink: StartLink, group: Group): ExecutorLink {
     const { onMessage, onPicture, onDeath } = this.#events;
     const died: LinkEvents["onDeath"] = (link, error, turn) => {
       if (this.#closed || !this.#all().includes(link)) return;
-      if (this.#spare === link) this.#spare = undefined;
+      if (group.spare === link) group.spare = undefined;
       if (this.#inline === link) this.#inline = undefined;
       onDeath(link, error, turn);
     };
     const events = { onMessage, onPicture, onDeath: died };
-    const link = startLink(`executor-${++this.#started}`, this.#config, events);
+    const name = `executor-${++this.#started}`;
+    const link = startLink(name, this.#config, events, group.permissions);
     link.watch(this.#watched);
-    for (const [spec, plan] of this.#plans) {
-      // A lane that is started there all the same hears what is wrong.
-      if (runs(spec)) link.load(plan, spec).catch(() => {});
-    }
+    // A lane that is started there all the same hears what is wrong.
+    for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));
     return link;
   }

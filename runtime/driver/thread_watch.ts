@@ -69,7 +69,7 @@ interface Seen {
 
 /** Watches threads. */
 export class ThreadWatch<T extends WatchedThread> {
-  readonly #seen = new Map<T, Seen>();
+  readonly #seen = new WeakMap<T, Seen>();
   /** What V8 gives a thread, bytes. */
   readonly #heap = v8.getHeapStatistics().heap_size_limit;
   #lookedAt: number;

@@ -1,8 +1,4 @@
-/**
- * An executor: runs streaming queries. The same code serves in a worker and in the main thread.
- *
- * @module
- */
+// An executor: runs streaming queries. The same code serves in a worker and in the main thread.
 import { messageOf, placeOf } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
@@ -33,7 +29,6 @@ import {
   SHOWN,
   type ToExecutor,
 } from "./protocol.ts";
-import { type IfNeeded, narrow } from "./narrow.ts";
 import { LanePictures, type Picture, type Watched } from "./pictures.ts";
 import { asLane, callsOf } from "./pulse.ts";
 import { LOOK_MS, StandingCalls } from "./standing_calls.ts";
@@ -79,6 +74,8 @@ async function loadPlan(spec: QuerySpec): Promise<LoadedPlan> {
     finite: endsByItself(plan),
     steps: stepNames(plan.operators),
     onOperatorError: plan.onOperatorError,
+    access: accessOf({ plan: { ...plan, name: spec.name } }),
+    remarks: [...new Set(plan.operators.flatMap(({ remarks = [] }) => remarks))],
     topics: plan.sinks.flatMap(({ topics }) => topics ?? []),
     ...(places === undefined ? {} : { places }),
     aligns: alignmentOf(plan),
@@ -116,7 +113,6 @@ export class ExecutorHost {
   readonly #otherLogs = new Map<string, Promise<TopicLog>>();
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
-  #narrowed: Promise<void> = Promise.resolve();
   #watched: Watched = new Map();
   #onStep: ((step: BatchStep) => void) | undefined;
 
@@ -159,14 +155,10 @@ export class ExecutorHost {
         return await this.#load(message.plan, message.spec);
       case "unload":
         return void this.#plans.delete(message.plan);
-      case "narrow":
-        this.#narrowed = this.#narrow(message.ifNeeded);
-        return await this.#narrowed;
       case "start":
         this.#starting.set(message.lane, { membership: message.membership, stopped: false });
         try {
           await this.#opened;
-          await this.#narrowed;
           // Without a log the driver has heard `unusable` and starts the lane elsewhere.
           if (this.#log !== undefined) await this.#start(message);
         } catch (error) {
@@ -219,16 +211,6 @@ export class ExecutorHost {
     } catch (error) {
       this.#send({ type: "unloadable", plan: number, error: plainError(error) });
     }
-  }
-
-  /** Drops the permissions that the loaded plans do not need. */
-  async #narrow(ifNeeded: IfNeeded): Promise<void> {
-    await this.#opened;
-    const plans = await Promise.allSettled(this.#plans.values());
-    narrow(
-      ifNeeded,
-      plans.flatMap((plan) => plan.status === "fulfilled" ? accessOf(plan.value) : []),
-    );
   }
 
   /** The log as a query sees it: its checkpoints may be elsewhere. */

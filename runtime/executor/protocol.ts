@@ -12,13 +12,13 @@ import {
 } from "../definition/operator_error.ts";
 import { SinkFailedError } from "../engine/sinks.ts";
 import type { InputAside } from "../engine/put_aside.ts";
-import type { IfNeeded } from "./narrow.ts";
 import type { Held } from "../engine/options.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
 import type { Alignment } from "../definition/align.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
+import type { PlanAccess } from "../definition/plan_access.ts";
 import type { Places } from "../definition/places.ts";
 import type { GivenOptions, QueryModule } from "../definition/query_options.ts";
 import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
@@ -66,6 +66,10 @@ export interface LoadedQuery {
   /** Names of the operators, in stream order. */
   readonly steps: readonly string[];
   readonly onOperatorError: OperatorErrorPolicy;
+  /** What its sinks and operators open. */
+  readonly access: PlanAccess;
+  /** What people should know of its operators. */
+  readonly remarks: readonly string[];
   /** Topics that its sinks write to. */
   readonly topics: readonly string[];
   /** Zones and lines that it watches. */
@@ -110,8 +114,6 @@ export type ToExecutor =
   | { readonly type: "open"; readonly config: ExecutorConfig }
   | { readonly type: "load"; readonly plan: number; readonly spec: QuerySpec }
   | { readonly type: "unload"; readonly plan: number }
-  /** No other query comes: what none of those loaded needs may go. */
-  | { readonly type: "narrow"; readonly ifNeeded: IfNeeded }
   | {
     readonly type: "start";
     readonly lane: number;

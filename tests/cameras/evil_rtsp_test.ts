@@ -27,6 +27,9 @@ function only(method: string, text: (cseq: string) => string): Pick<RtspScript, 
 
 const status = (line: string) => (cseq: string) => `RTSP/1.0 ${line}\r\nCSeq: ${cseq}\r\n\r\n`;
 
+const moved = (to: string) => (cseq: string) =>
+  `RTSP/1.0 302 Moved\r\nCSeq: ${cseq}\r\nLocation: ${to}\r\n\r\n`;
+
 const GOOD: Readonly<Record<string, Omit<RtspScript, "units">>> = {
   "packets of unknown channels, cut-off RTP, RTCP nonsense": {
     noise: Uint8Array.from([
@@ -111,10 +114,7 @@ const BAD: Readonly<Record<string, readonly [RegExp, Omit<RtspScript, "units">]>
   "unavailable": [/answers 503 Busy/, only("DESCRIBE", status("503 Busy"))],
   "a redirect to a file": [
     /Cannot open/,
-    only(
-      "DESCRIBE",
-      (cseq) => `RTSP/1.0 302 Moved\r\nCSeq: ${cseq}\r\nLocation: file:///etc/hostname\r\n\r\n`,
-    ),
+    only("DESCRIBE", moved("file:///etc/hostname")),
   ],
   "TCP refused": [/461 .*rtsp\+udp:\/\//, only("SETUP", status("461 Unsupported Transport"))],
   "SETUP refused": [/454|Cannot open/, only("SETUP", status("454 Session Not Found"))],
@@ -193,6 +193,45 @@ Deno.test("RTSP: packets are life: a stream whose keyframe is far away is not op
       const { summary, records } = await runToMemory(url, { settings, limit: 2 });
       assert.equal(summary.reopened, 0);
       assert.equal(records[0]!.headers["keyframe"], "1");
+    });
+  });
+});
+
+Deno.test("RTSP: a server sends FFmpeg to no other host, and a password never goes there", async () => {
+  await withFolder(async (folder) => {
+    const film = join(folder, "a.mp4");
+    await makeVideo(film, { frames: 20 });
+    const units = (await take(makeSource(film, { codec: "copy" }))).map(({ value }) => value);
+    let asked = 0;
+    const other: RtspScript = {
+      units,
+      before,
+      // A challenge that would have the password sent as it is.
+      answer: (_, cseq, request) => {
+        asked++;
+        assert.ok(!request.includes("Authorization"), request);
+        return `RTSP/1.0 401 No\r\nCSeq: ${cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n`;
+      },
+    };
+    const refused = (pattern: RegExp) => (error: unknown) =>
+      error instanceof SourceError && pattern.test(error.message) &&
+      !error.message.includes("canary");
+    await withScriptedRtsp(other, async (to) => {
+      const script = { units, before, ...only("DESCRIBE", moved(to)) };
+      await withScriptedRtsp(script, async (url) => {
+        await assert.rejects(
+          take(makeSource(url.replace("//", "//user:canary@")), 1),
+          refused(/: it redirects to rtsp:.*\/live, which is not followed; name that address/),
+        );
+        assert.equal(asked, 0);
+      });
+    });
+    await withScriptedRtsp({ units, before }, async (to) => {
+      const script = { units, before, ...only("DESCRIBE", moved(to)) };
+      await withScriptedRtsp(script, async (url) => {
+        const message = /: it redirects to 127\.0\.0\.1:\d+, another host/;
+        await assert.rejects(take(makeSource(url), 1), refused(message));
+      });
     });
   });
 });

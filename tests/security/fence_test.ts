@@ -248,42 +248,67 @@ Deno.test("An executor may do less than its command: it listens nowhere and sees
   });
 });
 
-Deno.test("An executor lets go of what its plan does not need before the first frame", async () => {
-  await withFolder(async (folder) => {
-    const log = `embedded:${folder}/log`;
-    const opened = await openLog(log);
-    await opened.createTopic("VideoStreaming", 1);
-    const producer = await opened.producer();
-    await producer.append("VideoStreaming", 0, records(1, 1));
-    await producer.close();
-    await opened.close();
-    const onnx = libraryFiles(["onnx"], ROOT).find((file) => file.endsWith(".node"));
-    const tries = {
-      "write where no sink writes": `Deno.mkdirSync(".framelane/stolen", { recursive: true })`,
-      "load ONNX Runtime": `Deno.dlopen(${JSON.stringify(onnx)}, {})`,
-      "see the secret of webhooks":
-        `if (Deno.env.get("FRAMELANE_WEBHOOK_SECRET") === undefined) throw new Error("hidden")`,
-      "ask for it":
-        `if (Deno.permissions.requestSync({ name: "write" }).state !== "granted") throw 0`,
-    };
-    await Deno.writeTextFile(
-      `${folder}/probe.ts`,
-      `import { display, query } from ${JSON.stringify(`${ROOT}/runtime/mod.ts`)};
-       export default query("probe").readStream({ startingOffsets: "earliest" }).map((frame) => {
+for (const task of ["queries", "up"]) {
+  Deno.test(`An executor may do what its plan needs, and nothing of other plans (${task})`, async () => {
+    await withFolder(async (folder) => {
+      const log = `embedded:${folder}/log`;
+      const opened = await openLog(log);
+      await opened.createTopic("VideoStreaming", 1);
+      const producer = await opened.producer();
+      await producer.append("VideoStreaming", 0, records(1, 1));
+      await producer.close();
+      await opened.close();
+      const onnx = libraryFiles(["onnx"], ROOT).find((file) => file.endsWith(".node"));
+      const tries = {
+        "write where no sink of it writes": `Deno.mkdirSync("${folder}/theirs/x")`,
+        "write where sinks may": `Deno.mkdirSync(".framelane/stolen", { recursive: true })`,
+        "load ONNX Runtime": `Deno.dlopen(${JSON.stringify(onnx)}, {})`,
+        "see the secret of webhooks":
+          `if (Deno.env.get("FRAMELANE_WEBHOOK_SECRET") === undefined) throw new Error("hidden")`,
+        "ask for it":
+          `if (Deno.permissions.requestSync({ name: "write" }).state !== "granted") throw 0`,
+      };
+      const probe = (when: string) =>
+        `for (const [name, text] of Object.entries(${JSON.stringify(tries)})) {
+           try { new Function("Deno", text)(Deno); said.push(name + "${when}"); } catch (error) { void error; }
+         }`;
+      await Deno.writeTextFile(
+        `${folder}/probe.ts`,
+        `import { images, query } from ${JSON.stringify(`${ROOT}/runtime/mod.ts`)};
          const said: string[] = [];
-         for (const [name, text] of Object.entries(${JSON.stringify(tries)})) {
-           try { new Function("Deno", text)(Deno); said.push(name); } catch (error) { void error; }
-         }
-         Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
-         Deno.readTextFileSync(${JSON.stringify(`${ROOT}/deno.json`)});
-         throw new Error("could [" + said + "], and write its own");
-       }).writeStream(display());`,
-    );
-    const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
-    const { said } = await run(
-      [...launch, "queries", `${folder}/probe.ts`, "--log", log, "--port", "off", "--no-check"],
-      { env: { FRAMELANE_WEBHOOK_SECRET: "s3cret" }, until: /and write its own/ },
-    );
-    assert.match(said, /could \[\], and write its own/);
+         ${probe(", while it is loaded")}
+         export default query("probe").readStream({ startingOffsets: "earliest" }).map((frame) => {
+           ${probe("")}
+           Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
+           Deno.openSync("${folder}/mine/own", { create: true, write: true }).close();
+           Deno.readTextFileSync(${JSON.stringify(`${ROOT}/deno.json`)});
+           throw new Error("could [" + said + "], and write its own");
+         }).writeStream(images({ directory: "${folder}/mine" }));`,
+      );
+      await Deno.writeTextFile(
+        `${folder}/framelane.yaml`,
+        `log: ${log}
+state: ${folder}/data/state.kv
+viewer: off
+queries:
+  - { query: ${folder}/probe.ts, sinks: ["images:${folder}/mine"] }
+  - { query: greyscale, sinks: ["images:${folder}/theirs"] }
+`,
+      );
+      const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
+      const { said } = await run(
+        [
+          ...launch,
+          task,
+          ...task === "up" ? [`${folder}/framelane.yaml`] : [
+            ...[`${folder}/probe.ts`, "--log", log, "--port", "off"],
+            ...["--sink", `images:${folder}/mine`],
+          ],
+          "--no-check",
+        ],
+        { env: { FRAMELANE_WEBHOOK_SECRET: "s3cret" }, until: /and write its own/ },
+      );
+      assert.match(said, /could \[\], and write its own/);
+    });
   });
-});
+}

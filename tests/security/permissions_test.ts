@@ -5,6 +5,11 @@
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
 import "../../runtime/image/mod.ts";
+import motion from "../../queries/motion.ts";
+import objects from "../../queries/objects.ts";
+import { permissionsFor } from "../../runtime/driver/permissions.ts";
+import { query, type QueryDefinition, webhook } from "../../runtime/mod.ts";
+import { accessOf } from "../../runtime/testing.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
@@ -188,23 +193,49 @@ cameras: [{ number: 1, source: /films/a.mp4 }, { number: 2, source: "http://cam.
 queries: [{ query: greyscale, sinks: ["events:${folder}/out/a.jsonl", "webhook:https://alarm.example/"] }]
 `,
     );
-    const { executors, access } = launchOf("up", [
+    const { executors: given, access } = launchOf("up", [
       ...[file, "--allow-read", "/x", "--allow-net", "b-2.example"],
     ]);
     assert.ok(access.net?.has("cam.example:80") && access.read.has("/films/a.mp4"));
-    const { permissions: { net, read, write, ffi }, ifNeeded } = executors;
-    assert.deepEqual(net, ["b-2.example", "alarm.example:443"].toSorted());
+    const executors = given!;
     const texts = (list: unknown) => (list as string[]).join(" ");
-    assert.doesNotMatch(texts(read) + texts(write), /films|state\.kv/);
-    assert.match(texts(ffi), /onnxruntime/);
-    assert.deepEqual(ifNeeded.write.map(({ path }) => path), [
-      `${folder}/out`,
-      `${ROOT}/.framelane`,
-    ]);
-    assert.deepEqual(ifNeeded.net, ["alarm.example:443"]);
+    const nothing = permissionsFor(executors, { write: [], net: [], libraries: [], open: false });
+    assert.deepEqual([nothing.net, nothing.write], [["b-2.example"], [`${folder}/log`]]);
+    assert.doesNotMatch(texts(nothing.read) + texts(nothing.ffi), /films|state\.kv|onnxruntime/);
+    assert.doesNotMatch(texts(nothing.env), /SECRET/);
+    const all = permissionsFor(executors, { write: [], net: [], libraries: [], open: true });
+    assert.deepEqual(all.net, ["alarm.example:443", "b-2.example"]);
+    assert.deepEqual(all.write, [`${folder}/log`, `${folder}/out`, `${ROOT}/.framelane`].sort());
+    assert.doesNotMatch(texts(all.read) + texts(all.write), /films|state\.kv/);
+    assert.match(texts(all.env), /SECRET/);
   });
   const named = launchOf("queries", ["--sink", "images:/a/{query}/b"]);
   assert.ok(named.access.write.some(({ path }) => path === "/a"), "a folder for each query");
+});
+
+Deno.test("Each query's executors may do what its own plan needs, with demo and where an edit may name more", async () => {
+  const demo = launchOf("demo", []).executors!;
+  const ffi = (definition: QueryDefinition) =>
+    permissionsFor(demo, accessOf(definition)).ffi.some((file) => /onnxruntime/.test(file));
+  assert.deepEqual([ffi(motion), ffi(objects())], [false, true]);
+  for (const definition of [motion, objects()]) {
+    const { write, net } = permissionsFor(demo, accessOf(definition));
+    assert.deepEqual([write, net], [[], []], "the command adds the log's folder, which it makes");
+  }
+  const written = query("own").readStream().writeStream(webhook({ url: "http://127.0.0.1:81/x" }));
+  await withFolder(async (folder) => {
+    const file = `${folder}/framelane.yaml`;
+    const launched = async (log: string) => {
+      await Deno.writeTextFile(file, `log: ${log}\nqueries: [{ query: greyscale }]\n`);
+      const executors = launchOf("up", [file]).executors!;
+      return [motion, written].map((one) => permissionsFor(executors, accessOf(one)));
+    };
+    const [shown, posted] = await launched(`embedded:${folder}/log`);
+    assert.deepEqual([shown!.net, posted!.net], [[], ["127.0.0.1:81"]]);
+    assert.deepEqual(posted!.write, [`${ROOT}/.framelane/webhook`, `${folder}/log`].sort());
+    const [shared] = await launched("kafka://a.example:9092");
+    assert.equal(shared!.net, true, "a cluster names its other brokers itself");
+  });
 });
 
 Deno.test("Nobody at a terminal is asked to widen anything", async () => {

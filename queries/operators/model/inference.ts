@@ -36,6 +36,15 @@ export function checkModel(path: string | URL): CheckedModel {
   return { manifest, file: checkAgainstFile(manifest, String(path)) };
 }
 
+/** What to know of a model whose file may be exchanged for another. */
+export function remarksOf({ manifest: { name, sha256 }, file }: CheckedModel): readonly string[] {
+  if (sha256 !== undefined) return [];
+  return [
+    `Model ${name} runs whatever its file holds: its manifest names no hash. ` +
+    `To refuse another file, add "sha256": "${file.sha256}"`,
+  ];
+}
+
 /** What a run of the model says. */
 export interface Inferred extends Readings {
   /** Milliseconds in the model alone. */

@@ -26,7 +26,7 @@ import { mergeResults } from "../picture.ts";
 import type { Device } from "./device_names.ts";
 import { providersOf } from "./devices.ts";
 import { FrameTensors } from "./frame_tensors.ts";
-import { checkModel, Inference, type Inferred } from "./inference.ts";
+import { checkModel, Inference, type Inferred, remarksOf } from "./inference.ts";
 import type { ModelManifest } from "./manifest.ts";
 import { type ModelTensor, zeros } from "./session.ts";
 
@@ -96,6 +96,7 @@ export function model(
     kind: "window",
     reads: [dirname(checked.file)],
     loads: ["onnxruntime-node"],
+    remarks: remarksOf(model),
     async open(context) {
       const inference = await Inference.open(model, { threads, device });
       return new ModelTask({ inference, windows, reduce, context });

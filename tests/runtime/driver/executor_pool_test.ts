@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
 import { ExecutorPool, type Placement } from "../../../runtime/driver/executor_pool.ts";
+import type {
+  ExecutorPermissions,
+  WorkerPermissions,
+} from "../../../runtime/driver/permissions.ts";
 import { executorsFor } from "../../../runtime/driver/executor_set.ts";
 import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
 import {
@@ -25,6 +29,8 @@ const LOADED: LoadedQuery = {
   finite: false,
   steps: ["first"],
   onOperatorError: { kind: "restart" },
+  access: { read: [], write: [], net: [], libraries: [], open: false },
+  remarks: [],
   topics: [],
 };
 
@@ -42,11 +48,13 @@ class FakeExecutor implements ExecutorLink {
   turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
   memory = 0;
   yields = false;
+  readonly permissions: WorkerPermissions | undefined;
   readonly #events: LinkEvents;
   #turns = 0;
 
-  constructor(events: LinkEvents) {
+  constructor(events: LinkEvents, permissions?: WorkerPermissions) {
     this.#events = events;
+    this.permissions = permissions;
   }
 
   /** The worker ends while this lane has its thread. */
@@ -63,9 +71,12 @@ class FakeExecutor implements ExecutorLink {
     this.yields = true;
   }
 
-  load(plan: number, { name }: QuerySpec): Promise<LoadedQuery> {
+  load(plan: number, { name, sinks }: QuerySpec): Promise<LoadedQuery> {
     this.loaded.push(`${plan} ${name}`);
-    return Promise.resolve(LOADED);
+    if (sinks.includes("greedy") && !this.permissions?.write.includes("/out")) {
+      return Promise.reject(Object.assign(new Error("write"), { name: "NotCapable" }));
+    }
+    return Promise.resolve({ ...LOADED, access: { ...LOADED.access, write: sinks } });
   }
 
   watch(): void {}
@@ -83,7 +94,7 @@ class FakeExecutor implements ExecutorLink {
 }
 
 /** A pool of such executors, and what it says of blocked lanes. */
-function pool(size: number) {
+function pool(size: number, permissions?: ExecutorPermissions) {
   const executors: FakeExecutor[] = [];
   const ended: [lane: number, why: string][] = [];
   const stranded: number[] = [];
@@ -100,8 +111,9 @@ function pool(size: number) {
     mayMove: (lane) => !inFunction.has(lane),
   }, {
     size,
-    startLink(_name, _config, events) {
-      const executor = new FakeExecutor(events);
+    permissions,
+    startLink(_name, _config, events, permissions) {
+      const executor = new FakeExecutor(events, permissions);
       executors.push(executor);
       return executor;
     },
@@ -241,14 +253,53 @@ Deno.test("lanes whose executor keeps too much memory get one each; what grows a
 
 Deno.test("a query that comes later is loaded by each executor, by those that start after it too", async () => {
   const { made, executors } = pool(2);
-  assert.equal(await made.load(SPEC), LOADED);
+  assert.deepEqual(await made.load(SPEC), LOADED);
   assert.equal(executors.length, 1);
   const other = { ...SPEC, name: "other" };
   await made.load(other);
-  made.prepare(2);
+  made.prepare(new Map([[SPEC, 1], [other, 1]]));
   assert.deepEqual(executors.map(({ loaded }) => loaded), [["1 q", "2 other"], ["1 q", "2 other"]]);
   made.unload(SPEC);
   await made.load({ ...SPEC, name: "third" });
   assert.deepEqual(executors.map(({ loaded }) => loaded.at(-1)), ["3 third", "3 third"]);
+  await made.close();
+});
+
+Deno.test("an executor is started with what its queries need, and runs no others", async () => {
+  const always = { read: ["/code"], write: ["/log"], net: [], env: [], ffi: [] };
+  const { made, executors } = pool(4, {
+    always: { ...always, run: false, sys: false, import: false },
+    ifNeeded: { write: [{ path: "/out", forms: ["/out"] }], net: [], onnx: [], env: [] },
+  });
+  const spec = (name: string, ...sinks: string[]): QuerySpec => ({ ...SPEC, name, sinks });
+  const [plain, a, b, greedy] = [
+    spec("plain"),
+    spec("a", "/out/a"),
+    spec("b", "/out/b"),
+    spec("greedy", "greedy"),
+  ];
+  const started = () => executors.map(({ permissions, loaded }) => [permissions?.write, loaded]);
+  await made.load(a);
+  await executors[0]!.closing.promise;
+  assert.deepEqual(started(), [[["/log"], ["1 a"]], [["/log", "/out/a"], ["1 a"]]]);
+  await made.load(plain);
+  await made.load(b);
+  assert.equal(executors[2]!.closed, false, "it runs what needs nothing more");
+  await made.load(greedy);
+  assert.deepEqual(started().slice(2), [
+    [["/log"], ["2 plain", "3 b", "4 greedy"]],
+    [["/log", "/out/b"], ["3 b"]],
+    [["/log", "/out"], ["4 greedy"]],
+  ]);
+  made.prepare(new Map([[plain, 1], [a, 2], [b, 1], [greedy, 1]]));
+  assert.deepEqual(executors[5]!.permissions?.write, ["/log", "/out/a"]);
+  const start = { partition: 0, runId: "r", shown: new SharedArrayBuffer(SHOWN.bytes) };
+  for (const [lane, one] of [plain, a, b, greedy].entries()) {
+    made.start(one, { lane: lane + 1, ...start });
+  }
+  assert.deepEqual(executors.map(({ lanes }) => [...lanes]), [[], [2], [1], [3], [4], []]);
+  made.ended(2);
+  made.unload(a);
+  assert.deepEqual(executors.map(({ closed }) => closed), [true, true, false, false, false, true]);
   await made.close();
 });

@@ -15,6 +15,8 @@ function queryOf(onOperatorError: OperatorErrorOption): LoadedQuery {
     finite: false,
     steps: ["first", "second"],
     onOperatorError: checkOperatorErrors(onOperatorError),
+    access: { read: [], write: [], net: [], libraries: [], open: false },
+    remarks: [],
     topics: [],
   };
 }

@@ -50,6 +50,8 @@ function supervised(
     finite: false,
     steps: ["first", "second"],
     onOperatorError: checkOperatorErrors(onOperatorError),
+    access: { read: [], write: [], net: [], libraries: [], open: false },
+    remarks: [],
     topics: [],
   };
   const clock = new FakeClock();

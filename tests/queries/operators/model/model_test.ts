@@ -211,3 +211,21 @@ Deno.test("model names a fault of its options", () => {
   assert.equal(model(orderModel("nchw"), { threads: 2 }).name, "model(nchw)");
   assert.throws(() => model(orderModel("nchw"), { threads: 0 }), /threads: expected a whole/);
 });
+
+Deno.test("a model whose manifest names no hash says so once its query is loaded; all that ship name theirs", async () => {
+  assert.deepEqual(make("nthwc").remarks, []);
+  await changed("nthwc", { sha256: undefined }, (path) => {
+    const [remark, ...others] = model(path).remarks!;
+    const { sha256 } = JSON.parse(Deno.readTextFileSync(orderModel("nthwc")));
+    assert.match(remark!, new RegExp(`^Model nthwc .*: its manifest names no hash.*"${sha256}"$`));
+    assert.deepEqual(others, []);
+    return Promise.resolve();
+  });
+  const models = new URL("../../../../models/", import.meta.url);
+  for await (const { name, isDirectory } of Deno.readDir(models)) {
+    // The files of presets come from elsewhere.
+    if (!isDirectory || name === "presets") continue;
+    const manifest = JSON.parse(await Deno.readTextFile(new URL(`${name}/model.json`, models)));
+    assert.match(manifest.sha256, /^[0-9a-f]{64}$/, name);
+  }
+});

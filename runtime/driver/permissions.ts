@@ -1,0 +1,75 @@
+// What an executor may do: what every one needs, and what the plans that it runs say that they open.
+import { resolve } from "node:path";
+import { isWithin } from "../base/folders.ts";
+import type { PlanAccess } from "../definition/plan_access.ts";
+
+/** What executors may do, as the launcher worked it out. */
+export interface ExecutorPermissions {
+  readonly always: WorkerPermissions;
+  /** What of the rest an executor gets depends on its plans. */
+  readonly ifNeeded: IfNeeded;
+}
+
+/** Deno's permissions of a worker; `true` stands for all that this process has. */
+export interface WorkerPermissions {
+  readonly read: true | string[];
+  readonly write: string[];
+  readonly net: true | string[];
+  readonly env: string[];
+  readonly ffi: string[];
+  readonly run: false;
+  readonly sys: false;
+  readonly import: false;
+}
+
+/** What plans may need. */
+export interface IfNeeded {
+  /** Writable folders: the absolute path, and all forms in which it was permitted. */
+  readonly write: readonly { readonly path: string; readonly forms: readonly string[] }[];
+  /** `host:port` of sinks; `true` where an edit may name others. */
+  readonly net: true | readonly string[];
+  /** Files of ONNX Runtime. */
+  readonly onnx: readonly string[];
+  /** Variables that sinks which reach a host read. */
+  readonly env: readonly string[];
+}
+
+/** What the plans of an executor need beside what every executor gets. */
+export type Needs = Pick<PlanAccess, "write" | "net" | "libraries" | "open">;
+
+/** The permissions of an executor whose plans need this, within what the launcher permitted. */
+export function permissionsFor(
+  { always, ifNeeded }: ExecutorPermissions,
+  { write, net, libraries, open }: Needs,
+): WorkerPermissions {
+  const folders = write.map((path) => resolve(path));
+  const written = ifNeeded.write.flatMap(({ path, forms }) => {
+    // A sink that does not say what it opens may need any of it.
+    if (open || folders.some((folder) => isWithin(path, folder))) return forms;
+    const below = folders.filter((folder) => isWithin(folder, path));
+    return below.flatMap((folder) => forms.map((form) => form + folder.slice(path.length)));
+  });
+  const hosts = ifNeeded.net;
+  const reached = open
+    ? hosts
+    : hosts === true
+    ? net.filter((host) => isGranted({ name: "net", host }))
+    : hosts.filter((host) => net.includes(host));
+  return {
+    ...always,
+    read: always.read === true ? true : joined(always.read, written),
+    write: joined(always.write, written),
+    net: always.net === true || reached === true ? true : joined(always.net, reached),
+    env: open || net.length > 0 ? joined(always.env, ifNeeded.env) : always.env,
+    ffi: libraries.includes("onnxruntime-node") ? joined(always.ffi, ifNeeded.onnx) : always.ffi,
+  };
+}
+
+function joined(some: readonly string[], others: readonly string[]): string[] {
+  return [...new Set([...some, ...others])].sort();
+}
+
+/** A worker cannot be given what this thread does not have. */
+function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
+}
