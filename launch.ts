@@ -1,10 +1,6 @@
-/**
- * Starts a command with the permissions that its own options need and no others: `deno task COMMAND`.
- * On Linux the kernel holds native code to the same files (Landlock). It loads little, since every
- * command waits for it; what is wrong with the options is left for the command to say.
- *
- * @module
- */
+// Starts a command with the permissions that its own options need and no others: `deno task COMMAND`.
+// On Linux the kernel holds native code to the same files (Landlock). It loads little, since every
+// command waits for it; what is wrong with the options is left for the command to say.
 import { EXECUTORS } from "./cli/launch/arguments.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
 import { realPath, statOf } from "./cli/launch/paths.ts";

@@ -1,8 +1,4 @@
-/**
- * Framelane's command line: `deno task COMMAND ARGS`.
- *
- * @module
- */
+// Framelane's command line: `deno task COMMAND ARGS`.
 import { dispatch } from "./cli/dispatch.ts";
 import { printable, writeLine } from "./cli/output.ts";
 import { terminalColumns } from "./cli/progress_bar.ts";

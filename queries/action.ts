@@ -1,9 +1,5 @@
-/**
- * Runs any model on windows of frames and shows what it says: `--model models/…/model.json`. What it
- * finds is what that model was trained for; there is none here without one.
- *
- * @module
- */
+// Runs any model on windows of frames and shows what it says: `--model models/…/model.json`. What it
+// finds is what that model was trained for; there is none here without one.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { alerts } from "./operators/alerts.ts";
 import { deviceOf, model, readManifest } from "./operators/model/mod.ts";

@@ -1,9 +1,5 @@
-/**
- * Follows people and things and counts them: in the zones and over the lines of `--zones FILE`. Every
- * frame counts, so the numbers are the same in any run. `--model` takes any detector.
- *
- * @module
- */
+// Follows people and things and counts them: in the zones and over the lines of `--zones FILE`. Every
+// frame counts, so the numbers are the same in any run. `--model` takes any detector.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { detectorOf } from "./operators/detector.ts";
 import { track } from "./operators/track/mod.ts";

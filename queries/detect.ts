@@ -1,9 +1,5 @@
-/**
- * Runs a detector on every frame and keeps what it finds: `--model` takes any whose outputs are objects
- * or points.
- *
- * @module
- */
+// Runs a detector on every frame and keeps what it finds: `--model` takes any whose outputs are objects
+// or points.
 import { display, events, query, type QueryDefinition, type QueryOptions } from "../runtime/mod.ts";
 import { detectorOf } from "./operators/detector.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Shows every frame without its colours.
- *
- * @module
- */
+// Shows every frame without its colours.
 import { display, query } from "../runtime/mod.ts";
 import { greyscale } from "./operators/greyscale.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Shows how much of the picture moves, and draws where.
- *
- * @module
- */
+// Shows how much of the picture moves, and draws where.
 import { display, query } from "../runtime/mod.ts";
 import { motion } from "./operators/motion.ts";
 

@@ -1,9 +1,5 @@
-/**
- * Shows what is in every frame: boxes and labels; an alert while a person is in view. `--model` takes any
- * detector; `--set label=car` alerts to something else.
- *
- * @module
- */
+// Shows what is in every frame: boxes and labels; an alert while a person is in view. `--model` takes any
+// detector; `--set label=car` alerts to something else.
 import {
   display,
   type ParameterValues,

@@ -1,8 +1,4 @@
-/**
- * Shows every frame as it came.
- *
- * @module
- */
+// Shows every frame as it came.
 import { display, query } from "../runtime/mod.ts";
 import { passthrough } from "./operators/passthrough.ts";
 

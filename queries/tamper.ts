@@ -1,8 +1,4 @@
-/**
- * Shows whether a lens is covered, a camera turned or its feed frozen.
- *
- * @module
- */
+// Shows whether a lens is covered, a camera turned or its feed frozen.
 import { display, query } from "../runtime/mod.ts";
 import { tamper } from "./operators/tamper.ts";
 

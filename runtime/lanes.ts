@@ -1,9 +1,5 @@
-/**
- * What a viewer can see: one lane for each streaming query, its newest picture and its state.
- * The driver provides it for the queries that it runs; `deno task viewer` provides it from a log.
- *
- * @module
- */
+// What a viewer can see: one lane for each streaming query, its newest picture and its state.
+// The driver provides it for the queries that it runs; `deno task viewer` provides it from a log.
 import { cameraOf, type Headers } from "./definition/frame.ts";
 import type { Findings, Places } from "./definition/places.ts";
 import type { StreamingQueryProgress } from "./definition/progress.ts";

@@ -1,8 +1,4 @@
-/**
- * The viewer's public face.
- *
- * @module
- */
+// The viewer's public face.
 export { cameraText, cameraTitle } from "./protocol.ts";
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
 export { type CameraPermission, isLoopback } from "./access.ts";

@@ -1,8 +1,4 @@
-/**
- * Rates of several contenders that take turns, beside each other.
- *
- * @module
- */
+// Rates of several contenders that take turns, beside each other.
 import { print } from "../print.ts";
 import { spread } from "./stats.ts";
 

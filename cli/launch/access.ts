@@ -1,9 +1,5 @@
-/**
- * What a run of a command may touch, worked out from its own options. The option tables say with a
- * word what a value opens (`AccessWord`); `table.json` is made from them.
- *
- * @module
- */
+// What a run of a command may touch, worked out from its own options. The option tables say with a
+// word what a value opens (`AccessWord`); `table.json` is made from them.
 import {
   type AccessWord,
   hostOf,

@@ -1,9 +1,5 @@
-/**
- * Splits a command line into options and positionals. Launcher and command read it with the same
- * code, so that both see the same values. Imports nothing: the launcher must start at once.
- *
- * @module
- */
+// Splits a command line into options and positionals. Launcher and command read it with the same
+// code, so that both see the same values. Imports nothing: the launcher must start at once.
 
 /** The variable that hands executors' permissions to the command. */
 export const EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";

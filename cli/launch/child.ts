@@ -1,8 +1,4 @@
-/**
- * Starts the command as a child, where it cannot take the launcher's place.
- *
- * @module
- */
+// Starts the command as a child, where it cannot take the launcher's place.
 
 /** Runs a program, passes signals on, and ends as it ends. */
 export async function startChild(

@@ -1,8 +1,4 @@
-/**
- * Code lies where no run may write: looked at before a run starts.
- *
- * @module
- */
+// Code lies where no run may write: looked at before a run starts.
 import type { Access } from "./access.ts";
 import { isWithin, overlap } from "../../runtime/base/folders.ts";
 import { parentOf, realPath } from "./paths.ts";

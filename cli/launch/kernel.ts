@@ -1,9 +1,5 @@
-/**
- * The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock),
- * which holds native code too, and starting a program in place of this one.
- *
- * @module
- */
+// The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock),
+// which holds native code too, and starting a program in place of this one.
 import type { Access } from "./access.ts";
 import { parentOf, statOf } from "./paths.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The libraries that a run may load, each by its exact file.
- *
- * @module
- */
+// The libraries that a run may load, each by its exact file.
 import type { NativeName } from "./access.ts";
 import { parentOf, statOf } from "./paths.ts";
 

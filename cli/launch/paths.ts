@@ -1,8 +1,4 @@
-/**
- * Paths, for the launcher: Node's module takes longer to load than all that the launcher does.
- *
- * @module
- */
+// Paths, for the launcher: Node's module takes longer to load than all that the launcher does.
 
 const WINDOWS = Deno.build.os === "windows";
 

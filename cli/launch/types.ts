@@ -1,8 +1,4 @@
-/**
- * Checks the types of queries before a run starts, once for each version of a file: Deno runs them unchecked.
- *
- * @module
- */
+// Checks the types of queries before a run starts, once for each version of a file: Deno runs them unchecked.
 import { realPath, statOf } from "./paths.ts";
 
 /** What a check needs of the launcher. */

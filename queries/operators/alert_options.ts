@@ -1,8 +1,4 @@
-/**
- * When scores become an alert.
- *
- * @module
- */
+// When scores become an alert.
 
 import { checkCondition, type Condition } from "./condition.ts";
 import type { Fields } from "./model/faults.ts";

@@ -1,8 +1,4 @@
-/**
- * From scores to alerts: one episode where there was a stream of numbers.
- *
- * @module
- */
+// From scores to alerts: one episode where there was a stream of numbers.
 import {
   type Alert,
   type Finding,

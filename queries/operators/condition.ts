@@ -1,8 +1,4 @@
-/**
- * Conditions on what was found: what an alert can be about besides a score.
- *
- * @module
- */
+// Conditions on what was found: what an alert can be about besides a score.
 import type { Output, Result } from "../../runtime/mod.ts";
 import type { Fields } from "./model/faults.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Models on single frames: what is in each of them, and where.
- *
- * @module
- */
+// Models on single frames: what is in each of them, and where.
 import { dirname } from "node:path";
 import type { DetectedObject, Frame, FrameResult, Operator, Result } from "../../runtime/mod.ts";
 import { isStill } from "./gate_mark.ts";

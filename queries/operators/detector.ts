@@ -1,8 +1,4 @@
-/**
- * The detector of a query that takes one.
- *
- * @module
- */
+// The detector of a query that takes one.
 import type { Frame, Operator, Output, QueryOptions } from "../../runtime/mod.ts";
 import { detect, type DetectOptions, looksAtFrames, SHIPPED_DETECTOR } from "./detect.ts";
 import { deviceOf } from "./model/device_names.ts";

@@ -1,8 +1,4 @@
-/**
- * Findings drawn on their pictures, for those who want them there for good.
- *
- * @module
- */
+// Findings drawn on their pictures, for those who want them there for good.
 import {
   BadFrameError,
   type DetectedObject,

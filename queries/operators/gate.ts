@@ -1,8 +1,4 @@
-/**
- * A gate before a model: it lets through what moves.
- *
- * @module
- */
+// A gate before a model: it lets through what moves.
 import type { Frame, Operator } from "../../runtime/mod.ts";
 import { gateData } from "./gate_mark.ts";
 import { motionOf, type MotionOptions, withMotionDefaults } from "./motion.ts";

@@ -1,8 +1,4 @@
-/**
- * The mark that `gate` leaves on frames.
- *
- * @module
- */
+// The mark that `gate` leaves on frames.
 import type { Frame, ResultData } from "../../runtime/mod.ts";
 
 /** What `gate` says of a frame. */

@@ -1,8 +1,4 @@
-/**
- * Frames without colour.
- *
- * @module
- */
+// Frames without colour.
 import { type Frame, type Operator, pictureOf } from "../../runtime/mod.ts";
 import { checkQuality, greyJpegOf } from "../../runtime/image/mod.ts";
 import { withPicture } from "./picture.ts";

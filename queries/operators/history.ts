@@ -1,9 +1,5 @@
-/**
- * The last pictures of a camera: the only state of the operators that compare frames with what was
- * before.
- *
- * @module
- */
+// The last pictures of a camera: the only state of the operators that compare frames with what was
+// before.
 import type { Frame } from "../../runtime/mod.ts";
 import { sameShape, type SmallLuma } from "./luma.ts";
 

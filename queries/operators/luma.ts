@@ -1,8 +1,4 @@
-/**
- * Small grey pictures to compare frames by.
- *
- * @module
- */
+// Small grey pictures to compare frames by.
 import { type Frame, type Picture, pictureOf } from "../../runtime/mod.ts";
 import { type Denominator, shrink } from "../../runtime/image/mod.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Masks of segmentation as pictures.
- *
- * @module
- */
+// Masks of segmentation as pictures.
 import { Buffer } from "node:buffer";
 import { type Frame, isFinding, type Operator, type Output } from "../../runtime/mod.ts";
 import { imageHeaders } from "../../runtime/image/mod.ts";

@@ -1,8 +1,4 @@
-/**
- * Motion: how much of the picture moves, and where.
- *
- * @module
- */
+// Motion: how much of the picture moves, and where.
 import { type DetectedObject, type Frame, type Operator } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";

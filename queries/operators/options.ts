@@ -1,8 +1,4 @@
-/**
- * Checks of operators' options.
- *
- * @module
- */
+// Checks of operators' options.
 
 /** Bounds of a number. */
 export interface Bounds {

@@ -1,8 +1,4 @@
-/**
- * Frames as they are.
- *
- * @module
- */
+// Frames as they are.
 import type { Frame, Operator } from "../../runtime/mod.ts";
 
 /** Hands every frame on as it came, whatever is in it. */

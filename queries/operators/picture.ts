@@ -1,8 +1,4 @@
-/**
- * Frames with another picture or more findings than they came with.
- *
- * @module
- */
+// Frames with another picture or more findings than they came with.
 import {
   encodeJpeg,
   type Frame,

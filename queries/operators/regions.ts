@@ -1,8 +1,4 @@
-/**
- * Connected regions of a picture.
- *
- * @module
- */
+// Connected regions of a picture.
 
 /** A connected region of cells. */
 export interface Region {

@@ -1,8 +1,4 @@
-/**
- * Scores as they are reported.
- *
- * @module
- */
+// Scores as they are reported.
 
 /** Four digits: what is beyond them is noise, and would fill the events. */
 export function rounded(score: number): number {

@@ -1,8 +1,4 @@
-/**
- * Tampering: a covered lens, a turned camera, a frozen or replaced feed.
- *
- * @module
- */
+// Tampering: a covered lens, a turned camera, a frozen or replaced feed.
 import type { Frame, Operator } from "../../runtime/mod.ts";
 import { History } from "./history.ts";
 import { type SmallLuma, smallLuma } from "./luma.ts";

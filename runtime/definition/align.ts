@@ -1,8 +1,4 @@
-/**
- * Two cameras in one query: pairs of frames of two partitions, by capture time.
- *
- * @module
- */
+// Two cameras in one query: pairs of frames of two partitions, by capture time.
 import type { Frame } from "./frame.ts";
 
 /**

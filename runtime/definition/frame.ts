@@ -1,10 +1,6 @@
-/**
- * A frame: one record of the topic. One encoded image of one camera, with its capture time.
- *
- * This module imports nothing: everything else may depend on it.
- *
- * @module
- */
+// A frame: one record of the topic. One encoded image of one camera, with its capture time.
+//
+// This module imports nothing: everything else may depend on it.
 
 /** Headers of a record: names and values as UTF-8 text. */
 export type Headers = Readonly<Record<string, string>>;

@@ -1,9 +1,5 @@
-/**
- * What processing looks like to the engine. Operators are descriptions; `open` makes the task that
- * works on one partition.
- *
- * @module
- */
+// What processing looks like to the engine. Operators are descriptions; `open` makes the task that
+// works on one partition.
 import type { Clock } from "../base/clock.ts";
 import type { Alignment } from "./align.ts";
 import type { Places } from "./places.ts";

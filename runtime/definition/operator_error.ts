@@ -1,8 +1,4 @@
-/**
- * Errors of operators: what they say, and what a query does about them.
- *
- * @module
- */
+// Errors of operators: what they say, and what a query does about them.
 import { optionFaults, shown, whole, withDefaults } from "../base/options.ts";
 import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
 

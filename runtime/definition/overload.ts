@@ -1,8 +1,4 @@
-/**
- * What a query does when frames come faster than it processes them.
- *
- * @module
- */
+// What a query does when frames come faster than it processes them.
 import { optionFaults, type OptionRow, shown, whole, withDefaults } from "../base/options.ts";
 
 /**

@@ -1,8 +1,4 @@
-/**
- * What a definition comes to: all that the runtime needs to know of a query.
- *
- * @module
- */
+// What a definition comes to: all that the runtime needs to know of a query.
 import { read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import type { Alignment } from "./align.ts";

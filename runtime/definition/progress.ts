@@ -1,9 +1,5 @@
-/**
- * What a streaming query reports. Spark's fields in Spark's order, so that a reader of Spark's
- * progress reads ours; what follows `observedMetrics` is added: latencies, whose lane it is, totals.
- *
- * @module
- */
+// What a streaming query reports. Spark's fields in Spark's order, so that a reader of Spark's
+// progress reads ours; what follows `observedMetrics` is added: latencies, whose lane it is, totals.
 
 /** Offsets by topic and partition, as Spark writes them: `{"VideoStreaming":{"0":17}}`, last + 1. */
 export type OffsetJson = Readonly<Record<string, Readonly<Record<string, number>>>>;

@@ -1,9 +1,5 @@
-/**
- * Query definitions: stream → window → processing → sinks. A definition is a description; the
- * runtime makes one streaming query of it for each partition.
- *
- * @module
- */
+// Query definitions: stream → window → processing → sinks. A definition is a description; the
+// runtime makes one streaming query of it for each partition.
 import { oneOf, optionFaults, shown, TEXT } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "./align.ts";
 import type { Frame, Output, Window } from "./frame.ts";

@@ -1,8 +1,4 @@
-/**
- * What the command line gives to queries that take it.
- *
- * @module
- */
+// What the command line gives to queries that take it.
 import type { QueryDefinition } from "./query.ts";
 
 /** Options of a query, each absent unless given. */

@@ -1,8 +1,4 @@
-/**
- * The result of an output, complete: who found it, where, and on which frames.
- *
- * @module
- */
+// The result of an output, complete: who found it, where, and on which frames.
 import { shown } from "../base/options.ts";
 import { cameraIdentity } from "../lanes.ts";
 import { type Frame, isFinding, type Output, type Result } from "./frame.ts";

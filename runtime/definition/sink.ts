@@ -1,8 +1,4 @@
-/**
- * What a sink looks like to the engine.
- *
- * @module
- */
+// What a sink looks like to the engine.
 import type { Clock } from "../base/clock.ts";
 import type { Output } from "./frame.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";

@@ -1,8 +1,4 @@
-/**
- * Kinds of sinks, as the command line names them: one row says all that there is to know of a kind.
- *
- * @module
- */
+// Kinds of sinks, as the command line names them: one row says all that there is to know of a kind.
 import type { AccessWord, UriAccess } from "../base/access.ts";
 import type { Output } from "./frame.ts";
 import type { Sink } from "./sink.ts";

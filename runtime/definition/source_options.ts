@@ -1,8 +1,4 @@
-/**
- * Options of the source: where a query starts and how much a batch takes.
- *
- * @module
- */
+// Options of the source: where a query starts and how much a batch takes.
 import {
   FLAG,
   optionFaults,

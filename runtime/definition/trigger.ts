@@ -1,8 +1,4 @@
-/**
- * When a streaming query takes its next batch.
- *
- * @module
- */
+// When a streaming query takes its next batch.
 import type { Clock } from "../base/clock.ts";
 
 /**

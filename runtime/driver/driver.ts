@@ -1,9 +1,5 @@
-/**
- * The driver: owns membership, supervision and what is seen of the streaming queries. It never
- * touches a frame; executors do. Queries come and go while it runs.
- *
- * @module
- */
+// The driver: owns membership, supervision and what is seen of the streaming queries. It never
+// touches a frame; executors do. Queries come and go while it runs.
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { Measurements } from "../engine/reporter.ts";

@@ -1,9 +1,5 @@
-/**
- * One query of a driver, on all the partitions that it has here: loaded, at work, ended. Others come and
- * go without touching it.
- *
- * @module
- */
+// One query of a driver, on all the partitions that it has here: loaded, at work, ended. Others come and
+// go without touching it.
 import type { Clock } from "../base/clock.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/execution.ts";

@@ -1,8 +1,4 @@
-/**
- * The executors of a driver: who runs what, and what happens when one lane holds its thread.
- *
- * @module
- */
+// The executors of a driver: who runs what, and what happens when one lane holds its thread.
 import type {
   ExecutorConfig,
   FromExecutor,

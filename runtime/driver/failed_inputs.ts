@@ -1,9 +1,5 @@
-/**
- * How often the runs of a lane have failed on the same input of an operator: after some tries it is put
- * aside. Operators that keep something between inputs are tried in this way, by a restart each.
- *
- * @module
- */
+// How often the runs of a lane have failed on the same input of an operator: after some tries it is put
+// aside. Operators that keep something between inputs are tried in this way, by a restart each.
 import type { InputAside } from "../engine/put_aside.ts";
 import type { PlainError } from "../executor/protocol.ts";
 

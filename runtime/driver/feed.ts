@@ -1,8 +1,4 @@
-/**
- * What the viewer sees of a driver's queries.
- *
- * @module
- */
+// What the viewer sees of a driver's queries.
 import type { Clock } from "../base/clock.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { cameraIdentity, type Lane, type LaneFeed, type LanePicture } from "../lanes.ts";

@@ -1,9 +1,5 @@
-/**
- * Whether the process may open more files. Deno ends the whole process when a worker is started and there is no handle
- * left for its event loop: none may be started then.
- *
- * @module
- */
+// Whether the process may open more files. Deno ends the whole process when a worker is started and there is no handle
+// left for its event loop: none may be started then.
 
 /** More than a worker opens before it can say what is wrong: its event loop, its modules, its logs. */
 const WORKER_HANDLES = 48;

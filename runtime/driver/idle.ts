@@ -1,8 +1,4 @@
-/**
- * Telling listeners of streaming queries that have had nothing to do for a while.
- *
- * @module
- */
+// Telling listeners of streaming queries that have had nothing to do for a while.
 import type { Clock } from "../base/clock.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";

@@ -1,8 +1,4 @@
-/**
- * How far a query is behind the log, also while it is down and reports nothing.
- *
- * @module
- */
+// How far a query is behind the log, also while it is down and reports nothing.
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { lagOf } from "../definition/progress.ts";

@@ -1,8 +1,4 @@
-/**
- * One query on one partition, while it is here.
- *
- * @module
- */
+// One query on one partition, while it is here.
 import { type QuerySpec, SHOWN } from "../executor/protocol.ts";
 import type { Membership } from "../log/log.ts";
 import { LaneFailures } from "./lane_failures.ts";

@@ -1,8 +1,4 @@
-/**
- * What listeners hear of lanes.
- *
- * @module
- */
+// What listeners hear of lanes.
 import type { Clock } from "../base/clock.ts";
 import type { PlainError } from "../executor/protocol.ts";
 import type { Lane } from "./lane.ts";

@@ -1,8 +1,4 @@
-/**
- * The failures of one lane: what is tried again, after how long, and when it is enough.
- *
- * @module
- */
+// The failures of one lane: what is tried again, after how long, and when it is enough.
 import {
   OperatorError,
   type OperatorErrorPolicy,

@@ -1,9 +1,5 @@
-/**
- * The life of streaming queries: how they begin, end, start again after a failure, and move when
- * their executor dies or is held by another.
- *
- * @module
- */
+// The life of streaming queries: how they begin, end, start again after a failure, and move when
+// their executor dies or is held by another.
 import type { Clock } from "../base/clock.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/execution.ts";

@@ -1,9 +1,5 @@
-/**
- * Runs that were given up and have not ended: a function of theirs may still be at work, and must not run
- * beside another one.
- *
- * @module
- */
+// Runs that were given up and have not ended: a function of theirs may still be at work, and must not run
+// beside another one.
 
 /** The lingering runs of a driver, by the numbers of their lanes. */
 export class Lingering {

@@ -1,8 +1,4 @@
-/**
- * All streaming queries of a driver, and who listens to them.
- *
- * @module
- */
+// All streaming queries of a driver, and who listens to them.
 import { messageOf, placeOf, read } from "../base/errors.ts";
 import { shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";

@@ -1,9 +1,5 @@
-/**
- * Prometheus metrics of the streaming queries. Base units; labels only topic, partition, camera,
- * query, sink and reason.
- *
- * @module
- */
+// Prometheus metrics of the streaming queries. Base units; labels only topic, partition, camera,
+// query, sink and reason.
 import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";

@@ -1,8 +1,4 @@
-/**
- * Which partitions a query has here: all of them shared with a group, or some named by hand.
- *
- * @module
- */
+// Which partitions a query has here: all of them shared with a group, or some named by hand.
 import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
 import { retry } from "../base/wait.ts";

@@ -1,8 +1,4 @@
-/**
- * Errors of streaming queries, as listeners and `--json` get them.
- *
- * @module
- */
+// Errors of streaming queries, as listeners and `--json` get them.
 import type { PlainError } from "../executor/protocol.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
 import type { StreamingQuery } from "./streaming_query.ts";

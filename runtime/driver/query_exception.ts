@@ -1,8 +1,4 @@
-/**
- * The failure of a streaming query, as its handle shows it.
- *
- * @module
- */
+// The failure of a streaming query, as its handle shows it.
 import type { OffsetJson } from "../definition/progress.ts";
 import type { PlainError } from "../executor/protocol.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The queries that a program starts, as executors load them.
- *
- * @module
- */
+// The queries that a program starts, as executors load them.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, read } from "../base/errors.ts";

@@ -1,8 +1,4 @@
-/**
- * What becomes of a streaming query that failed: it starts again after a while, or ends for good.
- *
- * @module
- */
+// What becomes of a streaming query that failed: it starts again after a while, or ends for good.
 import type { PlainError } from "../executor/protocol.ts";
 
 /** Delays before a failed query starts again, milliseconds; they double each time. */

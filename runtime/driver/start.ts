@@ -1,8 +1,4 @@
-/**
- * Runs a query from a program.
- *
- * @module
- */
+// Runs a query from a program.
 import { messageOf } from "../base/errors.ts";
 import { FROM_ZERO, FUNCTION, TEXT, whole } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";

@@ -1,8 +1,4 @@
-/**
- * Handles on streaming queries, with Spark's names.
- *
- * @module
- */
+// Handles on streaming queries, with Spark's names.
 import { systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";

@@ -1,9 +1,5 @@
-/**
- * Looks at the threads of executors: which is held, by whose code, for how long, and how much memory it
- * keeps. What follows from that is the pool's to do.
- *
- * @module
- */
+// Looks at the threads of executors: which is held, by whose code, for how long, and how much memory it
+// keeps. What follows from that is the pool's to do.
 import v8 from "node:v8";
 import type { Turn } from "../executor/pulse.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Waiting for a topic that is not there yet, or has too few partitions.
- *
- * @module
- */
+// Waiting for a topic that is not there yet, or has too few partitions.
 import type { Clock } from "../base/clock.ts";
 import { LogError, type TopicLog } from "../log/log.ts";
 

@@ -1,12 +1,8 @@
-/**
- * A lane that reads two partitions: its own, the left one, and another camera's beside it.
- *
- * To the rest of the engine it is a reader of the left partition that gives each frame when it is
- * decided, with its partner. How far the right one is read follows from the left frames that were given,
- * so that offsets, plans and batches of the lane are those of the left partition alone.
- *
- * @module
- */
+// A lane that reads two partitions: its own, the left one, and another camera's beside it.
+//
+// To the rest of the engine it is a reader of the left partition that gives each frame when it is
+// decided, with its partner. How far the right one is read follows from the left frames that were given,
+// so that offsets, plans and batches of the lane are those of the left partition alone.
 import { besideOf, pairOf } from "../definition/align.ts";
 import type { Frame } from "../definition/frame.ts";
 import { alignmentOf } from "../definition/plan.ts";

@@ -1,8 +1,4 @@
-/**
- * Constructing batches: which frames the next one takes, as trigger, limits and the end of the read say.
- *
- * @module
- */
+// Constructing batches: which frames the next one takes, as trigger, limits and the end of the read say.
 import type { Frame } from "../definition/frame.ts";
 import { parseDuration } from "../definition/trigger.ts";
 import type { Taken } from "./excess.ts";

@@ -1,9 +1,5 @@
-/**
- * Running a batch: frames through the operators, in order, and what comes out of them. What is no
- * image becomes a dead letter, alerts become records, live sinks see each output at once.
- *
- * @module
- */
+// Running a batch: frames through the operators, in order, and what comes out of them. What is no
+// image becomes a dead letter, alerts become records, live sinks see each output at once.
 import { setImmediate } from "node:timers";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";

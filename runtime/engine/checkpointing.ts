@@ -1,13 +1,9 @@
-/**
- * The checkpoint of one streaming query: what is saved with a commit, and what a restart makes of
- * it.
- *
- * A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
- * and operators can only be brought back to the end of a batch. So the saved state is that of the
- * newest batch end which is early enough for every sink: the base.
- *
- * @module
- */
+// The checkpoint of one streaming query: what is saved with a commit, and what a restart makes of
+// it.
+//
+// A sink may have to see outputs again that were committed long ago (an unfinished video fragment),
+// and operators can only be brought back to the end of a batch. So the saved state is that of the
+// newest batch end which is early enough for every sink: the base.
 import { VERSION } from "../base/version.ts";
 import type { Clock } from "../base/clock.ts";
 import {

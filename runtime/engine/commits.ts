@@ -1,9 +1,5 @@
-/**
- * Committing batches: sinks take a batch, then the checkpoint says so. One batch is committed at a
- * time, in order; batches of live views wait and are committed together.
- *
- * @module
- */
+// Committing batches: sinks take a batch, then the checkpoint says so. One batch is committed at a
+// time, in order; batches of live views wait and are committed together.
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { NamedMetrics } from "./observed.ts";

@@ -1,8 +1,4 @@
-/**
- * What a query that is behind leaves out, as its overload policy says.
- *
- * @module
- */
+// What a query that is behind leaves out, as its overload policy says.
 import type { Frame } from "../definition/frame.ts";
 import type { PartitionReader } from "../log/log.ts";
 import type { IntakeOptions } from "./intake_options.ts";

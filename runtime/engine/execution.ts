@@ -1,16 +1,12 @@
-/**
- * The life of a streaming query: one query on one partition.
- *
- * Two records keep it exact. Before a batch runs, `plan` says which offsets it takes; after it ran,
- * `commit` makes its records and its end visible at once. Whatever happens between the two is done
- * again by the next owner, from the same offsets, with the same outputs.
- *
- *   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
- *
- * While one batch is being committed the next one is already processed; its outputs wait.
- *
- * @module
- */
+// The life of a streaming query: one query on one partition.
+//
+// Two records keep it exact. Before a batch runs, `plan` says which offsets it takes; after it ran,
+// `commit` makes its records and its end visible at once. Whatever happens between the two is done
+// again by the next owner, from the same offsets, with the same outputs.
+//
+//   take over → rebuild → ( construct next batch → run batch → commit batch )* → close
+//
+// While one batch is being committed the next one is already processed; its outputs wait.
 import type { Clock } from "../base/clock.ts";
 import type { Frame } from "../definition/frame.ts";
 import type { BatchRange, Membership } from "../log/log.ts";

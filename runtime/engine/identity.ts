@@ -1,9 +1,5 @@
-/**
- * Whose outputs are whose: findings take the number of the window that they were made of, and several
- * outputs of one frame or window are numbered, whatever the batches.
- *
- * @module
- */
+// Whose outputs are whose: findings take the number of the window that they were made of, and several
+// outputs of one frame or window are numbered, whatever the batches.
 
 /** What outputs have that are named: by hand-made operators perhaps only a part of it. */
 interface Named {

@@ -1,9 +1,5 @@
-/**
- * What comes in: frames of one partition, read as the source options and the overload policy say.
- * Everything that is left out is counted.
- *
- * @module
- */
+// What comes in: frames of one partition, read as the source options and the overload policy say.
+// Everything that is left out is counted.
 import { messageOf } from "../base/errors.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import { LogError, type OffsetRange } from "../log/log.ts";

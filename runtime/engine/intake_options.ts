@@ -1,8 +1,4 @@
-/**
- * What the intake of a streaming query needs, and whom it tells.
- *
- * @module
- */
+// What the intake of a streaming query needs, and whom it tells.
 import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";

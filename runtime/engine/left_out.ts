@@ -1,8 +1,4 @@
-/**
- * Frames that were good and that no window has: counted and reported.
- *
- * @module
- */
+// Frames that were good and that no window has: counted and reported.
 import type { LeftOut } from "../definition/operator.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import type { ExecutionOptions } from "./options.ts";

@@ -1,8 +1,4 @@
-/**
- * Metrics of operators' own, from batch to batch: what was committed since the last report.
- *
- * @module
- */
+// Metrics of operators' own, from batch to batch: what was committed since the last report.
 import type { Observed } from "../definition/operator.ts";
 
 /** The metrics of one operator. */

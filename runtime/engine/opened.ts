@@ -1,8 +1,4 @@
-/**
- * Taking a partition over: its checkpoint, and all that a streaming query works with from there on.
- *
- * @module
- */
+// Taking a partition over: its checkpoint, and all that a streaming query works with from there on.
 import { type BatchCommitter, LogError } from "../log/log.ts";
 import { lastFramesFrom } from "../log/last_frames.ts";
 import { startPoint } from "../definition/source_options.ts";

@@ -1,8 +1,4 @@
-/**
- * What a streaming query needs, and whom it tells what.
- *
- * @module
- */
+// What a streaming query needs, and whom it tells what.
 import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";

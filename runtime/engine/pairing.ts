@@ -1,18 +1,14 @@
-/**
- * Which frames of two cameras belong together.
- *
- * The frames of both are thought of as one row: each camera's in offset order, of two that come next
- * the one with the earlier capture time first, of equal ones the left. Two neighbours in it, one of
- * each camera, are a pair when they were captured within the tolerance of each other and neither has a
- * nearer frame of the other camera on its other side (of two as near, the one before). So a frame is in
- * one pair at most, and what it is paired with depends on its neighbours alone: three numbers say
- * where to go on, and nothing depends on how frames come in batches.
- *
- * A frame whose capture time is far ahead of those before it waits for the next one of its camera: if
- * that is not as far, the frame is astray and takes no part.
- *
- * @module
- */
+// Which frames of two cameras belong together.
+//
+// The frames of both are thought of as one row: each camera's in offset order, of two that come next
+// the one with the earlier capture time first, of equal ones the left. Two neighbours in it, one of
+// each camera, are a pair when they were captured within the tolerance of each other and neither has a
+// nearer frame of the other camera on its other side (of two as near, the one before). So a frame is in
+// one pair at most, and what it is paired with depends on its neighbours alone: three numbers say
+// where to go on, and nothing depends on how frames come in batches.
+//
+// A frame whose capture time is far ahead of those before it waits for the next one of its camera: if
+// that is not as far, the frame is astray and takes no part.
 import type { Frame } from "../definition/frame.ts";
 import { MAX_STEP_MS } from "../windows/window_options.ts";
 

@@ -1,9 +1,5 @@
-/**
- * The operators of one streaming query, chained. Items leave in the order they came, however many
- * `process` calls an operator has under way.
- *
- * @module
- */
+// The operators of one streaming query, chained. Items leave in the order they came, however many
+// `process` calls an operator has under way.
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import type { OperatorError } from "../definition/operator_error.ts";

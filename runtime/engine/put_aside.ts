@@ -1,8 +1,4 @@
-/**
- * The inputs that one operator has failed on too often, in this run and in earlier ones.
- *
- * @module
- */
+// The inputs that one operator has failed on too often, in this run and in earlier ones.
 import { OperatorError, type OperatorErrorPolicy } from "../definition/operator_error.ts";
 import type { FailedInput, OperatorPlace } from "../definition/operator_error.ts";
 

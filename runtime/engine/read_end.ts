@@ -1,8 +1,4 @@
-/**
- * Where a read ends: `endingOffsets`, `endingTimestamp`.
- *
- * @module
- */
+// Where a read ends: `endingOffsets`, `endingTimestamp`.
 import { endPoint } from "../definition/source_options.ts";
 import type { Taken } from "./excess.ts";
 import type { ExecutionOptions } from "./options.ts";

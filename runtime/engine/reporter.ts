@@ -1,8 +1,4 @@
-/**
- * Adds up what happens in a streaming query and makes Spark's progress reports of it.
- *
- * @module
- */
+// Adds up what happens in a streaming query and makes Spark's progress reports of it.
 import type { Clock } from "../base/clock.ts";
 import { type Frame, laneName } from "../definition/frame.ts";
 import { cameraIdentity } from "../lanes.ts";

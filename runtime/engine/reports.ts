@@ -1,9 +1,5 @@
-/**
- * When a streaming query tells how it goes: after a batch, at most this often, and once more when a
- * pause begins.
- *
- * @module
- */
+// When a streaming query tells how it goes: after a batch, at most this often, and once more when a
+// pause begins.
 import type { BatchRange } from "../log/log.ts";
 import type { Opened } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";

@@ -1,8 +1,4 @@
-/**
- * Latency samples of the last seconds, for percentiles.
- *
- * @module
- */
+// Latency samples of the last seconds, for percentiles.
 import type { LatencyPercentiles } from "../definition/progress.ts";
 
 const CAPACITY = 4096;

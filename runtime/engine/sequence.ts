@@ -1,9 +1,5 @@
-/**
- * Watches the cameras' own sequence numbers. Gaps, duplicates and reorderings are counted and
- * shown; frames pass as the log has them.
- *
- * @module
- */
+// Watches the cameras' own sequence numbers. Gaps, duplicates and reorderings are counted and
+// shown; frames pass as the log has them.
 import type { Frame } from "../definition/frame.ts";
 
 const SESSIONS_REMEMBERED = 8;

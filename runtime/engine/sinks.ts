@@ -1,8 +1,4 @@
-/**
- * The sinks of one streaming query, at work on one partition: the one place where outputs are written.
- *
- * @module
- */
+// The sinks of one streaming query, at work on one partition: the one place where outputs are written.
 import { messageOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";

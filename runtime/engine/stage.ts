@@ -1,8 +1,4 @@
-/**
- * One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
- *
- * @module
- */
+// One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";

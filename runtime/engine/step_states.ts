@@ -1,9 +1,5 @@
-/**
- * Which state of a checkpoint belongs to which step of the query: the one of the same name, wherever
- * it stands now.
- *
- * @module
- */
+// Which state of a checkpoint belongs to which step of the query: the one of the same name, wherever
+// it stands now.
 import type { Operator } from "../definition/operator.ts";
 import { LogError } from "../log/log.ts";
 

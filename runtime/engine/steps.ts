@@ -1,8 +1,4 @@
-/**
- * The steps of a batch, by name: what trials stop a streaming query at.
- *
- * @module
- */
+// The steps of a batch, by name: what trials stop a streaming query at.
 
 /** Steps between reading a batch and being done with it, in the order in which they come. */
 export const BATCH_STEPS = [

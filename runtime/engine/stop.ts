@@ -1,8 +1,4 @@
-/**
- * How streaming queries are stopped.
- *
- * @module
- */
+// How streaming queries are stopped.
 
 /**
  * `drain` after the batch that runs is committed, `move` likewise but another runtime goes on where it

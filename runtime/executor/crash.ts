@@ -1,8 +1,4 @@
-/**
- * Crashes on purpose, for trials of the recovery: off unless the environment asks for one.
- *
- * @module
- */
+// Crashes on purpose, for trials of the recovery: off unless the environment asks for one.
 import { BATCH_STEPS, type BatchStep } from "../engine/steps.ts";
 
 /** `STEP:N`: the process kills itself at the Nth time that an executor comes to the step. */

@@ -1,9 +1,5 @@
-/**
- * Hands pictures of lanes to the driver, latest wins: however fast a query runs, a viewer gets no
- * more than it can show, and never an older picture than the newest.
- *
- * @module
- */
+// Hands pictures of lanes to the driver, latest wins: however fast a query runs, a viewer gets no
+// more than it can show, and never an older picture than the newest.
 import {
   BadFrameError,
   type Frame,

@@ -1,8 +1,4 @@
-/**
- * What driver and executors say to each other. Plain data: it crosses to workers.
- *
- * @module
- */
+// What driver and executors say to each other. Plain data: it crosses to workers.
 import { messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import {

@@ -1,12 +1,8 @@
-/**
- * How an executor shows that its thread turns, and which lane has it.
- *
- * Each lane runs in an asynchronous context of its own, and so do the calls of its operators and sinks.
- * What continues after an `await` does so in the context in which it began, and so do timers; a hook on
- * continuations writes down whose code has the turn, before it can hold the thread.
- *
- * @module
- */
+// How an executor shows that its thread turns, and which lane has it.
+//
+// Each lane runs in an asynchronous context of its own, and so do the calls of its operators and sinks.
+// What continues after an `await` does so in the context in which it began, and so do timers; a hook on
+// continuations writes down whose code has the turn, before it can hold the thread.
 import { AsyncLocalStorage } from "node:async_hooks";
 import v8 from "node:v8";
 import type { CalledWith, CallUser } from "../engine/options.ts";

@@ -1,8 +1,4 @@
-/**
- * Calls of operators and sinks that do not end: nothing else would tell why a lane stands still.
- *
- * @module
- */
+// Calls of operators and sinks that do not end: nothing else would tell why a lane stands still.
 
 /** How often calls are looked at, milliseconds. */
 export const LOOK_MS = 2500;

@@ -1,8 +1,4 @@
-/**
- * Entry of an executor that is a worker.
- *
- * @module
- */
+// Entry of an executor that is a worker.
 /// <reference lib="deno.worker" />
 import { ExecutorHost } from "./host.ts";
 import type { Watched } from "./pictures.ts";

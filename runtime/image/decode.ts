@@ -1,8 +1,4 @@
-/**
- * Any accepted image to a decoded picture in pooled memory.
- *
- * @module
- */
+// Any accepted image to a decoded picture in pooled memory.
 import { ownWork } from "../base/own_work.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";

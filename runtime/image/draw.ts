@@ -1,8 +1,4 @@
-/**
- * Drawing on decoded pictures: rectangles and labels. What lies outside is cut off.
- *
- * @module
- */
+// Drawing on decoded pictures: rectangles and labels. What lies outside is cut off.
 import { CAPITAL_DOTS, DESCENT_DOTS, type Letter, letterOf } from "./font.ts";
 import type { RawImage } from "./raw.ts";
 

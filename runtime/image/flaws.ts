@@ -1,9 +1,5 @@
-/**
- * What can be wrong with an encoded image, and what becomes of it: one table for every road that a
- * frame takes (cameras, kernels, libjpeg-turbo, libvips).
- *
- * @module
- */
+// What can be wrong with an encoded image, and what becomes of it: one table for every road that a
+// frame takes (cameras, kernels, libjpeg-turbo, libvips).
 import { BadFrameError } from "../definition/frame.ts";
 
 /**

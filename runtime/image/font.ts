@@ -1,10 +1,6 @@
-/**
- * The letters of labels: Roboto Medium, drawn beforehand by `tools/font.py`.
- *
- * Roboto: copyright 2015 Google Inc., Apache License 2.0.
- *
- * @module
- */
+// The letters of labels: Roboto Medium, drawn beforehand by `tools/font.py`.
+//
+// Roboto: copyright 2015 Google Inc., Apache License 2.0.
 import { inflateSync } from "node:zlib";
 
 /** Pixels of a capital in the file, and of the room above and below it. */

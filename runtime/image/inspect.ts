@@ -1,8 +1,4 @@
-/**
- * What an encoded image says about itself: type, size, orientation. Reads headers only.
- *
- * @module
- */
+// What an encoded image says about itself: type, size, orientation. Reads headers only.
 import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import { type Flaw, refusal } from "./flaws.ts";

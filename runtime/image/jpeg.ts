@@ -1,8 +1,4 @@
-/**
- * JPEG in and out of pooled memory, through libjpeg-turbo on the process's thread pool.
- *
- * @module
- */
+// JPEG in and out of pooled memory, through libjpeg-turbo on the process's thread pool.
 import { Buffer } from "node:buffer";
 import jpegTurbo from "@julusian/jpeg-turbo";
 import { type ImageInfo, inspectImage } from "./inspect.ts";

@@ -1,8 +1,4 @@
-/**
- * A JPEG's segments up to its first scan. Every length is checked where it is read.
- *
- * @module
- */
+// A JPEG's segments up to its first scan. Every length is checked where it is read.
 import { refusal } from "./flaws.ts";
 
 /** Markers of the standard, their second byte. */

@@ -1,8 +1,4 @@
-/**
- * The EXIF orientation of a JPEG, kept when its pixels are encoded again.
- *
- * @module
- */
+// The EXIF orientation of a JPEG, kept when its pixels are encoded again.
 
 /** Where libjpeg's own JFIF segment ends. */
 const AFTER_JFIF = 20;

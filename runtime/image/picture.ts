@@ -1,9 +1,5 @@
-/**
- * What a frame shows, as pixels. Operators ask a frame for its picture and never learn how it was
- * encoded: as an image by itself, or as an access unit of a video stream.
- *
- * @module
- */
+// What a frame shows, as pixels. Operators ask a frame for its picture and never learn how it was
+// encoded: as an image by itself, or as an access unit of a video stream.
 import type { Frame, Headers } from "../definition/frame.ts";
 import { unitOf } from "../video/groups.ts";
 import { decodeImage, decodeReduced, type Denominator } from "./decode.ts";

@@ -1,8 +1,4 @@
-/**
- * Where a frame lies in its tensor, and back: from the tensor's pixels to those of the frame.
- *
- * @module
- */
+// Where a frame lies in its tensor, and back: from the tensor's pixels to those of the frame.
 import type { Denominator } from "./decode.ts";
 import type { Crop } from "./resize.ts";
 import type { TensorSpec } from "./tensor_spec.ts";

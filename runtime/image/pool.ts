@@ -1,9 +1,5 @@
-/**
- * Reused buffers for pictures. A fresh megabyte costs a page fault for every 4 KB that is written to
- * it, which is dearer than decoding into it.
- *
- * @module
- */
+// Reused buffers for pictures. A fresh megabyte costs a page fault for every 4 KB that is written to
+// it, which is dearer than decoding into it.
 
 /** Smallest size class, bytes. */
 const MIN_CLASS = 64 * 1024;

@@ -1,8 +1,4 @@
-/**
- * A decoded picture.
- *
- * @module
- */
+// A decoded picture.
 import { pool } from "./pool.ts";
 
 /** Grey, RGB or RGBA. */

@@ -1,9 +1,5 @@
-/**
- * Small JPEGs of large ones, for a thread that does nothing else: the decoder reduces them while it
- * decodes, and nothing is done twice or handed to another thread.
- *
- * @module
- */
+// Small JPEGs of large ones, for a thread that does nothing else: the decoder reduces them while it
+// decodes, and nothing is done twice or handed to another thread.
 import type { Denominator } from "./decode.ts";
 import { pool } from "./pool.ts";
 import { compressHere, decompressHere, hasLibrary } from "./turbojpeg.ts";

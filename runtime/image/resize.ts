@@ -1,8 +1,4 @@
-/**
- * Bilinear resizing of pictures of bytes, with the values of OpenCV's `INTER_LINEAR`.
- *
- * @module
- */
+// Bilinear resizing of pictures of bytes, with the values of OpenCV's `INTER_LINEAR`.
 import { PooledImage, type RawImage } from "./raw.ts";
 
 /** A part of a picture, pixels. */

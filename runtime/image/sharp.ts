@@ -1,8 +1,4 @@
-/**
- * libvips, loaded when the first picture needs it: most topics hold nothing but JPEG.
- *
- * @module
- */
+// libvips, loaded when the first picture needs it: most topics hold nothing but JPEG.
 import type Sharp from "sharp";
 import { loadPart } from "../base/part.ts";
 

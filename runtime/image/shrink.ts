@@ -1,8 +1,4 @@
-/**
- * Pictures at a fraction of their size.
- *
- * @module
- */
+// Pictures at a fraction of their size.
 import { PooledImage, type RawImage } from "./raw.ts";
 
 /**

@@ -1,9 +1,5 @@
-/**
- * Frames to tensors: decoded once, at reduced size where that is enough, then resized, brought into
- * colour order, scaled and laid out in one pass.
- *
- * @module
- */
+// Frames to tensors: decoded once, at reduced size where that is enough, then resized, brought into
+// colour order, scaled and laid out in one pass.
 import { decodeReduced } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import type { Picture } from "./picture.ts";

@@ -1,8 +1,4 @@
-/**
- * What a model wants of a frame, and samples of each type.
- *
- * @module
- */
+// What a model wants of a frame, and samples of each type.
 
 /** What a model wants of one frame. */
 export interface TensorSpec {

@@ -1,8 +1,4 @@
-/**
- * Which batch follows which: the rules of checkpoints, whatever the log.
- *
- * @module
- */
+// Which batch follows which: the rules of checkpoints, whatever the log.
 import { type BatchRange, type Checkpoint, saysFirst } from "./checkpoint.ts";
 import { LogError } from "./log_error.ts";
 

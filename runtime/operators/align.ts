@@ -1,8 +1,4 @@
-/**
- * The operator behind `.align`: the lane's reader makes pairs, it lets them pass.
- *
- * @module
- */
+// The operator behind `.align`: the lane's reader makes pairs, it lets them pass.
 import { FROM_ZERO, optionFaults, shown } from "../base/options.ts";
 import type { AlignOptions, OtherPartition, Pair } from "../definition/align.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";

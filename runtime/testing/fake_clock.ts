@@ -1,8 +1,4 @@
-/**
- * A clock that tests move.
- *
- * @module
- */
+// A clock that tests move.
 import type { Clock } from "../base/clock.ts";
 
 interface Sleeper {

@@ -1,9 +1,5 @@
-/**
- * A log in memory: as strict as the real ones about order, checkpoints and fencing, and able to
- * fail where a test wants it.
- *
- * @module
- */
+// A log in memory: as strict as the real ones about order, checkpoints and fencing, and able to
+// fail where a test wants it.
 import { byPlace, writtenBy } from "../log/checkpoint.ts";
 import type { Frame } from "../definition/frame.ts";
 import {

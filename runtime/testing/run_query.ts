@@ -1,8 +1,4 @@
-/**
- * Runs a query's partitions in the test itself, on a log in memory.
- *
- * @module
- */
+// Runs a query's partitions in the test itself, on a log in memory.
 import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";

@@ -1,9 +1,5 @@
-/**
- * Stream tests as lists of actions: add frames, advance the clock, crash, start again, check. When
- * a check fails, the message shows what the stream did.
- *
- * @module
- */
+// Stream tests as lists of actions: add frames, advance the clock, crash, start again, check. When
+// a check fails, the message shows what the stream did.
 import type { StopMode } from "../engine/execution.ts";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { LogRecord } from "../log/log.ts";

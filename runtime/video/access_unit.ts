@@ -1,9 +1,5 @@
-/**
- * Access units of H.264 and H.265 in Annex B form (ITU-T H.264 and H.265, annexes B): what the bytes
- * alone say of them. An access unit is one frame of a stream, as the camera sent it.
- *
- * @module
- */
+// Access units of H.264 and H.265 in Annex B form (ITU-T H.264 and H.265, annexes B): what the bytes
+// alone say of them. An access unit is one frame of a stream, as the camera sent it.
 import { BadFrameError } from "../definition/frame.ts";
 
 /** A codec whose access units can be records of a topic. */

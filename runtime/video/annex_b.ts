@@ -1,9 +1,5 @@
-/**
- * Access units on their way out of a container: start codes instead of lengths, parameter sets before
- * each keyframe's slices. The way back is in `unit_copy.ts`.
- *
- * @module
- */
+// Access units on their way out of a container: start codes instead of lengths, parameter sets before
+// each keyframe's slices. The way back is in `unit_copy.ts`.
 import {
   type AccessUnit,
   inspectAccessUnit,

@@ -1,12 +1,8 @@
-/**
- * AVI files with one Motion JPEG track: pictures as they are.
- *
- * AVI has a fixed rate, which the time between the first two pictures tells. Every picture stands in
- * the slot that is nearest to its time; slots between hold an empty chunk, which repeats the picture
- * before.
- *
- * @module
- */
+// AVI files with one Motion JPEG track: pictures as they are.
+//
+// AVI has a fixed rate, which the time between the first two pictures tells. Every picture stands in
+// the slot that is nearest to its time; slots between hold an empty chunk, which repeats the picture
+// before.
 import type { Appended, Container, Track } from "./container.ts";
 import { NOMINAL_MS } from "./timeline.ts";
 

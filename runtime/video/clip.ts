@@ -1,8 +1,4 @@
-/**
- * Clips: a stretch of frames as one MP4, for the episodes of alerts and for download.
- *
- * @module
- */
+// Clips: a stretch of frames as one MP4, for the episodes of alerts and for download.
 import { loadPart } from "../base/part.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { IndexEntry } from "./frame_index.ts";

@@ -1,10 +1,6 @@
-/**
- * From the images that a query puts out to the pictures of a video.
- *
- * This module imports nothing: the codecs are loaded when there is something to encode.
- *
- * @module
- */
+// From the images that a query puts out to the pictures of a video.
+//
+// This module imports nothing: the codecs are loaded when there is something to encode.
 
 /** One encoded picture, as the container wants it. */
 export interface EncodedPicture {

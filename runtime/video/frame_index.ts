@@ -1,9 +1,5 @@
-/**
- * What the index at the end of a file is made from: eight bytes a picture, since there may be
- * millions.
- *
- * @module
- */
+// What the index at the end of a file is made from: eight bytes a picture, since there may be
+// millions.
 
 /** Bytes of an entry. */
 export const ENTRY_BYTES = 8;

@@ -1,11 +1,7 @@
-/**
- * Decodes access units of one lane with FFmpeg, each once while its group goes on.
- *
- * Decoding waits until a picture is asked for. Then everything that the picture depends on and that
- * has not been decoded is decoded first, so a lane without viewers costs nothing.
- *
- * @module
- */
+// Decodes access units of one lane with FFmpeg, each once while its group goes on.
+//
+// Decoding waits until a picture is asked for. Then everything that the picture depends on and that
+// has not been decoded is decoded first, so a lane without viewers costs nothing.
 import { Buffer } from "node:buffer";
 import {
   AV_CODEC_FLAG_LOW_DELAY,

@@ -1,9 +1,5 @@
-/**
- * Groups of pictures: which access units one depends on. A group begins at a keyframe; each further unit
- * needs all units before it in its group, and nothing else.
- *
- * @module
- */
+// Groups of pictures: which access units one depends on. A group begins at a keyframe; each further unit
+// needs all units before it in its group, and nothing else.
 import { loadPart } from "../base/part.ts";
 import type { Frame } from "../definition/frame.ts";
 import {

@@ -1,9 +1,5 @@
-/**
- * From the frames that a query puts out to H.264, or to the access units that they came as. Loads
- * FFmpeg: import it when there is something to encode.
- *
- * @module
- */
+// From the frames that a query puts out to H.264, or to the access units that they came as. Loads
+// FFmpeg: import it when there is something to encode.
 import type { EncodedPicture, Encoding, Prepared } from "./encoding.ts";
 import { unitOf } from "./groups.ts";
 import type { Unit } from "./unit.ts";

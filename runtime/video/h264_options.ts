@@ -1,8 +1,4 @@
-/**
- * Options of the H.264 encoder.
- *
- * @module
- */
+// Options of the H.264 encoder.
 
 /** x264's presets that are fast enough for live video, fastest first. */
 export type H264Preset = "ultrafast" | "superfast" | "veryfast" | "faster" | "fast" | "medium";

@@ -1,8 +1,4 @@
-/**
- * From the images that a query puts out to Motion JPEG.
- *
- * @module
- */
+// From the images that a query puts out to Motion JPEG.
 import { BadFrameError } from "../definition/frame.ts";
 import { jpegOf, pictureOf } from "../image/picture.ts";
 import type { EncodedPicture, Encoding, Prepared } from "./encoding.ts";

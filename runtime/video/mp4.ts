@@ -1,13 +1,9 @@
-/**
- * MP4 files with one H.264 track.
- *
- * While it grows the file is a fragmented MP4 with a fragment for each picture, so that it can be
- * played up to the last one whatever happens. Finished, it is an ordinary MP4: an index of all
- * pictures stands at its end, and one box, whose header was kept free for it, hides the fragments.
- * Nothing is copied for that, and it can be undone.
- *
- * @module
- */
+// MP4 files with one H.264 track.
+//
+// While it grows the file is a fragmented MP4 with a fragment for each picture, so that it can be
+// played up to the last one whatever happens. Finished, it is an ordinary MP4: an index of all
+// pictures stands at its end, and one box, whose header was kept free for it, hides the fragments.
+// Nothing is copied for that, and it can be undone.
 import { concatenated } from "../base/bytes.ts";
 import type { Appended, Container, Sample, Track } from "./container.ts";
 import type { FrameIndex } from "./frame_index.ts";

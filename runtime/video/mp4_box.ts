@@ -1,8 +1,4 @@
-/**
- * Boxes: the building blocks of MP4 (ISO/IEC 14496-12).
- *
- * @module
- */
+// Boxes: the building blocks of MP4 (ISO/IEC 14496-12).
 
 /** What a box may hold. */
 export type BoxPart = Uint8Array | readonly number[];

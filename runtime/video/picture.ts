@@ -1,9 +1,5 @@
-/**
- * Encoded images to pictures as the video encoder takes them: 4:2:0 with the colours of JPEG, even
- * width and height.
- *
- * @module
- */
+// Encoded images to pictures as the video encoder takes them: 4:2:0 with the colours of JPEG, even
+// width and height.
 import { Buffer } from "node:buffer";
 import {
   AV_LOG_QUIET,

@@ -1,8 +1,4 @@
-/**
- * Capture times to times in a file, which only grow.
- *
- * @module
- */
+// Capture times to times in a file, which only grow.
 
 /** Where a timeline is. All in milliseconds. */
 export interface TimePoint {

@@ -1,8 +1,4 @@
-/**
- * An access unit at its place in its group of pictures.
- *
- * @module
- */
+// An access unit at its place in its group of pictures.
 import type { VideoCodec } from "./access_unit.ts";
 import type { VideoPicture } from "./video_picture.ts";
 

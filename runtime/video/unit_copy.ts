@@ -1,8 +1,4 @@
-/**
- * Access units on their way into an MP4: as they came, with lengths instead of start codes.
- *
- * @module
- */
+// Access units on their way into an MP4: as they came, with lengths instead of start codes.
 import { BitReader, joinedUnits, nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
 import type { Unit } from "./unit.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A decoded video frame, as pixels: FFmpeg's planes, converted on demand.
- *
- * @module
- */
+// A decoded video frame, as pixels: FFmpeg's planes, converted on demand.
 import {
   AV_PIX_FMT_GRAY8,
   AV_PIX_FMT_RGB24,

@@ -1,8 +1,4 @@
-/**
- * What windows by count and by time have in common: gaps, identity, the point to start again from.
- *
- * @module
- */
+// What windows by count and by time have in common: gaps, identity, the point to start again from.
 import type { Frame, Window } from "../definition/frame.ts";
 import { NO_SAMPLES, Sampler } from "./sampler.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";

@@ -1,8 +1,4 @@
-/**
- * Windows by count.
- *
- * @module
- */
+// Windows by count.
 import type { Frame, Window } from "../definition/frame.ts";
 import { BaseWindower, FRESH } from "./base.ts";
 import type { GapPolicy, WindowOptions } from "./window_options.ts";

@@ -1,8 +1,4 @@
-/**
- * Which frames of a stream count: every one, every n-th, or one for each tick of a frame rate.
- *
- * @module
- */
+// Which frames of a stream count: every one, every n-th, or one for each tick of a frame rate.
 import type { Frame } from "../definition/frame.ts";
 import type { WindowOptions } from "./window_options.ts";
 import type { WindowerState } from "./windower.ts";

@@ -1,8 +1,4 @@
-/**
- * Session windows: from the first frame on which something holds until it has not held for a while.
- *
- * @module
- */
+// Session windows: from the first frame on which something holds until it has not held for a while.
 import {
   ABOVE_ZERO,
   FROM_ZERO,

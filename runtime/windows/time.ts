@@ -1,8 +1,4 @@
-/**
- * Windows by capture time.
- *
- * @module
- */
+// Windows by capture time.
 import type { Frame, Window } from "../definition/frame.ts";
 import { BaseWindower, FRESH, type OpenWindow } from "./base.ts";
 import type { Sample } from "./sampler.ts";

@@ -1,13 +1,9 @@
-/**
- * Windows: ordered lists of frames of one partition, cut from the stream by count or by capture
- * time, resampled if a model wants another frame rate.
- *
- * The windows are a function of the frames and the options alone. How the frames came in batches,
- * where the process restarted and which executor ran it changes nothing: a restart goes back to
- * `restartPoint()`, whose small state says how the grid lay just before that frame.
- *
- * @module
- */
+// Windows: ordered lists of frames of one partition, cut from the stream by count or by capture
+// time, resampled if a model wants another frame rate.
+//
+// The windows are a function of the frames and the options alone. How the frames came in batches,
+// where the process restarted and which executor ran it changes nothing: a restart goes back to
+// `restartPoint()`, whose small state says how the grid lay just before that frame.
 import { checkWindowOptions, type WindowOptions } from "./window_options.ts";
 import { CountWindower } from "./count.ts";
 import { TimeWindower } from "./time.ts";

@@ -1,8 +1,4 @@
-/**
- * The window operator.
- *
- * @module
- */
+// The window operator.
 import type { Frame, Window } from "../definition/frame.ts";
 import type { Operator } from "../definition/operator.ts";
 import { createWindower, type WindowerState } from "./window.ts";

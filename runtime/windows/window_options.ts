@@ -1,8 +1,4 @@
-/**
- * How windows are cut, and what of that makes sense.
- *
- * @module
- */
+// How windows are cut, and what of that makes sense.
 import {
   ABOVE_ZERO,
   FROM_ZERO,

@@ -1,8 +1,4 @@
-/**
- * What cuts windows: frames in, windows out, and where to start again.
- *
- * @module
- */
+// What cuts windows: frames in, windows out, and where to start again.
 import type { Frame, Window } from "../definition/frame.ts";
 
 /** A point to start again from: the frame to read first, and the windower's state before it. */

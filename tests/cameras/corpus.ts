@@ -1,9 +1,5 @@
-/**
- * The kinds of video that cameras, phones and recorders write: one row each, made by `ffmpeg`. With the
- * tests that cover streams and images they are the table in `docs/cameras.md`.
- *
- * @module
- */
+// The kinds of video that cameras, phones and recorders write: one row each, made by `ffmpeg`. With the
+// tests that cover streams and images they are the table in `docs/cameras.md`.
 
 /** A kind of video file, and how `ffmpeg` makes one. */
 export interface VideoKind {

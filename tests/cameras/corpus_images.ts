@@ -1,8 +1,4 @@
-/**
- * The kinds of image files that a folder holds: one row each, made by `sharp`.
- *
- * @module
- */
+// The kinds of image files that a folder holds: one row each, made by `sharp`.
 import type { Sharp } from "sharp";
 
 /** A kind of image file. */

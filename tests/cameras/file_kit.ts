@@ -1,8 +1,4 @@
-/**
- * What the tests of video files share.
- *
- * @module
- */
+// What the tests of video files share.
 import { makeSource } from "../../cameras/open.ts";
 import type { CameraSettings } from "../../cameras/settings.ts";
 import { take } from "./kit.ts";

@@ -1,8 +1,4 @@
-/**
- * What the tests of folders share.
- *
- * @module
- */
+// What the tests of folders share.
 import { dirname, join } from "node:path";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import type { MemoryLog } from "../support/memory_log.ts";

@@ -1,8 +1,4 @@
-/**
- * What the tests of cameras share.
- *
- * @module
- */
+// What the tests of cameras share.
 import { runCamera } from "../../cameras/camera.ts";
 import { CaptureTimes } from "../../cameras/capture_times.ts";
 import { makeSource } from "../../cameras/open.ts";

@@ -1,10 +1,6 @@
-/**
- * The obligations of `TopicLog`, as tests. Every implementation runs all of them.
- *
- * Nothing here assumes that offsets are dense, that a topic is the only one, or that time stands still.
- *
- * @module
- */
+// The obligations of `TopicLog`, as tests. Every implementation runs all of them.
+//
+// Nothing here assumes that offsets are dense, that a topic is the only one, or that time stands still.
 import { registerCommitters } from "./log_contract_committers.ts";
 import { registerGroups } from "./log_contract_groups.ts";
 import { registerInspection } from "./log_contract_inspection.ts";

@@ -1,8 +1,4 @@
-/**
- * What the contract suite of the log needs on every implementation: how to open it, and how to wait.
- *
- * @module
- */
+// What the contract suite of the log needs on every implementation: how to open it, and how to wait.
 import assert from "node:assert/strict";
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { Frame } from "../../runtime/definition/frame.ts";

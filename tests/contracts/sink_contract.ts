@@ -1,12 +1,8 @@
-/**
- * What every exactly-once file sink must do, whatever happens in between: what is visible in the
- * end equals, byte for byte, what an undisturbed run leaves.
- *
- * The suite plays the engine: write, flush, commit, committed. Owners crash between any two steps, or
- * are left behind as zombies that go on later, and the next one begins again from the checkpoint.
- *
- * @module
- */
+// What every exactly-once file sink must do, whatever happens in between: what is visible in the
+// end equals, byte for byte, what an undisturbed run leaves.
+//
+// The suite plays the engine: write, flush, commit, committed. Owners crash between any two steps, or
+// are left behind as zombies that go on later, and the next one begins again from the checkpoint.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { lastOffsetOf, type Output } from "../../runtime/definition/frame.ts";

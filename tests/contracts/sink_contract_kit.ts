@@ -1,8 +1,4 @@
-/**
- * What tests of sinks share: a context as the engine gives it, and what a user sees of a folder.
- *
- * @module
- */
+// What tests of sinks share: a context as the engine gives it, and what a user sees of a folder.
 import { crc32 } from "node:zlib";
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { SinkContext } from "../../runtime/definition/sink.ts";

@@ -1,8 +1,4 @@
-/**
- * Faults of a broker under running queries and cameras, short and long.
- *
- * @module
- */
+// Faults of a broker under running queries and cameras, short and long.
 import assert from "node:assert/strict";
 import type { KafkaCluster } from "../../tools/kafka/cluster.ts";
 import { GroupBed } from "../recovery/group_bed.ts";

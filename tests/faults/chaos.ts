@@ -1,9 +1,5 @@
-/**
- * Three Kafka nodes, of which one at a time is held, cut off, killed or restarted, while cameras publish, a query
- * passes their frames on exactly once, the wall shows them, and librdkafka writes and reads beside them.
- *
- * @module
- */
+// Three Kafka nodes, of which one at a time is held, cut off, killed or restarted, while cameras publish, a query
+// passes their frames on exactly once, the wall shows them, and librdkafka writes and reads beside them.
 import { parseAddress } from "../../runtime/log/kafka/net/address.ts";
 import { Cluster } from "../../runtime/log/kafka/net/cluster.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";

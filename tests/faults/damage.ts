@@ -1,9 +1,5 @@
-/**
- * Damages the database of a log and looks at what its reader makes of it: the last good checkpoint, or
- * a stop that says what is wrong. Anything else would be a silent jump.
- *
- * @module
- */
+// Damages the database of a log and looks at what its reader makes of it: the last good checkpoint, or
+// a stop that says what is wrong. Anything else would be a silent jump.
 import assert from "node:assert/strict";
 import { LogError } from "../../runtime/log/log.ts";
 import { openLog } from "../../runtime/log/open.ts";

@@ -1,9 +1,5 @@
-/**
- * Damages a checkpoint where Kafka keeps it, in the metadata of a group's offset, and looks at what the
- * next owner makes of it.
- *
- * @module
- */
+// Damages a checkpoint where Kafka keeps it, in the metadata of a group's offset, and looks at what the
+// next owner makes of it.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Connection, offsetCommitV9, offsetFetchV8 } from "@platformatic/kafka";

@@ -1,8 +1,4 @@
-/**
- * Frames that expire under a query, the same on every log.
- *
- * @module
- */
+// Frames that expire under a query, the same on every log.
 import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { judgeTopic } from "../recovery/outputs.ts";

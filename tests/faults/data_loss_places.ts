@@ -1,8 +1,4 @@
-/**
- * Logs on which frames can be made to expire.
- *
- * @module
- */
+// Logs on which frames can be made to expire.
 import type { EmbeddedLog } from "../../runtime/log/embedded/log.ts";
 import { uniqueName, withAdmin, withKafkaLog } from "../support/kafka.ts";
 import { withLog } from "../support/log.ts";

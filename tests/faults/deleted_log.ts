@@ -1,8 +1,4 @@
-/**
- * A log that is deleted under a camera and a query.
- *
- * @module
- */
+// A log that is deleted under a camera and a query.
 import assert from "node:assert/strict";
 import { withFolder } from "../support/folder.ts";
 import { FramelaneProcess } from "../support/framelane.ts";

@@ -1,9 +1,5 @@
-/**
- * Faults in the frames themselves: bad bytes, odd times, sequences that start again, two cameras on one
- * partition.
- *
- * @module
- */
+// Faults in the frames themselves: bad bytes, odd times, sequences that start again, two cameras on one
+// partition.
 import assert from "node:assert/strict";
 import type { Frame, Headers } from "../../runtime/definition/frame.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";

@@ -1,9 +1,5 @@
-/**
- * A topic whose disk is lost, or that is deleted, under a camera and two queries: the one that may lose
- * nothing stops and says what to do, the one that may goes on and counts each lost frame.
- *
- * @module
- */
+// A topic whose disk is lost, or that is deleted, under a camera and two queries: the one that may lose
+// nothing stops and says what to do, the one that may goes on and counts each lost frame.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FramePublisher } from "../../cameras/publisher.ts";

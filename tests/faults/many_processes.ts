@@ -1,9 +1,5 @@
-/**
- * Cameras, runtimes, a wall and commands that look, all on one embedded log, while one runtime is stopped past its session
- * and comes back in the middle of what it did, and the wall clock of another jumps.
- *
- * @module
- */
+// Cameras, runtimes, a wall and commands that look, all on one embedded log, while one runtime is stopped past its session
+// and comes back in the middle of what it did, and the wall clock of another jumps.
 import assert from "node:assert/strict";
 import { GroupBed } from "../recovery/group_bed.ts";
 import type { Verdict } from "../support/checker.ts";

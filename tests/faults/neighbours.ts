@@ -1,8 +1,4 @@
-/**
- * Sixteen cameras, eight of which do one kind of wrong each: what the other eight notice of it.
- *
- * @module
- */
+// Sixteen cameras, eight of which do one kind of wrong each: what the other eight notice of it.
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Frame } from "../../runtime/definition/frame.ts";

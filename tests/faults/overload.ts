@@ -1,10 +1,6 @@
-/**
- * More than a query can take, all at once: a sink that is ten times too slow, viewers that never read,
- * a camera at ten times its rate. Before it nothing disturbs the same query: what the other lanes do
- * is measured against that.
- *
- * @module
- */
+// More than a query can take, all at once: a sink that is ten times too slow, viewers that never read,
+// a camera at ten times its rate. Before it nothing disturbs the same query: what the other lanes do
+// is measured against that.
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { TopicLog } from "../../runtime/log/log.ts";

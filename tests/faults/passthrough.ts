@@ -1,8 +1,4 @@
-/**
- * A query on partition 0 that passes its frames on to a topic, and how far that topic has come.
- *
- * @module
- */
+// A query on partition 0 that passes its frames on to a topic, and how far that topic has come.
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { until } from "../support/until.ts";

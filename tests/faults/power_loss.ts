@@ -1,9 +1,5 @@
-/**
- * A machine that loses power, as far as it can be tried without one: what a process wrote is recorded, and its folder is
- * made again as a disk may have it at any moment: all that was synced, and of the rest any part, in any order.
- *
- * @module
- */
+// A machine that loses power, as far as it can be tried without one: what a process wrote is recorded, and its folder is
+// made again as a disk may have it at any moment: all that was synced, and of the rest any part, in any order.
 import { dirname } from "node:path";
 import type { Random } from "../support/random.ts";
 import { bytesOf, type SystemCall, textOf, trace } from "./system_calls.ts";

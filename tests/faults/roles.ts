@@ -1,8 +1,4 @@
-/**
- * Which partitions a Kafka node leads or follows, and when the cluster does without it.
- *
- * @module
- */
+// Which partitions a Kafka node leads or follows, and when the cluster does without it.
 import { Connection } from "../../runtime/log/kafka/net/connection.ts";
 import { METADATA, NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
 

@@ -1,9 +1,5 @@
-/**
- * A runtime that runs out of something that the machine has little of, and gets it back: it says what is
- * missing, tries again, and in the end everything is there once.
- *
- * @module
- */
+// A runtime that runs out of something that the machine has little of, and gets it back: it says what is
+// missing, tries again, and in the end everything is there once.
 import assert from "node:assert/strict";
 import {
   assertSame,

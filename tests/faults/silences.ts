@@ -1,8 +1,4 @@
-/**
- * How long streams of records were silent, seen from where they arrive.
- *
- * @module
- */
+// How long streams of records were silent, seen from where they arrive.
 import type { TopicLog } from "../../runtime/log/log.ts";
 
 /** Streams of several kinds, each of as many partitions. */

@@ -1,9 +1,5 @@
-/**
- * Storage that cannot be written: a query stops and says what and where, and when it may write again
- * every frame is there once.
- *
- * @module
- */
+// Storage that cannot be written: a query stops and says what and where, and when it may write again
+// every frame is there once.
 import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { judge, type Marked, markedRecords, markOf, type Verdict } from "../support/checker.ts";

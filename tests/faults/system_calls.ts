@@ -1,8 +1,4 @@
-/**
- * What a process did to files, as `strace` saw it.
- *
- * @module
- */
+// What a process did to files, as `strace` saw it.
 
 /** A system call that went well. Times are seconds. */
 export interface SystemCall {

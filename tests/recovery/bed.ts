@@ -1,9 +1,5 @@
-/**
- * Kills a query at a point and looks at what it has put out after it has gone on: the same as if
- * nothing had happened.
- *
- * @module
- */
+// Kills a query at a point and looks at what it has put out after it has gone on: the same as if
+// nothing had happened.
 import assert from "node:assert/strict";
 import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
 import { CRASH_VARIABLE } from "../../runtime/executor/crash.ts";

@@ -1,9 +1,5 @@
-/**
- * Several runtimes in one group, cameras that never rest, and outputs of every kind that outlives a
- * process: what is lost, doubled or reordered when runtimes come and go.
- *
- * @module
- */
+// Several runtimes in one group, cameras that never rest, and outputs of every kind that outlives a
+// process: what is lost, doubled or reordered when runtimes come and go.
 import assert from "node:assert/strict";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { retry } from "../../runtime/base/wait.ts";

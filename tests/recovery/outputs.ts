@@ -1,8 +1,4 @@
-/**
- * Everything that a query has put out, so that two runs of it can be compared byte by byte.
- *
- * @module
- */
+// Everything that a query has put out, so that two runs of it can be compared byte by byte.
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

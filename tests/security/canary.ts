@@ -1,8 +1,4 @@
-/**
- * Secrets that are looked for: what they are, how they may be written, and where.
- *
- * @module
- */
+// Secrets that are looked for: what they are, how they may be written, and where.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";

@@ -1,8 +1,4 @@
-/**
- * Where attacks are tried: what a run may touch, what it may not, and a machine that is not this one.
- *
- * @module
- */
+// Where attacks are tried: what a run may touch, what it may not, and a machine that is not this one.
 import dgram from "node:dgram";
 import { once } from "node:events";
 import { libraryFiles } from "../../cli/launch/native.ts";

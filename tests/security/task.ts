@@ -1,8 +1,4 @@
-/**
- * Tasks as the launcher starts them, or with other permissions than theirs.
- *
- * @module
- */
+// Tasks as the launcher starts them, or with other permissions than theirs.
 import assert from "node:assert/strict";
 import { type Launch, planLaunch } from "../../cli/launch/plan.ts";
 import { commands } from "../../cli/registry.ts";

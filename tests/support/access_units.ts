@@ -1,8 +1,4 @@
-/**
- * Access units of H.264 and H.265, made here: moving pictures whose every frame differs.
- *
- * @module
- */
+// Access units of H.264 and H.265, made here: moving pictures whose every frame differs.
 import { Buffer } from "node:buffer";
 import {
   AV_LOG_QUIET,

@@ -1,9 +1,5 @@
-/**
- * The one checker of all trials: every frame carries its camera, its sequence number and the SHA-256
- * of its bytes; after a trial the checker says what is lost, doubled, reordered or changed.
- *
- * @module
- */
+// The one checker of all trials: every frame carries its camera, its sequence number and the SHA-256
+// of its bytes; after a trial the checker says what is lost, doubled, reordered or changed.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { LogRecord } from "../../runtime/log/log.ts";

@@ -1,9 +1,5 @@
-/**
- * Lanes without a runtime: real JPEGs whose bar code tells lane and offset, pushed by hand or by a
- * timer. For tests and trials of the viewer.
- *
- * @module
- */
+// Lanes without a runtime: real JPEGs whose bar code tells lane and offset, pushed by hand or by a
+// timer. For tests and trials of the viewer.
 import { Buffer } from "node:buffer";
 import jpeg from "@julusian/jpeg-turbo";
 import { type Clock, systemClock } from "../../runtime/base/clock.ts";

@@ -1,8 +1,4 @@
-/**
- * A folder for one test.
- *
- * @module
- */
+// A folder for one test.
 
 /** Gives the body an empty folder, and removes it afterwards. */
 export async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {

@@ -1,8 +1,4 @@
-/**
- * Framelane as users run it: processes of their own, seen through their output.
- *
- * @module
- */
+// Framelane as users run it: processes of their own, seen through their output.
 import { fileURLToPath } from "node:url";
 import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
 import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";

@@ -1,8 +1,4 @@
-/**
- * Frames for tests: small real JPEGs, each different from the others.
- *
- * @module
- */
+// Frames for tests: small real JPEGs, each different from the others.
 import jpeg from "@julusian/jpeg-turbo";
 import { Buffer } from "node:buffer";
 import type { LogRecord } from "../../runtime/log/log.ts";

@@ -1,9 +1,5 @@
-/**
- * Properties tried on what a fixed seed gives, the same in every run, and on what a new one gives, which
- * is printed so that the run can be repeated.
- *
- * @module
- */
+// Properties tried on what a fixed seed gives, the same in every run, and on what a new one gives, which
+// is printed so that the run can be repeated.
 import fc from "fast-check";
 import { say } from "./trial_report.ts";
 

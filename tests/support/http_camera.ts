@@ -1,8 +1,4 @@
-/**
- * An MJPEG camera that a test can break.
- *
- * @module
- */
+// An MJPEG camera that a test can break.
 import { paintCode } from "./fake_lanes.ts";
 
 /** An MJPEG camera that can refuse, and be gone. */

@@ -1,9 +1,5 @@
-/**
- * Kafka for tests: the broker that the test run provides, names of one's own on it, and brokers of
- * one's own where a test stops or kills them.
- *
- * @module
- */
+// Kafka for tests: the broker that the test run provides, names of one's own on it, and brokers of
+// one's own where a test stops or kills them.
 import { Admin, Connection as PackageConnection } from "@platformatic/kafka";
 import { Connection } from "../../runtime/log/kafka/net/connection.ts";
 import { produce } from "../../runtime/log/kafka/append/produce.ts";

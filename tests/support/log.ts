@@ -1,8 +1,4 @@
-/**
- * An embedded log for one test.
- *
- * @module
- */
+// An embedded log for one test.
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { Frame } from "../../runtime/definition/frame.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";

@@ -1,8 +1,4 @@
-/**
- * A manager without a runtime.
- *
- * @module
- */
+// A manager without a runtime.
 import { StreamingQueryManager } from "../../runtime/driver/manager.ts";
 
 /** A manager of queries that a test begins and ends. */

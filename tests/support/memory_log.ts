@@ -1,9 +1,5 @@
-/**
- * A log in memory for tests of what writes to one: topics, partitions and their records, and
- * failures on demand. Readers, groups and checkpoints are not part of it.
- *
- * @module
- */
+// A log in memory for tests of what writes to one: topics, partitions and their records, and
+// failures on demand. Readers, groups and checkpoints are not part of it.
 import {
   LogError,
   type LogProducer,

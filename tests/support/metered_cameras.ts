@@ -1,8 +1,4 @@
-/**
- * Cameras that each keep a rate of their own, which a trial may change while they run.
- *
- * @module
- */
+// Cameras that each keep a rate of their own, which a trial may change while they run.
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { type Marked, markOf } from "./checker.ts";
 import { jpegOf } from "./frames.ts";

@@ -1,8 +1,4 @@
-/**
- * Record batches of Kafka whose compressed records a test chooses byte by byte.
- *
- * @module
- */
+// Record batches of Kafka whose compressed records a test chooses byte by byte.
 import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { COMPRESSORS } from "../../runtime/log/kafka/records/codecs.ts";

@@ -1,8 +1,4 @@
-/**
- * What the system says of a process. Deno lets nobody look into `/proc` but those who may do all.
- *
- * @module
- */
+// What the system says of a process. Deno lets nobody look into `/proc` but those who may do all.
 
 /** Resident memory of a process, MiB. */
 export async function residentMiB(pid: number): Promise<number> {

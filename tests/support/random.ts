@@ -1,8 +1,4 @@
-/**
- * Random numbers that can be had again: a trial prints its seed.
- *
- * @module
- */
+// Random numbers that can be had again: a trial prints its seed.
 
 /** Numbers that follow from a seed. */
 export class Random {

@@ -1,8 +1,4 @@
-/**
- * A stretch of network before a server on this machine, which a test can cut, and let swallow what passes.
- *
- * @module
- */
+// A stretch of network before a server on this machine, which a test can cut, and let swallow what passes.
 
 /** Passes connections on to a port. */
 export class Relay {

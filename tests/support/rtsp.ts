@@ -1,8 +1,4 @@
-/**
- * A real RTSP server for tests: GStreamer's, in a process of its own.
- *
- * @module
- */
+// A real RTSP server for tests: GStreamer's, in a process of its own.
 import { join } from "node:path";
 
 const SCRIPT = join(import.meta.dirname!, "rtsp_server.py");

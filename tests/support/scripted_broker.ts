@@ -1,9 +1,5 @@
-/**
- * A Kafka broker that does as the test says: it answers every request that Framelane makes, well or
- * with an error code, or not at all. One topic is as good as another: each has one partition.
- *
- * @module
- */
+// A Kafka broker that does as the test says: it answers every request that Framelane makes, well or
+// with an error code, or not at all. One topic is as good as another: each has one partition.
 import { type Api, API_VERSIONS } from "../../runtime/log/kafka/protocol/api.ts";
 import * as groups from "../../runtime/log/kafka/protocol/groups.ts";
 import { FETCH, PRODUCE } from "../../runtime/log/kafka/protocol/records.ts";

@@ -1,8 +1,4 @@
-/**
- * Bytes and fields of the scripted broker's messages.
- *
- * @module
- */
+// Bytes and fields of the scripted broker's messages.
 import { NO_ID } from "../../runtime/log/kafka/protocol/topics.ts";
 import type { RequestWriter } from "../../runtime/log/kafka/protocol/wire.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A server that writes what a test says, byte for byte, whatever is asked.
- *
- * @module
- */
+// A server that writes what a test says, byte for byte, whatever is asked.
 import { withServer } from "./scripted_server.ts";
 
 /** A connection as a script sees it. */

@@ -1,8 +1,4 @@
-/**
- * An RTSP server that does what a test says: times, pauses, and answers that no camera should give.
- *
- * @module
- */
+// An RTSP server that does what a test says: times, pauses, and answers that no camera should give.
 import { withServer } from "./scripted_server.ts";
 
 /** What the server does. */

@@ -1,8 +1,4 @@
-/**
- * A TCP server for a test.
- *
- * @module
- */
+// A TCP server for a test.
 
 /**
  * Runs the body with a server; gives its host and port. A connection is closed once it is served,

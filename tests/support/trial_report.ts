@@ -1,8 +1,4 @@
-/**
- * The rows of the table in `docs/reliability.md`, as the trials print them.
- *
- * @module
- */
+// The rows of the table in `docs/reliability.md`, as the trials print them.
 import { writeLine } from "../../cli/output.ts";
 import type { Verdict } from "./checker.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A wall as it is run: cameras of a registry, cameras alone, queries with the viewer; and all that they say.
- *
- * @module
- */
+// A wall as it is run: cameras of a registry, cameras alone, queries with the viewer; and all that they say.
 import type { Page } from "playwright-core";
 import { CameraRegistry, type RegisteredCamera } from "../../cameras/registry.ts";
 import type { LaneView } from "../../viewer/protocol.ts";

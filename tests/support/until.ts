@@ -1,8 +1,4 @@
-/**
- * Waiting for something that happens elsewhere.
- *
- * @module
- */
+// Waiting for something that happens elsewhere.
 
 /** Waits until a condition holds; fails with `what` after `timeoutMs`. */
 export async function until(

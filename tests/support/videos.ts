@@ -1,8 +1,4 @@
-/**
- * Makes small video files for tests: each frame is the test pattern with its number in it.
- *
- * @module
- */
+// Makes small video files for tests: each frame is the test pattern with its number in it.
 import { Buffer } from "node:buffer";
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,

@@ -1,9 +1,5 @@
-/**
- * What goes wrong around a real wall: cameras, queries, runtime and log in processes of their own, the page
- * in Chromium. Each kind of trouble is measured from its beginning until everything that tells of it is right.
- *
- * @module
- */
+// What goes wrong around a real wall: cameras, queries, runtime and log in processes of their own, the page
+// in Chromium. Each kind of trouble is measured from its beginning until everything that tells of it is right.
 import { openState } from "../../cameras/registry.ts";
 import { withBrowser } from "../viewer/browser.ts";
 import { paintCode } from "./fake_lanes.ts";

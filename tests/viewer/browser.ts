@@ -1,8 +1,4 @@
-/**
- * A real browser for the viewer's tests.
- *
- * @module
- */
+// A real browser for the viewer's tests.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";

@@ -1,10 +1,6 @@
-/**
- * A local Apache Kafka cluster without Docker: one node or several, each both broker and controller
- * (KRaft), or brokers of a ZooKeeper, each a process of this machine that can be stopped, killed, paused and
- * restarted.
- *
- * @module
- */
+// A local Apache Kafka cluster without Docker: one node or several, each both broker and controller
+// (KRaft), or brokers of a ZooKeeper, each a process of this machine that can be stopped, killed, paused and
+// restarted.
 import { kafkaKit, KitError, type KitOptions, removeIfThere } from "./kit.ts";
 import { type NodeParts, type NodeProcess, runNode } from "./node.ts";
 import { join, resolve } from "./paths.ts";

@@ -1,8 +1,4 @@
-/**
- * A Kafka that is not Apache's: franz-go's kfake, in memory, built by Go.
- *
- * @module
- */
+// A Kafka that is not Apache's: franz-go's kfake, in memory, built by Go.
 import { run } from "../run.ts";
 import { KitError } from "./kit.ts";
 import { dirname, fromFileUrl, join } from "./paths.ts";

@@ -1,10 +1,6 @@
-/**
- * What a local Apache Kafka runs from: Java, Kafka's jars out of Maven Central, and two things
- * made from them once, which halve the time to start: an archive of loaded classes and the
- * bootstrap record of an empty cluster.
- *
- * @module
- */
+// What a local Apache Kafka runs from: Java, Kafka's jars out of Maven Central, and two things
+// made from them once, which halve the time to start: an archive of loaded classes and the
+// bootstrap record of an empty cluster.
 import { exists } from "../../runtime/base/folders.ts";
 import { run as runProgram } from "../run.ts";
 import { type NodeParts, runNode, storageTool } from "./node.ts";

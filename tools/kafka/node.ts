@@ -1,8 +1,4 @@
-/**
- * One Kafka process.
- *
- * @module
- */
+// One Kafka process.
 import { join } from "./paths.ts";
 
 /** What a node is run from. */

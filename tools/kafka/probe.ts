@@ -1,9 +1,5 @@
-/**
- * Asks a Kafka broker whether it serves clients, with one hand-made request: a Kafka client would
- * bring reconnects and caches of its own, and what is asked here is whether it answers right now.
- *
- * @module
- */
+// Asks a Kafka broker whether it serves clients, with one hand-made request: a Kafka client would
+// bring reconnects and caches of its own, and what is asked here is whether it answers right now.
 
 /** Metadata, version 1, of no topic; correlation id 1; client id "probe". */
 const REQUEST = new Uint8Array([

@@ -1,8 +1,4 @@
-/**
- * The configuration of a local Apache Kafka node.
- *
- * @module
- */
+// The configuration of a local Apache Kafka node.
 
 /** A listener that clients use besides, or instead of, the plain one. */
 export interface ListenerSecurity {

@@ -1,8 +1,4 @@
-/**
- * Data directories of Kafka's nodes: the id of their cluster, and what a node finds at its first start.
- *
- * @module
- */
+// Data directories of Kafka's nodes: the id of their cluster, and what a node finds at its first start.
 import { KitError } from "./kit.ts";
 import { type NodeParts, storageTool } from "./node.ts";
 import { join } from "./paths.ts";

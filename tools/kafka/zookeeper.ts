@@ -1,8 +1,4 @@
-/**
- * The ZooKeeper that Apache Kafka before 4.0 may keep its metadata in.
- *
- * @module
- */
+// The ZooKeeper that Apache Kafka before 4.0 may keep its metadata in.
 import { type NodeParts, runNode } from "./node.ts";
 import { join } from "./paths.ts";
 import { freePort } from "./probe.ts";

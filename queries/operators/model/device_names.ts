@@ -1,8 +1,4 @@
-/**
- * Names of the devices that models run on, without what runs them.
- *
- * @module
- */
+// Names of the devices that models run on, without what runs them.
 
 /** Devices, as ONNX Runtime's providers are named. */
 export const DEVICES = ["cpu", "cuda", "coreml", "webgpu"] as const;

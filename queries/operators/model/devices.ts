@@ -1,8 +1,4 @@
-/**
- * Where models run: the processor, or what else the machine has.
- *
- * @module
- */
+// Where models run: the processor, or what else the machine has.
 import { type Device, DEVICES } from "./device_names.ts";
 import { loadOnnx } from "./onnx.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A first manifest for an `.onnx` file, guessed from its shapes.
- *
- * @module
- */
+// A first manifest for an `.onnx` file, guessed from its shapes.
 import { INPUT_DTYPES, type Layout } from "./manifest_input.ts";
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { type Head, labelsIn, recognizeHead, sizeIn } from "./heads.ts";

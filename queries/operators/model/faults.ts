@@ -1,8 +1,4 @@
-/**
- * JSON that a person wrote, read field by field; what is wrong with it is collected, to report all at once.
- *
- * @module
- */
+// JSON that a person wrote, read field by field; what is wrong with it is collected, to report all at once.
 /** Accepted numbers. */
 export interface NumberRange {
   readonly min: number;

@@ -1,8 +1,4 @@
-/**
- * Model files and manifests, without what runs them: no native code is loaded.
- *
- * @module
- */
+// Model files and manifests, without what runs them: no native code is loaded.
 export { type Draft, draftManifest } from "./draft.ts";
 export {
   ManifestError,

@@ -1,8 +1,4 @@
-/**
- * The tensors of the frames that windows still need.
- *
- * @module
- */
+// The tensors of the frames that windows still need.
 import { type Frame, pictureOf, Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import type { ModelInput } from "./manifest_input.ts";

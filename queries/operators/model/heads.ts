@@ -1,8 +1,4 @@
-/**
- * The usual heads of models, known by the names and shapes of their outputs.
- *
- * @module
- */
+// The usual heads of models, known by the names and shapes of their outputs.
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 
 /** A head that is known. */

@@ -1,8 +1,4 @@
-/**
- * A loaded model with its manifest: tensors of frames in, findings out.
- *
- * @module
- */
+// A loaded model with its manifest: tensors of frames in, findings out.
 import type { Result } from "../../../runtime/mod.ts";
 import type { FrameTensor } from "../../../runtime/image/mod.ts";
 import type { ModelConstant } from "./manifest_input.ts";

@@ -1,8 +1,4 @@
-/**
- * The manifest of a model: `model.json` beside its `.onnx`. Reading and checking it.
- *
- * @module
- */
+// The manifest of a model: `model.json` beside its `.onnx`. Reading and checking it.
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";

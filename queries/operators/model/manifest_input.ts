@@ -1,8 +1,4 @@
-/**
- * The inputs of a model, as its manifest describes them.
- *
- * @module
- */
+// The inputs of a model, as its manifest describes them.
 import type { Fields } from "./faults.ts";
 
 /** In which order the dimensions of an input lie: N batch, T time, H height, W width, C colours. */

@@ -1,8 +1,4 @@
-/**
- * The outputs of a model, as its manifest describes them.
- *
- * @module
- */
+// The outputs of a model, as its manifest describes them.
 import type { Fields } from "./faults.ts";
 
 /** What can be done to a model's numbers before they are scores. */

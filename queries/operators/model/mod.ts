@@ -1,8 +1,4 @@
-/**
- * Models on ordered windows.
- *
- * @module
- */
+// Models on ordered windows.
 export * from "./files.ts";
 export { checkModel, Inference } from "./inference.ts";
 export { model, type ModelOptions } from "./model.ts";

@@ -1,8 +1,4 @@
-/**
- * Any ONNX model on ordered windows of frames, described by its manifest.
- *
- * @module
- */
+// Any ONNX model on ordered windows of frames, described by its manifest.
 import { Buffer } from "node:buffer";
 import { dirname } from "node:path";
 import {

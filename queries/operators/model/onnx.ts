@@ -1,8 +1,4 @@
-/**
- * ONNX Runtime, loaded when the first model is: queries without one do without it.
- *
- * @module
- */
+// ONNX Runtime, loaded when the first model is: queries without one do without it.
 import { createRequire } from "node:module";
 import type * as Onnx from "onnxruntime-node";
 

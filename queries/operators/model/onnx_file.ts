@@ -1,8 +1,4 @@
-/**
- * What an `.onnx` file says about its inputs and outputs, read without loading the model.
- *
- * @module
- */
+// What an `.onnx` file says about its inputs and outputs, read without loading the model.
 import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, normalize } from "node:path";
 

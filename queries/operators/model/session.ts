@@ -1,8 +1,4 @@
-/**
- * Loaded models, shared by all partitions of an executor.
- *
- * @module
- */
+// Loaded models, shared by all partitions of an executor.
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { float16Bits, searchableFloats } from "../../../runtime/image/mod.ts";
 import type { Device } from "./device_names.ts";

@@ -1,8 +1,4 @@
-/**
- * A manifest against the file that it describes.
- *
- * @module
- */
+// A manifest against the file that it describes.
 import { ManifestError, type ModelManifest } from "./manifest.ts";
 import type { Layout, ModelInput } from "./manifest_input.ts";
 import type { ScoresOutput } from "./manifest_output.ts";

@@ -1,8 +1,4 @@
-/**
- * A model tried once, on grey frames.
- *
- * @module
- */
+// A model tried once, on grey frames.
 import { Tensorizer } from "../../../runtime/mod.ts";
 import { type FrameTensor } from "../../../runtime/image/mod.ts";
 import { type CheckedModel, checkModel, Inference, type Inferred } from "./inference.ts";

@@ -1,8 +1,4 @@
-/**
- * Windows of frames to the tensor that a model takes.
- *
- * @module
- */
+// Windows of frames to the tensor that a model takes.
 import {
   allocate,
   float16Bits,

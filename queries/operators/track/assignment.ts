@@ -1,8 +1,4 @@
-/**
- * Who belongs to whom, at the least cost.
- *
- * @module
- */
+// Who belongs to whom, at the least cost.
 
 /**
  * Pairs rows with columns so that the sum of the costs is the least possible. Pairs that cost more than

@@ -1,11 +1,7 @@
-/**
- * Where a box will be next: a Kalman filter of constant velocity.
- *
- * Middle, shape (width by height) and height of a box are four filters that do not know of each other:
- * noise is independent, so their covariances never mix.
- *
- * @module
- */
+// Where a box will be next: a Kalman filter of constant velocity.
+//
+// Middle, shape (width by height) and height of a box are four filters that do not know of each other:
+// noise is independent, so their covariances never mix.
 
 /** Left, top, right, bottom. */
 export type Box = readonly [number, number, number, number];

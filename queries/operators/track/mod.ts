@@ -1,8 +1,4 @@
-/**
- * Following: the same number for the same object, from frame to frame.
- *
- * @module
- */
+// Following: the same number for the same object, from frame to frame.
 import {
   type DetectedObject,
   type FrameResult,

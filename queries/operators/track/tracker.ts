@@ -1,9 +1,5 @@
-/**
- * Follows objects from frame to frame, as ByteTrack does: first the sure detections find their tracks,
- * then the unsure ones those that are left.
- *
- * @module
- */
+// Follows objects from frame to frame, as ByteTrack does: first the sure detections find their tracks,
+// then the unsure ones those that are left.
 import { Buffer } from "node:buffer";
 import { assign } from "./assignment.ts";
 import { type Box, BoxFilter, overlap } from "./kalman.ts";

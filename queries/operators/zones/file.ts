@@ -1,8 +1,4 @@
-/**
- * The file of zones and lines.
- *
- * @module
- */
+// The file of zones and lines.
 import { fileURLToPath } from "node:url";
 import type { Line, Places, Point, Zone } from "../../../runtime/mod.ts";
 import { Fields } from "../model/faults.ts";

@@ -1,8 +1,4 @@
-/**
- * Points, polygons and lines.
- *
- * @module
- */
+// Points, polygons and lines.
 import type { Point } from "../../../runtime/mod.ts";
 
 /** True of a point inside a polygon, by the even-odd rule. */

@@ -1,8 +1,4 @@
-/**
- * Zones and lines: who is where, for how long, who came in and who went out.
- *
- * @module
- */
+// Zones and lines: who is where, for how long, who came in and who went out.
 import {
   type Frame,
   type Operator,

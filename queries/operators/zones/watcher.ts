@@ -1,8 +1,4 @@
-/**
- * Who is in which zone, for how long, and who has crossed which line.
- *
- * @module
- */
+// Who is in which zone, for how long, and who has crossed which line.
 import type { DetectedObject, Line, LineCount, Places, Point } from "../../../runtime/mod.ts";
 import { distanceRight, isInside, meets } from "./geometry.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Pictures to tensors of floats in one pass: a row's colours, its resizing, its floats.
- *
- * @module
- */
+// Pictures to tensors of floats in one pass: a row's colours, its resizing, its floats.
 import type { RawImage } from "../raw.ts";
 import { type Crop, type RowSteps, type Taps, tapsOf, walkRows } from "../resize.ts";
 import type { Planes } from "./half_size.ts";

@@ -1,8 +1,4 @@
-/**
- * JPEGs to planes at half their size, in the kernels' memory.
- *
- * @module
- */
+// JPEGs to planes at half their size, in the kernels' memory.
 import { readJpegHeader } from "./jpeg_header.ts";
 import { type Kernels, NATURAL } from "./kernels.ts";
 import { PLANES, QUANTIZERS } from "./layout.ts";

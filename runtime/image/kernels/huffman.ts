@@ -1,8 +1,4 @@
-/**
- * Huffman tables as the kernels want them.
- *
- * @module
- */
+// Huffman tables as the kernels want them.
 import {
   DC_BITS,
   DELTAS,

@@ -1,8 +1,4 @@
-/**
- * What the kernels need of a JPEG: baseline, one scan of all its components.
- *
- * @module
- */
+// What the kernels need of a JPEG: baseline, one scan of all its components.
 import { BadFrameError } from "../../definition/frame.ts";
 import {
   APP0,

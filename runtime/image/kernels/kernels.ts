@@ -1,8 +1,4 @@
-/**
- * The kernels of this thread, and the memory that they work in.
- *
- * @module
- */
+// The kernels of this thread, and the memory that they work in.
 import { ownWork } from "../../base/own_work.ts";
 import { HuffmanTables } from "./huffman.ts";
 import { HEAP, ZIGZAG } from "./layout.ts";

@@ -1,8 +1,4 @@
-/**
- * Where things lie in the memory of the kernels, bytes. The kernels and what calls them share it.
- *
- * @module
- */
+// Where things lie in the memory of the kernels, bytes. The kernels and what calls them share it.
 
 /** For each coefficient in zigzag order, and for what is beyond the last: its place in its block. */
 export const ZIGZAG = 0;

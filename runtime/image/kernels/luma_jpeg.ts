@@ -1,8 +1,4 @@
-/**
- * The luma of a colour JPEG as a grey JPEG, its codes as they are.
- *
- * @module
- */
+// The luma of a colour JPEG as a grey JPEG, its codes as they are.
 import { APP0, DHT, DQT, EOI, SOF0, SOI, SOS } from "../jpeg_headers.ts";
 import { readJpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";

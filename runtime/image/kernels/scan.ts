@@ -1,8 +1,4 @@
-/**
- * The codes of a JPEG's only scan, brought into the kernels' memory and read segment by segment.
- *
- * @module
- */
+// The codes of a JPEG's only scan, brought into the kernels' memory and read segment by segment.
 import type { Flaw } from "../flaws.ts";
 import { EOI, RST0 } from "../jpeg_headers.ts";
 import type { JpegHeader } from "./jpeg_header.ts";

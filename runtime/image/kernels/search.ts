@@ -1,8 +1,4 @@
-/**
- * Floats that kernels can search: what a model writes is not copied for that.
- *
- * @module
- */
+// Floats that kernels can search: what a model writes is not copied for that.
 import { kernelModule, PAGE } from "./kernels.ts";
 import { HEAP } from "./layout.ts";
 

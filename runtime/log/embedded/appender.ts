@@ -1,9 +1,5 @@
-/**
- * Appending: first the bytes into segment files, then the rows that make them visible, in one transaction for all calls
- * that wait at the same time.
- *
- * @module
- */
+// Appending: first the bytes into segment files, then the rows that make them visible, in one transaction for all calls
+// that wait at the same time.
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";
 import type { Database } from "./database.ts";

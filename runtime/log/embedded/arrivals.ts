@@ -1,8 +1,4 @@
-/**
- * The time of arrival, which retention uses. A wall clock that jumps must delete nothing.
- *
- * @module
- */
+// The time of arrival, which retention uses. A wall clock that jumps must delete nothing.
 import type { Clock } from "../../base/clock.ts";
 
 /** What a clock may be off its own course without a word: adjustments, and the time that a process was stopped. */

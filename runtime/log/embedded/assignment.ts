@@ -1,8 +1,4 @@
-/**
- * Which member of a group shall own which partition.
- *
- * @module
- */
+// Which member of a group shall own which partition.
 
 /**
  * Shares `partitions` partitions among `members` evenly: no two members' numbers differ by more than one. Every

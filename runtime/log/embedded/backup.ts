@@ -1,8 +1,4 @@
-/**
- * A copy of a log that is in use: the database at one moment, then the segments that it knows.
- *
- * @module
- */
+// A copy of a log that is in use: the database at one moment, then the segments that it knows.
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join, relative, resolve } from "node:path";
 import { LogError } from "../log.ts";

@@ -1,8 +1,4 @@
-/**
- * Notices what other connections and processes append: one poll for all partitions of an open log.
- *
- * @module
- */
+// Notices what other connections and processes append: one poll for all partitions of an open log.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";

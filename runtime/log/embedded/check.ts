@@ -1,8 +1,4 @@
-/**
- * Reading a whole log, to say what of it is as it was written.
- *
- * @module
- */
+// Reading a whole log, to say what of it is as it was written.
 import type { TopicLog } from "../log.ts";
 
 /** What a partition holds. */

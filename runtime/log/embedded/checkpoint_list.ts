@@ -1,8 +1,4 @@
-/**
- * Looking at checkpoints without taking them over.
- *
- * @module
- */
+// Looking at checkpoints without taking them over.
 import { byPlace, writtenBy } from "../checkpoint.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../log.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";

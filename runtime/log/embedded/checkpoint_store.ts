@@ -1,10 +1,6 @@
-/**
- * Whose checkpoints: those of the log itself, or those that a folder stands for (`--checkpoint DIR`). All are kept in the
- * log's database, so that outputs and checkpoint are one transaction; the folder holds an identity, by which
- * they are found.
- *
- * @module
- */
+// Whose checkpoints: those of the log itself, or those that a folder stands for (`--checkpoint DIR`). All are kept in the
+// log's database, so that outputs and checkpoint are one transaction; the folder holds an identity, by which
+// they are found.
 import { LogError } from "../log.ts";
 import { folderIdentity } from "../folder_identity.ts";
 import { corrupt } from "./checkpoint_entry.ts";

@@ -1,11 +1,7 @@
-/**
- * Checkpoints in the database: who owns each, which batch takes which offsets, which are done.
- *
- * An owner is known by its epoch: each of its transactions checks that it is still the newest one. The outputs of a batch
- * and `commits/N` are one transaction, so nothing has to be made good after a crash.
- *
- * @module
- */
+// Checkpoints in the database: who owns each, which batch takes which offsets, which are done.
+//
+// An owner is known by its epoch: each of its transactions checks that it is still the newest one. The outputs of a batch
+// and `commits/N` are one transaction, so nothing has to be made good after a crash.
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointFilter, LogError } from "../log.ts";
 import {

@@ -1,8 +1,4 @@
-/**
- * The checkpoint of one query on one partition, owned.
- *
- * @module
- */
+// The checkpoint of one query on one partition, owned.
 import {
   type BatchCommitter,
   type BatchRange,

@@ -1,8 +1,4 @@
-/**
- * A log of version 1, which kept frames in `log.db` and checkpoints in Deno KV, becomes one of today.
- *
- * @module
- */
+// A log of version 1, which kept frames in `log.db` and checkpoints in Deno KV, becomes one of today.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";

@@ -1,8 +1,4 @@
-/**
- * The database file of an embedded log: transactions, shared by all that wait at the same time.
- *
- * @module
- */
+// The database file of an embedded log: transactions, shared by all that wait at the same time.
 import { backup, type DatabaseSync, type StatementSync } from "node:sqlite";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers";

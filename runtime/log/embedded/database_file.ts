@@ -1,8 +1,4 @@
-/**
- * Opening the database file: whose it is, which version, whether it is whole.
- *
- * @module
- */
+// Opening the database file: whose it is, which version, whether it is whole.
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { LogError } from "../log.ts";

@@ -1,8 +1,4 @@
-/**
- * The disk that a log is on.
- *
- * @module
- */
+// The disk that a log is on.
 import { statfsSync } from "node:fs";
 
 /** Bytes that are free there; undefined where this is not known (`--allow-sys=statfs`). */

@@ -1,8 +1,4 @@
-/**
- * From what SQLite, Deno KV and the file system say to errors of the log.
- *
- * @module
- */
+// From what SQLite, Deno KV and the file system say to errors of the log.
 import { dirname } from "node:path";
 import { LogError, type LogErrorCode } from "../log.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Reading the frames of a partition from its segments.
- *
- * @module
- */
+// Reading the frames of a partition from its segments.
 import type { Frame } from "../../definition/frame.ts";
 import type { Database } from "./database.ts";
 import { badFrame, decodeRecord, recordPlaces } from "./record.ts";

@@ -1,11 +1,7 @@
-/**
- * Membership in a group: heartbeats, noticing members that fell silent, handing partitions over.
- *
- * Time is never written down, only counters: each member measures with its own monotonic clock how long another one's
- * heartbeat has stood still. So a wall clock that jumps expels no member.
- *
- * @module
- */
+// Membership in a group: heartbeats, noticing members that fell silent, handing partitions over.
+//
+// Time is never written down, only counters: each member measures with its own monotonic clock how long another one's
+// heartbeat has stood still. So a wall clock that jumps expels no member.
 import type { Clock } from "../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../log.ts";
 import type { Database } from "./database.ts";

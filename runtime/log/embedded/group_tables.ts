@@ -1,8 +1,4 @@
-/**
- * Groups in the database: members, and who shall own and who holds each partition.
- *
- * @module
- */
+// Groups in the database: members, and who shall own and who holds each partition.
 import type { Membership } from "../log.ts";
 import { assignPartitions } from "./assignment.ts";
 import type { Database } from "./database.ts";

@@ -1,8 +1,4 @@
-/**
- * What an open log does by itself: syncing, retention, sealing, looking after dead writers, warning.
- *
- * @module
- */
+// What an open log does by itself: syncing, retention, sealing, looking after dead writers, warning.
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { LogError, type LogStorage } from "../log.ts";

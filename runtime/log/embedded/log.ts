@@ -1,8 +1,4 @@
-/**
- * The embedded log: topics in a folder of this machine, shared by any number of processes, no server.
- *
- * @module
- */
+// The embedded log: topics in a folder of this machine, shared by any number of processes, no server.
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { isFile } from "../../base/folders.ts";

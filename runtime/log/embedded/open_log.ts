@@ -1,8 +1,4 @@
-/**
- * Opening and closing the parts of a log.
- *
- * @module
- */
+// Opening and closing the parts of a log.
 import type { Clock } from "../../base/clock.ts";
 import { LogError } from "../log.ts";
 import { Appender } from "./appender.ts";

@@ -1,8 +1,4 @@
-/**
- * One partition of the embedded log, read from an offset on.
- *
- * @module
- */
+// One partition of the embedded log, read from an offset on.
 import type { Frame } from "../../definition/frame.ts";
 import { LogError, type OffsetRange, type PartitionReader } from "../log.ts";
 import type { ChangeWatcher } from "./changes.ts";

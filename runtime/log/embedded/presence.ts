@@ -1,9 +1,5 @@
-/**
- * Which processes have the log open: each holds the lock of a file of its own, which the operating system takes away
- * with the process.
- *
- * @module
- */
+// Which processes have the log open: each holds the lock of a file of its own, which the operating system takes away
+// with the process.
 import { join } from "node:path";
 import { ignoreMissing } from "./disk.ts";
 import { modes } from "./private_files.ts";

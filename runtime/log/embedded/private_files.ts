@@ -1,8 +1,4 @@
-/**
- * A log's files are readable by their owner alone: they hold cameras' pictures.
- *
- * @module
- */
+// A log's files are readable by their owner alone: they hold cameras' pictures.
 import { join } from "node:path";
 
 /** Of all that a log makes. */

@@ -1,22 +1,18 @@
-/**
- * A record as bytes in a segment file:
- *
- * | bytes | what                                                                 |
- * | ----- | -------------------------------------------------------------------- |
- * | 4     | CRC-32 of the rest of the head                                       |
- * | 4     | CRC-32 of key, headers and value                                     |
- * | 8     | timestamp, epoch milliseconds                                        |
- * | 4     | length of the key plus one; 0: no key                                |
- * | 4     | length of the headers, JSON; 0: none                                 |
- * | 4     | length of the value                                                  |
- * | …     | key, headers, value                                                  |
- *
- * Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
- *
- * Between two records may stand padding: a head with the key's length 0xffffffff, and zeros as long as its value's.
- *
- * @module
- */
+// A record as bytes in a segment file:
+//
+// | bytes | what                                                                 |
+// | ----- | -------------------------------------------------------------------- |
+// | 4     | CRC-32 of the rest of the head                                       |
+// | 4     | CRC-32 of key, headers and value                                     |
+// | 8     | timestamp, epoch milliseconds                                        |
+// | 4     | length of the key plus one; 0: no key                                |
+// | 4     | length of the headers, JSON; 0: none                                 |
+// | 4     | length of the value                                                  |
+// | …     | key, headers, value                                                  |
+//
+// Numbers are big-endian. Offsets are not in it: they are given by the transaction that makes the record visible.
+//
+// Between two records may stand padding: a head with the key's length 0xffffffff, and zeros as long as its value's.
 import { crc32 } from "node:zlib";
 import { BadFrameError, type Frame, type Headers } from "../../definition/frame.ts";
 import { LogError, type LogRecord } from "../log.ts";

@@ -1,9 +1,5 @@
-/**
- * Records: which are where. Chunks of records that lie together are rows; their bytes are in segment files. The newest
- * chunk of a partition grows in its tail.
- *
- * @module
- */
+// Records: which are where. Chunks of records that lie together are rows; their bytes are in segment files. The newest
+// chunk of a partition grows in its tail.
 import { LogError } from "../log.ts";
 import type { Database } from "./database.ts";
 import type { EncodedRecord } from "./record.ts";

@@ -1,8 +1,4 @@
-/**
- * After a process that died: its segments are sealed, and what it had not committed is cut off.
- *
- * @module
- */
+// After a process that died: its segments are sealed, and what it had not committed is cut off.
 import { basename, join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";

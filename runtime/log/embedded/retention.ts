@@ -1,8 +1,4 @@
-/**
- * Retention: what has expired is hidden at once, and its segments are removed as soon as all that they hold is.
- *
- * @module
- */
+// Retention: what has expired is hidden at once, and its segments are removed as soon as all that they hold is.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";

@@ -1,8 +1,4 @@
-/**
- * Tables of the embedded log's database. The frames' bytes are not in it: they are in segment files.
- *
- * @module
- */
+// Tables of the embedded log's database. The frames' bytes are not in it: they are in segment files.
 
 /** Marks the file as ours (`PRAGMA application_id`): "FRLN". */
 export const applicationId = 0x46524c4e;

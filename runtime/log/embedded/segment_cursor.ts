@@ -1,8 +1,4 @@
-/**
- * Reading segment files, a piece at a time.
- *
- * @module
- */
+// Reading segment files, a piece at a time.
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";

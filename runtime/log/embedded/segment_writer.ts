@@ -1,12 +1,8 @@
-/**
- * The segment files that this log appends to: one at a time for each partition, with no other writer.
- *
- * A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
- * ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
- * stopped in the middle of a write and comes back harms nothing.
- *
- * @module
- */
+// The segment files that this log appends to: one at a time for each partition, with no other writer.
+//
+// A lock of the operating system on the file says that its writer is alive: it is gone with the process, however that
+// ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
+// stopped in the middle of a write and comes back harms nothing.
 import { dirname, join } from "node:path";
 import type { Database } from "./database.ts";
 import { freeBytes, syncPath } from "./disk.ts";

@@ -1,9 +1,5 @@
-/**
- * The file `tails`: a slot for each partition, written in place. Twice: CRC-32 of the rest; segment, run, latest offset,
- * bytes, arrival and newest timestamp as 64-bit numbers. A slot is within a sector of the disk, so it is never half.
- *
- * @module
- */
+// The file `tails`: a slot for each partition, written in place. Twice: CRC-32 of the rest; segment, run, latest offset,
+// bytes, arrival and newest timestamp as 64-bit numbers. A slot is within a sector of the disk, so it is never half.
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { LogError } from "../log.ts";

@@ -1,13 +1,9 @@
-/**
- * The tail of each partition: its latest offset, and the chunk that still grows.
- *
- * A tail is in the row of its partition. An append that only lets the newest chunk grow goes to a slot of the file `tails`
- * instead, under the same lock: a row costs a page of the write-ahead log for each append, the file one page for each sync.
- * A slot counts while the row has its segment open and is behind it. After a power failure the row may be behind by whole
- * chunks: then they are one, which reaches back as far as the slot's run of records.
- *
- * @module
- */
+// The tail of each partition: its latest offset, and the chunk that still grows.
+//
+// A tail is in the row of its partition. An append that only lets the newest chunk grow goes to a slot of the file `tails`
+// instead, under the same lock: a row costs a page of the write-ahead log for each append, the file one page for each sync.
+// A slot counts while the row has its segment open and is behind it. After a power failure the row may be behind by whole
+// chunks: then they are one, which reaches back as far as the slot's run of records.
 import { placeId } from "./schema.ts";
 import { TailFile } from "./tail_file.ts";
 

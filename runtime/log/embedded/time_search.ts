@@ -1,8 +1,4 @@
-/**
- * The offset for a time: the segments' and the chunks' newest times are a sparse index; then one chunk is looked into.
- *
- * @module
- */
+// The offset for a time: the segments' and the chunks' newest times are a sparse index; then one chunk is looked into.
 import type { FrameParts } from "./frame_reader.ts";
 import { headBytes, isPadding, recordPlaces, recordSize, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";

@@ -1,8 +1,4 @@
-/**
- * Topics and their partitions in the database.
- *
- * @module
- */
+// Topics and their partitions in the database.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";

@@ -1,8 +1,4 @@
-/**
- * SQLite's calls are synchronous: this keeps them from holding up the event loop.
- *
- * @module
- */
+// SQLite's calls are synchronous: this keeps them from holding up the event loop.
 import { clearImmediate, setImmediate } from "node:timers";
 
 /** What SQLite may take of one turn of the event loop, milliseconds. */

@@ -1,8 +1,4 @@
-/**
- * The URL of an embedded log.
- *
- * @module
- */
+// The URL of an embedded log.
 import { LogError } from "../log.ts";
 
 /** What `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…` says. */

@@ -1,8 +1,4 @@
-/**
- * Waiting for the locks of other processes.
- *
- * @module
- */
+// Waiting for the locks of other processes.
 import type { Clock } from "../../base/clock.ts";
 import { storageFault } from "./errors.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Apache Kafka as a log.
- *
- * @module
- */
+// Apache Kafka as a log.
 import type {
   BatchCommitter,
   CheckpointFilter,

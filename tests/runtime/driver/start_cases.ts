@@ -1,8 +1,4 @@
-/**
- * What `start` does on any log.
- *
- * @module
- */
+// What `start` does on any log.
 import assert from "node:assert/strict";
 import {
   display,

@@ -1,8 +1,4 @@
-/**
- * A topic in memory with the frames of one camera, for tests of the engine.
- *
- * @module
- */
+// A topic in memory with the frames of one camera, for tests of the engine.
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import { MemoryLog } from "../../../runtime/testing.ts";
 

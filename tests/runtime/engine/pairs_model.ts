@@ -1,9 +1,5 @@
-/**
- * What pairs are, computed from all frames of two cameras at once: the definition that the engine, which
- * sees one frame after the other, is compared with.
- *
- * @module
- */
+// What pairs are, computed from all frames of two cameras at once: the definition that the engine, which
+// sees one frame after the other, is compared with.
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { Random } from "../../support/random.ts";
 

@@ -1,9 +1,5 @@
-/**
- * What windows are, computed from all frames at once: the definition that `createWindower`, which
- * sees one frame after the other, is compared with.
- *
- * @module
- */
+// What windows are, computed from all frames at once: the definition that `createWindower`, which
+// sees one frame after the other, is compared with.
 import type { Frame } from "../../../runtime/definition/frame.ts";
 import type { WindowOptions } from "../../../runtime/windows/window_options.ts";
 

@@ -1,8 +1,4 @@
-/**
- * The row of a trial with damaged checkpoints.
- *
- * @module
- */
+// The row of a trial with damaged checkpoints.
 import type { DamageReport } from "../../faults/damage.ts";
 import { reportRow } from "../../support/trial_report.ts";
 

@@ -1,8 +1,4 @@
-/**
- * A network namespace that a process runs in, with one cable to this machine, which can be cut and be slow.
- *
- * @module
- */
+// A network namespace that a process runs in, with one cable to this machine, which can be cut and be slow.
 import { fileURLToPath } from "node:url";
 
 /** A namespace with its cable. */

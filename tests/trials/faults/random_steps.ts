@@ -1,9 +1,5 @@
-/**
- * Random steps from a printed seed: runtimes start, stop, die, freeze; cameras come with new partitions; the
- * log is cut off and comes back.
- *
- * @module
- */
+// Random steps from a printed seed: runtimes start, stop, die, freeze; cameras come with new partitions; the
+// log is cut off and comes back.
 import type { GroupBed } from "../../recovery/group_bed.ts";
 import type { FramelaneProcess } from "../../support/framelane.ts";
 import type { Random } from "../../support/random.ts";

@@ -1,8 +1,4 @@
-/**
- * Five rolling bounces of three runtimes in one group, the same on every log.
- *
- * @module
- */
+// Five rolling bounces of three runtimes in one group, the same on every log.
 import { bounce, GroupBed, type GroupBedOptions } from "../../recovery/group_bed.ts";
 import { reportRow } from "../../support/trial_report.ts";
 

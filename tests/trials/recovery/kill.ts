@@ -1,8 +1,4 @@
-/**
- * The full trial of the recovery, the same on every log.
- *
- * @module
- */
+// The full trial of the recovery, the same on every log.
 import assert from "node:assert/strict";
 import { type BedOptions, RecoveryBed, trials } from "../../recovery/bed.ts";
 import { Random } from "../../support/random.ts";

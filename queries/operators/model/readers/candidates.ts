@@ -1,8 +1,4 @@
-/**
- * Boxes that may be objects, until those that show the same thing are left out.
- *
- * @module
- */
+// Boxes that may be objects, until those that show the same thing are left out.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";

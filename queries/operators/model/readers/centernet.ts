@@ -1,8 +1,4 @@
-/**
- * Objects as peaks of a heat map.
- *
- * @module
- */
+// Objects as peaks of a heat map.
 import { indexesFrom } from "../../../../runtime/image/mod.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Decode } from "./head_tensors.ts";

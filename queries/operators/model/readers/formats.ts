@@ -1,8 +1,4 @@
-/**
- * How detectors lay out their boxes: one function for each format, from numbers to candidates.
- *
- * @module
- */
+// How detectors lay out their boxes: one function for each format, from numbers to candidates.
 import type { Column, ObjectFormat, ObjectsOutput } from "../manifest_output.ts";
 import { addPeaks } from "./centernet.ts";
 import type { Decode } from "./head_tensors.ts";

@@ -1,8 +1,4 @@
-/**
- * What a detector's head gives for one frame.
- *
- * @module
- */
+// What a detector's head gives for one frame.
 import type { ObjectsOutput } from "../manifest_output.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Values } from "./numbers.ts";

@@ -1,8 +1,4 @@
-/**
- * Outputs of models that find points: of bodies, faces, hands.
- *
- * @module
- */
+// Outputs of models that find points: of bodies, faces, hands.
 import { type DetectedObject } from "../../../../runtime/mod.ts";
 import { type Placement, toSource } from "../../../../runtime/image/mod.ts";
 import { rounded } from "../../rounded.ts";

@@ -1,8 +1,4 @@
-/**
- * Outputs that say what each spot of the picture is: areas, and a mask.
- *
- * @module
- */
+// Outputs that say what each spot of the picture is: areas, and a mask.
 import { Buffer } from "node:buffer";
 import { crc32, deflateSync } from "node:zlib";
 import type { Placement } from "../../../../runtime/image/mod.ts";

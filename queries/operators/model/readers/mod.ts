@@ -1,8 +1,4 @@
-/**
- * All readers of outputs, and what they say together.
- *
- * @module
- */
+// All readers of outputs, and what they say together.
 import type { DetectedObject, ResultData } from "../../../../runtime/mod.ts";
 import type { ModelManifest } from "../manifest.ts";
 import type { ModelOutput } from "../manifest_output.ts";

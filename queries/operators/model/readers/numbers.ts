@@ -1,8 +1,4 @@
-/**
- * The numbers of a tensor, whatever its type.
- *
- * @module
- */
+// The numbers of a tensor, whatever its type.
 import { fromFloat16Bits } from "../../../../runtime/image/mod.ts";
 import type { ModelTensor, Samples } from "../session.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Outputs of detectors to objects.
- *
- * @module
- */
+// Outputs of detectors to objects.
 import type { ObjectsOutput } from "../manifest_output.ts";
 import { Candidates } from "./candidates.ts";
 import { DECODERS, RANKS } from "./formats.ts";

@@ -1,8 +1,4 @@
-/**
- * What reads a model's outputs: numbers in, findings out.
- *
- * @module
- */
+// What reads a model's outputs: numbers in, findings out.
 import { BadFrameError, type DetectedObject, type Json } from "../../../../runtime/mod.ts";
 import { type Placement } from "../../../../runtime/image/mod.ts";
 import type { ModelInput } from "../manifest_input.ts";

@@ -1,8 +1,4 @@
-/**
- * Outputs of a model to scores.
- *
- * @module
- */
+// Outputs of a model to scores.
 import type { Activation, ScoresOutput } from "../manifest_output.ts";
 import { type Numbers, rounded, sigmoid, valuesOf } from "./numbers.ts";
 import { type OutputReader, type Reading, unreadable } from "./reader.ts";

@@ -1,8 +1,4 @@
-/**
- * What is to be appended to one partition, in order.
- *
- * @module
- */
+// What is to be appended to one partition, in order.
 import { type Compression, LogError, type LogRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";

@@ -1,8 +1,4 @@
-/**
- * Sending a record batch to the broker that leads its partition.
- *
- * @module
- */
+// Sending a record batch to the broker that leads its partition.
 import type { Connection, RequestOptions } from "../net/connection.ts";
 import { brokerErrors, NetworkError } from "../protocol/errors.ts";
 import { PRODUCE } from "../protocol/records.ts";

@@ -1,9 +1,5 @@
-/**
- * Appends records. Each partition has a queue of its own: one request of it is under way at a time,
- * what is called for meanwhile goes together in the next, and several partitions go side by side.
- *
- * @module
- */
+// Appends records. Each partition has a queue of its own: one request of it is under way at a time,
+// what is called for meanwhile goes together in the next, and several partitions go side by side.
 import { LogError, type LogProducer, type LogRecord, type ProducerOptions } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { PartitionQueue } from "./partition_queue.ts";

@@ -1,8 +1,4 @@
-/**
- * The records of a transaction, cut into batches.
- *
- * @module
- */
+// The records of a transaction, cut into batches.
 import type { OutputRecord } from "../../log.ts";
 import { sizeBound } from "../records/encoder.ts";
 

@@ -1,13 +1,9 @@
-/**
- * The checkpoint of one query on one partition, kept in Kafka.
- *
- * A batch is committed by one transaction that holds the outputs and the group's offset; one that has
- * none, and may be repeated, by the group's member alone, together with those of other lanes. Who
- * opens a committer takes over the transactional id of the query and the partition: the former
- * owner can neither finish what it has begun nor begin anything.
- *
- * @module
- */
+// The checkpoint of one query on one partition, kept in Kafka.
+//
+// A batch is committed by one transaction that holds the outputs and the group's offset; one that has
+// none, and may be repeated, by the group's member alone, together with those of other lanes. Who
+// opens a committer takes over the transactional id of the query and the partition: the former
+// owner can neither finish what it has begun nor begin anything.
 import {
   type BatchCommitter,
   type BatchRange,

@@ -1,8 +1,4 @@
-/**
- * Looking at the checkpoints in the offsets of Kafka's groups, without taking them over.
- *
- * @module
- */
+// Looking at the checkpoints in the offsets of Kafka's groups, without taking them over.
 import { byPlace, writtenBy } from "../../checkpoint.ts";
 import { settled } from "../../../base/wait.ts";
 import { type CheckpointFilter, type CheckpointInfo, LogError } from "../../log.ts";

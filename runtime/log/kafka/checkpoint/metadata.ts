@@ -1,9 +1,5 @@
-/**
- * How a checkpoint looks in Kafka: the offset that a consumer group has committed, and a small JSON
- * beside it in the commit's metadata. `docs/checkpoint-format.md` describes it for people.
- *
- * @module
- */
+// How a checkpoint looks in Kafka: the offset that a consumer group has committed, and a small JSON
+// beside it in the commit's metadata. `docs/checkpoint-format.md` describes it for people.
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 import { type BatchRange, type Checkpoint, type CheckpointInfo, LogError } from "../../log.ts";

@@ -1,9 +1,5 @@
-/**
- * Who owns a checkpoint: the member of the group that has the partition, and the transactional id's
- * last owner.
- *
- * @module
- */
+// Who owns a checkpoint: the member of the group that has the partition, and the transactional id's
+// last owner.
 import { type CheckpointInfo, LogError } from "../../log.ts";
 import { decodeAssignment } from "../group/consumer_protocol.ts";
 import type { Cluster } from "../net/cluster.ts";

@@ -1,8 +1,4 @@
-/**
- * Reads the checkpoint of a query out of the offsets of its group.
- *
- * @module
- */
+// Reads the checkpoint of a query out of the offsets of its group.
 import { type CommitterOptions, LogError } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { errorNames } from "../protocol/errors.ts";

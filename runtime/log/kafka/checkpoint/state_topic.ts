@@ -1,9 +1,5 @@
-/**
- * Operators' state that does not fit beside a group's offset: a record of a compacted topic, written in
- * the same transaction, found again by its offset.
- *
- * @module
- */
+// Operators' state that does not fit beside a group's offset: a record of a compacted topic, written in
+// the same transaction, found again by its offset.
 import { settled } from "../../../base/wait.ts";
 import { type CommitterOptions, LogError, type OutputRecord } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";

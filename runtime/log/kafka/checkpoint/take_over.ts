@@ -1,8 +1,4 @@
-/**
- * Takes a checkpoint over: its output topics are made, its former owner is fenced, then it is read.
- *
- * @module
- */
+// Takes a checkpoint over: its output topics are made, its former owner is fenced, then it is read.
 import type { CommitterOptions } from "../../log.ts";
 import type { OffsetCommits } from "../group/offset_commits.ts";
 import type { Cluster } from "../net/cluster.ts";

@@ -1,13 +1,9 @@
-/**
- * Kafka's transactions of one transactional id: records and group offsets, all or nothing.
- *
- * A transaction is four steps: its partitions and groups are announced to the coordinator, records
- * and offsets are written, and the coordinator is asked to commit; what belongs to a step goes out
- * together. An owner that starts raises the epoch of the id, which ends what the former owner had
- * open and refuses whatever it still tries.
- *
- * @module
- */
+// Kafka's transactions of one transactional id: records and group offsets, all or nothing.
+//
+// A transaction is four steps: its partitions and groups are announced to the coordinator, records
+// and offsets are written, and the coordinator is asked to commit; what belongs to a step goes out
+// together. An owner that starts raises the epoch of the id, which ends what the former owner had
+// open and refuses whatever it still tries.
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type Membership, type OutputRecord } from "../../log.ts";
 import { produce } from "../append/produce.ts";

@@ -1,8 +1,4 @@
-/**
- * Transactional ids: what they are called, who has them, and what errors say about them.
- *
- * @module
- */
+// Transactional ids: what they are called, who has them, and what errors say about them.
 import type { CommitterOptions } from "../../log.ts";
 import type { Connection } from "../net/connection.ts";
 import { brokerErrors, errorNames } from "../protocol/errors.ts";

@@ -1,10 +1,6 @@
-/**
- * Shares the partitions of a topic among the members of a group: evenly, and with as few moves as
- * possible. A partition that has to move first has no new owner; its old one releases it and joins again,
- * and then it is free.
- *
- * @module
- */
+// Shares the partitions of a topic among the members of a group: evenly, and with as few moves as
+// possible. A partition that has to move first has no new owner; its old one releases it and joins again,
+// and then it is free.
 
 /** A member as the leader of the group sees it. */
 export interface MemberClaim {

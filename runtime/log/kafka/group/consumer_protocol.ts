@@ -1,9 +1,5 @@
-/**
- * What members of a group send one another, in the encoding of Kafka's own consumers, so that
- * Kafka's tools show who has which partitions.
- *
- * @module
- */
+// What members of a group send one another, in the encoding of Kafka's own consumers, so that
+// Kafka's tools show who has which partitions.
 import { RequestWriter, ResponseReader } from "../protocol/wire.ts";
 
 const SUBSCRIPTION_VERSION = 2;

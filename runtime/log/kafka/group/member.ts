@@ -1,12 +1,8 @@
-/**
- * Membership in a consumer group, by Kafka's classic protocol.
- *
- * A member goes round: join, get partitions, hand them to the runtime, stay. A member that loses a
- * partition stops its queries first and joins again then: no partition has two owners.
- * Heartbeats have a timer of their own and go on while queries stop.
- *
- * @module
- */
+// Membership in a consumer group, by Kafka's classic protocol.
+//
+// A member goes round: join, get partitions, hand them to the runtime, stay. A member that loses a
+// partition stops its queries first and joins again then: no partition has two owners.
+// Heartbeats have a timer of their own and go on while queries stop.
 import { systemClock } from "../../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";

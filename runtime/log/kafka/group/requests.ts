@@ -1,9 +1,5 @@
-/**
- * The requests of a group's member, and what is inside of them: the encoding is that of Kafka's own
- * consumers, so that Kafka's tools show who has which partitions.
- *
- * @module
- */
+// The requests of a group's member, and what is inside of them: the encoding is that of Kafka's own
+// consumers, so that Kafka's tools show who has which partitions.
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { type Broker, brokerName } from "../net/address.ts";

@@ -1,8 +1,4 @@
-/**
- * Trying requests again where that helps, within a time.
- *
- * @module
- */
+// Trying requests again where that helps, within a time.
 import { systemClock } from "../../../base/clock.ts";
 import { DeadlineError, withDeadline } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";

@@ -1,8 +1,4 @@
-/**
- * The brokers of a cluster: which there are, which one answers, and which has been given up.
- *
- * @module
- */
+// The brokers of a cluster: which there are, which one answers, and which has been given up.
 import { settled } from "../../../base/wait.ts";
 import { NetworkError, ResponseError, ThrottledError } from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";

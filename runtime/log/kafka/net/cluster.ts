@@ -1,9 +1,5 @@
-/**
- * The cluster as a client sees it: which broker leads a partition, which one coordinates a group or
- * a transaction, and requests that follow when that changes.
- *
- * @module
- */
+// The cluster as a client sees it: which broker leads a partition, which one coordinates a group or
+// a transaction, and requests that follow when that changes.
 import { settled } from "../../../base/wait.ts";
 import { LogError } from "../../log.ts";
 import { errorOf } from "../protocol/api.ts";

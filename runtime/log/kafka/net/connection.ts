@@ -1,8 +1,4 @@
-/**
- * One connection to a broker: requests go out in order, responses come back in the same order.
- *
- * @module
- */
+// One connection to a broker: requests go out in order, responses come back in the same order.
 import { systemClock } from "../../../base/clock.ts";
 import { type Api, type Call, checked } from "../protocol/api.ts";
 import {

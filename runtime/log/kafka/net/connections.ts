@@ -1,11 +1,7 @@
-/**
- * Connections to brokers, made when needed and made again when lost.
- *
- * A broker answers the requests of one connection one after the other, so what may take long (a
- * fetch that waits for frames, a join that waits for other members) goes over a lane of its own.
- *
- * @module
- */
+// Connections to brokers, made when needed and made again when lost.
+//
+// A broker answers the requests of one connection one after the other, so what may take long (a
+// fetch that waits for frames, a join that waits for other members) goes over a lane of its own.
 import { LogError } from "../../log.ts";
 import { LoginError, NetworkError, UnsupportedError } from "../protocol/errors.ts";
 import { type Broker, brokerName, type KafkaAddress } from "./address.ts";

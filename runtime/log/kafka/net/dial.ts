@@ -1,8 +1,4 @@
-/**
- * Connects to a broker, plain or over TLS.
- *
- * @module
- */
+// Connects to a broker, plain or over TLS.
 import { settled } from "../../../base/wait.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";
 import { firstOf } from "./race.ts";

@@ -1,8 +1,4 @@
-/**
- * What errors mean: for what is sent again, and for callers of the log.
- *
- * @module
- */
+// What errors mean: for what is sent again, and for callers of the log.
 import { LogError } from "../../log.ts";
 import {
   type BrokerError,

@@ -1,8 +1,4 @@
-/**
- * Requests and responses on a connection: each with its length before it.
- *
- * @module
- */
+// Requests and responses on a connection: each with its length before it.
 import type { Call } from "../protocol/api.ts";
 import { LoginError, NetworkError } from "../protocol/errors.ts";
 import { RequestWriter, ResponseReader } from "../protocol/wire.ts";

@@ -1,8 +1,4 @@
-/**
- * Logging in: SASL with PLAIN, OAUTHBEARER or SCRAM.
- *
- * @module
- */
+// Logging in: SASL with PLAIN, OAUTHBEARER or SCRAM.
 import { brokerErrors, LoginError, ResponseError } from "../protocol/errors.ts";
 import { api } from "../protocol/api.ts";
 import {

@@ -1,9 +1,5 @@
-/**
- * Requests of a connection whose responses have not come. A broker answers one after the other, in
- * order: only the oldest can be late.
- *
- * @module
- */
+// Requests of a connection whose responses have not come. A broker answers one after the other, in
+// order: only the oldest can be late.
 import { systemClock } from "../../../base/clock.ts";
 import type { Call } from "../protocol/api.ts";
 import { NetworkError, TimeoutError } from "../protocol/errors.ts";

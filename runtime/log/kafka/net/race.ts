@@ -1,8 +1,4 @@
-/**
- * Trying candidates side by side: the next one begins when the one before has failed, or is slow.
- *
- * @module
- */
+// Trying candidates side by side: the next one begins when the one before has failed, or is slow.
 
 /** How candidates are tried. */
 export interface RaceOptions {

@@ -1,8 +1,4 @@
-/**
- * SCRAM: both sides prove that they know the password, and neither sends it (RFC 5802, RFC 7677).
- *
- * @module
- */
+// SCRAM: both sides prove that they know the password, and neither sends it (RFC 5802, RFC 7677).
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { LoginError } from "../protocol/errors.ts";

@@ -1,9 +1,5 @@
-/**
- * Why a TLS handshake failed, for people. The handshake of `node:tls` says no more of a certificate
- * than that it was refused; one by Deno itself says what is wrong with it.
- *
- * @module
- */
+// Why a TLS handshake failed, for people. The handshake of `node:tls` says no more of a certificate
+// than that it was refused; one by Deno itself says what is wrong with it.
 import type { Broker, Tls } from "./address.ts";
 
 const REASONS: readonly (readonly [sign: RegExp, reason: string])[] = [

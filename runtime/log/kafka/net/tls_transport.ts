@@ -1,9 +1,5 @@
-/**
- * TLS to a broker, through `node:tls`, which takes a client's certificate and the name that the
- * broker's must carry.
- *
- * @module
- */
+// TLS to a broker, through `node:tls`, which takes a client's certificate and the name that the
+// broker's must carry.
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { LoginError } from "../protocol/errors.ts";
 import { type Broker, isAddress, type Tls } from "./address.ts";

@@ -1,8 +1,4 @@
-/**
- * Which versions of requests a broker knows.
- *
- * @module
- */
+// Which versions of requests a broker knows.
 import { API_VERSIONS, type Call, checked, errorOf, type Spoken } from "../protocol/api.ts";
 import { ClosedError, UnsupportedError } from "../protocol/errors.ts";
 import type { RequestWriter, ResponseReader } from "../protocol/wire.ts";

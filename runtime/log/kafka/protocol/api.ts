@@ -1,8 +1,4 @@
-/**
- * What a request of the protocol is: its number, the versions that are spoken, and how it is encoded.
- *
- * @module
- */
+// What a request of the protocol is: its number, the versions that are spoken, and how it is encoded.
 import { type BrokerError, errorKind, type Outcome, ResponseError } from "./errors.ts";
 import { array, type Field, int16, int32, since, string, struct } from "./fields.ts";
 

@@ -1,11 +1,7 @@
-/**
- * The protocol's error codes: what each is called, and what a client does about it. One table for all
- * requests; a request for which a code means something else says so in its own description.
- *
- * Source: https://kafka.apache.org/protocol.html#protocol_error_codes
- *
- * @module
- */
+// The protocol's error codes: what each is called, and what a client does about it. One table for all
+// requests; a request for which a code means something else says so in its own description.
+//
+// Source: https://kafka.apache.org/protocol.html#protocol_error_codes
 import type { LogErrorCode } from "../../log.ts";
 
 /** What a client does about an error. */

@@ -1,8 +1,4 @@
-/**
- * Requests of groups and about them.
- *
- * @module
- */
+// Requests of groups and about them.
 import { api } from "./api.ts";
 import {
   array,

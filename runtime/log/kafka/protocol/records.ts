@@ -1,8 +1,4 @@
-/**
- * The requests that carry record batches.
- *
- * @module
- */
+// The requests that carry record batches.
 import { api } from "./api.ts";
 import {
   array,

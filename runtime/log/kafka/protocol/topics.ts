@@ -1,8 +1,4 @@
-/**
- * Requests about brokers, topics and offsets, and their coordinators.
- *
- * @module
- */
+// Requests about brokers, topics and offsets, and their coordinators.
 import { api } from "./api.ts";
 import {
   array,

@@ -1,8 +1,4 @@
-/**
- * Requests of transactions and about them.
- *
- * @module
- */
+// Requests of transactions and about them.
 import { api } from "./api.ts";
 import {
   array,

@@ -1,9 +1,5 @@
-/**
- * Kafka's types on the wire: what a request is written with, what a response is read with. All in the
- * compact form of the protocol's flexible versions unless `compact` is false.
- *
- * @module
- */
+// Kafka's types on the wire: what a request is written with, what a response is read with. All in the
+// compact form of the protocol's flexible versions unless `compact` is false.
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

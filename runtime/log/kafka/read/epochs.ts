@@ -1,12 +1,8 @@
-/**
- * Which leader wrote which records.
- *
- * A partition's log can be truncated and written again (a disk that was lost, an unclean election): the
- * same offsets then hold other frames. Each leader has an epoch, each batch carries it, and a broker that
- * knows the epoch of what was read last can say that its own history is another one.
- *
- * @module
- */
+// Which leader wrote which records.
+//
+// A partition's log can be truncated and written again (a disk that was lost, an unclean election): the
+// same offsets then hold other frames. Each leader has an epoch, each batch carries it, and a broker that
+// knows the epoch of what was read last can say that its own history is another one.
 import type { EpochRange } from "../records/decoder.ts";
 
 /** Epochs of partitions as far as they were seen, shared by the readers and committers of a log. */

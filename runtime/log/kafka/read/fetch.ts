@@ -1,8 +1,4 @@
-/**
- * Fetching records from the broker that leads their partitions.
- *
- * @module
- */
+// Fetching records from the broker that leads their partitions.
 import type { Connection, RequestOptions } from "../net/connection.ts";
 import { checked } from "../protocol/api.ts";
 import { NetworkError } from "../protocol/errors.ts";

@@ -1,13 +1,9 @@
-/**
- * Fetches from one broker for all partitions that it leads.
- *
- * One request asks for all partitions at once and waits at the broker until one of them gets a
- * frame. A partition that joins meanwhile (just opened, or its buffer has room again) cannot enter a
- * request that is under way; it goes over a connection of its own until that one has returned, and
- * then with the others again.
- *
- * @module
- */
+// Fetches from one broker for all partitions that it leads.
+//
+// One request asks for all partitions at once and waits at the broker until one of them gets a
+// frame. A partition that joins meanwhile (just opened, or its buffer has room again) cannot enter a
+// request that is under way; it goes over a connection of its own until that one has returned, and
+// then with the others again.
 import { systemClock } from "../../../base/clock.ts";
 import type { Broker } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";

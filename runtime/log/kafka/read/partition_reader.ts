@@ -1,8 +1,4 @@
-/**
- * One partition as it is being read: what is buffered, where it goes on, and its readers.
- *
- * @module
- */
+// One partition as it is being read: what is buffered, where it goes on, and its readers.
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";

@@ -1,8 +1,4 @@
-/**
- * Reads any number of partitions, each from the broker that leads it, whatever happens to brokers.
- *
- * @module
- */
+// Reads any number of partitions, each from the broker that leads it, whatever happens to brokers.
 import { systemClock } from "../../../base/clock.ts";
 import {
   LogError,

@@ -1,8 +1,4 @@
-/**
- * Topics and offsets.
- *
- * @module
- */
+// Topics and offsets.
 import { systemClock } from "../../../base/clock.ts";
 import { settled } from "../../../base/wait.ts";
 import { LogError, type OffsetRange } from "../../log.ts";

@@ -1,9 +1,5 @@
-/**
- * Compression of record batches, by the numbers that Kafka gives each kind: over `node:zlib` and
- * WebAssembly, synchronously.
- *
- * @module
- */
+// Compression of record batches, by the numbers that Kafka gives each kind: over `node:zlib` and
+// WebAssembly, synchronously.
 import type { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils";

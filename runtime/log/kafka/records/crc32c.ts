@@ -1,8 +1,4 @@
-/**
- * CRC-32C (Castagnoli), the checksum of record batches: `node:zlib` has the other polynomial alone.
- *
- * @module
- */
+// CRC-32C (Castagnoli), the checksum of record batches: `node:zlib` has the other polynomial alone.
 import { DATA, memory, update } from "./crc32c.wasm";
 
 /** Bytes for one call; longer data takes several. */

@@ -1,9 +1,5 @@
-/**
- * Reads record batches out of a fetch response: frames are views on the response, nothing is copied
- * unless it was compressed. What is not wanted yet is kept for the next time.
- *
- * @module
- */
+// Reads record batches out of a fetch response: frames are views on the response, nothing is copied
+// unless it was compressed. What is not wanted yet is kept for the next time.
 import { BadFrameError, type Frame } from "../../../definition/frame.ts";
 import { LogError } from "../../log.ts";
 import type { AbortedTransaction } from "../protocol/records.ts";

@@ -1,9 +1,5 @@
-/**
- * Record batches as Kafka stores them (format 2), written into one buffer without detours: a frame's
- * bytes are copied once.
- *
- * @module
- */
+// Record batches as Kafka stores them (format 2), written into one buffer without detours: a frame's
+// bytes are copied once.
 import { Buffer } from "node:buffer";
 import type { Compression, LogRecord } from "../../log.ts";
 import type { ProducerIdentity } from "../protocol/transactions.ts";

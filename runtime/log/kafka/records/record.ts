@@ -1,8 +1,4 @@
-/**
- * The records inside a batch.
- *
- * @module
- */
+// The records inside a batch.
 import type { Frame, Headers } from "../../../definition/frame.ts";
 
 export const NO_HEADERS: Headers = Object.freeze({});

@@ -1,8 +1,4 @@
-/**
- * Unpacks the records of a compressed batch, within bounds: a few kilobytes may claim to be gigabytes.
- *
- * @module
- */
+// Unpacks the records of a compressed batch, within bounds: a few kilobytes may claim to be gigabytes.
 import { Buffer } from "node:buffer";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";

@@ -1,8 +1,4 @@
-/**
- * What a broker may answer that is wrong, and what comes of it.
- *
- * @module
- */
+// What a broker may answer that is wrong, and what comes of it.
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import type { ReadProblem, TopicLog } from "../../../../../runtime/log/log.ts";

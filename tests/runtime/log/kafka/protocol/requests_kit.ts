@@ -1,8 +1,4 @@
-/**
- * What the tests of requests need: the bytes that Framelane sends, beside those of another client.
- *
- * @module
- */
+// What the tests of requests need: the bytes that Framelane sends, beside those of another client.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Api } from "../../../../../runtime/log/kafka/protocol/api.ts";
