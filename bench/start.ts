@@ -4,6 +4,7 @@
 import { fileURLToPath } from "node:url";
 import { clipFrames } from "./frames.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
+import { startWorker } from "../runtime/driver/executor_link.ts";
 import { moduleOf } from "./support/one_query.ts";
 import { optionsOf } from "./support/options.ts";
 import { report, table } from "./support/report.ts";
@@ -73,34 +74,28 @@ async function importing(module: string): Promise<number> {
   return Number(new TextDecoder().decode(stdout));
 }
 
-/** Milliseconds from making an executor's worker to its being ready for lanes. */
+/** Milliseconds from making an executor's worker to its being ready for lanes of a query. */
 async function workerStart(url: string): Promise<number> {
   const started = performance.now();
-  const worker = new Worker(new URL("../runtime/executor/worker.ts", import.meta.url), {
-    type: "module",
+  const link = startWorker("bench", { log: url, progressIntervalMs: 1000 }, {
+    onMessage() {},
+    onPicture() {},
+    onDeath(_, error) {
+      throw error;
+    },
   });
   try {
-    await new Promise<void>((resolve, reject) => {
-      worker.onmessage = ({ data }) =>
-        data.type === "ready" ? resolve() : reject(new Error(JSON.stringify(data)));
-      worker.postMessage({
-        type: "open",
-        config: {
-          log: url,
-          topic: "VideoStreaming",
-          queries: [{
-            name: "greyscale",
-            module: moduleOf("greyscale"),
-            group: "start",
-            sinks: [],
-          }],
-          progressIntervalMs: 1000,
-        },
-      });
+    await link.ready;
+    await link.load(0, {
+      name: "greyscale",
+      module: moduleOf("greyscale"),
+      topic: "VideoStreaming",
+      group: "start",
+      sinks: [],
     });
     return performance.now() - started;
   } finally {
-    worker.terminate();
+    await link.close(0);
   }
 }
 

@@ -72,10 +72,12 @@ async function namesOf(set: string): Promise<string[]> {
 async function filterOfService(): Promise<string> {
   const unit = await Deno.readTextFile(join(ROOT, "deploy/framelane@.service"));
   const names = new Set(await namesOf("@default"));
-  for (const [, sign, set] of unit.matchAll(/^SystemCallFilter=(~?)(@\S+)$/gm)) {
-    for (const name of await namesOf(set!)) {
-      if (sign === "~") names.delete(name);
-      else names.add(name);
+  for (const [, sign, list] of unit.matchAll(/^SystemCallFilter=(~?)(.+)$/gm)) {
+    for (const entry of list!.split(" ")) {
+      for (const name of entry.startsWith("@") ? await namesOf(entry) : [entry]) {
+        if (sign === "~") names.delete(name);
+        else names.add(name);
+      }
     }
   }
   return [...names].join(" ");
@@ -137,7 +139,8 @@ for (const profile of ["deploy/seccomp.json", "deploy/framelane@.service"]) {
         assert.ok(response.ok, viewer.said);
         await response.body?.cancel();
         await viewer.end();
-        for (const command of REFUSED) {
+        // The service refuses namespaces by RestrictNamespaces, which only systemd applies.
+        for (const command of isService ? REFUSED.slice(1) : REFUSED) {
           assert.equal((await run(within(folder, undefined, command))).code, 0, command.join(" "));
           assert.notEqual((await run(within(folder, filter, command))).code, 0, command.join(" "));
         }

@@ -14,7 +14,7 @@ def add(program, action, name, args=()):
 
 profile, out = sys.argv[1:]
 if profile == "-":
-    program = seccomp.SyscallFilter(seccomp.KILL_PROCESS)
+    program = seccomp.SyscallFilter(seccomp.ERRNO(1))
     for name in sys.stdin.read().split():
         add(program, seccomp.ALLOW, name)
 else:
