@@ -14,7 +14,7 @@ export type PictureListener = (picture: LanePicture) => void;
  * A lane is stalled when nothing came for this long, or for some times its usual interval. One that is not
  * looked at is asked for its newest frame every few seconds only.
  */
-const STALL_MS = 2_500;
+const STALL_MS = 2_000;
 const UNWATCHED_STALL_MS = 5_000;
 const STALL_INTERVALS = 6;
 

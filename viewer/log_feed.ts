@@ -29,7 +29,7 @@ const READ_AHEAD = 32;
 /** A camera may be renamed: its name is looked for again this often, milliseconds. */
 const IDENTIFY_MS = 30_000;
 /** A log that does not answer for this long is away, milliseconds. */
-const SILENT_MS = 2_500;
+const SILENT_MS = 2_000;
 const FIRST_RETRY_MS = 200;
 
 /** What people read of a log that is away. */
