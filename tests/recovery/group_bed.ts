@@ -151,8 +151,8 @@ export class GroupBed {
   }
 
   /**
-   * Milliseconds until the outputs of every partition hold a frame that was published from now on: whoever
-   * is frozen or dead now had no part in it.
+   * Milliseconds until the outputs of every partition hold a frame that was published from now on: runtimes
+   * that are frozen or dead now had no part in it.
    */
   async untilAllMove(timeoutMs: number): Promise<number> {
     const { log } = this.#options;

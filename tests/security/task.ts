@@ -64,22 +64,14 @@ export async function run(
     stderr: "piped",
   }).spawn();
   const timer = setTimeout(() => kill(child), TIMEOUT_MS);
-  let said = "";
-  const heard = Promise.withResolvers<void>();
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      said += text;
-      if (until?.test(said)) heard.resolve();
-    }
-  };
-  const ended = Promise.all([read(child.stdout), read(child.stderr), child.status]);
+  const { said, ended, heard } = listen(child, until);
   try {
-    const first = await Promise.race([ended, heard.promise]);
-    if (first !== undefined) return { code: first[2].code, said };
-    await then(said);
+    const first = await Promise.race([ended, heard]);
+    if (first !== undefined) return { code: first.code, said: said() };
+    await then(said());
     kill(child);
     await ended;
-    return { said };
+    return { said: said() };
   } finally {
     clearTimeout(timer);
   }
@@ -92,4 +84,19 @@ function kill(child: Deno.ChildProcess): void {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
   }
+}
+
+/** What a program prints on both its outputs, its end, and the moment when it has printed `until`. */
+export function listen(child: Deno.ChildProcess, until?: RegExp) {
+  let text = "";
+  const heard = Promise.withResolvers<void>();
+  const read = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+      text += piece;
+      if (until?.test(text)) heard.resolve();
+    }
+  };
+  const ended = Promise.all([child.status, read(child.stdout), read(child.stderr)])
+    .then(([status]) => status);
+  return { said: () => text, ended, heard: heard.promise };
 }

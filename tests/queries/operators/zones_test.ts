@@ -74,7 +74,7 @@ Deno.test("an object that trembles on a line counts once, and so does one that c
   assert.deepEqual(await crossings(restless), { in: 1, out: 1 });
 });
 
-Deno.test("who goes around a line does not cross it, whoever jumps over it does", async () => {
+Deno.test("an object that goes around a line does not cross it, one that jumps over it does", async () => {
   const around = walk([50, 30], [90, 40], [95, 60], [50, 70]);
   assert.deepEqual(await crossings(around), { in: 0, out: 0 });
   assert.deepEqual(await crossings(walk([30, 10], [70, 90])), { in: 1, out: 0 });

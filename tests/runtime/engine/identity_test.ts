@@ -94,7 +94,7 @@ Deno.test("outputs that a timer adds to a frame are numbered after those it had,
         open: ({ state }) => {
           let last = state === undefined ? undefined : JSON.parse(new TextDecoder().decode(state));
           return {
-            // The frame before is told of once more when the next one comes.
+            // The frame before is reported once more when the next one comes.
             process: (frame) => {
               const outputs = last === undefined ? [frame] : [{ ...frame, offset: last }, frame];
               last = frame.offset;

@@ -45,7 +45,7 @@ Deno.test("Pictures of access units are sent as JPEGs, the newest one last", asy
   await tracker.close();
 });
 
-Deno.test("While nobody looks only keyframes are decoded", async () => {
+Deno.test("Without viewers only keyframes are decoded", async () => {
   const { tracker, frames } = await filmed();
   const sent: Picture[] = [];
   const publisher = new LanePictures(LANE, (picture) => sent.push(picture), new Map());

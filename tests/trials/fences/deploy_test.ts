@@ -4,7 +4,7 @@
  * Needs root, bubblewrap, python3-seccomp and systemd-analyze.
  */
 import assert from "node:assert/strict";
-import { launchOf } from "../../security/task.ts";
+import { launchOf, listen } from "../../security/task.ts";
 import { join, ROOT } from "../../../tools/paths.ts";
 import { withFolder } from "../../support/folder.ts";
 
@@ -28,21 +28,13 @@ async function run(
     await writer.write(new TextEncoder().encode(input));
     await writer.close();
   }
-  let said = "";
-  const heard = Promise.withResolvers<void>();
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      said += text;
-      if (until?.test(said)) heard.resolve();
-    }
-  };
-  const ended = Promise.all([child.status, read(child.stdout), read(child.stderr)]);
-  await Promise.race([ended, heard.promise]);
+  const { said, ended, heard } = listen(child, until);
+  await Promise.race([ended, heard]);
   const end = async () => {
     child.kill("SIGTERM");
     await ended;
   };
-  return { code: until?.test(said) ? 0 : (await ended)[0].code, said, end };
+  return { code: until?.test(said()) ? 0 : (await ended).code, said: said(), end };
 }
 
 /** A command of Framelane, or a program, as another user and behind a filter. */
