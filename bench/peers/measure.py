@@ -70,3 +70,17 @@ def report(results):
         )
     )
     sys.stdout.flush()
+
+
+def run(processes, ready, results, announced=False):
+    """Runs processes to their ends once all are ready, and prints their results as one."""
+    for process in processes:
+        process.start()
+    for _ in processes:
+        ready.acquire()
+    if announced:
+        print("ready", file=sys.stderr, flush=True)
+    outcome = [results.get() for _ in processes]
+    for process in processes:
+        process.join()
+    report(outcome)

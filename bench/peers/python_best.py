@@ -57,18 +57,9 @@ def work(partition, results, ready):
 
 
 if __name__ == "__main__":
-    from measure import report
+    from measure import run
 
     context = mp.get_context("spawn")
     results, ready = context.Queue(), context.Semaphore(0)
     workers = [context.Process(target=work, args=(p, results, ready)) for p in range(partitions)]
-    for worker in workers:
-        worker.start()
-    for _ in workers:
-        ready.acquire()
-    if mode == "live":
-        print("ready", file=sys.stderr, flush=True)
-    outcome = [results.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    report(outcome)
+    run(workers, ready, results, announced=mode == "live")

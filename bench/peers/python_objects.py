@@ -90,17 +90,10 @@ def alone(partition, results, ready):
 
 
 if __name__ == "__main__":
-    from measure import report
+    from measure import run
 
     context = mp.get_context("spawn")
     results, ready = context.Queue(), context.Semaphore(0)
     target = alone if broker == "-" else work
     workers = [context.Process(target=target, args=(p, results, ready)) for p in range(partitions)]
-    for worker in workers:
-        worker.start()
-    for _ in workers:
-        ready.acquire()
-    outcome = [results.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    report(outcome)
+    run(workers, ready, results)

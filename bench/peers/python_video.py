@@ -48,7 +48,7 @@ def work(broker, topic, partition, frames, results, ready):
 
 
 def decode(broker, topic, partitions, frames):
-    from measure import report
+    from measure import run
 
     partitions, frames = int(partitions), int(frames)
     context = mp.get_context("spawn")
@@ -59,14 +59,7 @@ def decode(broker, topic, partitions, frames):
         context.Process(target=work, args=(broker, topic, p, share - 1, results, ready))
         for p in range(partitions)
     ]
-    for worker in workers:
-        worker.start()
-    for _ in workers:
-        ready.acquire()
-    outcome = [results.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    report(outcome)
+    run(workers, ready, results)
 
 
 def frame(path):
