@@ -3,6 +3,7 @@
 // Decoding waits until a picture is asked for. Then everything that the picture depends on and that
 // has not been decoded is decoded first, so a lane without viewers costs nothing.
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import {
   AV_CODEC_FLAG_LOW_DELAY,
   AV_LOG_QUIET,
@@ -15,6 +16,7 @@ import {
   Log,
   Packet,
 } from "node-av";
+import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import type { VideoCodec } from "./access_unit.ts";
 import type { Group, Unit, UnitDecoder } from "./unit.ts";
@@ -28,6 +30,10 @@ const KEPT_PICTURES = 6;
 const KEPT_BYTES = 96 * 1024 * 1024;
 /** No camera sends larger pictures; more would be a bomb. */
 const MAX_PIXELS = 64 * 1024 * 1024;
+/** Larger pictures, those of 4K, would hold a thread for too long at a time. */
+const MOST_PIXELS_HERE = 1920 * 1088;
+/** A thread that decodes lets its event loop turn at least this often, milliseconds. */
+const TURN_MS = 10;
 
 const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 
@@ -44,10 +50,18 @@ export class GroupDecoder implements UnitDecoder {
   #damagedAt = Infinity;
   /** Calls wait for each other: a decoder is a sequence. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Decodes on the thread that asks. What comes first may be of any size. */
+  #here = false;
+  readonly #mayBeHere: boolean;
   #kept: { readonly group: Group; readonly index: number; readonly picture: VideoPicture }[] = [];
   #closed = false;
 
-  constructor() {
+  /**
+   * @param here decodes on the thread that asks: for executors, which have nothing else to do. Off the thread
+   * each unit finds the caches cold and costs two changes of thread, a quarter more in all.
+   */
+  constructor(here: boolean) {
+    this.#mayBeHere = here;
     this.#packet.alloc();
     this.#frame.alloc();
   }
@@ -83,10 +97,17 @@ export class GroupDecoder implements UnitDecoder {
     if (this.#group !== group || this.#seen > index) await this.#begin(group);
     const { decoder } = this.#context!;
     let picture: VideoPicture | undefined;
+    let turned = performance.now();
     while (this.#seen <= index) {
       const at = this.#seen++;
-      picture = await this.#decode(decoder, group, at);
+      picture = await this.#send(decoder, group.units[at]!, at) < 0
+        ? undefined
+        : this.#receive(decoder, group, at);
       if (picture === undefined) this.#damagedAt = Math.min(this.#damagedAt, at);
+      if (performance.now() - turned > TURN_MS && at < index) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turned = performance.now();
+      }
     }
     if (picture === undefined || index > this.#damagedAt) {
       throw index > this.#damagedAt
@@ -126,20 +147,21 @@ export class GroupDecoder implements UnitDecoder {
     this.#context = { codec: group.codec, decoder };
   }
 
-  /** Decodes one unit off this thread; undefined when it is damaged. */
-  async #decode(
-    decoder: CodecContext,
-    group: Group,
-    index: number,
-  ): Promise<VideoPicture | undefined> {
-    const bytes = group.units[index]!;
+  /** Decodes one unit; FFmpeg's code. */
+  async #send(decoder: CodecContext, bytes: Uint8Array, index: number): Promise<number> {
     this.#packet.data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#packet.pts = BigInt(index);
     try {
-      if (await decoder.sendPacket(this.#packet) < 0) return undefined;
+      return this.#here
+        ? ownWork(() => decoder.sendPacketSync(this.#packet))
+        : await decoder.sendPacket(this.#packet);
     } finally {
       this.#packet.unref();
     }
+  }
+
+  /** The picture of the unit that was decoded; undefined when it is damaged. */
+  #receive(decoder: CodecContext, group: Group, index: number): VideoPicture | undefined {
     for (;;) {
       if (decoder.receiveFrameSync(this.#frame) < 0) return undefined;
       try {
@@ -152,6 +174,7 @@ export class GroupDecoder implements UnitDecoder {
             `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
           );
         }
+        this.#here = this.#mayBeHere && width * height <= MOST_PIXELS_HERE;
         return this.#keep(group, index, this.#frame);
       } finally {
         this.#frame.unref();
