@@ -41,7 +41,8 @@ const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 export class GroupDecoder implements UnitDecoder {
   readonly #converter = new PictureConverter();
   readonly #packet = new Packet();
-  readonly #frame = new Frame();
+  /** FFmpeg's frames for the next pictures. */
+  readonly #idle: Frame[] = [];
   #context: { readonly codec: VideoCodec; readonly decoder: CodecContext } | undefined;
   /** What the decoder has seen: the group and how many of its units. */
   #group: Group | undefined;
@@ -63,7 +64,6 @@ export class GroupDecoder implements UnitDecoder {
   constructor(here: boolean) {
     this.#mayBeHere = here;
     this.#packet.alloc();
-    this.#frame.alloc();
   }
 
   picture(unit: Unit): Promise<VideoPicture> {
@@ -83,7 +83,7 @@ export class GroupDecoder implements UnitDecoder {
       for (const { picture } of this.#kept.splice(0)) picture.release();
       this.#context?.decoder.freeContext();
       this.#packet.free();
-      this.#frame.free();
+      for (const frame of this.#idle.splice(0)) frame.free();
       this.#converter.close();
     });
   }
@@ -162,31 +162,41 @@ export class GroupDecoder implements UnitDecoder {
 
   /** The picture of the unit that was decoded; undefined when it is damaged. */
   #receive(decoder: CodecContext, group: Group, index: number): VideoPicture | undefined {
-    for (;;) {
-      if (decoder.receiveFrameSync(this.#frame) < 0) return undefined;
-      try {
-        if (this.#frame.pts !== BigInt(index)) continue;
-        const { width, height, decodeErrorFlags } = this.#frame;
-        if (decodeErrorFlags !== 0) return undefined;
-        if (width * height > MAX_PIXELS) {
-          throw new BadFrameError(
-            "too-large",
-            `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
-          );
-        }
-        this.#here = this.#mayBeHere && width * height <= MOST_PIXELS_HERE;
-        return this.#keep(group, index, this.#frame);
-      } finally {
-        this.#frame.unref();
+    const frame = this.#idle.pop() ?? newFrame();
+    let picture: VideoPicture | undefined;
+    try {
+      do {
+        if (decoder.receiveFrameSync(frame) < 0) return undefined;
+      } while (frame.pts !== BigInt(index));
+      const { width, height } = frame;
+      if (frame.decodeErrorFlags !== 0) return undefined;
+      if (width * height > MAX_PIXELS) {
+        throw new BadFrameError(
+          "too-large",
+          `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
+        );
       }
+      this.#here = this.#mayBeHere && width * height <= MOST_PIXELS_HERE;
+      picture = new VideoPicture(frame, this.#converter, this.#give);
+    } finally {
+      if (picture === undefined) this.#give(frame);
     }
-  }
-
-  #keep(group: Group, index: number, frame: Frame): VideoPicture {
-    const picture = new VideoPicture(frame, this.#converter);
     this.#kept.push({ group, index, picture });
     const most = Math.max(1, Math.min(KEPT_PICTURES, Math.floor(KEPT_BYTES / picture.bytes)));
     while (this.#kept.length > most) this.#kept.shift()!.picture.release();
     return picture;
   }
+
+  /** Takes back a frame of FFmpeg's. */
+  readonly #give = (frame: Frame): void => {
+    if (this.#closed) return frame.free();
+    frame.unref();
+    this.#idle.push(frame);
+  };
+}
+
+function newFrame(): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  return frame;
 }

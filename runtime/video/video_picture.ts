@@ -146,21 +146,24 @@ function newTarget(width: number, height: number, channels: Channels): Frame {
 export class VideoPicture {
   readonly width: number;
   readonly height: number;
-  /** Memory of the planes, about. */
-  readonly bytes: number;
-  readonly #frame = new Frame();
+  readonly #frame: Frame;
   readonly #converter: PictureConverter;
+  readonly #give: (frame: Frame) => void;
   #users = 1;
 
-  /** @param frame keeps its planes for itself. */
-  constructor(frame: Frame, converter: PictureConverter) {
-    this.#frame.alloc();
-    this.#frame.ref(frame);
+  /** @param give takes the frame back. */
+  constructor(frame: Frame, converter: PictureConverter, give: (frame: Frame) => void) {
+    this.#frame = frame;
     this.#converter = converter;
+    this.#give = give;
     this.width = frame.width;
     this.height = frame.height;
-    this.bytes = frame.linesize.reduce(
-      (sum, size, plane) => sum + Math.abs(size) * (plane === 0 ? frame.height : frame.height / 2),
+  }
+
+  /** Memory of the planes, about. */
+  get bytes(): number {
+    return this.#frame.linesize.reduce(
+      (sum, size, plane) => sum + Math.abs(size) * (plane === 0 ? this.height : this.height / 2),
       0,
     );
   }
@@ -173,7 +176,7 @@ export class VideoPicture {
 
   /** One user less. */
   release(): void {
-    if (--this.#users === 0) this.#frame.free();
+    if (--this.#users === 0) this.#give(this.#frame);
   }
 
   /** FFmpeg's frame, valid until released. */
