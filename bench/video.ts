@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
 import { AnnexBWriter } from "../runtime/video/annex_b.ts";
-import { writeClip } from "../runtime/video/clip.ts";
+import { clipOf } from "../tests/support/clip.ts";
 import { RtspServer } from "../tests/support/rtsp.ts";
 import { bench as benchCameras } from "./cameras.ts";
 import { codecLoop, WARM_UP } from "./codec.ts";
@@ -167,7 +167,7 @@ async function benchRtsp({ seconds, cameras }: Options): Promise<void> {
   const units = await film(), repeated = Array.from({ length: 10 }, () => units).flat();
   const { frames, close } = linked(repeated, 15);
   const path = await Deno.makeTempFile({ suffix: ".mp4" });
-  await Deno.writeFile(path, await writeClip(frames));
+  await Deno.writeFile(path, await clipOf(frames));
   await close();
   const server = await RtspServer.start(path);
   try {

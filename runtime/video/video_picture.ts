@@ -33,33 +33,22 @@ export class PictureConverter {
     height: number,
     channels: Channels,
   ): Promise<RawImage> {
-    const shape = this.#shape(
-      `${source.width}x${source.height}/${source.format}>${width}x${height}/${channels}`,
-    );
-    return await shape.convert(source, width, height, channels);
-  }
-
-  close(): void {
-    for (const shape of this.#shapes.values()) shape.close();
-    this.#shapes.clear();
-  }
-
-  #shape(name: string): Shape {
-    const known = this.#shapes.get(name);
-    if (known !== undefined) {
-      // The one that was used last goes last.
-      this.#shapes.delete(name);
-      this.#shapes.set(name, known);
-      return known;
-    }
-    const shape = new Shape();
+    const name = `${source.width}x${source.height}/${source.format}>${width}x${height}/${channels}`;
+    const shape = this.#shapes.get(name) ?? new Shape(width, height, channels);
+    // The one that was used last goes last.
+    this.#shapes.delete(name);
     this.#shapes.set(name, shape);
     const oldest = this.#shapes.entries().next().value!;
     if (this.#shapes.size > MAX_SHAPES) {
       this.#shapes.delete(oldest[0]);
       oldest[1].close();
     }
-    return shape;
+    return await shape.convert(source);
+  }
+
+  close(): void {
+    for (const shape of this.#shapes.values()) shape.close();
+    this.#shapes.clear();
   }
 }
 
@@ -69,12 +58,14 @@ class Shape {
   readonly #targets: Frame[] = [];
   #closed = false;
 
-  async convert(
-    source: Frame,
-    width: number,
-    height: number,
-    channels: Channels,
-  ): Promise<RawImage> {
+  constructor(
+    readonly width: number,
+    readonly height: number,
+    readonly channels: Channels,
+  ) {}
+
+  async convert(source: Frame): Promise<RawImage> {
+    const { width, height, channels } = this;
     const scaler = this.#scalers.pop() ??
       newScaler(source.width !== width || source.height !== height);
     const target = this.#targets.pop() ?? newTarget(width, height, channels);
