@@ -285,8 +285,7 @@ export class Database {
   }
 
   #together(units: readonly Unit[]): (() => void)[] {
-    const apply = (unit: Unit) =>
-      units.length === 1 ? this.#applyAll(unit) : this.#apply(unit);
+    const apply = (unit: Unit) => units.length === 1 ? this.#applyAll(unit) : this.#apply(unit);
     const attempt = () => this.writeNow(() => units.map(apply));
     try {
       return attempt();
