@@ -1,5 +1,5 @@
 // The sinks of one streaming query, at work on one partition: the one place where outputs are written.
-import { messageOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
+import { codeOf, messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
@@ -27,6 +27,9 @@ export class SinkFailedError extends Error {
   readonly sink: string;
   /** The user's own file and line, where the stack tells them. */
   readonly place: Place | undefined;
+  /** Of the cause: another system's own code, and whether the same may succeed later. */
+  readonly code: string | undefined;
+  readonly retryable: boolean;
 
   constructor(
     sink: string,
@@ -43,6 +46,8 @@ export class SinkFailedError extends Error {
     );
     this.sink = sink;
     this.place = place;
+    this.code = codeOf(cause);
+    this.retryable = isRetryable(cause);
     const stack = stackOf(cause);
     if (stack !== undefined) this.stack = stack;
   }
@@ -102,15 +107,20 @@ export class SinkSet {
     return { name, ended: this.#ended };
   }
 
-  /** Live sinks get an output as soon as it is there. */
-  async show(output: unknown, batch: BatchRange): Promise<void> {
+  /** Live sinks get an output as soon as it is there. Makes no promise where none of them does: it is called for each. */
+  show(output: unknown, batch: BatchRange): void | Promise<void> {
+    let waiting: void | Promise<void> = undefined;
     for (const { sink, task } of this.#sinks) {
       if (sink.delivery !== "live") continue;
-      await this.#call(sink, batch, () => {
+      const work = () => {
         if (sink.shows === true) this.#options.pictures.show(output as Output);
         return task.write?.([output], batch);
-      });
+      };
+      waiting = waiting === undefined
+        ? this.#call(sink, batch, work)
+        : waiting.then(() => this.#call(sink, batch, work));
     }
+    return waiting;
   }
 
   /**
@@ -169,30 +179,36 @@ export class SinkSet {
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
-  /** @throws {SinkFailedError} unless the error says by its own code what it is. */
-  async #call(
+  /** @throws {SinkFailedError} unless the query is to stop. */
+  #call(
     sink: Sink<unknown>,
     batch: BatchRange,
     work: () => void | Promise<void>,
-  ): Promise<void> {
+  ): void | Promise<void> {
     const { context, onWrite, onFunction, call = (call) => call() } = this.#options;
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
     this.#working = { sink: sink.uri, batch };
-    try {
-      const waiting = call(work, { step: 0, offset: -1 });
-      if (waiting !== undefined) await waiting;
-    } catch (error) {
-      if (typeof read(error, "code") === "string" || isRetryable(error) || context.signal.aborted) {
-        throw error;
-      }
-      throw new SinkFailedError(sink.uri, context, batch, error);
-    } finally {
+    const ended = () => {
       this.#working = undefined;
       this.#ended++;
       if (exclusive) onFunction?.(false);
+    };
+    const done = () => {
+      ended();
+      onWrite(sink.uri, context.clock.monotonic() - started);
+    };
+    const failed = (error: unknown): never => {
+      ended();
+      throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
+    };
+    let waiting: void | Promise<void>;
+    try {
+      waiting = call(work, { step: 0, offset: -1 });
+    } catch (error) {
+      return failed(error);
     }
-    onWrite(sink.uri, context.clock.monotonic() - started);
+    return waiting === undefined ? done() : Promise.resolve(waiting).then(done, failed);
   }
 }
