@@ -1,8 +1,10 @@
 // Capture times of live streams: the stream's own spacing, laid on this machine's clock.
 import type { CaptureTimes } from "./capture_times.ts";
 
-/** A stream this late against its best frame had a pause, or its clock jumped. */
+/** A stream that stays this late had a pause; after a stall of the network it comes in a burst. */
 const MOST_DELAY_MS = 1_000;
+/** Within this time a burst catches up. */
+const CATCH_UP_MS = 2_000;
 /** How much of the difference is taken over a frame, for clocks that run at different speeds. */
 const DRIFT_SHARE = 0.01;
 
@@ -14,6 +16,7 @@ const DRIFT_SHARE = 0.01;
 export class LiveTime {
   readonly #times: CaptureTimes;
   #offset: number | undefined;
+  #lateSince: number | undefined;
   #last = -Infinity;
 
   constructor(times: CaptureTimes) {
@@ -25,8 +28,11 @@ export class LiveTime {
     const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
-    if (this.#offset === undefined || late < 0 || late > MOST_DELAY_MS) this.#offset = offset;
-    else this.#offset += late * DRIFT_SHARE;
+    this.#lateSince = late > MOST_DELAY_MS ? this.#lateSince ?? now : undefined;
+    const paused = now - (this.#lateSince ?? now) > CATCH_UP_MS;
+    if (this.#offset === undefined || late < 0 || paused) this.#offset = offset;
+    else if (this.#lateSince === undefined) this.#offset += late * DRIFT_SHARE;
+    if (paused) this.#lateSince = undefined;
     this.#last = Math.max(this.#last, streamMs + this.#offset);
     return this.#times.at(this.#last);
   }
