@@ -17,6 +17,8 @@ export class LiveTime {
   readonly #times: CaptureTimes;
   #offset: number | undefined;
   #lateSince: number | undefined;
+  #arrived = 0;
+  #streamMs = 0;
   #last = -Infinity;
 
   constructor(times: CaptureTimes) {
@@ -28,11 +30,16 @@ export class LiveTime {
     const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
+    // Frames that come together say nothing of how fast the clocks go.
+    const burst = now - this.#arrived < (streamMs - this.#streamMs) / 2;
+    this.#arrived = now;
+    this.#streamMs = streamMs;
     this.#lateSince = late > MOST_DELAY_MS ? this.#lateSince ?? now : undefined;
     const paused = now - (this.#lateSince ?? now) > CATCH_UP_MS;
-    if (this.#offset === undefined || late < 0 || paused) this.#offset = offset;
-    else if (this.#lateSince === undefined) this.#offset += late * DRIFT_SHARE;
-    if (paused) this.#lateSince = undefined;
+    if (this.#offset === undefined || late < 0 || paused) {
+      this.#offset = offset;
+      this.#lateSince = undefined;
+    } else if (this.#lateSince === undefined && !burst) this.#offset += late * DRIFT_SHARE;
     this.#last = Math.max(this.#last, streamMs + this.#offset);
     return this.#times.at(this.#last);
   }

@@ -154,7 +154,7 @@ class Lane {
       if (stop.aborted) return;
       const timestamp = this.#options.timestamp(this.#times.of(frame.bestEffortTimestamp));
       if (this.#deinterlacer === undefined && frame.hasFlags(AV_FRAME_FLAG_INTERLACED)) {
-        this.#deinterlacer = new FrameFilter(() => [DEINTERLACE]);
+        this.#deinterlacer = new FrameFilter();
       }
       if (this.#deinterlacer === undefined) return await this.#encode(frame, timestamp, push);
       this.#held.push(timestamp);
@@ -191,7 +191,7 @@ class Lane {
   /** Frames come out in order, one for each that went in, one later. */
   async #deinterlace(frame: Frame | null, push: Push): Promise<void> {
     try {
-      await this.#deinterlacer?.run(frame, async (whole) => {
+      await this.#deinterlacer?.run(frame, [DEINTERLACE], async (whole) => {
         await this.#encode(whole, this.#held.shift(), push);
       });
     } catch (error) {

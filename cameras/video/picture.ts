@@ -1,6 +1,5 @@
 // Decoded frames to JPEGs: turned upright, scaled, encoded.
 import {
-  AV_FRAME_FLAG_INTERLACED,
   AV_PIX_FMT_RGB0,
   type AVPixelFormat,
   FFmpegError,
@@ -10,7 +9,7 @@ import {
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
-import { FrameFilter } from "../../runtime/video/filter.ts";
+import { type FilterStep, FrameFilter } from "../../runtime/video/filter.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
 
@@ -27,8 +26,10 @@ export interface Picture {
 export class PictureMaker implements Disposable {
   readonly #scaler = new SoftwareScaleContext();
   readonly #source = new Frame();
+  readonly #turning: readonly FilterStep[];
   /** Turns frames upright and makes their colours those of BT.709. */
-  readonly #filter: FrameFilter;
+  readonly #filter = new FrameFilter();
+  #steps: readonly FilterStep[] = [];
   readonly #upright = new Frame();
   readonly #settings: ImageSettings;
   #scaled: { readonly frame: Frame; readonly data: Uint8Array } | undefined;
@@ -38,16 +39,15 @@ export class PictureMaker implements Disposable {
     this.#scaler.allocContext();
     this.#source.alloc();
     this.#upright.alloc();
-    const turning = turningSteps(rotation);
-    this.#filter = new FrameFilter((frame) => [...turning, ...colourSteps(frame, settings.size)]);
+    this.#turning = turningSteps(rotation);
   }
 
   /** Takes a frame over: its decoder may go on at once. */
   take(frame: Frame): void {
     this.#source.unref();
     this.#source.ref(frame);
-    // The filters would work on each field.
-    this.#source.clearFlags(AV_FRAME_FLAG_INTERLACED);
+    this.#steps = [...this.#turning, ...colourSteps(frame, this.#settings.size)];
+    plainColours(this.#source);
   }
 
   /**
@@ -57,7 +57,7 @@ export class PictureMaker implements Disposable {
    */
   async encode(): Promise<Picture> {
     const upright = this.#upright;
-    await this.#filter.run(this.#source, (frame) => {
+    await this.#filter.run(this.#source, this.#steps, (frame) => {
       upright.unref();
       upright.ref(frame);
     });

@@ -109,8 +109,8 @@ export function colourSteps(
 }
 
 /**
- * Leaves to the scaler what it knows: with primaries or a transfer it computes a table for seconds, a
- * matrix that it does not know or fields are an error. An unknown matrix is read as BT.601.
+ * Leaves what the scaler knows: with primaries or a transfer it computes a table for seconds; a matrix that
+ * it does not know, or fields, are an error. An unknown matrix is read as BT.601.
  */
 export function plainColours(frame: Frame): void {
   if (!SCALED.has(frame.colorSpace)) frame.colorSpace = AVCOL_SPC_UNSPECIFIED;

@@ -10,27 +10,28 @@ export type FilterStep = readonly [name: string, settings?: string];
 
 /** Runs frames through filters, off this thread. Times are kept elsewhere. */
 export class FrameFilter implements Disposable {
-  readonly #stepsFor: (frame: Frame) => readonly FilterStep[];
   readonly #out = new Frame();
   #graph: FilterGraph | undefined;
   #source: FilterContext | undefined;
   #sink: FilterContext | undefined;
   #shape = "";
 
-  /** @param stepsFor the filters for such a frame; where there are none it passes as it is. */
-  constructor(stepsFor: (frame: Frame) => readonly FilterStep[]) {
-    this.#stepsFor = stepsFor;
+  constructor() {
     this.#out.alloc();
   }
 
   /**
    * Gives the filters a frame, or the end (`null`), and takes what comes out, valid until `take`
-   * resolves. What a filter still holds when frames change their shape comes out first.
+   * resolves. What they still hold when frames change their shape, or filters are others, comes out
+   * first. Without filters the frame passes as it is.
    *
    * @throws {BadFrameError} when a filter cannot work on such frames.
    */
-  async run(frame: Frame | null, take: (frame: Frame) => Promise<void> | void): Promise<void> {
-    const steps = frame === null ? [] : this.#stepsFor(frame);
+  async run(
+    frame: Frame | null,
+    steps: readonly FilterStep[],
+    take: (frame: Frame) => Promise<void> | void,
+  ): Promise<void> {
     const shape = frame === null || steps.length === 0
       ? ""
       : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format} ${steps.join()}`;

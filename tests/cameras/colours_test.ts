@@ -26,11 +26,13 @@ import {
   type AVColorTransferCharacteristic,
   Frame,
 } from "node-av";
+import "../../cameras/video/input.ts";
 import { PictureMaker } from "../../cameras/video/picture.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 
+const YUV = { AV_PIX_FMT_YUV420P };
 const FORMATS = {
-  AV_PIX_FMT_YUV420P,
+  ...YUV,
   AV_PIX_FMT_YUV420P10LE,
   AV_PIX_FMT_BAYER_RGGB8,
   AV_PIX_FMT_GBRP10LE,
@@ -55,13 +57,13 @@ const FORMATS = {
 type Tags = readonly [matrix: number, transfer: number, primaries: number];
 
 const upTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i);
+const PRIMARIES = [0, 2, 5, 9, 12, 22];
 const EVERY: readonly Tags[] = [
   ...upTo(20).map((matrix): Tags => [matrix, 2, 2]),
   ...upTo(20).map((transfer): Tags => [9, transfer, 9]),
-  ...upTo(24).map((primaries): Tags => [1, 16, primaries]),
-  ...upTo(24).map((primaries): Tags => [12, 1, primaries]),
+  ...PRIMARIES.flatMap((primaries): Tags[] => [[1, 16, primaries], [12, 1, primaries]]),
 ];
-const SOME: readonly Tags[] = [[2, 2, 2], [8, 2, 2], [9, 16, 9], [14, 18, 2], [1, 13, 12]];
+const SOME: readonly Tags[] = [[8, 2, 2], [14, 18, 2], [1, 13, 12]];
 
 Deno.test("every pixel format and every tag of colours gives a picture", async () => {
   const faults: string[] = [];
@@ -70,9 +72,8 @@ Deno.test("every pixel format and every tag of colours gives a picture", async (
       degrees: 90,
       mirrored: false,
     });
-    for (const [name, format] of Object.entries(FORMATS)) {
-      const all = size === undefined && name.startsWith("AV_PIX_FMT_YUV420P");
-      for (const tags of all ? EVERY : SOME) {
+    for (const [name, format] of Object.entries(size === undefined ? YUV : FORMATS)) {
+      for (const tags of size === undefined ? EVERY : SOME) {
         const frame = new Frame();
         frame.alloc();
         [frame.width, frame.height, frame.format] = [48, 32, format];
