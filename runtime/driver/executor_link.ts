@@ -138,6 +138,7 @@ export function startWorker(
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
     yieldToOthers() {
+      Atomics.store(cells, SHARED.yields, 1);
       const thread = Atomics.load(cells, SHARED.thread);
       if (thread !== 0) yieldToOthers(thread);
     },
