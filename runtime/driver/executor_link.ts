@@ -1,12 +1,12 @@
 // The driver's end of an executor: a worker, or the main thread itself.
 import { ExecutorHost } from "../executor/host.ts";
-import type {
-  ExecutorConfig,
-  FromExecutor,
-  LoadedQuery,
-  PlainError,
-  QuerySpec,
-  ToExecutor,
+import {
+  errorOf,
+  type ExecutorConfig,
+  type FromExecutor,
+  type LoadedQuery,
+  type QuerySpec,
+  type ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
@@ -93,11 +93,6 @@ class Answers {
     this.#ready.reject(error);
     for (const answer of this.#loads.values()) answer.reject(error);
   }
-}
-
-/** An error that crossed from an executor. */
-function errorOf({ name, message, code }: PlainError): Error {
-  return Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }) });
 }
 
 /** Starts an executor in a worker. */
