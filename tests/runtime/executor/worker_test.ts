@@ -24,7 +24,8 @@ Deno.test({
       // Its thread has no number yet.
       link.yieldToOthers();
       await link.ready;
-      assert.equal((await priorities()).filter((priority) => priority === "10").length, 1);
+      // Threads that it starts itself are behind the others too.
+      assert.ok((await priorities()).includes("10"));
       await link.close(10_000);
     });
   },
