@@ -10,7 +10,7 @@ import {
   type ParsedNode,
   parseDocument,
 } from "yaml";
-import { nearest } from "../command.ts";
+import { nearest, refused } from "../command.ts";
 
 /** A fault, and the line that it is in. */
 export interface Fault {
@@ -145,11 +145,7 @@ export function scalar<T>(
       try {
         return parse(String(value));
       } catch (error) {
-        return place.fault(
-          `Cannot use ${place.path} ${JSON.stringify(show(String(value)))}: ${
-            (error as Error).message
-          }`,
-        );
+        return place.fault(refused(place.path, show(String(value)), error));
       }
     },
   };
