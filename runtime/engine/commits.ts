@@ -5,6 +5,7 @@ import type { AfterBatch } from "./checkpointing.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
+import type { Rows } from "./reporter.ts";
 
 /**
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
@@ -20,6 +21,7 @@ export interface RunBatch extends AfterBatch {
   readonly records: readonly OutputRecord[];
   /** Metrics of operators' own. */
   readonly observed: readonly NamedMetrics[];
+  readonly rows: Rows;
 }
 
 /** How long it takes until a topic that cannot be made is tried again, milliseconds. */
@@ -126,6 +128,7 @@ export class Commits {
     const done = this.#last = clock.monotonic();
     reporter.deadLettered += replaced.size;
     reporter.observed.add(batch.observed);
+    reporter.committed(batch.rows);
     onStep?.("commit.after");
     await sinks.committed(range);
     reporter.took("addBatch", writtenAt - started);
@@ -189,6 +192,7 @@ function momentOf(monotonic: number): number {
 
 /** Two batches of a query with live views, committed as one; the views have their outputs. */
 function join(first: RunBatch, second: RunBatch): RunBatch {
+  second.rows.add(first.rows);
   return {
     ...second,
     range: { ...first.range, end: second.range.end },
