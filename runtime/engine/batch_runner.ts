@@ -178,6 +178,7 @@ export class BatchRunner {
       last: this.#numbers.last,
       observed: pipeline.observed(),
       rows,
+      totals: reporter.counted(),
     };
   }
 
