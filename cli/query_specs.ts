@@ -170,6 +170,13 @@ export async function querySpecs(
   if (sink.includes(`topic:${topic}`)) {
     faults.push(`Cannot use --sink topic:${topic}: it is the topic that is read`);
   }
+  const offsets = options["starting-offsets"];
+  if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
+    faults.push(
+      `Cannot use --starting-offsets ${JSON.stringify(JSON.stringify(offsets))}: ` +
+        `expected offsets of ${topic}, the topic that is read`,
+    );
+  }
   const own = await ownOptions(found, options, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const groups = await groupNames(

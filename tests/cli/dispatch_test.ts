@@ -191,7 +191,7 @@ Deno.test("with --log-format json each line for people is an object with time, l
 });
 
 Deno.test("Of several names the nearest is meant; of a short one not every other", () => {
-  assert.equal(nearest("sizes", ["sides", "size"]), "size");
+  assert.equal(nearest("sizs", ["sides", "size"]), "size");
   assert.equal(nearest("foo", ["fps", "for"]), "for");
   assert.equal(nearest("foo", ["fps", "size"]), undefined);
 });

@@ -92,6 +92,9 @@ Deno.test("a fault names its value once, what is empty is no value, and all are 
       'Cannot use --sink "images:": expected images:DIR',
     ],
   );
+  const [elsewhere] = await faultsOf("--starting-offsets", '{"Other":{"0":1}}');
+  assert.match(elsewhere!, /expected offsets of T, the topic that is read$/);
+  assert.deepEqual(await faultsOf("--starting-offsets", '{"T":{"0":1}}'), []);
   const several = await faultsOf(
     ...["objects", "--sink", "topic:T", "--set", "enter=much", "--set", "lable=car"],
   );

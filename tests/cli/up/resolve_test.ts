@@ -127,6 +127,11 @@ viewer: { port: 70000, host: 0.0.0.0 }
 
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
+  const broken = await faultsOf(
+    "cameras:\n  - { number: 1, source: a${B} }\nqueries:\n  - { a: 1 }\n",
+  );
+  assert.equal(broken.length, 1, broken.join("\n"));
+  assert.match((await faultsOf(""))[0]!, /^f\.yaml:1: Cannot use the file: it is empty, expected/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: Cannot use the file .*a map/);
   assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
   assert.match(
