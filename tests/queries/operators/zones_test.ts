@@ -159,6 +159,6 @@ Deno.test("a file of zones names all its faults", () => {
   assert.throws(() => parseZones({}), /expected zones or lines, given neither/);
   assert.throws(
     () => readZones("no/zones.json"),
-    /^ZonesError: Cannot use zones no\/zones.json:\n  there is no such file$/,
+    /^ZonesError: Cannot use zones no\/zones.json:\n {2}there is no such file$/,
   );
 });
