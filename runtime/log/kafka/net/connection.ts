@@ -98,6 +98,7 @@ export class Connection {
     either.addEventListener("abort", abort, { once: true });
     const connect = async () => {
       connection = new Connection(await dial(broker, tls, either), options);
+      if (either.aborted) abort();
       return connection;
     };
     try {

@@ -111,3 +111,21 @@ Deno.test("candidates are tried side by side: the first success wins, and the ot
   });
   await assert.rejects(all, /^Error: a$/);
 });
+
+Deno.test("what succeeds when the race is over is discarded", async () => {
+  const late = Promise.withResolvers<string>();
+  const stop = new AbortController();
+  const discarded: string[] = [];
+  const options = {
+    delayMs: 1,
+    signal: stop.signal,
+    discard: (one: string) => discarded.push(one),
+  };
+  const won = await firstOf([late.promise, Promise.resolve("first")], (one) => one, options);
+  assert.equal(won, "first");
+  const aborted = firstOf([late.promise], (one) => one, options);
+  stop.abort(new Error("Stopped"));
+  late.resolve("late");
+  await assert.rejects(aborted, /Stopped/);
+  assert.deepEqual(discarded, ["late", "late"]);
+});
