@@ -13,7 +13,7 @@ import {
   withScriptedRtsp,
 } from "../support/scripted_rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
-import { hasIpv6, runToMemory, take } from "./kit.ts";
+import { hasIpv6, hurriedClock, runToMemory, take } from "./kit.ts";
 
 const before = () => systemClock.sleep(4);
 const AUDIO = "m=audio 0 RTP/AVP 0\r\na=control:track2\r\n";
@@ -193,6 +193,26 @@ Deno.test("RTSP: packets are life: a stream whose keyframe is far away is not op
       const { summary, records } = await runToMemory(url, { settings, limit: 2 });
       assert.equal(summary.reopened, 0);
       assert.equal(records[0]!.headers["keyframe"], "1");
+    });
+  });
+});
+
+Deno.test("RTSP: bytes between packets are left out after one new connection, and reported", async () => {
+  await withFolder(async (folder) => {
+    const film = join(folder, "a.mp4");
+    await makeVideo(film, { frames: 20 });
+    const units = (await take(makeSource(film, { codec: "copy" }))).map(({ value }) => value);
+    // A dollar sign that begins no packet, a capital letter, the end of a line.
+    const noise = Uint8Array.from([0, 36, 9, 255, 255, 65, 10, 36, 0, 0, 1, 7]);
+    await withScriptedRtsp({ units, before, noise }, async (url) => {
+      const { records, summary, reports } = await runToMemory(url, {
+        settings: { stallMs: 1_000, codec: "copy" },
+        clock: hurriedClock,
+        limit: 60,
+      });
+      assert.deepEqual(records.map(({ value }) => value), [...units, ...units, ...units]);
+      assert.equal(summary.reopened, 1, reports.join("\n"));
+      assert.equal(reports.filter((line) => line.includes("bytes between packets")).length, 1);
     });
   });
 });
