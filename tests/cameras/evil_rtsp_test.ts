@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
+import type { CameraSettings } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { withFolder } from "../support/folder.ts";
@@ -212,12 +213,13 @@ Deno.test("RTSP: bytes between packets are left out, after a new connection at m
       },
     };
     await withScriptedRtsp(script, async (url) => {
+      const settings: CameraSettings = { codec: "copy", stallMs: 1_000 };
       const run = (source: string, limit: number) =>
-        runToMemory(source, { settings: { codec: "copy" }, clock: hurriedClock, limit });
+        runToMemory(source, { settings, clock: hurriedClock, limit });
       const told = (reports: readonly string[]) =>
         reports.some((line) => line.includes("bytes between packets"));
       // The relay's from the start: nothing is lost.
-      const login = await run(url.replace("//", "//user:canary@"), 30);
+      const login = await run(url.replace("//", "//user:canary@"), 25);
       assert.deepEqual(
         login.records.map(({ value }) => value.length),
         login.records.map((_, i) => login.records[i % 20]!.value.length),
@@ -225,7 +227,7 @@ Deno.test("RTSP: bytes between packets are left out, after a new connection at m
       assert.equal(login.summary.reopened, 0, login.reports.join());
       assert.ok(told(login.reports));
       // FFmpeg's own at first.
-      const { summary, reports } = await run(url, 60);
+      const { summary, reports } = await run(url, 40);
       assert.ok(summary.reopened > 0 && told(reports), reports.join());
     });
   });
