@@ -6,11 +6,20 @@ import { CLibrary } from "./cli/launch/kernel.ts";
 import { realPath, statOf } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
+import { packagesAreMissing } from "./cli/launch/packages.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
 /** In the npm package it is JavaScript, which is not compiled. */
 const compiled = import.meta.filename!.endsWith(".js");
+if (!compiled && packagesAreMissing(root)) {
+  const flags = ["-q", "--no-lock", "--no-npm", "--no-prompt", "-P=develop"];
+  const { success } = await new Deno.Command("deno", {
+    args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/install.ts`],
+    stderr: "inherit",
+  }).output();
+  if (!success) Deno.exit(1);
+}
 const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
   base: Deno.cwd().replaceAll("\\", "/"),
   root,
