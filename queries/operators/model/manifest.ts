@@ -84,7 +84,10 @@ export function readManifest(manifest: string | URL): ModelManifest {
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    throw new ManifestError(path, [(error as Error).message], { cause: error });
+    const fault = error instanceof Deno.errors.NotFound
+      ? "there is no such file: expected a model.json (deno task models inspect X.onnx writes one)"
+      : `cannot be read: ${(error as Error).message}`;
+    throw new ManifestError(path, [fault], { cause: error });
   }
   let json: unknown;
   try {
