@@ -196,8 +196,9 @@ export class AccessPlan {
         access.read.add(parentOf(path));
         return;
       case "model":
-        if (!value.endsWith(".onnx")) return void access.read.add(parentOf(path));
         access.read.add(parentOf(path));
+        // Where there is no model no manifest is made for it.
+        if (!value.endsWith(".onnx") || !isThere(path)) return;
         return this.#open("file", `${parentOf(path)}/model.json`, why);
       case "query":
         if (!/\.[cm]?[jt]s$/.test(value)) return void access.named.add(value);

@@ -115,10 +115,12 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
   assert.ok(queries()["net"]!.includes("127.0.0.1:8000"));
   assert.ok(queries("--model", "/m/x/model.json")["read"]!.includes("/m/x"));
   assert.deepEqual(
-    allowed("models", "inspect", "/m/x.onnx")["write"]!.includes("/m/model.json"),
+    allowed("models", "inspect", "models/centernet/centernet.onnx")["write"]!
+      .includes(`${ROOT}/models/centernet/model.json`),
     true,
   );
   assert.equal(allowed("models", "presets")["write"], undefined);
+  assert.equal(allowed("models", "inspect", "/m/none.onnx")["write"], undefined);
   assert.deepEqual(
     allowed("log", "backup", "/b", "--log", "embedded:/log")["write"],
     ["/log", "/b"].sort(),
