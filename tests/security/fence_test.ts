@@ -115,7 +115,7 @@ for (const task of ["queries", "up"]) {
         [
           ...["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", task],
           ...(task === "up"
-            ? [`${own}/f.yaml`]
+            ? [`${own}/f.yaml`, "--allow-read", own, "--allow-net", "127.0.0.1:9"]
             : [`${own}/bad.ts`, "--log", `embedded:${data}`, "--port", "off"]),
           "--no-check",
         ],

@@ -114,11 +114,8 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
   ]);
   assert.ok(queries()["net"]!.includes("127.0.0.1:8000"));
   assert.ok(queries("--model", "/m/x/model.json")["read"]!.includes("/m/x"));
-  assert.deepEqual(
-    allowed("models", "inspect", "models/centernet/centernet.onnx")["write"]!
-      .includes(`${ROOT}/models/centernet/model.json`),
-    true,
-  );
+  const inspected = allowed("models", "inspect", "models/centernet/centernet.onnx");
+  assert.ok(inspected["write"]!.includes("ROOT/models/centernet/model.json"));
   assert.equal(allowed("models", "presets")["write"], undefined);
   assert.equal(allowed("models", "inspect", "/m/none.onnx")["write"], undefined);
   assert.deepEqual(

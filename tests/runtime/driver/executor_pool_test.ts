@@ -291,7 +291,7 @@ Deno.test("an executor is started with what its queries need, and runs no others
   await made.load(all);
   await assert.rejects(made.load(spec("greedy", "greedy")), { name: "NotCapable" });
   assert.deepEqual(started().slice(2), [
-    [["/log"], ["2 plain", "3 b", "4 all"]],
+    [["/log"], ["2 plain", "3 b", "4 all", "5 greedy"]],
     [["/log", "/out/b"], ["3 b"]],
     [["/log", "/out"], ["4 all"]],
   ]);
