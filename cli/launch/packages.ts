@@ -6,7 +6,7 @@ export const INSTALLED = "node_modules/.deno/.setup-cache.bin";
 
 /** Whether packages have to be installed: none are, or `deno.lock` has changed since. */
 export function packagesAreMissing(root: string): boolean {
-  const locked = statOf(`${root}/deno.lock`)?.mtime;
-  const installed = statOf(`${root}/${INSTALLED}`)?.mtime;
-  return locked != null && (installed == null || installed < locked);
+  const timeOf = (name: string) => statOf(`${root}/${name}`)?.mtime?.getTime();
+  const locked = timeOf("deno.lock");
+  return locked !== undefined && (timeOf(INSTALLED) ?? 0) < locked;
 }
