@@ -205,7 +205,7 @@ export class ExecutorSet {
   take(spec: QuerySpec): ExecutorLink | undefined {
     const group = this.#groupOf(spec);
     if (group.spare === undefined && !enoughHandles()) return undefined;
-    const link = group.spare ?? this.#worker(group);
+    const link = group.spare ?? this.#begin(this.#startLink, group);
     group.spare = undefined;
     group.workers.add(link);
     return link;
@@ -221,7 +221,7 @@ export class ExecutorSet {
     this.#spareTimer ??= setTimeout(() => {
       this.#spareTimer = undefined;
       if (!enoughHandles()) return this.spareSoon();
-      for (const group of without()) group.spare = this.#worker(group);
+      for (const group of without()) group.spare = this.#begin(this.#startLink, group);
     }, SPARE_AFTER_MS);
   }
 
@@ -291,13 +291,9 @@ export class ExecutorSet {
   }
 
   #add(group: Group): ExecutorLink {
-    const link = this.#worker(group);
+    const link = this.#begin(this.#startLink, group);
     group.workers.add(link);
     return link;
-  }
-
-  #worker(group: Group): ExecutorLink {
-    return this.#begin(this.#startLink, group);
   }
 
   /** Starts an executor, which loads the queries of its group. */
