@@ -28,7 +28,8 @@ const BRIGHTEST = 1_000;
 
 /**
  * The filters that make BT.709 of a frame's colours; none where the scaler can do that. What the stream
- * leaves unnamed is BT.2020 in HDR, else BT.709; ICtCp without a transfer is PQ.
+ * leaves unnamed is BT.2020 in HDR, else BT.709. ICtCp is BT.2020 whatever else is named, and PQ without HLG; constant luminance
+ * is SDR's.
  *
  * @param size the filters scale to it as well, since fewer pixels cost less
  */
@@ -39,15 +40,22 @@ export function colourSteps(
   const isHdr = transfer === PQ || transfer === HLG || matrix === ICTCP;
   if (!isHdr && !WIDE.has(primaries) && !FILTERED.has(matrix)) return [];
   const isWide = isHdr || matrix === BT2020 || matrix === BT2020_CONSTANT;
+  const isConstant = matrix === BT2020_CONSTANT;
   const isNamed = SCALED.has(matrix) || FILTERED.has(matrix);
   const from = {
-    matrix: isNamed ? matrix : isWide ? BT2020 : BT601,
-    primaries: WIDE.has(primaries)
+    matrix: isNamed && !(isConstant && isHdr) ? matrix : isWide ? BT2020 : BT601,
+    primaries: matrix === ICTCP || isConstant
+      ? BT2020
+      : WIDE.has(primaries)
       ? primaries
       : isWide && primaries === AVCOL_PRI_UNSPECIFIED
       ? BT2020
       : BT709,
-    transfer: isHdr ? (transfer === HLG ? HLG : PQ) : transfer === SRGB ? SRGB : BT709,
+    transfer: isHdr
+      ? (transfer === HLG ? HLG : PQ)
+      : transfer === SRGB && !isConstant
+      ? SRGB
+      : BT709,
   };
   const convert = [
     ...(size === undefined ? [] : [`w=${size.width}:h=${size.height}:filter=bicubic`]),

@@ -35,17 +35,27 @@ export class FrameFilter implements Disposable {
     const shape = frame === null || steps.length === 0
       ? ""
       : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format} ${steps.join()}`;
-    if (shape !== this.#shape) {
-      if (this.#graph !== undefined) await this.#push(null, take);
-      this.#graph?.free();
-      this.#graph = undefined;
-      this.#shape = "";
-      if (frame !== null && steps.length > 0) await this.#build(frame, steps);
-      this.#shape = shape;
+    try {
+      if (shape !== this.#shape) {
+        if (this.#graph !== undefined) await this.#push(null, take);
+        this.#drop();
+        if (frame !== null && steps.length > 0) await this.#build(frame, steps);
+        this.#shape = shape;
+      }
+      if (frame === null) return;
+      if (steps.length === 0) await take(frame);
+      else await this.#push(frame, take);
+    } catch (error) {
+      // Filters that failed once fail for all that follows.
+      this.#drop();
+      throw error;
     }
-    if (frame === null) return;
-    if (steps.length === 0) await take(frame);
-    else await this.#push(frame, take);
+  }
+
+  #drop(): void {
+    this.#graph?.free();
+    this.#graph = undefined;
+    this.#shape = "";
   }
 
   async #push(frame: Frame | null, take: (frame: Frame) => Promise<void> | void): Promise<void> {

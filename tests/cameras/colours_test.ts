@@ -57,11 +57,15 @@ const FORMATS = {
 type Tags = readonly [matrix: number, transfer: number, primaries: number];
 
 const upTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i);
-const PRIMARIES = [0, 2, 5, 9, 12, 22];
+const PRIMARIES = [0, 1, 2, 5, 9, 12, 22];
 const EVERY: readonly Tags[] = [
   ...upTo(20).map((matrix): Tags => [matrix, 2, 2]),
   ...upTo(20).map((transfer): Tags => [9, transfer, 9]),
-  ...PRIMARIES.flatMap((primaries): Tags[] => [[1, 16, primaries], [12, 1, primaries]]),
+  ...PRIMARIES.flatMap((primaries) =>
+    [1, 8, 10, 12, 13, 14].flatMap((matrix) =>
+      [1, 2, 13, 16, 18].map((transfer): Tags => [matrix, transfer, primaries])
+    )
+  ),
 ];
 const SOME: readonly Tags[] = [[8, 2, 2], [14, 18, 2], [1, 13, 12]];
 
