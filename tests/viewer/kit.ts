@@ -34,7 +34,7 @@ export async function withViewer(
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string = String(condition),
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!await condition()) {

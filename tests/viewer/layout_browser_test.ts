@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { paintCode } from "../support/fake_lanes.ts";
-import { withBrowser } from "./browser.ts";
+import { violations, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
 interface Box {
@@ -37,7 +37,8 @@ Deno.test("tiles hug their pictures: 3, 16 and 64 lanes, mixed shapes, desktop a
       for (const { id } of lanes.lanes()) lanes.push(id);
       await withBrowser(async (open) => {
         for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-          const page = await open(viewer.url, { viewport });
+          const hasTouch = viewport.width < 1_000;
+          const page = await open(viewer.url, { viewport, hasTouch, isMobile: hasTouch });
           await page.locator(".tile").nth(count - 1).waitFor({ state: "attached" });
           const shown = async () =>
             (await pictures(page)).filter(({ top }) => top < viewport.height - 80);
@@ -56,12 +57,38 @@ Deno.test("tiles hug their pictures: 3, 16 and 64 lanes, mixed shapes, desktop a
               `${count} lanes use the space`,
             );
           }
+          assert.deepEqual(await violations(page), [], `${count} lanes at ${viewport.width}`);
+          await opensAndGoesBack(page, count);
           await page.context().close();
         }
       });
     });
   }
 });
+
+/** One click or tap opens a camera, the strip scrolls to all others, and a button leads back. */
+async function opensAndGoesBack(page: Page, count: number): Promise<void> {
+  const first = page.locator(".tile").first();
+  await first.locator(".picture").click();
+  await page.locator(".stage > .tile").waitFor();
+  assert.equal(await page.locator(".grid .tile").count(), count - 1);
+  const { out, across } = await page.locator(".grid").evaluate((grid) => {
+    const boxes = [...grid.children].map((tile) => tile.getBoundingClientRect());
+    const { left } = grid.getBoundingClientRect();
+    const right = left - grid.scrollLeft + grid.scrollWidth;
+    return {
+      out: boxes.filter((box) =>
+        box.left < left - grid.scrollLeft - 1 || box.right > right + 1
+      ).length,
+      across: grid.ownerDocument.documentElement.scrollWidth,
+    };
+  });
+  assert.equal(out, 0, "tiles that no scrolling reaches");
+  assert.equal(across, page.viewportSize()!.width, "the page itself does not scroll sideways");
+  assert.deepEqual(await violations(page), [], `one of ${count} alone`);
+  await page.getByRole("button", { name: /^Back to the wall/ }).first().click();
+  await page.locator(".stage").waitFor({ state: "hidden" });
+}
 
 Deno.test("columns by a choice, two queries are told apart, the operator's view is remembered", async () => {
   const count = 32;
