@@ -20,6 +20,19 @@ export function nameOf(thrown: unknown): string {
   return typeof name === "string" ? name : typeof thrown;
 }
 
+/**
+ * The code of an error or of what caused it: another system's, which may heal. A fetch that fails and a
+ * time that is over have none of their own.
+ */
+export function codeOf(thrown: unknown): string | undefined {
+  for (let error = thrown, depth = 0; depth < 8; error = read(error, "cause"), depth++) {
+    const code = read(error, "code");
+    if (typeof code === "string") return code;
+  }
+  if (read(thrown, "message") === "fetch failed") return "FETCH_FAILED";
+  return nameOf(thrown) === "TimeoutError" ? "TIMED_OUT" : undefined;
+}
+
 /** The stack of an error; undefined when it has none. */
 export function stackOf(thrown: unknown): string | undefined {
   const stack = read(thrown, "stack");

@@ -13,7 +13,8 @@ import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
  *
  * A sink that throws, or an operator that cannot be opened, has no frame to put aside: the query starts again
  * after a while, and with `dead-letter` ends as failed when that has failed `maxInARow` times without a batch in
- * between. Errors with a `code` come from another system, such as a full disk: these are tried until it heals.
+ * between. Errors with a `code`, of their own or of their cause, come from another system, such as a full disk,
+ * and so do failed fetches: these are tried until it heals.
  */
 export type OperatorErrorPolicy =
   | { readonly kind: "dead-letter"; readonly tries: number; readonly maxInARow: number }

@@ -203,11 +203,12 @@ export class ExecutorPool {
   /** A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. */
   #held(link: ExecutorLink, turn: Turn, often: boolean): void {
     const { lane: culprit, own } = turn;
-    const innocent = [...link.lanes].filter((lane) => lane !== culprit);
-    // A large picture of a lane by itself troubles no other.
+    const others = [...link.lanes].filter((lane) => lane !== culprit);
+    const innocent = others.filter((lane) => this.#events.mayMove(lane));
+    // A large picture soon ends by itself, and troubles only those that could be elsewhere.
     if (own && innocent.length === 0) return;
     this.#events.onBlocked(culprit, own ? "picture" : "call");
-    if (!innocent.every((lane) => this.#events.mayMove(lane))) {
+    if (!own && innocent.length < others.length) {
       const why =
         `${link.name} was ended: it held its thread while functions of other queries waited in it`;
       return this.#end(link, why, turn);

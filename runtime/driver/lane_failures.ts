@@ -93,8 +93,10 @@ export class LaneFailures {
         `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
       return { delayMs: undefined, why };
     }
-    // What another system refuses has a code, and may heal; code that throws will throw again.
-    if (!error.retryable && error.code === undefined && input === undefined) this.#inARow++;
+    // What another system refuses has a code, and may heal; code that throws will throw again, and so
+    // does a function that Node says was given something wrong.
+    const refused = error.code !== undefined && !error.code.startsWith("ERR_INVALID_");
+    if (!error.retryable && !refused && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
       // Another input than the last time: the query went on meanwhile.

@@ -1,5 +1,5 @@
 // The sinks of one streaming query, at work on one partition: the one place where outputs are written.
-import { messageOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
+import { codeOf, messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
@@ -27,6 +27,9 @@ export class SinkFailedError extends Error {
   readonly sink: string;
   /** The user's own file and line, where the stack tells them. */
   readonly place: Place | undefined;
+  /** Of the cause: another system's own code, and whether the same may succeed later. */
+  readonly code: string | undefined;
+  readonly retryable: boolean;
 
   constructor(
     sink: string,
@@ -43,6 +46,8 @@ export class SinkFailedError extends Error {
     );
     this.sink = sink;
     this.place = place;
+    this.code = codeOf(cause);
+    this.retryable = isRetryable(cause);
     const stack = stackOf(cause);
     if (stack !== undefined) this.stack = stack;
   }
@@ -169,7 +174,7 @@ export class SinkSet {
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }
 
-  /** @throws {SinkFailedError} unless the error says by its own code what it is. */
+  /** @throws {SinkFailedError} unless the query is to stop. */
   async #call(
     sink: Sink<unknown>,
     batch: BatchRange,
@@ -184,10 +189,7 @@ export class SinkSet {
       const waiting = call(work, { step: 0, offset: -1 });
       if (waiting !== undefined) await waiting;
     } catch (error) {
-      if (typeof read(error, "code") === "string" || isRetryable(error) || context.signal.aborted) {
-        throw error;
-      }
-      throw new SinkFailedError(sink.uri, context, batch, error);
+      throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
     } finally {
       this.#working = undefined;
       this.#ended++;

@@ -7,6 +7,7 @@ import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { records } from "../support/frames.ts";
 import { readAll, withLog } from "../support/log.ts";
+import { bomb, withSegment } from "../runtime/image/fixtures.ts";
 
 const CAMERAS = 16;
 /** Cameras that do nothing wrong come first. */
@@ -111,7 +112,12 @@ async function publish(
     for (let partition = 0; partition < CAMERAS; partition++) {
       const start = fps === undefined ? {} : { start: Date.now() - from * 66 };
       const batch = records(partition + 1, Math.min(step, frames - from), { from, ...start });
-      await producer.append(TOPIC, partition, evil && partition === 8 ? batch.map(damaged) : batch);
+      const wrong = evil && partition === 8;
+      await producer.append(
+        TOPIC,
+        partition,
+        wrong ? batch.map((record, at) => damaged(record, from + at)) : batch,
+      );
     }
     const due = fps === undefined ? 0 : began + (from + step) * 1000 / fps - performance.now();
     if (due > 0) await new Promise((resolve) => setTimeout(resolve, due));
@@ -119,10 +125,20 @@ async function publish(
   await producer.close();
 }
 
-/** Two of three frames are cut, or garbage. */
-function damaged(record: LogRecord, index: number): LogRecord {
-  const { value } = record;
-  if (index % 3 === 0) return { ...record, value: value.subarray(0, value.length >> 1) };
-  if (index % 3 === 1) return { ...record, value: value.map((byte, i) => i < 20 ? byte : ~byte) };
-  return record;
+/** What camera 9 sends, in turn; the last is taken, and takes long. */
+const DAMAGE: readonly ((value: Uint8Array) => Uint8Array)[] = [
+  (value) => value.subarray(0, value.length >> 1),
+  (value) => value.map((byte, at) => at < 20 ? byte : ~byte),
+  () => bomb(4000, 4000, 10_000),
+  (value) => value,
+  (value) => withSegment(value, 0xdd, new Uint8Array()),
+  (value) => withSegment(value, 0xd8, new Uint8Array(2)),
+  (value) => value,
+  () => bomb(2000, 1000, 90, 0xc2),
+];
+
+/** Every fortieth frame is of the last kind. */
+function damaged({ value, ...record }: LogRecord, offset: number): LogRecord {
+  const kind = offset % 40 === 39 ? DAMAGE.length - 1 : offset % (DAMAGE.length - 1);
+  return { ...record, value: DAMAGE[kind]!(value) };
 }

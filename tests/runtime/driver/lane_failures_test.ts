@@ -61,6 +61,9 @@ Deno.test("what another system refuses is tried for ever", () => {
   const { failed } = lane();
   const away = { name: "Error", message: "away", code: "ECONNREFUSED", retryable: false };
   for (let time = 0; time < 50; time++) assert.ok(failed(away).delayMs! > 0);
+  const wrong = { ...away, code: "ERR_INVALID_ARG_TYPE" };
+  for (let time = 0; time < 9; time++) assert.ok(failed(wrong).delayMs! > 0);
+  assert.equal(failed(wrong).delayMs, undefined, "no system refused it");
 });
 
 Deno.test("an input that ends the executor three times is put aside, and each end waits longer", () => {

@@ -9,6 +9,7 @@ import {
 import { query } from "../../../runtime/definition/query.ts";
 import type { MemoryLog } from "../../../runtime/testing.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
+import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { images } from "../../../runtime/sinks/images.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
@@ -311,4 +312,30 @@ Deno.test("a state that no checkpoint takes stops the query with what to do", as
         /Cannot save the state of this query, \d+ bytes \(keeps-all \d+ bytes\): .*Keep less/,
     });
   });
+});
+
+Deno.test("what a sink throws is named with its batch; the code of another system stays", async () => {
+  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr as Deno.NetAddr;
+  server.close();
+  const failures: [() => unknown, string | undefined][] = [
+    [() => {
+      throw new TypeError("no code");
+    }, undefined],
+    [() => Promise.reject(refused), "ECONNREFUSED"],
+    [() => Promise.reject(new Error("upload", { cause: refused })), "ECONNREFUSED"],
+    [() => fetch(`http://127.0.0.1:${port}/`), "FETCH_FAILED"],
+    [() => Promise.reject(new DOMException("too late", "TimeoutError")), "TIMED_OUT"],
+  ];
+  for (const [fail, code] of failures) {
+    const definition = query("faulty").readStream({ startingOffsets: "earliest" })
+      .writeStream(foreachBatch(async () => void await fail())).trigger("available-now");
+    await assert.rejects(runQuery(definition, { log: logOf(4) }), {
+      name: "SinkFailedError",
+      code,
+      message:
+        /^Sink foreachBatch of query faulty failed at VideoStreaming partition 0, batch 0 \(offsets 0 to 3\): /,
+    });
+  }
 });
