@@ -110,7 +110,7 @@ export class Tile {
       ),
     );
     this.root = element(
-      "article",
+      "div",
       { class: "tile", tabindex: -1, role: "listitem", "data-lane": lane.id },
       element(
         "div",
