@@ -130,7 +130,7 @@ export class Driver {
    */
   async start(): Promise<void> {
     const queries = [...this.#queries.values()];
-    await Promise.all([this.load(), ...queries.map((query) => query.find())]);
+    await Promise.all([this.load(), ...queries.map((query) => this.#findPartitions(query))]);
     await this.#begin(queries);
     this.#assigned.resolve();
   }
@@ -277,11 +277,20 @@ export class Driver {
     if (first !== undefined) this.outputTopics[query.spec.name] = first;
   }
 
-  async #begin(queries: readonly DriverQuery[]): Promise<void> {
-    const inWorkers = [...this.#queries.values()].filter(({ loaded, spec }) =>
-      loaded !== undefined && typeof spec.module === "string"
+  async #findPartitions(query: DriverQuery): Promise<void> {
+    await query.find();
+    this.#prepare();
+  }
+
+  #prepare(): void {
+    const inWorkers = [...this.#queries.values()].filter(({ spec }) =>
+      typeof spec.module === "string"
     );
     this.#pool.prepare(new Map(inWorkers.map(({ spec, lanes }) => [spec, lanes])));
+  }
+
+  async #begin(queries: readonly DriverQuery[]): Promise<void> {
+    this.#prepare();
     await Promise.all(queries.map((query) => query.begin()));
     // Their ids are known then, or why they have none.
     const handles = queries.flatMap(({ spec }) => this.#of(spec.name));
@@ -292,7 +301,7 @@ export class Driver {
   async #run(query: DriverQuery): Promise<readonly StreamingQuery[]> {
     const { name } = query.spec;
     try {
-      await Promise.all([this.#load(query), query.find()]);
+      await Promise.all([this.#load(query), this.#findPartitions(query)]);
       await this.#begin([query]);
       return this.#of(name);
     } catch (error) {

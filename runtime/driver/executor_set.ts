@@ -176,13 +176,18 @@ export class ExecutorSet {
     this.#endUnused(group);
   }
 
-  /** Starts executors for the lanes of all queries, ahead of them: they load at the same time. */
+  /**
+   * Starts executors for the lanes of all queries, ahead of them: they load at the same time. Those of a query
+   * wait for its plan only where that says what they may do.
+   */
   prepare(lanesOf: ReadonlyMap<QuerySpec, number>): void {
     const groups = [...this.#groups.values()];
     for (const group of groups) group.lanes = 0;
     let all = 0;
     for (const [spec, lanes] of lanesOf) {
-      this.#groupOf(spec).lanes += lanes;
+      const group = this.#groupOf(spec);
+      if (this.#permissions !== undefined && !group.plans.has(spec)) continue;
+      group.lanes += lanes;
       all += lanes;
     }
     if (!this.#fixedSize) this.#size = Math.max(this.#size, executorsFor(all));

@@ -42,9 +42,7 @@ export async function waitForPartitions(
     if (count >= partitions) return count;
     const missing = count === 0
       ? `Topic ${topic} does not exist in ${log.url}`
-      : `Topic ${topic} in ${log.url} has ${count} partitions, so there is no partition ${
-        partitions - 1
-      }`;
+      : `Topic ${topic} in ${log.url} has no partition ${partitions - 1} (it has ${count})`;
     if (!await patient()) {
       throw new LogError(
         count === 0 ? "TOPIC_MISSING" : "PARTITION_MISSING",

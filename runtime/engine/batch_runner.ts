@@ -209,9 +209,15 @@ export class BatchRunner {
     this.#records.push(alertRecord(output));
   }
 
-  async #show(sinks: SinkSet, output: unknown, cause: Frame, range: BatchRange): Promise<void> {
-    await sinks.show(output, range);
-    Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
+  #show(
+    sinks: SinkSet,
+    output: unknown,
+    cause: Frame,
+    range: BatchRange,
+  ): void | Promise<void> {
+    const shown = () => void Atomics.store(this.#shown, 0, BigInt(cause.offset + 1));
+    const waiting = sinks.show(output, range);
+    return waiting === undefined ? shown() : waiting.then(shown);
   }
 
   /** The camera's own numbers tell how much a topic that is gone took along. */

@@ -107,15 +107,20 @@ export class SinkSet {
     return { name, ended: this.#ended };
   }
 
-  /** Live sinks get an output as soon as it is there. */
-  async show(output: unknown, batch: BatchRange): Promise<void> {
+  /** Live sinks get an output as soon as it is there. Makes no promise where none of them does: it is called for each. */
+  show(output: unknown, batch: BatchRange): void | Promise<void> {
+    let waiting: void | Promise<void> = undefined;
     for (const { sink, task } of this.#sinks) {
       if (sink.delivery !== "live") continue;
-      await this.#call(sink, batch, () => {
+      const work = () => {
         if (sink.shows === true) this.#options.pictures.show(output as Output);
         return task.write?.([output], batch);
-      });
+      };
+      waiting = waiting === undefined
+        ? this.#call(sink, batch, work)
+        : waiting.then(() => this.#call(sink, batch, work));
     }
+    return waiting;
   }
 
   /**
@@ -175,26 +180,35 @@ export class SinkSet {
   }
 
   /** @throws {SinkFailedError} unless the query is to stop. */
-  async #call(
+  #call(
     sink: Sink<unknown>,
     batch: BatchRange,
     work: () => void | Promise<void>,
-  ): Promise<void> {
+  ): void | Promise<void> {
     const { context, onWrite, onFunction, call = (call) => call() } = this.#options;
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
     this.#working = { sink: sink.uri, batch };
-    try {
-      const waiting = call(work, { step: 0, offset: -1 });
-      if (waiting !== undefined) await waiting;
-    } catch (error) {
-      throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
-    } finally {
+    const ended = () => {
       this.#working = undefined;
       this.#ended++;
       if (exclusive) onFunction?.(false);
+    };
+    const done = () => {
+      ended();
+      onWrite(sink.uri, context.clock.monotonic() - started);
+    };
+    const failed = (error: unknown): never => {
+      ended();
+      throw context.signal.aborted ? error : new SinkFailedError(sink.uri, context, batch, error);
+    };
+    let waiting: void | Promise<void>;
+    try {
+      waiting = call(work, { step: 0, offset: -1 });
+    } catch (error) {
+      return failed(error);
     }
-    onWrite(sink.uri, context.clock.monotonic() - started);
+    return waiting === undefined ? done() : Promise.resolve(waiting).then(done, failed);
   }
 }

@@ -64,13 +64,11 @@ export class Fence {
     for (const generation of generationsOf(from, pattern)) {
       if (generation >= this.generation) continue;
       try {
-        await Deno.rename(
-          `${from}/${prefix}${generation}`,
-          `${this.directory}/previous-${generation}`,
+        await this.guard(() =>
+          Deno.rename(`${from}/${prefix}${generation}`, `${this.directory}/previous-${generation}`)
         );
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
-        this.check();
       }
     }
   }
@@ -96,17 +94,26 @@ export class Fence {
   }
 
   /**
-   * Renames `name` of this generation to a lasting path, replacing what is there.
+   * Runs work in this generation's folder, which a successor may move away at any moment.
    *
-   * @throws {SinkError} `TAKEN_OVER` when another owner has come.
+   * @throws {SinkError} `TAKEN_OVER` when something is not found and another owner has come.
    */
-  async publish(name: string, path: string): Promise<void> {
+  async guard<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await Deno.rename(`${this.directory}/${name}`, path);
+      return await work();
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) this.check();
       throw error;
     }
+  }
+
+  /**
+   * Renames `name` of this generation to a lasting path, replacing what is there.
+   *
+   * @throws {SinkError} `TAKEN_OVER` when another owner has come.
+   */
+  publish(name: string, path: string): Promise<void> {
+    return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));
   }
 }
 

@@ -48,6 +48,10 @@ export class Outbox {
   /** Takes a lane's outbox over, with all in it that is committed. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
     const fence = await Fence.claim(root);
+    return await fence.guard(() => Outbox.#takeOver(fence, context));
+  }
+
+  static async #takeOver(fence: Fence, context: SinkContext): Promise<Outbox> {
     const left = await fence.adopt();
     const waiting = new Map<string, Omit<Item, "number">>();
     const doubtful = new Map<string, Item[]>();
@@ -100,7 +104,7 @@ export class Outbox {
   /** Their batch is committed: they are to be delivered. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
-    if (!this.#confirmed) await this.#fence.forget();
+    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
     this.#confirmed = true;
   }
 
@@ -110,7 +114,7 @@ export class Outbox {
     if (item === undefined) return;
     await this.#exclusively(async () => {
       await this.#sent.write({ number: item.number });
-      if (this.#size > MAXIMUM_WASTE) await this.#shrink();
+      if (this.#size > MAXIMUM_WASTE) await this.#fence.guard(() => this.#shrink());
     });
   }
 

@@ -45,19 +45,21 @@ export class Stage {
    */
   static async open(root: string): Promise<{ stage: Stage; left: Left[] }> {
     const fence = await Fence.claim(root);
-    const left: Left[] = [];
-    for (const folder of await fence.adopt()) {
-      left.push({ folder, entries: await readEntries<Entry>(`${folder}/stage`, HEADER_BYTES) });
-    }
-    const file = await Deno.open(`${fence.directory}/stage`, { write: true, create: true });
-    try {
-      await syncDirectory(fence.directory);
-      await syncDirectory(root);
-      return { stage: new Stage(fence, file), left };
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    return await fence.guard(async () => {
+      const left: Left[] = [];
+      for (const folder of await fence.adopt()) {
+        left.push({ folder, entries: await readEntries<Entry>(`${folder}/stage`, HEADER_BYTES) });
+      }
+      const file = await Deno.open(`${fence.directory}/stage`, { write: true, create: true });
+      try {
+        await syncDirectory(fence.directory);
+        await syncDirectory(root);
+        return { stage: new Stage(fence, file), left };
+      } catch (error) {
+        file.close();
+        throw error;
+      }
+    });
   }
 
   /** Bytes of entries that may not be durable elsewhere. */

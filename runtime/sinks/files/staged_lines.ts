@@ -63,8 +63,11 @@ export class StagedLines {
       const { position, foreign } = await shared.position(lane);
       const rewind = position === undefined ? foreign : !isCommitted(position, context);
       const lines = new StagedLines(options, context, lane, shared, stage, opened.left, rewind);
-      if (!rewind) await lines.#finishLeft();
-      await stage.fence.forget(stage.fence.previous.slice(MAXIMUM_LEFT));
+      const { fence } = stage;
+      await fence.guard(async () => {
+        if (!rewind) await lines.#finishLeft();
+        await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      });
       return lines;
     } catch (error) {
       stage?.close();
@@ -76,19 +79,14 @@ export class StagedLines {
   /** Writes a hidden file, which the batch's entry can name. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
     const { fence } = this.#stage;
-    try {
-      await writeDurably(`${fence.directory}/${name}`, bytes);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) fence.check();
-      throw error;
-    }
+    await fence.guard(() => writeDurably(`${fence.directory}/${name}`, bytes));
   }
 
   /** Makes a batch survive a crash of the machine, still hidden. */
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
     const { fence } = this.#stage;
     fence.check();
-    if (files.length > 0) await syncDirectory(fence.directory);
+    if (files.length > 0) await fence.guard(() => syncDirectory(fence.directory));
     const position = { batch: batch.batchId, end: batch.end };
     const entry = { position, start: batch.start, lines, files };
     await this.#stage.add(entry);
@@ -97,7 +95,7 @@ export class StagedLines {
 
   /** Makes the staged batch visible. */
   async publish(): Promise<void> {
-    if (!this.#confirmed) await this.#confirm();
+    if (!this.#confirmed) await this.#stage.fence.guard(() => this.#confirm());
     const entry = this.#pending;
     if (entry === undefined) return;
     for (const name of entry.files) {

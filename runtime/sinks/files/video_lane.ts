@@ -190,7 +190,7 @@ export class VideoLane {
       await this.#apply(pieces, progress, position);
     }
     this.#committed = position;
-    if (!this.#confirmed) await this.#fence.forget();
+    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
     this.#confirmed = true;
   }
 

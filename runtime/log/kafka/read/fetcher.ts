@@ -4,7 +4,8 @@
 // frame. A partition that joins meanwhile (just opened, or its buffer has room again) cannot enter a
 // request that is under way; it goes over a connection of its own until that one has returned, and
 // then with the others again.
-import { systemClock } from "../../../base/clock.ts";
+import { type Clock, systemClock } from "../../../base/clock.ts";
+import { Backoff } from "../../../base/wait.ts";
 import type { Broker } from "../net/address.ts";
 import type { Cluster } from "../net/cluster.ts";
 import { ThrottledError } from "../protocol/errors.ts";
@@ -47,6 +48,9 @@ export class Fetcher {
   readonly #broker: Broker;
   readonly #name: string;
   readonly #handler: FetchHandler;
+  readonly #clock: Clock;
+  /** Between requests that a broker answers with nothing, at once instead of at the end of their wait. */
+  readonly #empty = new Backoff({ minDelayMs: MIN_WAIT_MS, maxDelayMs: MAX_WAIT_MS });
   readonly #readers = new Set<BufferedPartition>();
   /** When the request of a lane will have returned at the latest; undefined when it is free. */
   readonly #lanes: (number | undefined)[] = new Array(LANES).fill(undefined);
@@ -58,7 +62,14 @@ export class Fetcher {
   /** Where the last request began: responses are limited, so each partition must come first at times. */
   #turn = 0;
 
-  constructor(cluster: Cluster, broker: Broker, name: string, handler: FetchHandler) {
+  constructor(
+    cluster: Cluster,
+    broker: Broker,
+    name: string,
+    handler: FetchHandler,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#cluster = cluster;
     this.#broker = broker;
     this.#name = name;
@@ -99,7 +110,7 @@ export class Fetcher {
     if (ready.length === 0) return;
     const lane = this.#lanes.indexOf(undefined);
     if (lane < 0) return;
-    const now = systemClock.monotonic();
+    const now = this.#clock.monotonic();
     if (this.#early(now)) return;
     this.#sent = now;
     let wait: number;
@@ -157,12 +168,13 @@ export class Fetcher {
         `${this.#name}${lane}`,
       );
       const groups = [...asked.values()];
+      const sent = this.#clock.monotonic();
       const fetched = await fetchPartitions(connection, groups.map(wantedOf), {
         maxWaitMs,
         maxBytes: RESPONSE_BYTES,
         ...(rack === undefined ? {} : { rack }),
       });
-      for (const reader of taking) reader.inFlight = false;
+      const early = this.#clock.monotonic() - sent < maxWaitMs / 2;
       for (const [index, same] of groups.entries()) {
         const one = fetched[index];
         const current = same.filter((reader) =>
@@ -170,16 +182,26 @@ export class Fetcher {
         );
         if (one !== undefined && current.length > 0) this.#handler.fetched(current, one);
       }
+      if (early && fetched.every(isEmpty)) await this.#pause(this.#empty.next());
+      else this.#empty.reset();
     } catch (error) {
-      if (error instanceof ThrottledError) {
-        await systemClock.sleep(error.ms, this.#cluster.closing).catch(() => {});
-        for (const reader of taking) reader.inFlight = false;
-        return;
-      }
+      if (error instanceof ThrottledError) await this.#pause(error.ms);
+      else this.#handler.failed(taking.filter((reader) => !reader.isClosed), error);
+    } finally {
       for (const reader of taking) reader.inFlight = false;
-      this.#handler.failed(taking.filter((reader) => !reader.isClosed), error);
     }
   }
+
+  /** Ends early with the cluster. */
+  async #pause(ms: number): Promise<void> {
+    await this.#clock.sleep(ms, this.#cluster.closing).catch(() => {});
+  }
+}
+
+/** It brought nothing, not even an error or another place to read from. */
+function isEmpty(one: FetchedPartition | undefined): boolean {
+  return one === undefined ||
+    one.batches.length === 0 && one.errorCode === 0 && !one.diverged && one.preferredReplica < 0;
 }
 
 function wantedOf(same: readonly BufferedPartition[]): FetchPartition {
