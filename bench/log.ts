@@ -49,6 +49,7 @@ const SHAPES: readonly Shape[] = [
   { name: "2 kB, 16 calls under way", bytes: 2_000, frames: 5_000, inFlight: 16 },
 ];
 const COMMITS = 200;
+const WARM_UP_S = 10;
 
 /** A log to measure. */
 interface Target {
@@ -96,20 +97,26 @@ async function measure({ open, brokerPid }: Target, shape: Shape): Promise<Run> 
     written: pids.reduce((sum, pid) => sum + writtenBytes(pid), 0),
   });
   const latencies: number[] = [];
-  await producer.append(topic, 0, [record()]);
+  const append = async (frames: number) => {
+    const started = performance.now();
+    await Promise.all(Array.from({ length: inFlight }, async (_, lane) => {
+      for (let i = 0; i < frames / inFlight; i++) {
+        if (fps !== undefined) {
+          const due = started + (i + lane / inFlight) * 1000 / fps;
+          await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+        }
+        const from = performance.now();
+        await producer.append(topic, lane % partitions, [record()]);
+        latencies.push(performance.now() - from);
+      }
+    }));
+  };
+  // Cameras run for days: their first seconds, in which all files are new, do not count.
+  await append(fps === undefined ? 1 : WARM_UP_S * fps * partitions);
+  latencies.length = 0;
   const before = used();
   const started = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, async (_, lane) => {
-    for (let i = 0; i < frames / inFlight; i++) {
-      if (fps !== undefined) {
-        const due = started + (i + lane / inFlight) * 1000 / fps;
-        await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
-      }
-      const from = performance.now();
-      await producer.append(topic, lane % partitions, [record()]);
-      latencies.push(performance.now() - from);
-    }
-  }));
+  await append(frames);
   const seconds = (performance.now() - started) / 1000;
   const after = used();
   await producer.close();

@@ -252,14 +252,14 @@ export class History {
    */
   async #lastUpTo(first: Frame, time: number): Promise<Frame> {
     let last = first;
-    for (let looked = 0; looked < MARKER_SEARCH; looked += BATCH) {
+    for (let looked = 0, count = 1; looked < MARKER_SEARCH; looked += count, count = BATCH) {
       const { topic, partition, offset } = last;
-      const frames = await this.#reads.read(topic, partition, offset + 1, Infinity, BATCH);
+      const frames = await this.#reads.read(topic, partition, offset + 1, Infinity, count);
       for (const frame of frames) {
         if (frame.timestamp > time) return last;
         last = frame;
       }
-      if (frames.length < BATCH) break;
+      if (frames.length < count) break;
     }
     return last;
   }

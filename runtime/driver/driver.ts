@@ -185,7 +185,6 @@ export class Driver {
     for (const handle of handles) {
       this.streams.forget(handle);
       this.feed.forget(handle);
-      this.metrics.forget(handle);
     }
     return handles;
   }

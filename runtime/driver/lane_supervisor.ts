@@ -64,23 +64,25 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
-    const shown = new SharedArrayBuffer(SHOWN.bytes);
+    // What was counted while the partition was here before goes on.
+    const before = this.#options.streams.lane(spec.name, partition);
+    const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
+    Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
     const { aligns } = this.#options.loaded(spec.name) ?? {};
     const handle = new StreamingQuery(spec.name, spec.topic, partition, {
       stop: () => this.end(spec, partition, "drain"),
       explain: () => this.#options.loaded(spec.name)?.plan ?? "",
       latestOffset: async (of) => (await this.#options.log.offsets(spec.topic, of)).latest,
       beside: aligns && besideOf(aligns, partition),
-      isTriggerActive: () => Atomics.load(new BigInt64Array(shown), SHOWN.active) === 1n,
+      cells: shown,
     });
-    this.#forget(spec, partition);
     this.#options.streams.begins(handle);
     const lane = newLane({ number, handle, spec, partition, membership, foundLater, shown });
-    const before = this.#lingering.over(keyOf(lane));
-    if (before === undefined) return this.#startLane(lane);
+    const lingering = this.#lingering.over(keyOf(lane));
+    if (lingering === undefined) return this.#startLane(lane);
     this.#lanes.set(number, lane);
     this.#options.report(`${titleOf(lane)} waits for its earlier run to end`);
-    void before.then(() => this.#lanes.has(number) && this.#startLane(lane));
+    void lingering.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
   /** The group went on to another generation and left the partition here. */
@@ -94,11 +96,9 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   /** Ends one query: `drain` finishes and commits the batch that runs, `move` gives it away. */
   async end(spec: QuerySpec, partition: number, mode: StopMode): Promise<void> {
     const lane = this.#find(spec, partition);
-    if (lane !== undefined) {
-      if (mode === "move") lane.handle.moved = true;
-      await this.#endLane(lane, mode);
-    }
-    if (mode === "move") this.#forget(spec, partition);
+    if (lane === undefined) return;
+    if (mode === "move") lane.handle.moved = true;
+    await this.#endLane(lane, mode);
   }
 
   /** Ends all lanes of a query. */
@@ -161,7 +161,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
         this.#options.report(`${titleOf(lane)} puts an input aside: ${message.error.message}`);
         return this.#events.failed(lane, message.error, "dead-letter");
       case "stopped":
-        handle.runEnded(message.totals);
         this.#pool.ended(lane.number);
         if (message.error === undefined || lane.stopping) this.#laneGone(lane);
         else this.#onFailure(lane, message.error);
@@ -331,11 +330,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
       }
     }
     if (!next.stopping && this.#lanes.has(next.number)) this.#startLane(next);
-  }
-
-  #forget(spec: QuerySpec, partition: number): void {
-    const before = this.#options.streams.lane(spec.name, partition);
-    if (before !== undefined) this.#options.metrics.forget(before);
   }
 
   #find(spec: QuerySpec, partition: number): Lane | undefined {

@@ -103,7 +103,8 @@ export class QueryMetrics {
     "Write-ahead log of the embedded log's database: long readers let it grow",
     [],
   );
-  readonly #last = new Map<StreamingQuery, Record<string, number>>();
+  /** What was counted at the last look, by lane. */
+  readonly #last = new WeakMap<SharedArrayBuffer, Record<string, number>>();
 
   readonly #streams: StreamingQueryManager;
   readonly #lagMeter: LagMeter;
@@ -155,8 +156,8 @@ export class QueryMetrics {
     for (const { name, metric, value, counts } of measurements.observed ?? []) {
       this.#observe(`observed_${name}_${metric}`, labels, value, counts);
     }
-    const { totals } = query;
-    const last = this.#last.get(query) ?? {};
+    const { totals, cells } = query;
+    const last = this.#last.get(cells) ?? {};
     const add = (counter: Counter, name: keyof typeof totals, reason?: string) => {
       const total = totals[name] ?? 0;
       const more = total - (last[name] ?? 0);
@@ -175,7 +176,7 @@ export class QueryMetrics {
     add(this.#repaired, "repaired");
     add(this.#violations, "orderViolations");
     add(this.#gaps, "gaps");
-    this.#last.set(query, last);
+    this.#last.set(cells, last);
   }
 
   /** A metric of a query's own: a counter where values add up, else the value of the last report. */
@@ -189,11 +190,6 @@ export class QueryMetrics {
     }
     if (counts) metric.inc(labels, Math.max(0, value));
     else if ("set" in metric) metric.set(labels, value);
-  }
-
-  /** A query is not here any more: what was counted stays. */
-  forget(query: StreamingQuery): void {
-    this.#last.delete(query);
   }
 
   /** The page of `/metrics`. */

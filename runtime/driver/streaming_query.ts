@@ -3,13 +3,12 @@ import { systemClock } from "../base/clock.ts";
 import { FROM_ZERO, shown } from "../base/options.ts";
 import { Notifier } from "../base/wait.ts";
 import type { Held } from "../engine/options.ts";
-import type { PlainError } from "../executor/protocol.ts";
+import { type PlainError, SHOWN, totalsIn } from "../executor/protocol.ts";
 import { StreamingQueryException } from "./query_exception.ts";
 import { laneName } from "../definition/frame.ts";
 import type { LaneState } from "../lanes.ts";
 import {
   lagOf,
-  NO_TOTALS,
   type QueryTotals,
   type StreamingQueryProgress,
   type StreamingQueryStatus,
@@ -25,8 +24,8 @@ export interface QueryControl {
   readonly latestOffset: (partition: number) => Promise<number>;
   /** The partition that the lane reads beside its own. */
   readonly beside?: number | undefined;
-  /** Whether a batch runs. */
-  readonly isTriggerActive: () => boolean;
+  /** What its runs share, in this process: see `SHOWN`. */
+  readonly cells: SharedArrayBuffer;
 }
 
 /** One query on one partition. */
@@ -41,6 +40,8 @@ export class StreamingQuery {
   moved = false;
   /** When the last batch was reported, epoch milliseconds. */
   lastCommit: number | undefined;
+  /** @internal */
+  readonly cells: SharedArrayBuffer;
   readonly #control: QueryControl;
   readonly #ended = Promise.withResolvers<void>();
   readonly #changed = new Notifier();
@@ -61,13 +62,12 @@ export class StreamingQuery {
   #failures = 0;
   #exception: StreamingQueryException | undefined;
   #recent: StreamingQueryProgress[] = [];
-  #runTotals: QueryTotals = NO_TOTALS;
-  #earlier: QueryTotals = NO_TOTALS;
 
   constructor(query: string, topic: string, partition: number, control: QueryControl) {
     this.query = query;
     this.topic = topic;
     this.partition = partition;
+    this.cells = control.cells;
     this.#control = control;
     this.#ended.promise.catch(() => {});
   }
@@ -111,7 +111,8 @@ export class StreamingQuery {
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
-    const isTriggerActive = this.#state === "running" && this.#control.isTriggerActive();
+    const active = Atomics.load(new BigInt64Array(this.cells), SHOWN.active) === 1n;
+    const isTriggerActive = this.#state === "running" && active;
     return {
       message: this.#message ??
         (isTriggerActive ? "Processing frames" : "Waiting for frames to arrive"),
@@ -130,9 +131,9 @@ export class StreamingQuery {
     return this.#recent.at(-1);
   }
 
-  /** Counters over all runs in this process. */
+  /** Counters over all runs in this process, of batches that are committed. */
   get totals(): QueryTotals {
-    return addTotals(this.#earlier, this.#runTotals);
+    return totalsIn(new BigInt64Array(this.cells));
   }
 
   /**
@@ -192,8 +193,6 @@ export class StreamingQuery {
    * @internal
    */
   starting(runId: string): void {
-    this.#earlier = this.totals;
-    this.#runTotals = NO_TOTALS;
     this.#runId = runId;
     this.#message = this.restarts === 0 ? "Starting" : "Starting again";
   }
@@ -226,7 +225,6 @@ export class StreamingQuery {
    */
   progressed(progress: StreamingQueryProgress, now: number): void {
     this.#recent = [...this.#recent.slice(1 - RECENT_PROGRESS), progress];
-    this.#runTotals = progress.totals;
     this.lastCommit = now;
     this.#position = progress.sources[0]?.endOffset[this.topic]?.[String(this.partition)];
     this.#changed.notify();
@@ -238,14 +236,6 @@ export class StreamingQuery {
    */
   setMessage(message: string | undefined): void {
     this.#message = message;
-  }
-
-  /**
-   * The counters of a run that has ended.
-   * @internal
-   */
-  runEnded(totals: QueryTotals): void {
-    this.#runTotals = totals;
   }
 
   /**
@@ -315,19 +305,4 @@ export async function within(
     done.catch(() => {}); // It is over, or was thrown above.
     over.abort();
   }
-}
-
-function addTotals(a: QueryTotals, b: QueryTotals): QueryTotals {
-  return {
-    frames: a.frames + b.frames,
-    outputs: a.outputs + b.outputs,
-    dropped: a.dropped + b.dropped,
-    deadLettered: a.deadLettered + b.deadLettered,
-    gaps: a.gaps + b.gaps,
-    duplicates: a.duplicates + b.duplicates,
-    orderViolations: a.orderViolations + b.orderViolations,
-    late: (a.late ?? 0) + (b.late ?? 0),
-    ahead: (a.ahead ?? 0) + (b.ahead ?? 0),
-    repaired: (a.repaired ?? 0) + (b.repaired ?? 0),
-  };
 }

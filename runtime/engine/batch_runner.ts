@@ -176,6 +176,7 @@ export class BatchRunner {
       seen: this.#sequence.seen,
       last: this.#numbers.last,
       observed: pipeline.observed(),
+      totals: reporter.counted(),
     };
   }
 

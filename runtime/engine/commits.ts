@@ -1,6 +1,7 @@
 // Committing batches: sinks take a batch, then the checkpoint says so. One batch is committed at a
 // time, in order; batches of live views wait and are committed together.
 import { type BatchRange, LogError, type OutputRecord } from "../log/log.ts";
+import type { QueryTotals } from "../definition/progress.ts";
 import type { AfterBatch } from "./checkpointing.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
@@ -20,6 +21,8 @@ export interface RunBatch extends AfterBatch {
   readonly records: readonly OutputRecord[];
   /** Metrics of operators' own. */
   readonly observed: readonly NamedMetrics[];
+  /** Counters of this run until its end. */
+  readonly totals: QueryTotals;
 }
 
 /** How long it takes until a topic that cannot be made is tried again, milliseconds. */
@@ -101,7 +104,7 @@ export class Commits {
   async #commit(batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
-    const { onStep, clock } = this.#options;
+    const { onStep, onTotals, clock } = this.#options;
     const started = clock.monotonic();
     const replaced = new Set<OutputRecord>();
     const written = await sinks.write(outputs, range);
@@ -124,7 +127,10 @@ export class Commits {
       this.#drain,
     );
     const done = this.#last = clock.monotonic();
-    reporter.deadLettered += replaced.size;
+    reporter.replaced += replaced.size;
+    const { totals } = batch;
+    reporter.totals = { ...totals, deadLettered: totals.deadLettered + reporter.replaced };
+    onTotals?.(reporter.totals);
     reporter.observed.add(batch.observed);
     onStep?.("commit.after");
     await sinks.committed(range);

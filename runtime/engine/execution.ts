@@ -70,7 +70,7 @@ export class StreamingExecution {
     return this.#batch;
   }
 
-  /** Totals of this run so far. */
+  /** Totals of what this run has committed. */
   get totals(): QueryTotals {
     return this.#opened?.reporter.totals ?? NO_TOTALS;
   }

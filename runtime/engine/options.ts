@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
-import type { StreamingQueryProgress } from "../definition/progress.ts";
+import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
 import type { QueryPlan } from "../definition/plan.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
@@ -65,6 +65,8 @@ export interface ExecutionEvents {
   /** A batch begins, or no batch runs any more. */
   readonly onTrigger?: (active: boolean) => void;
   readonly onProgress?: (progress: StreamingQueryProgress, measurements: Measurements) => void;
+  /** A batch is committed; what this run has counted until then. */
+  readonly onTotals?: (totals: QueryTotals) => void;
   /** Runs each call of an operator or a sink, so that it is known whose code has the thread. */
   readonly call?: CallUser;
   /** A function of a sink, which must not run twice at once, begins or ends. */

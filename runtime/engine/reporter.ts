@@ -2,11 +2,12 @@
 import type { Clock } from "../base/clock.ts";
 import { type Frame, laneName } from "../definition/frame.ts";
 import { cameraIdentity } from "../lanes.ts";
-import type {
-  DurationMs,
-  QueryTotals,
-  StateOperatorProgress,
-  StreamingQueryProgress,
+import {
+  type DurationMs,
+  NO_TOTALS,
+  type QueryTotals,
+  type StateOperatorProgress,
+  type StreamingQueryProgress,
 } from "../definition/progress.ts";
 import type { BatchRange } from "../log/log.ts";
 import { observedJson, ObservedMetrics, type ReportedMetric } from "./observed.ts";
@@ -54,6 +55,10 @@ export class ProgressReporter {
   frames = 0;
   outputs = 0;
   deadLettered = 0;
+  /** Outputs of which the log took the smaller stand-in. */
+  replaced = 0;
+  /** Of the batches that are committed. */
+  totals: QueryTotals = NO_TOTALS;
   late = 0;
   /** Metrics of operators' own. */
   readonly observed = new ObservedMetrics();
@@ -99,7 +104,8 @@ export class ProgressReporter {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   }
 
-  get totals(): QueryTotals {
+  /** Totals with the batch that has just run; what is replaced is known when it is committed. */
+  counted(): QueryTotals {
     const { gaps, duplicates, orderViolations } = this.#sequence;
     return {
       frames: this.frames,

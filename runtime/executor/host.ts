@@ -9,7 +9,6 @@ import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
 import { openLog } from "../log/open.ts";
-import { NO_TOTALS } from "../definition/progress.ts";
 import { alignmentOf, endsByItself, overridePlan, type QueryPlan } from "../definition/plan.ts";
 import { QueryDefinition } from "../definition/query.ts";
 import { accessOf } from "../definition/plan_access.ts";
@@ -21,6 +20,7 @@ import { parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
+  addTotals,
   type ExecutorConfig,
   type FromExecutor,
   type LoadedQuery,
@@ -162,12 +162,7 @@ export class ExecutorHost {
           // Without a log the driver has heard `unusable` and starts the lane elsewhere.
           if (this.#log !== undefined) await this.#start(message);
         } catch (error) {
-          this.#send({
-            type: "stopped",
-            lane: message.lane,
-            totals: NO_TOTALS,
-            error: plainError(error),
-          });
+          this.#send({ type: "stopped", lane: message.lane, error: plainError(error) });
         } finally {
           this.#starting.delete(message.lane);
         }
@@ -267,6 +262,7 @@ export class ExecutorHost {
       onHeld: (held) => this.#send({ type: "held", lane, held }),
       onStarted: (id, next) => this.#send({ type: "started", lane, id, next }),
       onTrigger: (active) => Atomics.store(shown, SHOWN.active, active ? 1n : 0n),
+      onTotals: addTotals(shown),
       onProgress: (progress, measurements) =>
         this.#send({ type: "progress", lane, progress, measurements }),
       ...(this.#cells === undefined ? {} : { call: callsOf(lane, this.#cells) }),
@@ -279,15 +275,14 @@ export class ExecutorHost {
     if (stopped) {
       // Its partition has another owner by now, which must not be fenced.
       pictures.close();
-      return this.#send({ type: "stopped", lane, totals: execution.totals });
+      return this.#send({ type: "stopped", lane });
     }
     const ended = asLane(lane, () => execution.run()).then(
-      (totals) => this.#send({ type: "stopped", lane, totals }),
+      () => this.#send({ type: "stopped", lane }),
       (error) =>
         this.#send({
           type: "stopped",
           lane,
-          totals: execution.totals,
           error: {
             ...plainError(error),
             ...(execution.batch === undefined ? {} : { batch: execution.batch }),

@@ -17,7 +17,11 @@ import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PlanAccess } from "../definition/plan_access.ts";
 import type { Places } from "../definition/places.ts";
 import type { GivenOptions, QueryModule } from "../definition/query_options.ts";
-import type { QueryTotals, StreamingQueryProgress } from "../definition/progress.ts";
+import {
+  NO_TOTALS,
+  type QueryTotals,
+  type StreamingQueryProgress,
+} from "../definition/progress.ts";
 import type { ReadStreamOptions } from "../definition/source_options.ts";
 
 /** A query as an executor loads it. */
@@ -92,6 +96,11 @@ export interface PlainError {
   readonly place?: Place;
 }
 
+const COUNTERS = [
+  ...["frames", "outputs", "dropped", "deadLettered", "gaps", "duplicates", "orderViolations"],
+  ...["late", "ahead", "repaired"],
+] as const satisfies readonly (keyof QueryTotals)[];
+
 /** What is where in the cells that a lane's runs share, 64 bits each. */
 export const SHOWN = {
   /** See `ExecutionOptions.shown`. */
@@ -102,8 +111,32 @@ export const SHOWN = {
   active: 2,
   /** 1 while a function of a sink is at work. */
   sink: 3,
-  bytes: 4 * BigInt64Array.BYTES_PER_ELEMENT,
+  /** From here on: what all runs have counted, of batches that are committed. */
+  totals: 4,
+  bytes: (4 + COUNTERS.length) * BigInt64Array.BYTES_PER_ELEMENT,
 } as const;
+
+/**
+ * Adds what a run counts to the cells of its lane.
+ *
+ * @returns takes the totals of the run so far.
+ */
+export function addTotals(cells: BigInt64Array): (totals: QueryTotals) => void {
+  let before = NO_TOTALS;
+  return (totals) => {
+    for (const [i, name] of COUNTERS.entries()) {
+      const more = (totals[name] ?? 0) - (before[name] ?? 0);
+      Atomics.add(cells, SHOWN.totals + i, BigInt(more));
+    }
+    before = totals;
+  };
+}
+
+/** What all runs of a lane have counted. */
+export function totalsIn(cells: BigInt64Array): QueryTotals {
+  const counts = COUNTERS.map((name, i) => [name, Number(Atomics.load(cells, SHOWN.totals + i))]);
+  return { ...NO_TOTALS, ...Object.fromEntries(counts) };
+}
 
 /** From the driver. The numbers of lanes and of plans are unique for the life of the driver. */
 export type ToExecutor =
@@ -153,7 +186,6 @@ export type FromExecutor =
   | {
     readonly type: "stopped";
     readonly lane: number;
-    readonly totals: QueryTotals;
     readonly error?: PlainError;
   }
   /** Code of a query has ended the executor. */

@@ -108,9 +108,9 @@ export interface LogProducer {
 
 /** What a reader may hold in memory, for each partition. */
 export interface ReaderOptions {
-  /** Default 256. */
+  /** Default 256; 64 of an embedded log, which is read in no time. */
   readonly maxBufferedFrames?: number;
-  /** Default 16 MiB. At least one frame is always delivered, however large. */
+  /** Default 16 MiB; 4 of an embedded log. At least one frame is always delivered, however large. */
   readonly maxBufferedBytes?: number;
 }
 

@@ -81,18 +81,13 @@ export class Checkpoints {
    */
   takeOver(key: CheckpointKey, member: string | null, process: string): CheckpointRow {
     if (this.find(key) === undefined) this.#checkRows(key);
-    return toRow(
-      this.#db.get<Columns>(
-        `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
-         VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE
-         SET epoch = epoch + 1, member = excluded.member, process = excluded.process RETURNING ${columns}`,
-        ...cells(key),
-        crypto.randomUUID(),
-        member,
-        process,
-        sumOf(cells(key)),
-      )!,
+    this.#db.run(
+      `INSERT INTO checkpoints (store, grp, query, topic, partition, query_id, epoch, member, process, sum)
+       VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE
+       SET epoch = epoch + 1, member = excluded.member, process = excluded.process`,
+      ...[...cells(key), crypto.randomUUID(), member, process, sumOf(cells(key))],
     );
+    return this.find(key)!;
   }
 
   /** A checkpoint whose name is damaged, or its index, cannot be found: that must not look like a first start. */

@@ -57,6 +57,8 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
+  /** Rows that this connection has ever changed, and transactions that did since the last checkpoint. */
+  #changed = 0;
   #commits = 0;
   #wal: Deno.FsFile | undefined;
   #looked = -Infinity;
@@ -107,7 +109,9 @@ export class Database {
 
   /** Runs a statement; returns how many rows it changed. */
   run(sql: string, ...values: Cell[]): number {
-    return Number(this.#statement(sql).run(...values).changes);
+    const changes = Number(this.#statement(sql).run(...values).changes);
+    this.#changed += changes;
+    return changes;
   }
 
   /** A number that changes whenever another connection, of any process, has written. */
@@ -146,19 +150,19 @@ export class Database {
   /** A transaction of its own, at once. Throws while others hold the lock. */
   writeNow<T>(changes: () => T): T {
     this.checkPresent();
-    this.run("BEGIN IMMEDIATE");
+    this.#control("BEGIN IMMEDIATE");
     try {
-      const before = this.#changes();
+      const before = this.#changed;
       const result = changes();
-      this.tails.flush(this.#changes() !== before);
-      if (this.#changes() !== before) this.#commits++;
-      this.run("COMMIT");
+      this.tails.flush(this.#changed !== before);
+      if (this.#changed !== before) this.#commits++;
+      this.#control("COMMIT");
       if (this.tails.committed()) this.#settle();
       return result;
     } catch (error) {
       this.tails.failed();
       // Some errors end the transaction by themselves.
-      if (this.#db.isTransaction) this.run("ROLLBACK");
+      if (this.#db.isTransaction) this.#control("ROLLBACK");
       throw error;
     }
   }
@@ -222,9 +226,9 @@ export class Database {
     this.#db.close();
   }
 
-  /** Rows that this connection has ever changed. */
-  #changes(): number {
-    return this.get<[number]>("SELECT total_changes()")![0];
+  /** A statement that changes no row; what it returns as changes are those of the one before. */
+  #control(sql: string): void {
+    this.#statement(sql).run();
   }
 
   /** Soon brings the rows to the disk that later appends to the same segments rest on. */
@@ -281,7 +285,8 @@ export class Database {
   }
 
   #together(units: readonly Unit[]): (() => void)[] {
-    const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit)));
+    const apply = (unit: Unit) => units.length === 1 ? this.#applyAll(unit) : this.#apply(unit);
+    const attempt = () => this.writeNow(() => units.map(apply));
     try {
       return attempt();
     } catch (error) {
@@ -290,20 +295,27 @@ export class Database {
     }
   }
 
-  /** What one unit does wrong costs itself alone. */
-  #apply({ action, changes, resolve, reject }: Unit): () => void {
-    this.run("SAVEPOINT unit");
+  /** What it does wrong ends the transaction. */
+  #applyAll({ changes, resolve }: Unit): () => void {
+    const result = changes();
+    return () => resolve(result);
+  }
+
+  /** What one unit of several does wrong costs itself alone. */
+  #apply(unit: Unit): () => void {
+    const { action, reject } = unit;
+    this.#control("SAVEPOINT unit");
     const restore = this.tails.savepoint();
     try {
-      const result = changes();
-      this.run("RELEASE unit");
-      return () => resolve(result);
+      const done = this.#applyAll(unit);
+      this.#control("RELEASE unit");
+      return done;
     } catch (error) {
       const alone = error instanceof LogError || error instanceof SegmentLost;
       if (!alone || !this.#db.isTransaction) throw error;
       restore();
-      this.run("ROLLBACK TO unit");
-      this.run("RELEASE unit");
+      this.#control("ROLLBACK TO unit");
+      this.#control("RELEASE unit");
       return () => reject(storageError(error, action, this.path));
     }
   }

@@ -33,13 +33,20 @@ export interface PartitionId {
   readonly partition: number;
 }
 
+/** Where to read from; of one record alone its size is known. */
+interface Start {
+  readonly offset: number;
+  readonly at: number;
+  readonly size?: number;
+}
+
 /** Reads one partition. */
 export class FrameReader {
   readonly #parts: FrameParts;
   readonly #partition: PartitionId;
   readonly #cursor: SegmentCursor;
   /** Where the record lies that follows the last one read. */
-  #next: { readonly offset: number; readonly segment: number; readonly at: number } | undefined;
+  #next: Start & { readonly segment: number } | undefined;
 
   constructor(parts: FrameParts, partition: PartitionId) {
     this.#parts = parts;
@@ -65,11 +72,13 @@ export class FrameReader {
       next = Math.max(next, first);
       // Records of a chunk that were read before are passed over.
       const known = this.#next?.offset === next && this.#next.segment === segment && next > first;
-      let seen = known ? next : first;
-      const from = known ? this.#next!.at : position;
-      const left = position + size - from;
+      const one = frames.length === maxFrames - 1;
+      const start = known ? this.#next! : this.#locate(chunks[i]!, next, one);
+      let seen = start.offset;
+      const from = start.at;
+      const left = one && start.size !== undefined ? start.size : position + size - from;
       if (left > maxBytes - bytes && count === 1 && !(always && frames.length === 0)) break;
-      const ahead = Math.min(readAhead, maxBytes - bytes, end(chunks, i) - from);
+      const ahead = one ? left : Math.min(readAhead, maxBytes - bytes, end(chunks, i) - from);
       const read = this.#cursor.read(segment, from, left, ahead);
       // Retention was faster.
       if (read === undefined && topics.range(id).earliest > next) break;
@@ -95,6 +104,14 @@ export class FrameReader {
 
   close(): void {
     this.#cursor.close();
+  }
+
+  /** Where to begin in a chunk: at the record with this offset, unless a head before it is damaged. */
+  #locate(chunk: ChunkRow, offset: number, one: boolean): Start {
+    const begin = { offset: chunk[0], at: chunk[3] };
+    if (offset === begin.offset && !one) return begin;
+    for (const head of this.#cursor.heads(chunk)) if (head.offset === offset) return head;
+    return begin;
   }
 }
 

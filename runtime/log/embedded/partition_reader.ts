@@ -152,7 +152,8 @@ export class EmbeddedPartitionReader implements PartitionReader {
     const { max, until, resolve, reject } = this.#waiter!;
     try {
       if (this.#position < until) {
-        if (this.#buffer.length < max) this.#fetch();
+        // What comes after is read ahead later: those who want one frame do not pay for more.
+        if (this.#buffer.length < max) this.#fetch(Math.min(max, until - this.#position));
         if (this.#buffer.length === 0 && this.#next < until) return;
       }
       const beyond = this.#buffer.findIndex(({ offset }) => offset >= until);
@@ -199,14 +200,14 @@ export class EmbeddedPartitionReader implements PartitionReader {
   }
 
   /**
-   * Reads one chunk into the buffer, as far as there is room.
+   * Reads one chunk into the buffer, as far as there is room, until that holds `most` frames.
    *
    * @throws {LogError} `OFFSET_OUT_OF_RANGE` when nothing is buffered and nothing can come.
    */
-  #fetch(): void {
+  #fetch(most = this.#place.maxFrames): void {
     const { id, maxFrames, maxBytes } = this.#place;
     const { topics } = this.#parts;
-    const frames = Math.min(chunkFrames, maxFrames - this.#buffer.length);
+    const frames = Math.min(chunkFrames, Math.min(most, maxFrames) - this.#buffer.length);
     const bytes = Math.min(chunkBytes, maxBytes - this.#bufferedBytes);
     const empty = this.#buffer.length === 0;
     if (!empty && (frames <= 0 || bytes <= 0)) return;

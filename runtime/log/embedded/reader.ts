@@ -13,7 +13,7 @@ export class EmbeddedReader implements LogReader {
 
   constructor(
     parts: ReaderParts,
-    { maxBufferedFrames = 256, maxBufferedBytes = 16 << 20 }: ReaderOptions,
+    { maxBufferedFrames = 64, maxBufferedBytes = 4 << 20 }: ReaderOptions,
     onClose: () => void,
   ) {
     for (const [name, value] of Object.entries({ maxBufferedFrames, maxBufferedBytes })) {

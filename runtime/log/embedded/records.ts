@@ -10,7 +10,7 @@ import type { Tail } from "./tails.ts";
 import type { Retention } from "./url.ts";
 
 /** What one chunk holds at most: retention and time are known this finely. */
-const [chunkRecords, chunkBytes] = [64, 256 << 10];
+const [chunkRecords, chunkBytes] = [64, 1 << 20];
 
 /** A thousandth of the time that is kept, one to five seconds; less where less than 16 s are. */
 function chunkMs(kept: number): number {
@@ -67,7 +67,8 @@ export class Records {
         `Cannot append: the partition has used up its ${offsetLimit} offsets`,
       );
     }
-    this.#claim(id, segment, tail.latest);
+    // Who seals a segment takes it from its partition's row.
+    if (tail.open?.segment !== segment.id) this.#claim(id, segment, tail.latest);
     // A clock that is set back does not make younger records look older.
     const arrived = Math.max(tail.arrived, now);
     const most = { bytes: Math.min(chunkBytes, kept.bytes / 16), ms: chunkMs(kept.ms) };

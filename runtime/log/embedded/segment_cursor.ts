@@ -2,6 +2,19 @@
 import { join } from "node:path";
 import type { Database } from "./database.ts";
 import { ignoreMissing } from "./disk.ts";
+import { headBytes, isPadding, recordSize, recordTime } from "./record.ts";
+import type { ChunkRow } from "./records.ts";
+
+/** Heads of small records are read several at a time. */
+const headsAhead = 16 << 10;
+
+/** A record of a chunk, as its head says. */
+export interface RecordHead {
+  readonly offset: number;
+  readonly at: number;
+  readonly size: number;
+  readonly time: number;
+}
 
 /** The segment that one reader has open, and what it has read of it. */
 export class SegmentCursor {
@@ -30,6 +43,17 @@ export class SegmentCursor {
       return this.#buffer.subarray(0, Math.min(size, this.#held.size));
     }
     return this.#buffer.subarray(from, from + size);
+  }
+
+  /** The records of a chunk by their heads, up to the first that is damaged. */
+  *heads([first, count, segment, position]: ChunkRow): Generator<RecordHead> {
+    for (let [offset, at] = [first, position]; offset < first + count;) {
+      const head = this.read(segment, at, headBytes, headsAhead);
+      const size = head && recordSize(head, 0);
+      if (head === undefined || size === undefined) return;
+      if (!isPadding(head, 0)) yield { offset: offset++, at, size, time: recordTime(head, 0) };
+      at += size;
+    }
   }
 
   close(): void {

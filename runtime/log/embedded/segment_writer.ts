@@ -152,10 +152,8 @@ export class SegmentWriter {
     }
     const ready = this.#ready();
     if (ready.length > 0) await this.#db.write("seal segments", () => this.#sealRows(ready));
-    for (const segment of ready) {
-      await this.sync([segment]);
-      this.#end(segment);
-    }
+    await this.sync(ready);
+    for (const segment of ready) this.#end(segment);
   }
 
   /** At once, where nothing can be appended before: seals what is full, and what holds records that have expired. */

@@ -1,12 +1,10 @@
 // The offset for a time: the segments' and the chunks' newest times are a sparse index; then one chunk is looked into.
 import type { FrameParts } from "./frame_reader.ts";
-import { headBytes, isPadding, recordPlaces, recordSize, recordTime } from "./record.ts";
+import { recordPlaces, recordTime } from "./record.ts";
 import { chunkColumns, type ChunkRow, openChunk } from "./records.ts";
 import { offsetLimit, placeId } from "./schema.ts";
 import { SegmentCursor } from "./segment_cursor.ts";
 
-/** Small records are read several at a time. */
-const readAhead = 16 << 10;
 const nothing = new Uint8Array(0);
 
 /** The first offset of a partition whose timestamp is at or after `time`; the latest offset when none is. */
@@ -54,29 +52,24 @@ export function offsetForTime({ dir, db, topics }: FrameParts, id: number, time:
 /** The heads alone are read, unless one is damaged: then the rest of the chunk is looked through for the next. */
 function inChunk(
   cursor: SegmentCursor,
-  [first, count, segment, position, size]: ChunkRow,
+  chunk: ChunkRow,
   time: number,
   earliest: number,
 ): number | undefined {
+  const [first, count, segment, position, size] = chunk;
   if (count === 1) return first >= earliest ? first : undefined;
-  const end = first + count;
-  for (let [at, offset] = [position, first]; offset < end; offset++) {
-    const head = cursor.read(segment, at, headBytes, readAhead) ?? nothing;
-    const length = recordSize(head, 0);
-    if (length === undefined) {
-      const rest = position + size - at;
-      const bytes = cursor.read(segment, at, rest) ?? nothing;
-      for (const place of recordPlaces(bytes, end - offset, rest)) {
-        // One that cannot be read may be the one.
-        const fits = place === undefined || recordTime(bytes, place.at) >= time;
-        if (fits && offset >= earliest) return offset;
-        offset++;
-      }
-      return undefined;
-    }
-    at += length;
-    if (isPadding(head, 0)) offset--;
-    else if (offset >= earliest && recordTime(head, 0) >= time) return offset;
+  let [next, at] = [first, position];
+  for (const head of cursor.heads(chunk)) {
+    if (head.offset >= earliest && head.time >= time) return head.offset;
+    [next, at] = [head.offset + 1, head.at + head.size];
+  }
+  const rest = position + size - at;
+  const bytes = cursor.read(segment, at, rest) ?? nothing;
+  for (const place of recordPlaces(bytes, first + count - next, rest)) {
+    // One that cannot be read may be the one.
+    const fits = place === undefined || recordTime(bytes, place.at) >= time;
+    if (fits && next >= earliest) return next;
+    next++;
   }
   return undefined;
 }

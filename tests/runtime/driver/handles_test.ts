@@ -4,6 +4,7 @@ import { Driver } from "../../../runtime/driver/driver.ts";
 import { tellIdle } from "../../../runtime/driver/idle.ts";
 import type { StreamingQueryManager } from "../../../runtime/driver/manager.ts";
 import type { StreamingQueryException } from "../../../runtime/driver/query_exception.ts";
+import { SHOWN } from "../../../runtime/executor/protocol.ts";
 import { StreamingQuery } from "../../../runtime/driver/streaming_query.ts";
 import "../../../runtime/image/mod.ts";
 import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
@@ -133,7 +134,7 @@ const control = {
   stop: () => Promise.resolve(),
   explain: () => "",
   latestOffset: () => Promise.resolve(0),
-  isTriggerActive: () => false,
+  cells: new SharedArrayBuffer(SHOWN.bytes),
 };
 
 function managed(

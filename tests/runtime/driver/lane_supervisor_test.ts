@@ -9,13 +9,18 @@ import {
   checkOperatorErrors,
   type OperatorErrorOption,
 } from "../../../runtime/definition/operator_error.ts";
-import type {
-  LoadedQuery,
-  PlainError,
-  QuerySpec,
-  ToExecutor,
+import {
+  addTotals,
+  type LoadedQuery,
+  type PlainError,
+  type QuerySpec,
+  type ToExecutor,
 } from "../../../runtime/executor/protocol.ts";
-import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
+import {
+  NO_TOTALS,
+  type QueryTotals,
+  type StreamingQueryProgress,
+} from "../../../runtime/definition/progress.ts";
 import { managerOf } from "../../support/manager.ts";
 import { FakeClock, MemoryLog, settle } from "../../../runtime/testing.ts";
 
@@ -27,15 +32,7 @@ const SPEC: QuerySpec = {
   sinks: [],
 };
 const MEMBERSHIP = { memberId: "m", generation: 1 };
-const TOTALS = {
-  frames: 7,
-  outputs: 7,
-  dropped: 0,
-  deadLettered: 0,
-  gaps: 0,
-  duplicates: 0,
-  orderViolations: 0,
-};
+const TOTALS = { ...NO_TOTALS, frames: 7, outputs: 7 };
 
 /** A supervisor whose lanes run when the test says so. */
 function supervised(
@@ -60,12 +57,15 @@ function supervised(
   const reader = () => Promise.reject(new Error("There is nothing to read"));
   const metrics = new QueryMetrics(streams, new LagMeter({ offsets, reader }, clock));
   const running: number[] = [];
+  /** How each run counts. */
+  const counting: ((totals: QueryTotals) => void)[] = [];
   let aside: unknown;
   const stopping = new AbortController();
   const lanes: LaneSupervisor = new LaneSupervisor({
     pool: {
       start(_spec, message) {
         running.push(message.lane);
+        counting.push(addTotals(new BigInt64Array(message.shown)));
         aside = message.aside;
       },
       post: (message: ToExecutor) => {
@@ -85,7 +85,8 @@ function supervised(
   /** The lane that was started last. */
   const lane = () => running.at(-1)!;
   const started = () => lanes.onMessage({ type: "started", lane: lane(), id: "id" });
-  const progressed = (cameraName?: string) =>
+  const progressed = (cameraName?: string) => {
+    counting.at(-1)!(TOTALS);
     lanes.onMessage({
       type: "progress",
       lane: lane(),
@@ -102,11 +103,11 @@ function supervised(
       } as unknown as StreamingQueryProgress,
       measurements: { endToEnd: [], processing: [], sinkWrites: {}, dropped: {} },
     });
+  };
   const stopped = (error?: PlainError) =>
     lanes.onMessage({
       type: "stopped",
       lane: lane(),
-      totals: TOTALS,
       ...(error === undefined ? {} : { error }),
     });
   return {
@@ -115,6 +116,7 @@ function supervised(
     metrics,
     lanes,
     running,
+    counting,
     started,
     progressed,
     stopped,
@@ -162,6 +164,22 @@ Deno.test("a partition that moved away leaves no gauge behind, but its counts", 
   assert.equal(streams.all[0]!.moved, false);
   assert.equal((await metrics.text(0)).match(gauge)?.length, 4);
   assert.match(await metrics.text(0), /framelane_frames_consumed_total\{[^}]*\} 14/);
+  assert.equal(streams.all[0]!.totals.frames, 14);
+});
+
+Deno.test("what a run commits after its last report is counted, also when its executor is given up", async () => {
+  const { streams, lanes, running, counting, started, progressed } = supervised();
+  lanes.begin(SPEC, 3, undefined);
+  started();
+  progressed();
+  lanes.onStranded([running[0]!], "its executor is held", "other");
+  // It had been committing just then.
+  counting[0]!({ ...TOTALS, frames: 9, outputs: 8 });
+  await settle();
+  assert.equal(running.length, 2);
+  counting[1]!({ ...NO_TOTALS, frames: 5, outputs: 5, deadLettered: 1 });
+  const { frames, outputs, deadLettered } = streams.all[0]!.totals;
+  assert.deepEqual([frames, outputs, deadLettered], [14, 13, 1]);
 });
 
 Deno.test("a camera that changes its name with each frame adds no series without end", async () => {

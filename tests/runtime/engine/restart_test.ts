@@ -1,6 +1,7 @@
 /** What a streaming query keeps from one run to the next. */
 import assert from "node:assert/strict";
 import type { Frame, Output, Window } from "../../../runtime/definition/frame.ts";
+import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { display } from "../../../runtime/sinks/display.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
@@ -38,6 +39,31 @@ Deno.test("a crash at any step and a restart give the outputs of an undisturbed 
       await runQuery(definition(collect()), { log: source });
       assert.deepEqual(source.frames("OUT", 0).map(({ value }) => value[0]), upTo(10));
     }
+  }
+});
+
+Deno.test("frames of a batch that was not committed are counted once: by the run that commits it", async () => {
+  for (const live of [false, true]) {
+    const source = logOf(10);
+    const counted: number[] = [];
+    const definition = () => {
+      const stream = query("count").readStream({
+        startingOffsets: "earliest",
+        maxFramesPerTrigger: 3,
+      });
+      return (live ? stream.writeStream(display()) : stream.writeStream(collect<Frame>()))
+        .trigger("available-now");
+    };
+    let calls = 0;
+    source.fail = (where) => {
+      if (where === "before-commit" && ++calls === (live ? 1 : 3)) throw new Error("crash");
+    };
+    const onProgress = ({ totals }: StreamingQueryProgress) => void counted.push(totals.frames);
+    await assert.rejects(runQuery(definition(), { log: source, onProgress }), /crash/);
+    assert.equal(counted.at(-1), live ? undefined : 6);
+    source.fail = () => {};
+    const { frames } = await runQuery(definition(), { log: source });
+    assert.equal(frames, live ? 10 : 4);
   }
 });
 

@@ -69,8 +69,10 @@ Deno.test(`soak: ${SECONDS} s at ${CAMERAS} cameras`, async () => {
       await query.stop();
       await checked;
       const verdict = { ...out.verdict, lost: out.verdict.lost - dropped };
-      assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0 });
       const { frames, outputs } = query.summaries[0]!;
+      say(JSON.stringify({ published, dropped, seen: out.seen, frames, outputs, ...verdict }));
+      say(query.said.join("\n"));
+      assert.deepEqual(verdict, { lost: 0, doubled: 0, reordered: 0 });
       assert.deepEqual([frames, outputs], [published, published]);
       const rise = (of: (sample: Sample) => number) => grown(samples.map(of));
       const [ours, its, handles, files] = [

@@ -1,0 +1,48 @@
+/** Frames that are read alone: found by the heads before them in their chunk, and nothing else is read with them. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { EmbeddedLog } from "../../../runtime/log/embedded/log.ts";
+import { append, readAll, record } from "../../contracts/log_contract_kit.ts";
+import { inFolder, withLog } from "./embedded_kit.ts";
+
+const [COUNT, STEP] = [40, 997];
+
+/** Reads the frame at `offset` alone. */
+async function alone(log: EmbeddedLog, offset: number): Promise<Frame> {
+  const reader = await log.reader();
+  const frames = await reader.open("t", 0, offset);
+  const [frame] = await frames.read(1);
+  assert.equal(frames.buffered, 0);
+  await reader.close();
+  return frame!;
+}
+
+const shown = ({ offset, value, fault }: Frame) => [offset, value, fault?.message];
+
+Deno.test("embedded log: a frame that is read alone is what it is among others, whatever was damaged before it", async () => {
+  await inFolder(async (dir) => {
+    const url = `embedded:${dir}`;
+    await withLog(url, async (log) => {
+      await log.createTopic("t", 1);
+      const sizes = Array.from({ length: COUNT }, (_, i) => 1 + i * 61 % 900);
+      await append(log, "t", 0, sizes.map((size, i) => record(new Uint8Array(size).fill(i))));
+    });
+    const folder = join(dir, "segments", "t-0");
+    const [{ name }] = await Array.fromAsync(Deno.readDir(folder)) as [Deno.DirEntry];
+    const whole = await Deno.readFile(join(folder, name));
+    for (let at = -1; at < whole.length; at += STEP) {
+      const damaged = whole.slice();
+      if (at >= 0) damaged[at]! ^= 1;
+      await Deno.writeFile(join(folder, name), damaged);
+      await withLog(url, async (log) => {
+        const frames = await readAll(log, "t", 0);
+        assert.equal(frames.length, COUNT);
+        assert.equal(frames.filter(({ fault }) => fault !== undefined).length, at < 0 ? 0 : 1);
+        for (const frame of frames) {
+          assert.deepEqual(shown(await alone(log, frame.offset)), shown(frame));
+        }
+      });
+    }
+  });
+});
