@@ -26,12 +26,13 @@ export class LiveFindings {
     );
   }
 
-  /** Takes results as they come, until the signal aborts. */
+  /** Takes results as they come, until the signal aborts; `onRead` is called whenever the log has answered. */
   async follow(
     reads: LogReads,
     { topic, partition }: Pick<Lane, "topic" | "partition">,
     clock: Clock,
     signal: AbortSignal,
+    onRead: () => void,
   ): Promise<void> {
     const found = findingsTopic(topic);
     while (await reads.log.partitionCount(found) <= partition) await clock.sleep(LOOK_MS, signal);
@@ -39,7 +40,9 @@ export class LiveFindings {
     const reader = await reads.open(found, partition, latest);
     try {
       while (!signal.aborted) {
-        for (const { value } of await reader.read(BATCH, signal)) {
+        const records = await reader.read(BATCH, signal);
+        onRead();
+        for (const { value } of records) {
           const result = parseResult(value);
           if (result?.query !== undefined) this.#byQuery.set(result.query, result);
         }

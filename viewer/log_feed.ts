@@ -117,14 +117,10 @@ export class LogFeed implements LaneFeed {
         const { signal } = partition.reading = new AbortController();
         const say = (error: unknown) => this.#say(partition, error);
         this.#spawn(this.#follow(signal, say, (...until) => this.#readOn(partition, ...until)));
+        const found = partition.findings;
         // The lane says what is wrong with the log.
-        this.#spawn(
-          this.#follow(
-            signal,
-            () => {},
-            (signal) => partition.findings.follow(this.#reads, partition.lane, this.#clock, signal),
-          ),
-        );
+        this.#spawn(this.#follow(signal, () => {}, (...until) =>
+          found.follow(this.#reads, partition.lane, this.#clock, ...until)));
       } else {
         partition.reading!.abort();
         partition.reading = undefined;
