@@ -7,7 +7,7 @@ import { duration } from "./format.ts";
 
 /** Height of the names of objects and places, CSS pixels; narrower pictures have no room for them. */
 const TEXT = 13;
-const ROOM_FOR_NAMES = 240;
+const ROOM_FOR_NAMES = 400;
 const MOST_SCORES = 4;
 const NOWHERE: Places = { zones: [], lines: [] };
 
