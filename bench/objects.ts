@@ -50,8 +50,7 @@ export async function measureObjects(
       rates.add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
       for (const target of logs) {
         const run = await drain(target, topic, moduleOf("detect"), lanes);
-        const { steadyFramesPerSecond: rate, steadyCpuMsPerFrame: ms } = run;
-        rates.add(`framelane, ${target.name}`, { rate, ms });
+        rates.add(`framelane, ${target.name}`, run.steady.rate());
         if (target.name !== "kafka") continue;
         const broker = target.url.replace("kafka://", "");
         rates.add(

@@ -3,7 +3,6 @@
 // encodes, as the bare loop does.
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { codecLoop } from "./codec.ts";
-import type { StreamingQuery } from "../runtime/driver/streaming_query.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
@@ -12,6 +11,7 @@ import { optionsOf } from "./support/options.ts";
 import { cpuSeconds, watchMemory } from "./support/process_stats.ts";
 import { type LiveCameras, runLiveCameras } from "./support/live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
+import { SteadyTime } from "./support/steady_time.ts";
 
 const PARTITIONS = 3;
 const GREYSCALE = moduleOf("greyscale");
@@ -22,9 +22,7 @@ const WAYS = {
 
 interface Run {
   readonly framesPerSecond: number;
-  /** From the first frames on: without the start. */
-  readonly steadyFramesPerSecond: number;
-  readonly steadyCpuMsPerFrame: number;
+  readonly steady: SteadyTime;
   readonly cpuMsPerFrame: number;
   readonly frames: number;
   /** Epoch milliseconds. */
@@ -38,18 +36,14 @@ export async function drain(
   module = GREYSCALE,
   more: Partial<OneQuery> = {},
 ): Promise<Run> {
-  let started: number | undefined, steady: { at: number; cpu: number } | undefined;
-  const first = new Map<StreamingQuery, number>();
+  let started: number | undefined;
+  const steady = new SteadyTime();
   const driver = oneQuery(target, {
     topic,
     query: "greyscale",
     module,
     partitions: PARTITIONS,
     trigger: "available-now",
-    onLatencies(latencies, from) {
-      steady ??= { at: performance.now(), cpu: cpuSeconds() };
-      if (!first.has(from)) first.set(from, latencies.length);
-    },
     ...more,
   });
   let cpu = 0;
@@ -59,6 +53,8 @@ export async function drain(
       started = performance.now();
       cpu = cpuSeconds();
     },
+    onQueryProgress: ({ progress: { partition, totals } }) =>
+      steady.reported(partition, totals.outputs),
   });
   await driver.start();
   if (!await driver.awaitTermination()) throw new Error("A query failed");
@@ -67,11 +63,9 @@ export async function drain(
   const spent = cpuSeconds();
   const frames = driver.streams.all.reduce((sum, { totals }) => sum + totals.outputs, 0);
   await driver.stop();
-  const rest = frames - [...first.values()].reduce((sum, count) => sum + count, 0);
   return {
     framesPerSecond: frames * 1000 / (now - started!),
-    steadyFramesPerSecond: rest * 1000 / (now - steady!.at),
-    steadyCpuMsPerFrame: (spent - steady!.cpu) * 1000 / rest,
+    steady,
     cpuMsPerFrame: (spent - cpu) * 1000 / frames,
     frames,
     ended,

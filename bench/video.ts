@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
 import { AnnexBWriter } from "../runtime/video/annex_b.ts";
-import { writeClip } from "../runtime/video/clip.ts";
+import { clipOf } from "../tests/support/clip.ts";
 import { RtspServer } from "../tests/support/rtsp.ts";
 import { bench as benchCameras } from "./cameras.ts";
 import { codecLoop, WARM_UP } from "./codec.ts";
@@ -113,7 +113,8 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
   try {
     for (const { log } of targets) {
       await fillTopic(log, "units", CORES, count, units, "video/h264");
-      await fillTopic(log, "jpegs", CORES, count, jpegs);
+      // A JPEG is twenty times as large, and takes several times as long.
+      await fillTopic(log, "jpegs", CORES, Math.ceil(count / 8), jpegs);
     }
     for (let round = 0; round <= rounds; round++) {
       if (round === 1) rates.clear(); // the first one warms up
@@ -125,8 +126,7 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
       for (const target of targets) {
         for (const topic of ["units", "jpegs"]) {
           const run = await drain(target, topic, DECODED, lanes);
-          const { steadyFramesPerSecond: rate, steadyCpuMsPerFrame: ms } = run;
-          rates.add(`${topic}, ${target.name}`, { rate, ms });
+          rates.add(`${topic}, ${target.name}`, run.steady.rate());
         }
         if (target.name !== "kafka") continue;
         const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${total}`];
@@ -167,7 +167,7 @@ async function benchRtsp({ seconds, cameras }: Options): Promise<void> {
   const units = await film(), repeated = Array.from({ length: 10 }, () => units).flat();
   const { frames, close } = linked(repeated, 15);
   const path = await Deno.makeTempFile({ suffix: ".mp4" });
-  await Deno.writeFile(path, await writeClip(frames));
+  await Deno.writeFile(path, await clipOf(frames));
   await close();
   const server = await RtspServer.start(path);
   try {
@@ -192,7 +192,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
 export async function bench(args: readonly string[]): Promise<void> {
   const { only, ...options } = optionsOf(args, {
     rounds: 5,
-    frames: 600,
+    frames: 2000,
     seconds: 20,
     cameras: 50,
     kafka: "",

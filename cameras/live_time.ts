@@ -1,8 +1,10 @@
 // Capture times of live streams: the stream's own spacing, laid on this machine's clock.
 import type { CaptureTimes } from "./capture_times.ts";
 
-/** A stream this late against its best frame had a pause, or its clock jumped. */
+/** A stream that stays this late had a pause; after a stall of the network it comes in a burst. */
 const MOST_DELAY_MS = 1_000;
+/** Within this time a burst catches up. */
+const CATCH_UP_MS = 2_000;
 /** How much of the difference is taken over a frame, for clocks that run at different speeds. */
 const DRIFT_SHARE = 0.01;
 
@@ -14,6 +16,9 @@ const DRIFT_SHARE = 0.01;
 export class LiveTime {
   readonly #times: CaptureTimes;
   #offset: number | undefined;
+  #lateSince: number | undefined;
+  #arrived = 0;
+  #streamMs = 0;
   #last = -Infinity;
 
   constructor(times: CaptureTimes) {
@@ -25,8 +30,16 @@ export class LiveTime {
     const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
-    if (this.#offset === undefined || late < 0 || late > MOST_DELAY_MS) this.#offset = offset;
-    else this.#offset += late * DRIFT_SHARE;
+    // Frames that come together say nothing of how fast the clocks go.
+    const burst = now - this.#arrived < (streamMs - this.#streamMs) / 2;
+    this.#arrived = now;
+    this.#streamMs = streamMs;
+    this.#lateSince = late > MOST_DELAY_MS ? this.#lateSince ?? now : undefined;
+    const paused = now - (this.#lateSince ?? now) > CATCH_UP_MS;
+    if (this.#offset === undefined || late < 0 || paused) {
+      this.#offset = offset;
+      this.#lateSince = undefined;
+    } else if (this.#lateSince === undefined && !burst) this.#offset += late * DRIFT_SHARE;
     this.#last = Math.max(this.#last, streamMs + this.#offset);
     return this.#times.at(this.#last);
   }

@@ -55,13 +55,16 @@ class Meter:
 def report(results):
     """Prints the results of one or several processes as one."""
     first = min(r["first"] for r in results)
+    rate = sum(r["steadyFrames"] / max(1e-9, r["last"] - r["first"]) for r in results)
+    frames = sum(r["steadyFrames"] for r in results)
     last = max(r["last"] for r in results)
     print(
         json.dumps(
             {
                 "frames": sum(r["frames"] for r in results),
-                "steadyFrames": sum(r["steadyFrames"] for r in results),
-                "steadySeconds": last - first,
+                "steadyFrames": frames,
+                # Each process by its own clock: none waits for the start or the end of another.
+                "steadySeconds": frames / max(1e-9, rate),
                 "steadyProcessor": sum(r["steadyProcessor"] for r in results),
                 "firstFrameSeconds": first - STARTED,
                 "totalSeconds": last - STARTED,

@@ -21,7 +21,7 @@ export function film(): Promise<Uint8Array[]> {
 
 /** The units as the frames of a lane, on memory of their own and linked to their groups. */
 export function linked(units: readonly Uint8Array[], fps = FILM_FPS) {
-  const tracker = new GroupTracker(print);
+  const tracker = new GroupTracker(print, { here: true });
   const frames = units.map((value, offset): Frame => ({
     topic: "film",
     partition: 0,

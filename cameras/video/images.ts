@@ -6,7 +6,7 @@ import type { CaptureTimes } from "../capture_times.ts";
 import { prefetch } from "../prefetch.ts";
 import { type ImageSettings, SourceError, type SourceImage, type VideoPacket } from "../source.ts";
 import { VideoDecoder } from "./decoder.ts";
-import { FrameFilter } from "./filter.ts";
+import { FrameFilter } from "../../runtime/video/filter.ts";
 import type { VideoInput } from "./input.ts";
 import { PictureMaker } from "./picture.ts";
 import { rotationOf } from "./rotation.ts";
@@ -154,7 +154,7 @@ class Lane {
       if (stop.aborted) return;
       const timestamp = this.#options.timestamp(this.#times.of(frame.bestEffortTimestamp));
       if (this.#deinterlacer === undefined && frame.hasFlags(AV_FRAME_FLAG_INTERLACED)) {
-        this.#deinterlacer = new FrameFilter([DEINTERLACE]);
+        this.#deinterlacer = new FrameFilter();
       }
       if (this.#deinterlacer === undefined) return await this.#encode(frame, timestamp, push);
       this.#held.push(timestamp);
@@ -191,7 +191,7 @@ class Lane {
   /** Frames come out in order, one for each that went in, one later. */
   async #deinterlace(frame: Frame | null, push: Push): Promise<void> {
     try {
-      await this.#deinterlacer?.run(frame, async (whole) => {
+      await this.#deinterlacer?.run(frame, [DEINTERLACE], async (whole) => {
         await this.#encode(whole, this.#held.shift(), push);
       });
     } catch (error) {
@@ -218,7 +218,7 @@ class Lane {
 
   /** A frame that cannot be converted costs that frame. */
   #leaveOut(error: unknown): undefined {
-    if (!(error instanceof SourceError)) throw error;
+    if (!(error instanceof BadFrameError)) throw error;
     if (this.#unusable++ === 0) this.#options.report(`${error.message}; it is left out`);
   }
 

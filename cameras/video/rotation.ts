@@ -1,6 +1,6 @@
 // Which way up a video was filmed, and the filters that turn its frames upright.
 import { AV_PKT_DATA_DISPLAYMATRIX, type Stream } from "node-av";
-import type { FilterStep } from "./filter.ts";
+import type { FilterStep } from "../../runtime/video/filter.ts";
 
 /** How frames must be turned to be upright. */
 export interface Rotation {

@@ -251,7 +251,10 @@ export class ExecutorHost {
       clock: systemClock,
       inspect: inspectImage,
       repairs: repairsOf,
-      groups: () => new GroupTracker((text) => this.#send({ type: "report", lane, message: text })),
+      groups: () =>
+        new GroupTracker((text) => this.#send({ type: "report", lane, message: text }), {
+          here: true,
+        }),
       deadLetter: deadLetterRecord,
       alertRecord: (output) => alertRecord(output, query),
       findingsRecord: (output) => findingsRecord(output, query, places),

@@ -4,7 +4,14 @@ import jpegTurbo from "@julusian/jpeg-turbo";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { repaired } from "./kernels/repair.ts";
-import { DAMAGED, decompress, hasLibrary, keepLuma } from "./turbojpeg.ts";
+import {
+  DAMAGED,
+  decompress,
+  decompressHere,
+  hasLibrary,
+  keepLuma,
+  type Pixels,
+} from "./turbojpeg.ts";
 import { pool } from "./pool.ts";
 import { type Channels, PooledImage, type RawImage } from "./raw.ts";
 import { withKernels } from "./kernels/kernels.ts";
@@ -73,6 +80,21 @@ export async function decodeJpeg(
     image.release();
     throw error;
   }
+}
+
+/**
+ * Decodes a JPEG on this thread into `target`, to the values of `decodeJpeg` with a denominator.
+ *
+ * @returns false where anything is odd about it: `decodeJpeg` looks closer.
+ */
+export function decodeJpegHere(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  target: Pixels,
+  denominator: 1 | 2 | 4 | 8,
+): boolean {
+  return hasLibrary && isDirect(info) && info.flaws === undefined && !seemsPadded(bytes) &&
+    decompressHere(ofOwnMemory(bytes), target, denominator) === undefined;
 }
 
 /** @returns undefined when it is done at full size, else what is wrong. */

@@ -1,17 +1,28 @@
 // Frames to tensors: decoded once, at reduced size where that is enough, then resized, brought into
 // colour order, scaled and laid out in one pass.
-import { decodeReduced } from "./decode.ts";
+import { decodeReduced, type Denominator } from "./decode.ts";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
+import { decodeJpegHere } from "./jpeg.ts";
 import type { Picture } from "./picture.ts";
 import { type Placement, placementOf } from "./placement.ts";
 import type { RawImage } from "./raw.ts";
 import { ownWork } from "../base/own_work.ts";
 import { type Crop, resizeRows } from "./resize.ts";
-import { fillFloats, type FloatLayout, pictureRows, planeRows } from "./kernels/float_tensor.ts";
+import {
+  fillFloats,
+  type FloatLayout,
+  pictureRows,
+  planeRows,
+  type ReadRow,
+  rowsAt,
+} from "./kernels/float_tensor.ts";
 import { decodeHalfSize } from "./kernels/half_size.ts";
-import { withKernels } from "./kernels/kernels.ts";
+import { type Kernels, withKernels } from "./kernels/kernels.ts";
 import { MOST_BYTES } from "./kernels/scan.ts";
 import { allocate, float16Bits, type TensorData, type TensorSpec } from "./tensor_spec.ts";
+
+/** Larger pictures would hold this thread for more than some milliseconds: pixels. */
+const MOST_PIXELS_HERE = 1280 * 960;
 
 /** One frame as a model wants it. */
 export interface FrameTensor {
@@ -123,20 +134,28 @@ export class Tensorizer {
     return { data, placement, release };
   }
 
-  /** What most cameras send, at half size: quicker by the kernels than by a library on its thread. */
+  /**
+   * A JPEG of the usual size goes into the kernels' memory and through them without a copy: quicker than by
+   * another thread. At half size the kernels decode what most cameras send, else libjpeg does.
+   */
   #decodeHere(
     bytes: Uint8Array,
-    { type, components }: ImageInfo,
+    info: ImageInfo,
     { denominator, crop, content }: Placement,
   ): TensorData | undefined {
-    if (this.#layout === undefined || denominator !== 2) return undefined;
-    if (type !== "jpeg" || components !== 3 || bytes.length > MOST_BYTES) return undefined;
+    if (this.#layout === undefined || bytes.length > MOST_BYTES) return undefined;
+    if (info.type !== "jpeg" || this.#channels !== 3) return undefined;
     const layout = this.#layout;
     return withKernels((kernels) => {
-      const planes = decodeHalfSize(kernels, bytes);
-      if (planes === undefined) return undefined;
+      const planes = denominator === 2 && info.components === 3
+        ? decodeHalfSize(kernels, bytes)
+        : undefined;
+      const rows = planes !== undefined
+        ? planeRows(kernels, planes, crop)
+        : decodedRows(kernels, bytes, info, denominator, crop);
+      if (rows === undefined) return undefined;
       const data = this.#takeFloats();
-      fillFloats(kernels, planeRows(kernels, planes, crop), crop, content, layout, data);
+      fillFloats(kernels, rows, crop, content, layout, data);
       return data;
     });
   }
@@ -179,6 +198,23 @@ export class Tensorizer {
       else for (let at = c; at < data.length; at += this.#channels) data[at] = table[0]!;
     }
   }
+}
+
+/** Rows of a JPEG that libjpeg decodes into the kernels' memory; undefined for a large or an odd one. */
+function decodedRows(
+  kernels: Kernels,
+  bytes: Uint8Array,
+  info: ImageInfo,
+  denominator: Denominator,
+  crop: Crop,
+): ReadRow | undefined {
+  const width = Math.ceil(info.width / denominator), height = Math.ceil(info.height / denominator);
+  if (info.width * info.height > MOST_PIXELS_HERE) return undefined;
+  kernels.clear();
+  const at = kernels.reserve(4 * width * height);
+  const data = kernels.bytes.subarray(at, at + 4 * width * height);
+  const decoded = decodeJpegHere(bytes, info, { data, width, height, channels: 4 }, denominator);
+  return decoded ? rowsAt(at, width, crop) : undefined;
 }
 
 /** Tensors of colours as floats are what the kernels make. */

@@ -134,15 +134,17 @@ function complaint({ handle }: Codec): string {
 function prepare(
   { handle }: Codec,
   bytes: Uint8Array<ArrayBuffer>,
-  { width, height, channels }: Pick<RawImage, "width" | "height" | "channels">,
-  room: number,
+  { data, width, height, channels }: Pixels,
   denominator: number,
+  fast: boolean,
 ): boolean {
   const { symbols } = library!;
+  symbols.tj3Set(handle, TJPARAM_FASTDCT, fast ? 1 : 0);
   if (symbols.tj3DecompressHeader(handle, bytes, BigInt(bytes.length)) !== 0) return false;
   const size = [TJPARAM_JPEGWIDTH, TJPARAM_JPEGHEIGHT]
     .map((one) => Math.ceil(symbols.tj3Get(handle, one) / denominator));
-  if (size[0] !== width || size[1] !== height || room < width * height * channels) return false;
+  if (size[0] !== width || size[1] !== height) return false;
+  if (data.length < width * height * channels) return false;
   const scale = new Uint8Array(Int32Array.of(1, denominator).buffer);
   return symbols.tj3SetScalingFactor(handle, scale) === 0;
 }
@@ -162,20 +164,14 @@ export async function decompress(
   fast = false,
 ): Promise<string | undefined> {
   const codec = acquire(TJINIT_DECOMPRESS);
-  library!.symbols.tj3Set(codec.handle, TJPARAM_FASTDCT, fast ? 1 : 0);
+  const { handle, busy } = codec;
+  const { decompressElsewhere } = library!.symbols;
   let failure: string | undefined = "interrupted";
-  codec.busy.add(bytes).add(image);
+  busy.add(bytes).add(image);
   try {
     const format = FORMATS[image.channels], length = BigInt(bytes.length);
-    const done = prepare(codec, bytes, image, image.data.length, denominator) &&
-      await library!.symbols.decompressElsewhere(
-          codec.handle,
-          bytes,
-          length,
-          image.data,
-          0,
-          format,
-        ) === 0;
+    const done = prepare(codec, bytes, image, denominator, fast) &&
+      await decompressElsewhere(handle, bytes, length, image.data, 0, format) === 0;
     return failure = done ? undefined : complaint(codec);
   } finally {
     release(TJINIT_DECOMPRESS, codec, failure);
@@ -194,11 +190,10 @@ export function decompressHere(
   denominator: 1 | 2 | 4 | 8,
 ): string | undefined {
   const codec = acquire(TJINIT_DECOMPRESS);
-  library!.symbols.tj3Set(codec.handle, TJPARAM_FASTDCT, 0);
   let failure: string | undefined = "interrupted";
   try {
     const format = FORMATS[image.channels], length = BigInt(bytes.length);
-    const done = prepare(codec, bytes, image, image.data.length, denominator) &&
+    const done = prepare(codec, bytes, image, denominator, false) &&
       library!.symbols.decompressHere(codec.handle, bytes, length, image.data, 0, format) === 0;
     return failure = done ? undefined : complaint(codec);
   } finally {

@@ -97,11 +97,12 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
   const seen = new Set<number>();
   let name: string | undefined;
   let recovers = false;
-  for (const unit of nalUnits(bytes)) {
-    const type = types.type(unit[0]!);
-    if (types.slice(type)) {
+  for (let begin = afterStartCode(bytes, 0); begin < bytes.length;) {
+    const type = types.type(bytes[begin]!);
+    // No NAL unit begins with two zeros.
+    if (types.slice(type) && (bytes[begin] !== 0 || (bytes[begin + 1] ?? 0) !== 0)) {
       const complete = types.parameterSets.every((set) => seen.has(set));
-      const slice = codec === "h264" ? sliceType(unit) : undefined;
+      const slice = codec === "h264" ? sliceType(bytes.subarray(begin)) : undefined;
       const entry = types.randomAccess(type) || (recovers && slice === INTRA_SLICE);
       return {
         keyframe: complete && entry,
@@ -110,6 +111,10 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
         ...(name === undefined ? {} : { codec: name }),
       };
     }
+    const next = afterStartCode(bytes, begin);
+    const unit = withoutZeros(bytes, begin, next);
+    begin = next;
+    if (unit.length === 0) continue;
     seen.add(type);
     if (type === types.sps) name = types.codec(unit);
     if (codec === "h264" && type === types.sei) recovers ||= recoversAtOnce(unit);
@@ -127,11 +132,17 @@ export function* nalUnits(stream: Uint8Array): Generator<Uint8Array<ArrayBufferL
   let begin = afterStartCode(stream, 0);
   while (begin < stream.length) {
     const next = afterStartCode(stream, begin);
-    let end = next === Infinity ? stream.length : next - 3;
-    while (end > begin && stream[end - 1] === 0) end--;
-    if (end > begin) yield stream.subarray(begin, end);
+    const unit = withoutZeros(stream, begin, next);
+    if (unit.length > 0) yield unit;
     begin = next;
   }
+}
+
+/** The NAL unit from `begin` to the start code before `next`, without trailing zeros. */
+function withoutZeros(stream: Uint8Array, begin: number, next: number): Uint8Array {
+  let end = next === Infinity ? stream.length : next - 3;
+  while (end > begin && stream[end - 1] === 0) end--;
+  return stream.subarray(begin, end);
 }
 
 /** NAL units one after the other, each behind a start code or, as MP4 wants it, behind its length. */

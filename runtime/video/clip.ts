@@ -1,8 +1,6 @@
 // Clips: a stretch of frames as one MP4, for the episodes of alerts and for download.
 import { loadPart } from "../base/part.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
-import type { IndexEntry } from "./frame_index.ts";
-import { FrameIndex } from "./frame_index.ts";
 import type { H264Encoding } from "./h264_encoding.ts";
 import { checkH264Options, type H264Options } from "./h264_options.ts";
 import { mp4 } from "./mp4.ts";
@@ -12,8 +10,6 @@ import { type Piece, Recorder } from "./recorder.ts";
 
 /** How to make a clip. */
 export interface ClipOptions extends H264Options {
-  /** MP4 with H.264 is the only one there is. */
-  readonly format?: "mp4";
   /** Ends the work: what is made by then is thrown away. */
   readonly signal?: AbortSignal;
   /** Frames that are left out (damaged, of another size than the first), and where video ends, are reported here. */
@@ -24,53 +20,8 @@ export interface ClipOptions extends H264Options {
 export type Frames = Iterable<Frame> | AsyncIterable<Frame>;
 
 /**
- * Makes a clip of frames in the order given, each shown from its capture time to the next one's.
- *
- * @returns an MP4 file with an index, which any player opens.
- * @throws {RangeError} when there is no frame that can be shown.
- *
- * @example
- * ```ts
- * import type { Frame } from "../definition/frame.ts";
- * import { writeClip } from "./clip.ts";
- *
- * async function save(episode: readonly Frame[]): Promise<void> {
- *   await Deno.writeFile("episode.mp4", await writeClip(episode, { format: "mp4" }));
- * }
- * ```
- */
-export async function writeClip(frames: Frames, options: ClipOptions = {}): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  const entries: IndexEntry[] = [];
-  const { recorder, encoding } = await start(options);
-  try {
-    for await (const piece of record(frames, recorder, encoding, options)) {
-      if (piece.kind === "group") entries.push(...piece.entries);
-      else chunks.push(...bytesOf(piece));
-    }
-  } finally {
-    encoding[Symbol.dispose]();
-  }
-  const { mark } = recorder.progress;
-  if (mark === undefined) {
-    throw new RangeError("Cannot make a clip: expected one frame at least that can be shown");
-  }
-  entries.push(...mark.group.entries);
-  const index = new FrameIndex(FrameIndex.encode(entries));
-  const { tail, patch } = mp4.finish(mark.track, index, mark.length, mark.point.delta);
-  const file = new Uint8Array(mark.length + tail.length);
-  let position = 0;
-  for (const chunk of [...chunks, tail]) {
-    file.set(chunk, position);
-    position += chunk.length;
-  }
-  file.set(patch.bytes, patch.position);
-  return file;
-}
-
-/**
- * Makes a clip while frames come in: the chunks, one after the other, are a fragmented MP4 that can
- * be played from the first one on. Nothing piles up here.
+ * Makes a clip of frames in the order given, each shown from its capture time to the next one's. It is made while they
+ * come in: the chunks, one after the other, are a fragmented MP4 that can be played from the first one on.
  *
  * @example
  * ```ts
@@ -88,25 +39,16 @@ export async function* streamClip(
   frames: Frames,
   options: ClipOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { recorder, encoding } = await start(options);
-  try {
-    for await (const piece of record(frames, recorder, encoding, options)) yield* bytesOf(piece);
-  } finally {
-    encoding[Symbol.dispose]();
-  }
-}
-
-async function start(options: ClipOptions) {
-  const { format = "mp4" } = options;
-  if (format !== "mp4") {
-    throw new RangeError(`Cannot make a clip as ${JSON.stringify(format)}: expected mp4`);
-  }
   checkH264Options(options);
   // FFmpeg is loaded when the first clip is made.
   const { H264Encoding } = await loadPart("video", () => import("./h264_encoding.ts"));
   const encoding = new H264Encoding(options);
   const recorder = new Recorder({ container: mp4, encoding, nameOf: () => "clip" });
-  return { recorder, encoding };
+  try {
+    for await (const piece of record(frames, recorder, encoding, options)) yield* bytesOf(piece);
+  } finally {
+    encoding[Symbol.dispose]();
+  }
 }
 
 async function* record(

@@ -3,6 +3,7 @@
 // Decoding waits until a picture is asked for. Then everything that the picture depends on and that
 // has not been decoded is decoded first, so a lane without viewers costs nothing.
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import {
   AV_CODEC_FLAG_LOW_DELAY,
   AV_LOG_QUIET,
@@ -15,6 +16,7 @@ import {
   Log,
   Packet,
 } from "node-av";
+import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
 import type { VideoCodec } from "./access_unit.ts";
 import type { Group, Unit, UnitDecoder } from "./unit.ts";
@@ -28,6 +30,10 @@ const KEPT_PICTURES = 6;
 const KEPT_BYTES = 96 * 1024 * 1024;
 /** No camera sends larger pictures; more would be a bomb. */
 const MAX_PIXELS = 64 * 1024 * 1024;
+/** Larger pictures, those of 4K, would hold a thread for too long at a time. */
+const MOST_PIXELS_HERE = 1920 * 1088;
+/** A thread that decodes lets its event loop turn at least this often, milliseconds. */
+const TURN_MS = 10;
 
 const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 
@@ -35,7 +41,8 @@ const DECODERS = { h264: FF_DECODER_H264, h265: FF_DECODER_HEVC } as const;
 export class GroupDecoder implements UnitDecoder {
   readonly #converter = new PictureConverter();
   readonly #packet = new Packet();
-  readonly #frame = new Frame();
+  /** FFmpeg's frames for the next pictures. */
+  readonly #idle: Frame[] = [];
   #context: { readonly codec: VideoCodec; readonly decoder: CodecContext } | undefined;
   /** What the decoder has seen: the group and how many of its units. */
   #group: Group | undefined;
@@ -44,12 +51,19 @@ export class GroupDecoder implements UnitDecoder {
   #damagedAt = Infinity;
   /** Calls wait for each other: a decoder is a sequence. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Decodes on the thread that asks. What comes first may be of any size. */
+  #here = false;
+  readonly #mayBeHere: boolean;
   #kept: { readonly group: Group; readonly index: number; readonly picture: VideoPicture }[] = [];
   #closed = false;
 
-  constructor() {
+  /**
+   * @param here decodes on the thread that asks: for executors, which have nothing else to do. Off the thread
+   * each unit finds the caches cold and costs two changes of thread, a quarter more in all.
+   */
+  constructor(here: boolean) {
+    this.#mayBeHere = here;
     this.#packet.alloc();
-    this.#frame.alloc();
   }
 
   picture(unit: Unit): Promise<VideoPicture> {
@@ -69,7 +83,7 @@ export class GroupDecoder implements UnitDecoder {
       for (const { picture } of this.#kept.splice(0)) picture.release();
       this.#context?.decoder.freeContext();
       this.#packet.free();
-      this.#frame.free();
+      for (const frame of this.#idle.splice(0)) frame.free();
       this.#converter.close();
     });
   }
@@ -83,10 +97,17 @@ export class GroupDecoder implements UnitDecoder {
     if (this.#group !== group || this.#seen > index) await this.#begin(group);
     const { decoder } = this.#context!;
     let picture: VideoPicture | undefined;
+    let turned = performance.now();
     while (this.#seen <= index) {
       const at = this.#seen++;
-      picture = await this.#decode(decoder, group, at);
+      picture = await this.#send(decoder, group.units[at]!, at) < 0
+        ? undefined
+        : this.#receive(decoder, group, at);
       if (picture === undefined) this.#damagedAt = Math.min(this.#damagedAt, at);
+      if (performance.now() - turned > TURN_MS && at < index) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turned = performance.now();
+      }
     }
     if (picture === undefined || index > this.#damagedAt) {
       throw index > this.#damagedAt
@@ -126,44 +147,56 @@ export class GroupDecoder implements UnitDecoder {
     this.#context = { codec: group.codec, decoder };
   }
 
-  /** Decodes one unit off this thread; undefined when it is damaged. */
-  async #decode(
-    decoder: CodecContext,
-    group: Group,
-    index: number,
-  ): Promise<VideoPicture | undefined> {
-    const bytes = group.units[index]!;
+  /** Decodes one unit; FFmpeg's code. */
+  async #send(decoder: CodecContext, bytes: Uint8Array, index: number): Promise<number> {
     this.#packet.data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#packet.pts = BigInt(index);
     try {
-      if (await decoder.sendPacket(this.#packet) < 0) return undefined;
+      return this.#here
+        ? ownWork(() => decoder.sendPacketSync(this.#packet))
+        : await decoder.sendPacket(this.#packet);
     } finally {
       this.#packet.unref();
     }
-    for (;;) {
-      if (decoder.receiveFrameSync(this.#frame) < 0) return undefined;
-      try {
-        if (this.#frame.pts !== BigInt(index)) continue;
-        const { width, height, decodeErrorFlags } = this.#frame;
-        if (decodeErrorFlags !== 0) return undefined;
-        if (width * height > MAX_PIXELS) {
-          throw new BadFrameError(
-            "too-large",
-            `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
-          );
-        }
-        return this.#keep(group, index, this.#frame);
-      } finally {
-        this.#frame.unref();
-      }
-    }
   }
 
-  #keep(group: Group, index: number, frame: Frame): VideoPicture {
-    const picture = new VideoPicture(frame, this.#converter);
+  /** The picture of the unit that was decoded; undefined when it is damaged. */
+  #receive(decoder: CodecContext, group: Group, index: number): VideoPicture | undefined {
+    const frame = this.#idle.pop() ?? newFrame();
+    let picture: VideoPicture | undefined;
+    try {
+      do {
+        if (decoder.receiveFrameSync(frame) < 0) return undefined;
+      } while (frame.pts !== BigInt(index));
+      const { width, height } = frame;
+      if (frame.decodeErrorFlags !== 0) return undefined;
+      if (width * height > MAX_PIXELS) {
+        throw new BadFrameError(
+          "too-large",
+          `Cannot use a picture of ${width}x${height} pixels: at most ${MAX_PIXELS} are accepted`,
+        );
+      }
+      this.#here = this.#mayBeHere && width * height <= MOST_PIXELS_HERE;
+      picture = new VideoPicture(frame, this.#converter, this.#give);
+    } finally {
+      if (picture === undefined) this.#give(frame);
+    }
     this.#kept.push({ group, index, picture });
     const most = Math.max(1, Math.min(KEPT_PICTURES, Math.floor(KEPT_BYTES / picture.bytes)));
     while (this.#kept.length > most) this.#kept.shift()!.picture.release();
     return picture;
   }
+
+  /** Takes back a frame of FFmpeg's. */
+  readonly #give = (frame: Frame): void => {
+    if (this.#closed) return frame.free();
+    frame.unref();
+    this.#idle.push(frame);
+  };
+}
+
+function newFrame(): Frame {
+  const frame = new Frame();
+  frame.alloc();
+  return frame;
 }

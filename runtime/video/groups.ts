@@ -31,6 +31,7 @@ export type Linked = "image" | "unit" | "no-keyframe";
 /** Puts the access units of one lane into their groups. It sees each frame once, in offset order. */
 export class GroupTracker {
   readonly #report: (message: string) => void;
+  readonly #here: boolean;
   #decoder: Promise<GroupDecoder> | undefined;
   #group: Group | undefined;
   #bytes = 0;
@@ -39,9 +40,16 @@ export class GroupTracker {
   #without = 0;
   #last: Frame | undefined;
 
-  /** @param report takes a line for people. */
-  constructor(report: (message: string) => void) {
+  /**
+   * @param report takes a line for people.
+   * @param options.here decodes on the thread that asks, but for large pictures; false unless given.
+   */
+  constructor(
+    report: (message: string) => void,
+    { here = false }: { readonly here?: boolean } = {},
+  ) {
     this.#report = report;
+    this.#here = here;
   }
 
   /**
@@ -107,7 +115,7 @@ export class GroupTracker {
   #begin(codec: VideoCodec, offset: number): void {
     const decoder = () =>
       this.#decoder ??= loadPart("video", () => import("./group_decoder.ts"))
-        .then(({ GroupDecoder }) => new GroupDecoder());
+        .then(({ GroupDecoder }) => new GroupDecoder(this.#here));
     this.#group = { codec, units: [], decoder };
     this.#bytes = 0;
     this.#keyframes.push(offset);

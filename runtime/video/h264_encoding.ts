@@ -6,7 +6,7 @@ import type { Unit } from "./unit.ts";
 import { GroupEncoder } from "./h264.ts";
 import type { H264Options } from "./h264_options.ts";
 import { type Picture, PictureDecoder } from "./picture.ts";
-import { configurationOf, keyframeOf, withLengths } from "./unit_copy.ts";
+import { configurationOf, withLengths } from "./unit_copy.ts";
 
 /** An access unit, to be written as it came where its group is written from its keyframe on. */
 interface PreparedUnit extends Prepared {
@@ -44,7 +44,7 @@ export class H264Encoding implements Encoding<Picture | PreparedUnit> {
     this.#group?.[Symbol.dispose]();
     this.#group = undefined;
     if ("unit" in picture && picture.unit.index === 0) {
-      return configurationOf(picture.unit.group.codec, keyframeOf(picture.unit));
+      return configurationOf(picture.unit.group.codec, picture.bytes);
     }
     const { width, height } = picture;
     this.#group = await GroupEncoder.open(width, height, this.#options);

@@ -1,6 +1,5 @@
 // Access units on their way into an MP4: as they came, with lengths instead of start codes.
 import { BitReader, joinedUnits, nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
-import type { Unit } from "./unit.ts";
 
 /** The unit's bytes as an MP4 sample: each NAL unit with its length; by default all of them. */
 export function withLengths(
@@ -8,11 +7,6 @@ export function withLengths(
   keep: (nal: Uint8Array) => boolean = () => true,
 ): Uint8Array {
   return joinedUnits([...nalUnits(unit)].filter(keep), "length");
-}
-
-/** The keyframe of the unit's group. */
-export function keyframeOf({ group }: Unit): Uint8Array {
-  return group.units[0]!;
 }
 
 /**

@@ -33,33 +33,22 @@ export class PictureConverter {
     height: number,
     channels: Channels,
   ): Promise<RawImage> {
-    const shape = this.#shape(
-      `${source.width}x${source.height}/${source.format}>${width}x${height}/${channels}`,
-    );
-    return await shape.convert(source, width, height, channels);
-  }
-
-  close(): void {
-    for (const shape of this.#shapes.values()) shape.close();
-    this.#shapes.clear();
-  }
-
-  #shape(name: string): Shape {
-    const known = this.#shapes.get(name);
-    if (known !== undefined) {
-      // The one that was used last goes last.
-      this.#shapes.delete(name);
-      this.#shapes.set(name, known);
-      return known;
-    }
-    const shape = new Shape();
+    const name = `${source.width}x${source.height}/${source.format}>${width}x${height}/${channels}`;
+    const shape = this.#shapes.get(name) ?? new Shape(width, height, channels);
+    // The one that was used last goes last.
+    this.#shapes.delete(name);
     this.#shapes.set(name, shape);
     const oldest = this.#shapes.entries().next().value!;
     if (this.#shapes.size > MAX_SHAPES) {
       this.#shapes.delete(oldest[0]);
       oldest[1].close();
     }
-    return shape;
+    return await shape.convert(source);
+  }
+
+  close(): void {
+    for (const shape of this.#shapes.values()) shape.close();
+    this.#shapes.clear();
   }
 }
 
@@ -69,12 +58,14 @@ class Shape {
   readonly #targets: Frame[] = [];
   #closed = false;
 
-  async convert(
-    source: Frame,
-    width: number,
-    height: number,
-    channels: Channels,
-  ): Promise<RawImage> {
+  constructor(
+    readonly width: number,
+    readonly height: number,
+    readonly channels: Channels,
+  ) {}
+
+  async convert(source: Frame): Promise<RawImage> {
+    const { width, height, channels } = this;
     const scaler = this.#scalers.pop() ??
       newScaler(source.width !== width || source.height !== height);
     const target = this.#targets.pop() ?? newTarget(width, height, channels);
@@ -146,21 +137,24 @@ function newTarget(width: number, height: number, channels: Channels): Frame {
 export class VideoPicture {
   readonly width: number;
   readonly height: number;
-  /** Memory of the planes, about. */
-  readonly bytes: number;
-  readonly #frame = new Frame();
+  readonly #frame: Frame;
   readonly #converter: PictureConverter;
+  readonly #give: (frame: Frame) => void;
   #users = 1;
 
-  /** @param frame keeps its planes for itself. */
-  constructor(frame: Frame, converter: PictureConverter) {
-    this.#frame.alloc();
-    this.#frame.ref(frame);
+  /** @param give takes the frame back. */
+  constructor(frame: Frame, converter: PictureConverter, give: (frame: Frame) => void) {
+    this.#frame = frame;
     this.#converter = converter;
+    this.#give = give;
     this.width = frame.width;
     this.height = frame.height;
-    this.bytes = frame.linesize.reduce(
-      (sum, size, plane) => sum + Math.abs(size) * (plane === 0 ? frame.height : frame.height / 2),
+  }
+
+  /** Memory of the planes, about. */
+  get bytes(): number {
+    return this.#frame.linesize.reduce(
+      (sum, size, plane) => sum + Math.abs(size) * (plane === 0 ? this.height : this.height / 2),
       0,
     );
   }
@@ -173,7 +167,7 @@ export class VideoPicture {
 
   /** One user less. */
   release(): void {
-    if (--this.#users === 0) this.#frame.free();
+    if (--this.#users === 0) this.#give(this.#frame);
   }
 
   /** FFmpeg's frame, valid until released. */

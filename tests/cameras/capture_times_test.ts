@@ -125,6 +125,24 @@ Deno.test("a live stream whose time jumps, stands still or goes back keeps its s
   }
 });
 
+Deno.test("a live stream that comes in a burst keeps its spacing; after a pause it is up to date", () => {
+  const clock = new SettableClock();
+  const live = new LiveTime(new CaptureTimes(clock));
+  // Of 40 ms frames, 50 to 99 come together when the network is back.
+  const burst = Array.from({ length: 150 }, (_, i) => {
+    clock.passed = i < 50 || i >= 100 ? i * 40 : 99 * 40;
+    return live.of(i * 40);
+  });
+  assert.deepEqual(burst, burst.map((_, i) => EPOCH + i * 40));
+  // The stream's own time stands still for 5 s.
+  const delays = Array.from({ length: 100 }, (_, i) => {
+    clock.passed = 150 * 40 + 5_000 + i * 40;
+    return clock.now() - live.of((150 + i) * 40);
+  });
+  assert.equal(delays[0], 5_000);
+  assert.ok(delays.slice(60).every((delay) => delay === 0), `${delays}`);
+});
+
 Deno.test("jumps are reported by their size, ever more rarely", () => {
   const reports: string[] = [];
   const times = new CaptureTimes(new SettableClock(), (line) => reports.push(line));

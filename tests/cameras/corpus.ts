@@ -21,7 +21,13 @@ export interface VideoKind {
 export const LEAST_DECIBELS = 60;
 /** Two versions of FFmpeg's scaler widen the colours of deep frames in two ways. */
 const DEEP = 30;
+/** Two versions of `zscale` approximate a curve in two ways. */
+const CURVED = 50;
 const INTERLACED = "yadif=mode=send_frame:deint=interlaced";
+const WIDE = "zscale=matrix=gbr:primaries=bt709:transfer=bt709:range=full,format=gbrp";
+const TONE_MAPPED =
+  "zscale=matrix=gbr:primaries=bt709:transfer=linear:npl=203:range=full,format=gbrpf32le," +
+  "tonemap=mobius:desat=0:peak=4.926108,zscale=transfer=bt709,format=gbrp";
 const X264 = "-c:v libx264 -preset ultrafast -g 5";
 const X265 = "-c:v libx265 -preset ultrafast -x265-params log-level=0";
 const FIELDS = "-flags +ilme+ildct";
@@ -96,29 +102,56 @@ export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
   },
   "matrix SMPTE 240M": { file: "240.mp4", encode: `${X264} -colorspace smpte240m` },
   "matrix FCC": { file: "fcc.mp4", encode: `${X264} -colorspace fcc` },
-  "matrix YCgCo": { file: "y.mp4", encode: `${X264} -colorspace ycgco` },
+  "matrix YCgCo": {
+    file: "y.mp4",
+    encode: `${X264} -colorspace ycgco`,
+    filters: "zscale=matrix=gbr:range=full,format=gbrp",
+  },
   "matrix ICtCp": {
     file: "ictcp.mp4",
     encode: `${X264} -x264-params colormatrix=ICtCp`,
+    filters: `setparams=color_primaries=bt2020:color_trc=smpte2084,${TONE_MAPPED}`,
+  },
+  "matrix BT.2020, constant luminance": {
+    file: "cl.mp4",
+    encode: `${X264} -color_primaries bt2020 -color_trc bt2020-10 -colorspace bt2020c`,
+    filters: WIDE,
   },
   "transfer log100": { file: "l100.mp4", encode: `${X264} -color_trc log100` },
-  "primaries BT.2020, 8 bits": {
+  "BT.2020, 8 bits": {
     file: "2020.mp4",
+    least: CURVED,
+    encode: `${X264} -color_primaries bt2020 -color_trc bt2020-10 -colorspace bt2020nc`,
+    filters: WIDE,
+  },
+  "primaries BT.2020, transfer unnamed": {
+    file: "2020u.mp4",
+    least: CURVED,
     encode: `${X264} -color_primaries bt2020 -colorspace bt2020nc`,
+    filters: `setparams=color_trc=bt709,${WIDE}`,
   },
   "primaries P3": {
     file: "p3.mov",
+    least: CURVED,
     encode: `${X264} -color_primaries smpte432 -color_trc iec61966-2-1 -colorspace bt709`,
+    filters: WIDE.replace("transfer=bt709", "transfer=iec61966-2-1"),
   },
   "HDR10 (H.265)": {
     file: "h.mp4",
-    least: DEEP,
     encode:
       `${X265}:hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc -pix_fmt yuv420p10le`,
+    filters: TONE_MAPPED,
   },
   "HLG": {
     file: "l.mp4",
     encode: `${X264} -color_primaries bt2020 -color_trc arib-std-b67 -colorspace bt2020nc`,
+    filters: TONE_MAPPED,
+  },
+  "HDR of P3, full range": {
+    file: "p3.mp4",
+    encode: `${X264} -color_primaries smpte432 -color_trc smpte2084 -colorspace bt709 ` +
+      "-color_range pc -pix_fmt yuv444p10le",
+    filters: TONE_MAPPED,
   },
   "H.265 in MP4": { file: "5.mp4", encode: X265 },
   "H.265 of 10 bits in TS": { file: "5.ts", encode: `${X265} -pix_fmt yuv420p10le`, least: DEEP },

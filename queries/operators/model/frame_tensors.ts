@@ -45,8 +45,6 @@ export class FrameDecoder {
 export class FrameTensors {
   readonly #decoder: FrameDecoder;
   readonly #held = new Map<number, readonly FrameTensor[]>();
-  /** How many frames were decoded. */
-  decoded = 0;
 
   constructor(inputs: readonly ModelInput[], reduce: boolean) {
     this.#decoder = new FrameDecoder(inputs, reduce);
@@ -64,9 +62,7 @@ export class FrameTensors {
    */
   async add(frame: Frame): Promise<void> {
     if (this.#held.has(frame.offset)) return;
-    const tensors = await this.#decoder.decode(frame);
-    this.decoded++;
-    this.#held.set(frame.offset, tensors);
+    this.#held.set(frame.offset, await this.#decoder.decode(frame));
   }
 
   /** The tensor of a decoded frame for one of the inputs. */

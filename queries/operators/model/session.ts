@@ -118,7 +118,7 @@ export async function openSession(
 }
 
 /** Smaller outputs come on new memory, which costs little. */
-const LARGE_BYTES = 256 * 1024;
+const LARGE_BYTES = 64 * 1024;
 
 async function runOnce(
   used: Shared,

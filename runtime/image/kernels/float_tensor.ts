@@ -17,8 +17,11 @@ export interface FloatLayout {
   readonly offsets: readonly number[];
 }
 
-/** Where rows of a picture come from: writes the wanted part of one, four bytes for each pixel. */
-type ReadRow = (y: number, to: number) => void;
+/**
+ * Where rows of a picture come from: the address of the wanted part of one, four bytes for each pixel;
+ * `to`, if it must be written first.
+ */
+export type ReadRow = (y: number, to: number) => number;
 
 /** Rows of planes that the kernels decoded. */
 export function planeRows(
@@ -30,6 +33,7 @@ export function planeRows(
   return (y, to) => {
     const at = (top + y) * stride + left;
     kernels.functions.colours(luma + at, blue + at, red + at, to, to + 4 * width);
+    return to;
   };
 }
 
@@ -45,7 +49,13 @@ export function pictureRows(
   kernels.bytes.set(data.subarray(top * stride, (top + height) * stride), copy);
   return (y, to) => {
     kernels.functions.widen(copy + y * stride + left * channels, to, to + 4 * width);
+    return to;
   };
+}
+
+/** Rows of a picture of four bytes for each pixel that lies in the kernels' memory. */
+export function rowsAt(picture: number, width: number, { left, top }: Crop): ReadRow {
+  return (y) => picture + 4 * ((top + y) * width + left);
 }
 
 /**
@@ -134,14 +144,9 @@ function kernelSteps(
   const next = kernels.reserve(4 * crop.width);
   let columns = 0;
   return {
-    copied: (y) => {
-      read(y, row);
-      return row;
-    },
+    copied: (y) => read(y, row),
     halved: (y) => {
-      read(2 * y, source);
-      read(2 * y + 1, next);
-      functions.halve(source, next, row, row + 4 * width);
+      functions.halve(read(2 * y, source), read(2 * y + 1, next), row, row + 4 * width);
       return row;
     },
     wide: () => {
@@ -149,8 +154,7 @@ function kernelSteps(
       return [kernels.reserve(8 * width), kernels.reserve(8 * width)];
     },
     across: (y, to) => {
-      read(y, source);
-      functions.across(source, columns, to, to + 8 * width);
+      functions.across(read(y, source), columns, to, to + 8 * width);
     },
     mixed: (upper, lower, upperWeight, lowerWeight) => {
       functions.down(upper, lower, upperWeight, lowerWeight, row, row + 4 * width);

@@ -88,7 +88,7 @@ for (const [name, options] of Object.entries(CORPUS)) {
     const whole = new Uint8Array(await new Blob(units as BlobPart[]).arrayBuffer());
     const expected = await lumaOf(whole, codec === "h264" ? "h264" : "hevc", depth);
     assert.equal(expected.length, FRAMES);
-    const tracker = new GroupTracker(() => {});
+    const tracker = new GroupTracker(() => {}, { here: true });
     for (const [index, frame] of framesOf(units, codec).entries()) {
       assert.equal(tracker.take(frame), "unit");
       const unit = unitOf(frame.value)!;

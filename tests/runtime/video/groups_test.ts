@@ -33,24 +33,26 @@ for (const codec of ["h264", "h265"] as const) {
   Deno.test(`${codec}: pictures are the same in whatever order they are asked for`, async () => {
     const units = await accessUnits({ codec, frames: 25, gop: 10 });
     assert.equal(units.length, 25);
-    const read = () => {
-      const tracker = new GroupTracker(silent);
+    const read = (here: boolean) => {
+      const tracker = new GroupTracker(silent, { here });
       const frames = units.map((unit, offset) => frameOf(unit, offset, codec));
       for (const frame of frames) assert.equal(tracker.take(frame), "unit");
       return { tracker, frames };
     };
-    const inOrder = read();
+    const inOrder = read(false);
     const expected: Uint8Array[] = [];
     for (const frame of inOrder.frames) expected.push(await grey(frame));
     assert.equal(new Set(expected.map((pixels) => pixels.join())).size, 25);
     await inOrder.tracker.close();
 
-    const random = new Random(7);
-    const { tracker, frames } = read();
-    const asked = Array.from({ length: 60 }, () => Math.floor(random.next() * 25));
-    const got = await Promise.all(asked.map((offset) => grey(frames[offset]!)));
-    for (const [i, pixels] of got.entries()) assert.deepEqual(pixels, expected[asked[i]!]);
-    await tracker.close();
+    for (const here of [false, true]) {
+      const random = new Random(7);
+      const { tracker, frames } = read(here);
+      const asked = Array.from({ length: 60 }, () => Math.floor(random.next() * 25));
+      const got = await Promise.all(asked.map((offset) => grey(frames[offset]!)));
+      for (const [i, pixels] of got.entries()) assert.deepEqual(pixels, expected[asked[i]!]);
+      await tracker.close();
+    }
   });
 }
 
@@ -123,9 +125,13 @@ Deno.test("A restart goes back to the keyframe that the oldest frame needed hang
   assert.equal(tracker.neededFor(21), 21);
 });
 
-Deno.test("A damaged unit is a bad frame, and so is what hangs on it", async () => {
+Deno.test("A damaged unit is a bad frame, and so is what depends on it", async () => {
+  for (const here of [false, true]) await decodeDamaged(here);
+});
+
+async function decodeDamaged(here: boolean): Promise<void> {
   const units = await accessUnits({ frames: 10, gop: 5 });
-  const tracker = new GroupTracker(silent);
+  const tracker = new GroupTracker(silent, { here });
   const frames = units.map((unit, offset) => {
     // The rest of it was lost on the way.
     return frameOf(offset === 2 ? unit.subarray(0, unit.length >> 1) : unit, offset);
@@ -146,4 +152,4 @@ Deno.test("A damaged unit is a bad frame, and so is what hangs on it", async () 
   assert.deepEqual(reasons.slice(5), Array(5).fill("good"));
   assert.notEqual(unitOf(frames[0]!.value), undefined);
   await tracker.close();
-});
+}

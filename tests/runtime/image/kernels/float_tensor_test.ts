@@ -50,7 +50,8 @@ Deno.test("floats of pictures are those that bytes are made of", () => {
   }
 });
 
-Deno.test("floats of JPEGs at half size are those that bytes are made of", async () => {
+Deno.test("floats of JPEGs at full and half size are those that bytes are made of", async () => {
+  const sizes = new Set<number>();
   const jpegs = [jpegOf(101, 83), jpegOf(104, 74), jpegOf(70, 82), jpegOf(58, 60)];
   for (const spec of specs()) {
     const [floats, bytes] = [spec, { ...spec, dtype: "uint8" as const }]
@@ -58,11 +59,13 @@ Deno.test("floats of JPEGs at half size are those that bytes are made of", async
     for (const jpeg of jpegs) {
       const [ours, theirs] = [await floats!.tensor(jpeg), await bytes!.tensor(jpeg)];
       assert.deepEqual(ours.placement, theirs.placement);
+      sizes.add(ours.placement.denominator);
       assert.equal(maxDifference(ours.data, theirs.data), 0, JSON.stringify(spec));
       ours.release();
       theirs.release();
     }
   }
+  assert.deepEqual([...sizes].sort(), [1, 2]);
 });
 
 Deno.test("each colour has its own factor and offset", async () => {

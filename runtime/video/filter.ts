@@ -1,7 +1,7 @@
 // A chain of FFmpeg's filters that frames go through, rebuilt when their shape changes.
 import { AVERROR_EOF, FFmpegError, Filter, FilterGraph, Frame, PosixError } from "node-av";
 import type { FilterContext } from "node-av";
-import { SourceError } from "../source.ts";
+import { BadFrameError } from "../definition/frame.ts";
 
 const MORE_IS_NEEDED = FFmpegError.AVERROR(PosixError.EAGAIN);
 
@@ -10,78 +10,86 @@ export type FilterStep = readonly [name: string, settings?: string];
 
 /** Runs frames through filters, off this thread. Times are kept elsewhere. */
 export class FrameFilter implements Disposable {
-  readonly #steps: readonly FilterStep[];
   readonly #out = new Frame();
   #graph: FilterGraph | undefined;
   #source: FilterContext | undefined;
   #sink: FilterContext | undefined;
   #shape = "";
 
-  constructor(steps: readonly FilterStep[]) {
-    this.#steps = steps;
+  constructor() {
     this.#out.alloc();
   }
 
   /**
    * Gives the filters a frame, or the end (`null`), and takes what comes out, valid until `take`
-   * resolves. What a filter still holds when frames change their shape comes out first.
+   * resolves. What they still hold when frames change their shape, or filters are others, comes out
+   * first. Without filters the frame passes as it is.
    *
-   * @throws {SourceError} when a filter cannot work on such frames.
+   * @throws {BadFrameError} when a filter cannot work on such frames.
    */
-  async run(frame: Frame | null, take: (frame: Frame) => Promise<void> | void): Promise<void> {
-    const shape = frame === null
+  async run(
+    frame: Frame | null,
+    steps: readonly FilterStep[],
+    take: (frame: Frame) => Promise<void> | void,
+  ): Promise<void> {
+    const shape = frame === null || steps.length === 0
       ? ""
-      : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}`;
+      : `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format} ${steps.join()}`;
     if (shape !== this.#shape) {
       if (this.#graph !== undefined) await this.#push(null, take);
       this.#graph?.free();
       this.#graph = undefined;
+      this.#shape = "";
+      if (frame !== null && steps.length > 0) await this.#build(frame, steps);
       this.#shape = shape;
-      if (frame !== null) await this.#build(shape);
     }
-    if (frame !== null) await this.#push(frame, take);
+    if (frame === null) return;
+    if (steps.length === 0) await take(frame);
+    else await this.#push(frame, take);
   }
 
   async #push(frame: Frame | null, take: (frame: Frame) => Promise<void> | void): Promise<void> {
-    this.#check(await this.#source!.buffersrcAddFrame(frame));
+    check(await this.#source!.buffersrcAddFrame(frame));
     for (;;) {
       this.#out.unref();
       const code = await this.#sink!.buffersinkGetFrame(this.#out);
       if (code === MORE_IS_NEEDED || code === AVERROR_EOF) return;
-      this.#check(code);
+      check(code);
       await take(this.#out);
     }
   }
 
-  async #build(shape: string): Promise<void> {
-    const graph = this.#graph = new FilterGraph();
+  async #build({ width, height, format }: Frame, steps: readonly FilterStep[]): Promise<void> {
+    const graph = new FilterGraph();
     graph.alloc();
     const make = (filter: string, name: string, settings: string | null) =>
       graph.createFilter(Filter.getByName(filter as never)!, name, settings)!;
-    this.#source = make("buffer", "in", `${shape}:time_base=1/1000`);
+    this.#source = make(
+      "buffer",
+      "in",
+      `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/1000`,
+    );
     this.#sink = make("buffersink", "out", null);
     let last = this.#source;
-    for (const [index, [name, settings]] of this.#steps.entries()) {
+    for (const [index, [name, settings]] of steps.entries()) {
       const filter = make(name, `step${index}`, settings ?? null);
       last.link(0, filter, 0);
       last = filter;
     }
     last.link(0, this.#sink, 0);
-    this.#check(await graph.config());
-  }
-
-  #check(code: number): void {
-    if (code >= 0) return;
-    throw new SourceError(
-      "CORRUPT",
-      `Cannot filter a frame (${this.#steps.map(([name]) => name).join()}): ${
-        FFmpegError.strerror(code)
-      }`,
-    );
+    const code = await graph.config();
+    if (code < 0) graph.free();
+    check(code);
+    this.#graph = graph;
   }
 
   [Symbol.dispose](): void {
     this.#graph?.free();
     this.#out.free();
   }
+}
+
+function check(code: number): void {
+  if (code >= 0) return;
+  throw new BadFrameError("corrupt", `Cannot filter a frame: ${FFmpegError.strerror(code)}`);
 }

@@ -1,0 +1,99 @@
+/** Frames of every pixel format with every tag of colours, named or not: each becomes a picture. */
+import assert from "node:assert/strict";
+import {
+  AV_FRAME_FLAG_INTERLACED,
+  AV_PIX_FMT_BAYER_RGGB8,
+  AV_PIX_FMT_GBRP10LE,
+  AV_PIX_FMT_GRAY10LE,
+  AV_PIX_FMT_GRAY8,
+  AV_PIX_FMT_MONOBLACK,
+  AV_PIX_FMT_NV12,
+  AV_PIX_FMT_P010LE,
+  AV_PIX_FMT_RGB24,
+  AV_PIX_FMT_RGBA,
+  AV_PIX_FMT_UYVY422,
+  AV_PIX_FMT_XYZ12LE,
+  AV_PIX_FMT_YUV410P,
+  AV_PIX_FMT_YUV420P,
+  AV_PIX_FMT_YUV420P10LE,
+  AV_PIX_FMT_YUV422P12LE,
+  AV_PIX_FMT_YUV444P16LE,
+  AV_PIX_FMT_YUVA420P,
+  AV_PIX_FMT_YUVJ420P,
+  AV_PIX_FMT_YUYV422,
+  type AVColorPrimaries,
+  type AVColorSpace,
+  type AVColorTransferCharacteristic,
+  Frame,
+} from "node-av";
+import "../../cameras/video/input.ts";
+import { PictureMaker } from "../../cameras/video/picture.ts";
+import { inspectImage } from "../../runtime/image/inspect.ts";
+
+const YUV = { AV_PIX_FMT_YUV420P };
+const FORMATS = {
+  ...YUV,
+  AV_PIX_FMT_YUV420P10LE,
+  AV_PIX_FMT_BAYER_RGGB8,
+  AV_PIX_FMT_GBRP10LE,
+  AV_PIX_FMT_GRAY10LE,
+  AV_PIX_FMT_GRAY8,
+  AV_PIX_FMT_MONOBLACK,
+  AV_PIX_FMT_NV12,
+  AV_PIX_FMT_P010LE,
+  AV_PIX_FMT_RGB24,
+  AV_PIX_FMT_RGBA,
+  AV_PIX_FMT_UYVY422,
+  AV_PIX_FMT_XYZ12LE,
+  AV_PIX_FMT_YUV410P,
+  AV_PIX_FMT_YUV422P12LE,
+  AV_PIX_FMT_YUV444P16LE,
+  AV_PIX_FMT_YUVA420P,
+  AV_PIX_FMT_YUVJ420P,
+  AV_PIX_FMT_YUYV422,
+};
+
+/** Numbers of ITU-T H.273 for matrix, transfer and primaries; 2: unnamed. */
+type Tags = readonly [matrix: number, transfer: number, primaries: number];
+
+const upTo = (last: number) => Array.from({ length: last + 1 }, (_, i) => i);
+const PRIMARIES = [0, 2, 5, 9, 12, 22];
+const EVERY: readonly Tags[] = [
+  ...upTo(20).map((matrix): Tags => [matrix, 2, 2]),
+  ...upTo(20).map((transfer): Tags => [9, transfer, 9]),
+  ...PRIMARIES.flatMap((primaries): Tags[] => [[1, 16, primaries], [12, 1, primaries]]),
+];
+const SOME: readonly Tags[] = [[8, 2, 2], [14, 18, 2], [1, 13, 12]];
+
+Deno.test("every pixel format and every tag of colours gives a picture", async () => {
+  const faults: string[] = [];
+  for (const size of [undefined, { width: 24, height: 20 }]) {
+    using maker = new PictureMaker(size === undefined ? {} : { size }, {
+      degrees: 90,
+      mirrored: false,
+    });
+    for (const [name, format] of Object.entries(size === undefined ? YUV : FORMATS)) {
+      for (const tags of size === undefined ? EVERY : SOME) {
+        const frame = new Frame();
+        frame.alloc();
+        [frame.width, frame.height, frame.format] = [48, 32, format];
+        assert.ok(frame.getBuffer(0) >= 0);
+        for (const plane of frame.data!) plane.fill(40);
+        const [matrix, transfer, primaries] = tags;
+        frame.colorSpace = matrix as AVColorSpace;
+        frame.colorTrc = transfer as AVColorTransferCharacteristic;
+        frame.colorPrimaries = primaries as AVColorPrimaries;
+        frame.setFlags(AV_FRAME_FLAG_INTERLACED);
+        maker.take(frame);
+        frame.free();
+        try {
+          const { width, height } = inspectImage((await maker.encode()).value);
+          assert.deepEqual({ width, height }, size ?? { width: 32, height: 48 });
+        } catch (error) {
+          faults.push(`${name} ${tags}: ${error}`);
+        }
+      }
+    }
+  }
+  assert.deepEqual(faults, []);
+});
