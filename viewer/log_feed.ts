@@ -119,8 +119,13 @@ export class LogFeed implements LaneFeed {
         this.#spawn(this.#follow(signal, say, (...until) => this.#readOn(partition, ...until)));
         const found = partition.findings;
         // The lane says what is wrong with the log.
-        this.#spawn(this.#follow(signal, () => {}, (...until) =>
-          found.follow(this.#reads, partition.lane, this.#clock, ...until)));
+        this.#spawn(
+          this.#follow(
+            signal,
+            () => {},
+            (...until) => found.follow(this.#reads, partition.lane, this.#clock, ...until),
+          ),
+        );
       } else {
         partition.reading!.abort();
         partition.reading = undefined;
