@@ -166,33 +166,27 @@ export interface EncodeJpegOptions {
 /**
  * Encodes a picture: grey as grey, RGB and RGBA with halved chroma (4:2:0).
  *
- * @param image must stay as it is until the promise settles; is not released
+ * The picture must stay as it is until the promise settles; it is not released.
+ *
  * @returns the JPEG on a buffer of exactly its size
  */
 export async function encodeJpeg(
-  image: Omit<RawImage, "release">,
-  options: EncodeJpegOptions = {},
+  { data, width, height, channels }: Omit<RawImage, "release">,
+  { quality = 80 }: EncodeJpegOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const settings = encodeSettings(image, options);
-  const out = pool.acquire(jpegTurbo.bufferSize(settings));
-  try {
-    return new Uint8Array(await jpegTurbo.compress(asBuffer(image.data), asBuffer(out), settings));
-  } finally {
-    pool.release(out);
-  }
-}
-
-function encodeSettings(
-  { width, height, channels }: Omit<RawImage, "release">,
-  { quality = 80 }: EncodeJpegOptions,
-) {
-  return {
+  const settings = {
     format: FORMATS[channels],
     width,
     height,
     subsampling: channels === 1 ? jpegTurbo.SAMP_GRAY : jpegTurbo.SAMP_420,
     quality: checkQuality(quality),
   };
+  const out = pool.acquire(jpegTurbo.bufferSize(settings));
+  try {
+    return new Uint8Array(await jpegTurbo.compress(asBuffer(data), asBuffer(out), settings));
+  } finally {
+    pool.release(out);
+  }
 }
 
 /**

@@ -120,9 +120,7 @@ export class Checkpoints {
   plan({ id }: CheckpointRow, batch: BatchRange): void {
     this.#db.run(
       `INSERT INTO entries VALUES (${placeId}, ?, NULL) ON CONFLICT DO UPDATE SET offsets = excluded.offsets`,
-      id,
-      batch.batchId,
-      encodeBatch(batch),
+      ...[id, batch.batchId, encodeBatch(batch)],
     );
   }
 
@@ -130,19 +128,13 @@ export class Checkpoints {
   commit({ id }: CheckpointRow, batch: BatchRange, checkpoint: Checkpoint): void {
     this.#db.run(
       `INSERT OR REPLACE INTO entries VALUES (${placeId}, ?, ?)`,
-      id,
-      batch.batchId,
-      encodeBatch(batch),
-      encodeCheckpoint(checkpoint),
+      ...[id, batch.batchId, encodeBatch(batch), encodeCheckpoint(checkpoint)],
     );
     const past = batch.batchId - keptEntries;
     if (past < 0 || past % removedAtOnce !== 0) return;
     this.#db.run(
       `DELETE FROM entries WHERE id >= ${placeId} AND id <= ${placeId}`,
-      id,
-      0,
-      id,
-      past,
+      ...[id, 0, id, past],
     );
   }
 
@@ -159,10 +151,7 @@ export class Checkpoints {
     const rows = this.#db.all<[number, string | null, string | null]>(
       `SELECT ${offsetOfId}, offsets, commits FROM entries
        WHERE id >= ${placeId} AND id <= ${placeId} ORDER BY id`,
-      id,
-      0,
-      id,
-      offsetLimit - 1,
+      ...[id, 0, id, offsetLimit - 1],
     );
     for (const [batchId, offsets, commits] of rows) {
       if (before !== undefined && batchId !== before + 1) {

@@ -142,12 +142,11 @@ export class EmbeddedCommitter implements BatchCommitter {
         restart,
         ...(state === undefined ? {} : { state }),
       };
-      if ((state?.length ?? 0) > maxStateBytes) {
+      const { length = 0 } = state ?? {};
+      if (length > maxStateBytes) {
         throw new LogError(
           "TOO_LARGE",
-          `Cannot commit ${
-            state!.length
-          } bytes of state of ${this.#name}: expected at most ${maxStateBytes}`,
+          `Cannot commit ${length} bytes of state of ${this.#name}: expected at most ${maxStateBytes}`,
         );
       }
       const appends = await this.#fitting(records);

@@ -285,8 +285,8 @@ export class Database {
   }
 
   #together(units: readonly Unit[]): (() => void)[] {
-    const apply = (unit: Unit) => units.length === 1 ? this.#applyAll(unit) : this.#apply(unit);
-    const attempt = () => this.writeNow(() => units.map(apply));
+    const several = units.length > 1;
+    const attempt = () => this.writeNow(() => units.map((unit) => this.#apply(unit, several)));
     try {
       return attempt();
     } catch (error) {
@@ -295,23 +295,16 @@ export class Database {
     }
   }
 
-  /** What it does wrong ends the transaction. */
-  #applyAll({ changes, resolve }: Unit): () => void {
-    const result = changes();
-    return () => resolve(result);
-  }
-
   /** What one unit of several does wrong costs itself alone. */
-  #apply(unit: Unit): () => void {
-    const { action, reject } = unit;
-    this.#control("SAVEPOINT unit");
+  #apply({ action, changes, resolve, reject }: Unit, several: boolean): () => void {
+    if (several) this.#control("SAVEPOINT unit");
     const restore = this.tails.savepoint();
     try {
-      const done = this.#applyAll(unit);
-      this.#control("RELEASE unit");
-      return done;
+      const result = changes();
+      if (several) this.#control("RELEASE unit");
+      return () => resolve(result);
     } catch (error) {
-      const alone = error instanceof LogError || error instanceof SegmentLost;
+      const alone = several && (error instanceof LogError || error instanceof SegmentLost);
       if (!alone || !this.#db.isTransaction) throw error;
       restore();
       this.#control("ROLLBACK TO unit");

@@ -73,10 +73,7 @@ export class GroupTables {
     const id = this.#id();
     this.#db.run(
       `INSERT INTO members SELECT ?, ?, coalesce(max(joined), 0) + 1, 0, ? FROM members WHERE grp = ?`,
-      id,
-      member,
-      sessionMs,
-      id,
+      ...[id, member, sessionMs, id],
     );
     this.share();
   }
@@ -99,9 +96,7 @@ export class GroupTables {
     const id = this.#id();
     const removed = this.#db.run(
       "DELETE FROM members WHERE grp = ? AND member = ? AND (?3 IS NULL OR beat = ?3)",
-      id,
-      member,
-      beat ?? null,
+      ...[id, member, beat ?? null],
     ) > 0;
     if (!removed) return false;
     this.#db.run("UPDATE claims SET holder = NULL WHERE grp = ? AND holder = ?", id, member);
@@ -124,9 +119,7 @@ export class GroupTables {
       this.#db.run(
         `INSERT INTO claims VALUES (?, ?, ?, NULL, 0)
          ON CONFLICT (grp, partition) DO UPDATE SET target = excluded.target`,
-        id,
-        partition,
-        owner,
+        ...[id, partition, owner],
       );
     });
   }
@@ -150,9 +143,7 @@ export class GroupTables {
     const [id, generation] = this.#row()!;
     this.#db.run(
       "UPDATE claims SET holder = target, generation = ? WHERE grp = ? AND target = ? AND holder IS NULL",
-      generation,
-      id,
-      member,
+      ...[generation, id, member],
     );
   }
 
@@ -163,9 +154,7 @@ export class GroupTables {
       this.#db.run(
         `UPDATE claims SET holder = NULL
          WHERE grp = ? AND partition = ? AND holder = ?3 AND target IS NOT ?3`,
-        id,
-        partition,
-        member,
+        ...[id, partition, member],
       );
     }
   }
@@ -176,10 +165,7 @@ export class GroupTables {
     if (group === undefined) return false;
     return this.#db.get(
       "SELECT 1 FROM claims WHERE grp = ? AND partition = ? AND holder = ? AND generation <= ?",
-      group[0],
-      partition,
-      memberId,
-      generation,
+      ...[group[0], partition, memberId, generation],
     ) !== undefined;
   }
 

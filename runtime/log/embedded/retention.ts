@@ -58,11 +58,7 @@ function expireRows({ db, topics, records }: RetentionParts): string[] {
   for (const [id, partition, , first, next] of gone) {
     db.run(
       `DELETE FROM chunks WHERE id >= ${placeId} AND id < ${placeId} AND segment = ?`,
-      partition,
-      first,
-      partition,
-      next,
-      id,
+      ...[partition, first, partition, next, id],
     );
     db.run("DELETE FROM segments WHERE id = ?", id);
   }

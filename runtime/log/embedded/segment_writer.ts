@@ -4,6 +4,7 @@
 // ends, and stays while the process is stopped. So no two processes ever write to the same file, and a writer that was
 // stopped in the middle of a write and comes back harms nothing.
 import { dirname, join } from "node:path";
+import { concatenated } from "../../base/bytes.ts";
 import type { Database } from "./database.ts";
 import { freeBytes, syncPath } from "./disk.ts";
 import { modes } from "./private_files.ts";
@@ -268,11 +269,7 @@ export function sealRow(db: Database, id: number, partition: number): void {
               coalesce(max(max_time), 0)
        FROM chunks WHERE id >= ${placeId} AND id < ${placeId} AND segment = segments.id
      ) WHERE id = ? AND next IS NULL`,
-    partition,
-    0,
-    partition + 1,
-    0,
-    id,
+    ...[partition, 0, partition + 1, 0, id],
   );
 }
 
@@ -282,20 +279,12 @@ function clamp(value: number, least: number, most: number): number {
 
 /** The bytes of the records, small ones joined. */
 function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
-  const flush = () => {
-    const whole = new Uint8Array(bytes);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    [parts, bytes] = [[], 0];
-    return whole;
-  };
+  let [parts, bytes]: [Uint8Array[], number] = [[], 0];
   for (const { head, value, size } of records) {
-    if (bytes > 0 && bytes + size > joinedBytes) yield flush();
+    if (bytes > 0 && bytes + size > joinedBytes) {
+      yield concatenated(parts);
+      [parts, bytes] = [[], 0];
+    }
     if (size > joinedBytes) {
       yield head;
       yield value;
@@ -304,7 +293,7 @@ function* joined(records: readonly EncodedRecord[]): Generator<Uint8Array> {
       bytes += size;
     }
   }
-  if (bytes > 0) yield flush();
+  if (bytes > 0) yield concatenated(parts);
 }
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {

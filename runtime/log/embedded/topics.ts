@@ -49,10 +49,7 @@ export class Topics {
     this.#db.run(
       `INSERT INTO topics (name, partitions, retention_bytes, retention_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET partitions = max(partitions, excluded.partitions)`,
-      topic,
-      partitions,
-      defaultRetention.bytes,
-      defaultRetention.ms,
+      ...[topic, partitions, defaultRetention.bytes, defaultRetention.ms],
     );
     this.setRetention(topic, retention);
     if (there >= partitions) return there;
@@ -101,9 +98,7 @@ export class Topics {
     this.#db.run(
       `UPDATE topics SET retention_bytes = coalesce(?, retention_bytes),
        retention_ms = coalesce(?, retention_ms) WHERE name = ?`,
-      bytes ?? null,
-      ms ?? null,
-      topic,
+      ...[bytes ?? null, ms ?? null, topic],
     );
     this.#rows.clear();
   }
