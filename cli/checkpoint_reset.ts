@@ -26,7 +26,7 @@ export async function resetAll(
   { print, say }: CommandContext,
 ): Promise<number> {
   if (infos.length === 0) {
-    say(`No checkpoint of that query in ${log.url}`);
+    say(`Cannot reset: no such checkpoint in ${log.url}`);
     return 1;
   }
   let code = 0;

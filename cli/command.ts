@@ -1,6 +1,8 @@
 // Commands and their options. One table per command yields parsing, environment variables, checks,
 // help and the reference in `docs/cli.md`.
 import type { AccessWord } from "../runtime/base/access.ts";
+import { messageOf } from "../runtime/base/errors.ts";
+import { TOPIC } from "../runtime/base/options.ts";
 import type { LaunchRow } from "./launch/access.ts";
 import { environmentName, tokensOf } from "./launch/arguments.ts";
 
@@ -129,7 +131,7 @@ export function parseCommand<O extends Options>(
       given.set(name, [negated ? "false" : "true"]);
     } else if (negated) {
       faults.push(`Unknown option ${flag}: --${name} takes a value`);
-    } else if (value === undefined) {
+    } else if (value === undefined || value.trim() === "") {
       faults.push(`Option ${flag} needs a value: ${option.value ?? "VALUE"}`);
     } else if (given.has(name) && !option.multiple) {
       faults.push(`Option ${flag} was given more than once`);
@@ -159,11 +161,7 @@ export function parseCommand<O extends Options>(
       try {
         values.push(parseOne(option, text));
       } catch (error) {
-        faults.push(
-          `Cannot use ${origin} ${JSON.stringify(option.show?.(text) ?? text)}: ${
-            (error as Error).message
-          }`,
-        );
+        faults.push(refused(origin, option.show?.(text) ?? text, error));
       }
     }
     options[name] = option.multiple ? values : values[0];
@@ -175,6 +173,14 @@ export function parseCommand<O extends Options>(
   faults.push(...JSON.parse(environment("FRAMELANE_LAUNCH_FAULTS") ?? "[]") as string[]);
   if (faults.length > 0) throw new UsageError(faults);
   return args;
+}
+
+/** The fault of a value. An error that names the same value itself does not name it twice. */
+export function refused(what: string, given: string, error: unknown): string {
+  const value = `${JSON.stringify(given)}: `;
+  const [before, ...after] = messageOf(error).split(value);
+  const why = after.length > 0 && !before!.includes(":") ? after.join(value) : messageOf(error);
+  return `Cannot use ${what} ${value}${why}`;
 }
 
 function parseOne(option: Option, text: string): unknown {
@@ -269,6 +275,10 @@ export const parsers = {
       return text as W;
     };
   },
+  topic(text: string): string {
+    if (!TOPIC.takes(text)) throw new Error(`expected ${TOPIC.accepted}`);
+    return text;
+  },
   /** `all`, or numbers separated by commas. */
   partitions(text: string): "all" | number[] {
     if (text === "all") return "all";
@@ -302,9 +312,11 @@ export function noArguments(
     : [`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`];
 }
 
-/** The name among `names` that is at most two letters away. */
+/** The name among `names` that is the nearest: at most two letters away, of a short name one. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
-  return names.find((candidate) => distance(name, candidate) <= 2);
+  return [1, name.length < 4 ? 1 : 2].flatMap((letters) =>
+    names.filter((candidate) => distance(name, candidate) <= letters)
+  )[0];
 }
 
 function distance(a: string, b: string): number {

@@ -26,8 +26,11 @@ function describe(
 ): void {
   if (seen.has(failure) || depth > DEEPEST_CAUSE) return;
   seen.add(failure);
+  const text = textOf(failure, stack);
   const start = depth === 0 ? "" : `${"  ".repeat(depth)}because: `;
-  lines.push(start + textOf(failure, stack));
+  // What a cause repeats of its failure is not told again.
+  const news = text.replace(/ \(os error \d+\)$/, "").toLowerCase();
+  if (!lines.some((line) => line.toLowerCase().includes(news))) lines.push(start + text);
   if (!(failure instanceof Error)) return;
   if (failure instanceof AggregateError) {
     for (const error of failure.errors) describe(error, depth + 1, seen, lines, stack);

@@ -1,4 +1,5 @@
 // The queries that a command line asks for, as executors load them.
+import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
 import { checkSink, maskedSink, sinkForms } from "../runtime/sinks/open.ts";
@@ -166,6 +167,16 @@ export async function querySpecs(
 ): Promise<QuerySpec[]> {
   const { found, faults } = findQueries(names, options);
   const { group, sink = [], trigger } = options;
+  if (sink.includes(`topic:${topic}`)) {
+    faults.push(`Cannot use --sink topic:${topic}: it is the topic that is read`);
+  }
+  const offsets = options["starting-offsets"];
+  if (typeof offsets === "object" && !Object.hasOwn(offsets, topic)) {
+    faults.push(
+      `Cannot use --starting-offsets ${JSON.stringify(JSON.stringify(offsets))}: ` +
+        `expected offsets of ${topic}, the topic that is read`,
+    );
+  }
   const own = await ownOptions(found, options, faults);
   if (faults.length > 0) throw new UsageError(faults);
   const groups = await groupNames(
@@ -217,8 +228,10 @@ async function ownOptions(
   const taken = new Set<string>();
   const accepted = new Set<string>();
   for (const { name, module: url } of queries) {
+    let loaded = false;
     try {
       const module = await import(url) as QueryModule;
+      loaded = true;
       const takes = takenOptions(module);
       takes.forEach((option) => accepted.add(option));
       const mine = given.filter((option) => takes.includes(option));
@@ -227,8 +240,9 @@ async function ownOptions(
       await makeDefinition(name, module, values);
       own.set(name, values);
     } catch (error) {
-      faults.push((error as Error).message);
-      given.forEach((option) => taken.add(option));
+      faults.push(messageOf(error));
+      // What a module takes that cannot be loaded is not known.
+      if (!loaded) given.forEach((option) => taken.add(option));
     }
   }
   const refused = given.filter((option) => !taken.has(option));

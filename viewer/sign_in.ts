@@ -14,7 +14,8 @@ export function guardOrigin(app: Hono<Env>, access: Access): void {
       return plain(c, 403, "This name is not one of the viewer's: use http://127.0.0.1");
     }
     const { method } = c.req;
-    if (method !== "GET" && method !== "HEAD" && method !== "POST") {
+    const signsIn = method === "POST" && access.guarded;
+    if (method !== "GET" && method !== "HEAD" && !signsIn) {
       return plain(c, 405, "Expected GET or HEAD", { allow: "GET, HEAD" });
     }
     const embedding = c.req.path.startsWith("/cam/") && access.embedAllowed(c.req.raw);

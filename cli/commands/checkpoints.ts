@@ -27,7 +27,11 @@ const checkpointOptions = {
     value: "G",
     help: "Only checkpoints of this group, and of the queries that share it (default: all)",
   },
-  topic: { value: "T", help: "Only checkpoints on this topic (default: all)" },
+  topic: {
+    value: "T",
+    help: "Only checkpoints on this topic (default: all)",
+    parse: parsers.topic,
+  },
   query: { value: "Q", help: "Only checkpoints of this query (default: all)" },
   checkpoint: {
     value: "DIR",
@@ -58,7 +62,9 @@ export const checkpoints = command({
   check({ positionals: [action, ...rest], options }) {
     const faults = actionFaults(action, ACTIONS, "checkpoints");
     if (faults.length > 0) return faults;
-    if (rest.length > 0) faults.push(`Cannot ${action} ${rest.join(" ")}: expected no more`);
+    if (rest.length > 0) {
+      faults.push(`Cannot use ${JSON.stringify(rest.join(" "))}: expected nothing after ${action}`);
+    }
     if (action !== "reset") {
       return options.to === undefined ? faults : [...faults, `Cannot ${action} with --to`];
     }

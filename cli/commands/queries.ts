@@ -28,7 +28,7 @@ function parsePort(text: string): number | "off" {
 
 const queryOptions = {
   ...logOption,
-  topic: { value: "T", help: "Topic to read", default: DEFAULT_TOPIC },
+  topic: { value: "T", help: "Topic to read", default: DEFAULT_TOPIC, parse: parsers.topic },
   partitions: {
     value: "all|0,2",
     help: "Share all partitions with the group, or read only these",

@@ -105,9 +105,5 @@ function metricsOf(feed: LogFeed): () => Promise<string> {
 }
 
 function parseTopics(text: string): string[] {
-  const topics = [...new Set(text.split(",").map((topic) => topic.trim()))];
-  if (topics.some((topic) => topic === "")) {
-    throw new Error("expected names of topics separated by commas");
-  }
-  return topics;
+  return [...new Set(text.split(",").map((topic) => parsers.topic(topic.trim())))];
 }

@@ -10,7 +10,7 @@ import {
   type ParsedNode,
   parseDocument,
 } from "yaml";
-import { nearest } from "../command.ts";
+import { nearest, refused } from "../command.ts";
 
 /** A fault, and the line that it is in. */
 export interface Fault {
@@ -49,12 +49,13 @@ export class YamlText {
       prettyErrors: false,
       uniqueKeys: true,
     });
-    for (const { code, message, pos: [start] } of this.#document.errors) {
-      const hint = code === "BLOCK_AS_IMPLICIT_KEY"
-        ? "; a text that ends with a colon needs quotes"
-        : "";
-      this.#fault(start, `Cannot read YAML: ${message}${hint}`);
-    }
+    // Those after the first one mostly follow from it.
+    const [error] = this.#document.errors;
+    if (error === undefined) return;
+    const hint = error.code === "BLOCK_AS_IMPLICIT_KEY"
+      ? "; a text that ends with a colon needs quotes"
+      : "";
+    this.#fault(error.pos[0], `Cannot read YAML: ${error.message}${hint}`);
   }
 
   get root(): Place {
@@ -100,9 +101,14 @@ export class Place {
 
   /** Tells that the value is none of those that are accepted. */
   refuse(expected: string): undefined {
-    const value = JSON.stringify(this.plain) ?? "nothing";
+    const value = JSON.stringify(this.plain) ?? "null";
     const given = value.length > 60 ? `${value.slice(0, 59)}…` : value;
-    return this.fault(`Cannot use ${this.path || "the file"} ${given}: expected ${expected}`);
+    const what = this.path || "the file";
+    return this.fault(
+      value === "null"
+        ? `Cannot use ${what}: it is empty, expected ${expected}`
+        : `Cannot use ${what} ${given}: expected ${expected}`,
+    );
   }
 
   get plain(): unknown {
@@ -145,11 +151,7 @@ export function scalar<T>(
       try {
         return parse(String(value));
       } catch (error) {
-        return place.fault(
-          `Cannot use ${place.path} ${JSON.stringify(show(String(value)))}: ${
-            (error as Error).message
-          }`,
-        );
+        return place.fault(refused(place.path, show(String(value)), error));
       }
     },
   };

@@ -15,6 +15,12 @@ export const TEXT: OptionRow = {
   takes: (value) => typeof value === "string" && value !== "",
 };
 
+/** The name of a topic, as Kafka takes it. */
+export const TOPIC: OptionRow = {
+  accepted: "1 to 249 letters, digits, dots, underscores or hyphens, other than . and ..",
+  takes: (value) => /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/.test(String(value)),
+};
+
 export const FOLDER: OptionRow = { ...TEXT, accepted: "a folder" };
 
 /** `true` or `false`. */

@@ -218,7 +218,7 @@ export function cameraOfPartition(partition: number): string {
 /** The camera that a record names in its key, or else the one that owns its partition. */
 export function cameraOf(record: { key: string | null; partition: number }): string {
   return record.key !== null && record.key !== ""
-    ? record.key
+    ? record.key.toWellFormed()
     : cameraOfPartition(record.partition);
 }
 

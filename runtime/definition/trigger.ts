@@ -51,7 +51,7 @@ export function parseTrigger(text: string): Trigger {
   throw new RangeError(
     `Cannot read trigger ${
       JSON.stringify(text)
-    }: expected asap, interval:DURATION (e.g. interval:500ms), available-now or once`,
+    }: expected asap, interval:DURATION from 1ms (e.g. interval:500ms), available-now or once`,
   );
 }
 

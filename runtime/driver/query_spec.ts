@@ -8,6 +8,7 @@ import {
   type OptionRows,
   readBy,
   TEXT,
+  TOPIC,
   whole,
 } from "../base/options.ts";
 import type { QueryDefinition } from "../definition/query.ts";
@@ -56,7 +57,7 @@ const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(TEXT.takes);
 
 const QUERY_ROWS: StartRows<QueryStartOptions> = {
-  topic: TEXT,
+  topic: TOPIC,
   partitions: {
     accepted: `"all" or different numbers such as [0, 2]`,
     takes: (value) =>

@@ -108,6 +108,7 @@ export class BatchRunner {
     onStep?.("read");
     const started = clock.monotonic();
     let turned = started;
+    const rows = reporter.begin();
     const outputs: unknown[] = [];
     const arrivals = new Map<number, number>();
     this.#records = [];
@@ -176,6 +177,7 @@ export class BatchRunner {
       seen: this.#sequence.seen,
       last: this.#numbers.last,
       observed: pipeline.observed(),
+      rows,
       totals: reporter.counted(),
     };
   }

@@ -6,6 +6,7 @@ import type { AfterBatch } from "./checkpointing.ts";
 import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
+import type { Rows } from "./reporter.ts";
 
 /**
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
@@ -23,6 +24,7 @@ export interface RunBatch extends AfterBatch {
   readonly observed: readonly NamedMetrics[];
   /** Counters of this run until its end. */
   readonly totals: QueryTotals;
+  readonly rows: Rows;
 }
 
 /** How long it takes until a topic that cannot be made is tried again, milliseconds. */
@@ -132,6 +134,7 @@ export class Commits {
     reporter.totals = { ...totals, deadLettered: totals.deadLettered + reporter.replaced };
     onTotals?.(reporter.totals);
     reporter.observed.add(batch.observed);
+    reporter.committed(batch.rows);
     onStep?.("commit.after");
     await sinks.committed(range);
     reporter.took("addBatch", writtenAt - started);
@@ -195,6 +198,7 @@ function momentOf(monotonic: number): number {
 
 /** Two batches of a query with live views, committed as one; the views have their outputs. */
 function join(first: RunBatch, second: RunBatch): RunBatch {
+  second.rows.add(first.rows);
   return {
     ...second,
     range: { ...first.range, end: second.range.end },

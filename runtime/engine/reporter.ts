@@ -50,6 +50,31 @@ export interface ReporterIdentity {
   readonly sinkDescription: string;
 }
 
+/** The frames of a batch, and how many outputs came of them. */
+export class Rows {
+  read = 0;
+  outputs = 0;
+  /** Capture times. */
+  first = Infinity;
+  last = -Infinity;
+  sum = 0;
+
+  see(timestamp: number): void {
+    this.read++;
+    this.first = Math.min(this.first, timestamp);
+    this.last = Math.max(this.last, timestamp);
+    this.sum += timestamp;
+  }
+
+  add({ read, outputs, first, last, sum }: Rows): void {
+    this.read += read;
+    this.outputs += outputs;
+    this.first = Math.min(this.first, first);
+    this.last = Math.max(this.last, last);
+    this.sum += sum;
+  }
+}
+
 /** Counters and clocks of one streaming query. */
 export class ProgressReporter {
   frames = 0;
@@ -74,16 +99,15 @@ export class ProgressReporter {
   #durations: Partial<Record<Step, number>> = {};
   #reportStart: number;
   #reportStartWall: number;
-  #input = 0;
+  /** Of the batch that runs: the one before may not be committed yet. */
+  #running = new Rows();
+  /** Of the batches committed since the last report. */
+  #rows = new Rows();
   /** Since the last report, by flaw. */
   #repairs: Record<string, number> = {};
   #repairedFrames = 0;
-  #output = 0;
   #batches = 0;
   #startOffset: number | undefined;
-  #eventMin = Infinity;
-  #eventMax = -Infinity;
-  #eventSum = 0;
   #behind = { sum: 0, max: 0, min: Infinity, count: 0 };
   #watermark: number | undefined;
   /** Names the camera: the newest frame's. */
@@ -125,10 +149,7 @@ export class ProgressReporter {
   frameRead({ timestamp, key, headers }: Frame, arrival: number): void {
     this.#record = { key, headers };
     this.frames++;
-    this.#input++;
-    this.#eventMin = Math.min(this.#eventMin, timestamp);
-    this.#eventMax = Math.max(this.#eventMax, timestamp);
-    this.#eventSum += timestamp;
+    this.#running.see(timestamp);
     this.#watermark = Math.max(this.#watermark ?? timestamp, timestamp);
     this.#queueing.add(Math.max(0, arrival - timestamp), arrival);
   }
@@ -146,7 +167,7 @@ export class ProgressReporter {
   /** An output reached its sinks. Milliseconds. */
   outputDone(processingMs: number, captured: number, now: number): void {
     this.outputs++;
-    this.#output++;
+    this.#running.outputs++;
     const endToEnd = Math.max(0, now - captured);
     this.#processing.add(processingMs, now);
     this.#endToEnd.add(endToEnd, now);
@@ -159,7 +180,7 @@ export class ProgressReporter {
   /** An output ran again that was measured before. */
   outputRepeated(): void {
     this.outputs++;
-    this.#output++;
+    this.#running.outputs++;
   }
 
   sinkWrite(uri: string, ms: number): void {
@@ -170,6 +191,16 @@ export class ProgressReporter {
   /** Time spent in a step of a batch. */
   took(step: Step, ms: number): void {
     this.#durations[step] = (this.#durations[step] ?? 0) + ms;
+  }
+
+  /** The rows of a batch that begins to run. */
+  begin(): Rows {
+    return this.#running = new Rows();
+  }
+
+  /** A batch was committed. */
+  committed(rows: Rows): void {
+    this.#rows.add(rows);
   }
 
   batchDone(batch: BatchRange, latest: number): void {
@@ -208,8 +239,9 @@ export class ProgressReporter {
     const busy = (this.#durations.triggerExecution ?? 0) / 1000;
     const rate = (count: number, time: number) =>
       time > 0 && count > 0 ? { rate: Math.round(count / time * 100) / 100 } : undefined;
-    const inputRate = rate(this.#input, seconds);
-    const processedRate = rate(this.#input, busy);
+    const { read, outputs, first, last, sum } = this.#rows;
+    const inputRate = rate(read, seconds);
+    const processedRate = rate(read, busy);
     const rates = {
       ...(inputRate ? { inputRowsPerSecond: inputRate.rate } : {}),
       ...(processedRate ? { processedRowsPerSecond: processedRate.rate } : {}),
@@ -242,16 +274,11 @@ export class ProgressReporter {
       timestamp: iso(this.#reportStartWall),
       batchId: batch.batchId,
       batchDuration: Math.round(this.#durations.triggerExecution ?? 0),
-      numInputRows: this.#input,
+      numInputRows: read,
       ...rates,
       durationMs: durations,
-      eventTime: this.#input > 0
-        ? {
-          avg: iso(this.#eventSum / this.#input),
-          max: iso(this.#eventMax),
-          min: iso(this.#eventMin),
-          watermark: iso(watermark!),
-        }
+      eventTime: read > 0
+        ? { avg: iso(sum / read), max: iso(last), min: iso(first), watermark: iso(watermark!) }
         : {},
       stateOperators,
       sources: [{
@@ -259,7 +286,7 @@ export class ProgressReporter {
         startOffset: offset(this.#startOffset ?? batch.start),
         endOffset: offset(batch.end),
         latestOffset: offset(Math.max(latest, batch.end)),
-        numInputRows: this.#input,
+        numInputRows: read,
         ...rates,
         metrics: {
           avgOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.sum / behind.count),
@@ -267,7 +294,7 @@ export class ProgressReporter {
           minOffsetsBehindLatest: String(behind.count === 0 ? 0 : behind.min),
         },
       }],
-      sink: { description: sinkDescription, numOutputRows: this.#output },
+      sink: { description: sinkDescription, numOutputRows: outputs },
       observedMetrics: {
         ...observedJson(observed),
         ...(Object.keys(this.#repairs).length > 0 ? { repaired: this.#repairs } : {}),
@@ -292,12 +319,10 @@ export class ProgressReporter {
     this.#durations = {};
     this.#reportStart = monotonic;
     this.#reportStartWall = now;
-    this.#input = this.#output = this.#batches = 0;
+    this.#rows = new Rows();
+    this.#batches = 0;
     this.#repairs = {};
     this.#startOffset = undefined;
-    this.#eventMin = Infinity;
-    this.#eventMax = -Infinity;
-    this.#eventSum = 0;
     this.#behind = { sum: 0, max: 0, min: Infinity, count: 0 };
     return { progress, measurements };
   }

@@ -10,6 +10,9 @@ import {
 import { checkOutput, plainResult } from "../definition/result.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 
+/** A key of any length names the camera: a line shows as much of it as `--name` takes. */
+const CAMERA_LETTERS = 100;
+
 /** Options of `consoleSink`. */
 export interface ConsoleOptions {
   /** Lines a second and lane; further ones are counted and reported with the next line. Default 10. */
@@ -87,7 +90,7 @@ export function lineOf(output: Output): string {
     ? `#${output.firstOffset}–${output.lastOffset}`
     : `#${output.offset}`;
   return [
-    cameraOf(output),
+    cameraOf(output).slice(0, CAMERA_LETTERS),
     place,
     timeOf(output.timestamp),
     picture === undefined ? "" : `${(picture.value.length / 1000).toFixed(1)} kB`,

@@ -7,6 +7,7 @@ import {
   lastOffsetOf,
   type Output,
 } from "../definition/frame.ts";
+import { TOPIC } from "../base/options.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { contentTypeOf } from "./content_type.ts";
 import { deadLetterRecord } from "./dead_letter.ts";
@@ -18,8 +19,6 @@ export interface TopicOptions {
   /** Name of the topic: letters, digits, `.`, `_`, `-`; made with the source's partition count. */
   readonly name: string;
 }
-
-const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
 /**
  * Appends outputs to the same partition of another topic of the source's log, exactly once: the
@@ -40,10 +39,9 @@ const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
  */
 export function topic(options: TopicOptions): Sink {
   const { name } = options;
-  if (!TOPIC_NAME.test(name)) {
+  if (!TOPIC.takes(name)) {
     throw new RangeError(
-      `Cannot write to topic ${JSON.stringify(name)}: ` +
-        "expected 1 to 249 letters, digits, dots, underscores or dashes",
+      `Cannot write to topic ${JSON.stringify(name)}: expected ${TOPIC.accepted}`,
     );
   }
   return {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Command, parsers, UsageError } from "../../cli/command.ts";
+import { type Command, nearest, parsers, UsageError } from "../../cli/command.ts";
 import { dispatch } from "../../cli/dispatch.ts";
 
 interface Run {
@@ -188,4 +188,10 @@ Deno.test("with --log-format json each line for people is an object with time, l
     ]);
     for (const { time } of lines) assert.ok(Number.isFinite(Date.parse(time!)));
   }
+});
+
+Deno.test("Of several names the nearest is meant; of a short one not every other", () => {
+  assert.equal(nearest("sizs", ["sides", "size"]), "size");
+  assert.equal(nearest("foo", ["fps", "for"]), "for");
+  assert.equal(nearest("foo", ["fps", "size"]), undefined);
 });

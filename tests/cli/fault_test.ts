@@ -11,6 +11,15 @@ Deno.test("A failure is told with its causes, one a line", () => {
   );
 });
 
+Deno.test("A cause that only repeats its failure is not told", () => {
+  const failure = new Error("Cannot reach Kafka at 127.0.0.1:9: connection refused", {
+    cause: new Error("connection refused", {
+      cause: new Error("Connection refused (os error 111)", { cause: new Error("Port 9") }),
+    }),
+  });
+  assert.equal(describeFailure(failure), `${failure.message}\n      because: Port 9`);
+});
+
 Deno.test("A failure of many tells each", () => {
   const failure = new AggregateError([new Error("One"), new Error("Two")], "Both brokers are away");
   assert.equal(describeFailure(failure), "Both brokers are away\n  because: One\n  because: Two");

@@ -121,6 +121,28 @@ Deno.test("The first signal aborts, the second ends at once", async () => {
   });
 });
 
+Deno.test("A signal that was sent to the whole group and is passed on counts once", async () => {
+  const body = `
+    let now = 0;
+    const stop = guardProcess(() => now);
+    let heard = 0;
+    Deno.addSignalListener("SIGTERM", () => {
+      console.log("heard " + ++heard);
+      if (heard === 2) now = 10_000;
+    });
+    console.log("ready");
+    setInterval(() => {}, 60_000);`;
+  await guarded(body, async (child) => {
+    assert.equal(await firstText(child.stdout), "ready\n");
+    for (const times of [1, 2]) {
+      child.kill("SIGTERM");
+      assert.equal(await firstText(child.stdout), `heard ${times}\n`);
+    }
+    child.kill("SIGTERM");
+    assert.equal((await child.output()).code, 130);
+  });
+});
+
 Deno.test("A rejection or error that nobody handles is told, without secrets, and ends with 1", async () => {
   const failures = [
     `Promise.reject(new Error("rtsp://a.b:s3cret@cam is away"));`,

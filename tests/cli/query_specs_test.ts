@@ -66,3 +66,39 @@ Deno.test("--set gives a query the parameters that it declares, and refuses othe
   assert.match(await refused("motion", "--set", "enter=1") ?? "", /no options of its own/);
   assert.match(await refused("objects", "--set", "enter") ?? "", /expected NAME=VALUE/);
 });
+
+Deno.test("a fault names its value once, what is empty is no value, and all are told together", async () => {
+  const faultsOf = async (...argv: string[]) => {
+    try {
+      await specs(...argv);
+      return [];
+    } catch (error) {
+      assert.ok(error instanceof UsageError, String(error));
+      return error.faults;
+    }
+  };
+  const offsets = '{"0":1}';
+  assert.deepEqual(
+    (await faultsOf(
+      ...["--trigger", "interval:0ms", "--starting-offsets", offsets],
+      ...["--sink", "images:", "--group", "", "--model", " "],
+    )).map((fault) => fault.slice(0, 60)),
+    [
+      "Option --group needs a value: G",
+      "Option --model needs a value: MANIFEST",
+      'Cannot use --trigger "interval:0ms": expected asap, interval',
+      `Cannot use --starting-offsets ${JSON.stringify(offsets)}: expected earliest, latest`
+        .slice(0, 60),
+      'Cannot use --sink "images:": expected images:DIR',
+    ],
+  );
+  const [elsewhere] = await faultsOf("--starting-offsets", '{"Other":{"0":1}}');
+  assert.match(elsewhere!, /expected offsets of T, the topic that is read$/);
+  assert.deepEqual(await faultsOf("--starting-offsets", '{"T":{"0":1}}'), []);
+  const several = await faultsOf(
+    ...["objects", "--sink", "topic:T", "--set", "enter=much", "--set", "lable=car"],
+  );
+  assert.match(several[0]!, /^Cannot use --sink topic:T: it is the topic that is read$/);
+  assert.match(several[1]!, /parameter enter is "much"/);
+  assert.match(several[2]!, /does not take --set lable/);
+});

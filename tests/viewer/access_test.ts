@@ -117,6 +117,12 @@ Deno.test("a token in the address becomes a cookie that does not tell it", async
   });
 });
 
+Deno.test("a POST where no token is asked for is refused as a method, not as a sign-in", async () => {
+  await withViewer({}, async (viewer) => {
+    assert.equal(await status(`${viewer.url}api/queries`, { method: "POST" }), 405);
+  });
+});
+
 Deno.test("people sign in on a page, and come back to where they were", async () => {
   await withViewer({ token: TOKEN }, async (viewer) => {
     const page = await fetch(`${viewer.url}cameras/1`, { headers: PAGE });

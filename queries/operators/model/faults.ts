@@ -1,4 +1,11 @@
 // JSON that a person wrote, read field by field; what is wrong with it is collected, to report all at once.
+/** Why a file could not be read, as a fault of it. */
+export function unread(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  const { message } = error as Error;
+  return error instanceof SyntaxError ? `expected JSON: ${message}` : message;
+}
+
 /** Accepted numbers. */
 export interface NumberRange {
   readonly min: number;

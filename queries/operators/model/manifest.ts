@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ALERT_FIELDS, type AlertOptions, checkAlertOptions } from "../alert_options.ts";
-import { Fields } from "./faults.ts";
+import { Fields, unread } from "./faults.ts";
 import {
   type ModelConstant,
   type ModelInput,
@@ -80,17 +80,11 @@ export function readManifest(manifest: string | URL): ModelManifest {
   const path = manifest instanceof URL || manifest.startsWith("file:")
     ? fileURLToPath(manifest)
     : manifest;
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new ManifestError(path, [(error as Error).message], { cause: error });
-  }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(Deno.readTextFileSync(path));
   } catch (error) {
-    throw new ManifestError(path, [`expected JSON: ${(error as Error).message}`], { cause: error });
+    throw new ManifestError(path, [unread(error)], { cause: error });
   }
   return parseManifest(json, path);
 }

@@ -1,7 +1,7 @@
 // The file of zones and lines.
 import { fileURLToPath } from "node:url";
 import type { Line, Places, Point, Zone } from "../../../runtime/mod.ts";
-import { Fields } from "../model/faults.ts";
+import { Fields, unread } from "../model/faults.ts";
 
 /** A file of zones that cannot be used, with all its faults. */
 export class ZonesError extends Error {
@@ -25,7 +25,7 @@ export function readZones(file: string | URL): Places {
   try {
     json = JSON.parse(Deno.readTextFileSync(path));
   } catch (error) {
-    throw new ZonesError(path, [(error as Error).message]);
+    throw new ZonesError(path, [unread(error)]);
   }
   return parseZones(json, path);
 }

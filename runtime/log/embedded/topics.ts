@@ -1,4 +1,5 @@
 // Topics and their partitions in the database.
+import { TOPIC } from "../../base/options.ts";
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { offsetBits, offsetLimit, offsetOfId, placeId } from "./schema.ts";
@@ -205,12 +206,10 @@ function missing(topic: string, partition: number, count: number): LogError {
  * @throws {LogError} `INVALID`.
  */
 export function checkTopic(topic: string, partitions: number): void {
-  if (!/^[a-zA-Z0-9._-]{1,249}$/.test(topic) || topic === "." || topic === "..") {
+  if (!TOPIC.takes(topic)) {
     throw new LogError(
       "INVALID",
-      `Cannot create topic ${
-        JSON.stringify(topic)
-      }: expected 1 to 249 letters, digits, ".", "_" and "-"`,
+      `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
     );
   }
   if (!Number.isSafeInteger(partitions) || partitions < 1 || partitions > 100_000) {

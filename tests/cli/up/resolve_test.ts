@@ -114,7 +114,7 @@ viewer: { port: 70000, host: 0.0.0.0 }
     /^f\.yaml:12: Query objects does not take parameters\.lable: expected .*parameters\.label/,
     /^f\.yaml:14: Cannot use query objects: parameter enter is "much": expected a number/,
     /^f\.yaml:17: Cannot use queries\[2\]\.overload: Cannot use overload policy/,
-    /^f\.yaml:18: Cannot use queries\[2\]\.sinks\[0\] "nothing": Unknown sink/,
+    /^f\.yaml:18: Cannot use queries\[2\]\.sinks\[0\] "nothing": expected display, console/,
     /^f\.yaml:19: Query motion does not take model/,
     /^f\.yaml:21: Cannot use viewer\.port "70000": expected a whole number from 0 to 65535/,
     /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everybody/,
@@ -127,6 +127,11 @@ viewer: { port: 70000, host: 0.0.0.0 }
 
 Deno.test("what is no YAML, no map, given twice or not set says so with its line", async () => {
   assert.match((await faultsOf("log: [a\n"))[0]!, /^f\.yaml:\d: /);
+  const broken = await faultsOf(
+    "cameras:\n  - { number: 1, source: a${B} }\nqueries:\n  - { a: 1 }\n",
+  );
+  assert.equal(broken.length, 1, broken.join("\n"));
+  assert.match((await faultsOf(""))[0]!, /^f\.yaml:1: Cannot use the file: it is empty, expected/);
   assert.match((await faultsOf("- 1\n"))[0]!, /^f\.yaml:1: Cannot use the file .*a map/);
   assert.match((await faultsOf("state: a\nstate: b\n"))[0]!, /^f\.yaml:2: .*unique/);
   assert.match(

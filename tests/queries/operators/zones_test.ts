@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseZones } from "../../../queries/operators/zones/file.ts";
+import { parseZones, readZones } from "../../../queries/operators/zones/file.ts";
 import { isInside } from "../../../queries/operators/zones/geometry.ts";
 import { zones } from "../../../queries/operators/zones/mod.ts";
 import type { DetectedObject, Frame } from "../../../runtime/mod.ts";
@@ -157,4 +157,8 @@ Deno.test("a file of zones names all its faults", () => {
     return true;
   });
   assert.throws(() => parseZones({}), /expected zones or lines, given neither/);
+  assert.throws(
+    () => readZones("no/zones.json"),
+    /^ZonesError: Cannot use zones no\/zones.json:\n {2}there is no such file$/,
+  );
 });

@@ -25,6 +25,8 @@ Deno.test("console: a line says camera, offset, time, size and findings", async 
     "CAMERA-2 #7 22:13:20.280 0.0 kB motion 0.70",
     "CAMERA-1 #8–11 22:13:20.440 0.0 kB fall 0.25",
   ]);
+  const [long] = await lines([{ ...frame(1, 7), key: "x".repeat(5_000) }]);
+  assert.match(long!, /^x{100} #7 /);
 });
 
 Deno.test("console: lines beyond the rate are counted, alerts are always said", async () => {

@@ -1,5 +1,6 @@
 // Topics and offsets.
 import { systemClock } from "../../../base/clock.ts";
+import { TOPIC } from "../../../base/options.ts";
 import { settled } from "../../../base/wait.ts";
 import { LogError, type OffsetRange } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
@@ -66,12 +67,10 @@ export async function ensureTopic(
       `Cannot create topic ${topic} with ${partitions} partitions: expected 1 or more`,
     );
   }
-  if (!/^[\w.-]{1,249}$/.test(topic) || topic === "." || topic === "..") {
+  if (!TOPIC.takes(topic)) {
     throw new LogError(
       "INVALID",
-      `Cannot create topic ${
-        JSON.stringify(topic)
-      }: expected 1 to 249 letters, digits, dots, dashes and underscores`,
+      `Cannot create topic ${JSON.stringify(topic)}: expected ${TOPIC.accepted}`,
     );
   }
   const action = `Cannot create topic ${topic}`;

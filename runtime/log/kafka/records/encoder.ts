@@ -5,6 +5,7 @@ import type { Compression, LogRecord } from "../../log.ts";
 import type { ProducerIdentity } from "../protocol/transactions.ts";
 import { COMPRESSORS } from "./codecs.ts";
 import { crc32c } from "./crc32c.ts";
+import { keyBytes } from "./key.ts";
 
 /** A batch to be encoded. */
 export interface BatchOptions {
@@ -82,11 +83,11 @@ class RecordWriter {
 
   record({ key, value, headers }: LogRecord, offsetDelta: number, timestampDelta: number): void {
     // The length comes first and is as wide as it needs to be: the body is measured before.
-    const keyBytes = key === null ? undefined : Buffer.from(key, "utf8");
+    const keyed = key === null ? undefined : keyBytes(key);
     const names = Object.keys(headers);
     const parts = names.map((name) => [Buffer.from(name), Buffer.from(headers[name]!)] as const);
     let length = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) +
-      varintSize(keyBytes?.length ?? -1) + (keyBytes?.length ?? 0) +
+      varintSize(keyed?.length ?? -1) + (keyed?.length ?? 0) +
       varintSize(value.length) + value.length + varintSize(parts.length);
     for (const [name, text] of parts) {
       length += varintSize(name.length) + name.length + varintSize(text.length) + text.length;
@@ -95,8 +96,8 @@ class RecordWriter {
     this.buffer[this.end++] = 0;
     this.#varint(timestampDelta);
     this.#varint(offsetDelta);
-    if (keyBytes === undefined) this.#varint(-1);
-    else this.#bytes(keyBytes);
+    if (keyed === undefined) this.#varint(-1);
+    else this.#bytes(keyed);
     this.#bytes(value);
     this.#varint(parts.length);
     for (const [name, text] of parts) {

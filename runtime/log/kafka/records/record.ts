@@ -1,5 +1,6 @@
 // The records inside a batch.
 import type { Frame, Headers } from "../../../definition/frame.ts";
+import { keyText } from "./key.ts";
 
 export const NO_HEADERS: Headers = Object.freeze({});
 export const NO_VALUE = new Uint8Array(0);
@@ -53,7 +54,7 @@ export class RecordCursor {
       partition,
       offset,
       timestamp: appendTime ?? timestamp,
-      key: key === null ? null : text.decode(key),
+      key: key === null ? null : keyText(key),
       headers,
       value: value ?? NO_VALUE,
     };

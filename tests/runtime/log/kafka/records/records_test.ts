@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { Reader, readRecordsBatches } from "@platformatic/kafka";
 import { BatchDecoder, decodeBatches } from "../../../../../runtime/log/kafka/records/decoder.ts";
 import { encodeBatch } from "../../../../../runtime/log/kafka/records/encoder.ts";
+import { keyBytes, keyText } from "../../../../../runtime/log/kafka/records/key.ts";
+import { cameraOf } from "../../../../../runtime/definition/frame.ts";
 import { withAttributes } from "../../../../support/packed_batches.ts";
 import type { Compression, LogRecord } from "../../../../../runtime/log/log.ts";
 
@@ -32,6 +34,23 @@ const record = (value: string): LogRecord => ({
   value: Buffer.from(value),
   timestamp: 5,
   headers: {},
+});
+
+Deno.test("a key that is no UTF-8 goes out as it came in, and names a camera in well-formed text", () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.constant(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)), // a byte order mark
+    fc.constant(Uint8Array.of(0xed, 0xb2, 0x80)), // a surrogate
+  );
+  fc.assert(fc.property(bytes, (bytes) => {
+    const key = keyText(bytes);
+    const { frames: [frame] } = decodeBatches(
+      stored(encodeBatch([{ ...record("x"), key }]), 0),
+      place,
+    );
+    assert.deepEqual([...keyBytes(frame!.key!)], [...bytes]);
+    assert.ok(cameraOf(frame!).isWellFormed());
+  }));
 });
 
 Deno.test("what is encoded is decoded, by us and by the Kafka client", () => {

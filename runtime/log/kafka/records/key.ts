@@ -1,0 +1,24 @@
+// Keys as text. One that is no UTF-8, such as a number of another producer, is kept byte by byte, so
+// that a record out has the key of its frame.
+import { Buffer } from "node:buffer";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes from 0x80 of such a key are lone surrogates from here, which come of no UTF-8. */
+const RAW = 0xdc00;
+
+export function keyText(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte < 0x80 ? byte : RAW + byte))
+      .join("");
+  }
+}
+
+export function keyBytes(key: string): Uint8Array {
+  if (!/^[\0-\x7f\udc80-\udcff]*[\udc80-\udcff][\0-\x7f\udc80-\udcff]*$/.test(key)) {
+    return Buffer.from(key);
+  }
+  return Uint8Array.from(key, (letter) => letter.charCodeAt(0) & 0xff);
+}

@@ -1,0 +1,49 @@
+/** What a progress report says of its batches, while the next one already runs. */
+import assert from "node:assert/strict";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { StreamingQueryProgress } from "../../../runtime/definition/progress.ts";
+import { query } from "../../../runtime/definition/query.ts";
+import { collect, runQuery, settle } from "../../../runtime/testing.ts";
+import { logOf } from "./kit.ts";
+
+Deno.test("A report counts the rows of the batches that it names, not of those that run ahead", async () => {
+  const sink = collect<Frame>();
+  const reports: StreamingQueryProgress[] = [];
+  await runQuery(
+    query("all")
+      .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 4 })
+      .filter(({ offset }) => offset % 2 === 0)
+      .writeStream({
+        ...sink,
+        open: async (context) => {
+          const writer = await sink.open(context);
+          // The next batch runs meanwhile.
+          return {
+            ...writer,
+            committed: async (batch) => (await settle(), writer.committed?.(batch)),
+          };
+        },
+      })
+      .trigger("available-now"),
+    { log: logOf(18), onProgress: (one) => void reports.push(one) },
+  );
+  const seen = reports.map(({ numInputRows, sink, eventTime, sources: [source] }) => {
+    const at = (offsets: Readonly<Record<string, Readonly<Record<string, number>>>>) =>
+      Object.values(offsets).flatMap((one) => Object.values(one))[0]!;
+    return {
+      offsets: [at(source!.startOffset), at(source!.endOffset)],
+      numInputRows,
+      numOutputRows: sink.numOutputRows,
+      times: eventTime.min !== undefined,
+    };
+  });
+  assert.deepEqual(
+    seen,
+    [[0, 4], [4, 8], [8, 12], [12, 16], [16, 18]].map(([start, end]) => ({
+      offsets: [start, end],
+      numInputRows: end! - start!,
+      numOutputRows: (end! - start!) / 2,
+      times: true,
+    })),
+  );
+});
