@@ -3,14 +3,23 @@
 // command waits for it; what is wrong with the options is left for the command to say.
 import { EXECUTORS } from "./cli/launch/arguments.ts";
 import { CLibrary } from "./cli/launch/kernel.ts";
-import { realPath, statOf } from "./cli/launch/paths.ts";
+import { isThere, realPath } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
+import { packagesAreMissing } from "./cli/launch/packages.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
 /** In the npm package it is JavaScript, which is not compiled. */
 const compiled = import.meta.filename!.endsWith(".js");
+if (!compiled && packagesAreMissing(root)) {
+  const flags = ["-q", "--no-lock", "--no-npm", "--no-prompt", "-P=develop"];
+  const { success } = await new Deno.Command("deno", {
+    args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/install.ts`],
+    stderr: "inherit",
+  }).output();
+  if (!success) Deno.exit(1);
+}
 const { access, cache, executors, faults, flags, queries, reads, row } = planLaunch(Deno.args, {
   base: Deno.cwd().replaceAll("\\", "/"),
   root,
@@ -23,8 +32,7 @@ const config = `${root}/${compiled ? "types" : "deno"}.json`;
 if (!await typesAreRight(queries, { root, config, cache })) Deno.exit(2);
 const library = CLibrary.open();
 if (
-  !compiled && row.native !== undefined &&
-  statOf(`${cache}/gen/file${root}/main.ts.js`) === undefined
+  !compiled && row.native !== undefined && !isThere(`${cache}/gen/file${root}/main.ts.js`)
 ) {
   // Within its fence the command cannot keep what Deno compiles: without this each start would compile again.
   const queries = [...Deno.readDirSync(`${root}/queries`)].filter(({ isFile }) => isFile);

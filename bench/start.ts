@@ -18,7 +18,12 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 interface Start {
   readonly name: string;
   readonly flags: readonly string[];
+  /** `greyscale` unless given. */
+  readonly query?: string;
 }
+
+/** Where images go: a query with such a sink has executors of its own, which may write there. */
+const IMAGES = ".framelane/bench-start";
 
 const STARTS: readonly Start[] = [
   { name: "greyscale, partitions shared with the group", flags: ["--port", "off"] },
@@ -28,19 +33,28 @@ const STARTS: readonly Start[] = [
   },
   { name: "greyscale with the viewer", flags: ["--port", "0"] },
   { name: "greyscale, no workers", flags: ["--port", "off", "--executors", "0"] },
+  {
+    name: "greyscale into images, an executor of its own",
+    flags: ["--port", "off", "--sink", `images:${IMAGES}`],
+  },
+  {
+    name: "objects, an executor of its own that loads a model",
+    query: "objects",
+    flags: ["--port", "off"],
+  },
 ];
 
 /** Milliseconds from spawning `deno task queries` to the first frame that it says is done. */
 export async function firstFrame(
   target: BenchLog,
   topic: string,
-  flags: readonly string[],
+  { query = "greyscale", flags }: Omit<Start, "name">,
 ): Promise<number> {
   const started = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     cwd: root,
     args: [
-      ...["task", "--quiet", "queries", "greyscale", "--log", target.url, "--topic", topic],
+      ...["task", "--quiet", "queries", query, "--log", target.url, "--topic", topic],
       ...["--group", `start-${crypto.randomUUID()}`, "--starting-offsets", "earliest"],
       ...["--trigger", "available-now", "--sink", "console", ...flags],
     ],
@@ -120,9 +134,9 @@ export async function bench(args: readonly string[]): Promise<void> {
     // The first round fills the caches of the system.
     for (let round = 0; round <= rounds; round++) {
       for (const target of targets) {
-        for (const { name, flags } of STARTS) {
-          const ms = await firstFrame(target, topic, flags);
-          if (round > 0) (data[`${target.name}, ${name}`] ??= []).push(ms);
+        for (const start of STARTS) {
+          const ms = await firstFrame(target, topic, start);
+          if (round > 0) (data[`${target.name}, ${start.name}`] ??= []).push(ms);
         }
         const ms = await workerStart(target.url);
         if (round > 0) {
@@ -142,6 +156,7 @@ export async function bench(args: readonly string[]): Promise<void> {
         if (round > 0) (parts[`importing ${module.slice(2)}`] ??= []).push(ms);
       }
     }
+    await Deno.remove(`${root}${IMAGES}`, { recursive: true });
     for (const target of targets) {
       for (const { name } of STARTS) {
         const list = data[`${target.name}, ${name}`]!;

@@ -9,7 +9,7 @@ import {
   type UriAccess,
 } from "../../runtime/base/access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
-import { absolute, parentOf, statOf } from "./paths.ts";
+import { absolute, isThere, parentOf, statOf } from "./paths.ts";
 
 /** Packages with native code, see `native.ts`. */
 export type NativeName = "jpeg" | "sharp" | "ffmpeg" | "onnx";
@@ -196,8 +196,9 @@ export class AccessPlan {
         access.read.add(parentOf(path));
         return;
       case "model":
-        if (!value.endsWith(".onnx")) return void access.read.add(parentOf(path));
         access.read.add(parentOf(path));
+        // Where there is no model no manifest is made for it.
+        if (!value.endsWith(".onnx") || !isThere(path)) return;
         return this.#open("file", `${parentOf(path)}/model.json`, why);
       case "query":
         if (!/\.[cm]?[jt]s$/.test(value)) return void access.named.add(value);
@@ -231,7 +232,7 @@ export class AccessPlan {
   /** The folder of a file, where that has to be made. */
   #parent(path: string, why: string): void {
     const folder = parentOf(path);
-    if (statOf(folder) === undefined) this.access.write.push({ path: folder, why });
+    if (!isThere(folder)) this.access.write.push({ path: folder, why });
   }
 
   #listen(host: string, port: string): void {
@@ -311,7 +312,7 @@ function sameHosts(host: string): string[] {
 function projectOf(file: string): string {
   for (let folder = parentOf(file); folder !== "/"; folder = parentOf(folder)) {
     for (const name of ["deno.json", "deno.jsonc", "package.json"]) {
-      if (statOf(`${folder}/${name}`) !== undefined) return folder;
+      if (isThere(`${folder}/${name}`)) return folder;
     }
   }
   return parentOf(file);

@@ -12,11 +12,11 @@ export const CODE: readonly string[] = [
 
 /** Where code comes from that a run executes. */
 export interface CodePlaces {
-  /** Framelane's own folder. */
+  /** Framelane's own folder, with links followed. */
   readonly root: string;
   /** Names in it that this command is there to write. */
   readonly authors: readonly string[];
-  /** Deno's cache, whose files `node_modules` shares by hard links, and Deno itself. */
+  /** Deno's cache, whose files `node_modules` shares by hard links, and Deno itself; with links followed. */
   readonly others: readonly string[];
 }
 
@@ -25,10 +25,13 @@ export interface CodePlaces {
  * A folder that is a symbolic link counts as what it leads to.
  */
 export function writableCode(access: Access, { root, authors, others }: CodePlaces): string[] {
-  const places = [
-    ...CODE.filter((name) => !authors.includes(name)).map((name) => realPath(`${root}/${name}`)),
-    ...others.map(realPath),
-  ];
+  if (access.write.length === 0) return [];
+  const links = new Set(
+    [...Deno.readDirSync(root)].filter(({ isSymlink }) => isSymlink).map(({ name }) => name),
+  );
+  const places = CODE.filter((name) => !authors.includes(name))
+    .map((name) => links.has(name) ? realPath(`${root}/${name}`) : `${root}/${name}`)
+    .concat(others);
   const own = [...access.code].map(realPath);
   const faults = new Set<string>();
   for (const { path, why, kind } of access.write) {

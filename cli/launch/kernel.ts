@@ -1,7 +1,7 @@
 // The C library, for what Deno has no call for: a fence that the kernel keeps (Linux's Landlock),
 // which holds native code too, and starting a program in place of this one.
 import type { Access } from "./access.ts";
-import { parentOf, statOf } from "./paths.ts";
+import { isThere, parentOf } from "./paths.ts";
 
 const LIBRARIES = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -11,26 +11,29 @@ const LIBRARIES = [
   "/usr/lib/libSystem.B.dylib",
 ];
 
+// A number alone in a struct is returned as itself. For functions without structs Deno makes machine code,
+// which takes longer than all calls here.
+const INT = { struct: ["i32"] } as const;
+const LONG = { struct: ["i64"] } as const;
+const intOf = ({ buffer }: Uint8Array<ArrayBuffer>) => new Int32Array(buffer)[0]!;
+const longOf = ({ buffer }: Uint8Array<ArrayBuffer>) => new BigInt64Array(buffer)[0]!;
+
 const SYMBOLS = {
-  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  mkdir: { parameters: ["buffer", "u32"], result: "i32" },
-  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
-  execv: { parameters: ["buffer", "buffer"], result: "i32" },
+  open: { parameters: ["buffer", "i32", "u32"], result: INT },
+  close: { parameters: ["i32"], result: INT },
+  mkdir: { parameters: ["buffer", "u32"], result: INT },
+  setenv: { parameters: ["buffer", "buffer", "i32"], result: INT },
+  execv: { parameters: ["buffer", "buffer"], result: INT },
   // Says where a buffer lies: it moves nothing.
-  memmove: { parameters: ["buffer", "buffer", "usize"], result: "usize" },
+  memmove: { parameters: ["buffer", "buffer", "usize"], result: LONG },
 } as const;
 
 /** Linux alone has these; the numbers are the same on every processor. */
 const LINUX = {
-  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
-  createRuleset: { name: "syscall", parameters: ["i64", "buffer", "usize", "u32"], result: "i64" },
-  addRule: {
-    name: "syscall",
-    parameters: ["i64", "i32", "i32", "buffer", "u32"],
-    result: "i64",
-  },
-  restrictSelf: { name: "syscall", parameters: ["i64", "i32", "u32"], result: "i64" },
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: INT },
+  createRuleset: { name: "syscall", parameters: ["i64", "buffer", "usize", "u32"], result: LONG },
+  addRule: { name: "syscall", parameters: ["i64", "i32", "i32", "buffer", "u32"], result: LONG },
+  restrictSelf: { name: "syscall", parameters: ["i64", "i32", "u32"], result: LONG },
 } as const;
 
 const CALL = { createRuleset: 444n, addRule: 445n, restrictSelf: 446n } as const;
@@ -92,13 +95,13 @@ export class CLibrary {
     }
     const linux = Deno.dlopen(path, { ...SYMBOLS, ...LINUX }).symbols;
     this.#common = linux;
-    this.version = Number(linux.createRuleset(CALL.createRuleset, null, 0n, 1));
+    this.version = Number(longOf(linux.createRuleset(CALL.createRuleset, null, 0n, 1)));
     if (this.version > 0) this.#linux = linux;
   }
 
   /** Undefined where the C library is none of those known. */
   static open(): CLibrary | undefined {
-    const path = LIBRARIES.find((place) => statOf(place) !== undefined);
+    const path = LIBRARIES.find(isThere);
     return path === undefined ? undefined : new CLibrary(path);
   }
 
@@ -109,7 +112,7 @@ export class CLibrary {
 
   /** Makes a folder and those above it. */
   makeFolder(path: string, mode: number): void {
-    if (path === "/" || statOf(path) !== undefined) return;
+    if (path === "/" || isThere(path)) return;
     this.makeFolder(parentOf(path), 0o777);
     this.#common.mkdir(text(path), mode);
   }
@@ -132,7 +135,7 @@ export class CLibrary {
       this.version >= 6 ? SCOPES : 0n,
     ]);
     const size = this.version >= 6 ? 24n : this.version >= 4 ? 16n : 8n;
-    const ruleset = Number(linux.createRuleset(CALL.createRuleset, handled, size, 0));
+    const ruleset = Number(longOf(linux.createRuleset(CALL.createRuleset, handled, size, 0)));
     if (ruleset < 0) throw new Error("Cannot make a Landlock ruleset");
     const allow = (path: string, wanted: bigint) => this.#allow(ruleset, path, wanted & rights);
     for (const path of access.everything ? ["/"] : [...SYSTEM, ...read, ...access.read]) {
@@ -143,7 +146,7 @@ export class CLibrary {
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
       // A rule needs something that is there.
-      if (kind === "file") this.#common.close(this.#common.open(text(path), CREATE, 0o666));
+      if (kind === "file") this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -151,7 +154,7 @@ export class CLibrary {
       for (const port of ports.bind ?? []) this.#allowPort(ruleset, port, BIND);
     }
     linux.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n);
-    if (linux.restrictSelf(CALL.restrictSelf, ruleset, 0) !== 0n) {
+    if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
       throw new Error("Cannot put Landlock's rules into force");
     }
   }
@@ -161,7 +164,7 @@ export class CLibrary {
     const words = [program, ...args].map(text);
     const pointers = new BigUint64Array(words.length + 1);
     const memory = new Uint8Array(words.reduce((sum, { length }) => sum + length, 4096));
-    const start = BigInt(this.#common.memmove(memory, memory, 0n));
+    const start = longOf(this.#common.memmove(memory, memory, 0n));
     let at = 0;
     for (const [i, word] of words.entries()) {
       memory.set(word, at);
@@ -182,7 +185,7 @@ export class CLibrary {
   }
 
   #allow(ruleset: number, path: string, rights: bigint): void {
-    const fd = this.#common.open(text(path), OPEN_PATH, 0);
+    const fd = intOf(this.#common.open(text(path), OPEN_PATH, 0));
     if (fd < 0) return;
     const rule = new DataView(new ArrayBuffer(12));
     rule.setInt32(8, fd, true);
@@ -199,7 +202,8 @@ export class CLibrary {
   }
 
   #rule(ruleset: number, kind: number, rule: ArrayBuffer): boolean {
-    return this.#linux!.addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0) === 0n;
+    const { addRule } = this.#linux!;
+    return longOf(addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0)) === 0n;
   }
 }
 

@@ -1,6 +1,6 @@
 // The libraries that a run may load, each by its exact file.
 import type { NativeName } from "./access.ts";
-import { parentOf, statOf } from "./paths.ts";
+import { parentOf } from "./paths.ts";
 
 const { os, arch } = Deno.build;
 const PLATFORM = { linux: "linux", darwin: "darwin", windows: "win32" }[os as string] ?? os;
@@ -21,7 +21,7 @@ const PLACES: Readonly<Record<NativeName, readonly Place[]>> = {
     packages: ["sharp", `@img/sharp-${PLATFORM}${libc}-${CPU}`],
     folders: ["lib"],
   })),
-  ffmpeg: ["", "-mingw"].map((kind) => ({
+  ffmpeg: (PLATFORM === "win32" ? ["", "-mingw"] : [""]).map((kind) => ({
     packages: ["node-av", `@seydx/node-av-${PLATFORM}-${CPU}${kind}`],
     folders: [""],
   })),
@@ -31,11 +31,22 @@ const PLACES: Readonly<Record<NativeName, readonly Place[]>> = {
   }],
 };
 
+/** What a call gives; undefined where there is nothing at its path. Asking first would be a second call. */
+function ifThere<Result>(call: () => Result): Result | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
+    throw error;
+  }
+}
+
 /** The folder of a package as a module in `from` finds it, with links followed. */
 function packageFolder(name: string, from: string): string | undefined {
   for (let folder = from;; folder = parentOf(folder)) {
     const place = `${folder === "/" ? "" : folder}/node_modules/${name}`;
-    if (statOf(place)?.isDirectory) return Deno.realPathSync(place).replaceAll("\\", "/");
+    const real = ifThere(() => Deno.realPathSync(place));
+    if (real !== undefined) return real.replaceAll("\\", "/");
     if (parentOf(folder) === folder) return undefined;
   }
 }
@@ -52,8 +63,7 @@ export function libraryFiles(names: readonly NativeName[], root: string): string
     for (const name of packages) place &&= packageFolder(name, place);
     if (place === undefined) continue;
     for (const folder of folders.map((name) => name === "" ? place : `${place}/${name}`)) {
-      if (!statOf(folder)?.isDirectory) continue;
-      for (const { name, isFile } of Deno.readDirSync(folder)) {
+      for (const { name, isFile } of ifThere(() => [...Deno.readDirSync(folder)]) ?? []) {
         if (isFile && /\.node$|^libturbojpeg\./.test(name)) {
           files.push(`${folder}/${name}`);
         }

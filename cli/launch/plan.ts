@@ -75,12 +75,13 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   for (const file of [...codecs, ...onnx]) access.libraries.add(file);
   const reads = [packagesAround(root), ...(row.native === undefined ? [] : C_LIBRARY)];
   // A folder that may not be written is not granted: the command stops with the reason.
-  const flags = flagsFor(row, access, reads, faults.length === 0);
+  const withLinks = linksFollowed();
+  const flags = flagsFor(row, access, { reads, writable: faults.length === 0, withLinks });
   const executors = help || !runsModels ? undefined : executorPermissions(
     accessWithout(NOT_FOR_EXECUTORS),
     // The hosts that an edit may name are those of sinks.
     accessWithout([...NOT_FOR_EXECUTORS, "sink"], row.wide?.filter((word) => word !== "net")),
-    { reads, writable: faults.length === 0, libraries: [...own, ...codecs], onnx },
+    { reads, writable: faults.length === 0, withLinks, libraries: [...own, ...codecs], onnx },
   );
   const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
     .map((name) => `${root}/queries/${name}.ts`);
@@ -129,11 +130,18 @@ function denoCache({ base, environment }: Surroundings): string {
   return realPath(absolute(environment("DENO_DIR") ?? `${caches}/deno`, base));
 }
 
+/** What is granted beside what options name. */
+interface Granted {
+  readonly reads: readonly string[];
+  /** Whether folders are; no folder is where one holds code. */
+  readonly writable: boolean;
+  readonly withLinks: (paths: readonly string[]) => string[];
+}
+
 function flagsFor(
   row: LaunchRow,
   access: Access,
-  reads: readonly string[],
-  writable: boolean,
+  { reads, writable, withLinks }: Granted,
 ): string[] {
   const write = writable ? access.write.map(({ path }) => path) : [];
   const flags = ["--no-prompt", "--node-modules-dir=manual", "--cached-only", "--deny-import"];
@@ -165,9 +173,7 @@ function flagsFor(
 function executorPermissions(
   all: Access,
   base: Access,
-  { reads, writable, libraries, onnx }: {
-    readonly reads: readonly string[];
-    readonly writable: boolean;
+  { reads, writable, withLinks, libraries, onnx }: Granted & {
     readonly libraries: string[];
     readonly onnx: readonly string[];
   },
@@ -197,9 +203,15 @@ function executorPermissions(
   };
 }
 
-/** Paths as given and where they lead. */
-function withLinks(paths: readonly string[]): string[] {
-  return paths.flatMap((path) => [path, realPath(path)]);
+/** Gives paths as given and where they lead, each of which it looks up once. */
+function linksFollowed(): (paths: readonly string[]) => string[] {
+  const known = new Map<string, string>();
+  return (paths) =>
+    paths.flatMap((path) => {
+      const real = known.get(path) ?? realPath(path);
+      known.set(path, real);
+      return real === path ? [path] : [path, real];
+    });
 }
 
 /** Folders that a run writes to: the kernel's fence can name only those that are there. */

@@ -1,5 +1,5 @@
 // Checks the types of queries before a run starts, once for each version of a file: Deno runs them unchecked.
-import { realPath, statOf } from "./paths.ts";
+import { isThere, realPath, statOf } from "./paths.ts";
 
 /** What a check needs of the launcher. */
 export interface TypeCheck {
@@ -28,7 +28,7 @@ export async function typesAreRight(
     // The command says what is not there.
     if (stat === undefined) continue;
     const name = await nameOf([file, root, stat.mtime?.getTime(), stat.size, Deno.version.deno]);
-    if (statOf(`${folder}/${name}`) === undefined) unchecked.set(file, name);
+    if (!isThere(`${folder}/${name}`)) unchecked.set(file, name);
   }
   if (unchecked.size === 0) return true;
   const deno = (...args: string[]) =>

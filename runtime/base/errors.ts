@@ -58,6 +58,11 @@ export interface Place {
   readonly column: number;
 }
 
+/** The place in brackets, to follow a message; nothing where it is not known. */
+export function placeText(place: Place | undefined): string {
+  return place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
+}
+
 const ROOT = new URL("../../", import.meta.url).href;
 const RUNTIME = new URL("../", import.meta.url).href;
 

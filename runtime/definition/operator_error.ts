@@ -1,6 +1,6 @@
 // Errors of operators: what they say, and what a query does about them.
 import { optionFaults, shown, whole, withDefaults } from "../base/options.ts";
-import { messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
+import { messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 
 /**
  * What a query does when an operator throws anything but a `BadFrameError`.
@@ -90,8 +90,7 @@ export class OperatorError extends Error {
     const at = timer === undefined ? `offset ${offset}` : `the timer of ${timer}`;
     super(
       `Operator ${operator} of query ${query} failed at ${topic} partition ${partition} ${at}: ` +
-        messageOf(cause) +
-        (place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`) + why,
+        messageOf(cause) + placeText(place) + why,
       { cause },
     );
     this.input = input;

@@ -1,12 +1,12 @@
 // The driver's end of an executor: a worker, or the main thread itself.
 import { ExecutorHost } from "../executor/host.ts";
-import type {
-  ExecutorConfig,
-  FromExecutor,
-  LoadedQuery,
-  PlainError,
-  QuerySpec,
-  ToExecutor,
+import {
+  errorOf,
+  type ExecutorConfig,
+  type FromExecutor,
+  type LoadedQuery,
+  type QuerySpec,
+  type ToExecutor,
 } from "../executor/protocol.ts";
 import type { Picture, Watched } from "../executor/pictures.ts";
 import { yieldToOthers } from "../image/turbojpeg.ts";
@@ -27,8 +27,8 @@ export interface ExecutorLink {
   post(message: ToExecutor): void;
   /** Says what is wanted of which lanes. */
   watch(watched: Watched): void;
-  /** From now on its thread works in what others leave of the processor, also while it is held. */
-  yieldToOthers(): void;
+  /** From now on its thread works behind others, also while it is held; see `yieldToOthers`. */
+  yieldToOthers(useless?: boolean): void;
   /** What its thread shows; undefined where it is this one. */
   pulse(): Pulse | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
@@ -95,11 +95,6 @@ class Answers {
   }
 }
 
-/** An error that crossed from an executor. */
-function errorOf({ name, message, code }: PlainError): Error {
-  return Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }) });
-}
-
 /** Starts an executor in a worker. */
 export function startWorker(
   name: string,
@@ -137,9 +132,10 @@ export function startWorker(
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
-    yieldToOthers() {
+    yieldToOthers(useless) {
+      Atomics.store(cells, SHARED.yields, 1);
       const thread = Atomics.load(cells, SHARED.thread);
-      if (thread !== 0) yieldToOthers(thread);
+      if (thread !== 0) yieldToOthers(thread, useless);
     },
     async close(graceMs) {
       link.post({ type: "close" });

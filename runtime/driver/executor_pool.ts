@@ -168,7 +168,7 @@ export class ExecutorPool {
     if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
   }
 
-  /** From now on the executor works in what all other threads leave. */
+  /** From now on the executor works behind all others. */
   #yield(link: ExecutorLink): void {
     if (this.#yielding.has(link)) return;
     this.#yielding.add(link);
@@ -191,7 +191,7 @@ export class ExecutorPool {
           break;
         case "cut":
           // Deno ends a thread when its turn ends: it takes no processor from others until then.
-          link.yieldToOthers();
+          link.yieldToOthers(true);
           this.#end(link, finding.why, finding.turn, true);
           break;
         case "grown":

@@ -57,9 +57,7 @@ class Group {
   }
 }
 
-const NOTHING: Needs = { write: [], net: [], libraries: [], open: false };
-/** Of a query that cannot even be loaded with less. */
-const EVERYTHING: Needs = { ...NOTHING, libraries: ["onnxruntime-node"], open: true };
+const NOTHING: Needs = { write: [], net: [], libraries: [] };
 
 /** Starts executors, loads queries in them, and ends them. */
 export class ExecutorSet {
@@ -130,20 +128,16 @@ export class ExecutorSet {
     const link = this.#plain.links.find(turns) ?? this.#add(this.#plain);
     this.#asked++;
     try {
-      const asked = await link.load(plan, spec).catch((error: Error) => error);
-      const failed = asked instanceof Error;
-      // Its code, or a sink's, may want more already while it is loaded.
-      if (failed && asked.name !== "NotCapable") throw asked;
-      const group = this.#groupFor(failed ? EVERYTHING : asked.access);
+      const asked = await link.load(plan, spec);
+      const group = this.#groupFor(asked.access);
       if (group === this.#plain) {
-        if (failed) throw asked;
         group.plans.set(spec, plan);
         for (const one of group.links) if (one !== link && turns(one)) void one.load(plan, spec);
         return asked;
       }
       link.post({ type: "unload", plan });
-      const loading = this.#loadIn(group, plan, spec, turns);
-      return failed ? await loading : asked;
+      void this.#loadIn(group, plan, spec, turns);
+      return asked;
     } finally {
       this.#asked--;
       this.#endUnused(this.#plain);
@@ -211,7 +205,7 @@ export class ExecutorSet {
   take(spec: QuerySpec): ExecutorLink | undefined {
     const group = this.#groupOf(spec);
     if (group.spare === undefined && !enoughHandles()) return undefined;
-    const link = group.spare ?? this.#worker(group);
+    const link = group.spare ?? this.#begin(this.#startLink, group);
     group.spare = undefined;
     group.workers.add(link);
     return link;
@@ -227,7 +221,7 @@ export class ExecutorSet {
     this.#spareTimer ??= setTimeout(() => {
       this.#spareTimer = undefined;
       if (!enoughHandles()) return this.spareSoon();
-      for (const group of without()) group.spare = this.#worker(group);
+      for (const group of without()) group.spare = this.#begin(this.#startLink, group);
     }, SPARE_AFTER_MS);
   }
 
@@ -297,13 +291,9 @@ export class ExecutorSet {
   }
 
   #add(group: Group): ExecutorLink {
-    const link = this.#worker(group);
+    const link = this.#begin(this.#startLink, group);
     group.workers.add(link);
     return link;
-  }
-
-  #worker(group: Group): ExecutorLink {
-    return this.#begin(this.#startLink, group);
   }
 
   /** Starts an executor, which loads the queries of its group. */

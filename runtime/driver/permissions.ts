@@ -35,32 +35,32 @@ export interface IfNeeded {
 }
 
 /** What the plans of an executor need beside what every executor gets. */
-export type Needs = Pick<PlanAccess, "write" | "net" | "libraries" | "open">;
+export type Needs = Pick<PlanAccess, "write" | "net" | "libraries">;
 
-/** The permissions of an executor whose plans need this, within what the launcher permitted. */
+/**
+ * The permissions of an executor whose plans need this, within what the launcher permitted. A sink that does
+ * not say what it opens gets what `--allow-…` names, as every executor does.
+ */
 export function permissionsFor(
   { always, ifNeeded }: ExecutorPermissions,
-  { write, net, libraries, open }: Needs,
+  { write, net, libraries }: Needs,
 ): WorkerPermissions {
   const folders = write.map((path) => resolve(path));
   const written = ifNeeded.write.flatMap(({ path, forms }) => {
-    // A sink that does not say what it opens may need any of it.
-    if (open || folders.some((folder) => isWithin(path, folder))) return forms;
+    if (folders.some((folder) => isWithin(path, folder))) return forms;
     const below = folders.filter((folder) => isWithin(folder, path));
     return below.flatMap((folder) => forms.map((form) => form + folder.slice(path.length)));
   });
   const hosts = ifNeeded.net;
-  const reached = open
-    ? hosts
-    : hosts === true
+  const reached = hosts === true
     ? net.filter((host) => isGranted({ name: "net", host }))
     : hosts.filter((host) => net.includes(host));
   return {
     ...always,
     read: always.read === true ? true : joined(always.read, written),
     write: joined(always.write, written),
-    net: always.net === true || reached === true ? true : joined(always.net, reached),
-    env: open || net.length > 0 ? joined(always.env, ifNeeded.env) : always.env,
+    net: always.net === true ? true : joined(always.net, reached),
+    env: net.length > 0 ? joined(always.env, ifNeeded.env) : always.env,
     ffi: libraries.includes("onnxruntime-node") ? joined(always.ffi, ifNeeded.onnx) : always.ffi,
   };
 }

@@ -1,6 +1,6 @@
 // The failure of a streaming query, as its handle shows it.
 import type { OffsetJson } from "../definition/progress.ts";
-import type { PlainError } from "../executor/protocol.ts";
+import { errorOf, type PlainError } from "../executor/protocol.ts";
 
 /** Why a streaming query stopped, or started again: what was thrown is the `cause`. */
 export class StreamingQueryException extends Error {
@@ -17,7 +17,7 @@ export class StreamingQueryException extends Error {
     query: { query: string; name: string; topic: string; partition: number },
     error: PlainError,
   ) {
-    super(`${query.query} ${query.name}: ${error.message}`, { cause: thrown(error) });
+    super(`${query.query} ${query.name}: ${error.message}`, { cause: errorOf(error) });
     this.code = error.code;
     if (error.stack !== undefined) this.stack = error.stack;
     const { batch } = error;
@@ -26,13 +26,4 @@ export class StreamingQueryException extends Error {
     this.startOffset = batch && at(batch.start);
     this.endOffset = batch && at(batch.end);
   }
-}
-
-/** The error as it was thrown in the executor, but for its class. */
-function thrown({ name, message, stack, code }: PlainError): Error {
-  return Object.assign(new Error(message), {
-    name,
-    ...(stack === undefined ? {} : { stack }),
-    ...(code === undefined ? {} : { code }),
-  });
 }

@@ -63,6 +63,8 @@ interface Seen {
   full: number;
 }
 
+const FRESH = { held: undefined, long: false, holds: [], full: 0 };
+
 /** Watches threads. */
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
@@ -105,15 +107,7 @@ export class ThreadWatch<T extends WatchedThread> {
   ): Finding | undefined {
     const seen = this.#seen.get(thread);
     if (seen === undefined) {
-      this.#seen.set(thread, {
-        alive: pulse.alive,
-        since: now,
-        resident,
-        held: undefined,
-        long: false,
-        holds: [],
-        full: 0,
-      });
+      this.#seen.set(thread, { ...FRESH, alive: pulse.alive, since: now, resident });
       return undefined;
     }
     if (seen.alive === pulse.alive) {

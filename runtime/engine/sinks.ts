@@ -1,5 +1,5 @@
 // The sinks of one streaming query, at work on one partition: the one place where outputs are written.
-import { codeOf, messageOf, type Place, placeOf, stackOf } from "../base/errors.ts";
+import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
@@ -34,14 +34,13 @@ export class SinkFailedError extends Error {
   constructor(
     sink: string,
     { query, topic, partition }: SinkContext,
-    batch: BatchRange,
+    { batchId, start, end }: BatchRange,
     cause: unknown,
   ) {
     const place = placeOf(cause);
     super(
       `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ` +
-        `batch ${batch.batchId} (offsets ${batch.start} to ${batch.end - 1}): ${messageOf(cause)}` +
-        (place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`),
+        `batch ${batchId} (offsets ${start} to ${end - 1}): ${messageOf(cause)}${placeText(place)}`,
       { cause },
     );
     this.sink = sink;

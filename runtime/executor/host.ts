@@ -1,5 +1,5 @@
 // An executor: runs streaming queries. The same code serves in a worker and in the main thread.
-import { messageOf, placeOf } from "../base/errors.ts";
+import { messageOf, placeOf, placeText } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import { stepNames } from "../engine/step_states.ts";
@@ -130,8 +130,7 @@ export class ExecutorHost {
 
   /** Reports what nothing has caught, in the name of the lane that it comes from, where that is known. */
   reportUnhandled(lane: number, error: unknown): void {
-    const place = placeOf(error);
-    const where = place === undefined ? "" : ` (${place.file}:${place.line}:${place.column})`;
+    const where = placeText(placeOf(error));
     const message = `An error that nothing caught: ${messageOf(error)}${where}`;
     const now = performance.now();
     const last = this.#unhandled.get(message) ?? -Infinity;

@@ -216,6 +216,15 @@ export function plainError(error: unknown): PlainError {
   };
 }
 
+/** The error as it was thrown in an executor, but for its class. */
+export function errorOf({ name, message, stack, code }: PlainError): Error {
+  return Object.assign(new Error(message), {
+    name,
+    ...(stack === undefined ? {} : { stack }),
+    ...(code === undefined ? {} : { code }),
+  });
+}
+
 function details(error: unknown): Pick<PlainError, "failed" | "sink" | "place"> {
   const place = placeOf(error);
   return {

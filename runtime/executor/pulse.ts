@@ -14,7 +14,8 @@ export const HEARTBEAT_MS = 50;
  * Cells of the memory that an executor shares with the driver: the lane whose operators or sinks have the
  * thread (0: none), turns of the event loop, calls of operators and sinks; what the call that has the thread
  * was given (`CalledWith`, its offset in two halves; step −1: nothing, it opens something); 1 while it is at
- * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`.
+ * work of ours; the memory of the thread's objects, in thousandths of what they may take; its `threadId`;
+ * 1 when it is to work behind all others from its start.
  */
 export const SHARED = {
   lane: 0,
@@ -26,7 +27,8 @@ export const SHARED = {
   own: 6,
   memory: 7,
   thread: 8,
-  length: 9,
+  yields: 9,
+  length: 10,
 } as const;
 
 const HALF = 2 ** 32;

@@ -3,7 +3,7 @@
 import { ExecutorHost } from "./host.ts";
 import type { Watched } from "./pictures.ts";
 import type { FromExecutor, ToExecutor } from "./protocol.ts";
-import { threadId } from "../image/turbojpeg.ts";
+import { threadId, yieldToOthers } from "../image/turbojpeg.ts";
 import { showOwnWork } from "../base/own_work.ts";
 import { beat, HEARTBEAT_MS, laneNow, SHARED, watchTurns, type WorkerData } from "./pulse.ts";
 
@@ -17,6 +17,7 @@ function begin({ control, pictures, shared }: WorkerData): void {
   const heartbeat = setInterval(() => beat(cells), HEARTBEAT_MS);
   showOwnWork(cells, SHARED.own);
   Atomics.store(cells, SHARED.thread, threadId());
+  if (Atomics.load(cells, SHARED.yields) === 1) yieldToOthers();
   const send = (message: FromExecutor) => control.postMessage(message);
   const host = new ExecutorHost({
     send,

@@ -284,7 +284,7 @@ export async function keepLuma(
 }
 
 /** Constants of sys/resource.h: one thread, and the least that it can ask for. */
-const PRIO_PROCESS = 0, LOWEST_PRIORITY = 19;
+const PRIO_PROCESS = 0, LOW_PRIORITY = 10, LOWEST_PRIORITY = 19;
 /** Of sched.h: a thread that wakes up does not wait for the turn of such a one to end. */
 const SCHED_IDLE = 5;
 /** Stands for the thread that calls. */
@@ -296,13 +296,15 @@ export function threadId(): number {
 }
 
 /**
- * Lets every other thread of the machine go first, from now on: this one works in what they leave.
- * Where the system has no such thing nothing changes.
+ * Lets other threads go first, from now on: this one gets a tenth of what they get where they want all.
+ * Less would hold up others too, which wait for its locks. Where the system has no such thing nothing changes.
  *
  * @param thread another thread of this process, also one that is held; see `threadId`.
+ * @param useless nothing waits for it: it works in what all threads of the machine leave.
  */
-export function yieldToOthers(thread = THIS_THREAD): void {
+export function yieldToOthers(thread = THIS_THREAD, useless = false): void {
+  const priority = useless ? LOWEST_PRIORITY : LOW_PRIORITY;
   // Linux counts threads here, whatever its name says. It never refuses to lower a priority.
-  library?.symbols.setpriority(PRIO_PROCESS, thread, LOWEST_PRIORITY);
-  library?.symbols.sched_setscheduler(thread, SCHED_IDLE, new Int32Array(1));
+  library?.symbols.setpriority(PRIO_PROCESS, thread, priority);
+  if (useless) library?.symbols.sched_setscheduler(thread, SCHED_IDLE, new Int32Array(1));
 }

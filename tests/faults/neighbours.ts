@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Frame } from "../../runtime/definition/frame.ts";
+import type { StreamingQueryProgress } from "../../runtime/definition/progress.ts";
 import type { QueryErrorEvent } from "../../runtime/driver/query_error.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
@@ -19,8 +20,8 @@ const QUERY = fileURLToPath(new URL("../support/queries/neighbours.ts", import.m
 export interface NeighboursRun {
   /** Their output records, by partition. */
   readonly outputs: readonly (readonly Frame[])[];
-  /** The 99th percentiles of their latencies, as they were reported, milliseconds. */
-  readonly p99s: readonly number[];
+  /** Their progress. */
+  readonly progress: readonly StreamingQueryProgress[];
   /** From the first frame until the good ones had all their outputs. */
   readonly seconds: number;
   /** Lines for people. */
@@ -75,12 +76,11 @@ export async function neighbours(
     const seconds = (performance.now() - began) / 1000;
     if (until !== undefined) await process.until("all to be named", until, 120_000);
     await process.stop();
-    const progress = Array.from({ length: GOOD }, (_, partition) => process.progress(partition));
     run.result = {
       outputs: await Promise.all(
         Array.from({ length: GOOD }, (_, partition) => readAll(log, "out", partition)),
       ),
-      p99s: progress.flat().flatMap(({ latencies }) => latencies?.e2eLatencyMs.P99 ?? []),
+      progress: Array.from({ length: GOOD }, (_, partition) => process.progress(partition)).flat(),
       seconds,
       said: process.said,
       errors: process.lines.flatMap((line) => line.type === "error" ? [line] : []),

@@ -1,7 +1,7 @@
 /**
  * What code that turned bad would try: run within the fence of a task, it prints as JSON what came of each
- * attempt. `FRAMELANE_ATTACK` says where (see `Places`): `data` may be written, `outside` may not, and
- * `machine` stands for another machine. Each attempt works without a fence, whatever came before it.
+ * attempt. `FRAMELANE_ATTACK`, or what follows `?` in its address, says where (see `Places`): `data` may be written,
+ * `outside` may not, and `machine` stands for another machine. Each attempt works without a fence, whatever came before it.
  */
 import childProcess from "node:child_process";
 import fs from "node:fs";
@@ -13,7 +13,10 @@ import threads from "node:worker_threads";
 
 import type { Places } from "./places.ts";
 
-const { data, outside, root, machine } = JSON.parse(Deno.env.get("FRAMELANE_ATTACK")!) as Places;
+const { search } = new URL(import.meta.url);
+const { cache, data, outside, root, machine } = JSON.parse(
+  search === "" ? Deno.env.get("FRAMELANE_ATTACK")! : decodeURIComponent(search.slice(1)),
+) as Places;
 const { hostname, port, dns } = machine;
 const code = `${root}/main.ts`;
 const module = (text: string) => `data:application/typescript,${encodeURIComponent(text)}`;
@@ -63,9 +66,8 @@ const attempts: Record<string, () => unknown> = {
   "write settings of Git": () => touch(`${root}/.git/x`),
   "write the CI script": () => touch(`${root}/.ci/run`),
   "write a new file beside the code": () => touch(`${root}/deno.jsonc`),
-  "write a dependency through Deno's cache": () =>
-    touch(`${Deno.env.get("FRAMELANE_CACHE")}/npm/x`),
-  "write what Deno compiled": () => touch(`${Deno.env.get("FRAMELANE_CACHE")}/gen/x`),
+  "write a dependency through Deno's cache": () => touch(`${cache}/npm/x`),
+  "write what Deno compiled": () => touch(`${cache}/gen/x`),
   "write outside": () => touch(outside),
   "write by a path with ..": () => touch(`${data}/../${"../".repeat(20)}${code}`),
   "write through /proc/self/root": () => touch(`/proc/self/root${code}`),

@@ -39,7 +39,6 @@ async function attack(
   task: string,
   place: Places,
 ): Promise<Record<string, string>> {
-  const { cache } = launchOf(task, []);
   const { code, said } = await run(
     ["-q", ...ALL, script("within"), script(name), more, task].concat(
       commandLines(place.data)[task]!,
@@ -47,7 +46,6 @@ async function attack(
     {
       env: {
         FRAMELANE_ATTACK: JSON.stringify(place),
-        FRAMELANE_CACHE: cache,
         AWS_SECRET: "x",
       },
     },
@@ -94,6 +92,43 @@ Deno.test("What bad code of a dependency, a query or a model would try is refuse
     }
   });
 });
+
+for (const task of ["queries", "up"]) {
+  Deno.test(`What bad code would try is refused in an executor (${task})`, async () => {
+    await withCode(async (place) => {
+      const { data } = place;
+      const own = `${data}-own`;
+      await Deno.mkdir(own);
+      const attack = `${script("attack")}?${encodeURIComponent(JSON.stringify(place))}`;
+      // What it prints comes before the thread ends; `display` is a sink that opens nothing.
+      await Deno.writeTextFile(
+        `${own}/bad.ts`,
+        `import { display, query } from ${JSON.stringify(`${ROOT}/runtime/mod.ts`)};
+         await import(${JSON.stringify(`file://${attack}`)});
+         export default query("bad").readStream().writeStream(display());`,
+      );
+      await Deno.writeTextFile(
+        `${own}/f.yaml`,
+        `log: embedded:${data}\nstate: ${data}/state.kv\nviewer: off\nqueries: [{ query: ${own}/bad.ts }]\n`,
+      );
+      const { said } = await run(
+        [
+          ...["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", task],
+          ...(task === "up"
+            ? [`${own}/f.yaml`, "--allow-read", own, "--allow-net", "127.0.0.1:9"]
+            : [`${own}/bad.ts`, "--log", `embedded:${data}`, "--port", "off"]),
+          "--no-check",
+        ],
+        { env: { AWS_SECRET: "x" }, until: /"learn who it is":"\w+"/ },
+      );
+      const results = JSON.parse(/\{"write code".*?\}/.exec(said)?.[0] ?? said);
+      assert.ok(Object.keys(results).length > 60);
+      for (const [name, result] of Object.entries(results)) {
+        assert.equal(result, "refused", `${task}: ${name}`);
+      }
+    });
+  });
+}
 
 /** As root, a kernel lets programs look at others' variables: docs/security.md says so. */
 const OF_ROOT = ["read another program's environment"];
@@ -152,8 +187,7 @@ for (const name of ["attack", "native"] as const) {
           {
             cwd: root,
             env: {
-              FRAMELANE_ATTACK: JSON.stringify({ ...place, root }),
-              FRAMELANE_CACHE: folder,
+              FRAMELANE_ATTACK: JSON.stringify({ ...place, root, cache: folder }),
               AWS_SECRET: "x",
             },
           },

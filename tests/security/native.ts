@@ -8,7 +8,7 @@ import sharp from "sharp";
 
 import type { Places } from "./places.ts";
 
-const { data, outside, root, machine: { port, free } } = JSON.parse(
+const { cache, data, outside, root, machine: { port, free } } = JSON.parse(
   Deno.env.get("FRAMELANE_ATTACK")!,
 ) as Places;
 const { symbols: c } = Deno.dlopen("libc.so.6", {
@@ -77,8 +77,7 @@ async function ffmpeg(path: string, flag: typeof AVIO_FLAG_READ): Promise<void> 
 const attempts: Record<string, () => unknown> = {
   "write code": () => open(code, append),
   "write a dependency": () => open(`${root}/node_modules/.deno/x`, append | CREATE),
-  "write what Deno compiled": () =>
-    open(`${Deno.env.get("FRAMELANE_CACHE")}/gen/x`, append | CREATE),
+  "write what Deno compiled": () => open(`${cache}/gen/x`, append | CREATE),
   "write outside": () => open(outside, append),
   "write through /proc/self/root": () => open(`/proc/self/root${code}`, append),
   "write by a path with ..": () => open(`${data}/../${"../".repeat(20)}${code}`, append),

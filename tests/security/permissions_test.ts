@@ -8,7 +8,7 @@ import "../../runtime/image/mod.ts";
 import motion from "../../queries/motion.ts";
 import objects from "../../queries/objects.ts";
 import { permissionsFor } from "../../runtime/driver/permissions.ts";
-import { query, type QueryDefinition, webhook } from "../../runtime/mod.ts";
+import { foreachBatch, query, type QueryDefinition, webhook } from "../../runtime/mod.ts";
 import { accessOf } from "../../runtime/testing.ts";
 import project from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../tools/paths.ts";
@@ -114,11 +114,10 @@ Deno.test("Sinks, models, queries and reports open their own places", () => {
   ]);
   assert.ok(queries()["net"]!.includes("127.0.0.1:8000"));
   assert.ok(queries("--model", "/m/x/model.json")["read"]!.includes("/m/x"));
-  assert.deepEqual(
-    allowed("models", "inspect", "/m/x.onnx")["write"]!.includes("/m/model.json"),
-    true,
-  );
+  const inspected = allowed("models", "inspect", "models/centernet/centernet.onnx");
+  assert.ok(inspected["write"]!.includes("ROOT/models/centernet/model.json"));
   assert.equal(allowed("models", "presets")["write"], undefined);
+  assert.equal(allowed("models", "inspect", "/m/none.onnx")["write"], undefined);
   assert.deepEqual(
     allowed("log", "backup", "/b", "--log", "embedded:/log")["write"],
     ["/log", "/b"].sort(),
@@ -199,18 +198,37 @@ queries: [{ query: greyscale, sinks: ["events:${folder}/out/a.jsonl", "webhook:h
     assert.ok(access.net?.has("cam.example:80") && access.read.has("/films/a.mp4"));
     const executors = given!;
     const texts = (list: unknown) => (list as string[]).join(" ");
-    const nothing = permissionsFor(executors, { write: [], net: [], libraries: [], open: false });
+    const nothing = permissionsFor(executors, { write: [], net: [], libraries: [] });
     assert.deepEqual([nothing.net, nothing.write], [["b-2.example"], [`${folder}/log`]]);
     assert.doesNotMatch(texts(nothing.read) + texts(nothing.ffi), /films|state\.kv|onnxruntime/);
     assert.doesNotMatch(texts(nothing.env), /SECRET/);
-    const all = permissionsFor(executors, { write: [], net: [], libraries: [], open: true });
+    const write = [`${folder}/out`, `${ROOT}/.framelane/webhook`];
+    const all = permissionsFor(executors, { write, net: ["alarm.example:443"], libraries: [] });
     assert.deepEqual(all.net, ["alarm.example:443", "b-2.example"]);
-    assert.deepEqual(all.write, [`${folder}/log`, `${folder}/out`, `${ROOT}/.framelane`].sort());
+    assert.deepEqual(all.write, [`${folder}/log`, ...write].sort());
     assert.doesNotMatch(texts(all.read) + texts(all.write), /films|state\.kv/);
     assert.match(texts(all.env), /SECRET/);
   });
   const named = launchOf("queries", ["--sink", "images:/a/{query}/b"]);
   assert.ok(named.access.write.some(({ path }) => path === "/a"), "a folder for each query");
+});
+
+Deno.test("A sink that does not say what it opens gets what --allow-… names, and nothing of other sinks", () => {
+  const { executors } = launchOf("queries", [
+    ...[
+      "--log",
+      "embedded:/log",
+      "--sink",
+      "images:/theirs",
+      "--sink",
+      "webhook:http://a.example/",
+    ],
+    ...["--allow-write", "/mine", "--allow-net", "db.example:5432"],
+  ]);
+  const own = query("own").readStream().writeStream(foreachBatch(() => {}));
+  const { write, net, env, ffi } = permissionsFor(executors!, accessOf(own));
+  assert.deepEqual([write, net], [["/log", "/mine"], ["db.example:5432"]]);
+  assert.doesNotMatch([...env, ...ffi].join(), /SECRET|onnx/);
 });
 
 Deno.test("Each query's executors may do what its own plan needs, with demo and where an edit may name more", async () => {

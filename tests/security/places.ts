@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { libraryFiles } from "../../cli/launch/native.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
+import { launchOf } from "./task.ts";
 
 /** What attacks are told. */
 export interface Places {
@@ -13,6 +14,8 @@ export interface Places {
   readonly outside: string;
   /** Framelane's folder. */
   readonly root: string;
+  /** Deno's cache. */
+  readonly cache: string;
   /** An address that no option names: a web server, a name server, and a port where nobody listens. */
   readonly machine: {
     readonly hostname: string;
@@ -53,7 +56,7 @@ export async function withPlaces(
         dns: names.address().port,
         free: freePort(),
       };
-      await act({ data, outside, root: ROOT, machine }, folder);
+      await act({ data, outside, root: ROOT, cache: launchOf("demo", []).cache, machine }, folder);
     } finally {
       names.close();
       await once(names, "close");

@@ -58,13 +58,14 @@ const DTYPES = [
  * @throws {Error} when it, or a file with its weights, cannot be read, or it is no ONNX model.
  */
 export function readOnnx(path: string): OnnxFile {
-  const bytes = Deno.readFileSync(path);
+  let bytes: Uint8Array;
   let model: ReturnType<typeof readModel>;
   try {
+    bytes = Deno.readFileSync(path);
     model = readModel(bytes);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new Error(`Cannot read ${path} as an ONNX model: ${error.message}`, { cause: error });
+    const { message } = error as Error;
+    throw new Error(`Cannot read ${path} as an ONNX model: ${message}`, { cause: error });
   }
   const hash = createHash("sha256").update(bytes);
   let total = bytes.length;

@@ -73,7 +73,7 @@ class FakeExecutor implements ExecutorLink {
 
   load(plan: number, { name, sinks }: QuerySpec): Promise<LoadedQuery> {
     this.loaded.push(`${plan} ${name}`);
-    if (sinks.includes("greedy") && !this.permissions?.write.includes("/out")) {
+    if (sinks.includes("greedy")) {
       return Promise.reject(Object.assign(new Error("write"), { name: "NotCapable" }));
     }
     return Promise.resolve({ ...LOADED, access: { ...LOADED.access, write: sinks } });
@@ -275,11 +275,11 @@ Deno.test("an executor is started with what its queries need, and runs no others
     ifNeeded: { write: [{ path: "/out", forms: ["/out"] }], net: [], onnx: [], env: [] },
   });
   const spec = (name: string, ...sinks: string[]): QuerySpec => ({ ...SPEC, name, sinks });
-  const [plain, a, b, greedy] = [
+  const [plain, a, b, all] = [
     spec("plain"),
     spec("a", "/out/a"),
     spec("b", "/out/b"),
-    spec("greedy", "greedy"),
+    spec("all", "/out"),
   ];
   const started = () => executors.map(({ permissions, loaded }) => [permissions?.write, loaded]);
   await made.load(a);
@@ -288,16 +288,17 @@ Deno.test("an executor is started with what its queries need, and runs no others
   await made.load(plain);
   await made.load(b);
   assert.equal(executors[2]!.closed, false, "it runs what needs nothing more");
-  await made.load(greedy);
+  await made.load(all);
+  await assert.rejects(made.load(spec("greedy", "greedy")), { name: "NotCapable" });
   assert.deepEqual(started().slice(2), [
-    [["/log"], ["2 plain", "3 b", "4 greedy"]],
+    [["/log"], ["2 plain", "3 b", "4 all", "5 greedy"]],
     [["/log", "/out/b"], ["3 b"]],
-    [["/log", "/out"], ["4 greedy"]],
+    [["/log", "/out"], ["4 all"]],
   ]);
-  made.prepare(new Map([[plain, 1], [a, 2], [b, 1], [greedy, 1]]));
+  made.prepare(new Map([[plain, 1], [a, 2], [b, 1], [all, 1]]));
   assert.deepEqual(executors[5]!.permissions?.write, ["/log", "/out/a"]);
   const start = { partition: 0, runId: "r", shown: new SharedArrayBuffer(SHOWN.bytes) };
-  for (const [lane, one] of [plain, a, b, greedy].entries()) {
+  for (const [lane, one] of [plain, a, b, all].entries()) {
     made.start(one, { lane: lane + 1, ...start });
   }
   assert.deepEqual(executors.map(({ lanes }) => [...lanes]), [[], [2], [1], [3], [4], []]);

@@ -1,7 +1,7 @@
 /**
- * The fences in `deploy/`, applied to real commands: as a user of its own, with the file system read-only but
- * for one folder, and with the system calls that the profile of the containers, or the service, lets through.
- * Needs root, bubblewrap, python3-seccomp and systemd-analyze.
+ * The fence of containers, applied to real commands: as a user of its own, with the file system read-only but
+ * for one folder, and with the system calls that `deploy/seccomp.json` lets through. Needs root, bubblewrap and
+ * python3-seccomp.
  */
 import assert from "node:assert/strict";
 import { launchOf, listen } from "../../security/task.ts";
@@ -15,19 +15,14 @@ const FRAMES = 20;
 /** Runs a program to its end, or until it has said something. */
 async function run(
   [program, ...args]: readonly string[],
-  { input, until }: { readonly input?: string; readonly until?: RegExp } = {},
+  { until }: { readonly until?: RegExp } = {},
 ): Promise<{ code: number; said: string; end: () => Promise<void> }> {
   const child = new Deno.Command(program!, {
     args,
-    stdin: input === undefined ? "null" : "piped",
+    stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  if (input !== undefined) {
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(input));
-    await writer.close();
-  }
   const { said, ended, heard } = listen(child, until);
   await Promise.race([ended, heard]);
   const end = async () => {
@@ -50,31 +45,6 @@ function within(folder: string, filter: string | undefined, command: readonly st
   return ["unshare", "-m", "sh", "-c", script, "sh", ...command];
 }
 
-/** The names of a set of system calls, as systemd knows them. */
-async function namesOf(set: string): Promise<string[]> {
-  const { code, said } = await run(["systemd-analyze", "syscall-filter", set]);
-  assert.equal(code, 0, said);
-  const names = said.split("\n").slice(1).map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"));
-  return (await Promise.all(names.map((name) => name.startsWith("@") ? namesOf(name) : [name])))
-    .flat();
-}
-
-/** What the service lets through: each line of its filter adds to it or takes away. */
-async function filterOfService(): Promise<string> {
-  const unit = await Deno.readTextFile(join(ROOT, "deploy/framelane@.service"));
-  const names = new Set(await namesOf("@default"));
-  for (const [, sign, list] of unit.matchAll(/^SystemCallFilter=(~?)(.+)$/gm)) {
-    for (const entry of list!.split(" ")) {
-      for (const name of entry.startsWith("@") ? await namesOf(entry) : [entry]) {
-        if (sign === "~") names.delete(name);
-        else names.add(name);
-      }
-    }
-  }
-  return [...names].join(" ");
-}
-
 /** What a filter must refuse, and what works without one. */
 const REFUSED: readonly (readonly string[])[] = [
   ["unshare", "--user", "true"],
@@ -85,62 +55,55 @@ const REFUSED: readonly (readonly string[])[] = [
   ],
 ];
 
-for (const profile of ["deploy/seccomp.json", "deploy/framelane@.service"]) {
-  Deno.test({
-    name: `cameras, queries and viewer work within ${profile}, as another user`,
-    ignore: Deno.uid() !== 0,
-    fn: () =>
-      withFolder(async (folder) => {
-        for (const name of ["cache", "data"]) await Deno.mkdir(`${folder}/${name}`);
-        await Deno.chmod(folder, 0o755);
-        await Deno.chown(`${folder}/data`, Number(USER), Number(USER));
-        const filter = `${folder}/filter`;
-        const isService = profile.endsWith(".service");
-        const made = await run(
-          [
-            ...["/usr/bin/python3", new URL("filter.py", import.meta.url).pathname],
-            ...[isService ? "-" : join(ROOT, profile), filter],
-          ],
-          isService ? { input: await filterOfService() } : {},
-        );
-        assert.equal(made.code, 0, made.said);
-        const framelane = (...args: string[]) =>
-          within(folder, filter, [
-            ...["deno", "run", "-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch"],
-            ...[`${ROOT}/launch.ts`, ...args],
-          ]);
-        const log = ["--log", `embedded:${folder}/data/log`];
-        const camera = await run(
-          framelane("camera", "1", ...log, "--source", "pattern:", "--limit", String(FRAMES)),
-        );
-        assert.equal(camera.code, 0, camera.said);
-        const queries = await run(framelane(
-          ...["queries", "greyscale", ...log, "--trigger", "available-now", "--port", "off"],
-          ...["--starting-offsets", "earliest", "--sink", "images:images"],
-        ));
-        assert.equal(queries.code, 0, queries.said);
-        let images = 0;
-        for await (const { isFile, name } of walk(`${folder}/data/images`)) {
-          if (isFile && name.endsWith(".jpg")) images++;
-        }
-        assert.equal(images, FRAMES, queries.said);
-        const viewer = await run(framelane("viewer", ...log, "--port", "8197"), {
-          until: /http:\/\/127\.0\.0\.1:8197/,
-        });
-        const response = await fetch("http://127.0.0.1:8197/healthz");
-        assert.ok(response.ok, viewer.said);
-        await response.body?.cancel();
-        await viewer.end();
-        // The service refuses namespaces by RestrictNamespaces, which only systemd applies.
-        for (const command of isService ? REFUSED.slice(1) : REFUSED) {
-          assert.equal((await run(within(folder, undefined, command))).code, 0, command.join(" "));
-          assert.notEqual((await run(within(folder, filter, command))).code, 0, command.join(" "));
-        }
-        const write = ["touch", `${ROOT}/launch.ts`];
-        assert.notEqual((await run(within(folder, undefined, write))).code, 0);
-      }),
-  });
-}
+Deno.test({
+  name: "cameras, queries and viewer work within deploy/seccomp.json, as another user",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder(async (folder) => {
+      for (const name of ["cache", "data"]) await Deno.mkdir(`${folder}/${name}`);
+      await Deno.chmod(folder, 0o755);
+      await Deno.chown(`${folder}/data`, Number(USER), Number(USER));
+      const filter = `${folder}/filter`;
+      const made = await run([
+        ...["/usr/bin/python3", new URL("filter.py", import.meta.url).pathname],
+        ...[join(ROOT, "deploy/seccomp.json"), filter],
+      ]);
+      assert.equal(made.code, 0, made.said);
+      const framelane = (...args: string[]) =>
+        within(folder, filter, [
+          ...["deno", "run", "-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch"],
+          ...[`${ROOT}/launch.ts`, ...args],
+        ]);
+      const log = ["--log", `embedded:${folder}/data/log`];
+      const camera = await run(
+        framelane("camera", "1", ...log, "--source", "pattern:", "--limit", String(FRAMES)),
+      );
+      assert.equal(camera.code, 0, camera.said);
+      const queries = await run(framelane(
+        ...["queries", "greyscale", ...log, "--trigger", "available-now", "--port", "off"],
+        ...["--starting-offsets", "earliest", "--sink", "images:images"],
+      ));
+      assert.equal(queries.code, 0, queries.said);
+      let images = 0;
+      for await (const { isFile, name } of walk(`${folder}/data/images`)) {
+        if (isFile && name.endsWith(".jpg")) images++;
+      }
+      assert.equal(images, FRAMES, queries.said);
+      const viewer = await run(framelane("viewer", ...log, "--port", "8197"), {
+        until: /http:\/\/127\.0\.0\.1:8197/,
+      });
+      const response = await fetch("http://127.0.0.1:8197/healthz");
+      assert.ok(response.ok, viewer.said);
+      await response.body?.cancel();
+      await viewer.end();
+      for (const command of REFUSED) {
+        assert.equal((await run(within(folder, undefined, command))).code, 0, command.join(" "));
+        assert.notEqual((await run(within(folder, filter, command))).code, 0, command.join(" "));
+      }
+      const write = ["touch", `${ROOT}/launch.ts`];
+      assert.notEqual((await run(within(folder, undefined, write))).code, 0);
+    }),
+});
 
 async function* walk(folder: string): AsyncGenerator<Deno.DirEntry> {
   for await (const entry of Deno.readDir(folder)) {

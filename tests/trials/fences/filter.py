@@ -1,4 +1,4 @@
-"""Makes the program of a seccomp filter: of a profile as containers take it, or of names on standard input."""
+"""Makes the program of a seccomp filter of a profile as containers take it."""
 import json
 import sys
 
@@ -13,20 +13,15 @@ def add(program, action, name, args=()):
 
 
 profile, out = sys.argv[1:]
-if profile == "-":
-    program = seccomp.SyscallFilter(seccomp.ERRNO(1))
-    for name in sys.stdin.read().split():
-        add(program, seccomp.ALLOW, name)
-else:
-    rules = json.load(open(profile))
-    program = seccomp.SyscallFilter(seccomp.ERRNO(rules["defaultErrnoRet"]))
-    for rule in rules["syscalls"]:
-        action = ACTIONS.get(rule["action"]) or seccomp.ERRNO(rule["errnoRet"])
-        args = [
-            seccomp.Arg(arg["index"], seccomp.MASKED_EQ, arg["value"], arg["valueTwo"])
-            for arg in rule.get("args", [])
-        ]
-        for name in rule["names"]:
-            add(program, action, name, args)
+rules = json.load(open(profile))
+program = seccomp.SyscallFilter(seccomp.ERRNO(rules["defaultErrnoRet"]))
+for rule in rules["syscalls"]:
+    action = ACTIONS.get(rule["action"]) or seccomp.ERRNO(rule["errnoRet"])
+    args = [
+        seccomp.Arg(arg["index"], seccomp.MASKED_EQ, arg["value"], arg["valueTwo"])
+        for arg in rule.get("args", [])
+    ]
+    for name in rule["names"]:
+        add(program, action, name, args)
 with open(out, "wb") as file:
     program.export_bpf(file)

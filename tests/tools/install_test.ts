@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { INSTALLED, packagesAreMissing } from "../../cli/launch/packages.ts";
+import { dirname, join, ROOT } from "../../tools/paths.ts";
+import { withFolder } from "../support/folder.ts";
+
+Deno.test("Packages are installed where there are none, and again once the lock has changed", async () => {
+  await withFolder(async (root) => {
+    const lock = join(root, "deno.lock");
+    const written = async (path: string, second: number) => {
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await Deno.writeTextFile(path, "");
+      await Deno.utime(path, second, second);
+    };
+    assert.equal(packagesAreMissing(root), false, "a package has no lock");
+    await written(lock, 100);
+    assert.equal(packagesAreMissing(root), true, "a fresh clone");
+    await Deno.mkdir(join(root, "node_modules/.deno"), { recursive: true });
+    assert.equal(packagesAreMissing(root), true, "an install that was interrupted");
+    await written(join(root, INSTALLED), 101);
+    assert.equal(packagesAreMissing(root), false, "installed");
+    await written(lock, 102);
+    assert.equal(packagesAreMissing(root), true, "the lock has changed");
+  });
+});
+
+Deno.test("Deno marks an install that is whole where it is looked for", async () => {
+  assert((await Deno.stat(join(ROOT, INSTALLED))).isFile);
+});
+
+Deno.test("Each task installs what is missing before it loads anything", () => {
+  assert.equal(project.nodeModulesDir, "manual", "deno task would install, with a line for each");
+  for (const command of Object.values(project.tasks)) {
+    assert.match(command, / launch\.ts | --preload tools\/install\.ts | tools\/install\.ts && /);
+  }
+});
