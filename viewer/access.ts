@@ -84,14 +84,11 @@ export class Access {
   readonly #cookies: { digest: Uint8Array; visitor: Visitor }[] = [];
   #metricsDigest: Uint8Array | undefined;
 
-  private constructor(options: AccessOptions) {
+  /** @throws {Error} when the address is open to others and nothing guards it. */
+  constructor(options: AccessOptions) {
     this.#proxyHosts = new Set((options.proxyHosts ?? []).map((host) => host.toLowerCase()));
     this.#embedOrigins = new Set(options.embedOrigins ?? []);
     this.#guesses = new Guesses(options.clock ?? systemClock);
-  }
-
-  /** @throws {Error} when the address is open to others and nothing guards it. */
-  static async create(options: AccessOptions): Promise<Access> {
     const { hostname, token, metricsToken, cameraPermissions = [], proxyHosts = [] } = options;
     if (token === undefined && !isLoopback(hostname) && proxyHosts.length === 0) {
       throw new Error(
@@ -104,13 +101,12 @@ export class Access {
         "Cannot limit cameras without a token: a request without one would see everything",
       );
     }
-    const access = new Access(options);
     const add = (text: string, visitor: Visitor) => {
       if (text === "") {
         throw new Error("Cannot use an empty token: expected at least one character");
       }
-      access.#tokens.push({ digest: digest(text), visitor });
-      access.#cookies.push({ digest: digest(cookieValue(text)), visitor });
+      this.#tokens.push({ digest: digest(text), visitor });
+      this.#cookies.push({ digest: digest(cookieValue(text)), visitor });
     };
     if (token !== undefined) add(token, EVERYTHING);
     for (const permission of cameraPermissions) {
@@ -126,9 +122,8 @@ export class Access {
       if (metricsToken === "") {
         throw new Error("Cannot use an empty metrics token: expected at least one character");
       }
-      access.#metricsDigest = digest(metricsToken);
+      this.#metricsDigest = digest(metricsToken);
     }
-    return access;
   }
 
   /** True when a token is asked for. */
