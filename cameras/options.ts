@@ -16,14 +16,20 @@ export function parseSize(text: string): Size {
   return { width, height };
 }
 
-/** Reads a number of frames a second. */
-export function parseFps(text: string): number {
-  const fps = Number(text);
-  if (text.trim() === "" || !(fps > 0) || fps > 1_000) {
-    throw new Error("expected frames a second, above 0, at most 1000");
-  }
-  return fps;
+/** Reads a number that fits, or says what is expected. */
+export function parseNumber(
+  text: string,
+  expected: string,
+  fits: (value: number) => boolean,
+): number {
+  const value = Number(text);
+  if (text.trim() !== "" && fits(value)) return value;
+  throw new Error(`expected ${expected}`);
 }
+
+/** Reads a number of frames a second. */
+export const parseFps = (text: string): number =>
+  parseNumber(text, "frames a second, above 0, at most 1000", (fps) => fps > 0 && fps <= 1_000);
 
 /** How each option of a source is read, by name. */
 export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };

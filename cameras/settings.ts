@@ -2,7 +2,7 @@
 // registry, and every text about them.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
-import { parseFps, parseSize } from "./options.ts";
+import { parseFps, parseNumber, parseSize } from "./options.ts";
 import type { CodecChoice, Size } from "./source.ts";
 import { DEFAULT_OPEN_TIMEOUT_MS } from "./sources/live_video.ts";
 import { DEFAULT_STALL_MS } from "./watchdog.ts";
@@ -209,23 +209,19 @@ function seconds(
     flag,
     value: "SECONDS",
     help: `${help} (default ${options.default / 1000})`,
-    parse(text) {
-      const value = Number(text);
-      if (text.trim() === "" || !(value > 0 && value <= MOST_SECONDS)) {
-        throw new Error(`expected seconds above 0, at most ${MOST_SECONDS}`);
-      }
-      return value * 1000;
-    },
+    parse: (text) =>
+      1000 * parseNumber(
+        text,
+        `seconds above 0, at most ${MOST_SECONDS}`,
+        (value) => value > 0 && value <= MOST_SECONDS,
+      ),
     show: options.show,
   };
 }
 
 function parseQuality(text: string): number {
-  const quality = Number(text);
-  if (text.trim() === "" || !Number.isInteger(quality) || quality < 1 || quality > 100) {
-    throw new Error("expected a whole number from 1 to 100");
-  }
-  return quality;
+  const fits = (quality: number) => Number.isInteger(quality) && quality >= 1 && quality <= 100;
+  return parseNumber(text, "a whole number from 1 to 100", fits);
 }
 
 function parseCodec(text: string): CodecChoice {

@@ -72,24 +72,31 @@ export async function describeStream(
 
 /**
  * A way to a camera on this machine: FFmpeg connects to it without a password and without TLS, the
- * relay logs in and checks the certificate. Video inside the connection passes as it is. A server cannot send
- * FFmpeg elsewhere from here.
+ * relay logs in and checks the certificate. Video inside the connection passes as it is, without stray
+ * bytes between packets, at which FFmpeg loses the stream. A server cannot send FFmpeg elsewhere from here.
  */
 export class RtspRelay implements Disposable {
   readonly #place: RelayPlace = takeRelayPlace();
   readonly #upstream: Connection;
   readonly #uri: string;
   readonly #credentials: Credentials | undefined;
+  readonly #onStray: () => void;
   #client: Deno.TcpConn | undefined;
   #challenge: Challenge | undefined;
   /** The request under way, for when it must be sent again with a login. */
   #request: { readonly lines: readonly string[]; tries: number } | undefined;
   #failure: unknown;
 
-  private constructor(upstream: Connection, uri: string, credentials: Credentials | undefined) {
+  private constructor(
+    upstream: Connection,
+    uri: string,
+    credentials: Credentials | undefined,
+    onStray: () => void,
+  ) {
     this.#upstream = upstream;
     this.#uri = uri;
     this.#credentials = credentials;
+    this.#onStray = onStray;
     void this.#run();
   }
 
@@ -97,6 +104,7 @@ export class RtspRelay implements Disposable {
    * Connects to the camera.
    *
    * @param uri the stream's address, without credentials
+   * @param onStray told once when there are bytes that are neither a packet nor a message
    * @throws {SourceError} saying why that cannot be.
    */
   static async open(
@@ -104,10 +112,11 @@ export class RtspRelay implements Disposable {
     uri: string,
     credentials: Credentials | undefined,
     signal: AbortSignal,
+    onStray: () => void,
   ): Promise<RtspRelay> {
     const upstream = await connect(peer, signal);
     try {
-      return new RtspRelay(upstream, uri, credentials);
+      return new RtspRelay(upstream, uri, credentials, onStray);
     } catch (error) {
       upstream.close();
       throw error;
@@ -173,10 +182,24 @@ export class RtspRelay implements Disposable {
     const write = async (bytes: Uint8Array) => {
       for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
     };
+    let streaming = false;
+    let lost = false;
+    let told = false;
     for (;;) {
       if (input.bytes.length === 0 && !await input.more()) return;
+      if (lost || (streaming && input.bytes[0] !== DOLLAR)) {
+        const at = nextStart(input.bytes);
+        const stray = at ?? Math.max(0, input.bytes.length - BEGINNING_BYTES + 1);
+        if (stray > 0 && !told) this.#onStray();
+        told ||= stray > 0;
+        input.skip(stray);
+        lost = at === undefined;
+        if (lost && !await input.more()) return;
+        if (lost) continue;
+      }
       if (input.bytes[0] === DOLLAR) {
         if (!await forward(input, write)) return;
+        streaming = true;
         continue;
       }
       const lines = await readHead(input);
@@ -187,6 +210,7 @@ export class RtspRelay implements Disposable {
       if (await this.#isForUs(lines)) continue;
       await write(new TextEncoder().encode(`${this.#answerLines(lines).join("\r\n")}\r\n\r\n`));
       await write(body);
+      streaming ||= this.#request?.lines[0]?.startsWith("PLAY ") ?? false;
     }
   }
 
@@ -248,6 +272,20 @@ export class RtspRelay implements Disposable {
 }
 
 const DOLLAR = 36;
+/** As many as tell a message: `GET_PARAMETER rtsp:`. */
+const BEGINNING_BYTES = 20;
+const MESSAGE = /^(?:RTSP\/\d|[A-Z_]+ rtsp:)/;
+
+/** Where a message or a packet of RTP begins among stray bytes; undefined: not in these. */
+function nextStart(bytes: Uint8Array): number | undefined {
+  for (let at = 0; at + BEGINNING_BYTES <= bytes.length; at++) {
+    const beginning = bytes.subarray(at, at + BEGINNING_BYTES);
+    const [dollar, channel, , , head] = beginning;
+    if (dollar === DOLLAR && channel! < 8 && head! >> 6 === 2) return at;
+    if (MESSAGE.test(new TextDecoder("latin1").decode(beginning))) return at;
+  }
+  return undefined;
+}
 
 /** Forwards the whole interleaved packets that are here, waiting for the first one. */
 async function forward(

@@ -1,5 +1,5 @@
 // A camera that pans over a still picture.
-import { parseFps, parseSize, readOptions } from "../options.ts";
+import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
@@ -118,8 +118,8 @@ export const panRow: SourceKindRow = {
     const { rest: path, options } = readOptions(text, rest, {
       size: parseSize,
       fps: parseFps,
-      zoom: parseZoom,
-      period: parsePeriod,
+      zoom: (text: string) => parseNumber(text, "0.1 to 1", (zoom) => zoom >= 0.1 && zoom <= 1),
+      period: (text: string) => parseNumber(text, "seconds above 0", (period) => period > 0),
     });
     if (path === "") {
       throw new SourceError("INVALID", `Cannot use source ${text}: it names no picture`);
@@ -128,15 +128,3 @@ export const panRow: SourceKindRow = {
     return { description: text, kind: "live", open: (context) => frames(path, all, context) };
   },
 };
-
-function parseZoom(text: string): number {
-  const zoom = Number(text);
-  if (text === "" || !(zoom >= 0.1 && zoom <= 1)) throw new Error("expected 0.1 to 1");
-  return zoom;
-}
-
-function parsePeriod(text: string): number {
-  const period = Number(text);
-  if (text === "" || !(period > 0)) throw new Error("expected seconds above 0");
-  return period;
-}

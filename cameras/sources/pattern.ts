@@ -1,5 +1,5 @@
 // A generated test pattern: camera name, sequence number and time burnt in, and motion.
-import { parseFps, parseSize, readOptions } from "../options.ts";
+import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
@@ -59,7 +59,8 @@ export const patternRow: SourceKindRow = {
     const { options } = readOptions(text, rest, {
       size: parseSize,
       fps: parseFps,
-      hue: parseHue,
+      hue: (text: string) =>
+        parseNumber(text, "degrees from 0 to 360", (hue) => hue >= 0 && hue <= 360),
       name: (name: string) => name,
       motion: parseSwitch,
     });
@@ -67,12 +68,6 @@ export const patternRow: SourceKindRow = {
     return { description: text, kind: "live", open: (context) => frames(all, context) };
   },
 };
-
-function parseHue(text: string): number {
-  const hue = Number(text);
-  if (text === "" || !(hue >= 0 && hue <= 360)) throw new Error("expected degrees from 0 to 360");
-  return hue;
-}
 
 function parseSwitch(text: string): boolean {
   if (text === "on" || text === "off") return text === "on";

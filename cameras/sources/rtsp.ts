@@ -37,6 +37,8 @@ export class RtspSource implements CameraSource {
   readonly #peer: Peer;
   readonly #credentials: Credentials | undefined;
   readonly #options: RtspOptions;
+  /** Through the relay: FFmpeg lacks the login, or lost its own connection. */
+  #relayed: boolean;
 
   constructor(given: string, options: RtspOptions = {}) {
     this.description = maskUrl(given);
@@ -46,12 +48,11 @@ export class RtspSource implements CameraSource {
     this.#peer = peer;
     this.#credentials = credentials;
     this.#options = options;
+    this.#relayed = peer.secure || credentials !== undefined;
   }
 
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
-    if (this.#peer.secure || this.#credentials !== undefined) {
-      return yield* this.#watchRelayed(context);
-    }
+    if (this.#relayed) return yield* this.#watchRelayed(context);
     let began = false;
     try {
       for await (const image of this.#watch(this.#url, context)) {
@@ -61,6 +62,8 @@ export class RtspSource implements CameraSource {
     } catch (error) {
       if (began || !(error instanceof SourceError)) throw error;
       throw await this.#explained(error, context.signal);
+    } finally {
+      if (began || context.signal.aborted) this.#relayed = !this.#udp;
     }
   }
 
@@ -80,6 +83,7 @@ export class RtspSource implements CameraSource {
         this.#url,
         this.#credentials,
         close.signal,
+        () => context.report(`${this.description} sends bytes between packets: they are left out`),
       );
       late.removeEventListener("abort", giveUp);
       try {
@@ -142,6 +146,7 @@ export class RtspSource implements CameraSource {
       const offered = describeChallenges(challenges);
       return this.#fault("UNAUTHORIZED", `it asks for ${wanted} (${offered})`);
     }
+    if (status < 400) this.#relayed = !this.#udp;
     if (status < 400 || status === 404) return error;
     return this.#fault("UNREACHABLE", `the server answers ${status} ${reason}`, error);
   }

@@ -1,16 +1,10 @@
 // Decoded frames to JPEGs: turned upright, scaled, encoded.
-import {
-  AV_PIX_FMT_RGB0,
-  type AVPixelFormat,
-  FFmpegError,
-  Frame,
-  SoftwareScaleContext,
-} from "node-av";
-import { BadFrameError } from "../../runtime/definition/frame.ts";
+import { AV_PIX_FMT_RGB0, type AVPixelFormat, Frame } from "node-av";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
-import { type FilterStep, FrameFilter } from "../../runtime/video/filter.ts";
-import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
+import type { FilterStep } from "../../runtime/video/filter.ts";
+import { FrameScaler, newTarget } from "../../runtime/video/scaler.ts";
+import { DEFAULT_QUALITY, type ImageSettings, type Size } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
 
 export interface Picture {
@@ -24,21 +18,17 @@ export interface Picture {
  * pixel formats may change from frame to frame.
  */
 export class PictureMaker implements Disposable {
-  readonly #scaler = new SoftwareScaleContext();
+  readonly #scaler = new FrameScaler();
   readonly #source = new Frame();
   readonly #turning: readonly FilterStep[];
-  /** Turns frames upright and makes their colours those of BT.709. */
-  readonly #filter = new FrameFilter();
-  #steps: readonly FilterStep[] = [];
-  readonly #upright = new Frame();
   readonly #settings: ImageSettings;
-  #scaled: { readonly frame: Frame; readonly data: Uint8Array } | undefined;
+  /** They turn the frame upright and make its colours those of BT.709. */
+  #steps: readonly FilterStep[] = [];
+  #target: Frame | undefined;
 
   constructor(settings: ImageSettings, rotation: Rotation) {
     this.#settings = settings;
-    this.#scaler.allocContext();
     this.#source.alloc();
-    this.#upright.alloc();
     this.#turning = turningSteps(rotation);
   }
 
@@ -56,24 +46,15 @@ export class PictureMaker implements Disposable {
    * @throws {BadFrameError} when this frame cannot be converted.
    */
   async encode(): Promise<Picture> {
-    const upright = this.#upright;
-    await this.#filter.run(this.#source, this.#steps, (frame) => {
-      upright.unref();
-      upright.ref(frame);
-    });
-    plainColours(upright);
-    const { width, height } = this.#settings.size ?? upright;
-    const { frame, data } = this.#target(width, height);
-    const code = await this.#scaler.scaleFrame(frame, upright);
+    const { size, quality = DEFAULT_QUALITY } = this.#settings;
+    const target = await this.#scaler.scale(
+      this.#source,
+      this.#steps,
+      (upright) => this.#targetOf(size ?? upright),
+    );
     this.#source.unref();
-    upright.unref();
-    if (code < 0) {
-      throw new BadFrameError(
-        "corrupt",
-        `Cannot convert a frame to ${width}x${height} pixels: ${FFmpegError.strerror(code)}`,
-      );
-    }
-    const quality = this.#settings.quality ?? DEFAULT_QUALITY;
+    const { width, height } = target;
+    const data = target.data![0]!;
     return {
       value: await encodeJpeg({ data, width, height, channels: 4 }, { quality }),
       width,
@@ -81,29 +62,17 @@ export class PictureMaker implements Disposable {
     };
   }
 
-  #target(width: number, height: number) {
-    const old = this.#scaled;
-    if (old !== undefined && old.frame.width === width && old.frame.height === height) return old;
-    old?.frame.free();
-    const frame = new Frame();
-    frame.alloc();
-    frame.width = width;
-    frame.height = height;
-    frame.format = AV_PIX_FMT_RGB0 as AVPixelFormat;
-    // Rows without padding between them, as the encoder wants them.
-    const code = frame.getBuffer(1);
-    const data = frame.data?.[0];
-    if (code < 0 || data === undefined) {
-      throw new BadFrameError("too-large", `Cannot make a picture of ${width}x${height} pixels`);
-    }
-    return this.#scaled = { frame, data };
+  #targetOf({ width, height }: Size): Frame {
+    const old = this.#target;
+    if (old !== undefined && old.width === width && old.height === height) return old;
+    old?.free();
+    this.#target = undefined;
+    return this.#target = newTarget(width, height, AV_PIX_FMT_RGB0 as AVPixelFormat);
   }
 
   [Symbol.dispose](): void {
-    this.#filter[Symbol.dispose]();
-    this.#scaled?.frame.free();
-    this.#upright.free();
+    this.#scaler[Symbol.dispose]();
+    this.#target?.free();
     this.#source.free();
-    this.#scaler.freeContext();
   }
 }

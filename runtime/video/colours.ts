@@ -3,64 +3,25 @@
 // The scaler converts common matrices by itself. FFmpeg's `zscale` converts the others, and wide gamuts, to
 // BT.709; `tonemap` brings HDR to it: HDR's reference white of 203 cd/m² (ITU-R BT.2408) is the white of
 // before, what is brighter, up to 1 000 cd/m², is compressed, and what is darker than a third of it stays.
+// Matrices, transfers and primaries have the numbers of ITU-T H.273, which FFmpeg's are.
 import {
   AV_FRAME_FLAG_INTERLACED,
-  AVCOL_PRI_BT2020,
-  AVCOL_PRI_BT709,
-  AVCOL_PRI_SMPTE431,
-  AVCOL_PRI_SMPTE432,
   AVCOL_PRI_UNSPECIFIED,
-  AVCOL_SPC_BT2020_CL,
-  AVCOL_SPC_BT2020_NCL,
-  AVCOL_SPC_BT470BG,
-  AVCOL_SPC_BT709,
-  AVCOL_SPC_CHROMA_DERIVED_CL,
-  AVCOL_SPC_CHROMA_DERIVED_NCL,
-  AVCOL_SPC_FCC,
-  AVCOL_SPC_ICTCP,
-  AVCOL_SPC_RGB,
-  AVCOL_SPC_SMPTE170M,
-  AVCOL_SPC_SMPTE240M,
   AVCOL_SPC_UNSPECIFIED,
-  AVCOL_SPC_YCGCO,
-  AVCOL_TRC_ARIB_STD_B67,
-  AVCOL_TRC_BT709,
-  AVCOL_TRC_IEC61966_2_1,
-  AVCOL_TRC_SMPTE2084,
   AVCOL_TRC_UNSPECIFIED,
   type Frame,
 } from "node-av";
 import type { FilterStep } from "./filter.ts";
 
-/** Matrices that the scaler converts by their own coefficients. */
-const SCALED: ReadonlySet<number> = new Set([
-  AVCOL_SPC_RGB,
-  AVCOL_SPC_BT709,
-  AVCOL_SPC_FCC,
-  AVCOL_SPC_BT470BG,
-  AVCOL_SPC_SMPTE170M,
-  AVCOL_SPC_SMPTE240M,
-  AVCOL_SPC_BT2020_NCL,
-]);
-/** Matrices that `zscale` converts and the scaler does not. */
-const FILTERED: ReadonlySet<number> = new Set([
-  AVCOL_SPC_YCGCO,
-  AVCOL_SPC_BT2020_CL,
-  AVCOL_SPC_CHROMA_DERIVED_NCL,
-  AVCOL_SPC_CHROMA_DERIVED_CL,
-  AVCOL_SPC_ICTCP,
-]);
-const OF_BT2020: ReadonlySet<number> = new Set([
-  AVCOL_SPC_BT2020_NCL,
-  AVCOL_SPC_BT2020_CL,
-  AVCOL_SPC_ICTCP,
-]);
-const WIDE: ReadonlySet<number> = new Set([
-  AVCOL_PRI_BT2020,
-  AVCOL_PRI_SMPTE431,
-  AVCOL_PRI_SMPTE432,
-]);
-const HDR: ReadonlySet<number> = new Set([AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67]);
+const [BT709, BT601, SRGB] = [1, 5, 13];
+/** Matrices that the scaler converts: RGB, BT.709, FCC, BT.601 (two), SMPTE 240M, BT.2020. */
+const SCALED: ReadonlySet<number> = new Set([0, BT709, 4, BT601, 6, 7, 9]);
+/** Matrices that `zscale` converts: YCgCo, BT.2020 of constant luminance, chroma-derived (two), ICtCp. */
+const FILTERED: ReadonlySet<number> = new Set([8, 10, 12, 13, 14]);
+const [BT2020, BT2020_CONSTANT, ICTCP] = [9, 10, 14];
+/** Primaries: BT.2020, DCI P3, Display P3. */
+const WIDE: ReadonlySet<number> = new Set([9, 11, 12]);
+const [PQ, HLG] = [16, 18];
 
 const WHITE = 203;
 const BRIGHTEST = 1_000;
@@ -72,33 +33,28 @@ const BRIGHTEST = 1_000;
  * @param size the filters scale to it as well, since fewer pixels cost less
  */
 export function colourSteps(
-  { colorSpace, colorPrimaries, colorTrc }: Frame,
+  { colorSpace: matrix, colorPrimaries: primaries, colorTrc: transfer }: Frame,
   size?: { readonly width: number; readonly height: number },
 ): readonly FilterStep[] {
-  const ictcp = colorSpace === AVCOL_SPC_ICTCP;
-  const hdr = ictcp || HDR.has(colorTrc);
-  if (!hdr && !WIDE.has(colorPrimaries) && !FILTERED.has(colorSpace)) return [];
-  const wide = hdr || OF_BT2020.has(colorSpace);
-  const transfer = HDR.has(colorTrc)
-    ? colorTrc
-    : ictcp
-    ? AVCOL_TRC_SMPTE2084
-    : colorTrc === AVCOL_TRC_IEC61966_2_1
-    ? colorTrc
-    : AVCOL_TRC_BT709;
-  const primaries = WIDE.has(colorPrimaries) ? colorPrimaries : AVCOL_PRI_BT709;
-  const unnamed = colorPrimaries === AVCOL_PRI_UNSPECIFIED && wide;
-  const matrix = SCALED.has(colorSpace) || FILTERED.has(colorSpace)
-    ? colorSpace
-    : wide
-    ? AVCOL_SPC_BT2020_NCL
-    : AVCOL_SPC_BT470BG;
+  const isHdr = transfer === PQ || transfer === HLG || matrix === ICTCP;
+  if (!isHdr && !WIDE.has(primaries) && !FILTERED.has(matrix)) return [];
+  const isWide = isHdr || matrix === BT2020 || matrix === BT2020_CONSTANT;
+  const isNamed = SCALED.has(matrix) || FILTERED.has(matrix);
+  const from = {
+    matrix: isNamed ? matrix : isWide ? BT2020 : BT601,
+    primaries: WIDE.has(primaries)
+      ? primaries
+      : isWide && primaries === AVCOL_PRI_UNSPECIFIED
+      ? BT2020
+      : BT709,
+    transfer: isHdr ? (transfer === HLG ? HLG : PQ) : transfer === SRGB ? SRGB : BT709,
+  };
   const convert = [
     ...(size === undefined ? [] : [`w=${size.width}:h=${size.height}:filter=bicubic`]),
-    `matrixin=${matrix}:primariesin=${unnamed ? AVCOL_PRI_BT2020 : primaries}`,
-    `transferin=${transfer}:matrix=gbr:primaries=bt709:range=full`,
+    `matrixin=${from.matrix}:primariesin=${from.primaries}:transferin=${from.transfer}`,
+    "matrix=gbr:primaries=bt709:range=full",
   ].join(":");
-  if (!hdr) return [["zscale", `${convert}:transfer=${transfer}`], ["format", "gbrp"]];
+  if (!isHdr) return [["zscale", `${convert}:transfer=${from.transfer}`], ["format", "gbrp"]];
   return [
     ["zscale", `${convert}:transfer=linear:npl=${WHITE}`],
     ["format", "gbrpf32le"],

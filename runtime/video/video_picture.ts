@@ -3,13 +3,13 @@ import {
   AV_PIX_FMT_GRAY8,
   AV_PIX_FMT_RGB24,
   AV_PIX_FMT_RGBA,
-  AVCOL_RANGE_JPEG,
   type AVPixelFormat,
-  FFmpegError,
-  Frame,
-  SoftwareScaleContext,
+  type Frame,
 } from "node-av";
 import type { Channels, RawImage } from "../image/raw.ts";
+import { colourSteps, plainColours } from "./colours.ts";
+import type { FilterStep } from "./filter.ts";
+import { FrameScaler, newTarget } from "./scaler.ts";
 
 const FORMATS: Readonly<Record<Channels, AVPixelFormat>> = {
   1: AV_PIX_FMT_GRAY8,
@@ -22,13 +22,22 @@ const MAX_IDLE = 4;
 /** Shapes that are kept ready: a lane has few. */
 const MAX_SHAPES = 6;
 
+/** Means over areas, as reduced JPEGs have; the same values on every processor. */
+const SHRINK = "area+accurate_rnd+bitexact";
+const CONVERT = "bicubic+accurate_rnd+bitexact";
+
 /** Converts pictures of one lane, in memory that is used again. */
 export class PictureConverter {
   readonly #shapes = new Map<string, Shape>();
 
-  /** Converts a frame to the size and channels, off this thread: full range, as images are. */
+  /**
+   * Converts a frame to the size and channels, off this thread: full range, as images are.
+   *
+   * @param steps filters that it goes through first
+   */
   async convert(
     source: Frame,
+    steps: readonly FilterStep[],
     width: number,
     height: number,
     channels: Channels,
@@ -43,7 +52,7 @@ export class PictureConverter {
       this.#shapes.delete(oldest[0]);
       oldest[1].close();
     }
-    return await shape.convert(source);
+    return await shape.convert(source, steps);
   }
 
   close(): void {
@@ -54,7 +63,7 @@ export class PictureConverter {
 
 /** Conversions from one shape of frame to another. A scaler works on one frame at a time. */
 class Shape {
-  readonly #scalers: SoftwareScaleContext[] = [];
+  readonly #scalers: FrameScaler[] = [];
   readonly #targets: Frame[] = [];
   #closed = false;
 
@@ -64,21 +73,19 @@ class Shape {
     readonly channels: Channels,
   ) {}
 
-  async convert(source: Frame): Promise<RawImage> {
+  async convert(source: Frame, steps: readonly FilterStep[]): Promise<RawImage> {
     const { width, height, channels } = this;
-    const scaler = this.#scalers.pop() ??
-      newScaler(source.width !== width || source.height !== height);
-    const target = this.#targets.pop() ?? newTarget(width, height, channels);
-    const code = await scaler.scaleFrame(target, source);
-    if (this.#closed) scaler.freeContext();
-    else this.#scalers.push(scaler);
-    if (code < 0) {
+    const resizes = source.width !== width || source.height !== height;
+    const scaler = this.#scalers.pop() ?? new FrameScaler(resizes ? SHRINK : CONVERT);
+    const target = this.#targets.pop() ?? newTarget(width, height, FORMATS[channels]);
+    try {
+      await scaler.scale(source, steps, () => target);
+    } catch (error) {
       target.free();
-      throw new Error(
-        `Cannot convert a picture of ${source.width}x${source.height} to ${width}x${height} pixels: ${
-          FFmpegError.strerror(code)
-        }`,
-      );
+      throw error;
+    } finally {
+      if (this.#closed) scaler[Symbol.dispose]();
+      else this.#scalers.push(scaler);
     }
     const [plane] = target.data!;
     let held = true;
@@ -99,38 +106,9 @@ class Shape {
 
   close(): void {
     this.#closed = true;
-    for (const scaler of this.#scalers) scaler.freeContext();
+    for (const scaler of this.#scalers) scaler[Symbol.dispose]();
     for (const target of this.#targets) target.free();
   }
-}
-
-function newScaler(resizes: boolean): SoftwareScaleContext {
-  const scaler = new SoftwareScaleContext();
-  scaler.allocContext();
-  // Means over areas, as reduced JPEGs have; the same values on every processor.
-  scaler.setOption(
-    "sws_flags",
-    resizes ? "area+accurate_rnd+bitexact" : "bicubic+accurate_rnd+bitexact",
-  );
-  return scaler;
-}
-
-function newTarget(width: number, height: number, channels: Channels): Frame {
-  const target = new Frame();
-  target.alloc();
-  target.width = width;
-  target.height = height;
-  target.format = FORMATS[channels];
-  target.colorRange = AVCOL_RANGE_JPEG;
-  // Rows without padding between them.
-  const code = target.getBuffer(1);
-  if (code < 0 || target.data === null) {
-    target.free();
-    throw new Error(
-      `Cannot make a picture of ${width}x${height} pixels: ${FFmpegError.strerror(code)}`,
-    );
-  }
-  return target;
 }
 
 /** A decoded frame, held until the last of its users releases it. */
@@ -138,6 +116,7 @@ export class VideoPicture {
   readonly width: number;
   readonly height: number;
   readonly #frame: Frame;
+  readonly #steps: readonly FilterStep[];
   readonly #converter: PictureConverter;
   readonly #give: (frame: Frame) => void;
   #users = 1;
@@ -145,6 +124,8 @@ export class VideoPicture {
   /** @param give takes the frame back. */
   constructor(frame: Frame, converter: PictureConverter, give: (frame: Frame) => void) {
     this.#frame = frame;
+    this.#steps = colourSteps(frame);
+    plainColours(frame);
     this.#converter = converter;
     this.#give = give;
     this.width = frame.width;
@@ -179,6 +160,6 @@ export class VideoPicture {
   pixels(channels: Channels, denominator = 1): Promise<RawImage> {
     const width = Math.ceil(this.width / denominator);
     const height = Math.ceil(this.height / denominator);
-    return this.#converter.convert(this.#frame, width, height, channels);
+    return this.#converter.convert(this.#frame, this.#steps, width, height, channels);
   }
 }

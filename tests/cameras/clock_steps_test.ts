@@ -15,6 +15,7 @@ import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { withFolder } from "../support/folder.ts";
 import { withScriptedRtsp } from "../support/scripted_rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
+import { amongEvil } from "./evil_kit.ts";
 import { context, runToMemory, take } from "./kit.ts";
 
 const EPOCH = 1_700_000_000_000;
@@ -90,87 +91,101 @@ function assertSteady(
 const grey = (shade: number) =>
   encodeJpeg({ data: new Uint8Array(32 * 24).fill(shade), width: 32, height: 24, channels: 1 });
 
-Deno.test("wall clock set ±1 h and ±10 s: pattern, pan", async () => {
-  for (const text of ["pattern:?size=64x48", "pan:clips/astronaut.jpg?size=64x48"]) {
-    assertSteady(await play(await makeSource(text, { fps: 25 })), 40);
-  }
-});
+/** Plays good cameras of each kind. */
+const GOOD: Readonly<Record<string, () => Promise<void>>> = {
+  "wall clock set ±1 h and ±10 s: pattern, pan": async () => {
+    for (const text of ["pattern:?size=64x48", "pan:clips/astronaut.jpg?size=64x48"]) {
+      assertSteady(await play(await makeSource(text, { fps: 25 })), 40);
+    }
+  },
 
-Deno.test("wall clock set ±1 h and ±10 s: video file, folder", async () => {
-  await withFolder(async (folder) => {
-    const file = join(folder, "a.mp4");
-    await makeVideo(file, { frames: FRAMES + 5 });
-    const clock = new SettableClock();
-    assertSteady(await play(await makeSource(file), { clock }), 40);
-    assert.ok(clock.passed <= FRAMES * 40, "it neither waits nor hurries");
-    const images = join(folder, "images");
-    await Deno.mkdir(images);
-    for (let i = 0; i < 5; i++) await Deno.writeFile(join(images, `${i}.jpg`), await grey(i));
-    const settings = { fps: 10, loop: true };
-    assertSteady(await play(await makeSource(images, settings), { settings }), 100);
-  });
-});
-
-Deno.test("wall clock set ±1 h and ±10 s: MJPEG, snapshots", async () => {
-  const picture = await grey(9);
-  const clock = new SettableClock();
-  let next = Promise.withResolvers<void>();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    if (request.url.endsWith("/snap")) return new Response(picture);
-    let sent = 0;
-    const body = new ReadableStream({
-      async pull(controller) {
-        // One part each 40 ms, as soon as the one before was dated.
-        if (sent++ > 0) await next.promise;
-        next = Promise.withResolvers();
-        clock.passed += 40;
-        controller.enqueue(new TextEncoder().encode("--b\r\nContent-Type: image/jpeg\r\n\r\n"));
-        controller.enqueue(picture);
-      },
-    }, { highWaterMark: 0 });
-    return new Response(body, {
-      headers: { "content-type": "multipart/x-mixed-replace; boundary=b" },
+  "wall clock set ±1 h and ±10 s: video file, folder": async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, "a.mp4");
+      await makeVideo(file, { frames: FRAMES + 5 });
+      const clock = new SettableClock();
+      assertSteady(await play(await makeSource(file), { clock }), 40);
+      assert.ok(clock.passed <= FRAMES * 40, "it neither waits nor hurries");
+      const images = join(folder, "images");
+      await Deno.mkdir(images);
+      for (let i = 0; i < 5; i++) await Deno.writeFile(join(images, `${i}.jpg`), await grey(i));
+      const settings = { fps: 10, loop: true };
+      assertSteady(await play(await makeSource(images, settings), { settings }), 100);
     });
-  });
-  const host = `http://127.0.0.1:${server.addr.port}`;
-  const stream = await play(await makeSource(`${host}/video`), {
-    clock,
-    onFrame: () => queueMicrotask(() => next.resolve()),
-  });
-  assertSteady(stream, 40);
-  assertSteady(await play(await makeSource(`${host}/snap`, { fps: 20 })), 50);
-  await server.shutdown();
-});
+  },
 
-Deno.test("wall clock set ±1 h and ±10 s: RTSP", async () => {
-  await withFolder(async (folder) => {
-    const units = await unitsOf(folder);
+  "wall clock set ±1 h and ±10 s: MJPEG, snapshots": async () => {
+    const picture = await grey(9);
     const clock = new SettableClock();
-    const script = lockstep(clock);
-    await withScriptedRtsp({ units, before: script.before }, async (url) => {
-      const played = await play(await makeSource(url), { clock, onFrame: script.onFrame });
-      script.onFrame(Infinity);
-      assertSteady(played, 40, 10);
+    let next = Promise.withResolvers<void>();
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+      if (request.url.endsWith("/snap")) return new Response(picture);
+      let sent = 0;
+      const body = new ReadableStream({
+        async pull(controller) {
+          // One part each 40 ms, as soon as the one before was dated.
+          if (sent++ > 0) await next.promise;
+          next = Promise.withResolvers();
+          clock.passed += 40;
+          controller.enqueue(new TextEncoder().encode("--b\r\nContent-Type: image/jpeg\r\n\r\n"));
+          controller.enqueue(picture);
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body, {
+        headers: { "content-type": "multipart/x-mixed-replace; boundary=b" },
+      });
     });
-  });
-});
+    const host = `http://127.0.0.1:${server.addr.port}`;
+    const stream = await play(await makeSource(`${host}/video`), {
+      clock,
+      onFrame: () => queueMicrotask(() => next.resolve()),
+    });
+    assertSteady(stream, 40);
+    assertSteady(await play(await makeSource(`${host}/snap`, { fps: 20 })), 50);
+    await server.shutdown();
+  },
 
-Deno.test("wall clock set ±1 h and ±10 s: a device's driver", async () => {
-  await withFolder(async (folder) => {
-    const file = join(folder, "a.mkv");
-    await makeVideo(file, { frames: FRAMES + 5, codec: "mjpeg" });
-    // What FFmpeg's drivers of cameras give, without one: frames that come when they do.
-    const device: CameraSource = {
-      description: "device",
-      kind: "live",
-      open: (given) =>
-        liveVideo({ url: file, name: "device", protocols: ["file"], local: false }, {}, given),
-    };
-    const clock = new SettableClock();
-    const { own, jumps, times } = await play(device, { clock, onFrame: () => clock.passed += 40 });
-    assert.equal(times.clockSteps, STEPS.length);
-    assert.equal(jumps.length, STEPS.length);
-    assert.ok(own.every((step) => step >= 0 && step <= 80), `${own}`);
+  "wall clock set ±1 h and ±10 s: RTSP": async () => {
+    await withFolder(async (folder) => {
+      const units = await unitsOf(folder);
+      const clock = new SettableClock();
+      const script = lockstep(clock);
+      await withScriptedRtsp({ units, before: script.before }, async (url) => {
+        const played = await play(await makeSource(url), { clock, onFrame: script.onFrame });
+        script.onFrame(Infinity);
+        assertSteady(played, 40, 10);
+      });
+    });
+  },
+
+  "wall clock set ±1 h and ±10 s: a device's driver": async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, "a.mkv");
+      await makeVideo(file, { frames: FRAMES + 5, codec: "mjpeg" });
+      // What FFmpeg's drivers of cameras give, without one: frames that come when they do.
+      const device: CameraSource = {
+        description: "device",
+        kind: "live",
+        open: (given) =>
+          liveVideo({ url: file, name: "device", protocols: ["file"], local: false }, {}, given),
+      };
+      const clock = new SettableClock();
+      const { own, jumps, times } = await play(device, {
+        clock,
+        onFrame: () => clock.passed += 40,
+      });
+      assert.equal(times.clockSteps, STEPS.length);
+      assert.equal(jumps.length, STEPS.length);
+      assert.ok(own.every((step) => step >= 0 && step <= 80), `${own}`);
+    });
+  },
+};
+
+for (const [name, play] of Object.entries(GOOD)) Deno.test(name, play);
+
+Deno.test("good cameras of each kind beside an evil one of each kind keep count and spacing", async () => {
+  await amongEvil(async () => {
+    for (const play of Object.values(GOOD)) await play();
   });
 });
 

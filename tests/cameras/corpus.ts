@@ -239,6 +239,11 @@ export const STREAM_KINDS: readonly StreamKind[] = [
     file: "clock_steps_test.ts",
     test: "two cameras side by side, one evil: the good one keeps its spacing",
   },
+  {
+    ...live("file, folder, HTTP, RTSP, device: each beside an evil one of each", ""),
+    file: "clock_steps_test.ts",
+    test: "good cameras of each kind beside an evil one of each kind keep count and spacing",
+  },
   pictures("lengths right, absent, 0, negative, too short, too long"),
   pictures("boundaries missing, mismatched, of four hyphens, without hyphens"),
   pictures("blank lines before a picture, garbage behind it"),

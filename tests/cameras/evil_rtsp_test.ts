@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { makeSource } from "../../cameras/open.ts";
+import type { CameraSettings } from "../../cameras/settings.ts";
 import { SourceError } from "../../cameras/source.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { withFolder } from "../support/folder.ts";
@@ -13,7 +14,7 @@ import {
   withScriptedRtsp,
 } from "../support/scripted_rtsp.ts";
 import { makeVideo } from "../support/videos.ts";
-import { hasIpv6, runToMemory, take } from "./kit.ts";
+import { hasIpv6, hurriedClock, runToMemory, take } from "./kit.ts";
 
 const before = () => systemClock.sleep(4);
 const AUDIO = "m=audio 0 RTP/AVP 0\r\na=control:track2\r\n";
@@ -193,6 +194,41 @@ Deno.test("RTSP: packets are life: a stream whose keyframe is far away is not op
       const { summary, records } = await runToMemory(url, { settings, limit: 2 });
       assert.equal(summary.reopened, 0);
       assert.equal(records[0]!.headers["keyframe"], "1");
+    });
+  });
+});
+
+Deno.test("RTSP: bytes between packets are left out, after a new connection at most, and reported", async () => {
+  await withFolder(async (folder) => {
+    const film = join(folder, "a.mp4");
+    await makeVideo(film, { frames: 20 });
+    const units = (await take(makeSource(film, { codec: "copy" }))).map(({ value }) => value);
+    const script: RtspScript = {
+      units,
+      // Dollar signs that begin no packet, a capital letter.
+      noise: Uint8Array.from([0, 36, 9, 255, 255, 65, 36, 0, 0, 1, 7]),
+      before: async (index) => {
+        await before();
+        return index < 30;
+      },
+    };
+    await withScriptedRtsp(script, async (url) => {
+      const settings: CameraSettings = { codec: "copy", stallMs: 1_000 };
+      const run = (source: string, limit: number) =>
+        runToMemory(source, { settings, clock: hurriedClock, limit });
+      const told = (reports: readonly string[]) =>
+        reports.some((line) => line.includes("bytes between packets"));
+      // The relay's from the start: nothing is lost.
+      const login = await run(url.replace("//", "//user:canary@"), 25);
+      assert.deepEqual(
+        login.records.map(({ value }) => value.length),
+        login.records.map((_, i) => login.records[i % 20]!.value.length),
+      );
+      assert.equal(login.summary.reopened, 0, login.reports.join());
+      assert.ok(told(login.reports));
+      // FFmpeg's own at first.
+      const { summary, reports } = await run(url, 40);
+      assert.ok(summary.reopened > 0 && told(reports), reports.join());
     });
   });
 });

@@ -95,7 +95,7 @@ export class ScriptedBroker {
     this.#closed = true;
     this.#listener.close();
     for (const connection of this.#connections) closeQuietly(connection);
-    await Promise.all(this.#serving);
+    while (this.#serving.size > 0) await Promise.all(this.#serving);
   }
 
   #track(task: Promise<void>): void {
@@ -106,6 +106,8 @@ export class ScriptedBroker {
   async #accept(): Promise<void> {
     try {
       for await (const connection of this.#listener) {
+        // Accepted while it was being closed.
+        if (this.#closed) closeQuietly(connection);
         this.#connections.add(connection);
         this.#track(this.#serve(connection));
       }

@@ -18,6 +18,10 @@ const CORPUS: Readonly<Record<string, Omit<StreamOptions, "frames">>> = {
   "H.264 high, CABAC, 8x8 transform": { parameters: "cabac=1:8x8dct=1:ref=3" },
   "H.264 of 10 bits": { depth: 10 },
   "H.264 interlaced": { parameters: "interlaced=1" },
+  "H.264 of the matrix YCgCo": { parameters: "colormatrix=YCgCo" },
+  "H.264 of HLG": {
+    parameters: "colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc",
+  },
   "H.264 in four slices": { parameters: "slices=4" },
   "H.264 with delimiters and timing SEI": {
     parameters: "aud=1:nal-hrd=vbr:vbv-maxrate=800:vbv-bufsize=800",
@@ -104,6 +108,7 @@ for (const [name, options] of Object.entries(CORPUS)) {
           `frame ${index}, row ${y}`,
         );
       }
+      (await picture.pixels(3)).release();
       picture.release();
     }
     await tracker.close();

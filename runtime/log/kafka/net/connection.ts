@@ -98,6 +98,7 @@ export class Connection {
     either.addEventListener("abort", abort, { once: true });
     const connect = async () => {
       connection = new Connection(await dial(broker, tls, either), options);
+      if (either.aborted) abort();
       return connection;
     };
     try {
@@ -279,14 +280,11 @@ export class Connection {
   async #read(): Promise<void> {
     try {
       await readResponses(
-        async (into) => {
-          const count = await this.#transport.read(into);
-          if (count === null) throw this.#closedByBroker();
-          this.#pending.moved(count);
-          return count;
-        },
+        (into) => this.#transport.read(into),
+        (count) => this.#pending.moved(count),
         (response) => this.#received(response),
       );
+      this.#lose(this.#closedByBroker());
     } catch (error) {
       this.#lose(error);
     }

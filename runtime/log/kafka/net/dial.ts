@@ -26,7 +26,7 @@ export async function dial(
     return dialTls === undefined
       ? dialPlain(address, port, signal)
       : dialTls({ host, port, address }, tls!, signal);
-  }, { delayMs: NEXT_ADDRESS_MS, signal });
+  }, { delayMs: NEXT_ADDRESS_MS, signal, discard: (late) => late.close() });
 }
 
 async function addressesOf(host: string): Promise<string[]> {

@@ -29,32 +29,47 @@ export function encodeRequest(
 }
 
 /**
- * Reads responses until `read` or `received` throws.
+ * Reads responses until the other end closes, or `read` or `received` throws.
  *
- * @param read fills the memory it is given, at least one byte of it; returns how many.
+ * @param read fills the memory it is given, at least one byte of it; returns how many, null at the end.
+ * @param moved hears how many bytes have come.
  * @param received gets each response; its memory may be used again afterwards.
  */
 export async function readResponses(
-  read: (into: Uint8Array) => Promise<number>,
+  read: (into: Uint8Array) => Promise<number | null>,
+  moved: (bytes: number) => void,
   received: (response: ResponseReader) => void,
-): Promise<never> {
+): Promise<void> {
   const scratch = new Uint8Array(SCRATCH_BYTES);
+  let large: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
-  for (;;) {
-    while (filled < LENGTH_BYTES) filled += await read(scratch.subarray(filled));
-    const size = sizeOf(scratch);
-    const end = LENGTH_BYTES + size;
-    if (end <= SCRATCH_BYTES) {
-      while (filled < end) filled += await read(scratch.subarray(filled));
+  for (let wanted = LENGTH_BYTES;;) {
+    while (filled < wanted) {
+      const count = await read((large ?? scratch).subarray(filled));
+      if (count === null) return;
+      moved(count);
+      filled += count;
+    }
+    if (large !== undefined) {
+      received(new ResponseReader(large));
+      large = undefined;
+      filled = 0;
+      wanted = LENGTH_BYTES;
+      continue;
+    }
+    const end = LENGTH_BYTES + sizeOf(scratch);
+    if (end > SCRATCH_BYTES) {
+      large = new Uint8Array(end - LENGTH_BYTES);
+      large.set(scratch.subarray(LENGTH_BYTES, filled));
+      filled -= LENGTH_BYTES;
+      wanted = large.length;
+    } else if (filled < end) {
+      wanted = end;
+    } else {
       received(new ResponseReader(scratch.subarray(LENGTH_BYTES, end), false));
       scratch.copyWithin(0, end, filled);
       filled -= end;
-    } else {
-      const response = new Uint8Array(size);
-      response.set(scratch.subarray(LENGTH_BYTES, filled));
-      for (let at = filled - LENGTH_BYTES; at < size;) at += await read(response.subarray(at));
-      filled = 0;
-      received(new ResponseReader(response));
+      wanted = LENGTH_BYTES;
     }
   }
 }

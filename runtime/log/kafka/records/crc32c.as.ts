@@ -32,20 +32,14 @@ for (let entry: usize = 4 * 256; entry < 16 * TABLE; entry += 4) {
   store<u32>(entry, (before >>> 8) ^ load<u32>(TABLES + 4 * (before & 255)));
 }
 
-// @ts-ignore: a decorator
-
 function look(table: usize, word: u32, shift: u32): u32 {
   return load<u32>(TABLES + table * TABLE + 4 * ((word >>> shift) & 255));
 }
-
-// @ts-ignore: a decorator
 
 function four(table: usize, word: u32): u32 {
   return look(table + 3, word, 0) ^ look(table + 2, word, 8) ^ look(table + 1, word, 16) ^
     look(table, word, 24);
 }
-
-// @ts-ignore: a decorator
 
 function add(at: usize, distance: usize): void {
   v128.store(at, v128.xor(v128.load(at), v128.load(at - distance)));
