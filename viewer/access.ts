@@ -1,5 +1,6 @@
 // Who may see what. Closed by default: without a token the viewer answers this machine alone, and
 // it is not reachable through a name or a page that is not its own.
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 
 /** A token that opens some cameras only. */
@@ -83,14 +84,11 @@ export class Access {
   readonly #cookies: { digest: Uint8Array; visitor: Visitor }[] = [];
   #metricsDigest: Uint8Array | undefined;
 
-  private constructor(options: AccessOptions) {
+  /** @throws {Error} when the address is open to others and nothing guards it. */
+  constructor(options: AccessOptions) {
     this.#proxyHosts = new Set((options.proxyHosts ?? []).map((host) => host.toLowerCase()));
     this.#embedOrigins = new Set(options.embedOrigins ?? []);
     this.#guesses = new Guesses(options.clock ?? systemClock);
-  }
-
-  /** @throws {Error} when the address is open to others and nothing guards it. */
-  static async create(options: AccessOptions): Promise<Access> {
     const { hostname, token, metricsToken, cameraPermissions = [], proxyHosts = [] } = options;
     if (token === undefined && !isLoopback(hostname) && proxyHosts.length === 0) {
       throw new Error(
@@ -103,15 +101,14 @@ export class Access {
         "Cannot limit cameras without a token: a request without one would see everything",
       );
     }
-    const access = new Access(options);
-    const add = async (text: string, visitor: Visitor) => {
+    const add = (text: string, visitor: Visitor) => {
       if (text === "") {
         throw new Error("Cannot use an empty token: expected at least one character");
       }
-      access.#tokens.push({ digest: await digest(text), visitor });
-      access.#cookies.push({ digest: await digest(await cookieValue(text)), visitor });
+      this.#tokens.push({ digest: digest(text), visitor });
+      this.#cookies.push({ digest: digest(cookieValue(text)), visitor });
     };
-    if (token !== undefined) await add(token, EVERYTHING);
+    if (token !== undefined) add(token, EVERYTHING);
     for (const permission of cameraPermissions) {
       for (const camera of permission.cameras) {
         if (!Number.isInteger(camera) || camera < 1) {
@@ -119,15 +116,14 @@ export class Access {
         }
       }
       const partitions = new Set(permission.cameras.map((camera) => camera - 1));
-      await add(permission.token, { partitions });
+      add(permission.token, { partitions });
     }
     if (metricsToken !== undefined) {
       if (metricsToken === "") {
         throw new Error("Cannot use an empty metrics token: expected at least one character");
       }
-      access.#metricsDigest = await digest(metricsToken);
+      this.#metricsDigest = digest(metricsToken);
     }
-    return access;
   }
 
   /** True when a token is asked for. */
@@ -184,12 +180,12 @@ export class Access {
     const query = new URL(request.url).searchParams.get("token");
     if (query !== null) return await this.visitorOfToken(query);
     const cookie = cookieOf(request, this.cookieName(request));
-    return cookie === undefined ? undefined : await find(this.#cookies, cookie);
+    return cookie === undefined ? undefined : find(this.#cookies, cookie);
   }
 
   /** Answers a wrong token late, once there were many. */
   async visitorOfToken(token: string): Promise<Visitor | undefined> {
-    const visitor = await find(this.#tokens, token);
+    const visitor = find(this.#tokens, token);
     if (visitor === undefined) await this.#guesses.wrong();
     return visitor;
   }
@@ -198,7 +194,7 @@ export class Access {
   async mayReadMetrics(request: Request): Promise<boolean> {
     const bearer = bearerOf(request) ?? new URL(request.url).searchParams.get("token");
     if (this.#metricsDigest !== undefined) {
-      if (bearer !== null && equal(await digest(bearer), this.#metricsDigest)) return true;
+      if (bearer !== null && timingSafeEqual(digest(bearer), this.#metricsDigest)) return true;
       if (!this.guarded) {
         if (bearer !== null) await this.#guesses.wrong();
         return false;
@@ -209,10 +205,10 @@ export class Access {
   }
 
   /** The `Set-Cookie` that stands for a token: it survives restarts and does not tell the token. */
-  async cookie(request: Request, token: string): Promise<string> {
+  cookie(request: Request, token: string): string {
     const secure = this.#proxyHosts.size > 0 &&
       request.headers.get("x-forwarded-proto") === "https";
-    return `${this.cookieName(request)}=${await cookieValue(token)}; Path=/; HttpOnly; ` +
+    return `${this.cookieName(request)}=${cookieValue(token)}; Path=/; HttpOnly; ` +
       `SameSite=Strict; Max-Age=2592000${secure ? "; Secure" : ""}`;
   }
 
@@ -242,35 +238,19 @@ function cookieOf(request: Request, name: string): string | undefined {
   return undefined;
 }
 
-async function cookieValue(token: string): Promise<string> {
-  const key = await crypto.subtle.importKey(
-    "raw",
-    new TextEncoder().encode(token),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign"],
-  );
-  const mac = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode("framelane viewer"));
-  return new Uint8Array(mac).toBase64({ alphabet: "base64url", omitPadding: true });
+function cookieValue(token: string): string {
+  return createHmac("sha256", token).update("framelane viewer").digest("base64url");
 }
 
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+function digest(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
 }
 
 /** Digests are compared, and all of them, so that time tells nothing of the token. */
-async function find(
+function find(
   known: readonly { digest: Uint8Array; visitor: Visitor }[],
   text: string,
-): Promise<Visitor | undefined> {
-  const given = await digest(text);
-  let found: Visitor | undefined;
-  for (const entry of known) if (equal(given, entry.digest)) found ??= entry.visitor;
-  return found;
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length && i < b.length; i++) difference |= a[i]! ^ b[i]!;
-  return difference === 0;
+): Visitor | undefined {
+  const given = digest(text);
+  return known.filter(({ digest }) => timingSafeEqual(given, digest))[0]?.visitor;
 }

@@ -21,7 +21,16 @@ export function apiRoutes(
   { hub, alerts, history, clips, signal }: Surroundings,
 ): void {
   const encoders = new Connections(CLIPS_AT_A_TIME);
-  const laneOf = (c: Context<Env>) => hub.lane(c.req.query("lane") ?? "", c.var.visitor);
+  /** Answers what is asked of the past of one lane. */
+  const ofLane = (
+    path: string,
+    answer: (c: Context<Env>, lane: Lane, history: History) => Promise<Response>,
+  ) =>
+    app.get(path, async (c) => {
+      const lane = hub.lane(c.req.query("lane") ?? "", c.var.visitor);
+      if (lane === undefined) return problem(c, 404, NO_LANE);
+      return history === undefined ? problem(c, 503, NO_LOG) : await answer(c, lane, history);
+    });
 
   app.get("/api/lanes", async (c) => {
     await hub.measure();
@@ -53,20 +62,14 @@ export function apiRoutes(
     });
   });
 
-  app.get("/api/range", async (c) => {
-    const lane = laneOf(c);
-    if (lane === undefined) return problem(c, 404, NO_LANE);
-    if (history === undefined) return problem(c, 503, NO_LOG);
+  ofLane("/api/range", async (c, lane, history) => {
     const range = await history.range(lane);
     const [after, before] = [wholeNumber(c.req.query("after")), wholeNumber(c.req.query("before"))];
     if (after === undefined || before === undefined || after >= before) return json(c, range);
     return json(c, { ...range, gaps: await history.gaps(lane, after, before) });
   });
 
-  app.get("/api/frame", async (c) => {
-    const lane = laneOf(c);
-    if (lane === undefined) return problem(c, 404, NO_LANE);
-    if (history === undefined) return problem(c, 503, NO_LOG);
+  ofLane("/api/frame", async (c, lane, history) => {
     const offset = wholeNumber(c.req.query("offset"));
     const time = wholeNumber(c.req.query("time"));
     if (offset === undefined && time === undefined) {
@@ -83,12 +86,8 @@ export function apiRoutes(
     return await image(c, hub.scaler, picture, { "cache-control": cache });
   });
 
-  app.get("/api/clip.mp4", async (c) => {
-    const lane = laneOf(c);
-    if (lane === undefined) return problem(c, 404, NO_LANE);
-    if (clips === undefined || history === undefined) {
-      return problem(c, 503, "This viewer makes no clips");
-    }
+  ofLane("/api/clip.mp4", async (c, lane, history) => {
+    if (clips === undefined) return problem(c, 503, "This viewer makes no clips");
     const range = await clipRange(c, history, lane);
     if (range === undefined) {
       return problem(

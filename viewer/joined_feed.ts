@@ -145,7 +145,14 @@ export class JoinedFeed implements LaneFeed {
     const known = this.#renamed.get(lane);
     if (known?.source === source) return known.picture;
     const offset = Number(source.headers["source-offset"] ?? source.offset);
-    const picture = { ...source, lane, offset: Number.isFinite(offset) ? offset : source.offset };
+    const { result, ...shown } = source;
+    const picture: LanePicture = {
+      ...shown,
+      lane,
+      offset: Number.isFinite(offset) ? offset : source.offset,
+      // Another query's findings are not this one's.
+      ...(result !== undefined && `${result.query}-${result.partition}` === lane ? { result } : {}),
+    };
     this.#renamed.set(lane, { source, picture });
     return picture;
   }

@@ -114,8 +114,18 @@ export class LogFeed implements LaneFeed {
       partition.demand = lanes.get(id);
       if (lanes.has(id) === (partition.reading !== undefined)) continue;
       if (lanes.has(id)) {
-        partition.reading = new AbortController();
-        this.#spawn(this.#follow(partition, partition.reading.signal));
+        const { signal } = partition.reading = new AbortController();
+        const say = (error: unknown) => this.#say(partition, error);
+        this.#spawn(this.#follow(signal, say, (...until) => this.#readOn(partition, ...until)));
+        const found = partition.findings;
+        // The lane says what is wrong with the log.
+        this.#spawn(
+          this.#follow(
+            signal,
+            () => {},
+            (...until) => found.follow(this.#reads, partition.lane, this.#clock, ...until),
+          ),
+        );
       } else {
         partition.reading!.abort();
         partition.reading = undefined;
@@ -152,17 +162,21 @@ export class LogFeed implements LaneFeed {
     void task.finally(() => this.#tasks.delete(task));
   }
 
-  /** Follows a partition from its last frame on, until the signal aborts. */
-  async #follow(partition: PartitionLane, aborted: AbortSignal): Promise<void> {
+  /** Reads again where reading has failed, until the signal aborts. */
+  async #follow(
+    aborted: AbortSignal,
+    say: (error: unknown) => void,
+    read: (signal: AbortSignal, onFrames: () => void) => Promise<void>,
+  ): Promise<void> {
     const signal = AbortSignal.any([aborted, this.#stop.signal]);
     const backoff = new Backoff({ minDelayMs: FIRST_RETRY_MS });
     while (!signal.aborted) {
       try {
-        await this.#readOn(partition, signal, () => backoff.reset());
+        await read(signal, () => backoff.reset());
       } catch (error) {
         if (signal.aborted) return;
         const expired = error instanceof LogError && error.code === "OFFSET_OUT_OF_RANGE";
-        if (!expired) this.#say(partition, error);
+        if (!expired) say(error);
         try {
           await this.#clock.sleep(backoff.next(), signal);
         } catch {
@@ -172,6 +186,7 @@ export class LogFeed implements LaneFeed {
     }
   }
 
+  /** Reads a partition from its last frame on. */
   async #readOn(
     partition: PartitionLane,
     signal: AbortSignal,
@@ -207,11 +222,12 @@ export class LogFeed implements LaneFeed {
     const video = videoCodecOf(newest.headers["content-type"]);
     if (video !== undefined && partition.demand === "results" && partition.picture !== undefined) {
       partition.seen(newest, this.#clock);
-      return;
+      partition.found(newest);
+    } else {
+      const frame = await this.#units.image(newest);
+      if (frame === undefined || !isImage(frame.value)) return;
+      partition.show(frame, this.#clock, video);
     }
-    const frame = await this.#units.image(newest);
-    if (frame === undefined || !isImage(frame.value)) return;
-    partition.show(frame, this.#clock, video);
     for (const listener of this.#listeners) listener(partition.picture!);
   }
 

@@ -4,6 +4,8 @@ import type { LanePicture } from "../runtime/lanes.ts";
 import type { Hub } from "./hub.ts";
 
 const BOUNDARY = "framelane-frame";
+const encoder = new TextEncoder();
+const BETWEEN = encoder.encode(`\r\n--${BOUNDARY}\r\n`);
 
 /** Content type of the streams made by `mjpegStream`. */
 export const MJPEG_CONTENT_TYPE = `multipart/x-mixed-replace; boundary=${BOUNDARY}`;
@@ -53,7 +55,9 @@ export function mjpegStream(
           `X-Framelane-Offset: ${scaled.picture.offset}\r\n` +
           `X-Framelane-Timestamp: ${scaled.picture.timestamp}\r\n\r\n`;
         sent = scaled.picture;
-        controller.enqueue(part(head, scaled.bytes));
+        controller.enqueue(encoder.encode(head));
+        controller.enqueue(scaled.bytes);
+        controller.enqueue(BETWEEN);
       } catch (error) {
         const [isAborted, isCancelled] = [signal.aborted, over.signal.aborted];
         end();
@@ -63,14 +67,4 @@ export function mjpegStream(
     },
     cancel: end,
   }, { highWaterMark: 0 });
-}
-
-function part(head: string, bytes: Uint8Array): Uint8Array {
-  const tail = `\r\n--${BOUNDARY}\r\n`;
-  const encoder = new TextEncoder();
-  const whole = new Uint8Array(head.length + bytes.length + tail.length);
-  encoder.encodeInto(head, whole);
-  whole.set(bytes, head.length);
-  encoder.encodeInto(tail, whole.subarray(head.length + bytes.length));
-  return whole;
 }

@@ -13,8 +13,8 @@ export interface Tile {
   units: UnitFeed | undefined;
   /** Newer pictures may be there than the one sent last. */
   behind: boolean;
-  /** A picture is being scaled for it. */
-  preparing: boolean;
+  /** Since when a picture is being scaled for it, of the clock's `monotonic`. */
+  preparing: number | undefined;
   sentOffset: number;
   /** Of the clock's `monotonic`. */
   sentAt: number;
@@ -29,7 +29,7 @@ export function newTile({ slot, lane, width, video = false }: TileRequest): Tile
     video,
     units: undefined,
     behind: true,
-    preparing: false,
+    preparing: undefined,
     sentOffset: NaN,
     sentAt: -Infinity,
   };

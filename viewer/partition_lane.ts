@@ -9,6 +9,7 @@ import {
   NO_NUMBERS,
 } from "../runtime/lanes.ts";
 import { type VideoCodec, videoCodecOf } from "../runtime/video/access_unit.ts";
+import { LiveFindings } from "./live_findings.ts";
 import { isImage } from "./picture.ts";
 
 /** Frames that latency and rate are taken over. */
@@ -22,6 +23,7 @@ export class PartitionLane {
   reading: AbortController | undefined;
   /** What is wanted of it. */
   demand: Demand | undefined;
+  readonly findings = new LiveFindings();
   /** End of the partition when its newest frame was looked for last. */
   refreshedTo?: number;
   /** When the camera's name was looked for last, by the monotonic clock. */
@@ -64,6 +66,7 @@ export class PartitionLane {
 
   /** Shows a frame with an image; `video`: that of its access unit. */
   show(frame: Frame, clock: Clock, video?: VideoCodec): void {
+    const result = this.findings.before(frame.timestamp);
     this.picture = {
       lane: this.lane.id,
       offset: frame.offset,
@@ -71,9 +74,17 @@ export class PartitionLane {
       contentType: frame.headers["content-type"] ?? "image/jpeg",
       bytes: frame.value.slice(),
       headers: frame.headers,
+      ...(result === undefined ? {} : { result }),
       ...(video === undefined ? {} : { video }),
     };
     this.seen(frame, clock);
+  }
+
+  /** Takes what was found before an access unit that is shown without a picture of its own. */
+  found({ offset, timestamp }: Frame): void {
+    const result = this.findings.before(timestamp);
+    if (this.picture === undefined || result === undefined) return;
+    this.picture = { ...this.picture, offset, timestamp, result };
   }
 
   /** Takes the newest frame's name and time. */

@@ -52,8 +52,7 @@ export class PastFindings {
       (lane.query === "raw" || lane.query === query) && window !== undefined &&
       window.firstOffset <= offset && offset <= window.lastOffset
     );
-    return found.find(({ frames }) => frames?.some(({ objects }) => objects !== undefined)) ??
-      found[0];
+    return objectsFirst(found);
   }
 
   async #chunkFrom(topic: string, partition: number, time: number): Promise<Chunk> {
@@ -71,6 +70,12 @@ export class PastFindings {
       results: records.flatMap(({ value }) => parseResult(value) ?? []),
     };
   }
+}
+
+/** Of what several queries found, that of one that looks for objects, or else the first. */
+export function objectsFirst(found: readonly Findings[]): Findings | undefined {
+  return found.find(({ frames }) => frames?.some(({ objects }) => objects !== undefined)) ??
+    found[0];
 }
 
 function covers({ from, to, at }: Chunk, time: number): boolean {

@@ -33,7 +33,7 @@ const STATE_BACKLOG_BYTES = 128 * 1024;
 const UNREAD_MS = 30_000;
 /** A page that has drawn within this takes pictures whole when there is no time to scale them. */
 const NEAR_MS = 250;
-/** A page that is further away gets one whole when a tile has waited for this long. */
+/** A tile that has waited for this long gets a picture whole: the machine has no time to make it smaller. */
 const OVERDUE_MS = 1_000;
 /** A page that draws nothing for this long does not need to be played to. */
 const STUCK_MS = 3_000;
@@ -207,30 +207,33 @@ export class Session {
   }
 
   #flush(tile: Tile): void {
-    if (!tile.behind || tile.preparing || this.#closed || this.#showUnits(tile)) return;
+    const { scaler, clock } = this.#hub;
+    const now = clock.monotonic();
+    const { preparing = -Infinity } = tile;
+    if (!tile.behind || now - preparing < OVERDUE_MS) return;
+    if (this.#closed || this.#showUnits(tile)) return;
     if (!this.#inFlight.room(tile.slot, IN_FLIGHT_PER_TILE)) return;
     const picture = this.#latest(tile.lane);
     if (picture === undefined || picture.offset === tile.sentOffset) {
       tile.behind = false;
       return;
     }
-    const { scaler, clock } = this.#hub;
     const { live } = this.#playback;
     // Later, with a newer one: at the latest with the next tick.
-    if (live && clock.monotonic() - tile.sentAt < this.#hub.interval) return;
-    const scaled = live
+    if (live && now - tile.sentAt < this.#hub.interval) return;
+    const scaled = tile.preparing !== undefined
+      ? scaler.whole(picture)
+      : live
       ? scaler.live(picture, tile.width) ?? this.#unscaled(tile, picture)
       : scaler.scaled(picture, tile.width);
     if (scaled === undefined) return; // with the next picture, or when the page has drawn more
-    if (!(scaled instanceof Promise)) {
-      this.#send(tile, scaled);
-      return;
-    }
-    tile.preparing = true;
+    tile.preparing = undefined;
+    if (!(scaled instanceof Promise)) return this.#send(tile, scaled);
+    tile.preparing = now;
     const { generation } = this.#playback;
     void scaled.then((ready) => {
-      tile.preparing = false;
-      if (this.#tiles.get(tile.slot) !== tile) return;
+      if (tile.preparing !== now || this.#tiles.get(tile.slot) !== tile) return;
+      tile.preparing = undefined;
       const fresh = generation === this.#playback.generation;
       if (fresh && ready.picture.offset !== tile.sentOffset) this.#send(tile, ready);
       this.#flush(tile);
@@ -241,9 +244,10 @@ export class Session {
   #showUnits(tile: Tile): boolean {
     const picture = this.#latest(tile.lane);
     const history = this.#history;
-    const lane = this.#hub.lane(tile.lane, this.#visitor);
-    const wanted = tile.video && picture?.video !== undefined;
-    if (!wanted || history === undefined || lane === undefined) {
+    const wanted = tile.video && picture?.video !== undefined && history !== undefined;
+    // Asked for units alone: it takes a look at all lanes.
+    const lane = wanted ? this.#hub.lane(tile.lane, this.#visitor) : undefined;
+    if (!wanted || lane === undefined) {
       // A wall that is paused keeps what it shows until it is led elsewhere.
       if (tile.units === undefined || (tile.video && picture === undefined)) {
         return tile.units !== undefined;
@@ -282,18 +286,11 @@ export class Session {
       : undefined;
   }
 
-  #send(tile: Tile, { picture, contentType, bytes, sourceWidth, sourceHeight }: ScaledPicture) {
+  #send(tile: Tile, { picture, bytes: image, ...rest }: ScaledPicture): void {
     const { offset, timestamp, result } = picture;
     tile.behind = this.#latest(tile.lane)?.offset !== offset;
-    this.#put(tile, {
-      contentType,
-      offset,
-      timestamp,
-      sourceWidth,
-      sourceHeight,
-      ...(result === undefined ? {} : { result }),
-      image: bytes,
-    });
+    const found = result === undefined ? {} : { result };
+    this.#put(tile, { ...rest, offset, timestamp, ...found, image });
   }
 
   #put(tile: Tile, picture: Omit<PictureMessage, "slot" | "sequence" | "generation">): void {

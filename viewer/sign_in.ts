@@ -42,7 +42,7 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
     if (form === undefined) return plain(c, 413, "A sign-in is smaller than this");
     const token = new URLSearchParams(form).get("token") ?? "";
     if (await access.visitorOfToken(token) === undefined) return asset(c, assets.refused, 401);
-    c.header("set-cookie", await access.cookie(c.req.raw, token));
+    c.header("set-cookie", access.cookie(c.req.raw, token));
     return c.redirect(here(c), 303);
   });
 
@@ -57,7 +57,7 @@ export function guardVisitors(app: Hono<Env>, access: Access, assets: Assets): v
     }
     const token = new URL(c.req.url).searchParams.get("token");
     if (access.guarded && token !== null && wantsPage(c)) {
-      c.header("set-cookie", await access.cookie(c.req.raw, token));
+      c.header("set-cookie", access.cookie(c.req.raw, token));
       return c.redirect(here(c), 303);
     }
     c.set("visitor", visitor);

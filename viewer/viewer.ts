@@ -64,7 +64,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     throw new RangeError(`Cannot listen on port ${port}: expected a whole number from 0 to 65535`);
   }
   const { log, topics, outputTopics = {}, report = () => {} } = options;
-  const access = await Access.create({ ...options, hostname });
+  const access = new Access({ ...options, hostname });
   const raw = log === undefined || topics.length === 0 || feed instanceof LogFeed
     ? undefined
     : new LogFeed({

@@ -41,9 +41,8 @@ export function findingsRecord(
   places?: Places,
 ): OutputRecord | undefined {
   const { scores, zones, counts, frames } = output.result ?? {};
-  const found = scores ?? zones ?? counts ??
-    frames?.find(({ scores, objects = [] }) => scores !== undefined || objects.length > 0);
-  if (found === undefined) return undefined;
+  const found = [scores, zones, counts, ...frames?.flatMap((of) => [of.scores, of.objects]) ?? []];
+  if (!found.some((each) => Object.keys(each ?? {}).length > 0)) return undefined;
   const result: Findings = {
     ...completeResult(output, query),
     ...(places === undefined ? {} : { places }),

@@ -325,7 +325,7 @@ Deno.test("the eleventh wrong token is answered late, a right one at once; a min
     monotonic: () => now,
     sleep: (ms: number) => Promise.resolve(void slept.push(ms)),
   };
-  const access = await Access.create({ hostname: "0.0.0.0", token: TOKEN, clock });
+  const access = new Access({ hostname: "0.0.0.0", token: TOKEN, clock });
   const guess = async (times: number) => {
     for (let i = 0; i < times; i++) assert.equal(await access.visitorOfToken(`${i}`), undefined);
   };

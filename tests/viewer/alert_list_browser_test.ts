@@ -58,7 +58,7 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       const days = await page.locator(".day").allTextContents();
       assert.equal(days.length >= 2, true);
       assert.equal(days.at(-1) === "Today", false, "yesterday's has a heading of its own");
-      await page.getByText("23 new").waitFor();
+      await page.getByText("23 unseen").waitFor();
       await filter.getByLabel("Kind of alert").selectOption("person");
       await until(async () => await items.count() === 2, "persons alone");
       await filter.getByLabel("Camera or place").selectOption({ label: "Hall 2" });
@@ -74,9 +74,9 @@ Deno.test("alerts are listed by days, filtered, seen and gone through by key", a
       // Through the list by key: each is opened, and seen.
       await page.locator(".drawer h2").click();
       await page.keyboard.press("j");
-      await page.getByText("22 new").waitFor();
+      await page.getByText("22 unseen").waitFor();
       await page.keyboard.press("j");
-      await page.getByText("21 new").waitFor();
+      await page.getByText("21 unseen").waitFor();
       assert.equal(await page.locator('.alert-item[aria-current="true"]').count(), 1);
       await page.keyboard.press("k");
       await page.locator('.stage [data-lane="greyscale-0"]').waitFor();

@@ -1,10 +1,12 @@
 // A real browser for the viewer's tests.
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { CODE_BITS } from "../support/fake_lanes.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
+const AXE = Deno.readTextFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"));
 
 /**
  * Playwright looks into /proc at its start, to see whether it is on Windows, and Deno lets nobody
@@ -48,7 +50,7 @@ export async function withBrowser(
         ...options,
       });
       const page = await context.newPage();
-      page.setDefaultTimeout(10_000);
+      page.setDefaultTimeout(60_000);
       page.on("console", (message) => {
         if (message.type() === "error" || message.type() === "warning") {
           complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
@@ -66,6 +68,17 @@ export async function withBrowser(
 
 /** What a browser says of a server that was stopped on purpose. */
 const EXPECTED = /ERR_CONNECTION_REFUSED|WebSocket connection to .* failed/;
+
+/** What axe-core finds on a page. */
+export async function violations(page: Page): Promise<string[]> {
+  // From outside the page: its policy would not let a script in.
+  await page.evaluate(AXE);
+  const results = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })") as {
+    violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
+  };
+  return results.violations
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
+}
 
 /** The offset that is really on the screen: read from the bar code in the tile's pixels. */
 export async function codeOf(page: Page, lane: string): Promise<number> {

@@ -8,6 +8,7 @@ import { MemoryLog } from "../../runtime/testing/memory_log.ts";
 // Loads FFmpeg before the tests begin, each of which must leave as much as it found.
 import "../../runtime/video/h264_encoding.ts";
 import { History } from "../../viewer/history.ts";
+import { LogFeed } from "../../viewer/log_feed.ts";
 import { FakeLanes, paintCode } from "../support/fake_lanes.ts";
 import { TestPage, until, withViewer } from "./kit.ts";
 
@@ -130,6 +131,42 @@ Deno.test("what is played is looked up once for many frames, and what comes late
   find(0, 25, "action", person(25));
   await until(async () => (await history.at(lane, 25))!.result !== undefined, "it is found");
   await history.close();
+});
+
+Deno.test("a wall that sees the log alone draws what queries of other processes find, live", async () => {
+  const log = new MemoryLog();
+  await log.createTopic(TOPIC, 1);
+  const feed = new LogFeed({ log, topics: [TOPIC] });
+  await feed.start();
+  let offset = 0;
+  const pictureAfter = async (result?: Result) => {
+    const frame = { ...frameOf(0, offset, result), timestamp: Date.now() };
+    log.append(TOPIC, 0, [frame]);
+    if (result !== undefined) {
+      log.append(findingsTopic(TOPIC), 0, [findingsRecord(frame, "action")!]);
+    }
+    await until(() => feed.latest("raw-0")?.offset === offset);
+    offset++;
+    return feed.latest("raw-0")!.result;
+  };
+  try {
+    feed.demand(new Map([["raw-0", "pictures"]]));
+    // The topic is made with the first result.
+    assert.equal(await pictureAfter(), undefined);
+    await log.createTopic(findingsTopic(TOPIC), 1);
+    await until(async () => (await pictureAfter(person(offset))) !== undefined, "results come");
+    const { query, window, frames } = (await pictureAfter())!;
+    assert.equal(query, "action");
+    assert.ok(window!.lastOffset < offset - 1, "found in a frame before this one");
+    assert.deepEqual(frames!.at(0)!.objects, person(0).frames!.at(0)!.objects);
+    // A scene that was long ago is another scene.
+    const late = { ...frameOf(0, offset), timestamp: Date.now() + 60_000 };
+    log.append(TOPIC, 0, [late]);
+    await until(() => feed.latest("raw-0")?.offset === offset);
+    assert.equal(feed.latest("raw-0")!.result, undefined);
+  } finally {
+    await feed.close();
+  }
 });
 
 Deno.test("records of others in the topic of findings are left out, whatever they are", async () => {

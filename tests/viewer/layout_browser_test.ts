@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { paintCode } from "../support/fake_lanes.ts";
-import { withBrowser } from "./browser.ts";
+import { violations, withBrowser } from "./browser.ts";
 import { until, withViewer } from "./kit.ts";
 
 interface Box {
@@ -28,16 +28,15 @@ const bars = (boxes: readonly Box[]) =>
   Math.max(...boxes.map(({ width, height, aspect }) => Math.abs(width - height * aspect)));
 
 Deno.test("tiles hug their pictures: 3, 16 and 64 lanes, mixed shapes, desktop and phone", async () => {
-  for (const count of [3, 16, 64]) {
-    const paint = (partition: number, offset: number) =>
-      partition % 3 === 2
-        ? paintCode(partition, offset, 320, 240)
-        : paintCode(partition, offset, 320, 180);
-    await withViewer({ lanes: { count, paint } }, async (viewer, lanes) => {
-      for (const { id } of lanes.lanes()) lanes.push(id);
-      await withBrowser(async (open) => {
+  const paint = (partition: number, offset: number) =>
+    paintCode(partition, offset, 320, partition % 3 === 2 ? 240 : 180);
+  await withBrowser(async (open) => {
+    for (const count of [3, 16, 64]) {
+      await withViewer({ lanes: { count, paint } }, async (viewer, lanes) => {
+        for (const { id } of lanes.lanes()) lanes.push(id);
         for (const viewport of [{ width: 1440, height: 900 }, { width: 390, height: 844 }]) {
-          const page = await open(viewer.url, { viewport });
+          const hasTouch = viewport.width < 1_000;
+          const page = await open(viewer.url, { viewport, hasTouch, isMobile: hasTouch });
           await page.locator(".tile").nth(count - 1).waitFor({ state: "attached" });
           const shown = async () =>
             (await pictures(page)).filter(({ top }) => top < viewport.height - 80);
@@ -48,20 +47,46 @@ Deno.test("tiles hug their pictures: 3, 16 and 64 lanes, mixed shapes, desktop a
           }, `${count} lanes at ${viewport.width} have no bars`);
           const across = await page.evaluate("document.documentElement.scrollWidth");
           assert.equal(across, viewport.width);
-          const boxes = await shown();
-          if (viewport.width > 1_000) {
-            const area = boxes.reduce((sum, { width, height }) => sum + width * height, 0);
-            assert.ok(
-              area > 0.45 * viewport.width * viewport.height,
-              `${count} lanes use the space`,
+          if (!hasTouch) {
+            const area = (await shown()).reduce(
+              (sum, { width, height }) => sum + width * height,
+              0,
             );
+            const whole = viewport.width * viewport.height;
+            assert.ok(area > 0.45 * whole, `${count} lanes use the space`);
           }
+          assert.deepEqual(await violations(page), [], `${count} lanes at ${viewport.width}`);
+          await opensAndGoesBack(page, count);
           await page.context().close();
         }
       });
-    });
-  }
+    }
+  });
 });
+
+/** One click or tap opens a camera, the strip scrolls to all others, and a button leads back. */
+async function opensAndGoesBack(page: Page, count: number): Promise<void> {
+  const first = page.locator(".tile").first();
+  await first.locator(".picture").click();
+  await page.locator(".stage > .tile").waitFor();
+  assert.equal(await page.locator(".grid .tile").count(), count - 1);
+  const { out, across } = await page.locator(".grid").evaluate((grid) => {
+    const boxes = [...grid.children].map((tile) => tile.getBoundingClientRect());
+    const { left } = grid.getBoundingClientRect();
+    const right = left - grid.scrollLeft + grid.scrollWidth;
+    return {
+      out: boxes.filter((box) =>
+        box.left < left - grid.scrollLeft - 1 || box.right > right + 1
+      ).length,
+      across: grid.ownerDocument.documentElement.scrollWidth,
+    };
+  });
+  assert.equal(out, 0, "tiles that no scrolling reaches");
+  assert.equal(across, page.viewportSize()!.width, "the page itself does not scroll sideways");
+  assert.deepEqual(await violations(page), [], `one of ${count} alone`);
+  await page.getByRole("button", { name: /^Back to the wall/ }).first().click();
+  await page.locator(".stage").waitFor({ state: "hidden" });
+}
 
 Deno.test("columns by a choice, two queries are told apart, the operator's view is remembered", async () => {
   const count = 32;

@@ -286,6 +286,15 @@ Deno.test("results, zones and lines are drawn over the picture, and taken away o
         await page.locator(".boxes polygon").getAttribute("points"),
         "160,120 320,120 320,240",
       );
+      // What another process found comes after its picture, and says so.
+      const window = { firstTimestamp: 0, lastTimestamp: 0, frames: 1, gaps: 0 };
+      lanes.push("greyscale-0", {
+        timestamp: 1_200,
+        offset: 5,
+        result: { ...result, window: { ...window, firstOffset: 0, lastOffset: 0 } },
+      });
+      await page.locator(".scores", { hasText: "found 1.2 s earlier" }).waitFor();
+      await page.locator(".boxes.earlier rect").waitFor({ state: "attached" });
       await page.keyboard.press("o");
       lanes.push("greyscale-0", { result });
       await box.waitFor({ state: "detached" });

@@ -108,7 +108,7 @@ export class AlertList {
       );
     if (!same) this.#list.replaceChildren(...nodes);
     const unseen = [...this.alerts.keys()].filter((id) => !this.#seen.has(id)).length;
-    text(this.#news, unseen === 0 ? "" : `${unseen} new`);
+    text(this.#news, unseen === 0 ? "" : `${unseen} unseen`);
     this.#allSeen.hidden = unseen === 0;
     this.#empty.hidden = listed.length > 0;
     text(this.#empty, this.alerts.size === 0 ? "No alerts" : "No alert matches");

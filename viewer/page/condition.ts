@@ -61,7 +61,7 @@ export function noticeOf(lane: LaneView, now: number): { title: string; detail: 
 export function emptyMessage(lanes: readonly LaneView[], some: boolean): string {
   if (lanes.some((lane) => !isGone(lane))) return "No camera matches";
   return some
-    ? "None of these cameras is there"
+    ? "None of these cameras exists"
     : "No cameras yet. Start one with: deno task camera 1";
 }
 

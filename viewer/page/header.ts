@@ -89,7 +89,7 @@ export class Header {
     this.#alerts = iconButton("bell", "Alerts (A)", events.onAlerts);
     this.#alerts.append(this.#badge);
     root.append(
-      brand(),
+      element("h1", {}, brand()),
       this.#tabs,
       this.#counts,
       element("label", { class: "search" }, icon("search"), this.search),

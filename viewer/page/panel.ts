@@ -156,6 +156,7 @@ export class Panel {
     this.#fact("Partition", `${lane.topic} / ${lane.partition}`);
     this.#fact("Camera", `CAMERA-${lane.partition + 1}`);
     this.#fact("Place", lane.place ?? "–");
+    this.#details.hidden = lane.query === "raw";
     set(this.#details, { href: `/queries/${encodeURIComponent(lane.id)}` });
     const camera = lane.partition + 1;
     const query = new URLSearchParams({ query: lane.query, topic: lane.topic });

@@ -58,13 +58,13 @@ class QueryPage {
       section("Plan", this.#plan),
       section(
         "Offsets",
-        table(["Topic", "Partition", "Start", "End", "Latest", "Behind"], this.#offsets),
+        table(["Topic", "Partition", "Start", "End", "Latest", "Lag"], this.#offsets),
       ),
       section(
         "Batches",
         table([
           "Batch",
-          "Begun",
+          "Started",
           "Frames",
           "In/s",
           "Processed/s",
@@ -72,7 +72,7 @@ class QueryPage {
           "Write-ahead",
           "Run",
           "Commit",
-          "End to end p50",
+          "Latency p50",
           "p99",
         ], this.#batches),
       ),
@@ -138,10 +138,10 @@ class QueryPage {
       ["Frames out", `${rate(lane.framesPerSecondOut)} a second`],
       ["Lag", frames(lane.lagFrames)],
       [
-        "Capture to sink",
+        "Latency",
         lane.latencyP50Ms === undefined
           ? "–"
-          : `${duration(lane.latencyP50Ms)}, p99 ${duration(lane.latencyP99Ms ?? 0)}`,
+          : `p50 ${duration(lane.latencyP50Ms)}, p99 ${duration(lane.latencyP99Ms ?? 0)}`,
       ],
       ["Dropped", frames(lane.dropped)],
       ["Dead letters", frames(lane.deadLettered)],
@@ -172,9 +172,9 @@ class QueryPage {
       ["Frames in a second", (each) => each.inputRowsPerSecond],
       ["Processed a second", (each) => each.processedRowsPerSecond],
       ["Batch, ms", (each) => each.batchDuration],
-      ["End to end p50, ms", (each) => each.latencies?.e2eLatencyMs.P50],
-      ["End to end p99, ms", (each) => each.latencies?.e2eLatencyMs.P99],
-      ["Behind, frames", behind],
+      ["Latency p50, ms", (each) => each.latencies?.e2eLatencyMs.P50],
+      ["Latency p99, ms", (each) => each.latencies?.e2eLatencyMs.P99],
+      ["Lag, frames", (each) => offsetsOf(each).reduce((sum, { lag = 0 }) => sum + lag, 0)],
     ];
     if (this.#charts.childElementCount === 0) {
       for (const [title] of charts) {
@@ -200,23 +200,12 @@ class QueryPage {
   }
 
   #showOffsets(newest: StreamingQueryProgress | undefined): void {
-    const rows: string[][] = [];
-    for (const source of newest?.sources ?? []) {
-      for (const [topic, partitions] of Object.entries(source.endOffset)) {
-        for (const [partition, end] of Object.entries(partitions)) {
-          const latest = source.latestOffset[topic]?.[partition];
-          rows.push([
-            topic,
-            partition,
-            String(source.startOffset[topic]?.[partition] ?? "–"),
-            String(end),
-            String(latest ?? "–"),
-            latest === undefined ? "–" : String(Math.max(0, latest - end)),
-          ]);
-        }
-      }
-    }
-    fill(this.#offsets, rows, 6);
+    const rows = newest === undefined ? [] : offsetsOf(newest);
+    fill(
+      this.#offsets,
+      rows.map((row) => Object.values(row).map((value) => String(value ?? "–"))),
+      6,
+    );
   }
 
   #showBatches(progress: readonly StreamingQueryProgress[]): void {
@@ -238,16 +227,17 @@ class QueryPage {
   }
 }
 
-function behind({ sources }: StreamingQueryProgress): number | undefined {
-  let frames: number | undefined;
-  for (const { endOffset, latestOffset } of sources) {
-    for (const [topic, partitions] of Object.entries(endOffset)) {
-      for (const [partition, end] of Object.entries(partitions)) {
-        frames = (frames ?? 0) + Math.max(0, (latestOffset[topic]?.[partition] ?? end) - end);
-      }
-    }
-  }
-  return frames;
+/** Where a query is in each partition that it reads, in the order of the table's columns. */
+function offsetsOf({ sources }: StreamingQueryProgress) {
+  return sources.flatMap(({ startOffset, endOffset, latestOffset }) =>
+    Object.entries(endOffset).flatMap(([topic, partitions]) =>
+      Object.entries(partitions).map(([partition, end]) => {
+        const latest = latestOffset[topic]?.[partition];
+        const lag = latest === undefined ? undefined : Math.max(0, latest - end);
+        return { topic, partition, start: startOffset[topic]?.[partition], end, latest, lag };
+      })
+    )
+  );
 }
 
 function section(title: string, ...content: Node[]): HTMLElement {

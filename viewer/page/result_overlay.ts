@@ -3,10 +3,11 @@ import type { DetectedObject, Result } from "../../runtime/definition/frame.ts";
 import type { Places, Point } from "../../runtime/definition/places.ts";
 import type { PictureMessage } from "../protocol.ts";
 import { element, set, svg } from "./dom.ts";
+import { duration } from "./format.ts";
 
 /** Height of the names of objects and places, CSS pixels; narrower pictures have no room for them. */
 const TEXT = 13;
-const ROOM_FOR_NAMES = 240;
+const ROOM_FOR_NAMES = 400;
 const MOST_SCORES = 4;
 const NOWHERE: Places = { zones: [], lines: [] };
 
@@ -31,8 +32,12 @@ export class ResultOverlay {
     const found = result?.frames?.findLast((frame) => frame.offset <= picture.offset) ??
       result?.frames?.at(-1);
     const places = wanted ? result?.places ?? watched : NOWHERE;
+    // Of another process it comes after the picture that it was found in.
+    const { lastOffset = picture.offset, lastTimestamp = 0 } = result?.window ?? {};
+    const before = lastOffset < picture.offset ? picture.timestamp - lastTimestamp : 0;
+    this.boxes.classList.toggle("earlier", before > 0);
     this.#drawBoxes(found?.objects ?? [], places, picture, screen);
-    this.#drawNumbers(result ?? {}, found?.scores ?? {});
+    this.#drawNumbers(result ?? {}, found?.scores ?? {}, before);
     this.scores.classList.toggle("alert", alerting);
     return alerting;
   }
@@ -75,8 +80,15 @@ export class ResultOverlay {
     );
   }
 
-  /** The first scores, then who is in the zones and how often the lines were crossed. */
-  #drawNumbers({ scores, zones = {}, counts = {} }: Result, ofFrame: Result["scores"] = {}): void {
+  /**
+   * The first scores, then who is in the zones and how often the lines were crossed, and how long `before`
+   * the picture that was, in milliseconds.
+   */
+  #drawNumbers(
+    { scores, zones = {}, counts = {} }: Result,
+    ofFrame: NonNullable<Result["scores"]>,
+    before: number,
+  ): void {
     const shown = [
       ...Object.entries(scores ?? ofFrame).slice(0, MOST_SCORES)
         // What JSON could not hold is null.
@@ -85,6 +97,7 @@ export class ResultOverlay {
       ...Object.entries(counts).map(([name, count]) =>
         [name, `${count.in} in, ${count.out} out`] as const
       ),
+      ...(before > 0 ? [["found", `${duration(before)} earlier`] as const] : []),
     ];
     if (shown.length === 0 && this.scores.childElementCount === 0) return;
     this.scores.replaceChildren(

@@ -110,7 +110,7 @@ export class Tile {
       ),
     );
     this.root = element(
-      "article",
+      "div",
       { class: "tile", tabindex: -1, role: "listitem", "data-lane": lane.id },
       element(
         "div",
@@ -278,7 +278,8 @@ export class Tile {
 
   /** What an access unit's message does not tell: its size, and what was found since it was sent. */
   #ofUnit({ picture, bitmap }: { bitmap: ImageBitmap; picture: PictureMessage }): PictureMessage {
-    const result = picture.result ?? this.#results.get(picture.offset);
+    const known = [...this.#results].findLast(([offset]) => offset <= picture.offset);
+    const result = picture.result ?? known?.[1];
     return {
       ...picture,
       sourceWidth: bitmap.width,

@@ -21,10 +21,7 @@ export interface TimeControlOptions {
 /** Sends commands one at a time and follows what the server says. */
 export class TimeControl {
   readonly #connection: Connection;
-  readonly #onChange: () => void;
-  /** What the lead shows; asked for whenever a command needs it. */
-  readonly #place: () => Place | undefined;
-  readonly #lead: () => string | undefined;
+  readonly #options: TimeControlOptions;
   #view: TimeView = { mode: "live", generation: 0, speed: 1 };
   #sent = 0;
   /** When the view was confirmed, in `performance.now()`. */
@@ -35,14 +32,9 @@ export class TimeControl {
   /** The speed that playing goes on with. */
   speed = 1;
 
-  constructor(
-    connection: Connection,
-    { place, lead, onChange }: TimeControlOptions,
-  ) {
+  constructor(connection: Connection, options: TimeControlOptions) {
     this.#connection = connection;
-    this.#place = place;
-    this.#lead = lead;
-    this.#onChange = onChange;
+    this.#options = options;
   }
 
   get mode(): TimeView["mode"] {
@@ -81,12 +73,12 @@ export class TimeControl {
     // What happens cannot be shown faster than it happens.
     if (view.mode === "live") this.speed = 1;
     if (view.generation > this.#sent) this.#sent = view.generation;
-    this.#onChange();
+    this.#options.onChange();
     this.#proceed();
   }
 
   pause(): void {
-    const place = this.#place();
+    const place = this.#options.place();
     const time = this.position ?? place?.timestamp;
     if (time !== undefined) this.#command(() => ({ action: "pause", time: Math.round(time) }));
   }
@@ -95,7 +87,7 @@ export class TimeControl {
   step(by: number): void {
     this.#steps += by;
     this.#command(() => {
-      const place = this.#place();
+      const place = this.#options.place();
       const steps = Math.max(-MAX_STEP, Math.min(MAX_STEP, this.#steps));
       if (place === undefined || steps === 0) return undefined;
       this.#steps = 0;
@@ -112,7 +104,7 @@ export class TimeControl {
 
   jump(time: number): void {
     this.#command(() => {
-      const lead = this.#place()?.lane ?? this.#lead();
+      const lead = this.#options.place()?.lane ?? this.#options.lead();
       return lead === undefined ? undefined : { action: "jump", lead, time: Math.round(time) };
     });
   }
@@ -120,7 +112,7 @@ export class TimeControl {
   play(speed = this.speed): void {
     this.speed = speed;
     this.#command(() => {
-      const time = this.position ?? this.#place()?.timestamp;
+      const time = this.position ?? this.#options.place()?.timestamp;
       return time === undefined ? undefined : { action: "play", speed, time: Math.round(time) };
     });
   }
@@ -143,7 +135,7 @@ export class TimeControl {
     this.#steps = 0;
     this.#next = undefined;
     this.#view = { mode: "live", generation: 0, speed: 1 };
-    this.#onChange();
+    this.#options.onChange();
     if (mode === "live" || position === undefined) return;
     if (mode === "paused" && lead !== undefined && offset !== undefined) this.seek(lead, offset);
     else if (mode === "paused") this.jump(position);

@@ -54,7 +54,8 @@ Deno.test("findings are kept once, with the commit of their batch, through a cra
 
 Deno.test("a query that finds nothing makes no topic and no record", async () => {
   const log = logOf(20);
-  for (const found of [{}, { inferMs: 3, frames: [{ offset: 0, timestamp: 0, objects: [] }] }]) {
+  const frames = [{ offset: 0, timestamp: 0, objects: [], scores: {} }];
+  for (const found of [{}, { inferMs: 3, frames }, { scores: {}, zones: {} }]) {
     await runQuery(finder(display(), found), { log, group: JSON.stringify(found) });
   }
   assert.deepEqual(await log.topics(), ["VideoStreaming"]);
