@@ -27,7 +27,7 @@ export interface CameraOptions {
   readonly report: (message: string) => void;
   /** Told whenever something was counted; must return at once. */
   readonly onFrame?: (seq: number) => void;
-  /** Told of each failure that the camera goes on after, and with undefined when frames come again. */
+  /** Called with each failure that the camera continues after, and with undefined when frames come again. */
   readonly onFailure?: (error: SourceError | undefined) => void;
   /** Capture times and what was wrong with them; of its own unless given. */
   readonly times?: CaptureTimes;

@@ -22,7 +22,7 @@ interface PacedImage {
   readonly timestamp: number;
 }
 
-/** Lateness beyond this is no jitter: the recording had to wait, and goes on from there. */
+/** Lateness beyond this is no jitter: the recording had to wait, and continues from there. */
 const MOST_LATENESS_MS = 250;
 
 /**

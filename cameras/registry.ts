@@ -70,7 +70,7 @@ export class CameraRegistry {
   readonly #report: (message: string) => void;
   readonly #told = new Set<string>();
 
-  /** @param report Told of each entry that cannot be used, once. */
+  /** @param report Called with each entry that cannot be used, once. */
   constructor(kv: Deno.Kv, report: (message: string) => void = () => {}) {
     this.#kv = kv;
     this.#report = report;

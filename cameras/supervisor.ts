@@ -53,7 +53,7 @@ export class CameraSupervisor {
       .sort((a, b) => a.number - b.number);
   }
 
-  /** Notes a failure that a running camera goes on after; undefined: all is well again. */
+  /** Notes a failure that a running camera continues after; undefined: all is well again. */
   failed(number: number, error: { readonly message: string; readonly reason: string } | undefined) {
     this.#cameras.get(number)?.failed(error);
   }
@@ -138,7 +138,7 @@ class Supervised {
     };
   }
 
-  /** A failure that the camera itself goes on after, such as a stream that ended; none: all is well. */
+  /** A failure that the camera itself continues after, such as a stream that ended; none: all is well. */
   failed(error: { readonly message: string; readonly reason: string } | undefined): void {
     if (this.#error === error?.message) return;
     this.#error = error?.message;

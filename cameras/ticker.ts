@@ -6,7 +6,7 @@ const ALIVE_EVERY_MS = 5_000;
 
 /**
  * Times of frames at a steady rate, each given when it has come: epoch milliseconds. A reader that
- * asks too late gets the present time, and the beat goes on from there. Ends when the signal aborts.
+ * asks too late gets the present time, and the beat continues from there. Ends when the signal aborts.
  *
  * @example
  * ```ts

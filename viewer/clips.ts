@@ -13,9 +13,9 @@ export interface ClipRequest {
   readonly lane: Lane;
   /** First and last offset, both included. A clip of access units begins at the keyframe before. */
   readonly from: number;
-  /** `Infinity` goes on with frames as they come, and leaves out what a slow reader has no time for. */
+  /** `Infinity` continues with frames as they come, and leaves out what a slow reader has no time for. */
   readonly to: number;
-  /** Frames that a slow reader may be behind before it goes on at the newest keyframe. Default 400. */
+  /** Frames that a slow reader may be behind before it continues at the newest keyframe. Default 400. */
   readonly maxBehind?: number;
   /** Aborts when the viewer stops. A stream that is no longer wanted is cancelled. */
   readonly signal: AbortSignal;
@@ -62,7 +62,7 @@ async function mp4Of(
         if (done !== true) controller.enqueue(value);
         else controller.close();
       } catch (error) {
-        // What goes on for ever ends like this; a clip that is cut off must not look whole.
+        // What continues for ever ends like this; a clip that is cut off must not look whole.
         if (!signal.aborted || request.to !== Infinity) throw error;
         if (!cancelled.signal.aborted) controller.close();
       }

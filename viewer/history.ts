@@ -164,7 +164,7 @@ export class History {
   /**
    * The access units to decode so that the one at `offset` can be shown, in order: from its keyframe
    * on, or from behind `decoded`, where that was the last one that a decoder took and the group still
-   * goes on. Empty where the keyframe is gone.
+   * continues. Empty where the keyframe is gone.
    */
   async unitsUpTo(lane: Lane, offset: number, decoded: number): Promise<readonly Frame[]> {
     const frame = await this.source(lane, offset);

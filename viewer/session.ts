@@ -264,7 +264,7 @@ export class Session {
         send: (unit) => this.#put(tile, unit),
         room: () => this.#inFlight.room(tile.slot, UNITS_IN_FLIGHT),
         onProblem: () => {
-          tile.video = false; // its pictures go on
+          tile.video = false; // its pictures continue
           tile.behind = true;
           this.#playback.refresh(lane);
           this.#flush(tile);

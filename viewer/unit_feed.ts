@@ -24,7 +24,7 @@ export interface UnitFeedOptions {
 /** An access unit on its way to a tile. */
 export type UnitMessage = Omit<PictureMessage, "slot" | "sequence" | "generation">;
 
-/** A live page that is this many frames behind goes on at the newest keyframe. */
+/** A live page that is this many frames behind continues at the newest keyframe. */
 const MAX_BEHIND = 60;
 
 /** Sends one tile's units. */
@@ -43,7 +43,7 @@ export class UnitFeed {
     this.#options = options;
   }
 
-  /** Goes on with units as they come. */
+  /** Continues with units as they come. */
   follow(): void {
     if (this.#live) return;
     this.stop();

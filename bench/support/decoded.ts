@@ -4,7 +4,7 @@ import { display, type Frame, type Operator, pictureOf, query } from "../../runt
 function decoded(): Operator<Frame, Frame> {
   return {
     name: "decoded",
-    // The next frame waits in the lane's decoder while this one goes on.
+    // The next frame waits in the lane's decoder while this one continues.
     concurrency: 2,
     open: () => ({
       async process(frame) {

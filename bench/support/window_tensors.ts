@@ -1,5 +1,5 @@
 // Query: 16-frame sliding windows, hop 8, as float tensors of 224×224, the way the `model` operator
-// makes them, without a model. Every frame goes on as it came, so that frames can be counted.
+// makes them, without a model. Every frame passes as it came, so that frames can be counted.
 import { FrameTensors } from "../../queries/operators/model/frame_tensors.ts";
 import type { ModelInput } from "../../queries/operators/model/manifest.ts";
 import { WindowTensor } from "../../queries/operators/model/window_tensor.ts";

@@ -31,7 +31,7 @@ interface VideoImagesOptions {
   readonly live?: boolean;
   /** Called for each packet that arrives. */
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** Begin again at the end, where the container can go back. Times go on. */
+  /** Begin again at the end, where the container can go back. Times keep rising. */
   readonly loop?: boolean;
   /** Damaged packets are reported here, once. */
   readonly report: (message: string) => void;

@@ -44,7 +44,7 @@ export interface VideoInputOptions {
   readonly openTimeoutMs?: number;
 }
 
-/** How long a call of the system may go on after an interruption. */
+/** How long a call of the system may continue after an interruption. */
 const LEAVE_AFTER_MS = 500;
 
 /** Containers that know where each frame lies. */
@@ -273,7 +273,7 @@ class Patience {
     return this.#over.signal;
   }
 
-  /** It was interrupted: it may go on for a moment. */
+  /** It was interrupted: it may continue for a moment. */
   begin(): void {
     this.#timer ??= setTimeout(
       () => this.#over.abort(new Error("The system call hangs")),

@@ -32,7 +32,7 @@ export class PictureMaker implements Disposable {
     this.#turning = turningSteps(rotation);
   }
 
-  /** Takes a frame over: its decoder may go on at once. */
+  /** Takes a frame over: its decoder may continue at once. */
   take(frame: Frame): void {
     this.#source.unref();
     this.#source.ref(frame);

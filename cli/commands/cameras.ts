@@ -73,9 +73,8 @@ function argumentFaults(
 ): string[] {
   switch (action) {
     case "add": {
-      const faults = numberFaults(rest.slice(0, 1));
-      if (rest.length !== 2) return [...faults, "Cannot add a camera: expected add N SOURCE"];
-      return [...faults, ...sourceFaults(rest[1]!, options)];
+      if (rest.length !== 2) return ["Cannot add a camera: expected add N SOURCE"];
+      return [...numberFaults(rest.slice(0, 1)), ...sourceFaults(rest[1]!, options)];
     }
     case "probe":
       return rest.length === 1

@@ -125,7 +125,7 @@ async function retention(
   for (const name of topic === undefined ? await opened.topics() : [topic]) {
     const kept = await opened.retention(name, change);
     if (json) print(JSON.stringify({ type: "retention", topic: name, ...kept }));
-    else print(`${name}: at most ${kept.bytes} bytes of each partition, ${kept.ms} ms`);
+    else print(`${name}: ${kept.bytes} bytes of each partition at most, for ${kept.ms / 3.6e6} h`);
   }
   return 0;
 }

@@ -80,7 +80,7 @@ async function run(
         error instanceof UsageError ? error.faults.join("\n") : describeFailure(error)
       );
       if (problem !== undefined && problem !== told) {
-        context.say(`${problem}\n${file} is not as it should be: all goes on as before`, "error");
+        context.say(`${problem}\n${file} is not as it should be: all continues as before`, "error");
       }
       told = problem;
     }

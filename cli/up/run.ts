@@ -84,7 +84,7 @@ export class UpRun {
   }
 
   /**
-   * Takes an edit over: what it does not change goes on.
+   * Takes an edit over: what it does not change continues.
    *
    * @throws {UsageError} and changes nothing when a sink is to write where this run may not.
    */
@@ -220,7 +220,7 @@ export class UpRun {
       const why = error instanceof Deno.errors.PermissionDenied
         ? "permissions are fixed at the start of a run: stop and start again"
         : describeFailure(error);
-      this.#context.say(`Cannot change the viewer: ${why}. It goes on as it was`, "error");
+      this.#context.say(`Cannot change the viewer: ${why}. It continues as it was`, "error");
       const { viewer: _, ...rest } = this.#plan;
       this.#plan = { ...rest, ...(before.viewer === undefined ? {} : { viewer: before.viewer }) };
       await this.#startViewer();

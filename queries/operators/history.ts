@@ -51,7 +51,7 @@ export class History {
   }
 
   /**
-   * Takes notice of the next frame. Forgets everything where it does not go on from the one before.
+   * Takes notice of the next frame. Forgets everything where it does not continue from the one before.
    *
    * @returns true when enough time has passed since the last picture to `add` this one; room has been
    * made for it then, so that what it is compared with lasts as long as it does.

@@ -36,7 +36,7 @@ const BLOCK_CHANGED = 4;
  * picture that has changed, 0 to 1) and the regions that moved as objects `motion`, whose
  * score is the share of their blocks' spots that have changed. Frames keep their bytes.
  *
- * The state is the last pictures and nothing else, so a restart, which reads them again, goes on
+ * The state is the last pictures and nothing else, so a restart, which reads them again, continues
  * with the same results.
  *
  * @throws {RangeError} naming every option that is out of its bounds.

@@ -45,7 +45,7 @@ const NONE: Tampering = { covered: 0, turned: 0, frozen: 0 };
  * identical to the last bit, which no sensor delivers). `turned` falls again as the new scene
  * becomes the reference: an alert on it marks the moment.
  *
- * The state is the last looks and nothing else, so a restart, which reads their frames again, goes on
+ * The state is the last looks and nothing else, so a restart, which reads their frames again, continues
  * with the same results. Frames between two looks carry the scores of the last.
  *
  * @throws {RangeError} naming every option that is out of its bounds.

@@ -229,7 +229,7 @@ export function laneName(partition: number): string {
 
 /**
  * A frame that cannot be processed (corrupt, empty, too large, of an unknown type). Thrown by an
- * operator it costs this one frame, which goes to the dead letters; the query goes on.
+ * operator it costs this one frame, which goes to the dead letters; the query continues.
  */
 export class BadFrameError extends Error {
   override readonly name = "BadFrameError";

@@ -124,7 +124,7 @@ export interface OperatorTask<In, Out> {
   onTimer?(now: number): readonly Out[] | Promise<readonly Out[]>;
   /**
    * Called once when the query ends for good: its trigger has taken all there is (`finite`), or it was
-   * stopped. Not when it fails, nor when the partition moves to another runtime, which goes on from here.
+   * stopped. Not when it fails, nor when the partition moves to another runtime, which continues from here.
    */
   finish?(finite?: boolean): readonly Out[] | Promise<readonly Out[]>;
   /** Called once, after the last input, whether the query stops or fails. Frees what the task holds. */

@@ -6,7 +6,7 @@ import { messageOf, type Place, placeOf, placeText, stackOf } from "../base/erro
  * What a query does when an operator throws anything but a `BadFrameError`.
  *
  * - `dead-letter`: the operator is called `tries` times with the same input; then the frame goes to the
- *   dead letters with the reason `operator-error`, and the query goes on. When an operator has failed on
+ *   dead letters with the reason `operator-error`, and the query continues. When an operator has failed on
  *   `maxInARow` inputs in a row, the query ends as failed.
  * - `restart`: the query starts again at the same frame until the operator succeeds.
  * - `stop`: the query ends as failed at the first error.

@@ -78,7 +78,7 @@ export interface SinkTask<T = Output> {
   /** The batch is committed: it will not be run again. */
   committed?(batch: BatchRange): void | Promise<void>;
   /**
-   * The oldest source offset whose outputs a new task would need to see again to go on where this
+   * The oldest source offset whose outputs a new task would need to see again to continue where this
    * one is (an encoder in the middle of a group of pictures); undefined when it needs nothing. Called
    * between `flush` and the commit. The checkpoint's restart is the smallest of those of operators and sinks.
    */

@@ -48,7 +48,7 @@ export interface ReadStreamOptions {
   readonly maxTriggerDelay?: string;
   /**
    * What happens when frames were deleted from the log before the query read them: true (default)
-   * stops the query with an error that names them, false goes on with the oldest frame that is there and counts the lost ones.
+   * stops the query with an error that names them, false continues with the oldest frame that is there and counts the lost ones.
    */
   readonly failOnDataLoss?: boolean;
   /** Directory of the checkpoints on the embedded log. */

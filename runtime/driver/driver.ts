@@ -136,7 +136,7 @@ export class Driver {
   }
 
   /**
-   * Begins one more query. Those that run go on untouched: executors load it beside them, and it has a
+   * Begins one more query. Those that run continue untouched: executors load it beside them, and it has a
    * group of its own.
    *
    * @returns its streaming queries, once they have taken their partitions over.

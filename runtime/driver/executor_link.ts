@@ -35,7 +35,7 @@ export interface ExecutorLink {
   close(graceMs: number): Promise<void>;
 }
 
-/** Whom a link tells. */
+/** Callbacks of a link. */
 export interface LinkEvents {
   onMessage(link: ExecutorLink, message: FromExecutor): void;
   onPicture(picture: Picture): void;

@@ -29,7 +29,7 @@ export interface Placement {
   readonly yields?: boolean;
 }
 
-/** Whom the pool tells. */
+/** What the pool reports to. */
 export interface PoolEvents {
   onMessage(message: FromExecutor): void;
   onPicture(picture: Picture): void;
@@ -42,7 +42,7 @@ export interface PoolEvents {
   /**
    * A lane has ended its executor, or had to be ended with it; in this turn, where that is known.
    *
-   * @param cut its thread was held, and may go on for ever.
+   * @param cut its thread was held, and may continue for ever.
    */
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
   /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */

@@ -86,7 +86,7 @@ export class LagMeter {
   }
 }
 
-/** Where a query goes on: before it knows, all that the log holds may be to be read. */
+/** Where a query continues: before it knows, all that the log holds may be to be read. */
 function startOf({ position }: StreamingQuery, earliest: number): number {
   return Math.max(position ?? earliest, earliest);
 }

@@ -99,7 +99,7 @@ export class LaneFailures {
     if (!error.retryable && !refused && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
-      // Another input than the last time: the query went on meanwhile.
+      // Another input than the last time: the query continued meanwhile.
       failures: cheap && input?.tries === 1 ? 0 : this.#failures,
       ranMs,
       finite: query?.finite === true,

@@ -25,7 +25,7 @@ import { StreamingQuery } from "./streaming_query.ts";
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
 
-/** What the supervisor works with, and whom it tells. */
+/** What the supervisor works with, and its callbacks. */
 export interface LaneSupervisorOptions {
   readonly pool: Pick<ExecutorPool, "start" | "post" | "ended" | "responsive">;
   readonly log: Pick<TopicLog, "offsets">;
@@ -64,7 +64,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     foundLater = false,
   ): void {
     const number = ++this.#laneNumber;
-    // What was counted while the partition was here before goes on.
+    // What was counted while the partition was here before continues.
     const before = this.#options.streams.lane(spec.name, partition);
     const shown = before?.cells ?? new SharedArrayBuffer(SHOWN.bytes);
     Atomics.store(new BigInt64Array(shown), SHOWN.offset, 0n);
@@ -85,7 +85,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     void lingering.then(() => this.#lanes.has(number) && this.#startLane(lane));
   }
 
-  /** The group went on to another generation and left the partition here. */
+  /** The group moved on to another generation and left the partition here. */
   renew(spec: QuerySpec, partition: number, membership: Membership | undefined): void {
     const lane = this.#find(spec, partition);
     if (lane === undefined || membership === undefined) return;
@@ -205,7 +205,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     if (by !== undefined) lane.alone = true;
     if (by !== "picture") lane.handle.setMessage(by && "Blocks its thread");
     const what = by === undefined
-      ? "goes on"
+      ? "continues"
       : `${by === "call" ? "blocks its thread" : "has a large picture"}; other queries move`;
     this.#options.report(`${titleOf(lane)} ${what}`);
   }
@@ -261,7 +261,7 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     timer.abort();
   }
 
-  /** The run does not end: its function may go on, and must not run beside another one. */
+  /** The run does not end: its function may continue, and must not run beside another one. */
   #linger(lane: Lane): void {
     this.#lingering.add(lane.number, keyOf(lane));
     const what = inFunction(lane) ? "a function of its sink" : "its run";

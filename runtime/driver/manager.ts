@@ -113,7 +113,7 @@ export class StreamingQueryManager {
   }
 
   /**
-   * Starts one more query. Those that run go on untouched.
+   * Starts one more query. Those that run continue untouched.
    *
    * @param definition as `start` takes it; a definition that is a value runs in the main thread.
    * @returns its streaming queries, one for each partition, once they have taken them over.

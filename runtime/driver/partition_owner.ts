@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Assignment, GroupMember, Membership, TopicLog } from "../log/log.ts";
 import { retry } from "../base/wait.ts";
 
-/** What the owner needs, and whom it tells. */
+/** What the owner needs, and its callbacks. */
 export interface PartitionOwnerOptions {
   readonly log: TopicLog;
   readonly topic: string;

@@ -23,7 +23,7 @@ export const LOOK_INTERVAL_MS = 50;
 
 /** What a thread shows. */
 export interface Pulse extends Turn {
-  /** Changes as long as work goes on. */
+  /** Changes as long as work continues. */
   readonly alive: number;
   /** In thousandths of what V8 gives a thread. */
   readonly memory: number;

@@ -59,7 +59,7 @@ export class BatchRunner {
     };
   }
 
-  /** Goes on after what was committed. */
+  /** Continues after what was committed. */
   resume({ resume }: Opened): void {
     this.#numbers.restore(resume.last);
   }

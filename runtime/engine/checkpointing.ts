@@ -235,7 +235,7 @@ function stateTooLarge(pipeline: Uint8Array | undefined, bytes: number, cause: L
     `Cannot save the state of this query, ${bytes} bytes (${
       steps.join(", ")
     }): ${cause.message}. ` +
-      "Keep less in the state of these steps, for example by letting go of what is old, and start the query again: it goes on at its last checkpoint",
+      "Keep less in the state of these steps, for example by letting go of what is old, and start the query again: it continues at its last checkpoint",
     { cause },
   );
 }

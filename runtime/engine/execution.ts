@@ -41,7 +41,7 @@ export class StreamingExecution {
   #builder!: BatchBuilder;
   /** Start of the next batch. */
   #next = 0;
-  /** Another runtime goes on where this one ends. */
+  /** Another runtime continues where this one ends. */
   #moves = false;
   /** A newer membership than that of the start. */
   #renewed: Membership | undefined;
@@ -155,7 +155,7 @@ export class StreamingExecution {
     opened.checkpointing.beginAt(offset);
   }
 
-  /** Goes on in a topic that was created again, if it was: its offsets begin again. */
+  /** Continues in a topic that was created again, if it was: its offsets begin again. */
   async #goOnAnew(opened: Opened): Promise<boolean> {
     const { intake } = opened;
     const start = intake.takeRecreated();
@@ -180,7 +180,7 @@ export class StreamingExecution {
       onMissing: (earliest) => {
         if (!sinksOnly) return false;
         report(
-          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files go on without`,
+          `Cannot read ${topic} partition ${partition} again from offset ${intake.position}: the log holds ${earliest} on. Nothing is lost by that: unfinished files continue without`,
         );
         lacking = true;
         // Operators that remember nothing make the same of each frame, wherever they begin.
@@ -292,7 +292,7 @@ export class StreamingExecution {
    * Nothing is read beyond the end of a partition, so that a topic which was created again, and is shorter,
    * would go unnoticed.
    *
-   * @returns whether it was, and the query goes on in it.
+   * @returns whether it was, and the query continues in it.
    */
   async #checkRange(opened: Opened, latest: number): Promise<boolean> {
     const { log, topic, partition } = this.#options;

@@ -37,7 +37,7 @@ export class OutputNumbers {
     return this.#last;
   }
 
-  /** Goes on after the output that a checkpoint names. */
+  /** Continues after the output that a checkpoint names. */
   restore(last: LastOutput | undefined): void {
     this.#last = last;
   }

@@ -59,7 +59,7 @@ export class Intake {
     return this.#recreatedAt !== undefined;
   }
 
-  /** Goes on in the new topic: the offset at which it begins; undefined when there is none. */
+  /** Continues in the new topic: the offset at which it begins; undefined when there is none. */
   takeRecreated(): number | undefined {
     const offset = this.#recreatedAt;
     this.#recreatedAt = undefined;
@@ -215,7 +215,7 @@ export class Intake {
 
   /**
    * Reads what the frame at `until` depends on, from its keyframe on. No operator sees it: it only has to
-   * be there when a picture is decoded. Where the log lacks it, the lane goes on at the next keyframe.
+   * be there when a picture is decoded. Where the log lacks it, the lane continues at the next keyframe.
    */
   async readGroup(keyframe: number, until: number): Promise<void> {
     const { signal, groups, report, topic, partition } = this.#options;
@@ -277,7 +277,7 @@ export class Intake {
       throw new LogError(
         "OFFSET_OUT_OF_RANGE",
         `Cannot read ${topic} partition ${partition} from offset ${wanted}: ${what}; the log holds ${earliest} to ${latest}. ` +
-          "To go on with what is there and count what is lost, run the query with --no-fail-on-data-loss",
+          "To continue with what is there and count what is lost, run the query with --no-fail-on-data-loss",
         { range: { earliest, latest }, ...(cause === undefined ? {} : { cause }) },
       );
     }

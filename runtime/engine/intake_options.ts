@@ -1,4 +1,4 @@
-// What the intake of a streaming query needs, and whom it tells.
+// What the intake of a streaming query needs, and its callbacks.
 import type { Clock } from "../base/clock.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
 import type { PartitionReader } from "../log/log.ts";
@@ -14,7 +14,7 @@ export interface LaneReader extends PartitionReader {
   readonly held?: number | undefined;
 }
 
-/** What the intake needs, and whom it tells. */
+/** What the intake needs, and its callbacks. */
 export interface IntakeOptions extends Pick<ExecutionOptions, "inspect"> {
   readonly source: LaneReader;
   readonly groups?: FrameGroups;

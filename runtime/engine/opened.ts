@@ -185,7 +185,7 @@ async function startOffset(options: ExecutionOptions): Promise<number> {
     case "timestamp":
       return await log.offsetForTime(topic, partition, point.timestamp);
     case "offset":
-      // Where losses are allowed, reading counts what is no longer there, and goes on.
+      // Where losses are allowed, reading counts what is no longer there, and continues.
       if (plan.source.failOnDataLoss === false) return point.offset;
       if (point.offset >= earliest && point.offset <= latest) return point.offset;
       throw new LogError(

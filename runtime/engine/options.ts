@@ -1,4 +1,4 @@
-// What a streaming query needs, and whom it tells what.
+// What a streaming query needs, and its callbacks.
 import type { Clock } from "../base/clock.ts";
 import type { BadFrameError, Frame, Output } from "../definition/frame.ts";
 import type { LogReader, Membership, OutputRecord, ReadProblem, TopicLog } from "../log/log.ts";
@@ -52,7 +52,7 @@ export interface Held {
   readonly right: number;
 }
 
-/** Whom a streaming query tells what. */
+/** Callbacks of a streaming query. */
 export interface ExecutionEvents {
   /** A line for people. */
   readonly report: (message: string) => void;

@@ -5,7 +5,7 @@
 // each camera, are a pair when they were captured within the tolerance of each other and neither has a
 // nearer frame of the other camera on its other side (of two as near, the one before). So a frame is in
 // one pair at most, and what it is paired with depends on its neighbours alone: three numbers say
-// where to go on, and nothing depends on how frames come in batches.
+// where to continue, and nothing depends on how frames come in batches.
 //
 // A frame whose capture time is far ahead of those before it waits for the next one of its camera: if
 // that is not as far, the frame is astray and takes no part.
@@ -46,7 +46,7 @@ export class Pairing {
     this.beginRight(state);
   }
 
-  /** Where a pairing must begin to go on with the next left frame. */
+  /** Where a pairing must begin to continue with the next left frame. */
   get state(): PairingState {
     return this.#state;
   }
@@ -62,7 +62,7 @@ export class Pairing {
     this.#left = new Row(null);
   }
 
-  /** Forgets the right frames, and goes on elsewhere. */
+  /** Forgets the right frames, and continues elsewhere. */
   beginRight(state: PairingState): void {
     this.#state = state;
     this.#before = undefined;

@@ -56,7 +56,7 @@ export class SequenceTracker {
     return [...this.#last].slice(-SESSIONS_SAVED).filter(([name]) => name.length <= LONGEST_NAME);
   }
 
-  /** Goes on where `seen` was. */
+  /** Continues where `seen` was. */
   restore(seen: SeenSequences): void {
     for (const [name, last] of seen) this.#remember(name, last);
     this.#current = seen.at(-1)?.[0];

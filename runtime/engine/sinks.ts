@@ -7,7 +7,7 @@ import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CallUser, PicturePort } from "./options.ts";
 import type { BatchStep } from "./steps.ts";
 
-/** What the sinks work with, and whom they tell. */
+/** What the sinks work with, and their callbacks. */
 export interface SinkSetOptions {
   readonly context: SinkContext;
   readonly pictures: PicturePort;

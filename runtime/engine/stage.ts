@@ -50,7 +50,7 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #backoff = new Backoff(RETRY);
   readonly #aside: PutAside;
-  /** Timers that the operator goes on asking for. */
+  /** Timers that the operator keeps asking for. */
   readonly #deadTimers = new Set<number>();
   /** Offset of the newest frame. */
   #last: number;

@@ -1,7 +1,7 @@
 // How streaming queries are stopped.
 
 /**
- * `drain` after the batch that runs is committed, `move` likewise but another runtime goes on where it
+ * `drain` after the batch that runs is committed, `move` likewise but another runtime continues where it
  * ends, `abort` at once.
  */
 export type StopMode = "drain" | "move" | "abort";

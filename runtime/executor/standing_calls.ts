@@ -21,7 +21,7 @@ export class StandingCalls {
 
   /**
    * @param now milliseconds of a clock that does not go back
-   * @returns `undefined` when nothing changed; else what has not ended, or an empty list when all goes on.
+   * @returns `undefined` when nothing changed; else what has not ended, or an empty list when all continues.
    */
   look(calls: readonly Calls[], now: number): readonly string[] | undefined {
     const standing: string[] = [];

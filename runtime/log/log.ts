@@ -160,13 +160,13 @@ export interface PartitionReader {
   read(max: number, signal?: AbortSignal, until?: number): Promise<Frame[]>;
   /** Frames that `read` would return at once. */
   readonly buffered: number;
-  /** Offset at which `read` goes on: behind the last frame that it returned, and behind holes read past since. */
+  /** Offset at which `read` continues: behind the last frame that it returned, and behind holes read past since. */
   readonly position: number;
   /** One past the last offset of the partition that the reader has heard of. */
   readonly latest: number;
   /** The log's current state as seen by this reader. */
   readonly status: "reading" | "waiting-for-log";
-  /** Drops what is buffered and goes on at `offset`. */
+  /** Drops what is buffered and continues at `offset`. */
   seek(offset: number): void;
   /** Frees what it holds. */
   close(): Promise<void>;
@@ -198,7 +198,7 @@ export interface Assignment {
   readonly membership: Membership;
 }
 
-/** A member of a group. Heartbeats go on by themselves until `leave`. */
+/** A member of a group. Heartbeats continue by themselves until `leave`. */
 export interface GroupMember {
   readonly memberId: string;
   /** Leaves at once, so that others get the partitions without waiting for the session timeout. */

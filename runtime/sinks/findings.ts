@@ -31,7 +31,7 @@ export function alertRecord(output: Output, query: string): OutputRecord {
  * The record of an output in which something was found (objects, scores, zones, counts): its `Result` as
  * JSON, with the zones and lines that the query watches, without pictures. It goes to the same partition
  * of `TOPIC.findings`, which keeps 64 MiB of each and is made when it is needed; where it cannot be made
- * the query goes on without.
+ * the query continues without.
  *
  * @returns undefined where nothing was found.
  */

@@ -39,7 +39,7 @@ export interface VideoOptions extends H264Options {
  * Writes pictures to `DIR/CAMERA-n.mp4` (rolled files, and those after a change of size, carry their
  * first offset: `CAMERA-1.000000000123.mp4`), exactly once, each at its capture time. A file can be
  * played at any moment, also after a crash, up to the last commit at least; when the query stops it gets an index like
- * any other video, and goes on growing at the next start.
+ * any other video, and keeps growing at the next start.
  *
  * After a crash the sink has the current group of pictures read again, so the bytes are those of a
  * run without a crash. Pictures that cannot be decoded are left out and reported. Of an odd width or height

@@ -61,7 +61,7 @@ export function startStream(overrides?: PlanOverrides): StreamStep {
   return { kind: "start", ...(overrides !== undefined ? { overrides } : {}) };
 }
 
-/** Ends the query after the batch that runs; with `move` another runtime goes on. */
+/** Ends the query after the batch that runs; with `move` another runtime continues. */
 export function stopStream(mode: StopMode = "drain"): StreamStep {
   return { kind: "stop", mode };
 }

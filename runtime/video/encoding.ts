@@ -13,7 +13,7 @@ export interface Prepared {
   readonly width: number;
   readonly height: number;
   /**
-   * Of an access unit: whether it goes on with the group of the one before; false begins a group. Absent
+   * Of an access unit: whether it continues with the group of the one before; false begins a group. Absent
    * where the recorder decides how long groups are.
    */
   readonly joins?: boolean;

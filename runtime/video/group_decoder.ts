@@ -1,4 +1,4 @@
-// Decodes access units of one lane with FFmpeg, each once while its group goes on.
+// Decodes access units of one lane with FFmpeg, each once while its group continues.
 //
 // Decoding waits until a picture is asked for. Then everything that the picture depends on and that
 // has not been decoded is decoded first, so a lane without viewers costs nothing.

@@ -1,7 +1,7 @@
 // H.264 through x264, one group of pictures at a time.
 //
 // Each group is made by an encoder of its own, with one thread: its bytes depend on its pictures
-// alone. That is what lets a recording go on, byte for byte, after a crash.
+// alone. That is what lets a recording continue, byte for byte, after a crash.
 import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_PICTURE_TYPE_NONE,

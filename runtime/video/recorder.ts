@@ -1,6 +1,6 @@
 // Turns a lane's images into the bytes of video files: which file, which group, what time. Knows no
 // disk. What it makes depends on the images, their times and offsets alone, never on how they are
-// batched, so that a recorder which begins again from a mark goes on with the same bytes.
+// batched, so that a recorder which begins again from a mark continues with the same bytes.
 import { crc32 } from "node:zlib";
 import type { Container, Track } from "./container.ts";
 import type { Encoding, Prepared } from "./encoding.ts";
@@ -105,7 +105,7 @@ export class Recorder {
     return pieces;
   }
 
-  /** Goes on from elsewhere; the next picture begins a group. */
+  /** Continues from elsewhere; the next picture begins a group. */
   restore(progress: Progress): void {
     this.#progress = progress;
     this.#live = false;

@@ -114,7 +114,7 @@ export abstract class BaseWindower implements Windower {
   wants(frame: Frame): boolean {
     const step = this.#stepTo(frame);
     const { gap, fps, durationMs } = this.options;
-    // With `drop` the grid goes on, but for ticks and for time that goes back.
+    // With `drop` the grid continues, but for ticks and for time that goes back.
     const restarts = gap !== "drop" || fps !== undefined || (durationMs !== undefined && step < 0);
     return (restarts && this.#isAfterPause(frame)) || this.sampler.wants(frame, step);
   }

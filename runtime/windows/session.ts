@@ -15,7 +15,7 @@ import type { Operator } from "../definition/operator.ts";
 export interface SessionOptions {
   /** What has to hold: motion, an object, a score. Asked once for each frame, in order. */
   readonly while: (frame: Frame) => boolean;
-  /** A session goes on for this long after it last held, capture time in milliseconds. */
+  /** A session continues for this long after it last held, capture time in milliseconds. */
   readonly afterMs: number;
   /** Longest session, capture time in milliseconds; what holds on begins another one. Default 60 000. */
   readonly maxMs?: number;

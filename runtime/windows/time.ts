@@ -103,7 +103,7 @@ export class TimeWindower extends BaseWindower {
 
   protected override onGap(policy: GapPolicy, _next: Frame, _done: Window[], back: boolean): void {
     if (policy === "reset" || back) return this.restartGrid();
-    // What the gap is in is closed; the grid of window starts goes on.
+    // What the gap is in is closed; the grid of window starts continues.
     for (const { start } of this.open) this.#close(start);
     for (const start of this.#begun) this.#close(start);
     this.#begun = [];

@@ -35,7 +35,7 @@ export interface WindowOptions {
   readonly maxGapMs?: number;
   /**
    * - `reset` (default): open windows are thrown away, the first frame after the gap starts afresh;
-   * - `drop`: windows with the gap inside are thrown away, the grid of window starts goes on;
+   * - `drop`: windows with the gap inside are thrown away, the grid of window starts continues;
    * - `pad`: open windows are completed by repeating their last frame, then as `reset`.
    */
   readonly gap?: GapPolicy;
@@ -46,7 +46,7 @@ export interface WindowOptions {
   readonly latenessMs?: number;
   /**
    * Longest step of capture time, milliseconds, that one frame alone can make a time window end by.
-   * One further ahead waits for the next frame: if that is as far, time did go on; else it joins no
+   * One further ahead waits for the next frame: if that is as far, time did move on; else it joins no
    * window and is counted. Only with `durationMs`; default 60,000 or two windows, whichever is longer.
    */
   readonly maxStepMs?: number;

@@ -54,7 +54,7 @@ Deno.test("frames carry content type, session, their own count, size and annotat
   assert.equal(records[1]!.key, "CAMERA-1");
 });
 
-Deno.test("a live source that fails or ends is opened again; session and count go on", async () => {
+Deno.test("a live source that fails or ends is opened again; session and count continue", async () => {
   const source = scripted(
     [1, new SourceError("UNREACHABLE", "Cable cut")],
     [new SourceError("UNREACHABLE", "No route")],

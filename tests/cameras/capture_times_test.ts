@@ -27,7 +27,7 @@ function stepsOf(stamps: readonly number[]): number[] {
 const { signal } = new AbortController();
 const STEPS = [3_600_000, -3_600_000, 10_000, -10_000];
 
-Deno.test("a wall clock that is set: capture times follow it once, the beat goes on", async () => {
+Deno.test("a wall clock that is set: capture times follow it once, the beat continues", async () => {
   for (const step of STEPS) {
     const clock = new SettableClock();
     const reports: string[] = [];

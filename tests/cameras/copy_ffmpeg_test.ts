@@ -129,7 +129,7 @@ Deno.test("A stream that begins in the middle of a group, and changes its resolu
   });
 });
 
-Deno.test("A loop of copied units goes on counting, and begins with a keyframe", async () => {
+Deno.test("A loop of copied units keeps counting, and begins with a keyframe", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "a.mp4");
     await makeVideo(path, { frames: 15 });

@@ -79,7 +79,7 @@ Deno.test("size and quality are obeyed; MJPEG passes untouched without them", as
   });
 });
 
-Deno.test("looping goes on without a gap", async () => {
+Deno.test("looping continues without a gap", async () => {
   await withFolder(async (folder) => {
     for (
       const [name, codec] of [

@@ -13,7 +13,7 @@ function published(run: FramelaneProcess, partition: number): number[] {
 }
 
 Deno.test({
-  name: "a pipe that stalls: the camera beside it goes on, and Ctrl-C ends the process",
+  name: "a pipe that stalls: the camera beside it continues, and Ctrl-C ends the process",
   ignore: Deno.build.os === "windows",
   fn: () =>
     withFolder(async (folder) => {

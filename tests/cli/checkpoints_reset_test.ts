@@ -20,7 +20,7 @@ const reset = (url: string, ...args: string[]) =>
 const outputs = async (log: TopicLog) =>
   (await readAll(log, "OUT", 0)).map(({ headers }) => Number(headers["source-offset"]));
 
-Deno.test("checkpoints reset moves a query to an offset, a time or an end, and it goes on there", async () => {
+Deno.test("checkpoints reset moves a query to an offset, a time or an end, and it continues there", async () => {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 1);
     const producer = await log.producer();

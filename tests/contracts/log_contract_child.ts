@@ -4,7 +4,7 @@
  * - `append URL TOPIC PARTITION COUNT`: appends `child0`, `child1`, …, one call each; then ends.
  * - `create URL TOPIC PARTITION COUNT`: the same, after it created the topic.
  * - `stream URL TOPIC PARTITION`: the same without end; prints the offset of each append. Has to be killed.
- * - `batches URL TOPIC GROUP OUT COUNT`: goes on with the checkpoint of query `q` on partition 0 until COUNT source
+ * - `batches URL TOPIC GROUP OUT COUNT`: continues with the checkpoint of query `q` on partition 0 until COUNT source
  *   offsets are done, two a batch, one record for OUT for each; prints each commit; then ends.
  * - `member URL TOPIC GROUP SESSION-MS OUT`: joins the group; prints each assignment. Each line on
  *   standard input names a partition: plans and commits batch 0 of query `q` there, with one record

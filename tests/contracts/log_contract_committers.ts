@@ -67,7 +67,7 @@ export function registerCommitters(obligation: Obligation): void {
     },
   );
 
-  obligation("a new owner goes on where the last one was", async ({ log, reopen }) => {
+  obligation("a new owner continues where the last one was", async ({ log, reopen }) => {
     const options = committerNames();
     await log.createTopic(options.topic, 1);
     const state = crypto.getRandomValues(new Uint8Array(3_000));

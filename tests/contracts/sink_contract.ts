@@ -2,7 +2,7 @@
 // end equals, byte for byte, what an undisturbed run leaves.
 //
 // The suite plays the engine: write, flush, commit, committed. Owners crash between any two steps, or
-// are left behind as zombies that go on later, and the next one begins again from the checkpoint.
+// are left behind as zombies that continue later, and the next one begins again from the checkpoint.
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { lastOffsetOf, type Output } from "../../runtime/definition/frame.ts";
@@ -36,9 +36,9 @@ interface Life {
   /** Sizes of the batches it takes; the last one is cut short at `end`. */
   readonly batches: readonly number[];
   readonly end: typeof STEPS[number];
-  /** Left behind open instead of closed; goes on when its successor is done. */
+  /** Left behind open instead of closed; continues when its successor is done. */
   readonly zombie: boolean;
-  /** After it, all zombies go on. */
+  /** After it, all zombies continue. */
   readonly wakes?: boolean;
   /**
    * After its first batch comes an owner that looked at the checkpoint before that batch, was paused,

@@ -44,7 +44,7 @@ const took = (process: FramelaneProcess, partition: number) =>
 
 /**
  * Freezes a process at a moment when it holds no lock of the log: on the embedded log a process
- * that is frozen inside a write keeps all others from writing until it goes on.
+ * that is frozen inside a write keeps all others from writing until it continues.
  */
 async function stopOutsideAWrite(process: FramelaneProcess, log: TopicLog): Promise<void> {
   for (;;) {

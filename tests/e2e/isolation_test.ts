@@ -41,13 +41,13 @@ async function blocked(executors: readonly string[]): Promise<void> {
       );
       const before = [end(process, 1), end(process, 2)];
       await process.until(
-        "the others to go on while it lasts",
+        "the others to continue while it lasts",
         (p) => end(p, 1) > before[0]! + 50 && end(p, 2) > before[1]! + 50,
       );
-      assert.ok(!process.said.some((line) => line.includes("goes on")), process.output());
+      assert.ok(!process.said.some((line) => line.includes("continues")), process.output());
       await process.until(
         "the end of the block",
-        (p) => p.said.some((line) => line.includes("goes on")),
+        (p) => p.said.some((line) => line.includes("continues")),
       );
       await process.until("the blocker itself", (p) => end(p, 0) > 60);
     });

@@ -1,6 +1,6 @@
 /**
  * Record batches of a few kilobytes that unpack to gigabytes: each costs its record, which becomes a dead
- * letter, and hardly any memory; the frames beside it and the other lanes go on.
+ * letter, and hardly any memory; the frames beside it and the other lanes continue.
  */
 import assert from "node:assert/strict";
 import type { Compression, LogRecord } from "../../runtime/log/log.ts";
@@ -34,7 +34,7 @@ const WARM_BYTES = 64 * MIB;
 /** Of a frame that warms it. JPEG decoders stop at the end of the image: the rest is padding. */
 const WARM_FRAME = 400_000;
 
-Deno.test("batches that unpack to gigabytes cost their records and at most 64 MiB; other lanes go on", async () => {
+Deno.test("batches that unpack to gigabytes cost their records and at most 64 MiB; other lanes continue", async () => {
   const url = kafkaUrl();
   const topic = uniqueName("bombs");
   const log = await openLog(url);

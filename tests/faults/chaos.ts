@@ -245,7 +245,7 @@ class Bed implements AsyncDisposable {
     else await node.start();
     const awayMs = performance.now() - begun;
     await new Promise((next) => setTimeout(next, restMs));
-    // Other nodes reach one that clients do not: its replicas go on.
+    // Other nodes reach one that clients do not: its replicas continue.
     const followers = blow.fault !== "cut" && blow.fault !== "swallowed";
     const ownMs = (stream: string, partition: number) =>
       Math.max(

@@ -16,7 +16,7 @@ export interface DataLossPlace {
   readonly expire: (topic: string, before: number) => Promise<void>;
 }
 
-/** By default the query stops and says what to do; opted in it goes on and counts each lost frame. */
+/** By default the query stops and says what to do; opted in it continues and counts each lost frame. */
 export async function dataLoss({ log, url, topic, expire }: DataLossPlace): Promise<void> {
   const start = Date.now();
   await log.createTopic(topic, 1);
@@ -58,7 +58,7 @@ export async function dataLoss({ log, url, topic, expire }: DataLossPlace): Prom
 }
 
 /**
- * The same while the queries run: they are frozen, frames come and expire, they go on. Returns how many frames the
+ * The same while the queries run: they are frozen, frames come and expire, they continue. Returns how many frames the
  * one that may lose some has counted, which are those that the checker misses.
  */
 export async function dataLossWhileRunning(
@@ -111,7 +111,7 @@ export async function dataLossWhileRunning(
   }
 }
 
-/** Frames expire that only an unfinished video would see again: nothing is lost, and the query goes on. */
+/** Frames expire that only an unfinished video would see again: nothing is lost, and the query continues. */
 export async function expiredBehindVideo(
   { log, url, topic, expire }: DataLossPlace,
   folder: string,

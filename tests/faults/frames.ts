@@ -168,7 +168,7 @@ export function frameFaults(
     });
   });
 
-  Deno.test(`${kind}: a good frame that an output topic does not take is a dead letter, the others go on`, async () => {
+  Deno.test(`${kind}: a good frame that an output topic does not take is a dead letter, the others continue`, async () => {
     await withPlace(async (place) => {
       const { log, topic, mostBytes } = place;
       const records = markedRecords(1, 30, { start: Date.now() - 60_000 });
@@ -195,7 +195,7 @@ export function frameFaults(
     });
   });
 
-  Deno.test(`${kind}: a camera whose picture is larger than its log takes drops it, says so and goes on`, async () => {
+  Deno.test(`${kind}: a camera whose picture is larger than its log takes drops it, says so and continues`, async () => {
     await withPlace(async ({ url, log, topic, mostBytes }) => {
       await withFolder(async (folder) => {
         await Deno.mkdir(`${folder}/pictures`);

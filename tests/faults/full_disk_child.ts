@@ -66,7 +66,7 @@ await log.retention("t", { bytes: 5_000_000 });
 assert.equal(await append(300), 300);
 assert.ok(await assertWhole() >= 90);
 
-// Somebody else takes all the rest: retention goes first, so appends go on.
+// Somebody else takes all the rest: retention goes first, so appends continue.
 {
   using filler = Deno.openSync(join(folder, "filler"), { create: true, write: true });
   for (let bytes = 1 << 20; bytes > 0;) {

@@ -1,5 +1,5 @@
 // A topic whose disk is lost, or that is deleted, under a camera and two queries: the one that may lose
-// nothing stops and says what to do, the one that may goes on and counts each lost frame.
+// nothing stops and says what to do, the one that may continues and counts each lost frame.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FramePublisher } from "../../cameras/publisher.ts";
@@ -121,7 +121,7 @@ async function trial(
   }
 }
 
-/** The query that stopped stops again; told to go on it takes the new frames, each once. */
+/** The query that stopped stops again; told to continue it takes the new frames, each once. */
 async function stopsAgainAndIsTold(
   start: (name: string, ...more: string[]) => FramelaneProcess,
   reaches: (output: string, seq: number) => Promise<void>,

@@ -1,4 +1,4 @@
-/** A slow sink, viewers that never read, a camera that is too fast. The long version goes on for ten minutes. */
+/** A slow sink, viewers that never read, a camera that is too fast. The long version continues for ten minutes. */
 import { withLog } from "../support/log.ts";
 import { assertKept, overload } from "./overload.ts";
 

@@ -9,7 +9,7 @@ import { withLog } from "../support/log.ts";
 const MODULE = fileURLToPath(new URL("../support/queries/counted.ts", import.meta.url));
 const FRAMES = 120;
 
-Deno.test("kill -9 at four steps of a batch: tracks and counts go on as if nothing had happened", async () => {
+Deno.test("kill -9 at four steps of a batch: tracks and counts continue as if nothing had happened", async () => {
   await withLog(async (url, log, folder) => {
     await log.createTopic("Walkers", 1);
     const producer = await log.producer();

@@ -1,4 +1,4 @@
-// Cameras that publish marked frames all the while a trial goes on.
+// Cameras that publish marked frames all the while a trial continues.
 import { systemClock } from "../../runtime/base/clock.ts";
 import type { TopicLog } from "../../runtime/log/log.ts";
 import { retry } from "../../runtime/base/wait.ts";

@@ -177,7 +177,7 @@ export async function measureTroubles(wants: (kind: string) => boolean): Promise
           await whole("runtime and viewer held (SIGSTOP)", held, /^The server does not answer$/)
         ) {
           wall.runtime.signal("SIGCONT");
-          await tells("it goes on", runsOn);
+          await tells("it continues", runsOn);
         }
         const kill = () => wall.runtime.kill();
         if (await whole("runtime and viewer killed (SIGKILL)", kill, /^Connection lost/)) {

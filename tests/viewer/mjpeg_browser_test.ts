@@ -23,7 +23,7 @@ Deno.test("a camera's MJPEG plays in a browser, picture after picture", async ()
         return size > 0;
       }, "the first picture is there");
       const first = await shown();
-      await until(async () => await shown() >= first + 5, "it goes on");
+      await until(async () => await shown() >= first + 5, "it continues");
     });
   });
 });

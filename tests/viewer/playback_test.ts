@@ -144,7 +144,7 @@ Deno.test("without a log there is pausing only", async () => {
   });
 });
 
-Deno.test("a picture that was being scaled when the page went on is not shown", async () => {
+Deno.test("a picture that was being scaled when the page moved on is not shown", async () => {
   const log = new MemoryLog();
   await log.createTopic(TOPIC, 1);
   const pictures = [0, 1].map((offset) => paintCode(0, offset, 1_280, 720));
@@ -160,7 +160,7 @@ Deno.test("a picture that was being scaled when the page went on is not shown", 
     page.send({ type: "watch", tiles: [{ slot: 0, lane: "greyscale-0", width: 150 }] });
     for (let offset = 0; offset < 10; offset++) {
       await page.time({ action: "seek", lead: "greyscale-0", offset });
-      // By now its picture is being scaled; here the page goes on.
+      // By now its picture is being scaled; here the page moves on.
       await page.time({ action: "seek", lead: "greyscale-0", offset: offset + 10 });
       await until(() => page.newest(0)?.offset === offset + 10);
     }

@@ -82,7 +82,7 @@ Deno.test("pause, steps, jumps and live land on the exact frames", async () => {
   });
 });
 
-Deno.test("the track scrubs, the keys step on it, playing goes on from there", async () => {
+Deno.test("the track scrubs, the keys step on it, playing continues from there", async () => {
   await withPast(async (viewer) => {
     await withBrowser(async (open) => {
       const page = await open(`${viewer.url}?time=1`);

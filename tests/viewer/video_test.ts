@@ -135,7 +135,7 @@ Deno.test("a camera's video streams as it comes, from its newest keyframe on", a
   });
 });
 
-Deno.test("a reader that falls far behind goes on at the newest keyframe", async () => {
+Deno.test("a reader that falls far behind continues at the newest keyframe", async () => {
   const log = await logOf(1);
   append(log, 0, units);
   const history = new History({ log });

@@ -5,7 +5,7 @@ import { startViewer } from "../../viewer/viewer.ts";
 import { FakeLanes } from "../support/fake_lanes.ts";
 import { readParts, TestPage, until, withViewer } from "./kit.ts";
 
-Deno.test("a camera's stream begins with its newest picture and goes on with the next", async () => {
+Deno.test("a camera's stream begins with its newest picture and continues with the next", async () => {
   await withViewer({}, async (viewer, lanes) => {
     const idle = lanes.subscribers;
     const first = lanes.push("greyscale-1");

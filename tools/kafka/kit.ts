@@ -114,7 +114,7 @@ async function fetchJars(
   if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
   say(`Fetching Apache Kafka ${version} from Maven Central (some 40 MB)`);
   // Beside the final place: a half copy is never taken for a whole one. What Maven has downloaded
-  // stays in its own cache, so a second try goes on where the first one ended.
+  // stays in its own cache, so a second try continues where the first one ended.
   const copy = await Deno.makeTempDir({ dir: dirname(jarDir), prefix: "copy-" });
   try {
     await copyJars(copy, version);

@@ -19,7 +19,7 @@ export class ResultOverlay {
   /**
    * Shows the picture's result, and the places that its query watches; nothing unless it is `wanted`.
    *
-   * @returns true while an alert goes on.
+   * @returns true while an alert continues.
    */
   draw(
     picture: PictureMessage,

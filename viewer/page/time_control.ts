@@ -29,7 +29,7 @@ export class TimeControl {
   /** Waits until the command before was carried out; of several the last one counts. */
   #next: (() => TimeCommand | undefined) | undefined;
   #steps = 0;
-  /** The speed that playing goes on with. */
+  /** The speed that playing continues with. */
   speed = 1;
 
   constructor(connection: Connection, options: TimeControlOptions) {

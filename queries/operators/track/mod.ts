@@ -39,7 +39,7 @@ interface State {
  * A new session of the camera begins new tracks; numbers are not used twice.
  *
  * A detection below `sure` keeps a track alive but begins none, so let the detector report from 0.1 up.
- * The state is in the checkpoint: numbers go on after any restart.
+ * The state is in the checkpoint: numbers continue after any restart.
  *
  * @throws {RangeError} naming every option that is out of its bounds.
  *

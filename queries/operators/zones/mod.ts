@@ -24,7 +24,7 @@ interface State {
  * each direction), and in `data` how long each track has been in a zone (`dwellMs`) and which loiter.
  *
  * An object is where it stands: at the middle of the lower side of its box. Lines and times need tracks,
- * so put it after `track()`. The state is in the checkpoint: counts go on after any restart.
+ * so put it after `track()`. The state is in the checkpoint: counts continue after any restart.
  *
  * @param places path or URL of a JSON file, or what such a file holds
  * @throws {ZonesError} naming all faults of the file.

@@ -69,7 +69,7 @@ export class Watcher {
     };
   }
 
-  /** Forgets who is where: the camera has begun again. Counts go on. */
+  /** Forgets who is where: the camera has begun again. Counts continue. */
   reset(): void {
     for (const map of [...this.#stays.values(), ...this.#beside.values()]) map.clear();
   }

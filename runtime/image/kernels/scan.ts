@@ -5,7 +5,7 @@ import type { JpegHeader } from "./jpeg_header.ts";
 import type { Kernels } from "./kernels.ts";
 import { BLOCK_BYTES, BLOCKS, COEFFICIENTS, PREDICTIONS, UNSTUFFED } from "./layout.ts";
 
-/** Larger files are left to another thread, lest this one is held for more than some milliseconds. */
+/** Larger files are left to another thread, so that this one is never held for more than a few milliseconds. */
 export const MOST_BYTES = 512 * 1024;
 /** Larger pictures are not worth the memory, which the kernels keep: pixels. */
 export const MOST_PIXELS = 4096 * 2304;

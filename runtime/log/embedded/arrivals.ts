@@ -9,7 +9,7 @@ const pauseMs = 12 * 3_600_000;
 const [confirmMs, confirmLargeMs] = [30_000, 600_000];
 
 /**
- * The wall clock, except after a step: then time goes on as the monotonic clock says, until the step has held for 30 s
+ * The wall clock, except after a step: then time continues as the monotonic clock says, until the step has held for 30 s
  * (10 minutes when it is more than 12 h).
  */
 export class ArrivalClock {

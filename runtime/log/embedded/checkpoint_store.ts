@@ -30,7 +30,7 @@ export async function storeOf(dir: string, logId: string): Promise<CheckpointSto
     if (log !== undefined && log !== logId) {
       throw new LogError(
         "INVALID",
-        `Cannot go on with the checkpoints of ${dir}: they are of log ${log}, this is log ${logId}; use another ` +
+        `Cannot continue with the checkpoints of ${dir}: they are of log ${log}, this is log ${logId}; use another ` +
           "--checkpoint or --group, or remove that folder to start again",
       );
     }

@@ -186,7 +186,7 @@ export class EmbeddedCommitter implements BatchCommitter {
       if (this.#closed) {
         throw new LogError(
           "CLOSED",
-          `Cannot go on with ${this.#name}: the committer is closed`,
+          `Cannot continue with ${this.#name}: the committer is closed`,
         );
       }
       return step();

@@ -207,7 +207,7 @@ export class Database {
     if (placeOf(this.path) === this.#place && placeOf(this.tails.file.path) === this.#tails) return;
     this.#deleted = new LogError(
       "DELETED",
-      `Cannot go on with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
+      `Cannot continue with ${this.path}: it was deleted or replaced while it was in use; what was appended since is ` +
         "lost; start again",
     );
     throw this.#deleted;

@@ -44,7 +44,7 @@ export async function openDatabase(
     if (unclean) await whileBusy(waiting, () => checkWhole(opened, path));
     if (identity.copied) {
       tell(
-        `${dir} is a copy of log ${identity.before}: it goes on as log ${identity.logId}, so that it is not taken for ` +
+        `${dir} is a copy of log ${identity.before}: it continues as log ${identity.logId}, so that it is not taken for ` +
           "the other; deno task log check verifies it, deno task log backup makes copies that are whole",
       );
     }

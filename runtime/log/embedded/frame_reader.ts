@@ -57,7 +57,7 @@ export class FrameReader {
   /**
    * Reads from `offset` on.
    *
-   * @returns the frames, and the offset to go on from, which may lie behind a hole.
+   * @returns the frames, and the offset to continue from, which may lie behind a hole.
    */
   read(
     offset: number,

@@ -40,7 +40,7 @@ export class Keeper {
     parts.db.onFull = (what) => this.#makeRoom(what);
   }
 
-  /** Does once what is due after an opening, then goes on by itself. */
+  /** Does once what is due after an opening, then continues by itself. */
   async start(): Promise<void> {
     const { dir, db, segments } = this.#parts;
     this.#keepReserve();

@@ -27,7 +27,7 @@ export async function whileBusy<T>(
       if (storageFault(error) !== "busy") throw error;
       started ??= clock.monotonic();
       if (clock.monotonic() - started > timeoutMs) throw error;
-      // Apart from each other, lest the same writers meet again.
+      // Apart from each other, so that the same writers do not meet again.
       await clock.sleep(delay * (0.5 + Math.random()));
     }
   }

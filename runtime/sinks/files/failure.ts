@@ -10,7 +10,7 @@ type SinkErrorCode =
   | "INVALID"
   | "FAILED";
 
-/** A sink that cannot go on. The streaming query restarts from its checkpoint. */
+/** A sink that cannot continue. The streaming query restarts from its checkpoint. */
 export class SinkError extends Error {
   override readonly name = "SinkError";
   readonly code: SinkErrorCode;

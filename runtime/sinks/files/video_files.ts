@@ -54,7 +54,7 @@ export class VideoFiles {
   }
 
   /**
-   * Goes on with the file of a mark, as it was then.
+   * Continues with the file of a mark, as it was then.
    *
    * @param copy leave the old file to a former owner that may still write to it.
    */

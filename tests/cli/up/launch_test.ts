@@ -48,7 +48,7 @@ Deno.test("an edit that writes elsewhere changes nothing and says so", async () 
         file,
         head + GREY.replace("display", `"images:${folder}/out"`),
       );
-      await process.until("the fault", () => said("all goes on as before"));
+      await process.until("the fault", () => said("all continues as before"));
       assert.ok(said("Cannot write to"), process.output());
       assert.ok(!said("query greyscale restarts"), process.output());
       assert.equal(await process.stop(), 0, process.output());

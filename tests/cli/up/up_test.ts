@@ -11,7 +11,7 @@ const camera = (number: number, fps: number) =>
 const grey = '  - { query: greyscale, sinks: ["topic:GREY"], startingOffsets: earliest }\n';
 const motion = '  - { query: motion, sinks: ["topic:MOTION"], startingOffsets: earliest }\n';
 
-Deno.test("cameras and queries follow the file, and what did not change goes on", async () => {
+Deno.test("cameras and queries follow the file, and what did not change continues", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "framelane.yaml");
     const write = (cameras: string, queries: string) =>
@@ -37,7 +37,7 @@ Deno.test("cameras and queries follow the file, and what did not change goes on"
       await Deno.writeTextFile(file, "cameras: 7\n");
       await process.until("the fault", () => said(`${file}:1: Cannot use cameras 7`) === 1);
       const before = await count("GREY", 0);
-      await until("the first query goes on", async () => await count("GREY", 0) > before);
+      await until("the first query continues", async () => await count("GREY", 0) > before);
 
       await write(camera(1, 20), motion);
       await process.until("the stopped query", () => said("greyscale: ") === 1);

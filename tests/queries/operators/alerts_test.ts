@@ -29,7 +29,7 @@ async function alertsOf(
 const states = (list: readonly (Alert | undefined)[]) =>
   list.map((alert) => alert?.state[0] ?? "-").join("");
 
-Deno.test("an episode starts, goes on and ends under one id, with its peak", async () => {
+Deno.test("an episode starts, continues and ends under one id, with its peak", async () => {
   const list = await alertsOf({}, [0.1, 0.7, 0.9, 0.5, 0.39, 0.1, 0.8]);
   assert.equal(states(list), "-suue-s");
   assert.deepEqual(list[1], { id: "test-0-door-1", state: "start", label: "door", peak: 0.7 });
@@ -85,7 +85,7 @@ Deno.test("alerts mark findings too, by the first offset of their window", async
   assert.equal(outputs[1]!.result!.inferMs, 3);
 });
 
-Deno.test("alerts go on after any restart as if there had been none", async () => {
+Deno.test("alerts continue after any restart as if there had been none", async () => {
   const anything = fc.record({
     smoothing: fc.constantFrom(0, 0.3, 0.9),
     of: fc.constantFrom<readonly [number, number]>([1, 1], [2, 3], [3, 3]),

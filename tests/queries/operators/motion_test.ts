@@ -62,7 +62,7 @@ Deno.test("motion leaves no trace of what has passed", async () => {
   assert.deepEqual(found(outputs.at(-1)!.result).boxes, []);
 });
 
-Deno.test("motion goes on after any restart as if there had been none", async () => {
+Deno.test("motion continues after any restart as if there had been none", async () => {
   const frames = framesOf(await walk(40), 12.5);
   const options = { backgroundPictures: 6 };
   const straight = await run(motion(options), frames);
@@ -92,7 +92,7 @@ Deno.test("motion begins anew after a pause, a new session and another size", as
   }
 });
 
-Deno.test("motion goes on after a bad frame", async () => {
+Deno.test("motion continues after a bad frame", async () => {
   const frames = framesOf(await walk(10));
   const task = await open(motion());
   await task.process(frames[0]!);

@@ -60,7 +60,7 @@ Deno.test("tamper sees a frozen feed, surer with time", async () => {
   assert.deepEqual(frozen, [0, 0, 0, 0, 0, 0, ...ramp, 0, 0, 0]);
 });
 
-Deno.test("tamper goes on after any restart as if there had been none", async () => {
+Deno.test("tamper continues after any restart as if there had been none", async () => {
   const live = await noisy(16, 1);
   const values = [
     ...live,

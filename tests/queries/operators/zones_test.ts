@@ -110,7 +110,7 @@ Deno.test("zones say who is in, for how long, and who loiters", async () => {
   });
 });
 
-Deno.test("counts and stays go on after a restart at any frame", async () => {
+Deno.test("counts and stays continue after a restart at any frame", async () => {
   const places = { zones: DOOR.zones, lines: LINE.lines } as const;
   const frames = Array.from(
     { length: 30 },

@@ -106,7 +106,7 @@ export async function startsAModule(url: string, log: TopicLog, topic: string): 
   );
 }
 
-/** Another query comes, changes and goes beside one that runs, which goes on in the same run. */
+/** Another query comes, changes and goes beside one that runs, which continues in the same run. */
 export async function changesOneQuery(url: string, log: TopicLog, topic: string): Promise<void> {
   await log.createTopic(topic, 2);
   const frames = async () => {
@@ -150,7 +150,7 @@ export async function changesOneQuery(url: string, log: TopicLog, topic: string)
   assert.deepEqual(added.map(({ totals }) => totals.frames), [4, 2]);
 
   const changed = await streams.replace(of("added").writeStream(note("changed")));
-  assert.deepEqual(changed.map(({ id }) => id), ids, "it goes on from its own checkpoint");
+  assert.deepEqual(changed.map(({ id }) => id), ids, "it continues from its own checkpoint");
   await frames();
   await streams.processAllAvailable();
   await assert.rejects(streams.replace(`${module.href}.none`, { queryName: `added-${topic}` }));

@@ -10,7 +10,7 @@ Deno.test("a program starts a definition that is a value, and stops it", () =>
 Deno.test("a program starts a module in a worker, to its end", () =>
   withKafkaLog((url, log) => startsAModule(url, log, uniqueName("start"))));
 
-Deno.test("one query comes, changes and goes while another goes on in the same run", () =>
+Deno.test("one query comes, changes and goes while another continues in the same run", () =>
   withKafkaLog((url, log) => changesOneQuery(url, log, uniqueName("change"))));
 
 Deno.test("a program aligns two cameras, again and again", () =>

@@ -14,7 +14,7 @@ Deno.test("a program starts a definition that is a value, and stops it", () =>
 Deno.test("a program starts a module in a worker, to its end", () =>
   withLog((url, log) => startsAModule(url, log, "VideoStreaming")));
 
-Deno.test("one query comes, changes and goes while another goes on in the same run", () =>
+Deno.test("one query comes, changes and goes while another continues in the same run", () =>
   withLog((url, log) => changesOneQuery(url, log, "VideoStreaming")));
 
 Deno.test("a program aligns two cameras, again and again", () =>

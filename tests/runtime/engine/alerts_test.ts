@@ -52,7 +52,7 @@ Deno.test("alerts are remembered in a topic of their own, with the commit of the
       "160 start 160",
       "160 end 169",
     ];
-    // An alert that goes on is reported every five seconds, and again after a restart.
+    // An alert that continues is reported every five seconds, and again after a restart.
     const again = states.filter((state) => !all.includes(state));
     assert.ok(
       again.length <= 3 && again.every((state) => state.startsWith("r-2 update")),

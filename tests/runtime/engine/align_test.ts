@@ -160,7 +160,7 @@ Deno.test("A query that is new on a partition begins with the partners of its fi
   await running.ended;
 });
 
-Deno.test("A query that aligns from now on goes on with the partners of its next frame", async () => {
+Deno.test("A query that aligns from now on continues with the partners of its next frame", async () => {
   const times = Array.from({ length: 12 }, (_, i) => 1000 + i * 40);
   const log = await logOf(times.slice(0, 5), times.slice(0, 9), times.slice(0, 9));
   const before = query("stereo").readStream({ startingOffsets: "earliest" });

@@ -61,7 +61,7 @@ Deno.test("a query that finds nothing makes no topic and no record", async () =>
   assert.deepEqual(await log.topics(), ["VideoStreaming"]);
 });
 
-Deno.test("where the topic of findings cannot be made the query goes on, and says so once", async () => {
+Deno.test("where the topic of findings cannot be made the query continues, and says so once", async () => {
   const log = logOf(60);
   const createTopic = log.createTopic.bind(log);
   let asked = 0;

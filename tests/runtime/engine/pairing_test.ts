@@ -65,7 +65,7 @@ Deno.test("Pairs are those of the definition, whatever the clocks, the portions 
   assert.ok(found > 3_000, `${found} pairs`);
 });
 
-Deno.test("With clocks that only go on, two frames are a pair when each is the other's nearest", () => {
+Deno.test("With clocks that only go forward, two frames are a pair when each is the other's nearest", () => {
   const random = Random.fromEnvironment(2);
   for (let round = 0; round < 300; round++) {
     const [left, right] = [0, 1].map((partition) => {

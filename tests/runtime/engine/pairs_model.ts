@@ -50,7 +50,7 @@ export function pairsOf(
   return pairs.sort(([a], [b]) => a - b);
 }
 
-/** Pairs of frames of which each is the other's nearest, by comparing all with all; for clocks that only go on. */
+/** Pairs of frames of which each is the other's nearest, by comparing all with all; for clocks that only go forward. */
 export function mutuallyNearest(
   left: readonly Timed[],
   right: readonly Timed[],
@@ -71,7 +71,7 @@ export function mutuallyNearest(
   });
 }
 
-/** Capture times of a camera whose clock goes on, jitters, stands still, goes back, or is far off for a frame. */
+/** Capture times of a camera whose clock advances, jitters, stands still, goes back, or is far off for a frame. */
 export function randomClock(random: Random, frames: number, wild: boolean): number[] {
   const times: number[] = [];
   let time = random.whole(100_000, 100_200);

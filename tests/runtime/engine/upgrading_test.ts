@@ -45,13 +45,13 @@ interface Expected {
 
 /** Four frames by the first definition, four by the second: what is expected of the second run. */
 const ROWS: readonly [change: string, happens: string, Define, Define, Expected][] = [
-  ["nothing", "goes on where it was", define(count), define(count), {
+  ["nothing", "continues where it was", define(count), define(count), {
     scores: { count: 8 },
     outputs: 4,
   }],
   [
     "a step without state is added, removed or moved",
-    "goes on where it was",
+    "continues where it was",
     define((s) => count(s.map((frame) => frame))),
     define((s) => count(s.filter(() => true)).map((frame) => frame)),
     { scores: { count: 8 } },
@@ -79,7 +79,7 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
   ],
   [
     "… and the query drops it with `dropState`",
-    "goes on without it, and that is reported",
+    "continues without it, and that is reported",
     define(count),
     (sink) => define(a)(sink).dropState("count"),
     { scores: { a: 4 }, report: /step count is dropped/ },
@@ -114,7 +114,7 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
   ],
   [
     "windows keep their name and are cut otherwise",
-    "they go on from the state of the old ones",
+    "they continue from the state of the old ones",
     define(windows(3, "cut")),
     define(windows(2, "cut")),
     { scores: { first: 6, frames: 2 }, outputs: 2 },
@@ -128,7 +128,7 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
   ],
   [
     "trigger, overload policy, limits of a batch",
-    "goes on where it was",
+    "continues where it was",
     define(count),
     (sink) =>
       define(count, { maxFramesPerTrigger: 1 })(sink).trigger("once").overload("drop-oldest"),
@@ -136,7 +136,7 @@ const ROWS: readonly [change: string, happens: string, Define, Define, Expected]
   ],
   [
     "sinks",
-    "goes on where it was; new sinks get what comes",
+    "continues where it was; new sinks get what comes",
     define(count),
     (sink) =>
       count(query("q").readStream({ startingOffsets: "earliest" })).writeStream(

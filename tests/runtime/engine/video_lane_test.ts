@@ -95,7 +95,7 @@ Deno.test("Units before the first keyframe are dropped and counted, also after a
   );
 });
 
-Deno.test("A lane whose keyframe has expired goes on at the next one, and counts what it dropped", async () => {
+Deno.test("A lane whose keyframe has expired continues at the next one, and counts what it dropped", async () => {
   const units = await accessUnits({ frames: 20, gop: 8 });
   const log = await logOf(units.slice(0, 11));
   const sink = collect();
@@ -111,7 +111,7 @@ Deno.test("A lane whose keyframe has expired goes on at the next one, and counts
   assert.ok(reports.some((line) => line.includes("keyframe at offset 8")), reports.join("\n"));
 });
 
-Deno.test("A damaged unit and what hangs on it become dead letters; the lane goes on", async () => {
+Deno.test("A damaged unit and what hangs on it become dead letters; the lane continues", async () => {
   const units = await accessUnits({ frames: 16, gop: 8 });
   units[3] = units[3]!.subarray(0, units[3]!.length >> 1);
   const sink = collect();

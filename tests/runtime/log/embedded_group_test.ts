@@ -161,7 +161,7 @@ Deno.test("group: a wall clock that jumps expels nobody", async () => {
     await eventually("a share each", shared);
     for (const hours of [1, -1]) {
       jump = hours * 3_600_000;
-      // Two session timeouts of life go on as before.
+      // Two session timeouts of life continue as before.
       await systemClock.sleep(600);
       assert.ok(shared());
     }

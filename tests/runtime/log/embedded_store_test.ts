@@ -94,7 +94,7 @@ Deno.test("embedded log: flipped bits and cut files cost their frames, and are t
   });
 });
 
-Deno.test("embedded log: what a killed writer had not committed is cut off, its segment goes on for nobody", async () => {
+Deno.test("embedded log: what a killed writer had not committed is cut off, no one continues its segment", async () => {
   await inFolder(async (dir) => {
     const url = `embedded:${dir}`;
     await withLog(url, (log) => log.createTopic("t", 1));
@@ -127,7 +127,7 @@ Deno.test("embedded log: what a killed writer had not committed is cut off, its 
   });
 });
 
-Deno.test("embedded log: a writer that is stopped in the middle of a write harms nothing when it goes on", async () => {
+Deno.test("embedded log: a writer that is stopped in the middle of a write harms nothing when it continues", async () => {
   await inFolder(async (dir) => {
     const url = `embedded:${dir}`;
     await withLog(url, async (log) => {
@@ -254,7 +254,7 @@ Deno.test("embedded log: a copy gets an identity of its own, and says so", async
       }, options);
     }
     assert.equal(told.length, 1);
-    assert.match(told[0]!, /\/b is a copy of log .*: it goes on as log/);
+    assert.match(told[0]!, /\/b is a copy of log .*: it continues as log/);
     await Deno.rename(`${dir}/b`, `${dir}/moved`);
     await withLog(`embedded:${dir}/moved`, (log) => log.topics(), options);
     assert.equal(told.length, 1, "Moved is not copied");

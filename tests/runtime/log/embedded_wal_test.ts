@@ -37,7 +37,7 @@ Deno.test("embedded log: a long foreign reader is told and measured; once it end
       assert.ok(await gauge("log_disk_free_bytes") > 0);
       await eventually("words about the reader", () => told.length > 0, 60_000);
       assert.match(told[0]!, /log\.db-wal has grown to \d+ MiB: another program .* end it/);
-      // Appends go on beside it.
+      // Appends continue beside it.
       await append(log, "t", 0, records(3));
       reader.exec("COMMIT");
       await eventually("a short one", async () => await gauge("log_wal_bytes") < LONG, 60_000);

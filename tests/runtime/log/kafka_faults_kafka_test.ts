@@ -17,7 +17,7 @@ const record = (value: string): LogRecord => ({
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => record(`${from + i}`));
 
-Deno.test("readers and producers go on by themselves after a restart", async () => {
+Deno.test("readers and producers continue by themselves after a restart", async () => {
   await withKafka({}, async (kafka) => {
     const log = await openLog(`kafka://${kafka.bootstrap}`, { timeoutMs: 2_000 });
     await log.createTopic("frames", 2);

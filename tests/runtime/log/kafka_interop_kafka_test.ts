@@ -268,7 +268,7 @@ Deno.test("a group is readable by any tool: its offsets, its members, their part
     await admin.disconnect();
   }));
 
-Deno.test("offsets that somebody resets are honoured, batch numbers go on", () =>
+Deno.test("offsets that somebody resets are honoured, batch numbers continue", () =>
   withLog(async (log) => {
     const [topic, group] = [uniqueName("source"), uniqueName("group")];
     await log.createTopic(topic, 1);

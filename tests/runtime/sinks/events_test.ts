@@ -107,7 +107,7 @@ Deno.test("events: a file moved away by log rotation is begun anew", async () =>
   });
 });
 
-Deno.test("events: a file cut by its user goes on where it ends", async () => {
+Deno.test("events: a file cut by its user continues where it ends", async () => {
   await withFile(async (file) => {
     await writeBatch(file, 0, 0, [0, 1]);
     await Deno.truncate(file, 0);

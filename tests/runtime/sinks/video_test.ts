@@ -34,7 +34,7 @@ for (const [name, options] of Object.entries({ "as they came": {}, "rolled": { r
   });
 }
 
-Deno.test("video: after a damaged last group it goes on from what is whole", async () => {
+Deno.test("video: after a damaged last group it continues from what is whole", async () => {
   await withDirectory(async (reference) => {
     await withDirectory(async (directory) => {
       const whole = await written({ directory: reference, groupMs: 200 }, range(40));

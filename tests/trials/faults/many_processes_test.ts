@@ -8,7 +8,7 @@ Deno.test("seven processes on one embedded log, one stopped past its session, on
   const { verdict, recoveryMs, locked } = await manyProcesses(ROUNDS, 2_000);
   reportRow({
     fault:
-      "seven processes on one embedded log: a runtime stopped (SIGSTOP) past its session of 2 s and let go on, " +
+      "seven processes on one embedded log: a runtime stopped (SIGSTOP) past its session of 2 s and let continue, " +
       `the clock of another a day ahead, back, an hour ahead; ${locked} stops inside of a transaction`,
     repetitions: ROUNDS,
     verdict,

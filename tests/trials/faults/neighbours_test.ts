@@ -10,7 +10,7 @@ import { say } from "../../support/trial_report.ts";
 const FPS = 5;
 const SECONDS = Number(Deno.env.get("FRAMELANE_TEST_SECONDS") ?? "600");
 
-Deno.test("sixteen cameras, one of each kind of wrong: the others go on as if alone", async () => {
+Deno.test("sixteen cameras, one of each kind of wrong: the others continue as if alone", async () => {
   const options = { frames: FPS * SECONDS, fps: FPS, executors: 2 };
   const undisturbed = await neighbours(options);
   const disturbed = await neighbours({ ...options, evil: true });

@@ -163,7 +163,7 @@ export class PartitionQueue {
     const first = this.#waiting[0]!;
     if (!doubtful.calls.some((call) => sameRecords(call.records, first.records))) {
       // Given up by its caller. What becomes of it is unknown, and so is the next sequence number:
-      // go on under another id.
+      // continue under another id.
       this.#doubtful = undefined;
       this.#identity = undefined;
       return undefined;

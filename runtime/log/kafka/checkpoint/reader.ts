@@ -11,7 +11,7 @@ import { readState } from "./state_topic.ts";
  * The checkpoint that is stored; undefined when there is none.
  *
  * An offset that was not committed by Framelane was set on purpose (a lag tool's reset):
- * the query goes on there, with its id and the numbers of its batches.
+ * the query continues there, with its id and the numbers of its batches.
  */
 export async function readStored(
   cluster: Cluster,
@@ -27,7 +27,7 @@ export async function readStored(
     own === group ? undefined : committedOffset(cluster, action, group, topic, partition),
   ]);
   if (ours !== undefined) {
-    // So that a reader that goes on from there notices when these are not the same frames any more.
+    // So that a reader that continues from there notices when these are not the same frames any more.
     epochs.observe(topic, partition, {
       epoch: ours.leaderEpoch,
       from: 0,

@@ -167,7 +167,7 @@ export class Transactions {
       for (let delay = FIRST_DELAY_MS; systemClock.monotonic() < deadline; delay++) {
         await systemClock.sleep(delay, this.#cluster.closing);
         const known = await this.#describe(this.#cluster.closing);
-        // A broker that cannot tell refuses to go on until the partitions are marked.
+        // A broker that cannot tell refuses to continue until the partitions are marked.
         if (known === undefined) await this.#init("Cannot begin a transaction", this.#identity);
         if (known === undefined || !UNSETTLED.has(known.state)) break;
       }

@@ -2,7 +2,7 @@
 //
 // A member goes round: join, get partitions, hand them to the runtime, stay. A member that loses a
 // partition stops its queries first and joins again then: no partition has two owners.
-// Heartbeats have a timer of their own and go on while queries stop.
+// Heartbeats have a timer of their own and continue while queries stop.
 import { systemClock } from "../../../base/clock.ts";
 import { type GroupMember, type GroupOptions, LogError, SESSION_TIMEOUT_MS } from "../../log.ts";
 import type { Cluster } from "../net/cluster.ts";
@@ -276,12 +276,12 @@ export class KafkaMember implements GroupMember {
     else if (step === undefined) this.#report(error);
   }
 
-  /** The group went on without this member: what it had belongs to others. */
+  /** The group continued without this member: what it had belongs to others. */
   async #expelled(): Promise<void> {
     this.#report(
       new LogError(
         "FENCED",
-        `Cannot stay in group ${this.#options.group}: it went on without this member`,
+        `Cannot stay in group ${this.#options.group}: it continued without this member`,
         { retryable: true },
       ),
     );

@@ -184,7 +184,7 @@ function claimOf(
   try {
     return { memberId, ...decodeSubscription(metadata) };
   } catch {
-    // It gets nothing, and the others go on.
+    // It gets nothing, and the others continue.
     return { memberId, topics: [], owned: new Map(), generation: -1 };
   }
 }

@@ -28,7 +28,7 @@ export type Outcome =
   | "new-producer-id"
   /** Another client took over. */
   | "fenced"
-  /** The topic does not take this record: others may go on without it. */
+  /** The topic does not take this record: others may continue without it. */
   | "put-aside"
   /** What was asked for is the case already. */
   | "done"

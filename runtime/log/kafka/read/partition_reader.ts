@@ -1,4 +1,4 @@
-// One partition as it is being read: what is buffered, where it goes on, and its readers.
+// One partition as it is being read: what is buffered, where it continues, and its readers.
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
@@ -105,7 +105,7 @@ export class BufferedPartition implements PartitionReader {
     return this.buffered === 0 ? this.#next : this.#position;
   }
 
-  /** Where the next fetch goes on. */
+  /** Where the next fetch continues. */
   get next(): number {
     return this.#next;
   }

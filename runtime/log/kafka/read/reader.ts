@@ -197,7 +197,7 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  /** Goes on at another replica. */
+  /** Continues at another replica. */
   #move(one: BufferedPartition, replica: number): void {
     this.#detach(one);
     one.replica = replica;

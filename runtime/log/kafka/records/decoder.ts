@@ -17,7 +17,7 @@ export interface EpochRange {
 /** What was read out of the batches of one partition. */
 export interface Decoded {
   readonly frames: Frame[];
-  /** Offset to go on from: behind holes and markers too. */
+  /** Offset to continue from: behind holes and markers too. */
   readonly next: number;
   /** Leader epochs of the batches that something was taken of, each with its offsets. */
   readonly epochs: readonly EpochRange[];
@@ -45,7 +45,7 @@ const COMPRESSION = 0b111;
 const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
 const LOG_APPEND_TIME = 1 << 3;
-/** Unpacking goes on, batch after batch, up to this size. */
+/** Unpacking continues, batch after batch, up to this size. */
 const UNPACKED_BYTES = 2 * FREE_BYTES;
 /** What was unpacked and is larger than this is unpacked again rather than kept. */
 const KEPT_BYTES = 2 * 1024 * 1024;

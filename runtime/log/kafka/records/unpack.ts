@@ -146,7 +146,7 @@ function lz4Length(packed: Buffer, most: number): { unpacked: number; end: numbe
 function lz4BlockLength(packed: Buffer, from: number, end: number, most: number): number {
   let at = from;
   let length = 0;
-  /** A length that did not fit into its four bits goes on until a byte is not full. */
+  /** A length that did not fit into its four bits continues until a byte is not full. */
   const more = (bits: number) => {
     let sum = bits;
     if (bits < 15) return sum;

@@ -170,7 +170,7 @@ Deno.test("a coordinator that is never the right one is not asked without a paus
   );
 });
 
-Deno.test("a broker that wants quiet for a while is left alone, and then goes on", async () => {
+Deno.test("a broker that wants quiet for a while is left alone, and then continues", async () => {
   await withBroker(() => "well", async (log, broker) => {
     const producer = await log.producer();
     assert.equal(await producer.append("t", 0, [record]), 0);

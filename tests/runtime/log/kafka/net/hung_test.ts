@@ -30,7 +30,7 @@ Deno.test("a broker that hangs does not keep another one from answering, and is 
   }
 });
 
-Deno.test("an append goes on after a broker that did not answer for its producer id", async () => {
+Deno.test("an append continues after a broker that did not answer for its producer id", async () => {
   let silent = true;
   const broker = new ScriptedBroker(({ key }) => {
     if (key !== INIT_PRODUCER_ID.key || !silent) return "well";
@@ -67,7 +67,7 @@ Deno.test("an append that ran out of time while its producer id was asked for is
   }
 });
 
-Deno.test("what waits for a broker that the cluster has given up goes on elsewhere", async () => {
+Deno.test("what waits for a broker that the cluster has given up continues elsewhere", async () => {
   let held = false;
   const leader = new ScriptedBroker(() => held ? "silent" : "well", 1);
   const successor = new ScriptedBroker(() => "well", 2);
