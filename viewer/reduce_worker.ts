@@ -23,7 +23,7 @@ export interface ReduceReply {
   readonly ms: number;
 }
 
-yieldToOthers();
+yieldToOthers({ idle: true });
 
 self.onmessage = ({ data }: MessageEvent<ReduceRequest>) => {
   const begun = performance.now();

@@ -17,7 +17,7 @@ export const TEXT: OptionRow = {
 
 /** The name of a topic, as Kafka takes it. */
 export const TOPIC: OptionRow = {
-  accepted: "1 to 249 letters, digits, dots, underscores or hyphens, other than . and ..",
+  accepted: "1 to 249 letters, digits, dots, underscores or hyphens, not . or .. alone",
   takes: (value) => /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/.test(String(value)),
 };
 

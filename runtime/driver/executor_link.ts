@@ -28,7 +28,7 @@ export interface ExecutorLink {
   /** Says what is wanted of which lanes. */
   watch(watched: Watched): void;
   /** From now on its thread works behind others, also while it is held; see `yieldToOthers`. */
-  yieldToOthers(useless?: boolean): void;
+  yieldToOthers(idle?: boolean): void;
   /** What its thread shows; undefined where it is this one. */
   pulse(): Pulse | undefined;
   /** Ends it: kindly, or at once when it does not listen within `graceMs`. */
@@ -132,10 +132,10 @@ export function startWorker(
       // A call that does not end is what blocks: many short ones are only a busy thread.
       alive: Atomics.load(cells, SHARED.heartbeats) + Atomics.load(cells, SHARED.calls),
     }),
-    yieldToOthers(useless) {
+    yieldToOthers(idle = false) {
       Atomics.store(cells, SHARED.yields, 1);
       const thread = Atomics.load(cells, SHARED.thread);
-      if (thread !== 0) yieldToOthers(thread, useless);
+      if (thread !== 0) yieldToOthers({ thread, idle });
     },
     async close(graceMs) {
       link.post({ type: "close" });

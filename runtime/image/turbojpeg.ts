@@ -299,12 +299,13 @@ export function threadId(): number {
  * Lets other threads go first, from now on: this one gets a tenth of what they get where they want all.
  * Less would hold up others too, which wait for its locks. Where the system has no such thing nothing changes.
  *
- * @param thread another thread of this process, also one that is held; see `threadId`.
- * @param useless nothing waits for it: it works in what all threads of the machine leave.
+ * @param options.thread another thread of this process, also one that is held; see `threadId`.
+ * @param options.idle it runs only while no other thread of the machine wants to: for work that holds no
+ * lock and that nothing waits for.
  */
-export function yieldToOthers(thread = THIS_THREAD, useless = false): void {
-  const priority = useless ? LOWEST_PRIORITY : LOW_PRIORITY;
+export function yieldToOthers({ thread = THIS_THREAD, idle = false } = {}): void {
+  const priority = idle ? LOWEST_PRIORITY : LOW_PRIORITY;
   // Linux counts threads here, whatever its name says. It never refuses to lower a priority.
   library?.symbols.setpriority(PRIO_PROCESS, thread, priority);
-  if (useless) library?.symbols.sched_setscheduler(thread, SCHED_IDLE, new Int32Array(1));
+  if (idle) library?.symbols.sched_setscheduler(thread, SCHED_IDLE, new Int32Array(1));
 }

@@ -21,7 +21,7 @@ Deno.test("the viewer listens to this machine alone, unless somebody guards it",
     assert.equal(access("--host", host, "--proxy-host", "wall.example").hostname, host);
   }
   assert.throws(() => access("--camera-token", "gate=1"), /set a token too/);
-  for (const host of ["a b", "0.0.0.0:80", "[::1]:80", "*.example", "x:", ":::", ""]) {
+  for (const host of ["a b", "0.0.0.0:80", "[::1]:80", "*.example", "x:", ":::"]) {
     assert.throws(
       () => access("--token=t", "--host", host),
       /^UsageError: Cannot use --host "/,

@@ -92,5 +92,5 @@ Deno.test("models names wrong use", async () => {
   assert.match((await call()).said[0]!, /expected inspect, check, presets or devices/);
   assert.match((await call("inspekt", "x")).said[0]!, /did you mean inspect/);
   assert.match((await call("inspect")).said[0]!, /expected an .onnx file/);
-  await assert.rejects(call("inspect", "no.onnx"), Deno.errors.NotFound);
+  await assert.rejects(call("inspect", "no.onnx"), /Cannot read no\.onnx as an ONNX model/);
 });
