@@ -132,7 +132,7 @@ export function parseCommand<O extends Options>(
     } else if (negated) {
       faults.push(`Unknown option ${flag}: --${name} takes a value`);
     } else if (value === undefined || value.trim() === "") {
-      faults.push(`Option ${flag} needs a value: ${option.value ?? "VALUE"}`);
+      faults.push(`No value for ${flag}: expected ${option.value ?? "VALUE"}`);
     } else if (given.has(name) && !option.multiple) {
       faults.push(`Option ${flag} was given more than once`);
     } else {

@@ -84,8 +84,8 @@ Deno.test("a fault names its value once, what is empty is no value, and all are 
       ...["--sink", "images:", "--group", "", "--model", " "],
     )).map((fault) => fault.slice(0, 60)),
     [
-      "Option --group needs a value: G",
-      "Option --model needs a value: MANIFEST",
+      "No value for --group: expected G",
+      "No value for --model: expected MANIFEST",
       'Cannot use --trigger "interval:0ms": expected asap, interval',
       `Cannot use --starting-offsets ${JSON.stringify(offsets)}: expected earliest, latest`
         .slice(0, 60),
