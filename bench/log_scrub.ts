@@ -32,7 +32,7 @@ export async function measureScrub(folder: string, gigabytes: number): Promise<s
     cameras.begin();
     const rows: string[][] = [];
     const calm = await beside(cameras, address, () => pause(5_000));
-    rows.push(["nobody scrubs", "", "", "", "", ...calm.figures]);
+    rows.push(["no scrubbing", "", "", "", "", ...calm.figures]);
     for (const width of [0, 480]) {
       const page = await Page.open(address, width);
       const used = processStats(viewer.pid).cpuSeconds;

@@ -256,6 +256,6 @@ export const STREAM_KINDS: readonly StreamKind[] = [
     spacing: "at --fps",
     pixels: "byte for byte",
     file: "mjpeg_test.ts",
-    test: "snapshots are told by their bytes, whatever their content type says",
+    test: "snapshots are recognised by their bytes, whatever their content type says",
   },
 ];

@@ -134,8 +134,8 @@ Deno.test("folder: broken images are left out, said once, and stop nothing", asy
     await put(folder, "z.jpg", good);
     await log.until(TOPIC, 0, 1);
     const { reports } = camera;
-    await until("all four are told", () => reports.length >= 4);
-    // A good one later on: by then nothing was told twice.
+    await until("all four are reported", () => reports.length >= 4);
+    // A good one later on: by then nothing was reported twice.
     await put(folder, "zz.jpg", good);
     await log.until(TOPIC, 0, 2);
     await camera.end();

@@ -141,7 +141,7 @@ Deno.test("a server of single pictures is asked again and again", async () => {
   );
 });
 
-Deno.test("snapshots are told by their bytes, whatever their content type says", async () => {
+Deno.test("snapshots are recognised by their bytes, whatever their content type says", async () => {
   const types = [
     "image/jpeg",
     "image/jpg; charset=utf-8",

@@ -79,7 +79,7 @@ Deno.test("lingers for company", async () => {
   await log.until(TOPIC, 2, 6);
   assert.deepEqual(log.batches, [6]);
   await publisher.publish(frame(6));
-  // Nobody else will come: a flush does not wait out the linger time.
+  // No other append will come: a flush does not wait out the linger time.
   await publisher.flush();
   await publisher.close();
   assert.deepEqual(log.batches, [6, 1]);
@@ -90,7 +90,7 @@ Deno.test("a batch that has no room for another frame does not linger", async ()
   const { publisher } = await publisherOn(log, { lingerMs: 60_000, batchBytes: 1 });
   for (let n = 0; n < 3; n++) {
     await publisher.publish(frame(n));
-    // In a minute that nobody lets pass it would never be there.
+    // The clock stands still, so after a minute's wait it would never be there.
     await log.until(TOPIC, 2, n + 1);
   }
   await publisher.close();

@@ -9,7 +9,7 @@ import { withFolder } from "../support/folder.ts";
 
 const summary = (published: number) => ({ published }) as CameraSummary;
 
-/** Cameras that do as they are told. */
+/** Cameras that follow a script. */
 class Stage {
   readonly running = new Map<number, RegisteredCamera>();
   readonly starts: number[] = [];

@@ -170,7 +170,7 @@ Deno.test("RTSP: the same over TLS", async () => {
   });
 });
 
-Deno.test("RTSP: nobody there, a mute server, one of another kind", async () => {
+Deno.test("RTSP: no server, a mute server, one of another kind", async () => {
   const unreachable = (pattern: RegExp) => (error: unknown) =>
     error instanceof SourceError && error.code === "UNREACHABLE" && error.retryable &&
     pattern.test(error.message) && !error.message.includes(PASSWORD);

@@ -99,7 +99,7 @@ Deno.test("No command is 2, with the help on standard error", async () => {
   assert.match(err.join("\n"), /deno task COMMAND/);
 });
 
-Deno.test("All faults of a configuration are told together", async () => {
+Deno.test("All faults of a configuration are reported together", async () => {
   const { code, out, err } = await run(["camera", "--port", "0", "--jsn"], {
     environment: { FRAMELANE_JSON: "maybe" },
   });
@@ -153,7 +153,7 @@ Deno.test("No secret that came by argument or environment is printed, in whateve
   assert.deepEqual(err, ["denied: ***, ***, ***", "denied: ***, ***, ***"]);
 });
 
-Deno.test("The version is told", async () => {
+Deno.test("The version is printed", async () => {
   assert.deepEqual((await run(["--version"])).out, ["framelane 1.2.3"]);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describeFailure } from "../../cli/fault.ts";
 
-Deno.test("A failure is told with its causes, one a line", () => {
+Deno.test("A failure is reported with its causes, one a line", () => {
   const failure = new Error("Cannot open log", {
     cause: new Error("Cannot connect", { cause: new TypeError("x is not a function") }),
   });
@@ -31,7 +31,7 @@ Deno.test("A circle of causes ends", () => {
   assert.equal(describeFailure(failure), "Cannot stop");
 });
 
-Deno.test("What is no Error is told too", () => {
+Deno.test("What is no Error is reported too", () => {
   assert.equal(describeFailure("plain text"), "plain text");
   assert.equal(describeFailure(undefined), "undefined");
   assert.equal(describeFailure(new RangeError("")), "RangeError");

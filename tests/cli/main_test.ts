@@ -56,7 +56,7 @@ Deno.test("Help and version go to standard output, wrong use does not", async ()
   assert.deepEqual([none.code, none.out], [2, ""]);
 });
 
-Deno.test("All faults of a command are told at once, on standard error, with exit code 2", async () => {
+Deno.test("All faults of a command are reported at once, on standard error, with exit code 2", async () => {
   const args = [
     "main.ts",
     "camera",
@@ -143,7 +143,7 @@ Deno.test("A signal that was sent to the whole group and is passed on counts onc
   });
 });
 
-Deno.test("A rejection or error that nobody handles is told, without secrets, and ends with 1", async () => {
+Deno.test("An unhandled rejection or error is reported, without secrets, and ends with 1", async () => {
   const failures = [
     `Promise.reject(new Error("rtsp://a.b:s3cret@cam is away"));`,
     `setTimeout(() => { throw new Error("rtsp://a.b:s3cret@cam is away"); });`,

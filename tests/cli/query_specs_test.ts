@@ -36,7 +36,7 @@ Deno.test("flags of the source go to each query", async () => {
   assert.deepEqual(strict!.source, { failOnDataLoss: true });
 });
 
-Deno.test("faults of names and groups are told together", async () => {
+Deno.test("faults of names and groups are reported together", async () => {
   await assert.rejects(
     specs("motoin", "tamper", "motion", "tamper", "--group", "one"),
     (error) =>
@@ -67,7 +67,7 @@ Deno.test("--set gives a query the parameters that it declares, and refuses othe
   assert.match(await refused("objects", "--set", "enter") ?? "", /expected NAME=VALUE/);
 });
 
-Deno.test("a fault names its value once, what is empty is no value, and all are told together", async () => {
+Deno.test("a fault names its value once, what is empty is no value, and all are reported together", async () => {
   const faultsOf = async (...argv: string[]) => {
     try {
       await specs(...argv);

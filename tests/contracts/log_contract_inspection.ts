@@ -31,7 +31,7 @@ export function registerInspection(obligation: Obligation): void {
       });
       // A log may be unable to tell: then it says why.
       assert.ok(ownerUnknown === undefined ? owner!.epoch >= 0 : ownerUnknown.length > 20);
-      // Nobody was fenced by it.
+      // It fenced no owner.
       await committer.commit(batch(1, 9, 12), { end: 12, restart: 12 }, []);
       const [after] = await other.checkpoints({ group });
       assert.deepEqual(after!.committed, { batchId: 1, end: 12, restart: 12, stateBytes: 0 });

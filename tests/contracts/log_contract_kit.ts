@@ -210,7 +210,7 @@ export async function join(
   };
 }
 
-/** Options of a committer that nobody else uses. */
+/** Options of a committer that no other test uses. */
 export function committerNames(): CommitterOptions {
   return { group: unique("group"), query: "greyscale", topic: unique("source"), partition: 0 };
 }

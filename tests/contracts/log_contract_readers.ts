@@ -71,7 +71,7 @@ export function registerReaders(obligation: Obligation): void {
     }
   });
 
-  obligation("read ends where it is told to", async ({ log }) => {
+  obligation("read ends at its limit", async ({ log }) => {
     const topic = unique("until");
     await log.createTopic(topic, 1);
     const producer = await log.producer();
@@ -212,23 +212,26 @@ export function registerReaders(obligation: Obligation): void {
     assert.equal(text((await waiting)[0]!.value), "next0");
   });
 
-  obligation("an expired offset is out of range, the range is told", async ({ log, expire }) => {
-    const topic = unique("behind");
-    await log.createTopic(topic, 1);
-    for (const record of records(10)) await append(log, topic, 0, [record]);
-    const reader = await log.reader({ maxBufferedFrames: 2, maxBufferedBytes: 1 });
-    const behind = await reader.open(topic, 0, 0);
-    await take(behind, 1);
-    await expire(topic, 0, 8);
-    const { latest } = await log.offsets(topic, 0);
-    const error = await rejectsWith("OFFSET_OUT_OF_RANGE", async () => {
-      // What was buffered before it expired may still come.
-      for (let i = 0; i < 7; i++) await take(behind, 1);
-    });
-    assert.deepEqual(error.range, { earliest: 8, latest });
-    behind.seek(error.range!.earliest);
-    assert.deepEqual((await take(behind, 2)).map((f) => f.offset), [8, 9]);
-    const fresh = await reader.open(topic, 0, 3);
-    await rejectsWith("OFFSET_OUT_OF_RANGE", () => fresh.read(1));
-  });
+  obligation(
+    "an expired offset is out of range, the error names the range",
+    async ({ log, expire }) => {
+      const topic = unique("behind");
+      await log.createTopic(topic, 1);
+      for (const record of records(10)) await append(log, topic, 0, [record]);
+      const reader = await log.reader({ maxBufferedFrames: 2, maxBufferedBytes: 1 });
+      const behind = await reader.open(topic, 0, 0);
+      await take(behind, 1);
+      await expire(topic, 0, 8);
+      const { latest } = await log.offsets(topic, 0);
+      const error = await rejectsWith("OFFSET_OUT_OF_RANGE", async () => {
+        // What was buffered before it expired may still come.
+        for (let i = 0; i < 7; i++) await take(behind, 1);
+      });
+      assert.deepEqual(error.range, { earliest: 8, latest });
+      behind.seek(error.range!.earliest);
+      assert.deepEqual((await take(behind, 2)).map((f) => f.offset), [8, 9]);
+      const fresh = await reader.open(topic, 0, 3);
+      await rejectsWith("OFFSET_OUT_OF_RANGE", () => fresh.read(1));
+    },
+  );
 }

@@ -34,7 +34,7 @@ const EVERY_MS = 50;
  * successor: 30 s by default, in which nothing that the transaction wrote can be read.
  */
 const extraProperties = { "request.timeout.ms": 5_000 };
-/** Everything on one node alone: a leader that is well waits for nobody. */
+/** Everything on one node alone: a leader that is well waits for no other. */
 const ALONE = {
   "default.replication.factor": 1,
   "min.insync.replicas": 1,

@@ -10,7 +10,7 @@ import { framelane } from "../support/framelane.ts";
 import { readAll } from "../support/log.ts";
 import { Random } from "../support/random.ts";
 
-/** A log, and names on it that nobody else uses. */
+/** A log, and names on it that no other test uses. */
 export interface Place {
   readonly url: string;
   readonly log: TopicLog;

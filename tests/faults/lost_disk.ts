@@ -72,11 +72,11 @@ async function trial(
     const reaches = (output: string, seq: number) => reached(log, output, seq, 2 * RECOVERY_MS);
     await reaches("strict-OUT", 10);
     await reaches("lenient-OUT", 10);
-    // What comes now, nobody reads before it is gone.
+    // What comes now is gone before it is read.
     for (const process of running) process.signal("SIGSTOP");
     const before = camera.published.length;
     const unread = random.whole(15, 40);
-    await until("frames that nobody reads", () => camera.published.length >= before + unread);
+    await until("frames that are not read", () => camera.published.length >= before + unread);
     if (loss === "the disk is emptied") {
       await kafka.nodes[0]!.stop();
       for (const { name } of Deno.readDirSync(disk)) {
@@ -108,7 +108,7 @@ async function trial(
       [dropped, 0, 0, 0],
       `${verdict.faults.join("; ")}\n${lenient.output()}`,
     );
-    assert.ok(dropped >= unread, `${dropped} lost, of ${unread} that nobody had read`);
+    assert.ok(dropped >= unread, `${dropped} lost, of ${unread} that were not read`);
     assert.match(lenient.output(), new RegExp(`Lost ${dropped} frames of ${TOPIC} partition 0`));
     return { lost: dropped, recoveryMs };
   } catch (error) {

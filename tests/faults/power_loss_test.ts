@@ -13,7 +13,7 @@ const APPENDS = 90;
 const WINDOW_S = 1.5;
 const CHILD = new URL("./power_child.ts", import.meta.url).pathname;
 
-/** How many of what the process was told is there must be there. */
+/** How many of the acknowledged records must be there. */
 function owed({ said }: Recording, at: number, window: number) {
   const before = (key: string, moment: number) =>
     said.filter(({ at, line }) => key in line && at < moment).length;

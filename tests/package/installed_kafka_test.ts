@@ -191,7 +191,7 @@ Deno.test("the package in an empty folder", async (t) => {
     assert.ok(await installation.megabytes() < 300);
   });
 
-  await t.step("Node is told in one sentence what to do", async () => {
+  await t.step("Node gets one sentence that says what to do", async () => {
     await assert.rejects(
       installation.run("node", ["-e", 'import "@framelane/framelane"']),
       /Error: Framelane runs on Deno: start your program with deno run, or use npx framelane\n/,

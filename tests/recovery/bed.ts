@@ -70,7 +70,7 @@ export function trials(count: number, random: Random): Trial[] {
 export interface BedOptions {
   readonly log: TopicLog;
   readonly url: string;
-  /** Topic that the frames are published to; nobody else's. */
+  /** Topic that the frames are published to; no other test's. */
   readonly source: string;
   /** An empty folder for what the queries write. */
   readonly folder: string;

@@ -151,7 +151,7 @@ Deno.test("fuzz: manifests are taken, or refused with faults", async () => {
   );
 });
 
-Deno.test("fuzz: entries of the registry are used, or told of without their source", async () => {
+Deno.test("fuzz: entries of the registry are used, or reported without their source", async () => {
   const field = fc.oneof(
     fc.constantFrom<unknown>(1, 7, "max", true, "rtsp://u:canary-registry@cam/1", null, undefined),
     fc.anything({ maxDepth: 1 }),
@@ -278,7 +278,7 @@ Deno.test("fuzz: the command line refuses what it does not know, with 2 and in w
         assert.ok(error instanceof UsageError, String(error));
         assert.ok(error.faults.every((fault) => /^[A-Z"]/.test(fault)), error.message);
       }
-      // As a whole, with one more word that nobody knows: it never runs.
+      // As a whole, with one more, unknown word: it never runs.
       const said: string[] = [];
       const code = await dispatch([command.name, "--no-such-option", ...words], {
         commands,

@@ -25,7 +25,7 @@ interface Trial {
   /** For what does not end by itself: what it says when it is at work. */
   readonly atWork?: RegExp;
   readonly needs: readonly Need[];
-  /** A setting that is wrong: told of only where the environment may be read. */
+  /** A setting that is wrong: reported only where the environment may be read. */
   readonly setting: string;
 }
 

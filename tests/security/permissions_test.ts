@@ -256,7 +256,7 @@ Deno.test("Each query's executors may do what its own plan needs, with demo and 
   });
 });
 
-Deno.test("Nobody at a terminal is asked to widen anything", async () => {
+Deno.test("No prompt asks to widen permissions", async () => {
   /** What a terminal shows, up to a question or the program's end. */
   const ask = async (flags: readonly string[]) => {
     const command = [Deno.execPath(), "run", ...flags, "tests/security/ask_probe.ts"].join(" ");

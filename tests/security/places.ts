@@ -6,7 +6,7 @@ import { ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
 import { launchOf } from "./task.ts";
 
-/** What attacks are told. */
+/** What attacks get as arguments. */
 export interface Places {
   /** A folder that may be written. */
   readonly data: string;
@@ -16,7 +16,7 @@ export interface Places {
   readonly root: string;
   /** Deno's cache. */
   readonly cache: string;
-  /** An address that no option names: a web server, a name server, and a port where nobody listens. */
+  /** An address that no option names: a web server, a name server, and a port without a server. */
   readonly machine: {
     readonly hostname: string;
     readonly port: number;

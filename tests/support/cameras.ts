@@ -37,7 +37,7 @@ export class Cameras {
     const { log, topic } = this.#options;
     await retry(() => log.createTopic(topic, this.#cameras), patience);
     this.#done = this.#publish();
-    // Whoever stops the cameras is told.
+    // The caller that stops the cameras gets the error.
     this.#done.catch(() => {});
     return this;
   }

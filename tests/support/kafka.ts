@@ -97,7 +97,7 @@ function testBroker(): { host: string; port: number } {
   return { host: host!, port: Number(port) };
 }
 
-/** A name that nobody else uses: for topics, groups and queries. */
+/** A name that no other test uses: for topics, groups and queries. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${crypto.randomUUID().slice(0, 8)}`;
 }
@@ -114,7 +114,7 @@ export async function withKafka(
   try {
     await body(kafka);
   } finally {
-    // In good order takes seconds with several nodes, and nobody reads the data again.
+    // An orderly end takes seconds with several nodes, and the data is not needed again.
     await kafka.kill();
   }
 }

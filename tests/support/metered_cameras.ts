@@ -32,7 +32,7 @@ export class MeteredCameras {
   /** Starts to publish; the topic has to be there. */
   start(): this {
     this.#done = Promise.all(this.#rates.map((_, camera) => this.#publish(camera)));
-    // Whoever stops the cameras is told.
+    // The caller that stops the cameras gets the error.
     this.#done.catch(() => {});
     return this;
   }

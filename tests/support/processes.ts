@@ -1,4 +1,4 @@
-// What the system says of a process. Deno lets nobody look into `/proc` but those who may do all.
+// What the system says of a process. Deno lets only processes with all permissions look into `/proc`.
 
 /** Resident memory of a process, MiB. */
 export async function residentMiB(pid: number): Promise<number> {

@@ -9,7 +9,7 @@ Deno.test("The install command names all packages once, and asks nothing", () =>
   );
 });
 
-Deno.test("Who may not install is told what to install, and nothing is run", async () => {
+Deno.test("A user who may not install sees what to install, and nothing is run", async () => {
   const names: NeedName[] = ["java", "maven"];
   const path = Deno.env.get("PATH")!;
   try {

@@ -51,7 +51,7 @@ Deno.test("The seccomp profile refuses what is not listed, and lists nothing tha
   );
 });
 
-Deno.test("The unit starts the launcher, as nobody's account, with one folder to write to", async () => {
+Deno.test("The unit starts the launcher, under an account of its own, with one folder to write to", async () => {
   const unit = await read("deploy/framelane@.service");
   for (
     const line of [

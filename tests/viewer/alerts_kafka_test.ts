@@ -71,7 +71,7 @@ Deno.test("alerts on Kafka: each episode once, and what was found, on a wall tha
     try {
       const seen = async (): Promise<AlertView[]> =>
         await (await fetch(`${viewer.url}api/alerts`)).json();
-      await until(async () => (await seen()).length === 2, "both are told");
+      await until(async () => (await seen()).length === 2, "both are reported");
       assert.deepEqual(
         (await seen()).map(({ lane, camera, fromOffset, toOffset, active }) => [
           lane,

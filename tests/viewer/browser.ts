@@ -10,7 +10,7 @@ const AXE = Deno.readTextFileSync(createRequire(import.meta.url).resolve("axe-co
 
 /**
  * Playwright looks into /proc at its start, to see whether it is on Windows, and Deno lets nobody
- * without all permissions look there: meanwhile it is told that nothing is there.
+ * without all permissions look there: meanwhile it finds nothing there.
  */
 async function loadPlaywright(): Promise<typeof import("playwright-core")> {
   const existsSync = fs.existsSync;

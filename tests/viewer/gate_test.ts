@@ -96,7 +96,7 @@ Deno.test("who never reads is not written to for ever", async () => {
   });
 });
 
-Deno.test("nobody takes all the connections", async () => {
+Deno.test("no client takes all the connections", async () => {
   await withGate({ mostOfOne: 3 }, async (port, gate) => {
     const connections = await Promise.all(
       Array.from({ length: 10 }, () => Deno.connect({ port })),

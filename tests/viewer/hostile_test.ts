@@ -139,7 +139,7 @@ Deno.test("malformed WebSocket frames end their socket alone", async () => {
   });
 });
 
-Deno.test("requests that never end hold nobody up", async () => {
+Deno.test("requests that never end hold up no other", async () => {
   await withViewer({}, async (viewer, lanes) => {
     lanes.push("greyscale-0");
     const slow: Deno.TcpConn[] = [];

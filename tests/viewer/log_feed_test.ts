@@ -78,7 +78,7 @@ Deno.test("a partition is read while somebody looks, from its last frame on", as
   });
 });
 
-Deno.test("cameras have names where nobody looks; partitions that none used are marked", async () => {
+Deno.test("cameras have names where no page looks; partitions that none used are marked", async () => {
   const log = new MemoryLog();
   await log.createTopic("VideoStreaming", 3);
   const headers = { "camera-name": "Loading dock", "camera-place": "Hall 2" };
@@ -184,7 +184,7 @@ Deno.test("a registered camera has a name before its first frame, and tells its 
   }
 });
 
-Deno.test("what nobody looks at can still be asked for once", async () => {
+Deno.test("what no page shows can still be asked for once", async () => {
   await withFeed({ VideoStreaming: 1 }, async (feed, log) => {
     assert.equal(await feed.refresh("raw-0"), undefined);
     log.append("VideoStreaming", 0, [frame(0), frame(1)]);

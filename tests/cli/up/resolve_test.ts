@@ -79,7 +79,7 @@ alerts: ["webhook:https://example.org/hook"]
   assert.deepEqual([viewer, log], [undefined, "embedded:.framelane"]);
 });
 
-Deno.test("all faults are told together, each with its line", async () => {
+Deno.test("all faults are reported together, each with its line", async () => {
   const faults = await faultsOf(`log: nowhere
 camera: 1
 cameras:

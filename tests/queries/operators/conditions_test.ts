@@ -112,7 +112,7 @@ Deno.test("a condition names all its faults", () => {
   );
 });
 
-Deno.test("a score that is no number ends nothing and is told; the alert ends with the low ones", async () => {
+Deno.test("a score that is no number ends nothing and is reported; the alert ends with the low ones", async () => {
   const task = await alerts<Finding>({ label: "x", enter: 0.6, exit: 0.4, smoothing: 0.5 })
     .open(contextOf());
   const said = [];

@@ -125,7 +125,7 @@ Deno.test("withDeadline: aborts what takes too long, and leaves no timer behind"
   await assert.rejects(stopped, /Enough/);
 });
 
-Deno.test("Notifier: wakes all who wait now, and nobody later", async () => {
+Deno.test("Notifier: wakes all waiters of now, and none that come later", async () => {
   const changed = new Notifier();
   changed.notify();
   const both = Promise.all([changed.wait(), changed.wait()]);

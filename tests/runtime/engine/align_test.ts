@@ -196,7 +196,7 @@ Deno.test("Windows of pairs are the same with a restart after every batch", asyn
   assert.deepEqual(await windows(2), whole);
 });
 
-Deno.test("A camera that is silent is told after 10 s, and until then and after its frames come all wait", async () => {
+Deno.test("A silent camera is reported after 10 s, and until then and after its frames come all wait", async () => {
   const log = await logOf([100, 200, 300], [100]);
   const clock = new FakeClock(1000);
   const sink = collect<Pair>();

@@ -80,7 +80,7 @@ Deno.test("a generation that comes during a take-over is the one that commits", 
   assert.deepEqual(offsets(sink.outputs), upTo(3));
 });
 
-Deno.test("a generation that nobody tells ends the run: its restart asks for it", async () => {
+Deno.test("a generation that is not announced ends the run: its restart asks for it", async () => {
   const { source, gate, refused } = regrouped();
   gate.resolve();
   const clock = new FakeClock();

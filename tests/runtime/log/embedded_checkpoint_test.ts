@@ -53,7 +53,7 @@ Deno.test("checkpoint: a folder of its own", async () => {
   });
 });
 
-Deno.test("checkpoint: whoever asks for one that nobody owns gets no other", async () => {
+Deno.test("checkpoint: a request for one without an owner returns no other", async () => {
   await inFolder((dir) =>
     withLog(dir, async (log) => {
       const free = { ...options, unowned: true };

@@ -41,7 +41,7 @@ Deno.test("assignment: as few partitions as possible move", () => {
   }));
 });
 
-Deno.test("assignment: nobody there, nothing assigned", () => {
+Deno.test("assignment: no members, nothing assigned", () => {
   assert.deepEqual(assignPartitions(3, [], ["a", null, "b"]), []);
 });
 
@@ -98,7 +98,7 @@ Deno.test("group: an error of onAssignment is reported and ends nothing", async 
   });
 });
 
-Deno.test("group: whoever was taken for dead says so, lets go and joins again", async () => {
+Deno.test("group: a member that was taken for dead says so, lets go and joins again", async () => {
   const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
   // The first member's time stands still when the test says so, like that of a stopped process.
   let frozen = false;
@@ -147,7 +147,7 @@ Deno.test("group: whoever was taken for dead says so, lets go and joins again", 
   }
 });
 
-Deno.test("group: a wall clock that jumps expels nobody", async () => {
+Deno.test("group: a wall clock that jumps expels no member", async () => {
   const dir = await Deno.makeTempDir({ prefix: "framelane-group-" });
   let jump = 0;
   const clock = { ...systemClock, now: () => Date.now() + jump };

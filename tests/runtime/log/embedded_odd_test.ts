@@ -1,4 +1,4 @@
-/** The embedded log's folder, its files and its arguments as nobody means them to be. */
+/** The embedded log's folder, its files and its arguments as no one intends them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

@@ -33,7 +33,7 @@ Deno.test("record: whatever bit is flipped, it is noticed, and only that record 
       const given = { key, headers, timestamp: 1_234_567, value: new Uint8Array([1, 2, 3]) };
       const { head, value, size } = encodeRecord(given);
       const one = new Uint8Array([...head, ...value]);
-      // Of records in a record's value nobody is confused.
+      // Records inside a record's value confuse no reader.
       const inner = encodeRecord({ ...given, value: new Uint8Array([...one, ...one]) });
       const bytes = new Uint8Array([...one, ...inner.head, ...inner.value, ...one]);
       const places = [...recordPlaces(bytes, 3, bytes.length)];
@@ -60,7 +60,7 @@ Deno.test("record: whatever bit is flipped, it is noticed, and only that record 
   }
 });
 
-Deno.test("embedded log: flipped bits and cut files cost their frames, and are told with them", async () => {
+Deno.test("embedded log: flipped bits and cut files cost their frames, and are reported with them", async () => {
   await inFolder(async (dir) => {
     const url = `embedded:${dir}`;
     await withLog(url, async (log) => {
@@ -146,7 +146,7 @@ Deno.test("embedded log: a writer that is stopped in the middle of a write harms
         await listen(3);
         for (let i = 0; i < 20; i++) {
           child.kill("SIGSTOP");
-          // Stopped inside of a transaction, it keeps the others out: that is told, and ends with it.
+          // Stopped inside of a transaction, it keeps the others out: that is reported, and ends with it.
           await append(log, "t", 0, [record(`own ${i}`)]).catch(async (error) => {
             assert.equal(error.code, "UNREACHABLE");
             child.kill("SIGCONT");

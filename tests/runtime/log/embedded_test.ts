@@ -33,7 +33,7 @@ Deno.test("embedded url: folder and retention", () => {
   });
 });
 
-Deno.test("embedded url: all faults are told together", () => {
+Deno.test("embedded url: all faults are reported together", () => {
   const parse = () =>
     parseEmbeddedUrl("embedded:?retention-ms=0&retention-bytes=1.5&size=3&sync=often");
   assert.throws(parse, (error) => {
@@ -123,7 +123,7 @@ Deno.test("embedded log: a folder without access is named, and may be put right"
   });
 });
 
-Deno.test("embedded log: a full database is told and costs nothing that was there", async () => {
+Deno.test("embedded log: a full database is reported and costs nothing that was there", async () => {
   await inFolder(async (dir) => {
     const db = await Database.open(dir, { clock: systemClock, timeoutMs: 1_000 });
     try {
@@ -167,7 +167,7 @@ Deno.test("embedded log: what one does wrong in a shared transaction costs itsel
   });
 });
 
-Deno.test("embedded log: too many open files are told by name, and tried again", () => {
+Deno.test("embedded log: too many open files are reported by name, and tried again", () => {
   const error = storageError(
     new Error("Too many open files (os error 24)"),
     "open the log",

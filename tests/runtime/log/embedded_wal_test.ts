@@ -1,4 +1,4 @@
-/** A program that reads the log's database for very long: it is told, measured, and over when that program ends. */
+/** A program that reads the log's database for very long: it is reported, measured, and over when that program ends. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -9,7 +9,7 @@ import { append, eventually, records } from "../../contracts/log_contract_kit.ts
 import { managerOf } from "../../support/manager.ts";
 import { inFolder, withLog } from "./embedded_kit.ts";
 
-/** Whoever sleeps sleeps a hundredth of it: the log looks after itself each 10 ms. */
+/** Every sleep takes a hundredth of its time: the log looks after itself each 10 ms. */
 const clock: Clock = {
   now: () => systemClock.now(),
   monotonic: () => systemClock.monotonic(),
@@ -17,7 +17,7 @@ const clock: Clock = {
 };
 const [LONG, JUNK] = [64 << 20, 66 << 20];
 
-Deno.test("embedded log: a long foreign reader is told and measured; once it ends the write-ahead log starts over", async () => {
+Deno.test("embedded log: a long foreign reader is reported and measured; once it ends the write-ahead log starts over", async () => {
   await inFolder(async (dir) => {
     const told: string[] = [];
     await withLog(`embedded:${dir}`, async (log) => {

@@ -191,7 +191,7 @@ Deno.test("three brokers: the leader is killed, nothing is lost or doubled", asy
   });
 });
 
-Deno.test("a wrong address is told at once", async () => {
+Deno.test("a wrong address is reported at once", async () => {
   const log = await openLog("kafka://127.0.0.1:9", { timeoutMs: 1_000 });
   const error = await rejectsWith("UNREACHABLE", () => log.topics());
   assert.ok(error instanceof LogError);

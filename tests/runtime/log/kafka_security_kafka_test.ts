@@ -120,7 +120,7 @@ Deno.test("Kafka over TLS with SASL", async () => {
   }
 });
 
-/** A token as the unsecured login of Kafka's tests takes it: nobody has signed it. */
+/** A token as the unsecured login of Kafka's tests takes it: it is not signed. */
 function token(lifeSeconds: number): string {
   const now = Math.floor(Date.now() / 1000);
   const part = (value: unknown) =>

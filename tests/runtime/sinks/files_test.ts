@@ -91,7 +91,7 @@ Deno.test("shared file: a writer that holds the lock for too long is left behind
   });
 });
 
-Deno.test("shared file: who dies while it replaces the file hinders nobody", async () => {
+Deno.test("shared file: a process that dies while it replaces the file hinders no other", async () => {
   await withDirectory(async (directory) => {
     const path = `${directory}/lines`;
     const options = { root: `${directory}/.lines`, lockTimeoutMs: 30, header: "head\n" };
@@ -158,7 +158,7 @@ Deno.test("outbox: what was delivered is not kept, what waits is", async () => {
   });
 });
 
-Deno.test("failure: the usual ones are told in words", () => {
+Deno.test("failure: the usual ones are described in words", () => {
   const cases: [unknown, string, RegExp][] = [
     [
       Object.assign(new Error("x"), { code: "ENOSPC" }),

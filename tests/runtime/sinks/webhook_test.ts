@@ -12,7 +12,7 @@ interface Received {
   readonly body: string;
 }
 
-/** A receiver of webhooks, which answers as it is told. */
+/** A receiver of webhooks with scripted answers. */
 async function withReceiver(
   answer: (index: number, received: Received) => Response | Promise<Response>,
   work: (url: string, received: Received[], directory: string) => Promise<void>,
@@ -196,7 +196,7 @@ Deno.test("webhook: an address that does not answer blocks no partition beyond i
   });
 });
 
-Deno.test("webhook: nobody at the address is a failure that is tried again", async () => {
+Deno.test("webhook: an address without a server is a failure that is tried again", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -56,7 +56,7 @@ for (const codec of ["h264", "h265"] as const) {
   });
 }
 
-Deno.test("A keyframe is told by its bytes, and says its codec", async () => {
+Deno.test("A keyframe is recognised by its bytes, and says its codec", async () => {
   const units = await accessUnits({ frames: 12, gop: 5 });
   const looked = units.map((unit) => inspectAccessUnit("h264", unit));
   assert.deepEqual(looked.map(({ keyframe }) => keyframe), units.map((_, i) => i % 5 === 0));

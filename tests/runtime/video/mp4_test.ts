@@ -20,7 +20,7 @@ function find(bytes: Uint8Array, type: string): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset + at + 4, size - 8);
 }
 
-Deno.test("mp4: positions beyond 4 GiB are told with 64 bits", () => {
+Deno.test("mp4: positions beyond 4 GiB are written with 64 bits", () => {
   const entries = Array.from(
     { length: 5 },
     (_, index) => ({ size: 1_500_000_000, key: index === 0, step: 40 }),

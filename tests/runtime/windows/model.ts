@@ -28,7 +28,7 @@ interface Begun {
   done?: readonly [number, number];
 }
 
-/** What remains when frames that nobody confirms are left out. */
+/** What remains when frames without confirmation are left out. */
 function believed(frames: readonly Frame[], options: WindowOptions): [Frame[], number] {
   const { durationMs, maxStepMs, maxGapMs, gap } = options;
   if (durationMs === undefined) return [[...frames], 0];

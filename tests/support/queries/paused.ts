@@ -1,4 +1,4 @@
-/** A query whose sink waits until the test lets it go, and whose operator fails where it is told to. */
+/** A query whose sink waits until the test lets it go, and whose operator fails at a given offset. */
 import { foreachBatch, query } from "../../../runtime/mod.ts";
 
 /** What the test and the query share: they run in one thread. */

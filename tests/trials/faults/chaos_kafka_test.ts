@@ -4,7 +4,7 @@ import { chaos, FAULTS, type Outcome } from "../../faults/chaos.ts";
 import { Random } from "../../support/random.ts";
 import { reportRow, say } from "../../support/trial_report.ts";
 
-/** What a client may add to the cluster's own failover, and to nothing where a leader is well and waits for nobody. */
+/** What a client may add to the cluster's own failover, and to nothing where a leader is well and waits for no other. */
 const CLIENT_MS = { well: 6_000, struck: 3_000 };
 const LASTING_MS = 25_000;
 

@@ -13,7 +13,7 @@ for (
       await bed.owns(bed.start(), bed.partitions);
       for (const node of kafka.nodes) {
         await node[end]();
-        // Two nodes are enough: nobody waits for the third.
+        // Two nodes are enough: the third is not waited for.
         await recovered();
         await node.start();
         // Replicas catch up before the next one goes.

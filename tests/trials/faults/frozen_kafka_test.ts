@@ -9,14 +9,14 @@ const FROZEN_MS = 27_000;
 const [FEWEST, MOST] = [3, 8];
 const INSIDE = /Cannot commit batch .*starting it again/;
 
-Deno.test("a runtime is frozen inside its transactions: it takes its partitions again, nobody else has", async () => {
+Deno.test("a runtime is frozen inside its transactions: it takes its partitions again, no other has them", async () => {
   const { verdict, recoveryMs } = await brokerTrial(1, async ({ kafka, bed, recovered }) => {
     const runtime = bed.start("--partitions", "0,1");
     await bed.owns(runtime, bed.partitions);
     const inside = () => runtime.said.some((line) => INSIDE.test(line));
     for (let time = 0; time < FEWEST || !inside(); time++) {
       assert.ok(time < MOST, `never inside a transaction: ${runtime.output()}`);
-      // Whatever is asked for now is answered when nobody listens any more.
+      // Whatever is asked for now is answered when the client is gone.
       kafka.pause();
       await during(100);
       runtime.signal("SIGSTOP");

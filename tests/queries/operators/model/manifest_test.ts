@@ -197,7 +197,7 @@ Deno.test("what is no object is refused", () => {
   }
 });
 
-Deno.test("all faults are told together", () => {
+Deno.test("all faults are reported together", () => {
   const bad = { ...GOOD, name: 1, hop: 0, input: { ...GOOD.input, color: "X", std: 1 } };
   assert.deepEqual(faultsOf(bad).map((fault) => fault.split(":")[0]), [
     "input.color",

@@ -20,7 +20,7 @@ class Group {
     this.members.delete(name);
   }
 
-  /** Rebalances until nobody has to let go of anything; returns how many rounds that took. */
+  /** Rebalances until no member has to let go of anything; returns how many rounds that took. */
   settle(count: number): number {
     for (let round = 1;; round++) {
       this.generation++;
@@ -79,7 +79,7 @@ Deno.test("partitions are shared evenly, once each, and stay where they can", ()
       );
       const sizes = shares.map((share) => share.length);
       assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, `Uneven: ${sizes}`);
-      // A newcomer takes its share and no more; whoever leaves or grows moves nothing else.
+      // A newcomer takes its share and no more; a member that leaves or grows moves nothing else.
       const allowed = action.kind === "join" ? Math.floor(count / (before + 1)) : 0;
       assert.ok(group.moves <= allowed, `${group.moves} moved, ${allowed} had to`);
     }

@@ -123,7 +123,7 @@ Deno.test("answers of any size reach their requests, however they are cut", asyn
   });
 });
 
-Deno.test("a broker that goes fails what is asked, and whoever made the connection hears of it", async () => {
+Deno.test("a broker that goes fails what is asked, and the connection's owner hears of it", async () => {
   await connected(async (connection, broker, ends) => {
     const asked = ask(connection);
     await broker.next();
@@ -147,7 +147,7 @@ Deno.test("an answer that does not come in time ends the connection", async () =
   }, { requestTimeoutMs: 50 });
 });
 
-Deno.test("what answers and is not Kafka is told so", async () => {
+Deno.test("a server that is not Kafka is named as such", async () => {
   for (
     const [bytes, message] of [
       [new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n"), /not Kafka/],
@@ -165,7 +165,7 @@ Deno.test("what answers and is not Kafka is told so", async () => {
   }
 });
 
-Deno.test("an answer that nobody awaits ends the connection", async () => {
+Deno.test("an answer that was not asked for ends the connection", async () => {
   await connected(async (_connection, broker, ends) => {
     await broker.write(answer(1, new Uint8Array(1)));
     assert.equal(await broker.ended(), true);
@@ -197,7 +197,7 @@ Deno.test("closing lets out what was sent without waiting for an answer", async 
 });
 
 Deno.test("connecting is broken off by its signal and by its time", async () => {
-  // Nobody accepts: the system connects all the same, so the first request is what waits.
+  // The server does not accept: the system connects all the same, so the first request is what waits.
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const broker = { host: "127.0.0.1", port: (listener.addr as Deno.NetAddr).port };
   const options = {

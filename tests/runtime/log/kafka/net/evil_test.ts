@@ -64,7 +64,7 @@ Deno.test("each lie of a broker ends in an error that names it, or in what is ri
   assert.deepEqual(results.filter((wrong) => wrong !== ""), []);
 });
 
-Deno.test("what was told once is asked again", async () => {
+Deno.test("an answer that was given once is asked for again", async () => {
   const replies: Reply[] = [
     bytes((all) => all.subarray(0, 20)),
     patched((all) => all.setInt32(0, 2 ** 31 - 1)),
@@ -135,7 +135,7 @@ Deno.test("a broker that wants quiet for weeks is asked again after a minute", a
   await broker.close();
 });
 
-Deno.test("a leader at an address that nobody has is named, with where the address comes from", async () => {
+Deno.test("a leader at an address that no host has is named, with where the address comes from", async () => {
   const broker = new ScriptedBroker();
   const away = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const gone = new ScriptedBroker(() => "well", 1);
