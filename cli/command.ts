@@ -303,13 +303,14 @@ export function actionFaults(
   return [`Cannot ${JSON.stringify(action)} ${what}: ${hint}`];
 }
 
-/** Faults of a command that takes no arguments. */
+/** Faults of what stands behind an action, or a command, that takes no arguments. */
 export function noArguments(
   { positionals }: { readonly positionals: readonly string[] },
+  action?: string,
 ): string[] {
-  return positionals.length === 0
-    ? []
-    : [`Cannot use argument ${JSON.stringify(positionals[0])}: none is taken`];
+  if (positionals.length === 0) return [];
+  const taken = action === undefined ? "none is taken" : `${action} takes none`;
+  return [`Cannot use argument ${JSON.stringify(positionals[0])}: ${taken}`];
 }
 
 /** The name among `names` that is the nearest: at most two letters away, of a short name one. */

@@ -21,6 +21,7 @@ import {
   actionFaults,
   command,
   type CommandContext,
+  noArguments,
   type Options,
   type Values,
 } from "../command.ts";
@@ -85,9 +86,7 @@ function argumentFaults(
     case "list":
     case "run":
     case "discover":
-      return rest.length === 0
-        ? []
-        : [`Cannot use argument ${JSON.stringify(rest[0])}: ${action} takes none`];
+      return noArguments({ positionals: rest }, action);
     default:
       return actionFaults(action, ACTIONS, "cameras");
   }

@@ -13,6 +13,7 @@ import {
   type Arguments,
   command,
   type CommandContext,
+  noArguments,
   type Options,
   parsers,
 } from "../command.ts";
@@ -62,9 +63,7 @@ export const checkpoints = command({
   check({ positionals: [action, ...rest], options }) {
     const faults = actionFaults(action, ACTIONS, "checkpoints");
     if (faults.length > 0) return faults;
-    if (rest.length > 0) {
-      faults.push(`Cannot use ${JSON.stringify(rest.join(" "))}: expected nothing after ${action}`);
-    }
+    faults.push(...noArguments({ positionals: rest }, action));
     if (action !== "reset") {
       return options.to === undefined ? faults : [...faults, `Cannot ${action} with --to`];
     }

@@ -106,7 +106,7 @@ export class SinkSet {
     return { name, ended: this.#ended };
   }
 
-  /** Live sinks get an output as soon as it is there. Makes no promise where none of them does: it is called for each. */
+  /** Gives an output to the live sinks at once. It runs for each output: no promise where no sink makes one. */
   show(output: unknown, batch: BatchRange): void | Promise<void> {
     let waiting: void | Promise<void> = undefined;
     for (const { sink, task } of this.#sinks) {

@@ -20,8 +20,9 @@ export interface ClipOptions extends H264Options {
 export type Frames = Iterable<Frame> | AsyncIterable<Frame>;
 
 /**
- * Makes a clip of frames in the order given, each shown from its capture time to the next one's. It is made while they
- * come in: the chunks, one after the other, are a fragmented MP4 that can be played from the first one on.
+ * Makes a clip of frames in the order given, each shown from its capture time to the next one's. It is
+ * made while they come in: the chunks, one after the other, are a fragmented MP4 that can be played from
+ * the first one on.
  *
  * @example
  * ```ts

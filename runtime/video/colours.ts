@@ -28,8 +28,8 @@ const BRIGHTEST = 1_000;
 
 /**
  * The filters that make BT.709 of a frame's colours; none where the scaler can do that. What the stream
- * leaves unnamed is BT.2020 in HDR, else BT.709. ICtCp is BT.2020 whatever else is named, and PQ without HLG; constant luminance
- * is SDR's.
+ * leaves unnamed is BT.2020 in HDR, else BT.709. ICtCp is BT.2020 whatever else is named, and PQ where
+ * HLG is not named; constant luminance is SDR.
  *
  * @param size the filters scale to it as well, since fewer pixels cost less
  */

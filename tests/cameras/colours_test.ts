@@ -1,57 +1,32 @@
 /** Frames of every pixel format with every tag of colours, named or not: each becomes a picture. */
 import assert from "node:assert/strict";
-import {
-  AV_FRAME_FLAG_INTERLACED,
-  AV_PIX_FMT_BAYER_RGGB8,
-  AV_PIX_FMT_GBRP10LE,
-  AV_PIX_FMT_GRAY10LE,
-  AV_PIX_FMT_GRAY8,
-  AV_PIX_FMT_MONOBLACK,
-  AV_PIX_FMT_NV12,
-  AV_PIX_FMT_P010LE,
-  AV_PIX_FMT_RGB24,
-  AV_PIX_FMT_RGBA,
-  AV_PIX_FMT_UYVY422,
-  AV_PIX_FMT_XYZ12LE,
-  AV_PIX_FMT_YUV410P,
-  AV_PIX_FMT_YUV420P,
-  AV_PIX_FMT_YUV420P10LE,
-  AV_PIX_FMT_YUV422P12LE,
-  AV_PIX_FMT_YUV444P16LE,
-  AV_PIX_FMT_YUVA420P,
-  AV_PIX_FMT_YUVJ420P,
-  AV_PIX_FMT_YUYV422,
-  type AVColorPrimaries,
-  type AVColorSpace,
-  type AVColorTransferCharacteristic,
-  Frame,
-} from "node-av";
+import * as av from "node-av";
 import "../../cameras/video/input.ts";
 import { PictureMaker } from "../../cameras/video/picture.ts";
 import { inspectImage } from "../../runtime/image/inspect.ts";
 
-const YUV = { AV_PIX_FMT_YUV420P };
-const FORMATS = {
-  ...YUV,
-  AV_PIX_FMT_YUV420P10LE,
-  AV_PIX_FMT_BAYER_RGGB8,
-  AV_PIX_FMT_GBRP10LE,
-  AV_PIX_FMT_GRAY10LE,
-  AV_PIX_FMT_GRAY8,
-  AV_PIX_FMT_MONOBLACK,
-  AV_PIX_FMT_NV12,
-  AV_PIX_FMT_P010LE,
-  AV_PIX_FMT_RGB24,
-  AV_PIX_FMT_RGBA,
-  AV_PIX_FMT_UYVY422,
-  AV_PIX_FMT_XYZ12LE,
-  AV_PIX_FMT_YUV410P,
-  AV_PIX_FMT_YUV422P12LE,
-  AV_PIX_FMT_YUV444P16LE,
-  AV_PIX_FMT_YUVA420P,
-  AV_PIX_FMT_YUVJ420P,
-  AV_PIX_FMT_YUYV422,
-};
+/** The first one with every tag, the others with some. */
+const FORMATS = [
+  "AV_PIX_FMT_YUV420P",
+  "AV_PIX_FMT_YUV420P10LE",
+  "AV_PIX_FMT_BAYER_RGGB8",
+  "AV_PIX_FMT_GBRP10LE",
+  "AV_PIX_FMT_GRAY10LE",
+  "AV_PIX_FMT_GRAY8",
+  "AV_PIX_FMT_MONOBLACK",
+  "AV_PIX_FMT_NV12",
+  "AV_PIX_FMT_P010LE",
+  "AV_PIX_FMT_RGB24",
+  "AV_PIX_FMT_RGBA",
+  "AV_PIX_FMT_UYVY422",
+  "AV_PIX_FMT_XYZ12LE",
+  "AV_PIX_FMT_YUV410P",
+  "AV_PIX_FMT_YUV422P12LE",
+  "AV_PIX_FMT_YUV444P16LE",
+  "AV_PIX_FMT_YUVA420P",
+  "AV_PIX_FMT_YUVJ420P",
+  "AV_PIX_FMT_YUYV422",
+] as const;
 
 /** Numbers of ITU-T H.273 for matrix, transfer and primaries; 2: unnamed. */
 type Tags = readonly [matrix: number, transfer: number, primaries: number];
@@ -76,18 +51,18 @@ Deno.test("every pixel format and every tag of colours gives a picture", async (
       degrees: 90,
       mirrored: false,
     });
-    for (const [name, format] of Object.entries(size === undefined ? YUV : FORMATS)) {
+    for (const name of size === undefined ? FORMATS.slice(0, 1) : FORMATS) {
       for (const tags of size === undefined ? EVERY : SOME) {
-        const frame = new Frame();
+        const frame = new av.Frame();
         frame.alloc();
-        [frame.width, frame.height, frame.format] = [48, 32, format];
+        [frame.width, frame.height, frame.format] = [48, 32, av[name]];
         assert.ok(frame.getBuffer(0) >= 0);
         for (const plane of frame.data!) plane.fill(40);
         const [matrix, transfer, primaries] = tags;
-        frame.colorSpace = matrix as AVColorSpace;
-        frame.colorTrc = transfer as AVColorTransferCharacteristic;
-        frame.colorPrimaries = primaries as AVColorPrimaries;
-        frame.setFlags(AV_FRAME_FLAG_INTERLACED);
+        frame.colorSpace = matrix as av.AVColorSpace;
+        frame.colorTrc = transfer as av.AVColorTransferCharacteristic;
+        frame.colorPrimaries = primaries as av.AVColorPrimaries;
+        frame.setFlags(av.AV_FRAME_FLAG_INTERLACED);
         maker.take(frame);
         frame.free();
         try {
