@@ -11,6 +11,8 @@ import type { MemoryLog } from "../../../runtime/testing.ts";
 import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
 import { images } from "../../../runtime/sinks/images.ts";
+// Opens its library here, and not in the first test that writes a picture.
+import "../../../runtime/image/turbojpeg.ts";
 import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
 import { logOf, offsets, upTo } from "./kit.ts";
