@@ -2,7 +2,7 @@
 // `process` calls an operator has under way.
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
-import type { OperatorError } from "../definition/operator_error.ts";
+import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
@@ -85,18 +85,17 @@ export class Pipeline {
     try {
       for (const [index, operator] of this.#operators.entries()) {
         const state = states[index]?.state;
-        tasks.push(
-          await options.events.call(() =>
-            operator.open({
-              ...options.context,
-              ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
-            })
-          ),
-        );
+        const open = () =>
+          operator.open({
+            ...options.context,
+            ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
+          });
+        tasks.push(await options.events.call(open));
       }
     } catch (error) {
       for (const task of tasks) await task.close?.();
-      throw error;
+      if (options.context.signal.aborted) throw error;
+      throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
     // From the last one on: each knows the next.
     this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
@@ -126,12 +125,12 @@ export class Pipeline {
 
   /** State after the batch that ends at `end`; call it only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
-    const points = this.#stages.map(({ task }) => task.restartOffset?.());
+    const points = this.#stages.map((stage) => stage.ask((task) => task.restartOffset?.()));
     const needed = points.filter((offset) => offset !== undefined);
     const restart = needed.length === 0 ? undefined : Math.min(...needed);
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
-      const state = stage.task.snapshot?.();
+      const state = stage.ask((task) => task.snapshot?.());
       const errors = stage.errors(restart ?? end);
       if (state !== undefined || errors !== undefined) any = true;
       return {
@@ -149,29 +148,31 @@ export class Pipeline {
 
   /** What operators keep, by name. */
   stateSizes(): StateOperatorProgress[] {
-    return this.#stages.flatMap(({ task, name }) => {
-      const size = task.stateSize?.();
+    return this.#stages.flatMap((stage) => {
+      const size = stage.ask((task) => task.stateSize?.());
       return size === undefined ? [] : [{
-        operatorName: name,
+        operatorName: stage.name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...leftOutProgress(task.leftOut?.()),
+        ...leftOutProgress(stage.ask((task) => task.leftOut?.())),
       }];
     });
   }
 
   /** The operators' own metrics since the last call. */
   observed(): NamedMetrics[] {
-    return this.#stages.flatMap(({ task, observes }) =>
-      observes === undefined ? [] : [{ name: observes, metrics: task.observed?.() ?? [] }]
+    return this.#stages.flatMap((stage) =>
+      stage.observes === undefined
+        ? []
+        : [{ name: stage.observes, metrics: stage.ask((task) => task.observed?.()) ?? [] }]
     );
   }
 
   /** Frames of this run that no window has. */
   leftOut(): LeftOut {
     const sum = { late: 0, ahead: 0 };
-    for (const { task } of this.#stages) {
-      const { late = 0, ahead = 0 } = task.leftOut?.() ?? {};
+    for (const stage of this.#stages) {
+      const { late = 0, ahead = 0 } = stage.ask((task) => task.leftOut?.()) ?? {};
       sum.late += late;
       sum.ahead += ahead;
     }
@@ -181,8 +182,8 @@ export class Pipeline {
   /** Capture time up to which all operators that know one are done. */
   watermark(): number | undefined {
     let lowest: number | undefined;
-    for (const { task } of this.#stages) {
-      const time = task.watermark?.();
+    for (const stage of this.#stages) {
+      const time = stage.ask((task) => task.watermark?.());
       if (time !== undefined) lowest = Math.min(lowest ?? time, time);
     }
     return lowest;

@@ -1,9 +1,11 @@
 // One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
+import { isA } from "../base/errors.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import {
   type FailedInput,
+  type OperatorAlone,
   OperatorError,
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
@@ -180,7 +182,7 @@ export class Stage {
     let error = first;
     for (let tried = 1;; tried++) {
       if (signal.aborted) throw error;
-      if (error instanceof BadFrameError) {
+      if (isA(error, BadFrameError)) {
         events.onBadFrame(cause, error);
         return [];
       }
@@ -205,7 +207,21 @@ export class Stage {
     return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
   }
 
-  #errorOf(error: unknown, input: FailedInput): OperatorError {
+  /**
+   * Asks the task for something between its inputs.
+   *
+   * @throws {OperatorError} when it throws.
+   */
+  ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
+    const { events, context } = this.#options;
+    try {
+      return events.call(() => question(this.task), { step: 0, offset: -1 });
+    } catch (error) {
+      throw context.signal.aborted ? error : this.#errorOf(error, { operator: this.name });
+    }
+  }
+
+  #errorOf(error: unknown, input: FailedInput | OperatorAlone): OperatorError {
     const { context, policy } = this.#options;
     return new OperatorError(input, context, error, {
       final: policy.kind === "stop",
@@ -267,7 +283,8 @@ export class Stage {
    * @throws {OperatorError} when what it gives is no time.
    */
   nextTimer(): number | undefined {
-    const time: unknown = this.task.nextTimer?.();
+    if (this.task.nextTimer === undefined) return undefined;
+    const time: unknown = this.ask((task) => task.nextTimer!());
     if (time === undefined || time === Infinity) return undefined;
     if (typeof time === "number" && !Number.isNaN(time)) {
       return this.#deadTimers.has(time) ? undefined : time;
@@ -336,6 +353,6 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.#emitted;
-    await this.task.close?.();
+    await this.ask((task) => task.close?.());
   }
 }

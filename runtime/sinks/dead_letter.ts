@@ -1,4 +1,5 @@
 // Dead letters: frames that could not be processed, kept with the reason.
+import { messageOf, nameOf, shortened, stackOf } from "../base/errors.ts";
 import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { OutputRecord } from "../log/log.ts";
@@ -43,16 +44,15 @@ export function deadLetterTopic(topic: string): string {
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
-  const isError = error instanceof Error;
   const told = {
-    [names.exception]: isError ? error.name : typeof error,
-    [names.stacktrace]: isError ? shortened(error.stack ?? "") : "",
-    [names.message]: shortened(isError ? error.message : String(error)),
+    [names.exception]: nameOf(error),
+    [names.stacktrace]: shortened(stackOf(error) ?? "", MAXIMUM_TEXT),
+    [names.message]: shortened(messageOf(error), MAXIMUM_TEXT),
     [names.topic]: frame.topic,
     [names.partition]: String(frame.partition),
     [names.offset]: String(frame.offset),
     [names.reason]: error instanceof BadFrameError
-      ? error.reason
+      ? shortened(String(error.reason), 100)
       : error instanceof OperatorError
       ? "operator-error"
       : "error",
@@ -97,8 +97,4 @@ function sizeOf(headers: Headers): number {
     (sum, [name, text]) => sum + HEADER_BYTES + encoder.encode(name + text).length,
     0,
   );
-}
-
-function shortened(text: string): string {
-  return text.length <= MAXIMUM_TEXT ? text : `${text.slice(0, MAXIMUM_TEXT)}…`;
 }
