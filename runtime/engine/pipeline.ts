@@ -1,5 +1,6 @@
 // The operators of one streaming query, chained. Items leave in the order they came, however many
 // `process` calls an operator has under way.
+import { markAsUntransferable } from "node:worker_threads";
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import { OperatorError } from "../definition/operator_error.ts";
@@ -28,6 +29,8 @@ export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   #stages: readonly Stage[] = [];
+  /** The buffer of the newest frame, which cannot be given to another thread. */
+  #protected: ArrayBufferLike | undefined;
   #changes: readonly string[] = [];
 
   private constructor(
@@ -108,10 +111,20 @@ export class Pipeline {
 
   /** Takes the next frame; resolves when there is room for another. */
   push(frame: Frame): void | Promise<void> {
+    this.#protect(frame);
     const first = this.#stages[0];
     return first === undefined
       ? this.#options.events.onOutput(frame, frame)
       : first.push(frame, frame);
+  }
+
+  /** What operators do to a frame must not reach what the engine does with it, or frames of the same buffer. */
+  #protect(frame: Frame): void {
+    Object.freeze(frame);
+    const { buffer } = frame.value ?? {};
+    if (buffer === undefined || buffer === this.#protected) return;
+    this.#protected = buffer;
+    markAsUntransferable(buffer);
   }
 
   /**

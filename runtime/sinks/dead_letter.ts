@@ -2,6 +2,7 @@
 import { messageOf, nameOf, shortened, stackOf } from "../base/errors.ts";
 import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
 import { OperatorError } from "../definition/operator_error.ts";
+import { hasBytes } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
@@ -57,7 +58,9 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
       ? "operator-error"
       : "error",
   };
-  const { key, value, timestamp, partition } = frame;
+  const { key, timestamp, partition } = frame;
+  // An operator may have given its bytes away: they are still in the frame's own topic.
+  const value = hasBytes(frame.value) ? frame.value : new Uint8Array();
   const whole: OutputRecord = {
     topic: deadLetterTopic(frame.topic),
     partition,
@@ -76,7 +79,7 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
 /** The dead letter with as much of the frame as a step of `CUTS` leaves. */
 function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): OutputRecord {
   const { bytes, ownHeaders } = CUTS[step]!;
-  const { value } = frame;
+  const { value } = whole;
   const left = Math.min(bytes, Math.max(0, value.length - sizeOf(told) - CUT_BYTES));
   const next = step + 1;
   return {

@@ -203,7 +203,7 @@ Deno.test("an operator with state is opened again, and not given what was put as
     offset: 5,
     tries: 3,
   });
-  const aside = [{ ...error.input, message: error.message }];
+  const aside = [{ ...error.input!, message: error.message }];
   const { deadLettered } = await runQuery(sum, { log, aside });
   assert.equal(deadLettered, 1);
   assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
