@@ -15,7 +15,7 @@ export function checkOutput(output: Output): void {
   }
   const { partition, timestamp, key, result } = output;
   const fault = (field: string, expected: string, given: unknown) => {
-    const what = typeof given === "number" ? given : typeof given;
+    const what = typeof given === "number" || given === null ? given : typeof given;
     throw new TypeError(`Cannot pass this output on: ${field} is ${what}, expected ${expected}`);
   };
   if (typeof partition !== "number") fault("partition", "a number", partition);

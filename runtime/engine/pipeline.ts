@@ -5,6 +5,7 @@ import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
 import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
+import { restartOffsetOf, snapshotOf } from "./answers.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
 import type { StepErrors } from "./put_aside.ts";
@@ -138,12 +139,12 @@ export class Pipeline {
 
   /** State after the batch that ends at `end`; call it only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
-    const points = this.#stages.map((stage) => stage.ask((task) => task.restartOffset?.()));
+    const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
     const needed = points.filter((offset) => offset !== undefined);
     const restart = needed.length === 0 ? undefined : Math.min(...needed);
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
-      const state = stage.ask((task) => task.snapshot?.());
+      const state = stage.ask(snapshotOf);
       const errors = stage.errors(restart ?? end);
       if (state !== undefined || errors !== undefined) any = true;
       return {

@@ -9,6 +9,7 @@ import {
   OperatorError,
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
+import { timerOf } from "./answers.ts";
 import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
@@ -54,8 +55,6 @@ export class Stage {
   readonly #aside: PutAside;
   /** Timers that the operator keeps asking for. */
   readonly #deadTimers = new Set<number>();
-  /** Offset of the newest frame. */
-  #last: number;
   #started = 0;
   #ended = 0;
   #underWay = 0;
@@ -82,7 +81,6 @@ export class Stage {
     this.#next = next;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
     this.#from = from;
-    this.#last = from;
     this.#stateless = operator.kind === undefined;
     this.#options = options;
     this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
@@ -101,7 +99,6 @@ export class Stage {
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (cause.offset < this.#from) return;
-    this.#last = cause.offset;
     const failed = this.#aside.skipped(cause.offset);
     if (failed !== undefined) {
       return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
@@ -283,18 +280,8 @@ export class Stage {
    * @throws {OperatorError} when what it gives is no time.
    */
   nextTimer(): number | undefined {
-    if (this.task.nextTimer === undefined) return undefined;
-    const time: unknown = this.ask((task) => task.nextTimer!());
-    if (time === undefined || time === Infinity) return undefined;
-    if (typeof time === "number" && !Number.isNaN(time)) {
-      return this.#deadTimers.has(time) ? undefined : time;
-    }
-    throw new OperatorError(
-      { operator: this.name, offset: this.#last },
-      this.#options.context,
-      new RangeError(`Cannot set a timer at ${String(time)}: expected epoch milliseconds`),
-      { final: true },
-    );
+    const time = this.ask(timerOf);
+    return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
   }
 
   /** Runs the timers that are due; their outputs count as caused by `cause`. */
@@ -305,18 +292,14 @@ export class Stage {
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
         // It would be called without end.
-        if (!this.#aside.holdsTimer(due)) throw this.#timerStands(due, cause);
+        if (!this.#aside.holdsTimer(due)) {
+          const why = "Cannot set the timer that was called again: expected a later time";
+          throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
+        }
         this.#deadTimers.add(due);
       }
       await this.emit(outputs, cause);
     }
-  }
-
-  #timerStands(due: number, cause: Frame): OperatorError {
-    const error = new RangeError(
-      "Cannot set the timer that was called again: expected a later time",
-    );
-    return this.#errorOf(error, this.#inputOf(cause, due));
   }
 
   /** Ends what the operator has open. */
@@ -353,6 +336,11 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.#emitted;
-    await this.ask((task) => task.close?.());
+    this.#started++;
+    try {
+      await this.ask((task) => task.close?.());
+    } finally {
+      this.#ended++;
+    }
   }
 }

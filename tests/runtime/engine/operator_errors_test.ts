@@ -67,6 +67,41 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
     }),
   ],
   "gives a frame without bytes": (frame) => [{ ...frame, value: undefined }],
+  "throws a revoked proxy": () => {
+    const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
+    revoke();
+    throw proxy;
+  },
+  "throws a symbol": () => {
+    // deno-lint-ignore no-throw-literal
+    throw Symbol("odd");
+  },
+  "throws a frozen error that caused itself": () => {
+    const error = new Error("odd", { cause: {} });
+    error.cause = error;
+    throw Object.freeze(error);
+  },
+  "throws an error with a code that ends queries": () => {
+    throw Object.assign(new Error("odd"), { code: "INVALID", retryable: true });
+  },
+  "gives a frame of another partition": (frame) => [{ ...frame, partition: 1 }],
+  "gives a frame at no time": (frame) => [{ ...frame, timestamp: 1e300 }],
+  "gives a frame whose key is a number": (frame) => [{ ...frame, key: 7 }],
+  "gives a frame without headers": (frame) => [{ ...frame, headers: null }],
+  "gives a frame whose header is a number": (frame) => [{ ...frame, headers: { lux: 5 } }],
+  "gives a frame on shared memory": (frame) => [
+    { ...frame, value: new Uint8Array(new SharedArrayBuffer(8)) },
+  ],
+  "gives a frame whose bytes it gave away": (frame) => {
+    const value = frame.value.slice();
+    structuredClone(value, { transfer: [value.buffer] });
+    return [{ ...frame, value }];
+  },
+  "gives the frame's own bytes away": (frame) => {
+    structuredClone(frame.value, { transfer: [frame.value.buffer as ArrayBuffer] });
+    return [frame];
+  },
+  "changes the frame that it was given": (frame) => [Object.assign(frame, { offset: 0 })],
   "gives a result that is no data": (frame) => [{ ...frame, result: { data: { f: () => {} } } }],
   "gives a result that holds itself": (frame) => {
     const data: Record<string, unknown> = {};
