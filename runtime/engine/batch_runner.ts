@@ -249,7 +249,9 @@ function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions
   void [result?.alert, timestamp];
   if (partition !== own) {
     throw new TypeError(
-      `Cannot pass this output on: it is of partition ${String(partition)}, expected ${own}, that of its input`,
+      `Cannot pass this output on: it is of partition ${
+        String(partition)
+      }, expected ${own}, that of its input`,
     );
   }
 }

@@ -105,6 +105,9 @@ export class PutAside {
   }
 
   #final({ operator, input, cause }: OperatorError, why: string): OperatorError {
-    return new OperatorError(input ?? { operator }, this.#place, cause, { final: true, why: `; ${why}` });
+    return new OperatorError(input ?? { operator }, this.#place, cause, {
+      final: true,
+      why: `; ${why}`,
+    });
   }
 }

@@ -57,7 +57,9 @@ function named(from: number): RegExp[] {
   const source = "\\(tests/support/queries/neighbours.ts:\\d+:\\d+\\)";
   return [
     "PARTITION-10 blocks its thread",
-    `PARTITION-11 puts an input aside: Operator map\\(gauge\\)${where(7)}Cannot read gauge ${source}`,
+    `PARTITION-11 puts an input aside: Operator map\\(gauge\\)${
+      where(7)
+    }Cannot read gauge ${source}`,
     `PARTITION-11 puts an input aside: Operator map\\(later\\)${where(17)}Cannot `,
     "PARTITION-12: Operator map\\(later\\) has not ended",
     "PARTITION-14: An error that nothing caught: A promise that was forgotten",
@@ -88,9 +90,9 @@ export async function neighbours(
     });
     const over = new AbortController();
     const arrivals = Array.from({ length: GOOD }, (): Arrival[] => []);
-    const reading = Promise.all(arrivals.map((all, partition) =>
-      follow(log, partition, all, over.signal)
-    ));
+    const reading = Promise.all(
+      arrivals.map((all, partition) => follow(log, partition, all, over.signal)),
+    );
     try {
       const phases = [[0, first, false], [first, frames, false], [from, frames, true]] as const;
       for (const [start, count, evil] of phases) {
@@ -106,8 +108,7 @@ export async function neighbours(
         }
       }
       const names = named(from);
-      const unnamed = () =>
-        names.filter((name) => !process.said.some((line) => name.test(line)));
+      const unnamed = () => names.filter((name) => !process.said.some((line) => name.test(line)));
       await process.until(
         "all to be named",
         () => unnamed().length === 0 && DAMAGED.every((bad) => deadLetters(process, bad) > 0),
@@ -204,7 +205,9 @@ async function publish(
       await producer.append(
         TOPIC,
         partition,
-        damage === undefined ? batch : batch.map((record, at) => damaged(record, done + at, damage)),
+        damage === undefined
+          ? batch
+          : batch.map((record, at) => damaged(record, done + at, damage)),
       );
     }
     const due = fps === undefined ? 0 : began + (done + step) * 1000 / fps - performance.now();
