@@ -8,11 +8,8 @@ import {
 } from "../../../runtime/definition/operator_error.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { MemoryLog } from "../../../runtime/testing.ts";
-import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
-import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
+import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { images } from "../../../runtime/sinks/images.ts";
-import { records } from "../../support/frames.ts";
-import { withLog } from "../../support/log.ts";
 import { logOf, offsets, upTo } from "./kit.ts";
 
 /** Waits cost nothing. */
@@ -73,7 +70,6 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
     throw proxy;
   },
   "throws a symbol": () => {
-    // deno-lint-ignore no-throw-literal
     throw Symbol("odd");
   },
   "throws a frozen error that caused itself": () => {
@@ -280,97 +276,4 @@ Deno.test("windows that are read again after a restart are without the inputs pu
   log.fail = () => {};
   await runQuery(definition(), { log, clock });
   assert.deepEqual([...new Set(seen)], ["0-1", "2-3", "4-6", "7-8", "9-10"]);
-});
-
-Deno.test("timers that are no time, or stand still, are refused by the operator's name", async () => {
-  const timed = (register: (time: number) => number) => {
-    const definition = query("timers").readStream({ startingOffsets: "earliest" })
-      .transformWithState<object, Frame>({
-        name: "alarm",
-        init: () => ({}),
-        handleInput(_, frame, timers) {
-          timers.register(register(1));
-          return [frame];
-        },
-        handleExpiredTimer(_, time, timers) {
-          timers.register(register(time));
-          return [];
-        },
-      }).writeStream(collect<Frame>()).trigger("available-now");
-    return runQuery(definition, { log: logOf(3), clock: new FakeClock(10_000) });
-  };
-  await assert.rejects(
-    timed(() => NaN),
-    /alarm of query timers .* offset 0: Cannot register a timer of alarm at NaN/,
-  );
-  // A time of its own that comes again, at a later start: once handled, it must not stand.
-  const custom = (nextTimer: () => number) => {
-    const operator: Operator<Frame, Frame> = {
-      name: "tick",
-      kind: "state",
-      open: () => ({ process: (frame) => [frame], nextTimer, onTimer: () => [] }),
-    };
-    return runQuery(
-      query("ticks").readStream({ startingOffsets: "earliest" }).process(operator)
-        .writeStream(collect<Frame>()).trigger("available-now"),
-      { log: logOf(3), clock: new FakeClock(10_000) },
-    );
-  };
-  await assert.rejects(custom(() => NaN), {
-    code: "OPERATOR_FAILED",
-    message: /tick of query ticks .*Cannot set a timer at NaN/,
-  });
-  await assert.rejects(
-    custom(() => 5),
-    /tick of query ticks .* the timer of 5: Cannot set the timer/,
-  );
-});
-
-Deno.test("a state that no checkpoint takes stops the query with what to do", async () => {
-  await withLog(async (_url, log) => {
-    await log.createTopic("VideoStreaming", 1);
-    const producer = await log.producer();
-    await producer.append("VideoStreaming", 0, records(1, 1));
-    await producer.close();
-    const definition = query("hoarder").readStream({ startingOffsets: "earliest" })
-      .transformWithState<{ kept: string }, Frame>({
-        name: "keeps-all",
-        init: () => ({ kept: "" }),
-        handleInput(state, frame) {
-          state.kept = "x".repeat(2 ** 21);
-          return [frame];
-        },
-      }).writeStream(collect<Frame>()).trigger("available-now");
-    await assert.rejects(runQuery(definition, { log }), {
-      code: "TOO_LARGE",
-      message:
-        /Cannot save the state of this query, \d+ bytes \(keeps-all \d+ bytes\): .*Keep less/,
-    });
-  });
-});
-
-Deno.test("what a sink throws is named with its batch; the code of another system stays", async () => {
-  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = server.addr as Deno.NetAddr;
-  server.close();
-  const failures: [() => unknown, string | undefined][] = [
-    [() => {
-      throw new TypeError("no code");
-    }, undefined],
-    [() => Promise.reject(refused), "ECONNREFUSED"],
-    [() => Promise.reject(new Error("upload", { cause: refused })), "ECONNREFUSED"],
-    [() => fetch(`http://127.0.0.1:${port}/`), "FETCH_FAILED"],
-    [() => Promise.reject(new DOMException("too late", "TimeoutError")), "TIMED_OUT"],
-  ];
-  for (const [fail, code] of failures) {
-    const definition = query("faulty").readStream({ startingOffsets: "earliest" })
-      .writeStream(foreachBatch(async () => void await fail())).trigger("available-now");
-    await assert.rejects(runQuery(definition, { log: logOf(4) }), {
-      name: "SinkFailedError",
-      code,
-      message:
-        /^Sink foreachBatch of query faulty failed at VideoStreaming partition 0, batch 0 \(offsets 0 to 3\): /,
-    });
-  }
 });

@@ -52,6 +52,8 @@ function gauge(frame: Frame): Frame {
 async function later(frame: Frame): Promise<Frame> {
   await Promise.resolve();
   if (turn(frame, 10, 17)) hold(1500);
+  // As ONNX Runtime runs a model.
+  if (turn(frame, 10, 27)) await new Promise((done) => setImmediate(() => done(hold(1500))));
   if (turn(frame, 12, 7)) await new Promise(() => {});
   return frame;
 }
