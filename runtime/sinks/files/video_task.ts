@@ -14,17 +14,20 @@ import type { Encoding, Prepared } from "../../video/encoding.ts";
 import type { H264Options } from "../../video/h264_options.ts";
 import { mp4 } from "../../video/mp4.ts";
 import { Recorder } from "../../video/recorder.ts";
-import type { VideoOptions } from "../video.ts";
 import { explained } from "./failure.ts";
 import { reserve } from "./lane.ts";
 import { VideoLane } from "./video_lane.ts";
 
 /** Options of `video`, all given; `root` is the folder. */
-type TaskOptions = Required<Omit<VideoOptions, "directory">> & {
+interface TaskOptions extends Required<H264Options> {
   readonly root: string;
+  readonly format: "mp4" | "avi";
+  readonly rollMs: number;
+  readonly rollBytes: number;
+  readonly groupMs: number;
   /** What is being done, for messages. */
   readonly action: string;
-};
+}
 
 /** Opens the files of a partition. */
 export async function openVideo(
