@@ -131,7 +131,7 @@ function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
         topic,
         ...settings,
       })),
-      queries: queries.map(({ sinks, moreSinks, source, ...spec }) => ({
+      queries: queries.map(({ sinks, moreSinks, source, needs: _, ...spec }) => ({
         ...spec,
         ...source,
         ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),

@@ -8,6 +8,7 @@ import {
   RELAY_PORTS,
   type UriAccess,
 } from "../../runtime/base/access.ts";
+import type { Needs } from "../../runtime/definition/plan_access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
 import { absolute, isThere, parentOf, statOf } from "./paths.ts";
 
@@ -49,8 +50,8 @@ export interface LaunchTable {
   readonly commands: Readonly<Record<string, LaunchRow>>;
   readonly sinks: Readonly<Record<string, UriAccess>>;
   readonly sources: Readonly<Record<string, UriAccess>>;
-  /** The queries that come with Framelane, whose types the gate has checked. */
-  readonly queries: readonly string[];
+  /** The queries that come with Framelane, whose types the gate has checked, and what their executors need. */
+  readonly queries: Readonly<Record<string, Needs | null>>;
 }
 
 /** A path that the run may write below, and which words asked for it. */

@@ -83,7 +83,7 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     accessWithout([...NOT_FOR_EXECUTORS, "sink"], row.wide?.filter((word) => word !== "net")),
     { reads, writable: faults.length === 0, withLinks, libraries: [...own, ...codecs], onnx },
   );
-  const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
+  const queries = [...access.named].filter((name) => !Object.hasOwn(table.queries, name))
     .map((name) => `${root}/queries/${name}.ts`);
   const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
   return {

@@ -1,7 +1,7 @@
 // What an executor may do: what every one needs, and what the plans that it runs say that they open.
 import { resolve } from "node:path";
 import { isWithin } from "../base/folders.ts";
-import type { PlanAccess } from "../definition/plan_access.ts";
+import type { Needs } from "../definition/plan_access.ts";
 
 /** What executors may do, as the launcher worked it out. */
 export interface ExecutorPermissions {
@@ -33,9 +33,6 @@ export interface IfNeeded {
   /** Variables that sinks which reach a host read. */
   readonly env: readonly string[];
 }
-
-/** What the plans of an executor need beside what every executor gets. */
-export type Needs = Pick<PlanAccess, "write" | "net" | "libraries">;
 
 /**
  * The permissions of an executor whose plans need this, within what the launcher permitted. A sink that does

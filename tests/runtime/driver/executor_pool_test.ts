@@ -268,13 +268,40 @@ Deno.test("a query that comes later is loaded by each executor, by those that st
   await made.close();
 });
 
+const ALWAYS = { read: ["/code"], write: ["/log"], net: [], env: [], ffi: [] };
+const PERMISSIONS: ExecutorPermissions = {
+  always: { ...ALWAYS, run: false, sys: false, import: false },
+  ifNeeded: { write: [{ path: "/out", forms: ["/out"] }], net: [], onnx: [], env: [] },
+};
+const spec = (name: string, ...sinks: string[]): QuerySpec => ({ ...SPEC, name, sinks });
+
+Deno.test("executors of a query whose needs are known start at once, with these; a wrong guess is put right", async () => {
+  const { made, executors } = pool(4, PERMISSIONS);
+  const known = {
+    ...spec("known", "/out/a"),
+    needs: { write: ["/out/a"], net: [], libraries: [] },
+  };
+  const guessed = { ...known, name: "guessed", sinks: ["/out/b"] };
+  const loading = made.load(known);
+  made.prepare(new Map([[known, 2]]));
+  const started = () => executors.map(({ permissions, loaded }) => [permissions?.write, loaded]);
+  assert.deepEqual(started(), Array(2).fill([["/log", "/out/a"], ["1 known"]]));
+  await loading;
+  made.unload(known);
+  assert.deepEqual(executors.map(({ closed }) => closed), [true, true]);
+  await made.load(guessed);
+  await executors[3]!.closing.promise;
+  assert.deepEqual(started().slice(2), [
+    [["/log", "/out/a"], ["2 guessed"]],
+    [["/log"], ["2 guessed"]],
+    [["/log", "/out/b"], ["2 guessed"]],
+  ]);
+  assert.deepEqual(executors.map(({ closed }) => closed), [true, true, true, true, false]);
+  await made.close();
+});
+
 Deno.test("an executor is started with what its queries need, and runs no others", async () => {
-  const always = { read: ["/code"], write: ["/log"], net: [], env: [], ffi: [] };
-  const { made, executors } = pool(4, {
-    always: { ...always, run: false, sys: false, import: false },
-    ifNeeded: { write: [{ path: "/out", forms: ["/out"] }], net: [], onnx: [], env: [] },
-  });
-  const spec = (name: string, ...sinks: string[]): QuerySpec => ({ ...SPEC, name, sinks });
+  const { made, executors } = pool(4, PERMISSIONS);
   const [plain, a, b, all] = [
     spec("plain"),
     spec("a", "/out/a"),
