@@ -30,8 +30,8 @@ export function expectedNeeds(
   });
   const kept = sinks.length === 0 ? own : { write: [], net: [] };
   return {
-    write: [...kept.write, ...write],
-    net: [...kept.net, ...net],
+    write: [...new Set([...kept.write, ...write])],
+    net: [...new Set([...kept.net, ...net])],
     libraries: own.libraries,
   };
 }
