@@ -65,6 +65,8 @@ export interface WritablePath {
 /** Everything that a run may touch. */
 export interface Access {
   readonly read: Set<string>;
+  /** Folders of files that are read again when others take their place: the kernel's rules follow files, not names. */
+  readonly replaced: Set<string>;
   readonly write: WritablePath[];
   /** `host`, `host:port`; undefined when any may be reached. */
   net: Set<string> | undefined;
@@ -92,6 +94,7 @@ export function fileRow({ commands }: LaunchTable): LaunchRow {
 export class AccessPlan {
   readonly access: Access = {
     read: new Set(),
+    replaced: new Set(),
     write: [],
     net: new Set(),
     everything: false,
