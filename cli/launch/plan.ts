@@ -203,7 +203,7 @@ function executorPermissions(
     ifNeeded: {
       write: [...new Set(paths(all))].filter((path) => !always.includes(path))
         .map((path) => ({ path, forms: withLinks([path]) })),
-      net: all.net === undefined ? true : [...all.net].filter((host) => !base.net?.has(host)),
+      net: [...all.net ?? []].filter((host) => !base.net?.has(host)),
       onnx,
       env: ["FRAMELANE_WEBHOOK_SECRET"],
     },
