@@ -187,13 +187,11 @@ function executorPermissions(
 ): ExecutorPermissions {
   const paths = (access: Access) => writable ? access.write.map(({ path }) => path) : [];
   const always = withLinks(paths(base));
-  // A cluster names brokers that the log's URL does not.
-  const cluster = all.net === undefined && base.net !== undefined && base.net.size > 0;
   return {
     always: {
       read: all.everything ? true : withLinks([...reads, ...all.read]).concat(always),
       write: always,
-      net: base.net === undefined || cluster ? true : [...base.net],
+      net: base.net === undefined ? true : [...base.net],
       env: ["FRAMELANE_CRASH_AT"],
       ffi: libraries,
       run: false,

@@ -255,7 +255,11 @@ Deno.test("Each query's executors may do what its own plan needs, with demo and 
     assert.deepEqual([shown!.net, posted!.net], [[], ["127.0.0.1:81"]]);
     assert.deepEqual(posted!.write, [`${ROOT}/.framelane/webhook`, `${folder}/log`].sort());
     const [shared] = await launched("kafka://a.example:9092");
-    assert.equal(shared!.net, true, "a cluster names its other brokers itself");
+    assert.deepEqual(
+      shared!.net,
+      ["a.example"],
+      "--allow-net names the other brokers of a cluster",
+    );
   });
 });
 
