@@ -25,7 +25,7 @@ if (packagesAreMissing(ROOT)) {
   await Deno.utime(join(ROOT, INSTALLED), new Date(), new Date());
 }
 
-// Also where somebody has called `deno install`: nothing here uses them, and each `deno task` reads them whole.
+// Also after a `deno install` by hand: nothing here uses them, and each `deno task` reads them whole.
 await Deno.remove(join(ROOT, COMMANDS), { recursive: true }).catch((error) => {
   if (error instanceof Deno.errors.NotFound) return;
   writeLine(

@@ -48,7 +48,7 @@ export function takenOptions(
   return [...new Set([...options, ...Object.keys(parameters)])];
 }
 
-/** A query cannot be made of the options that were given: wrong use, whoever finds it. */
+/** A query cannot be made of the options that were given: wrong use, also where an executor finds it. */
 export class QueryOptionsError extends Error {
   override readonly name = "QueryOptionsError";
 }

@@ -6,11 +6,11 @@ export const DEFAULT_LOG = "embedded:.framelane";
 /** The topic that cameras publish to. */
 export const DEFAULT_TOPIC = "VideoStreaming";
 
-/** How to open a log. */
 // Not named in `import()`: Deno would read the modules of both, in each executor, whichever is opened.
 const EMBEDDED = new URL("./embedded/log.ts", import.meta.url).href;
 const KAFKA = new URL("./kafka/log.ts", import.meta.url).href;
 
+/** How to open a log. */
 export interface OpenLogOptions {
   /** How long one request may take before the log counts as unreachable. Default 10 000. */
   readonly timeoutMs?: number;

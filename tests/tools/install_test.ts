@@ -26,7 +26,7 @@ Deno.test("Packages are installed where there are none, and again once the lock 
     assert.equal(packagesAreMissing(root), false, "installed");
     assert.equal(packagesNeedWork(root), false, "installed");
     await Deno.mkdir(join(root, COMMANDS));
-    assert.equal(packagesNeedWork(root), true, "somebody has called deno install");
+    assert.equal(packagesNeedWork(root), true, "after deno install by hand");
     await written(lock, 102);
     assert.equal(packagesAreMissing(root), true, "the lock has changed");
   });
