@@ -116,6 +116,21 @@ Deno.test("a large picture that Framelane decodes makes others move, and is no f
   await made.close();
 });
 
+Deno.test("a call of a lane that has moved away does not hold those that stayed", async () => {
+  const { made, executors, next, start, ended, stranded } = pool(1);
+  for (const lane of [1, 2]) start(lane);
+  executors[0]!.holder = 1;
+  await next();
+  assert.deepEqual([stranded, [...executors[0]!.lanes]], [[2], [1]]);
+  executors[0]!.holder = 0;
+  await next();
+  // What lane 2 had begun there gets its turn.
+  executors[0]!.holder = 2;
+  await executors[0]!.closing.promise;
+  assert.deepEqual([stranded, ended], [[2, 1], []]);
+  await made.close();
+});
+
 Deno.test("a lane that opens a model is no fault: lanes that run move, those that open it too stay", async () => {
   const { made, executors, next, start, ended, stranded, opening, yielding } = pool(1);
   for (const lane of [1, 2, 3]) start(lane);
