@@ -5,25 +5,12 @@ import { print } from "./print.ts";
 import { benchLogs, fillTopic } from "./support/logs.ts";
 import { drain } from "./pipeline.ts";
 import { moduleOf } from "./support/one_query.ts";
-import { pythonWith } from "./support/peer_packages.ts";
-import { type Rate, rateOf, Rates } from "./support/rates.ts";
+import { pythonPeer } from "./support/peer_packages.ts";
+import { type PeerRun, rateOf, Rates } from "./support/rates.ts";
 import { machine } from "./support/report.ts";
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const MODEL = here("../models/centernet/centernet.onnx");
+const MODEL = fileURLToPath(new URL("../models/centernet/centernet.onnx", import.meta.url));
 const CORES = navigator.hardwareConcurrency;
-
-/** The Python script, when all its processes are at work. */
-async function script(python: string, args: readonly string[]): Promise<Rate> {
-  const { stdout, stderr, success } = await new Deno.Command(python, {
-    args: ["python_objects.py", ...args, MODEL],
-    cwd: here("./peers/"),
-    env: { PEER_STARTED: String(Date.now() / 1000) },
-  }).output();
-  const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
-  if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  return rateOf(JSON.parse(line));
-}
 
 /** Measures and prints the rates and their ratios. */
 export async function measureObjects(
@@ -36,27 +23,24 @@ export async function measureObjects(
     readonly kafka: string;
   },
 ): Promise<void> {
-  const { python, failure } = await pythonWith("models", "models.txt", print);
-  if (failure !== undefined) throw new Error(failure);
+  const peer = await pythonPeer("python_objects.py", "models.txt");
   const folder = await Deno.makeTempDir();
   await Deno.writeFile(`${folder}/frame.jpg`, frames[0]!);
   const logs = await benchLogs({ only, kafka });
   const topic = "objects", all = count * CORES;
   const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
   const rates = new Rates();
+  const script = async (...source: string[]) =>
+    rateOf(await peer<PeerRun>(...source, String(CORES), String(all), MODEL));
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);
     for (let round = 0; round < rounds; round++) {
-      rates.add("model alone", await script(python, ["-", folder, String(CORES), String(all)]));
+      rates.add("model alone", await script("-", folder));
       for (const target of logs) {
         const run = await drain(target, topic, moduleOf("detect"), lanes);
         rates.add(`framelane, ${target.name}`, run.steady.rate());
         if (target.name !== "kafka") continue;
-        const broker = target.url.replace("kafka://", "");
-        rates.add(
-          "python, kafka",
-          await script(python, [broker, topic, String(CORES), String(all)]),
-        );
+        rates.add("python, kafka", await script(target.url.replace("kafka://", ""), topic));
       }
     }
   } finally {

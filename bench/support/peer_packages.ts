@@ -1,6 +1,7 @@
 // Installs what the peers need: Python packages into a virtual environment, Spark's Kafka jars.
 import { fileURLToPath } from "node:url";
 import { exists } from "../../runtime/base/folders.ts";
+import { print } from "../print.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -13,7 +14,7 @@ export interface PeerPackages {
 
 /** Installs what is not there yet. What cannot be installed is named, not fatal. */
 export async function preparePeers(say: (line: string) => void): Promise<PeerPackages> {
-  const { python, failure } = await pythonWith("peers", "requirements.txt", say);
+  const { python, failure } = await installed("peers", "requirements.txt", say);
   const jars = `${root}.cache/spark-jars`;
   const missing = new Map<string, string>();
   if (failure !== undefined) {
@@ -39,12 +40,27 @@ export async function preparePeers(say: (line: string) => void): Promise<PeerPac
   return { python, jars, missing };
 }
 
-/**
- * A Python with the packages of a file of `bench/peers`, in `.cache/NAME`.
- *
- * @returns its program, and why the packages could not be installed, where that is so.
- */
-export async function pythonWith(
+/** Runs a script of `bench/peers`; what the last line that it prints says, as JSON. */
+export type Peer = <T>(...args: readonly string[]) => Promise<T>;
+
+/** Installs the Python packages of a file of `bench/peers` for one of its scripts. */
+export async function pythonPeer(script: string, requirements: string): Promise<Peer> {
+  const { python, failure } = await installed(requirements.split(".")[0]!, requirements, print);
+  if (failure !== undefined) throw new Error(`Cannot compare without Python: ${failure}`);
+  return async <T>(...args: readonly string[]) => {
+    const { stdout, stderr, success } = await new Deno.Command(python, {
+      args: [script, ...args],
+      cwd: `${root}bench/peers`,
+      env: { PEER_STARTED: String(Date.now() / 1000) },
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    if (!success) throw new Error(`${script} failed: ${text(stderr)}`);
+    return JSON.parse(text(stdout).trim().split("\n").at(-1)!) as T;
+  };
+}
+
+/** A Python with the packages of a file, in `.cache/NAME`, and why they could not be installed, where that is so. */
+async function installed(
   name: string,
   requirements: string,
   say: (line: string) => void,
