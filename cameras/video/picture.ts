@@ -7,6 +7,8 @@ import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
 import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
 
+const CHANNELS = 4;
+
 export interface Picture {
   readonly value: Uint8Array;
   readonly width: number;
@@ -53,14 +55,22 @@ export class PictureMaker implements Disposable {
       if (target?.width !== width || target.height !== height) {
         target?.[Symbol.dispose]();
         this.#target = undefined;
-        this.#target = target = new ScaleTarget(width, height, AV_PIX_FMT_RGB0 as AVPixelFormat);
+        this.#target = target = new ScaleTarget(
+          width,
+          height,
+          AV_PIX_FMT_RGB0 as AVPixelFormat,
+          64,
+        );
       }
       return target;
     });
     this.#source.unref();
-    const { width, height, pixels: data } = target!;
+    const { width, height, pixels: data, stride } = target!;
     return {
-      value: await encodeJpeg({ data, width, height, channels: 4 }, { quality }),
+      value: await encodeJpeg({ data, width, height, channels: CHANNELS }, {
+        quality,
+        stride: stride / CHANNELS,
+      }),
       width,
       height,
     };

@@ -5,7 +5,8 @@ import type { VideoInput } from "./input.ts";
 
 type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
 
-/** Backward steps up to this are rounding or frames out of order. */
+/** Backward steps up to this many frames, and this long, are rounding or frames out of order. */
+const MOST_FRAMES_BACK = 3;
 const MOST_STEP_BACK_MS = 1_000;
 
 /**
@@ -67,7 +68,8 @@ export class StreamTimes {
     if (this.#live && step <= 0) return true;
     // A film of one frame a minute is no stream of jumps.
     const most = Math.max(this.#times.timeJumpMs, 3 * this.#input.frameMs);
-    return step > most || step < -MOST_STEP_BACK_MS;
+    const back = Math.min(MOST_STEP_BACK_MS, MOST_FRAMES_BACK * this.#input.frameMs);
+    return step > most || step < -back;
   }
 
   /** The stream begins again; its first frame follows the last one. */

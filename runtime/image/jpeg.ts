@@ -161,6 +161,8 @@ export async function extractLuma(
 export interface EncodeJpegOptions {
   /** 1 (small) to 100 (good). */
   readonly quality?: number;
+  /** Pixels from one row to the next; its width unless given. */
+  readonly stride?: number;
 }
 
 /**
@@ -172,12 +174,13 @@ export interface EncodeJpegOptions {
  */
 export async function encodeJpeg(
   { data, width, height, channels }: Omit<RawImage, "release">,
-  { quality = 80 }: EncodeJpegOptions = {},
+  { quality = 80, stride = width }: EncodeJpegOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const settings = {
     format: FORMATS[channels],
     width,
     height,
+    stride,
     subsampling: channels === 1 ? jpegTurbo.SAMP_GRAY : jpegTurbo.SAMP_420,
     quality: checkQuality(quality),
   };

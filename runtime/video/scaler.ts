@@ -58,26 +58,33 @@ export class ScaleTarget implements Disposable {
   readonly height: number;
   readonly frame = new Frame();
   /**
-   * Rows without padding between them. FFmpeg's binding makes a buffer at each look at a frame's data, which
-   * the garbage collector counts as new memory: it is looked at once.
+   * Its rows. FFmpeg's binding makes a buffer at each look at a frame's data, which the garbage collector
+   * counts as new memory: it is looked at once.
    */
   readonly pixels: Uint8Array;
+  /** Bytes from one row to the next. */
+  readonly stride: number;
 
-  /** @throws {BadFrameError} when there is no memory for it. */
-  constructor(width: number, height: number, format: AVPixelFormat) {
+  /**
+   * @param align rows begin at multiples of it, bytes. FFmpeg's fast conversion to RGB writes eight pixels at a
+   * time, and leaves out the last ones of a row where there is no room for eight: it needs 64.
+   * @throws {BadFrameError} when there is no memory for it.
+   */
+  constructor(width: number, height: number, format: AVPixelFormat, align = 1) {
     const { frame } = this;
     frame.alloc();
     frame.width = this.width = width;
     frame.height = this.height = height;
     frame.format = format;
     frame.colorRange = AVCOL_RANGE_JPEG;
-    const plane = frame.getBuffer(1) >= 0 ? frame.data?.[0] : undefined;
+    const plane = frame.getBuffer(align) >= 0 ? frame.data?.[0] : undefined;
     if (plane === undefined) {
       frame.free();
       throw new BadFrameError("too-large", `Cannot make a picture of ${width}x${height} pixels`);
     }
     // A plain array: `slice` of a Buffer would not copy.
     this.pixels = new Uint8Array(plane.buffer, plane.byteOffset, plane.byteLength);
+    this.stride = frame.linesize[0]!;
   }
 
   [Symbol.dispose](): void {
