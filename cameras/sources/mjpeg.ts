@@ -12,6 +12,7 @@ import {
   type Challenge,
   type Credentials,
   describeChallenges,
+  isStale,
   parseChallenges,
   splitCredentials,
 } from "../net/login.ts";
@@ -206,10 +207,16 @@ class MjpegSource implements CameraSource {
     response[Symbol.dispose]();
     if (this.#credentials !== undefined) {
       const uri = url.pathname + url.search;
-      for (const challenge of this.#attempts(challenges)) {
+      const attempts = this.#attempts(challenges);
+      let renewed = false;
+      for (let challenge; (challenge = attempts.shift()) !== undefined;) {
         response = await ask(authorize(challenge, { method: "GET", uri }, this.#credentials));
         if (response.status !== 401 && response.status !== 403) return response;
+        // The nonce was too old, not the password wrong: once with the new one.
+        const stale = parseChallenges(response.header("www-authenticate")).find(isStale);
         response[Symbol.dispose]();
+        if (stale !== undefined && !renewed) attempts.unshift(stale);
+        renewed ||= stale !== undefined;
       }
     }
     throw new SourceError("UNAUTHORIZED", this.#refusal(challenges));
