@@ -40,7 +40,8 @@ export class LiveTime {
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
     // Frames that come together say nothing of how fast the clocks go.
     const burst = now - this.#arrived < (streamMs - this.#streamMs) / 2;
-    this.start.arrived(!burst, kept);
+    // By an eighth of a frame and more: it does not come to that by jitter alone for long.
+    this.start.arrived(late < (this.#streamMs - streamMs) / 8, kept);
     this.#arrived = now;
     this.#streamMs = streamMs;
     this.#lateSince = late > MOST_DELAY_MS ? this.#lateSince ?? now : undefined;
@@ -58,10 +59,8 @@ export class LiveTime {
   }
 }
 
-/** Nothing that was kept comes after such a pause, milliseconds. */
+/** A pause of this long ends a burst, milliseconds; so do frames that come as slowly as they were filmed. */
 const QUIET_MS = 100;
-/** One may have been late on its way. */
-const FRAMES_APART = 2;
 /** Four seconds at 30 frames/s; servers keep one group of pictures. */
 const MOST_HELD = 128;
 
@@ -74,7 +73,7 @@ export class StreamStart {
   readonly #noted = new Notifier();
   #count = 0;
   #kept = 0;
-  #apart = 0;
+  #aheadAt = 0;
   #last: number | undefined;
   #gapMs = QUIET_MS;
   #over = false;
@@ -89,17 +88,15 @@ export class StreamStart {
   }
 
   /**
-   * @param apart it took its time since the frame before
+   * @param ahead it came sooner after the one before than it was filmed
    * @param kept false for one that is not given to `hold`
    */
-  arrived(apart: boolean, kept = true): void {
+  arrived(ahead: boolean, kept = true): void {
     if (this.#over) return;
     const now = this.#clock.monotonic();
-    if (this.#last !== undefined) {
-      this.#gapMs = now - this.#last;
-      this.#apart = apart ? this.#apart + 1 : 0;
-      this.#over = this.#apart === FRAMES_APART;
-    }
+    if (this.#last !== undefined) this.#gapMs = now - this.#last;
+    if (ahead || this.#last === undefined) this.#aheadAt = now;
+    this.#over = now - this.#aheadAt >= QUIET_MS;
     this.#last = now;
     this.#count++;
     if (kept) this.#kept++;

@@ -69,7 +69,7 @@ class MjpegSource implements CameraSource {
       const end = AbortSignal.any([signal, stop]);
       try {
         for await (const { body, timestamp } of this.#bodies(context, end)) {
-          start.arrived(timestamp - last > TOGETHER_MS);
+          start.arrived(timestamp - last <= TOGETHER_MS);
           last = timestamp;
           await push(this.#image(body, timestamp));
         }
