@@ -207,10 +207,10 @@ async function readIfThere(file: string): Promise<string> {
 
 if (import.meta.main) {
   checkUsage(
-    "deno task test [FILTER…] [-- FLAGS OF deno test]\n\n" +
-      "Runs the tests whose path holds a FILTER, all without one, with a real Kafka where they need it.\n" +
-      "test:unit leaves out those that need anything but Deno; test:faults, test:fences, test:recovery and test:soak\n" +
-      "run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
+    "deno task test [FILTER…] [-- FLAGS OF deno test]",
+    "Runs the tests whose path holds a FILTER, all without one, with a real Kafka where they need it. " +
+      "test:unit leaves out those that need anything but Deno; test:faults, test:fences, test:recovery, test:soak and " +
+      "test:wall run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
     ["--unit", "--folder"],
   );
   let counts = FAILED;

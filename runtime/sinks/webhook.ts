@@ -1,7 +1,7 @@
 // The `webhook:URL` sink: findings and alerts to a web address.
 import { isFinding, type Output, outputName } from "../definition/frame.ts";
 import type { BatchRange } from "../log/log.ts";
-import { hostOf } from "../base/access.ts";
+import { hostsOf } from "../base/access.ts";
 import { learnSecrets } from "../base/mask.ts";
 import {
   ABOVE_ZERO,
@@ -106,7 +106,7 @@ export function webhook(options: WebhookOptions): Sink {
     delivery: "at-least-once",
     opens: {
       writes: [directory, splitPath(deadLetters).folder],
-      reaches: [hostOf(url.href)],
+      reaches: hostsOf(url.href),
     },
     check: checkOutput,
     open: (context) =>
