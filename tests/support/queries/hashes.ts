@@ -2,6 +2,7 @@
  * A finding for each overlapping window of six frames, which names a hash over the window. The window
  * before is part of it, in a state that is too large to lie beside a Kafka group's offset.
  */
+import "../../recovery/crash.ts";
 import { createHash } from "node:crypto";
 import { display, type Finding, query } from "../../../runtime/mod.ts";
 

@@ -2,6 +2,7 @@
  * A finding for each overlapping window of six frames, which names a hash over what they show: pictures are
  * asked for again that were decoded long before.
  */
+import "../../recovery/crash.ts";
 import { createHash } from "node:crypto";
 import { display, type Finding, pictureOf, query, type Window } from "../../../runtime/mod.ts";
 
