@@ -43,7 +43,6 @@ export interface LinkEvents {
   onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
 }
 
-/** Starts an executor. */
 export type StartLink = (
   name: string,
   config: ExecutorConfig,
@@ -51,7 +50,6 @@ export type StartLink = (
   permissions?: WorkerPermissions,
 ) => ExecutorLink;
 
-/** What an executor answers. */
 class Answers {
   readonly #ready = Promise.withResolvers<void>();
   readonly #loads = new Map<number, PromiseWithResolvers<LoadedQuery>>();
@@ -87,7 +85,6 @@ class Answers {
     }
   }
 
-  /** The executor answers no more. */
   fail(error: Error): void {
     this.#failure = error;
     this.#ready.reject(error);
@@ -95,7 +92,6 @@ class Answers {
   }
 }
 
-/** Starts an executor in a worker. */
 export function startWorker(
   name: string,
   config: ExecutorConfig,
