@@ -29,7 +29,6 @@ export interface TestRun {
   readonly unit?: boolean;
   /** More flags for `deno test`. */
   readonly flags?: readonly string[];
-  /** Where the tests are. */
   readonly folder?: string;
   /** The types of all files have been checked. */
   readonly typesChecked?: boolean;
@@ -113,7 +112,6 @@ interface Ended {
   readonly counts: TestCounts;
   /** What it printed, unless that went to the terminal. */
   readonly output: string;
-  /** A signal ended it. */
   readonly signal: boolean;
 }
 

@@ -120,7 +120,6 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
   /** Puts the access units of a partition into their groups; without it every frame is an image. */
   readonly groups?: () => FrameGroups;
-  /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */
   readonly alertRecord?: (output: Output) => OutputRecord;

@@ -165,7 +165,6 @@ export class SinkSet {
     return needed.length === 0 ? undefined : Math.min(...needed);
   }
 
-  /** The batch is committed. */
   async committed(batch: BatchRange): Promise<void> {
     for (const { sink, task } of this.#sinks) {
       if (task.committed !== undefined) await this.#call(sink, batch, () => task.committed!(batch));

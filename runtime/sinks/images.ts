@@ -192,7 +192,6 @@ function field(text: string): string {
   return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }
 
-/** The offset in a row of this camera; undefined for rows of others. */
 function lastOffsetOfRow(row: string, camera: string): number | undefined {
   const [, name, , offset] = row.split(",", 4);
   return name === camera && offset !== undefined ? Number(offset) : undefined;
