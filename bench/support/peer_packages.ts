@@ -48,6 +48,11 @@ export async function pythonWith(
   name: string,
   requirements: string,
   say: (line: string) => void,
+  { base = "python3", venv = [], pip = [] }: {
+    readonly base?: string;
+    readonly venv?: readonly string[];
+    readonly pip?: readonly string[];
+  } = {},
 ): Promise<{ readonly python: string; readonly failure?: string }> {
   const environment = `${root}.cache/${name}`;
   const python = `${environment}/bin/python`;
@@ -56,11 +61,30 @@ export async function pythonWith(
   const marker = `${environment}/installed.txt`;
   if (await text(marker) === wanted) return { python };
   say(`Installing Python packages into .cache/${name}`);
-  const failure = await run("python3", ["-m", "venv", environment]) ??
-    await run(python, ["-m", "pip", "install", "-q", "-r", list]);
+  const failure = await run(base, ["-m", "venv", ...venv, environment]) ??
+    await run(python, ["-m", "pip", "install", "-q", ...pip, "-r", list]);
   if (failure !== undefined) return { python, failure };
   await Deno.writeTextFile(marker, wanted);
   return { python };
+}
+
+/**
+ * The same with the PyTorch that the system has: the one of PyPI weighs gigabytes. What the packages ask
+ * for beyond the list is not installed.
+ */
+export async function torchPython(
+  name: string,
+  requirements: string,
+  say: (line: string) => void,
+): Promise<{ readonly python: string; readonly failure?: string }> {
+  const base = await exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+  if (await run(base, ["-c", "import torch, torchvision"]) !== undefined) {
+    const failure = `${base} has no PyTorch; on Debian: ` +
+      "apt-get install python3-torch python3-torchvision";
+    return { python: base, failure };
+  }
+  const options = { base, venv: ["--system-site-packages"], pip: ["--no-deps"] };
+  return await pythonWith(name, requirements, say, options);
 }
 
 async function run(program: string, args: string[]): Promise<string | undefined> {

@@ -175,6 +175,13 @@ function oneTensor(
       input: ULTRALYTICS,
     };
   }
+  if (second === 300 && typeof third === "number" && labelsIn(file)?.length === third - 4) {
+    return {
+      description: "an RT-DETR of ultralytics",
+      output: { ...objects, format: "yolov8", units: "fractions", iou: 1 },
+      input: { resize: "fill" },
+    };
+  }
   const cells = [8, 16, 32].reduce(
     (sum, stride) => sum + Math.floor(width / stride) * Math.floor(height / stride),
     0,
