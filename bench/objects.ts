@@ -47,9 +47,9 @@ export async function measureObjects(
   const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
   const rates = new Rates();
   const framelane = async (target: BenchLog) => {
-    using meter = new LaneMeter(CORES);
-    await drain(target, topic, module, lanes);
-    return await meter.rate();
+    const meter = new LaneMeter();
+    await drain(target, topic, module, lanes, (progress) => meter.reported(progress));
+    return meter.rate();
   };
   const contenders: Record<string, () => Promise<Rate>> = {
     [ALONE]: () => script(python, ["-", folder, String(CORES), String(all)]),

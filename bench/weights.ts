@@ -73,13 +73,15 @@ export async function bench(args: readonly string[]): Promise<void> {
   print("| --- | --- | --- | ---: | ---: | ---: |");
   const compare = async (one: Candidate, weights: string, theirs: readonly Found[]) => {
     const { path, reader, labels } = await manifestOf(one, folder);
-    const ours = await found(path, pictures);
-    const { findings, pixels, score } = difference(ours, theirs, labels);
-    print(
-      `| ${one.about} | ${weights} | \`${reader}\` | ${findings} | ${pixels.toFixed(2)} px ` +
-        `| ${score.toExponential(1)} |`,
-    );
-    if (pixels > MOST.pixels || score > MOST.score) wrong.push(one.name);
+    const row = `| ${one.about} | ${weights} | \`${reader}\` |`;
+    try {
+      const { findings, pixels, score } = difference(await found(path, pictures), theirs, labels);
+      print(`${row} ${findings} | ${pixels.toFixed(2)} px | ${score.toExponential(1)} |`);
+      if (pixels > MOST.pixels || score > MOST.score) wrong.push(one.name);
+    } catch (error) {
+      print(`${row} ${(error as Error).message} | | |`);
+      wrong.push(one.name);
+    }
   };
   try {
     for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);

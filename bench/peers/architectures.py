@@ -38,8 +38,9 @@ def filled(path, mean=0.0, std=1.0):
     return torch.from_numpy(((small / np.float32(255) - mean) / std).astype(np.float32).transpose(2, 0, 1))[None]
 
 
-def enliven(model, heads, batch, share=0.995):
-    """Evens out what flows through a network with random weights, then spreads its classes' scores."""
+def enliven(model, heads, batch, share=0.995, below=0.0):
+    """Evens out what flows through a network with random weights, then spreads its classes' scores:
+    all but a share is under one half, or lower by some logits."""
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     with torch.no_grad():
         for norm in norms:
@@ -58,7 +59,7 @@ def enliven(model, heads, batch, share=0.995):
             head.weight.mul_(factor)
             spread = (out - shaped(head.bias, out)) * factor
             level = torch.quantile(spread.flatten()[:: max(1, spread.numel() // 100_000)], share)
-            head.bias.fill_(-level)
+            head.bias.fill_(-level - below)
         for hook in hooks:
             hook.remove()
     return model
@@ -87,7 +88,9 @@ class Ultralytics:
             heads = [head.enc_score_head, head.dec_score_head[-1]]
         else:
             heads = [kind[-1] for kind in (head.one2one_cv3 if hasattr(head, "one2one_cv3") else head.cv3)]
-        enliven(yolo.model, heads, batch)
+        # Those that keep the best 300 would differ in the last of them, if more were above the threshold.
+        keeps = "detr" in self.name or "v10" in self.name
+        enliven(yolo.model, heads, batch, *((0.999, 1.1) if keeps else ()))
         os.chdir(folder)
         os.replace(yolo.export(format="onnx", imgsz=SIDE, opset=17, simplify=False, nms=False), f"{self.name}.onnx")
         return {"threshold": THRESHOLD, **self.output}
@@ -157,7 +160,7 @@ class RtDetr(Exported):
                               num_labels=80, use_pretrained_backbone=False, backbone=None)
         self.net = RTDetrForObjectDetection(config).eval()
         heads = [self.net.model.enc_score_head, self.net.model.decoder.class_embed[-1]]
-        enliven(self.net, heads, batch, 0.999)
+        enliven(self.net, heads, batch, 0.999, 1.1)
 
     def processed(self, out, sizes):
         from transformers import RTDetrImageProcessor
@@ -241,10 +244,7 @@ class SsdLite(Exported):
             weights=None, weights_backbone=None, num_classes=21, score_thresh=0.2, detections_per_img=300)
         self.net.eval()
         heads = [m[-1] for m in self.net.head.classification_head.module_list]
-        enliven(self.net, heads, list(batch), 0.9)
-        with torch.no_grad():
-            for head in heads:
-                head.weight.mul_(3)
+        enliven(self.net, heads, list(batch), 0.998, 1.1)
 
     def wrapped(self):
         return self.net
@@ -278,7 +278,7 @@ class EfficientDet(Exported):
         config.image_size, config.num_classes = (SIDE, SIDE), 90
         net = Net(config, pretrained_backbone=False)
         heads = [net.class_net.predict.conv_pw]
-        enliven(net.eval(), heads, batch, 0.999)
+        enliven(net.eval(), heads, batch, 0.9999, 1.1)
         self.net = DetBenchPredict(net).eval()
 
     def wrapped(self):

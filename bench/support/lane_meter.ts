@@ -1,85 +1,79 @@
 // How fast each lane is, by its own clock: from its first output to its last, as the Python peers
 // count. Reports come once for each batch, too seldom for a backlog of a few seconds.
-import type { Operator, Output } from "../../runtime/mod.ts";
+import type { Operator, Output, StreamingQueryProgress } from "../../runtime/mod.ts";
 import { cpuSeconds } from "./process_stats.ts";
 import type { Rate } from "./rates.ts";
 
-const CHANNEL = "framelane-bench-lanes";
+const NAME = "lane";
 
-/** When a lane was where, and what the process had used by then. */
-interface Mark {
-  /** Epoch milliseconds. */
-  readonly at: number;
-  /** Seconds of processor, all threads together. */
-  readonly processor: number;
+/** What a lane reports: times in epoch milliseconds, seconds of processor of the whole process. */
+interface Marks {
+  readonly outputs: number;
+  readonly first: number;
+  readonly last: number;
+  readonly processorFirst: number;
+  readonly processorLast: number;
 }
 
-/** A lane's run. */
-interface LaneRun {
-  readonly frames: number;
-  readonly first: Mark;
-  readonly last: Mark;
-}
-
-const mark = (): Mark => ({
-  at: performance.timeOrigin + performance.now(),
-  processor: cpuSeconds(),
-});
-
-/** Passes everything on, and tells {@linkcode LaneMeter} how long it took. */
+/** Passes everything on, and reports when as metrics. */
 export function metered(): Operator<Output, Output> {
   return {
     name: "metered",
+    observes: NAME,
     open() {
-      let frames = 0, first: Mark | undefined, last: Mark | undefined;
+      let marks: Marks | undefined;
       return {
         process(output) {
-          frames++;
-          last = mark();
-          first ??= last;
+          const last = performance.timeOrigin + performance.now(), processorLast = cpuSeconds();
+          const { outputs, first, processorFirst } = marks ??
+            { outputs: 0, first: last, processorFirst: processorLast };
+          marks = { outputs: outputs + 1, first, last, processorFirst, processorLast };
           return [output];
         },
-        close() {
-          if (first === undefined || last === undefined) return;
-          const channel = new BroadcastChannel(CHANNEL);
-          channel.postMessage({ frames, first, last } satisfies LaneRun);
-          channel.close();
+        observed() {
+          const since = Object.entries(marks ?? {});
+          marks = undefined;
+          return since.map(([metric, total]) => ({
+            metric,
+            kind: metric === "outputs" ? "sum" : /first/i.test(metric) ? "min" : "max",
+            total,
+            count: 1,
+          }));
         },
       };
     },
   };
 }
 
-/** Collects what the lanes of one query tell at their ends. */
-export class LaneMeter implements Disposable {
-  readonly #channel = new BroadcastChannel(CHANNEL);
-  readonly #runs: LaneRun[] = [];
-  readonly #complete = Promise.withResolvers<void>();
+/** Collects what the lanes of one query report. */
+export class LaneMeter {
+  readonly #lanes = new Map<number, Marks>();
 
-  constructor(lanes: number) {
-    this.#channel.onmessage = ({ data }: MessageEvent<LaneRun>) => {
-      this.#runs.push(data);
-      if (this.#runs.length === lanes) this.#complete.resolve();
-    };
+  reported({ partition, observedMetrics }: StreamingQueryProgress): void {
+    const now = observedMetrics[NAME] as Marks | undefined;
+    if (now === undefined) return;
+    const before = this.#lanes.get(partition) ?? { ...now, outputs: 0 };
+    this.#lanes.set(partition, {
+      outputs: before.outputs + now.outputs,
+      first: Math.min(before.first, now.first),
+      last: Math.max(before.last, now.last),
+      processorFirst: Math.min(before.processorFirst, now.processorFirst),
+      processorLast: Math.max(before.processorLast, now.processorLast),
+    });
   }
 
   /** The rate of all lanes together. */
-  async rate(): Promise<Rate> {
-    await this.#complete.promise;
-    const runs = this.#runs;
-    const first = runs.map((run) => run.first).reduce((a, b) => a.at < b.at ? a : b);
-    const last = runs.map((run) => run.last).reduce((a, b) => a.at > b.at ? a : b);
-    const frames = runs.reduce((sum, run) => sum + run.frames - 1, 0);
+  rate(): Rate {
+    const lanes = [...this.#lanes.values()];
+    const outputs = lanes.reduce((sum, lane) => sum + lane.outputs - 1, 0);
+    const processor = Math.max(...lanes.map((lane) => lane.processorLast)) -
+      Math.min(...lanes.map((lane) => lane.processorFirst));
     return {
-      rate: runs.reduce(
-        (sum, { frames, first, last }) => sum + (frames - 1) * 1000 / (last.at - first.at),
+      rate: lanes.reduce(
+        (sum, { outputs, first, last }) => sum + (outputs - 1) * 1000 / (last - first),
         0,
       ),
-      ms: (last.processor - first.processor) * 1000 / frames,
+      ms: processor * 1000 / outputs,
     };
-  }
-
-  [Symbol.dispose](): void {
-    this.#channel.close();
   }
 }
