@@ -1,15 +1,12 @@
-// What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame; what
-// it takes to find a time in a long log, and to open a large one.
+// What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame.
 //
-// `--shapes` measures only the shapes whose name contains it, and no searches. `--beside` measures the embedded log of
-// another checkout of this project in the same run. `--only scrub` and `--only wal` measure that alone.
+// `--shapes` measures only the shapes whose name contains it. `--beside` measures the embedded log of another checkout of
+// this project in the same run. `--only scrub` measures a wall that scrubs through a long log.
 import process from "node:process";
 import { join, resolve } from "node:path";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
 import { openLog } from "../runtime/log/open.ts";
 import { measureScrub } from "./log_scrub.ts";
-import { measureSeeks } from "./log_seek.ts";
-import { measureWal } from "./log_wal.ts";
 import { print } from "./print.ts";
 import { benchLogs } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
@@ -185,16 +182,13 @@ async function embedded(name: string, checkout: string, folder: string): Promise
 
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
-    ...{ rounds: 3, only: "", shapes: "", gigabytes: 10, seconds: 30 },
+    ...{ rounds: 3, only: "", shapes: "", gigabytes: 10 },
     ...{ kafka: "", beside: "", out: "" },
   });
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
-  if (values.only === "scrub" || values.only === "wal") {
+  if (values.only === "scrub") {
     try {
-      const lines = values.only === "scrub"
-        ? await measureScrub(folder, values.gigabytes)
-        : await measureWal(folder, values.seconds);
-      for (const line of lines) print(line);
+      for (const line of await measureScrub(folder, values.gigabytes)) print(line);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
@@ -232,8 +226,6 @@ export async function bench(args: readonly string[]): Promise<void> {
       ...keys.map((key) => String(short(median(list.map((run) => run[key]))))),
     ]);
     lines.push(...table(["frames", ...keys.map((key) => COLUMNS[key])], rows));
-    const seeks = values.only !== "kafka" && values.shapes === "";
-    if (seeks) lines.push("", ...await measureSeeks(join(folder, "long")));
   } finally {
     for (const log of kafka) await log.close();
     await Deno.remove(folder, { recursive: true });

@@ -3,15 +3,12 @@ import { print } from "./print.ts";
 
 /** What each file of this folder measures. */
 const BENCHMARKS: Readonly<Record<string, string>> = {
-  camera: "a film into both logs, beside bare decoding and encoding",
   cameras: "many registered cameras in one process: frames, processor, memory",
   log: "both logs: appends, reads, processor, bytes written for each byte of a frame",
   kafka: "batch size × linger × compression on Kafka",
   pipeline: "greyscale over a backlog and live, on both logs, beside the bare codec loop",
   peers: "Framelane beside Spark, Python and KafkaJS: same frames, same machine, same run",
   model: "what models cost, how many cameras this machine carries, how soon an alert is there",
-  codec: "the bare codec loop, in all its ways",
-  isolation: "what a lane that holds its thread does to the others",
   start: "from the start of the process to the first processed frame",
   launcher: "what the launcher adds to the start of a command",
   partitions: "many partitions beside three: drops, latency, processor; idle partitions",

@@ -22,7 +22,6 @@ import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 import { cpuSeconds } from "./support/process_stats.ts";
 import { percentile } from "./support/stats.ts";
-import { tensorStages } from "./support/tensor_stages.ts";
 
 const TOPIC = "VideoStreaming";
 const CENTERNET = new URL("../models/centernet/model.json", import.meta.url).pathname;
@@ -209,8 +208,6 @@ export async function bench(args: readonly string[]): Promise<void> {
   }
   if (values.only === "gate") return await measureGate(values.rounds);
   await measureTensors(frames, 1000);
-  const stages = await tensorStages(await clipFrames());
-  for (const [stage, ms] of stages) print(`  ${stage.padEnd(48)} ${ms.toFixed(3)} ms a frame`);
   if (values.only === "tensors") return;
   await measureModel(values.manifest, frames, values.runs, values.fps);
   await measureDelay(values.seconds);

@@ -5,26 +5,13 @@ import { print } from "./print.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
 import { drain } from "./pipeline.ts";
 import { LaneMeter } from "./support/lane_meter.ts";
-import { pythonWith } from "./support/peer_packages.ts";
-import { type Rate, rateOf, Rates } from "./support/rates.ts";
+import { pythonPeer } from "./support/peer_packages.ts";
+import { type PeerRun, type Rate, rateOf, Rates } from "./support/rates.ts";
 import { machine } from "./support/report.ts";
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const MODEL = here("../models/centernet/centernet.onnx");
+const MODEL = fileURLToPath(new URL("../models/centernet/centernet.onnx", import.meta.url));
 const CORES = navigator.hardwareConcurrency;
 const ALONE = "model alone", SCRIPT = "python, kafka";
-
-/** The Python script, when all its processes are at work. */
-async function script(python: string, args: readonly string[]): Promise<Rate> {
-  const { stdout, stderr, success } = await new Deno.Command(python, {
-    args: ["python_objects.py", ...args, MODEL],
-    cwd: here("./peers/"),
-    env: { PEER_STARTED: String(Date.now() / 1000) },
-  }).output();
-  const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
-  if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  return rateOf(JSON.parse(line));
-}
 
 /** Measures and prints the rates and their ratios. */
 export async function measureObjects(
@@ -37,8 +24,7 @@ export async function measureObjects(
     readonly kafka: string;
   },
 ): Promise<void> {
-  const { python, failure } = await pythonWith("models", "models.txt", print);
-  if (failure !== undefined) throw new Error(failure);
+  const peer = await pythonPeer("python_objects.py", "models.txt");
   const folder = await Deno.makeTempDir();
   await Deno.writeFile(`${folder}/frame.jpg`, frames[0]!);
   const logs = await benchLogs({ only, kafka });
@@ -46,19 +32,21 @@ export async function measureObjects(
   const module = new URL("./support/metered_detect.ts", import.meta.url).href;
   const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
   const rates = new Rates();
+  const script = async (...source: string[]) =>
+    rateOf(await peer<PeerRun>(...source, String(CORES), String(all), MODEL));
   const framelane = async (target: BenchLog) => {
     const meter = new LaneMeter();
     await drain(target, topic, module, lanes, (progress) => meter.reported(progress));
     return meter.rate();
   };
   const contenders: Record<string, () => Promise<Rate>> = {
-    [ALONE]: () => script(python, ["-", folder, String(CORES), String(all)]),
+    [ALONE]: () => script("-", folder),
   };
   for (const target of logs) {
     contenders[`framelane, ${target.name}`] = () => framelane(target);
     if (target.name !== "kafka") continue;
     const broker = target.url.replace("kafka://", "");
-    contenders[SCRIPT] = () => script(python, [broker, topic, String(CORES), String(all)]);
+    contenders[SCRIPT] = () => script(broker, topic);
   }
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);

@@ -3,8 +3,8 @@
 // windows, beside the best Python.
 import { fileURLToPath } from "node:url";
 import { ProgressBar } from "../cli/progress_bar.ts";
-import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
+import { codecLoop } from "./support/codec_loop.ts";
 import { optionsOf } from "./support/options.ts";
 import { type Measured, type Outcome, type PeerRow, peersReport } from "./support/peers_report.ts";
 import { drain, live } from "./pipeline.ts";
@@ -204,7 +204,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     for (let round = 1; round <= rounds; round++) {
       if (contenders.length > 0) {
         step(round, "bare codec loop");
-        measured.bare.push((await codecLoop(frames, { total })).framesPerSecond);
+        measured.bare.push(await codecLoop(frames, total));
       }
       for (const contender of contenders) {
         step(round, contender.name);

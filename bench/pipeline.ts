@@ -3,9 +3,9 @@
 // encodes, as the bare loop does.
 import type { StreamingQueryProgress } from "../runtime/mod.ts";
 import { ProgressBar } from "../cli/progress_bar.ts";
-import { codecLoop } from "./codec.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
+import { codecLoop } from "./support/codec_loop.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
 import { moduleOf, type OneQuery, oneQuery } from "./support/one_query.ts";
 import { optionsOf } from "./support/options.ts";
@@ -135,7 +135,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     const bar = new ProgressBar({ title: "Pipeline" });
     for (let round = 0; round <= rounds; round++) {
       bar.update(round, rounds + 1, round === 0 ? "warming up" : `round ${round} of ${rounds}`);
-      const loop = (await codecLoop(frames, { total })).framesPerSecond;
+      const loop = await codecLoop(frames, total);
       // The first round warms caches and compilers up.
       if (round > 0) bare.push(loop);
       for (const { run, runs, ratios } of rows) {

@@ -1,7 +1,6 @@
 // `track()` beside the ByteTrack of Python's `supervision`: the same detections, scored by `motmetrics`
 // and `trackeval`. Synthetic sequences, whose truth is known, and a film, if one is named: there the
 // shipped detector finds the people, and the reference's tracks stand for the truth.
-import { fileURLToPath } from "node:url";
 import { CaptureTimes } from "../cameras/capture_times.ts";
 import { makeSource } from "../cameras/open.ts";
 import { detect } from "../queries/operators/detect.ts";
@@ -10,7 +9,7 @@ import type { Frame, OperatorContext } from "../runtime/mod.ts";
 import { systemClock } from "../runtime/base/clock.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
-import { pythonWith } from "./support/peer_packages.ts";
+import { pythonPeer } from "./support/peer_packages.ts";
 import { table } from "./support/report.ts";
 
 /** Largest difference to the reference that counts as equal. */
@@ -32,19 +31,14 @@ type Scores = Readonly<Record<typeof METRICS[number], number>>;
 
 export async function bench(args: readonly string[]): Promise<void> {
   const { film, frames } = optionsOf(args, { film: "", frames: 300 });
-  const { python, failure } = await pythonWith("tracking", "tracking.txt", print);
-  if (failure !== undefined) throw new Error(`Cannot compare without Python: ${failure}`);
+  const script = await pythonPeer("tracking.py", "tracking.txt");
   const folder = await Deno.makeTempDir({ prefix: "framelane-tracking-" });
   try {
     const peer = async <T>(action: string, given?: unknown): Promise<T> => {
       const path = `${folder}/${action}.json`;
-      if (given !== undefined) await Deno.writeTextFile(path, JSON.stringify(given));
-      const script = fileURLToPath(new URL("./peers/tracking.py", import.meta.url));
-      const { success, stdout, stderr } = await new Deno.Command(python, {
-        args: [script, action, ...(given === undefined ? [] : [path])],
-      }).output();
-      if (!success) throw new Error(new TextDecoder().decode(stderr));
-      return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!) as T;
+      if (given === undefined) return await script(action);
+      await Deno.writeTextFile(path, JSON.stringify(given));
+      return await script(action, path);
     };
     const seen = film === "" ? undefined : await detections(film, frames);
     const sequences = await peer<Sequence[]>("follow", seen);

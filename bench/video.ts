@@ -1,18 +1,17 @@
 // `deno task bench video`: what video costs that stays video, beside the JPEG way and Python.
-import { fileURLToPath } from "node:url";
 import { decodeImage } from "../runtime/image/decode.ts";
 import { asImage, pictureOf } from "../runtime/image/picture.ts";
 import { AnnexBWriter } from "../runtime/video/annex_b.ts";
 import { clipOf } from "../tests/support/clip.ts";
 import { RtspServer } from "../tests/support/rtsp.ts";
 import { bench as benchCameras } from "./cameras.ts";
-import { codecLoop, WARM_UP } from "./codec.ts";
 import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
+import { codecLoop, WARM_UP } from "./support/codec_loop.ts";
 import { film, filmJpegs, linked } from "./support/film.ts";
 import { benchLogs, fillTopic } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
-import { pythonWith } from "./support/peer_packages.ts";
+import { pythonPeer } from "./support/peer_packages.ts";
 import { machine } from "./support/report.ts";
 import { cost, cpuSeconds } from "./support/process_stats.ts";
 import { type PeerRun, rateOf, Rates } from "./support/rates.ts";
@@ -20,6 +19,7 @@ import { percentile, spread } from "./support/stats.ts";
 import { benchClip, benchFocus } from "./video_page.ts";
 
 const CORES = navigator.hardwareConcurrency;
+const PEER = ["python_video.py", "models.txt"] as const;
 const DECODED = new URL("./support/decoded.ts", import.meta.url).href;
 
 /** What to measure, and how long. */
@@ -33,26 +33,9 @@ interface Options {
   readonly log: string;
 }
 
-/** Runs the Python peer; what its last line says. */
-async function peer<T>(python: string, ...args: readonly string[]): Promise<T> {
-  const { stdout, stderr, success } = await new Deno.Command(python, {
-    args: ["python_video.py", ...args],
-    cwd: fileURLToPath(new URL("./peers/", import.meta.url)),
-    env: { PEER_STARTED: String(Date.now() / 1000) },
-  }).output();
-  if (!success) throw new Error(`The script failed: ${new TextDecoder().decode(stderr)}`);
-  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!) as T;
-}
-
-async function preparePython(): Promise<string> {
-  const { python, failure } = await pythonWith("models", "models.txt", print);
-  if (failure !== undefined) throw new Error(`Cannot compare without Python: ${failure}`);
-  return python;
-}
-
 /** What one 1080p frame costs as an access unit, and as a JPEG, from the camera to an operator's pixels. */
 async function benchFrame({ rounds }: Options): Promise<void> {
-  const python = await preparePython();
+  const peer = await pythonPeer(...PEER);
   const units = await film();
   const jpegs = await filmJpegs(units, 20);
   const path = await Deno.makeTempFile({ suffix: ".h264" });
@@ -77,7 +60,7 @@ async function benchFrame({ rounds }: Options): Promise<void> {
     const image = await cost(20, async () => {
       for (const value of jpegs) (await decodeImage(value, 3)).release();
     });
-    const theirs = await peer<Record<"copy" | "decode" | "jpeg", number>>(python, "frame", path);
+    const theirs = await peer<Record<"copy" | "decode" | "jpeg", number>>("frame", path);
     // The first round warms up.
     if (round === 0) continue;
     const figures = {
@@ -105,7 +88,7 @@ async function benchFrame({ rounds }: Options): Promise<void> {
 
 /** A backlog decoded by a query on all cores, beside the bare decoder and Python. */
 async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options): Promise<void> {
-  const python = await preparePython();
+  const peer = await pythonPeer(...PEER);
   const units = await film(), jpegs = await filmJpegs(units, 50);
   const targets = await benchLogs({ only, kafka });
   const rates = new Rates();
@@ -120,9 +103,9 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
       if (round === 1) rates.clear(); // the first one warms up
       const before = cpuSeconds();
       const total = count * CORES;
-      const bare = await codecLoop(units, { total, mode: "h264" });
+      const rate = await codecLoop(units, total, "h264");
       const ms = (cpuSeconds() - before) * 1000 / (total + WARM_UP * CORES);
-      rates.add("bare decoder", { rate: bare.framesPerSecond, ms });
+      rates.add("bare decoder", { rate, ms });
       for (const target of targets) {
         for (const topic of ["units", "jpegs"]) {
           const run = await drain(target, topic, DECODED, lanes);
@@ -130,7 +113,7 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
         }
         if (target.name !== "kafka") continue;
         const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${total}`];
-        rates.add("units, Python on kafka", rateOf(await peer<PeerRun>(python, "decode", ...args)));
+        rates.add("units, Python on kafka", rateOf(await peer<PeerRun>("decode", ...args)));
       }
     }
   } finally {

@@ -113,39 +113,6 @@ async function lanesAndPages(seconds: number, only: string): Promise<void> {
   }
 }
 
-/** A page whose process stands still for a minute, and one beside it. */
-async function frozen(seconds: number): Promise<void> {
-  const { feed, stop } = steadyLanes(await clipFrames({ quality: 75 }), 64, 5);
-  const metrics = () => Promise.resolve("");
-  const viewer = await startViewer({ feed, metrics, topics: [], port: 0 });
-  const beside = openPages(viewer.url, 1, 0, seconds + 12);
-  const stopped = openPages(viewer.url, 1, 0, seconds + 12);
-  await Promise.all([beside.ready, stopped.ready]);
-  const memory: number[] = [];
-  const timer = setInterval(() => memory.push(Deno.memoryUsage().rss / MiB), 250);
-  await pause(8);
-  const before = percentile(memory.splice(0).slice(16), 0.5);
-  Deno.kill(stopped.pid, "SIGSTOP");
-  await pause(seconds);
-  clearInterval(timer);
-  Deno.kill(stopped.pid, "SIGCONT");
-  const seen = await beside.report;
-  await stopped.report;
-  print(
-    `64 lanes × 5 fps, a page stopped for ${seconds} s`.padEnd(44) +
-      ` memory ${before.toFixed(0)} MiB, then at most ${
-        (Math.max(...memory) - before).toFixed(1)
-      } more, ` +
-      `${(memory.at(-1)! - before).toFixed(1)} at the end; the other page: ` +
-      `${seen.medianTile.toFixed(1)} fps a tile (slowest ${
-        seen.slowestTile.toFixed(1)
-      }), age p50 ` +
-      `${seen.ageP50.toFixed(0)} p99 ${seen.ageP99.toFixed(0)} ms`,
-  );
-  await viewer.stop();
-  stop();
-}
-
 /** Cameras through greyscale: capture to sink, by turns alone and with pages that watch. */
 async function queries(
   { lanes, fps, pages, width, seconds, rounds }: {
@@ -268,7 +235,6 @@ export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, { seconds: 10, rounds: 3, only: "" });
   const { seconds, rounds, only } = values;
   if (["", "lanes", "pages"].includes(only)) await lanesAndPages(seconds, only);
-  if (only === "" || only === "frozen") await frozen(60);
   if (only === "" || only === "queries") {
     await queries({ lanes: 3, fps: 15, pages: 100, width: 0, seconds, rounds });
   }

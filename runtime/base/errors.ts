@@ -3,21 +3,38 @@
 
 const UNPRINTABLE = "something that cannot be printed was thrown";
 
+/** Longest message and stack, in characters: an error may quote a whole tensor. */
+const MOST_TEXT = 8000;
+
 /** The message of an error, or the value itself as text. */
 export function messageOf(thrown: unknown): string {
   const message = read(thrown, "message");
-  if (typeof message === "string") return message;
+  if (typeof message === "string") return shortened(message);
   try {
-    return `${String(thrown)} was thrown`;
+    return shortened(`${String(thrown)} was thrown`);
   } catch {
     return UNPRINTABLE;
   }
 }
 
+/** The text, or its beginning where it is longer than `most` characters. */
+export function shortened(text: string, most = MOST_TEXT): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
+}
+
 /** The error's name, or the type of the value. */
 export function nameOf(thrown: unknown): string {
   const name = read(thrown, "name");
-  return typeof name === "string" ? name : typeof thrown;
+  return typeof name === "string" ? shortened(name, 100) : typeof thrown;
+}
+
+/** Whether a value is of this class; false where asking throws, as of a revoked proxy. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -36,7 +53,7 @@ export function codeOf(thrown: unknown): string | undefined {
 /** The stack of an error; undefined when it has none. */
 export function stackOf(thrown: unknown): string | undefined {
   const stack = read(thrown, "stack");
-  return typeof stack === "string" ? stack : undefined;
+  return typeof stack === "string" ? shortened(stack) : undefined;
 }
 
 /** A property of a value; undefined when it has none, or reading it throws. */

@@ -1,6 +1,7 @@
 // Errors of operators: what they say, and what a query does about them.
 import { optionFaults, shown, whole, withDefaults } from "../base/options.ts";
-import { messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
+import { codeOf, messageOf, type Place, placeOf, placeText, stackOf } from "../base/errors.ts";
+import { isRetryable } from "../base/wait.ts";
 
 /**
  * What a query does when an operator throws anything but a `BadFrameError`.
@@ -61,6 +62,9 @@ export interface FailedInput {
   readonly timer?: number;
 }
 
+/** An operator that failed on no input: when it was opened, or asked for its state. */
+export type OperatorAlone = Pick<FailedInput, "operator">;
+
 /** Where an operator works. */
 export interface OperatorPlace {
   readonly query: string;
@@ -71,31 +75,41 @@ export interface OperatorPlace {
 /** An operator failed; `cause` is what it threw, `stack` is that of the cause. */
 export class OperatorError extends Error {
   override readonly name = "OperatorError";
-  readonly input: FailedInput;
+  readonly operator: string;
+  /** Undefined when it failed on none. */
+  readonly input: FailedInput | undefined;
   /** The user's own file and line, where the stack tells them. */
   readonly place: Place | undefined;
-  /** `OPERATOR_FAILED` when a restart does not help. */
+  /** `OPERATOR_FAILED` when a restart does not help; without an input that of the cause. */
   readonly code: string | undefined;
+  readonly retryable: boolean;
   /** How often the input is tried; undefined when it is never put aside. */
   readonly tries: number | undefined;
 
   constructor(
-    input: FailedInput,
+    input: FailedInput | OperatorAlone,
     { query, topic, partition }: OperatorPlace,
     cause: unknown,
     { final = false, tries, why = "" }: { final?: boolean; tries?: number; why?: string } = {},
   ) {
-    const { operator, offset, timer } = input;
+    const { operator } = input;
     const place = placeOf(cause);
-    const at = timer === undefined ? `offset ${offset}` : `the timer of ${timer}`;
+    const known = "offset" in input ? input : undefined;
+    const at = known === undefined
+      ? ""
+      : known.timer === undefined
+      ? ` offset ${known.offset}`
+      : ` the timer of ${known.timer}`;
     super(
-      `Operator ${operator} of query ${query} failed at ${topic} partition ${partition} ${at}: ` +
+      `Operator ${operator} of query ${query} failed at ${topic} partition ${partition}${at}: ` +
         messageOf(cause) + placeText(place) + why,
       { cause },
     );
-    this.input = input;
+    this.operator = operator;
+    this.input = known;
     this.place = place;
-    this.code = final ? "OPERATOR_FAILED" : undefined;
+    this.code = final ? "OPERATOR_FAILED" : known === undefined ? codeOf(cause) : undefined;
+    this.retryable = known === undefined && isRetryable(cause);
     this.tries = final ? undefined : tries;
     const stack = stackOf(cause);
     if (stack !== undefined) this.stack = stack;

@@ -13,19 +13,31 @@ export function checkOutput(output: Output): void {
   if (typeof output !== "object" || output === null) {
     throw new TypeError(`Cannot pass ${shown(output)} on: expected a frame or a finding`);
   }
-  const { partition, timestamp, result } = output;
+  const { partition, timestamp, key, result } = output;
   const fault = (field: string, expected: string, given: unknown) => {
-    throw new TypeError(
-      `Cannot pass this output on: ${field} is ${typeof given}, expected ${expected}`,
-    );
+    const what = typeof given === "number" || given === null ? given : typeof given;
+    throw new TypeError(`Cannot pass this output on: ${field} is ${what}, expected ${expected}`);
   };
   if (typeof partition !== "number") fault("partition", "a number", partition);
-  if (!Number.isFinite(timestamp)) fault("timestamp", "epoch milliseconds", timestamp);
+  if (!(Math.abs(timestamp) <= Number.MAX_SAFE_INTEGER)) {
+    fault("timestamp", "epoch milliseconds", timestamp);
+  }
+  if (key !== null && typeof key !== "string") fault("key", "text or null", key);
   if (result !== undefined) plainResult(result);
   const frame = isFinding(output) ? output.picture : output;
   if (frame === undefined) return;
-  if (!(frame.value instanceof Uint8Array)) fault("value", "bytes", frame.value);
-  if (typeof frame.headers !== "object") fault("headers", "an object", frame.headers);
+  const { value, headers } = frame;
+  if (!hasBytes(value)) fault("value", "bytes of its own", value);
+  if (typeof headers !== "object" || headers === null) fault("headers", "an object", headers);
+  for (const [name, text] of Object.entries(headers)) {
+    if (typeof text !== "string") fault(`header ${name}`, "text", text);
+  }
+}
+
+/** Whether this is an array of bytes that can be stored: neither shared with other threads nor given away. */
+export function hasBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer &&
+    !value.buffer.detached;
 }
 
 /**

@@ -99,6 +99,7 @@ export class Driver {
       onYields: (lane) => this.#lanes.onYields(lane),
       onEnded: (...ended) => this.#lanes.onEnded(...ended),
       mayMove: (lane) => this.#lanes.mayMove(lane),
+      runs: (lane) => this.#lanes.runs(lane),
     }, { size, permissions: options.executorPermissions });
     this.#lanes = new LaneSupervisor({
       pool: this.#pool,

@@ -13,6 +13,7 @@ import { yieldToOthers } from "../image/turbojpeg.ts";
 import { SHARED, type Turn, turnOf, type WorkerData } from "../executor/pulse.ts";
 import type { WorkerPermissions } from "./permissions.ts";
 import type { Pulse } from "./thread_watch.ts";
+import { within } from "./streaming_query.ts";
 
 /** An executor as the driver sees it. */
 export interface ExecutorLink {
@@ -139,10 +140,7 @@ export function startWorker(
     },
     async close(graceMs) {
       link.post({ type: "close" });
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, graceMs));
-      await Promise.race([closed.promise, late]);
-      clearTimeout(timer);
+      await within(graceMs, () => closed.promise);
       control.close();
       pictures.close();
       worker.terminate();
@@ -199,7 +197,8 @@ export function startInline(
     watch: (watched) => host.watch(watched),
     yieldToOthers() {},
     pulse: () => undefined,
-    close: () => host.handle({ type: "close" }),
+    // A function of a sink may never end, and no thread can be ended with it.
+    close: async (graceMs) => void await within(graceMs, () => host.handle({ type: "close" })),
   };
   link.post({ type: "open", config });
   return link;

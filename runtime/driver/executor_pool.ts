@@ -21,6 +21,9 @@ const MOST_ALONE = 16;
  */
 export type StrandedBy = "other" | "death" | "memory";
 
+/** What a lane holds its thread by: a call, a large picture, or opening something, such as a model. */
+export type BlockedBy = "call" | "picture" | "opening";
+
 /** How a lane is placed. */
 export interface Placement {
   /** It gets an executor of its own, where there is one to be had. */
@@ -36,7 +39,7 @@ export interface PoolEvents {
   /** These lanes lost their executor and must start elsewhere. */
   onStranded(lanes: readonly number[], why: string, how: StrandedBy): void;
   /** A lane holds its thread, or no longer does (undefined). */
-  onBlocked(lane: number, by: "call" | "picture" | undefined): void;
+  onBlocked(lane: number, by: BlockedBy | undefined): void;
   /** A lane has held its thread so often that it works behind all others from now on. */
   onYields(lane: number): void;
   /**
@@ -47,6 +50,8 @@ export interface PoolEvents {
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
   /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
   mayMove(lane: number): boolean;
+  /** Whether a lane has opened all that it needs. */
+  runs(lane: number): boolean;
 }
 
 /** How a lane starts; its plan follows from its query. */
@@ -59,6 +64,8 @@ export class ExecutorPool {
   readonly #watch = new ThreadWatch<ExecutorLink>(performance.now());
   /** Executors on which nothing else is placed: one lane holds the thread, or has held one. */
   readonly #closedToOthers = new Set<ExecutorLink>();
+  /** What held executors are held by, where that was reported. */
+  readonly #blocked = new Map<ExecutorLink, BlockedBy>();
   /** Executors that work behind all others, for good. */
   readonly #yielding = new Set<ExecutorLink>();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -154,6 +161,7 @@ export class ExecutorPool {
   #dismiss(link: ExecutorLink, graceMs?: number): void {
     this.#watch.forget(link);
     this.#closedToOthers.delete(link);
+    this.#blocked.delete(link);
     this.#yielding.delete(link);
     this.#set.dismiss(link, graceMs);
   }
@@ -184,10 +192,11 @@ export class ExecutorPool {
           this.#held(link, finding.turn, finding.often);
           break;
         case "long":
-          this.#holdsMuch(link, finding.turn.lane);
+          if (finding.turn.input === undefined) this.#held(link, finding.turn, false, true);
+          else this.#holdsMuch(link, finding.turn.lane);
           break;
         case "turns":
-          if (!finding.turn.own) this.#events.onBlocked(finding.turn.lane, undefined);
+          this.#turns(link, finding.turn.lane);
           break;
         case "cut":
           // Deno ends a thread when its turn ends: it takes no processor from others until then.
@@ -200,15 +209,24 @@ export class ExecutorPool {
     }
   }
 
-  /** A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. */
-  #held(link: ExecutorLink, turn: Turn, often: boolean): void {
-    const { lane: culprit, own } = turn;
+  /**
+   * A lane holds the thread: the others start elsewhere, and it keeps this executor for itself. Where it opens
+   * something, lanes that do so too stay: elsewhere they would open the same again.
+   *
+   * @param long it has held the thread for so long that they go, too.
+   */
+  #held(link: ExecutorLink, turn: Turn, often: boolean, long = false): void {
+    const { lane: culprit, own, input } = turn;
+    const by = own ? "picture" : input === undefined ? "opening" : "call";
     const others = [...link.lanes].filter((lane) => lane !== culprit);
-    const innocent = others.filter((lane) => this.#events.mayMove(lane));
-    // A large picture soon ends by itself, and troubles only those that could be elsewhere.
-    if (own && innocent.length === 0) return;
-    this.#events.onBlocked(culprit, own ? "picture" : "call");
-    if (!own && innocent.length < others.length) {
+    const innocent = others.filter((lane) =>
+      this.#events.mayMove(lane) && (by !== "opening" || long || this.#events.runs(lane))
+    );
+    // These end by themselves, and trouble only those that could be elsewhere.
+    if (by !== "call" && innocent.length === 0) return;
+    if (!this.#blocked.has(link)) this.#events.onBlocked(culprit, by);
+    this.#blocked.set(link, by);
+    if (by === "call" && innocent.length < others.length) {
       const why =
         `${link.name} was ended: it held its thread while functions of other queries waited in it`;
       return this.#end(link, why, turn);
@@ -223,6 +241,14 @@ export class ExecutorPool {
       this.#events.onStranded(innocent, `${link.name} is held by another query`, "other");
     }
     if (often) this.#holdsMuch(link, culprit);
+  }
+
+  /** The thread of an executor turns again; one whose lane has opened something is as good as before. */
+  #turns(link: ExecutorLink, lane: number): void {
+    const by = this.#blocked.get(link);
+    this.#blocked.delete(link);
+    if (by === "opening") this.#closedToOthers.delete(link);
+    if (by !== undefined && by !== "picture") this.#events.onBlocked(lane, undefined);
   }
 
   /** A lane holds its thread often, or for long: it works behind all others. */

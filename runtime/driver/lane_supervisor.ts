@@ -13,7 +13,7 @@ import {
 } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
 import type { Membership, TopicLog } from "../log/log.ts";
-import type { ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
+import type { BlockedBy, ExecutorPool, PoolEvents, StrandedBy } from "./executor_pool.ts";
 import { inFunction, keyOf, type Lane, letCommit, newLane, NO_RUN, titleOf } from "./lane.ts";
 import { LaneEvents } from "./lane_events.ts";
 import { executorError, type FailedRun } from "./lane_failures.ts";
@@ -24,6 +24,12 @@ import { StreamingQuery } from "./streaming_query.ts";
 
 /** How long a query has to finish its batch before it is aborted, milliseconds. */
 const DRAIN_MS = 5000;
+/** What a lane does that holds its thread, for people. */
+const BLOCKED: Readonly<Record<BlockedBy, string>> = {
+  call: "blocks its thread",
+  picture: "has a large picture",
+  opening: "opens its operators and sinks",
+};
 
 /** What the supervisor works with, and its callbacks. */
 export interface LaneSupervisorOptions {
@@ -199,14 +205,13 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     this.#onFailure(lane, error, cut ? "cut" : "ended");
   }
 
-  onBlocked(number: number, by: "call" | "picture" | undefined): void {
+  onBlocked(number: number, by: BlockedBy | undefined): void {
     const lane = this.#lanes.get(number);
     if (lane === undefined) return;
-    if (by !== undefined) lane.alone = true;
-    if (by !== "picture") lane.handle.setMessage(by && "Blocks its thread");
-    const what = by === undefined
-      ? "continues"
-      : `${by === "call" ? "blocks its thread" : "has a large picture"}; other queries move`;
+    if (by === "call" || by === "picture") lane.alone = true;
+    if (by === "call") lane.handle.setMessage("Blocks its thread");
+    else if (by === undefined) lane.handle.setMessage(undefined);
+    const what = by === undefined ? "continues" : `${BLOCKED[by]}; other queries move`;
     this.#options.report(`${titleOf(lane)} ${what}`);
   }
 
@@ -222,6 +227,10 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
   mayMove(number: number): boolean {
     const lane = this.#lanes.get(number);
     return lane === undefined || !inFunction(lane);
+  }
+
+  runs(number: number): boolean {
+    return this.#lanes.get(number)?.handle.state === "running";
   }
 
   #startLane(lane: Lane): void {

@@ -30,6 +30,22 @@ const SLOW_MS = 250;
 /** Calls that one listener may leave unfinished; beyond that it misses events. */
 const MOST_OPEN = 256;
 
+const METHODS = [
+  "onQueryStarted",
+  "onQueryProgress",
+  "onQueryIdle",
+  "onQueryTerminated",
+  "onQueryError",
+] as const satisfies readonly (keyof StreamingQueryListener)[];
+
+/** What one listener does to the plain data of an event, the others must not see. */
+function freeze(data: unknown): void {
+  if (typeof data !== "object" || data === null || Object.isFrozen(data)) return;
+  if (!Array.isArray(data) && Object.getPrototypeOf(data) !== Object.prototype) return;
+  Object.freeze(data);
+  Object.values(data).forEach(freeze);
+}
+
 /** A listener, and what to call it in messages. */
 class Listening {
   readonly #listener: StreamingQueryListener;
@@ -226,6 +242,13 @@ export class StreamingQueryManager {
         }: expected an object with methods such as onQueryProgress`,
       );
     }
+    for (const method of METHODS) {
+      const given = read(listener, method);
+      if (given === undefined || typeof given === "function") continue;
+      throw new TypeError(
+        `Cannot add a listener: ${method} is ${shown(given)}, expected a function`,
+      );
+    }
     this.#listeners.set(listener, new Listening(listener, this.#report));
   }
 
@@ -278,6 +301,7 @@ export class StreamingQueryManager {
     method: K,
     event: Parameters<NonNullable<StreamingQueryListener[K]>>[0],
   ): void {
+    if (this.#listeners.size > 0) freeze(event);
     for (const listening of this.#listeners.values()) listening.call(method, event);
   }
 

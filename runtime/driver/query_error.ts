@@ -25,7 +25,7 @@ export interface QueryErrorEvent {
   readonly message: string;
   readonly stack?: string;
   readonly code?: string;
-  /** The operator that failed, and the offset of the frame that it failed on. */
+  /** The operator that failed, and the offset of the frame that it failed on, if any. */
   readonly operator?: string;
   readonly offset?: number;
   /** Time of the timer that was being handled, epoch milliseconds. */
@@ -41,7 +41,7 @@ export interface QueryErrorEvent {
 /** The event of an error. */
 export function queryError(
   { query, name, id, runId, topic, partition }: StreamingQuery,
-  { name: error, message, stack, code, failed, sink, place }: PlainError,
+  { name: error, message, stack, code, failed, operator, sink, place }: PlainError,
   action: QueryErrorEvent["action"],
   now: number,
 ): QueryErrorEvent {
@@ -60,6 +60,7 @@ export function queryError(
     message,
     ...(stack === undefined ? {} : { stack }),
     ...(code === undefined ? {} : { code }),
+    ...(operator === undefined ? {} : { operator }),
     ...input,
     ...(sink === undefined ? {} : { sink }),
     ...place,

@@ -155,7 +155,7 @@ export class ThreadWatch<T extends WatchedThread> {
       if (counts) seen.holds = [...seen.holds.filter((time) => now - time < OFTEN_MS), now];
       return { kind: "held", turn, often: counts && seen.holds.length >= OFTEN };
     }
-    if (known && turn.input !== undefined && !turn.own && ms >= LONG_MS && !seen.long) {
+    if (known && !turn.own && ms >= LONG_MS && !seen.long) {
       seen.long = true;
       return { kind: "long", turn };
     }

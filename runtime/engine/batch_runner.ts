@@ -3,7 +3,6 @@
 import { setImmediate } from "node:timers";
 import type { Frame, Output } from "../definition/frame.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
-import type { Sink } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { RunBatch } from "./commits.ts";
 import { OutputNumbers } from "./identity.ts";
@@ -54,7 +53,7 @@ export class BatchRunner {
       onOutput: (output, cause) => this.#collect(output, cause),
       onBadFrame: (frame, error) => this.#reject?.(frame, error),
       onPutAside: (error, frame) => this.#putAside(error, frame),
-      checkOutput: (output) => checkOutput(output, options.plan.sinks),
+      checkOutput: (output) => checkOutput(output, options),
       call: options.call ?? ((work) => work()),
     };
   }
@@ -243,9 +242,16 @@ export class BatchRunner {
   }
 }
 
-/** @throws when a sink cannot take an output, or reading it throws. */
-function checkOutput(output: unknown, sinks: readonly Sink<unknown>[]): void {
-  for (const { check } of sinks) check?.(output);
-  const { result, timestamp } = (output ?? {}) as Partial<Output>;
+/** @throws when a sink cannot take an output, it belongs to another lane, or reading it throws. */
+function checkOutput(output: unknown, { plan, partition: own }: ExecutionOptions): void {
+  for (const { check } of plan.sinks) check?.(output);
+  const { result, timestamp, partition = own } = (output ?? {}) as Partial<Output>;
   void [result?.alert, timestamp];
+  if (partition !== own) {
+    throw new TypeError(
+      `Cannot pass this output on: it is of partition ${
+        String(partition)
+      }, expected ${own}, that of its input`,
+    );
+  }
 }

@@ -1,9 +1,11 @@
 // The operators of one streaming query, chained. Items leave in the order they came, however many
 // `process` calls an operator has under way.
+import { markAsUntransferable } from "node:worker_threads";
 import type { Frame } from "../definition/frame.ts";
 import type { LeftOut, Operator, OperatorTask } from "../definition/operator.ts";
-import type { OperatorError } from "../definition/operator_error.ts";
+import { OperatorError } from "../definition/operator_error.ts";
 import type { StateOperatorProgress } from "../definition/progress.ts";
+import { restartOffsetOf, snapshotOf } from "./answers.ts";
 import { leftOutProgress } from "./left_out.ts";
 import type { NamedMetrics } from "./observed.ts";
 import type { StepErrors } from "./put_aside.ts";
@@ -28,6 +30,8 @@ export class Pipeline {
   readonly #operators: readonly Operator<unknown, unknown>[];
   readonly #options: StageOptions;
   #stages: readonly Stage[] = [];
+  /** The buffer of the newest frame, which cannot be given to another thread. */
+  #protected: ArrayBufferLike | undefined;
   #changes: readonly string[] = [];
 
   private constructor(
@@ -85,18 +89,17 @@ export class Pipeline {
     try {
       for (const [index, operator] of this.#operators.entries()) {
         const state = states[index]?.state;
-        tasks.push(
-          await options.events.call(() =>
-            operator.open({
-              ...options.context,
-              ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
-            })
-          ),
-        );
+        const open = () =>
+          operator.open({
+            ...options.context,
+            ...(typeof state === "string" ? { state: fromBase64(state) } : {}),
+          });
+        tasks.push(await options.events.call(open));
       }
     } catch (error) {
       for (const task of tasks) await task.close?.();
-      throw error;
+      if (options.context.signal.aborted) throw error;
+      throw new OperatorError({ operator: names[tasks.length]! }, options.context, error);
     }
     // From the last one on: each knows the next.
     this.#stages = this.#operators.reduceRight<Stage[]>((behind, operator, index) => {
@@ -109,10 +112,20 @@ export class Pipeline {
 
   /** Takes the next frame; resolves when there is room for another. */
   push(frame: Frame): void | Promise<void> {
+    this.#protect(frame);
     const first = this.#stages[0];
     return first === undefined
       ? this.#options.events.onOutput(frame, frame)
       : first.push(frame, frame);
+  }
+
+  /** What operators do to a frame must not reach what the engine does with it, or frames of the same buffer. */
+  #protect(frame: Frame): void {
+    Object.freeze(frame);
+    const { buffer } = frame.value ?? {};
+    if (buffer === undefined || buffer === this.#protected) return;
+    this.#protected = buffer;
+    markAsUntransferable(buffer);
   }
 
   /**
@@ -126,12 +139,12 @@ export class Pipeline {
 
   /** State after the batch that ends at `end`; call it only after `settle`. */
   snapshot(end: number): PipelineSnapshot {
-    const points = this.#stages.map(({ task }) => task.restartOffset?.());
+    const points = this.#stages.map((stage) => stage.ask(restartOffsetOf));
     const needed = points.filter((offset) => offset !== undefined);
     const restart = needed.length === 0 ? undefined : Math.min(...needed);
     let any = restart !== undefined;
     const stages = this.#stages.map((stage, index): StageState => {
-      const state = stage.task.snapshot?.();
+      const state = stage.ask(snapshotOf);
       const errors = stage.errors(restart ?? end);
       if (state !== undefined || errors !== undefined) any = true;
       return {
@@ -149,29 +162,31 @@ export class Pipeline {
 
   /** What operators keep, by name. */
   stateSizes(): StateOperatorProgress[] {
-    return this.#stages.flatMap(({ task, name }) => {
-      const size = task.stateSize?.();
+    return this.#stages.flatMap((stage) => {
+      const size = stage.ask((task) => task.stateSize?.());
       return size === undefined ? [] : [{
-        operatorName: name,
+        operatorName: stage.name,
         numRowsTotal: size.items,
         memoryUsedBytes: size.bytes,
-        ...leftOutProgress(task.leftOut?.()),
+        ...leftOutProgress(stage.ask((task) => task.leftOut?.())),
       }];
     });
   }
 
   /** The operators' own metrics since the last call. */
   observed(): NamedMetrics[] {
-    return this.#stages.flatMap(({ task, observes }) =>
-      observes === undefined ? [] : [{ name: observes, metrics: task.observed?.() ?? [] }]
+    return this.#stages.flatMap((stage) =>
+      stage.observes === undefined
+        ? []
+        : [{ name: stage.observes, metrics: stage.ask((task) => task.observed?.()) ?? [] }]
     );
   }
 
   /** Frames of this run that no window has. */
   leftOut(): LeftOut {
     const sum = { late: 0, ahead: 0 };
-    for (const { task } of this.#stages) {
-      const { late = 0, ahead = 0 } = task.leftOut?.() ?? {};
+    for (const stage of this.#stages) {
+      const { late = 0, ahead = 0 } = stage.ask((task) => task.leftOut?.()) ?? {};
       sum.late += late;
       sum.ahead += ahead;
     }
@@ -181,8 +196,8 @@ export class Pipeline {
   /** Capture time up to which all operators that know one are done. */
   watermark(): number | undefined {
     let lowest: number | undefined;
-    for (const { task } of this.#stages) {
-      const time = task.watermark?.();
+    for (const stage of this.#stages) {
+      const time = stage.ask((task) => task.watermark?.());
       if (time !== undefined) lowest = Math.min(lowest ?? time, time);
     }
     return lowest;

@@ -104,7 +104,10 @@ export class PutAside {
     return { aside: [...this.#offsets], inARow: this.#inARow };
   }
 
-  #final({ input, cause }: OperatorError, why: string): OperatorError {
-    return new OperatorError(input, this.#place, cause, { final: true, why: `; ${why}` });
+  #final({ operator, input, cause }: OperatorError, why: string): OperatorError {
+    return new OperatorError(input ?? { operator }, this.#place, cause, {
+      final: true,
+      why: `; ${why}`,
+    });
   }
 }

@@ -20,7 +20,7 @@ export interface SinkSetOptions {
   readonly onStep?: ((step: BatchStep) => void) | undefined;
 }
 
-/** A sink failed on a batch; `stack` is that of the cause. */
+/** A sink failed on a batch, or could not be opened; `stack` is that of the cause. */
 export class SinkFailedError extends Error {
   override readonly name = "SinkFailedError";
   /** URI of the sink. */
@@ -34,13 +34,16 @@ export class SinkFailedError extends Error {
   constructor(
     sink: string,
     { query, topic, partition }: SinkContext,
-    { batchId, start, end }: BatchRange,
+    batch: BatchRange | undefined,
     cause: unknown,
   ) {
     const place = placeOf(cause);
+    const at = batch === undefined
+      ? "when it was opened"
+      : `batch ${batch.batchId} (offsets ${batch.start} to ${batch.end - 1})`;
     super(
-      `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ` +
-        `batch ${batchId} (offsets ${start} to ${end - 1}): ${messageOf(cause)}${placeText(place)}`,
+      `Sink ${sink} of query ${query} failed at ${topic} partition ${partition}, ${at}: ` +
+        messageOf(cause) + placeText(place),
       { cause },
     );
     this.sink = sink;
@@ -76,7 +79,16 @@ export class SinkSet {
   ): Promise<SinkSet> {
     const set = new SinkSet(options);
     onClose(() => set.close());
-    for (const sink of sinks) set.#sinks.push({ sink, task: await sink.open(options.context) });
+    const { call = (work) => work(), context } = options;
+    for (const sink of sinks) {
+      try {
+        set.#sinks.push({ sink, task: await call(() => sink.open(context)) });
+      } catch (error) {
+        throw context.signal.aborted
+          ? error
+          : new SinkFailedError(sink.uri, context, undefined, error);
+      }
+    }
     return set;
   }
 
@@ -148,7 +160,9 @@ export class SinkSet {
 
   /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
   restartOffset(): number | undefined {
-    const needed = this.#sinks.map(({ task }) => task.restartOffset?.())
+    const { call = (work) => work() } = this.#options;
+    const needed = this.#sinks
+      .map(({ task }) => call(() => task.restartOffset?.(), { step: 0, offset: -1 }))
       .filter((offset) => offset !== undefined);
     return needed.length === 0 ? undefined : Math.min(...needed);
   }
@@ -163,7 +177,10 @@ export class SinkSet {
 
   /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
-    for (const { task } of this.#sinks) await task.refeed?.([output]);
+    const { call = (work) => work() } = this.#options;
+    for (const { task } of this.#sinks) {
+      await call(() => task.refeed?.([output]), { step: 0, offset: -1 });
+    }
   }
 
   /**
@@ -172,8 +189,11 @@ export class SinkSet {
    * @throws the first error, when all are closed.
    */
   async close(): Promise<void> {
+    const { call = (work) => work() } = this.#options;
     const closed = await Promise.allSettled(
-      this.#sinks.map(async ({ task }) => await task.close?.()),
+      this.#sinks.map(async ({ task }) =>
+        await call(() => task.close?.(), { step: 0, offset: -1 })
+      ),
     );
     for (const one of closed) if (one.status === "rejected") throw one.reason;
   }

@@ -1,12 +1,15 @@
 // One operator at work in a pipeline: calls it, passes on what it emits, and deals with its errors.
+import { isA } from "../base/errors.ts";
 import { Backoff } from "../base/wait.ts";
 import { BadFrameError, type Frame } from "../definition/frame.ts";
 import type { Operator, OperatorContext, OperatorTask } from "../definition/operator.ts";
 import {
   type FailedInput,
+  type OperatorAlone,
   OperatorError,
   type OperatorErrorPolicy,
 } from "../definition/operator_error.ts";
+import { timerOf } from "./answers.ts";
 import { numbered } from "./identity.ts";
 import type { PipelineEvents } from "./options.ts";
 import { type InputAside, PutAside, type StepErrors } from "./put_aside.ts";
@@ -52,8 +55,6 @@ export class Stage {
   readonly #aside: PutAside;
   /** Timers that the operator keeps asking for. */
   readonly #deadTimers = new Set<number>();
-  /** Offset of the newest frame. */
-  #last: number;
   #started = 0;
   #ended = 0;
   #underWay = 0;
@@ -80,7 +81,6 @@ export class Stage {
     this.#next = next;
     this.#limit = operator.kind === undefined ? operator.concurrency ?? 1 : 1;
     this.#from = from;
-    this.#last = from;
     this.#stateless = operator.kind === undefined;
     this.#options = options;
     this.#aside = new PutAside(name, options.context, options.policy, options.aside, errors);
@@ -99,7 +99,6 @@ export class Stage {
   push(item: unknown, cause: Frame): void | Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (cause.offset < this.#from) return;
-    this.#last = cause.offset;
     const failed = this.#aside.skipped(cause.offset);
     if (failed !== undefined) {
       return this.#putAside(this.#errorOf(failed, this.#inputOf(cause)), cause);
@@ -180,7 +179,7 @@ export class Stage {
     let error = first;
     for (let tried = 1;; tried++) {
       if (signal.aborted) throw error;
-      if (error instanceof BadFrameError) {
+      if (isA(error, BadFrameError)) {
         events.onBadFrame(cause, error);
         return [];
       }
@@ -205,7 +204,21 @@ export class Stage {
     return { operator: this.name, offset: cause.offset, ...(timer === undefined ? {} : { timer }) };
   }
 
-  #errorOf(error: unknown, input: FailedInput): OperatorError {
+  /**
+   * Asks the task for something between its inputs.
+   *
+   * @throws {OperatorError} when it throws.
+   */
+  ask<T>(question: (task: OperatorTask<unknown, unknown>) => T): T {
+    const { events, context } = this.#options;
+    try {
+      return events.call(() => question(this.task), { step: 0, offset: -1 });
+    } catch (error) {
+      throw context.signal.aborted ? error : this.#errorOf(error, { operator: this.name });
+    }
+  }
+
+  #errorOf(error: unknown, input: FailedInput | OperatorAlone): OperatorError {
     const { context, policy } = this.#options;
     return new OperatorError(input, context, error, {
       final: policy.kind === "stop",
@@ -267,17 +280,8 @@ export class Stage {
    * @throws {OperatorError} when what it gives is no time.
    */
   nextTimer(): number | undefined {
-    const time: unknown = this.task.nextTimer?.();
-    if (time === undefined || time === Infinity) return undefined;
-    if (typeof time === "number" && !Number.isNaN(time)) {
-      return this.#deadTimers.has(time) ? undefined : time;
-    }
-    throw new OperatorError(
-      { operator: this.name, offset: this.#last },
-      this.#options.context,
-      new RangeError(`Cannot set a timer at ${String(time)}: expected epoch milliseconds`),
-      { final: true },
-    );
+    const time = this.ask(timerOf);
+    return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
   }
 
   /** Runs the timers that are due; their outputs count as caused by `cause`. */
@@ -288,18 +292,14 @@ export class Stage {
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
         // It would be called without end.
-        if (!this.#aside.holdsTimer(due)) throw this.#timerStands(due, cause);
+        if (!this.#aside.holdsTimer(due)) {
+          const why = "Cannot set the timer that was called again: expected a later time";
+          throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));
+        }
         this.#deadTimers.add(due);
       }
       await this.emit(outputs, cause);
     }
-  }
-
-  #timerStands(due: number, cause: Frame): OperatorError {
-    const error = new RangeError(
-      "Cannot set the timer that was called again: expected a later time",
-    );
-    return this.#errorOf(error, this.#inputOf(cause, due));
   }
 
   /** Ends what the operator has open. */
@@ -336,6 +336,11 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.#emitted;
-    await this.task.close?.();
+    this.#started++;
+    try {
+      await this.ask((task) => task.close?.());
+    } finally {
+      this.#ended++;
+    }
   }
 }

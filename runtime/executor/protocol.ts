@@ -1,5 +1,5 @@
 // What driver and executors say to each other. Plain data: it crosses to workers.
-import { messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
+import { isA, messageOf, nameOf, type Place, placeOf, read, stackOf } from "../base/errors.ts";
 import { isRetryable } from "../base/wait.ts";
 import {
   type FailedInput,
@@ -92,6 +92,8 @@ export interface PlainError {
   readonly failed?: FailedInput & { readonly tries?: number; readonly why: string };
   /** URI of the sink that failed, where it was one. */
   readonly sink?: string;
+  /** Name of the operator that failed, whether on an input or not. */
+  readonly operator?: string;
   /** The user's own line that it comes from, where that is known. */
   readonly place?: Place;
 }
@@ -200,14 +202,14 @@ export function plainError(error: unknown): PlainError {
     depth < 8;
     cause = read(cause, "cause"), depth++
   ) {
-    if (!(cause instanceof Error)) break;
+    if (!isA(cause, Error)) break;
     const text = messageOf(cause);
     if (!message.includes(text)) message += `: ${text}`;
   }
   const stack = stackOf(error);
   const code = read(error, "code");
   return {
-    name: error instanceof Error ? nameOf(error) : "Error",
+    name: isA(error, Error) ? nameOf(error) : "Error",
     message,
     ...(stack !== undefined ? { stack } : {}),
     ...(typeof code === "string" ? { code } : {}),
@@ -225,10 +227,11 @@ export function errorOf({ name, message, stack, code }: PlainError): Error {
   });
 }
 
-function details(error: unknown): Pick<PlainError, "failed" | "sink" | "place"> {
+function details(error: unknown): Pick<PlainError, "failed" | "operator" | "sink" | "place"> {
   const place = placeOf(error);
   return {
-    ...(error instanceof OperatorError
+    ...(isA(error, OperatorError) ? { operator: error.operator } : {}),
+    ...(isA(error, OperatorError) && error.input !== undefined
       ? {
         failed: {
           ...error.input,
@@ -237,7 +240,7 @@ function details(error: unknown): Pick<PlainError, "failed" | "sink" | "place"> 
         },
       }
       : {}),
-    ...(error instanceof SinkFailedError ? { sink: error.sink } : {}),
+    ...(isA(error, SinkFailedError) ? { sink: error.sink } : {}),
     ...(place === undefined ? {} : { place }),
   };
 }

@@ -4,6 +4,8 @@
 // What continues after an `await` does so in the context in which it began, and so do timers; a hook on
 // continuations writes down whose code has the turn, before it can hold the thread.
 import { AsyncLocalStorage } from "node:async_hooks";
+import process from "node:process";
+import timers from "node:timers";
 import v8 from "node:v8";
 import type { CalledWith, CallUser } from "../engine/options.ts";
 
@@ -129,12 +131,21 @@ export function watchTurns(
         onError(laneNow(), error);
       }
     };
-  // Turns that no promise begins.
-  for (const name of ["setTimeout", "setInterval", "queueMicrotask"] as const) {
-    const original = globalThis[name] as (...args: unknown[]) => unknown;
-    Object.assign(globalThis, {
-      [name]: (work: unknown, ...rest: unknown[]) => original(noted(work), ...rest),
-    });
+  // Turns that no promise begins. ONNX Runtime loads and runs models in `setImmediate`.
+  const places: readonly [object, readonly string[]][] = [
+    [globalThis, ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"]],
+    [timers, ["setTimeout", "setInterval", "setImmediate"]],
+    [process, ["nextTick"]],
+  ];
+  for (const [place, names] of places) {
+    for (const name of names) {
+      const original: unknown = Reflect.get(place, name);
+      if (typeof original !== "function") continue;
+      const own = (work: unknown, ...rest: unknown[]) => original.call(place, noted(work), ...rest);
+      // Such as how `util.promisify` makes a promise of it.
+      Object.defineProperties(own, Object.getOwnPropertyDescriptors(original));
+      Reflect.set(place, name, own);
+    }
   }
 }
 

@@ -39,6 +39,8 @@ export interface ImageLimits {
 
 /** 64 megapixels: beyond any camera, and 192 MB when decoded to RGB. Small files may hold less. */
 export const DEFAULT_MAX_PIXELS = 64_000_000;
+/** As many as a JPEG may have. A row costs 1 µs beside its pixels: a PNG of one column took a minute. */
+const MAX_SIDE = 65_535;
 /** 64 MiB. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -78,11 +80,11 @@ export function inspectImage(bytes: Uint8Array, limits: ImageLimits = {}): Image
   if (info.width === 0 || info.height === 0) {
     throw corrupt(info.type, `its size is ${info.width}x${info.height}`);
   }
-  if (info.width * info.height > maxPixels) {
+  if (info.width * info.height > maxPixels || Math.max(info.width, info.height) > MAX_SIDE) {
     throw new BadFrameError(
       "too-large",
       `Cannot take an image of ${info.width}x${info.height} pixels: ` +
-        `at most ${maxPixels} pixels are accepted`,
+        `at most ${maxPixels} pixels are accepted, ${MAX_SIDE} on a side`,
     );
   }
   if (info.width * info.height * bytesToDecode(info) > MAX_DECODING_BYTES) {

@@ -40,8 +40,13 @@ function faultOf(value: unknown, path: string, around: Set<object>): string | un
   if (!list && prototype !== Object.prototype && prototype !== null) {
     return `${path} is a ${prototype.constructor?.name ?? "object of a class"}`;
   }
+  const [symbol] = Object.getOwnPropertySymbols(value);
+  if (symbol !== undefined) return `${path} has the field ${String(symbol)}`;
   around.add(value);
-  for (const [key, part] of Object.entries(value)) {
+  const entries: Iterable<[string | number, unknown]> = list
+    ? value.entries()
+    : Object.entries(value);
+  for (const [key, part] of entries) {
     // A field that is undefined is left out, and reads as undefined afterwards.
     if (part === undefined && !list) continue;
     const fault = faultOf(part, list ? `${path}[${key}]` : `${path}.${key}`, around);

@@ -87,12 +87,14 @@ export function stateOperator<State, In, Out>(
               `Cannot register a timer of ${processor.name} at ${time}: expected epoch milliseconds${limit}`,
             );
           }
-          if (!times.includes(time)) times = [...times, time].sort((a, b) => a - b);
+          let place = times.length;
+          while (place > 0 && times[place - 1]! > time) place--;
+          if (times[place - 1] !== time) times.splice(place, 0, time);
         },
         delete(time) {
           times = times.filter((other) => other !== time);
         },
-        list: () => times,
+        list: () => [...times],
       };
       const byEvents = timeMode === "event";
       /** Takes the earliest timer that has come off the list, and calls its handler. */

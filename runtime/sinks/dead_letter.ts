@@ -1,6 +1,8 @@
 // Dead letters: frames that could not be processed, kept with the reason.
+import { messageOf, nameOf, shortened, stackOf } from "../base/errors.ts";
 import { BadFrameError, type Frame, type Headers } from "../definition/frame.ts";
 import { OperatorError } from "../definition/operator_error.ts";
+import { hasBytes } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 
 /** Header names of KIP-1034, and the countable reason. */
@@ -43,21 +45,22 @@ export function deadLetterTopic(topic: string): string {
  */
 export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
   const names = DEAD_LETTER_HEADERS;
-  const isError = error instanceof Error;
   const told = {
-    [names.exception]: isError ? error.name : typeof error,
-    [names.stacktrace]: isError ? shortened(error.stack ?? "") : "",
-    [names.message]: shortened(isError ? error.message : String(error)),
+    [names.exception]: nameOf(error),
+    [names.stacktrace]: shortened(stackOf(error) ?? "", MAXIMUM_TEXT),
+    [names.message]: shortened(messageOf(error), MAXIMUM_TEXT),
     [names.topic]: frame.topic,
     [names.partition]: String(frame.partition),
     [names.offset]: String(frame.offset),
     [names.reason]: error instanceof BadFrameError
-      ? error.reason
+      ? shortened(String(error.reason), 100)
       : error instanceof OperatorError
       ? "operator-error"
       : "error",
   };
-  const { key, value, timestamp, partition } = frame;
+  const { key, timestamp, partition } = frame;
+  // An operator may have given its bytes away: they are still in the frame's own topic.
+  const value = hasBytes(frame.value) ? frame.value : new Uint8Array();
   const whole: OutputRecord = {
     topic: deadLetterTopic(frame.topic),
     partition,
@@ -76,7 +79,7 @@ export function deadLetterRecord(frame: Frame, error: unknown): OutputRecord {
 /** The dead letter with as much of the frame as a step of `CUTS` leaves. */
 function cut(whole: OutputRecord, frame: Frame, told: Headers, step: number): OutputRecord {
   const { bytes, ownHeaders } = CUTS[step]!;
-  const { value } = frame;
+  const { value } = whole;
   const left = Math.min(bytes, Math.max(0, value.length - sizeOf(told) - CUT_BYTES));
   const next = step + 1;
   return {
@@ -97,8 +100,4 @@ function sizeOf(headers: Headers): number {
     (sum, [name, text]) => sum + HEADER_BYTES + encoder.encode(name + text).length,
     0,
   );
-}
-
-function shortened(text: string): string {
-  return text.length <= MAXIMUM_TEXT ? text : `${text.slice(0, MAXIMUM_TEXT)}…`;
 }

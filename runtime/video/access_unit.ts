@@ -1,6 +1,7 @@
 // Access units of H.264 and H.265 in Annex B form (ITU-T H.264 and H.265, annexes B): what the bytes
 // alone say of them. An access unit is one frame of a stream, as the camera sent it.
 import { BadFrameError } from "../definition/frame.ts";
+import { BitReader, unescaped } from "./bits.ts";
 
 /** A codec whose access units can be records of a topic. */
 export type VideoCodec = "h264" | "h265";
@@ -13,6 +14,8 @@ export interface AccessUnit {
   readonly entry: boolean;
   /** Its first slice depends on pictures before and after it; known of H.264 alone. */
   readonly bidirectional: boolean;
+  /** It depends on pictures before its keyframe, and nothing of use depends on it (RASL); of H.265 alone. */
+  readonly leading: boolean;
   /** As in RFC 6381, e.g. `avc1.64001f` or `hvc1.1.6.L93.B0`; known where the parameter sets are. */
   readonly codec?: string;
 }
@@ -108,6 +111,7 @@ export function inspectAccessUnit(codec: VideoCodec, bytes: Uint8Array): AccessU
         keyframe: complete && entry,
         entry,
         bidirectional: slice === BIDIRECTIONAL_SLICE,
+        leading: codec === "h265" && (type === 8 || type === 9),
         ...(name === undefined ? {} : { codec: name }),
       };
     }
@@ -166,21 +170,6 @@ function afterStartCode(stream: Uint8Array, from: number): number {
   return Infinity;
 }
 
-/** The payload of a NAL unit without the bytes that keep start codes out of it. */
-export function unescaped(unit: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(unit.length);
-  let length = 0, zeros = 0;
-  for (const byte of unit) {
-    if (zeros >= 2 && byte === 3) {
-      zeros = 0;
-      continue;
-    }
-    zeros = byte === 0 ? zeros + 1 : 0;
-    bytes[length++] = byte;
-  }
-  return bytes.subarray(0, length);
-}
-
 /** A recovery point of H.264 at which the picture is right at once: a keyframe of an open group. */
 function recoversAtOnce(sei: Uint8Array): boolean {
   const bytes = unescaped(sei.subarray(1));
@@ -205,25 +194,6 @@ function sliceType(slice: Uint8Array): number {
   const bits = new BitReader(unescaped(slice.subarray(1, 16)));
   bits.exponentialGolomb();
   return bits.exponentialGolomb() % 5;
-}
-
-/** Numbers of a parameter set or slice header, bit by bit; behind the end there are zeros. */
-export class BitReader {
-  #at = 0;
-  constructor(readonly bytes: Uint8Array) {}
-
-  exponentialGolomb(): number {
-    let zeros = 0;
-    while (zeros < 31 && this.bit() === 0) zeros++;
-    let value = 1;
-    for (let i = 0; i < zeros; i++) value = value * 2 + this.bit();
-    return value - 1;
-  }
-
-  bit(): number {
-    const byte = this.bytes[this.#at >> 3] ?? 0;
-    return (byte >> (7 - (this.#at++ & 7))) & 1;
-  }
 }
 
 /** ISO/IEC 14496-15, annex E: profile, compatibility, tier and level, constraints. */

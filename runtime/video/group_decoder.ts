@@ -18,15 +18,18 @@ import {
 } from "node-av";
 import { ownWork } from "../base/own_work.ts";
 import { BadFrameError } from "../definition/frame.ts";
-import type { VideoCodec } from "./access_unit.ts";
+import { inspectAccessUnit, type VideoCodec } from "./access_unit.ts";
+import { shownAtOnce } from "./sequence.ts";
 import type { Group, Unit, UnitDecoder } from "./unit.ts";
 import { PictureConverter, VideoPicture } from "./video_picture.ts";
 
 // FFmpeg would write to standard error what it thinks of every unit.
 Log.setLevel(AV_LOG_QUIET);
 
-/** Pictures that are kept for those who ask again: as many as operators work on at once, and some. */
-const KEPT_PICTURES = 6;
+/** Pictures that are kept for those who ask again. Each more costs FFmpeg the processor's caches. */
+const KEPT_PICTURES = 2;
+/** The same where operators have asked for older ones: as many as they work on at once, and some. */
+const MOST_KEPT_PICTURES = 6;
 const KEPT_BYTES = 96 * 1024 * 1024;
 /** No camera sends larger pictures; more would be a bomb. */
 const MAX_PIXELS = 64 * 1024 * 1024;
@@ -55,6 +58,7 @@ export class GroupDecoder implements UnitDecoder {
   #here = false;
   readonly #mayBeHere: boolean;
   #kept: { readonly group: Group; readonly index: number; readonly picture: VideoPicture }[] = [];
+  #mostKept = KEPT_PICTURES;
   #closed = false;
 
   /**
@@ -94,13 +98,15 @@ export class GroupDecoder implements UnitDecoder {
 
   async #decodeUpTo({ group, index }: Unit): Promise<VideoPicture> {
     if (this.#closed) throw new Error("Cannot decode: the lane has ended");
+    if (this.#group === group && this.#seen > index) this.#mostKept = MOST_KEPT_PICTURES;
     if (this.#group !== group || this.#seen > index) await this.#begin(group);
     const { decoder } = this.#context!;
     let picture: VideoPicture | undefined;
     let turned = performance.now();
     while (this.#seen <= index) {
       const at = this.#seen++;
-      picture = await this.#send(decoder, group.units[at]!, at) < 0
+      const bytes = shownAtOnce(group.codec, group.units[at]!);
+      picture = await this.#send(decoder, bytes, at) < 0
         ? undefined
         : this.#receive(decoder, group, at);
       if (picture === undefined) this.#damagedAt = Math.min(this.#damagedAt, at);
@@ -110,17 +116,24 @@ export class GroupDecoder implements UnitDecoder {
       }
     }
     if (picture === undefined || index > this.#damagedAt) {
-      throw index > this.#damagedAt
-        ? new BadFrameError(
-          "damaged",
-          `Cannot decode access unit ${index} of its group: unit ${this.#damagedAt}, which it depends on, is damaged`,
-        )
-        : new BadFrameError(
-          "corrupt",
-          `Cannot decode access unit ${index} of its group: it is damaged`,
-        );
+      throw this.#fault(group, index);
     }
     return picture.retain();
+  }
+
+  #fault({ codec, units }: Group, index: number): BadFrameError {
+    const action = `Cannot decode access unit ${index} of its group`;
+    const before = this.#damagedAt;
+    if (index > before) {
+      return new BadFrameError(
+        "damaged",
+        `${action}: unit ${before}, which it depends on, could not be decoded`,
+      );
+    }
+    const why = inspectAccessUnit(codec, units[index]!).bidirectional
+      ? "its frames are not in the order of showing (B-frames)"
+      : "it is damaged, or no whole frame";
+    return new BadFrameError("corrupt", `${action}: ${why}`);
   }
 
   async #begin(group: Group): Promise<void> {
@@ -182,7 +195,7 @@ export class GroupDecoder implements UnitDecoder {
       if (picture === undefined) this.#give(frame);
     }
     this.#kept.push({ group, index, picture });
-    const most = Math.max(1, Math.min(KEPT_PICTURES, Math.floor(KEPT_BYTES / picture.bytes)));
+    const most = Math.max(1, Math.min(this.#mostKept, Math.floor(KEPT_BYTES / picture.bytes)));
     while (this.#kept.length > most) this.#kept.shift()!.picture.release();
     return picture;
   }

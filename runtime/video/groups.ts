@@ -55,7 +55,7 @@ export class GroupTracker {
   /**
    * Takes the next frame.
    *
-   * @returns `no-keyframe` for an access unit that depends on one which never came.
+   * @returns `no-keyframe` for an access unit that depends on one which never came, or came before its group.
    * @throws {BadFrameError} when its bytes are no access unit; what depends on it cannot be decoded.
    */
   take(frame: Frame): Linked {
@@ -73,7 +73,7 @@ export class GroupTracker {
     if (unit.keyframe) this.#begin(codec, frame.offset);
     else if (this.#group !== undefined && !this.#follows(before, frame, codec)) this.interrupt();
     const group = this.#group;
-    if (group === undefined) {
+    if (group === undefined || unit.leading) {
       if (++this.#without === REPORT_AFTER) {
         this.#report(
           `No keyframe among the last ${REPORT_AFTER} access units of ${frame.topic} partition ${frame.partition}: ` +

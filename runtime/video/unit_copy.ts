@@ -1,5 +1,7 @@
 // Access units on their way into an MP4: as they came, with lengths instead of start codes.
-import { BitReader, joinedUnits, nalUnits, unescaped, type VideoCodec } from "./access_unit.ts";
+import { joinedUnits, nalUnits, type VideoCodec } from "./access_unit.ts";
+import { unescaped } from "./bits.ts";
+import { sampleForm } from "./sequence.ts";
 
 /** The unit's bytes as an MP4 sample: each NAL unit with its length; by default all of them. */
 export function withLengths(
@@ -28,10 +30,8 @@ export function avcRecord(units: readonly Uint8Array[]): number[] {
   record.push(...sequence.flatMap(counted), picture.length, ...picture.flatMap(counted));
   // Profiles from High on tell chroma format and depths as well.
   if (profile >= 100) {
-    const bits = new BitReader(unescaped(sequence[0]!.subarray(4, 32)));
-    bits.exponentialGolomb(); // the set's number
-    const chroma = chromaFormat(bits);
-    record.push(0xfc | chroma, ...depths(bits), 0);
+    const { chroma, luma, colours } = sampleForm("h264", sequence[0]!);
+    record.push(0xfc | chroma, 0xf8 | luma, 0xf8 | colours, 0);
   }
   return record;
 }
@@ -41,37 +41,14 @@ function hevcRecord(units: readonly Uint8Array[]): number[] {
   const [sps] = units.filter((unit) => typeOf(unit) === 33);
   // Profile, compatibility, constraints and level stand in both records alike.
   const profile = unescaped(sps!.subarray(2, 20)).subarray(1, 13);
-  const [chroma, luma, colours] = hevcFormat(unescaped(sps!.subarray(2, 96)));
-  const record = [1, ...profile, 0xf0, 0, 0xfc, 0xfc | chroma, luma, colours, 0, 0, 0x0f, 3];
+  const { chroma, luma, colours } = sampleForm("h265", sps!);
+  const record = [1, ...profile, 0xf0, 0, 0xfc, 0xfc | chroma, 0xf8 | luma, 0xf8 | colours];
+  record.push(0, 0, 0x0f, 3);
   for (const type of [32, 33, 34]) {
     const sets = units.filter((unit) => typeOf(unit) === type);
     record.push(0x80 | type, sets.length >> 8, sets.length & 255, ...sets.flatMap(counted));
   }
   return record;
-}
-
-/** Chroma format and depths; 4:2:0 of 8 bits where sub-layers stand before them. */
-function hevcFormat(sps: Uint8Array): [chroma: number, luma: number, colours: number] {
-  if ((sps[0]! >> 1 & 7) > 0) return [1, 0xf8, 0xf8];
-  // Behind number of sub-layers, profile and level.
-  const bits = new BitReader(sps.subarray(13));
-  bits.exponentialGolomb(); // the set's number
-  const chroma = chromaFormat(bits);
-  bits.exponentialGolomb(); // width
-  bits.exponentialGolomb(); // height
-  if (bits.bit() === 1) { for (let side = 0; side < 4; side++) bits.exponentialGolomb(); }
-  return [chroma, ...depths(bits)];
-}
-
-function chromaFormat(bits: BitReader): number {
-  const chroma = bits.exponentialGolomb() & 3;
-  if (chroma === 3) bits.bit(); // planes apart
-  return chroma;
-}
-
-/** Bits of luma and of colours beyond 8, as the records hold them. */
-function depths(bits: BitReader): [luma: number, colours: number] {
-  return [0xf8 | (bits.exponentialGolomb() & 7), 0xf8 | (bits.exponentialGolomb() & 7)];
 }
 
 /** A parameter set after its length. */

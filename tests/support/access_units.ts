@@ -2,6 +2,8 @@
 import { Buffer } from "node:buffer";
 import {
   AV_LOG_QUIET,
+  AV_PICTURE_TYPE_I,
+  AV_PICTURE_TYPE_P,
   AV_PIX_FMT_YUV420P,
   AV_PIX_FMT_YUV420P10LE,
   Codec,
@@ -19,6 +21,8 @@ import type { VideoCodec } from "../../runtime/video/access_unit.ts";
 // The encoders would write their statistics to standard error.
 Log.setLevel(AV_LOG_QUIET);
 
+const PICTURE_TYPES = { I: AV_PICTURE_TYPE_I, P: AV_PICTURE_TYPE_P } as const;
+
 /** What to encode. */
 export interface StreamOptions {
   readonly codec?: VideoCodec;
@@ -33,6 +37,8 @@ export interface StreamOptions {
   readonly seed?: number;
   /** Bits of each sample: 8 or 10. */
   readonly depth?: 8 | 10;
+  /** Type of the picture at each place; the encoder's choice unless given. */
+  readonly types?: (index: number) => "I" | "P";
   /** Bits of a bar code at the top that tells each unit's place in the stream; none unless given. */
   readonly codeBits?: number;
 }
@@ -86,6 +92,7 @@ export async function accessUnits(options: StreamOptions): Promise<Uint8Array[]>
       format,
     });
     frame.pts = BigInt(i);
+    if (options.types !== undefined) frame.pictType = PICTURE_TYPES[options.types(i)];
     context.sendFrameSync(frame);
     frame.free();
     receive();

@@ -99,6 +99,7 @@ function pool(size: number, permissions?: ExecutorPermissions) {
   const ended: [lane: number, why: string][] = [];
   const stranded: number[] = [];
   const inFunction = new Set<number>();
+  const opening = new Set<number>();
   const yielding: number[] = [];
   let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
   const made = new ExecutorPool(CONFIG, {
@@ -109,6 +110,7 @@ function pool(size: number, permissions?: ExecutorPermissions) {
     onYields: (lane) => yielding.push(lane),
     onEnded: (lane, why) => ended.push([lane, why]),
     mayMove: (lane) => !inFunction.has(lane),
+    runs: (lane) => !opening.has(lane),
   }, {
     size,
     permissions,
@@ -130,7 +132,7 @@ function pool(size: number, permissions?: ExecutorPermissions) {
       runId: "r",
       shown: new SharedArrayBuffer(SHOWN.bytes),
     }, placement);
-  return { made, executors, next, start, ended, stranded, inFunction, yielding };
+  return { made, executors, next, start, ended, stranded, inFunction, opening, yielding };
 }
 
 Deno.test("an executor that a lane held serves others once it turns and the lane is gone", async () => {
@@ -237,6 +239,28 @@ Deno.test("a large picture that Framelane decodes makes others move, and is no f
   }
   assert.deepEqual([stranded, yielding, ended], [[2], [], []]);
   assert.deepEqual([...executors[0]!.lanes], [1, 3]);
+  await made.close();
+});
+
+Deno.test("a lane that opens a model is no fault: lanes that run move, those that open it too stay", async () => {
+  const { made, executors, next, start, ended, stranded, opening, yielding } = pool(1);
+  for (const lane of [1, 2, 3]) start(lane);
+  for (const lane of [1, 3]) opening.add(lane);
+  executors[0]!.turn = { own: false };
+  executors[0]!.holder = 1;
+  assert.deepEqual(await next(), [1, false]);
+  assert.deepEqual([stranded, [...executors[0]!.lanes]], [[2], [1, 3]]);
+  executors[0]!.holder = 0;
+  // It continues, and its executor serves others again.
+  await next();
+  start(4);
+  assert.deepEqual([...executors[0]!.lanes], [1, 3, 4]);
+  made.ended(4);
+  // Where none runs, nothing is said; after two seconds all others go.
+  executors[0]!.holder = 3;
+  assert.deepEqual(await next(), [3, false]);
+  assert.deepEqual(stranded, [2, 1]);
+  assert.deepEqual([yielding, ended], [[], []]);
   await made.close();
 });
 

@@ -319,12 +319,17 @@ Deno.test("listeners that throw, reject or cannot be read are named and cost the
       throw new Error("no getter");
     },
   });
-  let heard = 0;
-  streams.addListener({ onQueryIdle: () => heard++ });
-  streams.tell("onQueryIdle", { id: "", runId: "", timestamp: "" });
+  streams.addListener({ onQueryIdle: (event) => event.id = "another" });
+  const heard: string[] = [];
+  streams.addListener({ onQueryIdle: ({ id }) => heard.push(id) });
+  streams.tell("onQueryIdle", { id: "its own", runId: "", timestamp: "" });
   await settle();
-  assert.equal(heard, 1);
-  assert.equal(reports.length, 3);
+  assert.deepEqual(heard, ["its own"]);
+  assert.equal(reports.length, 4);
+  assert.throws(
+    () => streams.addListener({ onQueryIdle: 5 } as never),
+    /Cannot add a listener: onQueryIdle is 5, expected a function/,
+  );
   assert.match(
     reports.join("\n"),
     /Alarm \(added at .*lane_supervisor_test.ts:\d+\) failed in onQueryIdle: null was thrown/,

@@ -8,11 +8,8 @@ import {
 } from "../../../runtime/definition/operator_error.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import type { MemoryLog } from "../../../runtime/testing.ts";
-import { collect, FakeClock, runQuery, startQuery } from "../../../runtime/testing.ts";
-import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
+import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { images } from "../../../runtime/sinks/images.ts";
-import { records } from "../../support/frames.ts";
-import { withLog } from "../../support/log.ts";
 import { logOf, offsets, upTo } from "./kit.ts";
 
 /** Waits cost nothing. */
@@ -67,6 +64,40 @@ const FAULTS: Record<string, (frame: Frame) => Anything> = {
     }),
   ],
   "gives a frame without bytes": (frame) => [{ ...frame, value: undefined }],
+  "throws a revoked proxy": () => {
+    const { proxy, revoke } = Proxy.revocable(new Error("x"), {});
+    revoke();
+    throw proxy;
+  },
+  "throws a symbol": () => {
+    throw Symbol("odd");
+  },
+  "throws a frozen error that caused itself": () => {
+    const error = new Error("odd", { cause: {} });
+    error.cause = error;
+    throw Object.freeze(error);
+  },
+  "throws an error with a code that ends queries": () => {
+    throw Object.assign(new Error("odd"), { code: "INVALID", retryable: true });
+  },
+  "gives a frame of another partition": (frame) => [{ ...frame, partition: 1 }],
+  "gives a frame at no time": (frame) => [{ ...frame, timestamp: 1e300 }],
+  "gives a frame whose key is a number": (frame) => [{ ...frame, key: 7 }],
+  "gives a frame without headers": (frame) => [{ ...frame, headers: null }],
+  "gives a frame whose header is a number": (frame) => [{ ...frame, headers: { lux: 5 } }],
+  "gives a frame on shared memory": (frame) => [
+    { ...frame, value: new Uint8Array(new SharedArrayBuffer(8)) },
+  ],
+  "gives a frame whose bytes it gave away": (frame) => {
+    const value = frame.value.slice();
+    structuredClone(value, { transfer: [value.buffer] });
+    return [{ ...frame, value }];
+  },
+  "gives the frame's own bytes away": (frame) => {
+    structuredClone(frame.value, { transfer: [frame.value.buffer as ArrayBuffer] });
+    return [frame];
+  },
+  "changes the frame that it was given": (frame) => [Object.assign(frame, { offset: 0 })],
   "gives a result that is no data": (frame) => [{ ...frame, result: { data: { f: () => {} } } }],
   "gives a result that holds itself": (frame) => {
     const data: Record<string, unknown> = {};
@@ -203,7 +234,7 @@ Deno.test("an operator with state is opened again, and not given what was put as
     offset: 5,
     tries: 3,
   });
-  const aside = [{ ...error.input, message: error.message }];
+  const aside = [{ ...error.input!, message: error.message }];
   const { deadLettered } = await runQuery(sum, { log, aside });
   assert.equal(deadLettered, 1);
   assert.deepEqual(deadLetters(log), [["operator-error", 5]]);
@@ -245,97 +276,4 @@ Deno.test("windows that are read again after a restart are without the inputs pu
   log.fail = () => {};
   await runQuery(definition(), { log, clock });
   assert.deepEqual([...new Set(seen)], ["0-1", "2-3", "4-6", "7-8", "9-10"]);
-});
-
-Deno.test("timers that are no time, or stand still, are refused by the operator's name", async () => {
-  const timed = (register: (time: number) => number) => {
-    const definition = query("timers").readStream({ startingOffsets: "earliest" })
-      .transformWithState<object, Frame>({
-        name: "alarm",
-        init: () => ({}),
-        handleInput(_, frame, timers) {
-          timers.register(register(1));
-          return [frame];
-        },
-        handleExpiredTimer(_, time, timers) {
-          timers.register(register(time));
-          return [];
-        },
-      }).writeStream(collect<Frame>()).trigger("available-now");
-    return runQuery(definition, { log: logOf(3), clock: new FakeClock(10_000) });
-  };
-  await assert.rejects(
-    timed(() => NaN),
-    /alarm of query timers .* offset 0: Cannot register a timer of alarm at NaN/,
-  );
-  // A time of its own that comes again, at a later start: once handled, it must not stand.
-  const custom = (nextTimer: () => number) => {
-    const operator: Operator<Frame, Frame> = {
-      name: "tick",
-      kind: "state",
-      open: () => ({ process: (frame) => [frame], nextTimer, onTimer: () => [] }),
-    };
-    return runQuery(
-      query("ticks").readStream({ startingOffsets: "earliest" }).process(operator)
-        .writeStream(collect<Frame>()).trigger("available-now"),
-      { log: logOf(3), clock: new FakeClock(10_000) },
-    );
-  };
-  await assert.rejects(custom(() => NaN), {
-    code: "OPERATOR_FAILED",
-    message: /tick of query ticks .*Cannot set a timer at NaN/,
-  });
-  await assert.rejects(
-    custom(() => 5),
-    /tick of query ticks .* the timer of 5: Cannot set the timer/,
-  );
-});
-
-Deno.test("a state that no checkpoint takes stops the query with what to do", async () => {
-  await withLog(async (_url, log) => {
-    await log.createTopic("VideoStreaming", 1);
-    const producer = await log.producer();
-    await producer.append("VideoStreaming", 0, records(1, 1));
-    await producer.close();
-    const definition = query("hoarder").readStream({ startingOffsets: "earliest" })
-      .transformWithState<{ kept: string }, Frame>({
-        name: "keeps-all",
-        init: () => ({ kept: "" }),
-        handleInput(state, frame) {
-          state.kept = "x".repeat(2 ** 21);
-          return [frame];
-        },
-      }).writeStream(collect<Frame>()).trigger("available-now");
-    await assert.rejects(runQuery(definition, { log }), {
-      code: "TOO_LARGE",
-      message:
-        /Cannot save the state of this query, \d+ bytes \(keeps-all \d+ bytes\): .*Keep less/,
-    });
-  });
-});
-
-Deno.test("what a sink throws is named with its batch; the code of another system stays", async () => {
-  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = server.addr as Deno.NetAddr;
-  server.close();
-  const failures: [() => unknown, string | undefined][] = [
-    [() => {
-      throw new TypeError("no code");
-    }, undefined],
-    [() => Promise.reject(refused), "ECONNREFUSED"],
-    [() => Promise.reject(new Error("upload", { cause: refused })), "ECONNREFUSED"],
-    [() => fetch(`http://127.0.0.1:${port}/`), "FETCH_FAILED"],
-    [() => Promise.reject(new DOMException("too late", "TimeoutError")), "TIMED_OUT"],
-  ];
-  for (const [fail, code] of failures) {
-    const definition = query("faulty").readStream({ startingOffsets: "earliest" })
-      .writeStream(foreachBatch(async () => void await fail())).trigger("available-now");
-    await assert.rejects(runQuery(definition, { log: logOf(4) }), {
-      name: "SinkFailedError",
-      code,
-      message:
-        /^Sink foreachBatch of query faulty failed at VideoStreaming partition 0, batch 0 \(offsets 0 to 3\): /,
-    });
-  }
 });

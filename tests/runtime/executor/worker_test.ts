@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { startWorker } from "../../../runtime/driver/executor_link.ts";
+import { startInline, startWorker } from "../../../runtime/driver/executor_link.ts";
+import { foreachBatch, query } from "../../../runtime/mod.ts";
+import { SHOWN } from "../../../runtime/executor/protocol.ts";
+import { records } from "../../support/frames.ts";
 import { withLog } from "../../support/log.ts";
 
 /** Priorities (niceness) of the threads of this process. */
@@ -29,4 +32,41 @@ Deno.test({
       await link.close(10_000);
     });
   },
+});
+
+Deno.test("executor: one in the main thread is given up although a function of a sink never ends", async () => {
+  await withLog(async (url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const producer = await log.producer();
+    await producer.append("VideoStreaming", 0, records(1, 1));
+    await producer.close();
+    const [called, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const closed = Promise.withResolvers<void>();
+    const hangs = query("hangs").readStream({ startingOffsets: "earliest" })
+      .writeStream(foreachBatch(async () => {
+        called.resolve();
+        await over.promise;
+      }));
+    const link = startInline("main", { log: url, progressIntervalMs: 1000 }, {
+      onMessage: (_, { type }) => type === "closed" && closed.resolve(),
+      onPicture: () => {},
+      onDeath: (_, error) => assert.fail(error),
+    });
+    const spec = {
+      name: "hangs",
+      topic: "VideoStreaming",
+      module: { default: hangs },
+      group: "g",
+      sinks: [],
+    };
+    await link.load(1, spec);
+    const shown = new SharedArrayBuffer(SHOWN.bytes);
+    // As its owner, the lane may commit.
+    Atomics.store(new BigInt64Array(shown), SHOWN.run, 1n);
+    link.post({ type: "start", lane: 1, plan: 1, partition: 0, runId: "r", shown });
+    await called.promise;
+    await link.close(1);
+    over.resolve();
+    await closed.promise;
+  });
 });

@@ -78,6 +78,20 @@ Deno.test("inspectImage says why it refuses", () => {
   assert.throws(() => inspectImage(new Uint8Array([0x42, 0x4d, 1, 2, 3])), /begins with 42 4d 01/);
 });
 
+Deno.test("inspectImage refuses a PNG of millions of rows or columns, however few its pixels", async () => {
+  const png = await encoded(16, 16, (i) => i.png());
+  const sized = (width: number, height: number) => {
+    const copy = png.slice();
+    const view = new DataView(copy.buffer);
+    view.setUint32(16, width);
+    view.setUint32(20, height);
+    return copy;
+  };
+  assert.equal(reasonOf(sized(1, 60_000_000)), "too-large");
+  assert.equal(reasonOf(sized(65_536, 1)), "too-large");
+  assert.equal(reasonOf(sized(1, 65_535)), undefined);
+});
+
 Deno.test("inspectImage refuses a progressive JPEG of endless scans", async () => {
   const progressive = await encoded(16, 16, (i) => i.jpeg({ progressive: true }));
   const scans = new Uint8Array(200 * 10).fill(0);

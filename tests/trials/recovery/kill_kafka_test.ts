@@ -7,3 +7,9 @@ Deno.test("kill -9 at 100 points on Kafka", async () => {
     killTrials("Kafka", { log, url, source: uniqueName("kill"), folder })
   );
 });
+
+Deno.test("kill -9 at 100 points over access units of H.264, on Kafka", async () => {
+  await withKafkaLog((url, log, folder) =>
+    killTrials("H.264 on Kafka", { log, url, source: uniqueName("kill"), folder, video: true })
+  );
+});

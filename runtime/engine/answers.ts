@@ -1,0 +1,33 @@
+// What the task of an operator answers between its inputs, checked: code of users may answer anything.
+import { shown } from "../base/options.ts";
+import type { OperatorTask } from "../definition/operator.ts";
+
+type Task = OperatorTask<unknown, unknown>;
+
+/** An answer that makes no sense, nor will after a restart. */
+class AnswerError extends TypeError {
+  override readonly name = "AnswerError";
+  readonly code = "OPERATOR_FAILED";
+}
+
+/** @throws {AnswerError} when it is no offset. */
+export function restartOffsetOf(task: Task): number | undefined {
+  const offset = task.restartOffset?.();
+  if (offset === undefined || Number.isSafeInteger(offset) && offset >= 0) return offset;
+  throw new AnswerError(`Cannot restart at ${shown(offset)}: expected an offset`);
+}
+
+/** @throws {AnswerError} when it is no state. */
+export function snapshotOf(task: Task): Uint8Array | undefined {
+  const state = task.snapshot?.();
+  if (state === undefined || state instanceof Uint8Array) return state;
+  throw new AnswerError(`Cannot keep ${shown(state)} as state: expected bytes`);
+}
+
+/** @throws {AnswerError} when it is no time. */
+export function timerOf(task: Task): number | undefined {
+  const time = task.nextTimer?.();
+  if (time === undefined || time === Infinity) return undefined;
+  if (typeof time === "number" && !Number.isNaN(time)) return time;
+  throw new AnswerError(`Cannot set a timer at ${shown(time)}: expected epoch milliseconds`);
+}

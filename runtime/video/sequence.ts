@@ -1,0 +1,176 @@
+// Sequence parameter sets: the form of the samples, and in which order pictures are shown (ITU-T H.264,
+// 7.3.2.1 and annex E; H.265, 7.3.2.2 and 7.3.3).
+import { joinedUnits, NAL_TYPES, nalUnits, type VideoCodec } from "./access_unit.ts";
+import { BitReader, BitWriter, unescaped } from "./bits.ts";
+
+/** Chroma format, and bits of luma and colours beyond 8. */
+export interface SampleForm {
+  /** 0 grey, 1 4:2:0, 2 4:2:2, 3 4:4:4. */
+  readonly chroma: number;
+  readonly luma: number;
+  readonly colours: number;
+}
+
+/** Profiles of H.264 that name the form of their samples. */
+const WITH_FORM = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+
+/** The form of the samples of a sequence. */
+export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
+  if (codec === "h264") return avcForm(new BitReader(unescaped(sps.subarray(1))));
+  const bits = new BitReader(unescaped(sps.subarray(2)));
+  hevcHead(bits);
+  return hevcForm(bits);
+}
+
+/**
+ * An access unit that decodes to the same picture, but says that pictures are shown in the order in which
+ * they come: FFmpeg would hold back those of a sequence that allows another order, or whose numbers leave
+ * some out, until later ones have come. Units without parameter sets stay as they are.
+ */
+export function shownAtOnce(codec: VideoCodec, unit: Uint8Array): Uint8Array {
+  const { type, sps, slice } = NAL_TYPES[codec];
+  const units: Uint8Array[] = [];
+  let changed = false;
+  for (const nal of nalUnits(unit)) {
+    const kind = type(nal[0]!);
+    if (slice(kind)) {
+      if (!changed) return unit;
+      units.push(unit.subarray(nal.byteOffset - unit.byteOffset));
+      break;
+    }
+    changed ||= kind === sps;
+    units.push(kind !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
+  }
+  return joinedUnits(units, "start-code");
+}
+
+function avcForm(bits: BitReader): SampleForm {
+  const profile = bits.number(8);
+  bits.skip(16);
+  bits.skipNumbers(1);
+  return WITH_FORM.has(profile) ? formOf(bits) : { chroma: 1, luma: 0, colours: 0 };
+}
+
+function formOf(bits: BitReader): SampleForm {
+  const chroma = chromaOf(bits);
+  return { chroma, luma: bits.exponentialGolomb(), colours: bits.exponentialGolomb() };
+}
+
+function chromaOf(bits: BitReader): number {
+  const chroma = bits.exponentialGolomb() & 3;
+  if (chroma === 3) bits.bit(); // planes apart
+  return chroma;
+}
+
+function avcAtOnce(sps: Uint8Array): Uint8Array {
+  const payload = unescaped(sps.subarray(1));
+  const bits = new BitReader(payload);
+  const { chroma } = avcForm(bits);
+  if (WITH_FORM.has(sps[1]!)) {
+    bits.bit();
+    if (bits.bit() === 1) skipScaling(bits, chroma === 3 ? 12 : 8);
+  }
+  bits.skipNumbers(1);
+  const orderType = bits.exponentialGolomb();
+  if (orderType === 0) bits.skipNumbers(1);
+  if (orderType === 1) {
+    bits.bit();
+    bits.skipNumbers(2);
+    bits.skipNumbers(Math.min(255, bits.exponentialGolomb()));
+  }
+  bits.skipNumbers(1);
+  bits.bit();
+  bits.skipNumbers(2);
+  if (bits.bit() === 0) bits.bit();
+  bits.bit();
+  if (bits.bit() === 1) bits.skipNumbers(4);
+  const to = new BitWriter().copy(payload, 0, bits.position);
+  const from = bits.position;
+  // Usability information says nothing where there is none: eight flags.
+  if (bits.bit() === 0) to.number(0b1_0000_0000, 9);
+  else {
+    skipUsability(bits);
+    to.copy(payload, from, bits.position);
+  }
+  if (bits.position > payload.length * 8) return sps; // cut off
+  to.number(0b11, 2).exponentialGolomb(0).exponentialGolomb(0);
+  to.exponentialGolomb(15).exponentialGolomb(15);
+  // Nothing is shown later, and as many pictures are kept as can be.
+  return to.exponentialGolomb(0).exponentialGolomb(16).number(1, 1).unit(sps.subarray(0, 1));
+}
+
+function skipScaling(bits: BitReader, lists: number): void {
+  for (let list = 0; list < lists; list++) {
+    if (bits.bit() === 0) continue;
+    for (let at = 0, last = 8, next = 8; at < (list < 6 ? 16 : 64) && next !== 0; at++) {
+      const code = bits.exponentialGolomb();
+      next = (last + (code % 2 === 0 ? -code / 2 : (code + 1) / 2)) & 255;
+      if (next !== 0) last = next;
+    }
+  }
+}
+
+/** Up to the flag of the restrictions, which come last. */
+function skipUsability(bits: BitReader): void {
+  if (bits.bit() === 1 && bits.number(8) === 255) bits.skip(32);
+  if (bits.bit() === 1) bits.bit();
+  if (bits.bit() === 1) {
+    bits.skip(4);
+    if (bits.bit() === 1) bits.skip(24);
+  }
+  if (bits.bit() === 1) bits.skipNumbers(2);
+  if (bits.bit() === 1) bits.skip(65);
+  let buffers = 0;
+  for (let kind = 0; kind < 2; kind++) {
+    if (bits.bit() === 0) continue;
+    buffers++;
+    const count = bits.exponentialGolomb() + 1;
+    bits.skip(8);
+    for (let at = 0; at < Math.min(count, 32); at++) {
+      bits.skipNumbers(2);
+      bits.bit();
+    }
+    bits.skip(20);
+  }
+  if (buffers > 0) bits.bit();
+  bits.bit();
+}
+
+/** Number of sub-layers, profile and level. @returns sub-layers beside the first */
+function hevcHead(bits: BitReader): number {
+  bits.skip(4);
+  const layers = bits.number(3);
+  bits.skip(1 + 96);
+  const present = Array.from({ length: layers }, () => [bits.bit(), bits.bit()] as const);
+  if (layers > 0) bits.skip(2 * (8 - layers));
+  for (const [profile, level] of present) bits.skip(88 * profile + 8 * level);
+  bits.skipNumbers(1);
+  return layers;
+}
+
+function hevcForm(bits: BitReader): SampleForm {
+  const chroma = chromaOf(bits);
+  bits.skipNumbers(2);
+  if (bits.bit() === 1) bits.skipNumbers(4);
+  return { chroma, luma: bits.exponentialGolomb(), colours: bits.exponentialGolomb() };
+}
+
+function hevcAtOnce(sps: Uint8Array): Uint8Array {
+  const payload = unescaped(sps.subarray(2));
+  const bits = new BitReader(payload);
+  const layers = hevcHead(bits);
+  hevcForm(bits);
+  bits.skipNumbers(1);
+  const each = bits.bit() === 1;
+  const to = new BitWriter();
+  let copied = 0;
+  for (let layer = each ? 0 : layers; layer <= layers; layer++) {
+    bits.skipNumbers(1);
+    to.copy(payload, copied, bits.position).exponentialGolomb(0);
+    bits.skipNumbers(1);
+    copied = bits.position;
+    bits.skipNumbers(1);
+  }
+  if (bits.position > payload.length * 8) return sps; // cut off
+  return to.copy(payload, copied, payload.length * 8).unit(sps.subarray(0, 2));
+}

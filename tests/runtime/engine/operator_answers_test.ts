@@ -1,0 +1,140 @@
+/** What operators answer between their inputs, and sinks that fail: named, and never for ever. */
+import assert from "node:assert/strict";
+import type { Frame } from "../../../runtime/definition/frame.ts";
+import type { Operator } from "../../../runtime/definition/operator.ts";
+import { OperatorError } from "../../../runtime/definition/operator_error.ts";
+import { query } from "../../../runtime/definition/query.ts";
+import { foreachBatch } from "../../../runtime/sinks/foreach.ts";
+import { collect, FakeClock, runQuery } from "../../../runtime/testing.ts";
+import { records } from "../../support/frames.ts";
+import { withLog } from "../../support/log.ts";
+import { logOf } from "./kit.ts";
+
+// deno-lint-ignore no-explicit-any
+type Anything = any;
+
+Deno.test("timers that are no time, or stand still, are refused by the operator's name", async () => {
+  const timed = (register: (time: number) => number) => {
+    const definition = query("timers").readStream({ startingOffsets: "earliest" })
+      .transformWithState<object, Frame>({
+        name: "alarm",
+        init: () => ({}),
+        handleInput(_, frame, timers) {
+          timers.register(register(1));
+          return [frame];
+        },
+        handleExpiredTimer(_, time, timers) {
+          timers.register(register(time));
+          return [];
+        },
+      }).writeStream(collect<Frame>()).trigger("available-now");
+    return runQuery(definition, { log: logOf(3), clock: new FakeClock(10_000) });
+  };
+  await assert.rejects(
+    timed(() => NaN),
+    /alarm of query timers .* offset 0: Cannot register a timer of alarm at NaN/,
+  );
+  // A time of its own that comes again, at a later start: once handled, it must not stand.
+  const custom = (nextTimer: () => number) => {
+    const operator: Operator<Frame, Frame> = {
+      name: "tick",
+      kind: "state",
+      open: () => ({ process: (frame) => [frame], nextTimer, onTimer: () => [] }),
+    };
+    return runQuery(
+      query("ticks").readStream({ startingOffsets: "earliest" }).process(operator)
+        .writeStream(collect<Frame>()).trigger("available-now"),
+      { log: logOf(3), clock: new FakeClock(10_000) },
+    );
+  };
+  await assert.rejects(custom(() => NaN), {
+    code: "OPERATOR_FAILED",
+    message: /tick of query ticks .*Cannot set a timer at NaN/,
+  });
+  await assert.rejects(
+    custom(() => 5),
+    /tick of query ticks .* the timer of 5: Cannot set the timer/,
+  );
+});
+
+Deno.test("an operator that fails on no input is named, and answers that make no sense end its query", async () => {
+  const fail = () => {
+    throw new TypeError("Cannot read gauge");
+  };
+  const task = (answers: Anything) => () => ({ process: (frame: Frame) => [frame], ...answers });
+  const faults: [open: () => Anything, says: RegExp, code?: string][] = [
+    [fail, /Cannot read gauge/],
+    [() => Promise.reject(null), /null was thrown/],
+    [task({ snapshot: fail }), /Cannot read gauge/],
+    [task({ snapshot: () => 7 }), /Cannot keep 7 as state/, "OPERATOR_FAILED"],
+    [task({ restartOffset: fail }), /Cannot read gauge/],
+    [task({ restartOffset: () => NaN }), /Cannot restart at NaN/, "OPERATOR_FAILED"],
+    [task({ restartOffset: () => -1 }), /Cannot restart at -1/, "OPERATOR_FAILED"],
+    [task({ nextTimer: fail }), /Cannot read gauge/],
+    [task({ nextTimer: () => "5" }), /Cannot set a timer at "5"/, "OPERATOR_FAILED"],
+    [task({ watermark: fail }), /Cannot read gauge/],
+  ];
+  for (const [open, says, code] of faults) {
+    const operator: Operator<Frame, Frame> = { name: "gauge", kind: "state", open };
+    const definition = query("faulty").readStream({ startingOffsets: "earliest" })
+      .process(operator).writeStream(collect<Frame>()).trigger("available-now");
+    const error = await runQuery(definition, { log: logOf(4) }).then(() => undefined, (e) => e);
+    assert.ok(error instanceof OperatorError, `${says}: ${error}`);
+    assert.match(
+      error.message,
+      /^Operator gauge of query faulty failed at VideoStreaming partition 0: /,
+    );
+    assert.match(error.message, says);
+    assert.equal(error.input, undefined);
+    assert.equal(error.code, code);
+  }
+});
+
+Deno.test("a state that no checkpoint takes stops the query with what to do", async () => {
+  await withLog(async (_url, log) => {
+    await log.createTopic("VideoStreaming", 1);
+    const producer = await log.producer();
+    await producer.append("VideoStreaming", 0, records(1, 1));
+    await producer.close();
+    const definition = query("hoarder").readStream({ startingOffsets: "earliest" })
+      .transformWithState<{ kept: string }, Frame>({
+        name: "keeps-all",
+        init: () => ({ kept: "" }),
+        handleInput(state, frame) {
+          state.kept = "x".repeat(2 ** 21);
+          return [frame];
+        },
+      }).writeStream(collect<Frame>()).trigger("available-now");
+    await assert.rejects(runQuery(definition, { log }), {
+      code: "TOO_LARGE",
+      message:
+        /Cannot save the state of this query, \d+ bytes \(keeps-all \d+ bytes\): .*Keep less/,
+    });
+  });
+});
+
+Deno.test("what a sink throws is named with its batch; the code of another system stays", async () => {
+  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr as Deno.NetAddr;
+  server.close();
+  const failures: [() => unknown, string | undefined][] = [
+    [() => {
+      throw new TypeError("no code");
+    }, undefined],
+    [() => Promise.reject(refused), "ECONNREFUSED"],
+    [() => Promise.reject(new Error("upload", { cause: refused })), "ECONNREFUSED"],
+    [() => fetch(`http://127.0.0.1:${port}/`), "FETCH_FAILED"],
+    [() => Promise.reject(new DOMException("too late", "TimeoutError")), "TIMED_OUT"],
+  ];
+  for (const [fail, code] of failures) {
+    const definition = query("faulty").readStream({ startingOffsets: "earliest" })
+      .writeStream(foreachBatch(async () => void await fail())).trigger("available-now");
+    await assert.rejects(runQuery(definition, { log: logOf(4) }), {
+      name: "SinkFailedError",
+      code,
+      message:
+        /^Sink foreachBatch of query faulty failed at VideoStreaming partition 0, batch 0 \(offsets 0 to 3\): /,
+    });
+  }
+});
