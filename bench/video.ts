@@ -10,12 +10,12 @@ import { print } from "./print.ts";
 import { codecLoop, WARM_UP } from "./support/codec_loop.ts";
 import { film, filmJpegs, linked } from "./support/film.ts";
 import { DECODED_CHANNEL, type DecodedCount } from "./support/decoded.ts";
-import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
+import { benchLogs, fillTopic } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
 import { pythonPeer } from "./support/peer_packages.ts";
 import { machine } from "./support/report.ts";
 import { cost, cpuSeconds } from "./support/process_stats.ts";
-import { type PeerRun, type Rate, rateOf, Rates } from "./support/rates.ts";
+import { type PeerRun, rateOf, Rates } from "./support/rates.ts";
 import { SteadyTime } from "./support/steady_time.ts";
 import { percentile, spread } from "./support/stats.ts";
 import { benchClip, benchFocus } from "./video_page.ts";
@@ -88,24 +88,17 @@ async function benchFrame({ rounds }: Options): Promise<void> {
   );
 }
 
-/** How fast a query on all cores decodes a topic while all of its lanes are at work. */
-async function decodedRate(target: BenchLog, topic: string): Promise<Rate> {
-  const steady = new SteadyTime();
-  const channel = new BroadcastChannel(DECODED_CHANNEL);
-  channel.onmessage = ({ data: { partition, count } }: MessageEvent<DecodedCount>) =>
-    steady.reported(partition, count);
-  const lanes = { query: "decoded", partitions: CORES, executors: CORES, report: () => {} };
-  await drain(target, topic, DECODED, lanes);
-  channel.close();
-  return steady.rate();
-}
-
 /** A backlog decoded by a query on all cores, beside the bare decoder and Python. */
 async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options): Promise<void> {
   const peer = await pythonPeer(...PEER);
   const units = await film(), jpegs = await filmJpegs(units, 50);
   const targets = await benchLogs({ only, kafka });
   const rates = new Rates();
+  const lanes = { query: "decoded", partitions: CORES, executors: CORES, report: () => {} };
+  let steady = new SteadyTime();
+  const channel = new BroadcastChannel(DECODED_CHANNEL);
+  channel.onmessage = ({ data: { partition, count } }: MessageEvent<DecodedCount>) =>
+    steady.reported(partition, count);
   try {
     for (const { log } of targets) {
       await fillTopic(log, "units", CORES, count, units, "video/h264");
@@ -121,7 +114,9 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
       rates.add("bare decoder", { rate, ms });
       for (const target of targets) {
         for (const topic of ["units", "jpegs"]) {
-          rates.add(`${topic}, ${target.name}`, await decodedRate(target, topic));
+          steady = new SteadyTime();
+          await drain(target, topic, DECODED, lanes);
+          rates.add(`${topic}, ${target.name}`, steady.rate());
         }
         if (target.name !== "kafka") continue;
         const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${total}`];
@@ -129,6 +124,7 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
       }
     }
   } finally {
+    channel.close();
     for (const target of targets) await target.close();
   }
   print(`backlog  1080p, ${CORES} cores, median (lowest–highest):`);
