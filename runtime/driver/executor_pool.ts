@@ -172,7 +172,9 @@ export class ExecutorPool {
     const others = [...link.lanes];
     link.lanes.clear();
     this.#dismiss(link, 0);
-    if (others.length > 0) this.#events.onStranded(others, why, guilty ? "other" : "death");
+    if (others.length > 0) {
+      this.#events.onStranded(others, why, guilty || cut ? "other" : "death");
+    }
     if (guilty) this.#events.onEnded(turn.lane, why, turn, cut);
   }
 

@@ -3,6 +3,7 @@
 import type { Counter, Gauge } from "prom-client";
 import type { Measurements } from "../engine/reporter.ts";
 import { cameraOfPartition } from "../definition/frame.ts";
+import type { QueryTotals } from "../definition/progress.ts";
 import { MetricSet } from "../base/metric_set.ts";
 import type { LogStorage } from "../log/log.ts";
 import { VERSION } from "../base/version.ts";
@@ -26,6 +27,20 @@ const STATES: Readonly<Record<LaneState, number>> = {
   stopped: 4,
 };
 
+/** What lanes count in all, with its metric. */
+const TOTALS = [
+  ["frames", "frames_consumed_total", "Frames read from the log"],
+  ["outputs", "frames_processed_total", "Outputs handed to the sinks"],
+  ["deadLettered", "frames_dead_lettered_total", "Frames that could not be processed"],
+  ["repaired", "frames_repaired_total", "Frames with a damaged image whose picture was whole"],
+  [
+    "orderViolations",
+    "order_violations_total",
+    "Sequence numbers that came late, as the camera counts",
+  ],
+  ["gaps", "gaps_total", "Sequence numbers that never came, as the camera counts"],
+] as const satisfies readonly (readonly [keyof QueryTotals, string, string])[];
+
 /** The metrics of a driver's queries. */
 export class QueryMetrics {
   readonly #set = new MetricSet(LABELS);
@@ -35,28 +50,13 @@ export class QueryMetrics {
     "Assignments of partitions received from the group",
     ["query"],
   );
-  readonly #consumed = this.#set.counter("frames_consumed_total", "Frames read from the log");
-  readonly #processed = this.#set.counter("frames_processed_total", "Outputs handed to the sinks");
+  readonly #totals = TOTALS.map(([name, metric, help]) =>
+    [name, this.#set.counter(metric, help)] as const
+  );
   readonly #dropped = this.#set.counter(
     "frames_dropped_total",
     "Frames that reached no operator or no window, by reason: overload, lost, no-keyframe, late, ahead",
     [...LABELS, "reason"],
-  );
-  readonly #deadLettered = this.#set.counter(
-    "frames_dead_lettered_total",
-    "Frames that could not be processed",
-  );
-  readonly #repaired = this.#set.counter(
-    "frames_repaired_total",
-    "Frames with a damaged image whose picture was whole",
-  );
-  readonly #violations = this.#set.counter(
-    "order_violations_total",
-    "Sequence numbers that came late, as the camera counts",
-  );
-  readonly #gaps = this.#set.counter(
-    "gaps_total",
-    "Sequence numbers that never came, as the camera counts",
   );
   readonly #endToEnd = this.#set.histogram(
     "end_to_end_latency_seconds",
@@ -165,17 +165,12 @@ export class QueryMetrics {
       if (reason === undefined) counter.inc(labels, Math.max(0, more));
       else if (more > 0) counter.inc({ ...labels, reason }, more);
     };
-    add(this.#consumed, "frames");
-    add(this.#processed, "outputs");
+    for (const [name, counter] of this.#totals) add(counter, name);
     for (const [reason, count] of Object.entries({ overload: 0, ...measurements.dropped })) {
       this.#dropped.inc({ ...labels, reason }, count);
     }
     add(this.#dropped, "late", "late");
     add(this.#dropped, "ahead", "ahead");
-    add(this.#deadLettered, "deadLettered");
-    add(this.#repaired, "repaired");
-    add(this.#violations, "orderViolations");
-    add(this.#gaps, "gaps");
     this.#last.set(cells, last);
   }
 

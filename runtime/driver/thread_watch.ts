@@ -142,6 +142,11 @@ export class ThreadWatch<T extends WatchedThread> {
     const ms = now - seen.since;
     if (ms < BLOCKED_AFTER_MS) return undefined;
     const known = lanes.has(turn.lane);
+    // A call of a lane that moved away or was given up, which had waited for its turn.
+    if (!known && turn.lane !== 0 && lanes.size > 0 && !turn.own) {
+      const why = `${name} was given up: a call of a query that has left it holds its thread`;
+      return { kind: "cut", turn, why };
+    }
     const grown = resident - seen.resident;
     if (known && !turn.own && grown > MOST_GROWTH * this.#heap) {
       const why = `${name} was given up: its thread was held, and took ${

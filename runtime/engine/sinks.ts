@@ -160,9 +160,7 @@ export class SinkSet {
 
   /** The oldest source offset whose outputs a sink would need to see again; undefined when none. */
   restartOffset(): number | undefined {
-    const { call = (work) => work() } = this.#options;
-    const needed = this.#sinks
-      .map(({ task }) => call(() => task.restartOffset?.(), { step: 0, offset: -1 }))
+    const needed = this.#sinks.map(({ task }) => this.#show(() => task.restartOffset?.()))
       .filter((offset) => offset !== undefined);
     return needed.length === 0 ? undefined : Math.min(...needed);
   }
@@ -177,10 +175,7 @@ export class SinkSet {
 
   /** An output of a committed batch, computed again, for sinks that rebuild their state from it. */
   async refeed(output: unknown): Promise<void> {
-    const { call = (work) => work() } = this.#options;
-    for (const { task } of this.#sinks) {
-      await call(() => task.refeed?.([output]), { step: 0, offset: -1 });
-    }
+    for (const { task } of this.#sinks) await this.#show(() => task.refeed?.([output]));
   }
 
   /**
@@ -189,13 +184,16 @@ export class SinkSet {
    * @throws the first error, when all are closed.
    */
   async close(): Promise<void> {
-    const { call = (work) => work() } = this.#options;
     const closed = await Promise.allSettled(
-      this.#sinks.map(async ({ task }) =>
-        await call(() => task.close?.(), { step: 0, offset: -1 })
-      ),
+      this.#sinks.map(async ({ task }) => await this.#show(() => task.close?.())),
     );
     for (const one of closed) if (one.status === "rejected") throw one.reason;
+  }
+
+  /** Shows whose code has the thread. */
+  #show<T>(work: () => T): T {
+    const { call = (work) => work() } = this.#options;
+    return call(work, { step: 0, offset: -1 });
   }
 
   /** @throws {SinkFailedError} unless the query is to stop. */
@@ -204,7 +202,7 @@ export class SinkSet {
     batch: BatchRange,
     work: () => void | Promise<void>,
   ): void | Promise<void> {
-    const { context, onWrite, onFunction, call = (call) => call() } = this.#options;
+    const { context, onWrite, onFunction } = this.#options;
     const started = context.clock.monotonic();
     const exclusive = sink.exclusive === true;
     if (exclusive) onFunction?.(true);
@@ -224,7 +222,7 @@ export class SinkSet {
     };
     let waiting: void | Promise<void>;
     try {
-      waiting = call(work, { step: 0, offset: -1 });
+      waiting = this.#show(work);
     } catch (error) {
       return failed(error);
     }

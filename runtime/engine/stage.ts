@@ -280,6 +280,8 @@ export class Stage {
    * @throws {OperatorError} when what it gives is no time.
    */
   nextTimer(): number | undefined {
+    // Asked for each frame: most have none.
+    if (this.task.nextTimer === undefined) return undefined;
     const time = this.ask(timerOf);
     return time !== undefined && this.#deadTimers.has(time) ? undefined : time;
   }
