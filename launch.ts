@@ -6,13 +6,13 @@ import { CLibrary } from "./cli/launch/kernel.ts";
 import { isThere, realPath } from "./cli/launch/paths.ts";
 import { planLaunch, writtenFolders } from "./cli/launch/plan.ts";
 import { startChild } from "./cli/launch/child.ts";
-import { packagesAreMissing } from "./cli/launch/packages.ts";
+import { packagesNeedWork } from "./cli/launch/packages.ts";
 import { typesAreRight } from "./cli/launch/types.ts";
 
 const root = realPath(import.meta.dirname!.replaceAll("\\", "/"));
 /** In the npm package it is JavaScript, which is not compiled. */
 const compiled = import.meta.filename!.endsWith(".js");
-if (!compiled && packagesAreMissing(root)) {
+if (!compiled && packagesNeedWork(root)) {
   const flags = ["-q", "--no-lock", "--no-npm", "--no-prompt", "-P=develop"];
   const { success } = await new Deno.Command("deno", {
     args: ["run", ...flags, `--config=${root}/deno.json`, `${root}/tools/install.ts`],
@@ -35,9 +35,12 @@ if (
   !compiled && row.native !== undefined && !isThere(`${cache}/gen/file${root}/main.ts.js`)
 ) {
   // Within its fence the command cannot keep what Deno compiles: without this each start would compile again.
-  const queries = [...Deno.readDirSync(`${root}/queries`)].filter(({ isFile }) => isFile);
-  const entries = ["main.ts", "runtime/executor/worker.ts"].concat(
-    queries.map(({ name }) => `queries/${name}`),
+  const entries = ["main.ts", "runtime/executor/worker.ts", "runtime/driver/driver.ts"].concat(
+    ["runtime/log/embedded/log.ts", "runtime/log/kafka/log.ts"],
+    ...["queries", "cli/commands"].map((folder) =>
+      [...Deno.readDirSync(`${root}/${folder}`)].filter(({ isFile }) => isFile)
+        .map(({ name }) => `${folder}/${name}`)
+    ),
   ).map((name) => `${root}/${name}`);
   await new Deno.Command("deno", { args: ["cache", "--quiet", "--frozen", ...entries] }).output();
 }

@@ -99,11 +99,19 @@ async function run(
   } catch (error) {
     // Stopped while it was starting.
     if (context.signal.aborted && error === context.signal.reason) return EXIT.done;
-    if (!(error instanceof UsageError)) throw error;
-    for (const fault of error.faults) context.say(fault, "error");
+    const faults = faultsOf(error);
+    if (faults === undefined) throw error;
+    for (const fault of faults) context.say(fault, "error");
     context.say(`deno task ${command.name} --help lists what is accepted`);
     return EXIT.wrongUse;
   }
+}
+
+/** What was wrong with the use; undefined where something else was. An error of an executor keeps its name alone. */
+function faultsOf(error: unknown): readonly string[] | undefined {
+  if (error instanceof UsageError) return error.faults;
+  if (!(error instanceof Error) || error.name !== "QueryOptionsError") return undefined;
+  return [error.message];
 }
 
 /** Secrets that arrive by argument or environment are masked wherever they turn up later. */

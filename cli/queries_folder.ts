@@ -12,6 +12,8 @@ export interface FoundQuery {
   readonly name: string;
   /** URL of its module. */
   readonly module: string;
+  /** It comes with Framelane. */
+  readonly shipped?: true;
 }
 
 /** Names of the queries that come with Framelane, sorted. */
@@ -44,7 +46,7 @@ export function findQuery(given: string): FoundQuery {
     );
   }
   const module = new URL(`${given}${EXTENSION}`, FOLDER);
-  return { name: nameIn(module) ?? given, module: module.href };
+  return { name: nameIn(module) ?? given, module: module.href, shipped: true };
 }
 
 /** The name in a file's `query("NAME")`, which is known before its code runs; undefined where it holds several. */

@@ -3,6 +3,7 @@ import { messageOf } from "../runtime/base/errors.ts";
 import type { QuerySpec } from "../runtime/executor/protocol.ts";
 import { DEVICES } from "../queries/operators/model/device_names.ts";
 import { checkSink, maskedSink, sinkForms } from "../runtime/sinks/open.ts";
+import type { QueryDefinition } from "../runtime/definition/query.ts";
 import {
   parseStartingOffsets,
   type ReadStreamOptions,
@@ -11,7 +12,7 @@ import {
 import { parseTrigger } from "../runtime/definition/trigger.ts";
 import {
   type GivenOptions,
-  makeDefinition,
+  loadDefinition,
   type ParameterValue,
   QUERY_OPTIONS,
   type QueryModule,
@@ -20,6 +21,7 @@ import {
 } from "../runtime/definition/query_options.ts";
 import { groupNames } from "../runtime/log/group_names.ts";
 import { type Options, parsers, UsageError, type Values } from "./command.ts";
+import { expectedNeeds } from "./expected_needs.ts";
 import { findQuery, type FoundQuery } from "./queries_folder.ts";
 
 export const DEFAULT_QUERY = "greyscale";
@@ -117,6 +119,8 @@ interface QueryPlace {
   readonly log: string;
   readonly topic: string;
   readonly partitions: "all" | readonly number[];
+  /** Sinks beside those that each query has. */
+  readonly moreSinks?: readonly string[];
 }
 
 /**
@@ -163,7 +167,7 @@ export function findQueries(
 export async function querySpecs(
   names: readonly string[],
   options: Values<typeof querySpecOptions>,
-  { log, topic, partitions }: QueryPlace,
+  { log, topic, partitions, moreSinks = [] }: QueryPlace,
 ): Promise<QuerySpec[]> {
   const { found, faults } = findQueries(names, options);
   const { group, sink = [], trigger } = options;
@@ -195,17 +199,30 @@ export async function querySpecs(
     ...(maxFramesPerTrigger !== undefined ? { maxFramesPerTrigger } : {}),
     ...(failOnDataLoss !== undefined ? { failOnDataLoss } : {}),
   };
-  return found.map(({ name, module }) => ({
-    name,
-    module,
-    topic,
-    partitions,
-    group: groups.get(name)!,
-    sinks: sink,
-    source,
-    ...(trigger !== undefined ? { trigger } : {}),
-    ...(own.has(name) ? { options: own.get(name)! } : {}),
-  }));
+  return found.map((query) => {
+    const { name, module } = query;
+    const { values, definition } = own.get(name) ?? {};
+    const needs = expectedNeeds(query, { sinks: sink, moreSinks }, definition);
+    return {
+      name,
+      module,
+      topic,
+      partitions,
+      group: groups.get(name)!,
+      sinks: sink,
+      ...(moreSinks.length === 0 ? {} : { moreSinks }),
+      source,
+      ...(trigger !== undefined ? { trigger } : {}),
+      ...(values === undefined ? {} : { options: values }),
+      ...(needs === undefined ? {} : { needs }),
+    };
+  });
+}
+
+/** Options that a query takes, and what it makes of them. */
+interface OwnOptions {
+  readonly values: GivenOptions;
+  readonly definition: QueryDefinition;
 }
 
 // The options that each query takes of those that were given; a query is loaded here only if there are
@@ -214,7 +231,7 @@ async function ownOptions(
   queries: readonly FoundQuery[],
   options: Values<typeof querySpecOptions>,
   faults: string[],
-): Promise<Map<string, GivenOptions>> {
+): Promise<Map<string, OwnOptions>> {
   const all: GivenOptions = Object.fromEntries([
     ...QUERY_OPTIONS.flatMap((option) => {
       const value = options[option];
@@ -223,7 +240,7 @@ async function ownOptions(
     ...options.set ?? [],
   ]);
   const given = Object.keys(all);
-  const own = new Map<string, GivenOptions>();
+  const own = new Map<string, OwnOptions>();
   if (given.length === 0) return own;
   const taken = new Set<string>();
   const accepted = new Set<string>();
@@ -237,8 +254,7 @@ async function ownOptions(
       const mine = given.filter((option) => takes.includes(option));
       mine.forEach((option) => taken.add(option));
       const values = Object.fromEntries(mine.map((option) => [option, all[option]!]));
-      await makeDefinition(name, module, values);
-      own.set(name, values);
+      own.set(name, { values, definition: await loadDefinition(name, module, values) });
     } catch (error) {
       faults.push(messageOf(error));
       // What a module takes that cannot be loaded is not known.

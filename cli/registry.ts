@@ -8,51 +8,31 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-/** All commands; the order is that of the help text. */
-export const commands: Readonly<Record<string, CommandEntry>> = {
-  demo: {
-    summary: "Three cameras, a log, a query on each, and the wall in the browser.",
-    load: async () => (await import("./commands/demo.ts")).demo,
-  },
-  camera: {
-    summary: "Publishes one camera: a video file, a stream, a folder, a pattern.",
-    load: async () => (await import("./commands/camera.ts")).camera,
-  },
-  cameras: {
-    summary: "Keeps a registry of cameras, and runs all of them in one process.",
-    load: async () => (await import("./commands/cameras.ts")).cameras,
-  },
-  queries: {
-    summary: "Runs queries, one ordered streaming query for each partition.",
-    load: async () => (await import("./commands/queries.ts")).queries,
-  },
-  up: {
-    summary: "Runs cameras, queries and viewer from one file; edits take effect while it runs.",
-    load: async () => (await import("./commands/up.ts")).up,
-  },
-  viewer: {
-    summary: "Shows the partitions of topics in a browser, read from the log alone.",
-    load: async () => (await import("./commands/viewer.ts")).viewer,
-  },
-  checkpoints: {
-    summary: "Shows how far each query is on each partition and who owns it, and moves it.",
-    load: async () => (await import("./commands/checkpoints.ts")).checkpoints,
-  },
-  log: {
-    summary: "Maintains an embedded log: retention, checks, backups, old formats.",
-    load: async () => (await import("./commands/log.ts")).log,
-  },
-  kafka: {
-    summary: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
-    load: async () => (await import("./commands/kafka.ts")).kafka,
-  },
-  models: {
-    summary: "Inspects a model and writes its first manifest; checks a manifest; lists presets.",
-    load: async () => (await import("./commands/models.ts")).models,
-  },
-  evaluate: {
-    summary:
-      "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
-    load: async () => (await import("./commands/evaluate.ts")).evaluate,
-  },
+/** Not named in `import()`: Deno would read the modules of all commands at each start. */
+async function load(name: string): Promise<Command> {
+  const module: Record<string, Command> = await import(
+    new URL(`./commands/${name}.ts`, import.meta.url).href
+  );
+  return module[name]!;
+}
+
+/** What the help says of each command, in its order. */
+const SUMMARIES = {
+  demo: "Three cameras, a log, a query on each, and the wall in the browser.",
+  camera: "Publishes one camera: a video file, a stream, a folder, a pattern.",
+  cameras: "Keeps a registry of cameras, and runs all of them in one process.",
+  queries: "Runs queries, one ordered streaming query for each partition.",
+  up: "Runs cameras, queries and viewer from one file; edits take effect while it runs.",
+  viewer: "Shows the partitions of topics in a browser, read from the log alone.",
+  checkpoints: "Shows how far each query is on each partition and who owns it, and moves it.",
+  log: "Maintains an embedded log: retention, checks, backups, old formats.",
+  kafka: "Runs a real Apache Kafka on this machine, until Ctrl-C.",
+  models: "Inspects a model and writes its first manifest; checks a manifest; lists presets.",
+  evaluate:
+    "Runs a model over labelled clips: accuracy, ROC AUC, alert delay, false alerts an hour.",
 };
+
+/** All commands. */
+export const commands: Readonly<Record<string, CommandEntry>> = Object.fromEntries(
+  Object.entries(SUMMARIES).map(([name, summary]) => [name, { summary, load: () => load(name) }]),
+);

@@ -130,7 +130,7 @@ if (import.meta.main) {
     "docs/cli.md": await formatted(commandReference(all)),
     "docs/framelane.schema.json": await formatted(JSON.stringify(configSchema()), "json"),
     "cli/launch/table.json": await formatted(
-      JSON.stringify(launchTable(all, tracked?.stdout.split("\n") ?? [])),
+      JSON.stringify(await launchTable(all, tracked?.stdout.split("\n") ?? [])),
       "json",
     ),
   };

@@ -3,6 +3,8 @@
 import { SOURCE_ACCESS } from "../cameras/open.ts";
 import type { Command } from "../cli/command.ts";
 import type { LaunchRow, LaunchTable } from "../cli/launch/access.ts";
+import { accessOf, type Needs } from "../runtime/definition/plan_access.ts";
+import { loadDefinition } from "../runtime/definition/query_options.ts";
 import { sinkAccess } from "../runtime/sinks/open.ts";
 
 /**
@@ -10,13 +12,33 @@ import { sinkAccess } from "../runtime/sinks/open.ts";
  *
  * @param queries files of the queries that come with Framelane.
  */
-export function launchTable(all: readonly Command[], queries: readonly string[]): LaunchTable {
+export async function launchTable(
+  all: readonly Command[],
+  queries: readonly string[],
+): Promise<LaunchTable> {
   return {
     commands: Object.fromEntries(all.map((command) => [command.name, rowOf(command)])),
     sinks: sinkAccess(),
     sources: SOURCE_ACCESS,
-    queries: queries.flatMap((file) => /^queries\/([^/]+)\.ts$/.exec(file)?.[1] ?? []),
+    queries: Object.fromEntries(
+      await Promise.all(
+        queries.flatMap((file) => /^queries\/([^/]+)\.ts$/.exec(file)?.[1] ?? [])
+          .map(async (name) => [name, await needsOf(name)]),
+      ),
+    ),
   };
+}
+
+/** What a query needs as it is without options; null where it must be given some. */
+async function needsOf(name: string): Promise<Needs | null> {
+  const definition = await loadDefinition(
+    name,
+    new URL(`../queries/${name}.ts`, import.meta.url).href,
+  )
+    .catch(() => undefined);
+  if (definition === undefined) return null;
+  const { write, net, libraries } = accessOf(definition);
+  return { write, net, libraries };
 }
 
 function rowOf({ options, needs = {} }: Command): LaunchRow {

@@ -128,13 +128,14 @@ async function check(
   { print, say }: CommandContext,
 ): Promise<number> {
   // Only this needs what runs models.
-  const { tryModel } = await import("../../queries/operators/model/trial.ts");
+  const { remarksOf, tryModel } = await import("../../queries/operators/model/trial.ts");
   try {
-    const { manifest, file, outputs, result, ms } = await tryModel(path);
+    const trial = await tryModel(path);
+    const { manifest, file: { sha256 }, outputs, result, ms } = trial;
     const { name, frames, hop, inputs: [input] } = manifest;
-    const { sha256 } = file;
+    const remarks = remarksOf(trial);
     if (json) {
-      print(JSON.stringify({ ok: true, name, sha256, faults: [], outputs, result, ms }));
+      print(JSON.stringify({ ok: true, name, sha256, faults: [], remarks, outputs, result, ms }));
       return 0;
     }
     print(
@@ -144,7 +145,7 @@ async function check(
     print(`One run on grey frames took ${ms.toFixed(1)} ms and gave`);
     for (const { name, dtype, shape } of outputs) print(`  ${name}  ${dtype}  ${shapeText(shape)}`);
     print(`which is read as ${result}`);
-    if (manifest.sha256 === undefined) say(`Add "sha256": "${sha256}" to notice another file`);
+    for (const remark of remarks) say(remark, "warn");
     return 0;
   } catch (error) {
     if (!(error instanceof ManifestError)) throw error;

@@ -13,6 +13,7 @@ import {
 import { describeFailure } from "../fault.ts";
 import { commonOptions } from "../common_options.ts";
 import { SMALL_HEAP } from "../log_options.ts";
+import { closedPlaces } from "../up/closed.ts";
 import { type Plan, resolvePlan } from "../up/resolve.ts";
 import { UpRun } from "../up/run.ts";
 
@@ -41,8 +42,6 @@ export const up = command({
     native: ["jpeg", "sharp", "ffmpeg", "onnx"],
     hidesEnvironment: true,
     writes: [".framelane"],
-    // An edit may name sources, models and hosts that the file did not name at the start.
-    wide: ["read", "net"],
     file: DEFAULT_FILE,
     sys: ["statfs"],
     v8: SMALL_HEAP,
@@ -74,6 +73,8 @@ async function run(
         const now = await read(file);
         if (now === content) return undefined;
         content = now;
+        const closed = closedPlaces(now, environment);
+        if (closed.length > 0) throw new UsageError(closed);
         await running.apply(await resolve(now, false));
         return undefined;
       })().catch((error) =>
@@ -131,7 +132,7 @@ function shown({ cameras, queries, viewer, log, ...rest }: Plan): string {
         topic,
         ...settings,
       })),
-      queries: queries.map(({ sinks, moreSinks, source, ...spec }) => ({
+      queries: queries.map(({ sinks, moreSinks, source, needs: _, ...spec }) => ({
         ...spec,
         ...source,
         ...(sinks.length === 0 ? {} : { sinks: sinks.map(maskedSink) }),

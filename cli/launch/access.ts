@@ -8,6 +8,7 @@ import {
   RELAY_PORTS,
   type UriAccess,
 } from "../../runtime/base/access.ts";
+import type { Needs } from "../../runtime/definition/plan_access.ts";
 import { environmentName, tokensOf } from "./arguments.ts";
 import { absolute, isThere, parentOf, statOf } from "./paths.ts";
 
@@ -49,8 +50,8 @@ export interface LaunchTable {
   readonly commands: Readonly<Record<string, LaunchRow>>;
   readonly sinks: Readonly<Record<string, UriAccess>>;
   readonly sources: Readonly<Record<string, UriAccess>>;
-  /** The queries that come with Framelane, whose types the gate has checked. */
-  readonly queries: readonly string[];
+  /** The queries that come with Framelane, whose types the gate has checked, and what their executors need. */
+  readonly queries: Readonly<Record<string, Needs | null>>;
 }
 
 /** A path that the run may write below, and which words asked for it. */
@@ -64,6 +65,8 @@ export interface WritablePath {
 /** Everything that a run may touch. */
 export interface Access {
   readonly read: Set<string>;
+  /** Folders of files that are read again when others take their place: the kernel's rules follow files, not names. */
+  readonly replaced: Set<string>;
   readonly write: WritablePath[];
   /** `host`, `host:port`; undefined when any may be reached. */
   net: Set<string> | undefined;
@@ -91,6 +94,7 @@ export function fileRow({ commands }: LaunchTable): LaunchRow {
 export class AccessPlan {
   readonly access: Access = {
     read: new Set(),
+    replaced: new Set(),
     write: [],
     net: new Set(),
     everything: false,

@@ -138,9 +138,8 @@ export class CLibrary {
     const ruleset = Number(longOf(linux.createRuleset(CALL.createRuleset, handled, size, 0)));
     if (ruleset < 0) throw new Error("Cannot make a Landlock ruleset");
     const allow = (path: string, wanted: bigint) => this.#allow(ruleset, path, wanted & rights);
-    for (const path of access.everything ? ["/"] : [...SYSTEM, ...read, ...access.read]) {
-      allow(path, READ);
-    }
+    const shown = [...SYSTEM, ...read, ...access.read, ...access.replaced];
+    for (const path of access.everything ? ["/"] : shown) allow(path, READ);
     for (const path of [program, ...LOADERS]) allow(path, RIGHT.execute | RIGHT.readFile);
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);

@@ -54,17 +54,25 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
     ? { ...NOTHING, ...(native && { native }), ...(hidesEnvironment && { hidesEnvironment }) }
     : known;
   let inFile: readonly string[] = [];
+  let file: string | undefined;
   if (row.file !== undefined) {
     const forms = Object.fromEntries(Object.keys(row.options).map((name) => [name, {}]));
     const given = tokensOf(rest, forms).find(({ kind }) => kind === "positional");
-    inFile = fileOptions(absolute(given?.value ?? row.file, base), root);
+    file = absolute(given?.value ?? row.file, base);
+    inFile = fileOptions(file, root);
   }
-  const accessWithout = (words: readonly AccessWord[], wide = row.wide ?? []) => {
+  const accessWithout = (words: readonly AccessWord[]) => {
     const plan = new AccessPlan(table as LaunchTable, base, words);
     if (inFile.length > 0) plan.of(fileRow(table as LaunchTable), inFile, () => undefined);
-    return plan.of({ ...row, wide }, rest, environment);
+    return plan.of(row, rest, environment);
   };
   const access = accessWithout([]);
+  if (file !== undefined) {
+    access.read.add(file);
+    access.replaced.add(parentOf(file));
+    // An edit may put the link to another file of the folder, as Kubernetes does.
+    if (realPath(file) !== file) access.read.add(parentOf(file));
+  }
   const cache = denoCache(surroundings);
   const others = [cache, realPath(Deno.execPath())];
   const faults = writableCode(access, { root, others, authors: row.authors ?? [] });
@@ -79,11 +87,10 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
   const flags = flagsFor(row, access, { reads, writable: faults.length === 0, withLinks });
   const executors = help || !runsModels ? undefined : executorPermissions(
     accessWithout(NOT_FOR_EXECUTORS),
-    // The hosts that an edit may name are those of sinks.
-    accessWithout([...NOT_FOR_EXECUTORS, "sink"], row.wide?.filter((word) => word !== "net")),
+    accessWithout([...NOT_FOR_EXECUTORS, "sink"]),
     { reads, writable: faults.length === 0, withLinks, libraries: [...own, ...codecs], onnx },
   );
-  const queries = [...access.named].filter((name) => !(table as LaunchTable).queries.includes(name))
+  const queries = [...access.named].filter((name) => !Object.hasOwn(table.queries, name))
     .map((name) => `${root}/queries/${name}.ts`);
   const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
   return {
@@ -180,13 +187,11 @@ function executorPermissions(
 ): ExecutorPermissions {
   const paths = (access: Access) => writable ? access.write.map(({ path }) => path) : [];
   const always = withLinks(paths(base));
-  // A cluster names brokers that the log's URL does not.
-  const cluster = all.net === undefined && base.net !== undefined && base.net.size > 0;
   return {
     always: {
       read: all.everything ? true : withLinks([...reads, ...all.read]).concat(always),
       write: always,
-      net: base.net === undefined || cluster ? true : [...base.net],
+      net: base.net === undefined ? true : [...base.net],
       env: ["FRAMELANE_CRASH_AT"],
       ffi: libraries,
       run: false,
@@ -196,7 +201,7 @@ function executorPermissions(
     ifNeeded: {
       write: [...new Set(paths(all))].filter((path) => !always.includes(path))
         .map((path) => ({ path, forms: withLinks([path]) })),
-      net: all.net === undefined ? true : [...all.net].filter((host) => !base.net?.has(host)),
+      net: [...all.net ?? []].filter((host) => !base.net?.has(host)),
       onnx,
       env: ["FRAMELANE_WEBHOOK_SECRET"],
     },

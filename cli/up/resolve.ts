@@ -2,7 +2,7 @@
 import type { RegisteredCamera } from "../../cameras/registry.ts";
 import { learnSecrets } from "../../runtime/base/mask.ts";
 import {
-  makeDefinition,
+  loadDefinition,
   type QueryModule,
   takenOptions,
 } from "../../runtime/definition/query_options.ts";
@@ -159,13 +159,12 @@ async function specOf(
     zones: zones === undefined ? undefined : await zonesFile(zones),
     device: entry.device,
     set: Object.entries(entry.parameters ?? {}),
-  }, { log, topic, partitions });
-  if (load && module !== undefined) await makeDefinition(name, module, spec!.options);
+  }, { log, topic, partitions, moreSinks: alerts });
+  if (load && module !== undefined) await loadDefinition(name, module, spec!.options);
   return {
     ...spec!,
     name,
     ...(overload === undefined ? {} : { overload }),
-    ...(alerts.length === 0 ? {} : { moreSinks: alerts }),
   };
 }
 

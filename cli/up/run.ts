@@ -1,16 +1,13 @@
 // Cameras, queries and viewer of one process, each changed by itself while the others run.
-import { dirname, resolve } from "node:path";
 import { type CameraStatus, openState } from "../../cameras/registry.ts";
-import { openedBy } from "../../runtime/base/access.ts";
 import { systemClock } from "../../runtime/base/clock.ts";
 import { Driver } from "../../runtime/driver/driver.ts";
 import type { QuerySpec } from "../../runtime/executor/protocol.ts";
 import type { StreamingQuery } from "../../runtime/driver/streaming_query.ts";
 import type { LogProducer, TopicLog } from "../../runtime/log/log.ts";
-import { maskedSink, sinkAccess } from "../../runtime/sinks/open.ts";
 import { startViewer, type Viewer } from "../../viewer/mod.ts";
 import { CameraFleet } from "../camera_fleet.ts";
-import { type CommandContext, UsageError } from "../command.ts";
+import type { CommandContext } from "../command.ts";
 import { executorPermissions } from "../executor_permissions.ts";
 import { knownCamera } from "../known_cameras.ts";
 import { describeFailure } from "../fault.ts";
@@ -83,17 +80,10 @@ export class UpRun {
     return this.#failed || this.#driver.streams.all.some(hasFailed);
   }
 
-  /**
-   * Takes an edit over: what it does not change continues.
-   *
-   * @throws {UsageError} and changes nothing when a sink is to write where this run may not.
-   */
+  /** Takes an edit over: what it does not change continues. */
   async apply(next: Plan): Promise<void> {
     const before = this.#plan;
     const changes = changesOf(before, next);
-    const closed = next.queries.flatMap(({ sinks, moreSinks = [] }) => [...sinks, ...moreSinks])
-      .flatMap(closedFolder);
-    if (closed.length > 0) throw new UsageError([...new Set(closed)]);
     const { checkpoint: _checkpoint, executors: _executors, ...rest } = next;
     const { log, state, checkpoint, executors } = before;
     const kept = {
@@ -231,20 +221,6 @@ export class UpRun {
     await this.#viewer?.stop();
     this.#viewer = undefined;
   }
-}
-
-/** Why a sink cannot write to its folder: what may be written is settled when a run starts. */
-function closedFolder(sink: string): string[] {
-  const { opens, target } = openedBy(sinkAccess(), sink);
-  if (opens !== "folder" && opens !== "file") return [];
-  const path = resolve(opens === "file" ? dirname(target) : target);
-  if (Deno.permissions.querySync({ name: "write", path }).state === "granted") return [];
-  return [
-    `Cannot write to ${JSON.stringify(path)} for sink ${
-      maskedSink(sink)
-    }: this run may write only ` +
-    "only what the file named at the start; stop and start again",
-  ];
 }
 
 function hasFailed({ state }: StreamingQuery): boolean {

@@ -48,3 +48,11 @@ export function isWithin(path: string, folder: string): boolean {
 export function overlap(a: string, b: string): boolean {
   return isWithin(a, b) || isWithin(b, a);
 }
+
+/** The folder of a path, and the name in it. */
+export function splitPath(path: string): { folder: string; name: string } {
+  const trimmed = path.replace(/\/+$/, "");
+  const slash = trimmed.lastIndexOf("/");
+  if (slash === -1) return { folder: ".", name: trimmed };
+  return { folder: slash === 0 ? "/" : trimmed.slice(0, slash), name: trimmed.slice(slash + 1) };
+}

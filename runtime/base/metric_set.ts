@@ -1,5 +1,13 @@
 // Prometheus metrics of one page: one registry, one prefix, common labels.
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { createRequire } from "node:module";
+import type * as Prometheus from "prom-client";
+
+// Its parts alone: the whole package also loads OpenTelemetry, a cluster and an HTTP client, at each start.
+const require = createRequire(import.meta.url);
+const Counter: typeof Prometheus.Counter = require("prom-client/lib/counter");
+const Gauge: typeof Prometheus.Gauge = require("prom-client/lib/gauge");
+const Histogram: typeof Prometheus.Histogram = require("prom-client/lib/histogram");
+const Registry: typeof Prometheus.Registry = require("prom-client/lib/registry");
 
 const PREFIX = "framelane_";
 
@@ -13,12 +21,12 @@ export class MetricSet {
   }
 
   /** @param name without the prefix, ending in `_total`. */
-  counter(name: string, help: string, labels = this.#labels): Counter {
+  counter(name: string, help: string, labels = this.#labels): Prometheus.Counter {
     return new Counter(this.#of(name, help, labels));
   }
 
   /** @param name without the prefix, ending in its base unit. */
-  gauge(name: string, help: string, labels = this.#labels): Gauge {
+  gauge(name: string, help: string, labels = this.#labels): Prometheus.Gauge {
     return new Gauge(this.#of(name, help, labels));
   }
 
@@ -28,7 +36,7 @@ export class MetricSet {
     help: string,
     buckets: readonly number[],
     labels = this.#labels,
-  ): Histogram {
+  ): Prometheus.Histogram {
     return new Histogram({ ...this.#of(name, help, labels), buckets: [...buckets] });
   }
 

@@ -1,6 +1,6 @@
 // What a query's plan needs to touch.
 import type { NativeLibrary } from "./operator.ts";
-import type { QueryDefinition } from "./query.ts";
+import type { QueryPlan } from "./plan.ts";
 
 /** Files, hosts and libraries, as they would be given to Deno's permissions; paths as the plan has them. */
 export interface PlanAccess {
@@ -12,6 +12,9 @@ export interface PlanAccess {
   /** A sink does not say what it opens: it may be more than this. */
   readonly open: boolean;
 }
+
+/** What an executor of the query needs beside what every executor gets. */
+export type Needs = Pick<PlanAccess, "write" | "net" | "libraries">;
 
 /**
  * What the sinks and operators of a query read, write, reach and load, beside the log. They say it themselves:
@@ -26,7 +29,9 @@ export interface PlanAccess {
  * accessOf(definition).write; // ["out"]
  * ```
  */
-export function accessOf({ plan }: Pick<QueryDefinition, "plan">): PlanAccess {
+export function accessOf(
+  { plan }: { readonly plan: Pick<QueryPlan, "name" | "operators" | "sinks" | "source"> },
+): PlanAccess {
   const { name, operators, sinks, source: { checkpointLocation } } = plan;
   const opened = sinks.map(({ opens }) => opens);
   return {

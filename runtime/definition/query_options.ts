@@ -48,14 +48,20 @@ export function takenOptions(
   return [...new Set([...options, ...Object.keys(parameters)])];
 }
 
+/** A query cannot be made of the options that were given: wrong use, also where an executor finds it. */
+export class QueryOptionsError extends Error {
+  override readonly name = "QueryOptionsError";
+}
+
 /**
  * Makes the definition of a query.
  *
  * @param name of the query, for messages
  * @throws {RangeError} naming each option that the query does not take, or each value that a
  * parameter does not take.
+ * @throws {QueryOptionsError} when the query's own function refuses them.
  */
-export async function makeDefinition(
+async function makeDefinition(
   name: string,
   module: QueryModule,
   options: GivenOptions = {},
@@ -78,7 +84,12 @@ export async function makeDefinition(
     }),
   );
   if (faults.length > 0) throw new RangeError(`Cannot use query ${name}: ${faults.join("; ")}`);
-  return typeof module.default === "function" ? await module.default(values) : module.default;
+  if (typeof module.default !== "function") return module.default;
+  try {
+    return await module.default(values);
+  } catch (error) {
+    throw new QueryOptionsError(messageOf(error), { cause: error });
+  }
 }
 
 /** A value of its kind, also where it comes as text; undefined where it is none. */

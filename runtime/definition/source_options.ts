@@ -172,7 +172,7 @@ function offsetsOf(given: unknown, least: number): OffsetJson | undefined {
   const good = Object.values(given).every((partitions) =>
     isMap(partitions) &&
     Object.entries(partitions).every(([partition, offset]) =>
-      /^\d+$/.test(partition) && Number.isSafeInteger(offset) && Number(offset) >= least
+      /^(0|[1-9]\d*)$/.test(partition) && Number.isSafeInteger(offset) && Number(offset) >= least
     )
   );
   return good ? given as OffsetJson : undefined;

@@ -92,6 +92,14 @@ export class DriverQuery {
       clock,
       signal: this.#ending.signal,
     });
+    const { name, topic, source: { startingOffsets: from } = {} } = this.spec;
+    const unused = Object.keys(typeof from === "object" ? from[topic] ?? {} : {})
+      .filter((partition) => Number(partition) >= this.#count!);
+    if (unused.length === 0) return;
+    report(
+      `${name}: starting offsets of partition ${unused.join(", ")} are not used: expected 0 to ` +
+        `${this.#count - 1}, the partitions of ${topic}`,
+    );
   }
 
   /** Takes the partitions over; resolves when the first ones are here. */

@@ -9,12 +9,8 @@ import {
   startWorker,
 } from "./executor_link.ts";
 import { enoughHandles } from "./handles.ts";
-import {
-  type ExecutorPermissions,
-  type Needs,
-  permissionsFor,
-  type WorkerPermissions,
-} from "./permissions.ts";
+import type { Needs } from "../definition/plan_access.ts";
+import { type ExecutorPermissions, permissionsFor, type WorkerPermissions } from "./permissions.ts";
 const CLOSE_GRACE_MS = 3000;
 /** A spare is loaded when the first lanes are well under way: its start would take their processor. */
 const SPARE_AFTER_MS = 2000;
@@ -124,7 +120,12 @@ export class ExecutorSet {
       this.#inThisThread.plans.set(spec, plan);
       return await link.load(plan, spec);
     }
-    if (this.#permissions === undefined) return await this.#loadIn(this.#plain, plan, spec, turns);
+    if (this.#permissions === undefined || spec.needs !== undefined) {
+      const expected = this.#groupFor(spec.needs ?? NOTHING);
+      const loaded = await this.#loadIn(expected, plan, spec, turns);
+      if (this.#groupFor(loaded.access) === expected) return loaded;
+      this.unload(spec); // Its module is not the one that the needs were of.
+    }
     const link = this.#plain.links.find(turns) ?? this.#add(this.#plain);
     this.#asked++;
     try {

@@ -1,7 +1,7 @@
 // What an executor may do: what every one needs, and what the plans that it runs say that they open.
 import { resolve } from "node:path";
 import { isWithin } from "../base/folders.ts";
-import type { PlanAccess } from "../definition/plan_access.ts";
+import type { Needs } from "../definition/plan_access.ts";
 
 /** What executors may do, as the launcher worked it out. */
 export interface ExecutorPermissions {
@@ -26,16 +26,13 @@ export interface WorkerPermissions {
 export interface IfNeeded {
   /** Writable folders: the absolute path, and all forms in which it was permitted. */
   readonly write: readonly { readonly path: string; readonly forms: readonly string[] }[];
-  /** `host:port` of sinks; `true` where an edit may name others. */
-  readonly net: true | readonly string[];
+  /** `host:port` of sinks. */
+  readonly net: readonly string[];
   /** Files of ONNX Runtime. */
   readonly onnx: readonly string[];
   /** Variables that sinks which reach a host read. */
   readonly env: readonly string[];
 }
-
-/** What the plans of an executor need beside what every executor gets. */
-export type Needs = Pick<PlanAccess, "write" | "net" | "libraries">;
 
 /**
  * The permissions of an executor whose plans need this, within what the launcher permitted. A sink that does
@@ -51,10 +48,7 @@ export function permissionsFor(
     const below = folders.filter((folder) => isWithin(folder, path));
     return below.flatMap((folder) => forms.map((form) => form + folder.slice(path.length)));
   });
-  const hosts = ifNeeded.net;
-  const reached = hosts === true
-    ? net.filter((host) => isGranted({ name: "net", host }))
-    : hosts.filter((host) => net.includes(host));
+  const reached = ifNeeded.net.filter((host) => net.includes(host));
   return {
     ...always,
     read: always.read === true ? true : joined(always.read, written),
@@ -67,9 +61,4 @@ export function permissionsFor(
 
 function joined(some: readonly string[], others: readonly string[]): string[] {
   return [...new Set([...some, ...others])].sort();
-}
-
-/** A worker cannot be given what this thread does not have. */
-function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
 }

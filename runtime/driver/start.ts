@@ -76,8 +76,9 @@ export async function start(
   const spec = await specOf(definition, Object.fromEntries(given), { logUrl, checkpointDir });
   signal?.throwIfAborted();
   const log = await openLog(logUrl, checkpointDir === undefined ? {} : { checkpointDir });
-  // Loaded here, so that a module of a query does not load what runs queries.
-  const { Driver } = await import("./driver.ts");
+  // Loaded here, so that a module of a query neither loads nor reads what runs queries.
+  const driverModule = new URL("./driver.ts", import.meta.url).href;
+  const { Driver }: typeof import("./driver.ts") = await import(driverModule);
   const driver = new Driver({
     log,
     ownsLog: true,

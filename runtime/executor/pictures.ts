@@ -10,7 +10,6 @@ import {
 } from "../definition/frame.ts";
 import type { PicturePort } from "../engine/options.ts";
 import { plainResult } from "../definition/result.ts";
-import { asImage, WALL_PIXELS } from "../image/picture.ts";
 import type { Demand } from "../lanes.ts";
 import type { VideoCodec } from "../video/access_unit.ts";
 import { unitOf } from "../video/groups.ts";
@@ -105,6 +104,7 @@ export class LanePictures implements PicturePort {
   async #sendUnit(output: Output, frame: Frame): Promise<void> {
     this.#decoding = true;
     try {
+      const { asImage, WALL_PIXELS } = await import("../image/picture.ts");
       const image = await asImage(frame, { maxPixels: WALL_PIXELS });
       if (!this.#closed) this.#sendWith(output, image, unitOf(frame.value)?.group.codec);
     } catch (error) {

@@ -14,7 +14,7 @@ import type { Measurements } from "../engine/reporter.ts";
 import type { BatchRange, Membership, ReadProblem } from "../log/log.ts";
 import type { Alignment } from "../definition/align.ts";
 import type { OverloadPolicy } from "../definition/overload.ts";
-import type { PlanAccess } from "../definition/plan_access.ts";
+import type { Needs, PlanAccess } from "../definition/plan_access.ts";
 import type { Places } from "../definition/places.ts";
 import type { GivenOptions, QueryModule } from "../definition/query_options.ts";
 import {
@@ -48,6 +48,8 @@ export interface QuerySpec {
   readonly source?: ReadStreamOptions;
   /** For queries that take them. */
   readonly options?: GivenOptions;
+  /** What its executors will need, where that is known before one has loaded it. */
+  readonly needs?: Needs;
 }
 
 /** What all executors of a driver have in common. */

@@ -1,7 +1,6 @@
 // The letters of labels: Roboto Medium, drawn beforehand by `tools/font.py`.
 //
 // Roboto: copyright 2015 Google Inc., Apache License 2.0.
-import { inflateSync } from "node:zlib";
 
 /** Pixels of a capital in the file, and of the room above and below it. */
 const CAPITAL = 21, ABOVE = 9, BELOW = 9;
@@ -49,7 +48,8 @@ export function letterOf(character: string, scale: number): Letter {
 
 /** The file: how many letters there are, each one's code and width, their pictures, two pixels a byte. */
 function readFont(): Map<string, Drawn> {
-  const bytes = inflateSync(Deno.readFileSync(new URL("./font.bin", import.meta.url)));
+  const packed = Deno.readFileSync(new URL("./font.bin", import.meta.url));
+  const bytes = process.getBuiltinModule("node:zlib").inflateSync(packed);
   const count = bytes.readUInt16BE(0);
   const letters = new Map<string, Drawn>();
   let picture = 2 + 3 * count;

@@ -1,6 +1,6 @@
 // JPEG in and out of pooled memory, through libjpeg-turbo on the process's thread pool.
 import { Buffer } from "node:buffer";
-import jpegTurbo from "@julusian/jpeg-turbo";
+import type jpegTurbo from "@julusian/jpeg-turbo";
 import { type ImageInfo, inspectImage } from "./inspect.ts";
 import { refusal } from "./flaws.ts";
 import { repaired } from "./kernels/repair.ts";
@@ -20,11 +20,14 @@ import { takeLuma } from "./kernels/luma_jpeg.ts";
 /** This many equal bytes are hardly codes. */
 const LIKELY_PADDING = 8;
 
-const FORMATS = {
-  1: jpegTurbo.FORMAT_GRAY,
-  3: jpegTurbo.FORMAT_RGB,
-  4: jpegTurbo.FORMAT_RGBA,
-} as const;
+const FORMATS = { 1: "FORMAT_GRAY", 3: "FORMAT_RGB", 4: "FORMAT_RGBA" } as const;
+
+/** What encodes, and decodes where the library cannot be used. Loaded when it is needed: most executors never do. */
+let addon: typeof jpegTurbo | undefined;
+
+async function loadAddon(): Promise<typeof jpegTurbo> {
+  return addon ??= (await import("@julusian/jpeg-turbo")).default;
+}
 
 /** True for a JPEG that libjpeg-turbo turns into what is asked for: it makes no light of inks. */
 export function isDirect({ type, components }: ImageInfo): boolean {
@@ -103,9 +106,9 @@ async function decompressByAddon(
   image: PooledImage,
 ): Promise<string | undefined> {
   try {
-    await jpegTurbo.decompress(asBuffer(jpeg), asBuffer(image.data), {
-      format: FORMATS[image.channels],
-    });
+    const addon = await loadAddon();
+    const format = addon[FORMATS[image.channels]];
+    await addon.decompress(asBuffer(jpeg), asBuffer(image.data), { format });
     return undefined;
   } catch (error) {
     // The addon's message is that of its thread, mostly "No error".
@@ -174,16 +177,17 @@ export async function encodeJpeg(
   { data, width, height, channels }: Omit<RawImage, "release">,
   { quality = 80 }: EncodeJpegOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const addon = await loadAddon();
   const settings = {
-    format: FORMATS[channels],
+    format: addon[FORMATS[channels]],
     width,
     height,
-    subsampling: channels === 1 ? jpegTurbo.SAMP_GRAY : jpegTurbo.SAMP_420,
+    subsampling: channels === 1 ? addon.SAMP_GRAY : addon.SAMP_420,
     quality: checkQuality(quality),
   };
-  const out = pool.acquire(jpegTurbo.bufferSize(settings));
+  const out = pool.acquire(addon.bufferSize(settings));
   try {
-    return new Uint8Array(await jpegTurbo.compress(asBuffer(data), asBuffer(out), settings));
+    return new Uint8Array(await addon.compress(asBuffer(data), asBuffer(out), settings));
   } finally {
     pool.release(out);
   }

@@ -5,8 +5,6 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
 import { pool } from "./pool.ts";
 import type { Channels, RawImage } from "./raw.ts";
 
@@ -75,11 +73,11 @@ export const hasLibrary = library !== undefined;
 function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
   if (Deno.build.os !== "linux") return undefined;
   const cpu = Deno.build.arch === "x86_64" ? "x64" : "arm64";
-  const require = createRequire(import.meta.url);
-  const folder = `${dirname(require.resolve("@julusian/jpeg-turbo"))}/prebuilds`;
+  const module = import.meta.resolve("@julusian/jpeg-turbo");
   for (const platform of [`linux-${cpu}`, `linux-${cpu}-musl`]) {
     try {
-      return Deno.dlopen(`${folder}/jpeg-turbo-${platform}/libturbojpeg.so.0`, SYMBOLS);
+      const file = `prebuilds/jpeg-turbo-${platform}/libturbojpeg.so.0`;
+      return Deno.dlopen(new URL(file, module), SYMBOLS);
     } catch (error) {
       // Built for another C library, or not shipped: the addon decodes, at full size.
       if (error instanceof Deno.errors.NotCapable) throw error;

@@ -2,7 +2,8 @@
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
-interface DeliveryOptions {
+/** Where and how bodies are delivered. */
+export interface DeliveryOptions {
   /** Without user information. */
   readonly url: URL;
   /** Signs the bodies when there is one. */

@@ -1,9 +1,8 @@
 // The `events:FILE` sink: one line of JSON for each output.
 import { ABOVE_ZERO, checkOptions } from "../base/options.ts";
+import { splitPath } from "../base/folders.ts";
 import type { Result } from "../definition/frame.ts";
 import { explained } from "./files/failure.ts";
-import { splitPath } from "./files/io.ts";
-import { StagedLines } from "./files/staged_lines.ts";
 import { checkOutput, completeResult } from "../definition/result.ts";
 import type { Sink, SinkContext } from "../definition/sink.ts";
 
@@ -43,6 +42,7 @@ export function events(options: EventsOptions = {}): Sink {
     check: checkOutput,
     open: (context) =>
       explained(action, async () => {
+        const { StagedLines } = await import("./files/staged_lines.ts");
         const { folder, name } = splitPath(file);
         const lines = await StagedLines.open({
           path: file,

@@ -36,6 +36,20 @@ Deno.test("flags of the source go to each query", async () => {
   assert.deepEqual(strict!.source, { failOnDataLoss: true });
 });
 
+Deno.test("what executors need is known of queries that come with Framelane, and of those that were made here", async () => {
+  const needs = async (...argv: string[]) => (await specs(...argv)).map(({ needs }) => needs);
+  const onnx = ["onnxruntime-node"];
+  assert.deepEqual(await needs("greyscale", "detect"), [
+    { write: [], net: [], libraries: [] },
+    { write: [".framelane"], net: [], libraries: onnx },
+  ]);
+  assert.deepEqual(await needs("objects", "--set", "enter=0.5", "--sink", "images:out/{query}"), [
+    { write: ["out/objects"], net: [], libraries: onnx },
+  ]);
+  assert.deepEqual(await needs("greyscale", "--sink", "./mine.ts:TABLE"), [undefined]);
+  assert.deepEqual(await needs("action"), [undefined], "it cannot be made without a model");
+});
+
 Deno.test("faults of names and groups are reported together", async () => {
   await assert.rejects(
     specs("motoin", "tamper", "motion", "tamper", "--group", "one"),

@@ -95,6 +95,14 @@ const attempts: Record<string, () => unknown> = {
     Deno.symlinkSync(root, folder);
     touch(`${folder}/main.ts`);
   },
+  "put a library among the dependencies by a hard link": () => {
+    Deno.linkSync(`${data}/evil.node`, `${root}/node_modules/.deno/evil.node`);
+    Deno.removeSync(`${root}/node_modules/.deno/evil.node`);
+  },
+  "put a library among the dependencies by a symbolic link": () => {
+    Deno.symlinkSync(`${data}/evil.node`, `${root}/node_modules/.deno/evil.node`);
+    Deno.removeSync(`${root}/node_modules/.deno/evil.node`);
+  },
   "remove code": () => Deno.removeSync(`${root}/node_modules/.deno/x`),
   "change the rights of code": () => Deno.chmodSync(code, 0o644),
   "truncate code": () => Deno.truncateSync(`${root}/x`, 0),
@@ -128,6 +136,14 @@ const attempts: Record<string, () => unknown> = {
     callbacks((done) => childProcess.execFile("/bin/true", (error) => done(error))),
   "load a library of the system": () => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {}),
   "load a library from its data": () => Deno.dlopen(`${data}/evil.so`, {}),
+  "load a library by its number": () => {
+    Deno.dlopen(`/proc/self/fd/${fs.openSync(`${data}/evil.so`, "r")}`, {});
+  },
+  "load an addon by a symbolic link": () => {
+    const link = `${data}/addon-${crypto.randomUUID()}.node`;
+    Deno.symlinkSync(`${data}/evil.node`, link);
+    createRequire(code)(link);
+  },
   "load an addon from its data": () => createRequire(code)(`${data}/evil.node`),
   "load an addon by process.dlopen": () =>
     (process as unknown as { dlopen(module: object, file: string): void })

@@ -18,7 +18,7 @@ const commandLines = (data: string): Readonly<Record<string, readonly string[]>>
   camera: ["1", "--log", `embedded:${data}`],
   cameras: ["run", "--log", `embedded:${data}`, "--allow-read", data, "--allow-net", "127.0.0.1:9"],
   queries: ["--log", `embedded:${data}`, "--port", "off"],
-  up: [`${data}/none.yaml`, "--allow-read", data, "--allow-net", "127.0.0.1:9"],
+  up: [`${data}/none.yaml`],
   viewer: ["--log", `embedded:${data}`, "--port", "8199"],
   checkpoints: ["inspect", "--log", `embedded:${data}`],
   log: ["check", "--log", `embedded:${data}`],
@@ -115,7 +115,7 @@ for (const task of ["queries", "up"]) {
         [
           ...["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", task],
           ...(task === "up"
-            ? [`${own}/f.yaml`, "--allow-read", own, "--allow-net", "127.0.0.1:9"]
+            ? [`${own}/f.yaml`]
             : [`${own}/bad.ts`, "--log", `embedded:${data}`, "--port", "off"]),
           "--no-check",
         ],

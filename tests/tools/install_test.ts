@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { INSTALLED, packagesAreMissing } from "../../cli/launch/packages.ts";
+import {
+  COMMANDS,
+  INSTALLED,
+  packagesAreMissing,
+  packagesNeedWork,
+} from "../../cli/launch/packages.ts";
 import { dirname, join, ROOT } from "../../tools/paths.ts";
 import { withFolder } from "../support/folder.ts";
 
@@ -19,6 +24,9 @@ Deno.test("Packages are installed where there are none, and again once the lock 
     assert.equal(packagesAreMissing(root), true, "an install that was interrupted");
     await written(join(root, INSTALLED), 101);
     assert.equal(packagesAreMissing(root), false, "installed");
+    assert.equal(packagesNeedWork(root), false, "installed");
+    await Deno.mkdir(join(root, COMMANDS));
+    assert.equal(packagesNeedWork(root), true, "after deno install by hand");
     await written(lock, 102);
     assert.equal(packagesAreMissing(root), true, "the lock has changed");
   });
@@ -26,6 +34,10 @@ Deno.test("Packages are installed where there are none, and again once the lock 
 
 Deno.test("Deno marks an install that is whole where it is looked for", async () => {
   assert((await Deno.stat(join(ROOT, INSTALLED))).isFile);
+});
+
+Deno.test("No task reads the commands of packages, which it does not use", () => {
+  assert.throws(() => Deno.statSync(join(ROOT, COMMANDS)), Deno.errors.NotFound);
 });
 
 Deno.test("Each task installs what is missing before it loads anything", () => {

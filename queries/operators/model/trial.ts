@@ -6,6 +6,8 @@ import { ManifestError } from "./manifest.ts";
 import { frameSpec, padBars } from "./window_tensor.ts";
 import { zeros } from "./session.ts";
 
+export { remarksOf } from "./inference.ts";
+
 /** What a try gave. */
 export interface Trial extends CheckedModel {
   /** The tensors that came out. */

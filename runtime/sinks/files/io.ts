@@ -37,13 +37,6 @@ export async function syncDirectory(path: string): Promise<void> {
   await folder.sync();
 }
 
-export function splitPath(path: string): { folder: string; name: string } {
-  const trimmed = path.replace(/\/+$/, "");
-  const slash = trimmed.lastIndexOf("/");
-  if (slash === -1) return { folder: ".", name: trimmed };
-  return { folder: slash === 0 ? "/" : trimmed.slice(0, slash), name: trimmed.slice(slash + 1) };
-}
-
 /** What lies at `path`, or undefined when nothing does. */
 export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
   try {

@@ -16,7 +16,8 @@ import { crc32 } from "node:zlib";
 import { concatenated } from "../../base/bytes.ts";
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
-import { copyLines, readAt, readLines, splitPath, statOrUndefined, writeAt } from "./io.ts";
+import { splitPath } from "../../base/folders.ts";
+import { copyLines, readAt, readLines, statOrUndefined, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import {
   advance,

@@ -2,7 +2,8 @@
 import { SinkError } from "./failure.ts";
 import { Fence } from "./fence.ts";
 import { exists } from "../../base/folders.ts";
-import { readAt, splitPath, syncDirectory, writeAt } from "./io.ts";
+import { splitPath } from "../../base/folders.ts";
+import { readAt, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
 import { newestState, Slots } from "./slots.ts";
 

@@ -38,6 +38,16 @@ Deno.test("models inspect prints a model, and writes a manifest that check takes
       checked.printed[0]!,
       /model.json fits .*seen.onnx: seen, windows of 8 frames every 4/,
     );
+    assert.deepEqual(checked.said, [], "it names the hash of its file");
+    const path = join(folder, "model.json");
+    const { sha256, ...rest } = JSON.parse(await Deno.readTextFile(path));
+    await Deno.writeTextFile(path, JSON.stringify(rest));
+    const { code, said: [remark] } = await call("check", path);
+    assert.equal(code, 0);
+    assert.match(remark!, new RegExp(`names no hash.*add "sha256": "${sha256}"$`));
+    assert.deepEqual(JSON.parse((await call("check", path, "--json")).printed[0]!).remarks, [
+      remark,
+    ]);
     const again = await call("inspect", file);
     assert.match(again.said[0]!, /^Did not write .* it is there already/);
     const forced = await call("inspect", file, "--force", "--json");

@@ -34,22 +34,57 @@ queries: [{ query: greyscale, sinks: ["images:out", "events:found/e.jsonl"] }]
   });
 });
 
-Deno.test("an edit that writes elsewhere changes nothing and says so", async () => {
+Deno.test("a run may read and reach what its file names, and its executors no camera of it", async () => {
+  await withFolder(async (folder) => {
+    const base = await Deno.realPath(folder);
+    await Deno.symlink("real.yaml", join(base, "link.yaml"));
+    await Deno.writeTextFile(
+      join(base, "real.yaml"),
+      `log: embedded:data
+viewer: off
+cameras:
+  - { number: 1, source: films/a.mp4 }
+  - { number: 2, source: "http://cam.example:81/x" }
+queries: [{ query: detect, model: mine/model.json, sinks: ["webhook:https://alarm.example/"] }]
+`,
+    );
+    const plan = (...argv: string[]) =>
+      planLaunch(["up", ...argv], { base, root: ROOT.slice(0, -1), environment: () => undefined });
+    const { access, executors, flags } = plan("real.yaml");
+    assert.equal(access.everything, false);
+    assert.deepEqual([...access.net ?? []], ["cam.example:81", "alarm.example:443"]);
+    const named = ["films/a.mp4", "mine", "real.yaml"].map((name) => join(base, name));
+    assert.deepEqual([...access.read].sort(), named);
+    assert.ok(!flags.some((flag) => flag === "--allow-read" || flag === "--allow-net"));
+    const { read, net } = executors!.always;
+    assert.ok(read !== true && read.includes(named[1]!) && !read.includes(named[0]!));
+    assert.deepEqual([net, executors!.ifNeeded.net], [[], ["alarm.example:443"]]);
+    assert.ok(plan("link.yaml").access.read.has(base), "the link may lead elsewhere later");
+  });
+});
+
+Deno.test("an edit that names what is closed changes nothing and says what to do", async () => {
   await withFolder(async (folder) => {
     const file = join(folder, "framelane.yaml");
     const head = `log: embedded:${folder}/log\nstate: ${folder}/cameras.kv\nviewer: off\n`;
     await Deno.writeTextFile(file, head + GREY);
-    const denied = [`--deny-write=${folder}/out`];
+    const denied = ["write=out", "read=films", "net=cam.example"].map((one) =>
+      `--deny-${one.startsWith("net") ? one : one.replace("=", `=${folder}/`)}`
+    );
     const process = new FramelaneProcess(["up", file], { cwd: folder, permissions: denied });
     const said = (text: string) => process.said.some((line) => line.includes(text));
     try {
       await process.until("the start", () => said("edits take effect"));
       await Deno.writeTextFile(
         file,
-        head + GREY.replace("display", `"images:${folder}/out"`),
+        head + GREY.replace("display", `"images:${folder}/out"`) +
+          `cameras: [{ number: 1, source: ${folder}/films }, { number: 2, source: "http://cam.example/" }]\n`,
       );
       await process.until("the fault", () => said("all continues as before"));
-      assert.ok(said("Cannot write to"), process.output());
+      for (const fault of [`write to "${folder}/out"`, `read "${folder}/films"`]) {
+        assert.ok(said(`Cannot ${fault}: this run may touch only`), process.output());
+      }
+      assert.ok(said("next time with --allow-net cam.example:80"), process.output());
       assert.ok(!said("query greyscale restarts"), process.output());
       assert.equal(await process.stop(), 0, process.output());
     } finally {

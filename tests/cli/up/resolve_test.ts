@@ -71,6 +71,11 @@ alerts: ["webhook:https://example.org/hook"]
     trigger: "interval:500ms",
     source: { startingOffsets: "earliest" },
     options: { label: "car", enter: 0.5 },
+    needs: {
+      write: [".framelane/webhook"],
+      net: ["example.org:443"],
+      libraries: ["onnxruntime-node"],
+    },
   });
   assert.deepEqual([motion!.topic, motion!.partitions, motion!.sinks], ["U", "all", []]);
   assert.equal(plan.executors, 1);

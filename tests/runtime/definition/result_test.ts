@@ -7,6 +7,8 @@ import { alertRecord, findingsRecord } from "../../../runtime/sinks/findings.ts"
 import { lineOf } from "../../../runtime/sinks/console.ts";
 import { events } from "../../../runtime/sinks/events.ts";
 import { images } from "../../../runtime/sinks/images.ts";
+// Opens its library here, and not in the first test that writes a picture.
+import "../../../runtime/image/turbojpeg.ts";
 import { recordOf } from "../../../runtime/sinks/topic.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame } from "../sinks/outputs.ts";

@@ -8,6 +8,8 @@ import {
 } from "../../../runtime/definition/frame.ts";
 import { query } from "../../../runtime/definition/query.ts";
 import { images } from "../../../runtime/sinks/images.ts";
+// Opens its library here, and not in the first test that writes a picture.
+import "../../../runtime/image/turbojpeg.ts";
 import { topic } from "../../../runtime/sinks/topic.ts";
 import { collect, MemoryLog, runQuery } from "../../../runtime/testing.ts";
 import { append, logOf } from "./kit.ts";

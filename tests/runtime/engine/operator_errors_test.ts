@@ -10,6 +10,8 @@ import { query } from "../../../runtime/definition/query.ts";
 import type { MemoryLog } from "../../../runtime/testing.ts";
 import { collect, runQuery, startQuery } from "../../../runtime/testing.ts";
 import { images } from "../../../runtime/sinks/images.ts";
+// Opens its library here, and not in the first test that writes a picture.
+import "../../../runtime/image/turbojpeg.ts";
 import { logOf, offsets, upTo } from "./kit.ts";
 
 /** Waits cost nothing. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Output } from "../../../runtime/definition/frame.ts";
-import { ANNOTATIONS_HEADER, images } from "../../../runtime/sinks/images.ts";
+import { ANNOTATIONS_HEADER } from "../../../runtime/sinks/files/images_task.ts";
+import { images } from "../../../runtime/sinks/images.ts";
 import { sinkContract } from "../../contracts/sink_contract.ts";
 import { sinkContext, visible } from "../../contracts/sink_contract_kit.ts";
 import { finding, frame, picture } from "./outputs.ts";

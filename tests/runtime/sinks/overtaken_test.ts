@@ -7,6 +7,8 @@ import { Fence } from "../../../runtime/sinks/files/fence.ts";
 import { laneKey } from "../../../runtime/sinks/files/lane.ts";
 import { Outbox } from "../../../runtime/sinks/files/outbox.ts";
 import { images } from "../../../runtime/sinks/images.ts";
+// Opens its library here, and not in the first test that writes a picture.
+import "../../../runtime/image/turbojpeg.ts";
 import { sinkContext } from "../../contracts/sink_contract_kit.ts";
 import { frame } from "./outputs.ts";
 

@@ -1,7 +1,7 @@
 // How a checkpoint looks in Kafka: the offset that a consumer group has committed, and a small JSON
 // beside it in the commit's metadata. `docs/checkpoint-format.md` describes it for people.
 import { Buffer } from "node:buffer";
-import { crc32 } from "node:zlib";
+import { crc32 } from "../../../base/crc32.ts";
 import { type BatchRange, type Checkpoint, type CheckpointInfo, LogError } from "../../log.ts";
 
 /** The version that is written; newer ones are refused. */

@@ -1,16 +1,28 @@
-// Compression of record batches, by the numbers that Kafka gives each kind: over `node:zlib` and
-// WebAssembly, synchronously.
+// Compression of record batches: what does it is loaded with the first batch that is compressed. Most are not,
+// and each executor would take 50 ms of processor to load it.
 import type { Buffer } from "node:buffer";
-import { gzipSync, zstdCompressSync } from "node:zlib";
-import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils";
 import type { Compression } from "../../log.ts";
 
-/** Compresses; the number goes into the batch's attributes. */
+/** gzip and zstd. */
+export const zlib = once(() => process.getBuiltinModule("node:zlib"));
+
+/** Snappy and LZ4, in WebAssembly. */
+export const blocks = once(() => {
+  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
+  return require("@platformatic/wasm-utils") as typeof import("@platformatic/wasm-utils");
+});
+
+/** Compresses; the number, which Kafka gives each kind, goes into the batch's attributes. */
 export const COMPRESSORS: Readonly<
   Record<Exclude<Compression, "none">, { number: number; compress: (data: Buffer) => Buffer }>
 > = {
-  gzip: { number: 1, compress: (data) => gzipSync(data) },
-  snappy: { number: 2, compress: snappyCompress },
-  lz4: { number: 3, compress: lz4Compress },
-  zstd: { number: 4, compress: (data) => zstdCompressSync(data) },
+  gzip: { number: 1, compress: (data) => zlib().gzipSync(data) },
+  snappy: { number: 2, compress: (data) => blocks().snappyCompress(data) },
+  lz4: { number: 3, compress: (data) => blocks().lz4Compress(data) },
+  zstd: { number: 4, compress: (data) => zlib().zstdCompressSync(data) },
 };
+
+function once<T>(load: () => T): () => T {
+  let loaded: T | undefined;
+  return () => loaded ??= load();
+}

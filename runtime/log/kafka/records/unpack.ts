@@ -1,8 +1,7 @@
 // Unpacks the records of a compressed batch, within bounds: a few kilobytes may claim to be gigabytes.
 import { Buffer } from "node:buffer";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";
 import { BadFrameError } from "../../../definition/frame.ts";
+import { blocks, zlib } from "./codecs.ts";
 
 /** A batch may unpack to this size, however small it is. */
 export const FREE_BYTES = 16 * 1024 * 1024;
@@ -20,20 +19,20 @@ type Unpacker = (packed: Buffer, most: number) => Uint8Array;
 
 /** By the number that Kafka gives each kind of compression. */
 const UNPACKERS: Readonly<Record<number, Unpacker>> = {
-  1: (packed, most) => gunzipSync(packed, { maxOutputLength: most, chunkSize }),
+  1: (packed, most) => zlib().gunzipSync(packed, { maxOutputLength: most, chunkSize }),
   2: (packed, most) => {
     const pieces = snappyPieces(packed);
     allow(pieces.reduce((sum, piece) => sum + claimedLength(piece, 0), 0), most);
-    const unpacked = pieces.map((piece) => snappyDecompress(piece));
+    const unpacked = pieces.map((piece) => blocks().snappyDecompress(piece));
     return unpacked.length === 1 ? unpacked[0]! : Buffer.concat(unpacked);
   },
   3: (packed, most) => {
     const { unpacked, end } = lz4Length(packed, most);
     allow(unpacked, most);
     // What follows the frame is not measured.
-    return lz4Decompress(packed.subarray(0, end));
+    return blocks().lz4Decompress(packed.subarray(0, end));
   },
-  4: (packed, most) => zstdDecompressSync(packed, { maxOutputLength: most, chunkSize }),
+  4: (packed, most) => zlib().zstdDecompressSync(packed, { maxOutputLength: most, chunkSize }),
 };
 
 /**

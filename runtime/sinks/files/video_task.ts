@@ -1,0 +1,209 @@
+// Video files of one partition: what `video:DIR` does once its query runs. Loaded with the first such sink.
+import { loadPart } from "../../base/part.ts";
+import {
+  BadFrameError,
+  cameraOfPartition,
+  isFinding,
+  lastOffsetOf,
+  type Output,
+} from "../../definition/frame.ts";
+import type { SinkContext, SinkTask } from "../../definition/sink.ts";
+import type { BatchRange } from "../../log/log.ts";
+import { avi } from "../../video/avi.ts";
+import type { Encoding, Prepared } from "../../video/encoding.ts";
+import type { H264Options } from "../../video/h264_options.ts";
+import { mp4 } from "../../video/mp4.ts";
+import { Recorder } from "../../video/recorder.ts";
+import { explained } from "./failure.ts";
+import { reserve } from "./lane.ts";
+import { VideoLane } from "./video_lane.ts";
+
+/** Options of `video`, all given; `root` is the folder. */
+interface TaskOptions extends Required<H264Options> {
+  readonly root: string;
+  readonly format: "mp4" | "avi";
+  readonly rollMs: number;
+  readonly rollBytes: number;
+  readonly groupMs: number;
+  /** What is being done, for messages. */
+  readonly action: string;
+}
+
+/** Opens the files of a partition. */
+export async function openVideo(
+  { root, action, format, rollMs, rollBytes, groupMs, preset, crf }: TaskOptions,
+  context: SinkContext,
+): Promise<SinkTask> {
+  const camera = cameraOfPartition(context.partition);
+  await Deno.mkdir(root, { recursive: true });
+  await reserve(`${root}/.framelane`, camera, context, action);
+  const container = format === "mp4" ? mp4 : avi;
+  const encoding = await encodingOf(format, { preset, crf });
+  const lane = await VideoLane.open(root, container, context);
+  const rolled = rollMs !== Infinity || rollBytes !== Infinity;
+  const recorder = new Recorder({
+    container,
+    encoding,
+    groupMs,
+    rollMs,
+    rollBytes,
+    nameOf: (files, offset) =>
+      files === 0 && !rolled ? camera : `${camera}.${String(offset).padStart(12, "0")}`,
+  }, lane.progress);
+  return new VideoTask(lane, recorder, encoding, context, action);
+}
+
+/** Loads codecs when the first video is written. */
+async function encodingOf(format: "mp4" | "avi", options: H264Options): Promise<Encoding> {
+  if (format === "avi") {
+    const { JpegEncoding } = await loadPart("video", () => import("../../video/jpeg_encoding.ts"));
+    return new JpegEncoding();
+  }
+  const { H264Encoding } = await loadPart("video", () => import("../../video/h264_encoding.ts"));
+  return new H264Encoding(options);
+}
+
+interface Shot {
+  readonly image: Uint8Array;
+  readonly timestamp: number;
+  readonly offset: number;
+}
+
+class VideoTask implements SinkTask {
+  readonly #lane: VideoLane;
+  readonly #recorder: Recorder;
+  readonly #encoding: Encoding;
+  readonly #context: SinkContext;
+  readonly #action: string;
+  /** The recorder is behind the files: it sees the pictures of their last group again. */
+  #rebuilding: boolean;
+  /** What the recorder has made is of a batch that is not flushed yet. */
+  #writing = false;
+  #firstHeld: number | undefined;
+
+  constructor(
+    lane: VideoLane,
+    recorder: Recorder,
+    encoding: Encoding,
+    context: SinkContext,
+    action: string,
+  ) {
+    this.#lane = lane;
+    this.#recorder = recorder;
+    this.#encoding = encoding;
+    this.#context = context;
+    this.#action = action;
+    this.#rebuilding = lane.progress.mark !== undefined;
+    if (this.#rebuilding) recorder.restore(lane.beforeGroup);
+  }
+
+  async refeed(outputs: readonly Output[]): Promise<void> {
+    await explained(this.#action, async () => {
+      const shots = shotsOf(outputs);
+      const { mark } = this.#lane.progress;
+      if (this.#rebuilding && mark !== undefined) {
+        const { offset: first } = mark.group;
+        await this.#record(
+          shots.filter(({ offset }) => offset >= first && offset <= mark.offset),
+        );
+      }
+      // Committed, but not in a file: its owner died in between.
+      const missing = shots.filter(({ offset }) => offset >= this.#lane.missingFrom);
+      if (missing.length > 0) await this.#add(missing);
+    });
+  }
+
+  async write(outputs: readonly Output[]): Promise<void> {
+    this.#writing = true;
+    await explained(this.#action, () => this.#add(shotsOf(outputs)));
+  }
+
+  async flush(batch: BatchRange): Promise<void> {
+    this.#catchUp();
+    this.#writing = false;
+    const pieces = this.#recorder.take();
+    if (pieces.length === 0) return;
+    const { progress } = this.#recorder;
+    await explained(this.#action, () => this.#lane.write(pieces, progress, batch));
+  }
+
+  restartOffset(): number | undefined {
+    return this.#lane.progress.mark?.group.offset ?? this.#firstHeld;
+  }
+
+  async committed(batch: BatchRange): Promise<void> {
+    await explained(this.#action, () => this.#lane.confirm(batch));
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.#catchUp();
+      // What is of an unfinished batch comes again.
+      const pieces = this.#writing ? [] : this.#recorder.take();
+      const { progress } = this.#recorder;
+      await explained(this.#action, () => this.#lane.close(pieces, progress));
+    } finally {
+      this.#encoding[Symbol.dispose]();
+    }
+  }
+
+  async #add(shots: readonly Shot[]): Promise<void> {
+    this.#catchUp();
+    this.#firstHeld ??= shots[0]?.offset;
+    await this.#record(shots);
+  }
+
+  // All pictures that come again have come. If they made the same bytes as those in the file, the
+  // encoder is where it was; else (the log has lost some, or another version of x264 encodes) a new
+  // group of pictures begins.
+  #catchUp(): void {
+    if (!this.#rebuilding) return;
+    this.#rebuilding = false;
+    this.#recorder.take();
+    const now = this.#recorder.progress.mark;
+    const then = this.#lane.progress.mark;
+    const same = now?.length === then?.length && now?.group.crc === then?.group.crc &&
+      now?.frames === then?.frames;
+    if (!same) this.#recorder.restore(this.#lane.progress);
+  }
+
+  /** Encodes pictures; the next one is decoded meanwhile. */
+  async #record(shots: readonly Shot[]): Promise<void> {
+    let next = this.#prepare(shots[0]);
+    try {
+      for (const [index, { timestamp, offset }] of shots.entries()) {
+        const picture = await next;
+        next = this.#prepare(shots[index + 1]);
+        if (picture === undefined) continue;
+        try {
+          await this.#recorder.add(picture, timestamp, offset);
+        } finally {
+          picture.release();
+        }
+      }
+    } finally {
+      // After a failure one may be on its way still.
+      const [left] = await Promise.allSettled([next]);
+      if (left.status === "fulfilled") left.value?.release();
+    }
+  }
+
+  async #prepare(shot: Shot | undefined): Promise<Prepared | undefined> {
+    if (shot === undefined) return undefined;
+    try {
+      return await this.#encoding.prepare(shot.image);
+    } catch (error) {
+      if (!(error instanceof BadFrameError)) throw error;
+      this.#context.report(`Left out of the video: offset ${shot.offset}: ${error.message}`);
+      return undefined;
+    }
+  }
+}
+
+function shotsOf(outputs: readonly Output[]): Shot[] {
+  return outputs.flatMap((output) => {
+    const picture = isFinding(output) ? output.picture : output;
+    if (picture === undefined) return [];
+    return [{ image: picture.value, timestamp: output.timestamp, offset: lastOffsetOf(output) }];
+  });
+}

@@ -1,0 +1,133 @@
+// A pool of executors that are none: the test says when their threads turn.
+import type { ExecutorLink, LinkEvents } from "../../../runtime/driver/executor_link.ts";
+import { ExecutorPool, type Placement } from "../../../runtime/driver/executor_pool.ts";
+import type {
+  ExecutorPermissions,
+  WorkerPermissions,
+} from "../../../runtime/driver/permissions.ts";
+import type { Pulse } from "../../../runtime/driver/thread_watch.ts";
+import {
+  type ExecutorConfig,
+  type LoadedQuery,
+  type QuerySpec,
+  SHOWN,
+} from "../../../runtime/executor/protocol.ts";
+
+export const CONFIG: ExecutorConfig = { log: "", progressIntervalMs: 1000 };
+export const SPEC: QuerySpec = {
+  name: "q",
+  topic: "T",
+  module: "file:///q.ts",
+  group: "g",
+  sinks: [],
+};
+export const LOADED: LoadedQuery = {
+  plan: "query q",
+  finite: false,
+  steps: ["first"],
+  onOperatorError: { kind: "restart" },
+  access: { read: [], write: [], net: [], libraries: [], open: false },
+  remarks: [],
+  topics: [],
+};
+
+/** An executor of which the test says when its thread turns. */
+export class FakeExecutor implements ExecutorLink {
+  readonly name = "fake";
+  readonly opened = Promise.withResolvers<void>();
+  readonly ready = this.opened.promise;
+  readonly loaded: string[] = [];
+  readonly lanes = new Set<number>();
+  readonly closing = Promise.withResolvers<void>();
+  closed = false;
+  holder = 0;
+  /** What the call that holds the thread was given, whether it is ours, and what memory it takes. */
+  turn: Pick<Pulse, "input" | "own"> = { input: { step: 1, offset: 7 }, own: false };
+  memory = 0;
+  yields = false;
+  readonly permissions: WorkerPermissions | undefined;
+  readonly #events: LinkEvents;
+  #turns = 0;
+
+  constructor(events: LinkEvents, permissions?: WorkerPermissions) {
+    this.#events = events;
+    this.permissions = permissions;
+  }
+
+  /** The worker ends while this lane has its thread. */
+  die(lane: number): void {
+    this.#events.onDeath(this, new Error("Executor fake was ended from within"), {
+      ...this.turn,
+      lane,
+    });
+  }
+
+  post(): void {}
+
+  yieldToOthers(): void {
+    this.yields = true;
+  }
+
+  load(plan: number, { name, sinks }: QuerySpec): Promise<LoadedQuery> {
+    this.loaded.push(`${plan} ${name}`);
+    if (sinks.includes("greedy")) {
+      return Promise.reject(Object.assign(new Error("write"), { name: "NotCapable" }));
+    }
+    return Promise.resolve({ ...LOADED, access: { ...LOADED.access, write: sinks } });
+  }
+
+  watch(): void {}
+
+  pulse(): Pulse {
+    const { holder: lane, memory } = this;
+    return { ...this.turn, lane, memory, alive: lane === 0 ? ++this.#turns : this.#turns };
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    this.closing.resolve();
+    return Promise.resolve();
+  }
+}
+
+/** A pool of such executors, and what it says of blocked lanes. */
+export function pool(size: number, permissions?: ExecutorPermissions) {
+  const executors: FakeExecutor[] = [];
+  const ended: [lane: number, why: string][] = [];
+  const stranded: number[] = [];
+  const inFunction = new Set<number>();
+  const opening = new Set<number>();
+  const yielding: number[] = [];
+  let heard = Promise.withResolvers<[lane: number, blocked: boolean]>();
+  const made = new ExecutorPool(CONFIG, {
+    onMessage: () => {},
+    onPicture: () => {},
+    onStranded: (lanes) => stranded.push(...lanes),
+    onBlocked: (lane, by) => heard.resolve([lane, by === "call"]),
+    onYields: (lane) => yielding.push(lane),
+    onEnded: (lane, why) => ended.push([lane, why]),
+    mayMove: (lane) => !inFunction.has(lane),
+    runs: (lane) => !opening.has(lane),
+  }, {
+    size,
+    permissions,
+    startLink(_name, _config, events, permissions) {
+      const executor = new FakeExecutor(events, permissions);
+      executors.push(executor);
+      return executor;
+    },
+  });
+  const next = async () => {
+    const event = await heard.promise;
+    heard = Promise.withResolvers();
+    return event;
+  };
+  const start = (lane: number, placement: Placement = {}) =>
+    made.start(SPEC, {
+      lane,
+      partition: 0,
+      runId: "r",
+      shown: new SharedArrayBuffer(SHOWN.bytes),
+    }, placement);
+  return { made, executors, next, start, ended, stranded, inFunction, opening, yielding };
+}
