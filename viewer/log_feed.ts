@@ -13,7 +13,6 @@ import { isImage } from "./picture.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { UnitReader } from "./unit_reader.ts";
 
-/** What a feed is made from. */
 export interface LogFeedOptions {
   readonly log: TopicLog;
   readonly topics: readonly string[];

@@ -13,7 +13,6 @@ import type { PictureMessage } from "./protocol.ts";
 export interface UnitFeedOptions {
   readonly history: History;
   readonly lane: Lane;
-  /** Sends a unit. */
   readonly send: (unit: UnitMessage) => void;
   /** Whether the page has drawn enough of what it was sent. */
   readonly room: () => boolean;

@@ -25,7 +25,7 @@ const MOST_THREADS = 4;
  * takes a batch, few large ones, so that memory stays bounded. */
 const MOST_ENCODERS = 6;
 const FEWEST_ENCODERS = 3;
-/** One to show, one to come: a film that is played at its own pace needs no more. */
+/** One to show, one to come: a film that is played at its own pace needs only these. */
 const PACED_ENCODERS = 2;
 /** Beyond 1920×1080 a picture takes the thread for more than a millisecond. */
 const MOST_INLINE_PIXELS = 1920 * 1080;

@@ -27,7 +27,6 @@ export interface DriverParts {
   readonly sessionTimeoutMs?: number | undefined;
 }
 
-/** A query of a driver. */
 export class DriverQuery {
   readonly spec: QuerySpec;
   readonly #parts: DriverParts;

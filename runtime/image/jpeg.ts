@@ -134,7 +134,7 @@ function ofOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  *
  * @param bytes the JPEG; must stay as it is until the promise settles
  * @param info the result of `inspectImage`, if there is one already
- * @returns undefined where that cannot be had: no colour JPEG, one that is damaged or holds no luma,
+ * @returns undefined where there is none: no colour JPEG, one that is damaged or holds no luma,
  * or, where it is not of the usual kind (baseline, 4:2:0, no restart markers, 512 KB at most), a
  * system without libjpeg-turbo's own library. Decoding then says what is the matter.
  *
