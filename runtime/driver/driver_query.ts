@@ -13,7 +13,7 @@ import type { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
 import { waitForPartitions } from "./topic_wait.ts";
 
-/** A module may wait or work as it is loaded, but not for ever, milliseconds. */
+/** A module may wait or work as it is loaded, but not without end, milliseconds. */
 const LOAD_MS = 60_000;
 
 /** What queries of a driver have in common. */
