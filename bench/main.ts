@@ -19,7 +19,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   scale: "many runtimes on one Kafka with hundreds of partitions",
   video: "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
   weights:
-    "detectors with real weights beside what their authors' code finds, on the same pictures",
+    "models of many architectures beside what their authors' code finds, on the same pictures",
   tracking: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
   viewer: "many lanes on one page, many pages, and what the queries notice of them",
 };
