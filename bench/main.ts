@@ -1,4 +1,6 @@
 // `deno task bench NAME [OPTIONS]`: runs one benchmark.
+import { columnsOf, wrapped } from "../cli/command.ts";
+import { terminalColumns } from "../cli/progress_bar.ts";
 import { print } from "./print.ts";
 
 /** What each file of this folder measures. */
@@ -17,7 +19,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   scale: "many runtimes on one Kafka with hundreds of partitions",
   video: "video that stays video: clips, a frame from camera to pixels, a page that decodes itself",
   weights:
-    "detectors with real weights beside what their authors' code finds, on the same pictures",
+    "models of many architectures beside what their authors' code finds, on the same pictures",
   tracking: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
   viewer: "many lanes on one page, many pages, and what the queries notice of them",
 };
@@ -27,8 +29,8 @@ export type Benchmark = (args: readonly string[]) => Promise<void>;
 
 if (import.meta.main) {
   const [name = "", ...args] = Deno.args;
-  const list = Object.entries(BENCHMARKS)
-    .map(([key, about]) => `  ${key.padEnd(11)} ${about}`).join("\n");
+  const columns = terminalColumns();
+  const list = columnsOf(Object.entries(BENCHMARKS), columns).join("\n");
   if (name === "--help" || name === "-h") {
     print(`deno task bench NAME [OPTIONS]\n\n${list}`);
     Deno.exit(0);
@@ -39,7 +41,8 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   if (args.includes("--help") || args.includes("-h")) {
-    print(`deno task bench ${name} [OPTIONS]\n\n${BENCHMARKS[name]}\n`);
+    const about = wrapped(BENCHMARKS[name]!, columns).join("\n");
+    print(`deno task bench ${name} [OPTIONS]\n\n${about}\n`);
   }
   const { bench } = await import(`./${name}.ts`) as { bench: Benchmark };
   await bench(args);

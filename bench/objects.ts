@@ -2,15 +2,16 @@
 // interleaved, so that a busy machine is busy for all.
 import { fileURLToPath } from "node:url";
 import { print } from "./print.ts";
-import { benchLogs, fillTopic } from "./support/logs.ts";
+import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
 import { drain } from "./pipeline.ts";
-import { moduleOf } from "./support/one_query.ts";
+import { LaneMeter } from "./support/lane_meter.ts";
 import { pythonPeer } from "./support/peer_packages.ts";
-import { type PeerRun, rateOf, Rates } from "./support/rates.ts";
+import { type PeerRun, type Rate, rateOf, Rates } from "./support/rates.ts";
 import { machine } from "./support/report.ts";
 
 const MODEL = fileURLToPath(new URL("../models/centernet/centernet.onnx", import.meta.url));
 const CORES = navigator.hardwareConcurrency;
+const ALONE = "model alone", SCRIPT = "python, kafka";
 
 /** Measures and prints the rates and their ratios. */
 export async function measureObjects(
@@ -28,25 +29,41 @@ export async function measureObjects(
   await Deno.writeFile(`${folder}/frame.jpg`, frames[0]!);
   const logs = await benchLogs({ only, kafka });
   const topic = "objects", all = count * CORES;
+  const module = new URL("./support/metered_detect.ts", import.meta.url).href;
   const lanes = { query: "detect", partitions: CORES, executors: CORES, report: () => {} };
   const rates = new Rates();
   const script = async (...source: string[]) =>
     rateOf(await peer<PeerRun>(...source, String(CORES), String(all), MODEL));
+  const framelane = async (target: BenchLog) => {
+    const meter = new LaneMeter();
+    await drain(target, topic, module, lanes, (progress) => meter.reported(progress));
+    return meter.rate();
+  };
+  const contenders: Record<string, () => Promise<Rate>> = {
+    [ALONE]: () => script("-", folder),
+  };
+  for (const target of logs) {
+    contenders[`framelane, ${target.name}`] = () => framelane(target);
+    if (target.name !== "kafka") continue;
+    const broker = target.url.replace("kafka://", "");
+    contenders[SCRIPT] = () => script(broker, topic);
+  }
   try {
     for (const { log } of logs) await fillTopic(log, topic, CORES, count, frames);
-    for (let round = 0; round < rounds; round++) {
-      rates.add("model alone", await script("-", folder));
-      for (const target of logs) {
-        const run = await drain(target, topic, moduleOf("detect"), lanes);
-        rates.add(`framelane, ${target.name}`, run.steady.rate());
-        if (target.name !== "kafka") continue;
-        rates.add("python, kafka", await script(target.url.replace("kafka://", ""), topic));
+    for (let round = 0; round <= rounds; round++) {
+      // Each begins as often as the others; the first round warms caches up.
+      const names = Object.keys(contenders);
+      for (let i = 0; i < names.length; i++) {
+        const name = names[(i + round) % names.length]!;
+        rates.add(name, await contenders[name]!());
       }
+      if (round === 0) rates.clear();
+      else print(`  round ${round}: ${rates.last()}`);
     }
   } finally {
     for (const target of logs) await target.close();
     await Deno.remove(folder, { recursive: true });
   }
   print(`objects in 640x480 JPEGs, ${CORES} cores, median of ${rounds} rounds, ${machine()}`);
-  rates.print(["model alone", "python, kafka"]);
+  rates.print([ALONE, SCRIPT]);
 }

@@ -1,6 +1,7 @@
 // The main job, measured: greyscale over a backlog beside the bare codec loop, and live latency.
 // Greyscale as it ships keeps each frame's luma as it is coded; told a quality it decodes and
 // encodes, as the bare loop does.
+import type { StreamingQueryProgress } from "../runtime/mod.ts";
 import { ProgressBar } from "../cli/progress_bar.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
@@ -35,6 +36,7 @@ export async function drain(
   topic: string,
   module = GREYSCALE,
   more: Partial<OneQuery> = {},
+  onProgress?: (progress: StreamingQueryProgress) => void,
 ): Promise<Run> {
   let started: number | undefined;
   const steady = new SteadyTime();
@@ -53,8 +55,10 @@ export async function drain(
       started = performance.now();
       cpu = cpuSeconds();
     },
-    onQueryProgress: ({ progress: { partition, totals } }) =>
-      steady.reported(partition, totals.outputs),
+    onQueryProgress: ({ progress }) => {
+      steady.reported(progress.partition, progress.totals.outputs);
+      onProgress?.(progress);
+    },
   });
   await driver.start();
   if (!await driver.awaitTermination()) throw new Error("A query failed");

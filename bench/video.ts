@@ -9,12 +9,14 @@ import { drain, live } from "./pipeline.ts";
 import { print } from "./print.ts";
 import { codecLoop, WARM_UP } from "./support/codec_loop.ts";
 import { film, filmJpegs, linked } from "./support/film.ts";
+import { DECODED_CHANNEL, type DecodedCount } from "./support/decoded.ts";
 import { benchLogs, fillTopic } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
 import { pythonPeer } from "./support/peer_packages.ts";
 import { machine } from "./support/report.ts";
 import { cost, cpuSeconds } from "./support/process_stats.ts";
 import { type PeerRun, rateOf, Rates } from "./support/rates.ts";
+import { SteadyTime } from "./support/steady_time.ts";
 import { percentile, spread } from "./support/stats.ts";
 import { benchClip, benchFocus } from "./video_page.ts";
 
@@ -93,6 +95,10 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
   const targets = await benchLogs({ only, kafka });
   const rates = new Rates();
   const lanes = { query: "decoded", partitions: CORES, executors: CORES, report: () => {} };
+  let steady = new SteadyTime();
+  const channel = new BroadcastChannel(DECODED_CHANNEL);
+  channel.onmessage = ({ data: { partition, count } }: MessageEvent<DecodedCount>) =>
+    steady.reported(partition, count);
   try {
     for (const { log } of targets) {
       await fillTopic(log, "units", CORES, count, units, "video/h264");
@@ -108,8 +114,9 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
       rates.add("bare decoder", { rate, ms });
       for (const target of targets) {
         for (const topic of ["units", "jpegs"]) {
-          const run = await drain(target, topic, DECODED, lanes);
-          rates.add(`${topic}, ${target.name}`, run.steady.rate());
+          steady = new SteadyTime();
+          await drain(target, topic, DECODED, lanes);
+          rates.add(`${topic}, ${target.name}`, steady.rate());
         }
         if (target.name !== "kafka") continue;
         const args = [target.url.replace("kafka://", ""), "units", `${CORES}`, `${total}`];
@@ -117,6 +124,7 @@ async function benchBacklog({ rounds, frames: count, kafka, log: only }: Options
       }
     }
   } finally {
+    channel.close();
     for (const target of targets) await target.close();
   }
   print(`backlog  1080p, ${CORES} cores, median (lowest–highest):`);

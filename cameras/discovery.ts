@@ -92,35 +92,44 @@ async function look(
     ...(place === undefined ? {} : { place }),
   };
   try {
-    const ask = (url: string, body: string) => request(url, body, credentials, signal);
-    const capabilities = await ask(
-      service,
-      `<GetCapabilities xmlns="${DEVICE}"><Category>Media</Category></GetCapabilities>`,
-    );
-    const media = tags(capabilities, "Media").map((text) => tag(text, "XAddr"))[0];
-    if (media === undefined) throw new Error("It names no media service");
-    if (new URL(media).hostname !== new URL(service).hostname) {
-      throw new Error(`Its media service is on another host, ${new URL(media).hostname}`);
-    }
-    const profiles = await ask(media, `<GetProfiles xmlns="${MEDIA}"/>`);
-    const tokens = [...profiles.matchAll(/<(?:\w+:)?Profiles\b[^>]*\btoken="([^"]{1,200})"/g)];
-    const streams: string[] = [];
-    for (const [, token] of tokens.slice(0, 16)) {
-      const answer = await ask(
-        media,
-        `<GetStreamUri xmlns="${MEDIA}"><StreamSetup>` +
-          `<Stream xmlns="http://www.onvif.org/ver10/schema">RTP-Unicast</Stream>` +
-          `<Transport xmlns="http://www.onvif.org/ver10/schema"><Protocol>RTSP</Protocol></Transport>` +
-          `</StreamSetup><ProfileToken>${token}</ProfileToken></GetStreamUri>`,
-      );
-      const uri = tag(answer, "Uri");
-      if (uri !== undefined && URL.canParse(uri)) streams.push(uri);
-    }
-    return { ...about, streams };
+    return { ...about, streams: await streamsOf(service, credentials, signal) };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     return { ...about, streams: [], error: (error as Error).message };
   }
+}
+
+/** The stream addresses of an ONVIF device service, best first as the camera lists them. */
+export async function streamsOf(
+  service: string,
+  credentials: Credentials | undefined,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const ask = (url: string, body: string) => request(url, body, credentials, signal);
+  const capabilities = await ask(
+    service,
+    `<GetCapabilities xmlns="${DEVICE}"><Category>Media</Category></GetCapabilities>`,
+  );
+  const media = tags(capabilities, "Media").map((text) => tag(text, "XAddr"))[0];
+  if (media === undefined) throw new Error("It names no media service");
+  if (new URL(media).hostname !== new URL(service).hostname) {
+    throw new Error(`Its media service is on another host, ${new URL(media).hostname}`);
+  }
+  const profiles = await ask(media, `<GetProfiles xmlns="${MEDIA}"/>`);
+  const tokens = [...profiles.matchAll(/<(?:\w+:)?Profiles\b[^>]*\btoken="([^"]{1,200})"/g)];
+  const streams: string[] = [];
+  for (const [, token] of tokens.slice(0, 16)) {
+    const answer = await ask(
+      media,
+      `<GetStreamUri xmlns="${MEDIA}"><StreamSetup>` +
+        `<Stream xmlns="http://www.onvif.org/ver10/schema">RTP-Unicast</Stream>` +
+        `<Transport xmlns="http://www.onvif.org/ver10/schema"><Protocol>RTSP</Protocol></Transport>` +
+        `</StreamSetup><ProfileToken>${token}</ProfileToken></GetStreamUri>`,
+    );
+    const uri = tag(answer, "Uri");
+    if (uri !== undefined && URL.canParse(uri)) streams.push(uri);
+  }
+  return streams;
 }
 
 /** Calls a SOAP service, with the digest of the password that ONVIF asks for. */

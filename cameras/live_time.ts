@@ -1,4 +1,6 @@
 // Capture times of live streams: the stream's own spacing, laid on this machine's clock.
+import { type Clock, systemClock } from "../runtime/base/clock.ts";
+import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 
 /** A stream that stays this late had a pause; after a stall of the network it comes in a burst. */
@@ -14,6 +16,7 @@ const DRIFT_SHARE = 0.01;
  * frame is dated later than it arrived.
  */
 export class LiveTime {
+  readonly start: StreamStart;
   readonly #times: CaptureTimes;
   #offset: number | undefined;
   #lateSince: number | undefined;
@@ -23,15 +26,22 @@ export class LiveTime {
 
   constructor(times: CaptureTimes) {
     this.#times = times;
+    this.start = new StreamStart(times.clock);
   }
 
-  /** The capture time, epoch milliseconds, of a frame that has just arrived. */
-  of(streamMs: number): number {
+  /**
+   * Notes that a frame has just arrived.
+   *
+   * @param kept false for one that is left out
+   */
+  arrived(streamMs: number, kept = true): void {
     const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
     // Frames that come together say nothing of how fast the clocks go.
     const burst = now - this.#arrived < (streamMs - this.#streamMs) / 2;
+    // By an eighth of a frame and more: it does not come to that by jitter alone for long.
+    this.start.arrived(late < (this.#streamMs - streamMs) / 8, kept);
     this.#arrived = now;
     this.#streamMs = streamMs;
     this.#lateSince = late > MOST_DELAY_MS ? this.#lateSince ?? now : undefined;
@@ -40,8 +50,86 @@ export class LiveTime {
       this.#offset = offset;
       this.#lateSince = undefined;
     } else if (this.#lateSince === undefined && !burst) this.#offset += late * DRIFT_SHARE;
-    this.#last = Math.max(this.#last, streamMs + this.#offset);
+  }
+
+  /** The capture time, epoch milliseconds, of a frame that arrived. */
+  of(streamMs: number): number {
+    this.#last = Math.max(this.#last, streamMs + this.#offset!);
     return this.#times.at(this.#last);
+  }
+}
+
+/** A pause of this long ends a burst, milliseconds; so do frames that come as slowly as they were filmed. */
+const QUIET_MS = 100;
+/** Four seconds at 30 frames/s; servers keep one group of pictures. */
+const MOST_HELD = 128;
+
+/**
+ * What a server kept and sends at once when a stream begins: when its first frame was captured is known
+ * when the burst is over.
+ */
+export class StreamStart {
+  readonly #clock: Clock;
+  readonly #noted = new Notifier();
+  #count = 0;
+  #kept = 0;
+  #aheadAt = 0;
+  #last: number | undefined;
+  #gapMs = QUIET_MS;
+  #over = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Between the last two frames that were noted, milliseconds. */
+  get gapMs(): number {
+    return this.#gapMs;
+  }
+
+  /**
+   * @param ahead it came sooner after the one before than it was filmed
+   * @param kept false for one that is not given to `hold`
+   */
+  arrived(ahead: boolean, kept = true): void {
+    if (this.#over) return;
+    const now = this.#clock.monotonic();
+    if (this.#last !== undefined) this.#gapMs = now - this.#last;
+    if (ahead || this.#last === undefined) this.#aheadAt = now;
+    this.#over = now - this.#aheadAt >= QUIET_MS;
+    this.#last = now;
+    this.#count++;
+    if (kept) this.#kept++;
+    this.#noted.notify();
+  }
+
+  /** The frames of the burst together when it is over, then each frame by itself as it comes. */
+  async *hold<T>(frames: AsyncIterable<T>): AsyncGenerator<readonly T[], void> {
+    let held: T[] = [];
+    let taken = 0;
+    try {
+      for await (const frame of frames) {
+        held.push(frame);
+        taken++;
+        // They arrive ahead of their being taken.
+        while (!this.#over && taken >= this.#kept) {
+          const count = this.#count;
+          // Bytes come in the system's time.
+          await waitAtMost(QUIET_MS, this.#noted.wait(), systemClock);
+          if (count === this.#count) this.#over = true;
+        }
+        if (!this.#over && held.length < MOST_HELD) continue;
+        this.#over = true;
+        const together = held;
+        held = [];
+        yield together;
+      }
+    } catch (error) {
+      // What came before the stream failed is not lost with it.
+      if (held.length > 0) yield held;
+      throw error;
+    }
+    if (held.length > 0) yield held;
   }
 }
 

@@ -99,7 +99,7 @@ export class CameraRegistry {
     return value ?? undefined;
   }
 
-  /** Whether something is registered under that number, be it of use or not. */
+  /** Whether something is registered under that number, usable or not. */
   async has(number: number): Promise<boolean> {
     return (await this.#kv.get([...PREFIX, number])).value !== null;
   }

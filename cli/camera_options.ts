@@ -91,7 +91,6 @@ export async function cameraHost(log: TopicLog, values: PublishValues): Promise<
   };
 }
 
-/** Serves the metrics of cameras where a port is given. */
 export function serveMetrics(
   { topic, "metrics-port": port }: PublishValues,
   cameras: () => readonly MeasuredCamera[],

@@ -208,7 +208,7 @@ export function help(command: Command, columns = 100): string {
     return [flag + (option.multiple ? " …" : ""), option.help + ending] as const;
   });
   return [
-    `deno task ${command.name}${command.positionals ? ` ${command.positionals}` : ""} [OPTIONS]`,
+    ...usageOf(command, columns),
     "",
     ...wrapped(command.summary, columns),
     "",
@@ -222,13 +222,19 @@ export function help(command: Command, columns = 100): string {
   ].join("\n");
 }
 
+function usageOf({ name, positionals }: Command, columns: number): string[] {
+  const words = ["deno task", name, positionals, "[OPTIONS]"].filter((word) => word !== undefined);
+  return wrapped(words.join(" "), columns - 4).map((line, i) => i === 0 ? line : `    ${line}`);
+}
+
 /** Two columns: names, and what they mean, each below the other where the terminal is narrow. */
 export function columnsOf(
   rows: readonly (readonly [string, string])[],
   columns: number,
 ): string[] {
   const widest = Math.max(0, ...rows.map(([name]) => name.length));
-  const beside = widest <= columns / 2;
+  const longest = Math.max(0, ...rows.flatMap(([, text]) => text.split(" ")).map((w) => w.length));
+  const beside = widest <= columns / 2 && widest + 4 + longest <= columns;
   const indent = beside ? widest + 4 : 6;
   return rows.flatMap(([name, text]) => {
     const lines = wrapped(text, columns - indent).map((line) => " ".repeat(indent) + line);
@@ -239,7 +245,7 @@ export function columnsOf(
 }
 
 /** A text in lines of at most this many characters; a longer word has a line of its own. */
-function wrapped(text: string, columns: number): string[] {
+export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

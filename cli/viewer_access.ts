@@ -46,7 +46,7 @@ export function viewerAccessFaults(
     );
   } else if (!isLoopback(host) && token === undefined && proxies.length === 0) {
     faults.push(
-      `Cannot show the viewer on ${host} to everybody: set a token (FRAMELANE_TOKEN), or name ` +
+      `Cannot show the viewer on ${host} to everyone: set a token (FRAMELANE_TOKEN), or name ` +
         "with --proxy-host the reverse proxy that signs people in, or leave out --host",
     );
   }

@@ -88,8 +88,8 @@ export function withRows(
 
 if (import.meta.main) {
   checkUsage(
-    "deno task test:brokers [NAME…]\n\n" +
-      "Runs the contract of the log on brokers whose name holds a NAME, all without one: Apache Kafka from\n" +
+    "deno task test:brokers [NAME…]",
+    "Runs the contract of the log on brokers whose name holds a NAME, all without one: Apache Kafka from " +
       "Maven Central and franz-go's kfake, built by Go. Writes the table of docs/kafka.md.",
     [],
   );

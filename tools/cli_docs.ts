@@ -120,8 +120,8 @@ export async function formatted(text: string, kind: "md" | "json" = "md"): Promi
 
 if (import.meta.main) {
   checkUsage(
-    "deno task docs:cli [--check]\n\n" +
-      "Writes docs/cli.md and the launcher's table from the commands' option tables; --check only compares.",
+    "deno task docs:cli [--check]",
+    "Writes docs/cli.md and the launcher's table from the commands' option tables; --check only compares.",
     ["--check"],
   );
   const all = await Promise.all(Object.values(commands).map(({ load }) => load()));

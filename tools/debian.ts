@@ -1,8 +1,7 @@
-// The programs that the tests use beside Deno, and how Debian gets them.
+// The programs that tests and a local Kafka use beside Deno, and how Debian gets them.
 import { run } from "./run.ts";
 
 export interface Need {
-  /** What it is for. */
   readonly purpose: string;
   readonly packages: readonly string[];
   /** A command that succeeds when it is there. */
@@ -11,7 +10,7 @@ export interface Need {
 
 export const needs = {
   java: {
-    purpose: "a local Apache Kafka",
+    purpose: "17 or newer, for a local Apache Kafka",
     packages: ["default-jre-headless"],
     probe: ["java", "-version"],
   },
@@ -78,7 +77,7 @@ export async function ensure(
   const debian = await run("apt-get", ["--version"]) !== undefined;
   if (!debian || !root) {
     throw new Error(
-      `Cannot run these tests without ${list}: ` +
+      `Cannot go on without ${list}: ` +
         (debian ? `install as root: ${installCommand(absent)}` : "install them, then try again"),
     );
   }

@@ -160,7 +160,8 @@ export async function deadLinks(folder: string, pages: readonly string[]): Promi
 
 if (import.meta.main) {
   checkUsage(
-    "deno task docs\n\nBuilds the site of all pages and of the reference in dist/docs.",
+    "deno task docs",
+    "Builds the site of all pages and of the reference in dist/docs.",
     [],
   );
   const folder = join(ROOT, "dist/docs");

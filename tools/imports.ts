@@ -67,6 +67,12 @@ const RULES: readonly Rule[] = [
     may: /^(cli|cameras|runtime|queries|viewer|tools\/(kafka|evaluate))\/|^deno\.json$/,
   },
   {
+    says: "Tools of the package import what the package has",
+    of: /^tools\/(kafka|evaluate)\//,
+    may:
+      /^((cli|cameras|runtime|queries|viewer|tools\/(kafka|evaluate))\/|tools\/(debian|run)\.ts$)/,
+  },
+  {
     says: "The product imports neither tests nor benchmarks",
     of: /^(?!tests\/|bench\/)/,
     not: /^(tests|bench)\//,

@@ -9,7 +9,6 @@ export interface TestCounts {
   readonly broken: readonly string[];
 }
 
-/** No test at all. */
 export const NO_TESTS: TestCounts = { passed: 0, failed: 0, ignored: 0, broken: [] };
 
 /** The counts of two runs together. */

@@ -55,6 +55,6 @@ export async function kernelFaults(): Promise<string[]> {
 }
 
 if (import.meta.main) {
-  checkUsage("deno task kernels\n\nCompiles the WebAssembly modules of the runtime.", []);
+  checkUsage("deno task kernels", "Compiles the WebAssembly modules of the runtime.", []);
   for (const each of MODULES) await Deno.writeFile(join(ROOT, each.module), await compile(each));
 }

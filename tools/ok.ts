@@ -34,8 +34,8 @@ interface Row extends Outcome {
 const print = (line: string): void => void writeLine(Deno.stdout, line);
 
 checkUsage(
-  "deno task ok [--no-tests] [--fix]\n\n" +
-    "Runs every check of the gate, then all tests. --fix fixes what it can.\n" +
+  "deno task ok [--no-tests] [--fix]",
+  "Runs every check of the gate, then all tests. --fix fixes what it can. " +
     "Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
   ["--no-tests", "--fix"],
 );

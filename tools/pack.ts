@@ -151,8 +151,9 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
 
 if (import.meta.main) {
   checkUsage(
-    "deno task pack [--sizes]\n\nWrites the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too,\n" +
-      "part by part, and the sizes are printed.",
+    "deno task pack [--sizes]",
+    "Writes the npm package to dist/framelane-VERSION.tgz. With --sizes it is installed too, part by part, " +
+      "and the sizes are printed.",
     ["--sizes"],
   );
   const print = (what: string, megabytes: number) =>

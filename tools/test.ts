@@ -29,7 +29,6 @@ export interface TestRun {
   readonly unit?: boolean;
   /** More flags for `deno test`. */
   readonly flags?: readonly string[];
-  /** Where the tests are. */
   readonly folder?: string;
   /** The types of all files have been checked. */
   readonly typesChecked?: boolean;
@@ -113,7 +112,6 @@ interface Ended {
   readonly counts: TestCounts;
   /** What it printed, unless that went to the terminal. */
   readonly output: string;
-  /** A signal ended it. */
   readonly signal: boolean;
 }
 
@@ -207,10 +205,10 @@ async function readIfThere(file: string): Promise<string> {
 
 if (import.meta.main) {
   checkUsage(
-    "deno task test [FILTER…] [-- FLAGS OF deno test]\n\n" +
-      "Runs the tests whose path holds a FILTER, all without one, with a real Kafka where they need it.\n" +
-      "test:unit leaves out those that need anything but Deno; test:faults, test:fences, test:recovery and test:soak\n" +
-      "run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
+    "deno task test [FILTER…] [-- FLAGS OF deno test]",
+    "Runs the tests whose path holds a FILTER, all without one, with a real Kafka where they need it. " +
+      "test:unit leaves out those that need anything but Deno; test:faults, test:fences, test:recovery, test:soak and " +
+      "test:wall run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
     ["--unit", "--folder"],
   );
   let counts = FAILED;

@@ -76,6 +76,13 @@ const ODD_ENGLISH: Readonly<Record<string, string>> = {
   "(comes?|came) into being": "is created",
   "bury|buried": "drop",
   "somebody": "a viewer, a caller, another process",
+  "anybody|everybody": "anyone, everyone",
+  "for ever": "without end, without limit",
+  "all the same": "even so, anyway",
+  "of no use": "does not help, useless",
+  "be had": "exists, can be fetched",
+  "sees? to it": "makes sure",
+  "what it is at": "its state, what it is doing",
   "ere|whither|hither|thither|yonder|wherefore|whence": "a word of today",
 };
 

@@ -38,7 +38,6 @@ export interface Visitor {
 const EVERYTHING: Visitor = { partitions: "all" };
 const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
-/** True when a visitor may see a partition. */
 export function maySee(visitor: Visitor, partition: number): boolean {
   return visitor.partitions === "all" || visitor.partitions.has(partition);
 }
@@ -190,7 +189,6 @@ export class Access {
     return visitor;
   }
 
-  /** True when the request may read `/metrics`. */
   async mayReadMetrics(request: Request): Promise<boolean> {
     const bearer = bearerOf(request) ?? new URL(request.url).searchParams.get("token");
     if (this.#metricsDigest !== undefined) {

@@ -11,7 +11,6 @@ import { guardOrigin, guardVisitors } from "./sign_in.ts";
 import { socketRoute } from "./socket.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** What the app is made from. */
 export interface AppOptions extends Omit<Surroundings, "connections" | "features"> {
   readonly assets: Assets;
   readonly metrics: () => Promise<string>;
@@ -20,7 +19,7 @@ export interface AppOptions extends Omit<Surroundings, "connections" | "features
   readonly report: (message: string) => void;
 }
 
-/** Whether frames flow, without details: anybody may ask. */
+/** Whether frames flow, without details: anyone may ask. */
 export interface Readiness {
   readonly ready: boolean;
   readonly text: string;

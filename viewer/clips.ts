@@ -62,7 +62,7 @@ async function mp4Of(
         if (done !== true) controller.enqueue(value);
         else controller.close();
       } catch (error) {
-        // What continues for ever ends like this; a clip that is cut off must not look whole.
+        // What never ends by itself ends like this; a clip that is cut off must not look whole.
         if (!signal.aborted || request.to !== Infinity) throw error;
         if (!cancelled.signal.aborted) controller.close();
       }

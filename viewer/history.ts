@@ -15,7 +15,6 @@ import { isImage } from "./picture.ts";
 import { UnitReader } from "./unit_reader.ts";
 import type { RangeView } from "./protocol.ts";
 
-/** How history is read. */
 export interface HistoryOptions extends LogReadsOptions {
   readonly log: TopicLog;
   /** Topic that a query's outputs are kept in, by the query's name. */

@@ -5,7 +5,6 @@ import type { Demand, Lane, LaneFeed, LanePicture } from "../runtime/lanes.ts";
 import type { StreamingQueryProgress } from "../runtime/definition/progress.ts";
 import type { LogFeed } from "./log_feed.ts";
 
-/** What is joined. */
 export interface JoinedFeedOptions {
   /** The runtime's lanes. */
   readonly queries: LaneFeed;

@@ -18,7 +18,7 @@ export interface KnownCamera {
 
 /** How often the registry is read at most, milliseconds. */
 const READ_MS = 1_000;
-/** A camera that sends something this long after it was removed is there all the same, milliseconds. */
+/** A camera that sends something this long after it was removed is shown again, milliseconds. */
 const IN_TRANSIT_MS = 3_000;
 
 /** The registered cameras, read again and again. */

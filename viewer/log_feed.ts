@@ -13,7 +13,6 @@ import { isImage } from "./picture.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 import { UnitReader } from "./unit_reader.ts";
 
-/** What a feed is made from. */
 export interface LogFeedOptions {
   readonly log: TopicLog;
   readonly topics: readonly string[];
@@ -26,6 +25,8 @@ export interface LogFeedOptions {
 
 /** Frames that are read at a time; all but the newest picture are overtaken. */
 const READ_AHEAD = 32;
+/** A lane that only results are wanted of is read this often, milliseconds. */
+const RESULTS_MS = 100;
 /** A camera may be renamed: its name is looked for again this often, milliseconds. */
 const IDENTIFY_MS = 30_000;
 /** A log that does not answer for this long is away, milliseconds. */
@@ -206,6 +207,8 @@ export class LogFeed implements LaneFeed {
         partition.arrived(frames, this.#clock.now());
         const newest = frames.findLast(isShown);
         if (newest !== undefined) await this.#take(partition, newest);
+        // Its pictures come another way.
+        if (partition.demand === "results") await this.#clock.sleep(RESULTS_MS, signal);
         const waiting = reader.status === "waiting-for-log";
         partition.lane = {
           ...partition.lane,

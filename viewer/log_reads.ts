@@ -3,7 +3,6 @@ import { Semaphore } from "../runtime/base/wait.ts";
 import type { Frame } from "../runtime/definition/frame.ts";
 import type { LogReader, PartitionReader, TopicLog } from "../runtime/log/log.ts";
 
-/** How a log is read. */
 export interface LogReadsOptions {
   /** Reads at the same time. Default 8. */
   readonly concurrency?: number;

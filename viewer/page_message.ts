@@ -1,4 +1,4 @@
-// What pages send, checked: anybody can open a socket.
+// What pages send, checked: anyone can open a socket.
 import {
   MAX_PAGE_MESSAGE,
   MAX_STEP,

@@ -141,7 +141,7 @@ export class PartitionLane {
 
 /** Whether a frame can be shown: an image, or an access unit. */
 export function isShown({ value, headers }: Frame): boolean {
-  return isImage(value) || videoCodecOf(headers["content-type"]) !== undefined;
+  return videoCodecOf(headers["content-type"]) !== undefined || isImage(value);
 }
 
 /** Arrivals a second, over the last few seconds of `arrivals`. */

@@ -93,7 +93,7 @@ export function parseResult(value: Uint8Array): Findings | undefined {
   }
 }
 
-/** Whether all that a page draws has the types that it expects: anybody may write to a topic. */
+/** Whether all that a page draws has the types that it expects: anyone may write to a topic. */
 function isResult(value: unknown): value is Findings {
   return isMap(value, isAny) && isMap(value["scores"] ?? {}, isNumber) &&
     isMap(value["zones"] ?? {}, isNumber) &&

@@ -1,5 +1,5 @@
-// What a picture's own bytes say of it. What a record's headers say is anybody's claim, and is not
-// asked: a browser must never take a picture for a page.
+// What a picture's own bytes say of it. Anyone can write a record's headers, so they are not
+// trusted: a browser must never take a picture for a page.
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { inspectImage } from "../runtime/image/inspect.ts";
 

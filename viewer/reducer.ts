@@ -14,7 +14,7 @@ export class Reducer {
   #state: "usable" | "unusable" | "closed" = "usable";
 
   /**
-   * What `reduceJpeg` makes of the picture; no bytes where it cannot be had.
+   * What `reduceJpeg` makes of the picture; no bytes where it makes none.
    *
    * @throws {Error} once it is closed.
    */

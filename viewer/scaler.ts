@@ -85,7 +85,6 @@ export class Scaler {
     return made;
   }
 
-  /** The picture as it is. */
   whole(picture: LanePicture): ScaledPicture {
     return this.#sizesOf(picture).whole;
   }

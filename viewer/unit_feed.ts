@@ -5,6 +5,7 @@ import type { Findings } from "../runtime/definition/places.ts";
 import type { Lane, LanePicture } from "../runtime/lanes.ts";
 import { Notifier } from "../runtime/base/wait.ts";
 import { inspectAccessUnit, videoCodecOf } from "../runtime/video/access_unit.ts";
+import { shownAtOnce } from "../runtime/video/sequence.ts";
 import { unitsOf } from "./clips.ts";
 import type { History } from "./history.ts";
 import type { PictureMessage } from "./protocol.ts";
@@ -13,7 +14,6 @@ import type { PictureMessage } from "./protocol.ts";
 export interface UnitFeedOptions {
   readonly history: History;
   readonly lane: Lane;
-  /** Sends a unit. */
   readonly send: (unit: UnitMessage) => void;
   /** Whether the page has drawn enough of what it was sent. */
   readonly room: () => boolean;
@@ -132,6 +132,7 @@ function messageOf(frame: Frame, hidden: boolean, result: Findings | undefined):
     sourceHeight: 0,
     unit: { hidden, ...(keyframe && name !== undefined ? { codec: name } : {}) },
     ...(hidden || result === undefined ? {} : { result }),
-    image: value,
+    // Else decoders of browsers may hold pictures back, too.
+    image: shownAtOnce(codec, value),
   };
 }

@@ -114,7 +114,7 @@ export async function startViewer(options: ViewerOptions): Promise<Viewer> {
     port,
     handler: app.fetch,
     clock,
-    // Behind a proxy everybody comes from the same address.
+    // Behind a proxy everyone comes from the same address.
     ...(options.proxyHosts === undefined ? {} : { mostOfOne: Infinity }),
   });
   return {

@@ -1,19 +1,39 @@
-/** Decodes every frame, and hands it on as it came: an access unit to its planes, a JPEG to RGB. */
+/**
+ * Decodes every frame, and hands it on as it came: an access unit to its planes, a JPEG to RGB. Says how many
+ * it has decoded: a query's totals are those of its commits, which come a second late.
+ */
 import { display, type Frame, type Operator, pictureOf, query } from "../../runtime/mod.ts";
+
+/** Name of the channel with the counts of all lanes. */
+export const DECODED_CHANNEL = "framelane-bench-decoded";
+const FRAMES_A_COUNT = 20;
+
+/** Frames that a lane has decoded so far. */
+export interface DecodedCount {
+  readonly partition: number;
+  readonly count: number;
+}
 
 function decoded(): Operator<Frame, Frame> {
   return {
     name: "decoded",
     // The next frame waits in the lane's decoder while this one continues.
     concurrency: 2,
-    open: () => ({
-      async process(frame) {
-        const picture = await pictureOf(frame);
-        if (picture.image !== undefined) (await picture.pixels(3)).release();
-        picture.release();
-        return [frame];
-      },
-    }),
+    open: ({ partition }) => {
+      const channel = new BroadcastChannel(DECODED_CHANNEL);
+      let count = 0;
+      return {
+        async process(frame) {
+          const picture = await pictureOf(frame);
+          if (picture.image !== undefined) (await picture.pixels(3)).release();
+          picture.release();
+          const said: DecodedCount = { partition, count: ++count };
+          if (count % FRAMES_A_COUNT === 0) channel.postMessage(said);
+          return [frame];
+        },
+        close: () => channel.close(),
+      };
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 // The options of a benchmark: a table of names and defaults.
 import { parseArgs } from "node:util";
+import { columnsOf } from "../../cli/command.ts";
+import { terminalColumns } from "../../cli/progress_bar.ts";
 import { print } from "../print.ts";
 
 /** What `optionsOf` gives: a value of each default's type. */
@@ -17,9 +19,10 @@ export function optionsOf<T extends Readonly<Record<string, string | number | bo
 ): Values<T> {
   const entries = Object.entries(defaults);
   if (args.includes("--help") || args.includes("-h")) {
-    for (const [name, value] of entries) {
-      print(`  --${name.padEnd(14)} default: ${value || "none"}`);
-    }
+    const rows = entries.map(([name, value]) =>
+      [`--${name}`, `default: ${String(value || "none").replaceAll(",", ", ")}`] as const
+    );
+    for (const line of columnsOf(rows, terminalColumns())) print(line);
     Deno.exit(0);
   }
   try {

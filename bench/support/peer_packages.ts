@@ -43,9 +43,22 @@ export async function preparePeers(say: (line: string) => void): Promise<PeerPac
 /** Runs a script of `bench/peers`; what the last line that it prints says, as JSON. */
 export type Peer = <T>(...args: readonly string[]) => Promise<T>;
 
+/** How packages are installed. */
+interface PipOptions {
+  /** The list holds all that they need: what they ask for beyond it is not installed. */
+  readonly complete?: boolean;
+  /** They need the PyTorch of the system: the one of PyPI weighs gigabytes. */
+  readonly torch?: boolean;
+}
+
 /** Installs the Python packages of a file of `bench/peers` for one of its scripts. */
-export async function pythonPeer(script: string, requirements: string): Promise<Peer> {
-  const { python, failure } = await installed(requirements.split(".")[0]!, requirements, print);
+export async function pythonPeer(
+  script: string,
+  requirements: string,
+  options: PipOptions = {},
+): Promise<Peer> {
+  const name = requirements.split(".")[0]!;
+  const { python, failure } = await installed(name, requirements, print, options);
   if (failure !== undefined) throw new Error(`Cannot compare without Python: ${failure}`);
   return async <T>(...args: readonly string[]) => {
     const { stdout, stderr, success } = await new Deno.Command(python, {
@@ -64,6 +77,7 @@ async function installed(
   name: string,
   requirements: string,
   say: (line: string) => void,
+  { complete = false, torch = false }: PipOptions = {},
 ): Promise<{ readonly python: string; readonly failure?: string }> {
   const environment = `${root}.cache/${name}`;
   const python = `${environment}/bin/python`;
@@ -72,8 +86,18 @@ async function installed(
   const marker = `${environment}/installed.txt`;
   if (await text(marker) === wanted) return { python };
   say(`Installing Python packages into .cache/${name}`);
-  const failure = await run("python3", ["-m", "venv", environment]) ??
-    await run(python, ["-m", "pip", "install", "-q", "-r", list]);
+  const base = torch && await exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+  if (torch && await run(base, ["-c", "import torch, torchvision"]) !== undefined) {
+    const failure = `${base} has no PyTorch; on Debian: ` +
+      "apt-get install python3-torch python3-torchvision";
+    return { python, failure };
+  }
+  const failure = await run(base, [
+    ...["-m", "venv", ...(torch ? ["--system-site-packages"] : []), environment],
+  ]) ??
+    await run(python, [
+      ...["-m", "pip", "install", "-q", ...(complete ? ["--no-deps"] : []), "-r", list],
+    ]);
   if (failure !== undefined) return { python, failure };
   await Deno.writeTextFile(marker, wanted);
   return { python };

@@ -83,6 +83,11 @@ function algorithmOf({ parameters }: Challenge): string {
   return (parameters.get("algorithm") ?? "MD5").toUpperCase().replace(/-SESS$/, "");
 }
 
+/** It refuses a nonce for its age, not the password (RFC 7616). */
+export function isStale({ scheme, parameters }: Challenge): boolean {
+  return scheme === "digest" && parameters.get("stale")?.toLowerCase() === "true";
+}
+
 /** The challenges that can be answered, strongest first: Digest by its algorithm, then Basic. */
 export function answerable(challenges: readonly Challenge[]): Challenge[] {
   const order = [...HASHES.keys()];

@@ -25,7 +25,7 @@ const MOST_THREADS = 4;
  * takes a batch, few large ones, so that memory stays bounded. */
 const MOST_ENCODERS = 6;
 const FEWEST_ENCODERS = 3;
-/** One to show, one to come: a film that is played at its own pace needs no more. */
+/** One to show, one to come: a film that is played at its own pace needs only these. */
 const PACED_ENCODERS = 2;
 /** Beyond 1920×1080 a picture takes the thread for more than a millisecond. */
 const MOST_INLINE_PIXELS = 1920 * 1080;
@@ -125,8 +125,11 @@ function encodersFor({ width, height }: Size): number {
 
 /** They would make FFmpeg open whatever they name. */
 const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
-/** FFmpeg itself looks no further. */
+/** FFmpeg itself looks no further, milliseconds of work for each file. */
 const PROBE_BYTES = 1024 * 1024;
+/** Enough for formats whose first bytes are their own. */
+const FIRST_BYTES = 4096;
+const MARKED = /^(?:mov|matroska|avi|flv|asf)\b/;
 
 /**
  * FFmpeg's name of a file's format; undefined for pipes and what FFmpeg does not know.
@@ -138,30 +141,23 @@ async function formatOf(
   name: string,
   formatIn: (beginning: Buffer, path: string) => string | undefined,
 ): Promise<string | undefined> {
-  let info: Deno.FileInfo;
+  let format: string | undefined;
   try {
-    info = await Deno.stat(path);
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) return undefined;
+    if (size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
+    using file = await Deno.open(path);
+    for (const most of [FIRST_BYTES, PROBE_BYTES]) {
+      format = formatIn(await beginningOf(file, Math.min(most, size)), path);
+      if (most >= size || MARKED.test(format ?? "")) break;
+    }
   } catch (error) {
+    if (error instanceof SourceError) throw error;
     if (error instanceof Deno.errors.NotFound) {
       throw new SourceError("MISSING", `Cannot open ${name}: there is no such file`);
     }
     throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
   }
-  if (!info.isFile) return undefined;
-  if (info.size === 0) throw new SourceError("CORRUPT", `Cannot open ${name}: it is empty`);
-  const beginning = Buffer.alloc(Math.min(PROBE_BYTES, info.size));
-  let length = 0;
-  try {
-    using file = await Deno.open(path);
-    while (length < beginning.length) {
-      const read = await file.read(beginning.subarray(length));
-      if (read === null) break;
-      length += read;
-    }
-  } catch (error) {
-    throw new SourceError("UNREADABLE", `Cannot open ${name}: ${(error as Error).message}`);
-  }
-  const format = formatIn(beginning.subarray(0, length), path);
   if (format === undefined && /\.[cm]?[jt]s$/.test(path)) {
     throw new SourceError(
       "CORRUPT",
@@ -170,6 +166,19 @@ async function formatOf(
   }
   refuseLists(format, name);
   return format;
+}
+
+/** This many bytes, or fewer where the file is cut short meanwhile. */
+async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {
+  await file.seek(0, Deno.SeekMode.Start);
+  const bytes = Buffer.alloc(most);
+  let length = 0;
+  while (length < most) {
+    const read = await file.read(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
 }
 
 function refuseLists(format: string | undefined, name: string): void {

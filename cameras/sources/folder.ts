@@ -34,7 +34,7 @@ const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
 /** `frame_2` before `frame_10`. */
 const NATURAL = new Intl.Collator("en", { numeric: true });
-/** Symbolic links to folders are followed this deep; a circle ends there. */
+/** Folders are looked into this deep. */
 const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
@@ -52,7 +52,7 @@ export class FolderSource implements CameraSource {
   readonly kind = "collection";
   readonly #folder: string;
   readonly #options: FolderOptions;
-  /** Endings of files that were reported as left out. */
+  /** Endings of files, and folders, that were reported as left out. */
   readonly #told = new Set<string>();
   #expected: number | undefined;
 
@@ -203,18 +203,30 @@ export class FolderSource implements CameraSource {
     const walk = async (below: string, inside: readonly string[]) => {
       try {
         const folder = await Deno.realPath(join(this.#folder, below));
-        if (inside.includes(folder) || inside.length >= MOST_LEVELS) return;
+        // A link that leads back.
+        if (inside.includes(folder)) return;
+        if (inside.length >= MOST_LEVELS) throw new Error(`It lies ${MOST_LEVELS} folders deep`);
         for await (const entry of Deno.readDir(folder)) {
           const path = below === "" ? entry.name : `${below}/${entry.name}`;
           if (entry.name.startsWith(".")) continue;
+          // What is no UTF-8 comes with this character in its place, and is not found by it.
+          if (entry.name.includes("\ufffd") && await this.#look(path) === undefined) {
+            leaveOut(path, new Error("Its name is not UTF-8"));
+          }
           if (entry.isDirectory || (entry.isSymlink && await this.#isFolder(path))) {
             await walk(path, [...inside, folder]);
           } else if (this.#isImage(path, report)) files.push(path);
         }
       } catch (error) {
         // One that went meanwhile holds nothing; the folder itself is to be there.
-        if (below === "" || !(error instanceof Deno.errors.NotFound)) throw error;
+        if (below === "") throw error;
+        if (!(error instanceof Deno.errors.NotFound)) leaveOut(below, error as Error);
       }
+    };
+    const leaveOut = (path: string, { message }: Error) => {
+      if (this.#told.has(path)) return;
+      this.#told.add(path);
+      report(`${join(this.description, path)} was left out: ${message}`);
     };
     await walk("", []);
     return files.sort(NATURAL.compare);

@@ -31,27 +31,29 @@ export async function* liveVideo(
   try {
     const time = new LiveTime(times);
     const decimator = new Decimator(fps);
-    for await (
-      const image of videoImages(input, {
-        settings,
-        // More than one thread would hold frames back.
-        threads: 1,
-        encoders: 2,
-        timestamp(streamMs) {
-          const timestamp = time.of(streamMs);
-          return decimator.accepts(timestamp) ? timestamp : undefined;
-        },
-        times,
-        live: true,
-        report,
-        onPacket(packet) {
-          onActivity?.();
-          onPacket?.(packet);
-        },
-      })
-    ) {
-      if (signal.aborted) return;
-      yield image;
+    const images = videoImages(input, {
+      settings,
+      // More than one thread would hold frames back.
+      threads: 1,
+      encoders: 2,
+      timestamp(streamMs) {
+        const kept = decimator.accepts(streamMs);
+        time.arrived(streamMs, kept);
+        return kept ? streamMs : undefined;
+      },
+      times,
+      live: true,
+      report,
+      onPacket(packet) {
+        onActivity?.();
+        onPacket?.(packet);
+      },
+    });
+    for await (const together of time.start.hold(images)) {
+      for (const image of together) {
+        if (signal.aborted) return;
+        yield { ...image, timestamp: time.of(image.timestamp) };
+      }
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -3,7 +3,7 @@ import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
 import { DEFAULT_MAX_BYTES } from "../../runtime/image/inspect.ts";
-import { Decimator } from "../live_time.ts";
+import { Decimator, StreamStart } from "../live_time.ts";
 import type { TlsSettings } from "../net/connection.ts";
 import { get, type HttpResponse } from "../net/http.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type Challenge,
   type Credentials,
   describeChallenges,
+  isStale,
   parseChallenges,
   splitCredentials,
 } from "../net/login.ts";
@@ -38,6 +39,8 @@ export interface MjpegOptions extends ImageSettings, TlsSettings {
 /** Pictures that are scaled or encoded at once. */
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
+/** Pictures closer than this were kept and sent at once, milliseconds: no camera is that fast. */
+const TOGETHER_MS = 8;
 
 /** An MJPEG stream, or snapshots, over HTTP: whichever the bytes are. */
 class MjpegSource implements CameraSource {
@@ -60,20 +63,26 @@ class MjpegSource implements CameraSource {
   async *open(context: SourceContext): AsyncGenerator<SourceImage> {
     const { signal, report } = context;
     let bad = 0;
+    const start = new StreamStart(context.clock);
+    let last = -Infinity;
     const images = prefetch<SourceImage | BadFrameError>(ENCODERS, async (push, stop) => {
       const end = AbortSignal.any([signal, stop]);
       try {
         for await (const { body, timestamp } of this.#bodies(context, end)) {
+          start.arrived(timestamp - last <= TOGETHER_MS);
+          last = timestamp;
           await push(this.#image(body, timestamp));
         }
       } catch (error) {
         if (!end.aborted) throw error;
       }
     });
-    for await (const image of images) {
-      if (signal.aborted) return;
-      if (!(image instanceof BadFrameError)) yield image;
-      else if (++bad === 1) report(`${this.description} sends bad images: ${image.message}`);
+    for await (const together of start.hold(images)) {
+      for (const image of spaced(together, start.gapMs)) {
+        if (signal.aborted) return;
+        if (!(image instanceof BadFrameError)) yield image;
+        else if (++bad === 1) report(`${this.description} sends bad images: ${image.message}`);
+      }
     }
   }
 
@@ -198,10 +207,16 @@ class MjpegSource implements CameraSource {
     response[Symbol.dispose]();
     if (this.#credentials !== undefined) {
       const uri = url.pathname + url.search;
-      for (const challenge of this.#attempts(challenges)) {
+      const attempts = this.#attempts(challenges);
+      let renewed = false;
+      for (let challenge; (challenge = attempts.shift()) !== undefined;) {
         response = await ask(authorize(challenge, { method: "GET", uri }, this.#credentials));
         if (response.status !== 401 && response.status !== 403) return response;
+        // The nonce was too old, not the password wrong: once with the new one.
+        const stale = parseChallenges(response.header("www-authenticate")).find(isStale);
         response[Symbol.dispose]();
+        if (stale !== undefined && !renewed) attempts.unshift(stale);
+        renewed ||= stale !== undefined;
       }
     }
     throw new SourceError("UNAUTHORIZED", this.#refusal(challenges));
@@ -224,6 +239,20 @@ class MjpegSource implements CameraSource {
       ? `it asks for a user name and a password (${offered})`
       : `the user name or the password is wrong (${offered})`;
   }
+}
+
+/** Pictures that were complete at the same moment, one after the other up to that moment. */
+function spaced(
+  images: readonly (SourceImage | BadFrameError)[],
+  gapMs: number,
+): (SourceImage | BadFrameError)[] {
+  let [next, due] = [Infinity, Infinity];
+  return images.toReversed().map((image) => {
+    if (image instanceof BadFrameError) return image;
+    due = next - image.timestamp > gapMs / 2 ? Math.min(image.timestamp, due - 1) : due - gapMs;
+    next = image.timestamp;
+    return { ...image, timestamp: due };
+  }).reverse();
 }
 
 export const mjpegRow: SourceKindRow = {

@@ -3,9 +3,11 @@ import { AV_PIX_FMT_RGB0, type AVPixelFormat, Frame } from "node-av";
 import { encodeJpeg } from "../../runtime/image/jpeg.ts";
 import { colourSteps, plainColours } from "../../runtime/video/colours.ts";
 import type { FilterStep } from "../../runtime/video/filter.ts";
-import { FrameScaler, newTarget } from "../../runtime/video/scaler.ts";
-import { DEFAULT_QUALITY, type ImageSettings, type Size } from "../source.ts";
+import { FrameScaler, ScaleTarget } from "../../runtime/video/scaler.ts";
+import { DEFAULT_QUALITY, type ImageSettings } from "../source.ts";
 import { type Rotation, turningSteps } from "./rotation.ts";
+
+const CHANNELS = 4;
 
 export interface Picture {
   readonly value: Uint8Array;
@@ -24,7 +26,7 @@ export class PictureMaker implements Disposable {
   readonly #settings: ImageSettings;
   /** They turn the frame upright and make its colours those of BT.709. */
   #steps: readonly FilterStep[] = [];
-  #target: Frame | undefined;
+  #target: ScaleTarget | undefined;
 
   constructor(settings: ImageSettings, rotation: Rotation) {
     this.#settings = settings;
@@ -47,32 +49,36 @@ export class PictureMaker implements Disposable {
    */
   async encode(): Promise<Picture> {
     const { size, quality = DEFAULT_QUALITY } = this.#settings;
-    const target = await this.#scaler.scale(
-      this.#source,
-      this.#steps,
-      (upright) => this.#targetOf(size ?? upright),
-    );
+    let target = this.#target;
+    await this.#scaler.scale(this.#source, this.#steps, (upright) => {
+      const { width, height } = size ?? upright;
+      if (target?.width !== width || target.height !== height) {
+        target?.[Symbol.dispose]();
+        this.#target = undefined;
+        this.#target = target = new ScaleTarget(
+          width,
+          height,
+          AV_PIX_FMT_RGB0 as AVPixelFormat,
+          64,
+        );
+      }
+      return target;
+    });
     this.#source.unref();
-    const { width, height } = target;
-    const data = target.data![0]!;
+    const { width, height, pixels: data, stride } = target!;
     return {
-      value: await encodeJpeg({ data, width, height, channels: 4 }, { quality }),
+      value: await encodeJpeg({ data, width, height, channels: CHANNELS }, {
+        quality,
+        stride: stride / CHANNELS,
+      }),
       width,
       height,
     };
   }
 
-  #targetOf({ width, height }: Size): Frame {
-    const old = this.#target;
-    if (old !== undefined && old.width === width && old.height === height) return old;
-    old?.free();
-    this.#target = undefined;
-    return this.#target = newTarget(width, height, AV_PIX_FMT_RGB0 as AVPixelFormat);
-  }
-
   [Symbol.dispose](): void {
     this.#scaler[Symbol.dispose]();
-    this.#target?.free();
+    this.#target?.[Symbol.dispose]();
     this.#source.free();
   }
 }

@@ -5,7 +5,8 @@ import type { VideoInput } from "./input.ts";
 
 type StreamClock = Pick<VideoInput, "frameMs" | "milliseconds">;
 
-/** Backward steps up to this are rounding or frames out of order. */
+/** Backward steps up to this many frames, and this long, are rounding or frames out of order. */
+const MOST_FRAMES_BACK = 3;
 const MOST_STEP_BACK_MS = 1_000;
 
 /**
@@ -22,6 +23,8 @@ export class StreamTimes {
   #first: number | undefined;
   #last: number | undefined;
   #arrived = 0;
+  /** A frame had a time of its own. */
+  #dated = false;
 
   constructor(input: StreamClock, times: CaptureTimes, live = false) {
     this.#input = input;
@@ -38,13 +41,21 @@ export class StreamTimes {
     const expected = last === undefined ? 0 : last + this.#interval(arrived);
     this.#arrived = arrived;
     if (ms === undefined) return this.#last = expected;
-    this.#first ??= ms - expected;
+    if (this.#first === undefined) this.#first = this.#firstFor(ms, expected);
     const step = ms - this.#first - (last ?? 0);
     if (last !== undefined && this.#isJump(step)) {
       this.#times.jumped(step);
       this.#first = ms - expected;
     }
     return this.#last = Math.max(ms - this.#first, last ?? 0);
+  }
+
+  /** FFmpeg leaves out the first time of an RTSP stream, and counts the next from it, or from itself. */
+  #firstFor(ms: number, expected: number): number {
+    const last = this.#dated ? undefined : this.#last;
+    this.#dated = true;
+    if (last === undefined) return ms - expected;
+    return ms > last && ms < MOST_STEP_BACK_MS ? 0 : ms - last - this.#input.frameMs;
   }
 
   /** What passes between two frames where the stream does not say: of a live one, what passed here. */
@@ -57,7 +68,8 @@ export class StreamTimes {
     if (this.#live && step <= 0) return true;
     // A film of one frame a minute is no stream of jumps.
     const most = Math.max(this.#times.timeJumpMs, 3 * this.#input.frameMs);
-    return step > most || step < -MOST_STEP_BACK_MS;
+    const back = Math.min(MOST_STEP_BACK_MS, MOST_FRAMES_BACK * this.#input.frameMs);
+    return step > most || step < -back;
   }
 
   /** The stream begins again; its first frame follows the last one. */

@@ -137,9 +137,10 @@ async function run(
     end.abort(new Error("The demo ends"));
     await Promise.allSettled(cameras);
     await driver?.stop("drain");
-    for (const { query, partition, totals } of driver?.streams.all ?? []) {
+    for (const { query, partition, totals: { frames, outputs } } of driver?.streams.all ?? []) {
+      const more = outputs > frames ? " (the end of an alert is one of its own)" : "";
       context.print(
-        `CAMERA-${partition + 1}  ${query}: ${totals.frames} frames, ${totals.outputs} outputs`,
+        `CAMERA-${partition + 1}  ${query}: ${frames} frames, ${outputs} outputs${more}`,
       );
     }
     await viewer?.stop();

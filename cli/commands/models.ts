@@ -87,9 +87,9 @@ async function inspect(
   const { print, say } = context;
   const onnx = readOnnx(file);
   const name = basename(file).replace(/\.onnx$/i, "");
+  if (!json) { for (const line of describe(onnx)) print(line); }
   const { manifest, notes } = draftManifest(onnx, name, relative(dirname(out), file));
   if (json) print(JSON.stringify({ ...onnx, manifest, notes }));
-  else for (const line of describe(onnx)) print(line);
   if (force || await isEmpty(out)) {
     await Deno.writeTextFile(out, JSON.stringify(manifest, null, 2) + "\n");
     say(`Wrote ${out}: a first manifest, in which you must look at`);

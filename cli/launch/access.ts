@@ -2,7 +2,7 @@
 // word what a value opens (`AccessWord`); `table.json` is made from them.
 import {
   type AccessWord,
-  hostOf,
+  hostsOf,
   isHost,
   openedBy,
   RELAY_PORTS,
@@ -277,7 +277,8 @@ export class AccessPlan {
 
   #uri(table: LaunchTable["sinks"], uri: string, why: string): void {
     const { access } = this;
-    const { opens, target, url, options } = openedBy(table, uri);
+    const { opens, target, url, ports, options } = openedBy(table, uri);
+    const hosts = URL.canParse(url) ? hostsOf(url, ports) : [];
     for (const [word, value] of options) this.#open(word, value, why);
     switch (opens) {
       case "folder":
@@ -291,11 +292,13 @@ export class AccessPlan {
       case "module":
         return this.#open("query", target.replace(/^file:\/\//, ""), why);
       case "host":
-        return void (URL.canParse(url) && this.#net(hostOf(url)));
+        return hosts.forEach((host) => this.#net(host));
       case "stream":
-        if (!URL.canParse(url)) return;
-        access.streams.add(Number(/\d+$/.exec(hostOf(url))![0]));
-        this.#net(hostOf(url));
+        for (const host of hosts) {
+          access.streams.add(Number(/\d+$/.exec(host)![0]));
+          this.#net(host);
+        }
+        if (hosts.length === 0) return;
         for (const relay of RELAY_PORTS) {
           access.streams.add(relay);
           access.listens.add(`127.0.0.1:${relay}`);

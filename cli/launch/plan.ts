@@ -192,7 +192,7 @@ function executorPermissions(
       read: all.everything ? true : withLinks([...reads, ...all.read]).concat(always),
       write: always,
       net: base.net === undefined ? true : [...base.net],
-      env: ["FRAMELANE_CRASH_AT"],
+      env: [],
       ffi: libraries,
       run: false,
       sys: false,

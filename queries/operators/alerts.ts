@@ -88,7 +88,6 @@ interface Last {
 
 /** What an alert operator remembers. */
 interface State {
-  /** Of the condition, where there is one. */
   condition: ConditionState;
   smoothed: number | null;
   /** Of the last n scores, which reached `enter`; the oldest first. */

@@ -46,6 +46,8 @@ export interface UriAccess {
    * relay; `module`: code of the user's.
    */
   readonly target?: "folder" | "file" | "read" | "host" | "device" | "stream" | "module";
+  /** Ports of a host that it reaches besides that of its address. */
+  readonly ports?: readonly number[];
   /** What options follow; `?` unless given. */
   readonly mark?: string;
   readonly options?: Readonly<Record<string, AccessWord>>;
@@ -58,6 +60,7 @@ interface OpenedUri {
   readonly target: string;
   /** A web address; empty where the URI holds none. */
   readonly url: string;
+  readonly ports?: readonly number[];
   /** Options that open something. */
   readonly options: readonly (readonly [AccessWord, string])[];
 }
@@ -89,13 +92,14 @@ export function openedBy(table: Readonly<Record<string, UriAccess>>, uri: string
   if (module !== undefined) return { opens: "module", target: module.path, url: "", options: [] };
   const scheme = /^([a-z][a-z0-9+]+):/i.exec(uri)?.[1]?.toLowerCase() ?? "";
   const known = scheme !== "" && Object.hasOwn(table, scheme) ? table[scheme] : undefined;
-  const { target: opens, mark = "?", options = {} } = known ?? table[""] ?? {};
+  const { target: opens, ports = [], mark = "?", options = {} } = known ?? table[""] ?? {};
   const rest = known === undefined ? uri : uri.slice(scheme.length + 1);
   const end = rest.indexOf(mark);
   const target = end < 0 ? rest : rest.slice(0, end);
   const parameters = new URLSearchParams(end < 0 ? "" : rest.slice(end + 1));
   return {
     opens,
+    ports,
     target,
     url: target.startsWith("//") ? uri : URL.canParse(target) ? target : "",
     options: Object.entries(options).flatMap(([name, word]) => {
@@ -108,6 +112,8 @@ export function openedBy(table: Readonly<Record<string, UriAccess>>, uri: string
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   "http:": 80,
   "https:": 443,
+  "rtsp:": 554,
+  "rtsp+udp:": 554,
   "rtsps:": 322,
 };
 
@@ -122,8 +128,9 @@ export function isHost(text: string): boolean {
     (!host.startsWith("[") || URL.canParse(`http://${host}`));
 }
 
-/** Host and port of the address of a page or a stream. */
-export function hostOf(url: string): string {
+/** The host of the address of a page or a stream, with its port, and with each of the others in `ports`. */
+export function hostsOf(url: string, ports: readonly number[] = []): string[] {
   const { hostname, port, protocol } = new URL(url);
-  return `${hostname}:${port || (DEFAULT_PORTS[protocol] ?? 554)}`;
+  const own = port || DEFAULT_PORTS[protocol];
+  return [own ?? [], ports].flat().map((one) => `${hostname}:${one}`);
 }

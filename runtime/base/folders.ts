@@ -16,7 +16,7 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode });
 }
 
-/** Whether there is something at `path`, be it a link that leads nowhere. */
+/** Whether there is something at `path`, even a link that leads nowhere. */
 export async function exists(path: string): Promise<boolean> {
   return await infoOf(Deno.lstat(path)) !== undefined;
 }

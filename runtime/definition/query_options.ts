@@ -1,5 +1,5 @@
 // What the command line gives to queries that take it.
-import { messageOf } from "../base/errors.ts";
+import { isA, messageOf } from "../base/errors.ts";
 import type { QueryDefinition } from "./query.ts";
 
 /** Options of a query, each absent unless given. */
@@ -114,7 +114,7 @@ export async function loadDefinition(
   module: string | QueryModule,
   options?: GivenOptions,
 ): Promise<QueryDefinition> {
-  const loaded = typeof module === "string" ? await import(module) as QueryModule : module;
+  const loaded = typeof module === "string" ? await imported(module) : module;
   const definition = await makeDefinition(name, loaded, options);
   // By its shape: a program may have another copy of this package.
   if (typeof definition === "object" && definition !== null && "plan" in definition) {
@@ -124,6 +124,16 @@ export async function loadDefinition(
   throw new TypeError(
     `Cannot use ${what} as a query: expected a query definition (query(…)…writeStream(…)), or a module whose default export is one or a function that returns one`,
   );
+}
+
+/** What a module throws that is no error names neither itself nor the module. */
+async function imported(module: string): Promise<QueryModule> {
+  try {
+    return await import(module);
+  } catch (error) {
+    if (isA(error, Error)) throw error;
+    throw new Error(`Cannot load ${module}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Why options are refused. */

@@ -51,6 +51,8 @@ export interface SinkType<O extends Readonly<Record<string, SinkOption>> = Recor
   readonly mark?: "#";
   /** What the target opens: a folder, a file, or a host of the network. */
   readonly opens?: NonNullable<UriAccess["target"]>;
+  /** Ports that it reaches besides that of its address. */
+  readonly ports?: readonly number[];
   /** Environment variable of a secret, which need not stand in a command line. */
   readonly secret?: string;
   /**

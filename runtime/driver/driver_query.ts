@@ -1,6 +1,7 @@
 // One query of a driver, on all the partitions that it has here: loaded, at work, ended. Others come and
 // go without touching it.
 import type { Clock } from "../base/clock.ts";
+import { withDeadline } from "../base/wait.ts";
 import { besideOf } from "../definition/align.ts";
 import type { StopMode } from "../engine/execution.ts";
 import type { LoadedQuery, QuerySpec } from "../executor/protocol.ts";
@@ -11,6 +12,9 @@ import type { LaneSupervisor } from "./lane_supervisor.ts";
 import type { QueryMetrics } from "./metrics.ts";
 import { PartitionOwner } from "./partition_owner.ts";
 import { waitForPartitions } from "./topic_wait.ts";
+
+/** A module may wait or work as it is loaded, but not without end, milliseconds. */
+const LOAD_MS = 60_000;
 
 /** What queries of a driver have in common. */
 export interface DriverParts {
@@ -23,7 +27,6 @@ export interface DriverParts {
   readonly sessionTimeoutMs?: number | undefined;
 }
 
-/** A query of a driver. */
 export class DriverQuery {
   readonly spec: QuerySpec;
   readonly #parts: DriverParts;
@@ -64,8 +67,10 @@ export class DriverQuery {
   }
 
   async #load(): Promise<LoadedQuery> {
-    const { pool, report } = this.#parts;
-    const loaded = await pool.load(this.spec);
+    const { pool, report, clock } = this.#parts;
+    const { name, module } = this.spec;
+    const what = `Loading query ${name}${typeof module === "string" ? ` from ${module}` : ""}`;
+    const loaded = await withDeadline(what, LOAD_MS, () => pool.load(this.spec), { clock });
     for (const remark of loaded.remarks) report(`${this.spec.name}: ${remark}`);
     return loaded;
   }

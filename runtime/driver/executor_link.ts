@@ -44,7 +44,6 @@ export interface LinkEvents {
   onDeath(link: ExecutorLink, error: Error, turn?: Turn): void;
 }
 
-/** Starts an executor. */
 export type StartLink = (
   name: string,
   config: ExecutorConfig,
@@ -52,7 +51,6 @@ export type StartLink = (
   permissions?: WorkerPermissions,
 ) => ExecutorLink;
 
-/** What an executor answers. */
 class Answers {
   readonly #ready = Promise.withResolvers<void>();
   readonly #loads = new Map<number, PromiseWithResolvers<LoadedQuery>>();
@@ -88,7 +86,6 @@ class Answers {
     }
   }
 
-  /** The executor answers no more. */
   fail(error: Error): void {
     this.#failure = error;
     this.#ready.reject(error);
@@ -96,7 +93,6 @@ class Answers {
   }
 }
 
-/** Starts an executor in a worker. */
 export function startWorker(
   name: string,
   config: ExecutorConfig,

@@ -26,7 +26,7 @@ export type BlockedBy = "call" | "picture" | "opening";
 
 /** How a lane is placed. */
 export interface Placement {
-  /** It gets an executor of its own, where there is one to be had. */
+  /** It gets an executor of its own, where another can be started. */
   readonly alone?: boolean;
   /** That executor works behind all others. */
   readonly yields?: boolean;
@@ -45,7 +45,7 @@ export interface PoolEvents {
   /**
    * A lane has ended its executor, or had to be ended with it; in this turn, where that is known.
    *
-   * @param cut its thread was held, and may continue for ever.
+   * @param cut its thread was held, and may never end.
    */
   onEnded(lane: number, why: string, turn: Turn, cut: boolean): void;
   /** Whether a lane may start elsewhere while its thread is held: none of its functions waits there. */
@@ -135,7 +135,7 @@ export class ExecutorPool {
     if (link === undefined) return;
     link.lanes.delete(lane);
     if (!this.#closedToOthers.has(link) || link.lanes.size > 0) return;
-    // What held the thread is gone with its lane; a thread that is held even so, or slow, is of no use.
+    // What held the thread is gone with its lane; a thread that is held even so, or slow, cannot be used.
     if (this.#watch.isHeld(link) || this.#yielding.has(link)) return this.#dismiss(link);
     this.#closedToOthers.delete(link);
     this.#watch.forget(link);

@@ -310,7 +310,7 @@ export class ExecutorSet {
     const name = `executor-${++this.#started}`;
     const link = startLink(name, this.#config, events, group.permissions);
     link.watch(this.#watched);
-    // A lane that is started there all the same hears what is wrong.
+    // A lane that is started there nevertheless reports what is wrong.
     for (const [spec, plan] of group.plans) link.load(plan, spec).catch(() => {});
     link.ready.catch((error) => died(link, error as Error));
     return link;

@@ -28,7 +28,7 @@ export class FailedInputs {
     const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
     this.#tries = key === this.#key ? this.#tries + 1 : 1;
     this.#key = key;
-    // What is put aside and fails all the same is left to the restarts.
+    // What is put aside and still fails is left to the restarts.
     const known = this.#aside.some(({ operator, offset, timer }) =>
       operator === input.operator && offset === input.offset && timer === input.timer
     );

@@ -9,7 +9,6 @@ import { type LagMeter, STALE_MS } from "./lag.ts";
 import type { StreamingQueryManager } from "./manager.ts";
 import type { StreamingQuery } from "./streaming_query.ts";
 
-/** The lanes of a driver. */
 export class DriverFeed implements LaneFeed {
   readonly #streams: StreamingQueryManager;
   readonly #clock: Clock;

@@ -15,7 +15,6 @@ export class LaneEvents {
     this.#clock = clock;
   }
 
-  /** A run has started. */
   started({ handle: { id, runId, name } }: Lane): void {
     const timestamp = new Date(this.#clock.now()).toISOString();
     this.#streams.tell("onQueryStarted", { id, runId, name, timestamp });

@@ -41,7 +41,6 @@ export function executorError(
   );
 }
 
-/** A run that failed. */
 export interface FailedRun {
   readonly error: PlainError;
   /** How long it ran, milliseconds. */

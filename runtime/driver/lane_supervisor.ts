@@ -107,7 +107,6 @@ export class LaneSupervisor implements Omit<PoolEvents, "onPicture"> {
     await this.#endLane(lane, mode);
   }
 
-  /** Ends all lanes of a query. */
   async endAll(mode: StopMode, { name }: QuerySpec): Promise<void> {
     const lanes = [...this.#lanes.values()].filter(({ spec }) => spec.name === name);
     await Promise.all(lanes.map((lane) => this.#endLane(lane, mode)));

@@ -252,7 +252,7 @@ export class StreamingQueryManager {
     this.#listeners.set(listener, new Listening(listener, this.#report));
   }
 
-  /** The listener hears no more. */
+  /** Removes a listener. */
   removeListener(listener: StreamingQueryListener): void {
     this.#listeners.delete(listener);
   }

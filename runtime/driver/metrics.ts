@@ -36,15 +36,15 @@ const TOTALS = [
   [
     "orderViolations",
     "order_violations_total",
-    "Sequence numbers that came late, as the camera counts",
+    "Frames out of order, by the camera's sequence numbers",
   ],
-  ["gaps", "gaps_total", "Sequence numbers that never came, as the camera counts"],
+  ["gaps", "gaps_total", "Missing frames, by the camera's sequence numbers"],
 ] as const satisfies readonly (readonly [keyof QueryTotals, string, string])[];
 
 /** The metrics of a driver's queries. */
 export class QueryMetrics {
   readonly #set = new MetricSet(LABELS);
-  readonly restarts = this.#set.counter("query_restarts_total", "Starts after a failure");
+  readonly restarts = this.#set.counter("query_restarts_total", "Restarts after a failure");
   readonly rebalances = this.#set.counter(
     "rebalances_total",
     "Assignments of partitions received from the group",
@@ -60,17 +60,17 @@ export class QueryMetrics {
   );
   readonly #endToEnd = this.#set.histogram(
     "end_to_end_latency_seconds",
-    "Capture to sink",
+    "Time from capture to the sink",
     SECONDS,
   );
   readonly #processing = this.#set.histogram(
     "window_processing_seconds",
-    "A frame or window through the operators",
+    "Time of a frame or window in the operators",
     SECONDS,
   );
   readonly #sinkWrites = this.#set.histogram(
     "sink_write_seconds",
-    "One write of a sink",
+    "Time of one write to a sink",
     SECONDS,
     [...LABELS, "sink"],
   );
@@ -89,13 +89,13 @@ export class QueryMetrics {
   );
   readonly #problems = this.#set.counter(
     "log_problems_total",
-    "What kept a query from reading on, each time it was met, by reason: the log's name of the error, OPEN_TRANSACTION",
+    "Problems that kept a query from reading the log, by reason: the log's error code, or OPEN_TRANSACTION",
     [...LABELS, "reason"],
   );
   readonly #observed = new Map<string, Counter | Gauge>();
   readonly #diskFree = this.#set.gauge(
     "log_disk_free_bytes",
-    "Free on the disk that the embedded log is on",
+    "Free space on the disk of the embedded log",
     [],
   );
   readonly #wal = this.#set.gauge(

@@ -38,7 +38,6 @@ export interface QueryErrorEvent {
   readonly column?: number;
 }
 
-/** The event of an error. */
 export function queryError(
   { query, name, id, runId, topic, partition }: StreamingQuery,
   { name: error, message, stack, code, failed, operator, sink, place }: PlainError,

@@ -4,7 +4,7 @@ import type { PlainError } from "../executor/protocol.ts";
 /** Delays before a failed query starts again, milliseconds; they double each time. */
 const RETRYABLE = { first: 100, most: 5000 };
 const FAILURE = { first: 1000, most: 30_000 };
-/** Restarts of a query that has an end; one without an end starts again for ever. */
+/** Restarts of a query that has an end; one without an end is started again without limit. */
 const MOST_RETRIES = 8;
 /** A query that ran this long without failing has recovered, milliseconds. */
 const RECOVERED_AFTER_MS = 60_000;

@@ -48,7 +48,7 @@ export class StreamingQuery {
   #id = "";
   #runId = "";
   #state: LaneState = "starting";
-  /** What it is at; undefined while it does what it is there for. */
+  /** What it is doing; undefined while it processes frames. */
   #message: string | undefined = "Starting";
   /**
    * What keeps it from reading on, for people.
@@ -92,7 +92,7 @@ export class StreamingQuery {
     return this.#state !== "failed" && this.#state !== "stopped";
   }
 
-  /** What it is at, in one word. */
+  /** Its state, in one word. */
   get state(): LaneState {
     return this.#state;
   }
@@ -107,7 +107,7 @@ export class StreamingQuery {
     return this.#position;
   }
 
-  /** What it is at, as Spark says it. */
+  /** Its state, in the words of Spark. */
   get status(): StreamingQueryStatus {
     const source = this.lastProgress?.sources[0];
     const lag = source === undefined ? 0 : lagOf(source, this.topic, this.partition);
@@ -231,7 +231,7 @@ export class StreamingQuery {
   }
 
   /**
-   * What it is at, for people.
+   * What it is doing, for people.
    * @internal
    */
   setMessage(message: string | undefined): void {

@@ -65,7 +65,6 @@ interface Seen {
 
 const FRESH = { held: undefined, long: false, holds: [], full: 0 };
 
-/** Watches threads. */
 export class ThreadWatch<T extends WatchedThread> {
   readonly #seen = new WeakMap<T, Seen>();
   /** What V8 gives a thread, bytes. */

@@ -5,7 +5,6 @@ import { LogError, type TopicLog } from "../log/log.ts";
 /** How often the log is asked, milliseconds. */
 const POLL_MS = 250;
 
-/** What is waited for. */
 export interface TopicWait {
   readonly log: TopicLog;
   readonly topic: string;

@@ -12,6 +12,7 @@ import type { ExecutionOptions, PipelineEvents } from "./options.ts";
 import type { ProgressReporter } from "./reporter.ts";
 import type { SinkSet } from "./sinks.ts";
 import type { SequenceTracker } from "./sequence.ts";
+import { step } from "./steps.ts";
 
 /** A batch lets the event loop turn at least this often, milliseconds. */
 const TURN_MS = 10;
@@ -103,8 +104,8 @@ export class BatchRunner {
     last?: "ended" | "stopped",
   ): Promise<RunBatch> {
     const { reporter, pipeline, sinks } = opened;
-    const { clock, onStep } = this.#options;
-    onStep?.("read");
+    const { clock } = this.#options;
+    step("read");
     const started = clock.monotonic();
     let turned = started;
     const rows = reporter.begin();
@@ -163,7 +164,7 @@ export class BatchRunner {
     byTimer = true;
     if (last !== undefined) await pipeline.finish(cause(), last === "ended");
     for (const { value } of frames) reporter.repaired(this.#options.repairs?.(value) ?? []);
-    onStep?.("operators");
+    step("operators");
     const ms = clock.monotonic() - started;
     reporter.took("addBatch", ms);
     reporter.took("triggerExecution", ms);

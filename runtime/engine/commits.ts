@@ -7,6 +7,7 @@ import type { NamedMetrics } from "./observed.ts";
 import { type Opened, outputTopics } from "./opened.ts";
 import type { ExecutionOptions } from "./options.ts";
 import type { Rows } from "./reporter.ts";
+import { step } from "./steps.ts";
 
 /**
  * A query with live views only commits this often: nothing that it did can be doubled. All lanes of an
@@ -106,7 +107,7 @@ export class Commits {
   async #commit(batch: RunBatch): Promise<void> {
     const { checkpointing, reporter, sinks } = this.#opened;
     const { range, outputs } = batch;
-    const { onStep, onTotals, clock } = this.#options;
+    const { onTotals, clock } = this.#options;
     const started = clock.monotonic();
     const replaced = new Set<OutputRecord>();
     const written = await sinks.write(outputs, range);
@@ -114,9 +115,9 @@ export class Commits {
     const lost = await this.#ensureTopics(records);
     const writtenAt = clock.monotonic();
     if (checkpointing.planned === undefined) await checkpointing.plan(range, false);
-    onStep?.("plan");
+    step("plan");
     const planned = clock.monotonic();
-    onStep?.("commit.before");
+    step("commit.before");
     if (this.#options.owns?.() === false) {
       throw new LogError("FENCED", "Cannot commit: another run of this query has taken over");
     }
@@ -135,7 +136,7 @@ export class Commits {
     onTotals?.(reporter.totals);
     reporter.observed.add(batch.observed);
     reporter.committed(batch.rows);
-    onStep?.("commit.after");
+    step("commit.after");
     await sinks.committed(range);
     reporter.took("addBatch", writtenAt - started);
     reporter.took("walCommit", planned - writtenAt);

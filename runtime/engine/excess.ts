@@ -17,7 +17,7 @@ const RECENT = 1024;
 
 /** Leaves frames out, and counts them. */
 export class Excess {
-  /** Access units come: what is left out must be read all the same, since later ones depend on it. */
+  /** Access units come: what is left out must be read anyway, since later ones depend on it. */
   linked = false;
   readonly #options: Pick<IntakeOptions, "overload" | "onDropped">;
   readonly #source: Pick<PartitionReader, "buffered" | "latest" | "seek">;
@@ -50,7 +50,7 @@ export class Excess {
       onDropped(frames.length - kept.length, "overload");
       return { frames: kept, end };
     };
-    /** Read all the same: frames that later ones depend on, and offsets of which it is not known how many are frames. */
+    /** Read anyway: frames that later ones depend on, and offsets of which it is not known how many are frames. */
     const passTo = (offset: number): Taken => {
       if (this.linked || density < 1 || offset <= end) return keep([]);
       onDropped(frames.length + offset - end, "overload");

@@ -44,7 +44,6 @@ export class Intake {
     return this.#source.held;
   }
 
-  /** What can be had at once. */
   get buffered(): number {
     const arrived = this.#arrived;
     return this.#source.buffered +

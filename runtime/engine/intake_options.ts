@@ -5,7 +5,6 @@ import type { PartitionReader } from "../log/log.ts";
 import type { ExecutionOptions, FrameGroups } from "./options.ts";
 import type { DropReason } from "./reporter.ts";
 
-/** The reader of a lane. */
 export interface LaneReader extends PartitionReader {
   /**
    * Where the last read with an end stopped short of it: the frame at this offset waits for what is not in

@@ -7,7 +7,6 @@ export interface NamedMetrics {
   readonly metrics: readonly Observed[];
 }
 
-/** A metric as it is reported. */
 export interface ReportedMetric {
   readonly name: string;
   readonly metric: string;

@@ -129,7 +129,6 @@ export async function takeOver(opener: Opener): Promise<Opened> {
     onWrite: (uri, ms) => reporter.sinkWrite(uri, ms),
     call: options.call,
     onFunction: options.onFunction,
-    onStep: options.onStep,
   }, onClose);
   return {
     committer,

@@ -7,7 +7,6 @@ import type { QueryPlan } from "../definition/plan.ts";
 import type { OperatorError } from "../definition/operator_error.ts";
 import type { InputAside } from "./put_aside.ts";
 import type { Measurements } from "./reporter.ts";
-import type { BatchStep } from "./steps.ts";
 
 /** What code that is not the engine's own is called with. */
 export interface CalledWith {
@@ -73,8 +72,6 @@ export interface ExecutionEvents {
   readonly onFunction?: (atWork: boolean) => void;
   /** An operator has failed too often on an input, which was put aside. */
   readonly onPutAside?: (error: OperatorError) => void;
-  /** Called at each step of each batch; for trials that crash there. */
-  readonly onStep?: (step: BatchStep) => void;
 }
 
 /** Which frames of a lane depend on earlier ones: access units of video do, images do not. */
@@ -123,7 +120,6 @@ export interface ExecutionOptions extends ExecutionEvents {
   readonly repairs?: (value: Uint8Array) => Iterable<string> | undefined;
   /** Puts the access units of a partition into their groups; without it every frame is an image. */
   readonly groups?: () => FrameGroups;
-  /** Makes the dead letter of a frame. */
   readonly deadLetter: (frame: Frame, error: Error) => OutputRecord;
   /** Makes the record by which an alert is remembered; without it none is. */
   readonly alertRecord?: (output: Output) => OutputRecord;

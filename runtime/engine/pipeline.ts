@@ -218,7 +218,6 @@ export class Pipeline {
     for (const stage of this.#stages) await stage.runTimers(now, cause);
   }
 
-  /** The error of an operator that has failed on all that it was given. */
   get failedOnAll(): OperatorError | undefined {
     return this.#stages.map((stage) => stage.failedOnAll).find((error) => error !== undefined);
   }

@@ -91,7 +91,6 @@ export class PutAside {
     }
   }
 
-  /** The error of an operator that has failed on all that it was given. */
   get failedOnAll(): OperatorError | undefined {
     if (this.#inARow === 0 || this.#succeeded || this.#last === undefined) return undefined;
     return this.#final(this.#last, "it has failed on every frame");

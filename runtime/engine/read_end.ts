@@ -35,7 +35,6 @@ export class ReadEnd {
     return this.#passed || next >= this.offset;
   }
 
-  /** What of it is read. */
   clip(taken: Taken): Taken {
     const { frames, end } = taken;
     const past = frames.findIndex(({ offset, timestamp }) =>

@@ -5,7 +5,7 @@ import type { Output } from "../definition/frame.ts";
 import type { Sink, SinkContext, SinkTask } from "../definition/sink.ts";
 import type { BatchRange, OutputRecord } from "../log/log.ts";
 import type { CallUser, PicturePort } from "./options.ts";
-import type { BatchStep } from "./steps.ts";
+import { step } from "./steps.ts";
 
 /** What the sinks work with, and their callbacks. */
 export interface SinkSetOptions {
@@ -17,7 +17,6 @@ export interface SinkSetOptions {
   readonly call?: CallUser | undefined;
   /** A function that must not run twice at once begins or ends. */
   readonly onFunction?: ((atWork: boolean) => void) | undefined;
-  readonly onStep?: ((step: BatchStep) => void) | undefined;
 }
 
 /** A sink failed on a batch, or could not be opened; `stack` is that of the cause. */
@@ -140,7 +139,6 @@ export class SinkSet {
    * @returns the records that are committed with the checkpoint.
    */
   async write(outputs: readonly unknown[], batch: BatchRange): Promise<OutputRecord[]> {
-    const { onStep } = this.#options;
     const records: OutputRecord[] = [];
     for (const { sink, task } of this.#sinks) {
       if (task.records !== undefined) {
@@ -149,11 +147,11 @@ export class SinkSet {
       if (sink.delivery !== "live" && task.write !== undefined && outputs.length > 0) {
         await this.#call(sink, batch, () => task.write!(outputs, batch));
       }
-      onStep?.("write");
+      step("write");
     }
     for (const { sink, task } of this.#sinks) {
       if (task.flush !== undefined) await this.#call(sink, batch, () => task.flush!(batch));
-      onStep?.("flush");
+      step("flush");
     }
     return records;
   }
@@ -165,11 +163,10 @@ export class SinkSet {
     return needed.length === 0 ? undefined : Math.min(...needed);
   }
 
-  /** The batch is committed. */
   async committed(batch: BatchRange): Promise<void> {
     for (const { sink, task } of this.#sinks) {
       if (task.committed !== undefined) await this.#call(sink, batch, () => task.committed!(batch));
-      this.#options.onStep?.("committed");
+      step("committed");
     }
   }
 

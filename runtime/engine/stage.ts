@@ -91,7 +91,6 @@ export class Stage {
     return this.#aside.errors(restart);
   }
 
-  /** The error of an operator that has failed on all that it was given. */
   get failedOnAll(): OperatorError | undefined {
     return this.#aside.failedOnAll;
   }

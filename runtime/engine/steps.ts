@@ -1,4 +1,5 @@
-// The steps of a batch, by name: what trials stop a streaming query at.
+// The steps of a batch, by name, for those who watch: `node:diagnostics_channel` has them as `framelane.step`.
+import { channel } from "node:diagnostics_channel";
 
 /** Steps between reading a batch and being done with it, in the order in which they come. */
 export const BATCH_STEPS = [
@@ -20,5 +21,9 @@ export const BATCH_STEPS = [
   "committed",
 ] as const;
 
-/** A step of a batch. */
-export type BatchStep = typeof BATCH_STEPS[number];
+const steps = channel("framelane.step");
+
+/** A streaming query of this thread has come to a step. */
+export function step(name: typeof BATCH_STEPS[number]): void {
+  if (steps.hasSubscribers) steps.publish(name);
+}

@@ -4,7 +4,6 @@ import { systemClock } from "../base/clock.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import { stepNames } from "../engine/step_states.ts";
 import { laneName } from "../definition/frame.ts";
-import type { BatchStep } from "../engine/steps.ts";
 import { repairsOf } from "../image/flaws.ts";
 import { inspectImage } from "../image/inspect.ts";
 import type { LogReader, Membership, TopicLog } from "../log/log.ts";
@@ -18,7 +17,6 @@ import { deadLetterRecord } from "../sinks/dead_letter.ts";
 import { loadSink } from "../sinks/open.ts";
 import { parseTrigger } from "../definition/trigger.ts";
 import { GroupTracker } from "../video/groups.ts";
-import { CRASH_VARIABLE, crashAt } from "./crash.ts";
 import {
   addTotals,
   type ExecutorConfig,
@@ -114,7 +112,6 @@ export class ExecutorHost {
   #reader: LogReader | undefined;
   #opened: Promise<void> = Promise.resolve();
   #watched: Watched = new Map();
-  #onStep: ((step: BatchStep) => void) | undefined;
 
   constructor({ send, sendPicture, cells }: ExecutorPorts) {
     this.#send = send;
@@ -138,7 +135,7 @@ export class ExecutorHost {
     if (this.#unhandled.size > 100) this.#unhandled.clear();
     this.#unhandled.set(message, now);
     if (this.#lanes.has(lane)) return this.#send({ type: "report", lane, message });
-    // Its run has ended: what it left behind is named all the same.
+    // Its run has ended: what it left behind is named even so.
     const title = this.#titles.get(lane);
     const text = title === undefined ? message : `${title}: ${message}`;
     this.#send({ type: "report", lane: 0, message: text });
@@ -184,7 +181,6 @@ export class ExecutorHost {
   async #open(config: ExecutorConfig): Promise<void> {
     try {
       this.#config = config;
-      this.#onStep = crashAt(Deno.env.get(CRASH_VARIABLE));
       const log = await openLog(config.log, {
         ...(config.checkpointDir !== undefined ? { checkpointDir: config.checkpointDir } : {}),
       });
@@ -271,7 +267,6 @@ export class ExecutorHost {
       onFunction: (atWork) => void Atomics.store(shown, SHOWN.sink, atWork ? 1n : 0n),
       onPutAside: (error) => this.#send({ type: "put-aside", lane, error: plainError(error) }),
       ...(message.aside !== undefined ? { aside: message.aside } : {}),
-      ...(this.#onStep !== undefined ? { onStep: this.#onStep } : {}),
       progressIntervalMs,
     });
     if (stopped) {

@@ -134,7 +134,7 @@ function ofOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  *
  * @param bytes the JPEG; must stay as it is until the promise settles
  * @param info the result of `inspectImage`, if there is one already
- * @returns undefined where that cannot be had: no colour JPEG, one that is damaged or holds no luma,
+ * @returns undefined where there is none: no colour JPEG, one that is damaged or holds no luma,
  * or, where it is not of the usual kind (baseline, 4:2:0, no restart markers, 512 KB at most), a
  * system without libjpeg-turbo's own library. Decoding then says what is the matter.
  *
@@ -164,6 +164,8 @@ export async function extractLuma(
 export interface EncodeJpegOptions {
   /** 1 (small) to 100 (good). */
   readonly quality?: number;
+  /** Pixels from one row to the next; its width unless given. */
+  readonly stride?: number;
 }
 
 /**
@@ -175,13 +177,14 @@ export interface EncodeJpegOptions {
  */
 export async function encodeJpeg(
   { data, width, height, channels }: Omit<RawImage, "release">,
-  { quality = 80 }: EncodeJpegOptions = {},
+  { quality = 80, stride = width }: EncodeJpegOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const addon = await loadAddon();
   const settings = {
     format: addon[FORMATS[channels]],
     width,
     height,
+    stride,
     subsampling: channels === 1 ? addon.SAMP_GRAY : addon.SAMP_420,
     quality: checkQuality(quality),
   };

@@ -93,7 +93,6 @@ export function readJpegHeaders(bytes: Uint8Array, visit: SegmentVisitor = () =>
   }
 }
 
-/** The scans behind the headers. */
 export interface JpegScans {
   readonly scans: number;
   /** Behind the end marker; undefined where there is none. */

@@ -66,7 +66,6 @@ export interface RowSteps<Row, Wide = Row> {
   halved(y: number): Row;
   /** Room for two rows that are resized across. Asked for once, before `across`. */
   wide(): [Wide, Wide];
-  /** Resizes row `y` across. */
   across(y: number, to: Wide): void;
   /** Mixes two rows that were resized across. */
   mixed(upper: Wide, lower: Wide, upperWeight: number, lowerWeight: number): Row;

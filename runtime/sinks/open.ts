@@ -1,7 +1,7 @@
 // Sinks by their names on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
-import type { AnySinkType } from "../definition/sink_type.ts";
+import { type AnySinkType, given } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
 /** What `--sink` takes, for help and messages. */
@@ -11,14 +11,13 @@ export function sinkForms(): string {
 
 /** What each kind of sink opens, for the launcher. */
 export function sinkAccess(): Record<string, UriAccess> {
-  return Object.fromEntries(SINK_TYPES.map(({ name, opens, mark, options }) => {
+  return Object.fromEntries(SINK_TYPES.map(({ name, opens, ports, mark, options }) => {
     const opening = Object.entries(options).flatMap(([option, { opens }]) =>
       opens === undefined ? [] : [[option, opens] as const]
     );
     return [name, {
-      ...(opens === undefined ? {} : { target: opens }),
+      ...given({ target: opens, ports, mark }),
       ...(opening.length === 0 ? {} : { options: Object.fromEntries(opening) }),
-      ...(mark === undefined ? {} : { mark }),
     }];
   }));
 }

@@ -1,5 +1,5 @@
 // The `webhook:URL` sink: findings and alerts to a web address.
-import { hostOf } from "../base/access.ts";
+import { hostsOf } from "../base/access.ts";
 import { splitPath } from "../base/folders.ts";
 import { learnSecrets } from "../base/mask.ts";
 import {
@@ -67,7 +67,7 @@ const ROWS: OptionRows<Required<WebhookOptions>> = {
  * Headers: `x-framelane-delivery` (the same for repetitions of the same finding) and, with a secret,
  * `x-framelane-timestamp` and `x-framelane-signature`: `sha256=` and the hexadecimal HMAC-SHA256 of
  * `TIMESTAMP.BODY`. Answers 408, 425, 429 and from 500 on, and connections that fail, are tried
- * again with growing delays; all others but 2xx mean that it is of no use. Redirections are not followed.
+ * again with growing delays; all others but 2xx end the tries. Redirections are not followed.
  *
  * @example
  * ```ts
@@ -100,7 +100,7 @@ export function webhook(options: WebhookOptions): Sink {
     delivery: "at-least-once",
     opens: {
       writes: [directory, splitPath(deadLetters).folder],
-      reaches: [hostOf(url.href)],
+      reaches: hostsOf(url.href),
     },
     check: checkOutput,
     open: (context) =>

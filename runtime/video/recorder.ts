@@ -207,7 +207,7 @@ export function beforeGroup({ mark, files }: Progress): Progress {
   if (mark === undefined) return { files };
   const { start } = mark.group;
   if (start.frames === 0) return { files: files - 1 };
-  // What the group before was is known no more, and not needed: another one begins here.
+  // The group before is not known any more, and not needed: another one begins here.
   const group = { start, offset: mark.group.offset, time: 0, entries: [], crc: 0 };
   const { track, length, frames, steps, point, offset } = start;
   return {

@@ -22,8 +22,6 @@ export class FrameScaler implements Disposable {
   }
 
   /**
-   * Gives the frame that was written.
-   *
    * @param source has plain colours
    * @param steps filters that it goes through first
    * @param targetFor where the pixels go, for a frame as it comes from the filters
@@ -32,22 +30,20 @@ export class FrameScaler implements Disposable {
   async scale(
     source: Frame,
     steps: readonly FilterStep[],
-    targetFor: (filtered: Frame) => Frame,
-  ): Promise<Frame> {
-    let target = source;
+    targetFor: (filtered: Frame) => ScaleTarget,
+  ): Promise<void> {
     await this.#filter.run(source, steps, async (filtered) => {
-      plainColours(filtered);
-      target = targetFor(filtered);
-      const code = await this.#scaler.scaleFrame(target, filtered);
+      if (filtered !== source) plainColours(filtered);
+      const { frame, width, height } = targetFor(filtered);
+      const code = await this.#scaler.scaleFrame(frame, filtered);
       if (code >= 0) return;
       throw new BadFrameError(
         "corrupt",
-        `Cannot convert a frame of ${source.width}x${source.height} to ${target.width}x${target.height} pixels: ${
+        `Cannot convert a frame of ${source.width}x${source.height} to ${width}x${height} pixels: ${
           FFmpegError.strerror(code)
         }`,
       );
     });
-    return target;
   }
 
   [Symbol.dispose](): void {
@@ -56,19 +52,42 @@ export class FrameScaler implements Disposable {
   }
 }
 
-/**
- * A frame to write into: full range, as images are, in rows without padding between them.
- *
- * @throws {BadFrameError} when there is no memory for it.
- */
-export function newTarget(width: number, height: number, format: AVPixelFormat): Frame {
-  const target = new Frame();
-  target.alloc();
-  target.width = width;
-  target.height = height;
-  target.format = format;
-  target.colorRange = AVCOL_RANGE_JPEG;
-  if (target.getBuffer(1) >= 0 && target.data !== null) return target;
-  target.free();
-  throw new BadFrameError("too-large", `Cannot make a picture of ${width}x${height} pixels`);
+/** Memory to scale into: full range, as images are. */
+export class ScaleTarget implements Disposable {
+  readonly width: number;
+  readonly height: number;
+  readonly frame = new Frame();
+  /**
+   * Its rows. FFmpeg's binding makes a buffer at each look at a frame's data, which the garbage collector
+   * counts as new memory: it is looked at once.
+   */
+  readonly pixels: Uint8Array;
+  /** Bytes from one row to the next. */
+  readonly stride: number;
+
+  /**
+   * @param align rows begin at multiples of it, bytes. FFmpeg's fast conversion to RGB writes eight pixels at a
+   * time, and leaves out the last ones of a row where there is no room for eight: it needs 64.
+   * @throws {BadFrameError} when there is no memory for it.
+   */
+  constructor(width: number, height: number, format: AVPixelFormat, align = 1) {
+    const { frame } = this;
+    frame.alloc();
+    frame.width = this.width = width;
+    frame.height = this.height = height;
+    frame.format = format;
+    frame.colorRange = AVCOL_RANGE_JPEG;
+    const plane = frame.getBuffer(align) >= 0 ? frame.data?.[0] : undefined;
+    if (plane === undefined) {
+      frame.free();
+      throw new BadFrameError("too-large", `Cannot make a picture of ${width}x${height} pixels`);
+    }
+    // A plain array: `slice` of a Buffer would not copy.
+    this.pixels = new Uint8Array(plane.buffer, plane.byteOffset, plane.byteLength);
+    this.stride = frame.linesize[0]!;
+  }
+
+  [Symbol.dispose](): void {
+    this.frame.free();
+  }
 }

@@ -11,8 +11,8 @@ export interface SampleForm {
   readonly colours: number;
 }
 
-/** Profiles of H.264 that name the form of their samples. */
-const WITH_FORM = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
+/** Whether a profile of H.264 names the form of its samples: High and those that build on it. */
+const namesForm = (profile: number) => profile >= 100 || [44, 83, 86].includes(profile);
 
 /** The form of the samples of a sequence. */
 export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
@@ -48,7 +48,7 @@ function avcForm(bits: BitReader): SampleForm {
   const profile = bits.number(8);
   bits.skip(16);
   bits.skipNumbers(1);
-  return WITH_FORM.has(profile) ? formOf(bits) : { chroma: 1, luma: 0, colours: 0 };
+  return namesForm(profile) ? formOf(bits) : { chroma: 1, luma: 0, colours: 0 };
 }
 
 function formOf(bits: BitReader): SampleForm {
@@ -66,7 +66,7 @@ function avcAtOnce(sps: Uint8Array): Uint8Array {
   const payload = unescaped(sps.subarray(1));
   const bits = new BitReader(payload);
   const { chroma } = avcForm(bits);
-  if (WITH_FORM.has(sps[1]!)) {
+  if (namesForm(sps[1]!)) {
     bits.bit();
     if (bits.bit() === 1) skipScaling(bits, chroma === 3 ? 12 : 8);
   }
@@ -112,28 +112,24 @@ function skipScaling(bits: BitReader, lists: number): void {
 
 /** Up to the flag of the restrictions, which come last. */
 function skipUsability(bits: BitReader): void {
-  if (bits.bit() === 1 && bits.number(8) === 255) bits.skip(32);
-  if (bits.bit() === 1) bits.bit();
-  if (bits.bit() === 1) {
-    bits.skip(4);
-    if (bits.bit() === 1) bits.skip(24);
-  }
-  if (bits.bit() === 1) bits.skipNumbers(2);
-  if (bits.bit() === 1) bits.skip(65);
+  const present = () => bits.bit() === 1;
+  if (present() && bits.number(8) === 255) bits.skip(32);
+  if (present()) bits.skip(1);
+  if (present()) bits.skip(bits.number(5) % 2 * 24);
+  if (present()) bits.skipNumbers(2);
+  if (present()) bits.skip(65);
   let buffers = 0;
   for (let kind = 0; kind < 2; kind++) {
-    if (bits.bit() === 0) continue;
-    buffers++;
-    const count = bits.exponentialGolomb() + 1;
+    if (!present()) continue;
+    const count = Math.min(32, bits.exponentialGolomb() + 1);
     bits.skip(8);
-    for (let at = 0; at < Math.min(count, 32); at++) {
+    for (buffers = 1; buffers <= count; buffers++) {
       bits.skipNumbers(2);
-      bits.bit();
+      bits.skip(1);
     }
     bits.skip(20);
   }
-  if (buffers > 0) bits.bit();
-  bits.bit();
+  bits.skip(buffers > 0 ? 2 : 1);
 }
 
 /** Number of sub-layers, profile and level. @returns sub-layers beside the first */

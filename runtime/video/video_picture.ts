@@ -9,7 +9,7 @@ import {
 import type { Channels, RawImage } from "../image/raw.ts";
 import { colourSteps, plainColours } from "./colours.ts";
 import type { FilterStep } from "./filter.ts";
-import { FrameScaler, newTarget } from "./scaler.ts";
+import { FrameScaler, ScaleTarget } from "./scaler.ts";
 
 const FORMATS: Readonly<Record<Channels, AVPixelFormat>> = {
   1: AV_PIX_FMT_GRAY8,
@@ -64,7 +64,7 @@ export class PictureConverter {
 /** Conversions from one shape of frame to another. A scaler works on one frame at a time. */
 class Shape {
   readonly #scalers: FrameScaler[] = [];
-  readonly #targets: Frame[] = [];
+  readonly #targets: ScaleTarget[] = [];
   #closed = false;
 
   constructor(
@@ -77,28 +77,26 @@ class Shape {
     const { width, height, channels } = this;
     const resizes = source.width !== width || source.height !== height;
     const scaler = this.#scalers.pop() ?? new FrameScaler(resizes ? SHRINK : CONVERT);
-    const target = this.#targets.pop() ?? newTarget(width, height, FORMATS[channels]);
+    const target = this.#targets.pop() ?? new ScaleTarget(width, height, FORMATS[channels]);
     try {
       await scaler.scale(source, steps, () => target);
     } catch (error) {
-      target.free();
+      target[Symbol.dispose]();
       throw error;
     } finally {
       if (this.#closed) scaler[Symbol.dispose]();
       else this.#scalers.push(scaler);
     }
-    const [plane] = target.data!;
     let held = true;
     return {
-      // A plain array: `slice` of a Buffer would not copy.
-      data: new Uint8Array(plane!.buffer, plane!.byteOffset, width * height * channels),
+      data: target.pixels.subarray(0, width * height * channels),
       width,
       height,
       channels,
       release: () => {
         if (!held) return;
         held = false;
-        if (this.#closed || this.#targets.length >= MAX_IDLE) target.free();
+        if (this.#closed || this.#targets.length >= MAX_IDLE) target[Symbol.dispose]();
         else this.#targets.push(target);
       },
     };
@@ -107,7 +105,7 @@ class Shape {
   close(): void {
     this.#closed = true;
     for (const scaler of this.#scalers) scaler[Symbol.dispose]();
-    for (const target of this.#targets) target.free();
+    for (const target of this.#targets) target[Symbol.dispose]();
   }
 }
 

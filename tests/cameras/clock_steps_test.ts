@@ -214,7 +214,7 @@ Deno.test("two cameras side by side, one evil: the good one keeps its spacing", 
     await withScriptedRtsp(evil, async (url) => {
       const stop = new AbortController();
       const times = new CaptureTimes(clock);
-      const plague = runToMemory(url, { clock, times, settings: { stallMs: 100 }, stop });
+      const plague = runToMemory(url, { clock, times, settings: { stallMs: 140 }, stop });
       try {
         await withScriptedRtsp(good, async (goodUrl) => {
           const { own, jumps, times } = await play(await makeSource(goodUrl), { clock });

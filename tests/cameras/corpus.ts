@@ -34,6 +34,13 @@ const FIELDS = "-flags +ilme+ildct";
 
 export const VIDEO_KINDS: Readonly<Record<string, VideoKind>> = {
   "H.264 in MP4": { file: "a.mp4", encode: X264 },
+  "H.264 of a width that is no multiple of 8": { file: "w.mp4", size: "86x50", encode: X264 },
+  "H.264 4:2:2 of a width that is no multiple of 8": {
+    file: "w2.mp4",
+    size: "70x50",
+    encode: `${X264} -pix_fmt yuv422p`,
+  },
+  "FFV1 of one pixel": { file: "1.mkv", encode: "-vf scale=1:1 -c:v ffv1 -pix_fmt yuv444p" },
   "H.264 with B-frames in Matroska": { file: "a.mkv", encode: `${X264} -bf 2` },
   "H.264 as bare units": { file: "a.h264", encode: X264 },
   "H.264 in fragmented MP4": {

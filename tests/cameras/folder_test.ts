@@ -197,3 +197,31 @@ Deno.test("folder: with --no-loop each image is published once, across runs", as
     assert.deepEqual(filesIn(log), ["1.jpg", "2.jpg", "3.jpg"]);
   });
 });
+
+Deno.test("folder: what cannot be looked into is left out and reported, the rest is taken", async () => {
+  await withFolder(async (folder) => {
+    const bytes = await jpeg(10);
+    await put(folder, "1.jpg", bytes);
+    await put(folder, "closed/2.jpg", bytes);
+    await put(folder, `deep${"/d".repeat(40)}/3.jpg`, bytes);
+    await new Deno.Command("sh", {
+      args: [
+        "-c",
+        "chmod 0 closed; cp 1.jpg \"$(printf 'b\\377d.jpg')\"; ln -s . back; ln -s c.jpg c.jpg",
+      ],
+      cwd: folder,
+    }).output();
+    const isClosed = await Array.fromAsync(Deno.readDir(join(folder, "closed"))).then(
+      () => false,
+      () => true,
+    );
+    const { log, reports } = await runToMemory(folder, { settings: { loop: false } });
+    await Deno.chmod(join(folder, "closed"), 0o700);
+    assert.deepEqual(filesIn(log), isClosed ? ["1.jpg"] : ["1.jpg", "closed/2.jpg"]);
+    const told = reports.filter((line) => line.includes(" was left out: "));
+    assert.equal(told.length, isClosed ? 4 : 3, told.join("\n"));
+    for (const why of ["is not UTF-8", "32 folders deep", "levels of symbolic links"]) {
+      assert.ok(told.some((line) => line.includes(why)), told.join("\n"));
+    }
+  });
+});

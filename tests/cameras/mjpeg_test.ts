@@ -200,6 +200,28 @@ Deno.test("passwords: Basic and Digest are answered, wrong ones told without sho
   }
 });
 
+Deno.test("digest: a nonce that is too old is followed once by the new one", async () => {
+  for (const renewals of [1, 2]) {
+    let refused = 0;
+    await serving((request) => {
+      const given = request.headers.get("authorization") ?? "";
+      if (given.includes(`nonce="${renewals}"`)) {
+        return new Response(multipart(pictures, true).buffer as ArrayBuffer, { headers: mixed });
+      }
+      refused++;
+      const stale = given === "" ? "" : ", stale=TRUE";
+      const nonce = Number(/ nonce="(\d+)"/.exec(given)?.[1] ?? -1) + 1;
+      const challenge = `Digest realm="r", nonce="${nonce}", qop="auth"${stale}`;
+      return new Response(null, { status: 401, headers: { "www-authenticate": challenge } });
+    }, async (host) => {
+      const taking = take(makeSource(`http://me:secret@${host}/`), pictures.length);
+      if (renewals === 1) assert.equal((await taking).length, pictures.length);
+      else await assert.rejects(taking, /password is wrong/);
+      assert.equal(refused, renewals === 1 ? 2 : 3);
+    });
+  }
+});
+
 Deno.test("what is no camera says so", async () => {
   const stop = new AbortController();
   let asked = 0;

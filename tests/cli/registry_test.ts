@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 // Loaded before the tests: its native library stays with the thread and is no test's leak.
+import { help } from "../../cli/command.ts";
 import { commands } from "../../cli/registry.ts";
 import project from "../../deno.json" with { type: "json" };
 import "../../runtime/image/mod.ts";
@@ -18,6 +19,17 @@ Deno.test("Each command loads under its name, has a task, and a help for each op
       assert.match(option, /^[a-z]+(-[a-z]+)*$/);
       assert.ok(help.length > 3, `${name} --${option}`);
       assert.notEqual(value === undefined, isSwitch !== true, `${name} --${option}`);
+    }
+  }
+});
+
+Deno.test("Help fits terminals of any width, but for words that are wider", async () => {
+  for (const { load } of Object.values(commands)) {
+    const command = await load();
+    for (const columns of [40, 60, 80, 200]) {
+      for (const line of help(command, columns).split("\n")) {
+        assert.ok(line.length <= columns || !/\S \S/.test(line), `${columns}: ${line}`);
+      }
     }
   }
 });

@@ -6,26 +6,13 @@ import { LogError, type TopicLog } from "../../runtime/log/log.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { readAll, whilePublishing, withLog } from "../support/log.ts";
 
-const runtime = (url: string) =>
+const queries = (url: string, ...more: string[]) =>
   new FramelaneProcess([
-    "queries",
-    "passthrough",
-    "--log",
-    url,
-    "--group",
-    "shared",
-    "--sink",
-    "topic:OUT",
-    "--starting-offsets",
-    "earliest",
-    "--session-timeout",
-    "1500",
-    "--port",
-    "off",
-    "--executors",
-    "1",
-    "--json",
+    ...["queries", "passthrough", "--log", url, "--group", "shared", "--sink", "topic:OUT"],
+    ...["--starting-offsets", "earliest", "--executors", "1", "--json", ...more],
   ]);
+
+const runtime = (url: string) => queries(url, "--session-timeout", "1500", "--port", "off");
 
 async function check(log: TopicLog, partitions: number, total: number): Promise<void> {
   for (let partition = 0; partition < partitions; partition++) {
@@ -91,23 +78,7 @@ for (const how of ["SIGINT", "SIGKILL", "SIGSTOP"] as const) {
       });
       await first.stop();
       await second!.stop();
-      const rest = new FramelaneProcess([
-        "queries",
-        "passthrough",
-        "--log",
-        url,
-        "--group",
-        "shared",
-        "--sink",
-        "topic:OUT",
-        "--starting-offsets",
-        "earliest",
-        "--trigger",
-        "available-now",
-        "--executors",
-        "1",
-        "--json",
-      ]);
+      const rest = queries(url, "--trigger", "available-now");
       assert.equal(await rest.ended(), 0, rest.output());
       await check(log, 4, total);
     });

@@ -14,6 +14,12 @@ import { readAll } from "../support/log.ts";
 const PARTITIONS = 3;
 const FRAMES = 40;
 
+/** Runs a query on all that there is; the group is called as the topic. */
+const queries = (name: string, log: string, topic: string, sink: string) => [
+  ...["queries", name, "--log", log, "--topic", topic, "--group", topic, "--sink", sink, "--json"],
+  ...["--starting-offsets", "earliest", "--trigger", "available-now"],
+];
+
 /** Plain JPEGs without key or headers, by kcat. */
 async function produceForeign(broker: string, topic: string, from: number): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "framelane-test-" });
@@ -44,23 +50,7 @@ Deno.test("foreign JPEGs without headers come out grey, once, in order, with the
   try {
     await log.createTopic(topic, PARTITIONS);
     await produceForeign(broker, topic, 0);
-    const args = [
-      "queries",
-      "greyscale",
-      "--log",
-      url,
-      "--topic",
-      topic,
-      "--group",
-      topic,
-      "--starting-offsets",
-      "earliest",
-      "--trigger",
-      "available-now",
-      "--sink",
-      `topic:${topic}-OUT`,
-      "--json",
-    ];
+    const args = queries("greyscale", url, topic, `topic:${topic}-OUT`);
     const first = await framelane(args);
     assert.equal(first.code, 0, first.process.output());
     const summary = first.process.summaries[0]!;
@@ -116,23 +106,7 @@ Deno.test("a query shows in Kafka's own tools as a consumer group with its offse
   try {
     await log.createTopic(topic, PARTITIONS);
     await produceForeign(broker, topic, 0);
-    const { code, process } = await framelane([
-      "queries",
-      "passthrough",
-      "--log",
-      url,
-      "--topic",
-      topic,
-      "--group",
-      topic,
-      "--starting-offsets",
-      "earliest",
-      "--trigger",
-      "available-now",
-      "--sink",
-      "console",
-      "--json",
-    ]);
+    const { code, process } = await framelane(queries("passthrough", url, topic, "console"));
     assert.equal(code, 0, process.output());
     const { Kafka, logLevel } = await import("kafkajs");
     const admin = new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING }).admin();

@@ -22,6 +22,12 @@ const greyscale = (url: string, ...more: string[]) => [
   ...more,
 ];
 
+const passthrough = (url: string) =>
+  new FramelaneProcess([
+    ...["queries", "passthrough", "--log", url, "--starting-offsets", "earliest"],
+    ...["--port", "off", "--json"],
+  ]);
+
 Deno.test("camera and queries in processes of their own: every frame grey, once, in order", async () => {
   await withLog(async (url, log) => {
     for (const number of [1, 3]) {
@@ -169,17 +175,7 @@ Deno.test("no topic: available-now fails with what to do, asap waits for a camer
     const { code, process } = await framelane(greyscale(url));
     assert.equal(code, 1);
     assert.match(process.output(), /Topic VideoStreaming does not exist.*start a camera first/);
-    const waiting = new FramelaneProcess([
-      "queries",
-      "passthrough",
-      "--log",
-      url,
-      "--starting-offsets",
-      "earliest",
-      "--port",
-      "off",
-      "--json",
-    ]);
+    const waiting = passthrough(url);
     await waiting.until(
       "the word",
       (p) => p.said.some((line) => line.includes("waiting for a camera")),
@@ -213,17 +209,7 @@ Deno.test("a port in use is said clearly", async () => {
 Deno.test("a topic that gains partitions is followed without a restart", async () => {
   await withLog(async (url, log) => {
     await log.createTopic("VideoStreaming", 1);
-    const process = new FramelaneProcess([
-      "queries",
-      "passthrough",
-      "--log",
-      url,
-      "--starting-offsets",
-      "earliest",
-      "--port",
-      "off",
-      "--json",
-    ]);
+    const process = passthrough(url);
     await whilePublishing(
       log,
       1,

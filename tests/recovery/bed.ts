@@ -2,7 +2,7 @@
 // nothing had happened.
 import assert from "node:assert/strict";
 import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
-import { CRASH_VARIABLE } from "../../runtime/executor/crash.ts";
+import { CRASH_VARIABLE } from "./crash.ts";
 import type { LogRecord, TopicLog } from "../../runtime/log/log.ts";
 import { accessUnits } from "../support/access_units.ts";
 import {

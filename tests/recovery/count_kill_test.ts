@@ -1,7 +1,7 @@
 /** kill -9 of a query that follows and counts: ids and counts are those of a run in peace. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { CRASH_VARIABLE } from "../../runtime/executor/crash.ts";
+import { CRASH_VARIABLE } from "./crash.ts";
 import { records } from "../support/frames.ts";
 import { FramelaneProcess } from "../support/framelane.ts";
 import { withLog } from "../support/log.ts";

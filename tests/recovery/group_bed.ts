@@ -22,6 +22,8 @@ export interface GroupBedOptions {
   readonly within?: readonly string[];
   /** Frames of each camera in a second, about. Default 50. */
   readonly framesPerSecond?: number;
+  /** See `CamerasOptions`. */
+  readonly units?: readonly Uint8Array[];
   /** Sinks beside the topic. Default the pictures. */
   readonly pictures?: boolean;
 }
@@ -36,12 +38,13 @@ export class GroupBed {
   constructor(options: GroupBedOptions) {
     this.#options = options;
     this.partitions = options.partitions ?? 4;
-    const { log, source, framesPerSecond = 50 } = options;
+    const { log, source, framesPerSecond = 50, units } = options;
     this.#cameras = new Cameras({
       log,
       topic: source,
       cameras: this.partitions,
       everyMs: 2000 / framesPerSecond,
+      ...(units === undefined ? {} : { units }),
     });
   }
 

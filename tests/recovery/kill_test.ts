@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
-import { crashAt } from "../../runtime/executor/crash.ts";
+import { crashAt } from "./crash.ts";
 import { withLog } from "../support/log.ts";
 import { Random } from "../support/random.ts";
 import { RecoveryBed, trials } from "./bed.ts";

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import "../../runtime/image/mod.ts";
 import motion from "../../queries/motion.ts";
 import objects from "../../queries/objects.ts";
+import { hostsOf, openedBy } from "../../runtime/base/access.ts";
 import { permissionsFor } from "../../runtime/driver/permissions.ts";
 import { foreachBatch, query, type QueryDefinition, webhook } from "../../runtime/mod.ts";
 import { accessOf } from "../../runtime/testing.ts";
@@ -97,6 +98,17 @@ Deno.test("A command line opens what it names", () => {
   assert.ok(kafka["read"]!.includes("/pem/ca"));
   const token = "kafka://a.example?sasl=oauthbearer&tls=true&token=/run/secrets/kafka/token";
   assert.ok(allowed("camera", "1", "--log", token)["read"]!.includes("/run/secrets/kafka"));
+});
+
+Deno.test("A host is open at the port of its address and at those that its kind reaches besides", () => {
+  const table = { onvif: { target: "stream", ports: [80, 554] } } as const;
+  const { url, ports } = openedBy(table, "onvif://user:password@cam.example");
+  assert.deepEqual(hostsOf(url, ports), ["cam.example:80", "cam.example:554"]);
+  assert.deepEqual(hostsOf("onvif://cam.example:8080", [554]), [
+    "cam.example:8080",
+    "cam.example:554",
+  ]);
+  assert.deepEqual(hostsOf("rtsp://[::1]/x"), ["[::1]:554"]);
 });
 
 Deno.test("Sinks, models, queries and reports open their own places", () => {

@@ -12,6 +12,8 @@ export interface CamerasOptions {
   readonly cameras: number;
   /** Frames of each camera in one go. Default 2. */
   readonly frames?: number;
+  /** Access units of H.264 that each camera sends in turn, from the first one on, in place of images. */
+  readonly units?: readonly Uint8Array[];
   /** Milliseconds between two goes. Default 40. */
   readonly everyMs?: number;
 }
@@ -25,11 +27,14 @@ export class Cameras {
   readonly #options: CamerasOptions;
   readonly #stop = new AbortController();
   #cameras: number;
+  /** Frames of the first cameras before each camera's own first. */
+  readonly #before: number[];
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: CamerasOptions) {
     this.#options = options;
     this.#cameras = options.cameras;
+    this.#before = Array.from({ length: this.#cameras }, () => 0);
   }
 
   /** Makes the topic and starts to publish. */
@@ -57,14 +62,21 @@ export class Cameras {
   }
 
   async #publish(): Promise<void> {
-    const { log, topic, frames = 2, everyMs = 40 } = this.#options;
+    const { log, topic, frames = 2, everyMs = 40, units } = this.#options;
     const producer = await log.producer();
     // Kafka deletes by capture time: frames of long ago are gone before they are read.
     const start = Date.now();
     try {
       while (!this.#stop.signal.aborted) {
         await Promise.all(Array.from({ length: this.#cameras }, async (_, partition) => {
-          const records = markedRecords(partition + 1, frames, { from: this.count, start });
+          const from = this.count;
+          const begun = this.#before[partition] ??= from;
+          const images = markedRecords(partition + 1, frames, { from, start });
+          const records = units === undefined ? images : images.map((image, index) => ({
+            ...image,
+            value: units[(from - begun + index) % units.length]!,
+            headers: { ...image.headers, "content-type": "video/h264" },
+          }));
           // Cut off from its broker a camera tries again, and its producer doubles nothing.
           await retry(() => producer.append(topic, partition, records), patience);
           this.published.push(...records.map(markOf));

@@ -19,7 +19,7 @@ Deno.test("A user who may not install sees what to install, and nothing is run",
     const said: string[] = [];
     await assert.rejects(
       ensure(names, { say: (line) => said.push(line), root: true }),
-      /Cannot run these tests without java \(a local Apache Kafka\), maven .*: install them/,
+      /Cannot go on without java \(17 or newer, .*\), maven .*: install them/,
     );
     assert.deepEqual(said, []);
   } finally {

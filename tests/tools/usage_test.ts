@@ -20,7 +20,7 @@ for (const task of Object.keys(project.tasks)) {
     const help = await run(task, "--help");
     assert.equal(help.code, 0, help.err);
     assert.match(help.out, /^deno task /);
-    assert.ok(help.out.split("\n").every((line) => line.length <= 120), help.out);
+    assert.ok(help.out.split("\n").every((line) => line.length <= 80), help.out);
     const wrong = await run(task, "--no-such-option");
     assert.equal(wrong.code, 2, wrong.err);
     assert.equal(wrong.out, "");

@@ -34,7 +34,6 @@ export interface RocPoint {
   readonly falseAlarmRate: number;
 }
 
-/** What the alerts of one clip do. */
 interface ClipAlerts {
   /** When the first alert inside the event started, milliseconds after its beginning. */
   readonly delayMs: number | undefined;

@@ -3,7 +3,7 @@
 // restarted.
 import { kafkaKit, KitError, type KitOptions, removeIfThere } from "./kit.ts";
 import { type NodeParts, type NodeProcess, runNode } from "./node.ts";
-import { join, resolve } from "./paths.ts";
+import { join, resolve } from "node:path";
 import { brokersSeenFrom, freePort, portInUse } from "./probe.ts";
 import {
   type ListenerSecurity,
@@ -41,7 +41,6 @@ export interface KafkaOptions extends KitOptions {
   readonly timeoutMs?: number;
 }
 
-/** One node of a cluster. */
 export interface KafkaNode {
   readonly id: number;
   /** Where its clients connect: `127.0.0.1:port`. */

@@ -1,10 +1,11 @@
 // A Kafka that is not Apache's: franz-go's kfake, in memory, built by Go.
 import { run } from "../run.ts";
 import { KitError } from "./kit.ts";
-import { dirname, fromFileUrl, join } from "./paths.ts";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";
 
-const here = dirname(fromFileUrl(import.meta.url));
+const here = dirname(fileURLToPath(import.meta.url));
 
 /**
  * Starts three brokers and resolves when they answer.

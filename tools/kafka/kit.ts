@@ -2,25 +2,26 @@
 // made from them once, which halve the time to start: an archive of loaded classes and the
 // bootstrap record of an empty cluster.
 import { exists } from "../../runtime/base/folders.ts";
-import { run as runProgram } from "../run.ts";
+import { ensure, type NeedName } from "../debian.ts";
+import { run } from "../run.ts";
 import { type NodeParts, runNode, storageTool } from "./node.ts";
-import { dirname, fromFileUrl, join } from "./paths.ts";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { brokersSeenFrom, freePort } from "./probe.ts";
 import { log4jProperties, serverProperties } from "./properties.ts";
 
 /** The version of Apache Kafka that runs unless another one is named. */
 export const KAFKA_VERSION = "4.1.1";
 
-const here = dirname(fromFileUrl(import.meta.url));
+const here = dirname(fileURLToPath(import.meta.url));
 const POM = join(here, "pom.xml");
 const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-const PACKAGES = ["default-jre-headless", "maven"];
 const MARKER = "complete.json";
 
 /** Where the jars are kept: `.cache/kafka-4.1.1` of the project. */
 const cacheDirOf = (version: string) => join(here, "..", "..", ".cache", `kafka-${version}`);
 
-/** Java or Maven is missing, or the jars cannot be had. The message says what to do. */
+/** Java or Maven is missing, or the jars cannot be fetched. The message says what to do. */
 export class KitError extends Error {
   override readonly name = "KitError";
 }
@@ -39,7 +40,8 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
   const { version = KAFKA_VERSION, say = () => {} } = options;
   const { cacheDir = cacheDirOf(version) } = options;
   const trained = version === KAFKA_VERSION;
-  if (!await hasJava()) await install(["java"], say);
+  await install("java", say);
+  await checkJava();
   const ready = await readyParts(cacheDir, trained);
   if (ready !== undefined) return ready;
   await Deno.mkdir(cacheDir, { recursive: true });
@@ -58,7 +60,7 @@ export async function kafkaKit(options: KitOptions = {}): Promise<NodeParts> {
 
 /** The newest version of Apache Kafka on Maven Central. */
 export async function newestKafka(say: (line: string) => void): Promise<string> {
-  if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
+  await install("maven", say);
   const dir = await Deno.makeTempDir();
   try {
     const newer = `[${KAFKA_VERSION},)`;
@@ -111,7 +113,7 @@ async function fetchJars(
   version: string,
   say: (line: string) => void,
 ): Promise<void> {
-  if (!await runs("mvn", ["-v"])) await install(["mvn"], say);
+  await install("maven", say);
   say(`Fetching Apache Kafka ${version} from Maven Central (some 40 MB)`);
   // Beside the final place: a half copy is never taken for a whole one. What Maven has downloaded
   // stays in its own cache, so a second try continues where the first one ended.
@@ -138,11 +140,11 @@ async function copyJars(to: string, version: string, flags: readonly string[] = 
     ...[`-Dkafka.version=${version}`, `-DoutputDirectory=${to}`],
   ];
   let result = await run("mvn", command);
-  if (!result.success) result = await run("mvn", command);
-  if (result.success) return;
-  const lines = result.output.split("\n").filter((line) => line.includes("ERROR"));
+  if (result?.code !== 0) result = await run("mvn", command);
+  if (result?.code === 0) return;
+  const lines = (result?.output ?? "").split("\n").filter((line) => line.includes("ERROR"));
   throw new KitError(
-    `Cannot fetch Apache Kafka's jars from Maven Central: mvn ended with ${result.code}: ${
+    `Cannot fetch Apache Kafka's jars from Maven Central: mvn ended with ${result?.code}: ${
       lines.slice(0, 3).join(" ")
     }`,
   );
@@ -185,7 +187,7 @@ async function train(cacheDir: string, classpath: string): Promise<void> {
     }
     node.kill("SIGTERM");
     await node.ended;
-    // Without the archive Kafka starts all the same, only later: an odd Java may not make one.
+    // Without the archive Kafka starts too, only later: some versions of Java make none.
     if (!await exists(archive)) await Deno.writeFile(archive, new Uint8Array());
     await Deno.rename(archive, join(cacheDir, "classes.jsa"));
     await Deno.rename(
@@ -197,52 +199,22 @@ async function train(cacheDir: string, classpath: string): Promise<void> {
   }
 }
 
-async function hasJava(): Promise<boolean> {
-  const { success, output } = await run("java", ["-version"]);
-  const major = Number(/version "(\d+)/.exec(output)?.[1] ?? 0);
-  if (success && major < 17) {
+async function checkJava(): Promise<void> {
+  const major = Number(/version "(\d+)/.exec((await run("java", ["-version"]))?.output ?? "")?.[1]);
+  if (major < 17) {
     throw new KitError(
       `Cannot run Apache Kafka ${KAFKA_VERSION} on Java ${major}: it needs Java 17`,
     );
   }
-  return success;
 }
 
-/** Installs what is missing where that is possible: Debian and its children, as root. */
-async function install(missing: string[], say: (line: string) => void): Promise<void> {
-  const advice = `install Java 17 or newer and Maven, on Debian: apt-get install ${
-    PACKAGES.join(" ")
-  }`;
-  const root = Deno.uid() === 0;
-  if (!root || !await runs("apt-get", ["--version"])) {
-    throw new KitError(`Cannot find ${missing.join(" and ")}: ${advice}`);
+async function install(need: NeedName, say: (line: string) => void): Promise<void> {
+  try {
+    await ensure([need], { say });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new KitError((error as Error).message);
   }
-  say(`Installing ${PACKAGES.join(" and ")} with apt-get (missing: ${missing.join(", ")})`);
-  const updated = await run("apt-get", ["update"]);
-  const installed = await run("apt-get", [
-    "install",
-    "-y",
-    "--no-install-recommends",
-    ...PACKAGES,
-  ], { DEBIAN_FRONTEND: "noninteractive" });
-  if (!installed.success) {
-    const last = (installed.output || updated.output).trim().split("\n").at(-1);
-    throw new KitError(`Cannot install ${PACKAGES.join(" and ")}: ${last}; ${advice}`);
-  }
-}
-
-async function runs(command: string, args: string[]): Promise<boolean> {
-  return (await run(command, args)).success;
-}
-
-async function run(
-  command: string,
-  args: string[],
-  env: Record<string, string> = {},
-): Promise<{ success: boolean; code: number; output: string }> {
-  const { code, output } = await runProgram(command, args, { env }) ??
-    { code: 127, output: `${command}: not found` };
-  return { success: code === 0, code, output };
 }
 
 /** Removes a file or directory; fine when it is gone already. */

@@ -1,5 +1,5 @@
 // One Kafka process.
-import { join } from "./paths.ts";
+import { join } from "node:path";
 
 /** What a node is run from. */
 export interface NodeParts {

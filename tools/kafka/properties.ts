@@ -19,7 +19,6 @@ export interface ListenerSecurity {
 
 /** Addresses of a node. All listen on 127.0.0.1. */
 export interface NodePorts {
-  /** Of clients. */
   readonly client: number;
   /** What is advertised instead: the port of a relay in front of it. */
   readonly advertised?: number;

@@ -1,7 +1,7 @@
 // Data directories of Kafka's nodes: the id of their cluster, and what a node finds at its first start.
 import { KitError } from "./kit.ts";
 import { type NodeParts, storageTool } from "./node.ts";
-import { join } from "./paths.ts";
+import { join } from "node:path";
 import { type ListenerSecurity, render } from "./properties.ts";
 
 /** A data directory belongs to one cluster for good. */

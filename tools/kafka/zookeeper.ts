@@ -1,6 +1,6 @@
 // The ZooKeeper that Apache Kafka before 4.0 may keep its metadata in.
 import { type NodeParts, runNode } from "./node.ts";
-import { join } from "./paths.ts";
+import { join } from "node:path";
 import { freePort } from "./probe.ts";
 import { log4jProperties, render } from "./properties.ts";
 

@@ -1,4 +1,4 @@
-// Tells screen readers what changed: the pictures say it to everybody else.
+// Tells screen readers what changed: the pictures say it to everyone else.
 import { cameraText, type LaneView } from "../protocol.ts";
 import { type Condition, conditionOf } from "./condition.ts";
 import { text } from "./dom.ts";

@@ -15,7 +15,6 @@ function troubleOf(
   return lastFrameArrival > troubleSince + OVER_MS ? "" : trouble;
 }
 
-/** The condition of a lane. */
 export function conditionOf(lane: LaneView): Condition {
   switch (lane.state) {
     case "failed":

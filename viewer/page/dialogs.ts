@@ -157,7 +157,6 @@ export function showClip(lane: string, camera: string, position: number, now: nu
   });
 }
 
-/** Shows what the keys do. */
 export function showKeys(): void {
   const rows = KEY_HELP.flatMap(([keys, meaning]) => [
     element("dt", {}, ...keys.map((key) => element("kbd", {}, key))),

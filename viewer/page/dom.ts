@@ -24,9 +24,25 @@ export function set(node: Element, attributes: Attributes): void {
   }
 }
 
-/** Sets a text only when it differs: spares the browser the layout, and screen readers the news. */
+/** Sets a text only when it differs: else the browser lays out again, and screen readers read it again. */
 export function text(node: Element, value: string): void {
   if (node.textContent !== value) node.textContent = value;
+}
+
+/** Shows facts in a `dl`: their names once, their values each time. */
+export function showFacts(
+  list: Element,
+  facts: readonly (readonly [name: string, value: string])[],
+  attributesOf: (name: string) => Attributes = () => ({}),
+): void {
+  if (list.childElementCount !== facts.length) {
+    list.replaceChildren(
+      ...facts.map(([name]) =>
+        element("div", attributesOf(name), element("dt", {}, name), element("dd"))
+      ),
+    );
+  }
+  facts.forEach(([, value], index) => text(list.children[index]!.lastElementChild!, value));
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -64,7 +80,6 @@ const ICONS = {
   clock: "M12 7v5l3 2M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0Z",
 } as const;
 
-/** Name of an icon. */
 export type IconName = keyof typeof ICONS;
 
 /** A line icon; says nothing to screen readers, the control it stands in does. */
@@ -76,7 +91,7 @@ export function icon(name: IconName): SVGSVGElement {
   );
 }
 
-/** A button with an icon, named for everybody. */
+/** A button with an icon, named for everyone. */
 export function iconButton(name: IconName, label: string, onClick: () => void): HTMLButtonElement {
   const button = element(
     "button",

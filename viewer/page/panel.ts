@@ -2,7 +2,7 @@
 import { cameraTitle, type LaneView } from "../protocol.ts";
 import { drawLine, type Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
-import { element, iconButton, set, text } from "./dom.ts";
+import { element, iconButton, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, moment, rate, span } from "./format.ts";
 import type { LaneStats } from "./stats.ts";
 
@@ -47,7 +47,6 @@ class Chart {
   }
 }
 
-/** The panel. */
 export class Panel {
   readonly root = element("aside", { class: "panel", "aria-label": "About this camera" });
   readonly #events: PanelEvents;
@@ -58,7 +57,7 @@ export class Panel {
   readonly #rates = new Chart("Frames per second", ["in", "out"]);
   readonly #latency = new Chart("Latency", ["p50", "p99"]);
   readonly #lag = new Chart("Lag", ["frames"]);
-  readonly #facts = new Map<string, HTMLElement>();
+  readonly #facts = element("dl", { class: "facts" });
   readonly #details = element("a", { class: "button" }, "Query details");
   readonly #stream = element("a", { class: "button", target: "_blank", rel: "noopener" }, "MJPEG");
   readonly #snapshot = element(
@@ -70,30 +69,6 @@ export class Panel {
 
   constructor(events: PanelEvents) {
     this.#events = events;
-    const facts = element("dl", { class: "facts" });
-    for (
-      const name of [
-        "Picture",
-        "Captured",
-        "Capture to screen",
-        "Offset",
-        "Dropped",
-        "Dead letters",
-        "Gaps",
-        "Restarts",
-        "Last commit",
-        "Camera",
-        "Place",
-        "Partition",
-      ]
-    ) {
-      const value = element("dd");
-      this.#facts.set(name, value);
-      const engineering = !OPERATORS.has(name);
-      facts.append(
-        element("div", engineering ? { class: "engineering" } : {}, element("dt", {}, name), value),
-      );
-    }
     this.root.append(
       element(
         "header",
@@ -106,7 +81,7 @@ export class Panel {
       this.#rates.root,
       this.#latency.root,
       this.#lag.root,
-      facts,
+      this.#facts,
       element("div", { class: "links" }, this.#details, this.#stream, this.#snapshot),
     );
   }
@@ -141,31 +116,26 @@ export class Panel {
       lane.latencyP99Ms === undefined ? "–" : duration(lane.latencyP99Ms),
     ], colors);
     this.#lag.update([stats.lag], [count(lane.lagFrames)], colors);
-    this.#fact("Picture", shown?.size ?? "–");
-    this.#fact("Captured", shown === undefined ? "–" : moment(shown.timestamp));
-    this.#fact("Capture to screen", shown?.ageMs === undefined ? "–" : duration(shown.ageMs));
-    this.#fact("Offset", shown === undefined ? "–" : String(shown.offset));
-    this.#fact("Dropped", frames(lane.dropped));
-    this.#fact("Dead letters", frames(lane.deadLettered));
-    this.#fact("Gaps", frames(lane.gaps));
-    this.#fact("Restarts", count(lane.restarts));
-    this.#fact(
-      "Last commit",
-      lane.lastCommit === undefined ? "–" : `${span(now - lane.lastCommit)} ago`,
-    );
-    this.#fact("Partition", `${lane.topic} / ${lane.partition}`);
-    this.#fact("Camera", `CAMERA-${lane.partition + 1}`);
-    this.#fact("Place", lane.place ?? "–");
+    showFacts(this.#facts, [
+      ["Picture", shown?.size ?? "–"],
+      ["Captured", shown === undefined ? "–" : moment(shown.timestamp)],
+      ["Capture to screen", shown?.ageMs === undefined ? "–" : duration(shown.ageMs)],
+      ["Offset", shown === undefined ? "–" : String(shown.offset)],
+      ["Dropped", frames(lane.dropped)],
+      ["Dead letters", frames(lane.deadLettered)],
+      ["Gaps", frames(lane.gaps)],
+      ["Restarts", count(lane.restarts)],
+      ["Last commit", lane.lastCommit === undefined ? "–" : `${span(now - lane.lastCommit)} ago`],
+      ["Camera", `CAMERA-${lane.partition + 1}`],
+      ["Place", lane.place ?? "–"],
+      ["Partition", `${lane.topic} / ${lane.partition}`],
+    ], (name) => OPERATORS.has(name) ? {} : { class: "engineering" });
     this.#details.hidden = lane.query === "raw";
     set(this.#details, { href: `/queries/${encodeURIComponent(lane.id)}` });
     const camera = lane.partition + 1;
     const query = new URLSearchParams({ query: lane.query, topic: lane.topic });
     set(this.#stream, { href: `/cam/${camera}?${query}` });
     set(this.#snapshot, { href: `/cam/${camera}.jpg?${query}` });
-  }
-
-  #fact(name: string, value: string): void {
-    text(this.#facts.get(name)!, value);
   }
 
   #updateViews(lane: LaneView, others: readonly LaneView[]): void {

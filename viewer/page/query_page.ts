@@ -3,7 +3,7 @@ import type { StreamingQueryProgress } from "../../runtime/definition/progress.t
 import { cameraText, type LaneView } from "../protocol.ts";
 import { drawLine, Series } from "./chart.ts";
 import { conditionOf } from "./condition.ts";
-import { element, set, text } from "./dom.ts";
+import { element, set, showFacts, text } from "./dom.ts";
 import { count, duration, frames, moment, rate, recent, span } from "./format.ts";
 import { brand } from "./header.ts";
 
@@ -17,7 +17,6 @@ interface Details {
 const EVERY_MS = 1_000;
 const BATCHES_SHOWN = 25;
 
-/** Shows the query of a lane. */
 export function showQuery(lane: string): void {
   void new QueryPage(lane).run();
 }
@@ -126,7 +125,7 @@ class QueryPage {
 
   #showFacts(lane: LaneView, now: number, newest: StreamingQueryProgress | undefined): void {
     const totals = newest?.totals;
-    const facts: [string, string][] = [
+    showFacts(this.#facts, [
       ["Name", lane.name],
       ["Partition", `${lane.topic} / ${lane.partition}`],
       ["Batch", newest === undefined ? "–" : String(newest.batchId)],
@@ -156,15 +155,7 @@ class QueryPage {
       ],
       ["Id", newest?.id ?? "–"],
       ["Run", newest?.runId ?? "–"],
-    ];
-    if (this.#facts.childElementCount !== facts.length) {
-      this.#facts.replaceChildren(
-        ...facts.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))),
-      );
-    }
-    facts.forEach(([, value], index) =>
-      text(this.#facts.children[index]!.lastElementChild!, value)
-    );
+    ]);
   }
 
   #showCharts(progress: readonly StreamingQueryProgress[]): void {

@@ -110,7 +110,7 @@ export class Wall {
   /** Takes a picture from the connection. */
   take(picture: PictureMessage): void {
     const tile = this.#bySlot.get(picture.slot);
-    // An access unit that is not shown any more is decoded all the same: others depend on it.
+    // An access unit that is not shown any more is decoded anyway: others depend on it.
     if (tile === undefined || (picture.unit === undefined && !this.accepts(picture))) {
       this.#connection.drawn(picture.slot, picture.sequence);
       this.#schedule();

@@ -30,7 +30,6 @@ import { Wall } from "./wall.ts";
 
 const GROUPS_KEY = "framelane-groups";
 
-/** Shows the wall. */
 export function showWall(): void {
   new WallPage();
 }

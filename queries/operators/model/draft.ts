@@ -1,5 +1,5 @@
 // A first manifest for an `.onnx` file, guessed from its shapes.
-import { INPUT_DTYPES, type Layout } from "./manifest_input.ts";
+import { INPUT_DTYPES, type Layout, type ModelConstant } from "./manifest_input.ts";
 import type { Dimension, OnnxFile, OnnxValue } from "./onnx_file.ts";
 import { type Head, labelsIn, recognizeHead, sizeIn } from "./heads.ts";
 import { MOST_SCORES } from "./readers/scores.ts";
@@ -10,6 +10,16 @@ export interface Draft {
   readonly manifest: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
 }
+
+/** What inputs take that are no pictures, by the names that exporters give them. */
+const CONSTANTS: readonly (readonly [RegExp, ModelConstant])[] = [
+  [/im_shape|image_shape/i, "inputShape"],
+  [/scale_factor/i, "scale"],
+  [/target_size|orig/i, "frameSize"],
+  [/iou|nms/i, 0.45],
+  [/score|conf|thresh/i, 0.25],
+  [/max.*(det|box|output)/i, 300],
+];
 
 /** Sizes that stand in for free dimensions. */
 const FRAMES = 16;
@@ -23,18 +33,33 @@ const MAX_LABELS = 20;
  *
  * @param name of the model
  * @param fileName of the `.onnx` file, as seen from the manifest
+ * @throws {Error} when no input can take pictures.
  */
 export function draftManifest(file: OnnxFile, name: string, fileName: string): Draft {
   const notes: string[] = [];
   const guessed = picturesOf(file, notes);
+  if (guessed.length === 0) {
+    const given = file.inputs.map(({ name, dtype, shape }) =>
+      `${name} (${dtype} ${shapeText(shape)})`
+    );
+    throw new Error(
+      "Cannot write a manifest for a model that takes no pictures: expected an input of 4 or 5 " +
+        `dimensions with 1 or 3 colours, given ${given.join(", ") || "none"}`,
+    );
+  }
   const isPicture = (input: OnnxValue) => guessed.some((p) => p["name"] === input.name);
   const state = stateOf(file, isPicture);
   const outputs = file.outputs.filter(({ name }) => !state.some((s) => s["output"] === name));
   const [{ width = SIDE, height = SIDE } = {}] = guessed as { width?: number; height?: number }[];
   const head = recognizeHead(file, outputs, { width, height });
-  const constants = head?.constants ?? {};
+  const constants: Record<string, unknown> = {};
   for (const { name, dtype, shape } of file.inputs.filter((input) => !isPicture(input))) {
-    if (state.some((entry) => entry["input"] === name) || name in constants) continue;
+    if (state.some((entry) => entry["input"] === name)) continue;
+    const constant = CONSTANTS.find(([pattern]) => pattern.test(name))?.[1];
+    if (constant !== undefined) {
+      constants[name] = constant;
+      continue;
+    }
     notes.push(
       `input ${name} (${dtype} ${
         shapeText(shape)
@@ -42,13 +67,7 @@ export function draftManifest(file: OnnxFile, name: string, fileName: string): D
         "name what it takes in constants",
     );
   }
-  if (guessed.length === 0) {
-    notes.push("no input looks as if it takes pictures: expected 4 or 5 dimensions");
-  } else {
-    notes.push(
-      "color, resize, scale, mean and std: the file does not say what it was trained with",
-    );
-  }
+  notes.push("color, resize, scale, mean and std: the file does not say what it was trained with");
   if (head !== undefined) notes.push(`outputs: they look like ${head.description}`);
   const pictures = guessed.map((input) => ({ ...input, ...head?.input }));
   const frames = Math.max(1, ...pictures.map((input) => Number(input["frames"] ?? 1)));
@@ -188,6 +207,8 @@ function guessOutput(
   const perFrame = frames > 1 && sizes[0] === frames;
   const values = (perFrame ? sizes.slice(1) : sizes)
     .reduce<number>((product, size) => product * (typeof size === "number" ? size : NaN), 1);
+  const isRow = sizes.filter((size) => size !== 1).length === 1;
+  if (values > MOST_SCORES && isRow) return { name, kind: "vector" };
   if (values > MOST_SCORES) {
     notes.push(
       `output ${name} ${shapeText(shape)}: ${values} values are too many for scores; say how to ` +

@@ -9,8 +9,6 @@ export interface Head {
   readonly output: Readonly<Record<string, unknown>>;
   /** How such models mostly take pictures. */
   readonly input?: Readonly<Record<string, unknown>>;
-  /** What its other inputs take. */
-  readonly constants?: Readonly<Record<string, unknown>>;
   /** How many labels it has, where the shape tells. */
   readonly classes?: number;
 }
@@ -76,13 +74,11 @@ function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | u
   const head = { kind: "objects", name: scores.name, boxes: boxes.name };
   if (classes !== undefined) {
     const own = { ...head, classes: classes.name };
-    const sizes = file.inputs.find(({ name }) => /target_size|im_shape|orig/i.test(name));
-    if (sizes !== undefined) {
+    if (file.inputs.some(({ name }) => /target_size|orig/i.test(name))) {
       return {
         description: "a DETR whose boxes are in pixels of the frame",
         output: { ...own, format: "detr" },
         input: { resize: "fill" },
-        constants: { [sizes.name]: "frameSize" },
       };
     }
     if (/^detection_/.test(boxes.name)) {
@@ -143,7 +139,7 @@ function heatMap(outputs: readonly OnnxValue[], { height }: Side): Head | undefi
 
 function oneTensor(
   file: OnnxFile,
-  { name, shape = [] }: OnnxValue,
+  { name, dtype, shape = [] }: OnnxValue,
   outputs: number,
   { width, height }: Side,
 ): Head | undefined {
@@ -156,6 +152,19 @@ function oneTensor(
       output: { ...objects, format: "rows", columns, units: "pixels" },
       input: ULTRALYTICS,
     };
+  }
+  const paddle = file.inputs.some(({ name }) => name === "scale_factor");
+  if (paddle && shape.length === 2 && second === 6) {
+    const columns = ["class", "score", "left", "top", "right", "bottom"];
+    return {
+      description: "rows after NMS of PaddleDetection",
+      output: { ...objects, format: "rows", columns, units: "frame" },
+      input: { resize: "fill" },
+    };
+  }
+  const isNumbers = /^u?int/.test(dtype) && shape.length === 3;
+  if (isNumbers && second === height && third === width) {
+    return { description: "a map of the numbers of classes", output: { name, kind: "map" } };
   }
   if (shape.length === 4) {
     const isWhole = (size: Dimension | undefined, side: number) =>
@@ -173,6 +182,13 @@ function oneTensor(
       description: "a YOLOv10 or other YOLO without NMS",
       output: { ...objects, format: "yolov10" },
       input: ULTRALYTICS,
+    };
+  }
+  if (second === 300 && typeof third === "number" && labelsIn(file)?.length === third - 4) {
+    return {
+      description: "an RT-DETR of ultralytics",
+      output: { ...objects, format: "yolov8", units: "fractions", iou: 1 },
+      input: { resize: "fill" },
     };
   }
   const cells = [8, 16, 32].reduce(

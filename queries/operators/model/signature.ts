@@ -1,7 +1,7 @@
 // A manifest against the file that it describes.
 import { ManifestError, type ModelManifest } from "./manifest.ts";
 import type { Layout, ModelInput } from "./manifest_input.ts";
-import type { ScoresOutput } from "./manifest_output.ts";
+import type { ObjectFormat, ObjectsOutput, ScoresOutput } from "./manifest_output.ts";
 import { type Dimension, type OnnxFile, type OnnxValue, readOnnx } from "./onnx_file.ts";
 import { OutputReaders } from "./readers/mod.ts";
 import { MOST_SCORES } from "./readers/scores.ts";
@@ -92,6 +92,8 @@ export function signatureFaults(manifest: ModelManifest, file: OnnxFile): string
       compare(`outputs[${i}]`, "numbers", found.dtype, NUMBERS.includes(found.dtype));
       if (output.kind === "window" || output.kind === "frame") {
         checkScores(output, manifest.frames, i, found, faults);
+      } else if (output.kind === "objects" && file.outputs.length === 1) {
+        checkClasses(output, i, found, faults);
       }
     }
   }
@@ -152,6 +154,31 @@ function checkScores(
         "highest with top",
     );
   }
+}
+
+/** Numbers of a row before those of the classes. */
+const BEFORE_CLASSES: Readonly<Partial<Record<ObjectFormat, number>>> = {
+  yolov5: 5,
+  yolov8: 4,
+  yolox: 5,
+};
+
+/** A row holds a number for each label; behind them are only masks, of which another output tells. */
+function checkClasses(
+  { format, labels }: ObjectsOutput,
+  index: number,
+  { shape }: OnnxValue,
+  faults: string[],
+): void {
+  const before = BEFORE_CLASSES[format], sizes = shape?.slice(-2) ?? [];
+  if (before === undefined || labels === undefined || sizes.length < 2) return;
+  if (sizes.some((size) => typeof size === "string" || size <= 0)) return;
+  const columns = Math.min(...sizes as number[]);
+  if (sizes.includes(before + labels.length)) return;
+  faults.push(
+    `outputs[${index}].labels: the manifest says ${labels.length} labels, the file has ` +
+      `${columns - before} classes (${shapeText(shape)})`,
+  );
 }
 
 /** The dimensions of an input for one window. */

@@ -253,7 +253,7 @@ function prepareTopics({ db, topics }: CheckpointParts, options: CommitterOption
 /**
  * The record, or what is to be written instead.
  *
- * @throws {LogError} `TOO_LARGE` when there is nothing smaller to be had.
+ * @throws {LogError} `TOO_LARGE` when nothing smaller can be written.
  */
 function fitting(record: OutputRecord): { record: OutputRecord; row: EncodedRecord } {
   try {

@@ -17,7 +17,6 @@ import { applicationId, offsetBits } from "./schema.ts";
 import { SegmentWriter } from "./segment_writer.ts";
 import { Topics } from "./topics.ts";
 
-/** What was converted. */
 export interface ConvertReport {
   readonly records: number;
   readonly checkpoints: number;
@@ -56,7 +55,7 @@ export async function convertLog(
   }
 }
 
-/** Opens the old database and keeps everybody else out. */
+/** Opens the old database and keeps everyone else out. */
 function openOld(dir: string): DatabaseSync {
   const path = join(dir, "log.db");
   let db: DatabaseSync | undefined;

@@ -24,7 +24,6 @@ const texts = {
   cannotOpen: /unable to open database file/i,
 } as const;
 
-/** What an error of the storage is about. */
 export type StorageFault = keyof typeof texts | "denied" | "other";
 
 /**
@@ -39,7 +38,7 @@ export function storageFault(error: unknown, path?: string): StorageFault {
 }
 
 /**
- * Whether no file can be opened any more, whatever it is. Never the database itself: closing it would take SQLite's
+ * Whether no file can be opened any more, of any kind. Never the database itself: closing it would take SQLite's
  * locks away.
  */
 function outOfHandles(path: string): boolean {

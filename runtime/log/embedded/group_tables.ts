@@ -124,7 +124,7 @@ export class GroupTables {
     });
   }
 
-  /** Rows that no member has written (of a damaged file) must not keep a partition for ever. */
+  /** Rows that no member has written (of a damaged file) must not keep a partition forever. */
   #removeImpossible(id: number): void {
     this.#db.run(
       "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",
@@ -159,7 +159,6 @@ export class GroupTables {
     }
   }
 
-  /** True when this membership owns the partition. */
   owns({ memberId, generation }: Membership, partition: number): boolean {
     const group = this.#row();
     if (group === undefined) return false;

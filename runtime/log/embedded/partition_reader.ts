@@ -167,7 +167,7 @@ export class EmbeddedPartitionReader implements PartitionReader {
     }
   }
 
-  /** Sees to it that the buffer is filled, when it is at most half full and there is more to read. */
+  /** Fills the buffer when it is at most half full and there is more to read. */
   #refill(): void {
     const { maxFrames, maxBytes } = this.#place;
     if (

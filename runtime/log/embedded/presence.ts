@@ -30,8 +30,8 @@ export class Presence {
     return new Presence(id, path, file);
   }
 
-  /** Removes what processes left that died; returns whether anybody has the log open. */
-  static async anybody(dir: string): Promise<boolean> {
+  /** Removes what processes left that died; returns whether any process has the log open. */
+  static async any(dir: string): Promise<boolean> {
     let alive = false;
     try {
       for await (const { name } of Deno.readDir(join(dir, "open"))) {

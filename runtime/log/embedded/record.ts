@@ -76,7 +76,6 @@ export function encodeRecord({ timestamp, key, headers, value }: LogRecord): Enc
   return { timestamp: time, head, value, size };
 }
 
-/** Padding of this size. */
 export function encodePadding(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);

@@ -27,7 +27,6 @@ export type ChunkRow = [
   time: number,
 ];
 
-/** Columns of `chunks`, as a `ChunkRow`. */
 export const chunkColumns = `${offsetOfId}, count, segment, position, size, max_time`;
 
 /** The chunk that still grows, if any. */

@@ -62,7 +62,6 @@ export interface OpenSegment {
 export interface Placed {
   readonly segment: OpenSegment;
   readonly position: number;
-  /** Padding before it. */
   readonly padding: number;
 }
 

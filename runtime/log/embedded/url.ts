@@ -3,7 +3,6 @@ import { LogError } from "../log.ts";
 
 /** What `embedded:DIR?retention-bytes=N&retention-ms=N&sync=…` says. */
 export interface EmbeddedUrl {
-  /** As given. */
   readonly url: string;
   /** Folder of the log, relative to the working directory or absolute. */
   readonly dir: string;

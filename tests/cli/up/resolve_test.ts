@@ -122,7 +122,7 @@ viewer: { port: 70000, host: 0.0.0.0 }
     /^f\.yaml:18: Cannot use queries\[2\]\.sinks\[0\] "nothing": expected display, console/,
     /^f\.yaml:19: Query motion does not take model/,
     /^f\.yaml:21: Cannot use viewer\.port "70000": expected a whole number from 0 to 65535/,
-    /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everybody/,
+    /^f\.yaml:21: Cannot show the viewer on 0\.0\.0\.0 to everyone/,
   ];
   for (const [index, pattern] of expected.entries()) {
     assert.match(faults[index] ?? "", pattern, faults.join("\n"));

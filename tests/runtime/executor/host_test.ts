@@ -49,8 +49,9 @@ Deno.test("executor: a lane that is stopped before its executor is ready never t
   });
 });
 
-Deno.test("executor: a module without a query is named, whatever it exports", async () => {
-  for (const source of ["export default 7", "export default null", "export const query = {}"]) {
+Deno.test("executor: a module without a query is named, whatever it exports or throws", async () => {
+  const sources = ["export default 7", "export default null", "export const query = {}"];
+  for (const source of [...sources, "throw null"]) {
     const messages: FromExecutor[] = [];
     const host = new ExecutorHost({
       send: (message) => void messages.push(message),
@@ -62,7 +63,9 @@ Deno.test("executor: a module without a query is named, whatever it exports", as
     assert.ok(message?.type === "unloadable");
     assert.match(
       message.error.message,
-      /^Cannot use data:.* as a query: expected a query definition/,
+      source === "throw null"
+        ? /^Cannot load data:.*: null was thrown/
+        : /^Cannot use data:.* as a query: expected a query definition/,
     );
   }
 });

@@ -35,6 +35,25 @@ export function jpegOf(width: number, height: number, shift = 0): Uint8Array {
   }));
 }
 
+/** A JPEG whose colours change with every pixel: codes of all lengths, and values out of range. */
+export function noiseJpeg(
+  width: number,
+  height: number,
+  quality: number,
+  amount: number,
+): Uint8Array {
+  let state = width * 31 + height;
+  const data = Buffer.alloc(width * height * 3);
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    data[i] = 128 + Math.round(((state >>> 24) - 128) * amount);
+  }
+  const { FORMAT_RGB: format, SAMP_420: subsampling } = jpegTurbo;
+  return new Uint8Array(
+    jpegTurbo.compressSync(data, { format, width, height, subsampling, quality }),
+  );
+}
+
 /** The same picture in another encoding. */
 export async function encoded(
   width: number,

@@ -152,10 +152,11 @@ const ODD: Readonly<Record<string, () => Promise<Uint8Array[]> | Uint8Array[]>> 
     reframed((nals) =>
       [delimiter, ...nals, filler].flatMap((nal) => [Uint8Array.of(0), START, nal])
     ),
-  "H.264 with scaling lists and timing": () =>
+  "H.264 with scaling lists and everything about its use": () =>
     accessUnits({
       ...{ frames: COUNT, gop: 4 },
-      parameters: "cqm=jvt:8x8dct=1:nal-hrd=vbr:vbv-maxrate=800:vbv-bufsize=800:sar=4/3",
+      parameters: "cqm=jvt:8x8dct=1:nal-hrd=vbr:vbv-maxrate=800:vbv-bufsize=800:" +
+        "sar=7/5:overscan=show:colormatrix=bt709:chromaloc=1",
     }),
   "H.264 for frames out of order that has none": () =>
     accessUnits({ frames: COUNT, gop: 4, parameters: "bframes=2:b-adapt=0", types: inOrder }),

@@ -2,6 +2,7 @@
  * Labels each frame with a hash over all frames up to it: one frame lost, doubled or reordered, or a
  * state brought back wrongly, changes everything after it.
  */
+import "../../recovery/crash.ts";
 import { createHash } from "node:crypto";
 import { display, type Frame, query } from "../../../runtime/mod.ts";
 

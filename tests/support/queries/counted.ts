@@ -2,6 +2,7 @@
  * As the query `count`, with a detector that is a script: six walkers to and fro over a line, who flicker
  * and are hidden for a while.
  */
+import "../../recovery/crash.ts";
 import { events, type Frame, query } from "../../../runtime/mod.ts";
 import { track } from "../../../queries/operators/track/mod.ts";
 import { zones } from "../../../queries/operators/zones/mod.ts";

@@ -2,8 +2,10 @@
  * A finding for each overlapping window of six frames, which names a hash over the window. The window
  * before is part of it, in a state that is too large to lie beside a Kafka group's offset.
  */
+import "../../recovery/crash.ts";
 import { createHash } from "node:crypto";
 import { display, type Finding, query } from "../../../runtime/mod.ts";
+import { hashFinding } from "./hash_finding.ts";
 
 const PADDING = "x".repeat(5_000);
 
@@ -17,17 +19,7 @@ export default query("hashes")
       const hash = createHash("sha256").update(`${state.before}${state.padding}`);
       for (const { offset, value } of window.frames) hash.update(`${offset} `).update(value);
       state.before = hash.digest("hex");
-      const { topic, partition, key, firstOffset, lastOffset, lastTimestamp, frames } = window;
-      return [{
-        topic,
-        partition,
-        key,
-        firstOffset,
-        lastOffset,
-        timestamp: lastTimestamp,
-        result: { scores: { [state.before]: 1 } },
-        picture: frames[0]!,
-      }];
+      return [hashFinding(window, state.before)];
     },
   })
   .writeStream(display());

@@ -2,6 +2,7 @@
  * Labels each pair of two cameras with a hash over all pairs up to it: one pair lost, doubled or reordered
  * changes everything after it.
  */
+import "../../recovery/crash.ts";
 import { createHash } from "node:crypto";
 import { display, type Pair, query } from "../../../runtime/mod.ts";
 

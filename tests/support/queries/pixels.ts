@@ -2,8 +2,10 @@
  * A finding for each overlapping window of six frames, which names a hash over what they show: pictures are
  * asked for again that were decoded long before.
  */
+import "../../recovery/crash.ts";
 import { createHash } from "node:crypto";
 import { display, type Finding, pictureOf, query, type Window } from "../../../runtime/mod.ts";
+import { hashFinding } from "./hash_finding.ts";
 
 export default query("pixels")
   .readStream({ startingOffsets: "earliest", maxFramesPerTrigger: 8 })
@@ -20,17 +22,7 @@ export default query("pixels")
           grey.release();
           picture.release();
         }
-        const { topic, partition, key, firstOffset, lastOffset, lastTimestamp, frames } = window;
-        return [{
-          topic,
-          partition,
-          key,
-          firstOffset,
-          lastOffset,
-          timestamp: lastTimestamp,
-          result: { scores: { [hash.digest("hex")]: 1 } },
-          picture: frames[0]!,
-        }];
+        return [hashFinding(window, hash.digest("hex"))];
       },
     }),
   })

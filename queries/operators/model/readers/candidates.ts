@@ -9,16 +9,12 @@ const MOST_COMPARED = 30_000;
 /** Left, top, right, bottom. */
 type Sides = readonly [number, number, number, number];
 
-/** Numbers of a candidate's box. */
-const SIDES = 4;
+/** Numbers of a candidate: its box, score, class, and which row of the output it came from. */
+const NUMBERS = 7, SCORE = 4, CLASS = 5, ROW = 6;
 
 /** Collects candidates without making an object of each. */
 export class Candidates {
-  #boxes = new Float32Array(64 * SIDES);
-  #scores = new Float32Array(64);
-  #classes = new Int32Array(64);
-  /** Which row of the output each came from. */
-  #rows = new Int32Array(64);
+  #numbers = new Float32Array(64 * NUMBERS);
   count = 0;
 
   /** Adds a box in pixels of the input, or of the frame. What is no number is left out. */
@@ -32,29 +28,13 @@ export class Candidates {
     row: number,
   ): void {
     if (!Number.isFinite(left + top + right + bottom + score) || kind < 0) return;
-    if (this.count === this.#scores.length) this.#grow();
-    const at = this.count++;
-    this.#boxes[at * SIDES] = left;
-    this.#boxes[at * SIDES + 1] = top;
-    this.#boxes[at * SIDES + 2] = right;
-    this.#boxes[at * SIDES + 3] = bottom;
-    this.#scores[at] = score;
-    this.#classes[at] = kind;
-    this.#rows[at] = row;
-  }
-
-  #grow(): void {
-    const length = 4 * this.#scores.length;
-    const boxes = new Float32Array(length * SIDES), scores = new Float32Array(length);
-    const classes = new Int32Array(length), rows = new Int32Array(length);
-    boxes.set(this.#boxes);
-    scores.set(this.#scores);
-    classes.set(this.#classes);
-    rows.set(this.#rows);
-    this.#boxes = boxes;
-    this.#scores = scores;
-    this.#classes = classes;
-    this.#rows = rows;
+    const at = this.count++ * NUMBERS;
+    if (at === this.#numbers.length) {
+      const more = new Float32Array(4 * at);
+      more.set(this.#numbers);
+      this.#numbers = more;
+    }
+    this.#numbers.set([left, top, right, bottom, score, kind, row], at);
   }
 
   /**
@@ -65,16 +45,17 @@ export class Candidates {
    * @returns their indices.
    */
   select(iou: number, agnostic: boolean, most: number): number[] {
-    const scores = this.#scores;
+    const score = (at: number) => this.#numbers[at * NUMBERS + SCORE]!;
+    const kind = (at: number) => this.#numbers[at * NUMBERS + CLASS]!;
     let order = Array.from({ length: this.count }, (_, i) => i)
-      .sort((a, b) => scores[b]! - scores[a]! || a - b);
+      .sort((a, b) => score(b) - score(a) || a - b);
     if (iou >= 1) return order.slice(0, most);
     if (order.length > MOST_COMPARED) order = order.slice(0, MOST_COMPARED);
     const kept: number[] = [];
     for (const at of order) {
       if (kept.length === most) break;
       const isNew = kept.every((other) =>
-        (!agnostic && this.#classes[at] !== this.#classes[other]) || this.#iou(at, other) <= iou
+        (!agnostic && kind(at) !== kind(other)) || this.#iou(at, other) <= iou
       );
       if (isNew) kept.push(at);
     }
@@ -82,7 +63,7 @@ export class Candidates {
   }
 
   #iou(a: number, b: number): number {
-    const boxes = this.#boxes, i = a * SIDES, j = b * SIDES;
+    const boxes = this.#numbers, i = a * NUMBERS, j = b * NUMBERS;
     const width = Math.min(boxes[i + 2]!, boxes[j + 2]!) - Math.max(boxes[i]!, boxes[j]!);
     const height = Math.min(boxes[i + 3]!, boxes[j + 3]!) - Math.max(boxes[i + 1]!, boxes[j + 1]!);
     if (width <= 0 || height <= 0) return 0;
@@ -92,7 +73,7 @@ export class Candidates {
 
   /** Which row of the output a candidate came from. */
   rowOf(index: number): number {
-    return this.#rows[index]!;
+    return this.#numbers[index * NUMBERS + ROW]!;
   }
 
   /**
@@ -106,14 +87,14 @@ export class Candidates {
     placement: Placement,
     inFrame: boolean,
   ): DetectedObject {
-    const at = index * SIDES, boxes = this.#boxes;
+    const at = index * NUMBERS, boxes = this.#numbers;
     const box = [boxes[at]!, boxes[at + 1]!, boxes[at + 2]!, boxes[at + 3]!] as const;
     const [left, top, right, bottom] = inFrame
       ? insideOf(placement, box)
       : toSource(placement, box);
     return {
-      label: labelOf(this.#classes[index]!),
-      score: rounded(this.#scores[index]!),
+      label: labelOf(boxes[at + CLASS]!),
+      score: rounded(boxes[at + SCORE]!),
       box: [tenths(left), tenths(top), tenths(right), tenths(bottom)],
     };
   }

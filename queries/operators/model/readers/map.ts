@@ -12,10 +12,13 @@ export function mapReader(output: MapOutput): OutputReader {
   return {
     fetches: [name],
     read(outputs, { frames, placements, input }) {
-      const values = valuesOf(outputs.get(name)!);
+      const tensor = outputs.get(name)!;
+      const values = valuesOf(tensor);
+      // Whole numbers are those of classes, unless there is one class alone.
+      const rank = /^u?int/.test(tensor.dtype) && output.labels?.length !== 1 ? 2 : 3;
       const masks: string[] = [];
       const readings = placements.map((placement, frame) => {
-        const { data, shape } = partOf(values, frame, frames, 3);
+        const { data, shape } = partOf(values, frame, frames, rank);
         const map = classesOf(output, data, shape);
         const part = contentOf(map, placement, input);
         if (output.mask) masks.push(pngOf(part).toString("base64"));

@@ -172,7 +172,7 @@ export class Transactions {
         if (known === undefined || !UNSETTLED.has(known.state)) break;
       }
     } catch (error) {
-      // It is committed all the same; the next transaction meets what is wrong here.
+      // It is committed even so; the next transaction meets what is wrong here.
       const expected = this.#cluster.closing.aborted || isRepeatable(error) ||
         error instanceof ThrottledError || error instanceof LogError ||
         brokerErrors(error).length > 0;

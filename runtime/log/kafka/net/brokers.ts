@@ -82,7 +82,7 @@ export class Brokers {
       .map(({ broker }) => broker);
   }
 
-  /** A broker is silent: if the cluster has given it up, others have taken its place, and waiting is of no use. */
+  /** A broker is silent: if the cluster has given it up, others have taken its place, and waiting does not help. */
   async #doubt(broker: Broker): Promise<void> {
     const name = brokerName(broker);
     if (this.#doubting || !this.#formerly.has(name)) return;

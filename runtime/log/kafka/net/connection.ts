@@ -25,7 +25,7 @@ export interface ConnectionOptions {
   readonly requestTimeoutMs: number;
   /** Breaks the connecting off. */
   readonly signal: AbortSignal;
-  /** Logs in; returns how long the login is good for, milliseconds, 0 for ever. */
+  /** Logs in; returns how long the login is good for, milliseconds; 0 without end. */
   readonly logIn?: (connection: Connection, credentials: Credentials) => Promise<number>;
   /** The connection is not to be used for anything new: it is lost, closed, or its login ends soon. */
   readonly onEnd: (reason?: unknown) => void;
@@ -242,7 +242,7 @@ export class Connection {
   /**
    * Ends the connection when what was sent has gone out; responses that have not come fail.
    *
-   * @param lost why it is of no use to wait.
+   * @param lost why waiting does not help.
    */
   async close(lost?: NetworkError): Promise<void> {
     if (lost !== undefined) this.#end(lost);

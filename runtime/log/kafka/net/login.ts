@@ -25,7 +25,7 @@ const SASL_AUTHENTICATE = api("SaslAuthenticate", 36, [0, 2], 2, {
     errorCode: int16,
     errorMessage: nullableString,
     authBytes: bytes,
-    /** How long the login is good for; 0: for ever. */
+    /** How long the login is good for; 0: without end. */
     sessionLifetimeMs: since(1, int64, 0),
   }),
 });
@@ -33,7 +33,7 @@ const SASL_AUTHENTICATE = api("SaslAuthenticate", 36, [0, 2], 2, {
 /**
  * Logs in.
  *
- * @returns how long the login is good for, milliseconds; 0 for ever.
+ * @returns how long the login is good for, milliseconds; 0 without end.
  * @throws {LoginError} when the broker refuses.
  */
 export async function logIn(connection: Connection, credentials: Credentials): Promise<number> {

@@ -65,7 +65,7 @@ export class PendingRequests {
     this.#watch();
   }
 
-  /** Bytes have come or gone. Fewer than a kilobyte at a time are no sign of life: that would take for ever. */
+  /** Bytes have come or gone. Fewer than a kilobyte at a time are no sign of life: that would never end. */
   moved(bytes: number): void {
     this.#moved += bytes;
     if (this.#moved < LIVELY_BYTES) return;

@@ -61,7 +61,7 @@ export class BufferedPartition implements PartitionReader {
   /** What the last fetch brought and is not decoded yet. */
   #rest: BatchDecoder | undefined;
   #heldSince: number | undefined;
-  /** What came last did not fit in: asking again is of no use before something was taken out. */
+  /** What came last did not fit in: asking again does not help before something was taken out. */
   #blocked = false;
   #waiting = new Set<() => void>();
 

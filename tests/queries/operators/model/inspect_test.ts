@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { draftManifest } from "../../../../queries/operators/model/draft.ts";
 import { parseManifest } from "../../../../queries/operators/model/manifest.ts";
+import { signatureFaults } from "../../../../queries/operators/model/signature.ts";
 import type { OnnxFile, OnnxValue } from "../../../../queries/operators/model/onnx_file.ts";
 
 type Shape = OnnxValue["shape"];
@@ -85,6 +86,16 @@ const KNOWN: readonly [string, OnnxFile, Record<string, unknown>][] = [
     kind: "keypoints",
     labels: 1,
   }],
+  [
+    "RT-DETR of ultralytics",
+    file({ output0: [1, 300, 5] }, { metadata: { names: "{0: 'cat'}" } }),
+    { format: "yolov8", units: "fractions", iou: 1, labels: 1 },
+  ],
+  [
+    "PaddleDetection",
+    file({ out: ["n", 6] }, { more: { im_shape: [1, 2], scale_factor: [1, 2] } }),
+    { format: "rows", units: "frame" },
+  ],
   ["a map", file({ out: [1, 19, 160, 160] }), { kind: "map", labels: 19 }],
 ];
 
@@ -117,6 +128,44 @@ Deno.test("inspect takes labels and size from what the exporter noted", () => {
   assert.deepEqual(output!.labels, ["person", "driver's seat"]);
   const { height, width, pad, resize } = manifest["input"] as Record<string, unknown>;
   assert.deepEqual([height, width, pad, resize], [320, 416, 114, "letterbox"]);
+});
+
+Deno.test("inspect gives inputs that take no picture what their names ask for", () => {
+  const more = {
+    im_shape: [1, 2],
+    scale_factor: [1, 2],
+    iou_threshold: [1],
+    max_output_boxes: [1],
+  };
+  const { manifest } = draftManifest(file({ out: ["n", 6] }, { more }), "m", "m.onnx");
+  assert.deepEqual(manifest["constants"], {
+    im_shape: "inputShape",
+    scale_factor: "scale",
+    iou_threshold: 0.45,
+    max_output_boxes: 300,
+  });
+});
+
+Deno.test("inspect takes a long row for a vector", () => {
+  const { manifest } = draftManifest(file({ features: [1, 4096] }), "m", "m.onnx");
+  assert.deepEqual(manifest["outputs"], [{ name: "features", kind: "vector" }]);
+});
+
+Deno.test("labels that are not as many as a detector's classes are refused", () => {
+  for (
+    const [labels, shape] of [[2, [1, 7, 8400]], [4, [1, 7, 8400]], [1, [1, 8400, 85]]] as const
+  ) {
+    const onnx = file({ out: [...shape] });
+    const { manifest } = draftManifest(onnx, "m", "m.onnx");
+    const [output] = manifest["outputs"] as Record<string, unknown>[];
+    const wrong = { ...output, labels: Array.from({ length: labels }, (_, i) => `class ${i}`) };
+    const parsed = parseManifest({ ...manifest, outputs: [wrong] }, "model.json");
+    assert.match(
+      signatureFaults(parsed, onnx).join(),
+      new RegExp(`labels: the manifest says ${labels} labels, the file has (3|80) classes`),
+    );
+    assert.deepEqual(signatureFaults(parseManifest(manifest, "model.json"), onnx), []);
+  }
 });
 
 Deno.test("inspect says what is too much for scores", () => {

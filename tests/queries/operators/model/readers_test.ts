@@ -95,6 +95,11 @@ Deno.test("map: of one channel, of class numbers, and with the classes last", ()
   const labels = ["road", "sky"];
   const expected = { road: 0.75, sky: 0.25 };
   assert.deepEqual(read({ kind: "map", labels }, [1, 8, 16], numbers).scores, expected);
+  const three = BigInt64Array.from({ length: 128 }, (_, i) => BigInt(i % 4 === 3 ? 2 : i % 2));
+  const areas = { "class 0": 0.5, "class 1": 0.25, "class 2": 0.25 };
+  for (const shape of [[8, 16], [1, 8, 16], [1, 1, 8, 16]]) {
+    assert.deepEqual(read({ kind: "map" }, shape, three).scores, areas, String(shape));
+  }
   const last = Float32Array.from(
     { length: 256 },
     (_, i) => Number((i % 32 < 12) === (i % 2 === 1)),

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import jpegTurbo from "@julusian/jpeg-turbo";
 import sharp from "sharp";
 import { BadFrameError } from "../../../../runtime/definition/frame.ts";
 import { decodeReduced, inspectImage } from "../../../../runtime/image/mod.ts";
 import { decodeHalfSize } from "../../../../runtime/image/kernels/half_size.ts";
 import { Kernels } from "../../../../runtime/image/kernels/kernels.ts";
-import { encoded, jpegOf, maxDifference, withSegment } from "../fixtures.ts";
+import { encoded, jpegOf, maxDifference, noiseJpeg, withSegment } from "../fixtures.ts";
 
 const SUBSAMPLED = { chromaSubsampling: "4:2:0" } as const;
 const kernels = new Kernels();
@@ -43,20 +42,6 @@ async function byLibrary(jpeg: Uint8Array): Promise<Uint8Array | undefined> {
   }
 }
 
-/** Colours that change with every pixel: all coefficients, and values out of range. */
-function noise(width: number, height: number, quality: number, amount: number): Uint8Array {
-  let state = 7;
-  const data = Buffer.alloc(width * height * 3);
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    data[i] = 128 + Math.round(((state >>> 24) - 128) * amount);
-  }
-  const { FORMAT_RGB: format, SAMP_420: subsampling } = jpegTurbo;
-  return new Uint8Array(
-    jpegTurbo.compressSync(data, { format, width, height, subsampling, quality }),
-  );
-}
-
 Deno.test("half size holds libjpeg's very values", async () => {
   const photo = sharp(astronaut).resize(333, 277);
   const pictures: Record<string, Uint8Array> = {
@@ -70,7 +55,7 @@ Deno.test("half size holds libjpeg's very values", async () => {
   };
   for (const quality of [1, 10, 50, 90, 97, 100]) {
     for (const amount of [0.05, 1]) {
-      pictures[`noise of ${amount}, quality ${quality}`] = noise(70, 50, quality, amount);
+      pictures[`noise of ${amount}, quality ${quality}`] = noiseJpeg(70, 50, quality, amount);
     }
   }
   for (const [name, jpeg] of Object.entries(pictures)) {

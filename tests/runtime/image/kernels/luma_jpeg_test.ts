@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import jpegTurbo from "@julusian/jpeg-turbo";
 import fc from "fast-check";
 import sharp from "sharp";
 import { decodeJpeg, inspectImage } from "../../../../runtime/image/mod.ts";
@@ -8,7 +7,7 @@ import { keepLuma } from "../../../../runtime/image/turbojpeg.ts";
 import { Kernels } from "../../../../runtime/image/kernels/kernels.ts";
 import { repaired } from "../../../../runtime/image/kernels/repair.ts";
 import { takeLuma } from "../../../../runtime/image/kernels/luma_jpeg.ts";
-import { jpegOf, withSegment } from "../fixtures.ts";
+import { jpegOf, noiseJpeg, withSegment } from "../fixtures.ts";
 
 const SUBSAMPLED = { chromaSubsampling: "4:2:0" } as const;
 const astronaut = Deno.readFileSync(new URL("../../../../clips/astronaut.jpg", import.meta.url));
@@ -22,20 +21,6 @@ async function samples(jpeg: Uint8Array): Promise<Uint8Array> {
   const data = image.data.slice();
   image.release();
   return data;
-}
-
-/** Codes of all lengths: noise of this amplitude. */
-function noise(width: number, height: number, quality: number, amount: number): Uint8Array {
-  let state = width * 31 + height;
-  const data = Buffer.alloc(width * height * 3);
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    data[i] = 128 + Math.round(((state >>> 24) - 128) * amount);
-  }
-  const { FORMAT_RGB: format, SAMP_420: subsampling } = jpegTurbo;
-  return new Uint8Array(
-    jpegTurbo.compressSync(data, { format, width, height, subsampling, quality }),
-  );
 }
 
 /** What is taken has the samples that libjpeg keeps, and is a grey JPEG of the same size. */
@@ -68,7 +53,7 @@ Deno.test("luma is taken without the change of a sample", async () => {
   };
   for (const quality of [1, 10, 50, 90, 97, 100]) {
     for (const amount of [0, 0.05, 1]) {
-      pictures[`noise of ${amount}, quality ${quality}`] = noise(70, 50, quality, amount);
+      pictures[`noise of ${amount}, quality ${quality}`] = noiseJpeg(70, 50, quality, amount);
     }
   }
   for (const [name, jpeg] of Object.entries(pictures)) {
@@ -84,7 +69,7 @@ Deno.test("luma of pictures of any size and quality is taken", async () => {
       fc.integer({ min: 1, max: 100 }),
       fc.double({ min: 0, max: 1, noNaN: true }),
       async (width, height, quality, amount) => {
-        await checkTaken(noise(width, height, quality, amount), `${width}×${height}`);
+        await checkTaken(noiseJpeg(width, height, quality, amount), `${width}×${height}`);
       },
     ),
     { numRuns: 60 },
@@ -110,7 +95,7 @@ Deno.test("what the kernels do not know is left to libjpeg", async () => {
 });
 
 Deno.test("what is cut or damaged is refused, or is what libjpeg makes of it", async () => {
-  const whole = noise(64, 48, 80, 0.4);
+  const whole = noiseJpeg(64, 48, 80, 0.4);
   for (let length = 0; length < whole.length - 2; length++) {
     assert.equal(take(whole.subarray(0, length)), undefined, `${length} bytes`);
   }

@@ -1,31 +1,21 @@
-// Crashes on purpose, for trials of the recovery: off unless the environment asks for one.
-import { BATCH_STEPS, type BatchStep } from "../engine/steps.ts";
+// Crashes on purpose: a query that imports this kills its process where the environment asks for it.
+import { subscribe } from "node:diagnostics_channel";
+import { BATCH_STEPS } from "../../runtime/engine/steps.ts";
 
-/** `STEP:N`: the process kills itself at the Nth time that an executor comes to the step. */
+/** `STEP:N`: the process kills itself at the Nth time that a thread comes to the step. */
 export const CRASH_VARIABLE = "FRAMELANE_CRASH_AT";
 
 /**
  * What to call at each step of each batch.
  *
  * @param spec e.g. `commit.before:7`; nothing to call when absent.
- * @param crash ends the process as kill -9 does; needs the permission to send signals, which no
- * task of Framelane has.
+ * @param crash ends the process as kill -9 does; needs the permission to send signals.
  * @throws {RangeError} when the step is unknown or the count is none.
- *
- * @example
- * ```ts
- * import { crashAt } from "./crash.ts";
- *
- * let crashed = 0;
- * const onStep = crashAt("plan:2", () => crashed++)!;
- * onStep("plan");
- * onStep("plan"); // now
- * ```
  */
 export function crashAt(
   spec: string | undefined,
   crash: () => void = () => Deno.kill(Deno.pid, "SIGKILL"),
-): ((step: BatchStep) => void) | undefined {
+): ((step: unknown) => void) | undefined {
   if (spec === undefined || spec === "") return undefined;
   const [name, count] = spec.split(":");
   const step = BATCH_STEPS.find((known) => known === name);
@@ -40,3 +30,7 @@ export function crashAt(
     if (reached === step && --left === 0) crash();
   };
 }
+
+const { state } = Deno.permissions.querySync({ name: "env", variable: CRASH_VARIABLE });
+const onStep = crashAt(state === "granted" ? Deno.env.get(CRASH_VARIABLE) : undefined);
+if (onStep !== undefined) subscribe("framelane.step", onStep);
