@@ -6,10 +6,6 @@ export const DEFAULT_LOG = "embedded:.framelane";
 /** The topic that cameras publish to. */
 export const DEFAULT_TOPIC = "VideoStreaming";
 
-// Not named in `import()`: Deno would read the modules of both, in each executor, whichever is opened.
-const EMBEDDED = new URL("./embedded/log.ts", import.meta.url).href;
-const KAFKA = new URL("./kafka/log.ts", import.meta.url).href;
-
 /** How to open a log. */
 export interface OpenLogOptions {
   /** How long one request may take before the log counts as unreachable. Default 10 000. */
@@ -28,11 +24,11 @@ export async function openLog(url: string, options: OpenLogOptions = {}): Promis
   const scheme = url.slice(0, url.indexOf(":") + 1);
   switch (scheme) {
     case "embedded:": {
-      const { EmbeddedLog }: typeof import("./embedded/log.ts") = await import(EMBEDDED);
+      const { EmbeddedLog } = await import("./embedded/log.ts");
       return new EmbeddedLog(url, options);
     }
     case "kafka:": {
-      const { openKafkaLog }: typeof import("./kafka/log.ts") = await import(KAFKA);
+      const { openKafkaLog } = await import("./kafka/log.ts");
       return await openKafkaLog(url, options);
     }
     default:
