@@ -1,13 +1,19 @@
 // Prometheus metrics of one page: one registry, one prefix, common labels.
-import { createRequire } from "node:module";
+// Its parts alone: the whole package also loads OpenTelemetry, a cluster and an HTTP client, at each start.
+import CounterPart from "prom-client/lib/counter.js";
+import GaugePart from "prom-client/lib/gauge.js";
+import HistogramPart from "prom-client/lib/histogram.js";
+import RegistryPart from "prom-client/lib/registry.js";
 import type * as Prometheus from "prom-client";
 
-// Its parts alone: the whole package also loads OpenTelemetry, a cluster and an HTTP client, at each start.
-const require = createRequire(import.meta.url);
-const Counter: typeof Prometheus.Counter = require("prom-client/lib/counter");
-const Gauge: typeof Prometheus.Gauge = require("prom-client/lib/gauge");
-const Histogram: typeof Prometheus.Histogram = require("prom-client/lib/histogram");
-const Registry: typeof Prometheus.Registry = require("prom-client/lib/registry");
+const parts = {
+  Counter: CounterPart,
+  Gauge: GaugePart,
+  Histogram: HistogramPart,
+  Registry: RegistryPart,
+};
+// Only the package as a whole has types.
+const { Counter, Gauge, Histogram, Registry } = parts as unknown as typeof Prometheus;
 
 const PREFIX = "framelane_";
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { parseCommand, UsageError } from "../../cli/command.ts";
 import { querySpecOptions, querySpecs } from "../../cli/query_specs.ts";
+// Opens its library here, and not in the first test that makes a query.
+import "../../runtime/image/turbojpeg.ts";
 
 const command = {
   name: "queries",

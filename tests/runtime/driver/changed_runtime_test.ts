@@ -67,11 +67,14 @@ Deno.test("two runtimes of a group: one replaces the query, then removes it, and
     };
     await frames(3);
     await a.replace(by("a2"));
-    await frames(3);
+    // The other one may have all partitions until it is back.
+    const isBack = () => seen.some((line) => line.startsWith("a2 "));
+    let rounds = 4;
+    for (; rounds < 200 && !isBack(); rounds++) await frames(1);
+    assert.ok(isBack());
     await a.remove("shared");
     await frames(1);
-    assert.equal(new Set(seen.map((line) => line.split(" ")[1])).size, 28);
-    assert.equal(seen.length, 28);
-    assert.ok(seen.some((line) => line.startsWith("a2 ")));
+    assert.equal(new Set(seen.map((line) => line.split(" ")[1])).size, 4 * rounds);
+    assert.equal(seen.length, 4 * rounds);
     assert.equal(b.active.length, 4);
   }));
