@@ -122,7 +122,7 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
       const path = join(place, file.replace(/\.ts$/, ".js"));
       const text = await Deno.readTextFile(path);
       for (const name of Object.keys(project.imports)) {
-        if (text.includes(`"${name}"`)) packages.add(name);
+        if (text.includes(`"${name}"`) || text.includes(`"${name}/`)) packages.add(name);
       }
       await Deno.writeTextFile(path, compiledImports(text));
     }
