@@ -89,7 +89,7 @@ export function withRows(
 if (import.meta.main) {
   checkUsage(
     "deno task test:brokers [NAME…]",
-    "Runs the contract of the log on brokers whose name holds a NAME, all without one: Apache Kafka from " +
+    "Runs the contract of the log on all brokers, or those whose name contains a NAME: Apache Kafka from " +
       "Maven Central and franz-go's kfake, built by Go. Writes the table of docs/kafka.md.",
     [],
   );

@@ -206,7 +206,7 @@ async function readIfThere(file: string): Promise<string> {
 if (import.meta.main) {
   checkUsage(
     "deno task test [FILTER…] [-- FLAGS OF deno test]",
-    "Runs the tests whose path holds a FILTER, all without one, with a real Kafka where they need it. " +
+    "Runs all tests, or those whose path contains a FILTER, with a real Kafka where they need it. " +
       "test:unit leaves out those that need anything but Deno; test:faults, test:fences, test:recovery, test:soak and " +
       "test:wall run the long trials. Exit codes: 0 all passed, 1 some failed, 2 wrong use.",
     ["--unit", "--folder"],

@@ -2,7 +2,7 @@
 import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { decodeImage } from "../../runtime/image/decode.ts";
-import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { encodeJpeg, prepareEncoder } from "../../runtime/image/jpeg.ts";
 import { PooledImage, type RawImage } from "../../runtime/image/raw.ts";
 import { loadSharp } from "../../runtime/image/sharp.ts";
 import {
@@ -40,6 +40,7 @@ async function* frames(
   const frame = new PooledImage(size.width, size.height, 4);
   try {
     let start: number | undefined;
+    await prepareEncoder();
     for await (const timestamp of ticks(fps, context)) {
       start ??= timestamp;
       const turns = (timestamp - start) / 1000 / period;

@@ -1,7 +1,7 @@
 // A generated test pattern: camera name, sequence number and time burnt in, and motion.
 import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
-import { encodeJpeg } from "../../runtime/image/jpeg.ts";
+import { encodeJpeg, prepareEncoder } from "../../runtime/image/jpeg.ts";
 import { drawPattern, type PatternLook, prepareBackground } from "../pattern_picture.ts";
 import {
   DEFAULT_QUALITY,
@@ -37,6 +37,7 @@ async function* frames(
   const background = prepareBackground(shown);
   const data = new Uint8Array(background.length);
   let seq = 0;
+  await prepareEncoder();
   for await (const timestamp of ticks(fps, context)) {
     data.set(background);
     const canvas = { ...size, channels: 4 as const, data };

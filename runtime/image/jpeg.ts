@@ -29,6 +29,11 @@ async function loadAddon(): Promise<typeof jpegTurbo> {
   return addon ??= (await import("@julusian/jpeg-turbo")).default;
 }
 
+/** Loads what encodes, for those whose first picture must not wait for it. */
+export async function prepareEncoder(): Promise<void> {
+  await loadAddon();
+}
+
 /** True for a JPEG that libjpeg-turbo turns into what is asked for: it makes no light of inks. */
 export function isDirect({ type, components }: ImageInfo): boolean {
   return type === "jpeg" && (components === 1 || components === 3);
