@@ -280,7 +280,7 @@ export class Stage {
       if (due === undefined || due > now) return;
       const outputs = await this.#call(() => this.task.onTimer!(now), cause, due);
       if (this.nextTimer() === due) {
-        // It would be called for ever.
+        // It would be called without end.
         if (!this.#aside.holdsTimer(due)) {
           const why = "Cannot set the timer that was called again: expected a later time";
           throw this.#errorOf(new RangeError(why), this.#inputOf(cause, due));

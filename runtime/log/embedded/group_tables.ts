@@ -120,7 +120,7 @@ export class GroupTables {
     });
   }
 
-  /** Rows of a damaged file must not keep a partition for ever. */
+  /** Rows of a damaged file must not keep a partition without end. */
   #removeImpossible(id: number): void {
     this.#db.run(
       "DELETE FROM claims WHERE grp = ? AND partition NOT BETWEEN 0 AND ?",

@@ -62,7 +62,7 @@ export class SegmentCursor {
   #fill(segment: number, position: number, size: number): boolean {
     const file = this.#file(segment);
     if (file === undefined) return false;
-    // A large record must not keep its memory for ever.
+    // A large record must not keep its memory.
     const room = 2 ** Math.ceil(Math.log2(Math.max(size, 64 << 10)));
     if (this.#buffer.length < room || this.#buffer.length > 4 << 20) {
       this.#buffer = new Uint8Array(room);
