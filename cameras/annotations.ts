@@ -1,31 +1,22 @@
-// What people know about the images of a folder: an annotation file, or the names of its folders.
+// Annotations of the images of a folder: from a file, or the names of its folders.
 import { join } from "node:path";
 import type { Headers } from "../runtime/definition/frame.ts";
 
-/** Files that are looked for, the first one wins. */
+/** Annotation files; the first one found wins. */
 const FILES = ["annotations.csv", "labels.csv", "labels.txt"];
 /** Columns that name the image. */
 const FILE_COLUMNS = ["file", "filename", "image", "path"];
-/** Headers that say other things of a frame than annotations do. */
-const RESERVED = new Set([
-  "content-type",
-  "session",
-  "seq",
-  "width",
-  "height",
-  "file",
-  "query",
-  "keyframe",
-  "codec",
-]);
+/** Headers with another meaning. */
+const RESERVED = new Set(
+  ["content-type", "session", "seq", "width", "height", "file", "query", "keyframe", "codec"],
+);
 
 /**
- * Annotations of a folder: read again when their file changes.
+ * Annotations of a folder, read again when their file changes.
  *
  * `annotations.csv` and `labels.csv` begin with a line of column names, one of them `file`; each
  * further column becomes a header of the frame. `labels.txt` has a file and its label a line. An
- * image that they do not mention is labelled with the name of the folder that it lies in, if that
- * is not the watched folder itself.
+ * image that they do not mention gets the name of its subfolder as label.
  */
 export class Annotations {
   readonly #folder: string;
@@ -36,7 +27,6 @@ export class Annotations {
     this.#folder = folder;
   }
 
-  /** Reads the annotation file, if there is one and it changed. */
   async refresh(): Promise<void> {
     for (const name of FILES) {
       const path = join(this.#folder, name);
@@ -79,7 +69,7 @@ function readTable(text: string): Map<string, Headers> {
       const value = row[index];
       if (index === fileColumn || name === "" || RESERVED.has(name)) continue;
       if (/^(?:source|camera)-/.test(name) || value === undefined || value === "") continue;
-      // Before what a spreadsheet would take for a formula an apostrophe stands for text.
+      // An apostrophe marks text that a spreadsheet would take for a formula.
       headers[name] = value.replace(/^'(?='*[=+\-@\t\r])/, "");
     }
     table.set(file, headers);

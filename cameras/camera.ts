@@ -1,5 +1,6 @@
-// One camera at work: its source, paced, into its partition.
+// Runs one camera: its source, paced, into its partition.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { cameraOfPartition, type Headers } from "../runtime/definition/frame.ts";
 import { aborted, Backoff, pause, waitAtMost } from "../runtime/base/wait.ts";
 import { CaptureTimes, type TimeFaults } from "./capture_times.ts";
@@ -25,15 +26,18 @@ export interface CameraOptions {
   readonly signal: AbortSignal;
   /** A line for people. */
   readonly report: (message: string) => void;
-  /** Told whenever something was counted; must return at once. */
+  /** Called for each frame; must return at once. */
   readonly onFrame?: (seq: number) => void;
-  /** Called with each failure that the camera continues after, and with undefined when frames come again. */
+  /**
+   * Called with each failure that the camera continues after, and with undefined when frames come
+   * again.
+   */
   readonly onFailure?: (error: SourceError | undefined) => void;
-  /** Capture times and what was wrong with them; of its own unless given. */
+  /** Capture times and their corrections; its own by default. */
   readonly times?: CaptureTimes;
-  /** Counts how late a recording is; one of its own unless given. */
+  /** Counts how late a recording is; its own by default. */
   readonly punctuality?: Punctuality;
-  /** Takes what is known of the stream; one of its own unless given. */
+  /** Observes the stream; its own by default. */
   readonly stream?: StreamWatch;
 }
 
@@ -48,7 +52,7 @@ export interface CameraSummary extends PublisherStats, Lateness, TimeFaults {
 }
 
 const FLUSH_MS = 5_000;
-/** A log that took longer is away; a live camera does not wait for that. */
+/** A live camera waits no longer for the log. */
 const SETTLE_MS = 1_500;
 
 /**
@@ -66,7 +70,7 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
     try {
       await run.untilEnd();
     } catch (error) {
-      // What came before the source failed is not lost with it.
+      // Frames from before the failure are not lost.
       if (error instanceof SourceError) await flush(options);
       throw error;
     }
@@ -77,14 +81,14 @@ export async function runCamera(options: CameraOptions): Promise<CameraSummary> 
   return run.summary();
 }
 
-/** A log that is there makes the partition first, so that nothing is dropped while it does. */
+/** A reachable log creates the partition first, so that nothing is dropped meanwhile. */
 async function settleIn({ publisher, clock, signal }: CameraOptions): Promise<void> {
   await waitAtMost(SETTLE_MS, publisher.ready, clock, signal);
 }
 
 const GAVE_UP = new Error("The log did not take the last frames in time");
 
-/** An ordinary end waits for the log as long as it takes; after a stop it has only a while. */
+/** Waits for the log without limit; after a stop only for a while. */
 async function flush(options: CameraOptions): Promise<void> {
   const { publisher, clock, signal, report } = options;
   const done = new AbortController();
@@ -171,7 +175,7 @@ class CameraRun {
     }
   }
 
-  /** Takes images until the source ends, the limit is reached or a live source falls silent. */
+  /** Takes images until the source ends, the limit is reached or a live source is silent. */
   async #openOnce(): Promise<void> {
     const { source, clock, signal, report, settings = {}, target, publisher, onFrame } =
       this.#options;
@@ -221,7 +225,7 @@ class CameraRun {
     watchdog.check();
   }
 
-  /** The same message is reported ever more rarely, so that an unreachable camera fills no log. */
+  /** Repeated messages are reported ever more rarely. */
   #tell(message: string, delay: number): void {
     const repeated = message === this.#message ? this.#repeated + 1 : 1;
     [this.#message, this.#repeated] = [message, repeated];
@@ -232,7 +236,7 @@ class CameraRun {
     );
   }
 
-  /** A password that worked is not wrong: a server that starts may refuse it for a while. */
+  /** A password that worked is right: a starting server may refuse it for a while. */
   #mayRecover({ retryable, code }: SourceError): boolean {
     if (this.#options.source.kind !== "live") return false;
     return retryable || (code === "UNAUTHORIZED" && this.#seq > 0);
@@ -244,7 +248,7 @@ class CameraRun {
   }
 }
 
-/** The headers of a frame; what people call the camera, and where it is, among them. */
+/** The headers of a frame. */
 export function frameHeaders(
   image: {
     readonly contentType: string;
@@ -256,14 +260,17 @@ export function frameHeaders(
   seq: number,
   { name, place }: Pick<CameraSettings, "name" | "place"> = {},
 ): Headers {
-  const headers: Record<string, string> = {
-    "content-type": image.contentType,
+  const { contentType, width, height } = image;
+  return {
+    ...image.headers,
+    "content-type": contentType,
     session,
     seq: String(seq),
+    ...given({
+      width: width?.toString(),
+      height: height?.toString(),
+      "camera-name": name,
+      "camera-place": place,
+    }),
   };
-  if (image.width !== undefined) headers.width = String(image.width);
-  if (image.height !== undefined) headers.height = String(image.height);
-  if (name !== undefined) headers["camera-name"] = name;
-  if (place !== undefined) headers["camera-place"] = place;
-  return { ...image.headers, ...headers };
 }

@@ -1,13 +1,14 @@
 // Finds ONVIF cameras on the local network: WS-Discovery, then each device's stream addresses.
 import { createHash, randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { given } from "../runtime/base/options.ts";
 import { settled } from "../runtime/base/wait.ts";
 import type { Credentials } from "./net/login.ts";
 
 export interface FoundCamera {
   /** Address of its device service. */
   readonly service: string;
-  /** What it calls itself, where it says so. */
+  /** Its name, if it has one. */
   readonly name?: string;
   readonly place?: string;
   /** Stream addresses, without passwords, best first as the camera lists them. */
@@ -31,7 +32,7 @@ const REQUEST_MS = 5_000;
 const DEVICE = "http://www.onvif.org/ver10/device/wsdl";
 const MEDIA = "http://www.onvif.org/ver10/media/wsdl";
 
-/** Asks the network, then every device that answered. */
+/** Asks the network, then every device found. */
 export async function discover(options: DiscoveryOptions): Promise<FoundCamera[]> {
   const services = await askNetwork(options);
   return await Promise.all(
@@ -39,7 +40,7 @@ export async function discover(options: DiscoveryOptions): Promise<FoundCamera[]
   );
 }
 
-/** Device services by address, with what the devices say of themselves. */
+/** Device services by address, with their scopes. */
 async function askNetwork(
   { hostname, port, forMs, signal }: DiscoveryOptions,
 ): Promise<Map<string, string>> {
@@ -60,7 +61,7 @@ async function askNetwork(
     socket.on("message", (message, { address }) => {
       const text = message.toString();
       for (const match of tags(text, "ProbeMatch")) {
-        // A device speaks for itself alone: other hosts are not asked on its word.
+        // A device may name only its own address.
         const own = (tag(match, "XAddrs") ?? "").split(/\s+/).find((url) =>
           URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) &&
           new URL(url).hostname === address
@@ -86,11 +87,7 @@ async function look(
 ): Promise<FoundCamera> {
   const name = scope(scopes, "name");
   const place = scope(scopes, "location");
-  const about = {
-    service,
-    ...(name === undefined ? {} : { name }),
-    ...(place === undefined ? {} : { place }),
-  };
+  const about = { service, ...given({ name, place }) };
   try {
     return { ...about, streams: await streamsOf(service, credentials, signal) };
   } catch (error) {

@@ -1,22 +1,21 @@
-// Notices what changes in a folder.
+// Notices changes in a folder and its subfolders.
 import { relative, sep } from "node:path";
 import type { Clock } from "../runtime/base/clock.ts";
 import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 
-/** How often everything is looked at, whatever the system reports or misses. */
+/** How often everything is scanned, whatever the system reports. */
 const RESCAN_MS = 5_000;
-/** The same where the system reports nothing. */
+/** The same without reports of the system. */
 const UNWATCHED_RESCAN_MS = 1_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;
 
-/** Watches a folder and all folders in it. */
 export class FolderWatch implements Disposable {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #watch: (folder: string) => Deno.FsWatcher;
-  /** Absent where the system cannot watch (any more): everything is looked at more often then. */
+  /** Absent where the system cannot watch: everything is scanned more often then. */
   #watcher: Deno.FsWatcher | undefined;
   #isGone = false;
   readonly #changed = new Set<string>();
@@ -40,10 +39,8 @@ export class FolderWatch implements Disposable {
   }
 
   /**
-   * Says whether the folder is there. One that comes back, as a disk that is plugged in again, is another
-   * one to the system.
-   *
-   * @returns whether that changed.
+   * Sets whether the folder is gone; returns whether that changed. One that comes back, as a disk
+   * does, is another one to the system.
    */
   setGone(gone: boolean): boolean {
     if (gone === this.#isGone) return false;
@@ -58,16 +55,15 @@ export class FolderWatch implements Disposable {
       this.#watcher = this.#watch(this.#folder);
       void this.#listen(this.#watcher);
     } catch {
-      // Too many watches, or a file system without them: looking again and again finds the same.
+      // Too many watches, or an unsupported file system: scans find the changes.
       this.#watcher = undefined;
     }
   }
 
   /**
-   * Waits for changes.
+   * Waits for changes; returns paths below the folder, or `all` when everything must be scanned.
    *
-   * @param impatient come back soon even without any
-   * @returns paths below the folder, or `all` when everything must be looked at
+   * @param impatient return soon even without changes
    */
   async changes(impatient: boolean): Promise<readonly string[] | "all"> {
     if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
@@ -94,7 +90,7 @@ export class FolderWatch implements Disposable {
     try {
       for await (const event of watcher) this.#note(event);
     } catch {
-      // Looking again and again finds the same.
+      // Scans find the changes.
       this.#watcher = undefined;
       this.#lookAtAll();
     }
@@ -107,13 +103,13 @@ export class FolderWatch implements Disposable {
 
   #note({ kind, flag, paths }: Deno.FsEvent): void {
     if (kind === "remove" && paths.includes(this.#folder)) {
-      // What stands in its place is another folder.
+      // Another folder may be in its place.
       this[Symbol.dispose]();
       this.#begin();
       return this.#lookAtAll();
     }
     if (kind === "access" || kind === "remove") return;
-    // A folder that was moved here, or lost events: only a look at everything tells.
+    // A folder moved here, or lost events: scan everything.
     if (flag === "rescan" || !paths.every((path) => /\.[^./\\]+$/.test(path))) this.#all = true;
     for (const path of paths) {
       this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));

@@ -1,4 +1,4 @@
-// Frames that wait for the log, and what is dropped of them when there are too many.
+// Frames that wait for the log, and those dropped when there are too many.
 import type { LogRecord } from "../runtime/log/log.ts";
 import { videoCodecOf } from "../runtime/video/access_unit.ts";
 
@@ -7,26 +7,24 @@ export type Overflow = "wait" | "drop-oldest" | "drop-newest";
 
 export interface PublisherFrame {
   readonly record: LogRecord;
-  /** Told the frame's offset once the log has it. */
+  /** Called with the frame's offset in the log. */
   readonly delivered?: ((offset: number) => void | Promise<void>) | undefined;
 }
 
 /**
- * Why frames were dropped. What depends on a dropped frame of video, up to the next keyframe, is dropped
- * and counted with it.
+ * Why frames were dropped. Video that depends on a dropped frame, up to the next keyframe, is
+ * dropped and counted with it.
  */
 export type DropReason = "overflow" | "too-large" | "stopped";
 
-/** What a record costs beside its value. */
 const RECORD_OVERHEAD = 256;
 
-/** The waiting frames of one camera, in order. */
 export class FrameBuffer {
   readonly dropped: Record<DropReason, number> = { overflow: 0, "too-large": 0, stopped: 0 };
   readonly #frames: PublisherFrame[] = [];
   readonly #most: number;
   readonly #batchBytes: number;
-  /** Why frames that come are dropped as long as they depend on one that was. */
+  /** Why frames are dropped as long as they depend on a dropped one. */
   #lost: DropReason | undefined;
 
   /** @param most frames that may wait */
@@ -40,9 +38,8 @@ export class FrameBuffer {
   }
 
   /**
-   * Takes a frame, or drops and counts what the policy says.
-   *
-   * @returns false when there is no room and the policy is to wait.
+   * Takes a frame, or drops and counts by the policy; returns false when there is no room and the
+   * policy is to wait.
    */
   offer(frame: PublisherFrame, overflow: Overflow): boolean {
     if (this.#isLost(frame)) return true;
@@ -61,7 +58,7 @@ export class FrameBuffer {
     return true;
   }
 
-  /** Drops what depends on the frame before the waiting ones, which was dropped. */
+  /** Drops waiting frames that depend on the dropped one before them. */
   dropHanging(reason: DropReason): void {
     const next = this.#frames.findIndex(({ record }) => !hangsOnOthers(record));
     this.dropped[reason] += this.#frames.splice(0, next < 0 ? Infinity : next).length;
@@ -72,19 +69,18 @@ export class FrameBuffer {
     this.dropped[reason] += this.#frames.splice(0).length;
   }
 
-  /** Takes out the frames of the next batch. */
   nextBatch(): PublisherFrame[] {
     return this.#frames.splice(0, this.#batchLength());
   }
 
-  /** No frame that may come has room in the next batch: a frame that fills one alone does not wait. */
+  /** Whether the next batch is full, or a single frame fills one. */
   get fillsABatch(): boolean {
     if (this.#batchLength() < this.#frames.length) return true;
     const bytes = this.#frames.reduce((sum, { record }) => sum + sizeOf(record), 0);
     return bytes + RECORD_OVERHEAD >= this.#batchBytes;
   }
 
-  /** How many of the waiting frames fit into one batch; at least one. */
+  /** Frames of the next batch; at least one. */
   #batchLength(): number {
     let bytes = 0;
     let length = 0;

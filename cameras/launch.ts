@@ -1,4 +1,4 @@
-// Puts a camera together: its publisher, its place in the log, its run.
+// Creates a camera: its publisher, its place in the log, its run.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { LogProducer, TopicLog } from "../runtime/log/log.ts";
 import { type CameraOptions, type CameraSummary, runCamera } from "./camera.ts";
@@ -9,12 +9,12 @@ import type { SourceErrorCode } from "./source.ts";
 import { type StreamFacts, StreamWatch } from "./stream_facts.ts";
 import { logTarget } from "./published.ts";
 
-/** What many cameras of one process share. */
+/** Shared by the cameras of a process. */
 export interface CameraHost {
   readonly log: TopicLog;
   readonly producer: LogProducer;
   readonly topic: string;
-  /** Holds what was published of folders. */
+  /** Record of what was published of folders. */
   readonly kv?: Deno.Kv | undefined;
   readonly bufferFrames?: number | undefined;
   /** Absent: `drop-oldest` for live sources, `wait` for all others. */

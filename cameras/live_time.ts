@@ -1,19 +1,18 @@
-// Capture times of live streams: the stream's own spacing, laid on this machine's clock.
+// Capture times of live streams: the stream's own spacing, on this machine's clock.
 import { type Clock, systemClock } from "../runtime/base/clock.ts";
 import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 
-/** A stream that stays this late had a pause; after a stall of the network it comes in a burst. */
+/** A stream that stays this late had paused; after a stall of the network it comes in a burst. */
 const MOST_DELAY_MS = 1_000;
-/** Within this time a burst catches up. */
+/** Time in which a burst catches up. */
 const CATCH_UP_MS = 2_000;
-/** How much of the difference is taken over a frame, for clocks that run at different speeds. */
+/** Share of the difference that is corrected with each frame, for clock drift. */
 const DRIFT_SHARE = 0.01;
 
 /**
- * Maps a stream's times to the epoch. The frame that came through fastest so far sets the
- * difference between both clocks, so that jitter of the network does not reach the timestamps; no
- * frame is dated later than it arrived.
+ * Maps a stream's times to the epoch. The fastest frame so far sets the offset between both clocks,
+ * so that network jitter does not reach the timestamps; no frame is dated later than it arrived.
  */
 export class LiveTime {
   readonly start: StreamStart;
@@ -38,9 +37,9 @@ export class LiveTime {
     const now = this.#times.clock.monotonic();
     const offset = now - streamMs;
     const late = this.#offset === undefined ? 0 : offset - this.#offset;
-    // Frames that come together say nothing of how fast the clocks go.
+    // Frames of a burst say nothing of clock drift.
     const burst = now - this.#arrived < (streamMs - this.#streamMs) / 2;
-    // By an eighth of a frame and more: it does not come to that by jitter alone for long.
+    // By an eighth of a frame or more: jitter alone does not cause that for long.
     this.start.arrived(late < (this.#streamMs - streamMs) / 8, kept);
     this.#arrived = now;
     this.#streamMs = streamMs;
@@ -59,13 +58,13 @@ export class LiveTime {
   }
 }
 
-/** A pause of this long ends a burst, milliseconds; so do frames that come as slowly as they were filmed. */
+/** A pause of this length ends a burst, milliseconds; so do frames at their own pace. */
 const QUIET_MS = 100;
 /** Four seconds at 30 frames/s; servers keep one group of pictures. */
 const MOST_HELD = 128;
 
 /**
- * What a server kept and sends at once when a stream begins: when its first frame was captured is known
+ * What a server had buffered and sends at once when a stream begins: its capture times are known
  * when the burst is over.
  */
 export class StreamStart {
@@ -82,7 +81,7 @@ export class StreamStart {
     this.#clock = clock;
   }
 
-  /** Between the last two frames that were noted, milliseconds. */
+  /** Between the last two frames, milliseconds. */
   get gapMs(): number {
     return this.#gapMs;
   }
@@ -103,7 +102,7 @@ export class StreamStart {
     this.#noted.notify();
   }
 
-  /** The frames of the burst together when it is over, then each frame by itself as it comes. */
+  /** Gives the frames of the burst together when it is over, then each frame by itself. */
   async *hold<T>(frames: AsyncIterable<T>): AsyncGenerator<readonly T[], void> {
     let held: T[] = [];
     let taken = 0;
@@ -111,10 +110,9 @@ export class StreamStart {
       for await (const frame of frames) {
         held.push(frame);
         taken++;
-        // They arrive ahead of their being taken.
+        // Frames arrive before they are taken.
         while (!this.#over && taken >= this.#kept) {
           const count = this.#count;
-          // Bytes come in the system's time.
           await waitAtMost(QUIET_MS, this.#noted.wait(), systemClock);
           if (count === this.#count) this.#over = true;
         }
@@ -125,7 +123,7 @@ export class StreamStart {
         yield together;
       }
     } catch (error) {
-      // What came before the stream failed is not lost with it.
+      // Frames from before the failure are not lost.
       if (held.length > 0) yield held;
       throw error;
     }
@@ -148,7 +146,7 @@ export class Decimator {
     if (this.#interval === 0) return true;
     // Half a millisecond of grace: frame times come rounded.
     if (this.#due !== undefined && timestamp < this.#due - 0.5) {
-      // A clock that went back starts again.
+      // After a clock went back it starts again.
       if (this.#due - timestamp <= this.#interval) return false;
       this.#due = undefined;
     }

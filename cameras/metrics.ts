@@ -2,18 +2,15 @@
 import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./launch.ts";
 
-/** A camera's counts, never falling while the process lives. */
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;
-  /** What people call it. */
   readonly name?: string | undefined;
   readonly stats: CameraStats;
 }
 
 const LABELS = ["topic", "partition", "camera"] as const;
 
-/** Counters of a camera: name, help, value. */
 const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => number])[] = [
   ["frames_published_total", "Frames acknowledged by the log", (of) => of.published],
   ["published_bytes_total", "Bytes of the published images", (of) => of.bytes],

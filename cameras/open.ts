@@ -1,4 +1,4 @@
-// The table of sources, and making a source of what a person wrote.
+// The table of sources, and making a source from its text.
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { moduleOf, type ModuleUri, type UriAccess } from "../runtime/base/access.ts";
@@ -14,7 +14,7 @@ import { panRow } from "./sources/pan.ts";
 import { patternRow } from "./sources/pattern.ts";
 import { rtspRow } from "./sources/rtsp.ts";
 
-/** Files and folders need no scheme; `file:` may stand before them. */
+/** Files and folders; `file:` is optional. */
 const pathRow: SourceKindRow = {
   schemes: ["", "file"],
   form: "a video file, a folder of images",
@@ -38,7 +38,6 @@ const pathRow: SourceKindRow = {
 const ROWS: readonly SourceKindRow[] = [pathRow, rtspRow, mjpegRow, deviceRow, patternRow, panRow];
 const MODULE_FORM = "./FILE.ts:TARGET";
 
-/** What a source may be, for help and messages. */
 export function acceptedSources(): string {
   return [...ROWS.map(({ form }) => form), MODULE_FORM].join(", ");
 }
@@ -49,7 +48,7 @@ export const SOURCE_ACCESS: Readonly<Record<string, UriAccess>> = Object.fromEnt
 );
 
 /**
- * Checks what a source's text and settings alone tell. No file is looked at.
+ * Checks a source's text and settings, without looking at files.
  *
  * @throws {SourceError} `INVALID` saying what is accepted.
  */
@@ -118,7 +117,7 @@ function refuseCopy(
   );
 }
 
-/** An address that lacks its protocol; what stands before an `@` is not shown. */
+/** An address without its protocol; the part before an `@` is not shown. */
 const ADDRESS = /^(?:[^/]*@)?([\w.-]+:\d{1,5}(?:\/|$)|(?<=@))/;
 /** A file's name may hold a colon. */
 const PATH_WITH_COLON = /^[^/?]*[^/?:](?:\.\w{2,5}$|\/)/;

@@ -1,10 +1,8 @@
 // Options written into a source: `pattern:?size=640x480&fps=15`.
 import { type Size, SourceError } from "./source.ts";
 
-/** Largest width or height of an image that a camera makes. */
 const MOST_PIXELS_A_SIDE = 8_192;
 
-/** Reads `640x480`. */
 export function parseSize(text: string): Size {
   const match = /^(\d{1,5})x(\d{1,5})$/i.exec(text);
   const width = Number(match?.[1]);
@@ -16,7 +14,7 @@ export function parseSize(text: string): Size {
   return { width, height };
 }
 
-/** Reads a number that fits, or says what is expected. */
+/** Reads a number that fits. */
 export function parseNumber(
   text: string,
   expected: string,
@@ -27,11 +25,9 @@ export function parseNumber(
   throw new Error(`expected ${expected}`);
 }
 
-/** Reads a number of frames a second. */
 export const parseFps = (text: string): number =>
   parseNumber(text, "frames a second, above 0, at most 1000", (fps) => fps > 0 && fps <= 1_000);
 
-/** How each option of a source is read, by name. */
 export type Readers<T> = { readonly [K in keyof T]: (text: string) => T[K] };
 
 /**

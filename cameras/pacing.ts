@@ -1,4 +1,5 @@
-// When images go out, and which capture time they get.
+// When images are published, and their capture times.
+import { pause } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
 
@@ -11,25 +12,23 @@ interface PacingOptions {
   readonly fps?: number | "max" | undefined;
   readonly times: CaptureTimes;
   readonly signal: AbortSignal;
-  /** Told how many milliseconds a recording falls behind its own times, whenever it does. */
+  /** Called with the milliseconds that a recording falls behind. */
   readonly onLate?: (ms: number) => void;
 }
 
-/** An image with the capture time that is published. */
 interface PacedImage {
   readonly image: SourceImage;
   /** Capture time, epoch milliseconds. */
   readonly timestamp: number;
 }
 
-/** Lateness beyond this is no jitter: the recording had to wait, and continues from there. */
+/** A recording later than this continues from there: it had to wait. */
 const MOST_LATENESS_MS = 250;
 
 /**
- * Gives each image when its time has come. Recordings play like a live camera: an image's capture
- * time is the time of its turn, exactly spaced as in the recording. At `max` a recording's capture
- * times keep that spacing from the start on, while the images go out at once. Ends quietly when the
- * signal aborts.
+ * Gives each image at its time. Recordings play like a live camera: an image's capture time is the
+ * time of its turn, spaced as in the recording. At `max` capture times keep that spacing, while the
+ * images go out at once. Ends when the signal aborts.
  */
 export async function* pace(
   images: AsyncIterable<SourceImage>,
@@ -56,19 +55,11 @@ export async function* pace(
     const due = schedule.next(own);
     const wait = due - clock.monotonic();
     // A timer's resolution: shorter waits take longer than they should.
-    if (wait >= 1) {
-      try {
-        await clock.sleep(wait, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-    }
+    if (wait >= 1 && !await pause(wait, signal, clock)) return;
     yield { image, timestamp: times.at(due) };
   }
 }
 
-/** Lays a recording's times on the clock. */
 class Schedule {
   readonly #times: CaptureTimes;
   readonly #onLate: ((ms: number) => void) | undefined;
@@ -80,7 +71,7 @@ class Schedule {
     this.#onLate = onLate;
   }
 
-  /** The epoch time of `own`, counted from the first image on, whatever the clock does. */
+  /** The epoch time of `own`, counted from the first image, whatever the clock does. */
   spaced(own: number): number {
     this.#epoch ??= this.#times.now() - own;
     return this.#epoch + own;
@@ -100,17 +91,17 @@ class Schedule {
 }
 
 export interface Lateness {
-  /** Frames before which the recording had to stand still, since the machine or the log was busy. */
+  /** Frames before which the recording had to wait, since the machine or the log was busy. */
   readonly late: number;
-  /** How far that has put the recording behind its own times altogether, milliseconds. */
+  /** Total delay of the recording by that, milliseconds. */
   readonly behindMs: number;
 }
 
-/** Counts how often and how far a recording falls behind, and says so ever more rarely. */
+/** Counts how often and how far a recording falls behind; reports are ever rarer. */
 export class Punctuality implements Lateness {
   #late = 0;
   #behindMs = 0;
-  #toldMs = 0;
+  #reportedMs = 0;
 
   get late(): number {
     return this.#late;
@@ -120,13 +111,12 @@ export class Punctuality implements Lateness {
     return this.#behindMs;
   }
 
-  /** How much later than its turn a frame goes out, and all that follow. */
   fallBehind(ms: number, report: (message: string) => void): void {
     this.#late++;
     this.#behindMs += ms;
-    // Each line is worth twice the one before: a machine that is too slow does not fill the terminal.
-    if (this.#behindMs < 2 * this.#toldMs) return;
-    this.#toldMs = this.#behindMs;
+    // At twice the delay of the report before.
+    if (this.#behindMs < 2 * this.#reportedMs) return;
+    this.#reportedMs = this.#behindMs;
     report(
       `Cannot keep the pace of the recording: it is ${
         (this.#behindMs / 1000).toFixed(1)

@@ -1,5 +1,5 @@
-// The picture of the test pattern: colour bars, a moving ball and beam, the camera's name, the
-// sequence number and the time, and the sequence number once more as a strip that programs read.
+// The test pattern: colour bars, a moving ball and beam, the camera's name, the sequence number and
+// the time, and the sequence number as a strip that programs read.
 import { drawText, fillBox, textSize } from "../runtime/image/draw.ts";
 import type { RawImage } from "../runtime/image/raw.ts";
 
@@ -30,7 +30,6 @@ const BARS: readonly Rgb[] = [
   [30, 30, 34],
 ];
 
-/** Top and bottom of the colour bars, and top of the strip, in pixels. */
 function bands(height: number) {
   return {
     barsBottom: Math.round(height * 0.12),
@@ -38,7 +37,7 @@ function bands(height: number) {
   };
 }
 
-/** What is the same in every frame, RGBA. */
+/** The static part of every frame, RGBA. */
 export function prepareBackground(look: PatternLook): Uint8Array {
   const { width, height, hue } = look;
   const data = new Uint8Array(width * height * 4);
@@ -59,7 +58,7 @@ export function prepareBackground(look: PatternLook): Uint8Array {
 }
 
 /**
- * Draws what changes from frame to frame.
+ * Draws the changing part.
  *
  * @param timestamp epoch milliseconds; shown in UTC
  */
@@ -101,7 +100,7 @@ export function drawPattern(
   drawStrip(canvas, seq, stripTop);
 }
 
-/** The strip: a white cell is a one, the highest bit left. */
+/** A white cell is a one, the highest bit left. */
 function drawStrip(canvas: Canvas, seq: number, top: number): void {
   const low = seq % 2 ** SEQ_BITS;
   const bits = low * 256 + checkSum(low);
@@ -113,7 +112,7 @@ function drawStrip(canvas: Canvas, seq: number, top: number): void {
   }
 }
 
-/** Not 0 for 0, so that a black picture is no strip. */
+/** Not 0 for 0: a black picture is no strip. */
 function checkSum(seq: number): number {
   return (0x5a ^ (seq & 255) ^ (seq >> 8 & 255) ^ (seq >> 16 & 255)) & 255;
 }

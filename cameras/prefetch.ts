@@ -20,7 +20,7 @@ export async function* prefetch<T>(
   let failure: { readonly error: unknown } | undefined;
 
   const push = async (item: Promise<T>) => {
-    // The reader sees the failure when its turn comes; until then there is no listener.
+    // The reader gets the failure in its turn.
     item.catch(() => {});
     while (items.length >= depth && !stop.signal.aborted) await changed.wait();
     items.push(item);

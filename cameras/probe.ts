@@ -1,5 +1,6 @@
-// Looks at a camera for a while: what it sends, how its clock goes, which login it wants.
+// Observes a camera for a while: what it sends, its clock, its login.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { CaptureTimes } from "./capture_times.ts";
 import { describeChallenges, parseChallenges } from "./net/login.ts";
 import { get } from "./net/http.ts";
@@ -21,11 +22,11 @@ export interface ProbeReport {
   readonly keyframeSeconds?: number;
   /** Steps between capture times, milliseconds. */
   readonly steps?: { readonly least: number; readonly median: number; readonly most: number };
-  /** How many of the stream's times were corrected. */
+  /** Corrected times of the stream. */
   readonly timeJumps: number;
   /** The stream's clock against this machine's, in parts per million; by the frames' own times. */
   readonly driftPpm?: number;
-  /** What the camera reported meanwhile. */
+  /** Reports of the camera. */
   readonly reports: readonly string[];
 }
 
@@ -38,7 +39,7 @@ interface ProbeOptions {
 }
 
 /**
- * Opens a source and looks at its frames for a while, or until it ends.
+ * Opens a source and observes its frames for a while, or until it ends.
  *
  * @throws {SourceError} when it cannot be opened.
  */
@@ -51,7 +52,7 @@ export async function probeSource(
   const reports: string[] = [];
   const report = (message: string) => void reports.push(message);
   const times = new CaptureTimes(clock, report, settings.timeJumpMs);
-  // A recording is read as fast as it can be: its own times say what it is like.
+  // A recording is read at full speed: its own times count.
   const live = source.kind === "live";
   const stamps: number[] = [];
   const arrivals: number[] = [];
@@ -82,11 +83,7 @@ export async function probeSource(
       stamps.push(timestamp);
       arrivals.push(clock.monotonic());
       if (packet === undefined) bytes += value.length;
-      size = {
-        contentType,
-        ...(width === undefined ? {} : { width }),
-        ...(height === undefined ? {} : { height }),
-      };
+      size = { contentType, ...given({ width, height }) };
     }
   } finally {
     clearTimeout(timer);
@@ -109,12 +106,9 @@ export async function probeSource(
         ? { driftPpm: Math.round(((stamps.at(-1)! - stamps[0]!) / 1000 / span - 1) * 1e6) }
         : {}),
     }),
-    ...(between.length === 0
-      ? {}
-      : { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
-    ...(steps.length === 0
-      ? {}
-      : { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
+    ...(between.length > 0 && { keyframeSeconds: Number((median(between) / 1000).toFixed(2)) }),
+    ...(steps.length > 0 &&
+      { steps: { least: steps[0]!, median: median(steps), most: steps.at(-1)! } }),
     timeJumps: times.timeJumps,
     reports,
   };
@@ -142,8 +136,7 @@ export async function offeredLogins(
     const { tlsCa, tlsInsecure } = settings;
     using response = await get(new URL(text), {
       signal: stop,
-      ...(tlsCa === undefined ? {} : { tlsCa }),
-      ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+      ...given({ tlsCa, tlsInsecure }),
     });
     const challenges = parseChallenges(response.header("www-authenticate"));
     return challenges.length === 0 ? undefined : describeChallenges(challenges);

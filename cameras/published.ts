@@ -1,4 +1,4 @@
-// The durable record of which images of a folder are in a partition already.
+// The durable record of which images of a folder are in a partition.
 import type { Clock } from "../runtime/base/clock.ts";
 import { retry } from "../runtime/base/wait.ts";
 import { LogError, type TopicLog } from "../runtime/log/log.ts";
@@ -6,13 +6,12 @@ import type { PublishTarget } from "./source.ts";
 
 /** Header of a frame from a folder: the image's path below it. */
 export const FILE_HEADER = "file";
-/** Header of a frame from a folder: size and time of change of the image, which tell versions apart. */
+/** Header of a frame from a folder: size and modification time of the image. */
 export const VERSION_HEADER = "file-version";
 
 /**
- * Remembers what was published, in Deno KV. The log is the truth: what a crash kept from being
- * written down is found in the log at the next start, and when the topic was created again since, the
- * record is forgotten.
+ * Records what was published, in Deno KV. The log is the truth: what a crash left out is found in
+ * the log at the next start, and when the topic was created again, the record is deleted.
  */
 export class PublishedFiles {
   readonly #target: PublishTarget;
@@ -24,7 +23,7 @@ export class PublishedFiles {
     this.#folder = folder;
   }
 
-  /** Opens the record of one folder and one partition, and brings it up to date with the log. */
+  /** Opens the record of a folder and a partition, updated from the log. */
   static async open(
     target: PublishTarget,
     folder: string,
@@ -53,12 +52,10 @@ export class PublishedFiles {
     return files;
   }
 
-  /** True when this version of the image is in the log. */
   has(file: string, version: string): boolean {
     return this.#versions.get(file) === version;
   }
 
-  /** Writes down that the log holds an image. */
   async add(file: string, version: string, offset: number): Promise<void> {
     this.#versions.set(file, version);
     const change = this.#target.kv.atomic().set([...this.#prefix, file], version);
@@ -75,10 +72,9 @@ export class PublishedFiles {
   }
 }
 
-/** Records to look through at a time. */
 const READ_AT_ONCE = 256;
 
-/** A camera's partition, for a source that remembers what went there. */
+/** A camera's partition, for sources that record what they published. */
 export function logTarget(
   { log, topic, partition, kv, clock, signal }: {
     readonly log: TopicLog;
@@ -110,7 +106,7 @@ export function logTarget(
       try {
         const records = await reader.open(topic, partition, position);
         while (position < latest) {
-          // Nothing but holes may be left: markers of transactions.
+          // Only holes may be left: markers of transactions.
           const more = await records.read(READ_AT_ONCE, signal, latest);
           if (more.length === 0) return;
           for (const { offset, headers } of more) {

@@ -1,5 +1,5 @@
-// Brings a camera's frames into its partition: batches them, waits for a log that is away, and says
-// what had to be dropped meanwhile.
+// Publishes a camera's frames to its partition: batches them, waits for an unreachable log, and
+// counts what is dropped meanwhile.
 import type { Clock } from "../runtime/base/clock.ts";
 import { LogError, type LogProducer, type TopicLog } from "../runtime/log/log.ts";
 import {
@@ -26,7 +26,7 @@ export interface PublisherOptions {
   /** A batch is closed before it grows beyond this; 896 KiB unless given. */
   readonly batchBytes?: number | undefined;
   readonly clock: Clock;
-  /** A line for people, when the log goes away and comes back. */
+  /** Called when the log goes away and comes back. */
   readonly report: (message: string) => void;
 }
 
@@ -36,7 +36,6 @@ export interface PublisherStats {
   readonly bytes: number;
   readonly dropped: number;
   readonly droppedBy: Readonly<Record<DropReason, number>>;
-  /** Attempts that the log did not take. */
   readonly retries: number;
   readonly batches: number;
   /** Frames that wait, and frames on their way. */
@@ -49,7 +48,7 @@ export interface PublisherStats {
 export const DEFAULT_BATCH_BYTES = 896 * 1024;
 /** Four seconds at 30 frames/s. */
 export const DEFAULT_BUFFER_FRAMES = 128;
-/** How long a publisher that is closed waits for an attempt under way. */
+/** How long closing waits for an attempt under way. */
 const CLOSE_MS = 500;
 /** Publishes the frames of one camera, in order, one batch at a time. */
 export class FramePublisher {
@@ -88,7 +87,6 @@ export class FramePublisher {
     });
   }
 
-  /** Resolves when the partition is there, or never will be. */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
@@ -132,8 +130,8 @@ export class FramePublisher {
   }
 
   /**
-   * Ends now. Frames that the log did not confirm count as dropped, also those on their way: an
-   * attempt that hangs is left to itself after a moment.
+   * Ends now. Unconfirmed frames count as dropped, also those under way: an attempt that hangs is
+   * abandoned after a moment.
    */
   async close(): Promise<void> {
     this.#closing = true;
@@ -172,7 +170,7 @@ export class FramePublisher {
     }
   }
 
-  /** A batch that the log finds too large: its frames one by one, without those that it refuses. */
+  /** A batch too large for the log: its frames one by one, without those that it refuses. */
   async #sendSingly(batch: readonly PublisherFrame[]): Promise<void> {
     const { topic, partition, report } = this.#options;
     let lost = false;
@@ -214,7 +212,7 @@ export class FramePublisher {
     this.#batches++;
   }
 
-  /** Waits for company for the first frame, unless the batch is full or nothing more will come. */
+  /** Waits for more frames, unless the batch is full or no more will come. */
   async #linger(): Promise<void> {
     const { lingerMs, clock } = this.#options;
     if (lingerMs === 0) return;

@@ -1,4 +1,4 @@
-// The registry of cameras: which there are, and how each is played. Kept in Deno KV.
+// The registry of cameras and their settings, in Deno KV.
 import { makeFolder } from "../runtime/base/folders.ts";
 import { dirname } from "node:path";
 import { type CameraSettings, settingFaults } from "./settings.ts";
@@ -13,14 +13,13 @@ export interface RegisteredCamera extends CameraSettings {
 
 export type CameraState = "running" | "waiting" | "ended" | "stopped";
 
-/** How a camera is, as the process that runs it sees it. */
 export interface CameraStatus {
   readonly state: CameraState;
   /** How often it was started again after a failure. */
   readonly restarts: number;
   /** Its last failure, for people; absent while all is well. */
   readonly error?: string;
-  /** What kind of failure it was, for programs: a `SourceErrorCode`, or `OTHER`. */
+  /** Its kind, for programs: a `SourceErrorCode`, or `OTHER`. */
   readonly reason?: string;
 }
 
@@ -57,7 +56,7 @@ export function readEntry(key: Deno.KvKey, value: unknown): RegisteredCamera {
 export async function openState(path: string): Promise<Deno.Kv> {
   if (path !== ":memory:") {
     await makeFolder(dirname(path));
-    // Made first, so that it is private from the beginning.
+    // Created first, so that it is private from the start.
     const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
     file.close();
   }
@@ -68,7 +67,7 @@ export async function openState(path: string): Promise<Deno.Kv> {
 export class CameraRegistry {
   readonly #kv: Deno.Kv;
   readonly #report: (message: string) => void;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   /** @param report Called with each entry that cannot be used, once. */
   constructor(kv: Deno.Kv, report: (message: string) => void = () => {}) {
@@ -88,12 +87,12 @@ export class CameraRegistry {
     return true;
   }
 
-  /** Writes down how a camera is, for others to see. */
+  /** Stores a camera's status. */
   async setStatus(number: number, status: CameraStatus): Promise<void> {
     await this.#kv.set([...STATUS_PREFIX, number], { ...status, at: Date.now() });
   }
 
-  /** How the camera was when that last changed, as far as a process ran it. */
+  /** The last status, if a process ran it. */
   async status(number: number): Promise<CameraStatus & { readonly at: number } | undefined> {
     const { value } = await this.#kv.get<CameraStatus & { at: number }>([...STATUS_PREFIX, number]);
     return value ?? undefined;
@@ -121,8 +120,8 @@ export class CameraRegistry {
         cameras.push({ camera: readEntry(key, value), version: versionstamp });
       } catch (error) {
         if (!(error instanceof SourceError)) throw error;
-        if (!this.#told.has(versionstamp)) this.#report(error.message);
-        this.#told.add(versionstamp);
+        if (!this.#reported.has(versionstamp)) this.#report(error.message);
+        this.#reported.add(versionstamp);
       }
     }
     return cameras;

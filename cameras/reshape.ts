@@ -1,4 +1,4 @@
-// Encoded images that must become others: another size, another quality, the right way up.
+// Converts encoded images: another size, another quality, upright.
 import { BadFrameError } from "../runtime/definition/frame.ts";
 import { DEFAULT_MAX_PIXELS, type ImageType, inspectImage } from "../runtime/image/inspect.ts";
 import { repaired } from "../runtime/image/kernels/repair.ts";
@@ -13,8 +13,8 @@ interface EncodedImage {
 }
 
 /**
- * The image as it is, where it is upright and neither a size nor a quality is asked for; else a
- * JPEG made of it.
+ * The image as it is, if it is upright and neither a size nor a quality is asked for; else a JPEG
+ * of it.
  *
  * @throws {BadFrameError} when it is no image that Framelane accepts.
  */
@@ -39,7 +39,7 @@ export async function reshape(
   };
   try {
     return await make(value).catch((error) => {
-      // libvips takes no flaw; what is repaired for queries is repaired here too.
+      // libvips accepts no flaws; they are repaired as for queries.
       const whole = type === "jpeg" ? repaired(value) : undefined;
       if (whole === undefined) throw error;
       return make(whole);

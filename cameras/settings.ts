@@ -1,5 +1,4 @@
-// A camera's settings: one row each, for the command line, the
-// registry, and every text about them.
+// A camera's settings: one row each, for the command line, the registry and all texts.
 import type { AccessWord } from "../runtime/base/access.ts";
 import { DEFAULT_TIME_JUMP_MS } from "./capture_times.ts";
 import { parseFps, parseNumber, parseSize } from "./options.ts";
@@ -23,7 +22,7 @@ export interface CameraSettings {
   readonly name?: string;
   /** Groups cameras. */
   readonly place?: string;
-  /** A live source from which nothing arrives for this long is opened again, milliseconds. */
+  /** A silent live source is opened again after this time, milliseconds. */
   readonly stallMs?: number;
   /** Opening a network camera may take this long, milliseconds. */
   readonly openTimeoutMs?: number;
@@ -35,7 +34,6 @@ export interface CameraSettings {
   readonly tlsInsecure?: boolean;
 }
 
-/** How a setting is written, read and checked. */
 export interface SettingRow<T> {
   /** Its option, without dashes. */
   readonly flag: string;
@@ -136,12 +134,10 @@ export const SETTINGS: Rows = {
 
 const SETTING_NAMES = Object.keys(SETTINGS) as (keyof CameraSettings)[];
 
-/** The settings among an object's fields, such as a registered camera's. */
 export function settingsOf(from: CameraSettings): CameraSettings {
   return pick((name) => from[name]);
 }
 
-/** The settings among parsed options, which are named by their flags. */
 export function settingsFromFlags(options: Readonly<Record<string, unknown>>): CameraSettings {
   return pick((name) => options[SETTINGS[name].flag]);
 }
@@ -152,14 +148,14 @@ function pick(of: (name: keyof CameraSettings) => unknown): CameraSettings {
   );
 }
 
-/** What is wrong with settings that another version or another program may have written. */
+/** Faults of settings that another program may have written. */
 export function settingFaults(from: Readonly<Record<string, unknown>>): string[] {
   return SETTING_NAMES
     .filter((name) => from[name] !== undefined && !isValid(name, from[name]))
     .map((name) => `its ${name} is not what --${SETTINGS[name].flag} takes`);
 }
 
-/** Whether a value is what its own text is read as. */
+/** Whether a value is what its text is parsed to. */
 function isValid(name: keyof CameraSettings, value: unknown): boolean {
   const row: Pick<SettingRow<unknown>, "value" | "parse"> = SETTINGS[name];
   const { value: form, parse = (text: string) => text } = row;
@@ -172,7 +168,7 @@ function isValid(name: keyof CameraSettings, value: unknown): boolean {
   }
 }
 
-/** A setting's value as a command line has it. */
+/** A setting's value as text. */
 function textOf(name: keyof CameraSettings, value: unknown): string {
   if (typeof value === "object") {
     const { width, height } = Object(value) as Partial<Size>;

@@ -1,4 +1,4 @@
-// What a source of images looks like to a camera.
+// Sources of images.
 import type { Clock } from "../runtime/base/clock.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { Headers } from "../runtime/definition/frame.ts";
@@ -19,7 +19,7 @@ export interface SourceImage {
   readonly height?: number;
   /** `label` and other annotations. */
   readonly headers?: Headers;
-  /** Told where the image went once the log holds it; a folder writes it down. */
+  /** Called with the offset in the log. */
   readonly delivered?: (offset: number) => void | Promise<void>;
 }
 
@@ -35,31 +35,30 @@ export interface SourceContext {
   /** `CAMERA-n`. */
   readonly camera: string;
   readonly clock: Clock;
-  /** Capture times on that clock, and the count of what was wrong with times. */
+  /** Capture times on that clock, and counts of corrections. */
   readonly times: CaptureTimes;
   /** Aborts when the source must end: its images then end without an error. */
   readonly signal: AbortSignal;
   /** A line for people. */
   readonly report: (message: string) => void;
-  /** Called when something arrived, an image or a piece of one: the source is not silent. */
+  /** Called when bytes arrived: the source is not silent. */
   readonly onActivity?: () => void;
   /** Called for each packet of a video stream. */
   readonly onPacket?: (packet: VideoPacket) => void;
-  /** The camera's place in a log, for sources that remember what went there. */
+  /** The camera's partition, for sources that record what they published. */
   readonly target?: PublishTarget | undefined;
 }
 
-/** A packet of a video stream, as it arrives. */
 export interface VideoPacket {
   /** FFmpeg's name: `h264`, `hevc`, `mjpeg`. */
   readonly codec: string;
   readonly keyframe: boolean;
   readonly bytes: number;
-  /** The stream's own time of it, milliseconds; absent where it has none. */
+  /** Its time in the stream, milliseconds, if it has one. */
   readonly streamMs?: number;
 }
 
-/** What the log holds of a camera, for sources that publish each image once. */
+/** The partition of a camera, for sources that publish each image once. */
 export interface PublishTarget {
   /** Names the place durably: log, topic and partition, without secrets. */
   readonly id: string;
@@ -71,7 +70,6 @@ export interface PublishTarget {
   since(offset: number): AsyncIterable<PublishedRecord>;
 }
 
-/** A record that is in the log. */
 export interface PublishedRecord {
   readonly offset: number;
   readonly headers: Headers;
@@ -110,7 +108,6 @@ export interface ImageSettings {
  */
 export type CodecChoice = "auto" | "copy" | "jpeg";
 
-/** Width and height in pixels. */
 export interface Size {
   readonly width: number;
   readonly height: number;

@@ -1,5 +1,6 @@
-// What the table of sources knows of each kind.
+// The kinds of sources in the table.
 import type { UriAccess } from "../runtime/base/access.ts";
+import { given } from "../runtime/base/options.ts";
 import type { CameraSettings } from "./settings.ts";
 import { type CameraSource, type ImageSettings, SourceError } from "./source.ts";
 
@@ -59,7 +60,6 @@ export interface SourceKindRow extends SourceType {
   readonly check?: (text: string, rest: string) => void;
 }
 
-/** The kind of source that a module exports. */
 export function sourceType(type: SourceType): SourceType {
   return type;
 }
@@ -67,8 +67,7 @@ export function sourceType(type: SourceType): SourceType {
 export function imageSettings({ size, quality, codec }: CameraSettings): ImageSettings {
   return {
     ...(codec === "copy" ? { codec } : {}),
-    ...(size === undefined ? {} : { size }),
-    ...(quality === undefined ? {} : { quality }),
+    ...given({ size, quality }),
   };
 }
 
@@ -81,10 +80,7 @@ export function networkSettings(settings: CameraSettings) {
   const { stallMs, openTimeoutMs, tlsCa, tlsInsecure } = settings;
   return {
     ...liveSettings(settings),
-    ...(stallMs === undefined ? {} : { stallMs }),
-    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs }),
-    ...(tlsCa === undefined ? {} : { tlsCa }),
-    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    ...given({ stallMs, openTimeoutMs, tlsCa, tlsInsecure }),
   };
 }
 

@@ -1,5 +1,6 @@
-// All registered cameras in one process, each on its own: what happens to one is no other's concern.
+// Runs all registered cameras in one process, independent of each other.
 import type { Clock } from "../runtime/base/clock.ts";
+import { given } from "../runtime/base/options.ts";
 import { Backoff, pause } from "../runtime/base/wait.ts";
 import type { CameraSummary } from "./camera.ts";
 import { SourceError } from "./source.ts";
@@ -19,7 +20,7 @@ export interface SupervisorOptions {
   readonly run: (camera: RegisteredCamera, signal: AbortSignal) => Promise<CameraSummary>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Told whenever a camera's state or its last failure changes. */
+  /** Called when a camera's state or its last failure changes. */
   readonly onChange?: (camera: SupervisedCamera) => void;
   /** A line for people about one camera, or about all. */
   readonly report: (message: string, number?: number) => void;
@@ -33,14 +34,14 @@ export interface SupervisorOptions {
 const POLL_MS = 1_000;
 const MIN_RESTART_MS = 1_000;
 const MAX_RESTART_MS = 30_000;
-/** A camera that ran for this long is well: its next failure is its first. */
+/** A camera that ran for this long has recovered. */
 const WELL_AFTER_MS = 60_000;
 
-/** Runs what the registry holds, and follows its changes. */
+/** Runs the cameras of the registry, and follows its changes. */
 export class CameraSupervisor {
   readonly #options: SupervisorOptions;
   readonly #cameras = new Map<number, Supervised>();
-  /** Cameras that were removed and have not left their partitions yet. */
+  /** Removed cameras that have not left their partitions yet. */
   readonly #leaving = new Map<number, Promise<void>>();
 
   constructor(options: SupervisorOptions) {
@@ -53,7 +54,7 @@ export class CameraSupervisor {
       .sort((a, b) => a.number - b.number);
   }
 
-  /** Notes a failure that a running camera continues after; undefined: all is well again. */
+  /** Records a failure that a running camera continues after; undefined: it has recovered. */
   failed(number: number, error: { readonly message: string; readonly reason: string } | undefined) {
     this.#cameras.get(number)?.failed(error);
   }
@@ -133,12 +134,11 @@ class Supervised {
       number: this.#camera.number,
       state: this.#state,
       restarts: this.#restarts,
-      ...(this.#error === undefined ? {} : { error: this.#error }),
-      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...given({ error: this.#error, reason: this.#reason }),
     };
   }
 
-  /** A failure that the camera itself continues after, such as a stream that ended; none: all is well. */
+  /** See `CameraSupervisor.failed`. */
   failed(error: { readonly message: string; readonly reason: string } | undefined): void {
     if (this.#error === error?.message) return;
     this.#error = error?.message;

@@ -1,7 +1,8 @@
-// The beat of sources that make their images themselves.
+// Paces sources that generate their images.
+import { pause } from "../runtime/base/wait.ts";
 import type { SourceContext } from "./source.ts";
 
-/** A beat slower than this says meanwhile that it is alive, milliseconds. */
+/** A slower beat shows in between that it is alive, milliseconds. */
 const ALIVE_EVERY_MS = 5_000;
 
 /**
@@ -30,12 +31,7 @@ export async function* ticks(
   while (!signal.aborted) {
     const wait = due - clock.monotonic();
     if (wait > 0) {
-      try {
-        await clock.sleep(Math.min(wait, ALIVE_EVERY_MS), signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
+      if (!await pause(Math.min(wait, ALIVE_EVERY_MS), signal, clock)) return;
       if (wait > ALIVE_EVERY_MS) {
         onActivity?.();
         continue;

@@ -1,16 +1,16 @@
-// Notices live sources that fell silent, and leaves sources that hang.
+// Notices silent live sources, and abandons sources that hang.
 import type { Clock } from "../runtime/base/clock.ts";
-import { settled } from "../runtime/base/wait.ts";
+import { pause, settled } from "../runtime/base/wait.ts";
 import { type CameraSource, SourceError, type SourceImage } from "./source.ts";
 
-/** A source from which nothing arrives for this long hangs, milliseconds. */
+/** A silent source hangs after this time, milliseconds. */
 export const DEFAULT_STALL_MS = 20_000;
-/** How long a source may take to close what it opened once its signal aborted. */
+/** How long a source may take to close after its signal aborted. */
 const LEAVE_AFTER_MS = 2_000;
 
 /**
- * Ends a live source from which nothing arrives for too long. A source of any kind that does not end
- * when it should, since its disk, share or code hangs, is left behind.
+ * Ends a live source that is silent for too long. A source of any kind that does not end when it
+ * should, since its disk, share or code hangs, is abandoned.
  */
 export class Watchdog {
   readonly #expired = new AbortController();
@@ -33,7 +33,7 @@ export class Watchdog {
     return this.#expired.signal;
   }
 
-  /** The images, until the source ends, or hangs for a while after the signal aborted. */
+  /** The images, until the source ends, or hangs after the signal aborted. */
   async *watch(
     images: AsyncIterable<SourceImage>,
     signal: AbortSignal,
@@ -48,7 +48,7 @@ export class Watchdog {
       for (;;) {
         const { value, done } = await settled(iterator.next(), left.signal);
         if (done) return;
-        // Who takes the images may be slow; that is not the source's silence.
+        // A slow reader is not the source's silence.
         this.#taken = true;
         yield value;
         this.#taken = false;
@@ -66,7 +66,7 @@ export class Watchdog {
     }
   }
 
-  /** Something arrived, an image or a piece of one. */
+  /** Bytes arrived. */
   readonly alive = (): void => {
     this.#last = this.#clock.monotonic();
   };
@@ -90,12 +90,7 @@ export class Watchdog {
       if (this.#taken) this.#last = now;
       const left = this.#last + this.#stallMs - now;
       if (left <= 0) return this.#expired.abort();
-      try {
-        await this.#clock.sleep(left, this.#done.signal);
-      } catch (error) {
-        if (this.#done.signal.aborted) return;
-        throw error;
-      }
+      if (!await pause(left, this.#done.signal, this.#clock)) return;
     }
   }
 }

@@ -1,6 +1,4 @@
-// Bytes that arrive in chunks and leave in other pieces.
-
-/** Bytes of an input, as far as they came. */
+/** Bytes of an input, which arrive in chunks and leave in other pieces. */
 export class ByteQueue {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #buffer = new Uint8Array(64 * 1024);
@@ -11,12 +9,11 @@ export class ByteQueue {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** What is here; valid until the next call of anything else. */
+  /** Buffered bytes, valid until the next call of anything else. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
-  /** Waits for more bytes; false at the end of the input. */
   async more(): Promise<boolean> {
     const { value, done } = await this.#chunks.next();
     if (done) return false;
@@ -40,7 +37,7 @@ export class ByteQueue {
     this.#start += Math.min(length, this.#end - this.#start);
   }
 
-  /** Takes the first bytes, on memory of their own. They must be here. */
+  /** Takes the first bytes, which must be buffered, on memory of their own. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.slice(this.#start, this.#start + length);
     this.#start += length;
@@ -48,9 +45,8 @@ export class ByteQueue {
   }
 
   /**
-   * Takes a line, without its end.
-   *
-   * @returns undefined when the input ends before, or no line ends within `most` bytes.
+   * Takes a line, without its end; undefined when the input ends first, or no line ends within
+   * `most` bytes.
    */
   async line(most: number): Promise<string | undefined> {
     for (let from = 0;;) {
@@ -61,7 +57,6 @@ export class ByteQueue {
     }
   }
 
-  /** Ends the input: what is still to come is left. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

@@ -1,9 +1,10 @@
-// Connections to cameras: plain, or with TLS that is checked as the options say.
+// Connections to cameras: plain, or with TLS that is checked as configured.
 import { connect as connectTls } from "node:tls";
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskSecrets } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 
-/** How a camera's certificate is checked; absent: against the well-known authorities. */
+/** How a camera's certificate is checked; by default against the well-known authorities. */
 export interface TlsSettings {
   /** File of certificates in PEM form that are trusted, and no others. */
   readonly tlsCa?: string;
@@ -18,9 +19,9 @@ export interface Peer extends TlsSettings {
 }
 
 export interface Connection {
-  /** What arrives; ends when the other side closes it, throws when it breaks. */
+  /** Received bytes; ends when the other side closes it, throws when it breaks. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** The other side's address, of a plain connection. */
+  /** The remote address of a plain connection. */
   readonly address?: string;
   write(bytes: Uint8Array): Promise<void>;
   /** Never throws, may be called several times. */
@@ -81,9 +82,7 @@ async function connectDeno(
   return {
     chunks: read(socket, () => closed),
     ...(plain.remoteAddr.transport === "tcp" ? { address: plain.remoteAddr.hostname } : {}),
-    async write(bytes) {
-      for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
-    },
+    write: (bytes) => writeAll(socket, bytes),
     close() {
       if (closed) return;
       closed = true;
@@ -107,7 +106,7 @@ async function* read(socket: Deno.Conn, isClosed: () => boolean): AsyncGenerator
   }
 }
 
-/** Deno takes no certificate that signed itself; Node's way does, when it is the one that is trusted. */
+/** Deno refuses self-signed certificates; Node accepts one that is trusted. */
 async function connectOwnTls(
   { hostname, port, tlsCa, tlsInsecure = false }: Peer,
   signal: AbortSignal,
@@ -151,7 +150,7 @@ async function readCertificates(file: string): Promise<string> {
   }
 }
 
-/** What went wrong, with the causes behind it, for people. */
+/** The error and its causes, for people. */
 export function describeCause(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error && texts.length < 3; at = at.cause) {

@@ -1,5 +1,4 @@
-// GET over HTTP/1.1, as cameras speak it: their status lines, headers and lengths are taken as they
-// are where a stricter client gives up.
+// GET over HTTP/1.1, lenient with the status lines, headers and lengths of cameras.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 import { connect, describeCause, type TlsSettings } from "./connection.ts";
@@ -20,7 +19,7 @@ interface HttpOptions extends TlsSettings {
 const MOST_HEADER_BYTES = 64 * 1024;
 
 /**
- * Asks for a URL, without following redirects.
+ * Sends a request, without following redirects.
  *
  * @throws {SourceError} `UNREACHABLE` saying why there is no answer.
  * @throws the signal's reason when it aborts.
@@ -78,7 +77,7 @@ async function readHead(
       const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
       headers.set(name, [...headers.get(name) ?? [], line.slice(colon + 1).trim()]);
     }
-    // 100 Continue and the like come before the answer.
+    // 100 Continue and the like come first.
     if (status >= 200) return { status, headers };
   }
 }
@@ -112,7 +111,7 @@ async function* piece(input: ByteQueue, length: number): AsyncGenerator<Uint8Arr
   }
 }
 
-/** A body whose connection breaks says so; one that is stopped ends. */
+/** A body whose connection breaks throws; one that is stopped ends. */
 async function* broken(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,

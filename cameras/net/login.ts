@@ -1,4 +1,4 @@
-// Answers a server's demand for a user name and a password, over HTTP and RTSP.
+// Logs in with a user name and a password, over HTTP and RTSP.
 import { createHash, randomBytes } from "node:crypto";
 
 export interface Credentials {
@@ -17,7 +17,7 @@ export function splitCredentials(url: string): { url: string; credentials?: Cred
   return { url: parsed.href, credentials };
 }
 
-/** A per cent sign that encodes nothing stands for itself: few people encode the one in a password. */
+/** An invalid percent encoding stands for itself. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -27,7 +27,6 @@ function decoded(text: string): string {
   }
 }
 
-/** A way to log in that a server offers. */
 export interface Challenge {
   /** In small letters: `digest`, `basic`. */
   readonly scheme: string;
@@ -35,15 +34,14 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Longer demands are no camera's. */
 const MOST_CHALLENGE_LENGTH = 8 * 1024;
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
-/** One that never ends takes the rest, so that no character is read twice. */
+/** An unterminated one takes the rest, so that no character is read twice. */
 const QUOTED = /"((?:[^"\\]|\\[\s\S])*)(?:"|\\?$)/y;
 const LOOSE = /[^\s,]+/y;
 
 /**
- * Takes the challenges of `www-authenticate` headers apart: several headers, or several challenges in
+ * Parses the challenges of `www-authenticate` headers: several headers, or several challenges in
  * one. Reads each character once; headers beyond 8 KiB are left out.
  */
 export function parseChallenges(headers: readonly string[]): Challenge[] {
@@ -102,7 +100,6 @@ export function answerable(challenges: readonly Challenge[]): Challenge[] {
     .toSorted((a, b) => strength(b) - strength(a));
 }
 
-/** Challenges for people: `Digest (SHA-256), Basic`. */
 export function describeChallenges(challenges: readonly Challenge[]): string {
   const names = challenges.map((challenge) => {
     const name = challenge.scheme.charAt(0).toUpperCase() + challenge.scheme.slice(1);

@@ -1,18 +1,18 @@
-// Pictures one after the other in a stream of bytes, recognised by their own bytes: whatever stands between
-// them (boundaries, headers, lengths, nothing) is at most a hint.
+// Pictures in a stream of bytes, recognised by their own bytes: boundaries, headers and lengths
+// between them are hints at most.
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
 
-/** What stands between two pictures at most; a camera's headers take a few hundred bytes. */
+/** Most bytes between two pictures. */
 const MOST_BETWEEN = 1024 * 1024;
-/** Where a part's length is looked for: this far before its picture. */
+/** Where a part's length is searched: this far before its picture. */
 const HEADER_BYTES = 4 * 1024;
 
 /**
- * The pictures in a stream, each as soon as its last byte came. A picture without an end is taken as
- * far as its part's `content-length` or the next boundary says; what it is worth is for others to say.
+ * The pictures in a stream, each as soon as its last byte came. A picture without an end is taken
+ * up to its part's `content-length` or the next boundary.
  *
- * @throws {SourceError} when a picture is larger than `maxBytes`, or there is none for a long way.
+ * @throws {SourceError} when a picture is larger than `maxBytes`, or none comes for a long way.
  */
 export async function* pictures(
   chunks: AsyncIterable<Uint8Array>,
@@ -33,9 +33,8 @@ export async function* pictures(
 }
 
 /**
- * Leaves out what stands before a picture.
- *
- * @returns the length that its part promises, NaN where there is none; undefined at the end
+ * Skips what is before a picture; returns the length of its part, NaN without one; undefined at the
+ * end.
  */
 async function findPicture(input: ByteQueue): Promise<number | undefined> {
   let before = "";
@@ -81,14 +80,14 @@ function text(bytes: Uint8Array, at: number, length: number): string {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }
 
-/** How many bytes of the input are the picture that begins it; 0 when the input ends before. */
+/** Length of the picture at the start of the input; 0 when the input ends first. */
 async function measure(input: ByteQueue, promised: number, maxBytes: number): Promise<number> {
   const walk = startWalk(input.bytes);
   for (;;) {
     const { bytes } = input;
     const end = endOfPicture(bytes, walk);
     if (end <= bytes.length) return end;
-    // Only a picture whose end is missing gets past its part's length to a boundary.
+    // Only a picture without an end passes its part's length and reaches a boundary.
     const part = endOfPart(bytes, promised);
     if (part > 0) return part;
     const least = Number.isFinite(end) ? end : bytes.length;
@@ -103,7 +102,7 @@ async function measure(input: ByteQueue, promised: number, maxBytes: number): Pr
   }
 }
 
-/** Whether bytes hold a picture up to its end; what may follow it means nothing. */
+/** Whether bytes hold a whole picture, whatever follows it. */
 export function isWholePicture(bytes: Uint8Array): boolean {
   return startOfPicture(bytes.subarray(0, LONGEST_SIGN)) === 0 &&
     endOfPicture(bytes, startWalk(bytes)) <= bytes.length;
@@ -113,13 +112,12 @@ function startWalk(bytes: Uint8Array): Walk {
   return { at: bytes[0] === 0xff ? 2 : 8 };
 }
 
-/** One past the end of the picture; more than there is while it is not known. */
+/** One past the end of the picture; beyond the bytes while it is not known. */
 function endOfPicture(bytes: Uint8Array, walk: Walk): number {
   if (bytes[0] === 0xff) return endOfJpeg(bytes, walk);
   return bytes[0] === 0x89 ? endOfPng(bytes, walk) : u32(bytes, 4, true) + 8;
 }
 
-/** How far a picture was looked through. */
 interface Walk {
   at: number;
   /** In the entropy-coded data of a JPEG. */
@@ -131,7 +129,6 @@ function endOfJpeg(bytes: Uint8Array, walk: Walk): number {
     const { at } = walk;
     const marker = bytes[at] === 0xff ? bytes[at + 1]! : undefined;
     if (marker === undefined || marker === 0 || (walk.scan && marker >= 0xd0 && marker <= 0xd7)) {
-      // Data of a scan, or stray bytes between segments.
       const next = bytes.indexOf(0xff, marker === undefined ? at : at + 2);
       walk.at = next < 0 ? bytes.length : next;
       if (next < 0) return Infinity;
@@ -162,13 +159,16 @@ function endOfPng(bytes: Uint8Array, walk: Walk): number {
   return Infinity;
 }
 
-/** The promised length, where a boundary stands behind it; 0 where that is not so, or not yet known. */
+/** The promised length, if a boundary follows it; else 0. */
 function endOfPart(bytes: Uint8Array, promised: number): number {
   if (!(promised > 4) || bytes.length < promised + 4) return 0;
   return /^(?:\r?\n)?--/.test(text(bytes, promised, 4)) ? promised : 0;
 }
 
-/** Where the picture ends that the next one at `next` cut off: at the boundary between them. */
+/**
+ * Where a picture without an end was cut off by the next one at `next`: at the boundary between
+ * them.
+ */
 function beforeBoundary(bytes: Uint8Array, next: number): number {
   const from = Math.max(2, next - HEADER_BYTES);
   const between = new TextDecoder("latin1").decode(bytes.subarray(from, next));

@@ -1,31 +1,29 @@
-// The port of this machine where FFmpeg finds all relays of the process, each by a random word in its address:
-// other programs on this machine could connect as well.
+// The local port where FFmpeg finds all relays of the process, each by a random word in its
+// address, since other programs could connect as well.
 import { RELAY_PORTS } from "../../runtime/base/access.ts";
 import { ByteQueue } from "./bytes.ts";
 
 /** FFmpeg, connected. */
 export interface RelayClient {
   readonly connection: Deno.TcpConn;
-  /** What it has sent so far, and what follows. */
+  /** Its bytes so far, and those that follow. */
   readonly input: ByteQueue;
 }
 
-/** What comes first must be here within this time, milliseconds. */
+/** How long the first line may take, milliseconds. */
 const GREETING_MS = 5_000;
 const MOST_GREETING = 16 * 1024;
 
 const waiting = new Map<string, (client: RelayClient) => void>();
 let listener: Deno.TcpListener | undefined;
 
-/** A place at the port. */
 export interface RelayPlace extends Disposable {
   /** The address that leads to it, without a path. */
   readonly url: string;
-  /** The first client that asks for it. */
   readonly client: Promise<RelayClient>;
 }
 
-/** Takes a place; the port is open as long as there is one. */
+/** Takes a place; the port is open while there is one. */
 export function takeRelayPlace(): RelayPlace {
   const word = crypto.randomUUID();
   const { promise, resolve } = Promise.withResolvers<RelayClient>();
@@ -73,7 +71,7 @@ async function greet(connection: Deno.TcpConn): Promise<void> {
       const resolve = text.includes("\n") ? waiting.get(word) : undefined;
       if (resolve !== undefined) {
         clearTimeout(timer);
-        // One client each: a second one is sent away.
+        // Each has one client; a second one is closed.
         waiting.set(word, ({ connection }) => connection.close());
         return resolve({ connection, input });
       }

@@ -1,4 +1,6 @@
-// RTSP beside FFmpeg: what a server says when FFmpeg fails, and a relay for logins and certificates.
+// RTSP beside FFmpeg: what a server answers when FFmpeg fails, and a relay for logins and
+// certificates.
+import { writeAll } from "../../runtime/base/bytes.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { SourceError } from "../source.ts";
 import { ByteQueue } from "./bytes.ts";
@@ -23,7 +25,6 @@ interface RtspAnswer {
 const MOST_LINE_BYTES = 16 * 1024;
 const MOST_LINES = 200;
 
-/** A message's first line and its headers, as they stand. */
 async function readHead(input: ByteQueue): Promise<string[] | undefined> {
   const lines: string[] = [];
   while (lines.length < MOST_LINES) {
@@ -49,7 +50,7 @@ function readAnswer(lines: readonly string[]): RtspAnswer {
 }
 
 /**
- * Asks what a stream is, without logging in.
+ * Asks for a stream's description, without logging in.
  *
  * @throws {SourceError} `UNREACHABLE` saying why there is no answer.
  */
@@ -71,9 +72,9 @@ export async function describeStream(
 }
 
 /**
- * A way to a camera on this machine: FFmpeg connects to it without a password and without TLS, the
- * relay logs in and checks the certificate. Video inside the connection passes as it is, without stray
- * bytes between packets, at which FFmpeg loses the stream. A server cannot send FFmpeg elsewhere from here.
+ * A local relay to a camera: FFmpeg connects to it without a password and without TLS, the relay
+ * logs in and checks the certificate. Video passes as it is, without stray bytes between packets,
+ * at which FFmpeg loses the stream. No server can send FFmpeg elsewhere.
  */
 export class RtspRelay implements Disposable {
   readonly #place: RelayPlace = takeRelayPlace();
@@ -83,7 +84,7 @@ export class RtspRelay implements Disposable {
   readonly #onStray: () => void;
   #client: Deno.TcpConn | undefined;
   #challenge: Challenge | undefined;
-  /** The request under way, for when it must be sent again with a login. */
+  /** The request under way, in case it must be sent again with a login. */
   #request: { readonly lines: readonly string[]; tries: number } | undefined;
   #failure: unknown;
 
@@ -101,8 +102,6 @@ export class RtspRelay implements Disposable {
   }
 
   /**
-   * Connects to the camera.
-   *
    * @param uri the stream's address, without credentials
    * @param onStray told once when there are bytes that are neither a packet nor a message
    * @throws {SourceError} saying why that cannot be.
@@ -123,7 +122,6 @@ export class RtspRelay implements Disposable {
     }
   }
 
-  /** Where FFmpeg finds the camera. */
   get url(): string {
     const { pathname, search } = new URL(this.#uri.replace(/^rtsps?:/, "http:"));
     return `${this.#place.url}${pathname}${search}`;
@@ -179,9 +177,7 @@ export class RtspRelay implements Disposable {
 
   async #answers(client: Deno.TcpConn): Promise<void> {
     const input = new ByteQueue(this.#upstream.chunks);
-    const write = async (bytes: Uint8Array) => {
-      for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
-    };
+    const write = (bytes: Uint8Array) => writeAll(client, bytes);
     let streaming = false;
     let lost = false;
     let told = false;
@@ -215,9 +211,9 @@ export class RtspRelay implements Disposable {
   }
 
   /**
-   * Sends the request again, with a login, where the answer asks for one.
+   * Sends the request again, with a login, if the answer asks for one.
    *
-   * @throws {SourceError} when it asks for one that is not known, or sends FFmpeg to another place.
+   * @throws {SourceError} when it asks for an unknown one, or redirects.
    */
   async #isForUs(lines: readonly string[]): Promise<boolean> {
     if (!lines[0]!.startsWith("RTSP/")) return false;
@@ -248,7 +244,7 @@ export class RtspRelay implements Disposable {
     return true;
   }
 
-  /** As FFmpeg gets them: beside the connection video comes from the camera, and not from the relay. */
+  /** For FFmpeg: over UDP the video comes from the camera, not from the relay. */
   #answerLines(lines: readonly string[]): readonly string[] {
     const { address } = this.#upstream;
     if (address === undefined) return lines;
@@ -272,11 +268,10 @@ export class RtspRelay implements Disposable {
 }
 
 const DOLLAR = 36;
-/** As many as tell a message: `GET_PARAMETER rtsp:`. */
 const BEGINNING_BYTES = 20;
 const MESSAGE = /^(?:RTSP\/\d|[A-Z_]+ rtsp:)/;
 
-/** Where a message or a packet of RTP begins among stray bytes; undefined: not in these. */
+/** Where a message or an RTP packet begins among stray bytes, if it does. */
 function nextStart(bytes: Uint8Array): number | undefined {
   for (let at = 0; at + BEGINNING_BYTES <= bytes.length; at++) {
     const beginning = bytes.subarray(at, at + BEGINNING_BYTES);
@@ -287,7 +282,7 @@ function nextStart(bytes: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Forwards the whole interleaved packets that are here, waiting for the first one. */
+/** Forwards complete interleaved packets, waiting for the first one. */
 async function forward(
   input: ByteQueue,
   write: (bytes: Uint8Array) => Promise<void>,

@@ -1,4 +1,4 @@
-// A camera that is plugged into this machine.
+// A camera attached to this machine.
 import { parseFps, parseSize, readOptions } from "../options.ts";
 import { type SourceContext, SourceError, type SourceImage } from "../source.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";

@@ -1,4 +1,4 @@
-// A video file as a camera: any file that FFmpeg reads, with the file's own frame times.
+// A video file as a camera, with the file's own frame times.
 import { Buffer } from "node:buffer";
 import { resolve } from "node:path";
 import {
@@ -21,11 +21,13 @@ interface VideoFileOptions extends ImageSettings {
 
 /** Beyond this, more threads gained nothing for a single file. */
 const MOST_THREADS = 4;
-/** Pictures on their way to the encoder: many small ones, so that the cores are busy while the log
- * takes a batch, few large ones, so that memory stays bounded. */
+/**
+ * Pictures before the encoder: many small ones keep the cores busy while the log takes a batch, few
+ * large ones bound memory.
+ */
 const MOST_ENCODERS = 6;
 const FEWEST_ENCODERS = 3;
-/** One to show, one to come: a film that is played at its own pace needs only these. */
+/** A paced film needs only these. */
 const PACED_ENCODERS = 2;
 /** Beyond 1920×1080 a picture takes the thread for more than a millisecond. */
 const MOST_INLINE_PIXELS = 1920 * 1080;
@@ -44,7 +46,7 @@ export class VideoFileSource implements CameraSource {
     this.#options = options;
   }
 
-  /** Frames that the file's header promises, once it is open. */
+  /** Frames by the file's header, once it is open. */
   expectedImages(): number | undefined {
     return this.#frames;
   }
@@ -64,11 +66,11 @@ export class VideoFileSource implements CameraSource {
       let input: VideoInput;
       try {
         input = await VideoInput.open({
-          // With the protocol written out a path cannot be taken for a URL.
+          // With a protocol a path cannot be taken for a URL.
           url: `file:${this.#path}`,
           name,
           protocols: ["file"],
-          // What was looked at is what is opened: nothing further in makes it another format.
+          // The inspected format is opened, whatever the file holds further on.
           options: format === undefined ? {} : { format_whitelist: format },
           local: true,
         }, signal);
@@ -113,7 +115,7 @@ export class VideoFileSource implements CameraSource {
   }
 }
 
-/** One that this thread scales at once, without holding up others. */
+/** Small enough for this thread to scale it. */
 function isSmall({ width, height }: Size): boolean {
   return width * height <= MOST_INLINE_PIXELS;
 }
@@ -123,7 +125,7 @@ function encodersFor({ width, height }: Size): number {
   return Math.min(MOST_ENCODERS, Math.max(FEWEST_ENCODERS, fitting));
 }
 
-/** They would make FFmpeg open whatever they name. */
+/** They make FFmpeg open the files that they name. */
 const LIST_FORMATS = ["hls", "dash", "concat", "sdp", "imf", "applehttp"];
 /** FFmpeg itself looks no further, milliseconds of work for each file. */
 const PROBE_BYTES = 1024 * 1024;
@@ -168,7 +170,7 @@ async function formatOf(
   return format;
 }
 
-/** This many bytes, or fewer where the file is cut short meanwhile. */
+/** Up to this many bytes. */
 async function beginningOf(file: Deno.FsFile, most: number): Promise<Buffer> {
   await file.seek(0, Deno.SeekMode.Start);
   const bytes = Buffer.alloc(most);

@@ -27,9 +27,9 @@ interface FolderOptions extends ImageSettings {
   readonly settleMs?: number;
 }
 
-/** Names of images that are taken as they are: the bytes tell which kind they are. */
+/** Names of accepted images; the bytes tell their type. */
 const IMAGE_NAME = /\.(?:jpe?g|jfif|jpe|png|webp)$/i;
-/** Names of images that are left out, and reported. */
+/** Names of images that are left out and reported. */
 const OTHER_IMAGE_NAME =
   /\.(?:bmp|tiff?|gif|heic|heif|avif|jp2|j2k|jxl|svg|dng|cr2|cr3|nef|arw|raw|ppm|pgm|tga|ico)$/i;
 /** `frame_2` before `frame_10`. */
@@ -38,22 +38,19 @@ const NATURAL = new Intl.Collator("en", { numeric: true });
 const MOST_LEVELS = 32;
 const SETTLE_MS = 2_000;
 
-/** An image file, as far as it was looked at. */
 interface Candidate {
   /** Path below the folder, with `/`. */
   readonly file: string;
-  /** Size and time of change. */
   readonly version: string;
 }
 
-/** The images of a folder and the folders in it. */
 export class FolderSource implements CameraSource {
   readonly description: string;
   readonly kind = "collection";
   readonly #folder: string;
   readonly #options: FolderOptions;
-  /** Endings of files, and folders, that were reported as left out. */
-  readonly #told = new Set<string>();
+  /** Extensions and folders reported as left out. */
+  readonly #reported = new Set<string>();
   #expected: number | undefined;
 
   constructor(path: string, options: FolderOptions = {}) {
@@ -124,9 +121,9 @@ export class FolderSource implements CameraSource {
     }
     using watch = new FolderWatch(this.#folder, clock, signal);
     const published = await PublishedFiles.open(target, this.#folder, report);
-    /** Versions that were given out or found broken, by file. */
+    /** Published or broken versions, by file. */
     const settled = new Map<string, string>();
-    /** Files that do not look whole, with the version and when it was first seen. */
+    /** Files that look incomplete, with the version and when it was first seen. */
     const doubtful = new Map<string, { readonly version: string; readonly since: number }>();
     let files = await this.#list(report);
     const listAgain = async () => {
@@ -135,7 +132,7 @@ export class FolderSource implements CameraSource {
         if (watch.setGone(false)) report(`Folder ${this.description} is back`);
         return found;
       } catch (error) {
-        // Of the file system: a disk that was pulled, a share that is away.
+        // Of the file system: a removed disk, an unreachable share.
         if (typeof (error as { code?: unknown }).code !== "string") throw error;
         const { message } = error as Error;
         if (watch.setGone(true)) report(`Cannot look into folder ${this.description}: ${message}`);
@@ -209,7 +206,7 @@ export class FolderSource implements CameraSource {
         for await (const entry of Deno.readDir(folder)) {
           const path = below === "" ? entry.name : `${below}/${entry.name}`;
           if (entry.name.startsWith(".")) continue;
-          // What is no UTF-8 comes with this character in its place, and is not found by it.
+          // Names that are not UTF-8 hold this character, and cannot be opened.
           if (entry.name.includes("\ufffd") && await this.#look(path) === undefined) {
             leaveOut(path, new Error("Its name is not UTF-8"));
           }
@@ -218,14 +215,14 @@ export class FolderSource implements CameraSource {
           } else if (this.#isImage(path, report)) files.push(path);
         }
       } catch (error) {
-        // One that went meanwhile holds nothing; the folder itself is to be there.
+        // A subfolder that is gone is empty; the folder itself must be there.
         if (below === "") throw error;
         if (!(error instanceof Deno.errors.NotFound)) leaveOut(below, error as Error);
       }
     };
     const leaveOut = (path: string, { message }: Error) => {
-      if (this.#told.has(path)) return;
-      this.#told.add(path);
+      if (this.#reported.has(path)) return;
+      this.#reported.add(path);
       report(`${join(this.description, path)} was left out: ${message}`);
     };
     await walk("", []);
@@ -236,18 +233,18 @@ export class FolderSource implements CameraSource {
     try {
       return (await Deno.stat(join(this.#folder, path))).isDirectory;
     } catch {
-      // A link that leads nowhere, in a circle, or out of what may be read: reading it says so.
+      // A broken or circular link, or one out of what may be read: reading it fails.
       return false;
     }
   }
 
-  /** Names that begin with a dot belong to files that are still being written. */
+  /** Names that begin with a dot are of files being written. */
   #isImage(path: string, report: (message: string) => void): boolean {
     if (path.split("/").some((part) => part.startsWith("."))) return false;
     if (IMAGE_NAME.test(path)) return true;
     const kind = OTHER_IMAGE_NAME.exec(path)?.[0].toLowerCase();
-    if (kind !== undefined && !this.#told.has(kind)) {
-      this.#told.add(kind);
+    if (kind !== undefined && !this.#reported.has(kind)) {
+      this.#reported.add(kind);
       report(
         `Files that end in ${kind} are left out, such as ${
           join(this.description, path)
@@ -257,14 +254,14 @@ export class FolderSource implements CameraSource {
     return false;
   }
 
-  /** Undefined when it is gone, or no file. */
+  /** Undefined when it is no file, or gone. */
   async #look(file: string): Promise<Candidate | undefined> {
     try {
       const { isFile, size, mtime } = await Deno.stat(join(this.#folder, file));
       return isFile ? { file, version: `${size}-${mtime?.getTime() ?? 0}` } : undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
-      // Reading it says why not; the folder's other images are not to suffer for it.
+      // Reading it reports why; other images must not suffer.
       return { file, version: "unreadable" };
     }
   }
@@ -272,7 +269,7 @@ export class FolderSource implements CameraSource {
   /**
    * The image, or why it is none (yet).
    *
-   * @param stays it does not change any more: where its end is missing, its codes decide, as in a query
+   * @param stays it does not change any more: without an end its data decide, as in a query
    */
   async #read(
     { file, version }: Candidate,
@@ -286,7 +283,7 @@ export class FolderSource implements CameraSource {
       if (error instanceof Deno.errors.NotFound) return new BadFrameError("empty", "It is gone");
       return new BadFrameError("unreadable", (error as Error).message);
     }
-    // What was read must be the version that was looked at, or it would be published once as each.
+    // The version read must be the inspected one, or it would be published twice.
     if ((await this.#look(file))?.version !== version) {
       return new BadFrameError("corrupt", "It changed while it was read");
     }

@@ -1,4 +1,4 @@
-// What streams and devices have in common: video that comes when it does.
+// Common to streams and devices: live video.
 import { Decimator, LiveTime } from "../live_time.ts";
 import type { ImageSettings, SourceContext, SourceImage } from "../source.ts";
 import type { VideoInput, VideoInputOptions } from "../video/input.ts";

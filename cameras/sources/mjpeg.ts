@@ -1,4 +1,4 @@
-// A network camera that speaks HTTP: pictures one after the other, or one picture a request.
+// A network camera over HTTP: a stream of pictures, or one picture a request.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
 import { BadFrameError } from "../../runtime/definition/frame.ts";
@@ -36,20 +36,19 @@ export interface MjpegOptions extends ImageSettings, TlsSettings {
   readonly openTimeoutMs?: number;
 }
 
-/** Pictures that are scaled or encoded at once. */
 const ENCODERS = 2;
 const MOST_REDIRECTS = 5;
-/** Pictures closer than this were kept and sent at once, milliseconds: no camera is that fast. */
+/** Pictures closer than this were buffered by the server, milliseconds. */
 const TOGETHER_MS = 8;
 
-/** An MJPEG stream, or snapshots, over HTTP: whichever the bytes are. */
+/** An MJPEG stream, or snapshots, whichever the bytes are. */
 class MjpegSource implements CameraSource {
   readonly description: string;
   readonly kind = "live";
   readonly #url: URL;
   readonly #credentials: Credentials | undefined;
   readonly #options: MjpegOptions;
-  /** It sent a picture once: a page in its place is that of a camera that starts. */
+  /** It has sent a picture: a page in its place is that of a camera that starts. */
   #worked = false;
 
   constructor(url: string, options: MjpegOptions = {}) {
@@ -151,7 +150,7 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /** A response that is fine; its status tells what is not. Redirects stay on the camera's host. */
+  /** A successful response. Redirects stay on the camera's host. */
   async #ask(end: AbortSignal, close: AbortController): Promise<HttpResponse> {
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
     const late = new SourceError(
@@ -178,7 +177,7 @@ class MjpegSource implements CameraSource {
     }
   }
 
-  /** Where a redirect leads: elsewhere, a camera could send us to hosts behind our own door. */
+  /** The target of a redirect: another host could be one behind our firewall. */
   #target(from: URL, location: string): URL {
     const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
     if (
@@ -212,7 +211,7 @@ class MjpegSource implements CameraSource {
       for (let challenge; (challenge = attempts.shift()) !== undefined;) {
         response = await ask(authorize(challenge, { method: "GET", uri }, this.#credentials));
         if (response.status !== 401 && response.status !== 403) return response;
-        // The nonce was too old, not the password wrong: once with the new one.
+        // The nonce expired: once with the new one.
         const stale = parseChallenges(response.header("www-authenticate")).find(isStale);
         response[Symbol.dispose]();
         if (stale !== undefined && !renewed) attempts.unshift(stale);
@@ -241,7 +240,7 @@ class MjpegSource implements CameraSource {
   }
 }
 
-/** Pictures that were complete at the same moment, one after the other up to that moment. */
+/** Spaces pictures that arrived together over the time before. */
 function spaced(
   images: readonly (SourceImage | BadFrameError)[],
   gapMs: number,

@@ -18,7 +18,7 @@ import { ticks } from "../ticker.ts";
 interface PanOptions extends ImageSettings {
   /** Frames a second; 15 unless given. */
   readonly fps?: number;
-  /** Share of the picture's shorter way that a frame shows, 0.1 to 1; 0.85 unless given. */
+  /** Share of the picture's shorter side that a frame shows, 0.1 to 1; 0.85 by default. */
   readonly zoom?: number;
   /** Seconds for the way there and back; 12 unless given. */
   readonly period?: number;
@@ -44,7 +44,7 @@ async function* frames(
     for await (const timestamp of ticks(fps, context)) {
       start ??= timestamp;
       const turns = (timestamp - start) / 1000 / period;
-      // Twice as fast up and down as to the sides: a lying eight.
+      // Twice as fast vertically: a figure of eight.
       const x = Math.round((picture.width - size.width) * swing(turns));
       const y = Math.round((picture.height - size.height) * swing(2 * turns + 0.25));
       cut(picture, x, y, frame);
@@ -57,7 +57,7 @@ async function* frames(
   }
 }
 
-/** The picture, scaled so that a frame is a cut of it. */
+/** The picture, scaled so that a frame is a part of it. */
 async function load(
   path: string,
   { zoom = DEFAULT_ZOOM, size }: PanOptions,

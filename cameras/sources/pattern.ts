@@ -1,4 +1,4 @@
-// A generated test pattern: camera name, sequence number and time burnt in, and motion.
+// A generated test pattern: camera name, sequence number, time, and motion.
 import { parseFps, parseNumber, parseSize, readOptions } from "../options.ts";
 import { liveSettings, type SourceKindRow } from "../source_kind.ts";
 import { encodeJpeg, prepareEncoder } from "../../runtime/image/jpeg.ts";
@@ -24,7 +24,7 @@ interface PatternOptions extends ImageSettings {
 
 const DEFAULT_SIZE = { width: 640, height: 480 };
 const DEFAULT_FPS = 15;
-/** Turning by the golden angle keeps neighbours far apart on the colour circle. */
+/** The golden angle keeps neighbours far apart on the colour circle. */
 const GOLDEN_ANGLE = 137.508;
 
 async function* frames(

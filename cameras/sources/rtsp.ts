@@ -1,6 +1,7 @@
 // A network camera that speaks RTSP.
 import { checkUrl, networkSettings, type SourceKindRow } from "../source_kind.ts";
 import { maskUrl } from "../../runtime/base/mask.ts";
+import { given } from "../../runtime/base/options.ts";
 import type { Peer, TlsSettings } from "../net/connection.ts";
 import {
   answerable,
@@ -24,9 +25,9 @@ interface RtspOptions extends StreamOptions, TlsSettings {
 const DEFAULT_PORTS = { rtsp: 554, rtsps: 322 } as const;
 
 /**
- * An RTSP stream: `rtsp://` and `rtsps://` carry the video inside the one TCP connection,
- * `rtsp+udp://` beside it. FFmpeg speaks it; TLS and logins go through a relay of our own: FFmpeg, which
- * follows a server wherever that sends it, never has a password.
+ * An RTSP stream: `rtsp://` and `rtsps://` carry the video inside the TCP connection, `rtsp+udp://`
+ * beside it. TLS and logins go through our relay: FFmpeg, which follows a server anywhere, never
+ * has a password.
  */
 export class RtspSource implements CameraSource {
   readonly description: string;
@@ -37,13 +38,13 @@ export class RtspSource implements CameraSource {
   readonly #peer: Peer;
   readonly #credentials: Credentials | undefined;
   readonly #options: RtspOptions;
-  /** Through the relay: FFmpeg lacks the login, or lost its own connection. */
+  /** Through the relay: FFmpeg needs the login, or lost its connection. */
   #relayed: boolean;
 
-  constructor(given: string, options: RtspOptions = {}) {
-    this.description = maskUrl(given);
-    this.#udp = /^rtsp\+udp:/i.test(given);
-    const { url, peer, credentials } = readUrl(given.replace(/^rtsp\+udp:/i, "rtsp:"), options);
+  constructor(text: string, options: RtspOptions = {}) {
+    this.description = maskUrl(text);
+    this.#udp = /^rtsp\+udp:/i.test(text);
+    const { url, peer, credentials } = readUrl(text.replace(/^rtsp\+udp:/i, "rtsp:"), options);
     this.#url = url;
     this.#peer = peer;
     this.#credentials = credentials;
@@ -111,7 +112,7 @@ export class RtspSource implements CameraSource {
     const input: VideoInputOptions = {
       url,
       name: `stream ${this.description}`,
-      // FFmpeg follows a server to any protocol that it may use, and to any host.
+      // FFmpeg follows a server to any allowed protocol, and to any host.
       protocols: ["rtp", "rtsp", "tcp", ...(this.#udp ? ["udp"] : [])],
       format: "rtsp",
       options: {
@@ -126,7 +127,6 @@ export class RtspSource implements CameraSource {
     return liveVideo(input, this.#options, context);
   }
 
-  /** Why FFmpeg failed, as the server says it, where it does. */
   async #explained(error: SourceError, signal: AbortSignal): Promise<SourceError> {
     if (error.code === "UNREADABLE" || signal.aborted) return error;
     const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#options;
@@ -135,7 +135,7 @@ export class RtspSource implements CameraSource {
       const late = AbortSignal.timeout(Math.min(openTimeoutMs, 5_000));
       answer = await describeStream(this.#peer, this.#url, AbortSignal.any([signal, late]));
     } catch {
-      // FFmpeg's failure says enough.
+      // FFmpeg's own error is returned.
       return error;
     }
     const { status, reason, challenges } = answer;
@@ -157,18 +157,17 @@ export class RtspSource implements CameraSource {
   }
 }
 
-/** Takes a stream's URL apart: without credentials, where to connect to, and the credentials. */
+/** A stream's URL without credentials, its peer, and the credentials. */
 function readUrl(text: string, { tlsCa, tlsInsecure }: TlsSettings) {
   const scheme = /^rtsps:/i.test(text) ? "rtsps" : "rtsp";
-  // As a URL of HTTP, so that hosts and ports are read the usual way.
+  // As an HTTP URL, so that hosts and ports are parsed as usual.
   const { url, credentials } = splitCredentials(text.replace(/^rtsps?:/i, "http:"));
   const port = Number(/^http:\/\/(?:\[[^\]]*\]|[^/:?#]*):(\d+)/.exec(url)?.[1] ?? NaN);
   const peer: Peer = {
     hostname: new URL(url).hostname,
     port: port || DEFAULT_PORTS[scheme],
     secure: scheme === "rtsps",
-    ...(tlsCa === undefined ? {} : { tlsCa }),
-    ...(tlsInsecure === undefined ? {} : { tlsInsecure }),
+    ...given({ tlsCa, tlsInsecure }),
   };
   return { url: url.replace(/^http:/, `${scheme}:`), peer, credentials };
 }
