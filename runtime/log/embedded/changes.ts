@@ -1,4 +1,5 @@
-// Notices what other connections and processes append: one poll for all partitions of an open log.
+// Notices what other connections and processes append: for all partitions of an open log together, by what the
+// operating system tells of its folder, and by polling where it tells nothing.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
@@ -9,15 +10,19 @@ const busyPollMs = 2;
 const busyForMs = 1_000;
 /** Poll delay otherwise. */
 const idlePollMs = 10;
+/** Poll delay while the operating system tells of all changes. */
+const toldPollMs = 50;
 
 /** What a listener learns of its partition; nothing when the log is gone: reading tells. */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and asks for the partitions that
- * changed only when one moved. Polls as long as there are listeners.
+ * Looks at SQLite's `data_version` and the partitions' tails, and asks for the partitions that changed only when one
+ * moved: at each write into the folder that the operating system tells of, and some milliseconds after it, since a
+ * commit counts a moment later. Where a poll finds what nobody has told of, polling is what counts until it tells again.
  */
 export class ChangeWatcher {
+  readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
@@ -28,8 +33,15 @@ export class ChangeWatcher {
   #wrote = false;
   #change = 0;
   #lastChange = -Infinity;
+  #lastLook = -Infinity;
+  #watcher: Deno.FsWatcher | undefined;
+  /** A write was told of since the last poll; all changes were. */
+  #told = false;
+  #tellsAll = false;
 
-  constructor(db: Database, topics: Topics) {
+  /** @param dir the log's folder. */
+  constructor(dir: string, db: Database, topics: Topics) {
+    this.#dir = dir;
     this.#db = db;
     this.#topics = topics;
   }
@@ -46,6 +58,7 @@ export class ChangeWatcher {
       this.#seen.set(id, -1);
     }
     listeners.add(listener);
+    void this.#watch();
     this.#schedule();
     return () => {
       listeners.delete(listener);
@@ -72,22 +85,55 @@ export class ChangeWatcher {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#told = this.#tellsAll = false;
+  }
+
+  async #watch(): Promise<void> {
+    // Elsewhere it tells later than polling does.
+    if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
+    try {
+      const watcher = this.#watcher = Deno.watchFs(this.#dir, { recursive: false });
+      for await (const _ of watcher) if (watcher === this.#watcher) this.#hear();
+    } catch {
+      // All watches of this user are taken, or the folder is gone: polling goes on.
+    }
+  }
+
+  /** Something was written into the folder. */
+  #hear(): void {
+    this.#told = this.#tellsAll = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (performance.now() - this.#lastLook < busyPollMs) this.#schedule();
+    else this.#poll();
   }
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#listeners.size === 0) return;
     const busy = performance.now() - this.#lastChange < busyForMs;
+    const delay = this.#tellsAll && !this.#told ? toldPollMs : busy ? busyPollMs : idlePollMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      try {
-        this.#look();
-      } catch (error) {
-        // Locked, or worse: the readers meet it too and tell.
-        this.#lookAgain();
-        if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
-      }
-      this.#schedule();
-    }, busy ? busyPollMs : idlePollMs);
+      const told = this.#told;
+      this.#told = false;
+      if (this.#poll() && !told) this.#tellsAll = false;
+    }, delay);
+  }
+
+  /** Returns whether a partition has changed. */
+  #poll(): boolean {
+    let changed = false;
+    try {
+      changed = this.#look();
+    } catch (error) {
+      // Locked, or worse: the readers meet it too and tell.
+      this.#lookAgain();
+      if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
+    }
+    this.#schedule();
+    return changed;
   }
 
   /** The listeners may not know of what was seen. */
@@ -103,8 +149,9 @@ export class ChangeWatcher {
     }
   }
 
-  /** Tells the listeners of all partitions that changed since the last look. */
-  #look(): void {
+  /** Tells the listeners of all partitions that changed since the last look; returns whether one has. */
+  #look(): boolean {
+    this.#lastLook = performance.now();
     const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();
     if (version !== this.#version || this.#wrote) {
@@ -125,5 +172,6 @@ export class ChangeWatcher {
       const range = this.#topics.range(id);
       for (const listener of listeners) listener(range);
     }
+    return moved.length > 0;
   }
 }
