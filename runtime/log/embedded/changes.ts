@@ -1,32 +1,32 @@
-// Notices what other connections and processes append: for all partitions of an open log together, by what the
-// operating system tells of its folder, and by polling where it tells nothing.
+// Notices appends by other connections and processes, for all partitions of an open log: Linux reports writes into
+// its folder, and polling finds what is not reported.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import type { Topics } from "./topics.ts";
 
-/** Poll delay while appends come, and how long after the last one. */
+/** Poll delay while appends come, and how long it stays after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
-/** Poll delay otherwise. */
 const idlePollMs = 10;
-/** Poll delay while the operating system tells of all changes. */
-const toldPollMs = 50;
+/** Poll delay while all changes are reported. */
+const reportedPollMs = 50;
 
-/** What a listener learns of its partition; nothing when the log is gone: reading tells. */
+/** Gets the range of its partition; undefined when the log is gone, which reading reports. */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Looks at SQLite's `data_version` and the partitions' tails, and asks for the partitions that changed only when one
- * moved: at each write into the folder that the operating system tells of, and some milliseconds after it, since a
- * commit counts a moment later. Where a poll finds what nobody has told of, polling is what counts until it tells again.
+ * Looks at SQLite's `data_version` and the partitions' tails, which costs microseconds, and at the partitions only when
+ * one moved: after each reported write, and 2 ms later, since a commit becomes visible a moment after its write. Where
+ * a poll finds a change that was not reported, polling is fast again until the next report. Runs while there are
+ * listeners.
  */
 export class ChangeWatcher {
   readonly #dir: string;
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
-  /** What the tails of these partitions were when we last looked. */
+  /** The tails at the last look. */
   readonly #seen = new Map<number, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #version = -1;
@@ -35,9 +35,10 @@ export class ChangeWatcher {
   #lastChange = -Infinity;
   #lastLook = -Infinity;
   #watcher: Deno.FsWatcher | undefined;
-  /** A write was told of since the last poll; all changes were. */
-  #told = false;
-  #tellsAll = false;
+  /** A write was reported since the last poll. */
+  #reported = false;
+  /** No poll has found a change that was not reported. */
+  #reportsAll = false;
 
   /** @param dir the log's folder. */
   constructor(dir: string, db: Database, topics: Topics) {
@@ -47,9 +48,8 @@ export class ChangeWatcher {
   }
 
   /**
-   * Calls `listener` after each change of the partition with this id; it must return at once and not throw.
-   *
-   * @returns a function that ends it.
+   * Calls `listener`, which must not throw, after each change of the partition; returns a function
+   * that ends it.
    */
   listen(id: number, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(id);
@@ -87,23 +87,23 @@ export class ChangeWatcher {
     this.#timer = undefined;
     this.#watcher?.close();
     this.#watcher = undefined;
-    this.#told = this.#tellsAll = false;
+    this.#reported = this.#reportsAll = false;
   }
 
   async #watch(): Promise<void> {
-    // Elsewhere it tells later than polling does.
+    // Elsewhere reports come later than polling finds the change.
     if (this.#watcher !== undefined || Deno.build.os !== "linux") return;
     try {
       const watcher = this.#watcher = Deno.watchFs(this.#dir, { recursive: false });
-      for await (const _ of watcher) if (watcher === this.#watcher) this.#hear();
+      for await (const _ of watcher) if (watcher === this.#watcher) this.#written();
     } catch {
-      // All watches of this user are taken, or the folder is gone: polling goes on.
+      // All watches of this user are taken, or the folder is gone: polling continues.
     }
   }
 
   /** Something was written into the folder. */
-  #hear(): void {
-    this.#told = this.#tellsAll = true;
+  #written(): void {
+    this.#reported = this.#reportsAll = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (performance.now() - this.#lastLook < busyPollMs) this.#schedule();
@@ -113,12 +113,16 @@ export class ChangeWatcher {
   #schedule(): void {
     if (this.#timer !== undefined || this.#listeners.size === 0) return;
     const busy = performance.now() - this.#lastChange < busyForMs;
-    const delay = this.#tellsAll && !this.#told ? toldPollMs : busy ? busyPollMs : idlePollMs;
+    const delay = this.#reportsAll && !this.#reported
+      ? reportedPollMs
+      : busy
+      ? busyPollMs
+      : idlePollMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      const told = this.#told;
-      this.#told = false;
-      if (this.#poll() && !told) this.#tellsAll = false;
+      const reported = this.#reported;
+      this.#reported = false;
+      if (this.#poll() && !reported) this.#reportsAll = false;
     }, delay);
   }
 
@@ -128,7 +132,7 @@ export class ChangeWatcher {
     try {
       changed = this.#look();
     } catch (error) {
-      // Locked, or worse: the readers meet it too and tell.
+      // Locked, or worse: the readers meet and report it too.
       this.#lookAgain();
       if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
     }
@@ -136,7 +140,6 @@ export class ChangeWatcher {
     return changed;
   }
 
-  /** The listeners may not know of what was seen. */
   #lookAgain(): void {
     this.#version = -1;
     this.#change = 0;
@@ -149,7 +152,7 @@ export class ChangeWatcher {
     }
   }
 
-  /** Tells the listeners of all partitions that changed since the last look; returns whether one has. */
+  /** Calls the listeners of changed partitions; returns whether there are any. */
   #look(): boolean {
     this.#lastLook = performance.now();
     const moved = this.#db.tails.file.changed(this.#seen);

@@ -1,4 +1,4 @@
-/** How readers hear of what others append: the system tells of it, and polling finds what it does not tell of. */
+/** How readers notice appends by others: by reports of the system, and by polling where there are none. */
 import assert from "node:assert/strict";
 import { Database } from "../../../runtime/log/embedded/database.ts";
 import { append, record } from "../../contracts/log_contract_kit.ts";
@@ -36,7 +36,7 @@ async function withWatch(watch: typeof Deno.watchFs, body: () => Promise<void>):
 }
 
 Deno.test({
-  name: "embedded log: a reader polls seldom where the system tells of each write",
+  name: "embedded log: a reader polls seldom where the system reports each write",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const { dataVersion } = Database.prototype;
@@ -53,7 +53,7 @@ Deno.test({
     } finally {
       Database.prototype.dataVersion = dataVersion;
     }
-    // Without being told it looks every 2 ms. A slow machine looks less often.
+    // Without reports it looks every 2 ms. A slow machine looks less often.
     assert.ok(looks < 60, `${looks} looks in 600 ms`);
   },
 });
@@ -64,17 +64,17 @@ Deno.test("embedded log: a reader polls where the folder cannot be watched", asy
   }, appendAndRead);
 });
 
-Deno.test("embedded log: a reader polls where the system has told of some writes and then of none", async () => {
-  let told = 0;
+Deno.test("embedded log: a reader polls where the system has reported some writes and then none", async () => {
+  let reports = 0;
   const watch = (...path: Parameters<typeof Deno.watchFs>) => {
     const watcher = real(...path);
     const events = watcher[Symbol.asyncIterator]();
     watcher[Symbol.asyncIterator] = () => events;
     const next = events.next.bind(events);
-    events.next = () => told++ < 2 ? next() : new Promise(() => {});
+    events.next = () => reports++ < 2 ? next() : new Promise(() => {});
     return watcher;
   };
   const real = Deno.watchFs;
   await withWatch(watch, appendAndRead);
-  if (Deno.build.os === "linux") assert.ok(told > 2);
+  if (Deno.build.os === "linux") assert.ok(reports > 2);
 });
