@@ -48,7 +48,7 @@ Deno.test("pattern: and pan: refuse what they do not know, all of it at once", (
     /unknown option "color": expected size, fps, hue, name, motion/,
   );
   faulty("pan:?fps=5", /names no picture/);
-  faulty("ftp://host/clip.mp4", /begins with "ftp:": expected a video file/);
+  faulty("ftp://host/clip.mp4", /starts with "ftp:": expected a video file/);
   faulty("", /empty source/);
 });
 
