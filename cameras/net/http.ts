@@ -112,7 +112,7 @@ async function* piece(input: ByteQueue, length: number): AsyncGenerator<Uint8Arr
   }
 }
 
-/** Turns a reportBreak connection into a SourceError. */
+/** Turns a broken connection into a SourceError. */
 async function* reportBreak(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
