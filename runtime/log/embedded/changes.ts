@@ -1,27 +1,26 @@
-// Notices what other connections and processes append: one poll for all partitions of an open log.
+// Notices appends by other connections and processes: one poll for all partitions of an open log.
 import { LogError, type OffsetRange } from "../log.ts";
 import type { Database } from "./database.ts";
 import { storageFault } from "./errors.ts";
 import type { Topics } from "./topics.ts";
 
-/** Poll delay while appends come, and how long after the last one. */
+/** Poll delay while appends come, and how long it stays after the last one. */
 const busyPollMs = 2;
 const busyForMs = 1_000;
-/** Poll delay otherwise. */
 const idlePollMs = 10;
 
-/** What a listener learns of its partition; nothing when the log is gone: reading tells. */
+/** Gets the range of its partition; undefined when the log is gone, which reading reports. */
 export type ChangeListener = (range: OffsetRange | undefined) => void;
 
 /**
- * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and asks for the partitions that
- * changed only when one moved. Polls as long as there are listeners.
+ * Polls SQLite's `data_version` and the partitions' tails, which costs microseconds, and looks for
+ * changed partitions only when one moved. Polls while there are listeners.
  */
 export class ChangeWatcher {
   readonly #db: Database;
   readonly #topics: Topics;
   readonly #listeners = new Map<number, Set<ChangeListener>>();
-  /** What the tails of these partitions were when we last looked. */
+  /** The tails at the last look. */
   readonly #seen = new Map<number, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #version = -1;
@@ -35,9 +34,8 @@ export class ChangeWatcher {
   }
 
   /**
-   * Calls `listener` after each change of the partition with this id; it must return at once and not throw.
-   *
-   * @returns a function that ends it.
+   * Calls `listener`, which must not throw, after each change of the partition; returns a function
+   * that ends it.
    */
   listen(id: number, listener: ChangeListener): () => void {
     let listeners = this.#listeners.get(id);
@@ -82,7 +80,7 @@ export class ChangeWatcher {
       try {
         this.#look();
       } catch (error) {
-        // Locked, or worse: the readers meet it too and tell.
+        // Locked, or worse: the readers meet and report it too.
         this.#lookAgain();
         if (error instanceof LogError && error.code === "DELETED") this.#wakeAll();
       }
@@ -90,7 +88,6 @@ export class ChangeWatcher {
     }, busy ? busyPollMs : idlePollMs);
   }
 
-  /** The listeners may not know of what was seen. */
   #lookAgain(): void {
     this.#version = -1;
     this.#change = 0;
@@ -103,7 +100,6 @@ export class ChangeWatcher {
     }
   }
 
-  /** Tells the listeners of all partitions that changed since the last look. */
   #look(): void {
     const moved = this.#db.tails.file.changed(this.#seen);
     const version = this.#db.dataVersion();
