@@ -1,25 +1,27 @@
-// Capture times: durations of the monotonic clock, mapped to the wall clock.
+// Capture times: readings of the monotonic clock, mapped to the wall clock.
 import type { Clock } from "../runtime/base/clock.ts";
 
-/** Corrected times, counted since the start. */
+/** How many irregular times were corrected since the start. */
 export interface TimeFaults {
   /** Steps of this machine's wall clock. */
   readonly clockSteps: number;
-  /** Jumps of a stream's own time. */
+  /** Jumps in a stream's own timestamps. */
   readonly timeJumps: number;
 }
 
-/** Larger differences between the clocks mean that the wall clock was set. */
+/** A larger change of the difference between the two clocks means that the wall clock was set. */
 const STEP_MS = 500;
-/** A larger jump of a stream's time is corrected, milliseconds. */
+/** A larger jump means that the stream's timestamps restarted, milliseconds. */
 export const DEFAULT_TIME_JUMP_MS = 10_000;
 
 /**
- * Maps the monotonic clock to epoch time. When the wall clock is set, times jump once, and are
+ * Converts readings of the monotonic clock to epoch time. When the wall clock is set, the
+ * difference between the clocks is measured again: times jump once, by the same amount, and are
  * evenly spaced before and after.
  */
 export class CaptureTimes implements TimeFaults {
   readonly clock: Clock;
+  /** A larger step in a stream's timestamps is a jump. */
   readonly timeJumpMs: number;
   readonly #report: (message: string) => void;
   #offset: number;
@@ -46,13 +48,14 @@ export class CaptureTimes implements TimeFaults {
     return this.#timeJumps;
   }
 
+  /** The current time, epoch milliseconds. */
   now(): number {
     return this.at(this.clock.monotonic());
   }
 
-  /** The epoch time of a moment of the monotonic clock. */
+  /** Converts a reading of the monotonic clock to epoch milliseconds. */
   at(monotonic: number): number {
-    // A pause between the two readings looks like a step: read again.
+    // A pause between the two readings also looks like a step, so measure twice.
     if (Math.abs(this.#difference() - this.#offset) > STEP_MS) {
       const step = this.#difference() - this.#offset;
       if (Math.abs(step) > STEP_MS) {
@@ -64,7 +67,7 @@ export class CaptureTimes implements TimeFaults {
     return monotonic + this.#offset;
   }
 
-  /** Counts a jump of a stream's time; reports are ever rarer. */
+  /** Counts a jump in a stream's timestamps, and reports at exponentially growing intervals. */
   jumped(ms: number): void {
     if (++this.#timeJumps < 2 * this.#reported) return;
     this.#reported = this.#timeJumps;

@@ -1,21 +1,22 @@
-// Notices changes in a folder and its subfolders.
+// Watches a folder for changes.
 import { relative, sep } from "node:path";
 import type { Clock } from "../runtime/base/clock.ts";
 import { Notifier, waitAtMost } from "../runtime/base/wait.ts";
 
-/** How often everything is scanned, whatever the system reports. */
+/** How often all files are checked, since the system may miss changes. */
 const RESCAN_MS = 5_000;
-/** The same without reports of the system. */
+/** The same if the system does not report changes. */
 const UNWATCHED_RESCAN_MS = 1_000;
 /** How often files that are still being written are checked. */
 const RETRY_MS = 100;
 
+/** Watches a folder and its subfolders. */
 export class FolderWatch implements Disposable {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #watch: (folder: string) => Deno.FsWatcher;
-  /** Absent where the system cannot watch: everything is scanned more often then. */
+  /** Absent if the system cannot watch the folder, or no longer can. */
   #watcher: Deno.FsWatcher | undefined;
   #isGone = false;
   readonly #changed = new Set<string>();
@@ -23,7 +24,7 @@ export class FolderWatch implements Disposable {
   #lastScan: number;
   readonly #wake = new Notifier();
 
-  /** @param watch makes the system's watcher; `Deno.watchFs` unless given */
+  /** @param watch creates the system's watcher; `Deno.watchFs` by default */
   constructor(
     folder: string,
     clock: Clock,
@@ -35,41 +36,44 @@ export class FolderWatch implements Disposable {
     this.#signal = signal;
     this.#lastScan = clock.monotonic();
     this.#watch = watch;
-    this.#begin();
+    this.#start();
   }
 
   /**
-   * Sets whether the folder is gone; returns whether that changed. One that comes back, as a disk
-   * does, is another one to the system.
+   * Sets whether the folder exists. A folder that returns, for example on a disk plugged in again,
+   * needs a new watcher.
+   *
+   * @returns whether this is a change.
    */
   setGone(gone: boolean): boolean {
     if (gone === this.#isGone) return false;
     this.#isGone = gone;
     if (gone) this[Symbol.dispose]();
-    else this.#begin();
+    else this.#start();
     return true;
   }
 
-  #begin(): void {
+  #start(): void {
     try {
       this.#watcher = this.#watch(this.#folder);
       void this.#listen(this.#watcher);
     } catch {
-      // Too many watches, or an unsupported file system: scans find the changes.
+      // Too many watches, or a file system without them: the periodic scan finds the changes.
       this.#watcher = undefined;
     }
   }
 
   /**
-   * Waits for changes; returns paths below the folder, or `all` when everything must be scanned.
+   * Waits for changes.
    *
-   * @param impatient return soon even without changes
+   * @param soon return soon even without changes
+   * @returns paths below the folder, or `all` if every file must be checked
    */
-  async changes(impatient: boolean): Promise<readonly string[] | "all"> {
+  async changes(soon: boolean): Promise<readonly string[] | "all"> {
     if (this.#changed.size === 0 && !this.#all && !this.#signal.aborted) {
       const woken = this.#wake.wait();
       const rescan = this.#lastScan + this.#rescanMs - this.#clock.monotonic();
-      const wait = Math.max(0, impatient ? Math.min(RETRY_MS, rescan) : rescan);
+      const wait = Math.max(0, soon ? Math.min(RETRY_MS, rescan) : rescan);
       await waitAtMost(wait, woken, this.#clock, this.#signal);
     }
     const changed = [...this.#changed];
@@ -90,26 +94,26 @@ export class FolderWatch implements Disposable {
     try {
       for await (const event of watcher) this.#note(event);
     } catch {
-      // Scans find the changes.
+      // The periodic scan finds the changes.
       this.#watcher = undefined;
-      this.#lookAtAll();
+      this.#rescan();
     }
   }
 
-  #lookAtAll(): void {
+  #rescan(): void {
     this.#all = true;
     this.#wake.notify();
   }
 
   #note({ kind, flag, paths }: Deno.FsEvent): void {
     if (kind === "remove" && paths.includes(this.#folder)) {
-      // Another folder may be in its place.
+      // A new folder in its place needs a new watcher.
       this[Symbol.dispose]();
-      this.#begin();
-      return this.#lookAtAll();
+      this.#start();
+      return this.#rescan();
     }
     if (kind === "access" || kind === "remove") return;
-    // A folder moved here, or lost events: scan everything.
+    // A folder was moved here, or events were lost: only a full scan finds the changes.
     if (flag === "rescan" || !paths.every((path) => /\.[^./\\]+$/.test(path))) this.#all = true;
     for (const path of paths) {
       this.#changed.add(relative(this.#folder, path).replaceAll(sep, "/"));

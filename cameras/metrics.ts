@@ -2,22 +2,25 @@
 import { MetricSet } from "../runtime/base/metric_set.ts";
 import type { CameraStats } from "./launch.ts";
 
+/** A camera's counts, which never decrease during a process. */
 export interface MeasuredCamera {
   /** n of `CAMERA-n`. */
   readonly number: number;
+  /** Its display name. */
   readonly name?: string | undefined;
   readonly stats: CameraStats;
 }
 
 const LABELS = ["topic", "partition", "camera"] as const;
 
+/** Counters of a camera: name, help, value. */
 const COUNTERS: readonly (readonly [string, string, (stats: CameraStats) => number])[] = [
   ["frames_published_total", "Frames acknowledged by the log", (of) => of.published],
   ["published_bytes_total", "Bytes of the published images", (of) => of.bytes],
   ["producer_batches_total", "Batches acknowledged by the log", (of) => of.batches],
   [
     "producer_retries_total",
-    "Attempts that the log refused or did not answer",
+    "Attempts that the log rejected or did not answer",
     (of) => of.retries,
   ],
   ["camera_late_frames_total", "Frames of recordings published late", (of) => of.late],

@@ -1,4 +1,4 @@
-// When images are published, and their capture times.
+// Paces images and assigns their capture times.
 import { pause } from "../runtime/base/wait.ts";
 import type { CaptureTimes } from "./capture_times.ts";
 import type { SourceImage, SourceKind } from "./source.ts";
@@ -6,29 +6,31 @@ import type { SourceImage, SourceKind } from "./source.ts";
 interface PacingOptions {
   readonly kind: SourceKind;
   /**
-   * Frames a second; `max` goes as fast as they are taken. Absent: the source's own frame times,
-   * or `max` where it has none. A live source limits itself.
+   * Frames per second; `max` for no pacing. By default the source's own frame times, or `max` if it
+   * has none. A live source limits itself.
    */
   readonly fps?: number | "max" | undefined;
   readonly times: CaptureTimes;
   readonly signal: AbortSignal;
-  /** Called with the milliseconds that a recording falls behind. */
+  /** Called with the delay in milliseconds whenever a recording falls behind its own times. */
   readonly onLate?: (ms: number) => void;
 }
 
+/** An image and the capture time to publish it with. */
 interface PacedImage {
   readonly image: SourceImage;
-  /** Capture time, epoch milliseconds. */
+  /** Epoch milliseconds. */
   readonly timestamp: number;
 }
 
-/** A recording later than this continues from there: it had to wait. */
+/** Beyond this, lateness is not jitter: the recording stalled, and continues from there. */
 const MOST_LATENESS_MS = 250;
 
 /**
- * Gives each image at its time. Recordings play like a live camera: an image's capture time is the
- * time of its turn, spaced as in the recording. At `max` capture times keep that spacing, while the
- * images go out at once. Ends when the signal aborts.
+ * Yields each image when it is due. Recordings play like a live camera: an image's capture time is
+ * the moment when it is due, spaced exactly as in the recording. At `max` the capture times keep
+ * that spacing from the start, but the images are yielded at once. Ends without an error when the
+ * signal aborts.
  */
 export async function* pace(
   images: AsyncIterable<SourceImage>,
@@ -54,12 +56,13 @@ export async function* pace(
     const own = fps === undefined ? image.timestamp : index++ * 1000 / fps;
     const due = schedule.next(own);
     const wait = due - clock.monotonic();
-    // A timer's resolution: shorter waits take longer than they should.
+    // Timers cannot measure shorter waits.
     if (wait >= 1 && !await pause(wait, signal, clock)) return;
     yield { image, timestamp: times.at(due) };
   }
 }
 
+/** Maps a recording's times to the clock. */
 class Schedule {
   readonly #times: CaptureTimes;
   readonly #onLate: ((ms: number) => void) | undefined;
@@ -71,13 +74,13 @@ class Schedule {
     this.#onLate = onLate;
   }
 
-  /** The epoch time of `own`, counted from the first image, whatever the clock does. */
+  /** The epoch time of `own`, counted from the first image, independent of the clock. */
   spaced(own: number): number {
     this.#epoch ??= this.#times.now() - own;
     return this.#epoch + own;
   }
 
-  /** The moment of `own` on the monotonic clock: the present when the recording is late. */
+  /** The moment of `own` on the monotonic clock; the present if the recording is late. */
   next(own: number): number {
     const now = this.#times.clock.monotonic();
     this.#start ??= now - own;
@@ -91,13 +94,16 @@ class Schedule {
 }
 
 export interface Lateness {
-  /** Frames before which the recording had to wait, since the machine or the log was busy. */
+  /** Frames before which the recording stalled, because the machine or the log was busy. */
   readonly late: number;
-  /** Total delay of the recording by that, milliseconds. */
+  /** The total delay of the recording behind its own times, milliseconds. */
   readonly behindMs: number;
 }
 
-/** Counts how often and how far a recording falls behind; reports are ever rarer. */
+/**
+ * Counts how often and how far a recording falls behind, and reports at exponentially growing
+ * intervals.
+ */
 export class Punctuality implements Lateness {
   #late = 0;
   #behindMs = 0;
@@ -111,16 +117,17 @@ export class Punctuality implements Lateness {
     return this.#behindMs;
   }
 
+  /** Counts the delay of a frame, and of all that follow, in milliseconds. */
   fallBehind(ms: number, report: (message: string) => void): void {
     this.#late++;
     this.#behindMs += ms;
-    // At twice the delay of the report before.
+    // Report when the delay has doubled, so that a slow machine does not fill the terminal.
     if (this.#behindMs < 2 * this.#reportedMs) return;
     this.#reportedMs = this.#behindMs;
     report(
       `Cannot keep the pace of the recording: it is ${
         (this.#behindMs / 1000).toFixed(1)
-      } s behind its own times; give it a lower --fps, a smaller --size or fewer neighbours`,
+      } s behind its own times; use a lower --fps, a smaller --size or fewer cameras`,
     );
   }
 }

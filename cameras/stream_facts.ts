@@ -1,14 +1,14 @@
-// Facts of a camera's stream, for progress and summary.
+// Facts about a camera's stream, for progress and summary.
 import { given } from "../runtime/base/options.ts";
 import type { VideoPacket } from "./source.ts";
 
-/** Facts of a video stream; none of images. */
+/** Facts about a video stream; empty for images. */
 export interface StreamFacts {
   /** FFmpeg's name: `h264`, `hevc`, `mjpeg`. */
   readonly codec?: string;
-  /** Between the last two keyframes, in stream time. */
+  /** Seconds between the last two keyframes, by the stream's own times. */
   readonly keyframeSeconds?: number;
-  /** Type of the newest published frame: `image/jpeg`, `video/h264`. */
+  /** Content type of the newest published frame: `image/jpeg`, `video/h264`. */
   readonly contentType?: string;
 }
 
@@ -22,11 +22,12 @@ export class StreamWatch {
     this.#codec = codec;
     if (!keyframe || streamMs === undefined) return;
     const between = streamMs - (this.#keyframeMs ?? streamMs);
-    // Time goes back at the end of a loop, and when a stream is opened again.
+    // Time goes back when a recording loops or a stream is reopened.
     if (between > 0) this.#betweenMs = between;
     this.#keyframeMs = streamMs;
   };
 
+  /** Records the content type of a published frame. */
   published(contentType: string): void {
     this.#contentType = contentType;
   }

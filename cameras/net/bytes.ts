@@ -1,4 +1,6 @@
-/** Bytes of an input, which arrive in chunks and leave in other pieces. */
+// Buffers a stream of chunks, to be read in pieces of any length.
+
+/** The bytes of an input that have arrived and were not read. */
 export class ByteQueue {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #buffer = new Uint8Array(64 * 1024);
@@ -9,11 +11,12 @@ export class ByteQueue {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** Buffered bytes, valid until the next call of anything else. */
+  /** The buffered bytes, valid until the next call of another method. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
+  /** Waits for more bytes; false at the end of the input. */
   async more(): Promise<boolean> {
     const { value, done } = await this.#chunks.next();
     if (done) return false;
@@ -37,7 +40,7 @@ export class ByteQueue {
     this.#start += Math.min(length, this.#end - this.#start);
   }
 
-  /** Takes the first bytes, which must be buffered, on memory of their own. */
+  /** Removes and copies the first bytes, which must be buffered. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.slice(this.#start, this.#start + length);
     this.#start += length;
@@ -45,8 +48,9 @@ export class ByteQueue {
   }
 
   /**
-   * Takes a line, without its end; undefined when the input ends first, or no line ends within
-   * `most` bytes.
+   * Reads a line, without its line break.
+   *
+   * @returns undefined if the input ends first, or no line ends within `most` bytes.
    */
   async line(most: number): Promise<string | undefined> {
     for (let from = 0;;) {
@@ -57,6 +61,7 @@ export class ByteQueue {
     }
   }
 
+  /** Closes the input without reading the rest. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }
