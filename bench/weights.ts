@@ -77,11 +77,16 @@ export async function bench(args: readonly string[]): Promise<void> {
   try {
     for (const [i, path] of paths.entries()) await Deno.writeFile(path, pictures[i]!);
     const peers = [await realWeights(paths), await architectures(folder, paths)].flat();
-    for (const { name, load } of peers.filter(({ name }) => name.startsWith(only))) {
+    for (
+      const { name, load } of peers.filter(({ name }) =>
+        only === "" || only.split(",").includes(name)
+      )
+    ) {
       try {
         const one = await load();
         const { path, reader, labels, tensor } = await manifestOf(one, folder);
-        const ours = await found(path, pictures);
+        const shown = one.pictures?.map((picture) => Deno.readFile(picture));
+        const ours = await found(path, await Promise.all(shown ?? pictures));
         const { findings, pixels, score } = difference(ours, one.found, tensor, labels);
         const boxes = pixels === undefined ? "" : `${pixels.toFixed(2)} px`;
         print(
@@ -108,7 +113,9 @@ export async function bench(args: readonly string[]): Promise<void> {
 /** A model, loaded when it is its turn, with what its authors' code finds in each picture. */
 interface Peer {
   readonly name: string;
-  readonly load: () => Promise<Candidate & { readonly found: readonly Found[] }>;
+  readonly load: () => Promise<
+    Candidate & { readonly found: readonly Found[]; readonly pictures?: readonly string[] }
+  >;
 }
 
 async function realWeights(paths: readonly string[]): Promise<Peer[]> {

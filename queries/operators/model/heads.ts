@@ -22,6 +22,7 @@ interface Side {
   readonly height: number;
 }
 
+const FILL = { resize: "fill" };
 const ULTRALYTICS = { resize: "letterbox", pad: 114 };
 const NANODET = {
   color: "BGR",
@@ -29,13 +30,7 @@ const NANODET = {
   mean: [103.53, 116.28, 123.675],
   std: [57.375, 57.12, 58.395],
 };
-const YOLOX = {
-  color: "BGR",
-  resize: "letterbox",
-  align: "start",
-  pad: 114,
-  scale: 1,
-};
+const YOLOX = { ...ULTRALYTICS, color: "BGR", align: "start", scale: 1 };
 
 /** Names of classes that exporters write into the file: `{0: 'person', 1: 'bicycle'}`. */
 export function labelsIn({ metadata }: OnnxFile): string[] | undefined {
@@ -87,7 +82,7 @@ function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | u
       return {
         description: "a DETR whose boxes are in pixels of the frame",
         output: { ...own, format: "detr" },
-        input: { resize: "fill" },
+        input: FILL,
       };
     }
     if (/^detection_/.test(boxes.name)) {
@@ -112,7 +107,7 @@ function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | u
     return {
       description: "a DETR",
       output: { ...head, format: "detr", activation: isFirst ? "softmax" : "sigmoid" },
-      input: { resize: "fill" },
+      input: FILL,
       ...(kinds === undefined ? {} : { classes: isFirst ? kinds - 1 : kinds }),
     };
   }
@@ -200,101 +195,69 @@ function oneTensor(
   outputs: number,
   { width, height }: Side,
 ): Head | undefined {
-  const objects = { name, kind: "objects" };
+  const head = (
+    description: string,
+    reader: Head["output"],
+    input?: Head["input"],
+    classes?: number,
+  ): Head => ({
+    description,
+    output: { name, kind: "objects", ...reader },
+    ...(input === undefined ? {} : { input }),
+    ...(classes === undefined ? {} : { classes }),
+  });
   const [, second, third] = shape;
   if (shape.length === 2 && second === 7) {
     const columns = ["batch", "left", "top", "right", "bottom", "class", "score"];
-    return {
-      description: "rows after NMS",
-      output: { ...objects, format: "rows", columns, units: "pixels" },
-      input: ULTRALYTICS,
-    };
+    return head("rows after NMS", { format: "rows", columns, units: "pixels" }, ULTRALYTICS);
   }
   const paddle = file.inputs.some(({ name }) => name === "scale_factor");
   if (paddle && shape.length === 2 && second === 6) {
     const columns = ["class", "score", "left", "top", "right", "bottom"];
-    return {
-      description: "rows after NMS of PaddleDetection",
-      output: { ...objects, format: "rows", columns, units: "frame" },
-      input: { resize: "fill" },
-    };
+    const reader = { format: "rows", columns, units: "frame" };
+    return head("rows after NMS of PaddleDetection", reader, FILL);
   }
   const isNumbers = /^u?int/.test(dtype) && shape.length === 3;
   if (isNumbers && second === height && third === width) {
-    return { description: "a map of the numbers of classes", output: { name, kind: "map" } };
+    return head("a map of the numbers of classes", { kind: "map" });
   }
   if (shape.length === 4) {
     const isWhole = (size: Dimension | undefined, side: number) =>
       typeof size === "string" || (size !== undefined && size >= side / 8);
     if (outputs > 1 || !isWhole(shape[2], height) || !isWhole(shape[3], width)) return undefined;
-    return {
-      description: "a map of classes",
-      output: { name, kind: "map" },
-      ...(typeof second === "number" && second > 1 ? { classes: second } : {}),
-    };
+    const classes = typeof second === "number" && second > 1 ? second : undefined;
+    return head("a map of classes", { kind: "map" }, undefined, classes);
   }
   if (shape.length !== 3 || second === undefined || third === undefined) return undefined;
   if (third === 6 && (second === 300 || typeof second === "string")) {
-    if (/detr/i.test(file.metadata["head"] ?? "")) {
-      const columns = ["x", "y", "width", "height", "score", "class"];
-      return {
-        description: "an RT-DETR of ultralytics",
-        output: { ...objects, format: "rows", columns, units: "fractions" },
-        input: { resize: "fill" },
-      };
+    if (!/detr/i.test(file.metadata["head"] ?? "")) {
+      return head("a YOLOv10 or other YOLO without NMS", { format: "yolov10" }, ULTRALYTICS);
     }
-    return {
-      description: "a YOLOv10 or other YOLO without NMS",
-      output: { ...objects, format: "yolov10" },
-      input: ULTRALYTICS,
-    };
+    const columns = ["x", "y", "width", "height", "score", "class"];
+    const reader = { format: "rows", columns, units: "fractions" };
+    return head("an RT-DETR of ultralytics", reader, FILL);
   }
   if (second === 300 && typeof third === "number" && labelsIn(file)?.length === third - 4) {
-    return {
-      description: "an RT-DETR of ultralytics",
-      output: { ...objects, format: "yolov8", units: "fractions", iou: 1 },
-      input: { resize: "fill" },
-    };
+    const reader = { format: "yolov8", units: "fractions", iou: 1 };
+    return head("an older RT-DETR of ultralytics", reader, FILL);
   }
   const cells = cellCount(width, height, 3);
   const isCells = (size: Dimension) => size === cells || typeof size === "string";
   if (typeof second === "number" && second >= 5 && isCells(third)) {
     if (file.metadata["task"] === "pose") return pose(name, second, file);
     const masks = outputs > 1 ? 32 : 0;
-    return {
-      description: "a YOLOv8, v9 or v11",
-      output: { ...objects, format: "yolov8" },
-      input: ULTRALYTICS,
-      classes: second - 4 - masks,
-    };
+    const classes = second - 4 - masks;
+    return head("a YOLOv8, v9 or v11", { format: "yolov8" }, ULTRALYTICS, classes);
   }
   if (typeof third !== "number" || third < 6) return undefined;
   if (second === 3 * cells) {
-    return {
-      description: "a YOLOv5 or v7",
-      output: { ...objects, format: "yolov5" },
-      input: ULTRALYTICS,
-      classes: third - 5,
-    };
+    return head("a YOLOv5 or v7", { format: "yolov5" }, ULTRALYTICS, third - 5);
   }
   const isFirst = second === cells && file.inputs[0]?.name === "data";
   if (third > 32 && (isFirst || second === cellCount(width, height, 4))) {
-    return {
-      description: isFirst ? "a NanoDet" : "a NanoDet-Plus",
-      output: { ...objects, format: "nanodet" },
-      input: NANODET,
-      classes: third - 32,
-    };
+    return head("a NanoDet", { format: "nanodet" }, NANODET, third - 32);
   }
-  if (second === cells) {
-    return {
-      description: "a YOLOX",
-      output: { ...objects, format: "yolox" },
-      input: YOLOX,
-      classes: third - 5,
-    };
-  }
-  return undefined;
+  return second === cells ? head("a YOLOX", { format: "yolox" }, YOLOX, third - 5) : undefined;
 }
 
 function pose(name: string, rows: number, { metadata }: OnnxFile): Head {
