@@ -278,12 +278,12 @@ class SsdLite(Exported):
 
 
 class EfficientDet(Exported):
-    """effdet's D0: rows after NMS, in pixels of the input; classes count from 1."""
+    """effdet's D0: rows before NMS, in pixels of the input; classes count from 1."""
 
     name, about = "efficientdet_d0", "effdet"
     names = {"input_names": ["images"], "output_names": ["detections"]}
     norm, input = Detr.norm, Detr.input
-    output = {"name": "detections", "kind": "objects", "format": "rows", "firstClass": 1, "units": "pixels",
+    output = {"name": "detections", "kind": "objects", "format": "rows", "firstClass": 1, "iou": 0.5,
               "columns": ["left", "top", "right", "bottom", "score", "class"]}
 
     def build(self, batch):
@@ -296,10 +296,19 @@ class EfficientDet(Exported):
         enliven(net.eval(), heads, batch, 0.9999, 1.1)
         self.net = DetBenchPredict(net).eval()
 
+    def forward(self, images):
+        from effdet.anchors import decode_box_outputs
+        from effdet.bench import _post_process
+
+        bench = self.net
+        logits, boxes, at, kinds = _post_process(*bench.model(images), bench.num_levels, bench.num_classes)
+        boxes = decode_box_outputs(boxes[0], bench.anchors.boxes[at[0]], output_xyxy=True)
+        return torch.cat([boxes, logits[0].sigmoid(), kinds[0, :, None].float() + 1], 1)[None]
+
     def objects(self, tensor, size):
         rows = self.net(tensor)[0]
         scale = torch.tensor([size[1], size[0]] * 2) / SIDE
-        return rows[:, 4], rows[:, 5].long() - 1, rows[:, :4] * scale
+        return rows[:, 4], rows[:, 5].long() - 1, rows[:, :4].clamp(0, SIDE) * scale
 
 
 class YoloV5(Exported):

@@ -68,6 +68,20 @@ function named(outputs: readonly OnnxValue[], ...patterns: RegExp[]): OnnxValue 
   return undefined;
 }
 
+function headOf(
+  description: string,
+  output: Head["output"],
+  input?: Head["input"],
+  classes?: number,
+): Head {
+  return {
+    description,
+    output,
+    ...(input === undefined ? {} : { input }),
+    ...(classes === undefined ? {} : { classes }),
+  };
+}
+
 /** Boxes, scores and classes in tensors of their own. */
 function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | undefined {
   const boxes = named(outputs, /box/i);
@@ -79,43 +93,26 @@ function severalTensors(file: OnnxFile, outputs: readonly OnnxValue[]): Head | u
   if (classes !== undefined) {
     const own = { ...head, classes: classes.name };
     if (file.inputs.some(({ name }) => /target_size|orig/i.test(name))) {
-      return {
-        description: "a DETR whose boxes are in pixels of the frame",
-        output: { ...own, format: "detr" },
-        input: FILL,
-      };
+      return headOf("a DETR with boxes in pixels of the frame", { ...own, format: "detr" }, FILL);
     }
     if (/^detection_/.test(boxes.name)) {
       const columns = ["top", "left", "bottom", "right"];
-      return {
-        description: "an SSD of TensorFlow, suppressed already",
-        output: { ...own, format: "ssd", columns, units: "fractions", iou: 1, firstClass: 1 },
-        input: { resize: "fill", scale: 1 },
-      };
+      const reader = { format: "ssd", columns, units: "fractions", iou: 1, firstClass: 1 };
+      return headOf("an SSD of TensorFlow", { ...own, ...reader }, { ...FILL, scale: 1 });
     }
-    return {
-      description: "boxes after NMS, in tensors of their own",
-      output: { ...own, format: "rows", units: "pixels" },
-      input: ULTRALYTICS,
-    };
+    const reader = { format: "rows", units: "pixels" };
+    return headOf("boxes after NMS, in several tensors", { ...own, ...reader }, ULTRALYTICS);
   }
   const count = scores.shape?.at(-1), rows = scores.shape?.at(-2);
   const kinds = typeof count === "number" ? count : undefined;
   if (/logit/i.test(scores.name)) {
     // The first DETR has a class for nothing, and hundred questions.
     const isFirst = rows === 100;
-    return {
-      description: "a DETR",
-      output: { ...head, format: "detr", activation: isFirst ? "softmax" : "sigmoid" },
-      input: FILL,
-      ...(kinds === undefined ? {} : { classes: isFirst ? kinds - 1 : kinds }),
-    };
+    const reader = { format: "detr", activation: isFirst ? "softmax" : "sigmoid" };
+    return headOf("a DETR", { ...head, ...reader }, FILL, kinds && (isFirst ? kinds - 1 : kinds));
   }
-  return {
-    description: "an SSD",
-    output: { ...head, format: "ssd", units: "fractions" },
-    ...(kinds === undefined ? {} : { classes: kinds - 1 }),
-  };
+  const reader = { format: "ssd", units: "fractions" };
+  return headOf("an SSD", { ...head, ...reader }, undefined, kinds && kinds - 1);
 }
 
 /** A heat map of a quarter of the input's side, with the sides of the boxes. */
@@ -176,17 +173,14 @@ function grids(outputs: readonly OnnxValue[], { width, height }: Side): Head | u
   // The numbers of the sides are four times the bins.
   const isSides = ({ name }: OnnxValue) => /dis|reg|box/i.test(name);
   const pairs = levels.map((level) => level.toSorted((a, b) => +isSides(a) - +isSides(b)));
-  return {
-    description: "a NanoDet",
-    output: {
-      ...objects,
-      name: pairs[0]![0]!.name,
-      format: "nanodet",
-      levels: pairs.map((pair) => pair.map(({ name }) => name)),
-    },
-    input: NANODET,
-    classes: Number(pairs[0]![0]!.shape![shape.length === 3 ? 2 : 1]),
-  };
+  const own = pairs.map((pair) => pair.map(({ name }) => name));
+  const output = { ...objects, name: own[0]![0]!, format: "nanodet", levels: own };
+  return headOf(
+    "a NanoDet",
+    output,
+    NANODET,
+    Number(pairs[0]![0]!.shape!.at(shape.length === 3 ? -1 : 1)),
+  );
 }
 
 function oneTensor(
@@ -200,12 +194,7 @@ function oneTensor(
     reader: Head["output"],
     input?: Head["input"],
     classes?: number,
-  ): Head => ({
-    description,
-    output: { name, kind: "objects", ...reader },
-    ...(input === undefined ? {} : { input }),
-    ...(classes === undefined ? {} : { classes }),
-  });
+  ) => headOf(description, { name, kind: "objects", ...reader }, input, classes);
   const [, second, third] = shape;
   if (shape.length === 2 && second === 7) {
     const columns = ["batch", "left", "top", "right", "bottom", "class", "score"];

@@ -83,22 +83,18 @@ export interface ObjectsOutput {
 }
 
 /** Points of bodies, faces, hands. */
-export interface KeypointsOutput {
-  readonly name: string;
+export interface KeypointsOutput extends
+  Pick<
+    ObjectsOutput,
+    "name" | "labels" | "threshold" | "iou" | "agnostic" | "maxObjects" | "units"
+  > {
   readonly kind: "keypoints";
   /** `yolov8`: boxes with points; `points`: a list of points; `heatmaps`: a map for each point. */
   readonly format: "yolov8" | "points" | "heatmaps";
-  /** Of the objects. */
-  readonly labels?: readonly string[];
   /** Names of the points. */
   readonly points: readonly string[];
-  readonly threshold: number;
-  readonly iou: number;
-  readonly agnostic: boolean;
-  readonly maxObjects: number;
   /** Of `points`: what each number of a point is. */
   readonly columns: readonly ("x" | "y" | "score" | "other")[];
-  readonly units: Units;
 }
 
 /** A class for each spot of the picture. */
@@ -130,16 +126,7 @@ export type ModelOutput =
   | VectorOutput;
 
 const SCORES = ["activation", "labels", "top"];
-const FOUND = [
-  "format",
-  "labels",
-  "threshold",
-  "iou",
-  "agnostic",
-  "maxObjects",
-  "columns",
-  "units",
-];
+const FOUND = "format labels threshold iou agnostic maxObjects columns units".split(" ");
 const HEADS = ["boxes", "scores", "classes", "offsets"] as const;
 
 /** Fields of each kind, besides `name` and `kind`. */

@@ -32,25 +32,8 @@ export interface OnnxFile {
 }
 
 /** Names of the element types of ONNX, by number. */
-const DTYPES = [
-  "other",
-  "float32",
-  "uint8",
-  "int8",
-  "uint16",
-  "int16",
-  "int32",
-  "int64",
-  "string",
-  "bool",
-  "float16",
-  "float64",
-  "uint32",
-  "uint64",
-  "complex64",
-  "complex128",
-  "bfloat16",
-] as const;
+const DTYPES = ("other float32 uint8 int8 uint16 int16 int32 int64 string bool " +
+  "float16 float64 uint32 uint64 complex64 complex128 bfloat16").split(" ");
 
 /**
  * Reads an `.onnx` file.
