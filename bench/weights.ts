@@ -225,7 +225,7 @@ function difference(
     pixels ??= 0;
     const own = (ours[i]!.frames?.[0]?.objects ?? []).map(({ label, score, box, keypoints }) => [
       score,
-      labels.indexOf(label),
+      labels.length > 0 ? labels.indexOf(label) : Number(label.replace("class ", "")),
       ...box,
       ...(keypoints ?? []).flatMap(([x, y]) => [x, y]),
     ]);
