@@ -123,9 +123,11 @@ class Ultralytics:
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         result = self.loaded.predict(bgr, imgsz=SIDE, conf=THRESHOLD, iou=IOU, max_det=300, verbose=False)[0]
         rows = result.boxes.data.numpy()
+        # Their RT-DETR lets boxes reach beyond the frame.
+        limits = [image.shape[1], image.shape[0]] * 2
         points = result.keypoints.data.numpy() if result.keypoints is not None else None
         return [
-            [float(row[4]), int(row[5]), *(row[:4] * factor).tolist(),
+            [float(row[4]), int(row[5]), *(np.clip(row[:4], 0, limits) * factor).tolist(),
              *(() if points is None else (points[i, :, :2] * factor).flatten().tolist())]
             for i, row in enumerate(rows)
         ]
@@ -162,7 +164,7 @@ class Exported:
             scores, kinds, boxes = self.objects(filled(path, **self.norm), (height, width))
         order = scores.argsort(descending=True, stable=True)
         return [
-            [float(scores[i]), int(kinds[i]), *boxes[i].tolist()]
+            [float(scores[i]), int(kinds[i]), *np.clip(boxes[i].numpy(), 0, [width, height] * 2).tolist()]
             for i in order if scores[i] >= THRESHOLD
         ]
 
