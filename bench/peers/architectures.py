@@ -295,7 +295,7 @@ class EfficientDet(Exported):
         config.image_size, config.num_classes = (SIDE, SIDE), 90
         net = Net(config, pretrained_backbone=False)
         heads = [net.class_net.predict.conv_pw]
-        enliven(net.eval(), heads, batch, 0.9999, 1.1)
+        enliven(net.eval(), heads, batch, 0.99998, 1.1)
         self.net = DetBenchPredict(net).eval()
 
     def forward(self, images):
