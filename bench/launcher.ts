@@ -34,7 +34,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   for (const command of COMMANDS) {
     const environment = (name: string) => Deno.env.get(name);
     const { flags } = planLaunch(command, { base: root, root, environment });
-    const launched = ["--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", ...command];
+    const launched = ["--no-prompt", "--no-lock", "--no-npm", "--no-code-cache", "-P=launch", "launch.js", ...command];
     const direct = [...flags, "main.ts", ...command];
     const [with_, without]: [number[], number[]] = [[], []];
     // The first round fills the caches of the system.

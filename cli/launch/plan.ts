@@ -5,7 +5,7 @@ import { type Access, AccessPlan, fileRow, type LaunchRow, type LaunchTable } fr
 import { asksForHelp, tokensOf } from "./arguments.ts";
 import { writableCode } from "./guard.ts";
 import { libraryFiles } from "./native.ts";
-import { absolute, parentOf, realPath } from "./paths.ts";
+import { absolute, isThere, parentOf, realPath } from "./paths.ts";
 import table from "./table.json" with { type: "json" };
 
 /** Where a run starts. */
@@ -101,20 +101,12 @@ export function planLaunch(argv: readonly string[], surroundings: Surroundings):
 
 /** What a file opens, as options: read by a program of its own, since it takes a library. */
 function fileOptions(file: string, root: string): string[] {
+  const read = [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",");
+  const program = `${root}/cli/up/opens.${isThere(`${root}/main.ts`) ? "ts" : "js"}`;
   const { stdout, success } = new Deno.Command("deno", {
     args: [
       ...["run", "--quiet", "--no-prompt", "--node-modules-dir=manual", "--cached-only"],
-      ...[
-        `--allow-read=${
-          [packagesAround(root), file].map((path) => path.replaceAll(",", ",,")).join(",")
-        }`,
-      ],
-      ...[
-        "--allow-env=FRAMELANE_*",
-        "--ignore-env",
-        new URL("../up/opens.ts", import.meta.url).href,
-        file,
-      ],
+      ...[`--allow-read=${read}`, "--allow-env=FRAMELANE_*", "--ignore-env", program, file],
     ],
     stderr: "inherit",
   }).outputSync();

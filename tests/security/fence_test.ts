@@ -113,7 +113,16 @@ for (const task of ["queries", "up"]) {
       );
       const { said } = await run(
         [
-          ...["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts", task],
+          ...[
+            "-q",
+            "--no-prompt",
+            "--no-lock",
+            "--no-npm",
+            "--no-code-cache",
+            "-P=launch",
+            "launch.js",
+            task,
+          ],
           ...(task === "up"
             ? [`${own}/f.yaml`]
             : [`${own}/bad.ts`, "--log", `embedded:${data}`, "--port", "off"]),
@@ -235,17 +244,16 @@ Deno.test("A writable folder that holds code is refused with the reason, however
     // The command says it, beside what else is wrong.
     const { code, said } = await run(
       [
-        "-q",
-        "--no-prompt",
-        "--no-lock",
-        "--no-npm",
-        "-P=launch",
-        "launch.ts",
-        "queries",
-        "--sink",
-        "images:.",
-        "--port",
-        "x",
+        ...[
+          "-q",
+          "--no-prompt",
+          "--no-lock",
+          "--no-npm",
+          "--no-code-cache",
+          "-P=launch",
+          "launch.js",
+        ],
+        ...["queries", "--sink", "images:.", "--port", "x"],
       ],
     );
     assert.equal(code, 2);
@@ -273,7 +281,15 @@ Deno.test("An executor may do less than its command: it listens nowhere and sees
        Deno.openSync("${folder}/log/own", { create: true, write: true }).close();
        throw new Error("could [" + said + "], and write its own");`,
     );
-    const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
+    const launch = [
+      "-q",
+      "--no-prompt",
+      "--no-lock",
+      "--no-npm",
+      "--no-code-cache",
+      "-P=launch",
+      "launch.js",
+    ];
     const { said } = await run(
       [...launch, "queries", query, "--log", `embedded:${folder}/log`, "--port", "8199"],
       { env: { FRAMELANE_TOKEN: "t0ken" }, until: /and write its own/ },
@@ -329,7 +345,15 @@ queries:
   - { query: greyscale, sinks: ["images:${folder}/theirs"] }
 `,
       );
-      const launch = ["-q", "--no-prompt", "--no-lock", "--no-npm", "-P=launch", "launch.ts"];
+      const launch = [
+        "-q",
+        "--no-prompt",
+        "--no-lock",
+        "--no-npm",
+        "--no-code-cache",
+        "-P=launch",
+        "launch.js",
+      ];
       const { said } = await run(
         [
           ...launch,
