@@ -2,7 +2,7 @@
 // their executor dies or is held by another.
 import type { Clock } from "../base/clock.ts";
 import { besideOf } from "../definition/align.ts";
-import type { StopMode } from "../engine/execution.ts";
+import type { StopMode } from "../engine/stop.ts";
 import type { Measurements } from "../engine/reporter.ts";
 import {
   type FromExecutor,
