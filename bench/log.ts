@@ -1,12 +1,11 @@
 // What the logs cost: appends, reads, commits, processor time and bytes written to the disk for each byte of a frame.
 //
 // `--shapes` measures only the shapes whose name contains it. `--beside` measures the embedded log of another checkout of
-// this project in the same run. `--only scrub` measures a wall that scrubs through a long log.
+// this project in the same run.
 import process from "node:process";
 import { join, resolve } from "node:path";
 import type { LogRecord, TopicLog } from "../runtime/log/log.ts";
 import { openLog } from "../runtime/log/open.ts";
-import { measureScrub } from "./log_scrub.ts";
 import { print } from "./print.ts";
 import { benchLogs } from "./support/logs.ts";
 import { optionsOf } from "./support/options.ts";
@@ -182,18 +181,9 @@ async function embedded(name: string, checkout: string, folder: string): Promise
 
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, {
-    ...{ rounds: 3, only: "", shapes: "", gigabytes: 10 },
-    ...{ kafka: "", beside: "", out: "" },
+    ...{ rounds: 3, only: "", shapes: "", kafka: "", beside: "", out: "" },
   });
   const folder = await Deno.makeTempDir({ prefix: "framelane-bench-" });
-  if (values.only === "scrub") {
-    try {
-      for (const line of await measureScrub(folder, values.gigabytes)) print(line);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-    return;
-  }
   const kafka = values.only === "embedded" ? [] : await benchLogs({ ...values, only: "kafka" });
   const runs = new Map<string, Run[]>();
   const lines: string[] = [];

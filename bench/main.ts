@@ -21,7 +21,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   weights:
     "models of many architectures beside what their authors' code finds, on the same pictures",
   tracking: "MOTA, IDF1 and HOTA of track() beside ByteTrack, on the same detections",
-  viewer: "many lanes on one page, many pages, and what the queries notice of them",
+  viewer: "what queries notice of a page with many lanes, and of many pages",
 };
 
 /** A benchmark: its arguments in, its figures printed. */

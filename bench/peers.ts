@@ -1,5 +1,5 @@
 // Framelane beside what a user would pick instead: the same frames, the same machine, the same run,
-// rounds interleaved. Writes a table, a JSON file and a plot. `--only windows` leaves nothing but the
+// rounds interleaved. Writes a table and plots. `--only windows` leaves nothing but the
 // windows, beside the best Python.
 import { fileURLToPath } from "node:url";
 import { ProgressBar } from "../cli/progress_bar.ts";
@@ -172,6 +172,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     ),
     peer("kafkajs-sharp", "KafkaJS + sharp in Deno", [...deno, "kafkajs_sharp.ts"]),
   ];
+  const windows = peer("windows", "", [python, "python_best.py"], ["windows"]);
   const skipped = new Map<string, string>(missing);
   for (const name of values.skip.split(",").filter(Boolean)) skipped.set(name, "as asked");
   const isIn = (name: string) => values.only === "" || values.only.split(",").includes(name);
@@ -222,17 +223,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       step(round, "windows");
       if (hasWindows) {
         const ours = await windowsPerSecond(target, topic);
-        const theirs = outcome(
-          await runPeer([
-            python,
-            "python_best.py",
-            target.url.replace("kafka://", ""),
-            topic,
-            String(PARTITIONS),
-            String(total),
-            "windows",
-          ]),
-        ).steady;
+        const theirs = (await windows.backlog(target, topic, total)).steady;
         measured.windows.framelane.push(ours);
         measured.windows["python-best"].push(theirs);
         say(

@@ -1,6 +1,6 @@
 // From the start of the process to the first processed frame, as a user starts it: a backlog waits,
-// `deno task queries` is spawned, the first line of the `console` sink is the first frame. And where
-// the time goes: what importing the parts takes, how long a worker needs.
+// `deno task queries` is spawned, the first line of the `console` sink is the first frame. And
+// how long a worker needs.
 import { fileURLToPath } from "node:url";
 import { clipFrames } from "./frames.ts";
 import { type BenchLog, benchLogs, fillTopic } from "./support/logs.ts";
@@ -73,21 +73,6 @@ export async function firstFrame(
   return first;
 }
 
-/** Milliseconds that importing a module takes in a process of its own. */
-async function importing(module: string): Promise<number> {
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    cwd: root,
-    args: [
-      ...["eval", "--quiet", "--config", "deno.json"],
-      `const started = performance.now(); await import(${JSON.stringify(module)});` +
-      "Deno.stdout.writeSync(new TextEncoder().encode(String(performance.now() - started)));" +
-      "Deno.exit(0);",
-    ],
-  }).output();
-  if (!success) throw new Error(`Cannot import ${module}`);
-  return Number(new TextDecoder().decode(stdout));
-}
-
 /** Milliseconds from making an executor's worker to its being ready for lanes of a query. */
 async function workerStart(url: string): Promise<number> {
   const started = performance.now();
@@ -143,18 +128,6 @@ export async function bench(args: readonly string[]): Promise<void> {
           (parts[`worker of an executor until it is ready, ${target.name}`] ??= []).push(ms);
         }
       }
-      for (
-        const module of [
-          "./cli/commands/queries.ts",
-          "./runtime/executor/host.ts",
-          "./queries/greyscale.ts",
-          "./runtime/log/embedded/log.ts",
-          "./runtime/log/kafka/log.ts",
-        ]
-      ) {
-        const ms = await importing(module);
-        if (round > 0) (parts[`importing ${module.slice(2)}`] ??= []).push(ms);
-      }
     }
     await Deno.remove(`${root}${IMAGES}`, { recursive: true });
     for (const target of targets) {
@@ -179,7 +152,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     "",
     ...table(["log", "start", "ms", "goal", ""], rows),
     "",
-    "Parts of it, each measured alone:",
+    "Part of it, measured alone:",
     "",
     ...table(["part", "ms"], Object.entries(parts).map(([name, list]) => [name, spread(list)])),
   ];

@@ -1,33 +1,14 @@
-// The viewer, measured: many lanes on one page, many pages, and what the queries notice of them.
+// What queries notice of the pages that watch them: of one with many lanes, and of many pages.
 import { fileURLToPath } from "node:url";
-import { FakeLanes } from "../tests/support/fake_lanes.ts";
 import { startViewer } from "../viewer/mod.ts";
-import { clipFrames } from "./frames.ts";
 import { print } from "./print.ts";
 import { embeddedLog } from "./support/logs.ts";
 import { oneQuery } from "./support/one_query.ts";
 import { optionsOf } from "./support/options.ts";
-import { cpuSeconds, politeSeconds, taskSeconds } from "./support/process_stats.ts";
+import { politeSeconds, taskSeconds } from "./support/process_stats.ts";
 import { startLiveCameras } from "./support/live_cameras.ts";
 import { median, percentile, spread } from "./support/stats.ts";
 import type { ViewersReport } from "./support/viewers.ts";
-
-const MiB = 1024 * 1024;
-
-/** Lanes that cost nothing but their pictures, each at a steady rate. */
-function steadyLanes(frames: readonly Uint8Array[], count: number, fps: number) {
-  const paint = (partition: number, offset: number) =>
-    frames[(offset + partition * 7) % frames.length]!;
-  const feed = new FakeLanes({ count, paint });
-  const ids = feed.lanes().map(({ id }) => id);
-  let sent = 0;
-  const begun = performance.now();
-  const timer = setInterval(() => {
-    const due = ((performance.now() - begun) / 1_000) * fps * count;
-    for (; sent < due; sent++) feed.push(ids[sent % count]!);
-  }, 4);
-  return { feed, stop: () => clearInterval(timer) };
-}
 
 /** Pages in another process. `ready` comes when all of them watch, `report` at the end. */
 function openPages(url: string, pages: number, width: number, seconds: number) {
@@ -59,70 +40,11 @@ function openPages(url: string, pages: number, width: number, seconds: number) {
   return { pid: child.pid, ready: ready.promise, report };
 }
 
-async function watched(url: string, pages: number, width: number, seconds: number) {
-  const opened = openPages(url, pages, width, seconds);
-  await opened.ready;
-  const memory: number[] = [];
-  const timer = setInterval(() => memory.push(Deno.memoryUsage().rss / MiB), 250);
-  const [cpu, begun] = [cpuSeconds(), performance.now()];
-  const report = await opened.report;
-  clearInterval(timer);
-  const load = ((cpuSeconds() - cpu) / ((performance.now() - begun) / 1_000)) * 100;
-  const middle = memory.length >> 1;
-  const early = percentile(memory.slice(middle >> 1, middle), 0.5);
-  const late = percentile(memory.slice(-(middle >> 1)), 0.5);
-  return { ...report, load, growth: late - early, memory: late };
-}
-
-function row(name: string, seen: Awaited<ReturnType<typeof watched>>, seconds: number): void {
-  print(
-    `${name.padEnd(44)} ${seen.medianTile.toFixed(1).padStart(5)} fps a tile (slowest ` +
-      `${seen.slowestTile.toFixed(1)})  age p50 ${seen.ageP50.toFixed(0)} p99 ` +
-      `${seen.ageP99.toFixed(0)} ms  ${(seen.bytes / seconds / 1e6).toFixed(1)} MB/s  ` +
-      `server ${seen.load.toFixed(0)} % of a core, ${seen.memory.toFixed(0)} MiB ` +
-      `(${seen.growth >= 0 ? "+" : ""}${seen.growth.toFixed(1)})`,
-  );
-}
-
-async function lanesAndPages(seconds: number, only: string): Promise<void> {
-  const frames = await clipFrames({ quality: 75 });
-  const size = frames.reduce((sum, { length }) => sum + length, 0) / frames.length;
-  print(`Frames of 640×480, ${(size / 1_000).toFixed(0)} kB on average`);
-  const trial = async (lanes: number, fps: number, pages: number, width: number) => {
-    const { feed, stop } = steadyLanes(frames, lanes, fps);
-    const viewer = await startViewer({
-      feed,
-      metrics: () => Promise.resolve(""),
-      topics: [],
-      port: 0,
-    });
-    const seen = await watched(viewer.url, pages, width, seconds);
-    const tile = width === 0 ? "full" : `${width} px`;
-    row(`${lanes} lanes × ${fps} fps, ${pages} page(s), ${tile}`, seen, seconds);
-    await viewer.stop();
-    stop();
-  };
-  if (only !== "pages") {
-    await trial(64, 5, 1, 0);
-    await trial(64, 5, 1, 240);
-    await trial(64, 5, 4, 240);
-  }
-  if (only !== "lanes") {
-    await trial(3, 5, 100, 0);
-    await trial(3, 15, 100, 240);
-  }
-}
-
 /** Cameras through greyscale: capture to sink, by turns alone and with pages that watch. */
 async function queries(
-  { lanes, fps, pages, width, seconds, rounds }: {
-    readonly lanes: number;
-    readonly fps: number;
-    readonly pages: number;
-    readonly width: number;
-    readonly seconds: number;
-    readonly rounds: number;
-  },
+  { lanes, fps, pages, width, seconds, rounds }: Readonly<
+    Record<"lanes" | "fps" | "pages" | "width" | "seconds" | "rounds", number>
+  >,
 ): Promise<void> {
   const target = await embeddedLog();
   const topic = `viewer-${crypto.randomUUID()}`;
@@ -234,7 +156,6 @@ function usage(cameras: number, pages: number | undefined): number[] {
 export async function bench(args: readonly string[]): Promise<void> {
   const values = optionsOf(args, { seconds: 10, rounds: 3, only: "" });
   const { seconds, rounds, only } = values;
-  if (["", "lanes", "pages"].includes(only)) await lanesAndPages(seconds, only);
   if (only === "" || only === "queries") {
     await queries({ lanes: 3, fps: 15, pages: 100, width: 0, seconds, rounds });
   }
