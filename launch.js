@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 8d3687a49259303478b3849100ac0d72a3490a6189b86b81d970b45c4afa6079
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 7764ee6527c3eeef518d9be544a0ff383848d031ae1bd3e35acd6215dc6b033d
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -636,13 +636,14 @@ var AccessPlan = class {
     };
     this.#host = valuesOf("host")[0] ?? this.#host;
     const listed = (word2) => Object.keys(row.options).some((name) => row.options[name].opens === word2 && valuesOf(name).length > 0);
-    if (row.wide?.includes("net") && !listed("hosts")) this.access.net = void 0;
-    if (row.wide?.includes("read") && !listed("paths-read")) this.access.everything = true;
     for (const [name, { opens }] of Object.entries(row.options)) {
       if (opens === void 0 || this.#without.includes(opens)) continue;
       for (const value of valuesOf(name)) this.#open(opens, value, `--${name} ${value}`);
     }
     const [action = "", ...rest] = positionals;
+    const wide = new Map(Object.entries(row.wide ?? {})).get(action) ?? [];
+    if (wide.includes("net") && !listed("hosts")) this.access.net = void 0;
+    if (wide.includes("read") && !listed("paths-read")) this.access.everything = true;
     const words = row.positionals;
     const [word, values] = typeof words === "object" ? [
       Object.hasOwn(words, action) ? words[action] : void 0,
@@ -1090,9 +1091,10 @@ var table_default = {
         "allow-net": { opens: "hosts" },
         "allow-ffi": { opens: "libraries" }
       },
+      positionals: { probe: "source" },
       native: ["jpeg", "sharp", "ffmpeg"],
       hidesEnvironment: true,
-      wide: ["read", "net"]
+      wide: { run: ["read", "net"], discover: ["net"] }
     },
     queries: {
       switches: ["fail-on-data-loss", "check", "json"],
