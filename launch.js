@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 7764ee6527c3eeef518d9be544a0ff383848d031ae1bd3e35acd6215dc6b033d
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 0e73ee6fb7835872b4d22d63969b787ad4237d8e1587043a764f0da3e5fde7d8
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -122,6 +122,138 @@ function statOf(path) {
   }
 }
 
+// cli/launch/seccomp.ts
+var X86 = Deno.build.arch === "x86_64";
+var CALLS = X86 ? {
+  ioctl: 16,
+  socket: 41,
+  seccomp: 317,
+  ioUringSetup: 425,
+  audit: 3221225534
+} : {
+  ioctl: 29,
+  socket: 198,
+  seccomp: 277,
+  ioUringSetup: 425,
+  audit: 3221225655
+};
+var OTHER_CALLS = 1073741824;
+var [LOAD, AND, EQUAL, AT_LEAST, RETURN] = [
+  32,
+  84,
+  21,
+  53,
+  6
+];
+var [CALL, PROCESSOR, FIRST, SECOND] = [
+  0,
+  4,
+  16,
+  24
+];
+var ALLOW = 2147418112;
+var REFUSE = 327680 | 13;
+var AF_UNIX = 1;
+var KIND = 15;
+var SOCK_SEQPACKET = 5;
+var TYPING = [
+  21522,
+  21532
+];
+function systemCallFilter() {
+  const program = [
+    [
+      LOAD,
+      PROCESSOR
+    ],
+    [
+      EQUAL,
+      CALLS.audit,
+      0,
+      14
+    ],
+    [
+      LOAD,
+      CALL
+    ],
+    [
+      AT_LEAST,
+      OTHER_CALLS,
+      12
+    ],
+    [
+      EQUAL,
+      CALLS.ioUringSetup,
+      11
+    ],
+    [
+      EQUAL,
+      CALLS.socket,
+      1
+    ],
+    [
+      EQUAL,
+      CALLS.ioctl,
+      5,
+      8
+    ],
+    [
+      LOAD,
+      FIRST
+    ],
+    [
+      EQUAL,
+      AF_UNIX,
+      0,
+      6
+    ],
+    [
+      LOAD,
+      SECOND
+    ],
+    [
+      AND,
+      KIND
+    ],
+    [
+      EQUAL,
+      SOCK_SEQPACKET,
+      3,
+      4
+    ],
+    [
+      LOAD,
+      SECOND
+    ],
+    [
+      EQUAL,
+      TYPING[0],
+      2
+    ],
+    [
+      EQUAL,
+      TYPING[1],
+      1
+    ],
+    [
+      RETURN,
+      ALLOW
+    ],
+    [
+      RETURN,
+      REFUSE
+    ]
+  ];
+  const bytes = new DataView(new ArrayBuffer(program.length * 8));
+  for (const [i, [code, value, yes = 0, no = 0]] of program.entries()) {
+    bytes.setUint16(i * 8, code, true);
+    bytes.setUint8(i * 8 + 2, yes);
+    bytes.setUint8(i * 8 + 3, no);
+    bytes.setUint32(i * 8 + 4, value, true);
+  }
+  return new Uint8Array(bytes.buffer);
+}
+
 // cli/launch/kernel.ts
 var LIBRARIES = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -229,14 +361,26 @@ var LINUX = {
       "u32"
     ],
     result: LONG
+  },
+  seccomp: {
+    name: "syscall",
+    parameters: [
+      "i64",
+      "u32",
+      "u32",
+      "buffer"
+    ],
+    result: LONG
   }
 };
-var CALL = {
+var CALL2 = {
   createRuleset: 444n,
   addRule: 445n,
   restrictSelf: 446n
 };
 var PR_SET_NO_NEW_PRIVS = 38;
+var SECCOMP_SET_MODE_FILTER = 1;
+var SPEC_ALLOW = 4;
 var RULE = {
   path: 1,
   port: 2
@@ -344,7 +488,7 @@ var CLibrary = class _CLibrary {
       ...LINUX
     }).symbols;
     this.#common = linux;
-    this.version = Number(longOf(linux.createRuleset(CALL.createRuleset, null, 0n, 1)));
+    this.version = Number(longOf(linux.createRuleset(CALL2.createRuleset, null, 0n, 1)));
     if (this.version > 0) this.#linux = linux;
   }
   /** Undefined where the C library is none of those known. */
@@ -366,10 +510,10 @@ var CLibrary = class _CLibrary {
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
    * @param read folders that the program itself reads beside what `access` names.
-   * @param program what may be executed.
+   * @param executable what may be executed.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access, read, program) {
+  confine(access, read, executable) {
     const linux = this.#linux;
     if (linux === void 0) return;
     const rights = this.#rights();
@@ -380,7 +524,7 @@ var CLibrary = class _CLibrary {
       this.version >= 6 ? SCOPES : 0n
     ]);
     const size = this.version >= 6 ? 24n : this.version >= 4 ? 16n : 8n;
-    const ruleset = Number(longOf(linux.createRuleset(CALL.createRuleset, handled, size, 0)));
+    const ruleset = Number(longOf(linux.createRuleset(CALL2.createRuleset, handled, size, 0)));
     if (ruleset < 0) throw new Error("Cannot make a Landlock ruleset");
     const allow = (path, wanted) => this.#allow(ruleset, path, wanted & rights);
     const shown = [
@@ -393,7 +537,7 @@ var CLibrary = class _CLibrary {
       "/"
     ] : shown) allow(path, READ);
     for (const path of [
-      program,
+      executable,
       ...LOADERS
     ]) allow(path, RIGHT.execute | RIGHT.readFile);
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
@@ -407,9 +551,18 @@ var CLibrary = class _CLibrary {
       for (const port of ports.bind ?? []) this.#allowPort(ruleset, port, BIND);
     }
     linux.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n);
-    if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
+    if (longOf(linux.restrictSelf(CALL2.restrictSelf, ruleset, 0)) !== 0n) {
       throw new Error("Cannot put Landlock's rules into force");
     }
+    const filter = systemCallFilter();
+    const program = new BigUint64Array([
+      BigInt(filter.length / 8),
+      this.#placeOf(filter)
+    ]);
+    linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
+  }
+  #placeOf(buffer) {
+    return longOf(this.#common.memmove(buffer, buffer, 0n));
   }
   /** Starts a program in place of this one: the same process, the same terminal, the same signals. */
   execute(program, args) {
@@ -419,7 +572,7 @@ var CLibrary = class _CLibrary {
     ].map(text);
     const pointers = new BigUint64Array(words.length + 1);
     const memory = new Uint8Array(words.reduce((sum, { length }) => sum + length, 4096));
-    const start = longOf(this.#common.memmove(memory, memory, 0n));
+    const start = this.#placeOf(memory);
     let at = 0;
     for (const [i, word] of words.entries()) {
       memory.set(word, at);
@@ -459,7 +612,7 @@ var CLibrary = class _CLibrary {
   }
   #rule(ruleset, kind, rule) {
     const { addRule } = this.#linux;
-    return longOf(addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0)) === 0n;
+    return longOf(addRule(CALL2.addRule, ruleset, kind, new Uint8Array(rule), 0)) === 0n;
   }
 };
 function portsOf({ net, streams, listens }) {
