@@ -62,15 +62,30 @@ function chromaOf(bits: BitReader): number {
   return chroma;
 }
 
-function avcAtOnce(sps: Uint8Array): Uint8Array {
-  const payload = unescaped(sps.subarray(1));
-  const bits = new BitReader(payload);
+/** Whether the first slice of an H.264 keyframe is of one field: a frame has two. */
+export function isField(keyframe: Uint8Array): boolean {
+  const { type, sps, slice } = NAL_TYPES.h264;
+  let sets = { numberBits: 0, fields: false };
+  for (const nal of nalUnits(keyframe)) {
+    const kind = type(nal[0]!);
+    if (kind === sps) sets = skipToSize(new BitReader(unescaped(nal.subarray(1))), nal[1]!);
+    if (!slice(kind)) continue;
+    const bits = new BitReader(unescaped(nal.subarray(1, 32)));
+    bits.skipNumbers(3);
+    bits.skip(sets.numberBits);
+    return sets.fields && bits.bit() === 1;
+  }
+  return false;
+}
+
+/** Reads a sequence parameter set of H.264 up to its size; returns what the headers of slices depend on. */
+function skipToSize(bits: BitReader, profile: number): { numberBits: number; fields: boolean } {
   const { chroma } = avcForm(bits);
-  if (namesForm(sps[1]!)) {
+  if (namesForm(profile)) {
     bits.bit();
     if (bits.bit() === 1) skipScaling(bits, chroma === 3 ? 12 : 8);
   }
-  bits.skipNumbers(1);
+  const numberBits = bits.exponentialGolomb() + 4;
   const orderType = bits.exponentialGolomb();
   if (orderType === 0) bits.skipNumbers(1);
   if (orderType === 1) {
@@ -81,7 +96,15 @@ function avcAtOnce(sps: Uint8Array): Uint8Array {
   bits.skipNumbers(1);
   bits.bit();
   bits.skipNumbers(2);
-  if (bits.bit() === 0) bits.bit();
+  const fields = bits.bit() === 0;
+  if (fields) bits.bit();
+  return { numberBits, fields };
+}
+
+function avcAtOnce(sps: Uint8Array): Uint8Array {
+  const payload = unescaped(sps.subarray(1));
+  const bits = new BitReader(payload);
+  skipToSize(bits, sps[1]!);
   bits.bit();
   if (bits.bit() === 1) bits.skipNumbers(4);
   const to = new BitWriter().copy(payload, 0, bits.position);

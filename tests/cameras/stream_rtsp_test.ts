@@ -61,9 +61,9 @@ Deno.test("RTSP: H.264 stays as it came, from a keyframe on, unless frames are o
       assert.equal(contentType, "image/jpeg");
       break;
     }
-    assert.match(reports.join(), /^JPEG is made of stream .*: its frames are not in the order/);
+    assert.match(reports.join(), /^JPEG is made of stream .*: its frames may be in another order/);
     await assert.rejects(
-      take(makeSource(url, { codec: "copy" }), 1),
+      take(makeSource(url, { codec: "copy" }), 100),
       /order of showing \(B-frames/,
     );
   } finally {
