@@ -1,6 +1,6 @@
 // Sequence parameter sets: the form of the samples, and in which order pictures are shown (ITU-T H.264,
 // 7.3.2.1 and annex E; H.265, 7.3.2.2 and 7.3.3).
-import { joinedUnits, NAL_TYPES, nalUnits, type VideoCodec } from "./access_unit.ts";
+import { headUnits, joinedUnits, NAL_TYPES, type VideoCodec } from "./access_unit.ts";
 import { BitReader, BitWriter, unescaped } from "./bits.ts";
 
 /** Chroma format, and bits of luma and colours beyond 8. */
@@ -28,18 +28,13 @@ export function sampleForm(codec: VideoCodec, sps: Uint8Array): SampleForm {
  * some out, until later ones have come. Units without parameter sets stay as they are.
  */
 export function shownAtOnce(codec: VideoCodec, unit: Uint8Array): Uint8Array {
-  const { type, sps, slice } = NAL_TYPES[codec];
+  const { sps } = NAL_TYPES[codec];
   const units: Uint8Array[] = [];
   let changed = false;
-  for (const nal of nalUnits(unit)) {
-    const kind = type(nal[0]!);
-    if (slice(kind)) {
-      if (!changed) return unit;
-      units.push(unit.subarray(nal.byteOffset - unit.byteOffset));
-      break;
-    }
-    changed ||= kind === sps;
-    units.push(kind !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
+  for (const { type, nal, isSlice } of headUnits(codec, unit)) {
+    if (isSlice && !changed) return unit;
+    changed ||= type === sps;
+    units.push(type !== sps ? nal : codec === "h264" ? avcAtOnce(nal) : hevcAtOnce(nal));
   }
   return joinedUnits(units, "start-code");
 }
@@ -64,12 +59,12 @@ function chromaOf(bits: BitReader): number {
 
 /** Whether the first slice of an H.264 keyframe is of one field: a frame has two. */
 export function isField(keyframe: Uint8Array): boolean {
-  const { type, sps, slice } = NAL_TYPES.h264;
   let sets = { numberBits: 0, fields: false };
-  for (const nal of nalUnits(keyframe)) {
-    const kind = type(nal[0]!);
-    if (kind === sps) sets = skipToSize(new BitReader(unescaped(nal.subarray(1))), nal[1]!);
-    if (!slice(kind)) continue;
+  for (const { type, nal, isSlice } of headUnits("h264", keyframe)) {
+    if (type === NAL_TYPES.h264.sps) {
+      sets = skipToSize(new BitReader(unescaped(nal.subarray(1))), nal[1]!);
+    }
+    if (!isSlice) continue;
     const bits = new BitReader(unescaped(nal.subarray(1, 32)));
     bits.skipNumbers(3);
     bits.skip(sets.numberBits);
