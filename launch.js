@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 0e73ee6fb7835872b4d22d63969b787ad4237d8e1587043a764f0da3e5fde7d8
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 3767fc7abada465bd12812d54ab2fda8c0537ddf4f0e13e75968a18c79524c5d
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -388,11 +388,16 @@ var RULE = {
 var OPEN_PATH = 2097152 | 524288;
 var CREATE = 64 | 524288;
 var RIGHT = {
-  execute: 1n,
-  writeFile: 2n,
-  readFile: 4n,
-  readDir: 8n,
-  ioctl: 1n << 15n
+  ...{
+    execute: 1n,
+    writeFile: 2n,
+    readFile: 4n,
+    readDir: 8n
+  },
+  ...{
+    removeFile: 32n,
+    ioctl: 1n << 15n
+  }
 };
 var REFER = 1n << 13n;
 var TRUNCATE = 1n << 14n;
@@ -511,11 +516,12 @@ var CLibrary = class _CLibrary {
    *
    * @param read folders that the program itself reads beside what `access` names.
    * @param executable what may be executed.
+   * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
   confine(access, read, executable) {
-    const linux = this.#linux;
-    if (linux === void 0) return;
+    const linux = this.#linux, made = [];
+    if (linux === void 0) return made;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -543,7 +549,11 @@ var CLibrary = class _CLibrary {
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      if (kind === "file") this.#common.close(intOf(this.#common.open(text(path), CREATE, 438)));
+      if (kind === "file" && !isThere(path)) {
+        this.#common.close(intOf(this.#common.open(text(path), CREATE, 438)));
+        allow(parentOf(path), RIGHT.removeFile);
+        made.push(path);
+      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -560,6 +570,7 @@ var CLibrary = class _CLibrary {
       this.#placeOf(filter)
     ]);
     linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
+    return made;
   }
   #placeOf(buffer) {
     return longOf(this.#common.memmove(buffer, buffer, 0n));
@@ -1151,297 +1162,6 @@ function libraryFiles(names, root) {
   return files;
 }
 
-// cli/launch/table.json
-var table_default = {
-  commands: {
-    demo: {
-      switches: [],
-      options: {
-        port: { opens: "listen", default: "8000" },
-        host: {},
-        token: {},
-        "metrics-token": {},
-        "camera-token": {},
-        "proxy-host": {},
-        "embed-origin": {},
-        for: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true,
-      writes: [".framelane"],
-      sys: ["statfs"],
-      v8: "--max-semi-space-size=4"
-    },
-    camera: {
-      switches: ["loop", "tls-insecure", "json"],
-      options: {
-        source: { opens: "source", default: "pattern:" },
-        fps: {},
-        size: {},
-        quality: {},
-        codec: {},
-        name: {},
-        place: {},
-        stall: {},
-        "open-timeout": {},
-        "time-jump": {},
-        "tls-ca": { opens: "read" },
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        state: { opens: "database", default: ".framelane/cameras.kv" },
-        "linger-ms": {},
-        "batch-bytes": {},
-        compression: {},
-        acks: {},
-        buffer: {},
-        overflow: {},
-        "metrics-port": { opens: "metrics" },
-        limit: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg"],
-      hidesEnvironment: true
-    },
-    cameras: {
-      switches: ["loop", "tls-insecure", "json"],
-      options: {
-        fps: {},
-        size: {},
-        quality: {},
-        codec: {},
-        name: {},
-        place: {},
-        stall: {},
-        "open-timeout": {},
-        "time-jump": {},
-        "tls-ca": { opens: "read" },
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        state: { opens: "database", default: ".framelane/cameras.kv" },
-        "linger-ms": {},
-        "batch-bytes": {},
-        compression: {},
-        acks: {},
-        buffer: {},
-        overflow: {},
-        "metrics-port": { opens: "metrics" },
-        for: {},
-        address: {},
-        user: {},
-        password: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: { probe: "source" },
-      native: ["jpeg", "sharp", "ffmpeg"],
-      hidesEnvironment: true,
-      wide: { run: ["read", "net"], discover: ["net"] }
-    },
-    queries: {
-      switches: ["fail-on-data-loss", "check", "json"],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        partitions: {},
-        group: {},
-        trigger: {},
-        "starting-offsets": {},
-        "max-frames-per-trigger": {},
-        checkpoint: { opens: "folder" },
-        sink: { opens: "sink", multiple: true },
-        model: { opens: "beside" },
-        zones: { opens: "read" },
-        device: {},
-        set: {},
-        executors: {},
-        port: { opens: "listen" },
-        host: {},
-        token: {},
-        "metrics-token": {},
-        "camera-token": {},
-        "proxy-host": {},
-        "embed-origin": {},
-        cameras: { opens: "database", default: ".framelane/cameras.kv" },
-        "session-timeout": {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: "query",
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true,
-      writes: [".framelane"],
-      listens: 8e3,
-      sys: ["statfs"],
-      v8: "--max-semi-space-size=4"
-    },
-    up: {
-      switches: ["check", "print", "json"],
-      options: {
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true,
-      writes: [".framelane"],
-      file: "framelane.yaml",
-      sys: ["statfs"],
-      v8: "--max-semi-space-size=4"
-    },
-    viewer: {
-      switches: [],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        port: { opens: "listen", default: "8000" },
-        host: {},
-        token: {},
-        "metrics-token": {},
-        "camera-token": {},
-        "proxy-host": {},
-        "embed-origin": {},
-        cameras: { opens: "database", default: ".framelane/cameras.kv" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg"],
-      hidesEnvironment: true
-    },
-    checkpoints: {
-      switches: ["json"],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        group: {},
-        topic: {},
-        query: {},
-        checkpoint: { opens: "folder" },
-        partitions: {},
-        to: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      }
-    },
-    log: {
-      switches: ["json"],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        bytes: {},
-        ms: {},
-        checkpoint: { opens: "folder", multiple: true },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: { backup: "folder" }
-    },
-    kafka: {
-      switches: [],
-      options: {
-        port: {},
-        data: { opens: "folder", default: ".framelane/kafka" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
-      sys: ["uid"],
-      local: true,
-      writes: [".cache"]
-    },
-    models: {
-      switches: ["force", "json"],
-      options: {
-        out: { opens: "file" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: { inspect: "model", check: "model" },
-      authors: ["models"],
-      native: ["jpeg", "onnx"]
-    },
-    evaluate: {
-      switches: ["json"],
-      options: {
-        model: { opens: "beside" },
-        clips: { opens: "clips" },
-        label: {},
-        threshold: {},
-        fps: {},
-        out: { opens: "file" },
-        plot: { opens: "file" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true
-    }
-  },
-  sinks: {
-    display: {},
-    console: {},
-    images: { target: "folder" },
-    video: { target: "folder" },
-    events: { target: "file" },
-    topic: {},
-    webhook: { target: "host", mark: "#", options: { "dead-letters": "file-folder" } }
-  },
-  sources: {
-    "": { target: "read" },
-    file: { target: "read" },
-    rtsp: { target: "stream" },
-    rtsps: { target: "stream" },
-    "rtsp+udp": { target: "stream" },
-    http: { target: "host" },
-    https: { target: "host" },
-    device: { target: "device" },
-    pattern: {},
-    pan: { target: "read" }
-  },
-  queries: {
-    action: null,
-    count: { write: [".framelane"], net: [], libraries: ["onnxruntime-node"] },
-    detect: { write: [".framelane"], net: [], libraries: ["onnxruntime-node"] },
-    greyscale: { write: [], net: [], libraries: [] },
-    motion: { write: [], net: [], libraries: [] },
-    objects: { write: [], net: [], libraries: ["onnxruntime-node"] },
-    passthrough: { write: [], net: [], libraries: [] },
-    tamper: { write: [], net: [], libraries: [] }
-  }
-};
-
 // cli/launch/plan.ts
 var NOT_FOR_EXECUTORS = [
   "source",
@@ -1459,9 +1179,9 @@ var C_LIBRARY = [
 ];
 function planLaunch(argv, surroundings) {
   const { base, root, environment } = surroundings;
-  const { commands } = table_default;
   const [name = "", ...rest] = argv;
-  const known = Object.hasOwn(commands, name) ? commands[name] : NOTHING;
+  const table = tableOf(root);
+  const known = Object.hasOwn(table.commands, name) ? table.commands[name] : NOTHING;
   const { native, hidesEnvironment } = known;
   const help = asksForHelp(rest);
   const row = help ? {
@@ -1485,8 +1205,8 @@ function planLaunch(argv, surroundings) {
     inFile = fileOptions(file, root);
   }
   const accessWithout = (words) => {
-    const plan = new AccessPlan(table_default, base, words);
-    if (inFile.length > 0) plan.of(fileRow(table_default), inFile, () => void 0);
+    const plan = new AccessPlan(table, base, words);
+    if (inFile.length > 0) plan.of(fileRow(table), inFile, () => void 0);
     return plan.of(row, rest, environment);
   };
   const access = accessWithout([]);
@@ -1542,7 +1262,7 @@ function planLaunch(argv, surroundings) {
   });
   const queries = [
     ...access.named
-  ].filter((name2) => !Object.hasOwn(table_default.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
+  ].filter((name2) => !Object.hasOwn(table.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
   const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
   return {
     ...{
@@ -1559,6 +1279,9 @@ function planLaunch(argv, surroundings) {
       ...queries
     ] : []
   };
+}
+function tableOf(root) {
+  return JSON.parse(Deno.readTextFileSync(`${root}/cli/launch/table.json`));
 }
 function fileOptions(file, root) {
   const read = [
@@ -1771,12 +1494,16 @@ async function launch() {
   if (library === void 0) return await startChild("deno", args, faults);
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
-  if (row.native !== void 0) library.confine(access, [
-    ...reads,
-    cache
-  ], program);
+  if (row.native !== void 0) {
+    const made = library.confine(access, [
+      ...reads,
+      cache
+    ], program);
+    library.setEnvironment("FRAMELANE_LAUNCH_MADE", JSON.stringify(made));
+  }
   if (executors !== void 0) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
+  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   library.execute(program, args);
 }
 async function installPackages(root) {

@@ -48,7 +48,10 @@ const OPEN_PATH = 0o10000000 | 0o2000000;
 const CREATE = 0o100 | 0o2000000;
 
 /** Rights of linux/landlock.h, in bits. */
-const RIGHT = { execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n, ioctl: 1n << 15n } as const;
+const RIGHT = {
+  ...{ execute: 1n, writeFile: 2n, readFile: 4n, readDir: 8n },
+  ...{ removeFile: 32n, ioctl: 1n << 15n },
+} as const;
 const REFER = 1n << 13n;
 const TRUNCATE = 1n << 14n;
 const BIND = 1n;
@@ -127,11 +130,12 @@ export class CLibrary {
    *
    * @param read folders that the program itself reads beside what `access` names.
    * @param executable what may be executed.
+   * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access: Access, read: readonly string[], executable: string): void {
-    const linux = this.#linux;
-    if (linux === undefined) return;
+  confine(access: Access, read: readonly string[], executable: string): readonly string[] {
+    const linux = this.#linux, made: string[] = [];
+    if (linux === undefined) return made;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -149,8 +153,12 @@ export class CLibrary {
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      // A rule needs something that is there.
-      if (kind === "file") this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
+      if (kind === "file" && !isThere(path)) {
+        this.#common.close(intOf(this.#common.open(text(path), CREATE, 0o666)));
+        // A command that fails leaves nothing behind.
+        allow(parentOf(path), RIGHT.removeFile);
+        made.push(path);
+      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -165,6 +173,7 @@ export class CLibrary {
     const program = new BigUint64Array([BigInt(filter.length / 8), this.#placeOf(filter)]);
     // Where a container forbids it, the container has a filter of its own.
     linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
+    return made;
   }
 
   #placeOf(buffer: Uint8Array<ArrayBuffer>): bigint {
