@@ -1,4 +1,4 @@
-// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 8d3687a49259303478b3849100ac0d72a3490a6189b86b81d970b45c4afa6079
+// Made by `deno task docs:cli` of launch.ts and its modules. SHA-256 of all: 3767fc7abada465bd12812d54ab2fda8c0537ddf4f0e13e75968a18c79524c5d
 // cli/launch/arguments.ts
 var EXECUTORS = "FRAMELANE_EXECUTOR_PERMISSIONS";
 function tokensOf(argv, options) {
@@ -122,6 +122,138 @@ function statOf(path) {
   }
 }
 
+// cli/launch/seccomp.ts
+var X86 = Deno.build.arch === "x86_64";
+var CALLS = X86 ? {
+  ioctl: 16,
+  socket: 41,
+  seccomp: 317,
+  ioUringSetup: 425,
+  audit: 3221225534
+} : {
+  ioctl: 29,
+  socket: 198,
+  seccomp: 277,
+  ioUringSetup: 425,
+  audit: 3221225655
+};
+var OTHER_CALLS = 1073741824;
+var [LOAD, AND, EQUAL, AT_LEAST, RETURN] = [
+  32,
+  84,
+  21,
+  53,
+  6
+];
+var [CALL, PROCESSOR, FIRST, SECOND] = [
+  0,
+  4,
+  16,
+  24
+];
+var ALLOW = 2147418112;
+var REFUSE = 327680 | 13;
+var AF_UNIX = 1;
+var KIND = 15;
+var SOCK_SEQPACKET = 5;
+var TYPING = [
+  21522,
+  21532
+];
+function systemCallFilter() {
+  const program = [
+    [
+      LOAD,
+      PROCESSOR
+    ],
+    [
+      EQUAL,
+      CALLS.audit,
+      0,
+      14
+    ],
+    [
+      LOAD,
+      CALL
+    ],
+    [
+      AT_LEAST,
+      OTHER_CALLS,
+      12
+    ],
+    [
+      EQUAL,
+      CALLS.ioUringSetup,
+      11
+    ],
+    [
+      EQUAL,
+      CALLS.socket,
+      1
+    ],
+    [
+      EQUAL,
+      CALLS.ioctl,
+      5,
+      8
+    ],
+    [
+      LOAD,
+      FIRST
+    ],
+    [
+      EQUAL,
+      AF_UNIX,
+      0,
+      6
+    ],
+    [
+      LOAD,
+      SECOND
+    ],
+    [
+      AND,
+      KIND
+    ],
+    [
+      EQUAL,
+      SOCK_SEQPACKET,
+      3,
+      4
+    ],
+    [
+      LOAD,
+      SECOND
+    ],
+    [
+      EQUAL,
+      TYPING[0],
+      2
+    ],
+    [
+      EQUAL,
+      TYPING[1],
+      1
+    ],
+    [
+      RETURN,
+      ALLOW
+    ],
+    [
+      RETURN,
+      REFUSE
+    ]
+  ];
+  const bytes = new DataView(new ArrayBuffer(program.length * 8));
+  for (const [i, [code, value, yes = 0, no = 0]] of program.entries()) {
+    bytes.setUint16(i * 8, code, true);
+    bytes.setUint8(i * 8 + 2, yes);
+    bytes.setUint8(i * 8 + 3, no);
+    bytes.setUint32(i * 8 + 4, value, true);
+  }
+  return new Uint8Array(bytes.buffer);
+}
+
 // cli/launch/kernel.ts
 var LIBRARIES = [
   "/lib/x86_64-linux-gnu/libc.so.6",
@@ -229,14 +361,26 @@ var LINUX = {
       "u32"
     ],
     result: LONG
+  },
+  seccomp: {
+    name: "syscall",
+    parameters: [
+      "i64",
+      "u32",
+      "u32",
+      "buffer"
+    ],
+    result: LONG
   }
 };
-var CALL = {
+var CALL2 = {
   createRuleset: 444n,
   addRule: 445n,
   restrictSelf: 446n
 };
 var PR_SET_NO_NEW_PRIVS = 38;
+var SECCOMP_SET_MODE_FILTER = 1;
+var SPEC_ALLOW = 4;
 var RULE = {
   path: 1,
   port: 2
@@ -244,11 +388,16 @@ var RULE = {
 var OPEN_PATH = 2097152 | 524288;
 var CREATE = 64 | 524288;
 var RIGHT = {
-  execute: 1n,
-  writeFile: 2n,
-  readFile: 4n,
-  readDir: 8n,
-  ioctl: 1n << 15n
+  ...{
+    execute: 1n,
+    writeFile: 2n,
+    readFile: 4n,
+    readDir: 8n
+  },
+  ...{
+    removeFile: 32n,
+    ioctl: 1n << 15n
+  }
 };
 var REFER = 1n << 13n;
 var TRUNCATE = 1n << 14n;
@@ -344,7 +493,7 @@ var CLibrary = class _CLibrary {
       ...LINUX
     }).symbols;
     this.#common = linux;
-    this.version = Number(longOf(linux.createRuleset(CALL.createRuleset, null, 0n, 1)));
+    this.version = Number(longOf(linux.createRuleset(CALL2.createRuleset, null, 0n, 1)));
     if (this.version > 0) this.#linux = linux;
   }
   /** Undefined where the C library is none of those known. */
@@ -366,12 +515,13 @@ var CLibrary = class _CLibrary {
    * Keeps this thread, and the program that it starts, within `access`; for good.
    *
    * @param read folders that the program itself reads beside what `access` names.
-   * @param program what may be executed.
+   * @param executable what may be executed.
+   * @returns files that it made, since a rule needs something that is there.
    * @throws {Error} when the kernel refuses.
    */
-  confine(access, read, program) {
-    const linux = this.#linux;
-    if (linux === void 0) return;
+  confine(access, read, executable) {
+    const linux = this.#linux, made = [];
+    if (linux === void 0) return made;
     const rights = this.#rights();
     const ports = portsOf(access);
     const handled = new BigUint64Array([
@@ -380,7 +530,7 @@ var CLibrary = class _CLibrary {
       this.version >= 6 ? SCOPES : 0n
     ]);
     const size = this.version >= 6 ? 24n : this.version >= 4 ? 16n : 8n;
-    const ruleset = Number(longOf(linux.createRuleset(CALL.createRuleset, handled, size, 0)));
+    const ruleset = Number(longOf(linux.createRuleset(CALL2.createRuleset, handled, size, 0)));
     if (ruleset < 0) throw new Error("Cannot make a Landlock ruleset");
     const allow = (path, wanted) => this.#allow(ruleset, path, wanted & rights);
     const shown = [
@@ -393,13 +543,17 @@ var CLibrary = class _CLibrary {
       "/"
     ] : shown) allow(path, READ);
     for (const path of [
-      program,
+      executable,
       ...LOADERS
     ]) allow(path, RIGHT.execute | RIGHT.readFile);
     for (const path of DEVICES) allow(path, READ | WRITE | RIGHT.ioctl);
     if (access.read.has("/dev")) allow("/dev", READ | RIGHT.writeFile | RIGHT.ioctl);
     for (const { path, kind } of access.write) {
-      if (kind === "file") this.#common.close(intOf(this.#common.open(text(path), CREATE, 438)));
+      if (kind === "file" && !isThere(path)) {
+        this.#common.close(intOf(this.#common.open(text(path), CREATE, 438)));
+        allow(parentOf(path), RIGHT.removeFile);
+        made.push(path);
+      }
       allow(kind === "database" ? parentOf(path) : path, READ | WRITE);
     }
     if (this.version >= 4) {
@@ -407,9 +561,19 @@ var CLibrary = class _CLibrary {
       for (const port of ports.bind ?? []) this.#allowPort(ruleset, port, BIND);
     }
     linux.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n);
-    if (longOf(linux.restrictSelf(CALL.restrictSelf, ruleset, 0)) !== 0n) {
+    if (longOf(linux.restrictSelf(CALL2.restrictSelf, ruleset, 0)) !== 0n) {
       throw new Error("Cannot put Landlock's rules into force");
     }
+    const filter = systemCallFilter();
+    const program = new BigUint64Array([
+      BigInt(filter.length / 8),
+      this.#placeOf(filter)
+    ]);
+    linux.seccomp(BigInt(CALLS.seccomp), SECCOMP_SET_MODE_FILTER, SPEC_ALLOW, program);
+    return made;
+  }
+  #placeOf(buffer) {
+    return longOf(this.#common.memmove(buffer, buffer, 0n));
   }
   /** Starts a program in place of this one: the same process, the same terminal, the same signals. */
   execute(program, args) {
@@ -419,7 +583,7 @@ var CLibrary = class _CLibrary {
     ].map(text);
     const pointers = new BigUint64Array(words.length + 1);
     const memory = new Uint8Array(words.reduce((sum, { length }) => sum + length, 4096));
-    const start = longOf(this.#common.memmove(memory, memory, 0n));
+    const start = this.#placeOf(memory);
     let at = 0;
     for (const [i, word] of words.entries()) {
       memory.set(word, at);
@@ -459,7 +623,7 @@ var CLibrary = class _CLibrary {
   }
   #rule(ruleset, kind, rule) {
     const { addRule } = this.#linux;
-    return longOf(addRule(CALL.addRule, ruleset, kind, new Uint8Array(rule), 0)) === 0n;
+    return longOf(addRule(CALL2.addRule, ruleset, kind, new Uint8Array(rule), 0)) === 0n;
   }
 };
 function portsOf({ net, streams, listens }) {
@@ -636,13 +800,14 @@ var AccessPlan = class {
     };
     this.#host = valuesOf("host")[0] ?? this.#host;
     const listed = (word2) => Object.keys(row.options).some((name) => row.options[name].opens === word2 && valuesOf(name).length > 0);
-    if (row.wide?.includes("net") && !listed("hosts")) this.access.net = void 0;
-    if (row.wide?.includes("read") && !listed("paths-read")) this.access.everything = true;
     for (const [name, { opens }] of Object.entries(row.options)) {
       if (opens === void 0 || this.#without.includes(opens)) continue;
       for (const value of valuesOf(name)) this.#open(opens, value, `--${name} ${value}`);
     }
     const [action = "", ...rest] = positionals;
+    const wide = new Map(Object.entries(row.wide ?? {})).get(action) ?? [];
+    if (wide.includes("net") && !listed("hosts")) this.access.net = void 0;
+    if (wide.includes("read") && !listed("paths-read")) this.access.everything = true;
     const words = row.positionals;
     const [word, values] = typeof words === "object" ? [
       Object.hasOwn(words, action) ? words[action] : void 0,
@@ -997,296 +1162,6 @@ function libraryFiles(names, root) {
   return files;
 }
 
-// cli/launch/table.json
-var table_default = {
-  commands: {
-    demo: {
-      switches: [],
-      options: {
-        port: { opens: "listen", default: "8000" },
-        host: {},
-        token: {},
-        "metrics-token": {},
-        "camera-token": {},
-        "proxy-host": {},
-        "embed-origin": {},
-        for: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true,
-      writes: [".framelane"],
-      sys: ["statfs"],
-      v8: "--max-semi-space-size=4"
-    },
-    camera: {
-      switches: ["loop", "tls-insecure", "json"],
-      options: {
-        source: { opens: "source", default: "pattern:" },
-        fps: {},
-        size: {},
-        quality: {},
-        codec: {},
-        name: {},
-        place: {},
-        stall: {},
-        "open-timeout": {},
-        "time-jump": {},
-        "tls-ca": { opens: "read" },
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        state: { opens: "database", default: ".framelane/cameras.kv" },
-        "linger-ms": {},
-        "batch-bytes": {},
-        compression: {},
-        acks: {},
-        buffer: {},
-        overflow: {},
-        "metrics-port": { opens: "metrics" },
-        limit: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg"],
-      hidesEnvironment: true
-    },
-    cameras: {
-      switches: ["loop", "tls-insecure", "json"],
-      options: {
-        fps: {},
-        size: {},
-        quality: {},
-        codec: {},
-        name: {},
-        place: {},
-        stall: {},
-        "open-timeout": {},
-        "time-jump": {},
-        "tls-ca": { opens: "read" },
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        state: { opens: "database", default: ".framelane/cameras.kv" },
-        "linger-ms": {},
-        "batch-bytes": {},
-        compression: {},
-        acks: {},
-        buffer: {},
-        overflow: {},
-        "metrics-port": { opens: "metrics" },
-        for: {},
-        address: {},
-        user: {},
-        password: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg"],
-      hidesEnvironment: true,
-      wide: ["read", "net"]
-    },
-    queries: {
-      switches: ["fail-on-data-loss", "check", "json"],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        partitions: {},
-        group: {},
-        trigger: {},
-        "starting-offsets": {},
-        "max-frames-per-trigger": {},
-        checkpoint: { opens: "folder" },
-        sink: { opens: "sink", multiple: true },
-        model: { opens: "beside" },
-        zones: { opens: "read" },
-        device: {},
-        set: {},
-        executors: {},
-        port: { opens: "listen" },
-        host: {},
-        token: {},
-        "metrics-token": {},
-        "camera-token": {},
-        "proxy-host": {},
-        "embed-origin": {},
-        cameras: { opens: "database", default: ".framelane/cameras.kv" },
-        "session-timeout": {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: "query",
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true,
-      writes: [".framelane"],
-      listens: 8e3,
-      sys: ["statfs"],
-      v8: "--max-semi-space-size=4"
-    },
-    up: {
-      switches: ["check", "print", "json"],
-      options: {
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true,
-      writes: [".framelane"],
-      file: "framelane.yaml",
-      sys: ["statfs"],
-      v8: "--max-semi-space-size=4"
-    },
-    viewer: {
-      switches: [],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        topic: {},
-        port: { opens: "listen", default: "8000" },
-        host: {},
-        token: {},
-        "metrics-token": {},
-        "camera-token": {},
-        "proxy-host": {},
-        "embed-origin": {},
-        cameras: { opens: "database", default: ".framelane/cameras.kv" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg"],
-      hidesEnvironment: true
-    },
-    checkpoints: {
-      switches: ["json"],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        group: {},
-        topic: {},
-        query: {},
-        checkpoint: { opens: "folder" },
-        partitions: {},
-        to: {},
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      }
-    },
-    log: {
-      switches: ["json"],
-      options: {
-        log: { opens: "log", default: "embedded:.framelane" },
-        bytes: {},
-        ms: {},
-        checkpoint: { opens: "folder", multiple: true },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: { backup: "folder" }
-    },
-    kafka: {
-      switches: [],
-      options: {
-        port: {},
-        data: { opens: "folder", default: ".framelane/kafka" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      runs: ["java", "/usr/bin/java", "mvn", "/usr/bin/mvn", "/usr/bin/apt-get"],
-      sys: ["uid"],
-      local: true,
-      writes: [".cache"]
-    },
-    models: {
-      switches: ["force", "json"],
-      options: {
-        out: { opens: "file" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      positionals: { inspect: "model", check: "model" },
-      authors: ["models"],
-      native: ["jpeg", "onnx"]
-    },
-    evaluate: {
-      switches: ["json"],
-      options: {
-        model: { opens: "beside" },
-        clips: { opens: "clips" },
-        label: {},
-        threshold: {},
-        fps: {},
-        out: { opens: "file" },
-        plot: { opens: "file" },
-        "log-format": {},
-        "allow-read": { opens: "paths-read" },
-        "allow-write": { opens: "paths-write" },
-        "allow-net": { opens: "hosts" },
-        "allow-ffi": { opens: "libraries" }
-      },
-      native: ["jpeg", "sharp", "ffmpeg", "onnx"],
-      hidesEnvironment: true
-    }
-  },
-  sinks: {
-    display: {},
-    console: {},
-    images: { target: "folder" },
-    video: { target: "folder" },
-    events: { target: "file" },
-    topic: {},
-    webhook: { target: "host", mark: "#", options: { "dead-letters": "file-folder" } }
-  },
-  sources: {
-    "": { target: "read" },
-    file: { target: "read" },
-    rtsp: { target: "stream" },
-    rtsps: { target: "stream" },
-    "rtsp+udp": { target: "stream" },
-    http: { target: "host" },
-    https: { target: "host" },
-    device: { target: "device" },
-    pattern: {},
-    pan: { target: "read" }
-  },
-  queries: {
-    action: null,
-    count: { write: [".framelane"], net: [], libraries: ["onnxruntime-node"] },
-    detect: { write: [".framelane"], net: [], libraries: ["onnxruntime-node"] },
-    greyscale: { write: [], net: [], libraries: [] },
-    motion: { write: [], net: [], libraries: [] },
-    objects: { write: [], net: [], libraries: ["onnxruntime-node"] },
-    passthrough: { write: [], net: [], libraries: [] },
-    tamper: { write: [], net: [], libraries: [] }
-  }
-};
-
 // cli/launch/plan.ts
 var NOT_FOR_EXECUTORS = [
   "source",
@@ -1304,9 +1179,9 @@ var C_LIBRARY = [
 ];
 function planLaunch(argv, surroundings) {
   const { base, root, environment } = surroundings;
-  const { commands } = table_default;
   const [name = "", ...rest] = argv;
-  const known = Object.hasOwn(commands, name) ? commands[name] : NOTHING;
+  const table = tableOf(root);
+  const known = Object.hasOwn(table.commands, name) ? table.commands[name] : NOTHING;
   const { native, hidesEnvironment } = known;
   const help = asksForHelp(rest);
   const row = help ? {
@@ -1330,8 +1205,8 @@ function planLaunch(argv, surroundings) {
     inFile = fileOptions(file, root);
   }
   const accessWithout = (words) => {
-    const plan = new AccessPlan(table_default, base, words);
-    if (inFile.length > 0) plan.of(fileRow(table_default), inFile, () => void 0);
+    const plan = new AccessPlan(table, base, words);
+    if (inFile.length > 0) plan.of(fileRow(table), inFile, () => void 0);
     return plan.of(row, rest, environment);
   };
   const access = accessWithout([]);
@@ -1387,7 +1262,7 @@ function planLaunch(argv, surroundings) {
   });
   const queries = [
     ...access.named
-  ].filter((name2) => !Object.hasOwn(table_default.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
+  ].filter((name2) => !Object.hasOwn(table.queries, name2)).map((name2) => `${root}/queries/${name2}.ts`);
   const checked = environment("FRAMELANE_CHECK") !== "false" && !argv.includes("--no-check");
   return {
     ...{
@@ -1404,6 +1279,9 @@ function planLaunch(argv, surroundings) {
       ...queries
     ] : []
   };
+}
+function tableOf(root) {
+  return JSON.parse(Deno.readTextFileSync(`${root}/cli/launch/table.json`));
 }
 function fileOptions(file, root) {
   const read = [
@@ -1616,12 +1494,16 @@ async function launch() {
   if (library === void 0) return await startChild("deno", args, faults);
   if (faults.length > 0) library.setEnvironment("FRAMELANE_LAUNCH_FAULTS", JSON.stringify(faults));
   else for (const { path, mode } of writtenFolders(access)) library.makeFolder(path, mode);
-  if (row.native !== void 0) library.confine(access, [
-    ...reads,
-    cache
-  ], program);
+  if (row.native !== void 0) {
+    const made = library.confine(access, [
+      ...reads,
+      cache
+    ], program);
+    library.setEnvironment("FRAMELANE_LAUNCH_MADE", JSON.stringify(made));
+  }
   if (executors !== void 0) library.setEnvironment(EXECUTORS, JSON.stringify(executors));
   library.setEnvironment("ORT_DISABLE_TELEMETRY", "1");
+  library.setEnvironment("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   library.execute(program, args);
 }
 async function installPackages(root) {

@@ -82,7 +82,7 @@ export async function writeLauncher(): Promise<void> {
 /** The bundler names each module before its code. */
 async function digestWith(code: string): Promise<string> {
   const hash = createHash("sha256").update(code);
-  for (const [, file] of code.matchAll(/^\/\/ (\S+\.(?:ts|json))$/gm)) {
+  for (const [, file] of code.matchAll(/^\/\/ (\S+\.ts)$/gm)) {
     hash.update(await Deno.readTextFile(join(ROOT, file!)));
   }
   return hash.digest("hex");
