@@ -139,6 +139,21 @@ export const hasTag0: Field<boolean> = {
   },
 };
 
+/** Errors by topic and partition, as several responses have them. */
+export const partitionErrors: Field<
+  readonly {
+    readonly name: string;
+    readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+  }[]
+> = array(struct({
+  name: string,
+  partitions: array(struct({ partition: int32, errorCode: int16 })),
+}));
+
+/** A response that says no more than whether it was done. */
+export const outcome: Field<{ readonly throttleTimeMs: number; readonly errorCode: number }> =
+  struct({ throttleTimeMs: int32, errorCode: int16 });
+
 /** A field that is there from a version on; older ones read `absent`. */
 export function since<T>(version: number, field: Field<T>, absent: T): Field<T> {
   return between(version, Infinity, field, absent);
