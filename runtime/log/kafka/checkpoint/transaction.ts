@@ -186,7 +186,7 @@ export class Transactions {
   }
 
   #attempt<T>(action: string, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#cluster.attempt(action, request, { firstDelayMs: FIRST_DELAY_MS });
+    return this.#cluster.attempt(action, request, FIRST_DELAY_MS);
   }
 
   /** A request to the coordinator of the id. */
