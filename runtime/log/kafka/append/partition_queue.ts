@@ -189,7 +189,7 @@ export class PartitionQueue {
       ...(identity === undefined ? {} : { identity }),
     });
     const timeoutMs = this.#cluster.replicationTimeoutMs;
-    return await produce(connection, { ...place, bytes }, { acks: ACKS[acks], timeoutMs, signal });
+    return await produce(connection, { ...place, bytes, acks: ACKS[acks], timeoutMs }, { signal });
   }
 
   #confirm(batch: Batch, base: number): void {
