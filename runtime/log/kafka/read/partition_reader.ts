@@ -1,6 +1,7 @@
 // One partition as it is being read: what is buffered, where it continues, and its readers.
 import type { Frame } from "../../../definition/frame.ts";
 import { systemClock } from "../../../base/clock.ts";
+import { Notifier } from "../../../base/wait.ts";
 import { LogError, type PartitionReader, type ReadProblem } from "../../log.ts";
 import type { Leader } from "../net/cluster.ts";
 import type { FetchedPartition } from "../protocol/records.ts";
@@ -63,7 +64,7 @@ export class BufferedPartition implements PartitionReader {
   #heldSince: number | undefined;
   /** What came last did not fit in: asking again does not help before something was taken out. */
   #blocked = false;
-  #waiting = new Set<() => void>();
+  readonly #changes = new Notifier();
 
   constructor(
     owner: PartitionOwner,
@@ -144,7 +145,7 @@ export class BufferedPartition implements PartitionReader {
         return [];
       }
       if (this.#error !== undefined) throw this.#error;
-      await this.#change(signal);
+      await this.#changes.wait(signal);
     }
   }
 
@@ -172,22 +173,6 @@ export class BufferedPartition implements PartitionReader {
     if (this.buffered === 0 && this.#next <= until) this.#position = this.#next;
     if (this.room !== undefined) this.#owner.changed(this);
     return frames;
-  }
-
-  #change(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal?.addEventListener("abort", done, { once: true });
-    });
-  }
-
-  #wake(): void {
-    for (const done of [...this.#waiting]) done();
   }
 
   /**
@@ -281,7 +266,7 @@ export class BufferedPartition implements PartitionReader {
     }
     if (next !== this.#next) {
       this.#next = next;
-      this.#wake();
+      this.#changes.notify();
     }
     this.#rest = next === decoded.next && !rest.done ? rest : undefined;
   }
@@ -289,7 +274,7 @@ export class BufferedPartition implements PartitionReader {
   /** Nothing more can be read from here, until a seek. */
   fail(error: LogError): void {
     this.#error = error;
-    this.#wake();
+    this.#changes.notify();
   }
 
   seek(offset: number): void {
@@ -305,7 +290,7 @@ export class BufferedPartition implements PartitionReader {
     this.#blocked = false;
     this.fetchedEpoch = this.#epochs.before(this.topic, this.partition, offset);
     this.version++;
-    this.#wake();
+    this.#changes.notify();
     if (!this.#closed) this.#owner.changed(this);
   }
 
@@ -316,7 +301,7 @@ export class BufferedPartition implements PartitionReader {
       this.#frames = [];
       this.#rest = undefined;
       this.#taken = this.#bytes = 0;
-      this.#wake();
+      this.#changes.notify();
       this.#owner.closed(this);
     }
     return Promise.resolve();
