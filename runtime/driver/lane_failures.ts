@@ -1,4 +1,4 @@
-// The failures of one lane: what is tried again, after how long, and when it is enough.
+// The failures of one lane: what is retried, after how long, and when it ends.
 import {
   OperatorError,
   type OperatorErrorPolicy,
@@ -7,20 +7,18 @@ import {
 import type { InputAside } from "../engine/put_aside.ts";
 import { type LoadedQuery, type PlainError, plainError } from "../executor/protocol.ts";
 import type { Turn } from "../executor/pulse.ts";
-import { FailedInputs } from "./failed_inputs.ts";
-import { nextStart, strandedDelay } from "./restart_policy.ts";
 
-/** Threads that a lane may hold until they are cut. */
+/** Threads that a lane may lose by holding them. */
 const MOST_CUT = 3;
 
 /** A lane has ended its executor, or had to be ended with it. */
 class ExecutorError extends Error {
   override readonly name = "ExecutorError";
-  // It comes from no line of code that could be mended.
+  // It has no place in the code.
   override readonly stack = "";
 }
 
-/** The error of a lane that ended its executor: that of an operator, where it is known what it was given. */
+/** The error of a lane that ended its executor: its operator's, if the input is known. */
 export function executorError(
   place: OperatorPlace,
   query: LoadedQuery | undefined,
@@ -35,7 +33,7 @@ export function executorError(
   return plainError(
     new OperatorError({ operator, offset }, place, cause, {
       final: policy.kind === "stop",
-      // Each try that is cut costs a thread.
+      // Each cut costs a thread.
       ...(policy.kind === "dead-letter" ? { tries: cut ? 1 : policy.tries } : {}),
     }),
   );
@@ -46,59 +44,54 @@ export interface FailedRun {
   /** How long it ran, milliseconds. */
   readonly ranMs: number;
   readonly member: boolean;
-  /** The query, where it could be loaded. */
   readonly query: LoadedQuery | undefined;
-  /** Its executor ended with it, by itself or because its thread was held. */
+  /** Its executor ended with it, or was cut. */
   readonly executor?: "ended" | "cut" | undefined;
 }
 
-/** What follows: another start, or the end. */
+/** Another start, or the end. */
 export type Consequence =
   | { readonly delayMs: number; readonly aside: boolean }
   | { readonly delayMs: undefined; readonly why: string };
 
-/** The failures of one lane, whatever the run. */
 export class LaneFailures {
   readonly #inputs = new FailedInputs();
   /** Since it last recovered. */
   #failures = 0;
-  /** Failures by code that throws, but for operators on an input, since a batch was done. */
+  /** Failures of throwing code without a batch in between, but for operators on an input. */
   #inARow = 0;
-  /** Threads that were cut. */
   #cut = 0;
 
-  /** Inputs that the next run is not to give their operator. */
+  /** Inputs that the next run skips. */
   get aside(): readonly InputAside[] {
     return this.#inputs.aside;
   }
 
-  /** A batch is done. */
   progressed(): void {
     this.#inARow = 0;
   }
 
-  /** Its executor died for an unknown reason: milliseconds to wait. */
+  /** Its executor died for an unknown reason; returns milliseconds to wait. */
   stranded(): number {
     return strandedDelay(this.#failures++);
   }
 
-  /** Takes a run that failed. */
   failed({ error, ranMs, member, query, executor }: FailedRun): Consequence {
     const input = this.#inputs.note(error);
-    // To start an executor is dear: what ends one again and again waits longer each time, whatever the input.
+    // Executors are expensive: what ends one again and again waits longer each time.
     const cheap = executor === undefined;
     if (executor === "cut" && ++this.#cut >= MOST_CUT) {
       const why =
         `${error.message}; a held thread ends with its call alone, and ${MOST_CUT} are enough`;
       return { delayMs: undefined, why };
     }
-    // What another system refuses has a code, and may heal; code that throws will throw again, and so
-    // does a function that Node says was given something wrong.
+    // Errors of other systems have a code, and may heal; code that throws will throw again, as will
+    // a Node function with wrong arguments.
     const refused = error.code !== undefined && !error.code.startsWith("ERR_INVALID_");
     if (!error.retryable && !refused && input === undefined) this.#inARow++;
     const next = nextStart({
       error,
-      // Another input than the last time: the query continued meanwhile.
+      // Another input than before: the query made progress.
       failures: cheap && input?.tries === 1 ? 0 : this.#failures,
       ranMs,
       finite: query?.finite === true,
@@ -113,7 +106,7 @@ export class LaneFailures {
     }
     const aside = input?.aside === true;
     this.#failures = aside && cheap ? 0 : next.failures;
-    // After a cut it is soon in the checkpoint, in case the held thread takes the process with it.
+    // After a cut it must soon be in the checkpoint: the held thread may end the process.
     return { delayMs: aside && executor !== "ended" ? 0 : next.delayMs, aside };
   }
 }
@@ -122,4 +115,94 @@ export class LaneFailures {
 function mostInARow(policy: OperatorErrorPolicy | undefined): number {
   if (policy?.kind === "dead-letter") return policy.maxInARow;
   return policy?.kind === "stop" ? 1 : Infinity;
+}
+
+/** Inputs remembered; older ones are in the checkpoint. */
+const MOST = 100;
+
+export class FailedInputs {
+  #key = "";
+  #tries = 0;
+  #aside: readonly InputAside[] = [];
+
+  /** Inputs that the next run skips. */
+  get aside(): readonly InputAside[] {
+    return this.#aside;
+  }
+
+  /**
+   * Takes the error of a run; returns how often its input has failed, and whether it was put aside;
+   * undefined without an input.
+   */
+  note({ failed, stack }: PlainError): { tries: number; aside: boolean } | undefined {
+    if (failed === undefined) return undefined;
+    const { tries: limit = Infinity, why, ...input } = failed;
+    const key = JSON.stringify([input.operator, input.timer ?? input.offset, input.timer]);
+    this.#tries = key === this.#key ? this.#tries + 1 : 1;
+    this.#key = key;
+    // An input put aside that still fails is left to the restarts.
+    const known = this.#aside.some(({ operator, offset, timer }) =>
+      operator === input.operator && offset === input.offset && timer === input.timer
+    );
+    const aside = this.#tries >= limit && !known;
+    if (aside) {
+      const one = { ...input, message: why, ...(stack === undefined ? {} : { stack }) };
+      this.#aside = [...this.#aside, one].slice(-MOST);
+    }
+    return { tries: this.#tries, aside };
+  }
+}
+
+/**
+ * Delays before restarts, milliseconds; they double each time. A finite query restarts this many times,
+ * others without limit. A log that is back must not wait for its queries.
+ */
+const RETRYABLE = { first: 100, most: 1000, times: 20 };
+const FAILURE = { first: 1000, most: 30_000, times: 8 };
+/** A query that ran this long has recovered, milliseconds. */
+const RECOVERED_AFTER_MS = 60_000;
+/** Failures that a restart cannot mend. */
+const FATAL = new Set([
+  "OFFSET_OUT_OF_RANGE",
+  "CHECKPOINT_GAP",
+  "CHECKPOINT_CORRUPT",
+  "CHECKPOINT_NEWER",
+  "CHECKPOINT_CHANGED",
+  "AUTHENTICATION_FAILED",
+  "INVALID",
+  "OPERATOR_FAILED",
+  "TOO_LARGE",
+  "DELETED",
+]);
+/** Another runtime took over, as noticed by the log or a sink. */
+const FENCING = new Set(["FENCED", "TAKEN_OVER"]);
+
+export interface Failure {
+  readonly error: PlainError;
+  /** Failures before this one, since it last recovered. */
+  readonly failures: number;
+  /** How long it ran, milliseconds. */
+  readonly ranMs: number;
+  /** The query has an end. */
+  readonly finite: boolean;
+  /** The partition came from a group, and may come again. */
+  readonly member: boolean;
+}
+
+/** Milliseconds until the next start and the failures so far; undefined when there is none. */
+export function nextStart(
+  { error: { code, retryable, failed }, failures, ranMs, finite, member }: Failure,
+): { readonly delayMs: number; readonly failures: number } | undefined {
+  const before = ranMs > RECOVERED_AFTER_MS ? 0 : failures;
+  const fenced = code !== undefined && FENCING.has(code);
+  const pace = retryable ? RETRYABLE : FAILURE;
+  const fatal = code !== undefined && FATAL.has(code) || fenced && !member ||
+    finite && (before >= pace.times || !retryable && !fenced && failed === undefined);
+  if (fatal) return undefined;
+  return { delayMs: Math.min(pace.most, pace.first * 2 ** before), failures: before + 1 };
+}
+
+/** Milliseconds before lanes of a dead executor start again, by the number of failures. */
+function strandedDelay(failures: number): number {
+  return Math.min(FAILURE.most, RETRYABLE.first * 2 ** failures);
 }

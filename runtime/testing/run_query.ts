@@ -1,7 +1,8 @@
-// Runs a query's partitions in the test itself, on a log in memory.
+// Runs a query within a test, usually on an in-memory log.
 import { repairsOf } from "../image/flaws.ts";
 import { GroupTracker } from "../video/groups.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { given } from "../base/options.ts";
 import { StreamingExecution } from "../engine/execution.ts";
 import type { StopMode } from "../engine/stop.ts";
 import { BadFrameError, type Frame, type Output } from "../definition/frame.ts";
@@ -13,7 +14,7 @@ import type { QueryDefinition } from "../definition/query.ts";
 import { alertRecord, findingsRecord } from "../sinks/findings.ts";
 import type { Sink } from "../definition/sink.ts";
 
-/** What a test wants run. */
+/** Options for running a query in a test. */
 export interface RunQueryOptions {
   readonly log: TopicLog;
   readonly topic?: string;
@@ -21,37 +22,41 @@ export interface RunQueryOptions {
   readonly group?: string;
   readonly clock?: Clock;
   readonly overrides?: PlanOverrides;
-  /** Looks at each frame's bytes first; accepts everything unless given. */
+  /** Validates each frame's bytes; accepts everything by default. */
   readonly inspect?: (value: Uint8Array) => void;
-  /** What keeps the query from reading on; without a problem it reads again. */
+  /**
+   * Called with the problem that keeps the query from reading, and without one when reading
+   * resumes.
+   */
   readonly onProblem?: (problem?: ReadProblem) => void;
   readonly onProgress?: (progress: StreamingQueryProgress) => void;
-  /** By which the partition is owned. */
+  /** The group membership that owns the partition. */
   readonly membership?: Membership;
   readonly progressIntervalMs?: number;
-  /** Up to where live sinks have had their outputs: one cell that outlives a run. */
+  /** How far live sinks have received outputs: one cell that outlives a run. */
   readonly shown?: BigInt64Array;
-  /** Inputs that earlier runs have failed on too often. */
+  /** Inputs that earlier runs dead-lettered after repeated failures. */
   readonly aside?: readonly InputAside[];
-  /** Whether the run is still the current one. Default: always true. */
+  /** Returns whether the run still owns the partition. Default: always true. */
   readonly owns?: () => boolean;
 }
 
-/** A query that runs in a test. */
+/** A query running in a test. */
 export interface RunningQuery {
   /** Resolves with the totals when the query ends; rejects with its error. */
   readonly ended: Promise<QueryTotals>;
   readonly published: Output[];
   readonly reports: string[];
-  /** Ends it: `drain` unless given. */
+  /** Stops it; `drain` by default. */
   stop(mode?: StopMode): void;
-  /** The group moved on to another generation. */
+  /** Tells it that the group has a new generation. */
   renew(membership: Membership): void;
 }
 
 /** Starts a query on one partition. */
 export function startQuery(definition: QueryDefinition, options: RunQueryOptions): RunningQuery {
   const { log, topic = "VideoStreaming", partition = 0, group = "test" } = options;
+  const { onProgress, onProblem, shown, aside, owns, membership } = options;
   const published: Output[] = [];
   const reports: string[] = [];
   const stopped = { execution: undefined as StreamingExecution | undefined };
@@ -75,15 +80,8 @@ export function startQuery(definition: QueryDefinition, options: RunQueryOptions
         findingsRecord: (output) => findingsRecord(output, definition.plan.name),
         pictures: { show: (output) => void published.push(output) },
         report: (message) => void reports.push(message),
-        ...(options.onProgress !== undefined
-          ? { onProgress: (progress: StreamingQueryProgress) => options.onProgress!(progress) }
-          : {}),
-        ...(options.onProblem !== undefined ? { onProblem: options.onProblem } : {}),
-        ...(options.shown !== undefined ? { shown: options.shown } : {}),
-        ...(options.aside !== undefined ? { aside: options.aside } : {}),
+        ...given({ onProgress, onProblem, shown, aside, owns, membership }),
         onPutAside: ({ message }) => void reports.push(`Put aside: ${message}`),
-        ...(options.owns !== undefined ? { owns: options.owns } : {}),
-        ...(options.membership !== undefined ? { membership: options.membership } : {}),
         progressIntervalMs: options.progressIntervalMs ?? 0,
       });
       return await execution.run();
@@ -120,7 +118,7 @@ function deadLetter(frame: Frame, error: Error): OutputRecord {
   };
 }
 
-/** A sink that keeps what it gets, and whether it was committed. */
+/** A sink that collects committed outputs and batches. */
 export function collect<T = Output>(): Sink<T> & {
   readonly outputs: T[];
   readonly batches: BatchRange[];
