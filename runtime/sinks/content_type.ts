@@ -1,8 +1,8 @@
-// The type of an output's picture.
+// Content types of output pictures.
 import type { Frame } from "../definition/frame.ts";
 
 /**
- * Content type of a frame's value: by its first bytes where they tell, since headers are optional
+ * The content type of a frame's value, from its first bytes if possible, since headers are optional
  * and operators change the encoding.
  */
 export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers">): string {
@@ -13,8 +13,8 @@ export function contentTypeOf({ value, headers }: Pick<Frame, "value" | "headers
   return headers["content-type"] ?? "application/octet-stream";
 }
 
-/** The ending of a file's name for a content type, without the dot. */
-export function endingOf(contentType: string): string {
+/** The file extension for a content type, without the dot. */
+export function extensionOf(contentType: string): string {
   const subtype = /^image\/([a-z0-9]{1,8})$/.exec(contentType)?.[1];
   if (subtype === undefined) return "bin";
   return subtype === "jpeg" ? "jpg" : subtype;

@@ -1,22 +1,21 @@
-// Delivers a body to a web address: signed, with retries.
+// Posts a body to a URL: signed, with retries.
 import type { Clock } from "../base/clock.ts";
 import { Backoff } from "../base/wait.ts";
 
-/** Where and how bodies are delivered. */
 export interface DeliveryOptions {
-  /** Without user information. */
+  /** Without user name and password. */
   readonly url: URL;
-  /** Signs the bodies when there is one. */
+  /** Signs the bodies if set. */
   readonly secret?: string;
   readonly clock: Clock;
-  /** Tries after the first one. */
+  /** Retries after the first try. */
   readonly retries: number;
-  /** Delay before the second try; doubles from try to try up to `maxDelayMs`. */
+  /** Delay before the second try; doubles with each try up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long one try may take. */
+  /** Time limit of a try. */
   readonly timeoutMs: number;
-  /** From 0 to 1: half of each delay is fixed, the other half is scaled by it. */
+  /** Returns 0 to 1: half of each delay is fixed, the other half is scaled by it. */
   readonly jitter?: () => number;
 }
 
@@ -24,7 +23,7 @@ export type Outcome =
   | { readonly delivered: true; readonly tries: number }
   | { readonly delivered: false; readonly tries: number; readonly reason: string };
 
-/** Answers that say "later", besides all from 500 on. */
+/** Statuses that allow a retry, besides all from 500. */
 const LATER = new Set([408, 425, 429]);
 
 export class Deliverer {
@@ -36,10 +35,10 @@ export class Deliverer {
   }
 
   /**
-   * Posts a body until it is taken, refused for good, or the tries are used up.
+   * Posts a body until it is accepted, rejected permanently, or the retries are used up.
    *
-   * @param id the same for the same body: a receiver knows repetitions by it.
-   * @throws the signal's reason when it aborts.
+   * @param id the same for the same body, so that the receiver can detect repetitions
+   * @throws the signal's reason if it aborts.
    */
   async deliver(id: string, body: string, signal: AbortSignal): Promise<Outcome> {
     const { clock, retries, minDelayMs, maxDelayMs, jitter } = this.#options;
@@ -75,7 +74,7 @@ export class Deliverer {
           ...await this.#signature(body),
         },
         body,
-        // Another address must not learn what was meant for this one.
+        // Do not send the body to another address.
         redirect: "manual",
         signal: AbortSignal.any([signal, limit.signal]),
       });
@@ -92,14 +91,14 @@ export class Deliverer {
       signal.throwIfAborted();
       if (limit.signal.aborted) return { reason: `no answer in ${timeoutMs} ms`, again: true };
       if (error instanceof Deno.errors.NotCapable) throw error;
-      // The message names the address, which may hold a secret; its cause says enough.
+      // The message contains the address, which may hold a secret; its cause is enough.
       return { reason: reasonOf(error), again: true };
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Proof of who sends, and when: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
+  /** Proves the sender and the time: HMAC-SHA256 of `TIMESTAMP.BODY`, hexadecimal. */
   async #signature(body: string): Promise<Record<string, string>> {
     const { secret, clock } = this.#options;
     if (secret === undefined) return {};

@@ -1,25 +1,28 @@
-// What queries find, as the log remembers it: for a wall that was opened later, or on another machine.
+// Records of what queries find, for viewers that are opened later or run on another machine.
 import type { Output, Result } from "../definition/frame.ts";
 import type { Findings, Places } from "../definition/places.ts";
 import { completeResult } from "../definition/result.ts";
 import type { OutputRecord } from "../log/log.ts";
 import { windowHeaders } from "./topic.ts";
 
-/** What a partition of a topic of findings keeps, bytes: an hour of 25 results of 600 bytes a second. */
+/**
+ * The retention size of a partition of a findings topic: an hour of 25 results of 600 bytes per
+ * second.
+ */
 const FINDINGS_BYTES = 64 * 1024 * 1024;
 
-/** The topic for the alerts on a topic's frames. */
+/** The topic for the alerts of a topic's frames. */
 export function alertTopic(topic: string): string {
   return `${topic}.alerts`;
 }
 
-/** The topic for all that is found in a topic's frames. */
+/** The topic for all findings in a topic's frames. */
 export function findingsTopic(topic: string): string {
   return `${topic}.findings`;
 }
 
 /**
- * The record of an output that carries an alert: its `Result` as JSON, under the id of the episode. It
+ * The record of an output with an alert: its `Result` as JSON, with the episode's id as key. It
  * goes to the same partition of `TOPIC.alerts`.
  */
 export function alertRecord(output: Output, query: string): OutputRecord {
@@ -28,12 +31,12 @@ export function alertRecord(output: Output, query: string): OutputRecord {
 }
 
 /**
- * The record of an output in which something was found (objects, scores, zones, counts): its `Result` as
- * JSON, with the zones and lines that the query watches, without pictures. It goes to the same partition
- * of `TOPIC.findings`, which keeps 64 MiB of each and is made when it is needed; where it cannot be made
- * the query continues without.
+ * The record of an output with findings (objects, scores, zones, counts): its `Result` as JSON,
+ * with the zones and lines that the query watches, without pictures. It goes to the same partition
+ * of `TOPIC.findings`, which retains 64 MiB per partition and is created on demand; if it cannot be
+ * created, the query continues without it.
  *
- * @returns undefined where nothing was found.
+ * @returns undefined if nothing was found.
  */
 export function findingsRecord(
   output: Output,

@@ -1,15 +1,15 @@
-// Sinks by their names on the command line.
+// Opens sinks by their URIs on the command line.
 import { moduleOf, type UriAccess } from "../base/access.ts";
 import type { Sink } from "../definition/sink.ts";
 import { type AnySinkType, given } from "../definition/sink_type.ts";
 import { SINK_TYPES } from "./table.ts";
 
-/** What `--sink` takes, for help and messages. */
+/** The forms that `--sink` accepts, for help and messages. */
 export function sinkForms(): string {
   return [...SINK_TYPES.map(formOf), "./FILE.ts:TARGET"].join(", ");
 }
 
-/** What each kind of sink opens, for the launcher. */
+/** The permissions that each kind of sink needs, for the launcher. */
 export function sinkAccess(): Record<string, UriAccess> {
   return Object.fromEntries(SINK_TYPES.map(({ name, opens, ports, mark, options }) => {
     const opening = Object.entries(options).flatMap(([option, { opens }]) =>
@@ -23,8 +23,8 @@ export function sinkAccess(): Record<string, UriAccess> {
 }
 
 /**
- * The sink that a `--sink` names. Options follow as a query string: `console?rate=2`; behind an
- * address as its fragment: `webhook:https://host/path#only=alerts`.
+ * Opens the sink that a `--sink` names. Options follow as a query string: `console?rate=2`; after a
+ * URL as its fragment: `webhook:https://host/path#only=alerts`.
  *
  * @throws {RangeError} saying what was given and what is accepted.
  *
@@ -47,9 +47,9 @@ export function openSink(uri: string): Sink {
 }
 
 /**
- * As `openSink`; a path of a module opens the kind of sink that it exports.
+ * As `openSink`, but also opens kinds of sinks that modules export.
  *
- * @throws {TypeError} when the module exports none.
+ * @throws {TypeError} if the module does not export one.
  */
 export async function loadSink(uri: string): Promise<Sink> {
   const module = moduleOf(uri, false);
@@ -66,7 +66,7 @@ export async function loadSink(uri: string): Promise<Sink> {
 }
 
 /**
- * Checks what can be known of a sink's name before its module is loaded.
+ * Checks a sink's URI as far as possible without loading its module.
  *
  * @throws {RangeError} saying what was given and what is accepted.
  */
@@ -104,7 +104,7 @@ function openAs(type: AnySinkType, uri: string, rest: string): Sink {
   return type.openTexts(given.slice(1), texts);
 }
 
-/** A sink's URI without what may be a secret: user information, values of options, paths of web addresses. */
+/** A sink's URI without possible secrets: user information, option values, paths of URLs. */
 export function maskedSink(uri: string): string {
   return uri.replace(/\/\/[^/]*@/, "//***@").replace(/(:\/\/[^/]*\/).+$/s, "$1…")
     .replace(/[?#].*$/s, (options) => `${options[0]}…`);

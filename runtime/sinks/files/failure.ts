@@ -1,6 +1,5 @@
-// What went wrong with a sink's files, in words for people.
+// Errors of a sink's files, explained for the user.
 
-/** Why a sink failed, for programs. */
 type SinkErrorCode =
   | "DISK_FULL"
   | "NO_HANDLES"
@@ -14,7 +13,7 @@ type SinkErrorCode =
 export class SinkError extends Error {
   override readonly name = "SinkError";
   readonly code: SinkErrorCode;
-  /** Room may be made soon: worth a try every few seconds, however long it takes. */
+  /** True if space may be freed soon: worth retrying every few seconds without limit. */
   readonly retryable: boolean;
 
   constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {
@@ -25,9 +24,9 @@ export class SinkError extends Error {
 }
 
 /**
- * Turns an error of the file system into one that says what was tried and why it failed.
+ * Turns a file system error into one that says what failed and why.
  *
- * @param action what the sink was doing, e.g. `write images to "out"`.
+ * @param action what the sink was doing, e.g. `write images to "out"`
  */
 export function failure(action: string, error: unknown): SinkError {
   if (error instanceof SinkError) return error;
@@ -65,7 +64,7 @@ export function failure(action: string, error: unknown): SinkError {
   return because("FAILED", text);
 }
 
-export async function explained<T>(action: string, work: () => Promise<T>): Promise<T> {
+export async function withFileErrors<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

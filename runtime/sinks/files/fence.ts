@@ -1,11 +1,11 @@
 // Keeps a paused former owner from touching files that have a new owner.
 //
-// Each owner claims a generation: a folder `g1`, `g2`, … below a root, made with `mkdir`, which
-// only one can win. Whatever an owner makes visible under a lasting name is prepared inside its
-// generation and renamed from there. A successor moves the older generations into its own before it
-// does anything else; from then on every rename of a former owner fails, because its source is gone,
-// however long ago it was prepared. What a former owner still writes through open descriptors goes to files that
-// the successor has replaced.
+// Each owner claims a generation: a folder `g1`, `g2`, … below a root, created with `mkdir`, which
+// only one process can win. Whatever an owner makes visible under a lasting name is prepared inside
+// its generation and renamed from there. A successor first moves the older generations into its
+// own; from then on every rename by a former owner fails because its source no longer exists,
+// whenever it was prepared. What a former owner still writes through open descriptors goes to files
+// that the successor has replaced.
 //
 // Obligation of the caller: claim first, and touch nothing lasting before the checkpoint has
 // confirmed this ownership after the claim (a batch was planned or is known to be committed). Then
@@ -16,7 +16,7 @@ const GENERATION = /^g(\d{1,15})$/;
 const PREVIOUS = /^previous-(\d{1,15})$/;
 
 export class Fence {
-  /** Folder of this generation. */
+  /** This generation's folder. */
   readonly directory: string;
   readonly generation: number;
   readonly #root: string;
@@ -47,13 +47,13 @@ export class Fence {
   }
 
   /**
-   * Moves all older generations into this one: their owners can rename nothing any more.
+   * Moves all older generations into this one, so that their owners can no longer rename anything.
    *
    * @returns their folders now, newest first.
    */
   async adopt(): Promise<string[]> {
     await this.#take(this.#root, "g", GENERATION);
-    // One that died early, or was fenced itself, may not have been done with those before it.
+    // An owner that crashed early, or was itself fenced, may not have adopted all older ones.
     for (const generation of generationsOf(this.directory, PREVIOUS)) {
       await this.#take(`${this.directory}/previous-${generation}`, "previous-", PREVIOUS);
     }
@@ -73,22 +73,22 @@ export class Fence {
     }
   }
 
-  /** What `adopt` moved here and `forget` has not removed, newest first. */
+  /** The folders that `adopt` moved here and `removePrevious` has not removed, newest first. */
   get previous(): string[] {
     return generationsOf(this.directory, PREVIOUS)
       .map((generation) => `${this.directory}/previous-${generation}`);
   }
 
-  async forget(folders: readonly string[] = this.previous): Promise<void> {
+  async removePrevious(folders: readonly string[] = this.previous): Promise<void> {
     for (const folder of folders) await Deno.remove(folder, { recursive: true });
   }
 
-  /** Whether no other owner has come after this one. */
+  /** True if this is the newest owner. */
   get held(): boolean {
     return generationsOf(this.#root, GENERATION)[0] === this.generation;
   }
 
-  /** @throws {SinkError} `TAKEN_OVER` when another owner has come. */
+  /** @throws {SinkError} `TAKEN_OVER` if there is a newer owner. */
   check(): void {
     if (!this.held) throw takenOver(this.directory);
   }
@@ -96,7 +96,7 @@ export class Fence {
   /**
    * Runs work in this generation's folder, which a successor may move away at any moment.
    *
-   * @throws {SinkError} `TAKEN_OVER` when something is not found and another owner has come.
+   * @throws {SinkError} `TAKEN_OVER` if something is missing and there is a newer owner.
    */
   async guard<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -108,9 +108,9 @@ export class Fence {
   }
 
   /**
-   * Renames `name` of this generation to a lasting path, replacing what is there.
+   * Renames `name` of this generation to a lasting path, replacing any file there.
    *
-   * @throws {SinkError} `TAKEN_OVER` when another owner has come.
+   * @throws {SinkError} `TAKEN_OVER` if there is a newer owner.
    */
   publish(name: string, path: string): Promise<void> {
     return this.guard(() => Deno.rename(`${this.directory}/${name}`, path));

@@ -1,4 +1,4 @@
-// Whole reads and writes at a position, and folders made durable.
+// Complete reads and writes at a position, and durable files and folders.
 import { crc32 } from "node:zlib";
 import { exists } from "../../base/folders.ts";
 
@@ -29,16 +29,16 @@ export async function writeAt(
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
 
-/** Makes the names in a folder survive a crash of the machine. */
+/** Makes the entries of a folder survive a crash of the machine. */
 export async function syncDirectory(path: string): Promise<void> {
-  // Windows opens no folders, and keeps names durable by itself.
+  // Windows cannot open folders, and makes names durable itself.
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(path);
   await folder.sync();
 }
 
-/** What lies at `path`, or undefined when nothing does. */
-export async function statOrUndefined(path: string): Promise<Deno.FileInfo | undefined> {
+/** Like `Deno.stat`, but undefined if nothing exists at `path`. */
+export async function statIfExists(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
   } catch (error) {
@@ -49,7 +49,7 @@ export async function statOrUndefined(path: string): Promise<Deno.FileInfo | und
 
 const CHUNK = 1 << 18;
 
-/** The lines of the first `size` bytes of a file, without their line ends. */
+/** The lines of the first `size` bytes of a file, without line breaks. */
 export async function* readLines(file: Deno.FsFile, size: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -66,7 +66,7 @@ export async function copyLines(
   source: Deno.FsFile,
   size: number,
   target: Deno.FsFile,
-  stays: (line: string, index: number) => boolean,
+  keep: (line: string, index: number) => boolean,
 ): Promise<void> {
   let index = 0;
   let position = 0;
@@ -78,20 +78,20 @@ export async function copyLines(
     kept = "";
   };
   for await (const line of readLines(source, size)) {
-    if (stays(line, index++)) kept += `${line}\n`;
+    if (keep(line, index++)) kept += `${line}\n`;
     if (kept.length >= CHUNK) await put();
   }
   await put();
 }
 
-/** Writes a new file whose bytes survive a crash of the machine. */
+/** Writes a new file that survives a crash of the machine. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
   await writeAt(file, 0, bytes);
   await file.syncData();
 }
 
-/** Adds text to the end of a file, durably. */
+/** Appends text to a file, durably. */
 export async function appendDurably(path: string, text: string): Promise<void> {
   using file = await Deno.open(path, { append: true, create: true });
   const bytes = new TextEncoder().encode(text);
@@ -101,9 +101,9 @@ export async function appendDurably(path: string, text: string): Promise<void> {
 }
 
 /**
- * A value as an entry of a file: its length, a checksum, and JSON.
+ * Encodes a value as an entry of a file: its length, a checksum, and JSON.
  *
- * @param headerBytes where the JSON begins, from 8 on
+ * @param headerBytes where the JSON starts, from 8
  */
 export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   const body = new TextEncoder().encode(JSON.stringify(value));
@@ -115,7 +115,7 @@ export function encodeEntry(value: unknown, headerBytes: number): Uint8Array {
   return bytes;
 }
 
-/** The whole entries of a file, none where there is no file; a torn one ends them. */
+/** Reads the complete entries of a file, up to a torn one; none if the file does not exist. */
 export async function readEntries<T>(path: string, headerBytes: number): Promise<T[]> {
   if (!await exists(path)) return [];
   using file = await Deno.open(path, { read: true });

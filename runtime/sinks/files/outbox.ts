@@ -1,5 +1,5 @@
-// What a lane has yet to deliver to somewhere else, durable: it survives crashes, and what was
-// delivered but not struck out before one is delivered again.
+// A lane's durable queue of deliveries. It survives crashes; what was delivered but not removed
+// before a crash is delivered again.
 import type { SinkContext } from "../../definition/sink.ts";
 import { Fence } from "./fence.ts";
 import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
@@ -13,7 +13,7 @@ const MAXIMUM_LEFT = 8;
 /** Bytes of delivered items before the file is rewritten. */
 const MAXIMUM_WASTE = 1 << 20;
 
-/** One thing to deliver. */
+/** An item to deliver. */
 export interface Item {
   readonly number: number;
   readonly position: Position;
@@ -22,11 +22,14 @@ export interface Item {
 }
 
 interface Sent {
-  /** Items up to this number are delivered. */
+  /** Items up to this number were delivered. */
   readonly number: number;
 }
 
-/** One owner's outbox of a lane. Calls of `add` and `strike` must not overlap with themselves. */
+/**
+ * One owner's outbox of a lane. Calls of `add` must not overlap each other, nor those of
+ * `removeOldest`.
+ */
 export class Outbox {
   readonly #fence: Fence;
   #file: Deno.FsFile;
@@ -45,7 +48,7 @@ export class Outbox {
     this.#sent = new Slots(sentFile, SENT_CAPACITY);
   }
 
-  /** Takes a lane's outbox over, with all in it that is committed. */
+  /** Takes over a lane's outbox, with all its committed items. */
   static async open(root: string, context: SinkContext): Promise<Outbox> {
     const fence = await Fence.claim(root);
     return await fence.guard(() => Outbox.#takeOver(fence, context));
@@ -54,13 +57,13 @@ export class Outbox {
   static async #takeOver(fence: Fence, context: SinkContext): Promise<Outbox> {
     const left = await fence.adopt();
     const waiting = new Map<string, Omit<Item, "number">>();
-    const doubtful = new Map<string, Item[]>();
+    const uncommitted = new Map<string, Item[]>();
     for (const folder of left.toReversed()) {
       const items = await undelivered(folder);
       for (const { position, id, body } of items) {
         if (isCommitted(position, context)) waiting.set(id, { position, id, body });
       }
-      doubtful.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
+      uncommitted.set(folder, items.filter(({ position }) => !isCommitted(position, context)));
     }
     const open = (name: string) =>
       Deno.open(`${fence.directory}/${name}`, { read: true, write: true, create: true });
@@ -77,10 +80,10 @@ export class Outbox {
       await box.#sent.read();
       box.#items = await box.add([...waiting.values()]);
       await syncDirectory(fence.directory);
-      // What was carried over is struck out where it was; what the checkpoint does not know may be
-      // known to a later owner: see `release`.
-      for (const [folder, items] of doubtful) await rewrite(folder, items);
-      await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+      // Remove what was copied from the old folders. A later owner may find the rest committed: see
+      // `release`.
+      for (const [folder, items] of uncommitted) await rewrite(folder, items);
+      await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       return box;
     } catch (error) {
       box.close();
@@ -88,12 +91,12 @@ export class Outbox {
     }
   }
 
-  /** What is to be delivered, oldest first. */
+  /** The items to deliver, oldest first. */
   get items(): readonly Item[] {
     return this.#items;
   }
 
-  /** Puts things in; they survive a crash of the machine. They are not listed before `release`. */
+  /** Adds items, which survive a crash of the machine. They are not listed before `release`. */
   async add(things: readonly Omit<Item, "number">[]): Promise<Item[]> {
     const items = things.map((thing) => ({ ...thing, number: this.#next++ }));
     await this.#exclusively(() => this.#append(items));
@@ -101,15 +104,15 @@ export class Outbox {
     return items;
   }
 
-  /** Their batch is committed: they are to be delivered. */
+  /** Releases items for delivery after their batch was committed. */
   async release(items: readonly Item[]): Promise<void> {
     this.#items.push(...items);
-    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.forget());
+    if (!this.#confirmed) await this.#fence.guard(() => this.#fence.removePrevious());
     this.#confirmed = true;
   }
 
-  /** The oldest item is delivered. */
-  async strike(): Promise<void> {
+  /** Removes the oldest item after its delivery. */
+  async removeOldest(): Promise<void> {
     const item = this.#items.shift();
     if (item === undefined) return;
     await this.#exclusively(async () => {
@@ -132,7 +135,7 @@ export class Outbox {
     await this.#file.syncData();
   }
 
-  /** Writes what is left into a new file, released or not. */
+  /** Rewrites the file with the undelivered items, released or not. */
   async #shrink(): Promise<void> {
     const { directory } = this.#fence;
     await rewrite(directory, await undelivered(directory));
@@ -148,7 +151,7 @@ export class Outbox {
   }
 }
 
-/** Replaces the outbox of a folder by one with these items alone. */
+/** Replaces the outbox of a folder with these items alone. */
 async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   {
     using file = await Deno.open(`${folder}/outbox.new`, {
@@ -168,7 +171,7 @@ async function rewrite(folder: string, items: readonly Item[]): Promise<void> {
   await syncDirectory(folder);
 }
 
-/** What a folder's owner has put in and not struck out. */
+/** The items in a folder's outbox that were not delivered. */
 async function undelivered(folder: string): Promise<Item[]> {
   const items = await readEntries<Item>(`${folder}/outbox`, HEADER_BYTES);
   const sent = (await newestState<Sent>([folder], "sent", SENT_CAPACITY))?.state.number ?? 0;

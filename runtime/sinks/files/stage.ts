@@ -1,9 +1,10 @@
 // What a lane has written but not committed: durable before the commit, made visible after it, and
-// thrown away if the commit never came.
+// discarded if the commit never happens.
 //
-// A lane's folder holds generations (see `fence.ts`); each has a file `stage`, a list of entries with
-// checksums, and files that entries name (pictures). A new owner reads the stages of those before it:
-// what was committed in the meantime it makes visible, the rest is gone with their generations.
+// A lane's folder contains generations (see `fence.ts`); each has a file `stage`, a list of entries
+// with checksums, and files that entries name (pictures). A new owner reads the stages of its
+// predecessors and makes visible what was committed in the meantime; the rest disappears with their
+// generations.
 import { Fence } from "./fence.ts";
 import { encodeEntry, readEntries, syncDirectory, writeAt } from "./io.ts";
 import type { Position } from "./lane.ts";
@@ -16,18 +17,18 @@ export interface Entry {
   readonly start: number;
   /** Lines for the shared file. */
   readonly lines: string;
-  /** Names of files in the lane's generation that become visible under the same names. */
+  /** Names of files in the lane's generation to make visible under the same names. */
   readonly files: readonly string[];
 }
 
-/** What a former owner has staged. */
+/** The stage of a former owner. */
 export interface Left {
-  /** Holds the files of the entries, as far as they are not visible yet. */
+  /** Contains the files of the entries that are not visible yet. */
   readonly folder: string;
   readonly entries: readonly Entry[];
 }
 
-/** The stage of a lane, owned. Calls must not overlap. */
+/** The owner's stage of a lane. Calls must not overlap. */
 export class Stage {
   readonly fence: Fence;
   readonly #file: Deno.FsFile;
@@ -41,7 +42,7 @@ export class Stage {
   /**
    * Takes over a lane.
    *
-   * @returns the stage, and what owners before this one have staged, newest first.
+   * @returns the stage, and those of former owners, newest first.
    */
   static async open(root: string): Promise<{ stage: Stage; left: Left[] }> {
     const fence = await Fence.claim(root);
@@ -62,7 +63,7 @@ export class Stage {
     });
   }
 
-  /** Bytes of entries that may not be durable elsewhere. */
+  /** Bytes of entries that may not yet be durable elsewhere. */
   get size(): number {
     return this.#size;
   }
@@ -75,7 +76,7 @@ export class Stage {
     await this.#file.syncData();
   }
 
-  /** Forgets all entries: they are durable where they belong. */
+  /** Clears the entries once they are durable elsewhere. */
   async clear(): Promise<void> {
     if (this.#size === 0) return;
     await this.#file.truncate(0);

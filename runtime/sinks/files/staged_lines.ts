@@ -1,5 +1,5 @@
-// The way of a lane's batches into a shared file, exactly once: staged durably before the commit,
-// published after it, finished by the next owner where the last one died in between.
+// Writes a lane's batches to a shared file exactly once: staged durably before the commit,
+// published after it, and finished by the next owner after a crash in between.
 import type { BatchRange } from "../../log/log.ts";
 import type { SinkContext } from "../../definition/sink.ts";
 import { exists } from "../../base/folders.ts";
@@ -9,17 +9,19 @@ import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import { type Entry, type Left, Stage } from "./stage.ts";
 
 interface StagedLinesOptions extends SharedFileOptions {
-  /** The shared file. */
+  /** Path of the shared file. */
   readonly path: string;
-  /** Folder in which entries' files become visible; none when entries name no files. */
+  /** Folder in which entries' files become visible; absent if entries name no files. */
   readonly folder?: string;
-  /** The last source offset of a line of this lane; undefined for lines of others. */
+  /** The last source offset of a line of this lane; undefined for other lines. */
   readonly lastOffsetOf: (line: string) => number | undefined;
 }
 
-/** How many former owners' folders are kept until a commit: what a crash loop may leave behind. */
+/**
+ * How many former owners' folders are kept until a commit, which limits what a crash loop leaves.
+ */
 const MAXIMUM_LEFT = 8;
-/** Durable elsewhere at the latest when a stage is this large. */
+/** The size of a stage at which its lines are made durable in the shared file. */
 const MAXIMUM_STAGE = 1 << 18;
 
 export class StagedLines {
@@ -28,7 +30,7 @@ export class StagedLines {
   readonly #lane: string;
   readonly #shared: SharedFile;
   readonly #stage: Stage;
-  /** What former owners left and this one may not touch before a commit of its own. */
+  /** Stages of former owners, which this one may not touch before its own first commit. */
   #left: readonly Left[];
   #confirmed = false;
   #rewind: boolean;
@@ -52,7 +54,7 @@ export class StagedLines {
     this.#rewind = rewind;
   }
 
-  /** Takes the lane over; batches that were committed and not published yet are published now. */
+  /** Takes over the lane, and publishes batches that were committed but not published. */
   static async open(options: StagedLinesOptions, context: SinkContext): Promise<StagedLines> {
     const lane = laneKey(context);
     const shared = await SharedFile.open(options.path, options);
@@ -66,7 +68,7 @@ export class StagedLines {
       const { fence } = stage;
       await fence.guard(async () => {
         if (!rewind) await lines.#finishLeft();
-        await fence.forget(fence.previous.slice(MAXIMUM_LEFT));
+        await fence.removePrevious(fence.previous.slice(MAXIMUM_LEFT));
       });
       return lines;
     } catch (error) {
@@ -76,13 +78,13 @@ export class StagedLines {
     }
   }
 
-  /** Writes a hidden file, which the batch's entry can name. */
+  /** Writes a hidden file, to be named by the batch's entry. */
   async prepare(name: string, bytes: Uint8Array): Promise<void> {
     const { fence } = this.#stage;
     await fence.guard(() => writeDurably(`${fence.directory}/${name}`, bytes));
   }
 
-  /** Makes a batch survive a crash of the machine, still hidden. */
+  /** Makes a batch survive a crash of the machine, while still hidden. */
   async stage(batch: BatchRange, lines: string, files: readonly string[]): Promise<void> {
     const { fence } = this.#stage;
     fence.check();
@@ -121,7 +123,9 @@ export class StagedLines {
     await this.#stage.clear();
   }
 
-  /** Named step, after the first commit of this owner: the lane is its own. */
+  /**
+   * Completes the takeover after this owner's first commit, which confirms that it owns the lane.
+   */
   async #confirm(): Promise<void> {
     if (this.#rewind) {
       const { committedEnd, committedBatch, topic, partition } = this.#context;
@@ -131,19 +135,19 @@ export class StagedLines {
       const keep = (line: string) => (this.#options.lastOffsetOf(line) ?? -1) < end;
       await this.#shared.rewind(this.#lane, { batch, end }, keep, this.#stage.fence);
       this.#context.report(
-        `${this.#options.path} had more of ${topic} partition ${partition} than the checkpoint: ` +
+        `${this.#options.path} was ahead of the checkpoint for ${topic} partition ${partition}: ` +
           `went back to offset ${end}`,
       );
       this.#rewind = false;
       await this.#finishLeft();
     }
-    await this.#stage.fence.forget();
+    await this.#stage.fence.removePrevious();
     this.#left = [];
     this.#confirmed = true;
   }
 
-  // The batch that the checkpoint names last, if a former owner staged it: all before it are
-  // published. The newest one counts; the same batch with another end was given up.
+  // The last batch in the checkpoint, if a former owner staged it: all earlier ones are published.
+  // The newest entry counts; the same batch with another end was abandoned.
   #unfinished(): { folder: string; entry: Entry } | undefined {
     const { committedBatch, committedEnd } = this.#context;
     for (const { folder, entries } of this.#left) {
@@ -155,7 +159,7 @@ export class StagedLines {
     return undefined;
   }
 
-  /** Named step: what was committed but not published before its owner died. */
+  /** Publishes what a former owner committed but did not publish. */
   async #finishLeft(): Promise<void> {
     const unfinished = this.#unfinished();
     if (unfinished === undefined) return;
