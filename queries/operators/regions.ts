@@ -1,24 +1,24 @@
-// Connected regions of a picture.
+// Finds connected regions of a picture.
 
 /** A connected region of cells. */
 export interface Region {
-  /** In cells; right and bottom are the first that lie outside. */
+  /** In cells; right and bottom are exclusive. */
   readonly left: number;
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
-  /** Cells that belong to it. */
+  /** Number of cells. */
   readonly cells: number;
   /** Sum of the weights of its cells. */
   readonly weight: number;
 }
 
 /**
- * Finds the regions of cells that touch each other, also at their corners.
+ * Finds the regions of adjacent cells, including diagonal ones.
  *
- * @param weights one weight a cell, row by row; 0 belongs to no region
+ * @param weights one weight per cell, row by row; cells with 0 belong to no region
  * @param width cells in a row
- * @returns the regions, the one with the most cells first; of equal ones the upper left one.
+ * @returns the regions, largest first; of equal ones the upper left one first.
  */
 export function connectedRegions(weights: ArrayLike<number>, width: number): Region[] {
   const height = Math.floor(weights.length / width);
